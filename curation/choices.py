@@ -1,0 +1,42 @@
+"""Choosing a part by name: building it from a recipe's plain values, with errors that name the nearest thing that exists.
+
+Filters, edits, extractors and teachers are frozen dataclasses chosen by name in a recipe. Their fields are the parameters; pydantic checks
+the types, strictly, so that `min_words = "50"` is an error and not a surprise.
+"""
+
+import dataclasses
+import difflib
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeVar, get_type_hints
+
+from pydantic import TypeAdapter, ValidationError
+
+from curation.errors import RecipeError
+
+Part = TypeVar("Part")
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Return "; did you mean ...?" for the closest known name, or a list of what is known."""
+    known = list(known)
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    return f"; did you mean {close[0]!r}?" if close else f"; there are: {', '.join(known)}"
+
+
+def build(part: type[Part], parameters: Mapping[str, Any], what: str) -> Part:
+    """Make a dataclass from a recipe's values. Raises RecipeError naming the parameter that is unknown or of the wrong type."""
+    known = [field.name for field in dataclasses.fields(part) if field.init]  # type: ignore[arg-type]
+    hints = get_type_hints(part)
+    values = {}
+    for name, value in parameters.items():
+        if name not in known:
+            raise RecipeError(f"{what} has no parameter {name!r}{nearest(name, known)}")
+        try:
+            values[name] = TypeAdapter(hints[name]).validate_json(json.dumps(value), strict=True)
+        except ValidationError as error:
+            raise RecipeError(f"{what}: {name} = {value!r} is not acceptable: {error.errors()[0]['msg']}") from None
+    try:
+        return part(**values)
+    except (TypeError, ValueError) as error:
+        raise RecipeError(f"{what}: {error}") from error

@@ -1,0 +1,224 @@
+"""From bytes to text: which character encoding a page is in, when the page, its server and its bytes disagree.
+
+The order is that of the WHATWG Encoding and HTML standards (byte-order mark, HTTP header, `<meta>` or XML declaration, detection), with
+labels mapped as browsers map them: iso-8859-1 means windows-1252, gb2312 means gbk. What differs is that a declaration is a claim which
+the bytes may refute:
+
+    1. A byte-order mark decides, unless the bytes after it do not decode; so do the escapes of ISO-2022-JP in 7-bit bytes.
+    2. Bytes that are valid UTF-8 beyond chance are UTF-8, whatever was declared: one multi-byte character against a single-byte
+       claim, four against a multi-byte one (two bytes of GBK can be valid UTF-8 by accident).
+    3. Else the declared encoding, if the bytes decode under it cleanly. Where header and `<meta>` differ and both decode, the header
+       wins unless the detector sides with `<meta>` (servers add iso-8859-1 to pages they never looked at). For the same reason a
+       claim of windows-1252 fails where most non-ASCII bytes stand four and more in a row, as in no Western European language.
+    4. Else UTF-8, if it decodes cleanly (a page of windows-1252 that claims UTF-8 does not).
+    5. Else a detector: uchardet through resiliparse, then charset-normalizer. What it names must decode cleanly too.
+    6. Else `Undecodable`.
+
+*Cleanly* means: at most one damaged sequence for every 50 non-ASCII characters (a few stray bytes must not turn a whole page into
+mojibake; they become U+FFFD and are counted; a character cut off at the end of a truncated page is forgiven), and few control
+characters, which text does not have and binary data does.
+
+Invariant: the text is valid Unicode without lone surrogates, NUL or control characters other than tab and newline; CR LF and CR are
+newlines, as an HTML parser reads them.
+"""
+
+import codecs
+import re
+from dataclasses import dataclass
+
+from charset_normalizer import from_bytes
+from resiliparse.parse.encoding import detect_encoding, map_encoding_to_html5
+
+_PRESCAN_BYTES = 4096
+_DETECTED_BYTES = 64 << 10
+_NORMALIZER_BYTES = 8 << 10
+_CHARACTERS_PER_DAMAGE = 50
+_BYTES_PER_CONTROL = 100
+_MULTI_BYTE_PROOF = 4
+
+_MARKS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
+_WIDER = {"iso8859-1": "cp1252", "shift_jis": "cp932", "euc_kr": "cp949", "gb2312": "gb18030", "gbk": "gb18030", "iso8859-11": "cp874"}
+"""Python codecs that hold all of a WHATWG encoding, for those of the same name that hold less."""
+_MULTI_BYTE = frozenset({"cp932", "cp949", "gb18030", "big5", "euc_jp", "iso2022_jp"})
+
+_HEADER_CHARSET = re.compile(r"""charset\s*=\s*["']?\s*([\w.:+-]+)""", re.IGNORECASE)
+_COMMENT = re.compile(rb"<!--.*?(?:-->|\Z)", re.DOTALL)
+_XML_DECLARATION = re.compile(rb"""\A\s*<\?xml[^>]*?\bencoding\s*=\s*["']\s*([\w.:+-]+)""", re.IGNORECASE)
+_META_CHARSET = re.compile(rb"""<meta\b[^>]*?\bcharset\s*=\s*["']?\s*([\w.:+-]+)""", re.IGNORECASE)
+
+_CONTROLS = bytes(c for c in range(0x20) if c not in b"\t\n\f\v\r") + b"\x7f"
+_ASCII = bytes(range(0x80))
+_BLANKS = bytes.maketrans(b"\f\v", b"  ")
+_NON_ASCII = re.compile(r"[^\x00-\x7f]")
+_ESCAPES = (b"\x1b$B", b"\x1b$@")
+_LONG_RUN = re.compile(rb"[\x80-\xff]{4,}")
+_C1 = re.compile("[\x80-\x9f]")
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+class Undecodable(ValueError):
+    """No encoding gives text: the record is binary data, or damaged beyond reading. The message says what was tried."""
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """A page as text.
+
+    `encoding` is the Python codec that was used, `declared` the one the header or the page claimed (None: nothing, or a label nobody
+    knows), `damaged` the sequences that became U+FFFD, `controls` the NUL and control characters that were dropped.
+    """
+
+    text: str
+    encoding: str
+    declared: str | None
+    damaged: int = 0
+    controls: int = 0
+
+
+def _codec(label: str | None, in_page: bool = False) -> str | None:
+    """Map a label to a Python codec as browsers do; None for labels that the standard does not know or does not decode."""
+    if not label:
+        return None
+    name = map_encoding_to_html5(label, fallback_utf8=False)
+    if in_page and name in ("utf-16-le", "utf-16-be"):
+        return "utf-8"  # a label that could be read as ASCII is not in UTF-16 (HTML standard, prescan)
+    return _WIDER.get(name, name) if name else None
+
+
+def _header_codec(content_type: str | None) -> str | None:
+    match = _HEADER_CHARSET.search(content_type or "")
+    return _codec(match[1] if match else None)
+
+
+def _page_codec(payload: bytes) -> str | None:
+    head = _COMMENT.sub(b"", payload[:_PRESCAN_BYTES])
+    match = _META_CHARSET.search(head) or _XML_DECLARATION.search(head)
+    return _codec(match[1].decode("ascii", "replace") if match else None, in_page=True)
+
+
+def _without_cut_end(payload: bytes) -> bytes:
+    """Drop the first bytes of a UTF-8 character that the end of a truncated page cut off."""
+    for back in range(1, min(3, len(payload)) + 1):
+        byte = payload[-back]
+        if byte >= 0xC0:
+            needed = 2 if byte < 0xE0 else 3 if byte < 0xF0 else 4
+            return payload[:-back] if back < needed else payload
+        if byte < 0x80:
+            break
+    return payload
+
+
+def _looks_like_text(payload: bytes, codec: str) -> bool:
+    """Say whether control characters are rare; UTF-16 and ISO-2022 use their bytes for other things."""
+    if codec.startswith(("utf-16", "iso2022")):
+        return True
+    padded = payload.rstrip(b"\0")
+    controls = len(padded) - len(padded.translate(None, _CONTROLS))
+    return controls * _BYTES_PER_CONTROL <= len(padded)
+
+
+def _cleanly(payload: bytes, codec: str | None) -> tuple[str, str, int] | None:
+    """Return (text, codec, damaged sequences) where the bytes decode cleanly under a codec, else None."""
+    if codec is None or not _looks_like_text(payload, codec):
+        return None
+    if codec == "utf-8":
+        payload = _without_cut_end(payload)
+    try:
+        text, damaged = payload.decode(codec), 0
+    except UnicodeDecodeError:
+        text = payload.decode(codec, "replace")
+        damaged = text.count("\ufffd")
+    strange = damaged + (len(_C1.findall(text)) if codec.startswith("iso8859") else 0)
+    if strange and strange * _CHARACTERS_PER_DAMAGE > len(_NON_ASCII.findall(text)):
+        return None
+    return text, codec, damaged
+
+
+def _by_mark(payload: bytes) -> tuple[str, str, int] | None:
+    for mark, codec in _MARKS:
+        if payload.startswith(mark):
+            return _cleanly(payload[len(mark) :], codec)
+    if payload.isascii() and any(escape in payload for escape in _ESCAPES):
+        return _cleanly(payload, "iso2022_jp")
+    return None
+
+
+def _by_proof(payload: bytes, declared: str | None) -> tuple[str, str, int] | None:
+    """Return the bytes as UTF-8 where they are valid and hold enough multi-byte characters to refute the claim."""
+    try:
+        text = _without_cut_end(payload).decode("utf-8")
+    except UnicodeDecodeError:
+        return None
+    if declared in _MULTI_BYTE and sum(1 for _ in _NON_ASCII.finditer(text)) < _MULTI_BYTE_PROOF:
+        return None
+    return (text, "utf-8", 0) if _looks_like_text(payload, "utf-8") else None
+
+
+def _detected(payload: bytes) -> str | None:
+    name = detect_encoding(payload, max_len=_DETECTED_BYTES, html5_compatible=False)
+    return _codec(name) if name and name != "ascii" else None
+
+
+def _wide(payload: bytes) -> str | None:
+    """Name UTF-16 without a byte-order mark: markup in it is every other byte NUL."""
+    head = payload[:_PRESCAN_BYTES]
+    even, odd = head[::2].count(0), head[1::2].count(0)
+    if max(even, odd) * 10 < len(head) or min(even, odd) * 20 > len(head):
+        return None
+    return "utf-16-le" if odd > even else "utf-16-be"
+
+
+def _by_detection(payload: bytes) -> tuple[str, str, int] | None:
+    found = _cleanly(payload, _wide(payload)) or _cleanly(payload, _detected(payload))
+    if found or not _looks_like_text(payload, "utf-8"):
+        return found
+    first = next((i for i, byte in enumerate(payload) if byte >= 0x80), 0)
+    best = from_bytes(payload[max(0, first - _NORMALIZER_BYTES // 4) :][:_NORMALIZER_BYTES]).best()
+    return _cleanly(payload, best.encoding.replace("_", "-") if best else None)
+
+
+def _is_western(payload: bytes) -> bool:
+    in_runs = sum(len(run) for run in _LONG_RUN.findall(payload))
+    return in_runs * 2 <= len(payload.translate(None, _ASCII))
+
+
+def _by_claim(payload: bytes, header: str | None, page: str | None) -> tuple[str, str, int] | None:
+    if "cp1252" in (header, page) and not _is_western(payload):
+        header, page = (None if claim == "cp1252" else claim for claim in (header, page))
+    by_header, by_page = _cleanly(payload, header), _cleanly(payload, page)
+    if by_header and by_page and header != page and _detected(payload) == page:
+        return by_page
+    return by_header or by_page
+
+
+def decode(payload: bytes, content_type: str | None = None) -> Decoded:
+    """Decode a page by its bytes, the HTTP header `content_type` and its own declaration. Raises Undecodable."""
+    header, page = _header_codec(content_type), _page_codec(payload)
+    declared = header or page
+    found = (
+        _by_mark(payload)
+        or _by_proof(payload, declared)
+        or _by_claim(payload, header, page)
+        or _cleanly(payload, "utf-8")
+        or _by_detection(payload)
+    )
+    if found is None:
+        raise Undecodable(f"the bytes are no text in {declared or 'any encoding that was declared'}, UTF-8, or what the detectors found")
+    text, encoding, damaged = found
+    text, controls = without_controls(text)
+    return Decoded(text, encoding, declared, damaged, controls)
+
+
+def without_controls(text: str) -> tuple[str, int]:
+    """Return the text as valid Unicode with plain newlines and without control characters, and how many of these it held.
+
+    Lone surrogates (JSON can spell them) become U+FFFD; CR LF and CR become newlines, form feeds and vertical tabs become blanks.
+    """
+    try:
+        encoded = text.encode()
+    except UnicodeEncodeError:
+        encoded = _SURROGATE.sub("\ufffd", text).encode()
+        text = ""
+    cleaned = encoded.translate(_BLANKS, _CONTROLS).replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    controls = len(encoded) - len(encoded.translate(None, _CONTROLS))
+    return (text if cleaned == encoded and text else cleaned.decode()), controls

@@ -1,0 +1,44 @@
+"""The failures a user meets, each with the exit code it ends a command with.
+
+RecipeError, InputError, UsageError   2   a bad recipe, input or call
+Refused                               3   frozen drift, budget, another live run, a failed check
+ShardsFailed, BooksUnbalanced         1   the run finished, but not wholly, or its numbers differ
+"""
+
+
+class CurationError(Exception):
+    """A failure whose message is written for the user: what is wrong, where, and what to do."""
+
+    exit_code = 1
+
+
+class UsageError(CurationError):
+    """The command was called in a way that cannot work."""
+
+    exit_code = 2
+
+
+class RecipeError(UsageError):
+    """The recipe cannot be read or asks for something that does not exist."""
+
+
+class InputError(UsageError):
+    """An input path is missing, empty or ambiguous."""
+
+
+class Refused(CurationError):
+    """The run would be possible but is not allowed: drift under --frozen, budget reached, another run is live."""
+
+    exit_code = 3
+
+
+class ShardsFailed(CurationError):
+    """Some shards could not be made; everything else was finished first."""
+
+
+class BooksUnbalanced(CurationError):
+    """A record has no fate, or two, or the dataset does not hold what the ledger says."""
+
+
+class CorruptShard(CurationError):
+    """A shard's bytes or rows are not those that were written."""

@@ -1,0 +1,48 @@
+"""Digests that name things: of canonical JSON, of files, of a set of source files.
+
+A digest is a SHA-256 in lower-case hex. `canonical` is the one form in which values are hashed: JSON with sorted keys, no spaces, tuples as
+lists, dataclasses as objects of their fields. A value without a stable form (a function, a set, a float NaN) is refused.
+"""
+
+import dataclasses
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+
+def plain(value: Any) -> Any:
+    """Return value as JSON types only. Raises TypeError for what has no stable form."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        if not all(isinstance(name, str) for name in value):
+            raise TypeError("only text keys have a stable form")
+        return {name: plain(value[name]) for name in sorted(value)}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    if isinstance(value, bytes):
+        return value.hex()
+    if value is None or isinstance(value, (bool, int, str)):
+        return value
+    if isinstance(value, float) and math.isfinite(value):
+        return value
+    raise TypeError(f"{value!r} has no stable form to hash")
+
+
+def canonical(value: Any) -> str:
+    """Return the one JSON text of value."""
+    return json.dumps(plain(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def digest_of(value: Any) -> str:
+    """Return the SHA-256 of the canonical form of value."""
+    return hashlib.sha256(canonical(value).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def digest_of_file(path: str | Path) -> str:
+    """Return the SHA-256 of a local file's bytes, read in constant memory."""
+    with Path(path).open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -1,0 +1,277 @@
+"""Ingest: input files in, documents shards out. Text is decoded, extracted and edited here, once, and written.
+
+A unit is one input file, or a group of small ones. Its records become rows of DOCUMENTS, in parts of at most PART_BYTES of text, or rows of
+REJECTS with a reason: never both, never neither. The unit's counts say, for every file, how many records the reader *counted* before
+anything looked into them; the books compare that with the ledger at the end.
+
+Rules of this stage: `http_status` (not 200), `not_html`, `empty_text` (nothing left after extraction and edits); and the reasons of
+readers for what is unreadable. `crashed`: the record took its process down twice (see `curation.quarantine`).
+
+Invariants
+    - Rows are in file order, files in the order of their relative paths; where a part ends depends on text bytes only.
+    - Everything a record becomes is a function of its own bytes, so it does not matter which worker reads which file.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from types import TracebackType
+from typing import Any, ClassVar
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from curation.choices import build
+from curation.edits import Edit
+from curation.encoding import Undecodable, decode
+from curation.extraction import Extractor
+from curation.keys import record_key
+from curation.plugins import shipped_as
+from curation.readers import Broken, Ignored, Record, SourceFile, Tally, read
+from curation.schema import DOCUMENTS, REJECTS
+from curation.shards import PART_BYTES, ROW_GROUP_BYTES, ShardWriter
+from curation.stage import Output, Stage, Unit
+from curation.text import TextColumn
+
+SMALL_FILE = 8 << 20
+"""Files below this many bytes are grouped."""
+
+GROUPS = 64
+REJECTED = "-rejected"
+"""Ending of the name of a unit's shard of rejects."""
+
+_HTML = ("text/html", "application/xhtml+xml")
+_ROWS_PER_BATCH = 8192
+_NAMED = ("key", "id", "url", "source", "file_path", "offset")
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A part of ingest (extractor or edit) as a recipe asks for it: its name and parameters."""
+
+    name: str
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Place:
+    """A record's place: the file's relative path and the record's number in it, from 0."""
+
+    file_path: str
+    number: int
+
+
+@dataclass(frozen=True)
+class Ingest(Stage):
+    """Reads, extracts and edits. `limit`: at most so many records of each file (None: all)."""
+
+    extractor: Choice = field(default_factory=lambda: Choice("resiliparse"))
+    edits: tuple[Choice, ...] = ()
+    limit: int | None = None
+    name: ClassVar[str] = "1-ingest"
+    version: ClassVar[int] = 1
+    packages: ClassVar[tuple[str, ...]] = ("pyarrow", "fastwarc", "resiliparse", "charset-normalizer", "ftfy", "xxhash")
+    survives_crashes: ClassVar[bool] = True
+
+    def make(self, unit: Unit, output: Output) -> Mapping[str, Any]:
+        """Read the unit's files and write documents and rejects."""
+        return self.make_without(unit, output, frozenset(), lambda _: None)
+
+    def make_without(self, unit: Unit, output: Output, crashing: frozenset[Place], note: Callable[[Place], None]) -> Mapping[str, Any]:
+        """Do the same, but call `note(place)` before each record and treat those in `crashing` as unreadable."""
+        extractor = build(shipped_as(self.extractor.name, "curation.extraction", Extractor), self.extractor.parameters, "extractor")  # type: ignore[type-abstract]
+        edits = [
+            (choice.name, build(shipped_as(choice.name, "curation.edits", Edit), choice.parameters, f"edit {choice.name}"))  # type: ignore[type-abstract]
+            for choice in self.edits
+        ]
+        files = {}
+        with _Writer(unit.name, output, edits) as writer:
+            for source in unit.sources:
+                tally = Tally()
+                for number, outcome in enumerate(islice(read(source, tally), self.limit)):
+                    place = Place(source.relative, number)
+                    note(place)
+                    broken = Broken(outcome.offset, "crashed", "the record took down the process that read it")
+                    _take(broken if place in crashing else outcome, source, extractor, writer)
+                files[source.relative] = {
+                    "records": tally.frames,
+                    "ignored": dict(sorted(tally.ignored.items())),
+                    "sha256": _digest(source),
+                }
+        return {"files": files, **writer.counts()}
+
+
+def units_of(sources: Sequence[SourceFile]) -> list[Unit]:
+    """Cut input files into units: large ones alone, small ones in GROUPS groups, all named by a hash of the relative path."""
+    members: dict[str, list[SourceFile]] = {}
+    for source in sources:
+        digest = hashlib.sha256(source.relative.encode("utf-8", "surrogateescape")).hexdigest()
+        name = digest[:16] if source.size >= SMALL_FILE else f"small-{int(digest[:8], 16) % GROUPS:02d}"
+        members.setdefault(name, []).append(source)
+    return [Unit(name, sources=tuple(sorted(files, key=lambda file: file.relative))) for name, files in sorted(members.items())]
+
+
+def _take(outcome: Record | Broken | Ignored, source: SourceFile, extractor: Extractor, writer: "_Writer") -> None:
+    """Turn one outcome into a row of DOCUMENTS or of REJECTS; what is Ignored was counted already."""
+    if isinstance(outcome, Ignored):
+        return
+    if isinstance(outcome, Broken):
+        key = record_key(outcome.own_id or f"{source.relative}:{outcome.offset}", outcome.url, outcome.raw)
+        writer.reject(source, outcome, key, f"{source.relative}:{outcome.offset}", "unreadable", outcome.reason, detail=outcome.detail)
+        return
+    key = record_key(outcome.own_id, outcome.url, outcome.raw)
+    own_id = outcome.own_id or key.hex()
+    if outcome.status is not None and outcome.status != 200:
+        writer.reject(source, outcome, key, own_id, "dropped", "http_status", value=float(outcome.status), threshold=200.0)
+        return
+    metadata = dict(outcome.metadata)
+    if isinstance(outcome.payload, str):
+        text = outcome.payload
+    else:
+        kind = (outcome.content_type or "text/html").partition(";")[0].strip().lower()
+        if kind not in _HTML:
+            writer.reject(source, outcome, key, own_id, "dropped", "not_html", detail=f"content type {kind}")
+            return
+        try:
+            decoded = decode(outcome.payload, outcome.content_type)
+        except Undecodable as error:
+            writer.reject(
+                source, outcome, key, f"{source.relative}:{outcome.offset}", "unreadable", "undecodable_charset", detail=str(error)
+            )
+            return
+        metadata["encoding"] = decoded.encoding
+        extracted = extractor.extract(decoded.text)
+        text = extracted.text
+        if extracted.title:
+            metadata["title"] = extracted.title
+    if not text.strip():
+        writer.reject(source, outcome, key, own_id, "dropped", "empty_text")
+        return
+    writer.document(source, outcome, key, own_id, text, metadata)
+
+
+class _Writer:
+    """Gathers rows into batches, edits a batch at once, and cuts shards at PART_BYTES. Use as a context manager."""
+
+    def __init__(self, unit: str, output: Output, edits: Sequence[tuple[str, Edit]]) -> None:
+        self._unit = unit
+        self._output = output
+        self._edits = edits
+        self._documents: list[dict[str, Any]] = []
+        self._rejects: list[dict[str, Any]] = []
+        self._text_size = 0
+        self._part: ShardWriter | None = None
+        self._part_bytes = 0
+        self._parts = 0
+        self._written = {"documents": 0, "text_bytes": 0}
+        self._edited: dict[str, int] = {}
+
+    def __enter__(self) -> "_Writer":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if kind is None:
+            self._flush()
+        if self._part is not None:
+            self._part.__exit__(kind, error, trace)
+        if kind is None:
+            self._output.write(f"{self._unit}{REJECTED}", pa.Table.from_pylist(self._rejects, REJECTS))
+
+    def counts(self) -> dict[str, Any]:
+        """Return what was written, for the unit's sidecar."""
+        return {**self._written, "rejects": len(self._rejects), "edits": dict(sorted(self._edited.items()))}
+
+    def document(self, source: SourceFile, record: Record, key: bytes, own_id: str, text: str, metadata: Mapping[str, str]) -> None:
+        """Add a document."""
+        self._documents.append(
+            {
+                "key": key,
+                "id": own_id,
+                "url": record.url,
+                "source": source.source,
+                "file_path": source.relative,
+                "offset": record.offset,
+                "crawled_at": record.crawled_at,
+                "text": text,
+                "metadata": metadata,
+            }
+        )
+        self._text_size += len(text)
+        if self._text_size >= ROW_GROUP_BYTES or len(self._documents) >= _ROWS_PER_BATCH:
+            self._flush()
+
+    def reject(
+        self,
+        source: SourceFile,
+        record: Record | Broken,
+        key: bytes,
+        own_id: str,
+        fate: str,
+        rule: str,
+        *,
+        value: float | None = None,
+        threshold: float | None = None,
+        detail: str | None = None,
+    ) -> None:
+        """Add a record that has no text to judge, and why."""
+        self._rejects.append(
+            {
+                "key": key,
+                "id": own_id,
+                "url": record.url,
+                "source": source.source,
+                "file_path": source.relative,
+                "offset": record.offset,
+                "fate": fate,
+                "rule": rule,
+                "value": value,
+                "threshold": threshold,
+                "evidence": json.dumps({"detail": detail}, ensure_ascii=False) if detail else None,
+            }
+        )
+
+    def _flush(self) -> None:
+        if not self._documents:
+            return
+        rows, self._documents, self._text_size = self._documents, [], 0
+        text = TextColumn.from_strings([row.pop("text") for row in rows])
+        for name, edit in self._edits:
+            edited = edit.apply(text)
+            text = edited.text
+            for count, per_document in edited.counts.items():
+                self._note_edits(rows, count if count == name else f"{name}.{count}", per_document)
+        self._write(rows, text)
+
+    def _note_edits(self, rows: list[dict[str, Any]], name: str, per_document: Any) -> None:
+        for row in np.flatnonzero(per_document):
+            rows[row]["metadata"] = {**rows[row]["metadata"], f"edits.{name}": str(int(per_document[row]))}
+        self._edited[name] = self._edited.get(name, 0) + int(np.sum(per_document))
+
+    def _write(self, rows: list[dict[str, Any]], text: TextColumn) -> None:
+        """Write a batch of edited documents as one row group; those that edits left without text are rejects."""
+        table = pa.Table.from_pylist([{**row, "text": ""} for row in rows], DOCUMENTS)
+        table = table.set_column(DOCUMENTS.names.index("text"), DOCUMENTS.field("text"), text.to_arrow())
+        empty = pc.equal(pc.binary_length(pc.utf8_trim_whitespace(table["text"])), 0)
+        for row in table.filter(empty).select(list(_NAMED)).to_pylist():
+            self._rejects.append({**row, "fate": "dropped", "rule": "empty_text"})
+        table = table.filter(pc.invert(empty))
+        size = int(pc.sum(pc.binary_length(table["text"])).as_py() or 0)
+        if self._part is not None and self._part_bytes + size > PART_BYTES:
+            self._part.__exit__(None, None, None)
+            self._part = None
+        if self._part is None:
+            self._part = self._output.shard(f"{self._unit}-{self._parts:05d}", DOCUMENTS)
+            self._part.__enter__()
+            self._parts, self._part_bytes = self._parts + 1, 0
+        self._part.write(table)
+        self._part_bytes += size
+        self._written["documents"] += table.num_rows
+        self._written["text_bytes"] += size
+
+
+def _digest(source: SourceFile) -> str:
+    with source.location.open_stream() as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()  # type: ignore[arg-type]

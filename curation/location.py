@@ -1,0 +1,208 @@
+"""A place where files live, named by a URI: local path, `s3://`, `gs://`, and, to read only, `https://`.
+
+Everything that opens, lists, writes or deletes a file goes through here, so that a run is the same run on a laptop and on an object store.
+pyarrow.fs serves local files, S3 and GCS; fsspec serves HTTP. Credentials and endpoints come from the environment (AWS_ACCESS_KEY_ID,
+AWS_ENDPOINT_URL, ...) and never from a recipe.
+
+Invariants
+    - `write_bytes` and `upload` are atomic: a reader sees the whole file or none. Local: temporary name, fsync, rename, fsync of the
+      folder. Object store: one put or one multipart upload, which exists only once it is complete.
+    - A temporary's name starts with TEMPORARY, so that a sweep finds what a dead process left.
+"""
+
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+from urllib.parse import urlsplit
+
+import pyarrow as pa
+from pyarrow import fs
+
+from curation.errors import InputError
+
+TEMPORARY = ".tmp-"
+_HTTP = ("http", "https")
+
+
+@lru_cache(maxsize=16)
+def _filesystem(scheme: str) -> Any:
+    if scheme == "":
+        return fs.LocalFileSystem()
+    if scheme == "s3":
+        return fs.S3FileSystem(**_s3_options())
+    if scheme == "gs":
+        return fs.GcsFileSystem()
+    if scheme in _HTTP:
+        import fsspec
+
+        return fs.PyFileSystem(fs.FSSpecHandler(fsspec.filesystem(scheme)))
+    raise InputError(f"{scheme}:// is not a kind of place that can be read; use a local path, s3://, gs:// or https://")
+
+
+def _s3_options() -> dict[str, str]:
+    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
+    if not endpoint:
+        return {}
+    parts = urlsplit(endpoint)
+    return {"endpoint_override": parts.netloc, "scheme": parts.scheme}
+
+
+@dataclass(frozen=True)
+class FileFacts:
+    """What a listing tells of a file: its location, size in bytes, and the time it was last changed in nanoseconds (None if unknown)."""
+
+    location: "Location"
+    size: int
+    changed: int | None
+
+
+@dataclass(frozen=True)
+class Location:
+    """A file or folder: a URI scheme ("" for local) and the path within it."""
+
+    scheme: str
+    path: str
+
+    @classmethod
+    def of(cls, uri: "str | os.PathLike[str] | Location") -> "Location":
+        """Parse a path or URI; a local path becomes absolute."""
+        if isinstance(uri, Location):
+            return uri
+        text = os.fspath(uri)
+        scheme, separator, rest = text.partition("://")
+        if not separator:
+            return cls("", str(Path(text).absolute()))
+        if scheme == "file":
+            return cls("", str(Path(rest).absolute()))
+        if scheme in _HTTP:
+            return cls(scheme, text)
+        return cls(scheme, rest.rstrip("/"))
+
+    def __str__(self) -> str:
+        return self.path if self.scheme == "" or self.scheme in _HTTP else f"{self.scheme}://{self.path}"
+
+    def __truediv__(self, name: str) -> "Location":
+        return Location(self.scheme, f"{self.path.rstrip('/')}/{name}")
+
+    @property
+    def name(self) -> str:
+        """The last part of the path."""
+        return self.path.rstrip("/").rsplit("/", 1)[-1]
+
+    @property
+    def parent(self) -> "Location":
+        """The folder that holds it."""
+        return Location(self.scheme, self.path.rstrip("/").rsplit("/", 1)[0] or "/")
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it lies on this machine's file system."""
+        return self.scheme == ""
+
+    @property
+    def filesystem(self) -> Any:
+        """The pyarrow file system that serves it."""
+        return _filesystem(self.scheme)
+
+    def facts(self) -> FileFacts | None:
+        """Return size and time of the file, or None where there is none."""
+        info = self.filesystem.get_file_info(self.path)
+        return _facts(self.scheme, info) if info.type == fs.FileType.File else None
+
+    def exists(self) -> bool:
+        """Whether a file or folder is there."""
+        return bool(self.filesystem.get_file_info(self.path).type != fs.FileType.NotFound)
+
+    def is_folder(self) -> bool:
+        """Whether a folder is there."""
+        return bool(self.filesystem.get_file_info(self.path).type == fs.FileType.Directory)
+
+    def files(self, recursive: bool = False) -> list[FileFacts]:
+        """List the files in this folder by path; an absent folder is empty."""
+        selector = fs.FileSelector(self.path, allow_not_found=True, recursive=recursive)
+        found = [_facts(self.scheme, info) for info in self.filesystem.get_file_info(selector) if info.type == fs.FileType.File]
+        return sorted(found, key=lambda facts: facts.location.path)
+
+    def open_random(self) -> Any:
+        """Open for random access (Parquet): a pyarrow file."""
+        return self.filesystem.open_input_file(self.path)
+
+    def open_stream(self) -> BinaryIO:
+        """Open for reading from start to end, without any decompression."""
+        stream = self.filesystem.open_input_stream(self.path, compression=None, buffer_size=1 << 20)
+        return cast(BinaryIO, stream)
+
+    def read_bytes(self) -> bytes:
+        """Return the whole file."""
+        with self.open_stream() as stream:
+            return stream.read()
+
+    def make_folder(self) -> None:
+        """Make the folder and those above it (nothing to do on an object store)."""
+        if self.is_local:
+            Path(self.path).mkdir(parents=True, exist_ok=True)
+
+    def write_bytes(self, content: bytes) -> None:
+        """Write the whole file at once, atomically."""
+        if not self.is_local:
+            with self.filesystem.open_output_stream(self.path) as stream:
+                stream.write(content)
+            return
+        temporary = self.parent / f"{TEMPORARY}{uuid.uuid4().hex}-{self.name}"
+        self.parent.make_folder()
+        with Path(temporary.path).open("wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        self._rename_from(temporary)
+
+    @contextmanager
+    def writing(self) -> Iterator[Path]:
+        """Yield a local temporary file to fill; on leaving without error it becomes this file, otherwise it is deleted."""
+        if self.is_local:
+            self.parent.make_folder()
+            temporary = Path((self.parent / f"{TEMPORARY}{uuid.uuid4().hex}-{self.name}").path)
+        else:
+            import tempfile
+
+            temporary = Path(tempfile.gettempdir()) / f"{TEMPORARY}{uuid.uuid4().hex}-{self.name}"
+        try:
+            yield temporary
+            if self.is_local:
+                with temporary.open("rb") as stream:
+                    os.fsync(stream.fileno())
+                self._rename_from(Location.of(temporary))
+            else:
+                with temporary.open("rb") as source, self.filesystem.open_output_stream(self.path) as target:
+                    shutil.copyfileobj(source, target, 1 << 22)
+        finally:
+            with suppress(FileNotFoundError):
+                temporary.unlink()
+
+    def delete(self) -> None:
+        """Delete the file where it exists."""
+        with suppress(FileNotFoundError, pa.ArrowKeyError):
+            self.filesystem.delete_file(self.path)
+
+    def delete_folder(self) -> None:
+        """Delete the folder and what it holds, where it exists."""
+        with suppress(FileNotFoundError):
+            self.filesystem.delete_dir(self.path)
+
+    def _rename_from(self, temporary: "Location") -> None:
+        Path(temporary.path).replace(self.path)
+        folder = os.open(self.parent.path, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+def _facts(scheme: str, info: Any) -> FileFacts:
+    return FileFacts(Location(scheme, info.path), info.size or 0, info.mtime_ns)

@@ -1,0 +1,43 @@
+"""Finding what a folder offers: one class a file, named by its file, and no list to edit.
+
+Filters, extractors, edits and tasks are found this way. A module of the package that defines one class of the kind offers it under the
+module's name; a module that defines none is a helper; two are an error.
+"""
+
+import importlib
+import pkgutil
+from types import ModuleType
+from typing import TypeVar
+
+from curation.choices import nearest
+from curation.errors import RecipeError
+
+_Kind = TypeVar("_Kind")
+
+
+def class_in(module: ModuleType, kind: type[_Kind]) -> type[_Kind] | None:
+    """Return the class of that kind which a module defines, or None. Raises RecipeError where it defines two."""
+    classes = [
+        value
+        for value in vars(module).values()
+        if isinstance(value, type) and issubclass(value, kind) and value is not kind and value.__module__ == module.__name__
+    ]
+    if len(classes) > 1:
+        raise RecipeError(f"{module.__name__} defines {len(classes)} classes that extend {kind.__name__}; a file defines one")
+    return classes[0] if classes else None
+
+
+def shipped(package: str, kind: type[_Kind]) -> dict[str, type[_Kind]]:
+    """Return name -> class of everything of that kind in a package, by name."""
+    names = sorted(info.name for info in pkgutil.iter_modules(importlib.import_module(package).__path__))
+    found = {name: class_in(importlib.import_module(f"{package}.{name}"), kind) for name in names}
+    return {name: offered for name, offered in found.items() if offered is not None}
+
+
+def shipped_as(name: str, package: str, kind: type[_Kind]) -> type[_Kind]:
+    """Return the class of that name, importing its file alone. Raises RecipeError with the nearest name where there is none."""
+    names = [info.name for info in pkgutil.iter_modules(importlib.import_module(package).__path__)]
+    offered = class_in(importlib.import_module(f"{package}.{name}"), kind) if name in names else None
+    if offered is None:
+        raise RecipeError(f"there is no {kind.__name__.lower()} {name!r}{nearest(name, shipped(package, kind))}")
+    return offered

@@ -1,0 +1,65 @@
+"""Quarantine: reading a unit whose records kill the process that reads them.
+
+Native parsers can crash on hostile input, and no `except` catches that. A unit that has killed two workers is made here in a child process
+that writes down, before each record, which record it is about to take. When the child dies, the unit is begun again; a record at which it
+has died twice is the killer (once may have been chance: a machine that ran out of memory, an operator's kill): from then on it counts as
+unreadable (`crashed`). Only the killers are lost, and each has its row in the ledger.
+
+The result is a function of the input's bytes: the same records crash whoever reads them. A child that dies without having begun a record,
+or a unit whose children die more than MAX_CRASHES times, fails, and with it the run.
+"""
+
+import json
+import multiprocessing
+import tempfile
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from curation.ingest import Ingest, Place
+from curation.stage import Job, Output, sweep
+
+MAX_CRASHES = 1000
+
+
+def make_isolated(job: Job, output: Output) -> Mapping[str, Any]:
+    """Make a unit of ingest in child processes, leaving out what crashes them. Raises RuntimeError where that cannot end."""
+    if not isinstance(job.stage, Ingest):
+        raise TypeError(f"stage {job.stage.name} has no records to leave out")
+    deaths: Counter[Place] = Counter()
+    context = multiprocessing.get_context("spawn")
+    with tempfile.TemporaryDirectory(prefix="quarantine-") as folder:
+        while deaths.total() <= MAX_CRASHES:
+            crashing = frozenset(place for place, times in deaths.items() if times >= 2)
+            at, result = Path(folder) / "at.json", Path(folder) / "result.json"
+            at.unlink(missing_ok=True)
+            child = context.Process(target=_make, args=(job, crashing, at, result))
+            child.start()
+            child.join()
+            if child.exitcode == 0:
+                content = json.loads(result.read_bytes())
+                output.shards += [output.known(*facts) for facts in content["shards"]]
+                counts: dict[str, Any] = content["counts"]
+                return counts
+            if not at.exists():
+                raise RuntimeError(f"unit {job.unit.name} kills its process (exit {child.exitcode}) before its first record is read")
+            place = Place(**json.loads(at.read_bytes()))
+            if place in crashing:
+                raise RuntimeError(f"unit {job.unit.name} kills its process (exit {child.exitcode}) after its last record")
+            deaths[place] += 1
+            sweep(job.space.shards(job.stage), job.unit.name)
+    raise RuntimeError(f"unit {job.unit.name} has killed the processes that read it {MAX_CRASHES} times")
+
+
+def _make(job: Job, crashing: frozenset[Place], at: Path, result: Path) -> None:
+    """Run in the child: make the unit, writing down each record's place before it is taken."""
+
+    def note(place: Place) -> None:
+        at.write_text(json.dumps({"file_path": place.file_path, "number": place.number}))
+
+    assert isinstance(job.stage, Ingest)
+    output = Output(job.space.shards(job.stage))
+    counts = job.stage.make_without(job.unit, output, crashing, note)
+    shards = [[shard.name, shard.rows, shard.bytes, shard.sha256] for shard in output.shards]
+    result.write_text(json.dumps({"counts": counts, "shards": shards}))

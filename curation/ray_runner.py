@@ -1,0 +1,138 @@
+"""Running on Ray: a local cluster, or one that is there already.
+
+The only file that imports ray. A task is submitted per item, two for every CPU in flight, and results come as they end. Ray moves small
+items and small results; text lies in files that every node sees. A task whose worker dies (SIGKILL, out of memory, a lost node) is tried
+again by Ray, a finite number of times, and is then reported as `killed`; a task that raises is not tried again.
+
+At the start every node is checked: it must see OUT and run the same code, else the run is Refused. Usage statistics and the dashboard are
+off; the token file of a local cluster is readable by its owner only.
+"""
+
+import os
+import tempfile
+import uuid
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from curation.errors import Refused, UsageError
+from curation.hashing import digest_of, digest_of_file
+from curation.location import Location
+from curation.runner import Item, Outcome, Result, attempt
+
+os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+os.environ.setdefault("RAY_task_oom_retries", "3")
+os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+
+import ray
+from ray.exceptions import OutOfMemoryError, RayTaskError, TaskUnschedulableError, WorkerCrashedError
+
+ATTEMPTS = 3
+"""How often a task is begun when its workers die."""
+
+_PACKAGES = ("curation", "filters", "synth", "pipelines")
+
+
+class RayRunner:
+    """Runs tasks as Ray tasks of one CPU each."""
+
+    def __init__(self, workers: int | None = None, address: str | None = None, out: Location | None = None) -> None:
+        self._started = False
+        if not ray.is_initialized():
+            self._start(workers, address)
+        self.workers = workers or max(1, int(ray.cluster_resources().get("CPU", 1)))
+        if out is not None:
+            self._check_nodes(out)
+
+    def _start(self, workers: int | None, address: str | None) -> None:
+        quiet: dict[str, Any] = {"log_to_driver": False, "configure_logging": False, "runtime_env": {"env_vars": _worker_environment()}}
+        if address is None:
+            _protect_token()
+            ray.init(num_cpus=workers, include_dashboard=False, **quiet)
+        else:
+            try:
+                ray.init(address=address, **quiet)
+            except (ConnectionError, ValueError, RuntimeError) as error:
+                raise UsageError(f"no Ray cluster answers at {address}: {error}") from error
+        self._started = True
+
+    def map(self, task: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Outcome[Item, Result]]:
+        """Yield an Outcome for every item, in the order in which they end."""
+        remote = ray.remote(num_cpus=1, max_retries=ATTEMPTS - 1, retry_exceptions=False)(attempt)
+        waiting = iter(items)
+        running: dict[Any, Item] = {remote.remote(task, item): item for item in islice(waiting, 2 * self.workers)}
+        while running:
+            done, _ = ray.wait(list(running), num_returns=1)
+            item = running.pop(done[0])
+            for following in islice(waiting, 1):
+                running[remote.remote(task, following)] = following
+            yield self._outcome(done[0], item)
+
+    def _outcome(self, reference: Any, item: Item) -> Outcome[Item, Any]:
+        try:
+            outcome: Outcome[Item, Any] = ray.get(reference)
+        except (WorkerCrashedError, OutOfMemoryError) as error:
+            return Outcome(item, error=f"its worker died {ATTEMPTS} times: {error}", killed=True)
+        except (RayTaskError, TaskUnschedulableError) as error:
+            return Outcome(item, error=str(error))
+        return Outcome(item, outcome.result, outcome.error, outcome.killed)
+
+    def close(self) -> None:
+        """Leave the cluster; a local one is stopped."""
+        if self._started:
+            ray.shutdown()
+            self._started = False
+
+    def _check_nodes(self, out: Location) -> None:
+        """Raise Refused unless every node sees OUT and runs this code."""
+        from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+        out.make_folder()
+        token = uuid.uuid4().hex
+        probe = out / f".node-check-{token}"
+        probe.write_bytes(token.encode())
+        try:
+            look = ray.remote(num_cpus=0)(_look)
+            nodes = [node["NodeID"] for node in ray.nodes() if node["Alive"]]
+            answers = ray.get(
+                [look.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node, soft=False)).remote(probe) for node in nodes]
+            )
+        finally:
+            probe.delete()
+        for node, (seen, code) in zip(nodes, answers, strict=True):
+            if seen != token:
+                raise Refused(f"node {node} does not see {out}; OUT must be a folder or bucket that all nodes share")
+            if code != code_digest():
+                raise Refused(f"node {node} runs other code than this machine; install the same version on all nodes")
+
+
+def code_digest() -> str:
+    """Return the SHA-256 over the sources of the project's packages."""
+    root = Path(__file__).parent.parent
+    paths = sorted(path for package in _PACKAGES for path in (root / package).rglob("*.py"))
+    return digest_of([[path.relative_to(root).as_posix(), digest_of_file(path)] for path in paths])
+
+
+def _look(probe: Location) -> tuple[str | None, str]:
+    try:
+        return probe.read_bytes().decode(), code_digest()
+    except OSError:
+        return None, code_digest()
+
+
+def _worker_environment() -> dict[str, str]:
+    """Let workers import this project from where the driver did, and keep their own libraries single-threaded."""
+    root = str(Path(__file__).parent.parent)
+    return {"PYTHONPATH": os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH", "")])), "POLARS_MAX_THREADS": "1"}
+
+
+def _protect_token() -> None:
+    """Have the local cluster's token in a file that only its owner can read."""
+    if "RAY_AUTH_TOKEN_PATH" in os.environ or "RAY_AUTH_TOKEN" in os.environ:
+        return
+    folder = Path(tempfile.mkdtemp(prefix="ray-token-"))
+    path = folder / "token"
+    path.touch(mode=0o600)
+    path.write_text(uuid.uuid4().hex + uuid.uuid4().hex)
+    os.environ["RAY_AUTH_TOKEN_PATH"] = str(path)

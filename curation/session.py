@@ -1,0 +1,290 @@
+"""A session: one live run on one output folder, that drives stages, one after the other, to their seals.
+
+The session owns what stages must not know: the runner, the lock, the clock, and `run.json`, where times, machines and counts are written
+after every stage. A killed session leaves finished units with sidecars and, of each unit under way, at most a temporary; the next session
+sweeps those, names them as `interrupted`, and makes only what has no sidecar.
+"""
+
+import fcntl
+import json
+import platform
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+from curation.errors import Refused, ShardsFailed
+from curation.hashing import digest_of
+from curation.location import Location
+from curation.runner import Outcome, Runner
+from curation.shards import Shard
+from curation.stage import (
+    SEAL,
+    Cost,
+    Finished,
+    Job,
+    Stage,
+    Unit,
+    Workspace,
+    differences,
+    is_whole,
+    key_of,
+    perform,
+    read_sidecar,
+    remove_stale,
+    sweep,
+)
+
+
+class Watcher(Protocol):
+    """Is told how a run goes (the progress bar of the command line)."""
+
+    def begin(self, stage: str, units: int, reused: int) -> None:
+        """A stage begins with so many units, of which some are done already."""
+
+    def advance(self, stage: str, finished: Finished) -> None:
+        """One more unit is done."""
+
+    def end(self, stage: str) -> None:
+        """The stage is sealed."""
+
+    def tell(self, line: str) -> None:
+        """Something the user should read."""
+
+
+class Silent:
+    """A watcher that shows nothing."""
+
+    def begin(self, stage: str, units: int, reused: int) -> None:
+        """Show nothing."""
+
+    def advance(self, stage: str, finished: Finished) -> None:
+        """Show nothing."""
+
+    def end(self, stage: str) -> None:
+        """Show nothing."""
+
+    def tell(self, line: str) -> None:
+        """Show nothing."""
+
+
+@dataclass(frozen=True)
+class Sealed:
+    """A stage that is done: its units by name."""
+
+    stage: str
+    units: tuple[Finished, ...]
+
+    @property
+    def shards(self) -> tuple[Shard, ...]:
+        """All shards of all units, by name."""
+        return tuple(sorted((shard for unit in self.units for shard in unit.shards), key=lambda shard: shard.name))
+
+    @property
+    def digest(self) -> str:
+        """The SHA-256 over names and bytes of all shards."""
+        return digest_of([[shard.name, shard.sha256] for shard in self.shards])
+
+    def total(self, count: str) -> int:
+        """Sum a count over all units."""
+        return sum(int(unit.counts.get(count, 0)) for unit in self.units)
+
+
+class Session:
+    """Drives stages on one output folder. Use as `with Session.open(...) as session: session.run(stage, units)`."""
+
+    def __init__(self, out: Location, runner: Runner, frozen: bool, watcher: Watcher, facts: Mapping[str, Any]) -> None:
+        self.out = out
+        self.space = Workspace(out)
+        self.runner = runner
+        self.frozen = frozen
+        self.watcher = watcher
+        self._report: dict[str, Any] = {
+            "began": datetime.now(UTC).isoformat(timespec="seconds"),
+            "machine": platform.node(),
+            "workers": runner.workers,
+            **facts,
+            "stages": [],
+            "outcome": "running",
+        }
+        self._earlier = self._earlier_sessions()
+
+    @classmethod
+    @contextmanager
+    def open(
+        cls, out: Location, runner: Runner, *, frozen: bool = False, watcher: Watcher | None = None, facts: Mapping[str, Any] | None = None
+    ) -> Iterator["Session"]:
+        """Take the lock on OUT, yield a session, and write how it ended. Raises Refused where another session is live."""
+        with _lock(out):
+            session = cls(out, runner, frozen, watcher or Silent(), facts or {})
+            began = time.perf_counter()
+            try:
+                yield session
+                session._report["outcome"] = "done"
+            except BaseException as error:
+                session._report["outcome"] = f"{type(error).__name__}: {error}"
+                raise
+            finally:
+                session._report["seconds"] = round(time.perf_counter() - began, 3)
+                session._write_report()
+
+    def run(self, stage: Stage, units: Iterable[Unit]) -> Sealed:
+        """Bring every unit of a stage to done and seal it.
+
+        Raises Refused (frozen, and something would be redone) and, after all other units are done, ShardsFailed.
+        """
+        began = time.perf_counter()
+        folders = {self.space.sidecars(stage), self.space.shards(stage)}
+        for folder in folders:
+            folder.make_folder()
+        interrupted = sorted(name for folder in folders for name in sweep(folder))
+        identity = stage.identity()
+        ordered = sorted(units, key=lambda unit: unit.name)
+        if len({unit.name for unit in ordered}) != len(ordered):
+            raise ValueError(f"stage {stage.name} has two units of one name")
+        jobs = [Job(stage, unit, key_of(identity, unit), self.space) for unit in ordered]
+        done = self._already_done(stage, jobs)
+        pending = [job for job in jobs if job.unit.name not in done]
+        seal = self._read_seal(stage)
+        self._tell_drift(stage, identity, seal, pending)
+        self.watcher.begin(self._title(stage), len(jobs), len(done))
+        reused = len(done)
+        costs, failures = self._make(stage, pending, done)
+        if failures:
+            raise ShardsFailed(_describe(stage, failures))
+        finished = tuple(done[job.unit.name] for job in jobs)
+        stale = remove_stale(self.space, stage, finished)
+        self._write_seal(stage, identity, finished, seal)
+        for folder in folders:
+            sweep(folder)
+        self.watcher.end(self._title(stage))
+        self._report["stages"].append(
+            {
+                "stage": self._title(stage),
+                "units": len(jobs),
+                "reused": reused,
+                "made": len(pending),
+                "made_names": sorted(job.unit.name for job in pending)[:1000],
+                "interrupted": interrupted,
+                "removed": stale,
+                "seconds": round(time.perf_counter() - began, 3),
+                "worker_seconds": round(sum(cost.seconds for cost in costs), 3),
+                "peak_worker_mib": round(max((cost.peak_mib for cost in costs), default=0.0), 1),
+                "rows": sum(shard.rows for unit in finished for shard in unit.shards),
+                "bytes": sum(shard.bytes for unit in finished for shard in unit.shards),
+            }
+        )
+        self._write_report()
+        return Sealed(stage.name, finished)
+
+    @contextmanager
+    def within(self, folder: str) -> Iterator["Session"]:
+        """Run stages in a folder of their own below `stages`, for the while of a `with`."""
+        before, self.space = self.space, Workspace(self.out, f"stages/{folder}")
+        try:
+            yield self
+        finally:
+            self.space = before
+
+    def run_one(self, stage: Stage, unit: Unit) -> Finished:
+        """Run a stage that has a single unit (a global step)."""
+        return self.run(stage, [unit]).units[0]
+
+    def note(self, name: str, value: Any) -> None:
+        """Add a fact to this session's entry in run.json."""
+        self._report[name] = value
+
+    def _title(self, stage: Stage) -> str:
+        return f"{self.space.below}/{stage.name}".removeprefix("stages/")
+
+    def _already_done(self, stage: Stage, jobs: Sequence[Job]) -> dict[str, Finished]:
+        sizes = {facts.location.name: facts.size for facts in self.space.shards(stage).files()}
+        done = {}
+        for job in jobs:
+            finished = read_sidecar(self.space, stage, job.unit.name)
+            if finished is not None and finished.key == job.key and is_whole(finished, sizes):
+                done[job.unit.name] = finished
+        return done
+
+    def _make(self, stage: Stage, pending: Sequence[Job], done: dict[str, Finished]) -> tuple[list[Cost], list[Outcome[Job, Any]]]:
+        costs: list[Cost] = []
+        failures: list[Outcome[Job, Any]] = []
+        again: list[Job] = []
+        for outcome in self.runner.map(perform, pending):
+            if outcome.result is not None:
+                self._take(stage, outcome.result, done, costs)
+            elif outcome.killed and stage.survives_crashes:
+                again.append(replace(outcome.item, isolated=True))
+            else:
+                failures.append(outcome)
+        for outcome in self.runner.map(perform, again):
+            if outcome.result is not None:
+                self._take(stage, outcome.result, done, costs)
+            else:
+                failures.append(outcome)
+        return costs, failures
+
+    def _take(self, stage: Stage, result: tuple[Finished, Cost], done: dict[str, Finished], costs: list[Cost]) -> None:
+        finished, cost = result
+        done[finished.name] = finished
+        costs.append(cost)
+        self.watcher.advance(self._title(stage), finished)
+
+    def _tell_drift(self, stage: Stage, identity: Any, seal: Mapping[str, Any] | None, pending: Sequence[Job]) -> None:
+        if seal is None or not pending:
+            return
+        lines = list(differences(seal["identity"], identity)) or [f"{stage.name}: {len(pending)} of its inputs are new or changed"]
+        text = f"{stage.name}: {len(pending)} to be made again or anew\n  " + "\n  ".join(lines)
+        if self.frozen:
+            raise Refused(f"--frozen: the recipe, a model or the input differs from what this folder was made with\n{text}")
+        self.watcher.tell(text)
+
+    def _read_seal(self, stage: Stage) -> dict[str, Any] | None:
+        try:
+            content: dict[str, Any] = json.loads((self.space.sidecars(stage) / SEAL).read_bytes())
+        except (FileNotFoundError, ValueError):
+            return None
+        return content
+
+    def _write_seal(self, stage: Stage, identity: Any, finished: Sequence[Finished], before: Any) -> None:
+        content = {"identity": identity, "units": len(finished), "digest": digest_of([[f.name, f.key] for f in finished])}
+        if content != before:
+            text = json.dumps(content, sort_keys=True, indent=1, ensure_ascii=False)
+            (self.space.sidecars(stage) / SEAL).write_bytes(text.encode())
+
+    def _earlier_sessions(self) -> list[Any]:
+        try:
+            return list(json.loads((self.out / "run.json").read_bytes())["sessions"])
+        except (FileNotFoundError, ValueError, KeyError, TypeError):
+            return []
+
+    def _write_report(self) -> None:
+        content = {"sessions": [*self._earlier, self._report]}
+        (self.out / "run.json").write_bytes(json.dumps(content, indent=1, ensure_ascii=False).encode())
+
+
+@contextmanager
+def _lock(out: Location) -> Iterator[None]:
+    """Hold OUT for this process; the operating system lets go of it when the process dies. Object stores have no lock."""
+    out.make_folder()
+    if not out.is_local:
+        yield
+        return
+    path = Path(out.path) / ".lock"
+    with path.open("w") as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Refused(f"another run is live on {out}; wait for it or choose another --out") from None
+        yield
+
+
+def _describe(stage: Stage, failures: Sequence[Outcome[Job, Any]]) -> str:
+    lines = [f"{len(failures)} of the shards of {stage.name} failed; everything else is done, the same command tries them again"]
+    for outcome in failures[:10]:
+        sources = ", ".join(source.relative for source in outcome.item.unit.sources[:5])
+        lines.append(f"--- {outcome.item.unit.name}{f' ({sources})' if sources else ''}\n{outcome.error}")
+    return "\n".join(lines)

@@ -1,0 +1,283 @@
+"""Stages: pure functions from bytes to shards, and the one rule by which work is skipped or redone.
+
+A stage is a frozen dataclass whose fields are everything that can change its bytes. It works on *units*: a unit has a name, the shards it
+reads, and makes shards of its own. A unit's key is the SHA-256 over the stage (name, version, fields, package versions, digests of files it
+reads) and the SHA-256 of every shard it reads. When a unit's shards are written, a *sidecar* `<unit>.json` records key, outputs and counts.
+
+    The only rule: a unit whose sidecar holds its key, and whose outputs are there, is done. Any other is made.
+
+So a changed recipe, model or input redoes exactly what depends on it. The driver seals a stage when all its units are done; what an earlier
+recipe left behind is removed then. Times and places are never in a sidecar.
+
+Invariants
+    - Outputs are complete before the sidecar exists; the sidecar is complete before the seal exists.
+    - Two attempts at one unit write equal bytes, so it does not matter which one wins.
+    - A unit that fails does not stop the others; the run then ends with ShardsFailed.
+"""
+
+import dataclasses
+import json
+import resource
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from typing import Any, ClassVar
+
+from curation.hashing import digest_of, plain
+from curation.location import TEMPORARY, Location
+from curation.readers import SourceFile
+from curation.shards import Shard, ShardWriter
+
+SEAL = "_seal.json"
+
+
+@dataclass(frozen=True)
+class Unit:
+    """One piece of a stage's work.
+
+    `inputs` are the shards it reads, by role; `sources` the input files (ingest only); `extra` further values that change its bytes.
+    """
+
+    name: str
+    inputs: Mapping[str, tuple[Shard, ...]] = field(default_factory=dict)
+    sources: tuple[SourceFile, ...] = ()
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+    def shard(self, role: str) -> Shard:
+        """Return the one shard in a role."""
+        (shard,) = self.inputs[role]
+        return shard
+
+    def identity(self) -> dict[str, Any]:
+        """Return what the unit's bytes depend on: digests and relative paths, never places."""
+        return {
+            "name": self.name,
+            "inputs": {role: [[shard.name, shard.sha256] for shard in shards] for role, shards in self.inputs.items()},
+            "sources": [[s.relative, s.source, plain(s.fields), s.size, s.changed] for s in self.sources],
+            "extra": plain(self.extra),
+        }
+
+
+class Output:
+    """Where a unit writes: opens shards under temporary names and remembers those that were finished."""
+
+    def __init__(self, folder: Location) -> None:
+        self.folder = folder
+        self.shards: list[Shard] = []
+
+    def shard(self, name: str, schema: Any, metadata: Mapping[str, str] | None = None, level: int = 1) -> "_RecordingWriter":
+        """Open a shard for writing; use as a context manager."""
+        return _RecordingWriter(self, name, schema, metadata, level)
+
+    def known(self, name: str, rows: int, size: int, sha256: str) -> Shard:
+        """Return a shard of this folder from what is recorded of it."""
+        return Shard(name, self.folder / f"{name}.parquet", rows, size, sha256)
+
+    def write(self, name: str, table: Any, metadata: Mapping[str, str] | None = None) -> Shard:
+        """Write a table as one shard."""
+        with self.shard(name, table.schema, metadata) as writer:
+            writer.write(table)
+        return self.shards[-1]
+
+
+class _RecordingWriter(ShardWriter):
+    def __init__(self, output: Output, name: str, schema: Any, metadata: Mapping[str, str] | None, level: int) -> None:
+        super().__init__(name, output.folder / f"{name}.parquet", schema, metadata, level)
+        self._output = output
+
+    def __exit__(self, *raised: Any) -> None:
+        super().__exit__(*raised)
+        if self.shard is not None:
+            self._output.shards.append(self.shard)
+
+
+@dataclass(frozen=True)
+class Stage(ABC):
+    """Base of all stages. Its fields are its recipe; `make` is a pure function of them and of the unit.
+
+    `folder` is where its shards go below OUT, `stages/<name>` unless the stage says otherwise; sidecars are always in `stages/<name>`.
+    `survives_crashes`: a unit that kills its worker twice is made once more with `isolated=True` (see `curation.ingest`).
+    """
+
+    name: ClassVar[str]
+    version: ClassVar[int] = 1
+    packages: ClassVar[tuple[str, ...]] = ("pyarrow",)
+    folder: ClassVar[str | None] = None
+    survives_crashes: ClassVar[bool] = False
+
+    @abstractmethod
+    def make(self, unit: Unit, output: Output) -> Mapping[str, Any]:
+        """Write the unit's shards and return its counts: JSON values that depend on the unit's bytes alone."""
+
+    def files(self) -> Mapping[str, str]:
+        """Return name -> SHA-256 of the files this stage reads beside its shards (models, lists, prompts)."""
+        return {}
+
+    def fields(self) -> Any:
+        """Return the fields that change bytes, as JSON types."""
+        return {f.name: plain(getattr(self, f.name)) for f in dataclasses.fields(self)}
+
+    def identity(self) -> dict[str, Any]:
+        """Return what every unit of the stage depends on."""
+        return {
+            "stage": self.name,
+            "version": self.version,
+            "fields": self.fields(),
+            "files": dict(self.files()),
+            "packages": {package: version(package) for package in self.packages},
+        }
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A unit that is done: its shards and counts."""
+
+    name: str
+    key: str
+    shards: tuple[Shard, ...]
+    counts: Mapping[str, Any]
+
+    def shard(self, name: str) -> Shard:
+        """Return the shard of that name."""
+        return next(shard for shard in self.shards if shard.name == name)
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What making a unit took: wall seconds and the worker's peak resident memory in MiB so far."""
+
+    seconds: float
+    peak_mib: float
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """Where stages live: OUT, and the folder below it that holds theirs (the stages over synthetic rows have one of their own)."""
+
+    out: Location
+    below: str = "stages"
+
+    def sidecars(self, stage: Stage | type[Stage]) -> Location:
+        """Return the folder of a stage's sidecars and seal."""
+        return self.out / self.below / stage.name
+
+    def shards(self, stage: Stage | type[Stage]) -> Location:
+        """Return the folder of a stage's shards."""
+        return self.out / self.folder_of(stage)
+
+    def folder_of(self, stage: Stage | type[Stage]) -> str:
+        """Return the path of a stage's shards below OUT."""
+        return stage.folder if stage.folder is not None else f"{self.below}/{stage.name}"
+
+
+@dataclass(frozen=True)
+class Job:
+    """A unit to make, as it travels to a worker."""
+
+    stage: Stage
+    unit: Unit
+    key: str
+    space: Workspace
+    isolated: bool = False
+
+
+def perform(job: Job) -> tuple[Finished, Cost]:
+    """Make one unit: its shards, then its sidecar. Runs in a worker."""
+    began = time.perf_counter()
+    output = Output(job.space.shards(job.stage))
+    if job.isolated:
+        from curation.quarantine import make_isolated
+
+        counts = make_isolated(job, output)
+    else:
+        counts = job.stage.make(job.unit, output)
+    finished = Finished(job.unit.name, job.key, tuple(output.shards), plain(counts))
+    write_sidecar(job.space, job.stage, finished)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return finished, Cost(time.perf_counter() - began, peak)
+
+
+def write_sidecar(space: Workspace, stage: Stage, finished: Finished) -> None:
+    """Record that a unit is done."""
+    content = {
+        "key": finished.key,
+        "folder": space.folder_of(stage),
+        "outputs": [[shard.name, shard.rows, shard.bytes, shard.sha256] for shard in finished.shards],
+        "counts": finished.counts,
+    }
+    text = json.dumps(content, sort_keys=True, ensure_ascii=False, indent=1)
+    (space.sidecars(stage) / f"{finished.name}.json").write_bytes(text.encode())
+
+
+def read_sidecar(space: Workspace, stage: Stage | type[Stage], name: str) -> Finished | None:
+    """Return what a sidecar says, or None where there is none that can be read."""
+    try:
+        content = json.loads((space.sidecars(stage) / f"{name}.json").read_bytes())
+        output = Output(space.shards(stage))
+        shards = tuple(output.known(*facts) for facts in content["outputs"])
+        return Finished(name, content["key"], shards, content["counts"])
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        return None
+
+
+def finished_units(space: Workspace, stage: type[Stage]) -> tuple[Finished, ...]:
+    """Return every unit that a stage has a sidecar for, by name: how a run is looked at after its end."""
+    names = [facts.location.name for facts in space.sidecars(stage).files()]
+    found = [read_sidecar(space, stage, name.removesuffix(".json")) for name in names if name.endswith(".json") and name != SEAL]
+    return tuple(finished for finished in found if finished is not None)
+
+
+def key_of(stage_identity: Mapping[str, Any], unit: Unit) -> str:
+    """Return the key of a unit of a stage."""
+    return digest_of([stage_identity, unit.identity()])
+
+
+def sweep(folder: Location, unit: str = "") -> list[str]:
+    """Delete what dead attempts (at one unit, or all) left in a folder and return the names they were for."""
+    found = []
+    for facts in folder.files():
+        name = facts.location.name
+        if name.startswith(TEMPORARY):
+            intended = name[len(TEMPORARY) :].partition("-")[2]
+            if intended.startswith(unit):
+                facts.location.delete()
+                found.append(intended)
+    return found
+
+
+def is_whole(finished: Finished, sizes: Mapping[str, int]) -> bool:
+    """Whether all outputs of a unit are there with the bytes they had; `sizes` is the listing of the stage's shard folder by file name."""
+    return all(sizes.get(shard.location.name) == shard.bytes for shard in finished.shards)
+
+
+def remove_stale(space: Workspace, stage: Stage, done: Iterable[Finished]) -> list[str]:
+    """Delete sidecars and shards that belong to none of the units and return their names."""
+    done = list(done)
+    kept_sidecars = {f"{finished.name}.json" for finished in done} | {SEAL}
+    kept_shards = {shard.location.name for finished in done for shard in finished.shards}
+    removed = []
+    for facts in space.sidecars(stage).files():
+        name = facts.location.name
+        if name.endswith(".json") and name not in kept_sidecars:
+            facts.location.delete()
+            removed.append(name)
+    for facts in space.shards(stage).files():
+        name = facts.location.name
+        if name.endswith(".parquet") and name not in kept_shards:
+            facts.location.delete()
+            removed.append(name)
+    return sorted(removed)
+
+
+def differences(before: Any, after: Any, path: str = "") -> Sequence[str]:
+    """Return lines `path: before -> after` for every value that differs between two JSON values."""
+    if isinstance(before, dict) and isinstance(after, dict):
+        lines: list[str] = []
+        for name in sorted(before.keys() | after.keys()):
+            lines += differences(before.get(name), after.get(name), f"{path}.{name}" if path else name)
+        return lines
+    if isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
+        return [line for i, (a, b) in enumerate(zip(before, after, strict=True)) for line in differences(a, b, f"{path}[{i}]")]
+    return [] if before == after else [f"{path}: {json.dumps(before)} -> {json.dumps(after)}"]

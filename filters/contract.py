@@ -1,0 +1,162 @@
+"""What a filter is: named signals measured from text and, apart from them, named rules over signals.
+
+A filter is a frozen dataclass in a file of its own in this folder; the file's name is the filter's name, and no list needs an edit. Its
+fields are its parameters: those that move a signal (a model, an n-gram length) and those that only move a rule (thresholds). `signals`
+never looks at a threshold, so a new threshold re-judges stored signals in seconds and never reads text again.
+
+    signals(text, documents)   a column for each name in `signal_types`, one value a document, the same whatever the batch
+    rules()                    reason -> Rule; a document whose rule holds is dropped for that reason
+    examples                   (text, reason or None) pairs, run by the contract tests and shown by `curate filters`
+    files()                    digests of the files it reads (models, lists), part of measure's key
+    threshold_fields           names of the fields that only rules read; all other fields are part of measure's key
+
+A filter chosen in a recipe is a FilterChoice: names and plain values, which travel to workers and build the filter there.
+
+The file's docstring names the paper. A null signal never fails a rule: what could not be measured is not judged.
+"""
+
+import dataclasses
+import importlib.util
+import sys
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar
+
+import polars as pl
+import pyarrow as pa
+
+from curation.choices import build
+from curation.errors import RecipeError
+from curation.hashing import digest_of_file
+from curation.plugins import class_in, shipped, shipped_as
+from curation.text import TextColumn
+
+Signals = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One reason to drop: the expression that says so, the signal it looks at and the bound it compares with.
+
+    `evidence` names further signals whose values go to the ledger when this rule is the one that decides.
+    """
+
+    drops: pl.Expr
+    signal: str
+    threshold: float | None = None
+    evidence: tuple[str, ...] = ()
+
+
+def below(signal: str, bound: float, evidence: tuple[str, ...] = ()) -> Rule:
+    """Drop documents whose signal is less than bound."""
+    return Rule(pl.col(signal) < bound, signal, float(bound), evidence)
+
+
+def above(signal: str, bound: float, evidence: tuple[str, ...] = ()) -> Rule:
+    """Drop documents whose signal is greater than bound."""
+    return Rule(pl.col(signal) > bound, signal, float(bound), evidence)
+
+
+def not_among(signal: str, allowed: Sequence[str], evidence: tuple[str, ...] = ()) -> Rule:
+    """Drop documents whose (text) signal is none of those allowed."""
+    return Rule(~pl.col(signal).is_in(list(allowed)), signal, None, evidence)
+
+
+@dataclass(frozen=True)
+class Filter(ABC):
+    """Base of all filters; see the module's docstring for the contract."""
+
+    signal_types: ClassVar[Mapping[str, pa.DataType]]
+    threshold_fields: ClassVar[frozenset[str]] = frozenset()
+    version: ClassVar[int] = 1
+    packages: ClassVar[tuple[str, ...]] = ()
+    examples: ClassVar[Sequence[tuple[str, str | None]]] = ()
+
+    @classmethod
+    def name(cls) -> str:
+        """The name of the file that defines it."""
+        return cls.__module__.rsplit(".", 1)[-1]
+
+    @abstractmethod
+    def signals(self, text: TextColumn, documents: Any) -> Signals:
+        """Measure a batch: numpy or Arrow columns, one value a text. `documents` is the Arrow table of the same rows without text."""
+
+    @abstractmethod
+    def rules(self) -> Mapping[str, Rule]:
+        """Return the reasons to drop, in the order in which they are tried."""
+
+    def files(self) -> Mapping[str, str]:
+        """Return name -> SHA-256 of every file that signals depend on."""
+        return {}
+
+    def measuring(self) -> dict[str, Any]:
+        """Return what the signals depend on: name, version, the fields that are not thresholds, and files."""
+        fields = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name not in self.threshold_fields}
+        return {"filter": self.name(), "version": self.version, "fields": fields, "files": dict(self.files())}
+
+
+@dataclass(frozen=True)
+class FilterChoice:
+    """A filter as a recipe asks for it: a shipped one by name, or a user's own by file; `gate` lets later filters skip what it drops."""
+
+    name: str
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    file: str | None = None
+    gate: bool = False
+
+    def filter_class(self) -> type[Filter]:
+        """Return the class. Raises RecipeError, with the nearest name, where there is none."""
+        if self.file is not None:
+            return filter_from_file(self.file)
+        return shipped_as(self.name, "filters", Filter)  # type: ignore[type-abstract]
+
+    def build(self) -> Filter:
+        """Make the filter. Raises RecipeError for a parameter it does not have or cannot take."""
+        return build(self.filter_class(), self.parameters, f"filter {self.name}")
+
+    def identity(self) -> dict[str, Any]:
+        """Return what the filter's verdicts depend on."""
+        own = {"source": source_digest(self.filter_class())} if self.file is not None else {}
+        made = self.build()
+        return {**made.measuring(), "fields": {f.name: getattr(made, f.name) for f in dataclasses.fields(made)}, "gate": self.gate, **own}
+
+    def measuring(self) -> dict[str, Any]:
+        """Return what the filter's signals depend on, for itself and, as a gate, for those after it."""
+        if self.gate:
+            return self.identity()
+        own = {"source": source_digest(self.filter_class())} if self.file is not None else {}
+        return {**self.build().measuring(), **own}
+
+
+def shipped_filters() -> dict[str, type[Filter]]:
+    """Return name -> class of every filter in this folder, by name."""
+    return shipped("filters", Filter)  # type: ignore[type-abstract]
+
+
+def filter_from_file(path: str | Path) -> type[Filter]:
+    """Load a user's filter from a Python file. Raises RecipeError where the file is missing or holds no filter."""
+    path = Path(path).resolve()
+    if not path.is_file():
+        raise RecipeError(f"filter file {path} does not exist")
+    name = path.stem
+    if name not in sys.modules or getattr(sys.modules[name], "__file__", None) != str(path):
+        spec = importlib.util.spec_from_file_location(name, path)
+        if spec is None or spec.loader is None:
+            raise RecipeError(f"{path} is not a Python file")
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[name] = module
+        spec.loader.exec_module(module)
+    filter_class = class_in(sys.modules[name], Filter)  # type: ignore[type-abstract]
+    if filter_class is None:
+        raise RecipeError(f"{path} defines no filter: a frozen dataclass that extends filters.contract.Filter")
+    return filter_class
+
+
+def source_digest(filter_class: type[Filter]) -> str:
+    """Return the SHA-256 of the file that defines a filter (a user's own filter has no version to bump)."""
+    source = sys.modules[filter_class.__module__].__file__
+    if source is None:
+        raise RecipeError(f"filter {filter_class.name()} has no source file")
+    return digest_of_file(source)

@@ -1,0 +1,23 @@
+"""What all tests share: Hypothesis runs the same examples everywhere, and real data is used where it lies beside the project."""
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
+settings.register_profile("project", derandomize=True, deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("project")
+
+REAL_DATA = Path(__file__).parents[2] / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of real crawls and texts. They are not part of the project; tests that need them skip where they are absent."""
+    if not REAL_DATA.is_dir():
+        pytest.skip(f"real data is not here: {REAL_DATA}")
+    return REAL_DATA
