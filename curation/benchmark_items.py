@@ -1,15 +1,14 @@
 """Benchmark files as items: the questions and answers that training text must not hold.
 
-A file is JSONL, CSV or Parquet, by its name, plain or (JSONL and CSV) with `.gz`. Each row is a benchmark example; each of its text fields is an
-item of its own, and so is each text in a field that holds a list. Fields are found whatever their case ("Question"). A row is called by its
-`id` or `task_id` where it has one, else by its number from 1.
+A file is JSONL, CSV or Parquet, by its name, plain or (JSONL and CSV) with `.gz`. Each row is a benchmark example; each of its text fields
+is an item of its own, and so is each text in a field that holds a list. Fields are found whatever their case ("Question"). A row is called
+by its `id` or `task_id` where it has one, else by its number from 1.
 
 Invariant: items come in the order of the files, rows and fields, so the first item that holds an n-gram is always the same.
 """
 
 import csv
 import gzip
-import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -20,7 +19,6 @@ import pyarrow.parquet as pq
 from curation.errors import InputError
 
 _NAMES_OF_ROWS = ("id", "task_id")
-_LONGEST_CSV_FIELD = 1 << 27
 
 
 class Item(NamedTuple):
@@ -72,15 +70,17 @@ def _rows(path: Path) -> Iterator[Mapping[str, Any]]:
         if kind == ".parquet" and not packed:
             yield from pq.read_table(path).to_pylist()
         elif kind in (".jsonl", ".ndjson", ".csv"):
-            with gzip.open(path, "rb") if packed else path.open("rb") as stream:
-                yield from _csv_rows(stream) if kind == ".csv" else _json_rows(stream)
+            with (
+                gzip.open(path, "rt", encoding="utf-8-sig", newline="") if packed else path.open(encoding="utf-8-sig", newline="") as stream
+            ):
+                yield from csv.DictReader(stream) if kind == ".csv" else _json_rows(stream)
         else:
             raise InputError(f"benchmark {path}: a benchmark file ends in .jsonl, .csv or .parquet (or .jsonl.gz, .csv.gz)")
     except (OSError, EOFError, ValueError, csv.Error) as error:
         raise InputError(f"benchmark {path} cannot be read: {error}") from error
 
 
-def _json_rows(stream: IO[bytes]) -> Iterator[Mapping[str, Any]]:
+def _json_rows(stream: IO[str]) -> Iterator[Mapping[str, Any]]:
     for number, line in enumerate(stream, start=1):
         if not line.strip():
             continue
@@ -91,11 +91,3 @@ def _json_rows(stream: IO[bytes]) -> Iterator[Mapping[str, Any]]:
         if not isinstance(row, dict):
             raise ValueError(f"line {number} is no JSON object")
         yield row
-
-
-def _csv_rows(stream: IO[bytes]) -> Iterator[Mapping[str, Any]]:
-    before = csv.field_size_limit(_LONGEST_CSV_FIELD)
-    try:
-        yield from csv.DictReader(io.TextIOWrapper(stream, "utf-8-sig", newline=""))
-    finally:
-        csv.field_size_limit(before)

@@ -16,6 +16,7 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from itertools import islice
 from types import TracebackType
 from typing import Any, ClassVar
@@ -25,11 +26,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from curation.choices import build
-from curation.edits import Edit
+from curation.edits import Edit, edit_named
 from curation.encoding import Undecodable, decode
-from curation.extraction import Extractor
+from curation.extraction import Extractor, extractor_named
 from curation.keys import record_key
-from curation.plugins import shipped_as
 from curation.readers import Broken, Ignored, Record, SourceFile, Tally, read
 from curation.schema import DOCUMENTS, REJECTS
 from curation.shards import PART_BYTES, ROW_GROUP_BYTES, ShardWriter
@@ -73,8 +73,16 @@ class Ingest(Stage):
     limit: int | None = None
     name: ClassVar[str] = "1-ingest"
     version: ClassVar[int] = 1
-    packages: ClassVar[tuple[str, ...]] = ("pyarrow", "fastwarc", "resiliparse", "charset-normalizer", "ftfy", "xxhash")
+    packages: ClassVar[tuple[str, ...]] = ("pyarrow", "fastwarc", "resiliparse", "charset-normalizer", "xxhash")
     survives_crashes: ClassVar[bool] = True
+
+    def identity(self) -> dict[str, Any]:
+        """Add the versions of the extractor and the edits, and of the packages they use."""
+        parts: list[type[Extractor] | type[Edit]] = [extractor_named(self.extractor.name)]
+        parts += [edit_named(choice.name) for choice in self.edits]
+        own = super().identity()
+        packages = {package: version(package) for part in parts for package in part.packages}
+        return {**own, "parts": [part.version for part in parts], "packages": {**own["packages"], **packages}}
 
     def make(self, unit: Unit, output: Output) -> Mapping[str, Any]:
         """Read the unit's files and write documents and rejects."""
@@ -82,11 +90,8 @@ class Ingest(Stage):
 
     def make_without(self, unit: Unit, output: Output, crashing: frozenset[Place], note: Callable[[Place], None]) -> Mapping[str, Any]:
         """Do the same, but call `note(place)` before each record and treat those in `crashing` as unreadable."""
-        extractor = build(shipped_as(self.extractor.name, "curation.extraction", Extractor), self.extractor.parameters, "extractor")  # type: ignore[type-abstract]
-        edits = [
-            (choice.name, build(shipped_as(choice.name, "curation.edits", Edit), choice.parameters, f"edit {choice.name}"))  # type: ignore[type-abstract]
-            for choice in self.edits
-        ]
+        extractor = build(extractor_named(self.extractor.name), self.extractor.parameters, "extractor")
+        edits = [(choice.name, build(edit_named(choice.name), choice.parameters, f"edit {choice.name}")) for choice in self.edits]
         files = {}
         with _Writer(unit.name, output, edits) as writer:
             for source in unit.sources:
@@ -252,13 +257,14 @@ class _Writer:
 
     def _write(self, rows: list[dict[str, Any]], text: TextColumn) -> None:
         """Write a batch of edited documents as one row group; those that edits left without text are rejects."""
-        table = pa.Table.from_pylist([{**row, "text": ""} for row in rows], DOCUMENTS)
+        lengths = text.lengths.tolist()
+        table = pa.Table.from_pylist([{**row, "text": "", "text_bytes": size} for row, size in zip(rows, lengths, strict=True)], DOCUMENTS)
         table = table.set_column(DOCUMENTS.names.index("text"), DOCUMENTS.field("text"), text.to_arrow())
         empty = pc.equal(pc.binary_length(pc.utf8_trim_whitespace(table["text"])), 0)
         for row in table.filter(empty).select(list(_NAMED)).to_pylist():
             self._rejects.append({**row, "fate": "dropped", "rule": "empty_text"})
         table = table.filter(pc.invert(empty))
-        size = int(pc.sum(pc.binary_length(table["text"])).as_py() or 0)
+        size = int(pc.sum(table["text_bytes"]).as_py() or 0)
         if self._part is not None and self._part_bytes + size > PART_BYTES:
             self._part.__exit__(None, None, None)
             self._part = None

@@ -1,7 +1,7 @@
 """The lines and the paragraphs of a batch of texts, found once and shared by every filter.
 
-    line        what stands between two newlines (\\n), or a newline and an end of the text, empty lines included: as `text.split("\\n")`
-    paragraph   what stands between two runs of two or more newlines, once the text is stripped of space: as `re.split("\\n{2,}", text.strip())`
+    line        what stands between newlines (\\n) or the ends of the text, empty lines included: as `text.split("\\n")`
+    paragraph   what stands between runs of two or more newlines of the stripped text: as `re.split("\\n{2,}", text.strip())`
 
 So every text has at least one line and one paragraph, if an empty one, and a text has one newline fewer than it has lines. Other line ends
 (\\r, U+2028) are space like any other: readers bring them to \\n.
@@ -57,12 +57,14 @@ class Lines:
     def sums(self, values: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
         """Return for each text the sum of a value of its lines."""
         before = np.concatenate([np.zeros(1, np.int64), np.cumsum(values, dtype=np.int64)])
-        return before[self.offsets[1:]] - before[self.offsets[:-1]]
+        sums: npt.NDArray[np.int64] = before[self.offsets[1:]] - before[self.offsets[:-1]]
+        return sums
 
     @property
     def blank(self) -> npt.NDArray[np.bool_]:
         """Whether each line holds nothing but space."""
-        return self.visible_starts == self.visible_ends
+        blank: npt.NDArray[np.bool_] = self.visible_starts == self.visible_ends
+        return blank
 
 
 class Duplicates(NamedTuple):
@@ -140,8 +142,8 @@ def _mark_repeats(
 def _count_lines(data: Bytes, text_offsets: Offsets, offsets: Offsets) -> None:
     for text in range(len(text_offsets) - 1):
         lines = 1
-        for place in range(text_offsets[text], text_offsets[text + 1]):
-            lines += data[place] == _NEWLINE
+        for byte in data[text_offsets[text] : text_offsets[text + 1]]:
+            lines += byte == _NEWLINE
         offsets[text + 1] = offsets[text] + lines
 
 
@@ -237,8 +239,8 @@ def _describe(
             visible_ends[line] = visible_end - begin
             value = np.uint64(0)
             count = 0
-            for place in range(start, end):
-                value = extend_hash(value, data[place])
-                count += (data[place] & 0xC0) != 0x80
+            for byte in data[start:end]:
+                value = extend_hash(value, byte)
+                count += (byte & 0xC0) != 0x80
             characters[line] = count
             hashes[line] = mixed(value)

@@ -7,7 +7,7 @@ happens with probability 1 - (1 - s^r)^b: 0.92 at 0.75 and 0.999 at 0.85 for 14 
 
 Permutations are those of `datasketch.MinHash(scheme="affine32")`: MurmurHash3's finalizer, then a * h + b modulo 2^32 with a odd, a and b
 from the same generator and seed. So a signature is bit for bit the one that datasketch makes of the same 32-bit shingle hashes, and opens
-there for queries; see `as_datasketch`. The kernel only makes it quick: four permutations in registers for each pass over the shingles.
+there for queries; see `as_datasketch`. The kernel only makes it quick: it takes eight shingles at a time through all permutations.
 
 Invariant: a signature depends on the text's bytes and the settings alone.
 """
@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from curation.jit import inline_kernel, kernel
-from curation.shingles import Hashes, alphabet, combine_words, hash_sequence, hash_words, longest_text, spread
+from curation.shingles import Alphabet, Hashes, alphabet, combine_words, hash_sequence, hash_words, longest_text, spread
 from curation.text import Bytes, Offsets, TextColumn
 
 Signatures = npt.NDArray[np.uint32]
@@ -81,25 +81,12 @@ def _affine(settings: MinHashSettings) -> tuple[npt.NDArray[np.uint32], npt.NDAr
 
 def sign(text: TextColumn, settings: MinHashSettings) -> Signed:
     """Return signatures and text hashes of every text."""
-    tables = alphabet()
     factors, terms = _affine(settings)
     signatures = np.empty((len(text), settings.permutations), np.uint32)
     text_hashes = np.empty((len(text), 2), np.uint64)
     capacity = longest_text(text) // 2 + 9
     working = np.empty(capacity, np.uint64), np.empty(capacity, np.uint64), np.empty(capacity, np.uint32)
-    _sign_all(
-        text.data,
-        text.offsets,
-        tables.ascii,
-        tables.classes,
-        tables.forms,
-        settings.ngram,
-        factors,
-        terms,
-        *working,
-        signatures,
-        text_hashes,
-    )
+    _sign_all(text.data, text.offsets, alphabet(), settings.ngram, factors, terms, *working, signatures, text_hashes)
     return Signed(signatures, text_hashes)
 
 
@@ -123,7 +110,7 @@ def bucket_hashes(signatures: Signatures, settings: MinHashSettings) -> Hashes:
 
 
 @inline_kernel
-def _premixed(value: int) -> int:
+def _premixed(value: np.uint32) -> np.uint32:
     """MurmurHash3's 32-bit finalizer."""
     value ^= value >> np.uint32(16)
     value = np.uint32(value * np.uint32(0x85EBCA6B))
@@ -136,9 +123,7 @@ def _premixed(value: int) -> int:
 def _sign_all(
     data: Bytes,
     bounds: Offsets,
-    ascii_values: Hashes,
-    classes: npt.NDArray[np.uint8],
-    forms: Hashes,
+    alphabet: Alphabet,
     ngram: int,
     factors: npt.NDArray[np.uint32],
     terms: npt.NDArray[np.uint32],
@@ -149,7 +134,7 @@ def _sign_all(
     text_hashes: Hashes,
 ) -> None:
     for text in range(len(bounds) - 1):
-        count = hash_words(data, bounds[text], bounds[text + 1], ascii_values, classes, forms, words)
+        count = hash_words(data, bounds[text], bounds[text + 1], alphabet, words)
         text_hashes[text, 0], text_hashes[text, 1] = hash_sequence(words, count)
         total = combine_words(words, count, ngram, shingles)
         for at in range(total):
@@ -175,9 +160,9 @@ def _take_minima(
         v4, v5, v6, v7 = mixed[at + 4], mixed[at + 5], mixed[at + 6], mixed[at + 7]
         for k in range(len(factors)):
             a, b = factors[k], terms[k]
-            low = min(min(np.uint32(v0 * a + b), np.uint32(v1 * a + b)), min(np.uint32(v2 * a + b), np.uint32(v3 * a + b)))
-            high = min(min(np.uint32(v4 * a + b), np.uint32(v5 * a + b)), min(np.uint32(v6 * a + b), np.uint32(v7 * a + b)))
-            minima[k] = min(minima[k], min(low, high))
+            low = min(np.uint32(v0 * a + b), np.uint32(v1 * a + b), np.uint32(v2 * a + b), np.uint32(v3 * a + b))
+            high = min(np.uint32(v4 * a + b), np.uint32(v5 * a + b), np.uint32(v6 * a + b), np.uint32(v7 * a + b))
+            minima[k] = min(minima[k], low, high)
 
 
 @kernel

@@ -1,21 +1,21 @@
 """An index of n-grams of words, and the longest passage that a text shares with it.
 
-A text and the indexed items are compared as sequences of folded words (`Words.folded`; symbols are left out), so case, accents, punctuation,
-spacing, line breaks and typography do not hide a copy. Every run of `size` words of an item is indexed. An item shorter than that is indexed
-as a whole if it has at least `smallest` words; a shorter one says too little to be recognised by, and is left out.
+A text and the indexed items are compared as sequences of folded words (`Words.folded`; symbols are left out), so case, accents,
+punctuation, spacing, line breaks and typography do not hide a copy. Every run of `size` words of an item is indexed. An item shorter than
+that is indexed as a whole if it has at least `smallest` words; a shorter one says too little to be recognised by, and is left out.
 
 A passage is a maximal run of a text's words that is covered by n-grams of the index which overlap. It is ascribed to the item of its first
 n-gram; an n-gram that several items hold belongs to the first of them.
 
-Hash of an n-gram of words w: the sum of w[i] * B^(n - 1 - i) modulo 2^64 (Karp and Rabin 1987), plus n, mixed; so that the n-grams of any
-length at any place cost two look-ups in an array of prefixes. A table of bits, small enough for the processor's cache, tells first whether
-any indexed n-gram begins with the words at a place, as many words as the shortest has. Among 10^7 indexed n-grams a text of 10^6 words meets one by accident with
-probability 10^-6.
+Hash of an n-gram of words w: the sum of w[i] * B^(n - 1 - i) modulo 2^64 (Karp and Rabin 1987), plus n, mixed; so that the n-gram of any
+length at any place costs two look-ups in an array of prefixes. A table of bits, small enough for the processor's cache, tells first whether
+any indexed n-gram begins with the words at a place, as many words as the shortest has. Among 10^7 indexed n-grams a text of 10^6 words
+meets one by accident with probability 10^-6.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -90,12 +90,12 @@ def _words_only(words: Words) -> tuple[Offsets, npt.NDArray[np.uint64]]:
 
 
 @inline_kernel
-def _ngram_hash(prefixes: npt.NDArray[np.uint64], place: int, length: int, power: int) -> int:
+def _ngram_hash(prefixes: npt.NDArray[np.uint64], place: int, length: int, power: Any) -> Any:
     return mixed(prefixes[place + length] - prefixes[place] * power + np.uint64(length))
 
 
 @inline_kernel
-def _slot_of(key: int, keys: npt.NDArray[np.uint64], owners: npt.NDArray[np.int32]) -> int:
+def _slot_of(key: Any, keys: npt.NDArray[np.uint64], owners: npt.NDArray[np.int32]) -> Any:
     slot = np.int64(key & np.uint64(len(keys) - 1))
     while owners[slot] >= 0 and keys[slot] != key:
         slot = (slot + 1) & (len(keys) - 1)
@@ -103,17 +103,17 @@ def _slot_of(key: int, keys: npt.NDArray[np.uint64], owners: npt.NDArray[np.int3
 
 
 @inline_kernel
-def _byte_of(beginning: int, beginnings: npt.NDArray[np.uint8]) -> int:
+def _byte_of(beginning: Any, beginnings: npt.NDArray[np.uint8]) -> Any:
     return np.int64((beginning >> np.uint64(3)) & np.uint64(len(beginnings) - 1))
 
 
 @inline_kernel
-def _bit_of(beginning: int) -> int:
+def _bit_of(beginning: Any) -> Any:
     return np.uint8(1) << np.uint8(beginning & np.uint64(7))
 
 
 @kernel
-def _power(length: int) -> int:
+def _power(length: int) -> Any:
     power = np.uint64(1)
     for _ in range(length):
         power *= _BASE

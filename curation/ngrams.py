@@ -2,17 +2,19 @@
 
 Source of the measures: Rae et al. 2021 (Gopher), appendix A.1.1, as datatrove counts them. Over the tokens of `curation.words`:
 
-    top n-gram          the n-gram that occurs most often, the first of those that occur equally often; its characters are the characters of its
-                        tokens and the n - 1 spaces between them, times its occurrences (which may overlap)
-    duplicated n-grams  read from left to right: an n-gram that was read before counts with its tokens' characters, and reading goes on after
-                        it; any other is remembered, and reading goes on at the next token
+    top n-gram          the n-gram that occurs most often, the first of those that occur equally often: the characters of its tokens and of
+                        the n - 1 spaces between them, times its occurrences (which may overlap)
+    duplicated n-grams  read from left to right: an n-gram that was read before counts with its tokens' characters, and reading goes on
+                        after it; any other is remembered, and reading goes on at the next token
 
-How it is fast. An n-gram is named by the place of its first occurrence. An (n + 1)-gram is the pair of the names of the two n-grams in it, so
-names are exact at every n, and only pairs of which both halves repeat need a look: a handful after n = 4 in natural text. (The same doubling of
-names sorts suffixes: Karp, Miller, Rosenberg 1972.)
+How it is fast. An n-gram is named by the place of its first occurrence. An (n + 1)-gram is the pair of the names of the two n-grams in it,
+so names are exact at every n, and only pairs of which both halves repeat need a look: a handful after n = 4 in natural text. (Naming runs
+by pairs of names is how Karp, Miller and Rosenberg 1972 find repeated patterns.)
 
 Invariant: results depend on a text's own tokens only; the one approximation is that tokens are equal where their 64-bit hashes are.
 """
+
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -41,12 +43,12 @@ def repeated_characters(words: Words) -> npt.NDArray[np.int64]:
 
 @inline_kernel
 def _slot_of(
-    key: int,
+    key: Any,
     keys: npt.NDArray[np.uint64],
     rounds: npt.NDArray[np.int32],
     this_round: int,
-    shift: int,
-) -> int:
+    shift: Any,
+) -> Any:
     """Return the slot that holds `key` in this round, or the free one where it belongs (linear probing in 2^(64 - shift) slots)."""
     mask = (np.int64(1) << np.int64(np.uint64(64) - shift)) - 1
     slot = np.int64((key * _SPREAD) >> shift)

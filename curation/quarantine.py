@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from curation.ingest import Ingest, Place
-from curation.stage import Job, Output, sweep
+from curation.stage import Job, Output, recorded, sweep
 
 MAX_CRASHES = 1000
 
@@ -61,5 +61,5 @@ def _make(job: Job, crashing: frozenset[Place], at: Path, result: Path) -> None:
     assert isinstance(job.stage, Ingest)
     output = Output(job.space.shards(job.stage))
     counts = job.stage.make_without(job.unit, output, crashing, note)
-    shards = [[shard.name, shard.rows, shard.bytes, shard.sha256] for shard in output.shards]
+    shards = [recorded(shard) for shard in output.shards]
     result.write_text(json.dumps({"counts": counts, "shards": shards}))

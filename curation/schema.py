@@ -5,7 +5,7 @@ unreadable at ingest). *select* turns both into one row of LEDGER: the fate of e
 
 Invariants
     - `key` is 16 bytes, never null in DOCUMENTS; see `curation.keys`.
-    - `text` is valid UTF-8 without NUL and never empty in DOCUMENTS.
+    - `text` is valid UTF-8 without NUL and never empty in DOCUMENTS; `text_bytes` is its length, so that narrow stages need not read it.
     - `offset` counts bytes from the start of the (decompressed) file for WARC, ARC, JSONL; rows for Parquet; 0 for an HTML file.
     - Side shards (signals, verdicts, signatures, ...) have the rows of their documents shard in the same order.
 """
@@ -24,6 +24,7 @@ DOCUMENTS = pa.schema(
         pa.field("file_path", pa.string(), nullable=False),
         pa.field("offset", pa.int64(), nullable=False),
         pa.field("crawled_at", TIMESTAMP),
+        pa.field("text_bytes", pa.int64(), nullable=False),
         pa.field("text", pa.large_string(), nullable=False),
         pa.field("metadata", pa.map_(pa.string(), pa.string())),
     ]

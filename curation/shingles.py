@@ -21,6 +21,8 @@ Invariant: shingles depend on the text's own bytes and on n, not on the batch, t
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -46,21 +48,25 @@ class Shingles:
     offsets: Offsets
     hashes: Hashes
 
-    def distinct(self, index: int) -> Hashes:
-        """Return the distinct shingles of text `index`, rising."""
-        return np.unique(self.hashes[self.offsets[index] : self.offsets[index + 1]])
-
 
 @inline_kernel
-def spread(value: int) -> int:
+def spread(value: np.uint64) -> np.uint64:
     """Return a 64-bit number with every bit depending on every bit of value (the SplitMix64 finalizer; a bijection)."""
     value = (value ^ (value >> np.uint64(30))) * _MIX_1
     value = (value ^ (value >> np.uint64(27))) * _MIX_2
     return value ^ (value >> np.uint64(31))
 
 
-@dataclass(frozen=True, eq=False)
-class Alphabet:
+@kernel
+def spread_all(values: npt.NDArray[np.int64]) -> Hashes:
+    """Return `spread` of every value."""
+    spreads = np.empty(len(values), np.uint64)
+    for at in range(len(values)):
+        spreads[at] = spread(np.uint64(values[at]))
+    return spreads
+
+
+class Alphabet(NamedTuple):
     """The tables that kernels read: what each ASCII byte adds to a word (0: it ends one), and class and folded form of all characters."""
 
     ascii: Hashes
@@ -69,40 +75,40 @@ class Alphabet:
 
 
 def alphabet() -> Alphabet:
-    """Return the tables."""
+    """Return the tables of all characters."""
     values = np.zeros(_ASCII_END, np.uint64)
     classes, forms = character_classes(), folded_forms()
     for byte in range(_ASCII_END):
         if classes[byte] in (LETTER, NUMBER):
-            values[byte] = value_of(int(forms[byte]))
+            values[byte] = _value_of(forms[byte])
     return Alphabet(values, classes, forms)
 
 
 @kernel
-def value_of(point: int) -> int:
+def _value_of(point: np.uint64) -> np.uint64:
     """Return what a code point adds to the hash of its word."""
-    return spread((np.uint64(point) + np.uint64(1)) * _GOLDEN)
+    return spread((point + np.uint64(1)) * _GOLDEN)
 
 
 @inline_kernel
-def _extended(word: int, value: int) -> int:
+def _extended(word: np.uint64, value: np.uint64) -> np.uint64:
     return ((word << np.uint64(9)) | (word >> np.uint64(55))) + value
 
 
 @kernel
-def hash_words(data: Bytes, place: int, end: int, ascii_values: Hashes, classes: npt.NDArray[np.uint8], forms: Hashes, words: Hashes) -> int:
+def hash_words(data: Bytes, place: int, end: int, alphabet: Alphabet, words: Hashes) -> np.int64:
     """Write the hash of each word of data[place:end] and return how many there are, at least one (see above for a text without words).
 
     `words` must hold (end - place) // 2 + 2 entries.
     """
     begin = place
     word = np.uint64(0)
-    within = 0
-    found = 0
+    within = np.int64(0)
+    found = np.int64(0)
     while place < end:
         byte = data[place]
         if byte < _ASCII_END:
-            value = ascii_values[byte]
+            value = alphabet.ascii[byte]
             continues = np.int64(value != np.uint64(0))
             words[found] = word
             found += within & (1 - continues)
@@ -110,53 +116,53 @@ def hash_words(data: Bytes, place: int, end: int, ascii_values: Hashes, classes:
             word = _extended(word, value) if continues else np.uint64(0)
             place += 1
         else:
-            place, found, word = _hash_character(data, place, end, classes, forms, words, found, word)
+            place, found, word = _hash_character(data, place, end, alphabet, words, found, word)
             within = np.int64(word != np.uint64(0))
     words[found] = word
     found += within
     if found == 0:
         words[0] = _hash_bytes(data, begin, end)
-        found = 1
+        found = np.int64(1)
     return found
 
 
 @kernel
 def _hash_character(
-    data: Bytes, place: int, end: int, classes: npt.NDArray[np.uint8], forms: Hashes, words: Hashes, found: int, word: int
-) -> tuple[int, int, int]:
-    """Take a character that is not ASCII; return the place after it, the number of whole words and the hash of the word under way (0: none)."""
+    data: Bytes, place: int, end: int, alphabet: Alphabet, words: Hashes, found: np.int64, word: np.uint64
+) -> tuple[int, np.int64, np.uint64]:
+    """Take a character that is not ASCII; return the place after it, how many words have ended, and the hash of the one under way, or 0."""
     point, size = decode(data, place, end)
     place += size
-    group = classes[point]
+    group = alphabet.classes[point]
     if group in (LETTER, NUMBER, MARK):
-        return place, found, _with_folded(word, point, forms)
+        return place, found, _with_folded(word, point, alphabet.forms)
     words[found] = word
     found += np.int64(word != np.uint64(0))
     if group != SOLITARY:
         return place, found, np.uint64(0)
-    word = _with_folded(np.uint64(0), point, forms)
+    word = _with_folded(np.uint64(0), point, alphabet.forms)
     while place < end:
         point, size = decode(data, place, end)
-        if classes[point] != MARK:
+        if alphabet.classes[point] != MARK:
             break
-        word = _with_folded(word, point, forms)
+        word = _with_folded(word, point, alphabet.forms)
         place += size
     words[found] = word
-    return place, found + 1, np.uint64(0)
+    return place, found + np.int64(1), np.uint64(0)
 
 
 @kernel
-def _with_folded(word: int, point: int, forms: Hashes) -> int:
+def _with_folded(word: np.uint64, point: int, forms: Hashes) -> np.uint64:
     """Return the hash of a word, longer by the folded form of a character (which may be nothing)."""
     form = forms[point] if point < len(forms) else np.uint64(point)
     while form != np.uint64(0):
-        word = _extended(word, value_of(form & np.uint64(0x1FFFFF)))
+        word = _extended(word, _value_of(form & np.uint64(0x1FFFFF)))
         form >>= np.uint64(21)
     return word
 
 
 @kernel
-def _hash_bytes(data: Bytes, place: int, end: int) -> int:
+def _hash_bytes(data: Bytes, place: int, end: int) -> np.uint64:
     value = _GOLDEN
     for at in range(place, end):
         value = spread(value ^ np.uint64(data[at])) + _GOLDEN
@@ -164,10 +170,10 @@ def _hash_bytes(data: Bytes, place: int, end: int) -> int:
 
 
 @kernel
-def combine_words(words: Hashes, count: int, ngram: int, shingles: Hashes) -> int:
+def combine_words(words: Hashes, count: np.int64, ngram: int, shingles: Hashes) -> int:
     """Write the shingle hashes of a text of `count` >= 1 words and return how many there are."""
-    size = min(ngram, count)
-    total = count - size + 1
+    size = min(ngram, int(count))
+    total = int(count) - size + 1
     factor = _GOLDEN
     for at in range(total):
         shingles[at] = words[at] * factor
@@ -179,7 +185,7 @@ def combine_words(words: Hashes, count: int, ngram: int, shingles: Hashes) -> in
 
 
 @kernel
-def hash_sequence(words: Hashes, count: int) -> tuple[int, int]:
+def hash_sequence(words: Hashes, count: np.int64) -> tuple[np.uint64, np.uint64]:
     """Return the two halves of the text hash: two polynomials over the word hashes, mixed with their number."""
     first, second = np.uint64(count), np.uint64(count)
     for at in range(count):
@@ -195,26 +201,40 @@ def longest_text(text: TextColumn) -> int:
 
 def shingle(text: TextColumn, ngram: int = 5) -> Shingles:
     """Return the shingles of every text."""
-    tables = alphabet()
     capacity = int((text.lengths // 2 + 1).sum())
     offsets, hashes = np.zeros(len(text) + 1, np.int64), np.empty(capacity, np.uint64)
     words = np.empty(longest_text(text) // 2 + 2, np.uint64)
-    _shingle_all(text.data, text.offsets, tables.ascii, tables.classes, tables.forms, ngram, words, offsets, hashes)
+    _shingle_all(text.data, text.offsets, alphabet(), ngram, words, offsets, hashes)
     return Shingles(offsets, hashes[: offsets[-1]])
 
 
 @kernel
-def _shingle_all(
-    data: Bytes,
-    bounds: Offsets,
-    ascii_values: Hashes,
-    classes: npt.NDArray[np.uint8],
-    forms: Hashes,
-    ngram: int,
-    words: Hashes,
-    offsets: Offsets,
-    hashes: Hashes,
-) -> None:
+def _shingle_all(data: Bytes, bounds: Offsets, alphabet: Alphabet, ngram: int, words: Hashes, offsets: Offsets, hashes: Hashes) -> None:
     for text in range(len(bounds) - 1):
-        count = hash_words(data, bounds[text], bounds[text + 1], ascii_values, classes, forms, words)
+        count = hash_words(data, bounds[text], bounds[text + 1], alphabet, words)
         offsets[text + 1] = offsets[text] + combine_words(words, count, ngram, hashes[offsets[text] :])
+
+
+def distinct(shingles: Shingles) -> Shingles:
+    """Return the distinct shingles of every text, rising within it."""
+    hashes = shingles.hashes.copy()
+    for start, end in pairwise(shingles.offsets):
+        hashes[start:end].sort()
+    offsets = shingles.offsets.copy()
+    _drop_repeated(offsets, hashes)
+    return Shingles(offsets, hashes[: offsets[-1]])
+
+
+@kernel
+def _drop_repeated(offsets: Offsets, hashes: Hashes) -> None:
+    """Close up the sorted hashes of each text to its distinct ones, and move the offsets with them."""
+    kept = 0
+    start = offsets[0]
+    for text in range(len(offsets) - 1):
+        end = offsets[text + 1]
+        for at in range(start, end):
+            if at == start or hashes[at] != hashes[at - 1]:
+                hashes[kept] = hashes[at]
+                kept += 1
+        start = end
+        offsets[text + 1] = kept

@@ -16,21 +16,24 @@ Invariants
 """
 
 import dataclasses
+import gzip
 import json
 import resource
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import Any, ClassVar
 
-from curation.hashing import digest_of, plain
+from curation.hashing import digest_of, digest_of_file, plain
 from curation.location import TEMPORARY, Location
 from curation.readers import SourceFile
 from curation.shards import Shard, ShardWriter
 
 SEAL = "_seal.json"
+SHARD_ENDINGS = (".parquet", ".jsonl.gz")
 
 
 @dataclass(frozen=True)
@@ -71,9 +74,27 @@ class Output:
         """Open a shard for writing; use as a context manager."""
         return _RecordingWriter(self, name, schema, metadata, level)
 
-    def known(self, name: str, rows: int, size: int, sha256: str) -> Shard:
+    def known(self, file: str, rows: int, size: int, sha256: str) -> Shard:
         """Return a shard of this folder from what is recorded of it."""
-        return Shard(name, self.folder / f"{name}.parquet", rows, size, sha256)
+        return Shard(file.partition(".")[0], self.folder / file, rows, size, sha256)
+
+    @contextmanager
+    def lines(self, name: str) -> Iterator[Callable[[Iterable[str]], None]]:
+        """Open `<name>.jsonl.gz` for writing: yields a function that appends lines."""
+        location = self.folder / f"{name}.jsonl.gz"
+        rows = 0
+        with location.writing() as path:
+            with path.open("wb") as file, gzip.GzipFile(filename="", mode="wb", fileobj=file, compresslevel=6, mtime=0) as stream:
+
+                def append(texts: Iterable[str]) -> None:
+                    nonlocal rows
+                    for text in texts:
+                        stream.write(text.encode() + b"\n")
+                        rows += 1
+
+                yield append
+            size, digest = path.stat().st_size, digest_of_file(path)
+        self.shards.append(Shard(name, location, rows, size, digest))
 
     def write(self, name: str, table: Any, metadata: Mapping[str, str] | None = None) -> Shard:
         """Write a table as one shard."""
@@ -91,6 +112,11 @@ class _RecordingWriter(ShardWriter):
         super().__exit__(*raised)
         if self.shard is not None:
             self._output.shards.append(self.shard)
+
+
+def recorded(shard: Shard) -> list[Any]:
+    """Return what is written down of a shard; `Output.known` reads it."""
+    return [shard.location.name, shard.rows, shard.bytes, shard.sha256]
 
 
 @dataclass(frozen=True)
@@ -204,7 +230,7 @@ def write_sidecar(space: Workspace, stage: Stage, finished: Finished) -> None:
     content = {
         "key": finished.key,
         "folder": space.folder_of(stage),
-        "outputs": [[shard.name, shard.rows, shard.bytes, shard.sha256] for shard in finished.shards],
+        "outputs": [recorded(shard) for shard in finished.shards],
         "counts": finished.counts,
     }
     text = json.dumps(content, sort_keys=True, ensure_ascii=False, indent=1)
@@ -265,7 +291,7 @@ def remove_stale(space: Workspace, stage: Stage, done: Iterable[Finished]) -> li
             removed.append(name)
     for facts in space.shards(stage).files():
         name = facts.location.name
-        if name.endswith(".parquet") and name not in kept_shards:
+        if name.endswith(SHARD_ENDINGS) and name not in kept_shards:
             facts.location.delete()
             removed.append(name)
     return sorted(removed)

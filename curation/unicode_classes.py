@@ -22,6 +22,7 @@ Invariants
 
 import unicodedata
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -71,7 +72,7 @@ def fold(character: str) -> str:
 
 
 def _is_left_out(character: str) -> bool:
-    """Tell whether a character is one that writers add or leave out: an accent, a Hebrew or Arabic point, a format mark, an apostrophe; or NUL."""
+    """Tell whether a character says how a word is written, not which: an accent, a Hebrew or Arabic point, a format mark; and NUL."""
     accent_class = unicodedata.combining(character)
     return accent_class >= 200 or 10 <= accent_class <= 35 or unicodedata.category(character) == "Cf" or character in _LEFT_OUT
 
@@ -92,7 +93,7 @@ def folded_forms() -> npt.NDArray[np.uint64]:
 
 
 @inline_kernel
-def decode(data: npt.NDArray[np.uint8], place: int, end: int) -> tuple[int, int]:
+def decode(data: npt.NDArray[np.uint8], place: int, end: int) -> tuple[Any, int]:
     """Return (code point, bytes) of the character that begins at data[place]; place < end."""
     lead = np.int64(data[place])
     if lead < 0x80:

@@ -1,19 +1,19 @@
 """The words of a batch of texts, found in one pass over its bytes and shared by every filter.
 
-What a word is, here and everywhere in this project (classes from `curation.unicode_classes`):
+What a word is, for every filter (classes from `curation.unicode_classes`):
 
-    word            a maximal run of letters, numbers and the marks upon them. An apostrophe (' or ’) between a letter or number and another
-                    belongs to it ("don't"), and so do a point and a comma between two numbers ("1,024.5").
-    solitary word   a letter of a script that is written without spaces (Han, Kana, Thai, Lao, Khmer, Burmese), with its marks: a word by itself.
-    symbol          every other character that is not space, with its marks, is a token by itself; a run of points or of hyphens is one token
-                    ("...", "-----").
+    word        a maximal run of letters, numbers and the marks upon them. An apostrophe (' or ’) between a letter or number and another
+                belongs to it ("don't"), and so do a point and a comma between two numbers ("1,024.5"). A letter of a script that is written
+                without spaces (Han, Kana, Thai, Lao, Khmer, Burmese) is, with its marks, a word by itself.
+    symbol      every other character that is not space, with its marks, is a token by itself; but a run of points or of hyphens is one
+                ("...", "-----").
 
-The tokens of a text are its words and symbols in order. The published ratios need both: the tokens of datatrove, whose thresholds we use, come
-from spaCy and include punctuation. Where spaCy's English tokens differ: it splits "don't" into "do" and "n't", and keeps an abbreviation with its
-points, a URL and an e-mail address whole.
+The tokens of a text are its words and symbols in order. The published ratios need both: the tokens of datatrove, whose thresholds we use,
+come from spaCy and include punctuation. Where spaCy's English tokens differ: it splits "don't" into "do" and "n't", and keeps an
+abbreviation with its points, a URL and an e-mail address whole.
 
-Each token has a 64-bit hash of its code points, h -> (h + point + 1) * B modulo 2^64, then mixed; one equal pair is expected among 6 * 10^9
-different words. Two tokens are held to be equal where their hashes are.
+Each token has a 64-bit hash of its code points, h -> (h + point + 1) * B modulo 2^64, then mixed. Two tokens are held to be equal where
+their hashes are: among 10^6 different words of a batch, a pair is confused with probability 3 * 10^-8.
 
 Invariants
     - A text's tokens do not depend on its neighbours in the batch; positions count bytes from the text's own start (below 4 GiB).
@@ -22,6 +22,7 @@ Invariants
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -66,7 +67,7 @@ class Words:
 
     @cached_property
     def folded(self) -> npt.NDArray[np.uint64]:
-        """Hash of each token's folded form: the same for any case, accents, ligatures, full-width letters and apostrophes. Found when asked for."""
+        """Hash of each token's folded form, found when asked for: the same whatever its case, accents, ligatures, width and apostrophes."""
         hashes = np.empty(len(self.hashes), np.uint64)
         _fold_words(self.data, self.text_offsets, self.offsets, self.starts, self.ends, folded_forms(), hashes)
         return hashes
@@ -90,14 +91,14 @@ def find_words(column: TextColumn) -> Words:
 
 
 @inline_kernel
-def extend_hash(value: int, point: int) -> int:
-    """Return the unmixed hash of a word, one code point longer."""
-    return (value + np.uint64(point) + np.uint64(1)) * _BASE
+def extend_hash(value: Any, point: Any) -> Any:
+    """Return the unmixed hash (uint64) of a word, one code point longer."""
+    return (value + (np.uint64(point) + np.uint64(1))) * _BASE
 
 
 @inline_kernel
-def mixed(value: int) -> int:
-    """Spread a 64-bit value over all its bits (Mulvey's rxmx)."""
+def mixed(value: Any) -> Any:
+    """Return a uint64 whose every bit depends on every bit of value."""
     value = (value ^ (value >> np.uint64(32))) * _MIX
     return value ^ (value >> np.uint64(32))
 

@@ -1,0 +1,169 @@
+"""Comparing: gathers, for every document that has a candidate, what it takes to judge whether it is a duplicate.
+
+A document sends one row through the exchange, by its component, so that a component arrives whole at one unit of *verify*: what the
+survivor order is made of, its text hash, and, if it leads a text in a component of several texts, its buckets and its distinct shingles.
+Text is read again for those leaders only, and only the row groups that hold one.
+
+Disk: 8 bytes for each distinct shingle of those leaders, a little more than their text. Memory: one run (RUN_BYTES) and one row group.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from curation.candidates import COMPONENTS
+from curation.exchange import Range, read_range, read_rows, write_sorted
+from curation.minhash import MinHashSettings, bucket_hashes
+from curation.numbering import Group
+from curation.parts import Part, extra_of, inputs_of, parts_of
+from curation.schema import KEY, TIMESTAMP
+from curation.session import Session
+from curation.shards import Shard, check_aligned
+from curation.shingles import Hashes, distinct, shingle, spread_all
+from curation.sign import signatures_of
+from curation.stage import Output, Stage, Unit
+from curation.survivors import NARROW, preference
+from curation.text import Offsets, TextColumn
+from curation.unicode_classes import UNICODE_VERSION
+
+RUN_BYTES = 256 << 20
+"""Bytes of rows that are gathered before they are sorted and written as one file."""
+
+COMPARED = pa.schema(
+    [
+        pa.field("place", pa.uint64(), nullable=False),
+        pa.field("number", pa.int64(), nullable=False),
+        pa.field("key", KEY, nullable=False),
+        pa.field("id", pa.string(), nullable=False),
+        pa.field("priority", pa.int64(), nullable=False),
+        pa.field("preference", pa.float64()),
+        pa.field("text_bytes", pa.int64(), nullable=False),
+        pa.field("crawled_at", TIMESTAMP),
+        pa.field("text_hash", pa.binary(16), nullable=False),
+        pa.field("buckets", pa.large_list(pa.uint64()), nullable=False),
+        pa.field("shingles", pa.large_list(pa.uint64()), nullable=False),
+    ]
+)
+"""A document with a candidate. `place` is the spread component; `shingles` rise; both lists are empty for those that stand for nobody."""
+
+
+@dataclass(frozen=True)
+class Gathering(Stage):
+    """Gathers the rows of a group's documents."""
+
+    settings: MinHashSettings
+    prefer: str | None = None
+    name: ClassVar[str] = "4e-comparison"
+    version: ClassVar[int] = 1
+    packages: ClassVar[tuple[str, ...]] = ("pyarrow", "polars", "numpy", "numba")
+
+    def fields(self) -> Any:
+        """Add the version of Unicode, which says what a word is."""
+        return {**super().fields(), "unicode": UNICODE_VERSION}
+
+    def make(self, unit: Unit, output: Output) -> Mapping[str, Any]:
+        """Write the rows of one group, in runs."""
+        base, rows = unit.extra["base"], unit.extra["rows"]
+        members = read_range(unit.inputs["components"], "number", Range(base, base + rows), COMPONENTS)
+        runs = _Runs(unit.name, output)
+        begin = base
+        for part in parts_of(unit):
+            numbers = members["number"].to_numpy()
+            own = slice(*np.searchsorted(numbers, [begin, begin + part.documents.rows]))
+            for table in _rows_of(part, members.slice(own.start, own.stop - own.start), begin, self.settings, self.prefer):
+                runs.add(table)
+            begin += part.documents.rows
+        runs.write()
+        return {"documents": members.num_rows, "shingled": runs.shingled}
+
+
+class _Runs:
+    """Gathers tables and writes a sorted file whenever they are RUN_BYTES."""
+
+    def __init__(self, name: str, output: Output) -> None:
+        self.shingled = 0
+        self._name = name
+        self._output = output
+        self._tables: list[Any] = []
+        self._written = 0
+
+    def add(self, table: Any) -> None:
+        self._tables.append(table)
+        self.shingled += int(pc.sum(pc.greater(pc.list_value_length(table["shingles"]), 0)).as_py() or 0)
+        if sum(gathered.nbytes for gathered in self._tables) >= RUN_BYTES:
+            self.write()
+
+    def write(self) -> None:
+        if self._tables or not self._written:
+            table = pa.concat_tables(self._tables) if self._tables else COMPARED.empty_table()
+            write_sorted(self._output, f"{self._name}-{self._written:04d}", table, COMPARED, ("place", "number"))
+            self._tables, self._written = [], self._written + 1
+
+
+def _rows_of(part: Part, members: Any, base: int, settings: MinHashSettings, prefer: str | None) -> Iterator[Any]:
+    """Yield the COMPARED rows of one part's members, a row group of documents at a time."""
+    rows = members["number"].to_numpy() - base
+    if not len(rows):
+        return
+    check_aligned([shard for shard in (part.documents, part.signatures, part.signals, part.ids) if shard is not None])
+    whole = members["leads"].to_numpy() & members["varied"].to_numpy()
+    signed = _some_rows(part.signatures, ["text_hash", "signature"], rows)
+    ids = _some_rows(part.ids, ["id"], rows) if part.ids is not None else None
+    signals = _some_rows(part.signals, None, rows) if part.signals is not None else None
+    done = 0
+    for chosen, documents in read_rows(part.documents, [*NARROW, "text"], rows):
+        here = slice(done, done + len(chosen))
+        sends = whole[here]
+        mine = signed.slice(done, len(chosen))
+        described = documents.select(NARROW)
+        if signals is not None:
+            for name in signals.column_names[2:]:
+                described = described.append_column(name, signals[name].slice(done, len(chosen)))
+        text = TextColumn.from_arrow(documents["text"].filter(pa.array(sends)))
+        shingles = distinct(shingle(text, settings.ngram))
+        buckets = bucket_hashes(signatures_of(mine)[sends], settings)
+        yield pa.table(
+            {
+                "place": spread_all(members["component"].to_numpy()[here]),
+                "number": chosen + base,
+                "key": documents["key"],
+                "id": documents["id"] if ids is None else ids["id"].slice(done, len(chosen)),
+                "priority": np.full(len(chosen), part.priority),
+                "preference": preference(prefer, described),
+                "text_bytes": documents["text_bytes"],
+                "crawled_at": documents["crawled_at"],
+                "text_hash": mine["text_hash"],
+                "buckets": _lists_of(sends, buckets.T.ravel(), np.full(len(text), settings.bands)),
+                "shingles": _lists_of(sends, shingles.hashes, np.diff(shingles.offsets)),
+            },
+            schema=COMPARED,
+        )
+        done += len(chosen)
+
+
+def _some_rows(shard: Shard, columns: Sequence[str] | None, rows: Any) -> Any:
+    return pa.concat_tables([table for _, table in read_rows(shard, columns, rows)])
+
+
+def _lists_of(sends: Any, values: Hashes, lengths: Offsets) -> Any:
+    """Return a list for each row: its share of the values for those that send, an empty one for the others."""
+    counts = np.zeros(len(sends), np.int64)
+    counts[sends] = lengths
+    return pa.LargeListArray.from_arrays(pa.array(np.concatenate([[0], np.cumsum(counts)])), pa.array(values))
+
+
+def gather(
+    session: Session, groups: Sequence[Group[Part]], components: Shard, settings: MinHashSettings, prefer: str | None
+) -> tuple[Shard, ...]:
+    """Gather what it takes to compare the documents of COMPONENTS; returns the exchange files."""
+    roles = ("documents", "signatures", "ids", *(() if prefer is None else ("signals",)))
+    units = []
+    for group in groups:
+        inputs = {**inputs_of(group, roles), "components": (components,)}
+        extra = {**extra_of(group), "base": group.base, "rows": group.rows}
+        units.append(Unit(group.name, inputs, extra=extra))
+    return session.run(Gathering(settings, prefer), units).shards

@@ -1,0 +1,164 @@
+"""Deduplicate: of documents that say the same, the best one stays, and every other names the one that stayed.
+
+    sign         curation.sign         every document's text hash and signature; runs before, and whatever the verdicts
+    candidates   curation.candidates   buckets, edges, components: who might be a duplicate of whom
+    compare      curation.comparison   the shingles of those who might
+    verify       curation.verify       in survivor order (curation.survivors), with exact similarities
+    report       this module           what became of each document, row by row beside its documents shard
+
+Only rows travel between units, sorted by hash, through the exchange (curation.exchange). Documents are numbered (curation.numbering).
+
+Invariants
+    - A duplicate's survivor is kept: following `duplicate_of` once ends at a document that stays.
+    - Results do not depend on the number of workers, on how shards are grouped, or on the order in which shards are given.
+    - A document that is alone costs 16 narrow rows; its text is read once, by sign.
+
+Results depend on the shards' names in one case only: of records with equal keys, which are the same record, the first in number stays.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from curation.candidates import find_candidates
+from curation.comparison import gather
+from curation.errors import InputError
+from curation.exchange import Range, read_range
+from curation.minhash import MinHashSettings
+from curation.numbering import Group, groups_of
+from curation.parts import Part, extra_of, inputs_of, parts_of
+from curation.schema import KEY
+from curation.session import Session
+from curation.shards import Shard, open_parquet, read
+from curation.sign import check_settings
+from curation.stage import Output, Stage, Unit
+from curation.survivors import NARROW, preference
+from curation.verify import VERIFIED, verify
+
+DUPLICATES = pa.schema([pa.field("key", KEY, nullable=False), *(field for field in VERIFIED if field.name != "number")])
+"""What became of a document. It is kept, or was none of deduplication's business, where `rule` is null.
+
+`duplicate_of` and `duplicate_of_key` name the document that was kept. `cluster` is the kept document's number in this run; `cluster_size`
+counts it and all its duplicates, 1 for a document that has none.
+"""
+
+
+@dataclass(frozen=True)
+class DeduplicateSettings:
+    """The recipe's [deduplicate]: how candidates are found, what makes a duplicate, and which one stays.
+
+    `prefer` is an SQL expression over documents' columns, `text_bytes` and signals: the greater stays (see `curation.survivors`).
+    `containment`, where given, also drops documents of whose shingles at least that part is in a kept one. `compared` is how many kept
+    documents of each bucket a document is compared with. Raises ValueError for a setting that cannot work.
+    """
+
+    ngram: int = 5
+    bands: int = 14
+    rows: int = 8
+    seed: int = 1
+    threshold: float = 0.75
+    containment: float | None = None
+    compared: int = 8
+    prefer: str | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("threshold", "containment"):
+            value = getattr(self, name)
+            if value is not None and not 0 < value <= 1:
+                raise ValueError(f"{name} must be above 0 and at most 1, not {value}")
+        if self.compared < 1:
+            raise ValueError(f"compared must be at least 1, not {self.compared}")
+        if self.prefer is not None:
+            try:
+                pl.sql_expr(self.prefer)
+            except pl.exceptions.PolarsError as error:
+                raise ValueError(f"prefer = {self.prefer!r} is not an SQL expression: {error}") from None
+        _ = self.minhash
+
+    @property
+    def minhash(self) -> MinHashSettings:
+        """The part that signatures depend on."""
+        return MinHashSettings(self.ngram, self.bands, self.rows, self.seed)
+
+
+@dataclass(frozen=True)
+class Report(Stage):
+    """Lays what was verified beside the documents shards of a group."""
+
+    name: ClassVar[str] = "4-deduplicate"
+    version: ClassVar[int] = 1
+    packages: ClassVar[tuple[str, ...]] = ("pyarrow", "numpy")
+
+    def make(self, unit: Unit, output: Output) -> Mapping[str, Any]:
+        """Write a side shard for each documents shard of the group."""
+        base, rows = unit.extra["base"], unit.extra["rows"]
+        verified = read_range(unit.inputs["verified"], "number", Range(base, base + rows), VERIFIED).sort_by("number")
+        numbers = verified["number"].to_numpy()
+        duplicates = 0
+        for part in parts_of(unit):
+            mine = np.arange(base, base + part.documents.rows)
+            place = np.searchsorted(numbers, mine)
+            found = place < len(numbers)
+            found[found] = numbers[place[found]] == mine[found]
+            rows_of = verified.take(pa.array(place, mask=~found))
+            duplicates += len(mine) - rows_of["rule"].null_count
+            output.write(
+                part.documents.name,
+                pa.table(
+                    {
+                        "key": read(part.signatures, ["key"])["key"],
+                        **{name: rows_of[name] for name in ("duplicate_of", "duplicate_of_key", "rule", "similarity")},
+                        "cluster": pc.coalesce(rows_of["cluster"], pa.array(mine)),
+                        "cluster_size": rows_of["cluster_size"].fill_null(1),
+                    },
+                    schema=DUPLICATES,
+                ),
+            )
+            base += part.documents.rows
+        return {"documents": rows, "duplicates": duplicates}
+
+
+def deduplicate(session: Session, parts: Sequence[Part], settings: DeduplicateSettings) -> tuple[Shard, ...]:
+    """Find and judge duplicates among all documents that take part.
+
+    Returns shards of DUPLICATES named like the documents shards, in the order of names. Raises InputError for signatures that were made
+    with other settings or of other rows, and RecipeError for a preference that cannot be worked out.
+    """
+    if not parts:
+        return ()
+    for part in parts:
+        check_settings(part.signatures, settings.minhash)
+    _check_preference(parts, settings)
+    groups = groups_of(parts)
+    components = find_candidates(session, groups, settings.minhash)
+    files = gather(session, groups, components, settings.minhash, settings.prefer)
+    verified = verify(session, files, settings.threshold, settings.containment, settings.compared)
+    return session.run(Report(), [_report_unit(group, verified) for group in groups]).shards
+
+
+def _report_unit(group: Group[Part], verified: tuple[Shard, ...]) -> Unit:
+    inputs = {**inputs_of(group, ("documents", "signatures")), "verified": verified}
+    return Unit(group.name, inputs, extra={**extra_of(group), "base": group.base, "rows": group.rows})
+
+
+def _check_preference(parts: Sequence[Part], settings: DeduplicateSettings) -> None:
+    """Work out the preference over no rows, so that a misspelt column is told before any work is done."""
+    for part in parts:
+        if part.documents.rows != part.signatures.rows:
+            raise InputError(f"{part.signatures.location} does not hold the rows of {part.documents.location}; sign its documents again")
+        if settings.prefer is not None:
+            preference(settings.prefer, _schema_of(part).empty_table())
+
+
+def _schema_of(part: Part) -> Any:
+    with open_parquet(part.documents.location) as file:
+        fields = [file.schema_arrow.field(name) for name in NARROW]
+    if part.signals is not None:
+        with open_parquet(part.signals.location) as file:
+            fields += [field for field in file.schema_arrow if field.name not in ("key", "id")]
+    return pa.schema(fields)

@@ -1,0 +1,121 @@
+"""The exchange: how rows that belong together come together, though made apart (the shuffle of MapReduce, Dean and Ghemawat 2004).
+
+The map side writes its rows into one Parquet file, sorted by a 64-bit hash, in row groups of a few megabytes. The hash ranges of the row
+groups stand in the file's footer: they are the index. The reduce side takes a range of hashes from every file, reading only the row groups
+that meet it. Rows with equal hashes are always in one range, whatever the number of ranges; and that number is free, so that a range fits
+in memory and files stay few.
+
+The same reading serves any shard sorted by a number, for instance for the documents of one group.
+
+Invariants
+    - A range holds exactly the rows of all files whose hash lies in it, in the order of the files.
+    - Files are checked when they are read: pages by their checksums, row groups by being sorted.
+    - The number of ranges follows from the rows or bytes to be read, never from the number of workers.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from curation.errors import CorruptShard
+from curation.shards import Shard, open_parquet
+from curation.stage import Output
+
+ROW_GROUP_BYTES = 4 << 20
+"""Bytes in one row group of an exchange file: the least that is read of it."""
+
+_HASHES = 1 << 64
+
+
+@dataclass(frozen=True)
+class Range:
+    """The numbers from `low` up to, but without, `high`."""
+
+    low: int
+    high: int
+
+
+def hash_ranges(count: int) -> list[Range]:
+    """Cut all 64-bit numbers into `count` ranges of about equal width."""
+    bounds = [_HASHES * place // count for place in range(count + 1)]
+    return [Range(low, high) for low, high in pairwise(bounds)]
+
+
+def ranges_for(amount: int, most: int) -> list[Range]:
+    """Cut all 64-bit numbers so that a range gets about `most` (rows or bytes) of `amount`."""
+    return hash_ranges(max(1, -(-amount // most)))
+
+
+def write_sorted(output: Output, name: str, table: Any, schema: Any, by: Sequence[str]) -> Shard:
+    """Write a table as one exchange file, sorted by the columns `by`, of which the first is the one that ranges are taken of.
+
+    Rows that agree in all of them stay in the table's order.
+    """
+    order = np.lexsort([table[name].to_numpy() for name in reversed(by)])
+    rows = max(1, ROW_GROUP_BYTES * table.num_rows // max(1, table.nbytes))
+    with output.shard(name, schema) as writer:
+        for start in range(0, table.num_rows, rows):
+            writer.write(table.take(pa.array(order[start : start + rows])))
+    return output.shards[-1]
+
+
+def read_range(shards: Sequence[Shard], column: str, wanted: Range, schema: Any) -> Any:
+    """Return the rows whose `column` lies in the range, of every shard in turn; each must be sorted by that column.
+
+    `schema` says which columns are read. Raises CorruptShard for a shard that is damaged or not sorted.
+    """
+    tables = [table for shard in shards for table in _range_of(shard, column, wanted, schema)]
+    return pa.concat_tables(tables) if tables else schema.empty_table()
+
+
+def _range_of(shard: Shard, column: str, wanted: Range, schema: Any) -> Iterator[Any]:
+    with open_parquet(shard.location, pre_buffer=False) as file:
+        position = file.schema_arrow.names.index(column)
+        for index in range(file.num_row_groups):
+            known = file.metadata.row_group(index).column(position).statistics
+            if known is None or not known.has_min_max:
+                raise CorruptShard(f"{shard.location} has no index of its {column}; delete it and run the same command again")
+            if known.max < wanted.low or known.min >= wanted.high:
+                continue
+            table = read_row_group(shard, file, index, schema.names)
+            values = table[column].to_numpy()
+            if (values[1:] < values[:-1]).any():
+                raise CorruptShard(f"{shard.location}, row group {index}, is not sorted by {column}; delete it and run again")
+            start, end = _place(values, wanted.low), _place(values, wanted.high)
+            if start < end:
+                yield table.slice(start, end - start).cast(schema)
+
+
+def _place(values: npt.NDArray[Any], bound: int) -> int:
+    """Return how many of the rising values are below a bound, which may lie outside their type."""
+    limits = np.iinfo(values.dtype)
+    if bound > limits.max:
+        return len(values)
+    return int(np.searchsorted(values, values.dtype.type(max(bound, limits.min))))
+
+
+def read_row_group(shard: Shard, file: Any, index: int, columns: Sequence[str] | None) -> Any:
+    """Return some columns (None: all) of one row group of an open shard. Raises CorruptShard where its pages are damaged."""
+    try:
+        return file.read_row_group(index, columns=None if columns is None else list(columns), use_threads=False).replace_schema_metadata(
+            None
+        )
+    except (pa.ArrowInvalid, OSError) as error:
+        raise CorruptShard(f"{shard.location}, row group {index}, is damaged ({error}); delete it and run again") from error
+
+
+def read_rows(shard: Shard, columns: Sequence[str] | None, rows: npt.NDArray[np.int64]) -> Iterator[tuple[npt.NDArray[np.int64], Any]]:
+    """Yield (rows, their table) for some rows of a shard, rising, one row group at a time; row groups without any are not read."""
+    with open_parquet(shard.location, pre_buffer=False) as file:
+        begin = 0
+        for index in range(file.num_row_groups):
+            end = begin + file.metadata.row_group(index).num_rows
+            inside = rows[np.searchsorted(rows, begin) : np.searchsorted(rows, end)]
+            if len(inside):
+                yield inside, read_row_group(shard, file, index, columns).take(pa.array(inside - begin))
+            begin = end

@@ -1,0 +1,17 @@
+"""Dates as crawls write them: ISO 8601 in its many dresses, and the digits of ARC. A date without a zone is UTC."""
+
+from datetime import UTC, datetime
+
+_DIGITS = 14
+
+
+def parse_date(written: str) -> datetime | None:
+    """Return the time in UTC, or None where the text is no date that can be told."""
+    text = written.strip()
+    if text.isascii() and text.isdigit() and len(text) >= _DIGITS:
+        text = f"{text[:8]}T{text[8:_DIGITS]}"
+    try:
+        time = datetime.fromisoformat(text)
+        return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None

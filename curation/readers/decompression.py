@@ -1,0 +1,297 @@
+"""Compressed files as a stream of plain bytes that can be counted on: capped, and honest about where it broke off.
+
+gzip (RFC 1952, any number of members), Zstandard (RFC 8878) and LZ4 frames are told by their first bytes, never by the file's name; what
+is none of them is plain. `Content` is the reader's view of such a stream: look ahead, take, skip, search, always knowing the offset.
+
+Invariants
+    - Offsets count plain bytes, so they do not depend on how the file was compressed, nor on members, frames or read sizes.
+    - Damage never raises. A truncated, corrupt or explosive stream ends where it broke, and `Content.damage` says how. Of a truncated gzip
+      file every byte is seen; else at most one read (64 KiB of gzip, BLOCK bytes of the others) before the damage is lost with it.
+    - An error of the file system is no damage: it raises as it came, for it says nothing about the file.
+    - Memory is bounded by what a reader asks to look at, plus one block.
+"""
+
+import re
+import zlib
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
+from typing import BinaryIO
+
+import pyarrow as pa
+
+from curation.readers.contract import MAX_EXPANSION, MAX_RECORD_BYTES, Broken
+
+BLOCK = 4 << 10
+_READ = 64 << 10
+_GZIP, _ZLIB, _RAW_DEFLATE = 31, 15, -15
+_GZIP_MAGIC = b"\x1f\x8b"
+_FRAMES = {b"\x28\xb5\x2f\xfd": "zstd", b"\x04\x22\x4d\x18": "lz4"}
+_SKIPPABLE = re.compile(rb"[\x50-\x5f]\x2a\x4d\x18")
+
+
+@dataclass(frozen=True)
+class Damage:
+    """Why bytes cannot be trusted: a rule's name (`truncated`, `corrupt`, `bomb`, ...) and the same in words.
+
+    `since` is the offset from which they are in doubt: the start of a gzip member whose checksum was not reached or differs.
+    """
+
+    reason: str
+    detail: str
+    since: int = 0
+
+
+class _BrokeOff(Exception):
+    """Raised by the decompressors below with the reason; `Content` turns it into a Damage."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
+
+
+class WatchedFile:
+    """A file that counts the bytes read from it and remembers its own failure, so that this is not taken for damage in what it holds."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.count = 0
+        self.failure: Exception | None = None
+        self.closed = False
+
+    def read(self, size: int = -1) -> bytes:
+        """Read and count."""
+        try:
+            block = self._file.read(size)
+        except Exception as failure:
+            self.failure = failure
+            raise
+        self.count += len(block)
+        return block
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        """Move to an offset (files opened for random access)."""
+        return self._file.seek(offset, whence)
+
+    def tell(self) -> int:
+        """Return the offset."""
+        return self._file.tell()
+
+    def close(self) -> None:
+        """Close."""
+        self.closed = True
+        self._file.close()
+
+    def raise_failure(self) -> None:
+        """Raise the file's own failure, if it had one."""
+        if self.failure is not None:
+            raise self.failure
+
+
+class Content:
+    """A file's plain bytes from front to back. `offset` is where the next byte stands; `compression` is "" for plain files.
+
+    Reading past the end gives fewer bytes. Where the end was not the true one, `damage` says so as soon as it has been reached. A caller
+    who knows the compression (of an HTTP body) may name it: "brotli" or "deflate", which have no magic bytes.
+    """
+
+    def __init__(self, file: BinaryIO, compression: str = "") -> None:
+        self.offset = 0
+        self.damage: Damage | None = None
+        self.compression = compression
+        self._blocks = self._plain(WatchedFile(file))
+        self._held = bytearray()
+        self._start = 0
+        self._ended = False
+        self._produced = 0
+        self._checked = 0
+
+    def peek(self, size: int, after: int = 0) -> bytes:
+        """Return the `size` bytes that come `after` as many others, or what there is of them, without taking them."""
+        self._hold(after + size)
+        first = self._start + after
+        return bytes(memoryview(self._held)[first : first + size])
+
+    def ahead(self, size: int) -> int:
+        """Return how many of the next `size` bytes exist."""
+        self._hold(size)
+        return min(size, len(self._held) - self._start)
+
+    def contains(self, pattern: re.Pattern[bytes], size: int) -> bool:
+        """Whether `pattern` matches in the next `size` bytes."""
+        self._hold(size)
+        return pattern.search(self._held, self._start, self._start + size) is not None
+
+    def at_end(self) -> bool:
+        """Whether nothing is left."""
+        return not self._hold(1)
+
+    def take(self, size: int) -> bytes:
+        """Take the next `size` bytes, or all that is left."""
+        taken = self.peek(size)
+        self._advance(len(taken))
+        return taken
+
+    def skip(self, size: int) -> int:
+        """Pass over `size` bytes without keeping them; return how many there were."""
+        left = size
+        while left and self._hold(1):
+            step = min(left, len(self._held) - self._start)
+            self._advance(step)
+            left -= step
+        return size - left
+
+    def skip_any(self, characters: bytes) -> bytes:
+        """Pass over bytes that are among `characters`; return the first few of them."""
+        first = b""
+        while self._hold(1):
+            ahead = self.peek(BLOCK)
+            others = ahead.lstrip(characters)
+            passed = len(ahead) - len(others)
+            first = first or ahead[:passed]
+            self._advance(passed)
+            if others:
+                break
+        return first
+
+    def take_line(self, limit: int) -> bytes | None:
+        """Take bytes up to and with the next newline (the last line may lack it); None, taking nothing, if it is longer than `limit`."""
+        searched = 0
+        while (newline := self._held.find(b"\n", self._start + searched)) < 0:
+            searched = len(self._held) - self._start
+            if searched > limit or not self._hold(searched + 1):
+                break
+        length = (newline + 1 if newline >= 0 else len(self._held)) - self._start
+        return self.take(length) if length <= limit else None
+
+    def skip_to(self, start: re.Pattern[bytes], reach: int) -> None:
+        """Pass over everything up to the end of the next match of `start` (at most `reach` bytes with its lookahead); to the end if none."""
+        while self._hold(_READ + reach):
+            found = start.search(self._held, self._start)
+            if found:
+                self._advance(found.end() - self._start)
+                return
+            ahead = len(self._held) - self._start
+            self._advance(ahead if self._ended else ahead - reach)
+
+    def damaged(self, at: int | None = None) -> Iterator[Broken]:
+        """Yield the file's last frame if it broke off: one Broken at offset `at`, else where the stream ended."""
+        if self.at_end() and self.damage is not None:
+            yield Broken(self.offset if at is None else at, self.damage.reason, self.damage.detail)
+
+    def _hold(self, size: int) -> bool:
+        """Try to have `size` bytes ahead; return whether any are."""
+        while not self._ended and len(self._held) - self._start < size:
+            if self._start > 1 << 20:
+                del self._held[: self._start]
+                self._start = 0
+            try:
+                block = next(self._blocks, b"")
+            except _BrokeOff as broke_off:
+                self.damage = Damage(broke_off.reason, str(broke_off), self._checked)
+                block = b""
+            self._produced += len(block)
+            self._ended = not block
+            self._held += block
+        return len(self._held) > self._start
+
+    def _advance(self, size: int) -> None:
+        self._start += size
+        self.offset += size
+        if self._start == len(self._held):
+            self._held.clear()
+            self._start = 0
+
+    def _plain(self, file: WatchedFile) -> Iterator[bytes]:
+        head = file.read(_READ)
+        self.compression = self.compression or _compression_of(head)
+        if not self.compression:
+            while head:
+                yield head
+                head = file.read(_READ)
+            return
+        for block in self._decompressed(head, file):
+            yield block
+            if self._produced > max(MAX_RECORD_BYTES, MAX_EXPANSION * file.count):
+                raise _BrokeOff("bomb", f"{file.count} bytes of {self.compression} became more than {MAX_EXPANSION} times as many")
+
+    def _decompressed(self, head: bytes, file: WatchedFile) -> Iterator[bytes]:
+        if self.compression == "gzip":
+            yield from self._gunzip(head, file)
+        elif self.compression == "deflate":
+            yield from _inflate(head, file, _ZLIB if _has_zlib_header(head) else _RAW_DEFLATE)
+        else:
+            yield from self._decode_frames(head, file)
+
+    def _gunzip(self, head: bytes, file: WatchedFile) -> Iterator[bytes]:
+        """Yield what each gzip member holds. Zeros after a member are padding, as gzip(1) reads them."""
+        packed = head
+        while packed:
+            if not packed.startswith(_GZIP_MAGIC[: len(packed)]):
+                raise _BrokeOff("corrupt", "bytes that are no gzip member follow the last one")
+            packed = (yield from _inflate(packed, file, _GZIP)) or file.read(_READ)
+            self._checked = self._produced
+            while packed and not (packed := packed.lstrip(b"\0")):
+                packed = file.read(_READ)
+
+    def _decode_frames(self, head: bytes, file: WatchedFile) -> Iterator[bytes]:
+        """Yield what Zstandard, LZ4 or Brotli frames hold."""
+        stream = pa.CompressedInputStream(pa.PythonFile(_Rejoined(head, file), mode="r"), self.compression)
+        while True:
+            try:
+                block = stream.read(BLOCK)
+            except OSError as error:
+                file.raise_failure()
+                reason = "truncated" if "Truncated" in str(error) else "corrupt"
+                raise _BrokeOff(reason, f"the {self.compression} data cannot be decompressed: {error}") from None
+            if not block:
+                return
+            yield block
+            self._checked = self._produced
+
+
+def _compression_of(head: bytes) -> str:
+    if head.startswith(_GZIP_MAGIC):
+        return "gzip"
+    return _FRAMES.get(head[:4], "zstd" if _SKIPPABLE.match(head) else "")
+
+
+def _has_zlib_header(head: bytes) -> bool:
+    """Whether RFC 1950 frames the data; many servers send "deflate" without."""
+    return len(head) >= 2 and head[0] & 0x0F == 8 and int.from_bytes(head[:2], "big") % 31 == 0
+
+
+def _inflate(packed: bytes, file: WatchedFile, window_bits: int) -> Generator[bytes, None, bytes]:
+    """Yield what one zlib stream or gzip member holds; return the bytes read past its end."""
+    stream = zlib.decompressobj(window_bits)
+    while not stream.eof:
+        try:
+            block = stream.decompress(packed, _READ)
+        except zlib.error as error:
+            raise _BrokeOff("corrupt", f"the data cannot be decompressed: {error}") from None
+        if block:
+            yield block
+        packed = stream.unconsumed_tail
+        if not (packed or stream.eof or block):
+            packed = file.read(_READ)
+            if not packed:
+                raise _BrokeOff("truncated", "the compressed data ends before its end mark")
+    return stream.unused_data
+
+
+class _Rejoined:
+    """A file whose first bytes were read already; who opened it closes it."""
+
+    closed = False
+
+    def close(self) -> None:
+        """Do nothing."""
+
+    def __init__(self, head: bytes, file: WatchedFile) -> None:
+        self._head = head
+        self._file = file
+
+    def read(self, size: int = -1) -> bytes:
+        if not self._head:
+            return self._file.read(size)
+        block, self._head = (self._head, b"") if size < 0 else (self._head[:size], self._head[size:])
+        return block

@@ -1,0 +1,163 @@
+"""Parquet files: a row is a record, its columns named by the recipe (`Fields`). How it becomes one is told in `curation.readers.rows`.
+
+Columns of strings, numbers, truth values and times are read; others (lists, structs, binary data beside the text) are not, for they are no
+metadata of a text and may be huge. Arrow's extension types stay off: a file must not choose the code that reads it.
+
+Damage: a file whose footer cannot be read, that has no text column, or whose text is no string, is one Broken. A row group that cannot be
+read to its end (page checksums are verified) gives the rows before the damage and then one Broken, which says how many rows are lost; the
+next row group is read again. One row, not one for each lost row: how many there are is only the footer's claim.
+
+Invariants
+    - `offset` is the row's number in the file, by the footer's counts.
+    - A batch holds about BATCH_BYTES of what the footer says. Dictionary pages stay dictionaries, so that a text repeated a million times
+      costs its bytes once; a column chunk that unpacks more than MAX_EXPANSION times is a bomb and is not opened.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pyarrow import types
+
+from curation.readers.contract import MAX_EXPANSION, MAX_RECORD_BYTES, Broken, Outcome, SourceFile
+from curation.readers.decompression import Content, WatchedFile
+from curation.readers.rows import BadRow, row_record
+
+BATCH_BYTES = 8 << 20
+_MAX_BATCH_ROWS = 1024
+_MAX_FOOTER_STRING = 16 << 20
+_MAX_FOOTER_ITEMS = 1 << 20
+_BUFFER = 1 << 20
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row's number and its columns; text is bytes still."""
+
+    number: int
+    columns: Mapping[str, Any]
+
+
+class ParquetReader:
+    """Reads a record a row."""
+
+    def frames(self, content: Content, source: SourceFile) -> Iterator[Row | Broken]:
+        """Yield the rows of all row groups."""
+        if content.compression:
+            yield Broken(0, "unknown_format", f"a Parquet file inside {content.compression}: decompress it first")
+            return
+        with source.location.open_random() as opened:
+            file = WatchedFile(opened)
+            try:
+                parquet = pq.ParquetFile(
+                    pa.PythonFile(file, mode="r"),
+                    buffer_size=_BUFFER,
+                    pre_buffer=False,
+                    page_checksum_verification=True,
+                    arrow_extensions_enabled=False,
+                    read_dictionary=[source.fields.text],
+                    thrift_string_size_limit=_MAX_FOOTER_STRING,
+                    thrift_container_size_limit=_MAX_FOOTER_ITEMS,
+                )
+                columns = _columns(parquet.schema_arrow, source.fields.text)
+            except BadRow as error:
+                yield Broken(0, error.reason, str(error))
+                return
+            except (OSError, pa.ArrowException, UnicodeDecodeError) as error:
+                file.raise_failure()
+                yield Broken(0, "corrupt", f"the Parquet footer cannot be read: {error}")
+                return
+            first = 0
+            for group in range(parquet.num_row_groups):
+                yield from _group(parquet, group, first, columns, file)
+                first += parquet.metadata.row_group(group).num_rows
+
+    def parse(self, frame: Row, source: SourceFile) -> Outcome:
+        """Return a row's outcome."""
+        text = frame.columns.get(source.fields.text)
+        try:
+            columns = {name: _decoded(name, value) for name, value in frame.columns.items()}
+            return row_record(columns, frame.number, source)
+        except BadRow as error:
+            return Broken(frame.number, error.reason, str(error), raw=text if isinstance(text, bytes) else b"")
+
+
+def _columns(schema: Any, text: str) -> list[str]:
+    """Return the columns to read, in file order."""
+    if text not in schema.names:
+        raise BadRow("missing_text", f"the file has no column {text!r}; it has {', '.join(map(repr, schema.names))}"[:1000])
+    kind = schema.field(text).type
+    kind = kind.value_type if types.is_dictionary(kind) else kind
+    if not (_is_string(kind) or _is_binary(kind)):
+        raise BadRow("text_not_string", f"column {text!r} is not a string but {kind}")
+    return [field.name for field in schema if field.name == text or _is_metadata(field.type)]
+
+
+def _is_string(kind: Any) -> bool:
+    return bool(types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind))
+
+
+def _is_binary(kind: Any) -> bool:
+    return bool(types.is_binary(kind) or types.is_large_binary(kind) or types.is_binary_view(kind))
+
+
+def _is_metadata(kind: Any) -> bool:
+    kind = kind.value_type if types.is_dictionary(kind) else kind
+    is_time = types.is_temporal(kind) and not types.is_interval(kind)
+    return _is_string(kind) or bool(types.is_integer(kind) or types.is_floating(kind) or types.is_boolean(kind) or is_time)
+
+
+def _group(parquet: Any, group: int, first: int, columns: list[str], file: WatchedFile) -> Iterator[Row | Broken]:
+    """Yield a row group's rows, numbered from `first`, and a Broken for those that cannot be read."""
+    facts = parquet.metadata.row_group(group)
+    bomb = _bomb(facts, columns)
+    if bomb:
+        yield Broken(first, "bomb", f"{bomb}; the {facts.num_rows} rows of its row group are not read")
+        return
+    number = first
+    rows = max(1, min(_MAX_BATCH_ROWS, BATCH_BYTES * max(facts.num_rows, 1) // max(facts.total_byte_size, 1)))
+    try:
+        for batch in parquet.iter_batches(rows, row_groups=[group], columns=columns, use_threads=False):
+            for index in range(batch.num_rows):
+                yield Row(number, {name: _value(column[index]) for name, column in zip(batch.schema.names, batch.columns, strict=True)})
+                number += 1
+    except (OSError, pa.ArrowException) as error:
+        file.raise_failure()
+        yield Broken(number, "corrupt", f"{first + facts.num_rows - number} rows of row group {group} cannot be read: {error}")
+
+
+def _bomb(facts: Any, columns: list[str]) -> str:
+    for index in range(facts.num_columns):
+        chunk = facts.column(index)
+        size = chunk.total_uncompressed_size
+        if chunk.path_in_schema in columns and size > max(MAX_RECORD_BYTES, MAX_EXPANSION * chunk.total_compressed_size):
+            return f"column {chunk.path_in_schema!r} unpacks to {size} bytes from {chunk.total_compressed_size}"
+    return ""
+
+
+def _value(scalar: Any) -> Any:
+    """Return a value as Python has it, strings as their bytes (they may not be UTF-8)."""
+    if isinstance(scalar, pa.DictionaryScalar):
+        scalar = scalar.value
+    if _is_string(scalar.type) or _is_binary(scalar.type):
+        buffer = scalar.as_buffer()
+        return None if buffer is None else buffer.to_pybytes()
+    if not types.is_temporal(scalar.type) or not scalar.is_valid:
+        return scalar.as_py()
+    try:
+        return scalar.cast(pa.string()).as_py()
+    except pa.ArrowException:
+        return str(scalar.cast(pa.int64()).as_py())
+
+
+def _decoded(name: str, value: Any) -> Any:
+    if not isinstance(value, bytes):
+        return value
+    if len(value) > MAX_RECORD_BYTES:
+        raise BadRow("too_large", f"{name!r} has {len(value)} bytes, more than {MAX_RECORD_BYTES}")
+    try:
+        return value.decode()
+    except UnicodeDecodeError as error:
+        raise BadRow("undecodable", f"{name!r} is not UTF-8: {error.reason} at byte {error.start}") from None

@@ -1,0 +1,225 @@
+"""Verify: a document is dropped only for a better one that it is really like.
+
+Candidates may share a band by chance, and chains of likeness (A like B, B like C) tie together documents that are not alike at all. So the
+documents of a component are taken in survivor order, best first, and each is compared with documents that were kept before it and share a
+bucket with it: at most `compared` of each bucket, the best ones, again best first. The first whose shingles pass is its survivor; if none
+does, the document is kept.
+
+    same_record     the key of a kept document
+    exact           the normalised text of a kept document
+    near_duplicate  Jaccard similarity |A and B| / |A or B| of the sets of distinct shingles is at least `threshold`
+    contained       where the recipe asks: |A and B| / |A|, A being the document, is at least `containment`
+
+Documents of one text are judged once: when the first of them is a duplicate, the others are duplicates of the same document.
+
+Invariants
+    - What a document is a duplicate of is always kept: no chains. Every near-duplicate passed with its own survivor.
+    - A component is in one unit, so results do not depend on how components are spread over units.
+    - Memory: the rows of a range of components (RANGE_BYTES, or its largest component), and 4 bytes for each bucket and comparison in it.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from curation.comparison import COMPARED
+from curation.exchange import Range, ranges_for, read_range, write_sorted
+from curation.jit import kernel
+from curation.schema import KEY
+from curation.session import Session
+from curation.shards import Shard
+from curation.shingles import Hashes
+from curation.stage import Output, Stage, Unit
+from curation.survivors import best_first
+from curation.text import Offsets
+
+RANGE_BYTES = 256 << 20
+"""Compressed bytes of rows that one unit reads, about."""
+
+KEPT, SAME_RECORD, EXACT, NEAR_DUPLICATE, CONTAINED = range(5)
+RULES = pa.array([None, "same_record", "exact", "near_duplicate", "contained"], pa.string())
+
+VERIFIED = pa.schema(
+    [
+        pa.field("number", pa.int64(), nullable=False),
+        pa.field("duplicate_of", pa.string()),
+        pa.field("duplicate_of_key", KEY),
+        pa.field("rule", pa.string()),
+        pa.field("similarity", pa.float64()),
+        pa.field("cluster", pa.int64(), nullable=False),
+        pa.field("cluster_size", pa.int64(), nullable=False),
+    ]
+)
+"""A document that had a candidate. `cluster` is the number of its survivor (its own where it is kept), `cluster_size` all that share it."""
+
+Places = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Verify(Stage):
+    """Judges the documents of a range of components."""
+
+    threshold: float
+    containment: float | None
+    compared: int
+    name: ClassVar[str] = "4f-verify"
+    version: ClassVar[int] = 1
+    packages: ClassVar[tuple[str, ...]] = ("pyarrow", "polars", "numpy", "numba")
+
+    def make(self, unit: Unit, output: Output) -> Mapping[str, Any]:
+        """Write what became of the documents of one range."""
+        table = read_range(unit.inputs["compared"], "place", Range(unit.extra["low"], unit.extra["high"]), COMPARED).combine_chunks()
+        order = best_first(table)
+        survivors, rules, similarities, compared, skipped = self._judge(table, order)
+        kept = pa.array(order[survivors])
+        dropped = rules != KEPT
+        write_sorted(
+            output,
+            unit.name,
+            pa.table(
+                {
+                    "number": table["number"].take(order),
+                    "duplicate_of": pc.if_else(dropped, table["id"].take(kept), None),
+                    "duplicate_of_key": pc.if_else(dropped, table["key"].take(kept), pa.scalar(None, KEY)),
+                    "rule": RULES.take(pa.array(rules)),
+                    "similarity": pa.array(similarities, mask=~dropped),
+                    "cluster": table["number"].take(kept),
+                    "cluster_size": np.bincount(survivors, minlength=len(survivors))[survivors],
+                },
+                schema=VERIFIED,
+            ),
+            VERIFIED,
+            ("number",),
+        )
+        found = {name: int((rules == rule).sum()) for rule, name in enumerate(RULES.to_pylist()) if name is not None}
+        return {"documents": len(order), **found, "compared": compared, "skipped": skipped}
+
+    def _judge(self, table: Any, order: Places) -> tuple[Places, Places, npt.NDArray[np.float64], int, int]:
+        """Return, best first: place of the survivor, rule, similarity; and how many comparisons were made and skipped."""
+        texts, keys = _codes(table["text_hash"])[order], _codes(table["key"])[order]
+        stands_for = np.full(int(texts.max(initial=-1)) + 1, -1)
+        bucket_starts, buckets = _lists(table["buckets"])
+        shingle_starts, shingles = _lists(table["shingles"])
+        leaders = np.flatnonzero(np.diff(shingle_starts))
+        stands_for[_codes(table["text_hash"])[leaders]] = leaders
+        known, places = np.unique(buckets, return_inverse=True)
+        containment = 2.0 if self.containment is None else self.containment
+        members = np.empty((len(known), self.compared), np.int32), np.zeros(len(known), np.int64)
+        survivors, rules = np.empty(len(order), np.int64), np.zeros(len(order), np.int64)
+        similarities = np.ones(len(order))
+        compared, skipped = _judge_best_first(
+            texts, keys, stands_for, bucket_starts, places, shingle_starts, shingles, *members,
+            self.threshold, containment, survivors, rules, similarities,
+        )  # fmt: skip
+        return survivors, rules, similarities, compared, skipped
+
+
+def _codes(column: Any) -> Places:
+    """Return a small whole number for each distinct value of a column."""
+    return np.asarray(column.combine_chunks().dictionary_encode().indices.to_numpy(), np.int64)
+
+
+def _lists(column: Any) -> tuple[Offsets, Hashes]:
+    array = column.combine_chunks()
+    return array.offsets.to_numpy(), array.values.to_numpy()
+
+
+@kernel
+def _judge_best_first(
+    texts: Places,
+    keys: Places,
+    stands_for: Places,
+    bucket_starts: Offsets,
+    buckets: Places,
+    shingle_starts: Offsets,
+    shingles: Hashes,
+    members: npt.NDArray[np.int32],
+    member_counts: Places,
+    threshold: float,
+    containment: float,
+    survivors: Places,
+    rules: Places,
+    similarities: npt.NDArray[np.float64],
+) -> tuple[int, int]:
+    """Judge documents in survivor order.
+
+    `stands_for` is the row whose buckets and shingles are those of a text (-1: none was needed); `members` the first kept documents of each
+    bucket, `member_counts` how many were kept in all.
+    """
+    most = members.shape[1]
+    text_kept_by = np.full(len(stands_for), -1)
+    text_rule, text_similarity = np.zeros(len(stands_for), np.int64), np.ones(len(stands_for))
+    key_kept_by = np.full(keys.max() + 1 if len(keys) else 0, -1)
+    compared = skipped = 0
+    for place in range(len(texts)):
+        text = texts[place]
+        row = stands_for[text]
+        same = key_kept_by[keys[place]]
+        if same >= 0:
+            survivors[place], rules[place] = same, SAME_RECORD
+            if texts[same] != text and row >= 0 and stands_for[texts[same]] >= 0:
+                similarities[place] = _shared(shingle_starts, shingles, row, stands_for[texts[same]])[0]
+            continue
+        if text_kept_by[text] >= 0:
+            survivors[place], rules[place], similarities[place] = text_kept_by[text], text_rule[text], text_similarity[text]
+            continue
+        survivors[place] = place
+        text_rule[text] = EXACT
+        if row >= 0:
+            own = buckets[bucket_starts[row] : bucket_starts[row + 1]]
+            offered = np.empty(len(own) * most, np.int64)
+            count = 0
+            for bucket in own:
+                shown = min(most, member_counts[bucket])
+                skipped += member_counts[bucket] - shown
+                offered[count : count + shown] = members[bucket, :shown]
+                count += shown
+            offered = np.unique(offered[:count])
+            for other in offered:
+                similarity, contained = _shared(shingle_starts, shingles, row, stands_for[texts[other]])
+                compared += 1
+                if similarity >= threshold or contained >= containment:
+                    survivors[place] = other
+                    text_rule[text] = NEAR_DUPLICATE if similarity >= threshold else CONTAINED
+                    text_similarity[text] = similarity if similarity >= threshold else contained
+                    rules[place], similarities[place] = text_rule[text], text_similarity[text]
+                    break
+            if survivors[place] == place:
+                for bucket in own:
+                    if member_counts[bucket] < most:
+                        members[bucket, member_counts[bucket]] = place
+                    member_counts[bucket] += 1
+        if survivors[place] == place:
+            key_kept_by[keys[place]] = place
+        text_kept_by[text] = survivors[place]
+    return compared, skipped
+
+
+@kernel
+def _shared(starts: Offsets, shingles: Hashes, one: int, other: int) -> tuple[float, float]:
+    """Return the Jaccard similarity of two rows' shingles, and the part of the first row's that the other has."""
+    left, left_end = starts[one], starts[one + 1]
+    right, right_end = starts[other], starts[other + 1]
+    own, total = left_end - left, left_end - left + right_end - right
+    both = 0
+    while left < left_end and right < right_end:
+        a, b = shingles[left], shingles[right]
+        both += a == b
+        left += a <= b
+        right += b <= a
+    return both / (total - both), both / own
+
+
+def verify(session: Session, files: Sequence[Shard], threshold: float, containment: float | None, compared: int) -> tuple[Shard, ...]:
+    """Judge everything that was gathered; returns shards of VERIFIED, each sorted by number."""
+    ranges = ranges_for(sum(file.bytes for file in files), RANGE_BYTES)
+    units = [
+        Unit(f"{place:06d}", {"compared": tuple(files)}, extra={"low": wanted.low, "high": wanted.high})
+        for place, wanted in enumerate(ranges)
+    ]
+    return session.run(Verify(threshold, containment, compared), units).shards

@@ -1,0 +1,73 @@
+"""Educational score: how much a reader could learn from a text, on FineWeb-Edu's scale from 0 to 5.
+
+Source of the scale and of the method: Penedo et al. 2024, "The FineWeb Datasets" (FineWeb-Edu): a large language model scores a sample under
+a rubric that adds up points, and a small classifier learns to score the rest. Theirs is a transformer; ours is a fastText model that costs
+one look-up a word (`filters.fasttext_scorer`), in place of theirs where a corpus is large.
+
+    score   the expected score, 0 to 5; null where the text has no word that the model knows
+
+The whole text is scored. Measured on long documents, the first 2,000 bytes tell textbooks from web pages as well as the whole does; the
+whole needs no setting, and its end cannot hide.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, ClassVar
+
+import pyarrow as pa
+
+from curation.resources import resolve
+from curation.text import TextColumn
+from filters.contract import Filter, Rule, Signals, below
+from filters.fasttext_scorer import FastTextScorer, card_of, load_model
+
+
+@dataclass(frozen=True)
+class EducationalScore(Filter):
+    """Drops texts that teach little.
+
+    model      the model's file, with its card beside it: a local path, or `<package>:<file>` for one that we ship
+    min_score  2.5, which rounds to 3, FineWeb-Edu's threshold; the model's card tells what other thresholds keep
+    """
+
+    model: str = "filters:models/edu.npz"
+    min_score: float = 2.5
+
+    signal_types: ClassVar[Mapping[str, pa.DataType]] = {"score": pa.float64()}
+    threshold_fields: ClassVar[frozenset[str]] = frozenset({"min_score"})
+    examples: ClassVar[tuple[tuple[str, str | None], ...]] = (
+        (
+            "A function maps each value of its domain to exactly one value. To find the inverse of a linear function, exchange the two "
+            "variables and solve the equation for the other one. For example, if y = 3x + 6, then x = (y - 6) / 3, so the slope of the "
+            "inverse is the reciprocal of the slope.",
+            None,
+        ),
+        ("Great shoes, free shipping, buy now! Order today and get a second pair for your friends at half price. Click here.", "low_educational_score"),
+        ("", None),
+    )
+
+    def files(self) -> Mapping[str, str]:
+        """Return the SHA-256 of the model. Raises InputError where it is missing or damaged."""
+        return {self.model: _model(self.model)[1]}
+
+    def signals(self, text: TextColumn, documents: Any) -> Signals:  # noqa: ARG002
+        """Score a batch with the model, which is read once a process."""
+        scores, known = _model(self.model)[0].score(text)
+        return {"score": pa.array(scores, pa.float64(), mask=known == 0)}
+
+    def rules(self) -> Mapping[str, Rule]:
+        """Return the one rule."""
+        return {"low_educational_score": below("score", self.min_score)}
+
+
+def _model(name: str) -> tuple[FastTextScorer, str]:
+    """Return the model and its SHA-256; a file that has changed is read again."""
+    path = resolve(name)
+    states = (path.stat(), card_of(path).stat() if card_of(path).exists() else None)
+    return _read(name, tuple((state.st_size, state.st_mtime_ns) if state else None for state in states))
+
+
+@lru_cache(maxsize=8)
+def _read(name: str, states: tuple[tuple[int, int] | None, ...]) -> tuple[FastTextScorer, str]:  # noqa: ARG001  (part of the cache's key)
+    return load_model(resolve(name))

@@ -1,0 +1,135 @@
+"""FineWeb's own rules: lists, menus and repeated lines give a page away.
+
+Source: Penedo et al. 2024, "The FineWeb Datasets", section 3.6 (rules found by comparing the statistics of high and low quality dumps), as
+datatrove runs them. Blank lines take no part.
+
+    terminal_punctuation_ratio  share of lines that end in a mark that ends a sentence
+    short_line_ratio            share of lines of at most `short_line_characters` characters
+    duplicate_character_ratio   characters of lines that stood before in the text, over the text's characters without newlines
+    newline_ratio               newlines, over all tokens (words and symbols)
+
+Where we differ from datatrove: tokens are those of `curation.words`, not spaCy's. The marks that end a sentence are those with the Unicode
+property Sentence_Terminal, the quotation marks ' and " that FineWeb's first release also took, and the forms that typesetting gives to
+these and to "..." (’ ” …), so that a page's typography does not decide.
+
+A text without lines has 0 everywhere: it is dropped, for no line ends a sentence. A text without tokens has a newline_ratio of 0.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from curation.jit import kernel
+from curation.lines import duplicates
+from curation.text import Bytes, Offsets, TextColumn
+from curation.unicode_classes import decode
+from filters.contract import Filter, Rule, Signals, above, below
+
+_QUOTES_AND_ELLIPSIS = "'\"’”…"
+_SENTENCE_TERMINAL = """
+    0021 002E 003F 0589 061D-061F 06D4 0700-0702 07F9 0837 0839 083D-083E 0964-0965 104A-104B 1362 1367-1368 166E 1735-1736 1803 1809
+    1944-1945 1AA8-1AAB 1B5A-1B5B 1B5E-1B5F 1B7D-1B7E 1C3B-1C3C 1C7E-1C7F 203C-203D 2047-2049 2E2E 2E3C 2E53-2E54 3002 A4FF A60E-A60F
+    A6F3 A6F7 A876-A877 A8CE-A8CF A92F A9C8-A9C9 AA5D-AA5F AAF0-AAF1 ABEB FE52 FE56-FE57 FF01 FF0E FF1F FF61 10A56-10A57 10F55-10F59
+    10F86-10F89 11047-11048 110BE-110C1 11141-11143 111C5-111C6 111CD 111DE-111DF 11238-11239 1123B-1123C 112A9 1144B-1144C 115C2-115C3
+    115C9-115D7 11641-11642 1173C-1173E 11944 11946 11A42-11A43 11A9B-11A9C 11C41-11C42 11EF7-11EF8 16A6E-16A6F 16AF5 16B37-16B38 16B44
+    16E98 1BC9F 1DA88
+"""  # Unicode 14.0, PropList; Python's unicodedata does not carry this property
+
+
+@dataclass(frozen=True)
+class FinewebQuality(Filter):
+    """Drops pages that are lists, menus or repeated lines. Thresholds are FineWeb's, section 3.6.
+
+    short_line_characters           30 or fewer characters make a line short
+    min_terminal_punctuation_ratio  0.12
+    max_short_line_ratio            0.67
+    max_duplicate_character_ratio   0.01
+    max_newline_ratio               0.3 (datatrove's list rule)
+    """
+
+    short_line_characters: int = 30
+    min_terminal_punctuation_ratio: float = 0.12
+    max_short_line_ratio: float = 0.67
+    max_duplicate_character_ratio: float = 0.01
+    max_newline_ratio: float = 0.3
+
+    signal_types: ClassVar[Mapping[str, pa.DataType]] = dict.fromkeys(
+        ("terminal_punctuation_ratio", "short_line_ratio", "duplicate_character_ratio", "newline_ratio"), pa.float64()
+    )
+    threshold_fields: ClassVar[frozenset[str]] = frozenset(
+        {"min_terminal_punctuation_ratio", "max_short_line_ratio", "max_duplicate_character_ratio", "max_newline_ratio"}
+    )
+    examples: ClassVar[tuple[tuple[str, str | None], ...]] = (
+        ("A glacier is a river of ice that moves by its own weight.\nIt carves the valley through which it passes.", None),
+        (
+            "Home and garden and kitchen and bath\nAll of our products from A to Z\nEverything that you can order by mail",
+            "few_sentence_ends",
+        ),
+        ("Welcome.\nNews.\nContact.\nThe library opens at nine in the morning on every weekday.", "mostly_short_lines"),
+        ("This line of the page is long enough to count.\n" * 2 + "And this one is here only once, at the end.", "duplicate_lines"),
+        ("Extraordinarily long-windedness\n\n\n\n\n\n\nCharacteristically uninterrupted.", "mostly_newlines"),
+    )
+
+    def signals(self, text: TextColumn, documents: Any) -> Signals:  # noqa: ARG002
+        """Measure a batch on its lines."""
+        lines = text.lines
+        visible = ~lines.blank
+        ends_sentence = np.zeros(len(visible), np.bool_)
+        _mark_sentence_ends(text.data, text.offsets, lines.offsets, lines.starts, lines.ends, _terminal_marks(), ends_sentence)
+        short = lines.characters <= self.short_line_characters
+        same = duplicates(lines, visible)
+        visible_lines = np.maximum(same.among, 1)
+        return {
+            "terminal_punctuation_ratio": lines.sums(ends_sentence & visible) / visible_lines,
+            "short_line_ratio": lines.sums(short & visible) / visible_lines,
+            "duplicate_character_ratio": same.characters / np.maximum(lines.sums(lines.characters), 1),
+            "newline_ratio": np.where(text.words.counts > 0, (lines.counts - 1) / np.maximum(text.words.counts, 1), 0.0),
+        }
+
+    def rules(self) -> Mapping[str, Rule]:
+        """Return FineWeb's rules in datatrove's order."""
+        return {
+            "few_sentence_ends": below("terminal_punctuation_ratio", self.min_terminal_punctuation_ratio),
+            "mostly_short_lines": above("short_line_ratio", self.max_short_line_ratio),
+            "duplicate_lines": above("duplicate_character_ratio", self.max_duplicate_character_ratio),
+            "mostly_newlines": above("newline_ratio", self.max_newline_ratio),
+        }
+
+
+@lru_cache(maxsize=1)
+def _terminal_marks() -> npt.NDArray[np.int64]:
+    """Return the code points that end a sentence, in order."""
+    marks = [ord(mark) for mark in _QUOTES_AND_ELLIPSIS]
+    for block in _SENTENCE_TERMINAL.split():
+        first, _, last = block.partition("-")
+        marks += range(int(first, 16), int(last or first, 16) + 1)
+    return np.array(sorted(marks), np.int64)
+
+
+@kernel
+def _mark_sentence_ends(
+    data: Bytes,
+    text_offsets: Offsets,
+    offsets: Offsets,
+    starts: npt.NDArray[np.uint32],
+    ends: npt.NDArray[np.uint32],
+    marks: npt.NDArray[np.int64],
+    ends_sentence: npt.NDArray[np.bool_],
+) -> None:
+    """Mark each line whose last character is one of `marks`."""
+    for text in range(len(offsets) - 1):
+        for line in range(offsets[text], offsets[text + 1]):
+            start, end = text_offsets[text] + np.int64(starts[line]), text_offsets[text] + np.int64(ends[line])
+            if start == end:
+                continue
+            last = end - 1
+            while last > start and data[last] & 0xC0 == 0x80:
+                last -= 1
+            point, _ = decode(data, last, end)
+            nearest = np.searchsorted(marks, point)
+            ends_sentence[line] = nearest < len(marks) and marks[nearest] == point

@@ -1,0 +1,228 @@
+"""Gopher's quality rules: does a text read like sentences of a natural language?
+
+Source: Rae et al. 2021, "Scaling Language Models: Methods, Analysis & Insights from Training Gopher", appendix A.1.1, in the form datatrove
+gave them for FineWeb (Penedo et al. 2024). Projects that share the name differ in detail; this is datatrove's reading:
+
+    words               words of the text; punctuation is none
+    mean_word_length    characters a word
+    hash_ratio          number of "#", over all tokens (words and symbols)
+    ellipsis_ratio      number of "..." and "…", over all tokens
+    bullet_line_ratio   share of lines whose first visible character is "•" or "-"
+    ellipsis_line_ratio share of lines whose last visible characters are "..." or "…"
+    alphabetic_word_ratio  share of all tokens that hold a letter
+    stop_words          how many different stop words occur, as they are written
+
+Where we differ from datatrove: its tokens are spaCy's, ours are those of `curation.words`; any word of ours counts as one, where datatrove
+leaves out words made of a fixed list of punctuation marks (so "→" counts there, not here); lines end at "\\n" only.
+
+A text without words has mean_word_length 0, one without tokens ratios of 0; it is dropped as too short before they are looked at.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from curation.errors import RecipeError
+from curation.jit import inline_kernel, kernel
+from curation.text import Bytes, Offsets, TextColumn
+from curation.words import ALPHABETIC, WORD
+from filters.contract import Filter, Rule, Signals, above, below
+
+_POINT, _HASH, _HYPHEN = 0x2E, 0x23, 0x2D
+_ELLIPSIS_UTF8 = 0xE280A6
+_BULLET_UTF8 = 0xE280A2
+
+
+@dataclass(frozen=True)
+class GopherQuality(Filter):
+    """Drops texts that are too short, too long, or not made of sentences. All defaults are the paper's, section A.1.1.
+
+    stop_words              the paper's eight; compared as they are written
+    min_words, max_words    50 and 100,000 words
+    min_mean_word_length, max_mean_word_length   3 and 10 characters
+    max_symbol_ratio        0.1, for "#" and for ellipses each
+    max_bullet_line_ratio   0.9
+    max_ellipsis_line_ratio 0.3
+    min_alphabetic_word_ratio  0.8
+    min_stop_words          2 different ones (the paper says "at least two"; datatrove counts different ones)
+    """
+
+    stop_words: tuple[str, ...] = ("the", "be", "to", "of", "and", "that", "have", "with")
+    min_words: int = 50
+    max_words: int = 100_000
+    min_mean_word_length: float = 3
+    max_mean_word_length: float = 10
+    max_symbol_ratio: float = 0.1
+    max_bullet_line_ratio: float = 0.9
+    max_ellipsis_line_ratio: float = 0.3
+    min_alphabetic_word_ratio: float = 0.8
+    min_stop_words: int = 2
+
+    signal_types: ClassVar[Mapping[str, pa.DataType]] = {
+        "words": pa.int32(),
+        "mean_word_length": pa.float64(),
+        "hash_ratio": pa.float64(),
+        "ellipsis_ratio": pa.float64(),
+        "bullet_line_ratio": pa.float64(),
+        "ellipsis_line_ratio": pa.float64(),
+        "alphabetic_word_ratio": pa.float64(),
+        "stop_words": pa.int32(),
+    }
+    threshold_fields: ClassVar[frozenset[str]] = frozenset(
+        {
+            "min_words",
+            "max_words",
+            "min_mean_word_length",
+            "max_mean_word_length",
+            "max_symbol_ratio",
+            "max_bullet_line_ratio",
+            "max_ellipsis_line_ratio",
+            "min_alphabetic_word_ratio",
+            "min_stop_words",
+        }
+    )
+    examples: ClassVar[tuple[tuple[str, str | None], ...]] = (
+        ("The tide is the slow rise and fall of the sea, and it comes with the moon. " * 8, None),
+        ("Click here to see more.", "too_few_words"),
+        ("A b c d e f g h i j k l of the m n o. " * 5, "short_words"),
+        ("Donaudampfschiffahrtsgesellschaft Rindfleischetikettierung and the " * 20, "long_words"),
+        ("Today at the market #food #fresh #local with my friends. " * 10, "many_hashes"),
+        ("And then... she said... that the end... was near. " * 10, "many_ellipses"),
+        ("- bread and butter from the baker\n" * 12, "mostly_bullets"),
+        (
+            "The rest of the story is told with\n" * 6 + "many words that fill the lines of this page to the …\n" * 6,
+            "lines_end_in_ellipsis",
+        ),
+        ("The 1066 and 1914 1939 1945 1969 1989 2001 " * 10, "few_alphabetic_words"),
+        ("Wind water stone light river mountain forest meadow cloud rain " * 8, "few_stop_words"),
+    )
+
+    def signals(self, text: TextColumn, documents: Any) -> Signals:  # noqa: ARG002
+        """Measure a batch in one pass over its tokens and one over the ends of its lines."""
+        words, lines = text.words, text.lines
+        table = np.zeros((len(self.signal_types), len(text)), np.float64)
+        _measure_words(
+            text.data,
+            text.offsets,
+            words.offsets,
+            words.starts,
+            words.characters,
+            words.hashes,
+            words.kinds,
+            _hashes_of(self.stop_words),
+            table,
+        )
+        _measure_lines(text.data, text.offsets, lines.offsets, lines.visible_starts, lines.visible_ends, table)
+        return {
+            name: column.astype(np.int32) if kind == pa.int32() else column
+            for (name, kind), column in zip(self.signal_types.items(), table, strict=True)
+        }
+
+    def rules(self) -> Mapping[str, Rule]:
+        """Return the paper's rules in datatrove's order."""
+        return {
+            "too_few_words": below("words", self.min_words),
+            "too_many_words": above("words", self.max_words),
+            "short_words": below("mean_word_length", self.min_mean_word_length),
+            "long_words": above("mean_word_length", self.max_mean_word_length),
+            "many_hashes": above("hash_ratio", self.max_symbol_ratio),
+            "many_ellipses": above("ellipsis_ratio", self.max_symbol_ratio),
+            "mostly_bullets": above("bullet_line_ratio", self.max_bullet_line_ratio),
+            "lines_end_in_ellipsis": above("ellipsis_line_ratio", self.max_ellipsis_line_ratio),
+            "few_alphabetic_words": below("alphabetic_word_ratio", self.min_alphabetic_word_ratio),
+            "few_stop_words": below("stop_words", self.min_stop_words),
+        }
+
+
+@lru_cache(maxsize=16)
+def _hashes_of(stop_words: tuple[str, ...]) -> npt.NDArray[np.uint64]:
+    """Return the hash of each stop word, each once."""
+    found = TextColumn.from_strings(stop_words).words
+    for index, word in enumerate(stop_words):
+        if found.strings(index) != [word]:
+            raise RecipeError(f"gopher_quality: stop word {word!r} is not one word; name single words")
+    return np.unique(found.hashes)
+
+
+@inline_kernel
+def _three_bytes(data: Bytes, place: Any) -> Any:
+    return np.int64(data[place]) << 16 | np.int64(data[place + 1]) << 8 | np.int64(data[place + 2])
+
+
+@kernel
+def _measure_words(
+    data: Bytes,
+    text_offsets: Offsets,
+    offsets: Offsets,
+    starts: npt.NDArray[np.uint32],
+    characters: npt.NDArray[np.uint32],
+    hashes: npt.NDArray[np.uint64],
+    kinds: npt.NDArray[np.uint8],
+    stop_words: npt.NDArray[np.uint64],
+    table: npt.NDArray[np.float64],
+) -> None:
+    """Fill the rows of `table` (signals in the order of signal_types) that are measured on tokens."""
+    seen = np.full(len(stop_words), -1, np.int64)
+    for text in range(len(offsets) - 1):
+        begin = text_offsets[text]
+        words = number_signs = ellipses = alphabetic = different = 0
+        length = np.int64(0)
+        for token in range(offsets[text], offsets[text + 1]):
+            place = begin + np.int64(starts[token])
+            if kinds[token] & WORD:
+                words += 1
+                length += np.int64(characters[token])
+                alphabetic += (kinds[token] & ALPHABETIC) != 0
+                for stop in range(len(stop_words)):
+                    if hashes[token] == stop_words[stop] and seen[stop] != text:
+                        seen[stop] = text
+                        different += 1
+            elif data[place] == _HASH:
+                number_signs += 1
+            elif data[place] == _POINT:
+                points = 1
+                while place + points < text_offsets[text + 1] and data[place + points] == _POINT:
+                    points += 1
+                ellipses += points // 3
+            elif data[place] == _ELLIPSIS_UTF8 >> 16 and place + 3 <= text_offsets[text + 1]:
+                ellipses += int(_three_bytes(data, place) == _ELLIPSIS_UTF8)
+        tokens = max(offsets[text + 1] - offsets[text], 1)
+        table[0, text] = words
+        table[1, text] = length / max(words, 1)
+        table[2, text] = number_signs / tokens
+        table[3, text] = ellipses / tokens
+        table[6, text] = alphabetic / tokens
+        table[7, text] = different
+
+
+@kernel
+def _measure_lines(
+    data: Bytes,
+    text_offsets: Offsets,
+    offsets: Offsets,
+    visible_starts: npt.NDArray[np.uint32],
+    visible_ends: npt.NDArray[np.uint32],
+    table: npt.NDArray[np.float64],
+) -> None:
+    """Fill the rows of `table` that are measured on lines; the empty line after a last newline is none (as in `str.splitlines`)."""
+    for text in range(len(offsets) - 1):
+        begin, end = text_offsets[text], text_offsets[text + 1]
+        lines = offsets[text + 1] - offsets[text]
+        if begin == end or data[end - 1] == 0x0A:
+            lines -= 1
+        bullets = ellipses = 0
+        for line in range(offsets[text], offsets[text] + lines):
+            start, stop = begin + np.int64(visible_starts[line]), begin + np.int64(visible_ends[line])
+            if start < stop and data[start] == _HYPHEN:
+                bullets += 1
+            if stop - start >= 3:
+                bullets += _three_bytes(data, start) == _BULLET_UTF8
+                last = _three_bytes(data, stop - 3)
+                ellipses += last in (_ELLIPSIS_UTF8, 0x2E2E2E)
+        table[4, text] = bullets / max(lines, 1)
+        table[5, text] = ellipses / max(lines, 1)

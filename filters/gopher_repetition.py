@@ -1,0 +1,116 @@
+"""Gopher's repetition rules: does a text say the same thing again and again?
+
+Source: Rae et al. 2021, "Scaling Language Models: Methods, Analysis & Insights from Training Gopher", appendix A.1.1, table A1, in the form
+datatrove gave them for FineWeb (Penedo et al. 2024). Projects that share the name differ in detail; this is datatrove's reading:
+
+    duplicate_paragraph_share, duplicate_line_share
+                    share of paragraphs (lines) that stood before in the text: of three equal lines, two are duplicates
+    duplicate_paragraph_characters, duplicate_line_characters
+                    characters of those, over the text's characters
+    top_2_gram .. top_4_gram
+                    characters of the most frequent n-gram, times its occurrences, over the text's characters; may pass 1 where it overlaps
+                    itself. No guard against an n-gram that occurs once, as in datatrove: a text of very few words fails.
+    duplicate_5_gram .. duplicate_10_gram
+                    characters of repeated n-grams, read from left to right, over the text's characters (see `curation.ngrams`)
+
+Paragraphs are cut at two or more newlines of the stripped text. Lines are cut at one or more newlines, which leaves an empty line before a
+leading and after a trailing run of newlines; both count as lines, as in datatrove.
+
+Where we differ from datatrove: tokens are those of `curation.words`, not spaCy's; and n-grams are equal where their tokens are, while
+datatrove's duplicated n-grams are compared with their tokens run together (so that "a bc" equals "ab c").
+
+An empty text has 0 everywhere.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from curation.lines import duplicates, find_paragraphs
+from curation.ngrams import DUPLICATED, TOP, repeated_characters
+from curation.text import TextColumn
+from filters.contract import Filter, Rule, Signals, above
+
+
+@dataclass(frozen=True)
+class GopherRepetition(Filter):
+    """Drops texts that repeat themselves. Every default is the paper's, table A1.
+
+    max_duplicate_paragraph_share, max_duplicate_line_share             0.30
+    max_duplicate_paragraph_characters, max_duplicate_line_characters   0.20
+    max_top_2_gram, max_top_3_gram, max_top_4_gram                      0.20, 0.18, 0.16
+    max_duplicate_5_gram to max_duplicate_10_gram                       0.15, 0.14, 0.13, 0.12, 0.11, 0.10
+    """
+
+    max_duplicate_paragraph_share: float = 0.30
+    max_duplicate_paragraph_characters: float = 0.20
+    max_duplicate_line_share: float = 0.30
+    max_duplicate_line_characters: float = 0.20
+    max_top_2_gram: float = 0.20
+    max_top_3_gram: float = 0.18
+    max_top_4_gram: float = 0.16
+    max_duplicate_5_gram: float = 0.15
+    max_duplicate_6_gram: float = 0.14
+    max_duplicate_7_gram: float = 0.13
+    max_duplicate_8_gram: float = 0.12
+    max_duplicate_9_gram: float = 0.11
+    max_duplicate_10_gram: float = 0.10
+
+    signal_types: ClassVar[Mapping[str, pa.DataType]] = dict.fromkeys(
+        (
+            "duplicate_paragraph_share",
+            "duplicate_paragraph_characters",
+            "duplicate_line_share",
+            "duplicate_line_characters",
+            *(f"top_{n}_gram" for n in TOP),
+            *(f"duplicate_{n}_gram" for n in DUPLICATED),
+        ),
+        pa.float64(),
+    )
+    threshold_fields: ClassVar[frozenset[str]] = frozenset(f"max_{signal}" for signal in signal_types)
+    examples: ClassVar[tuple[tuple[str, str | None], ...]] = (
+        (
+            "Bees dance to tell the others where flowers are.\nA short run and a waggle give the way and the distance.\n"
+            "The steeper the angle to the sun, the further to the side they fly. Karl von Frisch read this language first.",
+            None,
+        ),
+        ("Red apples.\n\nRed apples.\n\nA basket of fresh fruit from the farm down the road.", "duplicate_paragraph_share"),
+        (
+            "Sign up for our weekly letter from here.\n\nOne.\n\nTwo.\n\nThree of them.\n\nSign up for our weekly letter from here.",
+            "duplicate_paragraph_characters",
+        ),
+        ("Menu\nMenu\nMenu\nThe harbour was built by Dutch engineers long ago.", "duplicate_line_share"),
+        ("to do and to be or to do, as to do is to do", "top_2_gram"),
+    )
+
+    def signals(self, text: TextColumn, documents: Any) -> Signals:  # noqa: ARG002
+        """Measure a batch: duplicates among paragraphs and lines, then repeated n-grams of tokens."""
+        lines, paragraphs = text.lines, find_paragraphs(text)
+        cut_at_runs = lines.ends > lines.starts
+        cut_at_runs[lines.offsets[:-1]] = True
+        cut_at_runs[lines.offsets[1:] - 1] = True
+        same_paragraphs = duplicates(paragraphs, np.ones(len(paragraphs.hashes), np.bool_))
+        same_lines = duplicates(lines, cut_at_runs)
+        characters = lines.text_characters
+        columns = (
+            _share(same_paragraphs.repeated, same_paragraphs.among),
+            _share(same_paragraphs.characters, characters),
+            _share(same_lines.repeated, same_lines.among),
+            _share(same_lines.characters, characters),
+            *_share(repeated_characters(text.words), characters),
+        )
+        return dict(zip(self.signal_types, columns, strict=True))
+
+    def rules(self) -> Mapping[str, Rule]:
+        """Return one rule a signal, named like it, in datatrove's order."""
+        return {signal: above(signal, getattr(self, f"max_{signal}")) for signal in self.signal_types}
+
+
+def _share(part: npt.NDArray[np.int64], whole: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+    """Return part / whole, 0 where the whole is 0."""
+    share: npt.NDArray[np.float64] = part / np.maximum(whole, 1)
+    return share

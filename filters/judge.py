@@ -1,0 +1,110 @@
+"""Judge: rules over stored signals, in recipe order. Narrow, quick, and the only place where a threshold matters.
+
+The first rule that holds decides and is named with the value it saw and the threshold it compared; all others that hold are listed too, so
+that a researcher sees what a document would still fail if one rule were relaxed.
+
+Invariant: a document's verdict depends on its own signals and the recipe's rules only.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+import pyarrow as pa
+
+from curation.schema import VERDICTS
+from curation.shards import batches
+from curation.stage import Output, Stage, Unit
+from filters.contract import Filter, FilterChoice, Rule
+
+Flags = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Judge(Stage):
+    """Judges signals shards by the recipe's rules."""
+
+    filters: tuple[FilterChoice, ...]
+    name: ClassVar[str] = "3-judge"
+    version: ClassVar[int] = 1
+    packages: ClassVar[tuple[str, ...]] = ("pyarrow", "polars")
+
+    def fields(self) -> Any:
+        """Return every field of every filter: here thresholds count."""
+        return {"filters": [choice.identity() for choice in self.filters]}
+
+    def make(self, unit: Unit, output: Output) -> Mapping[str, Any]:
+        """Judge one signals shard."""
+        filters = [choice.build() for choice in self.filters]
+        signals = unit.shard("signals")
+        dropped = 0
+        with output.shard(signals.name, VERDICTS) as writer:
+            for batch in batches(signals):
+                verdicts = judge(batch, filters)
+                dropped += verdicts.num_rows - verdicts["rule"].null_count
+                writer.write(verdicts)
+        return {"documents": signals.rows, "dropped": dropped}
+
+
+def failing(made: Filter, own: Any) -> Iterator[tuple[tuple[str, Rule], Flags]]:
+    """Yield each rule of a filter with the rows it drops. `own` holds the filter's signals under their bare names."""
+    frame = pl.DataFrame(own)
+    for reason, rule in made.rules().items():
+        fails = frame.select(rule.drops.fill_null(False).alias("fails"))["fails"]
+        yield (reason, rule), np.broadcast_to(fails.to_numpy(), frame.height)
+
+
+def judge(signals: Any, filters: list[Filter]) -> Any:
+    """Return the VERDICTS of a signals table."""
+    rows = signals.num_rows
+    first = np.full(rows, -1)
+    reasons: list[str] = []
+    held: list[Flags] = []
+    values, thresholds = np.full(rows, np.nan), np.full(rows, np.nan)
+    evidence: list[str | None] = [None] * rows
+    for made in filters:
+        prefix = f"{made.name()}."
+        own = pa.table({name: signals[prefix + name] for name in made.signal_types})
+        for (reason, rule), fails in failing(made, own):
+            decides = np.flatnonzero(fails & (first < 0))
+            first[decides] = len(reasons)
+            numeric = _is_number(made.signal_types[rule.signal])
+            if numeric:
+                values[decides] = own[rule.signal].cast(pa.float64()).to_numpy()[decides]
+            if rule.threshold is not None:
+                thresholds[decides] = rule.threshold
+            named = rule.evidence if numeric else (rule.signal, *rule.evidence)
+            if named and len(decides):
+                for row, seen in zip(decides, own.select(list(named)).take(decides).to_pylist(), strict=True):
+                    evidence[row] = json.dumps(seen, ensure_ascii=False, sort_keys=True)
+            reasons.append(prefix + reason)
+            held.append(fails)
+    names = pa.array([*reasons, None], pa.string())
+    return pa.table(
+        {
+            "key": signals["key"],
+            "rule": names.take(pa.array(first % (len(reasons) + 1))),
+            "value": pa.array(values, from_pandas=True),
+            "threshold": pa.array(thresholds, from_pandas=True),
+            "failed": _lists(held, names, rows),
+            "evidence": pa.array(evidence, pa.string()),
+        },
+        schema=VERDICTS,
+    )
+
+
+def _is_number(kind: Any) -> bool:
+    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind))
+
+
+def _lists(held: list[Flags], names: Any, rows: int) -> Any:
+    """Return, for each row, the list of the rules that hold."""
+    if not held:
+        return pa.array([[]] * rows, pa.list_(pa.string()))
+    matrix = np.stack(held, axis=1)
+    offsets = np.concatenate([[0], np.cumsum(matrix.sum(axis=1))]).astype(np.int32)
+    return pa.ListArray.from_arrays(pa.array(offsets), names.take(pa.array(np.nonzero(matrix)[1])))

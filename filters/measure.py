@@ -1,0 +1,102 @@
+"""Measure: the only stage that scans text. Every signal of every filter, as one narrow table beside each documents shard.
+
+The table is public: `key`, `id`, and a column `<filter>.<signal>` for every signal, ready for a notebook. Text is read in batches of one
+row group; words and lines are found once a batch and shared by all filters.
+
+A filter marked `gate` lets the filters after it skip the documents it drops: their signals are null there, and a null never fails a rule.
+
+Invariant: signals depend on the filters' measuring parameters and on the document's own text, never on a threshold (but a gate's), on the
+batch, or on the neighbours in it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import pyarrow as pa
+
+from curation.schema import DOCUMENTS, KEY
+from curation.shards import batches
+from curation.stage import Output, Stage, Unit
+from curation.text import TextColumn
+from filters.contract import Filter, FilterChoice
+from filters.judge import failing
+
+NARROW = [name for name in DOCUMENTS.names if name != "text"]
+
+
+@dataclass(frozen=True)
+class Measure(Stage):
+    """Measures documents shards with a recipe's filters, in recipe order."""
+
+    filters: tuple[FilterChoice, ...]
+    name: ClassVar[str] = "2-measure"
+    version: ClassVar[int] = 1
+    packages: ClassVar[tuple[str, ...]] = ("pyarrow", "numpy", "numba")
+
+    def fields(self) -> Any:
+        """Return what signals depend on: thresholds are left out."""
+        return {"filters": [choice.measuring() for choice in self.filters]}
+
+    def identity(self) -> dict[str, Any]:
+        """Add the versions of the packages that the filters use."""
+        from importlib.metadata import version
+
+        own = super().identity()
+        names = sorted({package for choice in self.filters for package in choice.filter_class().packages})
+        return {**own, "packages": {**own["packages"], **{package: version(package) for package in names}}}
+
+    def make(self, unit: Unit, output: Output) -> Mapping[str, Any]:
+        """Measure one documents shard."""
+        filters = [(choice.build(), choice.gate) for choice in self.filters]
+        schema = signals_schema([made for made, _ in filters])
+        documents = unit.shard("documents")
+        text_bytes = 0
+        with output.shard(documents.name, schema) as writer:
+            for batch in batches(documents):
+                text_bytes += batch["text"].nbytes
+                writer.write(measure(batch, filters, schema))
+        return {"documents": documents.rows, "text_bytes": text_bytes}
+
+
+def signals_schema(filters: list[Filter]) -> Any:
+    """Return the schema of the signals table."""
+    columns = [pa.field(f"{made.name()}.{signal}", kind) for made in filters for signal, kind in made.signal_types.items()]
+    return pa.schema([pa.field("key", KEY, nullable=False), pa.field("id", pa.string(), nullable=False), *columns])
+
+
+def measure(batch: Any, filters: list[tuple[Filter, bool]], schema: Any) -> Any:
+    """Return the signals of a batch of DOCUMENTS rows."""
+    columns: dict[str, Any] = {"key": batch["key"], "id": batch["id"]}
+    text = TextColumn.from_arrow(batch["text"])
+    narrow = batch.select(NARROW)
+    places = None
+    for made, gate in filters:
+        found = made.signals(text, narrow)
+        missing = made.signal_types.keys() ^ found.keys()
+        if missing:
+            raise ValueError(f"filter {made.name()} declares and measures different signals: {sorted(missing)}")
+        own = {name: _as_array(found[name], kind) for name, kind in made.signal_types.items()}
+        for name, column in own.items():
+            columns[f"{made.name()}.{name}"] = column if places is None else column.take(places)
+        if gate:
+            dropped = np.zeros(len(text), bool)
+            for _, fails in failing(made, pa.table(own)):
+                dropped |= fails
+            stays = pa.array(~dropped)
+            text = TextColumn.from_arrow(text.to_arrow().filter(stays))
+            narrow = narrow.filter(stays)
+            places = _places(~dropped) if places is None else _places(~dropped).take(places)
+    return pa.table({name: columns[name] for name in schema.names}, schema=schema)
+
+
+def _as_array(values: Any, kind: Any) -> Any:
+    if isinstance(values, pa.ChunkedArray):
+        values = values.combine_chunks()
+    return values.cast(kind) if isinstance(values, pa.Array) else pa.array(values, kind)
+
+
+def _places(stays: Any) -> Any:
+    """Return for each row its place among those that stay, null for the others."""
+    return pa.array(np.cumsum(stays) - 1, pa.int64(), mask=~stays)

@@ -1,0 +1,238 @@
+"""The command line: verbs only, no logic.
+
+Results go to stdout (a table, or with --json one document), progress and notes to stderr. Exit codes: 0 done; 1 some shards failed, or the
+books do not balance; 2 bad recipe, input or usage; 3 refused (frozen drift, budget, another live run, a failed check).
+"""
+
+import json
+import sys
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import typer
+
+from curation.errors import CurationError
+
+app = typer.Typer(
+    name="curate",
+    help="Turn web crawls into textbook-quality pretraining data, with the books balanced for every record.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of a table.")]
+RecipeName = Annotated[str, typer.Argument(metavar="RECIPE", help="A recipe file, or the name of a shipped recipe.")]
+Inputs = Annotated[
+    list[str] | None, typer.Argument(metavar="[INPUT]...", help="Files, folders, globs or URLs, instead of the recipe's own.")
+]
+Folder = Annotated[str, typer.Argument(metavar="DIR", help="The folder of a run.")]
+
+
+def _show(result: Any, as_json: bool, render: Callable[[Any], None]) -> None:
+    if as_json:
+        from pipelines.tables import as_plain
+
+        typer.echo(json.dumps(as_plain(result), indent=2, ensure_ascii=False))
+    else:
+        render(result)
+
+
+@app.command()
+def plan(
+    recipe: RecipeName,
+    inputs: Inputs = None,
+    out: Annotated[str | None, typer.Option(help="The folder of the run: tells what is done already.")] = None,
+    workers: Annotated[int, typer.Option(help="Workers to plan for.")] = 1,
+    sample_mib: Annotated[int, typer.Option(help="Input to try, in MiB.")] = 8,
+    as_json: Json = False,
+) -> None:
+    """Say what would run and what is done; predict wall time, memory, disk and retention from a sample.
+
+    Example: curate plan web crawl/*.warc.gz --workers 8
+    """
+    from pipelines.plan import make_plan
+    from pipelines.tables import show_plan
+
+    _show(make_plan(recipe, inputs or [], out=out, workers=workers, sample_mib=sample_mib), as_json, show_plan)
+
+
+@app.command()
+def run(
+    recipe: RecipeName,
+    inputs: Inputs = None,
+    out: Annotated[str, typer.Option(help="Where the run goes: a local folder, s3:// or gs://.")] = "out",
+    runner: Annotated[str, typer.Option(help="local or ray.")] = "local",
+    address: Annotated[str | None, typer.Option(help="Address of a Ray cluster; none starts a local one.")] = None,
+    workers: Annotated[int | None, typer.Option(help="Worker processes; 1 runs in this process.")] = None,
+    limit: Annotated[int | None, typer.Option(help="At most so many records of each input file.")] = None,
+    frozen: Annotated[bool, typer.Option("--frozen", help="Refuse (exit 3) to redo what an earlier run did.")] = False,
+    budget: Annotated[float | None, typer.Option(help="Most US dollars to spend on a teacher.")] = None,
+    replies: Annotated[str | None, typer.Option(help="Folder of teacher replies to read and extend.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Run a recipe: ingest, measure, judge, deduplicate, select, synthesize, export. The same command resumes.
+
+    Example: curate run demo --out out/demo
+    """
+    from pipelines.pipeline import Request, run_recipe
+    from pipelines.tables import show_summary
+
+    request = Request(recipe, tuple(inputs or ()), out, runner, address, workers, limit, frozen, budget, replies)
+    _show(run_recipe(request), as_json, show_summary)
+
+
+@app.command()
+def inspect(
+    folder: Folder,
+    signal: Annotated[str | None, typer.Option(help="A signal: histogram, quantiles and samples.")] = None,
+    at: Annotated[float | None, typer.Option(help="With --signal: what this threshold would keep.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Show the funnel by filter and rule; with --signal one signal, with --at what another threshold would keep.
+
+    Example: curate inspect out/demo --signal gopher_quality.words --at 100
+    """
+    from pipelines import inspect as looking
+    from pipelines import tables
+
+    if signal is None:
+        _show(looking.funnel_of(folder), as_json, tables.show_funnel)
+    elif at is None:
+        _show(looking.signal_summary(folder, signal), as_json, tables.show_signal)
+    else:
+        _show(looking.threshold_effect(folder, signal, at), as_json, tables.show_threshold)
+
+
+@app.command()
+def why(folder: Folder, name: Annotated[str, typer.Argument(metavar="ID|URL")], as_json: Json = False) -> None:
+    """Tell one document's story: signals, verdict, cluster, fate.
+
+    Example: curate why out/demo https://openphysics.example/motion
+    """
+    from pipelines.tables import show_why
+    from pipelines.why import why as explain
+
+    _show(explain(folder, name), as_json, show_why)
+
+
+@app.command()
+def duplicates(folder: Folder, name: Annotated[str, typer.Argument(metavar="ID")], as_json: Json = False) -> None:
+    """Show a document's cluster: who stayed, who went, how similar.
+
+    Example: curate duplicates out/demo tb-0001
+    """
+    from pipelines.tables import show_duplicates
+    from pipelines.why import duplicates as cluster
+
+    _show(cluster(folder, name), as_json, show_duplicates)
+
+
+@app.command()
+def diff(
+    first: Annotated[str, typer.Argument(metavar="DIR_A")], second: Annotated[str, typer.Argument(metavar="DIR_B")], as_json: Json = False
+) -> None:
+    """List documents whose fate differs between two runs, by rule.
+
+    Example: curate diff out/before out/after
+    """
+    from pipelines.diff import diff as compare
+    from pipelines.tables import show_diff
+
+    _show(compare(first, second), as_json, show_diff)
+
+
+@app.command()
+def report(folder: Folder, as_json: Json = False) -> None:
+    """Write DIR/report.html: one file with the funnel, histograms and samples.
+
+    Example: curate report out/demo
+    """
+    from pipelines.report import write_report
+
+    _show({"report": str(write_report(folder))}, as_json, lambda result: typer.echo(result["report"]))
+
+
+@app.command()
+def train(
+    labels: Annotated[list[str], typer.Argument(metavar="LABELS...", help="JSONL or Parquet with text and score (0-5).")],
+    out: Annotated[str, typer.Option(help="The model file to write; its card is written beside it.")] = "model.npz",
+    text: Annotated[str, typer.Option(help="The column with the text.")] = "text",
+    score: Annotated[str, typer.Option(help="The column with the score, 0 to 5.")] = "score",
+    group: Annotated[str, typer.Option(help="The column that says what belongs together; whole groups are held out.")] = "source",
+    as_json: Json = False,
+) -> None:
+    """Train the educational score on labelled text and evaluate it on groups held out.
+
+    Example: curate train labels/*.jsonl --out edu.npz
+    """
+    from pipelines.tables import show_training
+    from pipelines.training import train_model
+
+    _show(train_model(labels, out, text=text, score=score, group=group), as_json, show_training)
+
+
+@app.command()
+def export(
+    folder: Folder,
+    out: Annotated[str, typer.Option(help="Where the new dataset goes.")],
+    shard_mib: Annotated[int, typer.Option(help="Text in one file, in MiB.")] = 256,
+    tokenizer: Annotated[str | None, typer.Option(help="A tokenizer.json to count tokens with.")] = None,
+    file_format: Annotated[str, typer.Option("--format", help="parquet or jsonl.")] = "parquet",
+    mix: Annotated[list[str] | None, typer.Option(help="SOURCE=SHARE or synthetic=SHARE: keep only that share of its rows.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Write the kept rows of a run again, in other sizes, formats or mixes.
+
+    Example: curate export out/demo --out out/small --shard-mib 64 --mix synthetic=0.5
+    """
+    from pipelines.reexport import reexport
+    from pipelines.tables import show_export
+
+    _show(reexport(folder, out, shard_mib, tokenizer, file_format, mix or []), as_json, show_export)
+
+
+@app.command()
+def verify(folder: Annotated[str, typer.Argument(metavar="DIR", help="A run or a dataset.")], as_json: Json = False) -> None:
+    """Hash every shard again and add up the books again.
+
+    Example: curate verify out/demo
+    """
+    from curation.location import Location
+    from pipelines.tables import show_verification
+    from pipelines.verify import verify as check
+
+    result = check(Location.of(folder))
+    _show(result, as_json, show_verification)
+    if result.faults:
+        raise typer.Exit(3)
+
+
+@app.command()
+def filters(name: Annotated[str | None, typer.Argument(metavar="[NAME]")] = None, as_json: Json = False) -> None:
+    """List the filters, or tell one filter's parameters, defaults, signals and rules.
+
+    Example: curate filters gopher_quality
+    """
+    from pipelines.catalogue import describe, list_filters
+    from pipelines.tables import show_filter, show_filters
+
+    if name is None:
+        _show(list_filters(), as_json, show_filters)
+    else:
+        _show(describe(name), as_json, show_filter)
+
+
+def main() -> None:
+    """Run the command line; a failure is told in its own words and ends with its exit code."""
+    try:
+        app()
+    except CurationError as error:
+        typer.echo(f"curate: {error}", err=True)
+        sys.exit(error.exit_code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,316 @@
+"""Export: the dataset that a training run reads. Text is written here for the second and last time.
+
+A file of the dataset holds the kept rows of a run of whole documents shards, in their order, up to `shard_mib` of text; so a changed input
+rewrites only the files it is in. Columns are FineWeb's where they exist, then our own: where the row comes from, and for a synthetic row
+what it was made from and what checked it.
+
+`token_count` is that of the recipe's tokenizer.json, else round(bytes / 4), which the card then says.
+
+Invariants
+    - A row of the dataset is a row of the ledger with fate `kept`, once.
+    - Settings are part of the key; the bytes depend on nothing else but the rows.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from curation.errors import RecipeError
+from curation.hashing import digest_of_file
+from curation.keys import chance
+from curation.resources import resolve
+from curation.shards import Shard, batches, check_aligned, open_parquet, read
+from curation.stage import Output, Stage, Unit
+
+DATASET = pa.schema(
+    [
+        pa.field("text", pa.large_string(), nullable=False),
+        pa.field("id", pa.string(), nullable=False),
+        pa.field("url", pa.string()),
+        pa.field("date", pa.string()),
+        pa.field("file_path", pa.string(), nullable=False),
+        pa.field("language", pa.string()),
+        pa.field("language_score", pa.float64()),
+        pa.field("token_count", pa.int64(), nullable=False),
+        pa.field("score", pa.float64()),
+        pa.field("int_score", pa.int64()),
+        pa.field("minhash_cluster_size", pa.int64(), nullable=False),
+        pa.field("source", pa.string(), nullable=False),
+        pa.field("origin", pa.string(), nullable=False),
+        pa.field("seed_ids", pa.list_(pa.string())),
+        pa.field("task", pa.string()),
+        pa.field("teacher", pa.string()),
+        pa.field("verifier", pa.string()),
+    ]
+)
+
+MESSAGES = pa.list_(pa.struct([pa.field("role", pa.string()), pa.field("content", pa.string())]))
+SFT = pa.schema(
+    [
+        pa.field("id", pa.string(), nullable=False),
+        pa.field("messages", MESSAGES, nullable=False),
+        pa.field("task", pa.string()),
+        pa.field("teacher", pa.string()),
+        pa.field("seed_ids", pa.list_(pa.string())),
+    ]
+)
+
+_ROW_GROUP_BYTES = 64 << 20
+_SIGNALS = {"language": "language.language", "language_score": "language.score", "score": "educational_score.score"}
+
+
+@dataclass(frozen=True)
+class ExportSettings:
+    """How the dataset is cut and counted.
+
+    shard_mib  text in one file, in MiB
+    tokenizer  path of a tokenizer.json (Hugging Face tokenizers) to count tokens with; none: round(bytes / 4)
+    sft        write the conversations of synthetic rows to sft/ too
+    """
+
+    shard_mib: int = 256
+    tokenizer: str | None = None
+    sft: bool = True
+
+    def __post_init__(self) -> None:
+        if self.shard_mib < 1:
+            raise ValueError("shard_mib must be at least 1")
+
+
+@dataclass(frozen=True)
+class Source:
+    """A documents shard with its ledger and, where measured, its signals: the same rows in three files."""
+
+    documents: Shard
+    ledger: Shard
+    signals: Shard | None
+    kept_bytes: int
+
+
+def units_of(sources: Sequence[Source], settings: ExportSettings, prefix: str = "train") -> list[Unit]:
+    """Cut the kept text of documents shards into files of about `shard_mib`; at least one file, be it empty."""
+    groups: list[list[Source]] = [[]]
+    size = 0
+    for source in sources:
+        if source.kept_bytes == 0:
+            continue
+        if groups[-1] and size + source.kept_bytes > settings.shard_mib << 20:
+            groups.append([])
+            size = 0
+        groups[-1].append(source)
+        size += source.kept_bytes
+    units = []
+    for number, group in enumerate(groups):
+        inputs = {
+            "documents": tuple(source.documents for source in group),
+            "ledger": tuple(source.ledger for source in group),
+            "signals": tuple(source.signals for source in group if source.signals is not None),
+        }
+        units.append(Unit(f"{prefix}-{number:05d}-of-{len(groups):05d}", inputs))
+    return units
+
+
+@dataclass(frozen=True)
+class Export(Stage):
+    """Writes the dataset's files.
+
+    `mix` keeps, by chance of the key, only that share of the rows of a source or an origin (absent: all).
+    """
+
+    tokenizer: str | None = None
+    format: Literal["parquet", "jsonl"] = "parquet"
+    mix: tuple[tuple[str, float], ...] = ()
+    name: ClassVar[str] = "7-export"
+    version: ClassVar[int] = 1
+    packages: ClassVar[tuple[str, ...]] = ("pyarrow", "tokenizers")
+    folder: ClassVar[str | None] = "dataset/data"
+
+    def files(self) -> Mapping[str, str]:
+        """Return the tokenizer's digest."""
+        return {"tokenizer": digest_of_file(resolve(self.tokenizer))} if self.tokenizer else {}
+
+    def make(self, unit: Unit, output: Output) -> Mapping[str, Any]:
+        """Write one file."""
+        counts = Counter({"rows": 0, "tokens": 0, "text_bytes": 0, "web": 0, "synthetic": 0})
+        if self.format == "jsonl":
+            with output.lines(unit.name) as append:
+                for table in self._rows(unit):
+                    counts.update(_counts(table))
+                    append(json.dumps(row, ensure_ascii=False) for row in table.to_pylist())
+        else:
+            with output.shard(unit.name, DATASET, level=3) as writer:
+                for table in _gathered(self._rows(unit)):
+                    counts.update(_counts(table))
+                    writer.write(table)
+        return {**counts, "documents": [shard.name for shard in unit.inputs["documents"]]}
+
+    def _rows(self, unit: Unit) -> Iterator[Any]:
+        signals = {shard.name: shard for shard in unit.inputs["signals"]}
+        for documents, ledger in zip(unit.inputs["documents"], unit.inputs["ledger"], strict=True):
+            yield from kept_rows(documents, ledger, signals.get(documents.name), self.tokenizer, dict(self.mix))
+
+
+@dataclass(frozen=True)
+class ExportConversations(Stage):
+    """Writes the conversations (`messages`) of kept synthetic rows, for supervised fine-tuning."""
+
+    name: ClassVar[str] = "7-export-sft"
+    version: ClassVar[int] = 1
+    packages: ClassVar[tuple[str, ...]] = ("pyarrow",)
+    folder: ClassVar[str | None] = "dataset/sft"
+
+    def make(self, unit: Unit, output: Output) -> Mapping[str, Any]:
+        """Write one file."""
+        with output.shard(unit.name, SFT, level=3) as writer:
+            for documents, ledger in zip(unit.inputs["documents"], unit.inputs["ledger"], strict=True):
+                for batch, _ in _kept_batches(documents, ledger):
+                    rows = [(row, dict(row["metadata"] or [])) for row in batch.select(["id", "metadata"]).to_pylist()]
+                    spoken = [_conversation(row["id"], facts) for row, facts in rows if "messages" in facts]
+                    writer.write(pa.Table.from_pylist(spoken, SFT))
+        return {"rows": writer.rows}
+
+
+def _gathered(tables: Iterator[Any]) -> Iterator[Any]:
+    """Join small tables up to about _ROW_GROUP_BYTES of text."""
+    waiting: list[Any] = []
+    for table in tables:
+        waiting.append(table)
+        if sum(one["text"].nbytes for one in waiting) >= _ROW_GROUP_BYTES:
+            yield pa.concat_tables(waiting)
+            waiting = []
+    if waiting:
+        yield pa.concat_tables(waiting)
+
+
+def _counts(table: Any) -> dict[str, int]:
+    synthetic = pc.sum(pc.equal(table["origin"], "synthetic")).as_py() or 0
+    return {
+        "rows": table.num_rows,
+        "tokens": pc.sum(table["token_count"]).as_py() or 0,
+        "text_bytes": pc.sum(pc.binary_length(table["text"])).as_py() or 0,
+        "synthetic": synthetic,
+        "web": table.num_rows - synthetic,
+    }
+
+
+def kept_rows(documents: Shard, ledger: Shard, signals: Shard | None, tokenizer: str | None, mix: Mapping[str, float]) -> Iterator[Any]:
+    """Yield DATASET tables of the kept rows of one documents shard."""
+    if signals is not None:
+        check_aligned([documents, signals])
+    measured = _measured(signals)
+    for batch, places in _kept_batches(documents, ledger):
+        facts = [dict(pairs or []) for pairs in batch["metadata"].to_pylist()]
+        origin = ["synthetic" if fact.get("origin") == "synthetic" else "web" for fact in facts]
+        own = {name: column.take(places) for name, column in measured.items()}
+        score = own["score"]
+        table = pa.table(
+            {
+                "text": batch["text"],
+                "id": batch["id"],
+                "url": batch["url"],
+                "date": pc.strftime(batch["crawled_at"], "%Y-%m-%dT%H:%M:%SZ"),
+                "file_path": batch["file_path"],
+                "language": own["language"],
+                "language_score": own["language_score"],
+                "token_count": _tokens(batch["text"], tokenizer),
+                "score": score,
+                "int_score": _rounded(score),
+                "minhash_cluster_size": batch["cluster_size"],
+                "source": batch["source"],
+                "origin": pa.array(origin, pa.string()),
+                "seed_ids": pa.array(
+                    [json.loads(fact["seed_ids"]) if "seed_ids" in fact else None for fact in facts], pa.list_(pa.string())
+                ),
+                "task": pa.array([fact.get("task") for fact in facts], pa.string()),
+                "teacher": pa.array([fact.get("teacher") for fact in facts], pa.string()),
+                "verifier": pa.array([fact.get("verifier") for fact in facts], pa.string()),
+            },
+            schema=DATASET,
+        )
+        yield table.filter(_drawn(batch, origin, mix)) if mix else table
+
+
+def _kept_batches(documents: Shard, ledger: Shard) -> Iterator[tuple[Any, Any]]:
+    """Yield, per batch of documents, the kept rows with the ledger's ids and cluster sizes, and their row numbers in the shard."""
+    check_aligned([documents, ledger])
+    fates = read(ledger, ["id", "fate", "cluster_size"])
+    kept = pc.equal(fates["fate"], "kept")
+    begin = 0
+    for batch in batches(documents):
+        rows = slice(begin, begin + batch.num_rows)
+        here = kept[rows]
+        chosen = batch.set_column(batch.schema.get_field_index("id"), "id", fates["id"][rows]).append_column(
+            "cluster_size", fates["cluster_size"][rows]
+        )
+        places = np.flatnonzero(here.to_numpy()) + begin
+        begin += batch.num_rows
+        if len(places):
+            yield chosen.filter(here), pa.array(places)
+
+
+def _measured(signals: Shard | None) -> dict[str, Any]:
+    """Return the columns of signals that the dataset carries; nulls where they were not measured."""
+    kinds = {name: DATASET.field(name).type for name in _SIGNALS}
+    if signals is None:
+        return {name: _Nulls(kind) for name, kind in kinds.items()}
+    with open_parquet(signals.location) as file:
+        present = set(file.schema_arrow.names)
+    table = read(signals, [column for column in _SIGNALS.values() if column in present])
+    return {name: table[column].cast(kinds[name]) if column in present else _Nulls(kinds[name]) for name, column in _SIGNALS.items()}
+
+
+@dataclass(frozen=True)
+class _Nulls:
+    """A column of nothing but nulls, of any length."""
+
+    kind: Any
+
+    def take(self, places: Any) -> Any:
+        """Return as many nulls as there are places."""
+        return pa.nulls(len(places), self.kind)
+
+
+def _rounded(score: Any) -> Any:
+    """Return the score as FineWeb-Edu's int_score: rounded, from 0 to 5."""
+    values = score.to_numpy() if isinstance(score, pa.ChunkedArray) else score.to_numpy(zero_copy_only=False)
+    unknown = np.isnan(values.astype(np.float64))
+    return pa.array(np.clip(np.rint(np.where(unknown, 0.0, values)), 0, 5).astype(np.int64), mask=unknown)
+
+
+def _tokens(text: Any, tokenizer: str | None) -> Any:
+    if tokenizer is None:
+        return pc.cast(pc.round(pc.divide(pc.cast(pc.binary_length(text), pa.float64()), 4.0)), pa.int64())
+    return pa.array([len(encoded.ids) for encoded in _tokenizer(tokenizer).encode_batch_fast(text.to_pylist())], pa.int64())
+
+
+@lru_cache(maxsize=2)
+def _tokenizer(path: str) -> Any:
+    from tokenizers import Tokenizer
+
+    try:
+        return Tokenizer.from_file(str(resolve(path)))
+    except Exception as error:  # the library raises bare Exception
+        raise RecipeError(f"tokenizer {path} cannot be read: {error}") from error
+
+
+def _drawn(batch: Any, origin: Sequence[str], mix: Mapping[str, float]) -> Any:
+    """Return which rows stay in a mix: each with the share of its source or origin, by chance of its key."""
+    rows = zip(batch["key"].to_pylist(), batch["source"].to_pylist(), origin, strict=True)
+    return pa.array([chance(key, "mix") < mix.get(source, mix.get(kind, 1.0)) for key, source, kind in rows])
+
+
+def _conversation(row_id: str, facts: Mapping[str, str]) -> dict[str, Any]:
+    return {
+        "id": row_id,
+        "messages": json.loads(facts["messages"]),
+        "task": facts.get("task"),
+        "teacher": facts.get("teacher"),
+        "seed_ids": json.loads(facts.get("seed_ids", "[]")),
+    }

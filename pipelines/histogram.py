@@ -1,0 +1,83 @@
+"""Histograms on a fixed grid: two runs, or two folders, have bins that can be compared.
+
+A signal that is spread evenly gets bins of 1, 2 or 5 times a power of ten. A skewed one (no negative values, the greatest at least 20 times
+the median) gets ten bins a decade with edges from Renard's preferred numbers (R10, ISO 3), after one that begins at 0. Whole-numbered
+signals have whole-numbered edges.
+"""
+
+import itertools
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import polars as pl
+
+BINS = 36
+"""About how many bins there are, at most."""
+
+DECADES = 6
+"""Powers of ten that a skewed signal's bins reach down from its greatest value."""
+
+Scale = Literal["linear", "log"]
+
+_RENARD = (1.0, 1.25, 1.6, 2.0, 2.5, 3.15, 4.0, 5.0, 6.3, 8.0)
+_SKEWED = 20
+
+
+@dataclass(frozen=True)
+class Bin:
+    """Documents with low <= value < high (the last bin takes its high too): all, those kept, those dropped by a rule on this signal."""
+
+    low: float
+    high: float
+    documents: int
+    kept: int
+    dropped_here: int
+
+
+def grid(low: float, middle: float, high: float, least: float | None, whole: bool = False) -> tuple[Scale, list[float]]:
+    """Return the scale and the edges of bins for values from low to high, with their median and their least positive value."""
+    if low >= 0 and least is not None and high > least and high >= _SKEWED * max(middle, least):
+        first = max(math.floor(10 * math.log10(least)) - 1, math.floor(10 * math.log10(high)) - 10 * DECADES)
+        edges = [_renard(place) for place in range(first, math.ceil(10 * math.log10(high)) + 2)]
+        begin = max(place for place, edge in enumerate(edges) if edge <= max(least, edges[0]))
+        end = next(place for place, edge in enumerate(edges) if edge >= high)
+        edges = edges[begin : end + 1 : max(1, (end - begin) // BINS)]
+        if edges[-1] < high:
+            edges.append(_renard(first + end + 1))
+        if whole:
+            edges = sorted({float(math.ceil(edge)) for edge in edges})
+        return "log", [0.0, *(edge for edge in edges if edge > 0)]
+    width = (high - low) / BINS or abs(high) / BINS or 1 / BINS
+    power = 10.0 ** math.floor(math.log10(width))
+    step = next(times * power for times in (1, 2, 5, 10) if times * power >= width * (1 - 1e-9))
+    if whole:
+        step = max(1.0, step)
+    begin, end = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
+    return "linear", [round(place * step, 12) for place in range(begin, max(end, begin + 1) + 1)]
+
+
+def count_bins(numbers: pl.LazyFrame, edges: Sequence[float], rules: Sequence[str]) -> list[Bin]:
+    """Count rows of `value`, `fate` and `rule` in bins; `rules` are the names of the rules on this signal."""
+    inner = list(edges[1:-1])
+    labels = [str(number) for number in range(len(inner) + 1)]
+    place = pl.col("value").cut(inner, labels=labels, left_closed=True).cast(pl.String) if inner else pl.lit("0")
+    counted = (
+        numbers.filter(pl.col("value").is_not_null())
+        .group_by(place.alias("bin"))
+        .agg(
+            pl.len().alias("documents"),
+            (pl.col("fate") == "kept").sum().alias("kept"),
+            ((pl.col("fate") == "dropped") & pl.col("rule").is_in(rules)).sum().alias("dropped_here"),
+        )
+        .collect(engine="streaming")
+    )
+    counts = {row[0]: row[1:] for row in counted.iter_rows()}
+    return [Bin(low, high, *counts.get(label, (0, 0, 0))) for label, (low, high) in zip(labels, itertools.pairwise(edges), strict=True)]
+
+
+def _renard(place: int) -> float:
+    """Return the preferred number at a place: ten of them a decade, 1 at place 0."""
+    decade, step = divmod(place, 10)
+    return float(f"{_RENARD[step] * 10.0**decade:.6g}")

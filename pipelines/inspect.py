@@ -1,0 +1,246 @@
+"""Looking at signals: how one is spread over the documents, what texts at its quantiles and around a threshold read like, and what another
+threshold would keep.
+
+Everything is counted from the stored signals and the ledger, row by row of the same shards; text is read for the samples only.
+
+Invariant: the same folder gives the same answer: bins lie on a fixed grid, samples are chosen by value and key.
+"""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import polars as pl
+
+from curation.choices import nearest
+from curation.errors import UsageError
+from pipelines.histogram import Bin, count_bins, grid
+from pipelines.ledger import Amount, Funnel, amount, funnel
+from pipelines.run_folder import Place, RecipeRule, Side, open_run, places, recipe_rules, scan, scan_measured
+from pipelines.samples import Sample, take_samples
+from pipelines.wording import number
+
+QUANTILES = (0.0, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 1.0)
+
+_SAMPLED = (0.05, 0.25, 0.5, 0.75, 0.95)
+_AROUND = 3
+_LEDGER = ["key", "id", "url", "source", "fate", "rule", "failed", "text_bytes"]
+
+
+@dataclass(frozen=True)
+class Quantile:
+    """The value below which a share of the documents lies (one that occurs, not interpolated)."""
+
+    share: float
+    value: float
+
+
+@dataclass(frozen=True)
+class Value:
+    """A value of a signal that is text."""
+
+    value: str
+    documents: int
+    kept: int
+
+
+@dataclass(frozen=True)
+class SignalSummary:
+    """A signal over all documents that were measured; a signal that is text has `values` instead of quantiles and bins."""
+
+    signal: str
+    documents: int
+    missing: int
+    mean: float | None
+    quantiles: Sequence[Quantile]
+    scale: Literal["linear", "log", "values"]
+    bins: Sequence[Bin]
+    values: Sequence[Value]
+    rules: Sequence[RecipeRule]
+    samples: Sequence[Sample]
+
+
+@dataclass(frozen=True)
+class Split:
+    """Of some documents, those that pass the recipe's threshold now, and those that would pass another."""
+
+    name: str
+    of: Amount
+    now: Amount
+    then: Amount
+
+
+@dataclass(frozen=True)
+class ThresholdEffect:
+    """What a threshold at `at` would keep, of all documents and of those that pass every other rule and are no duplicates."""
+
+    signal: str
+    at: float
+    drops: Side
+    rule: str | None
+    threshold: float | None
+    all: Split
+    otherwise_kept: Split
+    sources: Sequence[Split]
+    note: str
+
+
+def funnel_of(folder: str) -> Funnel:
+    """Return the funnel of a run."""
+    return funnel(folder)
+
+
+def signal_summary(folder: str, signal: str) -> SignalSummary:
+    """Summarise a signal; its filter may be left out where only one has a signal of that name. Raises UsageError for an unknown one."""
+    out = open_run(folder)
+    found = places(out)
+    name, kind = resolve(signal, found)
+    rules = [rule for rule in recipe_rules(out) if rule.signal == name]
+    table = _table(found, name)
+    if kind.is_numeric() or kind == pl.Boolean:
+        return _of_numbers(name, table, rules, found, kind.is_integer())
+    return _of_text(name, table, rules, found)
+
+
+def threshold_effect(folder: str, signal: str, at: float) -> ThresholdEffect:
+    """Return what a threshold at `at` would keep instead of the recipe's nearest one on this signal.
+
+    A signal on which the recipe has no threshold is taken as one whose low values are dropped. Raises UsageError for an unknown signal, or
+    one that is no number.
+    """
+    out = open_run(folder)
+    found = places(out)
+    name, kind = resolve(signal, found)
+    if not (kind.is_numeric() or kind == pl.Boolean):
+        raise UsageError(f"{name} is not a number, so it has no threshold; leave out --at to see its values")
+    rules = [rule for rule in recipe_rules(out) if rule.signal == name and rule.drops is not None]
+    rule = min(rules, key=lambda rule: _distance(rule.threshold, at)) if rules else None
+    drops: Side = rule.drops if rule is not None and rule.drops is not None else "below"
+    value = pl.col("value")
+    then = (value < at if drops == "below" else value > at).fill_null(False)
+    fails_now = pl.col("failed").list.contains(rule.name).fill_null(False) if rule is not None else pl.lit(False)
+    fails_others = (pl.col("failed").list.len().fill_null(0) - fails_now.cast(pl.UInt32)) > 0
+    table = _table(found, name).with_columns(
+        (~fails_now).alias("now"), (~then).alias("then"), (~fails_others & (pl.col("fate") != "duplicate")).alias("otherwise")
+    )
+    amounts = [pl.len().alias("of"), pl.col("text_bytes").sum().alias("of_bytes")]
+    for side in ("now", "then"):
+        amounts += [pl.col(side).sum().alias(side), pl.col("text_bytes").filter(pl.col(side)).sum().alias(f"{side}_bytes")]
+    kept = table.filter(pl.col("otherwise"))
+    queries = [table.select(amounts), kept.select(amounts), kept.group_by("source").agg(amounts).sort("source")]
+    everything, otherwise, sources = pl.collect_all(queries, engine="streaming")
+    return ThresholdEffect(
+        name,
+        at,
+        drops,
+        rule.name if rule is not None else None,
+        rule.threshold if rule is not None else None,
+        _split("all", everything.row(0, named=True)),
+        _split("otherwise kept", otherwise.row(0, named=True)),
+        [_split(row["source"], row) for row in sources.iter_rows(named=True)],
+        "Tokens are estimated (bytes / 4). Documents that come back have not been compared with others: some will be duplicates.",
+    )
+
+
+def signals_of(found: Iterable[Place]) -> dict[str, Any]:
+    """Return the name and polars type of every signal of a run, in recipe order."""
+    for place in found:
+        if place.signals is not None:
+            schema = scan([place.signals]).collect_schema()
+            return {name: kind for name, kind in schema.items() if name not in ("key", "id")}
+    raise UsageError("this run has no signals: its recipe has no filters, or stages/2-measure was deleted")
+
+
+def resolve(signal: str, found: Iterable[Place]) -> tuple[str, Any]:
+    """Return the full name and type of a signal. Raises UsageError, with the nearest name, where there is none or more than one."""
+    known = signals_of(found)
+    matches = [signal] if signal in known else [name for name in known if name.partition(".")[2] == signal]
+    if len(matches) > 1:
+        raise UsageError(f"{signal!r} is a signal of several filters: {', '.join(matches)}")
+    if not matches:
+        raise UsageError(
+            f"there is no signal {signal!r} in this run{nearest(signal, known if '.' in signal else [name.partition('.')[2] for name in known])}"
+        )
+    return matches[0], known[matches[0]]
+
+
+def _table(found: Iterable[Place], signal: str) -> pl.LazyFrame:
+    return scan_measured(found, _LEDGER, [signal]).rename({signal: "value"})
+
+
+def _of_numbers(name: str, table: pl.LazyFrame, rules: Sequence[RecipeRule], found: Sequence[Place], whole: bool) -> SignalSummary:
+    numbers = table.with_columns(pl.col("value").cast(pl.Float64)).with_columns(
+        pl.when(pl.col("value").is_finite()).then(pl.col("value")).alias("value")
+    )
+    value = pl.col("value")
+    asked = [value.quantile(share, interpolation="nearest").alias(str(share)) for share in QUANTILES]
+    facts = numbers.select(
+        pl.len().alias("rows"),
+        value.null_count().alias("missing"),
+        value.mean().alias("mean"),
+        value.filter(value > 0).min().alias("least"),
+        *asked,
+    )
+    row = facts.collect(engine="streaming").row(0, named=True)
+    if row["rows"] == row["missing"]:
+        return SignalSummary(name, row["rows"], row["missing"], None, (), "linear", (), (), rules, ())
+    quantiles = [Quantile(share, row[str(share)]) for share in QUANTILES]
+    scale, edges = grid(row["0.0"], row["0.5"], row["1.0"], row["least"], whole)
+    return SignalSummary(
+        name,
+        row["rows"],
+        row["missing"],
+        row["mean"],
+        quantiles,
+        scale,
+        count_bins(numbers, edges, [rule.name for rule in rules]),
+        (),
+        rules,
+        _samples(numbers, quantiles, rules, found),
+    )
+
+
+def _of_text(name: str, table: pl.LazyFrame, rules: Sequence[RecipeRule], found: Sequence[Place]) -> SignalSummary:
+    kept = (pl.col("fate") == "kept").sum().alias("kept")
+    counted = table.group_by("value").agg(pl.len().alias("documents"), kept).sort(["documents", "value"], descending=[True, False])
+    counts = counted.collect(engine="streaming")
+    missing = int(counts.filter(pl.col("value").is_null())["documents"].sum())
+    values = [Value(str(row[0]), row[1], row[2]) for row in counts.filter(pl.col("value").is_not_null()).head(30).iter_rows()]
+    chosen = [
+        (f"is {value.value}", table.filter(pl.col("value").cast(pl.String) == value.value).bottom_k(1, by="key")) for value in values[:10]
+    ]
+    samples = take_samples([(where, frame.with_columns(pl.lit(None, pl.Float64).alias("value"))) for where, frame in chosen], found)
+    return SignalSummary(name, int(counts["documents"].sum()), missing, None, (), "values", (), values, rules, samples)
+
+
+def _samples(numbers: pl.LazyFrame, quantiles: Sequence[Quantile], rules: Sequence[RecipeRule], found: Sequence[Place]) -> list[Sample]:
+    value = pl.col("value")
+    chosen = []
+    for quantile in quantiles:
+        if quantile.share in _SAMPLED:
+            chosen.append((f"at {quantile.share:.0%}", numbers.filter(value == quantile.value).bottom_k(1, by="key")))
+    for rule in rules:
+        if rule.threshold is None or rule.drops is None:
+            continue
+        low = value < rule.threshold if rule.drops == "below" else value <= rule.threshold
+        under = numbers.filter(low).sort(["value", "key"], descending=[True, False]).head(_AROUND)
+        over = numbers.filter(~low).sort(["value", "key"]).head(_AROUND)
+        chosen += [
+            (f"under {number(rule.threshold)}", under),
+            (f"from {number(rule.threshold)}" if rule.drops == "below" else f"over {number(rule.threshold)}", over),
+        ]
+    return take_samples(chosen, found)
+
+
+def _split(name: str, row: dict[str, Any]) -> Split:
+    return Split(name, *(amount(row[side], row[f"{side}_bytes"]) for side in ("of", "now", "then")))
+
+
+def _distance(threshold: float | None, at: float) -> float:
+    """Return how far a threshold is from `at`: in powers where both are positive, so that 100 is nearer to 50 than to 100,000."""
+    if threshold is None:
+        return math.inf
+    if threshold > 0 and at > 0:
+        return abs(math.log(threshold / at))
+    return abs(threshold - at)

@@ -1,0 +1,228 @@
+"""The funnel: what became of every record between the crawl and the dataset, counted from the ledger as it lies on disk.
+
+    records read  ->  of no interest (request, warcinfo, ...)  ->  rejected at ingest  ->  dropped by a rule  ->  duplicate  ->  kept
+
+A document is counted under the first rule that dropped it, in recipe order, so the steps add up; `failing` says how many documents the rule
+holds for, whoever was first. Tokens are an estimate, text bytes / 4 (English text in common tokenizers); the dataset's own count is exact
+where the recipe names a tokenizer.
+
+Invariant: documents = kept + the documents of all steps, for the web, for each source and for synthetic rows.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import polars as pl
+
+from curation.errors import RecipeError
+from curation.ingest import Ingest
+from curation.location import Location
+from curation.schema import FATES
+from curation.stage import Workspace, finished_units
+from pipelines.run_folder import RecipeRule, manifest, open_run, recipe_rules, scan_ledger
+
+BYTES_PER_TOKEN = 4
+
+_STAGES = ("ingest", "synthesize", "judge", "deduplicate")
+_COPIES = ("same_record", "exact", "near_duplicate", "contained")
+
+
+@dataclass(frozen=True)
+class Amount:
+    """Some documents: how many, the bytes of their text (UTF-8), and the tokens that makes, estimated."""
+
+    documents: int = 0
+    text_bytes: int = 0
+    tokens: int = 0
+
+
+@dataclass(frozen=True)
+class Step:
+    """What one rule took out.
+
+    share     of all documents of the flow
+    remaining documents left after it
+    failing   documents it holds for, whichever rule was first
+    signal, threshold   what the recipe's rule compares, where it is a rule of the recipe
+    """
+
+    stage: str
+    fate: str
+    rule: str
+    taken: Amount
+    share: float
+    remaining: int
+    failing: int
+    signal: str | None = None
+    threshold: float | None = None
+
+
+@dataclass(frozen=True)
+class Flow:
+    """Documents on their way through the rules: how many came, what each step took, what was kept."""
+
+    came: Amount
+    fates: Mapping[str, int]
+    steps: Sequence[Step]
+    kept: Amount
+    kept_share: float
+
+
+@dataclass(frozen=True)
+class SourceFlow:
+    """What came from one source."""
+
+    source: str
+    came: Amount
+    fates: Mapping[str, int]
+    kept: Amount
+    kept_share: float
+    rules: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class DatasetSize:
+    """What the dataset's manifest says it holds."""
+
+    rows: int
+    tokens: int
+    bytes: int
+    files: int
+
+
+@dataclass(frozen=True)
+class Funnel:
+    """A run in numbers. `records` counts all that readers saw, `ignored` the kinds among them that are no documents."""
+
+    records: int
+    ignored: Mapping[str, int]
+    edits: Mapping[str, int]
+    web: Flow
+    sources: Sequence[SourceFlow]
+    synthetic: Flow | None
+    dataset: DatasetSize | None
+
+
+def amount(documents: int, text_bytes: int) -> Amount:
+    """Return an amount with its tokens estimated."""
+    return Amount(documents, text_bytes, round(text_bytes / BYTES_PER_TOKEN))
+
+
+def funnel(out: str) -> Funnel:
+    """Count a run's funnel. Raises UsageError where the folder is not that of a run."""
+    place = open_run(out)
+    try:
+        rules = recipe_rules(place)
+    except (RecipeError, FileNotFoundError):
+        rules = []  # a user's filter file may be gone; the counts do not need it, only the order of the rules does
+    records, ignored, edits = _read_counts(place)
+    web = _counts(place, "web")
+    synthetic = _counts(place, "synthetic")
+    return Funnel(
+        records=max(records, int(web["documents"].sum()) + sum(ignored.values())),
+        ignored=ignored,
+        edits=edits,
+        web=_flow(web, _failing(place, "web"), rules),
+        sources=[_source(str(name[0]), group) for name, group in web.sort("source").group_by("source", maintain_order=True)],
+        synthetic=_flow(synthetic, _failing(place, "synthetic"), rules) if synthetic.height else None,
+        dataset=_dataset(place),
+    )
+
+
+def _read_counts(out: Location) -> tuple[int, dict[str, int], dict[str, int]]:
+    """Return what ingest's sidecars say: records, ignored kinds, edits."""
+    records = 0
+    ignored: dict[str, int] = {}
+    edits: dict[str, int] = {}
+    for unit in finished_units(Workspace(out), Ingest):
+        for facts in unit.counts["files"].values():
+            records += facts["records"]
+            for kind, count in facts["ignored"].items():
+                ignored[kind] = ignored.get(kind, 0) + count
+        for name, count in unit.counts.get("edits", {}).items():
+            edits[name] = edits.get(name, 0) + count
+    return records, dict(sorted(ignored.items())), dict(sorted(edits.items()))
+
+
+def _counts(out: Location, origin: Literal["web", "synthetic"]) -> pl.DataFrame:
+    """Return documents and text bytes by source, stage, fate and rule: a small table, whatever the size of the run."""
+    by = ["source", "stage", "fate", "rule"]
+    counted = scan_ledger(out, origin).group_by(by).agg(pl.len().cast(pl.Int64).alias("documents"), pl.col("text_bytes").sum())
+    return counted.sort(by, nulls_last=True).collect(engine="streaming")
+
+
+def _failing(out: Location, origin: Literal["web", "synthetic"]) -> dict[str, int]:
+    """Return for each rule how many documents it holds for."""
+    lists = scan_ledger(out, origin).select(pl.col("failed")).filter(pl.col("failed").list.len() > 0)
+    counted = lists.explode("failed").group_by("failed").agg(pl.len()).collect(engine="streaming")
+    return dict(counted.sort("failed").iter_rows())
+
+
+def _flow(counts: pl.DataFrame, failing: Mapping[str, int], rules: Sequence[RecipeRule]) -> Flow:
+    came = _total(counts)
+    known = {rule.name: rule for rule in rules}
+    taken: dict[tuple[str, str, str], Amount] = {("judge", "dropped", rule.name): Amount() for rule in rules}
+    gone = counts.filter(pl.col("fate") != "kept")
+    for (stage, fate, rule), group in gone.group_by(["stage", "fate", "rule"], maintain_order=True):
+        taken[str(stage), str(fate), str(rule)] = _total(group)
+    steps = []
+    remaining = came.documents
+    for stage, fate, rule in sorted(taken, key=lambda step: _order(step, taken[step], list(known))):
+        here = taken[stage, fate, rule]
+        remaining -= here.documents
+        of_recipe = known.get(rule)
+        steps.append(
+            Step(
+                stage=stage,
+                fate=fate,
+                rule=rule,
+                taken=here,
+                share=_share(here.documents, came.documents),
+                remaining=remaining,
+                failing=max(failing.get(rule, 0), here.documents),
+                signal=of_recipe.signal if of_recipe else None,
+                threshold=of_recipe.threshold if of_recipe else None,
+            )
+        )
+    kept = _total(counts.filter(pl.col("fate") == "kept"))
+    return Flow(came, _fates(counts), steps, kept, _share(kept.documents, came.documents))
+
+
+def _order(step: tuple[str, str, str], taken: Amount, recipe: Sequence[str]) -> tuple[int, int, int, str]:
+    """Order steps as they happen: by stage; at judge in recipe order, at deduplicate from sure to likely, at ingest largest first."""
+    stage, _, rule = step
+    known: Sequence[str] = recipe if stage == "judge" else _COPIES
+    return (
+        _STAGES.index(stage) if stage in _STAGES else len(_STAGES),
+        known.index(rule) if rule in known else len(known),
+        -taken.documents,
+        rule,
+    )
+
+
+def _source(name: str, counts: pl.DataFrame) -> SourceFlow:
+    came, kept = _total(counts), _total(counts.filter(pl.col("fate") == "kept"))
+    by_rule = counts.filter(pl.col("rule").is_not_null()).group_by("rule").agg(pl.col("documents").sum())
+    rules = dict(by_rule.sort(["documents", "rule"], descending=[True, False]).iter_rows())
+    return SourceFlow(name, came, _fates(counts), kept, _share(kept.documents, came.documents), rules)
+
+
+def _fates(counts: pl.DataFrame) -> dict[str, int]:
+    return {fate: int(counts.filter(pl.col("fate") == fate)["documents"].sum()) for fate in FATES}
+
+
+def _total(counts: pl.DataFrame) -> Amount:
+    return amount(int(counts["documents"].sum()), int(counts["text_bytes"].sum()))
+
+
+def _share(part: int, whole: int) -> float:
+    return part / whole if whole else 0.0
+
+
+def _dataset(out: Location) -> DatasetSize | None:
+    content = manifest(out)
+    if content is None:
+        return None
+    shards = content["shards"]
+    return DatasetSize(content["rows"], content["tokens"], sum(shard["bytes"] for shard in shards), len(shards))

@@ -1,0 +1,37 @@
+"""The manifest: what the dataset's files hold and what their bytes hash to, so that whoever receives them can check them.
+
+Invariant: no times and no places; the same run gives the same manifest.
+"""
+
+import json
+from importlib.metadata import version
+from typing import Any
+
+from curation.location import Location
+from curation.session import Sealed
+from curation.stage import Finished
+
+_PACKAGES = ("textbook-curation", "pyarrow", "polars", "numpy", "numba", "datasketch")
+
+
+def write_manifest(out: Location, recipe_key: str, files: Sealed, conversations: Sealed | None) -> None:
+    """Write OUT/dataset/manifest.json."""
+    shards = [_entry("data", unit) for unit in files.units]
+    content = {
+        "rows": sum(entry["rows"] for entry in shards),
+        "tokens": sum(entry["tokens"] for entry in shards),
+        "recipe_key": recipe_key,
+        "packages": {name: version(name) for name in _PACKAGES},
+        "shards": shards,
+        "sft": [_entry("sft", unit) for unit in conversations.units] if conversations is not None else [],
+    }
+    (out / "dataset" / "manifest.json").write_bytes(json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False).encode())
+
+
+def _entry(folder: str, unit: Finished) -> dict[str, Any]:
+    (shard,) = unit.shards
+    entry = {"file": f"{folder}/{shard.location.name}", "rows": shard.rows, "bytes": shard.bytes, "sha256": shard.sha256}
+    for name in ("tokens", "documents"):
+        if name in unit.counts:
+            entry[name] = unit.counts[name]
+    return entry

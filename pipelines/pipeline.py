@@ -1,0 +1,219 @@
+"""The pipeline: one plain function from inputs to dataset, in the order of the seven stages.
+
+    crawl -> ingest -> measure -> judge -> deduplicate -> select (the ledger) -> synthesize -> export -> dataset
+
+What generated rows go through is what web text went through: the same measure and judge, and deduplication against the kept web text.
+Every arrow carries shard references; the text stays in files. The books are added up at the end of every run, also of one that had nothing
+to do.
+"""
+
+import platform
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from itertools import repeat, zip_longest
+
+import pyarrow as pa
+from synth.synthesize import Generated, synthesize
+
+from curation import ingest, select
+from curation.books import Books, add_up
+from curation.choices import build
+from curation.deduplicate import deduplicate
+from curation.edits import edit_named
+from curation.errors import UsageError
+from curation.hashing import digest_of
+from curation.identifiers import resolve_ids
+from curation.ingest import Ingest
+from curation.inputs import expand
+from curation.location import Location
+from curation.minhash import sign
+from curation.parts import Part
+from curation.readers import SourceFile
+from curation.runner import LocalRunner, Runner
+from curation.schema import DOCUMENTS
+from curation.select import Select, SelectSynthetic
+from curation.session import Sealed, Session
+from curation.shards import Shard
+from curation.sign import sign_documents
+from curation.stage import Unit
+from curation.text import TextColumn
+from filters.judge import Judge
+from filters.measure import NARROW, Measure
+from pipelines.card import card, card_facts
+from pipelines.export import Export, ExportConversations, Source, units_of
+from pipelines.ledger import Funnel, funnel
+from pipelines.manifest import write_manifest
+from pipelines.progress import ProgressWatcher
+from pipelines.recipe import InputChoice, Recipe, load
+from pipelines.report import write_report
+
+PACKAGES = ("datasketch", "fastwarc", "numba", "numpy", "polars", "pyarrow", "ray", "resiliparse", "textbook-curation")
+
+
+@dataclass(frozen=True)
+class Request:
+    """What `curate run` was asked for."""
+
+    recipe: str
+    inputs: tuple[str, ...] = ()
+    out: str = "out"
+    runner: str = "local"
+    address: str | None = None
+    workers: int | None = None
+    limit: int | None = None
+    frozen: bool = False
+    budget: float | None = None
+    replies: str | None = None
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a run tells at its end."""
+
+    out: str
+    funnel: Funnel
+    books: Books
+    dataset: str
+    report: str
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Judged:
+    """Documents on their way: text, signals and verdicts, shard by shard (the latter two empty where the recipe has no filters)."""
+
+    documents: tuple[Shard, ...]
+    signals: tuple[Shard, ...]
+    verdicts: tuple[Shard, ...]
+
+
+def run_recipe(request: Request) -> Summary:
+    """Run a recipe as the command line asks; raises BooksUnbalanced when the numbers differ at the end."""
+    began = time.perf_counter()
+    recipe = load(request.recipe)
+    sources = inputs_of(recipe, request.inputs)
+    out = Location.of(request.out)
+    runner = _runner(request, out)
+    if runner.workers > 1:
+        warm_up(recipe)
+    facts = {"recipe": recipe.name, "python": platform.python_version(), "versions": {name: version(name) for name in PACKAGES}}
+    try:
+        with (
+            ProgressWatcher() as watcher,
+            Session.open(out, runner, frozen=request.frozen, watcher=watcher, facts=facts) as session,
+        ):
+            (out / "recipe.toml").write_bytes(recipe.text.encode())
+            generated = run_stages(session, recipe, sources, request)
+            books = add_up(out, generated.requests if generated is not None else None)
+            session.note("books", {"records": books.records, "fates": dict(books.fates), "faults": list(books.faults)})
+            books.require_balance()
+    finally:
+        runner.close()
+    report = write_report(str(out))
+    return Summary(str(out), funnel(str(out)), books, str(out / "dataset"), str(report), time.perf_counter() - began)
+
+
+def run_stages(session: Session, recipe: Recipe, sources: Sequence[SourceFile], request: Request) -> Generated | None:
+    """Bring every stage to its seal: this is the pipeline."""
+    ingested = session.run(Ingest(recipe.extractor, recipe.edits, request.limit), ingest.units_of(sources))
+    rejects = tuple(shard for shard in ingested.shards if shard.name.endswith(ingest.REJECTED))
+    documents = tuple(shard for shard in ingested.shards if not shard.name.endswith(ingest.REJECTED))
+    ids = resolve_ids(session, ingested.shards)
+    web = measure_and_judge(session, recipe, documents)
+    parts = parts_to_compare(session, recipe, web, ids)
+    copies = deduplicate(session, parts, recipe.deduplicate) if recipe.deduplicate else ()
+    units = select.units_of(documents, rejects, ids=ids, verdicts=web.verdicts, duplicates=copies)
+    kept_web = exportable(web, session.run(Select(), units))
+    generated, kept_synthetic = None, []
+    if recipe.synthesize is not None:
+        replies = Location.of(request.replies) if request.replies else session.out / "replies"
+        generated = synthesize(session, kept_web, recipe.synthesize, replies, request.budget)
+        kept = [replace(part, judged=(*part.judged, copy)) for part, copy in zip(parts, copies, strict=True)]
+        kept_synthetic = judge_generated(session, recipe, generated, kept)
+    write_dataset(session, recipe, kept_web, kept_synthetic)
+    return generated
+
+
+def measure_and_judge(session: Session, recipe: Recipe, documents: Sequence[Shard]) -> Judged:
+    """Measure and judge documents by the recipe's filters."""
+    if not recipe.filters:
+        return Judged(tuple(documents), (), ())
+    signals = session.run(Measure(recipe.filters), [Unit(shard.name, {"documents": (shard,)}) for shard in documents])
+    verdicts = session.run(Judge(recipe.filters), [Unit(shard.name, {"signals": (shard,)}) for shard in signals.shards])
+    return Judged(tuple(documents), signals.shards, verdicts.shards)
+
+
+def parts_to_compare(session: Session, recipe: Recipe, judged: Judged, ids: Sequence[Shard] = (), priority: int = 0) -> list[Part]:
+    """Sign documents and lay beside each shard what deduplication needs; none where the recipe has no [deduplicate]."""
+    if recipe.deduplicate is None:
+        return []
+    final = {shard.name: shard for shard in ids}
+    signed = sign_documents(session, judged.documents, recipe.deduplicate.minhash)
+    documents = sorted(judged.documents, key=lambda shard: shard.name)
+    beside = zip_longest(judged.verdicts, judged.signals)
+    return [
+        Part(shard, signature, () if verdict is None else (verdict,), signal, final.get(shard.name), priority)
+        for shard, signature, (verdict, signal) in zip(documents, signed, beside if judged.verdicts else repeat((None, None)), strict=False)
+    ]
+
+
+def judge_generated(session: Session, recipe: Recipe, generated: Generated, kept: Sequence[Part]) -> list[Source]:
+    """Let generated rows pass the filters and, against the kept web text, deduplication; write their ledger."""
+    with session.within("6-synthesize"):
+        rows = measure_and_judge(session, recipe, generated.documents)
+        parts = parts_to_compare(session, recipe, rows, priority=1)
+        copies = deduplicate(session, [*kept, *parts], recipe.deduplicate) if recipe.deduplicate else ()
+        units = select.units_of(rows.documents, generated.rejects, verdicts=rows.verdicts, duplicates=copies)
+        return exportable(rows, session.run(SelectSynthetic(), units))
+
+
+def exportable(judged: Judged, ledger: Sealed) -> list[Source]:
+    """Return documents shards with what lies beside them and how much text of each is kept."""
+    fates = {unit.name: unit for unit in ledger.units}
+    signals = {shard.name: shard for shard in judged.signals}
+    return [
+        Source(shard, fates[shard.name].shard(shard.name), signals.get(shard.name), fates[shard.name].counts["kept_bytes"])
+        for shard in sorted(judged.documents, key=lambda shard: shard.name)
+    ]
+
+
+def write_dataset(session: Session, recipe: Recipe, web: Sequence[Source], synthetic: Sequence[Source]) -> None:
+    """Write the dataset's files (web text, then generated), the conversations, the manifest and the card."""
+    settings = recipe.export
+    files = session.run(Export(settings.tokenizer), units_of([*web, *synthetic], settings))
+    talks = session.run(ExportConversations(), units_of(synthetic, settings)) if settings.sft and synthetic else None
+    write_manifest(session.out, digest_of(recipe.text), files, talks)
+    (session.out / "dataset" / "README.md").write_bytes(card(card_facts(session.out, recipe)).encode())
+
+
+def inputs_of(recipe: Recipe, given: Sequence[str]) -> list[SourceFile]:
+    """Return the input files: those given on the command line, else the recipe's. Raises InputError, RecipeError."""
+    first = recipe.inputs[0] if recipe.inputs else InputChoice("")
+    wanted = [replace(first, path=path) for path in given] or recipe.inputs
+    if not wanted and recipe.synthesize is None:
+        raise UsageError(f"recipe {recipe.name} names no input; give one: curate run {recipe.name} INPUT... --out DIR")
+    return expand(wanted)
+
+
+def warm_up(recipe: Recipe) -> None:
+    """Compile (or load from the cache) the kernels that the recipe needs, once, before workers do so side by side."""
+    text = TextColumn.from_strings(["A first sentence to warm up with. It has an é in it.", "- a list\n- of two"])
+    facts = pa.table({name: pa.nulls(len(text), DOCUMENTS.field(name).type) for name in NARROW})
+    for choice in recipe.edits:
+        build(edit_named(choice.name), choice.parameters, f"edit {choice.name}").apply(text)
+    for chosen in recipe.filters:
+        chosen.build().signals(text, facts)
+    if recipe.deduplicate is not None:
+        sign(text, recipe.deduplicate.minhash)
+
+
+def _runner(request: Request, out: Location) -> Runner:
+    if request.runner == "ray":
+        from curation.ray_runner import RayRunner
+
+        return RayRunner(request.workers, request.address, out)
+    if request.runner != "local" or request.address is not None:
+        raise UsageError("--runner is local or ray; --address goes with ray")
+    return LocalRunner(request.workers or 1)

@@ -1,0 +1,143 @@
+"""Plan: what would run, what is done already, and what it will take, measured on a sample of the very input.
+
+The sample is the head of up to FILES input files, evenly spaced by size, in their own compression; the recipe is run on it, whole, in a
+temporary folder, in this process. Seconds and bytes of every stage are then scaled by the bytes of the input, seconds divided by the
+workers that the input's units can keep busy. Peak memory is not scaled: stages work batch by batch.
+
+What a sample cannot tell: duplicates between files it did not see (retention is an upper bound), and other machines' speed.
+"""
+
+import json
+import math
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from curation.errors import InputError
+from curation.ingest import Ingest, units_of
+from curation.location import Location
+from curation.readers import SourceFile
+from curation.runner import LocalRunner
+from curation.session import Session
+from curation.stage import Workspace, finished_units
+from pipelines.ledger import funnel
+from pipelines.pipeline import Request, inputs_of, run_stages, warm_up
+from pipelines.recipe import Recipe, load
+
+FILES = 8
+"""Input files that the sample is taken from."""
+
+START_SECONDS = 2.0
+"""Importing the libraries and reading kernels from the cache, once; and once more for worker processes."""
+
+WORKER_START_SECONDS = 3.0
+
+
+@dataclass(frozen=True)
+class StagePlan:
+    """What one stage is predicted to take: CPU seconds over all workers, and bytes on disk."""
+
+    stage: str
+    worker_seconds: float
+    disk_bytes: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run would do and take."""
+
+    recipe: str
+    files: int
+    input_bytes: int
+    units: int
+    units_done: int
+    workers: int
+    sample_bytes: int
+    wall_seconds: float
+    peak_worker_mib: float
+    disk_bytes: int
+    retention: float
+    records: int
+    kept: int
+    stages: Sequence[StagePlan]
+
+
+def make_plan(recipe_name: str, given: Sequence[str], *, out: str | None, workers: int, sample_mib: int) -> Plan:
+    """Predict a run. Raises RecipeError and InputError as the run would."""
+    recipe = load(recipe_name)
+    sources = inputs_of(recipe, given)
+    if not sources and recipe.synthesize is None:
+        raise InputError("there is no input to plan for")
+    total = sum(source.size for source in sources)
+    units = units_of(sources)
+    done = len(finished_units(Workspace(Location.of(out)), Ingest)) if out else 0
+    with tempfile.TemporaryDirectory(prefix="curate-plan-") as folder:
+        sample, taken = _take_sample(sources, Path(folder) / "sample", sample_mib << 20)
+        costs = _try(recipe, sample, Path(folder) / "out")
+        seen = funnel(str(Path(folder) / "out"))
+    scale = total / taken if taken else 1.0
+    busy = max(1, min(workers, len(units)))
+    stages = [StagePlan(cost["stage"], round(cost["worker_seconds"] * scale, 2), int(cost["bytes"] * scale)) for cost in costs]
+    start = START_SECONDS + (WORKER_START_SECONDS if workers > 1 else 0.0)
+    return Plan(
+        recipe=recipe.name,
+        files=len(sources),
+        input_bytes=total,
+        units=len(units),
+        units_done=done,
+        workers=workers,
+        sample_bytes=taken,
+        wall_seconds=round(start + sum(stage.worker_seconds for stage in stages) / busy, 1),
+        peak_worker_mib=max((cost["peak_worker_mib"] for cost in costs), default=0.0),
+        disk_bytes=sum(stage.disk_bytes for stage in stages),
+        retention=round(seen.kept / seen.records, 4) if seen.records else 0.0,
+        records=int(seen.records * scale),
+        kept=int(seen.kept * scale),
+        stages=stages,
+    )
+
+
+def _take_sample(sources: Sequence[SourceFile], folder: Path, most: int) -> tuple[list[SourceFile], int]:
+    """Copy the heads of some files; return them as sources and the input bytes that they stand for."""
+    folder.mkdir()
+    step = max(1, math.ceil(len(sources) / FILES))
+    chosen = sorted(sources, key=lambda source: (source.size, source.relative))[step // 2 :: step]
+    share = max(1, most // max(1, len(chosen)))
+    sample, taken = [], 0
+    for number, source in enumerate(chosen):
+        path = folder / f"{number}-{Path(source.relative).name}"
+        taken += _copy_head(source, path, share)
+        size = path.stat().st_size
+        sample.append(replace(source, location=Location.of(path), relative=f"{number}/{source.relative}", size=size, changed=None))
+    return sample, taken
+
+
+def _copy_head(source: SourceFile, path: Path, most: int) -> int:
+    """Copy about `most` bytes of a file: a prefix, or of Parquet the first row groups. Return the input bytes this stands for."""
+    if source.size <= most or not source.relative.endswith(".parquet"):
+        with source.location.open_stream() as stream:
+            return path.write_bytes(stream.read(most))
+    with pq.ParquetFile(source.location.open_random()) as file, pq.ParquetWriter(path, file.schema_arrow) as writer:
+        rows = max(1, int(file.metadata.num_rows * most / source.size))
+        copied = 0
+        for batch in file.iter_batches(batch_size=min(rows, 4096)):
+            writer.write_batch(batch)
+            copied += batch.num_rows
+            if copied >= rows:
+                break
+        return int(source.size * copied / max(1, file.metadata.num_rows))
+
+
+def _try(recipe: Recipe, sample: Sequence[SourceFile], out: Path) -> list[dict[str, Any]]:
+    """Run the recipe on the sample and return what run.json says of its stages; a teacher is not asked."""
+    warm_up(recipe)
+    offline = replace(recipe, synthesize=None)
+    with Session.open(Location.of(out), LocalRunner()) as session:
+        (out / "recipe.toml").write_text(recipe.text, "utf-8")
+        run_stages(session, offline, sample, Request(recipe.name))
+    stages: list[dict[str, Any]] = json.loads((out / "run.json").read_text("utf-8"))["sessions"][-1]["stages"]
+    return stages

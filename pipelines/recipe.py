@@ -1,0 +1,164 @@
+"""Recipes: what to run, as a TOML file that reads like the paper's table, and its typed form.
+
+A recipe names its inputs and the parts that work on them, in the order in which they work: extractor, edits, filters, deduplication,
+synthesis, export. Every part is a frozen dataclass whose fields are its parameters. Parsing is strict: an unknown key or a value of the
+wrong type is a RecipeError that names its path in the file and the nearest key that exists.
+
+    description = "..."
+    [[input]]         path = "crawl/*.warc.gz"   source = "my-crawl"
+    [extractor]       name = "resiliparse"
+    [[edit]]          name = "whitespace"
+    [[filter]]        name = "gopher_quality"    min_words = 50
+    [deduplicate]     ngram = 5  bands = 14  rows = 8  threshold = 0.75
+    [synthesize]      ...
+    [export]          shard_mib = 256
+
+A part that is absent is not run: without [[filter]] nothing is measured or judged, without [deduplicate] everything kept stays.
+"""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from synth.synthesize import SynthesisSettings
+
+from curation.choices import build, nearest
+from curation.deduplicate import DeduplicateSettings
+from curation.edits import edit_named
+from curation.errors import RecipeError
+from curation.extraction import extractor_named
+from curation.ingest import Choice
+from curation.location import Location
+from curation.readers import Fields
+from filters.contract import FilterChoice
+from pipelines.export import ExportSettings
+
+
+@dataclass(frozen=True)
+class InputChoice:
+    """An input: a path, folder, glob or URL, a label for its records, and the fields of its lines or rows."""
+
+    path: str
+    source: str | None = None
+    id: str = "id"
+    text: str = "text"
+    url: str = "url"
+    date: str = "date"
+
+    @property
+    def fields(self) -> Fields:
+        """The fields a reader takes."""
+        return Fields(self.id, self.text, self.url, self.date)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A recipe as it was understood."""
+
+    name: str
+    text: str
+    description: str = ""
+    license: str = "other"
+    inputs: tuple[InputChoice, ...] = ()
+    extractor: Choice = field(default_factory=lambda: Choice("resiliparse"))
+    edits: tuple[Choice, ...] = ()
+    filters: tuple[FilterChoice, ...] = ()
+    deduplicate: DeduplicateSettings | None = None
+    synthesize: SynthesisSettings | None = None
+    export: ExportSettings = field(default_factory=ExportSettings)
+
+
+_TOP = ("description", "license", "input", "extractor", "edit", "filter", "deduplicate", "synthesize", "export")
+
+
+def shipped_recipes() -> dict[str, str]:
+    """Return name -> TOML text of the recipes that come with the project."""
+    folder = files("pipelines") / "recipes"
+    return {entry.name.removesuffix(".toml"): entry.read_text("utf-8") for entry in sorted(folder.iterdir(), key=lambda entry: entry.name)}
+
+
+def load(name_or_path: str) -> Recipe:
+    """Load a shipped recipe by name or a file by path. Raises RecipeError."""
+    recipes = shipped_recipes()
+    if name_or_path in recipes:
+        return parse(recipes[name_or_path], name_or_path)
+    location = Location.of(name_or_path)
+    if location.facts() is None:
+        raise RecipeError(f"{name_or_path} is neither a file nor a shipped recipe{nearest(name_or_path, recipes)}")
+    try:
+        text = location.read_bytes().decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise RecipeError(f"recipe {name_or_path} is not UTF-8 text: {error}") from error
+    return parse(text, Path(location.path).stem)
+
+
+def parse(text: str, name: str) -> Recipe:
+    """Return the typed form of a recipe's text. Raises RecipeError naming the first thing that is wrong."""
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise RecipeError(f"recipe {name} is not TOML: {error}") from error
+    where = f"recipe {name}"
+    for key in table:
+        if key not in _TOP:
+            raise RecipeError(f"{where}: unknown key {key!r}{nearest(key, _TOP)}")
+    recipe = Recipe(
+        name=name,
+        text=text,
+        description=_of_type(table, "description", str, "", where),
+        license=_of_type(table, "license", str, "other", where),
+        inputs=tuple(build(InputChoice, entry, f"{where}: input[{i}]") for i, entry in enumerate(_tables(table, "input", where))),
+        extractor=_choice(_of_type(table, "extractor", dict, {"name": "resiliparse"}, where), f"{where}: extractor"),
+        edits=tuple(_choice(entry, f"{where}: edit[{i}]") for i, entry in enumerate(_tables(table, "edit", where))),
+        filters=tuple(_filter(entry, f"{where}: filter[{i}]") for i, entry in enumerate(_tables(table, "filter", where))),
+        deduplicate=build(DeduplicateSettings, table["deduplicate"], f"{where}: deduplicate") if "deduplicate" in table else None,
+        synthesize=build(SynthesisSettings, table["synthesize"], f"{where}: synthesize") if "synthesize" in table else None,
+        export=build(ExportSettings, _of_type(table, "export", dict, {}, where), f"{where}: export"),
+    )
+    _check_parts(recipe)
+    return recipe
+
+
+def _check_parts(recipe: Recipe) -> None:
+    """Build every part once, so that a mistake is told before any work is done."""
+    build(extractor_named(recipe.extractor.name), recipe.extractor.parameters, "extractor")
+    for choice in recipe.edits:
+        build(edit_named(choice.name), choice.parameters, f"edit {choice.name}")
+    names = [made.build().name() for made in recipe.filters]
+    twice = {name for name in names if names.count(name) > 1}
+    if twice:
+        raise RecipeError(f"recipe {recipe.name}: filter {sorted(twice)[0]!r} is listed twice; its signals would have one name")
+
+
+def _of_type(table: Mapping[str, Any], key: str, kind: type, default: Any, where: str) -> Any:
+    value = table.get(key, default)
+    if not isinstance(value, kind):
+        raise RecipeError(f"{where}: {key} must be a {'table' if kind is dict else kind.__name__}, not {value!r}")
+    return value
+
+
+def _tables(table: Mapping[str, Any], key: str, where: str) -> list[dict[str, Any]]:
+    value = table.get(key, [])
+    if not isinstance(value, list) or not all(isinstance(entry, dict) for entry in value):
+        raise RecipeError(f"{where}: {key} must be a list of tables, written [[{key}]]")
+    return value
+
+
+def _choice(entry: Mapping[str, Any], where: str) -> Choice:
+    parameters = dict(entry)
+    name = parameters.pop("name", None)
+    if not isinstance(name, str):
+        raise RecipeError(f"{where} needs a name")
+    return Choice(name, parameters)
+
+
+def _filter(entry: Mapping[str, Any], where: str) -> FilterChoice:
+    parameters = dict(entry)
+    file, gate = parameters.pop("file", None), parameters.pop("gate", False)
+    name = parameters.pop("name", Path(file).stem if isinstance(file, str) else None)
+    if not isinstance(name, str) or not isinstance(file, (str, type(None))) or not isinstance(gate, bool):
+        raise RecipeError(f"{where} needs a name (text) or a file (text); gate is true or false")
+    return FilterChoice(name, parameters, file, gate)

@@ -1,0 +1,207 @@
+"""Why: one document's story from the crawl to its place in the dataset, and the cluster it belongs to.
+
+The ledger says what became of it; its signals, laid beside every rule of the recipe, say by how much; its documents row has the text. An id
+that the crawl used twice has several stories (`id`, `id~1a2b3c4d`), as has a URL that was crawled twice.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from curation.errors import UsageError
+from curation.location import Location
+from filters.contract import Rule
+from pipelines.run_folder import Place, RecipeRule, Side, manifest, open_run, places, read_rows, recipe_rules, scan
+from pipelines.samples import excerpt
+
+BEGINNING = 300
+"""Characters of text that are shown."""
+
+MEMBERS = 1000
+"""Documents of a cluster that are shown, at most."""
+
+
+@dataclass(frozen=True)
+class RuleSeen:
+    """A rule of the recipe as this document met it; `value` is None where the signal was not measured."""
+
+    rule: str
+    signal: str
+    value: Any
+    drops: Side | None
+    threshold: float | None
+    fails: bool
+
+
+@dataclass(frozen=True)
+class DatasetPlace:
+    """The file of the dataset that holds it and its row there, from 0."""
+
+    file: str
+    row: int
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """All that is known of one record."""
+
+    id: str
+    key: str
+    url: str | None
+    source: str
+    origin: str
+    file_path: str
+    offset: int
+    fate: str
+    stage: str
+    rule: str | None
+    value: float | None
+    threshold: float | None
+    evidence: str | None
+    failed: Sequence[str]
+    duplicate_of: str | None
+    similarity: float | None
+    cluster_size: int
+    place: DatasetPlace | None
+    text_bytes: int
+    text: str | None
+    metadata: Mapping[str, str]
+    signals: Mapping[str, Any]
+    rules: Sequence[RuleSeen]
+
+
+@dataclass(frozen=True)
+class Member:
+    """A document of a cluster; `similarity` is that with the one that stayed, None for that one itself."""
+
+    id: str
+    url: str | None
+    source: str
+    origin: str
+    fate: str
+    rule: str | None
+    similarity: float | None
+    text_bytes: int
+    excerpt: str
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """Documents that say the same: who stayed, then who went, most similar first (at most MEMBERS of them)."""
+
+    stayed: str
+    size: int
+    members: Sequence[Member]
+
+
+def why(folder: str, name: str) -> list[Explanation]:
+    """Return the story of every record with this id or URL. Raises UsageError where there is none."""
+    out = open_run(folder)
+    found = places(out)
+    named = (pl.col("id") == name) | pl.col("id").str.starts_with(f"{name}~") | (pl.col("url") == name)
+    rows = _rows(found, named)
+    if not rows:
+        raise UsageError(f"{folder} knows no record with the id or URL {name!r}{_hint(found, name)}")
+    rules = recipe_rules(out)
+    return [_explain(out, place, row, number, rules, found) for place, number, row in rows]
+
+
+def duplicates(folder: str, name: str) -> Cluster:
+    """Return the cluster of a document, named by its id. Raises UsageError where it is unknown or has none."""
+    out = open_run(folder)
+    found = places(out)
+    mine = _rows(found, pl.col("id") == name)
+    if not mine:
+        raise UsageError(f"{folder} knows no record with the id {name!r}{_hint(found, name)}")
+    _, _, row = mine[0]
+    if row["fate"] not in ("kept", "duplicate"):
+        raise UsageError(f"{name} was {row['fate']} by {row['rule']}, before anything was compared; see: curate why {folder} {name}")
+    stayed = row["duplicate_of"] or row["id"]
+    rows = _rows(found, ((pl.col("id") == stayed) & (pl.col("fate") == "kept")) | (pl.col("duplicate_of") == stayed))
+    rows.sort(key=lambda entry: (entry[2]["fate"] != "kept", -(entry[2]["similarity"] or 0.0), entry[2]["id"]))
+    members = []
+    for place, number, entry in rows[:MEMBERS]:
+        text = read_rows(place.documents, [number], ["text"])[number]["text"] if place.documents is not None else None
+        same = {name: entry[name] for name in ("id", "url", "source", "fate", "rule", "similarity", "text_bytes")}
+        members.append(Member(**same, origin=place.origin, excerpt=excerpt(text)))
+    return Cluster(stayed, len(rows), members)
+
+
+def _rows(found: Sequence[Place], wanted: pl.Expr) -> list[tuple[Place, int, dict[str, Any]]]:
+    """Return the ledger rows that are wanted, each with its place and row number."""
+    queries = [scan([place.ledger]).with_row_index("_row").filter(wanted) for place in found]
+    rows = []
+    for place, frame in zip(found, pl.collect_all(queries, engine="streaming"), strict=True):
+        for row in frame.iter_rows(named=True):
+            rows.append((place, int(row.pop("_row")), row))
+    return rows
+
+
+def _explain(
+    out: Location, place: Place, row: Mapping[str, Any], number: int, rules: Sequence[RecipeRule], found: Sequence[Place]
+) -> Explanation:
+    document = read_rows(place.documents, [number], ["text", "metadata"])[number] if place.documents is not None else {}
+    signals = {}
+    if place.signals is not None:
+        measured = scan([place.signals]).slice(number, 1).collect().row(0, named=True)
+        signals = {name: value for name, value in measured.items() if name not in ("key", "id")}
+    text = document.get("text")
+    same = ("id", "url", "source", "file_path", "offset", "fate", "stage", "rule", "value", "threshold", "evidence", "duplicate_of")
+    return Explanation(
+        **{name: row[name] for name in (*same, "similarity", "cluster_size", "text_bytes")},
+        key=row["key"].hex(),
+        origin=place.origin,
+        failed=row["failed"] or [],
+        place=_place(out, place, number, found) if row["fate"] == "kept" else None,
+        text=None if text is None else text[:BEGINNING],
+        metadata=dict(document.get("metadata") or []),
+        signals=signals,
+        rules=[_seen(rule, signals) for rule in rules if rule.signal in signals],
+    )
+
+
+def _seen(rule: RecipeRule, signals: Mapping[str, Any]) -> RuleSeen:
+    value = signals[rule.signal]
+    return RuleSeen(rule.name, rule.signal, value, rule.drops, rule.threshold, value is not None and _fails(rule.rule, rule.name, signals))
+
+
+def _fails(rule: Rule, name: str, signals: Mapping[str, Any]) -> bool:
+    prefix = f"{name.partition('.')[0]}."
+    own = pl.DataFrame({signal.removeprefix(prefix): [value] for signal, value in signals.items() if signal.startswith(prefix)})
+    return bool(own.select(rule.drops.fill_null(False).alias("fails"))["fails"][0])
+
+
+def _place(out: Location, place: Place, number: int, found: Sequence[Place]) -> DatasetPlace | None:
+    """Return where the dataset holds a kept row: after the kept rows of the shards before its own, and those before it in its own."""
+    content = manifest(out)
+    ledgers = {(entry.name, entry.origin): entry.ledger for entry in found}
+    for shard in content["shards"] if content is not None else []:
+        if place.name not in shard["documents"]:
+            continue
+        before = 0
+        for name in shard["documents"]:
+            if name == place.name:
+                return DatasetPlace(shard["file"], before + _kept(place.ledger, number))
+            before += _kept(ledgers.get((name, "web")) or ledgers[name, "synthetic"])
+    return None
+
+
+def _kept(ledger: Location, rows: int | None = None) -> int:
+    """Count the kept rows of a ledger shard, or those among its first rows."""
+    table = scan([ledger]).select("fate")
+    counted = (table if rows is None else table.head(rows)).select((pl.col("fate") == "kept").sum())
+    return int(counted.collect().item())
+
+
+def _hint(found: Sequence[Place], name: str) -> str:
+    """Say which ids or URLs look like the one asked for."""
+    tail = name.rstrip("/").rsplit("/", 1)[-1]
+    if len(tail) < 3:
+        return ""
+    alike = pl.col("id").str.contains(tail, literal=True) | pl.col("url").str.contains(tail, literal=True).fill_null(False)
+    frames = pl.collect_all([scan([place.ledger]).filter(alike).select("id", "url").head(3) for place in found], engine="streaming")
+    close = [row[1] if row[1] and tail in row[1] else row[0] for frame in frames for row in frame.iter_rows()][:3]
+    return f"; did you mean {' or '.join(json.dumps(entry, ensure_ascii=False) for entry in close)}?" if close else ""

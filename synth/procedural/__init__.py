@@ -1,0 +1,74 @@
+"""Exercises made by rule: every number of an exercise comes from one source of truth, and another method checks it.
+
+A generator is a class in a file of its own in this folder; the file's name is the topic and no list needs an edit. `make` draws quantities
+and works with exact fractions, then tells the problem, the steps and the answer in words. `solve` starts from the facts the problem states
+and reaches the answer by a different road (counting, search, substitution, running the program), sharing no code with `make`; a slip in
+one of them does not go unseen. `checkpoints` are statements the second road also reaches, which the steps must make in that order.
+
+What comes out is correct and narrow: it suits the mathematics, logic and tracing share of a mix and does not replace a model's prose.
+
+    make(draw, difficulty)   an Exercise; difficulty runs from 1 to 5
+    solve(facts)             the answer, as `Exercise.answer` writes it
+    checkpoints(facts)       statements that the steps must make
+
+Invariants
+    - `make` is a pure function of the random generator's state and the difficulty.
+    - Every number in `facts` stands in the problem; every number in a step stands in the problem, in an equation that holds, in a
+      checkpoint or in the answer (`synth.solution` checks both).
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from random import Random
+from typing import Any, ClassVar
+
+from curation.plugins import shipped, shipped_as
+
+LEVELS = (1, 2, 3, 4, 5)
+
+
+@dataclass(frozen=True)
+class Exercise:
+    """A problem in words, its worked steps (a paragraph each), its answer, and the facts the problem states (JSON values)."""
+
+    title: str
+    problem: str
+    steps: tuple[str, ...]
+    answer: str
+    facts: Mapping[str, Any]
+
+
+class Generator(ABC):
+    """Base of all generators; see the module's docstring for the contract. `about` names the topic to a reader."""
+
+    about: ClassVar[str]
+    version: ClassVar[int] = 1
+
+    @classmethod
+    def name(cls) -> str:
+        """The name of the file that defines it."""
+        return cls.__module__.rsplit(".", 1)[-1]
+
+    @abstractmethod
+    def make(self, draw: Random, difficulty: int) -> Exercise:
+        """Return an exercise."""
+
+    @abstractmethod
+    def solve(self, facts: Mapping[str, Any]) -> str:
+        """Return the answer that follows from the facts. Raises ValueError, KeyError or TypeError for facts that are none."""
+
+    def checkpoints(self, facts: Mapping[str, Any]) -> tuple[str, ...]:
+        """Return statements that the steps must make, in this order."""
+        del facts
+        return ()
+
+
+def generators() -> dict[str, type[Generator]]:
+    """Return topic -> class of every generator in this folder."""
+    return shipped("synth.procedural", Generator)  # type: ignore[type-abstract]
+
+
+def generator(topic: str) -> Generator:
+    """Return the generator of a topic. Raises RecipeError with the nearest name where there is none."""
+    return shipped_as(topic, "synth.procedural", Generator)()  # type: ignore[type-abstract]

@@ -1,0 +1,102 @@
+"""The voice of procedural exercises: names, connectives and turns of phrase, drawn so that two exercises seldom sound alike.
+
+Diversity of wording matters more to a model than polish, so every sentence a generator can say, it can say in several ways. A narrator
+draws among them, and never the same connective twice in one exercise while others are left.
+"""
+
+from collections.abc import Sequence
+from random import Random
+from typing import TypeVar
+
+Option = TypeVar("Option")
+
+NAMES = (
+    "Amara", "Anselm", "Beatriz", "Bogdan", "Carmen", "Chidi", "Daria", "Dmitri", "Elif", "Emil", "Farida", "Felix", "Greta", "Hamid",
+    "Hana", "Ines", "Ivo", "Jonas", "Kamala", "Kenji", "Leila", "Lucas", "Maren", "Mateo", "Nadia", "Nils", "Oksana", "Omar", "Priya",
+    "Quentin", "Rosa", "Rui", "Salma", "Soren", "Tamsin", "Tariq", "Uma", "Viktor", "Wanda", "Xavier", "Yara", "Yusuf", "Zofia", "Zeno",
+)  # fmt: skip
+
+_FIRST = (
+    "First, ", "To begin, ", "We start here: ", "Begin with what is known: ", "The first thing to settle is this: ", "As an opening move, ",
+    "Let us start simply: ", "Before anything else, ", "Start from the facts: ", "The natural place to begin: ",
+)  # fmt: skip
+_NEXT = (
+    "Next, ", "After that, ", "From here, ", "With that in hand, ", "Now ", "The next step follows: ", "Building on this, ", "Then ",
+    "Carrying on, ", "That done, ", "In the same way, ", "Moving on, ", "Knowing this, ", "One step further: ",
+)  # fmt: skip
+_LAST = (
+    "Finally, ", "Last of all, ", "One step remains: ", "It only remains to finish: ", "To close, ", "At the end, ", "In the last step, ",
+    "All that is left is this: ", "We can now finish: ",
+)  # fmt: skip
+_CHECK = (
+    "To check, ", "A quick check: ", "We can test this result: ", "Does this make sense? ", "It is worth verifying: ", "As a check, ",
+    "Working backwards confirms it: ", "Let us make sure: ", "The answer can be confirmed: ",
+)  # fmt: skip
+
+
+class Narrator:
+    """Draws words for one exercise."""
+
+    def __init__(self, draw: Random) -> None:
+        self.draw = draw
+        self._said: dict[tuple[str, ...], list[str]] = {}
+
+    def one_of(self, *options: Option) -> Option:
+        """Return one of the options."""
+        return self.draw.choice(options)
+
+    def people(self, count: int) -> list[str]:
+        """Return names of different people."""
+        return self.draw.sample(NAMES, count)
+
+    def person(self) -> str:
+        """Return a name."""
+        return self.draw.choice(NAMES)
+
+    def shuffled(self, items: Sequence[Option]) -> list[Option]:
+        """Return the items in a drawn order."""
+        return self.draw.sample(items, len(items))
+
+    def first(self, *sentences: str) -> str:
+        """Return one of the sentences (each begins in lower case) as the beginning of a solution."""
+        return self._led(_FIRST, sentences)
+
+    def then(self, *sentences: str) -> str:
+        """Return one of the sentences as a middle step."""
+        return self._led(_NEXT, sentences)
+
+    def last(self, *sentences: str) -> str:
+        """Return one of the sentences as the closing step."""
+        return self._led(_LAST, sentences)
+
+    def check(self, *sentences: str) -> str:
+        """Return one of the sentences as a check of the result."""
+        return self._led(_CHECK, sentences)
+
+    def led(self, number: int, count: int, *sentences: str) -> str:
+        """Return one of the sentences as step `number` of `count`, counted from 0."""
+        say = self.first if number == 0 else self.last if number == count - 1 else self.then
+        return say(*sentences)
+
+    def _led(self, leads: tuple[str, ...], sentences: Sequence[str]) -> str:
+        sentence = self.draw.choice(sentences)
+        if not self._said.get(leads):
+            self._said[leads] = self.shuffled(leads)
+        lead = self._said[leads].pop()
+        ends = lead.rstrip()[-1] == "?"
+        return lead + (sentence[:1].upper() + sentence[1:] if ends else sentence)
+
+
+def count_of(number: int, one: str, many: str | None = None) -> str:
+    """Return a number with its noun: 1 box, 2 boxes."""
+    return f"{number} {one if number == 1 else many or one + 's'}"
+
+
+def listed(items: Sequence[str], word: str = "and") -> str:
+    """Return items as a sentence lists them: a, b and c."""
+    return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} {word} {items[-1]}"
+
+
+def capital(text: str) -> str:
+    """Return text with its first letter in upper case."""
+    return text[:1].upper() + text[1:]

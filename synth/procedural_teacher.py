@@ -1,0 +1,55 @@
+"""The teacher that needs no network, no key and no model: it answers requests for worked problems by rule.
+
+Its answers have the form a model is asked for, a JSON object, with one field more: the facts of the problem, from which the check solves it
+again by another road. So the same reading, checking and row-making runs for both. All chance comes from the request's key.
+"""
+
+import json
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from random import Random
+from typing import Any, ClassVar
+
+from curation.errors import RecipeError
+from synth.budget import Budget
+from synth.procedural import generator
+from synth.teacher import Reply, Request, Teacher
+
+
+@dataclass(frozen=True)
+class ProceduralTeacher(Teacher):
+    """Answers `worked_problem` from the generators in `synth/procedural`; free, offline and the same everywhere."""
+
+    tasks: ClassVar[frozenset[str] | None] = frozenset({"worked_problem"})
+    version: ClassVar[int] = 1
+
+    @property
+    def asked_model(self) -> str:
+        """The rules and their version."""
+        return f"rules-{self.version}"
+
+    @property
+    def label(self) -> str:
+        """How rows name their teacher."""
+        return self.name()
+
+    def identity(self) -> Mapping[str, Any]:
+        """Return its name: its version is its model."""
+        return {"name": self.name()}
+
+    async def ask(self, requests: Sequence[Request], budget: Budget) -> AsyncIterator[tuple[Request, Reply]]:
+        """Yield the replies in the order of requests; nothing is spent."""
+        del budget
+        for request in requests:
+            yield request, self.answer(request)
+
+    def answer(self, request: Request) -> Reply:
+        """Return the reply to one request."""
+        if request.task not in (self.tasks or ()):
+            return Reply(error="unsupported_task", detail=f"the procedural teacher cannot do {request.task}; choose a teacher with a model")
+        try:
+            topic = generator(request.brief["topic"])
+        except (KeyError, RecipeError) as error:
+            return Reply(error="unsupported_task", detail=str(error))
+        exercise = topic.make(Random(request.key), int(request.brief["difficulty"]))
+        return Reply(json.dumps(asdict(exercise), ensure_ascii=False), "stop", cost=0.0)

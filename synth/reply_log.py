@@ -1,0 +1,139 @@
+"""The log of replies: what was asked and answered, once and for all, so that no work is paid for twice.
+
+`DIR/replies.jsonl` holds one JSON object a line: the request's key and task, the reply, and a checksum of the rest of the line. Lines are
+only ever appended. A reply is handed to the operating system before anyone looks into it, so a killed process loses none; every SYNC_EVERY
+replies, and at the end, the file is flushed to disk. A line that was torn (a power cut, a full disk) is counted and skipped, and its request
+is asked again. Of two lines with one key the later stands: a passing failure may be followed by an answer.
+
+The log is bound to no recipe and no run: `--replies DIR` opens another run's log, reads it and extends it. We never delete it.
+
+Invariants
+    - One process writes at a time (a lock on the folder). Only keys and places are held in memory, texts stay in the file.
+    - What is read passed its checksum.
+"""
+
+import dataclasses
+import fcntl
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import xxhash
+
+from curation.errors import CorruptShard, Refused
+from curation.hashing import canonical
+from synth.teacher import Reply, Request
+
+FILE = "replies.jsonl"
+SYNC_EVERY = 64
+
+
+def _checksum(content: Mapping[str, Any]) -> str:
+    return xxhash.xxh3_64_hexdigest(canonical(content).encode())
+
+
+def _sealed_line(content: Mapping[str, Any]) -> bytes:
+    return f"{canonical({**content, 'checksum': _checksum(content)})}\n".encode()
+
+
+def _opened_line(line: bytes) -> dict[str, Any] | None:
+    """Return what a line holds, or None where it is torn or damaged."""
+    try:
+        content = json.loads(line)
+        checksum = content.pop("checksum")
+    except (ValueError, KeyError, AttributeError):
+        return None
+    return content if checksum == _checksum(content) else None
+
+
+class ReplyLog:
+    """A folder's log, open for reading and appending. Use `ReplyLog.open`."""
+
+    def __init__(self, folder: Path, descriptor: int) -> None:
+        self.folder = folder
+        self.damaged_lines = 0
+        self._descriptor = descriptor
+        self._places: dict[str, tuple[int, int]] = {}
+        self._final: set[str] = set()
+        self._unsynced = 0
+        self._end = 0
+        self._read()
+
+    @classmethod
+    @contextmanager
+    def open(cls, folder: Path) -> Iterator["ReplyLog"]:
+        """Open, or begin, the log of a folder. Raises Refused where another process has it open."""
+        folder.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(folder / FILE, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+        try:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise Refused(f"another run writes to the replies in {folder}; wait for it or choose another --replies") from None
+            log = cls(folder, descriptor)
+            try:
+                yield log
+            finally:
+                log.sync()
+        finally:
+            os.close(descriptor)
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def answered(self, key: str) -> bool:
+        """Whether a final reply to that request is in the log."""
+        return key in self._final
+
+    def get(self, key: str) -> Reply:
+        """Return the reply to a request. Raises KeyError where there is none, CorruptShard where its bytes have changed since."""
+        begin, length = self._places[key]
+        content = _opened_line(os.pread(self._descriptor, length, begin))
+        if content is None:
+            raise CorruptShard(f"{self.folder / FILE}, byte {begin}: the line has changed since it was read; run the same command again")
+        return Reply(**content["reply"])
+
+    def append(self, request: Request, reply: Reply) -> None:
+        """Add a reply. On return the operating system has it."""
+        content = {"key": request.key, "task": request.task, "model": request.model, "reply": dataclasses.asdict(reply)}
+        line = _sealed_line(content)
+        self._write(line)
+        self._remember(request.key, reply, self._end - len(line), len(line))
+        self._unsynced += 1
+        if self._unsynced >= SYNC_EVERY:
+            self.sync()
+
+    def sync(self) -> None:
+        """Flush to disk what was appended."""
+        if self._unsynced:
+            os.fsync(self._descriptor)
+            self._unsynced = 0
+
+    def _read(self) -> None:
+        with (self.folder / FILE).open("rb") as lines:
+            for line in lines:
+                content = _opened_line(line)
+                if content is None:
+                    self.damaged_lines += 1
+                else:
+                    self._remember(content["key"], Reply(**content["reply"]), self._end, len(line))
+                self._end += len(line)
+                torn = not line.endswith(b"\n")
+                if torn:
+                    self._write(b"\n")
+
+    def _write(self, line: bytes) -> None:
+        written = 0
+        while written < len(line):
+            written += os.write(self._descriptor, line[written:])
+        self._end += len(line)
+
+    def _remember(self, key: str, reply: Reply, begin: int, length: int) -> None:
+        self._places[key] = (begin, length)
+        if reply.final:
+            self._final.add(key)
+        else:
+            self._final.discard(key)

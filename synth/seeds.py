@@ -1,0 +1,86 @@
+"""Seeds: the kept documents that examples are made from, chosen by chance or by score.
+
+Choosing reads narrow columns of the ledgers only (fate, key, size) and, for `order = "score"`, one column of the signals; text is read for
+the chosen alone. Chance comes from each document's key, so the choice does not depend on the order of shards, and more seeds means the same
+ones and some more.
+"""
+
+import heapq
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import pyarrow as pa
+
+from curation.keys import chance
+from curation.shards import Shard, batches, check_aligned, read
+from synth.task import Seed
+
+
+@dataclass(frozen=True)
+class SeedShard:
+    """A documents shard and the ledger (and signals) of the same rows."""
+
+    documents: Shard
+    ledger: Shard
+    signals: Shard | None = None
+
+
+@dataclass(frozen=True)
+class SeedPolicy:
+    """Which kept documents may be seeds.
+
+    limit      at most so many
+    min_bytes  shorter texts say too little to ask about
+    max_bytes  longer texts are not used: a cut text loses its thread
+    order      "chance", or "score": the highest `score_signal` first, ties by chance
+    """
+
+    limit: int = 1000
+    min_bytes: int = 600
+    max_bytes: int = 24_000
+    order: Literal["chance", "score"] = "chance"
+    score_signal: str = "educational_score.score"
+
+
+def choose(sources: Sequence[SeedShard], policy: SeedPolicy) -> list[Seed]:
+    """Return the seeds, best first. Raises CorruptShard where a ledger is not that of its documents."""
+    places = heapq.nsmallest(policy.limit, _candidates(sources, policy))
+    rows: dict[int, list[tuple[int, int]]] = {}
+    for rank, (*_, source, row) in enumerate(places):
+        rows.setdefault(source, []).append((row, rank))
+    found: dict[int, Seed] = {}
+    for source, wanted in rows.items():
+        found.update(_read(sources[source], dict(wanted)))
+    return [found[rank] for rank in sorted(found)]
+
+
+def _candidates(sources: Sequence[SeedShard], policy: SeedPolicy) -> Iterator[tuple[float, float, bytes, int, int]]:
+    """Yield (minus score, chance, key, source, row) of every document that may be a seed."""
+    for number, source in enumerate(sources):
+        check_aligned([shard for shard in (source.documents, source.ledger, source.signals) if shard is not None])
+        ledger = read(source.ledger, ["key", "fate", "text_bytes"])
+        scores = _scores(source, policy, ledger.num_rows)
+        columns = zip(ledger["key"].to_pylist(), ledger["fate"].to_pylist(), ledger["text_bytes"].to_pylist(), scores, strict=True)
+        for row, (key, fate, size, score) in enumerate(columns):
+            if fate == "kept" and policy.min_bytes <= size <= policy.max_bytes:
+                yield -(score or 0.0), chance(key, "seed"), key, number, row
+
+
+def _scores(source: SeedShard, policy: SeedPolicy, rows: int) -> Sequence[float | None]:
+    if policy.order == "chance" or source.signals is None:
+        return [None] * rows
+    scores: list[float | None] = read(source.signals, [policy.score_signal])[policy.score_signal].to_pylist()
+    return scores
+
+
+def _read(source: SeedShard, wanted: dict[int, int]) -> Iterator[tuple[int, Seed]]:
+    """Yield (rank, seed) of the wanted rows (row -> rank) of one shard; ids are the ledger's."""
+    ids = read(source.ledger, ["id"])["id"]
+    begin = 0
+    for batch in batches(source.documents, ["key", "text"]):
+        here = [row for row in wanted if begin <= row < begin + batch.num_rows]
+        table = batch.take(pa.array([row - begin for row in here], pa.int64()))
+        for row, key, text in zip(here, table["key"].to_pylist(), table["text"].to_pylist(), strict=True):
+            yield wanted[row], Seed(key, ids[row].as_py(), text)
+        begin += batch.num_rows

@@ -1,0 +1,129 @@
+"""A worked solution as a teacher wrote it, and the check that lets it pass or names what is wrong.
+
+What can be recomputed is recomputed, whoever wrote it:
+
+    equations    every equation of pure numbers in problem and steps is evaluated exactly (`wrong_step`)
+    answer       the answer is a number that an equation of the steps ends in, or stands word for word in them (`unsupported_answer`)
+    expression   where the reply gives the expression whose value is the answer, it is evaluated (`wrong_answer`)
+    facts        where the reply gives the problem's facts, the topic's second road solves it anew (`wrong_answer`), the problem must state
+                 every number of them (`unstated_fact`), steps must reach the second road's checkpoints, and every number in a step must be
+                 accounted for (`wrong_step`)
+
+A solution that offers nothing to recompute is rejected (`unchecked`): no row without a check.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from synth.arithmetic import equations, numbers, value_of
+from synth.loose_json import read_object, text_field, text_list
+from synth.procedural import Generator
+from synth.task import Rejected
+
+VERSION = 1
+_QUANTITY = re.compile(r"-?\d[\d,]*(?:\.\d+)?(?:\s*/\s*\d+)?")
+
+
+@dataclass(frozen=True)
+class Solution:
+    """A problem, its worked steps, its answer; `expression` and `facts` where the reply offers them."""
+
+    title: str
+    problem: str
+    steps: tuple[str, ...]
+    answer: str
+    expression: str | None = None
+    facts: Mapping[str, Any] | None = None
+
+
+def read_solution(text: str) -> Solution:
+    """Read a solution from a reply. Raises Rejected (`unparsable`)."""
+    found = read_object(text)
+    expression, facts = found.get("expression"), found.get("facts")
+    return Solution(
+        text_field(found, "title"),
+        text_field(found, "problem"),
+        text_list(found, "steps"),
+        text_field(found, "answer"),
+        expression if isinstance(expression, str) and expression.strip() else None,
+        facts if isinstance(facts, dict) and facts else None,
+    )
+
+
+def check(solution: Solution, generator: Generator | None) -> str:
+    """Return the names of the checks a solution passed. Raises Rejected with the rule it broke."""
+    passed = []
+    steps = "\n".join(solution.steps)
+    stated = [*equations(solution.problem), *equations(steps)]
+    for equation in stated:
+        if not equation.holds:
+            raise Rejected("wrong_step", {"equation": str(equation)})
+    if stated:
+        passed.append("equations")
+    if solution.expression is not None:
+        _check_expression(solution)
+        passed.append("expression")
+    if solution.facts is not None and generator is not None:
+        _check_facts(solution, solution.facts, generator, [str(equation) for equation in stated])
+        passed.append(f"facts.{generator.name()}@{generator.version}")
+    if not passed:
+        raise Rejected("unchecked", {"detail": "no equation, expression or facts to recompute"})
+    if not _supported(solution.answer, steps):
+        raise Rejected("unsupported_answer", {"answer": solution.answer})
+    return "+".join(passed)
+
+
+def same_answer(stated: str, true: str) -> bool:
+    """Whether two answers say the same: the same number (whatever the unit), or the same words."""
+    try:
+        value = value_of(true)
+        quantities = _QUANTITY.findall(stated)
+        return len(quantities) == 1 and value_of(quantities[0]) == value
+    except ValueError:
+        return _words(stated) == _words(true)
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"[^\W_]+|[-+=<>]", text.casefold())
+
+
+def _check_expression(solution: Solution) -> None:
+    assert solution.expression is not None
+    try:
+        value = value_of(solution.expression)
+        stated = [value_of(quantity) for quantity in _QUANTITY.findall(solution.answer)]
+    except ValueError as error:
+        raise Rejected("unparsable", {"detail": str(error)}) from None
+    if value not in stated:
+        raise Rejected("wrong_answer", {"expression": solution.expression, "answer": solution.answer})
+
+
+def _check_facts(solution: Solution, facts: Mapping[str, Any], generator: Generator, stated: list[str]) -> None:
+    missing = set(numbers(json.dumps(facts))) - set(numbers(solution.problem))
+    if missing:
+        raise Rejected("unstated_fact", {"numbers": sorted(missing)})
+    try:
+        true, checkpoints = generator.solve(facts), generator.checkpoints(facts)
+    except (ValueError, KeyError, TypeError, IndexError, ArithmeticError) as error:
+        raise Rejected("unsolvable", {"detail": f"{type(error).__name__}: {error}"}) from None
+    if not same_answer(solution.answer, true):
+        raise Rejected("wrong_answer", {"answer": solution.answer, "second_road": true})
+    rest = "\n".join(solution.steps)
+    for checkpoint in checkpoints:
+        _, found, rest = rest.partition(checkpoint)
+        if not found:
+            raise Rejected("wrong_step", {"not_reached": checkpoint})
+    known = set(numbers("\n".join([solution.problem, true, *stated, *checkpoints])))
+    strange = set(numbers("\n".join(solution.steps))) - known
+    if strange:
+        raise Rejected("wrong_step", {"unaccounted_numbers": sorted(strange)})
+
+
+def _supported(answer: str, steps: str) -> bool:
+    """Whether the steps arrive at the answer: its numbers stand in them, or, without numbers, its words do."""
+    said = set(numbers(steps))
+    figures = numbers(answer)
+    return all(figure in said for figure in figures) if figures else set(_words(answer)) <= set(_words(steps))

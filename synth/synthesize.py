@@ -1,0 +1,266 @@
+"""Synthesize: from kept documents, or from nothing, to verified examples, in two steps that a teacher's mood cannot come between.
+
+    6-replies      one shard for every PART_REQUESTS requests, in the order of requests: what was asked, and the reply from the log
+    6-synthesize   maps over those shards: reads, checks and sets each reply; an accepted one becomes a row of DOCUMENTS, any other a row
+                   of REJECTS with the rule it broke
+
+The first runs in the driver, which owns the log; a unit of it is keyed by the keys of its requests and the digests of their replies. The
+second is an ordinary stage over the runner. So rows are a pure function of the log, and a new check reads stored replies again for free.
+
+Rules of REJECTS: `teacher_failed` (with the failure's class), and those of the tasks (`unparsable`, `wrong_step`, `wrong_answer`, ...).
+
+Invariants
+    - Every request becomes exactly one row, in one of the two shards of its unit.
+    - A row's key is that of its request; `offset` is the request's number, `file_path` is `synthetic/<task>`.
+    - Nothing secret is in a request, so nothing secret can be in a shard.
+"""
+
+import dataclasses
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pyarrow as pa
+
+from curation.choices import build
+from curation.errors import RecipeError, UsageError
+from curation.hashing import canonical, digest_of
+from curation.ingest import REJECTED
+from curation.keys import record_key
+from curation.location import Location
+from curation.runner import LocalRunner
+from curation.schema import DOCUMENTS, KEY, REJECTS
+from curation.session import Sealed, Session
+from curation.shards import batches
+from curation.stage import Output, Stage, Unit
+from synth.asking import ask_missing
+from synth.budget import Budget
+from synth.reply_log import ReplyLog
+from synth.router import Addressing, Router
+from synth.seeds import SeedPolicy, SeedShard, choose
+from synth.task import Draft, Rejected, Seed, Task, build_task
+from synth.teacher import Reply, Request, Teacher
+
+PART_REQUESTS = 5000
+"""Requests in one shard."""
+
+_ROWS_PER_BATCH = 1000
+
+REPLIES = pa.schema(
+    [
+        pa.field("key", KEY, nullable=False),
+        pa.field("number", pa.int64(), nullable=False),
+        pa.field("task", pa.string(), nullable=False),
+        pa.field("teacher", pa.string(), nullable=False),
+        pa.field("template", pa.string(), nullable=False),
+        pa.field("seed_ids", pa.list_(pa.string()), nullable=False),
+        pa.field("request_key", pa.string(), nullable=False),
+        pa.field("brief", pa.large_string(), nullable=False),
+        pa.field("text", pa.large_string(), nullable=False),
+        pa.field("error", pa.string()),
+        pa.field("detail", pa.string()),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class SynthesisSettings:
+    """What a recipe asks for.
+
+    teacher  the teacher's name and parameters
+    tasks    for each task its name, its `count` and its parameters
+    routes   who answers instead, by task and difficulty (`synth.router`)
+    seeds    which documents are seeds (`synth.seeds`); for tasks that need them
+    """
+
+    teacher: Mapping[str, Any] = field(default_factory=lambda: {"name": "procedural"})
+    tasks: tuple[Mapping[str, Any], ...] = ({"name": "worked_problem"},)
+    routes: tuple[Mapping[str, Any], ...] = ()
+    seeds: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not self.tasks:
+            raise RecipeError("synthesize needs at least one task: [[synthesize.tasks]] name = ...")
+        self.router()
+        self.seed_policy()
+
+    def built_tasks(self) -> tuple[Task, ...]:
+        """Return the tasks in order. Raises RecipeError."""
+        return tuple(build_task(choice) for choice in self.tasks)
+
+    def router(self) -> Router:
+        """Return who answers what. Raises RecipeError."""
+        return Router.of(self.teacher, self.routes, self.built_tasks())
+
+    def seed_policy(self) -> SeedPolicy:
+        """Return which documents are seeds. Raises RecipeError."""
+        return build(SeedPolicy, self.seeds, "synthesize: seeds")
+
+    @property
+    def needs_seeds(self) -> bool:
+        """Whether any task is made from documents."""
+        return any(task.needs_seed for task in self.built_tasks())
+
+
+@dataclass(frozen=True)
+class Question:
+    """A request with its place in the order, and what its row will say about it."""
+
+    number: int
+    request: Request
+    draft: Draft
+    teacher: Teacher
+
+
+def questions(settings: SynthesisSettings, seeds: Sequence[Seed]) -> Iterator[Question]:
+    """Yield everything that is asked, task by task, in one order that depends on settings and seeds alone."""
+    addressing = Addressing(settings.router())
+    number = 0
+    for task in settings.built_tasks():
+        if task.needs_seed and not seeds:
+            continue
+        for turn in range(task.count):
+            draft = task.draft(turn, seeds[turn % len(seeds)] if task.needs_seed else None)
+            request, teacher = addressing.request(task, draft)
+            yield Question(number, request, draft, teacher)
+            number += 1
+
+
+@dataclass(frozen=True)
+class GatherReplies(Stage):
+    """Writes requests and replies from the log, in order. Runs where the log is; its units' `extra` says what it writes."""
+
+    parts: Mapping[str, Sequence[Question]]
+    log: ReplyLog
+    name: ClassVar[str] = "6-replies"
+    version: ClassVar[int] = 1
+
+    def fields(self) -> Any:
+        """Return nothing: what matters is in the units."""
+        return {}
+
+    def make(self, unit: Unit, output: Output) -> Mapping[str, Any]:
+        """Write one part."""
+        rows = [_asked_and_answered(question, self.log.get(question.request.key)) for question in self.parts[unit.name]]
+        output.write(unit.name, pa.Table.from_pylist(rows, REPLIES))
+        return {"requests": len(rows)}
+
+
+def _asked_and_answered(question: Question, reply: Reply) -> dict[str, Any]:
+    request = question.request
+    return {
+        "key": record_key(None, None, bytes.fromhex(request.key)),
+        "number": question.number,
+        "task": request.task,
+        "teacher": question.teacher.label,
+        "template": question.draft.template,
+        "seed_ids": list(question.draft.seed_ids),
+        "request_key": request.key,
+        "brief": canonical(request.brief),
+        "text": reply.text.encode("utf-8", "replace").decode(),
+        "error": reply.error,
+        "detail": reply.detail,
+    }
+
+
+@dataclass(frozen=True)
+class Synthesize(Stage):
+    """Turns replies into rows. `tasks` are the recipe's, without their counts: a larger count leaves finished parts as they are."""
+
+    tasks: tuple[Task, ...]
+    name: ClassVar[str] = "6-synthesize"
+    version: ClassVar[int] = 1
+
+    def fields(self) -> Any:
+        """Return the tasks and their versions."""
+        return [[task.name(), task.version, {**dataclasses.asdict(task), "count": 0}] for task in self.tasks]
+
+    def make(self, unit: Unit, output: Output) -> Mapping[str, Any]:
+        """Write the accepted and the rejected of one part."""
+        tasks = {task.name(): task for task in self.tasks}
+        rejects: list[dict[str, Any]] = []
+        with output.shard(unit.name, DOCUMENTS) as writer:
+            for batch in batches(unit.shard("replies")):
+                rows = batch.to_pylist()
+                accepted = [row for row in (_row(tasks[row["task"]], row, rejects) for row in rows) if row is not None]
+                writer.write(pa.Table.from_pylist(accepted, DOCUMENTS))
+            documents = writer.rows
+        output.write(f"{unit.name}{REJECTED}", pa.Table.from_pylist(rejects, REJECTS))
+        return {"documents": documents, "rejects": len(rejects), "records": unit.shard("replies").rows}
+
+
+def _row(task: Task, asked: Mapping[str, Any], rejects: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """Return the row that a reply becomes; None, and a row in `rejects`, where it becomes none."""
+    place = {
+        "key": asked["key"],
+        "id": f"synthetic:{asked['key'].hex()}",
+        "url": None,
+        "source": asked["task"],
+        "file_path": f"synthetic/{asked['task']}",
+        "offset": asked["number"],
+    }
+    try:
+        if asked["error"] is not None:
+            raise Rejected("teacher_failed", {"class": asked["error"], "detail": asked["detail"]})
+        example = task.example(json.loads(asked["brief"]), asked["text"])
+    except Rejected as rejected:
+        fate = "unreadable" if rejected.rule == "unparsable" else "dropped"
+        evidence = json.dumps({**rejected.evidence, "request": asked["request_key"]}, ensure_ascii=False, sort_keys=True)
+        rejects.append({**place, "fate": fate, "rule": rejected.rule, "value": None, "threshold": None, "evidence": evidence})
+        return None
+    metadata = {
+        "origin": "synthetic",
+        "task": asked["task"],
+        "teacher": asked["teacher"],
+        "verifier": example.verifier,
+        "template": asked["template"],
+        "seed_ids": json.dumps(asked["seed_ids"], ensure_ascii=False),
+        "request": asked["request_key"],
+        "answer": example.answer,
+        "messages": canonical(example.messages),
+        **example.facts,
+    }
+    return {**place, "crawled_at": None, "text": example.text, "metadata": list(metadata.items())}
+
+
+def synthesize(session: Session, seeds: Sequence[SeedShard], settings: SynthesisSettings, replies_dir: Location, budget: float | None = None) -> Sealed:
+    """Ask for what is missing, then make rows of all replies, and return the sealed stage: shards of DOCUMENTS, and of REJECTS (`-rejected`).
+
+    Raises Refused (budget reached, the endpoint is down), UsageError (a key is missing or refused), and what stages raise.
+    """
+    if not replies_dir.is_local:
+        raise UsageError(f"replies are kept on local disk, and {replies_dir} is not; name a local folder with --replies DIR")
+    chosen = choose(seeds, settings.seed_policy()) if settings.needs_seeds else []
+    asked = list(questions(settings, chosen))
+    spent = Budget(budget)
+    with ReplyLog.open(Path(replies_dir.path)) as log:
+        if log.damaged_lines:
+            session.watcher.tell(f"{log.damaged_lines} torn lines in {replies_dir} are skipped; their requests are asked again")
+        try:
+            count = ask_missing([(question.request, question.teacher) for question in asked], log, spent, session.watcher.tell)
+        finally:
+            session.note("synthesis", {"requests": len(asked), "usd": round(spent.spent, 6)})
+        session.note("synthesis", {"requests": len(asked), "asked": count, "usd": round(spent.spent, 6)})
+        parts = {f"synthetic-{begin // PART_REQUESTS:05d}": asked[begin : begin + PART_REQUESTS] for begin in range(0, len(asked), PART_REQUESTS)}
+        with _in_driver(session):
+            gathered = session.run(GatherReplies(parts, log), [_unit_of(name, part, log) for name, part in parts.items()])
+    units = [Unit(unit.name, {"replies": unit.shards}) for unit in gathered.units]
+    return session.run(Synthesize(settings.built_tasks()), units)
+
+
+def _unit_of(name: str, part: Sequence[Question], log: ReplyLog) -> Unit:
+    keys = [question.request.key for question in part]
+    return Unit(name, extra={"requests": digest_of(keys), "replies": digest_of([log.get(key).digest for key in keys])})
+
+
+@contextmanager
+def _in_driver(session: Session) -> Iterator[None]:
+    """Run stages in this process for the while of a `with`: they read what only this machine has."""
+    before, session.runner = session.runner, LocalRunner(1)
+    try:
+        yield
+    finally:
+        session.runner = before

@@ -1,0 +1,100 @@
+"""What a task is: how something is asked for, how the answer is read and checked, and the example it becomes.
+
+A task is a frozen dataclass in a file of its own in `synth/tasks`; the file's name is the task's name and no list needs an edit. Its fields
+are its parameters; `count` is how many examples are asked for. All of a task is pure: question `number` is the same whatever is asked
+beside it, and an example depends on the brief and the reply's text alone, so that a new check reads stored replies again and pays nothing.
+
+    draft(number, seed)   what is asked: the brief (as data), the messages and schema (as a model sees it)
+    example(brief, text)  the verified example, or Rejected with the rule it broke
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from curation.choices import build
+from curation.errors import RecipeError
+from curation.plugins import shipped_as
+
+
+class Rejected(Exception):
+    """A reply that becomes no example: the rule it broke, and the evidence."""
+
+    def __init__(self, rule: str, evidence: Mapping[str, Any] | None = None) -> None:
+        super().__init__(rule)
+        self.rule = rule
+        self.evidence = dict(evidence or {})
+
+
+@dataclass(frozen=True)
+class Seed:
+    """A kept document that something is made from."""
+
+    key: bytes
+    id: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Draft:
+    """What is asked, before a teacher is chosen. `template` is the prompt's name and version; `difficulty` (1 easy ... 5 hard) routes it."""
+
+    brief: Mapping[str, Any]
+    messages: tuple[Mapping[str, str], ...]
+    schema: Mapping[str, Any]
+    template: str
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    seed_ids: tuple[str, ...] = ()
+    difficulty: int = 1
+
+
+@dataclass(frozen=True)
+class Example:
+    """What a reply became: text to pretrain on, the same as a conversation, the final answer, and the checks it passed."""
+
+    text: str
+    messages: tuple[Mapping[str, str], ...]
+    answer: str
+    verifier: str
+    facts: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Task(ABC):
+    """Base of all tasks; see the module's docstring for the contract."""
+
+    count: int = 100
+    version: ClassVar[int] = 1
+    needs_seed: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        if self.count < 1:
+            raise ValueError(f"count = {self.count}: ask for at least one")
+
+    @classmethod
+    def name(cls) -> str:
+        """The name of the file that defines it."""
+        return cls.__module__.rsplit(".", 1)[-1]
+
+    @abstractmethod
+    def draft(self, number: int, seed: Seed | None) -> Draft:
+        """Return question `number`; `seed` is a document where the task needs one."""
+
+    @abstractmethod
+    def example(self, brief: Mapping[str, Any], text: str) -> Example:
+        """Return the verified example. Raises Rejected."""
+
+
+def build_task(choice: Mapping[str, Any]) -> Task:
+    """Make a task from a recipe's table: its name and parameters. Raises RecipeError naming what is wrong."""
+    parameters = dict(choice)
+    name = parameters.pop("name", None)
+    if not isinstance(name, str):
+        raise RecipeError("synthesize: every task needs a name")
+    return build(task_class(name), parameters, f"task {name}")
+
+
+def task_class(name: str) -> type[Task]:
+    """Return the class of a task. Raises RecipeError with the nearest name where there is none."""
+    return shipped_as(name, "synth.tasks", Task)  # type: ignore[type-abstract]

@@ -1,0 +1,90 @@
+"""Worked problems: an exercise, its solution step by step, and the answer, all of them recomputed before they become a row.
+
+Topics are those of the generators in `synth/procedural`, taken in turn, so that any number of questions covers them evenly; difficulty
+steps up after each round of topics. Setting and reader vary the wording for a model (topic, setting and audience are what made synthetic
+textbooks diverse in "Textbooks Are All You Need", arXiv 2306.11644, and in Cosmopedia).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from random import Random
+from typing import Any, ClassVar
+
+from curation.choices import nearest
+from curation.errors import RecipeError
+from curation.hashing import canonical, digest_of
+from synth import solution
+from synth.meta_talk import refuse_meta_talk
+from synth.procedural import LEVELS, generator, generators
+from synth.prompt import load_prompt
+from synth.task import Draft, Example, Seed, Task
+
+SCHEMA = {
+    "type": "object",
+    "properties": {
+        "title": {"type": "string"},
+        "problem": {"type": "string"},
+        "steps": {"type": "array", "items": {"type": "string"}},
+        "answer": {"type": "string"},
+        "expression": {"type": "string"},
+    },
+    "required": ["title", "problem", "steps", "answer", "expression"],
+    "additionalProperties": False,
+}
+_SETTINGS = (
+    "a kitchen", "a railway station", "a village market", "a small workshop", "a school trip", "a science museum", "a farm", "a sports club",
+    "a shipyard", "a public library", "a weather station", "a theatre", "a garden", "a post office", "an observatory", "a repair shop",
+)  # fmt: skip
+_READERS = ("a curious ten-year-old", "a pupil of a middle school", "an adult who returns to mathematics", "a pupil before an examination")
+_HEADINGS = ("Solution", "Worked solution", "How to solve it", "Working it out", "Step by step")
+_PROBLEM_HEADINGS = ("Problem", "Exercise", "The question", "Task")
+_ANSWERS = ("**Answer:** {answer}.", "The answer is **{answer}**.", "So the final answer is {answer}.", "Answer: {answer}.")
+
+
+@dataclass(frozen=True)
+class WorkedProblem(Task):
+    """Exercises with worked solutions. `topics`: names of generators (default all); `levels`: difficulties from 1 to 5 in turn."""
+
+    topics: tuple[str, ...] = ()
+    levels: tuple[int, ...] = LEVELS
+    version: ClassVar[int] = 1
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        known = generators()
+        for topic in self.topics:
+            if topic not in known:
+                raise RecipeError(f"task worked_problem: there is no topic {topic!r}{nearest(topic, known)}")
+        if not self.levels or not set(self.levels) <= set(LEVELS):
+            raise ValueError(f"levels must be some of {', '.join(map(str, LEVELS))}")
+
+    def draft(self, number: int, seed: Seed | None) -> Draft:
+        """Ask for an exercise on the topic whose turn it is."""
+        topics = self.topics or tuple(generators())
+        topic, level = topics[number % len(topics)], self.levels[number // len(topics) % len(self.levels)]
+        draw = Random(f"worked_problem {number}")
+        prompt = load_prompt("worked_problem")
+        values = {
+            "topic": generators()[topic].about,
+            "difficulty": level,
+            "setting": draw.choice(_SETTINGS),
+            "reader": draw.choice(_READERS),
+        }
+        brief = {"topic": topic, "difficulty": level, "number": number}
+        return Draft(brief, prompt.messages(values), SCHEMA, prompt.name, {"max_tokens": 1200, "temperature": 1.0}, difficulty=level)
+
+    def example(self, brief: Mapping[str, Any], text: str) -> Example:
+        """Read, recheck and set a solution."""
+        found = solution.read_solution(text)
+        refuse_meta_talk(found.title, found.problem, *found.steps)
+        passed = solution.check(found, generator(brief["topic"]))
+        draw = Random(digest_of([canonical(brief), found.problem]))
+        answer = found.answer.rstrip(".")
+        worked = "\n\n".join([*found.steps, draw.choice(_ANSWERS).format(answer=answer)])
+        parts = [f"# {found.title}"]
+        if draw.random() < 0.5:
+            parts.append(f"## {draw.choice(_PROBLEM_HEADINGS)}")
+        parts += [found.problem, f"## {draw.choice(_HEADINGS)}", worked]
+        messages = ({"role": "user", "content": found.problem}, {"role": "assistant", "content": worked})
+        facts = {"topic": brief["topic"], "difficulty": str(brief["difficulty"])}
+        return Example("\n\n".join(parts), messages, answer, f"solution@{solution.VERSION}:{passed}", facts)

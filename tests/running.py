@@ -1,0 +1,89 @@
+"""Running the command line as a user types it, and looking at what it left: helpers of the end-to-end and fault tests."""
+
+import hashlib
+import json
+import os
+import random
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+CURATE = Path(sys.executable).parent / "curate"
+ROOT = Path(__file__).parent.parent
+TEXTS = ROOT / "sample_data" / "texts"
+
+SMALL_RECIPE = """
+description = "All stages, quickly."
+
+[[edit]]
+name = "whitespace"
+
+[[filter]]
+name = "gopher_quality"
+min_words = 40
+min_alphabetic_word_ratio = 0.6
+
+[[filter]]
+name = "gopher_repetition"
+
+[deduplicate]
+
+[synthesize]
+teacher = { name = "procedural" }
+tasks = [{ name = "worked_problem", count = 40 }]
+
+[export]
+shard_mib = 1
+"""
+
+
+def curate(*arguments: object, code: int = 0, env: dict[str, str] | None = None, cwd: Path | None = None) -> str:
+    """Run `curate`, check its exit code, and return what it printed to stdout (on failure of the check, all of it is shown)."""
+    done = subprocess.run(
+        [str(CURATE), *map(str, arguments)], capture_output=True, text=True, timeout=600, cwd=cwd, env={**os.environ, **(env or {})}
+    )
+    assert done.returncode == code, f"exit {done.returncode}, wanted {code}\n{done.stdout}\n{done.stderr}"
+    return done.stdout if code == 0 else done.stdout + done.stderr
+
+
+def shards(out: Path) -> dict[str, str]:
+    """Return relative path -> SHA-256 of every Parquet file and sidecar that a run left: what must not depend on how it was run."""
+    return {
+        path.relative_to(out).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(out.rglob("*.parquet"))
+        if path.is_file()
+    }
+
+
+def stages(out: Path, session: int = -1) -> dict[str, dict[str, Any]]:
+    """Return what run.json says of a session's stages, by name."""
+    entry = json.loads((out / "run.json").read_text("utf-8"))["sessions"][session]
+    return {stage["stage"]: stage for stage in entry["stages"]}
+
+
+def made(out: Path) -> dict[str, int]:
+    """Return the units that the last session made, for the stages where it made any."""
+    return {name: stage["made"] for name, stage in stages(out).items() if stage["made"]}
+
+
+def many_files(folder: Path, files: int = 24, rows: int = 12, seed: int = 1) -> Path:
+    """Write JSONL files of perturbed sample texts: many small units, with duplicates across files."""
+    lines = [json.loads(line) for name in ("textbook", "web") for line in (TEXTS / f"{name}.jsonl").read_text("utf-8").splitlines()]
+    chance = random.Random(seed)
+    folder.mkdir(parents=True, exist_ok=True)
+    for number in range(files):
+        picked = [chance.choice(lines) for _ in range(rows)]
+        content = [
+            json.dumps({"id": f"{number}-{row}", "text": _perturbed(entry["text"], chance), "url": f"https://site{number}.example/{row}"})
+            for row, entry in enumerate(picked)
+        ]
+        (folder / f"part-{number:03d}.jsonl").write_text("\n".join([*content, "{broken", ""]), "utf-8")
+    return folder
+
+
+def _perturbed(text: str, chance: random.Random) -> str:
+    words = text.split(" ")
+    for _ in range(chance.randrange(3)):
+        words[chance.randrange(len(words))] = chance.choice(["tide", "lever", "proof", "seed"])
+    return " ".join(words)

@@ -1,0 +1,284 @@
+"""The whole pipeline through the command line: what it leaves, what it redoes, what it refuses, and books that can fail."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from curation.errors import BooksUnbalanced
+from pipelines.pipeline import Request, run_recipe
+from tests.running import ROOT, SMALL_RECIPE, TEXTS, curate, made, many_files, shards, stages
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("demo") / "out"
+    printed = curate("run", "demo", "--out", out)
+    assert "The books balance" in printed
+    return out
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Path:
+    """A folder with recipe.toml and input/, and nothing run yet."""
+    (tmp_path / "recipe.toml").write_text(SMALL_RECIPE)
+    many_files(tmp_path / "input", files=6)
+    return tmp_path
+
+
+def run_small(folder: Path, *options: object, code: int = 0, env: dict[str, str] | None = None) -> str:
+    return curate("run", folder / "recipe.toml", folder / "input/*.jsonl", "--out", folder / "out", *options, code=code, env=env)
+
+
+def test_the_dataset_opens_everywhere(demo: Path, tmp_path: Path) -> None:
+    from datasets import load_dataset
+
+    files = sorted((demo / "dataset/data").glob("*.parquet"))
+    rows = pq.read_table(files).num_rows
+    assert rows > 200
+    assert pl.read_parquet(files).height == rows
+    assert duckdb.sql(f"select count(*) from '{demo}/dataset/data/*.parquet'").fetchall() == [(rows,)]
+    loaded = load_dataset(str(demo / "dataset"), cache_dir=str(tmp_path))["train"]
+    assert loaded.num_rows == rows
+    assert {"text", "id", "url", "date", "file_path", "language", "language_score", "token_count", "score", "int_score"} <= set(
+        loaded.column_names
+    )
+
+
+def test_every_verb_answers(demo: Path, tmp_path: Path) -> None:
+    assert json.loads(curate("verify", demo, "--json"))["faults"] == []
+    assert json.loads(curate("verify", demo / "dataset", "--json"))["faults"] == []
+    kept = pl.read_parquet(demo / "dataset/data/*.parquet").row(0, named=True)
+    assert "kept" in json.dumps(json.loads(curate("why", demo, kept["id"], "--json")))
+    ledger = pl.read_parquet(demo / "ledger/*.parquet")
+    copy = ledger.filter(pl.col("fate") == "duplicate").row(0, named=True)
+    assert copy["duplicate_of"] in curate("duplicates", demo, copy["id"])
+    assert json.loads(curate("inspect", demo, "--json"))
+    assert json.loads(curate("inspect", demo, "--signal", "gopher_quality.words", "--json"))
+    assert json.loads(curate("inspect", demo, "--signal", "gopher_quality.words", "--at", 100, "--json"))
+    assert json.loads(curate("diff", demo, demo, "--json"))
+    assert Path(json.loads(curate("report", demo, "--json"))["report"]).is_file()
+    assert {entry["name"] for entry in json.loads(curate("filters", "--json"))} >= {"language", "gopher_quality", "educational_score"}
+    assert "min_words" in curate("filters", "gopher_quality")
+    exported = tmp_path / "exported"
+    curate("export", demo, "--out", exported, "--shard-mib", 1, "--mix", "synthetic=0.5")
+    assert json.loads(curate("verify", exported, "--json"))["faults"] == []
+
+
+def test_one_fate_for_every_record(demo: Path) -> None:
+    ledger = pl.read_parquet(demo / "ledger/*.parquet")
+    assert set(ledger["fate"]) == {"kept", "dropped", "duplicate", "unreadable"}
+    kept = set(ledger.filter(pl.col("fate") == "kept")["id"])
+    assert set(ledger.filter(pl.col("fate") == "duplicate")["duplicate_of"]) <= kept
+    assert len(kept) == ledger.filter(pl.col("fate") == "kept").height
+    assert ledger.filter(pl.col("rule") == "benchmark_overlap.holds_benchmark_item").height >= 1
+
+
+def test_a_second_run_makes_nothing_and_changes_nothing(small: Path) -> None:
+    run_small(small)
+    before = shards(small / "out")
+    run_small(small, "--frozen")
+    assert made(small / "out") == {}
+    assert shards(small / "out") == before
+
+
+def test_a_new_threshold_judges_again_and_measures_nothing(small: Path) -> None:
+    run_small(small)
+    (small / "recipe.toml").write_text(SMALL_RECIPE.replace("min_words = 40", "min_words = 60"))
+    assert "min_words: 40 -> 60" in run_small(small, "--frozen", code=3)
+    run_small(small)
+    redone = made(small / "out")
+    assert not redone.keys() & {"1-ingest", "2-measure", "4a-sign", "6-synthesize/2-measure"}
+    assert redone["3-judge"] == stages(small / "out")["3-judge"]["units"]
+
+
+def test_one_more_file_ingests_that_file_only(small: Path) -> None:
+    run_small(small)
+    many_files(small / "more", files=1, seed=7)
+    (small / "more/part-000.jsonl").rename(small / "input/added-file.jsonl")
+    run_small(small, "--frozen", code=3)
+    run_small(small)
+    redone = made(small / "out")
+    assert (redone["1-ingest"], redone["2-measure"], redone["3-judge"], redone["4a-sign"]) == (1, 1, 1, 1)
+
+
+def test_a_changed_benchmark_file_measures_again(small: Path) -> None:
+    questions = small / "questions.jsonl"
+    questions.write_text('{"question": "How many apples does the market sell on a rainy day if the sun sells nine of them each hour?"}\n')
+    recipe = SMALL_RECIPE.replace("[deduplicate]", f'[[filter]]\nname = "benchmark_overlap"\nbenchmarks = ["{questions}"]\n\n[deduplicate]')
+    (small / "recipe.toml").write_text(recipe)
+    run_small(small)
+    questions.write_text('{"question": "Why does the tide come twice a day although the moon stands over one side of the earth only?"}\n')
+    run_small(small, "--frozen", code=3)
+    run_small(small)
+    redone = made(small / "out")
+    assert redone["2-measure"] == stages(small / "out")["2-measure"]["units"]
+    assert "1-ingest" not in redone
+
+
+def test_books_notice_a_deleted_ledger_row(small: Path) -> None:
+    run_small(small)
+    victim = sorted(path for path in (small / "out/ledger").glob("*.parquet") if "rejected" not in path.name)[0]
+    file = pq.read_table(victim)
+    metadata = pq.ParquetFile(victim).metadata.metadata
+    size = victim.stat().st_size
+    table = file.slice(1).replace_schema_metadata(metadata)
+    pq.write_table(table, victim)
+    content = victim.read_bytes()
+    sidecar = next(path for path in (small / "out/stages/5-select").glob("*.json") if path.stem == victim.stem)
+    sidecar.write_text(sidecar.read_text().replace(f" {size},", f" {len(content)},"))
+    printed = run_small(small, code=1)
+    assert file["file_path"][0].as_py() in printed
+    assert "the ledger has" in printed
+
+
+def test_books_notice_a_reader_that_swallows_a_record(small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import curation.ingest
+    from curation.readers import read
+
+    def swallowing(source: Any, tally: Any) -> Iterator[Any]:
+        for number, outcome in enumerate(read(source, tally)):
+            if not (source.relative == "part-003.jsonl" and number == 5):
+                yield outcome
+
+    monkeypatch.setattr(curation.ingest, "read", swallowing)
+    request = Request(str(small / "recipe.toml"), (str(small / "input/*.jsonl"),), str(small / "out"))
+    with pytest.raises(BooksUnbalanced, match=r"part-003\.jsonl: the reader counted 13 records to be judged, the ledger has 12"):
+        run_recipe(request)
+
+
+@pytest.mark.parametrize("options", [("--workers", 2), ("--runner", "ray", "--workers", 2)], ids=["two-workers", "ray"])
+def test_how_it_is_run_changes_no_byte(small: Path, options: tuple[object, ...]) -> None:
+    run_small(small)
+    before = shards(small / "out")
+    shutil.rmtree(small / "out")
+    run_small(small, *options)
+    assert shards(small / "out") == before
+
+
+def test_where_the_input_lies_changes_no_byte(small: Path) -> None:
+    run_small(small)
+    before = shards(small / "out")
+    shutil.rmtree(small / "out")
+    (small / "input").rename(small / "moved")
+    files = sorted((small / "moved").glob("*.jsonl"), reverse=True)
+    curate("run", small / "recipe.toml", *files, "--out", small / "out")
+    assert shards(small / "out") == before
+
+
+def test_from_a_bucket_changes_no_byte(small: Path) -> None:
+    import boto3
+    from moto.server import ThreadedMotoServer
+
+    run_small(small)
+    before = shards(small / "out")
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    try:
+        host, port = server.get_host_and_port()
+        env = {
+            "AWS_ENDPOINT_URL": f"http://{host}:{port}",
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_DEFAULT_REGION": "us-east-1",
+        }
+        client = boto3.client(
+            "s3", endpoint_url=env["AWS_ENDPOINT_URL"], aws_access_key_id="test", aws_secret_access_key="test", region_name="us-east-1"
+        )
+        client.create_bucket(Bucket="crawls")
+        for path in (small / "input").glob("*.jsonl"):
+            client.upload_file(str(path), "crawls", f"2026/{path.name}")
+        curate("run", small / "recipe.toml", "s3://crawls/2026/*.jsonl", "--out", small / "from-s3", env=env)
+        assert shards(small / "from-s3") == before
+        curate("run", small / "recipe.toml", small / "input/*.jsonl", "--out", "s3://crawls/out", env=env)
+        listed = client.list_objects_v2(Bucket="crawls", Prefix="out/dataset/data/")["Contents"]
+        assert [entry["Key"].rsplit("/", 1)[-1] for entry in listed] == [
+            path.name for path in sorted((small / "out/dataset/data").iterdir())
+        ]
+    finally:
+        server.stop()
+
+
+def test_a_filter_in_one_file(small: Path) -> None:
+    (small / "no_shouting.py").write_text(
+        '"""Drops texts that shout."""\n'
+        "from dataclasses import dataclass\n"
+        "import numpy as np\n"
+        "import pyarrow as pa\n"
+        "from filters.contract import Filter, above\n\n\n"
+        "@dataclass(frozen=True)\n"
+        "class NoShouting(Filter):\n"
+        '    """max_marks: exclamation marks allowed."""\n\n'
+        "    max_marks: int = 0\n"
+        '    signal_types = {"marks": pa.int64()}\n'
+        '    threshold_fields = frozenset({"max_marks"})\n\n'
+        "    def signals(self, text, documents):\n"
+        '        return {"marks": np.array([text.string(i).count("!") for i in range(len(text))])}\n\n'
+        "    def rules(self):\n"
+        '        return {"shouts": above("marks", self.max_marks)}\n'
+    )
+    recipe = SMALL_RECIPE.replace("[deduplicate]", f'[[filter]]\nfile = "{small}/no_shouting.py"\n\n[deduplicate]')
+    (small / "recipe.toml").write_text(recipe)
+    run_small(small, "--workers", 2)
+    verdicts = pl.read_parquet(small / "out/ledger/*.parquet")
+    signals = pl.read_parquet(small / "out/stages/2-measure/*.parquet")
+    assert "no_shouting.marks" in signals.columns
+    assert (
+        verdicts.filter(pl.col("failed").list.contains("no_shouting.shouts")).height
+        == signals.filter(pl.col("no_shouting.marks") > 0).height
+    )
+
+
+@pytest.mark.parametrize(
+    ("recipe", "message"),
+    [
+        ("[[filter]]\nname = 'gopher_qualty'\n", "did you mean 'gopher_quality'"),
+        ("[[filter]]\nname = 'gopher_quality'\nmin_word = 3\n", "did you mean 'min_words'"),
+        ("[[filter]]\nname = 'gopher_quality'\nmin_words = 'many'\n", "min_words = 'many' is not acceptable"),
+        ("dedup = 3\n", "unknown key 'dedup'; did you mean 'deduplicate'"),
+        ("[deduplicate\n", "is not TOML"),
+        ("[deduplicate]\nthreshold = 2.0\n", "threshold must be"),
+    ],
+)
+def test_a_bad_recipe_is_told_before_any_work(tmp_path: Path, recipe: str, message: str) -> None:
+    (tmp_path / "recipe.toml").write_text(recipe)
+    assert message in curate("run", tmp_path / "recipe.toml", TEXTS / "web.jsonl", "--out", tmp_path / "out", code=2)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_missing_input_and_a_missing_recipe_are_told(tmp_path: Path) -> None:
+    assert "nothing.jsonl" in curate("run", "dedup", tmp_path / "nothing.jsonl", "--out", tmp_path / "out", code=2)
+    assert "neither a file nor a shipped recipe" in curate("run", "demmo", "--out", tmp_path / "out", code=2)
+
+
+def test_a_user_s_filter_and_workers_see_the_installed_wheel(tmp_path: Path) -> None:
+    subprocess.run(
+        [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(tmp_path), str(ROOT)], check=True, timeout=300
+    )
+    (wheel,) = tmp_path.glob("*.whl")
+    site, empty = tmp_path / "site", tmp_path / "empty"
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(site)
+    empty.mkdir()
+    env = {**os.environ, "PYTHONPATH": str(site)}
+    script = "import pipelines, sys; assert pipelines.__file__.startswith(sys.argv.pop(1)); from pipelines.cli import main; main()"
+    command = [sys.executable, "-c", script, str(site), "run", "demo", "--out", "out"]
+    done = subprocess.run(command, cwd=empty, env=env, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert "The books balance" in done.stdout
+
+
+def test_signals_are_a_public_table(demo: Path) -> None:
+    schema = pa.unify_schemas([pq.read_schema(path) for path in (demo / "stages/2-measure").glob("*.parquet")])
+    assert {"key", "id", "gopher_quality.words", "language.language", "educational_score.score"} <= set(schema.names)
