@@ -4,6 +4,7 @@ Nothing here trusts a stage's own word about its output. Records come from the r
 fates are counted from the ledger as it lies on disk; dataset rows are counted from the files themselves.
 
     for every input file     records counted - ignored kinds  ==  ledger rows
+    for the synthesis        requests to a teacher  ==  rows of ledger/synthetic
     for every ledger row     one of the FATES; a duplicate's duplicate_of is the id of a kept row
     for the dataset          rows of origin web == kept web rows;  rows of origin synthetic == kept synthetic rows
 """
@@ -41,8 +42,8 @@ class Books:
             raise BooksUnbalanced("the books do not balance:\n  " + "\n  ".join(self.faults[:50]))
 
 
-def add_up(out: Location, synthetic_requests: int | None = None) -> Books:
-    """Count everything again from what lies in OUT; `synthetic_requests` is how many requests the synthesis was to answer."""
+def add_up(out: Location) -> Books:
+    """Count everything again from what lies in OUT."""
     faults: list[str] = []
     counted: dict[str, int] = {}
     ignored: Counter[str] = Counter()
@@ -56,8 +57,9 @@ def add_up(out: Location, synthetic_requests: int | None = None) -> Books:
         expected, found = counted.get(file, 0), web.files.get(file, 0)
         if expected != found:
             faults.append(f"{file}: the reader counted {expected} records to be judged, the ledger has {found}")
-    if synthetic_requests is not None and synthetic_requests != sum(synthetic.fates.values()):
-        faults.append(f"synthesis: {synthetic_requests} requests, but {sum(synthetic.fates.values())} rows in the ledger")
+    requests = _count_requests(out / "stages" / "6-replies")
+    if requests != sum(synthetic.fates.values()):
+        faults.append(f"synthesis: {requests} requests to a teacher, but {sum(synthetic.fates.values())} rows in ledger/synthetic")
     faults += _dangling(web, web, "ledger")
     faults += _dangling(synthetic, web, "ledger/synthetic", synthetic)
     dataset = _count_dataset(out / "dataset" / "data", faults)
@@ -67,6 +69,16 @@ def add_up(out: Location, synthetic_requests: int | None = None) -> Books:
             faults.append(f"dataset: {dataset.get(origin, 0)} rows of origin {origin}, but the ledger keeps {kept}")
     records = sum(counted.values()) + ignored.total()
     return Books(records, dict(sorted(ignored.items())), dict(web.fates), dict(synthetic.fates), dict(dataset), faults)
+
+
+def _count_requests(folder: Location) -> int:
+    """Count what a teacher was asked, in the shards that hold requests before anything reads the replies."""
+    requests = 0
+    for facts in folder.files():
+        if facts.location.name.endswith(".parquet"):
+            with open_parquet(facts.location) as file:
+                requests += file.metadata.num_rows
+    return requests
 
 
 @dataclass

@@ -30,7 +30,7 @@ ROW_GROUP_BYTES = 8 << 20
 PART_BYTES = 64 << 20
 """Text in one documents shard, in bytes, before the next part is begun."""
 
-_KEYS_DIGEST = b"curation.keys_sha256"
+_KEYS_DIGEST = "curation.keys_sha256"
 
 
 @dataclass(frozen=True)
@@ -88,10 +88,8 @@ class ShardWriter:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         if kind is None:
-            metadata: dict[str | bytes, str] = dict(self._metadata)
-            if self._keys is not None:
-                metadata[_KEYS_DIGEST] = self._keys.hexdigest()
-            self._writer.add_key_value_metadata(metadata)
+            keys = {_KEYS_DIGEST: self._keys.hexdigest()} if self._keys is not None else {}
+            self._writer.add_key_value_metadata({**self._metadata, **keys})
         self._writer.close()
         if kind is None:
             size, digest = self._path.stat().st_size, digest_of_file(self._path)
@@ -138,7 +136,7 @@ def batches(shard: Shard, columns: Sequence[str] | None = None) -> Iterator[Any]
 def keys_digest(shard: Shard) -> str:
     """Return the SHA-256 of the shard's keys as the writer stored it."""
     with open_parquet(shard.location) as file:
-        stored = (file.metadata.metadata or {}).get(_KEYS_DIGEST)
+        stored = (file.metadata.metadata or {}).get(_KEYS_DIGEST.encode())
     if stored is None:
         raise CorruptShard(f"{shard.location} has no digest of its keys; it is not a shard of this project")
     return str(stored.decode())

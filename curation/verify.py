@@ -20,7 +20,7 @@ Invariants
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -75,9 +75,9 @@ class Verify(Stage):
         """Write what became of the documents of one range."""
         table = read_range(unit.inputs["compared"], "place", Range(unit.extra["low"], unit.extra["high"]), COMPARED).combine_chunks()
         order = best_first(table)
-        survivors, rules, similarities, compared, skipped = self._judge(table, order)
-        kept = pa.array(order[survivors])
-        dropped = rules != KEPT
+        judged = judge(table, order, self.threshold, self.containment, self.compared)
+        kept = pa.array(order[judged.survivors])
+        dropped = judged.rules != KEPT
         write_sorted(
             output,
             unit.name,
@@ -86,37 +86,58 @@ class Verify(Stage):
                     "number": table["number"].take(order),
                     "duplicate_of": pc.if_else(dropped, table["id"].take(kept), None),
                     "duplicate_of_key": pc.if_else(dropped, table["key"].take(kept), pa.scalar(None, KEY)),
-                    "rule": RULES.take(pa.array(rules)),
-                    "similarity": pa.array(similarities, mask=~dropped),
+                    "rule": RULES.take(pa.array(judged.rules)),
+                    "similarity": pa.array(judged.similarities, mask=~dropped),
                     "cluster": table["number"].take(kept),
-                    "cluster_size": np.bincount(survivors, minlength=len(survivors))[survivors],
+                    "cluster_size": np.bincount(judged.survivors, minlength=len(order))[judged.survivors],
                 },
                 schema=VERIFIED,
             ),
             VERIFIED,
             ("number",),
         )
-        found = {name: int((rules == rule).sum()) for rule, name in enumerate(RULES.to_pylist()) if name is not None}
-        return {"documents": len(order), **found, "compared": compared, "skipped": skipped}
+        found = {name: int((judged.rules == rule).sum()) for rule, name in enumerate(RULES.to_pylist()) if name is not None}
+        return {"documents": len(order), **found, "compared": judged.compared, "skipped": judged.skipped}
 
-    def _judge(self, table: Any, order: Places) -> tuple[Places, Places, npt.NDArray[np.float64], int, int]:
-        """Return, best first: place of the survivor, rule, similarity; and how many comparisons were made and skipped."""
-        texts, keys = _codes(table["text_hash"])[order], _codes(table["key"])[order]
-        stands_for = np.full(int(texts.max(initial=-1)) + 1, -1)
-        bucket_starts, buckets = _lists(table["buckets"])
-        shingle_starts, shingles = _lists(table["shingles"])
-        leaders = np.flatnonzero(np.diff(shingle_starts))
-        stands_for[_codes(table["text_hash"])[leaders]] = leaders
-        known, places = np.unique(buckets, return_inverse=True)
-        containment = 2.0 if self.containment is None else self.containment
-        members = np.empty((len(known), self.compared), np.int32), np.zeros(len(known), np.int64)
-        survivors, rules = np.empty(len(order), np.int64), np.zeros(len(order), np.int64)
-        similarities = np.ones(len(order))
-        compared, skipped = _judge_best_first(
-            texts, keys, stands_for, bucket_starts, places, shingle_starts, shingles, *members,
-            self.threshold, containment, survivors, rules, similarities,
-        )  # fmt: skip
-        return survivors, rules, similarities, compared, skipped
+
+class Judged(NamedTuple):
+    """For each document, best first: place of its survivor (its own where it is kept), rule and similarity; and comparisons in all."""
+
+    survivors: Places
+    rules: Places
+    similarities: npt.NDArray[np.float64]
+    compared: int
+    skipped: int
+
+
+def judge(table: Any, order: Places, threshold: float, containment: float | None, most: int) -> Judged:
+    """Judge the documents of a COMPARED table, whose best-first order is given; at most `most` of each bucket are compared with."""
+    texts = _codes(table["text_hash"])
+    bucket_starts, buckets = _lists(table["buckets"])
+    shingle_starts, shingles = _lists(table["shingles"])
+    leaders = np.flatnonzero(np.diff(shingle_starts))
+    stands_for = np.full(int(texts.max(initial=-1)) + 1, -1)
+    stands_for[texts[leaders]] = leaders
+    known, bucket_codes = np.unique(buckets, return_inverse=True)
+    members, member_counts = np.empty((len(known), most), np.int32), np.zeros(len(known), np.int64)
+    survivors, rules, similarities = np.empty(len(order), np.int64), np.zeros(len(order), np.int64), np.ones(len(order))
+    compared, skipped = _judge_best_first(
+        texts[order],
+        _codes(table["key"])[order],
+        stands_for,
+        bucket_starts,
+        bucket_codes,
+        shingle_starts,
+        shingles,
+        members,
+        member_counts,
+        threshold,
+        2.0 if containment is None else containment,
+        survivors,
+        rules,
+        similarities,
+    )
+    return Judged(survivors, rules, similarities, compared, skipped)
 
 
 def _codes(column: Any) -> Places:
@@ -149,7 +170,7 @@ def _judge_best_first(
     """Judge documents in survivor order.
 
     `stands_for` is the row whose buckets and shingles are those of a text (-1: none was needed); `members` the first kept documents of each
-    bucket, `member_counts` how many were kept in all.
+    bucket, `member_counts` how many were kept in all. No document reaches a `containment` of 2.
     """
     most = members.shape[1]
     text_kept_by = np.full(len(stands_for), -1)

@@ -1,13 +1,14 @@
 """Educational score: how much a reader could learn from a text, on FineWeb-Edu's scale from 0 to 5.
 
-Source of the scale and of the method: Penedo et al. 2024, "The FineWeb Datasets" (FineWeb-Edu): a large language model scores a sample under
-a rubric that adds up points, and a small classifier learns to score the rest. Theirs is a transformer; ours is a fastText model that costs
-one look-up a word (`filters.fasttext_scorer`), in place of theirs where a corpus is large.
+Source of the scale and of the method: Penedo et al. 2024, "The FineWeb Datasets" (FineWeb-Edu): a large language model scores a sample
+under a rubric that adds up points, and a small classifier learns to score the rest. Theirs is a transformer; ours is a fastText model that
+costs one look-up a word (`filters.fasttext_scorer`), so that it can read a whole crawl.
 
     score   the expected score, 0 to 5; null where the text has no word that the model knows
 
-The whole text is scored. Measured on long documents, the first 2,000 bytes tell textbooks from web pages as well as the whole does; the
-whole needs no setting, and its end cannot hide.
+The whole text is scored. Measured on 600 documents of 3 to 5 KB, from books and sites that the model had not seen, the whole tells
+textbooks from web pages better (ROC AUC 0.879) than the first 2,000 bytes do (0.872) or the first 1,000 (0.849). A text much shorter than
+those the model was trained on (1,000 characters) is marked down: it teaches little, and little can be said of it.
 """
 
 from collections.abc import Mapping
@@ -43,7 +44,10 @@ class EducationalScore(Filter):
             "inverse is the reciprocal of the slope.",
             None,
         ),
-        ("Great shoes, free shipping, buy now! Order today and get a second pair for your friends at half price. Click here.", "low_educational_score"),
+        (
+            "Great shoes, free shipping, buy now! Order today and get a second pair for your friends at half price. Click here.",
+            "low_educational_score",
+        ),
         ("", None),
     )
 

@@ -65,7 +65,7 @@ def describe(name: str) -> FilterDescription:
 
 
 def _module_doc(kind: type[Filter]) -> str:
-    return inspect.cleandoc(inspect.getmodule(kind).__doc__ or "")  # type: ignore[union-attr]
+    return inspect.cleandoc(inspect.getmodule(kind).__doc__ or "")
 
 
 def _type_name(annotation: Any) -> str:

@@ -15,12 +15,15 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from curation.errors import InputError, Refused
 from filters.fasttext_scorer import HIGHEST_SCORE, FastTextScorer, probe
@@ -28,6 +31,8 @@ from filters.fasttext_scorer import HIGHEST_SCORE, FastTextScorer, probe
 _LABEL = "__label__"
 _END = "</s>"
 _LARGEST_WEIGHT = 100.0
+
+Array = npt.NDArray[Any]
 
 
 @dataclass(frozen=True)
@@ -58,34 +63,35 @@ def train(texts: Sequence[str], scores: Sequence[float], settings: TrainingSetti
 
     Raises InputError where there is too little to learn from, Refused where what fastText gave fails the checks.
     """
-    lines = [" ".join([*(f"{_LABEL}{level}" for level in range(level_of(score) + 1)), text]) for text, score in zip(texts, scores, strict=True)]
+    counts = Counter(word for text in texts for word in text.split())
+    known = sum(count for count in counts.values() if count >= settings.min_count)
+    if not known or len(texts) < settings.min_count or not any(level_of(score) for score in scores):
+        raise InputError(
+            f"{len(texts)} texts teach nothing; at least {settings.min_count} are needed, a word that occurs as often, and a score above 0"
+        )
+    span = max(1, round(known / len(texts)))
+    labels_of = [" ".join(f"{_LABEL}{level}" for level in range(level_of(score) + 1)) for score in scores]
+    lines = [f"{labels} {text}" for labels, text in zip(labels_of, texts, strict=True)]
     lines.sort(key=lambda line: sha256(line.encode()).digest())
     with tempfile.TemporaryDirectory(prefix="training-") as folder:
         Path(folder, "lines.txt").write_text("".join(line + "\n" for line in lines), "utf-8")
         Path(folder, "settings.json").write_text(json.dumps(asdict(settings)), "utf-8")
         _run_child(folder)
         with np.load(Path(folder, "trained.npz"), allow_pickle=False) as trained:
-            words, vectors, labels, output = (trained[name] for name in ("words", "vectors", "labels", "output"))
-    for matrix in (vectors, output):
-        if not (np.abs(matrix) < _LARGEST_WEIGHT).all():
-            raise Refused("fastText trained weights that are not numbers, or not below 100; is the package fasttext-community 0.11.9 installed?")
-    known = set(words.tolist())
-    span = max(1, round(sum(word in known for text in texts for word in text.split()) / len(texts)))
-    return _folded(words, vectors, labels, output, span)
+            matrices = {name: trained[name] for name in trained.files}
+    if not all((np.abs(matrices[name]) < _LARGEST_WEIGHT).all() for name in ("vectors", "output")):
+        raise Refused("fastText trained weights that are not numbers below 100; is the package installed fasttext-community 0.11.9?")
+    return folded(**matrices, span=span)
 
 
-def _folded(words: np.ndarray, vectors: np.ndarray, labels: np.ndarray, output: np.ndarray, span: int) -> FastTextScorer:
-    """Multiply the matrices once. Level 0, which every text reaches, is left out."""
+def folded(words: Array, vectors: Array, labels: Array, output: Array, span: int) -> FastTextScorer:
+    """Multiply a model's matrices once. Level 0, which every text reaches, is left out."""
     levels = np.array([int(label.removeprefix(_LABEL)) for label in labels.tolist()], np.int64)
     wanted = np.flatnonzero(levels > 0)
     wanted = wanted[np.argsort(levels[wanted])]
-    if not len(wanted):
-        raise InputError("every text has the score 0; there is nothing to tell apart")
     products = (vectors.astype(np.float64) @ output[wanted].astype(np.float64).T).astype(np.float32)
     is_end = words == _END
     hashes = np.array([int(word, 16) for word in words[~is_end].tolist()], np.uint64)
-    if not len(hashes):
-        raise InputError("no word occurs often enough to learn from; give more texts")
     order = np.argsort(hashes)
     return FastTextScorer(levels[wanted], hashes[order], products[~is_end][order], products[is_end][0], np.array([span], np.int64), probe())
 
@@ -103,12 +109,18 @@ def _run_child(folder: str) -> None:
 
 
 def _child(folder: Path) -> None:
-    """Train, and write the words that occur with their vectors, and the labels with their rows of the output matrix."""
+    """Train, and write the known words with their vectors, and the labels with their rows of the output matrix."""
+    settings = TrainingSettings(**json.loads((folder / "settings.json").read_text("utf-8")))
+    model = train_fasttext(folder / "lines.txt", settings)
+    np.savez(folder / "trained.npz", **matrices_of(model))
+
+
+def train_fasttext(lines: Path, settings: TrainingSettings) -> Any:
+    """Return the fastText model trained on a file of lines, in this process."""
     import fasttext
 
-    settings = TrainingSettings(**json.loads((folder / "settings.json").read_text("utf-8")))
-    model = fasttext.train_supervised(
-        str(folder / "lines.txt"),
+    return fasttext.train_supervised(
+        str(lines),
         dim=settings.dimensions,
         epoch=settings.epochs,
         lr=settings.learning_rate,
@@ -119,14 +131,17 @@ def _child(folder: Path) -> None:
         thread=1,
         verbose=0,
     )
+
+
+def matrices_of(model: Any) -> dict[str, Array]:
+    """Return a fastText model's known words with their vectors, and its labels with their rows of the output matrix."""
     words = model.get_words()
-    np.savez(
-        folder / "trained.npz",
-        words=np.array(words),
-        vectors=model.get_input_matrix()[: len(words)],
-        labels=np.array(model.get_labels()),
-        output=model.get_output_matrix(),
-    )
+    return {
+        "words": np.array(words),
+        "vectors": model.get_input_matrix()[: len(words)],
+        "labels": np.array(model.get_labels()),
+        "output": model.get_output_matrix(),
+    }
 
 
 if __name__ == "__main__":

@@ -120,7 +120,7 @@ def _spearman(truth: Scores, guess: Scores) -> float | None:
     if len(np.unique(truth)) < 2 or len(np.unique(guess)) < 2:
         return None
     ranks = [pl.Series(values).rank("average").to_numpy() for values in (truth, guess)]
-    return float(np.corrcoef(*ranks)[0, 1])
+    return float(np.corrcoef(ranks[0], ranks[1])[0, 1])
 
 
 def _reliability(truth: Scores, guess: Scores) -> Iterable[ReliabilityBin]:

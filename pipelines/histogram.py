@@ -1,6 +1,6 @@
 """Histograms on a fixed grid: two runs, or two folders, have bins that can be compared.
 
-A signal that is spread evenly gets bins of 1, 2 or 5 times a power of ten. A skewed one (no negative values, the greatest at least 20 times
+A signal that is spread evenly gets bins of 1, 2, 2.5 or 5 times a power of ten. A skewed one (no negative values, the greatest at least 20 times
 the median) gets ten bins a decade with edges from Renard's preferred numbers (R10, ISO 3), after one that begins at 0. Whole-numbered
 signals have whole-numbered edges.
 """
@@ -51,7 +51,7 @@ def grid(low: float, middle: float, high: float, least: float | None, whole: boo
         return "log", [0.0, *(edge for edge in edges if edge > 0)]
     width = (high - low) / BINS or abs(high) / BINS or 1 / BINS
     power = 10.0 ** math.floor(math.log10(width))
-    step = next(times * power for times in (1, 2, 5, 10) if times * power >= width * (1 - 1e-9))
+    step = next(times * power for times in (1, 2, 2.5, 5, 10) if times * power >= width * (1 - 1e-9))
     if whole:
         step = max(1.0, step)
     begin, end = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)

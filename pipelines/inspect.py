@@ -215,6 +215,7 @@ def _of_text(name: str, table: pl.LazyFrame, rules: Sequence[RecipeRule], found:
 
 
 def _samples(numbers: pl.LazyFrame, quantiles: Sequence[Quantile], rules: Sequence[RecipeRule], found: Sequence[Place]) -> list[Sample]:
+    """Choose documents at quantiles and, on both sides of each threshold, the nearest; first those that it dropped and those kept."""
     value = pl.col("value")
     chosen = []
     for quantile in quantiles:
@@ -223,13 +224,12 @@ def _samples(numbers: pl.LazyFrame, quantiles: Sequence[Quantile], rules: Sequen
     for rule in rules:
         if rule.threshold is None or rule.drops is None:
             continue
-        low = value < rule.threshold if rule.drops == "below" else value <= rule.threshold
-        under = numbers.filter(low).sort(["value", "key"], descending=[True, False]).head(_AROUND)
-        over = numbers.filter(~low).sort(["value", "key"]).head(_AROUND)
-        chosen += [
-            (f"under {number(rule.threshold)}", under),
-            (f"from {number(rule.threshold)}" if rule.drops == "below" else f"over {number(rule.threshold)}", over),
-        ]
+        bound = number(rule.threshold)
+        drops = value < rule.threshold if rule.drops == "below" else value > rule.threshold
+        far = (value - rule.threshold).abs()
+        dropped = numbers.filter(drops).sort((pl.col("rule") == rule.name).fill_null(False).not_(), far, "key").head(_AROUND)
+        passing = numbers.filter(drops.not_()).sort(pl.col("fate") != "kept", far, "key").head(_AROUND)
+        chosen += [(f"{rule.drops} {bound}", dropped), (f"not {rule.drops} {bound}", passing)]
     return take_samples(chosen, found)
 
 

@@ -10,7 +10,7 @@ import gzip
 import json
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pyarrow as pa
@@ -43,7 +43,7 @@ class _Named:
 
     path: str
     source: str | None = None
-    fields: Fields = Fields()
+    fields: Fields = field(default_factory=Fields)
 
 
 def read_labels(inputs: Sequence[str], text: str, score: str, group: str) -> list[LabelledText]:
@@ -63,7 +63,8 @@ def _read_file(place: Location, text: str, score: str, group: str) -> Iterator[L
         where = f"{place}, row {number}"
         for column in (text, score, group):
             if row.get(column) is None:
-                raise InputError(f"{where} has no {column!r}; it has {', '.join(map(repr, row)) or 'nothing'}; name its columns with --text, --score, --group")
+                there = ", ".join(map(repr, row)) or "nothing"
+                raise InputError(f"{where} has no {column!r}; it has {there}; name its columns with --text, --score, --group")
         if not isinstance(row[text], str):
             raise InputError(f"{where}: {text} is not text but {row[text]!r}")
         value = row[score]

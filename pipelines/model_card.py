@@ -46,6 +46,7 @@ class TrainingResult:
     sources: tuple[SourceCount, ...]
     versions: Mapping[str, str]
     compared: Mapping[str, HeldOut] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
 def write_card(result: TrainingResult, model: Path) -> None:

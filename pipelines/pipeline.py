@@ -15,7 +15,6 @@ from importlib.metadata import version
 from itertools import repeat, zip_longest
 
 import pyarrow as pa
-from synth.synthesize import Generated, synthesize
 
 from curation import ingest, select
 from curation.books import Books, add_up
@@ -48,6 +47,8 @@ from pipelines.manifest import write_manifest
 from pipelines.progress import ProgressWatcher
 from pipelines.recipe import InputChoice, Recipe, load
 from pipelines.report import write_report
+from synth.seeds import SeedShard
+from synth.synthesize import synthesize
 
 PACKAGES = ("datasketch", "fastwarc", "numba", "numpy", "polars", "pyarrow", "ray", "resiliparse", "textbook-curation")
 
@@ -105,8 +106,8 @@ def run_recipe(request: Request) -> Summary:
             Session.open(out, runner, frozen=request.frozen, watcher=watcher, facts=facts) as session,
         ):
             (out / "recipe.toml").write_bytes(recipe.text.encode())
-            generated = run_stages(session, recipe, sources, request)
-            books = add_up(out, generated.requests if generated is not None else None)
+            run_stages(session, recipe, sources, request)
+            books = add_up(out)
             session.note("books", {"records": books.records, "fates": dict(books.fates), "faults": list(books.faults)})
             books.require_balance()
     finally:
@@ -115,25 +116,30 @@ def run_recipe(request: Request) -> Summary:
     return Summary(str(out), funnel(str(out)), books, str(out / "dataset"), str(report), time.perf_counter() - began)
 
 
-def run_stages(session: Session, recipe: Recipe, sources: Sequence[SourceFile], request: Request) -> Generated | None:
+def run_stages(session: Session, recipe: Recipe, sources: Sequence[SourceFile], request: Request) -> None:
     """Bring every stage to its seal: this is the pipeline."""
     ingested = session.run(Ingest(recipe.extractor, recipe.edits, request.limit), ingest.units_of(sources))
-    rejects = tuple(shard for shard in ingested.shards if shard.name.endswith(ingest.REJECTED))
-    documents = tuple(shard for shard in ingested.shards if not shard.name.endswith(ingest.REJECTED))
+    documents, rejects = parted(ingested)
     ids = resolve_ids(session, ingested.shards)
     web = measure_and_judge(session, recipe, documents)
     parts = parts_to_compare(session, recipe, web, ids)
     copies = deduplicate(session, parts, recipe.deduplicate) if recipe.deduplicate else ()
     units = select.units_of(documents, rejects, ids=ids, verdicts=web.verdicts, duplicates=copies)
     kept_web = exportable(web, session.run(Select(), units))
-    generated, kept_synthetic = None, []
+    kept_synthetic: list[Source] = []
     if recipe.synthesize is not None:
         replies = Location.of(request.replies) if request.replies else session.out / "replies"
-        generated = synthesize(session, kept_web, recipe.synthesize, replies, request.budget)
+        seeds = [SeedShard(source.documents, source.ledger, source.signals) for source in kept_web]
+        generated = synthesize(session, seeds, recipe.synthesize, replies, request.budget)
         kept = [replace(part, judged=(*part.judged, copy)) for part, copy in zip(parts, copies, strict=True)]
         kept_synthetic = judge_generated(session, recipe, generated, kept)
     write_dataset(session, recipe, kept_web, kept_synthetic)
-    return generated
+
+
+def parted(sealed: Sealed) -> tuple[tuple[Shard, ...], tuple[Shard, ...]]:
+    """Return the shards of documents and those of rejects."""
+    rejects = tuple(shard for shard in sealed.shards if shard.name.endswith(ingest.REJECTED))
+    return tuple(shard for shard in sealed.shards if shard not in rejects), rejects
 
 
 def measure_and_judge(session: Session, recipe: Recipe, documents: Sequence[Shard]) -> Judged:
@@ -159,13 +165,14 @@ def parts_to_compare(session: Session, recipe: Recipe, judged: Judged, ids: Sequ
     ]
 
 
-def judge_generated(session: Session, recipe: Recipe, generated: Generated, kept: Sequence[Part]) -> list[Source]:
+def judge_generated(session: Session, recipe: Recipe, generated: Sealed, kept: Sequence[Part]) -> list[Source]:
     """Let generated rows pass the filters and, against the kept web text, deduplication; write their ledger."""
     with session.within("6-synthesize"):
-        rows = measure_and_judge(session, recipe, generated.documents)
+        documents, rejects = parted(generated)
+        rows = measure_and_judge(session, recipe, documents)
         parts = parts_to_compare(session, recipe, rows, priority=1)
         copies = deduplicate(session, [*kept, *parts], recipe.deduplicate) if recipe.deduplicate else ()
-        units = select.units_of(rows.documents, generated.rejects, verdicts=rows.verdicts, duplicates=copies)
+        units = select.units_of(documents, rejects, verdicts=rows.verdicts, duplicates=copies)
         return exportable(rows, session.run(SelectSynthetic(), units))
 
 

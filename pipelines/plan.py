@@ -94,9 +94,9 @@ def make_plan(recipe_name: str, given: Sequence[str], *, out: str | None, worker
         wall_seconds=round(start + sum(stage.worker_seconds for stage in stages) / busy, 1),
         peak_worker_mib=max((cost["peak_worker_mib"] for cost in costs), default=0.0),
         disk_bytes=sum(stage.disk_bytes for stage in stages),
-        retention=round(seen.kept / seen.records, 4) if seen.records else 0.0,
+        retention=round(seen.web.kept_share, 4),
         records=int(seen.records * scale),
-        kept=int(seen.kept * scale),
+        kept=int(seen.web.kept.documents * scale),
         stages=stages,
     )
 

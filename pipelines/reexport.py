@@ -7,8 +7,6 @@ smaller share is a part of a larger one.
 from collections.abc import Sequence
 from typing import Any
 
-from synth.synthesize import documents_of
-
 from curation.errors import InputError, UsageError
 from curation.hashing import digest_of
 from curation.ingest import REJECTED, Ingest
@@ -23,6 +21,7 @@ from pipelines.card import card, card_facts
 from pipelines.export import Export, ExportSettings, Source, units_of
 from pipelines.manifest import write_manifest
 from pipelines.recipe import parse
+from synth.synthesize import Synthesize
 
 _FORMATS = ("parquet", "jsonl")
 
@@ -65,7 +64,7 @@ def kept_sources(run: Location) -> list[Source]:
     web = Workspace(run)
     generated = Workspace(run, "stages/6-synthesize")
     sources = _sources(finished_units(web, Ingest), finished_units(web, Select), finished_units(web, Measure))
-    sources += _sources(documents_of(run), finished_units(generated, SelectSynthetic), finished_units(generated, Measure))
+    sources += _sources(finished_units(web, Synthesize), finished_units(generated, SelectSynthetic), finished_units(generated, Measure))
     if not sources:
         raise InputError(f"{run} holds no finished run with its stages; export needs the documents below {run}/stages")
     return sources

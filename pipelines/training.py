@@ -5,7 +5,7 @@ The model that is written is then trained on all texts. Its card, written beside
 the held-out figures were: `model.md` for people, `model.json` for programs, with the SHA-256 without which the model is not read.
 
 Invariants
-    - The model is a function of the set of (text, score) and the settings: order of rows and files, machine load and environment do not matter.
+    - The model is a function of the set of (text, score) and the settings; the order of rows and files, and the environment, do not matter.
     - A text with the same words and score as another is learnt once.
     - Nothing is written unless the model tells good texts from others better than chance on groups held out, where both kinds are there.
 """
@@ -79,11 +79,18 @@ def fit(rows: Sequence[LabelledText], settings: TrainingSettings) -> tuple[FastT
 
 
 def write_model(
-    rows: Sequence[LabelledText], place: Path, held_out: HeldOut, settings: TrainingSettings, compared: Mapping[str, HeldOut] | None = None
+    rows: Sequence[LabelledText],
+    place: Path,
+    held_out: HeldOut,
+    settings: TrainingSettings,
+    compared: Mapping[str, HeldOut] | None = None,
+    notes: tuple[str, ...] = (),
 ) -> TrainingResult:
     """Train on all rows and write model and card. Raises Refused where the held-out AUC is no better than chance."""
     if held_out.auc is not None and held_out.auc <= 0.5:
-        raise Refused(f"on groups held out the score tells good texts from others no better than chance (AUC {held_out.auc}); no model is written")
+        raise Refused(
+            f"on groups held out the score tells good texts from others no better than chance (AUC {held_out.auc}); no model is written"
+        )
     model, duplicates = fit(rows, settings)
     content = model.to_bytes()
     counts = Counter((row.source, row.license) for row in rows)
@@ -101,6 +108,7 @@ def write_model(
         sources=tuple(SourceCount(source, license_, count) for (source, license_), count in sorted(counts.items())),
         versions={**{package: version(package) for package in _PACKAGES}, "unicode": UNICODE_VERSION},
         compared=compared or {},
+        notes=notes,
     )
     Location.of(place).write_bytes(content)
     write_card(result, place)

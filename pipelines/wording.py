@@ -5,12 +5,23 @@ Invariant: `printable` returns no character that could move a cursor, end a line
 
 import unicodedata
 
+_DIRECTIONS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+"""Unicode's Bidi_Control characters."""
+
 
 def number(value: float | None) -> str:
     """Return a number with four significant digits, or all digits where it is whole; nothing for None."""
     if value is None:
         return ""
     return f"{value:,.0f}" if float(value).is_integer() and abs(value) < 1e15 else f"{value:,.4g}"
+
+
+def compact(value: float) -> str:
+    """Return a number in three digits and a unit, for places that have no room; small ones as they are."""
+    for bound, unit in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if abs(value) >= max(bound, 1e4):
+            return f"{value / bound:.3g}{unit}"
+    return number(float(f"{value:.3g}")) if abs(value) < 1000 else number(value)
 
 
 def size(count: float) -> str:
@@ -31,4 +42,16 @@ def printable(text: str, most: int | None = None) -> str:
     return "".join(
         character if unicodedata.category(character) not in ("Cc", "Cf", "Cs", "Zl", "Zp") else f"\\u{ord(character):04x}"
         for character in shown
+    )
+
+
+def readable(text: str, most: int | None = None) -> str:
+    """Return text for a page: controls and marks of direction as escapes; joiners, which some scripts need, stay."""
+    if most is not None and len(text) > most:
+        text = f"{text[: most - 1]}…"
+    return "".join(
+        character
+        if character in "\n\t" or (unicodedata.category(character) not in ("Cc", "Cs") and character not in _DIRECTIONS)
+        else f"\\u{ord(character):04x}"
+        for character in text
     )

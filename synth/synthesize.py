@@ -223,7 +223,7 @@ def _row(task: Task, asked: Mapping[str, Any], rejects: list[dict[str, Any]]) ->
         "messages": canonical(example.messages),
         **example.facts,
     }
-    return {**place, "crawled_at": None, "text": example.text, "metadata": list(metadata.items())}
+    return {**place, "crawled_at": None, "text_bytes": len(example.text.encode()), "text": example.text, "metadata": list(metadata.items())}
 
 
 def synthesize(session: Session, seeds: Sequence[SeedShard], settings: SynthesisSettings, replies_dir: Location, budget: float | None = None) -> Sealed:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from curation.readers.contract import Broken, Ignored, Outcome, Record, SourceFile
 from curation.readers.dates import parse_date
 from curation.readers.decompression import Content
-from curation.readers.framing import Frame, frames
+from curation.readers.framing import ENDS_FILE, Frame, frames
 from curation.readers.http_response import BadBody, parse_response
 
 _MAX_LINE = 8 << 10
@@ -46,7 +46,7 @@ class ArcReader:
         if line is None:
             return Broken(frame.offset, "bad_header", "the record line cannot be read")
         url = line[1].decode("utf-8", "replace")
-        if url.startswith("filedesc:"):
+        if url.startswith("filedesc:") and not (frame.fault and frame.fault.reason in ENDS_FILE):
             return Ignored(frame.offset, "filedesc")
         if frame.fault:
             return Broken(frame.offset, frame.fault.reason, frame.fault.detail, url=url)

@@ -158,7 +158,7 @@ class Content:
         searched = 0
         while (newline := self._held.find(b"\n", self._start + searched)) < 0:
             searched = len(self._held) - self._start
-            if searched > limit or not self._hold(searched + 1):
+            if searched > limit or self.ahead(searched + 1) == searched:
                 break
         length = (newline + 1 if newline >= 0 else len(self._held)) - self._start
         return self.take(length) if length <= limit else None

@@ -19,6 +19,9 @@ from curation.readers.contract import MAX_RECORD_BYTES, Broken
 from curation.readers.decompression import Content, Damage
 
 NEWLINES = b"\r\n"
+_NO_LENGTH = Damage("bad_content_length", "the record does not say how long it is")
+ENDS_FILE = ("truncated", "corrupt", "bomb")
+"""Faults after which nothing more can be read: they are noticed whatever kind of record they fall on."""
 _GAP = 64
 
 
@@ -72,25 +75,25 @@ def frames(content: Content, shape: Shape) -> Iterator[Frame | Broken]:
         if length is None or (fault and fault.reason == "wrong_content_length"):
             content.skip_to(shape.start, shape.reach)
         else:
-            content.skip(length)
+            missing = length - content.skip(length)
+            fault = _cut_off(content, missing) if missing else fault
             content.skip_any(NEWLINES)
         yield Frame(offset, head, b"", fault)
-        if content.at_end() and fault and fault.reason in ("truncated", "corrupt"):
+        if content.at_end() and fault and fault.reason in ENDS_FILE:
             return
 
 
 def _fault(content: Content, shape: Shape, length: int | None) -> Damage | None:
     """Judge a record by what follows its head, which was taken."""
     if length is None:
-        broke_off = content.at_end()
-        return content.damage or Damage("truncated", "the file ends in the record's head") if broke_off else _NO_LENGTH
+        return _cut_off(content, 1) if content.at_end() else _NO_LENGTH
     if length > MAX_RECORD_BYTES:
         return Damage("too_large", f"the record has {length} bytes, more than {MAX_RECORD_BYTES}")
     ahead = content.ahead(length)
     if ahead < length:
         if content.contains(shape.start, ahead):
             return Damage("wrong_content_length", f"the record says it has {length} bytes, but the next record starts before")
-        return content.damage or Damage("truncated", f"the file ends {length - ahead} bytes before the record does")
+        return _cut_off(content, length - ahead)
     following = content.peek(_GAP + shape.reach, after=length)
     gap = following[: len(following) - len(following.lstrip(NEWLINES))]
     if len(following) == len(gap):
@@ -103,4 +106,5 @@ def _fault(content: Content, shape: Shape, length: int | None) -> Damage | None:
     return Damage("wrong_content_length", f"no record starts where this one ends, were it {length} bytes long")
 
 
-_NO_LENGTH = Damage("bad_content_length", "the record does not say how long it is")
+def _cut_off(content: Content, missing: int) -> Damage:
+    return content.damage or Damage("truncated", f"the file ends {missing} bytes or more before the record does")

@@ -9,7 +9,7 @@ Unknown encodings are ignored, as browsers do.
 Invariants
     - A body that begins encoded and then breaks is an error (BadBody), unless the crawler says that it cut the record itself: then what
       could be decoded is the body.
-    - No body grows beyond MAX_RECORD_BYTES, nor past MAX_EXPANSION times its size.
+    - No body grows beyond MAX_RECORD_BYTES.
 """
 
 import io
@@ -119,4 +119,4 @@ def _decompress(body: bytes, coding: str, cut: bool) -> bytes:
         return plain
     if coding in _BY_NAME and _MARKUP.match(body):
         return body
-    raise BadBody("bomb" if damage.reason == "bomb" else "bad_content_encoding", f"Content-Encoding {coding}: {damage.detail}")
+    raise BadBody("bad_content_encoding", f"Content-Encoding {coding}: {damage.detail}")

@@ -17,7 +17,7 @@ from fastwarc.warc import HeaderMap
 from curation.readers.contract import Broken, Ignored, Outcome, Record, SourceFile
 from curation.readers.dates import parse_date
 from curation.readers.decompression import Content
-from curation.readers.framing import Frame, frames
+from curation.readers.framing import ENDS_FILE, Frame, frames
 from curation.readers.http_response import BadBody, parse_headers, parse_response
 
 MAX_HEAD_BYTES = 16 << 10
@@ -62,7 +62,8 @@ class WarcReader:
         except OSError as error:
             return Broken(frame.offset, "bad_header", f"the record's head cannot be read: {error}")
         kind = (headers.get("WARC-Type") or "").strip().lower()
-        if kind and kind not in _DOCUMENTS:
+        end_of_file = frame.fault is not None and frame.fault.reason in ENDS_FILE
+        if kind and kind not in _DOCUMENTS and not end_of_file:
             return Ignored(frame.offset, kind if kind in _COUNTED else "other")
         if frame.fault:
             return _broken(frame, headers, frame.fault.reason, frame.fault.detail)

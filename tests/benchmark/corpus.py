@@ -29,18 +29,10 @@ from random import Random
 
 from resiliparse.extract.html2text import extract_plain_text
 
-PACKAGES = """
-apache2-doc bash-doc bind9-doc cmake-doc cppreference-doc-en-html csound-doc debian-faq debian-handbook debian-policy debian-reference-en
-developers-reference docbook-xsl-doc-html dpdk-doc erlang-doc exim4-doc-html ghc-doc git-doc grass-doc harden-doc jargon-text
-libboost1.74-doc libglib2.0-doc libgtk-3-doc libreoffice-help-en-us lilypond-doc-html linux-doc-6.1 llvm-14-doc maint-guide maxima-doc
-octave-doc openjdk-17-doc perl-doc petsc3.18-doc postfix-doc postgresql-doc-15 python-astropy-doc python-celery-doc python-dask-doc
-python-django-doc python-flask-doc python-gevent-doc python-ipython-doc python-pandas-doc python-scipy-doc python-sqlalchemy-doc
-python-statsmodels-doc python-sympy-doc python-tornado-doc python3.11-doc qtbase5-doc-html r-doc-html racket-doc rust-doc sagemath-doc
-sbcl-doc singular-doc sphinx-doc sqlite3-doc twisted-doc user-mode-linux-doc vim-doc zsh-doc
-""".split()
-"""Documentation in Debian 12 that is mostly English prose. A package that the release does not have is left out, and said."""
+PACKAGES = (Path(__file__).parent / "packages.txt").read_text().split()
+"""Documentation in Debian 12 that is mostly English. A package that the release does not have is left out, and said."""
 
-PAGES_PER_PACKAGE = 48_000_000
+PAGES_PER_PACKAGE = 150_000_000
 """Bytes of pages taken of one package, so that none makes up the corpus."""
 
 FILE_MB = 64
@@ -48,7 +40,9 @@ SMALL_MB = 2
 MIN_CHARACTERS, MEDIAN_CHARACTERS, MAX_CHARACTERS = 200, 2300, 80_000
 
 _PAGE = re.compile(r"\.(html?(\.en)?|txt|pod)$")
-_OTHER = re.compile(r"/(_static|_sources|search|genindex|py-modindex)|[./-](de|fr|es|it|ja|ko|pt|ru|tr|zh|ca|cs|hu|nl|pl)([-_][A-Za-z]+)?[./]")
+_OTHER = re.compile(
+    r"/(_static|_sources|search|genindex|py-modindex)|[./-](de|fr|es|it|ja|ko|pt|ru|tr|zh|ca|cs|hu|nl|pl)([-_][A-Za-z]+)?[./]"
+)
 _GAPS = re.compile(r"\n{3,}")
 _POD_COMMAND = re.compile(r"^=\w+ ?", re.MULTILINE)
 

@@ -1,0 +1,236 @@
+"""The report: OUT/report.html, one file that shows a run to a person: funnel, rules, sources, signals, duplicates, samples.
+
+It is drawn on the server and needs nothing else: no script, no request, no style but its own, which its content security policy names by
+hash. All text that came from a crawl is escaped by the template engine, kept apart from its surroundings' direction of writing, and cut;
+a URL is a link only where it is http or https.
+
+Invariant: the report is a function of what lies in OUT; the only times are those of run.json.
+"""
+
+import base64
+import hashlib
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any
+from urllib.parse import urlsplit
+
+import polars as pl
+from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup
+
+from curation.errors import RecipeError, UsageError
+from curation.location import Location
+from pipelines import charts
+from pipelines.histogram import Bin
+from pipelines.inspect import SignalSummary, signal_summary, signals_of
+from pipelines.ledger import Funnel, funnel
+from pipelines.recipe import parse
+from pipelines.run_folder import Place, open_run, places, recipe_rules, scan, scan_ledger
+from pipelines.samples import Sample, take_samples
+from pipelines.wording import compact, number, readable, size
+
+_KEPT_SAMPLES = 8
+_SYNTHETIC_SAMPLES = 6
+_CLUSTERS = 10
+_EXCERPT = 420
+_SIMILARITIES = 20
+
+
+@dataclass(frozen=True)
+class SignalCard:
+    """A signal of the recipe's rules with its chart; a signal that is the same everywhere has none."""
+
+    summary: SignalSummary
+    chart: Markup | None
+    dropped: int
+
+
+@dataclass(frozen=True)
+class ClusterLine:
+    """A large cluster: the id that stayed and how many went for it."""
+
+    stayed: str
+    url: str | None
+    source: str
+    went: int
+    similarity: float | None
+
+
+@dataclass(frozen=True)
+class Typical:
+    """What a rule's dropped documents look like: the median of the values that decided, and one of them."""
+
+    value: float | None
+    example: str
+
+
+def write_report(folder: str) -> str:
+    """Write the report of a run and return its path. Raises UsageError where the folder is not that of a run."""
+    out = open_run(folder)
+    place = out / "report.html"
+    place.write_bytes(render(out).encode("utf-8", "backslashreplace"))
+    return str(place)
+
+
+def render(out: Location) -> str:
+    """Return the report as HTML."""
+    found = places(out)
+    counted = funnel(str(out))
+    templates = files("pipelines") / "templates"
+    style = (templates / "report.css").read_text("utf-8")
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment.filters.update(number=number, compact=compact, size=size, text=_text, percent=_percent, count_of=_count_of, name=_name)
+    environment.globals.update(share_bar=charts.share_bar, is_link=_is_link)
+    cards = _signal_cards(out, found, counted)
+    similarities = _similarities(out)
+    return environment.from_string((templates / "report.html").read_text("utf-8")).render(
+        style=Markup(style),  # noqa: S704 - our own file
+        policy=f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'",
+        title=_title(out),
+        description=_description(out),
+        funnel=counted,
+        picture=charts.funnel_chart(charts.levels_of(counted)),
+        typical=_typical(out),
+        cards=cards,
+        similarities=charts.histogram_chart("similarity", similarities, (), "duplicate") if similarities else None,
+        clusters=_clusters(out),
+        kept=_of_ledger(found, "web", pl.col("fate") == "kept", _KEPT_SAMPLES),
+        near=_near(cards),
+        made=_of_ledger(found, "synthetic", pl.col("fate") == "kept", _SYNTHETIC_SAMPLES),
+        recipe=_recipe_text(out),
+        session=_session(out),
+    )
+
+
+def _signal_cards(out: Location, found: Sequence[Place], counted: Funnel) -> list[SignalCard]:
+    """Return a card for each signal that a rule looks at, in recipe order."""
+    try:
+        known = signals_of(found)
+        rules = recipe_rules(out)
+    except (UsageError, RecipeError):
+        return []  # no filters, or a user's own that is gone: the report goes without signals
+    dropped = {step.rule: step.taken.documents for step in counted.web.steps}
+    cards = []
+    for signal in dict.fromkeys(rule.signal for rule in rules if rule.signal in known):
+        summary = signal_summary(str(out), signal)
+        chart: Markup | None
+        if summary.quantiles and summary.quantiles[0].value == summary.quantiles[-1].value:
+            chart = None
+        elif summary.scale == "values":
+            chart = charts.bars_chart(signal, [(value.value, value.documents, value.kept) for value in summary.values[:8]])
+        else:
+            thresholds = [rule.threshold for rule in summary.rules if rule.threshold is not None]
+            chart = charts.histogram_chart(signal, summary.bins, thresholds)
+        cards.append(SignalCard(summary, chart, sum(dropped.get(rule.name, 0) for rule in summary.rules)))
+    return cards
+
+
+def _near(cards: Sequence[SignalCard]) -> list[tuple[str, str, list[Sample]]]:
+    """Return (rule, what it says, samples around it) for every rule that dropped something; those nearest to its threshold."""
+    groups = []
+    for card in cards:
+        for rule in card.summary.rules:
+            close = [sample for sample in card.summary.samples if sample.rule == rule.name and not sample.where.startswith("at ")]
+            if close and rule.drops:
+                groups.append((rule.name, f"drops what is {rule.drops} {number(rule.threshold)}", close))
+    return groups
+
+
+def _of_ledger(found: Sequence[Place], origin: str, wanted: pl.Expr, most: int) -> list[Sample]:
+    """Return samples of one origin, chosen by key (which is as good as chance)."""
+    frames = [
+        scan([place.ledger])
+        .with_row_index("row")
+        .filter(wanted)
+        .with_columns(pl.lit(place.name).alias("shard"), pl.lit(place.origin).alias("origin"), pl.lit(None, pl.Float64).alias("value"))
+        for place in found
+        if place.origin == origin
+    ]
+    return take_samples([("", pl.concat(frames).bottom_k(most, by="key"))], found, _EXCERPT) if frames else []
+
+
+def _typical(out: Location) -> dict[str, Typical]:
+    ledger = pl.concat([scan_ledger(out), scan_ledger(out, "synthetic")]).filter(pl.col("rule").is_not_null())
+    value = pl.col("value").median().alias("value")
+    counted = ledger.group_by("rule").agg(value, pl.col("id").bottom_k_by("key", 1).first().alias("id")).sort("rule")
+    return {row[0]: Typical(row[1], row[2]) for row in counted.collect(engine="streaming").iter_rows()}
+
+
+def _similarities(out: Location) -> list[Bin]:
+    """Return the similarity of duplicates in bins from 0 to 1; nothing where there are none."""
+    near = scan_ledger(out).filter((pl.col("fate") == "duplicate") & pl.col("similarity").is_not_null())
+    place = (pl.col("similarity") * _SIMILARITIES).floor().clip(0, _SIMILARITIES - 1).cast(pl.Int64)
+    counts = dict(near.group_by(place.alias("bin")).agg(pl.len()).collect(engine="streaming").iter_rows())
+    if not counts:
+        return []
+    first = min(*counts, _SIMILARITIES // 2)
+    return [Bin(at / _SIMILARITIES, (at + 1) / _SIMILARITIES, counts.get(at, 0), 0, 0) for at in range(first, _SIMILARITIES)]
+
+
+def _clusters(out: Location) -> list[ClusterLine]:
+    ledger = scan_ledger(out)
+    went = ledger.filter(pl.col("duplicate_of").is_not_null()).group_by("duplicate_of")
+    largest = went.agg(pl.len().alias("went"), pl.col("similarity").mean()).sort(["went", "duplicate_of"], descending=[True, False])
+    top = largest.head(_CLUSTERS).collect(engine="streaming")
+    stayed = ledger.filter((pl.col("fate") == "kept") & pl.col("id").is_in(top["duplicate_of"].to_list()))
+    facts = {row[0]: row[1:] for row in stayed.select("id", "url", "source").collect(engine="streaming").iter_rows()}
+    return [ClusterLine(name, *facts.get(name, (None, "")), went, similarity) for name, went, similarity in top.iter_rows()]
+
+
+def _session(out: Location) -> Mapping[str, Any] | None:
+    """Return the last session that made something, from run.json."""
+    try:
+        sessions = json.loads((out / "run.json").read_bytes())["sessions"]
+    except (FileNotFoundError, KeyError, ValueError):
+        return None
+    working = [session for session in sessions if any(stage["made"] for stage in session.get("stages", []))]
+    return dict(working[-1]) if working else None
+
+
+def _recipe_text(out: Location) -> str:
+    try:
+        return (out / "recipe.toml").read_bytes().decode()
+    except FileNotFoundError:
+        return ""
+
+
+def _title(out: Location) -> str:
+    session = _session(out)
+    return str((session or {}).get("recipe") or out.name)
+
+
+def _description(out: Location) -> str:
+    try:
+        return parse(_recipe_text(out), "recipe").description
+    except RecipeError:
+        return ""
+
+
+def _text(value: str | None, most: int = 200) -> Markup:
+    """Return foreign text as an isolated run of readable characters, cut to a length."""
+    return Markup("<bdi>{}</bdi>").format(readable(value or "", most))
+
+
+def _name(value: str) -> Markup:
+    """Return a dotted name that may be broken after its dots and underscores."""
+    return Markup("<wbr>").join(re.findall(r"[^._]*[._]?", readable(value, 200)))
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %"
+
+
+def _count_of(count: int, one: str) -> str:
+    return f"{number(count)} {one}" + ("" if count == 1 else "s")
+
+
+def _is_link(url: str | None) -> bool:
+    """Whether a URL may be a link: http or https, and nothing else."""
+    try:
+        return urlsplit(url or "").scheme.lower() in ("http", "https")
+    except ValueError:
+        return False

@@ -1,0 +1,60 @@
+"""Running a command and watching what it takes: wall, processor time, and the memory of it and every process it starts.
+
+Times are from spawn to end, so start-up counts. Memory is each process's resident set, sampled ten times a second; on Linux the kernel's
+own high-water mark is read, so that no peak falls between two samples. Library pages that processes share count for each of them.
+"""
+
+import os
+import re
+import subprocess
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+_EVERY = 0.1
+_HIGH_WATER = re.compile(r"^VmHWM:\s+(\d+) kB", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What a command took: seconds, processor seconds of it and all it started, and the peak of its largest process in MiB."""
+
+    wall: float
+    cpu: float
+    peak_mib: float
+    output: str
+
+
+def run(command: Sequence[str | Path], folder: Path, printed: Path) -> Usage:
+    """Run a command in a folder to its end; what it prints goes to a file. Raises SystemExit, with the end of that, where it fails."""
+    before = os.times()
+    began = time.perf_counter()
+    with printed.open("w+b") as stream:
+        child = psutil.Popen([str(part) for part in command], cwd=folder, stdout=stream, stderr=stream)
+        peaks: dict[int, float] = {}
+        while True:
+            with suppress(psutil.NoSuchProcess):
+                for process in (child, *child.children(recursive=True)):
+                    peaks[process.pid] = max(peaks.get(process.pid, 0.0), _peak_mib(process))
+            with suppress(subprocess.TimeoutExpired):
+                child.wait(_EVERY)
+                break
+    wall, after = time.perf_counter() - began, os.times()
+    output = printed.read_text("utf-8", "replace")
+    if child.returncode:
+        raise SystemExit(f"{' '.join(map(str, command))}\nended with {child.returncode}:\n{output[-4000:]}")
+    cpu = after.children_user + after.children_system - before.children_user - before.children_system
+    return Usage(wall, cpu, max(peaks.values(), default=0.0), output)
+
+
+def _peak_mib(process: psutil.Process) -> float:
+    with suppress(OSError):
+        found = _HIGH_WATER.search(Path(f"/proc/{process.pid}/status").read_text())
+        return int(found.group(1)) / 1024 if found else 0.0
+    with suppress(psutil.Error):
+        return float(process.memory_info().rss) / 2**20
+    return 0.0

@@ -1,0 +1,180 @@
+"""Extraction: the shape of text that every extractor keeps, limits, damaged pages, and F1 on real pages."""
+
+import re
+import time
+from collections import Counter
+
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from curation.encoding import decode
+from curation.errors import RecipeError
+from curation.extraction import Extracted, extractor_named, shipped_extractors
+from curation.extraction.dom import Limits, extracted, parse
+from curation.extraction.plain import Plain
+from curation.extraction.resiliparse import Resiliparse
+
+EVERY_EXTRACTOR = [Resiliparse(), Plain()]
+PROSE = "Rivers carry sand, and where they slow down, they drop it; so deltas grow into the sea, year after year."
+
+
+def article(content: str) -> str:
+    return (
+        f"<!doctype html><html lang=en-GB><head><title> River \n deltas </title><style>p {{}}</style></head><body>"
+        f"<nav><ul><li><a href=/>Home</a><li><a href=/b>Blog</a></ul></nav><article><h1>Deltas</h1><p>{PROSE}</p>{content}<p>{PROSE}</p></article>"
+        f"<footer>Terms</footer></body></html>"
+    )
+
+
+def between(content: str, extractor=None) -> str:
+    """Return what stands between the two paragraphs of prose."""
+    text = (extractor or Resiliparse()).extract(article(content)).text
+    _, _, rest = text.partition(PROSE)
+    return rest.rpartition(PROSE)[0]
+
+
+def test_extractors_are_found_by_name():
+    assert list(shipped_extractors()) == ["plain", "resiliparse"]
+    assert extractor_named("plain") is Plain
+    with pytest.raises(RecipeError, match="no extractor 'trafilatura'"):
+        extractor_named("trafilatura")
+
+
+def test_main_content_title_and_language():
+    assert Resiliparse().extract(article("")) == Extracted(f"Deltas\n\n{PROSE}\n\n{PROSE}", "River deltas", "en-GB")
+
+
+def test_plain_keeps_everything_that_is_seen():
+    text = Plain().extract(article("<script>var x</script>")).text
+    assert "Home" in text
+    assert text.endswith("Terms")
+    assert "var x" not in text
+
+
+@pytest.mark.parametrize("extractor", EVERY_EXTRACTOR, ids=repr)
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        ("<p>One.<p>Two, <b>bold</b>.", "One.\n\nTwo, bold."),
+        ("<h2>Head</h2>text", "Head\n\ntext"),
+        ("<p>Steps:</p><ul><li>mix it<li>bake it</ul>", "Steps:\n\n- mix it\n- bake it"),
+        ("<ul><li>a b<ol><li>c d</ol></ul>", "- a b\n  1. c d"),
+        ("<ol><li>mix</li><li>bake</li></ol>", "1. mix\n2. bake"),
+        ("a<pre>def f():\n    if x:\n\n\n        return  1\n</pre>b", "a\n\ndef f():\n    if x:\n\n\n        return  1\n\nb"),
+        ("<pre><code>  <span>(</span><i>•</i> x\n• y\n</code></pre>", "  (• x\n• y"),
+        ("<figure><pre>a  |  b\n c</pre></figure>", "a  |  b\n c"),
+        (
+            "a<table><tr><th>City<th>People<tr><td>Bonn<td>330 000<br>about</table>b",
+            "a\n\nCity | People\nBonn | 330 000 about\n\nb",
+        ),
+        ("<table><tr><td><p>x</p><p>y</p></td><td></td><td>z<script>1</script></td></tr></table>", "x y |  | z"),
+        ("<figure><table><tr><td>k<td>v</table><figcaption>why</figcaption></figure>", "k | v"),
+        ("<table><tr><td colspan=2>All<tr><td>k<td>v</table>", "All\nk | v"),
+        (
+            "<p>So <math><semantics><mrow><mi>x</mi><mo>=</mo><mn>2</mn></mrow><annotation encoding='application/x-tex'>x=2</annotation>"
+            "</semantics></math>.",
+            "So $x=2$.",
+        ),
+        ("<p>So <math><mi>x</mi><mo>=</mo><mn>2</mn></math>.", "So x=2."),
+        ("<p>So <math alttext='\\pi' display=block><mi>π</mi></math> holds.", "So $$\\pi$$ holds."),
+        (
+            "<p>Let <script type='math/tex'>a &lt; b</script> and <script type='math/tex; mode=display'>c</script>.",
+            "Let $a &lt; b$ and $$c$$.",
+        ),
+        ("<p>a\ufdd0\ufdd0b\ufdd1\ufdd2c", "abc"),
+        ("<p>a&nbsp;&lt;b&gt; &amp; c", "a <b> & c"),
+    ],
+)
+def test_structure_is_legible(extractor, content, expected):
+    assert re.sub("\xa0", " ", between(content, extractor)).strip("\n") == expected
+
+
+def test_a_table_that_lays_out_a_page_stays_text():
+    text = between(f"<table><tr><td>Menu<td><p>{'A long story. ' * 40}</p><p>Its end.</p></table>")
+    assert "|" not in text
+    assert "Its end." in text
+
+
+def test_a_wiki_formula_is_shown_once():
+    formula = (
+        "<p>Thus <span class='mwe-math-element'><span style='display: none' class='mwe-math-mathml-inline'><math alttext='{\\displaystyle e}'>"
+        "<mi>e</mi></math></span><img alt='e'></span>."
+    )
+    assert "Thus ${\\displaystyle e}$." in between(formula)
+
+
+@pytest.mark.parametrize("extractor", EVERY_EXTRACTOR, ids=repr)
+@pytest.mark.parametrize(
+    "html", ["", " ", "<", "text", "<html>", "<frameset><frame src=x></frameset>", "<!-- only", "<p></p>", "\ufdd0", "<pre>", "&#0;"]
+)
+def test_pages_with_little_in_them(extractor, html):
+    result = extractor.extract(html)
+    assert result.text == ("text" if html == "text" else "<" if html == "<" else result.text)
+    result.text.encode()
+
+
+@pytest.mark.parametrize("tag", ["div", "b", "table><tr><td", "ul><li", "pre", "figure", "math", "article", "font><p", "blockquote", "svg"])
+def test_deep_nesting_falls_back_and_never_hangs(tag):
+    html = f"<title>T</title><{tag}>" * 1 + f"<{tag}>" * 30_000 + PROSE
+    begun = time.process_time()
+    assert PROSE in Resiliparse().extract(html).text + Plain().extract(html).text
+    assert time.process_time() - begun < 30
+
+
+@pytest.mark.parametrize(
+    "piece", ["<table><tr><td>a<td>b</table>", "<tr><td>a<td>b", "<td>a", "<pre>x</pre>", "<math>x</math>", "<figure><pre>x</pre></figure>"]
+)
+def test_many_siblings_take_linear_time(piece):
+    begun = time.process_time()
+    Resiliparse().extract("<table>" * piece.startswith("<t") + piece * 10_000)
+    assert time.process_time() - begun < 30
+
+
+def test_past_each_limit_the_tags_are_cut_out():
+    for html, limits in [
+        (f"<p>{PROSE}</p><p>b &amp; c</p>", Limits(characters=10)),
+        (f"<p>{PROSE}</p><p>b &amp; c</p>", Limits(tags=2)),
+        (f"<a {' '.join(f'x{i}=y' for i in range(90))}><p>{PROSE}</p><p>b &amp; c</p>", Limits(attributes=80)),
+        (f"{'<div>' * 50}<p>{PROSE}</p><p>b &amp; c</p>", Limits(depth=10)),
+    ]:
+        assert parse(html, limits) is None
+        assert extracted(f"<title>T</title><script>no</script>{html}", True, limits) == Extracted(f"T\n\n{PROSE}\n\nb & c", "T")
+    assert parse(article(""), Limits()) is not None
+
+
+fragments = st.lists(
+    st.one_of(
+        st.sampled_from(
+            "<p> </p> <div> </div> <table> <tr> <td> </td> </table> <pre> </pre> <ul> <li> <math> <annotation> </math> <figure> </figure> "
+            "<script> </script> <a href=x> <template> <br> <svg> <select> <option> <!-- --> <html lang=fr> <body> • \ufdd0 \ufdd1\ufdd1 \ufdd2 1. word".split()
+        ),
+        st.text(max_size=4),
+    ),
+    max_size=40,
+).map(" ".join)
+
+
+@pytest.mark.parametrize("extractor", EVERY_EXTRACTOR, ids=repr)
+@given(html=fragments)
+def test_whatever_the_page_the_text_is_valid_and_tidy(extractor, html):
+    html = html.encode("utf-8", "replace").decode()
+    result = extractor.extract(html)
+    result.text.encode()
+    assert not re.search("[\ufdd0-\ufdd2]", result.text)
+    assert result.text == result.text.strip("\n")
+    assert extractor.extract(html) == result
+
+
+def f1(found: str, gold: str) -> float:
+    a, b = (Counter(re.findall(r"\w+", text.lower())) for text in (found, gold))
+    shared = sum((a & b).values())
+    return 2 * shared / (sum(a.values()) + sum(b.values())) if shared else 0.0
+
+
+def test_f1_on_pages_with_gold_text(real_data):
+    table = pl.read_parquet(real_data / "html_gold" / "pages.parquet")
+    scores = [f1(Resiliparse().extract(decode(html).text).text, gold) for html, gold in zip(table["html"], table["gold_text"], strict=True)]
+    by_kind = table.select("gold_kind").with_columns(f1=pl.Series(scores)).group_by("gold_kind").agg(pl.col("f1").mean())
+    assert by_kind["f1"].min() > 0.9, by_kind.to_dicts()
