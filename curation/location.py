@@ -151,7 +151,7 @@ class Location:
     def write_bytes(self, content: bytes) -> None:
         """Write the whole file at once, atomically."""
         if not self.is_local:
-            with self.filesystem.open_output_stream(self.path) as stream:
+            with self.filesystem.open_output_stream(self.path, compression=None) as stream:
                 stream.write(content)
             return
         temporary = self.parent / f"{TEMPORARY}{uuid.uuid4().hex}-{self.name}"
@@ -179,7 +179,7 @@ class Location:
                     os.fsync(stream.fileno())
                 self._rename_from(Location.of(temporary))
             else:
-                with temporary.open("rb") as source, self.filesystem.open_output_stream(self.path) as target:
+                with temporary.open("rb") as source, self.filesystem.open_output_stream(self.path, compression=None) as target:
                     shutil.copyfileobj(source, target, 1 << 22)
         finally:
             with suppress(FileNotFoundError):

@@ -142,7 +142,7 @@ class Language(Filter):
     keep: tuple[str, ...] = ("en",)
     min_score: float = 0.65
 
-    def signals(self, text: TextColumn, documents: Any) -> Signals:
+    def signals(self, text: TextColumn, documents: Any) -> Signals:  # noqa: ARG002  (text alone says it)
         """Identify the language of each text."""
         model = _model()
         sample = _prepared(text, self.sample_bytes)

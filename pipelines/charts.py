@@ -47,7 +47,9 @@ def funnel_chart(levels: Sequence[Level]) -> Markup:
         stays, goes = room * level.left / most, room * level.taken / most
         last = place == len(levels) - 1
         said = f"{level.label}: {number(level.left)} left, {number(level.taken)} taken"
-        parts.append(Markup('<g><title>{}</title><text x="{}" y="{}" class="label end">{}</text>').format(said, left - 14, y + 17, level.label))
+        parts.append(
+            Markup('<g><title>{}</title><text x="{}" y="{}" class="label end">{}</text>').format(said, left - 14, y + 17, level.label)
+        )
         parts.append(_rect(left, y, max(stays, 1 if level.left else 0), bar, "kept" if last else "stays"))
         if level.taken:
             parts.append(_rect(left + stays, y, max(goes, 1.5), bar, level.kind))
@@ -88,17 +90,22 @@ def histogram_chart(name: str, bins: Sequence[Bin], thresholds: Sequence[float],
             if count:
                 parts.append(_rect(x, y, max(room - 1, 1), share, kind))
         parts.append(Markup("</g>"))
-    for place in _tick_places(len(bins)):
-        value = bins[place].low if place < len(bins) else bins[-1].high
-        parts.append(Markup('<text x="{}" y="{}" class="tick middle">{}</text>').format(_at(left + place * room), floor + 18, compact(value)))
+    edges = [*(entry.low for entry in bins), *(entry.high for entry in bins[-1:])]
+    for place in _tick_places(len(bins)) if bins else ():
+        value = edges[place]
+        parts.append(
+            Markup('<text x="{}" y="{}" class="tick middle">{}</text>').format(_at(left + place * room), floor + 18, compact(value))
+        )
     parts.append(Markup('<line x1="{}" x2="{}" y1="{}" y2="{}" class="axis"/>').format(left, right, floor, floor))
     for threshold in thresholds:
-        place = _place_in(bins, threshold)
-        if place is None:
+        within = _place_in(bins, threshold)
+        if within is None:
             continue
-        x = left + place * room
+        x = left + within * room
         side = "end" if x > width / 2 else "start"
-        label = Markup('<line x1="{0}" x2="{0}" y1="{1}" y2="{2}" class="threshold"/><text x="{3}" y="{4}" class="threshold-ink {5}">{6}</text>')
+        label = Markup(
+            '<line x1="{0}" x2="{0}" y1="{1}" y2="{2}" class="threshold"/><text x="{3}" y="{4}" class="threshold-ink {5}">{6}</text>'
+        )
         parts.append(label.format(_at(x), top - 8, floor, _at(x + (-5 if side == "end" else 5)), top - 2, side, number(threshold)))
     kept, all_ = sum(entry.kept for entry in bins), sum(entry.documents for entry in bins)
     about = f"{number(all_)} documents in {len(bins)} bins, {number(kept)} kept; thresholds: {', '.join(map(number, thresholds)) or 'none'}"
@@ -114,7 +121,9 @@ def bars_chart(name: str, rows: Sequence[tuple[str, int, int]]) -> Markup:
         y = 6 + place * row
         whole = (width - left - 56) * math.sqrt(documents / most)
         said = f"{label}: {number(documents)} documents, {number(kept)} kept"
-        parts.append(Markup('<g><title>{}</title><text x="{}" y="{}" class="tick end">{}</text>').format(said, left - 8, y + 12, label[:12]))
+        parts.append(
+            Markup('<g><title>{}</title><text x="{}" y="{}" class="tick end">{}</text>').format(said, left - 8, y + 12, label[:12])
+        )
         parts.append(_rect(left, y, whole * kept / documents, 15, "kept"))
         parts.append(_rect(left + whole * kept / documents, y, whole * (documents - kept) / documents, 15, "elsewhere"))
         parts.append(Markup('<text x="{}" y="{}" class="tick">{}</text></g>').format(_at(left + whole + 6), y + 12, number(documents)))

@@ -73,4 +73,6 @@ def _fates(folder: str) -> pl.LazyFrame:
     out = open_run(folder)
     columns = ["key", "id", "file_path", "offset", "text_bytes", *_WAY]
     ledgers = pl.concat([scan_ledger(out, "web").select(columns), scan_ledger(out, "synthetic").select(columns)])
-    return ledgers.sort("key", "file_path", "offset").with_columns(pl.int_range(pl.len()).over("key").alias("turn"))
+    row = pl.int_range(pl.len())
+    first_of_key = pl.when(pl.col("key").ne_missing(pl.col("key").shift())).then(row).forward_fill()
+    return ledgers.sort("key", "file_path", "offset").with_columns((row - first_of_key).alias("turn"))

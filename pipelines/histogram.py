@@ -1,7 +1,7 @@
 """Histograms on a fixed grid: two runs, or two folders, have bins that can be compared.
 
-A signal that is spread evenly gets bins of 1, 2, 2.5 or 5 times a power of ten. A skewed one (no negative values, the greatest at least 20 times
-the median) gets ten bins a decade with edges from Renard's preferred numbers (R10, ISO 3), after one that begins at 0. Whole-numbered
+A signal that is spread evenly gets bins of 1, 2, 2.5 or 5 times a power of ten. A skewed one (no negative values, the greatest at least 20
+times the median) gets ten bins a decade with edges from Renard's preferred numbers (R10, ISO 3), after one that begins at 0. Whole-numbered
 signals have whole-numbered edges.
 """
 
@@ -49,20 +49,19 @@ def grid(low: float, middle: float, high: float, least: float | None, whole: boo
         if whole:
             edges = sorted({float(math.ceil(edge)) for edge in edges})
         return "log", [0.0, *(edge for edge in edges if edge > 0)]
-    width = (high - low) / BINS or abs(high) / BINS or 1 / BINS
+    largest = max(abs(low), abs(high)) or 1.0
+    width = max((high - low) / BINS, largest * 1e-9 if high > low else largest / BINS)
     power = 10.0 ** math.floor(math.log10(width))
     step = next(times * power for times in (1, 2, 2.5, 5, 10) if times * power >= width * (1 - 1e-9))
     if whole:
-        step = max(1.0, step)
-    begin, end = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
-    return "linear", [round(place * step, 12) for place in range(begin, max(end, begin + 1) + 1)]
+        step = max(1.0, float(math.ceil(step)))
+    begin, end = math.floor(low / step), math.ceil(high / step)
+    return "linear", [float(f"{place * step:.12g}") for place in range(begin, max(end, begin + 1) + 1)]
 
 
 def count_bins(numbers: pl.LazyFrame, edges: Sequence[float], rules: Sequence[str]) -> list[Bin]:
     """Count rows of `value`, `fate` and `rule` in bins; `rules` are the names of the rules on this signal."""
-    inner = list(edges[1:-1])
-    labels = [str(number) for number in range(len(inner) + 1)]
-    place = pl.col("value").cut(inner, labels=labels, left_closed=True).cast(pl.String) if inner else pl.lit("0")
+    place = pl.sum_horizontal(pl.lit(0, pl.Int64), *(pl.col("value") >= edge for edge in edges[1:-1]))
     counted = (
         numbers.filter(pl.col("value").is_not_null())
         .group_by(place.alias("bin"))
@@ -74,7 +73,7 @@ def count_bins(numbers: pl.LazyFrame, edges: Sequence[float], rules: Sequence[st
         .collect(engine="streaming")
     )
     counts = {row[0]: row[1:] for row in counted.iter_rows()}
-    return [Bin(low, high, *counts.get(label, (0, 0, 0))) for label, (low, high) in zip(labels, itertools.pairwise(edges), strict=True)]
+    return [Bin(low, high, *counts.get(bin_, (0, 0, 0))) for bin_, (low, high) in enumerate(itertools.pairwise(edges))]
 
 
 def _renard(place: int) -> float:

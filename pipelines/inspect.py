@@ -159,9 +159,8 @@ def resolve(signal: str, found: Iterable[Place]) -> tuple[str, Any]:
     if len(matches) > 1:
         raise UsageError(f"{signal!r} is a signal of several filters: {', '.join(matches)}")
     if not matches:
-        raise UsageError(
-            f"there is no signal {signal!r} in this run{nearest(signal, known if '.' in signal else [name.partition('.')[2] for name in known])}"
-        )
+        names = known if "." in signal else [name.partition(".")[2] for name in known]
+        raise UsageError(f"there is no signal {signal!r} in this run{nearest(signal, names)}")
     return matches[0], known[matches[0]]
 
 

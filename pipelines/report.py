@@ -32,7 +32,7 @@ from pipelines.run_folder import Place, open_run, places, recipe_rules, scan, sc
 from pipelines.samples import Sample, take_samples
 from pipelines.wording import compact, number, readable, size
 
-_KEPT_SAMPLES = 8
+_KEPT_SAMPLES = 9
 _SYNTHETIC_SAMPLES = 6
 _CLUSTERS = 10
 _EXCERPT = 420
@@ -88,7 +88,7 @@ def render(out: Location) -> str:
     cards = _signal_cards(out, found, counted)
     similarities = _similarities(out)
     return environment.from_string((templates / "report.html").read_text("utf-8")).render(
-        style=Markup(style),  # noqa: S704 - our own file
+        style=Markup(style),
         policy=f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'",
         title=_title(out),
         description=_description(out),
@@ -155,7 +155,7 @@ def _of_ledger(found: Sequence[Place], origin: str, wanted: pl.Expr, most: int) 
 
 def _typical(out: Location) -> dict[str, Typical]:
     ledger = pl.concat([scan_ledger(out), scan_ledger(out, "synthetic")]).filter(pl.col("rule").is_not_null())
-    value = pl.col("value").median().alias("value")
+    value = pl.col("value").quantile(0.5, interpolation="nearest").alias("value")
     counted = ledger.group_by("rule").agg(value, pl.col("id").bottom_k_by("key", 1).first().alias("id")).sort("rule")
     return {row[0]: Typical(row[1], row[2]) for row in counted.collect(engine="streaming").iter_rows()}
 
@@ -178,7 +178,11 @@ def _clusters(out: Location) -> list[ClusterLine]:
     top = largest.head(_CLUSTERS).collect(engine="streaming")
     stayed = ledger.filter((pl.col("fate") == "kept") & pl.col("id").is_in(top["duplicate_of"].to_list()))
     facts = {row[0]: row[1:] for row in stayed.select("id", "url", "source").collect(engine="streaming").iter_rows()}
-    return [ClusterLine(name, *facts.get(name, (None, "")), went, similarity) for name, went, similarity in top.iter_rows()]
+    lines = []
+    for name, went, similarity in top.iter_rows():
+        url, source = facts.get(name, (None, ""))
+        lines.append(ClusterLine(name, url, source, went, similarity))
+    return lines
 
 
 def _session(out: Location) -> Mapping[str, Any] | None:

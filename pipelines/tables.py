@@ -1,7 +1,7 @@
-"""Tables for the terminal: what a result looks like to a person. `as_plain` is the same for a program.
+"""Tables for the terminal: what a result looks like to a person; `as_plain` is the same for a program.
 
-Rendering knows results by their plain fields and computes nothing. Text that came from a crawl is printed as text: markup is off and control
-characters, which could move the cursor or turn the direction of writing, are shown as escapes.
+Rendering knows results by their plain fields and computes nothing. Text that came from a crawl is printed as text: markup is off, and
+control characters, which could move the cursor or turn the direction of writing, are shown as escapes.
 """
 
 import dataclasses
@@ -83,7 +83,8 @@ def show_funnel(funnel: "Funnel") -> None:
         console.print(sources)
     if funnel.dataset is not None:
         made = funnel.dataset
-        console.print(f"\nDataset: {made.rows:,} rows, {made.tokens:,} tokens, {size(made.bytes)} in {made.files} files.")
+        in_files = f"{made.files} {'file' if made.files == 1 else 'files'}"
+        console.print(f"\nDataset: {made.rows:,} rows, {made.tokens:,} tokens, {size(made.bytes)} in {in_files}.")
 
 
 def _add_flow(table: Table, flow: "Flow", what: str) -> None:

@@ -21,7 +21,8 @@ from curation.location import Location
 from curation.text import TextColumn
 from curation.unicode_classes import UNICODE_VERSION
 from filters.fasttext_scorer import FastTextScorer, spelled
-from pipelines.fasttext_training import TrainingSettings, train
+from pipelines.fasttext_training import TrainingSettings
+from pipelines.folding import train_scorer
 from pipelines.held_out import FOLDS, HeldOut, figures, folds_of
 from pipelines.labels import LabelledText, read_labels
 from pipelines.model_card import SourceCount, TrainingResult, write_card
@@ -74,8 +75,8 @@ def evaluate(rows: Sequence[LabelledText], tried: Sequence[LabelledText], settin
 def fit(rows: Sequence[LabelledText], settings: TrainingSettings) -> tuple[FastTextScorer, int]:
     """Return the model trained on rows, and how many of them say what another one says."""
     examples = set(zip(spelled(TextColumn.from_strings([row.text for row in rows])), [row.score for row in rows], strict=True))
-    texts, scores = zip(*sorted(examples), strict=True) if examples else ((), ())
-    return train(texts, scores, settings), len(rows) - len(examples)
+    texts, scores = zip(*examples, strict=True) if examples else ((), ())
+    return train_scorer(texts, scores, settings), len(rows) - len(examples)
 
 
 def write_model(

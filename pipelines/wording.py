@@ -35,14 +35,11 @@ def size(count: float) -> str:
 
 
 def printable(text: str, most: int | None = None) -> str:
-    """Return text on one line, control and format characters as escapes, line ends as "⏎", at most so many characters."""
+    """Return text on one line, characters that do not print as escapes, line ends as "⏎", at most so many characters."""
     if most is not None and len(text) > most:
         text = f"{text[: most - 1]}…"
     shown = text.replace("\r\n", "\n").replace("\n", " ⏎ ").replace("\t", " ")
-    return "".join(
-        character if unicodedata.category(character) not in ("Cc", "Cf", "Cs", "Zl", "Zp") else f"\\u{ord(character):04x}"
-        for character in shown
-    )
+    return "".join(character if character.isprintable() else _escape(character) for character in shown)
 
 
 def readable(text: str, most: int | None = None) -> str:
@@ -55,3 +52,8 @@ def readable(text: str, most: int | None = None) -> str:
         else f"\\u{ord(character):04x}"
         for character in text
     )
+
+
+def _escape(character: str) -> str:
+    """Return a space for an unusual space, and the code point of anything else."""
+    return " " if unicodedata.category(character) == "Zs" else f"\\u{ord(character):04x}"

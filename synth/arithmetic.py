@@ -15,12 +15,26 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal, localcontext
 from fractions import Fraction
+from itertools import pairwise
 
 _MAX_LENGTH = 400
 _MAX_EXPONENT = 64
 _MAX_DIGITS = 60
 
-_SIGNS = {"×": "*", "·": "*", "⋅": "*", "÷": "/", "−": "-", "–": "-", "²": "**2", "³": "**3", "^": "**", "\\times": "*", "\\cdot": "*", "\\div": "/"}
+_SIGNS = {
+    "×": "*",
+    "·": "*",
+    "⋅": "*",
+    "÷": "/",
+    "−": "-",
+    "–": "-",
+    "²": "**2",
+    "³": "**3",
+    "^": "**",
+    "\\times": "*",
+    "\\cdot": "*",
+    "\\div": "/",
+}
 _SIGN = re.compile("|".join(re.escape(sign) for sign in sorted(_SIGNS, key=len, reverse=True)))
 _FRACTION = re.compile(r"\\d?frac\{([^{}]*)\}\{([^{}]*)\}")
 _GROUPED = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
@@ -116,7 +130,7 @@ def equations(text: str) -> Iterator[Equation]:
     for found in _CHAIN.finditer(text):
         first, *between, last = found[0].split("=")
         sides = [_begun(first, text[: found.start()]), *between, _ended(last, text[found.end() :])]
-        for left, right in zip(sides, sides[1:], strict=False):
+        for left, right in pairwise(sides):
             both_bare = _BARE.fullmatch(left) and _BARE.fullmatch(right)
             if not both_bare and _is_expression(left) and _is_expression(right):
                 yield Equation(left.strip(), right.strip())

@@ -44,17 +44,18 @@ async def _ask(teacher: Teacher, requests: Sequence[Request], log: ReplyLog, bud
             log.append(request, reply)
             answered += 1
             failed_in_a_row = failed_in_a_row + 1 if reply.error in PASSING else 0
-            if reply.error in SETUP or failed_in_a_row >= PATIENCE:
-                broken = reply
-                break
+            if broken is None and (reply.error in SETUP or failed_in_a_row >= PATIENCE):
+                broken, budget.closed = reply, True
     log.sync()
     if broken is not None and broken.error in SETUP:
         raise UsageError(f"teacher {teacher.label}: {broken.detail}")
     if broken is not None:
-        raise Refused(f"teacher {teacher.label}: {PATIENCE} requests in a row failed ({broken.error}: {broken.detail}); try the same command later")
+        raise Refused(
+            f"teacher {teacher.label}: {PATIENCE} requests in a row failed, the last because {broken.detail}; try the same command later"
+        )
     if budget.reached:
         raise Refused(
-            f"budget of {budget.limit} USD reached: {budget.spent:.4f} spent, {len(requests) - answered} of {len(requests)} requests to "
+            f"budget of {budget.limit:g} USD reached: {budget.spent:.6f} spent, {len(requests) - answered} of {len(requests)} requests to "
             f"{teacher.label} not sent; every reply is kept, the same command goes on from here"
         )
 

@@ -1,9 +1,9 @@
 """The log of replies: what was asked and answered, once and for all, so that no work is paid for twice.
 
 `DIR/replies.jsonl` holds one JSON object a line: the request's key and task, the reply, and a checksum of the rest of the line. Lines are
-only ever appended. A reply is handed to the operating system before anyone looks into it, so a killed process loses none; every SYNC_EVERY
-replies, and at the end, the file is flushed to disk. A line that was torn (a power cut, a full disk) is counted and skipped, and its request
-is asked again. Of two lines with one key the later stands: a passing failure may be followed by an answer.
+only ever appended. A reply is handed to the operating system before anyone looks into it, so a killed process loses none; every
+SYNC_EVERY replies, and at the end, the file is flushed to disk. A line that was torn (a power cut, a full disk) is counted and skipped,
+and its request is asked again. Of two lines with one key the later stands: a passing failure may be followed by an answer.
 
 The log is bound to no recipe and no run: `--replies DIR` opens another run's log, reads it and extends it. We never delete it.
 

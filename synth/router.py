@@ -73,7 +73,9 @@ class Router:
                 teacher = self.teacher_for(name, difficulty)
                 if teacher.tasks is not None and name not in teacher.tasks:
                     can = ", ".join(sorted(teacher.tasks))
-                    raise RecipeError(f"teacher {teacher.name()!r} cannot do task {name!r}; it does: {can}. Route that task to teacher 'openai'")
+                    raise RecipeError(
+                        f"teacher {teacher.name()!r} cannot do task {name!r}; it does: {can}. Route that task to teacher 'openai'"
+                    )
 
 
 class Addressing:

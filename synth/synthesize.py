@@ -15,7 +15,6 @@ Invariants
     - Nothing secret is in a request, so nothing secret can be in a shard.
 """
 
-import dataclasses
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -27,7 +26,7 @@ import pyarrow as pa
 
 from curation.choices import build
 from curation.errors import RecipeError, UsageError
-from curation.hashing import canonical, digest_of
+from curation.hashing import canonical, digest_of, plain
 from curation.ingest import REJECTED
 from curation.keys import record_key
 from curation.location import Location
@@ -84,6 +83,9 @@ class SynthesisSettings:
     def __post_init__(self) -> None:
         if not self.tasks:
             raise RecipeError("synthesize needs at least one task: [[synthesize.tasks]] name = ...")
+        names = [task.name() for task in self.built_tasks()]
+        if len(set(names)) != len(names):
+            raise RecipeError("synthesize: a task is listed twice; raise its count instead")
         self.router()
         self.seed_policy()
 
@@ -168,7 +170,7 @@ def _asked_and_answered(question: Question, reply: Reply) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Synthesize(Stage):
-    """Turns replies into rows. `tasks` are the recipe's, without their counts: a larger count leaves finished parts as they are."""
+    """Turns replies into rows by the recipe's tasks."""
 
     tasks: tuple[Task, ...]
     name: ClassVar[str] = "6-synthesize"
@@ -176,7 +178,7 @@ class Synthesize(Stage):
 
     def fields(self) -> Any:
         """Return the tasks and their versions."""
-        return [[task.name(), task.version, {**dataclasses.asdict(task), "count": 0}] for task in self.tasks]
+        return [plain(task.identity()) for task in self.tasks]
 
     def make(self, unit: Unit, output: Output) -> Mapping[str, Any]:
         """Write the accepted and the rejected of one part."""
@@ -226,8 +228,10 @@ def _row(task: Task, asked: Mapping[str, Any], rejects: list[dict[str, Any]]) ->
     return {**place, "crawled_at": None, "text_bytes": len(example.text.encode()), "text": example.text, "metadata": list(metadata.items())}
 
 
-def synthesize(session: Session, seeds: Sequence[SeedShard], settings: SynthesisSettings, replies_dir: Location, budget: float | None = None) -> Sealed:
-    """Ask for what is missing, then make rows of all replies, and return the sealed stage: shards of DOCUMENTS, and of REJECTS (`-rejected`).
+def synthesize(
+    session: Session, seeds: Sequence[SeedShard], settings: SynthesisSettings, replies_dir: Location, budget: float | None = None
+) -> Sealed:
+    """Ask for what is missing, make rows of all replies, and return the sealed stage: shards of DOCUMENTS, and of REJECTS (`-rejected`).
 
     Raises Refused (budget reached, the endpoint is down), UsageError (a key is missing or refused), and what stages raise.
     """
@@ -244,7 +248,9 @@ def synthesize(session: Session, seeds: Sequence[SeedShard], settings: Synthesis
         finally:
             session.note("synthesis", {"requests": len(asked), "usd": round(spent.spent, 6)})
         session.note("synthesis", {"requests": len(asked), "asked": count, "usd": round(spent.spent, 6)})
-        parts = {f"synthetic-{begin // PART_REQUESTS:05d}": asked[begin : begin + PART_REQUESTS] for begin in range(0, len(asked), PART_REQUESTS)}
+        parts = {
+            f"synthetic-{begin // PART_REQUESTS:05d}": asked[begin : begin + PART_REQUESTS] for begin in range(0, len(asked), PART_REQUESTS)
+        }
         with _in_driver(session):
             gathered = session.run(GatherReplies(parts, log), [_unit_of(name, part, log) for name, part in parts.items()])
     units = [Unit(unit.name, {"replies": unit.shards}) for unit in gathered.units]

@@ -8,6 +8,7 @@ beside it, and an example depends on the brief and the reply's text alone, so th
     example(brief, text)  the verified example, or Rejected with the rule it broke
 """
 
+import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -38,7 +39,7 @@ class Seed:
 
 @dataclass(frozen=True)
 class Draft:
-    """What is asked, before a teacher is chosen. `template` is the prompt's name and version; `difficulty` (1 easy ... 5 hard) routes it."""
+    """What is asked, before a teacher is chosen. `template` is the prompt's name and version; `difficulty` (1 to 5) routes it."""
 
     brief: Mapping[str, Any]
     messages: tuple[Mapping[str, str], ...]
@@ -76,6 +77,10 @@ class Task(ABC):
     def name(cls) -> str:
         """The name of the file that defines it."""
         return cls.__module__.rsplit(".", 1)[-1]
+
+    def identity(self) -> Mapping[str, Any]:
+        """Return what examples depend on beside the replies: not the count, for a larger one leaves finished parts as they are."""
+        return {"name": self.name(), "version": self.version, "fields": {**dataclasses.asdict(self), "count": None}}
 
     @abstractmethod
     def draft(self, number: int, seed: Seed | None) -> Draft:

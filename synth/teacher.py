@@ -32,13 +32,13 @@ from curation.hashing import digest_of
 from curation.plugins import class_in
 from synth.budget import Budget
 
-PASSING = frozenset({"rate", "overload", "timeout", "connection"})
+PASSING = frozenset({"rate", "overload", "timeout", "connection", "bad_response"})
 """Failures of the moment: asked again, first by the teacher, then by the next run."""
 
-SETUP = frozenset({"auth", "not_found"})
+SETUP = frozenset({"auth", "quota", "not_found", "schema_rejected"})
 """Failures of the set-up: every other request would fail alike, so the run stops and names the fix."""
 
-FINAL = frozenset({"schema_rejected", "context_too_long", "bad_request", "truncated", "content_filter", "unsupported_task"})
+FINAL = frozenset({"context_too_long", "bad_request", "truncated", "content_filter", "unsupported_task"})
 """Failures of the request itself: the same request would fail again."""
 
 
@@ -65,7 +65,8 @@ class Request:
 class Reply:
     """What came back. `error` is None or one of PASSING, SETUP, FINAL; `detail` says it in words and names the fix.
 
-    Tokens and cost (USD) are None where the endpoint did not say, or prices are not known. `attempts` counts calls.
+    Tokens are None where the endpoint did not say; cost (USD) is None where prices are not known, and an upper bound where a call may or
+    may not be billed. `attempts` counts calls.
     """
 
     text: str = ""
@@ -110,7 +111,7 @@ class Teacher(ABC):
 
     @abstractmethod
     def ask(self, requests: Sequence[Request], budget: Budget) -> AsyncIterator[tuple[Request, Reply]]:
-        """Yield a reply for every request, as they come. Once `budget` refuses, nothing new is sent and what is under way is yielded."""
+        """Yield a reply for every request, as they come. Once `budget` is stopped, nothing new is sent and what is under way is yielded."""
 
     def worst_cost(self, request: Request) -> float | None:
         """Return the most that answering may cost, in USD; None where prices are not known."""

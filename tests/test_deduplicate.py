@@ -28,6 +28,7 @@ from curation.session import Session
 from curation.shards import ShardWriter, read
 from curation.sign import sign_documents
 from curation.survivors import preference
+from curation.verify import RULES, judge
 
 
 def document(own_id, text, *, key=None, date=None, source="test", url=None):
@@ -256,12 +257,14 @@ def test_a_hot_bucket_costs_no_more_than_its_documents(tmp_path):
     rows += [document(f"near{place}", " ".join([*near, f"tail{place}"])) for place in range(count // 10)]
     found = run(tmp_path, cut(rows, 4))
     assert sum(row["rule"] is None for row in found.values()) == 2
-    edges = compared = 0
+    edges = compared = shingled = 0
     for path in (tmp_path / "out" / "stages").rglob("*.json"):
         counts = json.loads(path.read_text()).get("counts", {})
         edges += counts.get("edges", 0)
         compared += counts.get("compared", 0)
+        shingled += counts.get("shingled", 0)
     assert edges <= 16 * len(rows)
+    assert shingled == count // 10
     assert compared == count // 10 - 1
 
 
@@ -273,6 +276,70 @@ def test_at_most_so_many_of_a_bucket_are_compared_and_the_rest_is_counted(tmp_pa
     counts = [json.loads(path.read_text())["counts"] for path in (tmp_path / "out" / "stages" / "4f-verify").glob("0*.json")]
     assert sum(count["skipped"] for count in counts) > 0
     assert sum(count["compared"] for count in counts) <= 12 * 4 * 2
+
+
+def plain_judge(documents, threshold, containment, most):
+    """Judge documents (key, text, shingles, buckets), best first, as the docstring of `curation.verify` says it."""
+    kept, by_bucket, fates, seen = [], {}, [], {}
+    compared = skipped = 0
+    for place, (key, text, shingles, buckets) in enumerate(documents):
+        same = [other for other in kept if documents[other][0] == key]
+        if same:
+            other = documents[same[0]]
+            fates.append((same[0], "same_record", 1.0 if other[1] == text else len(shingles & other[2]) / len(shingles | other[2])))
+            continue
+        if text in seen:
+            survivor, rule, similarity = seen[text]
+            fates.append((survivor, rule or "exact", similarity))
+            continue
+        offered = set()
+        for bucket in buckets:
+            offered |= set(by_bucket.get(bucket, [])[:most])
+            skipped += len(by_bucket.get(bucket, [])[most:])
+        fate = (place, None, 1.0)
+        for other in sorted(offered):
+            both, theirs = len(shingles & documents[other][2]), documents[other][2]
+            compared += 1
+            if both / len(shingles | theirs) >= threshold:
+                fate = (other, "near_duplicate", both / len(shingles | theirs))
+                break
+            if containment is not None and both / len(shingles) >= containment:
+                fate = (other, "contained", both / len(shingles))
+                break
+        if fate[0] == place:
+            kept.append(place)
+            for bucket in buckets:
+                by_bucket.setdefault(bucket, []).append(place)
+        seen[text] = fate
+        fates.append(fate)
+    return fates, compared, skipped
+
+
+SHINGLES = st.sets(st.integers(0, 11), min_size=1, max_size=8).map(frozenset)
+TEXTS = st.lists(st.tuples(SHINGLES, st.lists(st.integers(0, 4), unique=True, max_size=3)), min_size=1, max_size=10)
+
+
+@given(TEXTS, st.lists(st.tuples(st.integers(0, 9), st.integers(0, 12)), max_size=20), st.sampled_from([None, 0.8]), st.integers(1, 3))
+def test_judging_is_that_of_the_plain_twin(texts, chosen, containment, most):
+    documents = [(key, text % len(texts), *texts[text % len(texts)]) for text, key in chosen]
+    first = {text: place for place, (_, text, _, _) in reversed(list(enumerate(documents)))}
+    stands = [first[text] == place for place, (_, text, _, _) in enumerate(documents)]
+    table = pa.table(
+        {
+            "text_hash": pa.array([bytes([text]) * 16 for _, text, _, _ in documents], pa.binary(16)),
+            "key": pa.array([bytes([key]) * 16 for key, _, _, _ in documents], pa.binary(16)),
+            "buckets": pa.array([own if s else [] for (*_, own), s in zip(documents, stands, strict=True)], pa.large_list(pa.uint64())),
+            "shingles": pa.array(
+                [sorted(own) if s else [] for (*_, own, _), s in zip(documents, stands, strict=True)], pa.large_list(pa.uint64())
+            ),
+        }
+    )
+    rotated = np.roll(np.arange(len(documents)), 1)
+    found = judge(table.take(pa.array(np.argsort(rotated))), rotated, 0.6, containment, most)
+    fates, compared, skipped = plain_judge(documents, 0.6, containment, most)
+    rules = RULES.take(pa.array(found.rules)).to_pylist()
+    assert list(zip(found.survivors.tolist(), rules, found.similarities.tolist(), strict=True)) == fates
+    assert (found.compared, found.skipped) == (compared, skipped)
 
 
 def test_survivor_order(tmp_path):

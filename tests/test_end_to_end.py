@@ -63,7 +63,7 @@ def test_every_verb_answers(demo: Path, tmp_path: Path) -> None:
     assert "kept" in json.dumps(json.loads(curate("why", demo, kept["id"], "--json")))
     ledger = pl.read_parquet(demo / "ledger/*.parquet")
     copy = ledger.filter(pl.col("fate") == "duplicate").row(0, named=True)
-    assert copy["duplicate_of"] in curate("duplicates", demo, copy["id"])
+    assert copy["duplicate_of"] in curate("duplicates", demo, copy["id"], "--json")
     assert json.loads(curate("inspect", demo, "--json"))
     assert json.loads(curate("inspect", demo, "--signal", "gopher_quality.words", "--json"))
     assert json.loads(curate("inspect", demo, "--signal", "gopher_quality.words", "--at", 100, "--json"))

@@ -23,8 +23,8 @@ PROSE = "Rivers carry sand, and where they slow down, they drop it; so deltas gr
 def article(content: str) -> str:
     return (
         f"<!doctype html><html lang=en-GB><head><title> River \n deltas </title><style>p {{}}</style></head><body>"
-        f"<nav><ul><li><a href=/>Home</a><li><a href=/b>Blog</a></ul></nav><article><h1>Deltas</h1><p>{PROSE}</p>{content}<p>{PROSE}</p></article>"
-        f"<footer>Terms</footer></body></html>"
+        f"<nav><ul><li><a href=/>Home</a><li><a href=/b>Blog</a></ul></nav>"
+        f"<article><h1>Deltas</h1><p>{PROSE}</p>{content}<p>{PROSE}</p></article><footer>Terms</footer></body></html>"
     )
 
 
@@ -69,7 +69,7 @@ def test_plain_keeps_everything_that_is_seen():
             "a<table><tr><th>City<th>People<tr><td>Bonn<td>330 000<br>about</table>b",
             "a\n\nCity | People\nBonn | 330 000 about\n\nb",
         ),
-        ("<table><tr><td><p>x</p><p>y</p></td><td></td><td>z<script>1</script></td></tr></table>", "x y |  | z"),
+        ("<table><tr><td><p>x</p><p>y</p></td><td></td><td>z<script>1</script></td></tr></table>", "x y | | z"),
         ("<figure><table><tr><td>k<td>v</table><figcaption>why</figcaption></figure>", "k | v"),
         ("<table><tr><td colspan=2>All<tr><td>k<td>v</table>", "All\nk | v"),
         (
@@ -97,10 +97,20 @@ def test_a_table_that_lays_out_a_page_stays_text():
     assert "Its end." in text
 
 
+def test_menus_near_the_body_are_no_content():
+    menu = "<ul><li><a href=/1>All about sand</a><li><a href=/2>All about seas</a></ul>"
+    assert between(menu).strip() == ""
+    assert between("<ul><li>All about <a href=/1>sand</a><li>All about seas</ul>") == "\n\n- All about sand\n- All about seas\n\n"
+
+
+def test_code_lines_may_be_elements():
+    assert between("<pre><div>a (</div><div>  b\n</div><span class=lineno>7</span>c<br>d</pre>").strip() == "a (\n  b\nc\nd"
+
+
 def test_a_wiki_formula_is_shown_once():
     formula = (
-        "<p>Thus <span class='mwe-math-element'><span style='display: none' class='mwe-math-mathml-inline'><math alttext='{\\displaystyle e}'>"
-        "<mi>e</mi></math></span><img alt='e'></span>."
+        "<p>Thus <span class='mwe-math-element'><span style='display: none' class='mwe-math-mathml-inline'>"
+        "<math alttext='{\\displaystyle e}'><mi>e</mi></math></span><img alt='e'></span>."
     )
     assert "Thus ${\\displaystyle e}$." in between(formula)
 
@@ -144,16 +154,11 @@ def test_past_each_limit_the_tags_are_cut_out():
     assert parse(article(""), Limits()) is not None
 
 
-fragments = st.lists(
-    st.one_of(
-        st.sampled_from(
-            "<p> </p> <div> </div> <table> <tr> <td> </td> </table> <pre> </pre> <ul> <li> <math> <annotation> </math> <figure> </figure> "
-            "<script> </script> <a href=x> <template> <br> <svg> <select> <option> <!-- --> <html lang=fr> <body> • \ufdd0 \ufdd1\ufdd1 \ufdd2 1. word".split()
-        ),
-        st.text(max_size=4),
-    ),
-    max_size=40,
-).map(" ".join)
+FRAGMENTS = (
+    "<p> </p> <div> </div> <table> <tr> <td> </td> </table> <pre> </pre> <ul> <li> <math> <annotation> </math> <figure> </figure> <script> "
+    "</script> <a href=x> <template> <br> <svg> <select> <option> <!-- --> <html lang=fr> <body> • \ufdd0 \ufdd1\ufdd1 \ufdd2 1. word"
+)
+fragments = st.lists(st.one_of(st.sampled_from(FRAGMENTS.split()), st.text(max_size=4)), max_size=40).map(" ".join)
 
 
 @pytest.mark.parametrize("extractor", EVERY_EXTRACTOR, ids=repr)

@@ -18,7 +18,8 @@ from curation.errors import InputError
 from curation.text import TextColumn
 from curation.words import WORD
 from filters.fasttext_scorer import FastTextScorer, card_of, load_model, probe, spelled
-from pipelines.fasttext_training import TrainingSettings, folded, matrices_of, train_fasttext
+from pipelines.fasttext_training import TrainingSettings, matrices_of, train_here
+from pipelines.folding import fold, lines_of
 
 VOCABULARY = [
     "angle",
@@ -62,11 +63,9 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
     rows = invented_texts(300, 1)
     names = spelled(TextColumn.from_strings([text for text, _ in rows]))
     lines = tmp_path_factory.mktemp("fasttext") / "lines.txt"
-    lines.write_text(
-        "".join(" ".join(f"__label__{k}" for k in range(s + 1)) + f" {text}\n" for text, (_, s) in zip(names, rows, strict=True))
-    )
-    model = train_fasttext(lines, TrainingSettings(epochs=10))
-    return Trained(model, folded(**matrices_of(model), span=SPAN))
+    lines.write_text("".join(line + "\n" for line in lines_of(names, [score for _, score in rows])))
+    model = train_here(lines, TrainingSettings(epochs=10))
+    return Trained(model, fold(matrices_of(model), SPAN))
 
 
 @pytest.fixture
@@ -215,7 +214,7 @@ def test_objects_are_never_unpickled(trained: Trained, tmp_path: Path) -> None:
     np.savez(buffer, levels=np.array([print], object))
     with pytest.raises(InputError, match="cannot be used"):
         load_model(save(buffer.getvalue(), tmp_path / "model.npz"))
-    with pytest.raises(ValueError, match="not a .npz"):
+    with pytest.raises(ValueError, match=r"not a \.npz"):
         FastTextScorer.from_bytes(_npy(np.arange(3)))
 
 

@@ -223,6 +223,12 @@ def test_a_parquet_bomb_is_not_opened():
     assert reasons(read_bytes("a.parquet", parquet(big, compression="zstd", use_dictionary=False))) == ["bomb"]
 
 
+def test_one_text_repeated_is_a_bomb_too():
+    repeated = pa.DictionaryArray.from_arrays(pa.array([0] * 100_000, pa.int32()), ["a" * (1 << 20)])
+    outcomes = read_bytes("a.parquet", parquet(pa.table({"text": repeated}), row_group_size=100_000))
+    assert reasons(outcomes) == ["Record"] * 32 + ["bomb"]
+
+
 def test_extension_types_stay_off():
     table = pa.table({"text": ["x"], "extra": pa.array([b"\0" * 16], pa.binary(16)).cast(pa.uuid())})
     [record] = read_bytes("a.parquet", parquet(table))

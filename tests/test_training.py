@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 from curation.errors import CurationError, InputError, Refused, UsageError
 from curation.text import TextColumn
 from filters.fasttext_scorer import load_model
-from pipelines.fasttext_training import TrainingSettings, level_of, train
+from pipelines.fasttext_training import TrainingSettings
+from pipelines.folding import level_of, train_scorer
 from pipelines.held_out import FOLDS, figures, folds_of
 from pipelines.labels import read_labels
 from pipelines.ship_model import FREE_LICENSES, learnt, scored_texts
@@ -28,8 +29,8 @@ from pipelines.training import fit, train_model
 ROOT = Path(__file__).parents[1]
 SHIPPED = ROOT / "filters" / "models" / "edu.npz"
 FAST = TrainingSettings(epochs=5, dimensions=8)
-TEACHING = "because example prove angle energy cell theorem measure explain therefore".split()
-SELLING = "sale cheap click shipping offer deal buy subscribe bargain discount".split()
+TEACHING = ["because", "example", "prove", "angle", "energy", "cell", "theorem", "measure", "explain", "therefore"]
+SELLING = ["sale", "cheap", "click", "shipping", "offer", "deal", "buy", "subscribe", "bargain", "discount"]
 
 
 def invented_rows(count: int = 120, groups: int = 6, seed: int = 7) -> list[dict[str, object]]:
@@ -75,31 +76,39 @@ def test_a_model_and_its_card_are_written(labels: str, tmp_path: Path) -> None:
     assert "{%" not in page
 
 
+def model_of(*inputs: str, settings: TrainingSettings = FAST) -> bytes:
+    return fit(read_labels(inputs, "text", "score", "source"), settings)[0].to_bytes()
+
+
 def test_training_again_gives_the_same_bytes_whatever_the_order_and_the_files(labels: str, tmp_path: Path) -> None:
     rows = invented_rows()
     random.Random(1).shuffle(rows)
-    parts = [write_jsonl(tmp_path / "part-1.jsonl.gz", rows[:50]), str(tmp_path / "part-2.parquet")]
-    pl.DataFrame(rows[50:]).write_parquet(parts[1])
-    whole = train_model([labels], str(tmp_path / "whole.npz"), settings=FAST)
-    again = train_model([labels, labels], str(tmp_path / "again.npz"), settings=FAST)
-    in_parts = train_model([str(tmp_path / "part-*")], str(tmp_path / "parts.npz"), settings=FAST)
-    assert whole.sha256 == again.sha256 == in_parts.sha256
-    assert whole.held_out == again.held_out
-    assert (
-        train_model([labels], str(tmp_path / "other.npz"), settings=TrainingSettings(epochs=5, dimensions=8, seed=2)).sha256 != whole.sha256
-    )
+    write_jsonl(tmp_path / "part-1.jsonl.gz", rows[:50])
+    pl.DataFrame(rows[50:]).write_parquet(tmp_path / "part-2.parquet")
+    expected = model_of(labels)
+    assert model_of(labels, labels) == expected
+    assert model_of(str(tmp_path / "part-*")) == expected
+    assert model_of(labels, settings=TrainingSettings(epochs=5, dimensions=8, seed=2)) != expected
+
+
+def test_what_only_repeats_is_learnt_once(labels: str, tmp_path: Path) -> None:
+    rows = [{**row, "text": f"{str(row['text']).upper()}!"} for row in invented_rows()]
+    twice = read_labels([labels, write_jsonl(tmp_path / "again.jsonl", rows)], "text", "score", "source")
+    model, duplicates = fit(twice, FAST)
+    assert duplicates == len(rows)
+    assert model.to_bytes() == model_of(labels)
 
 
 def test_a_dirty_heap_changes_nothing(labels: str, tmp_path: Path) -> None:
-    expected = train_model([labels], str(tmp_path / "clean.npz"), settings=FAST).sha256
     program = (
-        "import sys; from pipelines.fasttext_training import TrainingSettings; from pipelines.training import train_model\n"
-        "print(train_model([sys.argv[1]], sys.argv[2], settings=TrainingSettings(epochs=5, dimensions=8)).sha256)"
+        "import hashlib, sys; from pipelines.fasttext_training import TrainingSettings; from pipelines.training import fit, read_labels\n"
+        "model, _ = fit(read_labels([sys.argv[1]], 'text', 'score', 'source'), TrainingSettings(epochs=5, dimensions=8))\n"
+        "print(hashlib.sha256(model.to_bytes()).hexdigest())"
     )
-    command = [sys.executable, "-c", program, labels, str(tmp_path / "dirty.npz")]
     environment = {**os.environ, "MALLOC_PERTURB_": "165", "PYTHONPATH": str(ROOT), "PYTHONHASHSEED": "99"}
+    command = [sys.executable, "-c", program, labels]
     done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == expected
+    assert done.stdout.strip() == sha256(model_of(labels)).hexdigest()
 
 
 def test_fasttext_itself_does_not_read_a_dirty_heap(tmp_path: Path) -> None:
@@ -120,10 +129,10 @@ def test_a_child_that_dies_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     broken.write_text("import os, signal\nos.kill(os.getpid(), signal.SIGSEGV)\n")
     monkeypatch.syspath_prepend(str(tmp_path))
     with pytest.raises(Refused, match="fastText could not train: the process ended with -11"):
-        train(["a b"] * 5, [1] * 5, FAST)
+        train_scorer(["a b"] * 5, [1] * 5, FAST)
     broken.write_text("raise ValueError('no room')\n")
     with pytest.raises(Refused, match="ValueError: no room"):
-        train(["a b"] * 5, [1] * 5, FAST)
+        train_scorer(["a b"] * 5, [1] * 5, FAST)
 
 
 @pytest.mark.parametrize(

@@ -129,7 +129,7 @@ class _Ledger(Stage):
                 rule = "exact" if similarity == 1 else "near_duplicate"
                 row |= {"fate": "duplicate", "stage": "deduplicate", "rule": rule, "similarity": similarity, "cluster_size": 3}
                 row |= {"duplicate_of": "doc-004"}
-            elif document["id"] == "doc-109":
+            elif document["id"] == "doc-111":
                 row |= {"id": "doc-110~0badcafe"}
             rows.append({name: row.get(name) for name in LEDGER.names})
         output.write(unit.name, pa.Table.from_pylist(rows, LEDGER))

@@ -1,8 +1,9 @@
 """Pages as resiliparse sees them: parsing within limits, and rewriting what plain text would otherwise garble.
 
 Before the text is taken, the tree is changed where HTML says by layout what text must say by characters: a data table's row becomes one
-cell "a | b", a formula becomes its TeX source, code and rows get marks. After it, `tidy` reads the marks and sets blank lines. The marks
-are Unicode noncharacters (U+FDD0 to U+FDD2), which no text may hold; they are dropped from the page first.
+cell "a | b", a formula its TeX source, code one text; code and rows get marks. After it, `tidy` reads the marks and sets blank lines. The
+marks are Unicode noncharacters (U+FDD0 to U+FDD2), which no text may hold; they are dropped from the page first. It is also changed where
+resiliparse's rules would lose content: tables and code in a `<figure>`, lists close to the body, symbols alone between tags.
 
 Limits: resiliparse's main-content search takes time quadratic in the depth of nesting, and its parser in the number of attributes of one
 tag (80,000 of them: 20 s). Past `Limits` a page's text is what remains when its tags are cut out (`without_tags`).
@@ -30,6 +31,8 @@ _NO_TEXT = re.compile(r"<(script|style|template|noscript)\b.*?(?:</\1\s*>|\Z)|<!
 _BLOCK_TAG = re.compile(r"</?(?:p|div|br|li|tr|h[1-6]|pre|section|article|table|ul|ol|blockquote)\b[^>]*>", re.IGNORECASE)
 _TITLE = re.compile(r"<title\b[^>]*>(.*?)</title", re.IGNORECASE | re.DOTALL)
 _TAG = re.compile(r"</?[a-zA-Z][^>]*>")
+_FURNITURE = "nav, header, footer, aside"
+_SHALLOW_LISTS = "body > ul, body > * > ul"
 _LONGEST_CELL = 400
 _BLANKS = re.compile(r"\s+")
 _BULLET = re.compile(r"^( *)• ", re.MULTILINE)
@@ -93,9 +96,37 @@ def rewrite(tree: HTMLTree) -> None:
             _rewrite_table(tree, table)
     for code in _all(tree.body, "pre"):
         _unwrap_figure(code)
-        if code.first_child is not None and code.query_selector("pre") is None:
-            code.insert_before(tree.create_text_node(_CODE_BEGINS), code.first_child)
-            code.append_child(tree.create_text_node(_CODE_ENDS))
+        if code.query_selector("pre") is None:
+            _rewrite_code(tree, code)
+    for items in _all(tree.body, _SHALLOW_LISTS):
+        _deepen_list(tree, items)
+
+
+def _deepen_list(tree: HTMLTree, items: Any) -> None:
+    """Put a shallow list three `<div>` deeper: the main-content search takes lists near the body for menus. Menus, all links, stay."""
+    linked = sum(len(link.text) for link in _all(items, "a"))
+    if 2 * linked > len(items.text) or items.closest(_FURNITURE) is not None:
+        return
+    place: Any = tree.create_element("div")
+    items.parent.insert_before(place, items)
+    for _ in range(2):
+        inner = tree.create_element("div")
+        place.append_child(inner)
+        place = inner
+    place.append_child(items)
+
+
+def _rewrite_code(tree: HTMLTree, code: Any) -> None:
+    """Make code one marked text: highlighters put every bracket into an element, and the search drops lone symbols between tags."""
+    for numbers in _all(code, ", ".join(_SKIPPED)):
+        numbers.decompose()
+    for line in _all(code, "br"):
+        line.replace_with(tree.create_text_node("\n"))
+    for line in _all(code, "div, p, li"):
+        if not line.text.endswith("\n"):
+            line.append_child(tree.create_text_node("\n"))
+    if code.text.strip():
+        code.text = _CODE_BEGINS + code.text + _CODE_ENDS
 
 
 def _unwrap_figure(content: Any) -> None:

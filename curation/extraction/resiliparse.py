@@ -4,10 +4,10 @@ Source: Bevendorff, Stein, Hagen and Potthast, "Elastic ChatNoir: Search Engine 
 rules drop navigation, asides, comments and the like by element, class and link density. Recall is high, and so is leakage: repeated lines
 and page furniture are for the edits and filters that follow.
 
-Measured on one core. Word F1 against human article bodies .923 (96 pages), against readability's output .952 (81 pages): what resiliparse
-alone gives, for the rewriting of tables and formulas moves no words. 420 pages/s of 187 KB (79 MB/s), against 650 for resiliparse alone.
-On 137 pages with code or data tables: code verbatim .960 (.931), table rows on one line .969 (.389), mostly because tables and code are
-taken out of `<figure>`, which the rules drop.
+Measured on one core that others shared. Word F1 against human article bodies .923 (96 pages), against readability's output .952 (81
+pages), documentation pages .861; resiliparse alone gives .923, .952 and .857. About 390 pages/s of 187 KB (70 MB/s),
+where resiliparse alone does 600. On 137 pages with code or data tables: code verbatim .966 (.931), table rows on one line .969 (.389),
+mostly because tables and code are taken out of `<figure>`, which the rules drop.
 """
 
 from dataclasses import dataclass

@@ -30,6 +30,9 @@ _MAX_BATCH_ROWS = 1024
 _MAX_FOOTER_STRING = 16 << 20
 _MAX_FOOTER_ITEMS = 1 << 20
 _BUFFER = 1 << 20
+LARGE_CHUNK = 128 << 20
+"""A column chunk of up to so many bytes is held whole, a larger one is read page by page. Whole is safer: a damaged page header cannot ask
+for more memory than the chunk has (measured: 3 GB for a damaged file of 3 KB where Arrow reads by pages)."""
 
 
 @dataclass(frozen=True)
@@ -51,17 +54,7 @@ class ParquetReader:
         with source.location.open_random() as opened:
             file = WatchedFile(opened)
             try:
-                parquet = pq.ParquetFile(
-                    pa.PythonFile(file, mode="r"),
-                    buffer_size=_BUFFER,
-                    pre_buffer=False,
-                    page_checksum_verification=True,
-                    arrow_extensions_enabled=False,
-                    read_dictionary=[source.fields.text],
-                    thrift_string_size_limit=_MAX_FOOTER_STRING,
-                    thrift_container_size_limit=_MAX_FOOTER_ITEMS,
-                )
-                columns = _columns(parquet.schema_arrow, source.fields.text)
+                parquet, columns = _open(file, source.fields.text)
             except BadRow as error:
                 yield Broken(0, error.reason, str(error))
                 return
@@ -69,10 +62,7 @@ class ParquetReader:
                 file.raise_failure()
                 yield Broken(0, "corrupt", f"the Parquet footer cannot be read: {error}")
                 return
-            first = 0
-            for group in range(parquet.num_row_groups):
-                yield from _group(parquet, group, first, columns, file)
-                first += parquet.metadata.row_group(group).num_rows
+            yield from _within(max(MAX_RECORD_BYTES, MAX_EXPANSION * opened.size()), _groups(parquet, columns, file))
 
     def parse(self, frame: Row, source: SourceFile) -> Outcome:
         """Return a row's outcome."""
@@ -82,6 +72,25 @@ class ParquetReader:
             return row_record(columns, frame.number, source)
         except BadRow as error:
             return Broken(frame.number, error.reason, str(error), raw=text if isinstance(text, bytes) else b"")
+
+
+def _open(file: WatchedFile, text: str) -> tuple[Any, list[str]]:
+    """Return the file and the columns to read."""
+    python_file = pa.PythonFile(file, mode="r")
+    limits = {"thrift_string_size_limit": _MAX_FOOTER_STRING, "thrift_container_size_limit": _MAX_FOOTER_ITEMS}
+    footer = pq.ParquetFile(python_file, arrow_extensions_enabled=False, **limits)
+    columns = _columns(footer.schema_arrow, text)
+    parquet = pq.ParquetFile(
+        python_file,
+        metadata=footer.metadata,
+        buffer_size=_BUFFER if _largest_chunk(footer.metadata, columns) > LARGE_CHUNK else 0,
+        pre_buffer=False,
+        page_checksum_verification=True,
+        arrow_extensions_enabled=False,
+        read_dictionary=[text],
+        **limits,
+    )
+    return parquet, columns
 
 
 def _columns(schema: Any, text: str) -> list[str]:
@@ -109,23 +118,46 @@ def _is_metadata(kind: Any) -> bool:
     return _is_string(kind) or bool(types.is_integer(kind) or types.is_floating(kind) or types.is_boolean(kind) or is_time)
 
 
-def _group(parquet: Any, group: int, first: int, columns: list[str], file: WatchedFile) -> Iterator[Row | Broken]:
-    """Yield a row group's rows, numbered from `first`, and a Broken for those that cannot be read."""
-    facts = parquet.metadata.row_group(group)
-    bomb = _bomb(facts, columns)
-    if bomb:
-        yield Broken(first, "bomb", f"{bomb}; the {facts.num_rows} rows of its row group are not read")
-        return
-    number = first
-    rows = max(1, min(_MAX_BATCH_ROWS, BATCH_BYTES * max(facts.num_rows, 1) // max(facts.total_byte_size, 1)))
-    try:
-        for batch in parquet.iter_batches(rows, row_groups=[group], columns=columns, use_threads=False):
-            for index in range(batch.num_rows):
-                yield Row(number, {name: _value(column[index]) for name, column in zip(batch.schema.names, batch.columns, strict=True)})
-                number += 1
-    except (OSError, pa.ArrowException) as error:
-        file.raise_failure()
-        yield Broken(number, "corrupt", f"{first + facts.num_rows - number} rows of row group {group} cannot be read: {error}")
+def _within(limit: int, rows: Iterator[Row | Broken]) -> Iterator[Row | Broken]:
+    """Yield rows until their strings have more than `limit` bytes; then one Broken."""
+    size = 0
+    for row in rows:
+        if isinstance(row, Row):
+            size += sum(len(value) for value in row.columns.values() if isinstance(value, bytes))
+            if size > limit:
+                yield Broken(
+                    row.number, "bomb", f"the rows hold more than {limit} bytes, too many for a file of its size; the rest is not read"
+                )
+                return
+        yield row
+
+
+def _groups(parquet: Any, columns: list[str], file: WatchedFile) -> Iterator[Row | Broken]:
+    """Yield all rows, numbered by what the footer says of the row groups before, and a Broken for each group's rows that cannot be read."""
+    first = 0
+    for group in range(parquet.num_row_groups):
+        facts = parquet.metadata.row_group(group)
+        bomb = _bomb(facts, columns)
+        number = first
+        first += facts.num_rows
+        if bomb:
+            yield Broken(number, "bomb", f"{bomb}; the {facts.num_rows} rows of row group {group} are not read")
+            continue
+        rows_at_once = max(1, min(_MAX_BATCH_ROWS, BATCH_BYTES * max(facts.num_rows, 1) // max(facts.total_byte_size, 1)))
+        try:
+            for batch in parquet.iter_batches(rows_at_once, row_groups=[group], columns=columns, use_threads=False):
+                for index in range(batch.num_rows):
+                    yield Row(number, {name: _value(column[index]) for name, column in zip(batch.schema.names, batch.columns, strict=True)})
+                    number += 1
+        except (OSError, pa.ArrowException) as error:
+            file.raise_failure()
+            yield Broken(number, "corrupt", f"{first - number} rows of row group {group} cannot be read: {error}")
+
+
+def _largest_chunk(metadata: Any, columns: list[str]) -> int:
+    groups = (metadata.row_group(group) for group in range(metadata.num_row_groups))
+    chunks = (group.column(index) for group in groups for index in range(group.num_columns))
+    return max((chunk.total_compressed_size for chunk in chunks if chunk.path_in_schema in columns), default=0)
 
 
 def _bomb(facts: Any, columns: list[str]) -> str:

@@ -106,7 +106,12 @@ _SCENES = (
         ("All others are spread evenly over {n} ponds. How many fish swim in each pond?",),
     ),
 )
-_ASK = ("How many {things} are there now?", "How many {things} does that leave?", "Find the number of {things} at the end.", "What is the count of {things} after all this?")  # fmt: skip
+_ASK = (
+    "How many {things} are there now?",
+    "How many {things} does that leave?",
+    "Find the number of {things} at the end.",
+    "What is the count of {things} after all this?",
+)
 _WHY = {
     "add": ("{n} {things} join the {before}", "the stock of {before} grows by {n}", "we add {n} to the {before} already there"),
     "take": ("{n} {things} leave the {before}", "we take {n} away from {before}", "we subtract {n} from the {before} that were there"),

@@ -32,8 +32,8 @@ SCHEMA = {
     "additionalProperties": False,
 }
 _SETTINGS = (
-    "a kitchen", "a railway station", "a village market", "a small workshop", "a school trip", "a science museum", "a farm", "a sports club",
-    "a shipyard", "a public library", "a weather station", "a theatre", "a garden", "a post office", "an observatory", "a repair shop",
+    "a kitchen", "a railway station", "a village market", "a small workshop", "a school trip", "a science museum", "a farm",
+    "a sports club", "a shipyard", "a public library", "a weather station", "a theatre", "a garden", "a post office", "an observatory", "a repair shop",
 )  # fmt: skip
 _READERS = ("a curious ten-year-old", "a pupil of a middle school", "an adult who returns to mathematics", "a pupil before an examination")
 _HEADINGS = ("Solution", "Worked solution", "How to solve it", "Working it out", "Step by step")
@@ -58,8 +58,14 @@ class WorkedProblem(Task):
         if not self.levels or not set(self.levels) <= set(LEVELS):
             raise ValueError(f"levels must be some of {', '.join(map(str, LEVELS))}")
 
+    def identity(self) -> Mapping[str, Any]:
+        """Return what examples depend on: the checks, and the second roads, too."""
+        roads = {name: topic.version for name, topic in generators().items()}
+        return {**super().identity(), "solution": solution.VERSION, "second_roads": roads}
+
     def draft(self, number: int, seed: Seed | None) -> Draft:
-        """Ask for an exercise on the topic whose turn it is."""
+        """Ask for an exercise on the topic whose turn it is; no seed is needed."""
+        del seed
         topics = self.topics or tuple(generators())
         topic, level = topics[number % len(topics)], self.levels[number // len(topics) % len(self.levels)]
         draw = Random(f"worked_problem {number}")

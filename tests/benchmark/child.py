@@ -6,7 +6,6 @@ own high-water mark is read, so that no peak falls between two samples. Library 
 
 import os
 import re
-import subprocess
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -40,7 +39,7 @@ def run(command: Sequence[str | Path], folder: Path, printed: Path) -> Usage:
             with suppress(psutil.NoSuchProcess):
                 for process in (child, *child.children(recursive=True)):
                     peaks[process.pid] = max(peaks.get(process.pid, 0.0), _peak_mib(process))
-            with suppress(subprocess.TimeoutExpired):
+            with suppress(psutil.TimeoutExpired):
                 child.wait(_EVERY)
                 break
     wall, after = time.perf_counter() - began, os.times()

@@ -1,0 +1,38 @@
+"""When to try again: exponential backoff with full jitter, and never before the endpoint says so.
+
+The pause before attempt n is drawn from [0, min(longest, first * 2^n)] ("full jitter": a crowd that failed together does not come back
+together). The draw is a hash of the request and the attempt, so a run needs no random generator. A `Retry-After` (seconds or a date) or
+`retry-after-ms` is a floor under the pause.
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+from curation.keys import chance
+
+LONGEST_ORDER = 600.0
+"""Seconds for which we follow a Retry-After; whoever asks for more gets a request after that time."""
+
+
+def pause(key: str, attempt: int, first: float, longest: float, ordered: float | None) -> float:
+    """Return the seconds to wait after failed attempt number `attempt` (1, 2, ...)."""
+    ceiling = min(longest, first * 2.0 ** (attempt - 1))
+    jitter = ceiling * chance(key.encode(), f"attempt {attempt}")
+    return jitter if ordered is None else min(ordered, LONGEST_ORDER) + min(jitter, 1.0)
+
+
+def ordered_pause(headers: Mapping[str, str], now: datetime | None = None) -> float | None:
+    """Return the seconds that an answer's headers order us to wait; None where they order nothing that can be read."""
+    milliseconds, after = headers.get("retry-after-ms"), headers.get("retry-after")
+    try:
+        if milliseconds is not None:
+            return max(0.0, float(milliseconds) / 1000)
+        if after is None:
+            return None
+        try:
+            return max(0.0, float(after))
+        except ValueError:
+            return max(0.0, (parsedate_to_datetime(after) - (now or datetime.now(UTC))).total_seconds())
+    except (ValueError, TypeError):
+        return None

@@ -1,0 +1,283 @@
+"""Looking at a run: the funnel adds up, signals and thresholds are counted as a plain loop counts them, stories are whole."""
+
+import bisect
+import dataclasses
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from curation.books import Books
+from curation.errors import UsageError
+from curation.location import Location
+from pipelines import tables
+from pipelines.catalogue import describe, list_filters
+from pipelines.diff import diff
+from pipelines.histogram import count_bins, grid
+from pipelines.inspect import funnel_of, signal_summary, threshold_effect
+from pipelines.pipeline import Summary
+from pipelines.run_folder import places
+from pipelines.verify import Verification
+from pipelines.why import duplicates, why
+from pipelines.wording import printable
+from tests.toy_run import HOSTILE_URL, write_run
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return str(write_run(tmp_path_factory.mktemp("run")))
+
+
+def _rows(run: str) -> list[dict]:
+    """The plain twin's view: every measured web row with its ledger row."""
+    rows = []
+    for place in places(Location.of(run)):
+        if place.signals is not None:
+            ledger = pl.read_parquet(str(place.ledger)).to_dicts()
+            signals = pl.read_parquet(str(place.signals)).to_dicts()
+            rows += [{**left, **right, "id": left["id"]} for left, right in zip(ledger, signals, strict=True)]
+    return rows
+
+
+def test_the_funnel_adds_up(run: str) -> None:
+    funnel = funnel_of(run)
+    assert funnel.records == 96
+    assert funnel.ignored == {"request": 32, "warcinfo": 1}
+    assert funnel.web.came.documents == 63 == funnel.records - sum(funnel.ignored.values())
+    for flow in (funnel.web, funnel.synthetic):
+        assert flow is not None
+        assert flow.came.documents == flow.kept.documents + sum(step.taken.documents for step in flow.steps) == sum(flow.fates.values())
+        assert flow.came.text_bytes == flow.kept.text_bytes + sum(step.taken.text_bytes for step in flow.steps)
+        assert flow.steps[-1].remaining == flow.kept.documents
+    assert sum(source.came.documents for source in funnel.sources) == funnel.web.came.documents
+    assert sum(source.kept.documents for source in funnel.sources) == funnel.web.kept.documents
+    assert [source.source for source in funnel.sources] == ["blogs", "crawl"]
+    assert funnel.dataset is not None
+    assert funnel.synthetic is not None
+    assert funnel.dataset.rows == funnel.web.kept.documents + funnel.synthetic.kept.documents
+
+
+def test_steps_come_in_the_order_in_which_they_happen(run: str) -> None:
+    steps = funnel_of(run).web.steps
+    assert [step.stage for step in steps] == sorted((step.stage for step in steps), key=["ingest", "judge", "deduplicate"].index)
+    judged = [step for step in steps if step.stage == "judge"]
+    assert judged[0].rule == "gopher_quality.too_few_words"
+    assert (judged[0].signal, judged[0].threshold) == ("gopher_quality.words", 50.0)
+    assert judged[-1].rule.startswith("fineweb_quality.")
+    few_ends = next(step for step in judged if step.rule == "fineweb_quality.few_sentence_ends")
+    assert few_ends.failing == sum(1 for row in _rows(run) if "fineweb_quality.few_sentence_ends" in (row["failed"] or []))
+    assert few_ends.failing > few_ends.taken.documents == 0
+
+
+def test_a_signal_is_summarised_as_a_loop_would(run: str) -> None:
+    summary = signal_summary(run, "words")
+    rows = _rows(run)
+    values = sorted(row["gopher_quality.words"] for row in rows)
+    assert summary.signal == "gopher_quality.words"
+    assert (summary.documents, summary.missing, summary.scale) == (60, 0, "log")
+    assert (summary.quantiles[0].value, summary.quantiles[-1].value) == (values[0], values[-1])
+    assert all(quantile.value in values for quantile in summary.quantiles)
+    for entry in summary.bins:
+        inside = [row for row in rows if entry.low <= row["gopher_quality.words"] < entry.high]
+        assert entry.documents == len(inside)
+        assert entry.kept == sum(row["fate"] == "kept" for row in inside)
+        assert entry.dropped_here == sum(row["rule"] in ("gopher_quality.too_few_words", "gopher_quality.too_many_words") for row in inside)
+    below = [sample for sample in summary.samples if sample.where == "below 50"]
+    above = [sample for sample in summary.samples if sample.where == "not below 50"]
+    assert len(below) == len(above) == 3
+    assert max(value for value in values if value < 50) == below[0].value
+    assert {sample.rule for sample in below} == {"gopher_quality.too_few_words"}
+    assert {sample.fate for sample in above} == {"kept"}
+    assert all(0 < len(sample.excerpt) <= 200 for sample in summary.samples)
+
+
+def test_another_threshold_keeps_what_a_loop_would_keep(run: str) -> None:
+    effect = threshold_effect(run, "words", 100)
+    rows = _rows(run)
+    assert (effect.rule, effect.threshold, effect.drops) == ("gopher_quality.too_few_words", 50.0, "below")
+    others = [row for row in rows if row["fate"] != "duplicate" and not set(row["failed"] or []) - {"gopher_quality.too_few_words"}]
+    for split, of in ((effect.all, rows), (effect.otherwise_kept, others)):
+        assert split.of.documents == len(of)
+        assert split.now.documents == sum(row["gopher_quality.words"] >= 50 for row in of)
+        assert split.then.documents == sum(row["gopher_quality.words"] >= 100 for row in of)
+        assert split.then.text_bytes == sum(row["text_bytes"] for row in of if row["gopher_quality.words"] >= 100)
+    assert effect.otherwise_kept.now.documents == sum(row["fate"] == "kept" for row in rows)
+    assert {split.name for split in effect.sources} == {"blogs", "crawl"}
+    assert sum(split.then.documents for split in effect.sources) == effect.otherwise_kept.then.documents
+
+
+def test_the_nearest_of_two_thresholds_is_replaced(run: str) -> None:
+    assert threshold_effect(run, "gopher_quality.words", 20_000).rule == "gopher_quality.too_many_words"
+    assert threshold_effect(run, "gopher_quality.words", 10).otherwise_kept.then.documents == 56
+
+
+@pytest.mark.parametrize(
+    ("ask", "said"),
+    [
+        (lambda run: signal_summary(run, "wrods"), "did you mean 'words'"),
+        (lambda run: signal_summary(run, "gopher_quality.wrods"), "did you mean 'gopher_quality.words'"),
+        (lambda run: why(run, "doc-99999"), "knows no record"),
+        (lambda run: why(run, "https://elsewhere.example/doc-004"), "doc-004"),
+        (lambda run: duplicates(run, "doc-005"), "was dropped by gopher_quality.few_stop_words"),
+        (lambda run: funnel_of(str(Path(run).parent / "nothing")), "not the folder of a run"),
+    ],
+)
+def test_mistakes_are_told_with_a_hint(run: str, ask, said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        ask(run)
+
+
+def test_why_tells_the_whole_story(run: str) -> None:
+    (kept,) = why(run, "doc-004")
+    assert (kept.fate, kept.cluster_size, kept.metadata["title"]) == ("kept", 3, "Title 4")
+    assert kept.text is not None
+    assert kept.text.startswith("A loop repeats")
+    assert len(kept.rules) == 14
+    assert not any(rule.fails for rule in kept.rules)
+    assert why(run, "https://crawl.example/page/4") == [kept]
+    (dropped,) = why(run, HOSTILE_URL)
+    assert {rule.rule for rule in dropped.rules if rule.fails} == set(dropped.failed) != set()
+    assert dropped.place is None
+    (copy,) = why(run, "copy-1")
+    assert (copy.fate, copy.duplicate_of, copy.similarity) == ("duplicate", "doc-004", 0.91)
+    (unreadable,) = why(run, "blogs/posts.jsonl:9200")
+    assert (unreadable.fate, unreadable.text, unreadable.signals) == ("unreadable", None, {})
+    (made,) = why(run, "made-2")
+    assert (made.origin, made.metadata["task"]) == ("synthetic", "worked_problem")
+
+
+def test_why_finds_ids_that_were_made_longer(run: str) -> None:
+    assert [told.id for told in why(run, "doc-110")] == ["doc-110", "doc-110~0badcafe"]
+
+
+def test_places_in_the_dataset_are_those_of_the_file(run: str) -> None:
+    for name in ("doc-004", "doc-110", "doc-110~0badcafe", "doc-129", "made-0", "made-2"):
+        told = why(run, name)[-1]
+        assert told.place is not None
+        row = pl.read_parquet(Path(run) / "dataset" / told.place.file).row(told.place.row, named=True)
+        assert row["id"] == told.id
+
+
+def test_a_cluster_is_the_same_from_each_of_its_members(run: str) -> None:
+    cluster = duplicates(run, "doc-004")
+    assert duplicates(run, "copy-1") == cluster
+    assert (cluster.stayed, cluster.size) == ("doc-004", 3)
+    assert [(member.id, member.similarity) for member in cluster.members] == [("doc-004", None), ("copy-2", 1.0), ("copy-1", 0.91)]
+
+
+def test_diff_counts_who_went_another_way(run: str, tmp_path: Path) -> None:
+    other = str(write_run(tmp_path, min_words=120, synthetic=False))
+    difference = diff(run, other)
+    (change,) = difference.changes
+    assert change.before == ("kept", None)
+    assert change.after == ("dropped", "gopher_quality.too_few_words")
+    moved = {row["id"] for row in _rows(run) if row["fate"] == "kept" and row["gopher_quality.words"] < 120}
+    assert change.documents == difference.changed == len(moved)
+    assert set(change.examples) <= moved
+    assert (difference.only_first, difference.only_second) == (3, 0)
+    assert set(difference.examples_first) == {"made-0", "made-1", "made-2"}
+    assert difference.same == 63 - len(moved)
+    assert diff(run, run).changes == []
+
+
+def test_every_result_is_json_and_a_table_without_control_characters(run: str, capsys: pytest.CaptureFixture[str]) -> None:
+    shown = [
+        (tables.show_funnel, funnel_of(run)),
+        (tables.show_signal, signal_summary(run, "words")),
+        (tables.show_threshold, threshold_effect(run, "words", 100)),
+        (tables.show_why, why(run, HOSTILE_URL)),
+        (tables.show_duplicates, duplicates(run, "copy-1")),
+        (tables.show_diff, diff(run, run)),
+    ]
+    for show, result in shown:
+        json.dumps(tables.as_plain(result), allow_nan=False)
+        show(result)
+        out = capsys.readouterr().out
+        assert out.strip()
+        assert all(character.isprintable() for line in out.splitlines() for character in line)
+
+
+@dataclass(frozen=True)
+class _Part:
+    stage_name: str
+    share: float | None
+
+
+@dataclass(frozen=True)
+class _Whole:
+    wall_seconds: float
+    fresh: bool
+    notes: tuple[str, ...]
+    parts: tuple[_Part, ...]
+
+
+def test_any_dataclass_of_plain_fields_can_be_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    tables.show_plan(_Whole(1234.5, True, ("one", "two"), (_Part("ingest", 0.25), _Part("[bold]judge", None))))
+    lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+    assert {"wall seconds 1,234", "fresh yes", "notes one, two", "Parts", "stage name share", "ingest 0.25", "[bold]judge"} <= set(lines)
+
+
+def test_the_other_verbs_have_tables(run: str, capsys: pytest.CaptureFixture[str]) -> None:
+    books = Books(96, {}, {}, {}, {}, [])
+    tables.show_summary(Summary(run, funnel_of(run), books, f"{run}/dataset", f"{run}/report.html", 1.25))
+    assert "The books balance: 96 records, each with one fate." in capsys.readouterr().out
+    faulty = dataclasses.replace(books, faults=["a.warc.gz: counted 3, the ledger has 2"])
+    tables.show_summary(Summary(run, funnel_of(run), faulty, "", "", 0.0))
+    assert "a.warc.gz: counted 3, the ledger has 2" in capsys.readouterr().out
+    tables.show_verification(Verification(3, 4096, ["x.parquet is missing"]))
+    assert "x.parquet is missing" in capsys.readouterr().out
+    tables.show_filters(list_filters())
+    assert "gopher_quality" in capsys.readouterr().out
+    tables.show_filter(describe("gopher_quality"))
+    assert "min_words" in capsys.readouterr().out
+    tables.show_export({"rows": 1000, "out": "elsewhere"})
+    assert "1,000" in capsys.readouterr().out
+
+
+def test_numbers_that_json_lacks_become_null() -> None:
+    assert tables.as_plain({"a": [math.nan, math.inf, 1.5, b"\x0a", {"b"}]}) == {"a": [None, None, 1.5, "0a", ["b"]]}
+
+
+@given(st.text())
+def test_printable_text_is_printable(text: str) -> None:
+    assert all(character.isprintable() for character in printable(text))
+    assert "\n" not in printable(text)
+
+
+values = st.one_of(
+    st.lists(st.floats(-1e9, 1e9, allow_subnormal=False), min_size=1, max_size=50),
+    st.lists(st.floats(1e-9, 1e9), min_size=1, max_size=50),
+    st.lists(st.integers(0, 10**7), min_size=1, max_size=50),
+)
+
+
+@given(values)
+def test_bins_cover_everything_once(numbers: list[float]) -> None:
+    whole = all(isinstance(number, int) for number in numbers)
+    ordered = sorted(numbers)
+    least = min((number for number in numbers if number > 0), default=None)
+    _, edges = grid(ordered[0], ordered[len(ordered) // 2], ordered[-1], least, whole)
+    assert edges == sorted(set(edges))
+    assert edges[0] <= ordered[0]
+    assert ordered[-1] <= edges[-1]
+    assert len(edges) <= 100
+    frame = pl.LazyFrame(
+        {"value": [float(number) for number in numbers], "fate": "kept", "rule": pl.Series([None] * len(numbers), dtype=pl.String)}
+    )
+    counted = count_bins(frame, edges, [])
+    expected = [0] * (len(edges) - 1)
+    for number in numbers:
+        expected[min(bisect.bisect_right(edges, number), len(edges) - 1) - 1] += 1
+    assert [entry.documents for entry in counted] == expected
+
+
+def test_skewed_bins_lie_on_preferred_numbers() -> None:
+    scale, edges = grid(0, 40, 10_000, 7, whole=True)
+    assert scale == "log"
+    assert edges[:5] == [0, 7, 8, 10, 13]
+    assert {50.0, 100.0, 1000.0, 10_000.0} <= set(edges)
