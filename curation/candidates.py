@@ -15,7 +15,7 @@ Invariants
     - Which documents hang together, and who leads a text, does not depend on how documents are grouped.
     - A bucket's hash has 64 bits. Two buckets that share one by chance make candidates that *verify* tells apart; two texts that do, one in
       10^19 pairs, leave the second without shingles, and it is kept.
-    - Memory: Bucketing 0.6 KiB for each document of a group; Linking 40 bytes a row of a range; Components 11 bytes a document.
+    - Memory: Bucketing 1 KiB for each document of a group; Linking 40 bytes a row of a range; Components 11 bytes a document.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

@@ -8,7 +8,7 @@ are the same record; they keep one id, and deduplication keeps one of them.
     conflicts    the exchange brings equal ids together: which records get a longer id, and how much longer
     ids          beside each shard, key and final id, row by row
 
-Invariant: final ids depend on the set of (id, key) pairs alone. Memory: as in `curation.candidates`, 48 bytes a record of a group or range.
+Invariant: final ids depend on the set of (id, key) pairs alone. Memory: about 100 bytes for each record of a group or range.
 """
 
 from collections.abc import Mapping, Sequence

@@ -82,11 +82,13 @@ class CardFacts:
     packages: Mapping[str, str]
 
 
-def card_facts(out: Location, recipe: Recipe) -> CardFacts:
-    """Gather what a run's card says from its ledger, its dataset's files and manifest."""
-    counted = funnel(str(out))
+def card_facts(run: Location, recipe: Recipe, exported: Location | None = None) -> CardFacts:
+    """Gather what a card says: the ledger of a run, and the files and manifest of its dataset or of another made of it (`exported`)."""
+    counted = funnel(str(run))
+    out = exported or run
     content = manifest(out) or {"shards": [], "rows": 0, "tokens": 0, "packages": {}}
-    configs = {"default": "data/train-*.parquet"}
+    ending = next((shard["file"].partition(".")[2] for shard in content["shards"]), "parquet")
+    configs = {"default": f"data/train-*.{ending}"}
     for name in ("sft", "dpo"):
         if any(facts.location.name.endswith(".parquet") for facts in (out / "dataset" / name).files()):
             configs[name] = f"{name}/*.parquet"

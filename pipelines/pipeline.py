@@ -19,7 +19,7 @@ import pyarrow as pa
 from curation import ingest, select
 from curation.books import Books, add_up
 from curation.choices import build
-from curation.deduplicate import deduplicate
+from curation.deduplicate import DeduplicateSettings, deduplicate
 from curation.edits import edit_named
 from curation.errors import UsageError
 from curation.hashing import digest_of
@@ -51,6 +51,10 @@ from synth.seeds import SeedShard
 from synth.synthesize import synthesize
 
 PACKAGES = ("datasketch", "fastwarc", "numba", "numpy", "polars", "pyarrow", "ray", "resiliparse", "textbook-curation")
+
+
+BETTER = "educational_score.score"
+"""The signal by which the best of several copies is chosen."""
 
 
 @dataclass(frozen=True)
@@ -123,7 +127,7 @@ def run_stages(session: Session, recipe: Recipe, sources: Sequence[SourceFile], 
     ids = resolve_ids(session, ingested.shards)
     web = measure_and_judge(session, recipe, documents)
     parts = parts_to_compare(session, recipe, web, ids)
-    copies = deduplicate(session, parts, recipe.deduplicate) if recipe.deduplicate else ()
+    copies = deduplicate(session, parts, comparing(recipe)) if recipe.deduplicate else ()
     units = select.units_of(documents, rejects, ids=ids, verdicts=web.verdicts, duplicates=copies)
     kept_web = exportable(web, session.run(Select(), units))
     kept_synthetic: list[Source] = []
@@ -165,13 +169,20 @@ def parts_to_compare(session: Session, recipe: Recipe, judged: Judged, ids: Sequ
     ]
 
 
+def comparing(recipe: Recipe) -> DeduplicateSettings:
+    """Return how the recipe compares; where it does not say which copy is the better one, the educational score says so, if measured."""
+    settings = recipe.deduplicate or DeduplicateSettings()
+    scored = any(choice.name == "educational_score" for choice in recipe.filters)
+    return replace(settings, prefer=f'"{BETTER}"') if scored and settings.prefer is None else settings
+
+
 def judge_generated(session: Session, recipe: Recipe, generated: Sealed, kept: Sequence[Part]) -> list[Source]:
     """Let generated rows pass the filters and, against the kept web text, deduplication; write their ledger."""
     with session.within("6-synthesize"):
         documents, rejects = parted(generated)
         rows = measure_and_judge(session, recipe, documents)
         parts = parts_to_compare(session, recipe, rows, priority=1)
-        copies = deduplicate(session, [*kept, *parts], recipe.deduplicate) if recipe.deduplicate else ()
+        copies = deduplicate(session, [*kept, *parts], comparing(recipe)) if recipe.deduplicate else ()
         units = select.units_of(documents, rejects, verdicts=rows.verdicts, duplicates=copies)
         return exportable(rows, session.run(SelectSynthetic(), units))
 

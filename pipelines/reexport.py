@@ -5,6 +5,7 @@ smaller share is a part of a larger one.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from curation.errors import InputError, UsageError
@@ -38,9 +39,9 @@ def reexport(folder: str, out: str, shard_mib: int, tokenizer: str | None, file_
     stage = Export(tokenizer, "jsonl" if file_format == "jsonl" else "parquet", parse_mix(mix))
     with Session.open(target, LocalRunner()) as session:
         files = session.run(stage, units_of(sources, settings))
-    recipe = parse((run / "recipe.toml").read_bytes().decode(), run.name)
+    recipe = replace(parse((run / "recipe.toml").read_bytes().decode(), run.name), export=settings)
     write_manifest(target, digest_of([recipe.text, stage.identity()]), files, None)
-    (target / "dataset" / "README.md").write_bytes(card(card_facts(target, recipe)).encode())
+    (target / "dataset" / "README.md").write_bytes(card(card_facts(run, recipe, exported=target)).encode())
     return {"dataset": str(target / "dataset"), "files": len(files.units), "rows": files.total("rows"), "tokens": files.total("tokens")}
 
 

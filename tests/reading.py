@@ -31,7 +31,7 @@ def read_bytes(name: str, content: bytes, fields: Fields = Fields()) -> list[Out
 
 
 def compressed(plain: bytes, packing: str) -> bytes:
-    """Compress as one gzip member or one zstd or lz4 frame; "" leaves it plain."""
+    """Compress as one gzip member or one zstd, lz4 or brotli frame; "" leaves it plain."""
     if packing == "":
         return plain
     if packing == "gzip":

@@ -1,5 +1,6 @@
 """The whole pipeline through the command line: what it leaves, what it redoes, what it refuses, and books that can fail."""
 
+import gzip
 import json
 import os
 import shutil
@@ -73,7 +74,12 @@ def test_every_verb_answers(demo: Path, tmp_path: Path) -> None:
     assert "min_words" in curate("filters", "gopher_quality")
     exported = tmp_path / "exported"
     curate("export", demo, "--out", exported, "--shard-mib", 1, "--mix", "synthetic=0.5")
-    assert json.loads(curate("verify", exported, "--json"))["faults"] == []
+    assert json.loads(curate("verify", exported / "dataset", "--json"))["faults"] == []
+    lines = tmp_path / "lines"
+    curate("export", demo, "--out", lines, "--format", "jsonl")
+    with gzip.open(lines / "dataset/data/train-00000-of-00001.jsonl.gz", "rt", encoding="utf-8") as stream:
+        written = [json.loads(line)["id"] for line in stream]
+    assert written == pl.read_parquet(demo / "dataset/data/*.parquet")["id"].to_list()
 
 
 def test_one_fate_for_every_record(demo: Path) -> None:
@@ -201,7 +207,7 @@ def test_from_a_bucket_changes_no_byte(small: Path) -> None:
             client.upload_file(str(path), "crawls", f"2026/{path.name}")
         curate("run", small / "recipe.toml", "s3://crawls/2026/*.jsonl", "--out", small / "from-s3", env=env)
         assert shards(small / "from-s3") == before
-        curate("run", small / "recipe.toml", small / "input/*.jsonl", "--out", "s3://crawls/out", env=env)
+        curate("run", small / "recipe.toml", small / "input/*.jsonl", "--out", "s3://crawls/out", "--replies", small / "replies", env=env)
         listed = client.list_objects_v2(Bucket="crawls", Prefix="out/dataset/data/")["Contents"]
         assert [entry["Key"].rsplit("/", 1)[-1] for entry in listed] == [
             path.name for path in sorted((small / "out/dataset/data").iterdir())

@@ -3,7 +3,7 @@
 import gzip
 import os
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
@@ -25,7 +25,7 @@ LINE = b'{"text": "x"}\n'
 class Given:
     path: str
     source: str | None = None
-    fields: Fields = Fields()
+    fields: Fields = field(default_factory=Fields)
 
 
 def relatives(*paths) -> list[str]:

@@ -8,7 +8,6 @@ import zlib
 from collections import Counter
 from datetime import UTC, datetime
 
-import brotli
 import pyarrow as pa
 import pytest
 from warcio.statusandheaders import StatusAndHeaders
@@ -126,7 +125,7 @@ def deflated(plain: bytes) -> bytes:
         (b"Content-Encoding: deflate\r\n", zlib.compress(PAGE)),
         (b"Content-Encoding: deflate\r\n", deflated(PAGE)),
         (b"Content-Encoding: deflate\r\n", PAGE),
-        (b"Content-Encoding: br\r\n", brotli.compress(PAGE)),
+        (b"Content-Encoding: br\r\n", compressed(PAGE, "brotli")),
         (b"Content-Encoding: br\r\n", PAGE),
         (b"Content-Encoding: zstd\r\n", compressed(PAGE, "zstd")),
         (b"Content-Encoding: deflate, gzip\r\n", gzip.compress(zlib.compress(PAGE))),
@@ -148,7 +147,7 @@ def test_bodies_are_decoded_or_taken_as_they_were_stored(headers, stored):
         (b"Content-Encoding: gzip\r\n", gzip.compress(PAGE)[:-5] + b"12345", "bad_content_encoding"),
         (b"Content-Encoding: br\r\n", b"\x91nothing that brotli knows", "bad_content_encoding"),
         (b"Content-Encoding: gzip\r\n", gzip.compress(bytes(300 << 20), 1, mtime=0), "too_large"),
-        (b"Content-Encoding: br\r\n", brotli.compress(bytes(64 << 20), quality=5), "too_large"),
+        (b"Content-Encoding: br\r\n", compressed(bytes(64 << 20), "brotli"), "too_large"),
     ],
 )
 def test_bodies_that_break_have_a_reason(headers, stored, reason):
@@ -191,6 +190,22 @@ def test_a_wrong_checksum_breaks_the_record_it_vouches_for():
     member[-7] ^= 1
     outcomes = read_bytes("a.warc.gz", gzip.compress(page(1)) + bytes(member))
     assert reasons(outcomes) == ["Record", "corrupt"]
+
+
+def test_a_corrupt_gzip_member_costs_one_row():
+    members = [gzip.compress(page(number, PAGE * number), mtime=0) for number in range(1, 5)]
+    for at in range(0, len(members[1]), 7):
+        spoilt = bytearray(members[1])
+        spoilt[at] ^= 0x55
+        outcomes = read_bytes("a.warc.gz", members[0] + bytes(spoilt) + members[2] + members[3])
+        assert [outcome.own_id for outcome in (outcomes[0], *outcomes[-2:])] == ["<urn:uuid:0001>", "<urn:uuid:0003>", "<urn:uuid:0004>"]
+        if at not in (7,):  # the member's time and the like: no checksum covers them
+            assert reasons(outcomes) == ["Record", "corrupt", "Record", "Record"], at
+
+
+def test_what_lies_between_gzip_members_costs_one_row():
+    outcomes = read_bytes("a.warc.gz", gzip.compress(page(1)) + b"\x1f\x8b\x08\x00 nonsense" * 9 + gzip.compress(page(2)))
+    assert reasons(outcomes) == ["Record", "corrupt", "Record"]
 
 
 def test_padding_after_a_gzip_member_is_nothing_but_other_bytes_are_noticed():

@@ -1,6 +1,7 @@
 """Readers under attack: mutated files, huge files, little memory. Nothing raises, and what was counted comes out."""
 
 import gzip
+import io
 import json
 import random
 import subprocess
@@ -15,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from curation.readers import Broken, Ignored, Record
+from curation.readers.decompression import Content
 from tests.reading import compressed, read_bytes
 from tests.test_readers_archives import FILEDESC, arc, page, warc
 
@@ -99,6 +101,22 @@ def test_every_truncation_is_noticed(name):
         assert kept == good[: len(kept)]
         silent += len(kept) == len(outcomes)
     assert silent <= (6 if name in ("a.warc", "a.jsonl", "a.arc") else 2)
+
+
+class _Failing(io.BytesIO):
+    """A file whose disk or network fails after some bytes."""
+
+    def read(self, size=-1):
+        if self.tell() >= 1000:
+            raise OSError("connection lost")
+        return super().read(min(size, 1000))
+
+
+@pytest.mark.parametrize("packing", ["", "gzip", "zstd", "lz4"])
+def test_a_failing_disk_is_not_taken_for_damage(packing):
+    content = Content(_Failing(compressed(random.Random(1).randbytes(200_000), packing)))
+    with pytest.raises(OSError, match="connection lost"):
+        content.take(200_000)
 
 
 @given(st.sampled_from(["x.warc", "x.arc", "x.jsonl", "x.parquet", "x.html", "x"]), st.binary(max_size=300))

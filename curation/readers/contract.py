@@ -7,7 +7,7 @@ books at the end of a run compare it with the ledger.
 Invariants
     - Constant memory: one frame at a time, none larger than MAX_RECORD_BYTES; a larger one is a Broken "too_large" and is skipped over.
     - No input raises out of `frames` or `parse`: damage is a Broken frame with reason and offset. What cannot be read past the damage
-      (a truncated gzip member) is one Broken frame, and it is the file's last.
+      (a truncated gzip member) is one Broken frame, and it is the file's last. Archives go on after what can be passed over.
     - Outcomes come in file order and do not depend on the machine, the folder or the file system.
 """
 

@@ -6,7 +6,8 @@ is none of them is plain. `Content` is the reader's view of such a stream: look 
 Invariants
     - Offsets count plain bytes, so they do not depend on how the file was compressed, nor on members, frames or read sizes.
     - Damage never raises. A truncated, corrupt or explosive stream ends where it broke, and `Content.damage` says how. Of a truncated gzip
-      file every byte is seen; else at most one read (64 KiB of gzip, BLOCK bytes of the others) before the damage is lost with it.
+      file every byte is seen; else at most one read (64 KiB of gzip, BLOCK bytes of the others) before the damage is lost with it. After a
+      corrupt gzip member a reader may `resume` at the next one; offsets then count the bytes that could be read.
     - An error of the file system is no damage: it raises as it came, for it says nothing about the file.
     - Memory is bounded by what a reader asks to look at, plus one block.
 """
@@ -25,6 +26,7 @@ BLOCK = 4 << 10
 _READ = 64 << 10
 _GZIP, _ZLIB, _RAW_DEFLATE = 31, 15, -15
 _GZIP_MAGIC = b"\x1f\x8b"
+_GZIP_HEADER = re.compile(rb"\x1f\x8b\x08[\x00-\x1f]")
 _FRAMES = {b"\x28\xb5\x2f\xfd": "zstd", b"\x04\x22\x4d\x18": "lz4"}
 _SKIPPABLE = re.compile(rb"[\x50-\x5f]\x2a\x4d\x18")
 
@@ -42,11 +44,12 @@ class Damage:
 
 
 class _BrokeOff(Exception):
-    """Raised by the decompressors below with the reason; `Content` turns it into a Damage."""
+    """Raised by the decompressors below with the reason and the compressed bytes in hand; `Content` turns it into a Damage."""
 
-    def __init__(self, reason: str, detail: str) -> None:
+    def __init__(self, reason: str, detail: str, rest: bytes = b"") -> None:
         super().__init__(detail)
         self.reason = reason
+        self.rest = rest
 
 
 class WatchedFile:
@@ -164,7 +167,7 @@ class Content:
         return self.take(length) if length <= limit else None
 
     def skip_to(self, start: re.Pattern[bytes], reach: int) -> None:
-        """Pass over everything up to the end of the next match of `start` (at most `reach` bytes with its lookahead); to the end if none."""
+        """Pass over everything up to the end of the next match of `start` (at most `reach` bytes, all told); to the end if none."""
         while self._hold(_READ + reach):
             found = start.search(self._held, self._start)
             if found:
@@ -178,6 +181,13 @@ class Content:
         if self.at_end() and self.damage is not None:
             yield Broken(self.offset if at is None else at, self.damage.reason, self.damage.detail)
 
+    def resume(self) -> bool:
+        """Go on after damage, at the next gzip member that can be read; return whether there is one. What damage has said is forgotten."""
+        while self.at_end() and self.damage is not None:
+            self.damage = None
+            self._ended = False
+        return not self.at_end()
+
     def _hold(self, size: int) -> bool:
         """Try to have `size` bytes ahead; return whether any are."""
         while not self._ended and len(self._held) - self._start < size:
@@ -187,12 +197,17 @@ class Content:
             try:
                 block = next(self._blocks, b"")
             except _BrokeOff as broke_off:
-                self.damage = Damage(broke_off.reason, str(broke_off), self._checked)
+                block = self._damage_of(broke_off)
+            if isinstance(block, Damage):
+                self.damage = block
                 block = b""
             self._produced += len(block)
             self._ended = not block
             self._held += block
         return len(self._held) > self._start
+
+    def _damage_of(self, broke_off: _BrokeOff) -> Damage:
+        return Damage(broke_off.reason, str(broke_off), self._checked)
 
     def _advance(self, size: int) -> None:
         self._start += size
@@ -201,7 +216,7 @@ class Content:
             self._held.clear()
             self._start = 0
 
-    def _plain(self, file: WatchedFile) -> Iterator[bytes]:
+    def _plain(self, file: WatchedFile) -> Iterator[bytes | Damage]:
         head = file.read(_READ)
         self.compression = self.compression or _compression_of(head)
         if not self.compression:
@@ -214,7 +229,7 @@ class Content:
             if self._produced > max(MAX_RECORD_BYTES, MAX_EXPANSION * file.count):
                 raise _BrokeOff("bomb", f"{file.count} bytes of {self.compression} became more than {MAX_EXPANSION} times as many")
 
-    def _decompressed(self, head: bytes, file: WatchedFile) -> Iterator[bytes]:
+    def _decompressed(self, head: bytes, file: WatchedFile) -> Iterator[bytes | Damage]:
         if self.compression == "gzip":
             yield from self._gunzip(head, file)
         elif self.compression == "deflate":
@@ -222,13 +237,19 @@ class Content:
         else:
             yield from self._decode_frames(head, file)
 
-    def _gunzip(self, head: bytes, file: WatchedFile) -> Iterator[bytes]:
-        """Yield what each gzip member holds. Zeros after a member are padding, as gzip(1) reads them."""
+    def _gunzip(self, head: bytes, file: WatchedFile) -> Iterator[bytes | Damage]:
+        """Yield what each gzip member holds, and a Damage for what is none. Zeros after a member are padding, as gzip(1) reads them."""
         packed = head
         while packed:
-            if not packed.startswith(_GZIP_MAGIC[: len(packed)]):
-                raise _BrokeOff("corrupt", "bytes that are no gzip member follow the last one")
-            packed = (yield from _inflate(packed, file, _GZIP)) or file.read(_READ)
+            try:
+                if not packed.startswith(_GZIP_MAGIC[: len(packed)]):
+                    raise _BrokeOff("corrupt", "bytes that are no gzip member follow the last one", packed)
+                packed = (yield from _inflate(packed, file, _GZIP)) or file.read(_READ)
+            except _BrokeOff as broke_off:
+                if broke_off.reason != "corrupt":
+                    raise
+                yield self._damage_of(broke_off)
+                packed = _next_member(broke_off.rest[1:], file)
             self._checked = self._produced
             while packed and not (packed := packed.lstrip(b"\0")):
                 packed = file.read(_READ)
@@ -267,7 +288,7 @@ def _inflate(packed: bytes, file: WatchedFile, window_bits: int) -> Generator[by
         try:
             block = stream.decompress(packed, _READ)
         except zlib.error as error:
-            raise _BrokeOff("corrupt", f"the data cannot be decompressed: {error}") from None
+            raise _BrokeOff("corrupt", f"the data cannot be decompressed: {error}", packed) from None
         if block:
             yield block
         packed = stream.unconsumed_tail
@@ -276,6 +297,16 @@ def _inflate(packed: bytes, file: WatchedFile, window_bits: int) -> Generator[by
             if not packed:
                 raise _BrokeOff("truncated", "the compressed data ends before its end mark")
     return stream.unused_data
+
+
+def _next_member(packed: bytes, file: WatchedFile) -> bytes:
+    """Return the bytes from the next gzip header on (more may follow in the file); none if there is none."""
+    while not (header := _GZIP_HEADER.search(packed)):
+        block = file.read(_READ)
+        if not block:
+            return b""
+        packed = packed[-3:] + block
+    return packed[header.start() :]
 
 
 class _Rejoined:

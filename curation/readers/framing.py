@@ -6,6 +6,7 @@ that looks like the start of a record, so that one lie costs one record.
 
 Invariants
     - Every byte of the file belongs to a frame or is a newline between frames: what is skipped is a frame with a fault, never silence.
+    - After a corrupt gzip member reading goes on at the next one, so that it costs one row too.
     - A record that ends the readable part of a damaged gzip member is faulty too: nothing vouches for its bytes.
     - A block of more than MAX_RECORD_BYTES is passed over without being held.
 """
@@ -21,7 +22,7 @@ from curation.readers.decompression import Content, Damage
 NEWLINES = b"\r\n"
 _NO_LENGTH = Damage("bad_content_length", "the record does not say how long it is")
 ENDS_FILE = ("truncated", "corrupt", "bomb")
-"""Faults after which nothing more can be read: they are noticed whatever kind of record they fall on."""
+"""Faults that may cost more than their own record: they are noticed whatever kind of record they fall on."""
 _GAP = 64
 
 
@@ -61,6 +62,8 @@ def frames(content: Content, shape: Shape) -> Iterator[Frame | Broken]:
         offset = content.offset
         if content.at_end():
             yield from content.damaged()
+            if content.resume():
+                continue
             return
         head = shape.take_head(content)
         if head is None:
@@ -79,7 +82,7 @@ def frames(content: Content, shape: Shape) -> Iterator[Frame | Broken]:
             fault = _cut_off(content, missing) if missing else fault
             content.skip_any(NEWLINES)
         yield Frame(offset, head, b"", fault)
-        if content.at_end() and fault and fault.reason in ENDS_FILE:
+        if content.at_end() and fault and fault.reason in ENDS_FILE and not content.resume():
             return
 
 

@@ -16,13 +16,11 @@ import io
 import re
 from dataclasses import dataclass
 
-from fastwarc.warc import HeaderMap
-
 from curation.readers.contract import MAX_RECORD_BYTES
 from curation.readers.decompression import Content
+from curation.readers.heads import parse_head
 
 _BLANK_LINE = re.compile(rb"\r*\n\r*\n")
-_LINE_END = re.compile(rb"\r*\n")
 _CHUNK_SIZE = re.compile(rb"[ \t]*([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\n]*)?\r?\n")
 _MARKUP = re.compile(rb"(?:\xef\xbb\xbf)?\s*<")
 _BY_MAGIC = ("gzip", "x-gzip", "zstd")
@@ -56,13 +54,6 @@ class Response:
         return body
 
 
-def parse_headers(head: bytes) -> HeaderMap:
-    """Parse a head of any line ends: first line, then `name: value` lines. Bytes that are not UTF-8 become U+FFFD. Raises OSError."""
-    headers = HeaderMap()
-    headers.parse(io.BytesIO(_LINE_END.sub(b"\r\n", head.rstrip(b"\r\n")) + b"\r\n\r\n"))
-    return headers
-
-
 def parse_response(block: bytes) -> Response | None:
     """Return the response a block holds; None if the block does not begin with a status line whose headers can be read."""
     if not block.startswith(b"HTTP/"):
@@ -70,7 +61,7 @@ def parse_response(block: bytes) -> Response | None:
     end = _BLANK_LINE.search(block)
     head, stored = (block[: end.start()], block[end.end() :]) if end else (block, b"")
     try:
-        headers = parse_headers(head)
+        headers = parse_head(head)
     except OSError:
         return None
     status = _STATUS.match(headers.status_line or "")

@@ -12,13 +12,12 @@ gzip member, extra newlines, decoded bodies under headers that say otherwise.
 import re
 from collections.abc import Iterator
 
-from fastwarc.warc import HeaderMap
-
 from curation.readers.contract import Broken, Ignored, Outcome, Record, SourceFile
 from curation.readers.dates import parse_date
 from curation.readers.decompression import Content
 from curation.readers.framing import ENDS_FILE, Frame, frames
-from curation.readers.http_response import BadBody, parse_headers, parse_response
+from curation.readers.heads import HeaderMap, parse_head
+from curation.readers.http_response import BadBody, parse_response
 
 MAX_HEAD_BYTES = 16 << 10
 _DOCUMENTS = ("response", "resource", "conversion")
@@ -58,7 +57,7 @@ class WarcReader:
     def parse(self, frame: Frame, source: SourceFile) -> Outcome:  # noqa: ARG002
         """Return a record's outcome."""
         try:
-            headers = parse_headers(frame.head)
+            headers = parse_head(frame.head)
         except OSError as error:
             return Broken(frame.offset, "bad_header", f"the record's head cannot be read: {error}")
         kind = (headers.get("WARC-Type") or "").strip().lower()

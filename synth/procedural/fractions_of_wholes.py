@@ -92,7 +92,7 @@ class FractionsOfWholes(Generator):
                 )
             )
         else:
-            steps.append(say.last(f"no number divides both {result.numerator} and {common}, so {result} is in lowest terms."))
+            steps.append(say.last(f"no number greater than one divides both {result.numerator} and {common}, so {result} is in lowest terms."))
         facts = {"parts": [str(part) for part in parts], "ask": "left" if ask_left else "used"}
         return Exercise(title, f"{opening} {ask}", tuple(steps), str(result), facts)
 
@@ -111,8 +111,10 @@ class FractionsOfWholes(Generator):
         pieces = 1
         for _, denominator in named:
             pieces *= denominator
-        whole = iter(range(pieces))
-        used = sum(1 for numerator, denominator in named for _ in range(numerator * (pieces // denominator)) if next(whole) >= 0)
+        used = 0
+        for numerator, denominator in named:
+            for _ in range(numerator):
+                used += pieces // denominator
         count = pieces - used if facts["ask"] == "left" else used
         divisor = next(n for n in range(pieces, 0, -1) if count % n == 0 and pieces % n == 0)
         return f"{count // divisor}/{pieces // divisor}"

@@ -22,7 +22,7 @@ _FIRST = (
 )  # fmt: skip
 _NEXT = (
     "Next, ", "After that, ", "From here, ", "With that in hand, ", "Now ", "The next step follows: ", "Building on this, ", "Then ",
-    "Carrying on, ", "That done, ", "In the same way, ", "Moving on, ", "Knowing this, ", "One step further: ",
+    "Carrying on, ", "That done, ", "Continuing, ", "Moving on, ", "Knowing this, ", "One step further: ",
 )  # fmt: skip
 _LAST = (
     "Finally, ", "Last of all, ", "One step remains: ", "It only remains to finish: ", "To close, ", "At the end, ", "In the last step, ",
@@ -87,9 +87,9 @@ class Narrator:
         return lead + (sentence[:1].upper() + sentence[1:] if ends else sentence)
 
 
-def count_of(number: int, one: str, many: str | None = None) -> str:
-    """Return a number with its noun: 1 box, 2 boxes."""
-    return f"{number} {one if number == 1 else many or one + 's'}"
+def times(number: int) -> str:
+    """Return how often: once, twice, 3 times."""
+    return {1: "once", 2: "twice"}.get(number, f"{number} times")
 
 
 def listed(items: Sequence[str], word: str = "and") -> str:

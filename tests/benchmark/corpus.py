@@ -1,12 +1,13 @@
 """A corpus to measure with: the documentation that Debian ships, as JSON Lines, with copies planted whose originals are known.
 
-    python tests/benchmark/corpus.py DIR [--mb 256] [--seed 7]          needs apt-get and dpkg-deb; about ten minutes
+    python tests/benchmark/corpus.py DIR [--mb 224] [--seed 7]          needs apt-get and dpkg-deb; about ten minutes
 
-The pages of some sixty packages are reduced to their main text, lines that stood before in the same package are dropped, and what is left
-is cut at line ends into documents of log-normal length (median 2.3 KB, as on the web). Then 5 % exact and 20 % near copies are planted: a
+The pages of some sixty packages are reduced to their main text; lines that stood before in the same package are dropped, and so are lines
+of code and tables, told by their share of letters. What is left is cut at line ends into documents of log-normal length (median 2.3 KB, as
+on the web). Then 5 % exact and 20 % near copies are planted: a
 near copy has 1 to 10 % of its words replaced, left out or inserted; one original in a thousand has twenty.
 
-    DIR/texts-*.jsonl   the corpus, `--mb` megabytes of text, in files of 64 MB: lines of id, text, url
+    DIR/texts-*.jsonl   the corpus, `--mb` megabytes of text, in four files: lines of id, text, url
     DIR/more-*.jsonl    as much again, in words that the first half does not hold: what memory is measured with when the input doubles
     DIR/small.jsonl     the first megabytes, to warm up with
     DIR/truth.jsonl     of every planted copy: id, the id it was copied `of`, kind (exact, near)
@@ -35,7 +36,10 @@ PACKAGES = (Path(__file__).parent / "packages.txt").read_text().split()
 PAGES_PER_PACKAGE = 150_000_000
 """Bytes of pages taken of one package, so that none makes up the corpus."""
 
-FILE_MB = 64
+FILES = 4
+LETTERS = 0.88
+"""Least share of letters and spaces in a line."""
+
 SMALL_MB = 2
 MIN_CHARACTERS, MEDIAN_CHARACTERS, MAX_CHARACTERS = 200, 2300, 80_000
 
@@ -97,12 +101,14 @@ def text_of(page: Path) -> str:
     return str(extract_plain_text(content, main_content=True, alt_texts=False, links=False, list_bullets=False))
 
 
-def new_lines(texts: Iterable[str]) -> Iterator[str]:
-    """Yield the texts without the lines that stood before in any of them; short lines stay."""
+def new_prose(texts: Iterable[str]) -> Iterator[str]:
+    """Yield the texts without lines that are mostly no letters, and without those that stood before in any of them; short ones stay."""
     seen: set[bytes] = set()
     for text in texts:
         lines = []
         for line in map(str.rstrip, text.replace("\0", "").splitlines()):
+            if line and sum(letter.isalpha() or letter == " " for letter in line) < LETTERS * len(line):
+                continue
             digest = _digest(line)
             if len(line) < 25 or digest not in seen:
                 lines.append(line)
@@ -111,13 +117,13 @@ def new_lines(texts: Iterable[str]) -> Iterator[str]:
 
 
 def cut(text: str, random: Random) -> Iterator[str]:
-    """Cut a text at line ends into pieces of log-normal length; what is short or mostly no letters is dropped."""
+    """Cut a text at line ends into pieces of log-normal length; what is short is dropped."""
     piece: list[str] = []
     held, wanted = 0, 0.0
     for line in [*text.split("\n"), None]:
         if held > wanted or line is None:
             made = "\n".join(piece).strip()
-            if MIN_CHARACTERS <= len(made) <= MAX_CHARACTERS and sum(map(str.isalpha, made)) > len(made) / 2:
+            if MIN_CHARACTERS <= len(made) <= MAX_CHARACTERS:
                 yield made
             piece, held = [], 0
             wanted = MEDIAN_CHARACTERS * random.lognormvariate(0, 1)
@@ -132,7 +138,7 @@ def originals(folder: Path, packages: Iterable[str]) -> Iterator[tuple[str, str]
         for package in sorted(packages):
             pages = pages_of(folder / package)
             size = 0
-            for page, text in zip(pages, new_lines(pool.map(text_of, pages, chunksize=16)), strict=True):
+            for page, text in zip(pages, new_prose(pool.map(text_of, pages, chunksize=16)), strict=True):
                 url = f"https://{package}.example.org/{page.name}"
                 for piece in cut(text, Random(url)):
                     size += len(piece)
@@ -189,8 +195,8 @@ def build(folder: Path, megabytes: int, seed: int) -> None:
     else:
         raise SystemExit(f"the packages give {size / 1e6:.0f} MB only; ask for less with --mb")
     documents.sort(key=lambda document: _digest(f"{seed}:{document.id}"))
-    write(folder, "texts", documents)
-    write(folder, "more", map(in_other_words, documents))
+    write(folder, "texts", documents, megabytes)
+    write(folder, "more", map(in_other_words, documents), megabytes)
     (folder / "small.jsonl").write_text("".join(map(_line, _first(documents, SMALL_MB))), "utf-8")
     planted = [{"id": document.id, "of": document.of, "kind": document.kind} for document in documents if document.of]
     (folder / "truth.jsonl").write_text("".join(f"{json.dumps(copy)}\n" for copy in planted), "utf-8")
@@ -198,17 +204,14 @@ def build(folder: Path, megabytes: int, seed: int) -> None:
     print(f"{len(documents)} documents, {len(planted)} of them copies")
 
 
-def write(folder: Path, name: str, documents: Iterable[Document]) -> None:
-    """Write documents to numbered files of FILE_MB of text."""
-    lines: list[str] = []
-    size = number = 0
+def write(folder: Path, name: str, documents: Iterable[Document], megabytes: int) -> None:
+    """Write documents to FILES numbered files of about the same size."""
+    files: list[list[str]] = [[] for _ in range(FILES)]
+    size = 0
     for document in documents:
-        lines.append(_line(document))
+        files[min(size * FILES // (megabytes * 1_000_000), FILES - 1)].append(_line(document))
         size += len(document.text.encode())
-        if size >= FILE_MB * 1_000_000:
-            (folder / f"{name}-{number:02d}.jsonl").write_text("".join(lines), "utf-8")
-            lines, size, number = [], 0, number + 1
-    if lines:
+    for number, lines in enumerate(files):
         (folder / f"{name}-{number:02d}.jsonl").write_text("".join(lines), "utf-8")
 
 
@@ -234,7 +237,7 @@ def main() -> None:
     """Make the corpus as the command line asks."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--mb", type=int, default=256, help="megabytes of text (10^6 bytes of UTF-8)")
+    parser.add_argument("--mb", type=int, default=224, help="megabytes of text (10^6 bytes of UTF-8)")
     parser.add_argument("--seed", type=int, default=7)
     asked = parser.parse_args()
     build(asked.folder, asked.mb, asked.seed)

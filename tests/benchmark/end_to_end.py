@@ -131,7 +131,7 @@ def main() -> None:
     work.mkdir(parents=True, exist_ok=True)
     texts = (asked.corpus or work / "corpus").resolve()
     if not (texts / "truth.jsonl").exists():
-        corpus.build(texts, 256, 7)
+        corpus.build(texts, 224, 7)
     once, more = sorted(texts.glob("texts-*.jsonl")), sorted(texts.glob("more-*.jsonl"))
     python = None if asked.no_peer else peer_python(asked.peer_python, work)
     print(f"{_megabytes(once):.0f} MB of text in {len(once)} files, {WORKERS} workers, load {psutil.getloadavg()[0]:.1f} at the start\n")
