@@ -102,7 +102,7 @@ def _check_expression(solution: Solution) -> None:
 
 
 def _check_facts(solution: Solution, facts: Mapping[str, Any], generator: Generator, stated: list[str]) -> None:
-    missing = set(numbers(json.dumps(facts))) - set(numbers(solution.problem))
+    missing = set(numbers(json.dumps(facts, ensure_ascii=False))) - set(numbers(solution.problem))
     if missing:
         raise Rejected("unstated_fact", {"numbers": sorted(missing)})
     try:

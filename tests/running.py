@@ -87,3 +87,31 @@ def _perturbed(text: str, chance: random.Random) -> str:
     for _ in range(chance.randrange(3)):
         words[chance.randrange(len(words))] = chance.choice(["tide", "lever", "proof", "seed"])
     return " ".join(words)
+
+
+def picture(funnel: dict[str, Any]) -> str:
+    """Draw the funnel of `curate inspect --json` as the README shows it."""
+    steps, synthetic = funnel["web"]["steps"], funnel["synthetic"]
+    most = funnel["web"]["came"]["documents"]
+    left = most
+    lines = [_bar("documents", most, most, "")]
+    for stage in ("ingest", "judge", "deduplicate"):
+        taken = [(step["fate"], step["rule"], step["taken"]["documents"]) for step in steps if step["stage"] == stage]
+        left -= sum(count for _, _, count in taken)
+        unreadable = sum(count for fate, _, count in taken if fate == "unreadable")
+        rules = sorted(((rule, count) for fate, rule, count in taken if fate != "unreadable"), key=lambda entry: (-entry[1], entry[0]))
+        if stage == "judge":
+            rules = [("rules of the filters", sum(count for _, count in rules))]
+        notes = [("unreadable", unreadable)] * bool(unreadable) + rules
+        lines.append(_bar(stage, left, most, ", ".join(f"{rule} {count}" for rule, count in notes if count)))
+    kept, came = synthetic["kept"]["documents"], synthetic["came"]["documents"]
+    lines.append(_bar("kept", left, most, ""))
+    lines.append(_bar("generated", kept, most, f"{came} worked problems, {came - kept} dropped"))
+    lines.append(_bar("dataset", funnel["dataset"]["rows"], most, ""))
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def _bar(name: str, count: int, most: int, note: str) -> str:
+    eighths = round(320 * count / most)
+    bar = "█" * (eighths // 8) + ("", "▏", "▎", "▍", "▌", "▋", "▊", "▉")[eighths % 8]
+    return f"{name:<11}{count:>5}  {bar:<40}   {note}"

@@ -19,7 +19,7 @@ import pytest
 
 from curation.errors import BooksUnbalanced
 from pipelines.pipeline import Request, run_recipe
-from tests.running import ROOT, SMALL_RECIPE, TEXTS, curate, made, many_files, shards, stages
+from tests.running import ROOT, SMALL_RECIPE, TEXTS, curate, made, many_files, picture, shards, stages
 
 
 @pytest.fixture(scope="module")
@@ -288,3 +288,8 @@ def test_a_user_s_filter_and_workers_see_the_installed_wheel(tmp_path: Path) -> 
 def test_signals_are_a_public_table(demo: Path) -> None:
     schema = pa.unify_schemas([pq.read_schema(path) for path in (demo / "stages/2-measure").glob("*.parquet")])
     assert {"key", "id", "gopher_quality.words", "language.language", "educational_score.score"} <= set(schema.names)
+
+
+def test_the_readme_s_funnel_is_the_demo_s(demo: Path) -> None:
+    block = (ROOT / "README.md").read_text("utf-8").partition("<!-- funnel -->\n```text\n")[2].partition("\n```")[0]
+    assert block == picture(json.loads(curate("inspect", demo, "--json")))

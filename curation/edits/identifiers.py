@@ -32,7 +32,7 @@ _SPECIAL_IPV4_BLOCKS = (
 _SPECIAL_IPV4 = [IPv4Network(block) for block in _SPECIAL_IPV4_BLOCKS.split()]
 _GLOBAL_IPV6 = IPv6Network("2000::/3")
 _SPECIAL_IPV6 = [IPv6Network(block) for block in ("2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20")]
-_RESERVED_NAMES = re.compile(r"(?:^|\.)(?:example\.(?:com|net|org)|example|test|invalid|localhost|local)\Z", re.IGNORECASE)
+_RESERVED_NAMES = re.compile(r"(?:^|\.)(?:example\.(?:com|net|org)|test|invalid|localhost|local)\Z", re.IGNORECASE)
 
 
 def passes_luhn(digits: str) -> bool:

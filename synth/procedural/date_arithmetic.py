@@ -85,15 +85,7 @@ class DateArithmetic(Generator):
         while here + left > _LENGTHS[current]:
             room = _LENGTHS[current] - here
             lead = say.first if current == month else say.then
-            name, following = _MONTHS[current], _MONTHS[current + 1]
-            steps.append(
-                lead(
-                    f"{name} has {_LENGTHS[current]} days, so {_LENGTHS[current]} - {here} = {room} of them can be used. That leaves "
-                    f"{left} - {room} = {left - room} days to count from the beginning of {following}.",
-                    f"until the end of {name}, which has {_LENGTHS[current]} days, it is {_LENGTHS[current]} - {here} = {room} days. We carry "
-                    f"{left} - {room} = {left - room} days into {following}.",
-                )
-            )
+            steps.append(lead(*self._month(_MONTHS[current], _MONTHS[current + 1], _LENGTHS[current], here, left)))
             left, here, current = left - room, 0, current + 1
         arrived = here + left
         closing = f"{here} + {left} = {arrived}, so we arrive at {arrived} {_MONTHS[current]}." if here else f"the count ends on {arrived} {_MONTHS[current]}."  # fmt: skip
@@ -101,6 +93,21 @@ class DateArithmetic(Generator):
         title = say.one_of("Counting forward in the calendar", "Which date will it be?", "From month to month")
         facts = {"day": day, "month": _MONTHS[month], "days": days}
         return Exercise(title, problem, tuple(steps), f"{arrived} {_MONTHS[current]}", facts)
+
+    def _month(self, name: str, following: str, length: int, here: int, left: int) -> tuple[str, ...]:
+        """Return ways to say that the rest of a month is used up."""
+        room = length - here
+        if not here:
+            return (
+                f"{name} takes all of its {length} days, and {left} - {length} = {left - length} are left for {following}.",
+                f"the whole of {name} passes. It has {length} days, so {left} - {length} = {left - length} remain when {following} begins.",
+            )
+        return (
+            f"{name} has {length} days, so {length} - {here} = {room} of them can be used. That leaves {left} - {room} = {left - room} days "
+            f"to count from the beginning of {following}.",
+            f"until the end of {name}, which has {length} days, it is {length} - {here} = {room} days. We carry {left} - {room} = "
+            f"{left - room} days into {following}.",
+        )
 
     def solve(self, facts: Mapping[str, Any]) -> str:
         """Turn the pages of a calendar."""

@@ -54,63 +54,65 @@ class UnitConversion(Generator):
     about: ClassVar[str] = "converting units of length, mass, volume and time"
 
     def make(self, draw: Random, difficulty: int) -> Exercise:
-        """Return a conversion; the kind follows the difficulty."""
+        """Return a conversion to the smaller unit (difficulty 1 and 2) or an exact one to the larger, of one to four pieces."""
         say = Narrator(draw)
         large, small = say.one_of(*_FACTORS)
         factor = _FACTORS[large, small]
         thing, who = say.one_of(*_THINGS[large]), say.person()
-        rule = say.one_of(
-            f"The rule behind this is that one of the {large} holds {factor} {small}.",
-            f"Remember how the units are connected: {factor} {small} make one of the {large}.",
-            f"Everything rests on one relation. It takes {factor} {small} to fill one of the {large}.",
-        )
-        count = 1 if difficulty == 1 else 2 if difficulty <= 3 else difficulty - 1
-        pieces = [[draw.randint(2, 9 + 3 * difficulty), draw.randrange(1, factor) if difficulty > 1 else 0] for _ in range(count)]
-        if difficulty in (2, 3):
-            pieces = pieces[:1]
-        back = difficulty >= 3
-        return self._told(say, large, small, factor, rule, thing, who, pieces, back)
-
-    def _told(
-        self, say: Narrator, large: str, small: str, factor: int, rule: str, thing: str, who: str, pieces: list[list[int]], back: bool
-    ) -> Exercise:
-        amounts = [f"{big} {large} and {little} {small}" if little else f"{big} {large}" for big, little in pieces]
-        several = len(amounts) > 1
-        if several:
-            opening = f"{who} measures {thing} in {len(amounts)} stretches: {'; '.join(amounts)}."
-            ask = say.one_of(f"How many {small} is that in total?", f"Express the sum in {small}.")
-        else:
-            opening = say.one_of(f"{who} notes {amounts[0]} for {thing}.", f"For {thing}, {who} reads off {amounts[0]}.")
-            ask = say.one_of(f"How many {small} is that?", f"Write this in {small}.", f"Convert it to {small}.")
-        steps, totals = [rule], []
-        for number, (big, little) in enumerate(pieces):
-            total = big * factor + little
-            totals.append(total)
-            line = f"{big} {large} hold {big} × {factor} = {big * factor} {small}"
-            if little:
-                line += say.one_of(
-                    f". With the other {little} this makes {big * factor} + {little} = {total}",
-                    f", and {big * factor} + {little} = {total} with the rest",
-                )
-            steps.append(say.led(number, len(pieces) + 1 + several, f"{line}."))
+        count = 1 if difficulty <= 3 else difficulty - 1
+        pieces = [(draw.randint(2, 9 + 3 * difficulty), draw.randrange(1, factor) if difficulty > 1 else 0) for _ in range(count)]
+        amounts = [_amount(big, large) + (f" and {_amount(little, small)}" if little else "") for big, little in pieces]
+        steps = [
+            say.one_of(
+                f"The rule behind this is that one {_one(large)} holds {factor} {small}.",
+                f"Remember how the units are connected: {factor} {small} make one {_one(large)}.",
+                f"Everything rests on one relation. It takes {factor} {small} to fill one {_one(large)}.",
+                f"Between the two units stands the number {factor}, because one {_one(large)} is made of {factor} {small}.",
+            )
+        ]
+        steps += [say.led(number, count + 1, self._in_small(say, large, small, factor, *piece)) for number, piece in enumerate(pieces)]
+        totals = [big * factor + little for big, little in pieces]
         whole = sum(totals)
-        if several:
-            steps.append(say.last(f"add up what was found: {' + '.join(map(str, totals))} = {whole} {small}."))
-        facts: dict[str, Any] = {"pieces": pieces, "from": large, "to": small}
-        if not several and pieces[0][1] == 0 and not back:
-            steps.append(say.check(f"going back, {whole} / {factor} = {pieces[0][0]}, which is where we began."))
-        if back:
-            result = Fraction(whole, factor)
-            ask = ask.rstrip("?.") + say.one_of(f", and how many {large} exactly?", f", and as an exact number of {large}?")
-            steps.append(say.one_of(f"In {large} this is {whole} / {factor} = {written(result)}.", f"Divide once more to return: {whole} / {factor} = {written(result)}."))
-            facts["to"] = large
-            answer = f"{written(result)} {large}"
-            ask = f"What is the total in {large}, exactly? Give a whole number, a decimal or a fraction."
+        if count > 1:
+            steps.append(say.then(f"add up what was found: {' + '.join(map(str, totals))} = {whole} {small}."))
+        to = small if difficulty <= 2 else large
+        result = Fraction(whole, factor) if to == large else Fraction(whole)
+        if to == large:
+            steps.append(
+                say.last(
+                    f"a smaller number of the larger unit says the same: {whole} / {factor} = {written(result)} {large}.",
+                    f"divide by {factor} to return to {large}: {whole} / {factor} = {written(result)}.",
+                )
+            )
         else:
-            answer = f"{whole} {small}"
+            steps.append(say.check(f"going back, ({whole} - {pieces[0][1]}) / {factor} = {pieces[0][0]}, which is where we began."))
         title = say.one_of(f"From {large} to {small}", "Changing units", f"Measuring {thing}", "The same amount in other words")
-        facts["pieces"] = [[big, little] if little else [big] for big, little in pieces]
-        return Exercise(title, f"{opening} {ask}", tuple(steps), answer, facts)
+        problem = f"{self._given(say, who, thing, amounts)} {self._asked(say, to, to == large)}"
+        facts = {"pieces": [[big, little] if little else [big] for big, little in pieces], "from": large, "to": to}
+        return Exercise(title, problem, tuple(steps), f"{written(result)} {to}", facts)
+
+    def _given(self, say: Narrator, who: str, thing: str, amounts: list[str]) -> str:
+        if len(amounts) > 1:
+            return say.one_of(
+                f"{who} measures {thing} in several pieces: {'; '.join(amounts)}.",
+                f"For {thing}, {who} adds up these amounts: {'; '.join(amounts)}.",
+            )
+        return say.one_of(f"{who} notes {amounts[0]} for {thing}.", f"For {thing}, {who} reads off {amounts[0]}.")
+
+    def _asked(self, say: Narrator, to: str, exactly: bool) -> str:
+        if exactly:
+            return say.one_of(f"How many {to} is that altogether, exactly?", f"Express the whole as an exact number of {to}.")
+        return say.one_of(f"How many {to} is that?", f"Write this in {to}.", f"Convert it to {to}.")
+
+    def _in_small(self, say: Narrator, large: str, small: str, factor: int, big: int, little: int) -> str:
+        begun = f"{big} {large} hold {big} × {factor} = {big * factor} {small}"
+        if not little:
+            return f"{begun}."
+        return say.one_of(
+            f"{begun}. With the other {little} this makes {big * factor} + {little} = {big * factor + little}.",
+            f"{begun}, and {big * factor} + {little} = {big * factor + little} with the rest.",
+            f"turn the {large} into {small} and add the rest: {big} × {factor} + {little} = {big * factor + little}.",
+        )
 
     def solve(self, facts: Mapping[str, Any]) -> str:
         """Measure everything in the smallest unit of the ladder, then climb."""
@@ -122,3 +124,12 @@ class UnitConversion(Generator):
         lower = names[names.index(facts["from"]) - 1]
         smallest = sum(sum(n * in_smallest[unit] for n, unit in zip(piece, (facts["from"], lower), strict=False)) for piece in facts["pieces"])
         return written(Fraction(smallest, in_smallest[facts["to"]]))
+
+
+def _one(unit: str) -> str:
+    """Return the name of a single unit."""
+    return {"feet": "foot", "inches": "inch"}.get(unit, unit[:-1])
+
+
+def _amount(number: int, unit: str) -> str:
+    return f"{number} {_one(unit) if number == 1 else unit}"

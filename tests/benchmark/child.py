@@ -20,11 +20,12 @@ _HIGH_WATER = re.compile(r"^VmHWM:\s+(\d+) kB", re.MULTILINE)
 
 @dataclass(frozen=True)
 class Usage:
-    """What a command took: seconds, processor seconds of it and all it started, and the peak of its largest process in MiB."""
+    """What a command took: seconds, processor seconds of it and all it started, the peak of it and of the largest it started, in MiB."""
 
     wall: float
     cpu: float
-    peak_mib: float
+    driver_mib: float
+    worker_mib: float
     output: str
 
 
@@ -47,7 +48,8 @@ def run(command: Sequence[str | Path], folder: Path, printed: Path) -> Usage:
     if child.returncode:
         raise SystemExit(f"{' '.join(map(str, command))}\nended with {child.returncode}:\n{output[-4000:]}")
     cpu = after.children_user + after.children_system - before.children_user - before.children_system
-    return Usage(wall, cpu, max(peaks.values(), default=0.0), output)
+    driver_mib = peaks.pop(child.pid, 0.0)
+    return Usage(wall, cpu, driver_mib, max(peaks.values(), default=0.0), output)
 
 
 def _peak_mib(process: psutil.Process) -> float:

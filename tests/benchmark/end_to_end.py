@@ -19,7 +19,7 @@ import subprocess
 import sys
 import venv
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate
 from pathlib import Path
 
@@ -67,7 +67,7 @@ def run_peer_on_share(work: Path, python: Path, inputs: Sequence[Path], share: f
         return many + (many - few) * (whole - part.megabytes) / (part.megabytes - quarter.megabytes)
 
     wall, cpu = on_line(quarter.usage.wall, part.usage.wall), on_line(quarter.usage.cpu, part.usage.cpu)
-    return Ran(child.Usage(wall, cpu, part.usage.peak_mib, part.usage.output), whole, part.kept)
+    return Ran(replace(part.usage, wall=wall, cpu=cpu), whole, part.kept)
 
 
 def peer_python(given: Path | None, work: Path) -> Path:
@@ -88,7 +88,7 @@ def comparison(ours: Sequence[Ran], peers: Sequence[Ran], texts: Path, share: fl
     own, peer = ours[-1], peers[-1]
     yield "| | curate | datatrove | ratio |"
     yield "|---|---:|---:|---:|"
-    for name, field in (("wall, s", "wall"), ("processor time, s", "cpu"), ("largest process, MiB", "peak_mib")):
+    for name, field in (("wall, s", "wall"), ("processor time, s", "cpu"), ("largest worker, MiB", "worker_mib")):
         mine, theirs = (statistics.median(getattr(ran.usage, field) for ran in runs) for runs in (ours, peers))
         yield f"| {name} | {mine:.1f} | {theirs:.1f} | {theirs / mine:.1f} |"
     mine, theirs = (ran.megabytes / statistics.median(each.usage.wall for each in runs) for ran, runs in ((own, ours), (peer, peers)))
@@ -145,9 +145,9 @@ def main() -> None:
         print(*comparison(ours, peers, texts, asked.peer_share), "", sep="\n")
     print(*stages(work / "ours", ours[-1].megabytes, ours[-1].usage.wall), "", sep="\n")
     doubled = run_ours(work, [*once, *more])
-    print("| input, MB | wall, s | largest process, MiB |", "|---:|---:|---:|", sep="\n")
+    print("| input, MB | wall, s | largest worker, MiB | driver, MiB |", "|---:|---:|---:|---:|", sep="\n")
     for ran in (ours[-1], doubled):
-        print(f"| {ran.megabytes:.0f} | {ran.usage.wall:.1f} | {ran.usage.peak_mib:.0f} |")
+        print(f"| {ran.megabytes:.0f} | {ran.usage.wall:.1f} | {ran.usage.worker_mib:.0f} | {ran.usage.driver_mib:.0f} |")
 
 
 def _megabytes(inputs: Sequence[Path]) -> float:
