@@ -20,12 +20,14 @@ Part = TypeVar("Part")
 def nearest(name: str, known: Iterable[str]) -> str:
     """Return "; did you mean ...?" for the closest known name, or a list of what is known."""
     known = list(known)
+    if not known:
+        return "; it has none"
     close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     return f"; did you mean {close[0]!r}?" if close else f"; there are: {', '.join(known)}"
 
 
 def build(part: type[Part], parameters: Mapping[str, Any], what: str) -> Part:
-    """Make a dataclass from a recipe's values. Raises RecipeError naming the parameter that is unknown or of the wrong type."""
+    """Make a dataclass from a recipe's values. Raises RecipeError naming the parameter that is unknown, missing or of the wrong type."""
     known = [field.name for field in dataclasses.fields(part) if field.init]  # type: ignore[arg-type]
     hints = get_type_hints(part)
     values = {}
@@ -36,7 +38,15 @@ def build(part: type[Part], parameters: Mapping[str, Any], what: str) -> Part:
             values[name] = TypeAdapter(hints[name]).validate_json(json.dumps(value), strict=True)
         except ValidationError as error:
             raise RecipeError(f"{what}: {name} = {value!r} is not acceptable: {error.errors()[0]['msg']}") from None
+    required = [field.name for field in dataclasses.fields(part) if field.init and _has_no_default(field)]  # type: ignore[arg-type]
+    missing = [name for name in required if name not in values]
+    if missing:
+        raise RecipeError(f"{what} needs {', '.join(missing)}")
     try:
         return part(**values)
     except (TypeError, ValueError) as error:
         raise RecipeError(f"{what}: {error}") from error
+
+
+def _has_no_default(field: "dataclasses.Field[Any]") -> bool:
+    return field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING

@@ -17,12 +17,14 @@ A part that is absent is not run: without [[filter]] nothing is measured or judg
 """
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+import pyarrow as pa
 from synth.synthesize import SynthesisSettings
 
 from curation.choices import build, nearest
@@ -33,8 +35,13 @@ from curation.extraction import extractor_named
 from curation.ingest import Choice
 from curation.location import Location
 from curation.readers import Fields
-from filters.contract import FilterChoice
-from pipelines.export import ExportSettings
+from curation.schema import DOCUMENTS
+from curation.survivors import NARROW, preference
+from filters.contract import Filter, FilterChoice
+from filters.measure import signals_schema
+from pipelines.export import Export, ExportSettings
+
+_Settings = TypeVar("_Settings")
 
 
 @dataclass(frozen=True)
@@ -81,17 +88,21 @@ def shipped_recipes() -> dict[str, str]:
 
 
 def load(name_or_path: str) -> Recipe:
-    """Load a shipped recipe by name or a file by path. Raises RecipeError."""
+    """Load a shipped recipe by name or a file by path. Raises RecipeError; InputError where a file that it names is missing."""
     recipes = shipped_recipes()
-    if name_or_path in recipes:
-        return parse(recipes[name_or_path], name_or_path)
-    location = Location.of(name_or_path)
+    recipe = parse(recipes[name_or_path], name_or_path) if name_or_path in recipes else _read(name_or_path, recipes)
+    _check_files(recipe)
+    return recipe
+
+
+def _read(path: str, shipped: Mapping[str, str]) -> Recipe:
+    location = Location.of(path)
     if location.facts() is None:
-        raise RecipeError(f"{name_or_path} is neither a file nor a shipped recipe{nearest(name_or_path, recipes)}")
+        raise RecipeError(f"{path} is neither a file nor a shipped recipe{nearest(path, shipped)}")
     try:
         text = location.read_bytes().decode("utf-8")
     except UnicodeDecodeError as error:
-        raise RecipeError(f"recipe {name_or_path} is not UTF-8 text: {error}") from error
+        raise RecipeError(f"recipe {path} is not UTF-8 text: {error}") from error
     return parse(text, Path(location.path).stem)
 
 
@@ -114,9 +125,9 @@ def parse(text: str, name: str) -> Recipe:
         extractor=_choice(_of_type(table, "extractor", dict, {"name": "resiliparse"}, where), f"{where}: extractor"),
         edits=tuple(_choice(entry, f"{where}: edit[{i}]") for i, entry in enumerate(_tables(table, "edit", where))),
         filters=tuple(_filter(entry, f"{where}: filter[{i}]") for i, entry in enumerate(_tables(table, "filter", where))),
-        deduplicate=build(DeduplicateSettings, table["deduplicate"], f"{where}: deduplicate") if "deduplicate" in table else None,
-        synthesize=build(SynthesisSettings, table["synthesize"], f"{where}: synthesize") if "synthesize" in table else None,
-        export=build(ExportSettings, _of_type(table, "export", dict, {}, where), f"{where}: export"),
+        deduplicate=_settings(DeduplicateSettings, table, "deduplicate", where),
+        synthesize=_settings(SynthesisSettings, table, "synthesize", where),
+        export=_settings(ExportSettings, table, "export", where) or ExportSettings(),
     )
     _check_parts(recipe)
     return recipe
@@ -124,13 +135,44 @@ def parse(text: str, name: str) -> Recipe:
 
 def _check_parts(recipe: Recipe) -> None:
     """Build every part once, so that a mistake is told before any work is done."""
-    build(extractor_named(recipe.extractor.name), recipe.extractor.parameters, "extractor")
-    for choice in recipe.edits:
-        build(edit_named(choice.name), choice.parameters, f"edit {choice.name}")
-    names = [made.build().name() for made in recipe.filters]
+    where = f"recipe {recipe.name}"
+    with _told_at(f"{where}: extractor"):
+        build(extractor_named(recipe.extractor.name), recipe.extractor.parameters, f"extractor {recipe.extractor.name}")
+    for i, edit in enumerate(recipe.edits):
+        with _told_at(f"{where}: edit[{i}]"):
+            build(edit_named(edit.name), edit.parameters, f"edit {edit.name}")
+    built: list[Filter] = []
+    for i, choice in enumerate(recipe.filters):
+        with _told_at(f"{where}: filter[{i}]"):
+            built.append(choice.build())
+    names = [made.name() for made in built]
     twice = {name for name in names if names.count(name) > 1}
     if twice:
-        raise RecipeError(f"recipe {recipe.name}: filter {sorted(twice)[0]!r} is listed twice; its signals would have one name")
+        raise RecipeError(f"{where}: filter {sorted(twice)[0]!r} is listed twice; its signals would have one name")
+    if recipe.deduplicate is not None:
+        columns = [*(DOCUMENTS.field(name) for name in NARROW), *list(signals_schema(built))[2:]]
+        with _told_at(where):
+            preference(recipe.deduplicate.prefer, pa.schema(columns).empty_table())
+
+
+def _check_files(recipe: Recipe) -> None:
+    """Find every file that the parts read beside their input, so that a missing one is told before any work is done."""
+    for choice in recipe.filters:
+        choice.build().files()
+    Export(recipe.export.tokenizer).files()
+
+
+@contextmanager
+def _told_at(where: str) -> Iterator[None]:
+    """Add the place in the recipe to what is wrong there."""
+    try:
+        yield
+    except RecipeError as error:
+        raise RecipeError(f"{where}: {error}") from error
+
+
+def _settings(kind: type[_Settings], table: Mapping[str, Any], key: str, where: str) -> _Settings | None:
+    return build(kind, _of_type(table, key, dict, {}, where), f"{where}: {key}") if key in table else None
 
 
 def _of_type(table: Mapping[str, Any], key: str, kind: type, default: Any, where: str) -> Any:

@@ -13,13 +13,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+import numpy as np
 import polars as pl
 import pyarrow.dataset as ds
 
+from curation import exchange
 from curation.errors import UsageError
 from curation.location import Location
 from curation.schema import LEDGER
-from curation.shards import Shard, batches, check_aligned, open_parquet
+from curation.shards import Shard, check_aligned, open_parquet
 from filters.contract import Rule
 from pipelines.recipe import parse
 
@@ -120,18 +122,13 @@ def scan_measured(found: Iterable[Place], ledger: list[str], signals: list[str])
 
 
 def read_rows(location: Location, rows: Iterable[int], columns: list[str]) -> dict[int, dict[str, Any]]:
-    """Return some rows of a shard by number, reading one row group at a time."""
-    wanted = sorted(set(rows))
-    found: dict[int, dict[str, Any]] = {}
-    begin = 0
-    for batch in batches(_as_shard(location.name, location), columns):
-        here = [row for row in wanted if begin <= row < begin + batch.num_rows]
-        for row, values in zip(here, batch.take([row - begin for row in here]).to_pylist() if here else [], strict=True):
-            found[row] = values
-        begin += batch.num_rows
-        if wanted and begin > wanted[-1]:
-            break
-    return found
+    """Return some rows of a shard by number; row groups without any are not read."""
+    wanted = np.array(sorted(set(rows)), np.int64)
+    return {
+        int(number): values
+        for numbers, table in exchange.read_rows(_as_shard(location.name, location), columns, wanted)
+        for number, values in zip(numbers, table.to_pylist(), strict=True)
+    }
 
 
 def recipe_rules(out: Location) -> list[RecipeRule]:
