@@ -20,6 +20,7 @@ import gzip
 import json
 import resource
 import time
+import unicodedata
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -153,6 +154,7 @@ class Stage(ABC):
             "fields": self.fields(),
             "files": dict(self.files()),
             "packages": {package: version(package) for package in self.packages},
+            "unicode": unicodedata.unidata_version,
         }
 
 

@@ -36,6 +36,7 @@ from filters.contract import Filter, Rule, Signals, above, below
 _POINT, _HASH, _HYPHEN = 0x2E, 0x23, 0x2D
 _ELLIPSIS_UTF8 = 0xE280A6
 _BULLET_UTF8 = 0xE280A2
+_STOP_WORDS = ("the", "be", "to", "of", "and", "that", "have", "with")
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ class GopherQuality(Filter):
     min_stop_words          2 different ones (the paper says "at least two"; datatrove counts different ones)
     """
 
-    stop_words: tuple[str, ...] = ("the", "be", "to", "of", "and", "that", "have", "with")
+    stop_words: tuple[str, ...] = _STOP_WORDS
     min_words: int = 50
     max_words: int = 100_000
     min_mean_word_length: float = 3
@@ -101,6 +102,11 @@ class GopherQuality(Filter):
         ("The 1066 and 1914 1939 1945 1969 1989 2001 " * 10, "few_alphabetic_words"),
         ("Wind water stone light river mountain forest meadow cloud rain " * 8, "few_stop_words"),
     )
+
+    def __post_init__(self) -> None:
+        """Refuse stop words that are not single words; the paper's are known to be, and need no kernel to say so."""
+        if self.stop_words != _STOP_WORDS:
+            _hashes_of(self.stop_words)
 
     def signals(self, text: TextColumn, documents: Any) -> Signals:  # noqa: ARG002
         """Measure a batch in one pass over its tokens and one over the ends of its lines."""

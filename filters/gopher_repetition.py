@@ -43,7 +43,8 @@ class GopherRepetition(Filter):
     max_duplicate_paragraph_share, max_duplicate_line_share             0.30
     max_duplicate_paragraph_characters, max_duplicate_line_characters   0.20
     max_top_2_gram, max_top_3_gram, max_top_4_gram                      0.20, 0.18, 0.16
-    max_duplicate_5_gram to max_duplicate_10_gram                       0.15, 0.14, 0.13, 0.12, 0.11, 0.10
+    max_duplicate_5_gram, max_duplicate_6_gram, max_duplicate_7_gram    0.15, 0.14, 0.13
+    max_duplicate_8_gram, max_duplicate_9_gram, max_duplicate_10_gram   0.12, 0.11, 0.10
     """
 
     max_duplicate_paragraph_share: float = 0.30

@@ -91,16 +91,19 @@ def funnel_of(folder: str) -> Funnel:
     return funnel(folder)
 
 
-def signal_summary(folder: str, signal: str) -> SignalSummary:
-    """Summarise a signal; its filter may be left out where only one has a signal of that name. Raises UsageError for an unknown one."""
+def signal_summary(folder: str, signal: str, with_samples: bool = True) -> SignalSummary:
+    """Summarise a signal; its filter may be left out where only one has a signal of that name. Raises UsageError for an unknown one.
+
+    Samples are what takes time: for each, a row group of text is read.
+    """
     out = open_run(folder)
     found = places(out)
     name, kind = resolve(signal, found)
     rules = [rule for rule in recipe_rules(out) if rule.signal == name]
     table = _table(found, name)
     if kind.is_numeric() or kind == pl.Boolean:
-        return _of_numbers(name, table, rules, found, kind.is_integer())
-    return _of_text(name, table, rules, found)
+        return _of_numbers(name, table, rules, found if with_samples else (), kind.is_integer())
+    return _of_text(name, table, rules, found if with_samples else ())
 
 
 def threshold_effect(folder: str, signal: str, at: float) -> ThresholdEffect:
@@ -215,6 +218,8 @@ def _of_text(name: str, table: pl.LazyFrame, rules: Sequence[RecipeRule], found:
 
 def _samples(numbers: pl.LazyFrame, quantiles: Sequence[Quantile], rules: Sequence[RecipeRule], found: Sequence[Place]) -> list[Sample]:
     """Choose documents at quantiles and, on both sides of each threshold, the nearest; first those that it dropped and those kept."""
+    if not found:
+        return []
     value = pl.col("value")
     chosen = []
     for quantile in quantiles:

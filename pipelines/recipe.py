@@ -25,7 +25,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pyarrow as pa
-from synth.synthesize import SynthesisSettings
 
 from curation.choices import build, nearest
 from curation.deduplicate import DeduplicateSettings
@@ -40,6 +39,7 @@ from curation.survivors import NARROW, preference
 from filters.contract import Filter, FilterChoice
 from filters.measure import signals_schema
 from pipelines.export import Export, ExportSettings
+from synth.synthesize import SynthesisSettings
 
 _Settings = TypeVar("_Settings")
 
@@ -172,7 +172,10 @@ def _told_at(where: str) -> Iterator[None]:
 
 
 def _settings(kind: type[_Settings], table: Mapping[str, Any], key: str, where: str) -> _Settings | None:
-    return build(kind, _of_type(table, key, dict, {}, where), f"{where}: {key}") if key in table else None
+    if key not in table:
+        return None
+    with _told_at(where):
+        return build(kind, _of_type(table, key, dict, {}, key), key)
 
 
 def _of_type(table: Mapping[str, Any], key: str, kind: type, default: Any, where: str) -> Any:

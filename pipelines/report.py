@@ -116,7 +116,8 @@ def _signal_cards(out: Location, found: Sequence[Place], counted: Funnel) -> lis
     dropped = {step.rule: step.taken.documents for step in counted.web.steps}
     cards = []
     for signal in dict.fromkeys(rule.signal for rule in rules if rule.signal in known):
-        summary = signal_summary(str(out), signal)
+        took = sum(dropped.get(rule.name, 0) for rule in rules if rule.signal == signal)
+        summary = signal_summary(str(out), signal, with_samples=took > 0)
         chart: Markup | None
         if summary.quantiles and summary.quantiles[0].value == summary.quantiles[-1].value:
             chart = None
@@ -125,7 +126,7 @@ def _signal_cards(out: Location, found: Sequence[Place], counted: Funnel) -> lis
         else:
             thresholds = [rule.threshold for rule in summary.rules if rule.threshold is not None]
             chart = charts.histogram_chart(signal, summary.bins, thresholds)
-        cards.append(SignalCard(summary, chart, sum(dropped.get(rule.name, 0) for rule in summary.rules)))
+        cards.append(SignalCard(summary, chart, took))
     return cards
 
 

@@ -42,6 +42,9 @@ _STRETCH = r"[0-9.+\-*/() ]"
 _CHAIN = re.compile(rf"{_STRETCH}+(?:={_STRETCH}+)+")
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
 _BARE = re.compile(r"[-() ]*\d+(?:\.\d+)?[() ]*")
+_OPERATOR = re.compile(r"\s*(?:[+*/)]|-\s)|-")
+"""A beginning that needs something before it; a minus after a space and close to its number is a sign."""
+
 _CLINGS = frozenset("%_√:)\\")
 
 
@@ -140,7 +143,7 @@ def _begun(side: str, before: str) -> str:
     """Return the first side of a chain, or "" where it goes on from something that is no number: `x + 6`, `15% of 80`, `3x`."""
     word = before.rstrip()[-1:]
     glued = not side[:1].isspace() and (before[-1:].isalnum() or before[-1:] in _CLINGS)
-    goes_on = side.lstrip()[:1] in set("+-*/)") and (word.isalnum() or word in _CLINGS)
+    goes_on = _OPERATOR.match(side) is not None and (word.isalnum() or word in _CLINGS)
     bare = _BARE.fullmatch(side) is not None and word.isalpha()
     return "" if glued or goes_on or bare else side
 

@@ -49,6 +49,12 @@ def _opened_line(line: bytes) -> dict[str, Any] | None:
     return content if checksum == _checksum(content) else None
 
 
+def _encodable(reply: Reply) -> Reply:
+    """Return the reply with halves of surrogate pairs, which JSON can smuggle in and no file can hold, as question marks."""
+    text, detail = (value and value.encode("utf-8", "replace").decode() for value in (reply.text, reply.detail))
+    return dataclasses.replace(reply, text=text or "", detail=detail)
+
+
 class ReplyLog:
     """A folder's log, open for reading and appending. Use `ReplyLog.open`."""
 
@@ -98,7 +104,7 @@ class ReplyLog:
 
     def append(self, request: Request, reply: Reply) -> None:
         """Add a reply. On return the operating system has it."""
-        content = {"key": request.key, "task": request.task, "model": request.model, "reply": dataclasses.asdict(reply)}
+        content = {"key": request.key, "task": request.task, "model": request.model, "reply": dataclasses.asdict(_encodable(reply))}
         line = _sealed_line(content)
         self._write(line)
         self._remember(request.key, reply, self._end - len(line), len(line))
@@ -113,6 +119,7 @@ class ReplyLog:
             self._unsynced = 0
 
     def _read(self) -> None:
+        line = b"\n"
         with (self.folder / FILE).open("rb") as lines:
             for line in lines:
                 content = _opened_line(line)
@@ -121,9 +128,8 @@ class ReplyLog:
                 else:
                     self._remember(content["key"], Reply(**content["reply"]), self._end, len(line))
                 self._end += len(line)
-                torn = not line.endswith(b"\n")
-                if torn:
-                    self._write(b"\n")
+        if not line.endswith(b"\n"):
+            self._write(b"\n")
 
     def _write(self, line: bytes) -> None:
         written = 0

@@ -162,7 +162,7 @@ def _asked_and_answered(question: Question, reply: Reply) -> dict[str, Any]:
         "seed_ids": list(question.draft.seed_ids),
         "request_key": request.key,
         "brief": canonical(request.brief),
-        "text": reply.text.encode("utf-8", "replace").decode(),
+        "text": reply.text,
         "error": reply.error,
         "detail": reply.detail,
     }
@@ -243,11 +243,11 @@ def synthesize(
     with ReplyLog.open(Path(replies_dir.path)) as log:
         if log.damaged_lines:
             session.watcher.tell(f"{log.damaged_lines} torn lines in {replies_dir} are skipped; their requests are asked again")
+        known = len(log)
         try:
-            count = ask_missing([(question.request, question.teacher) for question in asked], log, spent, session.watcher.tell)
+            ask_missing([(question.request, question.teacher) for question in asked], log, spent, session.watcher.tell)
         finally:
-            session.note("synthesis", {"requests": len(asked), "usd": round(spent.spent, 6)})
-        session.note("synthesis", {"requests": len(asked), "asked": count, "usd": round(spent.spent, 6)})
+            session.note("synthesis", {"requests": len(asked), "new_replies": len(log) - known, "usd": round(spent.spent, 6)})
         parts = {
             f"synthetic-{begin // PART_REQUESTS:05d}": asked[begin : begin + PART_REQUESTS] for begin in range(0, len(asked), PART_REQUESTS)
         }

@@ -21,3 +21,13 @@ def real_data() -> Path:
     if not REAL_DATA.is_dir():
         pytest.skip(f"real data is not here: {REAL_DATA}")
     return REAL_DATA
+
+
+@pytest.fixture(scope="session")
+def demo_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of one `curate run demo`, for every test that looks at it; none may change it."""
+    from tests.running import curate
+
+    out = tmp_path_factory.mktemp("demo") / "out"
+    assert "The books balance" in curate("run", "demo", "--out", out)
+    return out

@@ -22,14 +22,6 @@ from pipelines.pipeline import Request, run_recipe
 from tests.running import ROOT, SMALL_RECIPE, TEXTS, curate, made, many_files, picture, shards, stages
 
 
-@pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = tmp_path_factory.mktemp("demo") / "out"
-    printed = curate("run", "demo", "--out", out)
-    assert "The books balance" in printed
-    return out
-
-
 @pytest.fixture
 def small(tmp_path: Path) -> Path:
     """A folder with recipe.toml and input/, and nothing run yet."""
@@ -42,48 +34,48 @@ def run_small(folder: Path, *options: object, code: int = 0, env: dict[str, str]
     return curate("run", folder / "recipe.toml", folder / "input/*.jsonl", "--out", folder / "out", *options, code=code, env=env)
 
 
-def test_the_dataset_opens_everywhere(demo: Path, tmp_path: Path) -> None:
+def test_the_dataset_opens_everywhere(demo_run: Path, tmp_path: Path) -> None:
     from datasets import load_dataset
 
-    files = sorted((demo / "dataset/data").glob("*.parquet"))
+    files = sorted((demo_run / "dataset/data").glob("*.parquet"))
     rows = pq.read_table(files).num_rows
     assert rows > 200
     assert pl.read_parquet(files).height == rows
-    assert duckdb.sql(f"select count(*) from '{demo}/dataset/data/*.parquet'").fetchall() == [(rows,)]
-    loaded = load_dataset(str(demo / "dataset"), cache_dir=str(tmp_path))["train"]
+    assert duckdb.sql(f"select count(*) from '{demo_run}/dataset/data/*.parquet'").fetchall() == [(rows,)]
+    loaded = load_dataset(str(demo_run / "dataset"), cache_dir=str(tmp_path))["train"]
     assert loaded.num_rows == rows
     assert {"text", "id", "url", "date", "file_path", "language", "language_score", "token_count", "score", "int_score"} <= set(
         loaded.column_names
     )
 
 
-def test_every_verb_answers(demo: Path, tmp_path: Path) -> None:
-    assert json.loads(curate("verify", demo, "--json"))["faults"] == []
-    assert json.loads(curate("verify", demo / "dataset", "--json"))["faults"] == []
-    kept = pl.read_parquet(demo / "dataset/data/*.parquet").row(0, named=True)
-    assert "kept" in json.dumps(json.loads(curate("why", demo, kept["id"], "--json")))
-    ledger = pl.read_parquet(demo / "ledger/*.parquet")
+def test_every_verb_answers(demo_run: Path, tmp_path: Path) -> None:
+    assert json.loads(curate("verify", demo_run, "--json"))["faults"] == []
+    assert json.loads(curate("verify", demo_run / "dataset", "--json"))["faults"] == []
+    kept = pl.read_parquet(demo_run / "dataset/data/*.parquet").row(0, named=True)
+    assert "kept" in json.dumps(json.loads(curate("why", demo_run, kept["id"], "--json")))
+    ledger = pl.read_parquet(demo_run / "ledger/*.parquet")
     copy = ledger.filter(pl.col("fate") == "duplicate").row(0, named=True)
-    assert copy["duplicate_of"] in curate("duplicates", demo, copy["id"], "--json")
-    assert json.loads(curate("inspect", demo, "--json"))
-    assert json.loads(curate("inspect", demo, "--signal", "gopher_quality.words", "--json"))
-    assert json.loads(curate("inspect", demo, "--signal", "gopher_quality.words", "--at", 100, "--json"))
-    assert json.loads(curate("diff", demo, demo, "--json"))
-    assert Path(json.loads(curate("report", demo, "--json"))["report"]).is_file()
+    assert copy["duplicate_of"] in curate("duplicates", demo_run, copy["id"], "--json")
+    assert json.loads(curate("inspect", demo_run, "--json"))
+    assert json.loads(curate("inspect", demo_run, "--signal", "gopher_quality.words", "--json"))
+    assert json.loads(curate("inspect", demo_run, "--signal", "gopher_quality.words", "--at", 100, "--json"))
+    assert json.loads(curate("diff", demo_run, demo_run, "--json"))
+    assert Path(json.loads(curate("report", demo_run, "--json"))["report"]).is_file()
     assert {entry["name"] for entry in json.loads(curate("filters", "--json"))} >= {"language", "gopher_quality", "educational_score"}
     assert "min_words" in curate("filters", "gopher_quality")
     exported = tmp_path / "exported"
-    curate("export", demo, "--out", exported, "--shard-mib", 1, "--mix", "synthetic=0.5")
+    curate("export", demo_run, "--out", exported, "--shard-mib", 1, "--mix", "synthetic=0.5")
     assert json.loads(curate("verify", exported / "dataset", "--json"))["faults"] == []
     lines = tmp_path / "lines"
-    curate("export", demo, "--out", lines, "--format", "jsonl")
+    curate("export", demo_run, "--out", lines, "--format", "jsonl")
     with gzip.open(lines / "dataset/data/train-00000-of-00001.jsonl.gz", "rt", encoding="utf-8") as stream:
         written = [json.loads(line)["id"] for line in stream]
-    assert written == pl.read_parquet(demo / "dataset/data/*.parquet")["id"].to_list()
+    assert written == pl.read_parquet(demo_run / "dataset/data/*.parquet")["id"].to_list()
 
 
-def test_one_fate_for_every_record(demo: Path) -> None:
-    ledger = pl.read_parquet(demo / "ledger/*.parquet")
+def test_one_fate_for_every_record(demo_run: Path) -> None:
+    ledger = pl.read_parquet(demo_run / "ledger/*.parquet")
     assert set(ledger["fate"]) == {"kept", "dropped", "duplicate", "unreadable"}
     kept = set(ledger.filter(pl.col("fate") == "kept")["id"])
     assert set(ledger.filter(pl.col("fate") == "duplicate")["duplicate_of"]) <= kept
@@ -285,11 +277,11 @@ def test_a_user_s_filter_and_workers_see_the_installed_wheel(tmp_path: Path) -> 
     assert "The books balance" in done.stdout
 
 
-def test_signals_are_a_public_table(demo: Path) -> None:
-    schema = pa.unify_schemas([pq.read_schema(path) for path in (demo / "stages/2-measure").glob("*.parquet")])
+def test_signals_are_a_public_table(demo_run: Path) -> None:
+    schema = pa.unify_schemas([pq.read_schema(path) for path in (demo_run / "stages/2-measure").glob("*.parquet")])
     assert {"key", "id", "gopher_quality.words", "language.language", "educational_score.score"} <= set(schema.names)
 
 
-def test_the_readme_s_funnel_is_the_demo_s(demo: Path) -> None:
+def test_the_readme_s_funnel_is_the_demo_s(demo_run: Path) -> None:
     block = (ROOT / "README.md").read_text("utf-8").partition("<!-- funnel -->\n```text\n")[2].partition("\n```")[0]
-    assert block == picture(json.loads(curate("inspect", demo, "--json")))
+    assert block == picture(json.loads(curate("inspect", demo_run, "--json")))

@@ -17,7 +17,11 @@ _MENUS = (
     ("The menu of the inn", ("starters", "main dishes", "desserts", "drinks"), "meal"),
     ("Building a bicycle", ("frames", "saddles", "handlebars", "bells"), "bicycle"),
     ("Planning a trip", ("morning trains", "museums", "restaurants", "evening shows"), "day"),
-    ("A code of symbols", ("letters for the first place", "digits for the second", "signs for the third", "colours for the frame"), "badge"),
+    (
+        "A code of symbols",
+        ("letters for the first place", "digits for the second", "signs for the third", "colours for the frame"),
+        "badge",
+    ),
     ("Ice cream combinations", ("cones", "flavours", "toppings", "sauces"), "ice cream"),
 )
 _ROWS = (
@@ -125,7 +129,12 @@ class CountingAndProbability(Generator):
         ]
         one = Fraction(good, whole)
         if not twice:
-            steps.append(say.last(f"the probability is therefore {good}/{whole} = {one}.", f"{good} out of {whole} are {wanted}: {good} / {whole} = {one}."))
+            steps.append(
+                say.last(
+                    f"the probability is therefore {good}/{whole} = {one}.",
+                    f"{good} out of {whole} are {wanted}: {good} / {whole} = {one}.",
+                )
+            )
             result = one
         else:
             left, rest = (good, whole) if back else (good - 1, whole - 1)
@@ -134,7 +143,9 @@ class CountingAndProbability(Generator):
             steps.append(
                 say.then(f"after that the {bag} is as before, so the second probability is {left}/{rest} too.")
                 if back
-                else say.then(f"one {wanted} thing is gone: {good} - 1 = {left} of {whole} - 1 = {rest} are left, which gives {left}/{rest}.")
+                else say.then(
+                    f"one {wanted} thing is gone: {good} - 1 = {left} of {whole} - 1 = {rest} are left, which gives {left}/{rest}."
+                )
             )
             steps.append(
                 say.last(

@@ -59,7 +59,8 @@ class DateArithmetic(Generator):
             if rest
             else say.last(f"nothing is left over, so the weekday does not change. It will be {end} again."),
         )
-        return Exercise(say.one_of("Which weekday?", "Round and round the week", "Counting days by sevens"), problem, steps, end, {"weekday": _DAYS[start], "days": days})  # fmt: skip
+        title = say.one_of("Which weekday?", "Round and round the week", "Counting days by sevens")
+        return Exercise(title, problem, steps, end, {"weekday": _DAYS[start], "days": days})
 
     def _date(self, say: Narrator, difficulty: int) -> Exercise:
         draw = say.draw
@@ -88,11 +89,12 @@ class DateArithmetic(Generator):
             steps.append(lead(*self._month(_MONTHS[current], _MONTHS[current + 1], _LENGTHS[current], here, left)))
             left, here, current = left - room, 0, current + 1
         arrived = here + left
-        closing = f"{here} + {left} = {arrived}, so we arrive at {arrived} {_MONTHS[current]}." if here else f"the count ends on {arrived} {_MONTHS[current]}."  # fmt: skip
+        goal = f"{arrived} {_MONTHS[current]}"
+        closing = f"{here} + {left} = {arrived}, so we arrive at {goal}." if here else f"the count ends on {goal}."
         steps.append(say.last(closing) if len(steps) > 1 else say.first(closing))
         title = say.one_of("Counting forward in the calendar", "Which date will it be?", "From month to month")
         facts = {"day": day, "month": _MONTHS[month], "days": days}
-        return Exercise(title, problem, tuple(steps), f"{arrived} {_MONTHS[current]}", facts)
+        return Exercise(title, problem, tuple(steps), goal, facts)
 
     def _month(self, name: str, following: str, length: int, here: int, left: int) -> tuple[str, ...]:
         """Return ways to say that the rest of a month is used up."""
@@ -103,7 +105,8 @@ class DateArithmetic(Generator):
                 f"the whole of {name} passes. It has {length} days, so {left} - {length} = {left - length} remain when {following} begins.",
             )
         return (
-            f"{name} has {length} days, so {length} - {here} = {room} of them can be used. That leaves {left} - {room} = {left - room} days "
+            f"{name} has {length} days, so {length} - {here} = {room} of them can be used. That leaves {left} - {room} = "
+            f"{left - room} days "
             f"to count from the beginning of {following}.",
             f"until the end of {name}, which has {length} days, it is {length} - {here} = {room} days. We carry {left} - {room} = "
             f"{left - room} days into {following}.",

@@ -13,15 +13,30 @@ from synth.procedural import Exercise, Generator
 from synth.procedural.narrator import Narrator
 
 _SCENES = (
-    ("Water from the tank", "a full rain tank", "of the tank", ("waters the beans", "fills the trough", "rinses the tools", "cools the engine")),
+    (
+        "Water from the tank",
+        "a full rain tank",
+        "of the tank",
+        ("waters the beans", "fills the trough", "rinses the tools", "cools the engine"),
+    ),
     ("Dividing a field", "a field", "of the field", ("is sown with rye", "is planted with leeks", "becomes meadow", "is left for bees")),
-    ("A day's work", "a day's work", "of the day", ("goes into letters", "goes into repairs", "is spent on the road", "goes into training")),
+    (
+        "A day's work",
+        "a day's work",
+        "of the day",
+        ("goes into letters", "goes into repairs", "is spent on the road", "goes into training"),
+    ),
     ("A roll of cloth", "a roll of cloth", "of the roll", ("becomes curtains", "becomes sails", "is cut into flags", "covers the chairs")),
     ("The choir's budget", "the choir's budget", "of the budget", ("pays for music", "pays for the hall", "goes to travel", "buys robes")),
     ("A long walk", "a long walk", "of the way", ("leads through forest", "runs along the river", "crosses the moor", "goes uphill")),
     ("The loaf of bread", "a large loaf", "of the loaf", ("is eaten at breakfast", "goes into soup", "is given to guests", "is toasted")),
-    ("Painting the fence", "a garden fence", "of the fence", ("is painted green", "is painted white", "is oiled", "is replaced by new boards")),
-)  # fmt: skip
+    (
+        "Painting the fence",
+        "a garden fence",
+        "of the fence",
+        ("is painted green", "is painted white", "is oiled", "is replaced by new boards"),
+    ),
+)
 _IDEA = (
     "Fractions can be added only when their parts have the same size, so we look for a common denominator.",
     "Unlike fractions count parts of different sizes. Before they are added, the parts must be cut equally small.",
@@ -65,7 +80,8 @@ class FractionsOfWholes(Generator):
         used = sum(parts, Fraction(0))
         steps.append(
             say.then(
-                f"add the numerators and keep the denominator: {' + '.join(map(str, pieces))} = {sum(pieces)}, so {sum(pieces)}/{common} is used.",
+                f"add the numerators and keep the denominator: {' + '.join(map(str, pieces))} = {sum(pieces)}, so "
+                f"{sum(pieces)}/{common} is used.",
                 f"the parts together are {' + '.join(f'{piece}/{common}' for piece in pieces)} = {sum(pieces)}/{common} of the whole.",
             )
         )
@@ -92,7 +108,9 @@ class FractionsOfWholes(Generator):
                 )
             )
         else:
-            steps.append(say.last(f"no number greater than one divides both {result.numerator} and {common}, so {result} is in lowest terms."))
+            steps.append(
+                say.last(f"no number greater than one divides both {result.numerator} and {common}, so {result} is in lowest terms.")
+            )
         facts = {"parts": [str(part) for part in parts], "ask": "left" if ask_left else "used"}
         return Exercise(title, f"{opening} {ask}", tuple(steps), str(result), facts)
 

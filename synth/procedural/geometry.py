@@ -3,7 +3,7 @@
 The second road lays the figure on a grid of unit squares and counts them, or tries every length until the squares agree.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from random import Random
 from typing import Any, ClassVar
 
@@ -15,7 +15,8 @@ _UNITS = ("centimetres", "metres", "decimetres")
 _PLACES = ("garden", "courtyard", "stage", "car park", "schoolyard", "meadow", "terrace", "workshop floor", "pond's deck", "market square")
 _HOLES = ("a flower bed", "a fountain", "a shed", "a sandpit", "a well house", "a bed of roses", "a skylight", "a chicken run")
 _LADDERS = (
-    "A ladder leans against a wall. Its foot stands {a} {unit} from the wall and its top touches the wall at a height of {b} {unit}. How long "
+    "A ladder leans against a wall. Its foot stands {a} {unit} from the wall and its top touches the wall at a height of {b} "
+    "{unit}. How long "
     "is the ladder?",
     "{who} sails {a} {unit} due east and then {b} {unit} due north. What is the straight distance back to the start?",
     "A rectangular board is {a} {unit} wide and {b} {unit} long. {who} measures its diagonal. What should it be?",
@@ -50,9 +51,11 @@ class Geometry(Generator):
         who = say.person()
         told = [f"{name} of {a} by {b} {unit}" for name, (a, b) in zip(chosen, holes, strict=True)]
         problem = say.one_of(
-            f"A rectangular {place} is {length} {unit} long and {width} {unit} wide. On it lies {' and '.join(told)}. {who} wants to pave the "
+            f"A rectangular {place} is {length} {unit} long and {width} {unit} wide. On it lies {' and '.join(told)}. {who} wants "
+            f"to pave the "
             f"rest. How large is the area to be paved?",
-            f"{who} draws the plan of a {place}: a rectangle of {length} by {width} {unit}. Inside it there is {' and '.join(told)}. Find the "
+            f"{who} draws the plan of a {place}: a rectangle of {length} by {width} {unit}. Inside it there is "
+            f"{' and '.join(told)}. Find the "
             f"area that stays free.",
             f"From a rectangular {place}, {length} {unit} by {width} {unit}, {who} takes away room for {' and for '.join(told)}. What area "
             f"remains?",
@@ -94,7 +97,8 @@ class Geometry(Generator):
         wanted = "c" if say.draw.random() < 0.5 else "b"
         problem = say.one_of(*(_LADDERS if wanted == "c" else _LEGS)).format(a=a, b=b, c=c, unit=unit, who=who)
         idea = say.one_of(
-            "There is a right angle in this figure, so the theorem of Pythagoras applies: the squares over the two short sides together are as "
+            "There is a right angle in this figure, so the theorem of Pythagoras applies: the squares over the two short sides "
+            "together are as "
             "large as the square over the long side.",
             "A right triangle is hidden here. In it, the square of the longest side equals the sum of the squares of the others.",
             "Draw the right triangle first. Pythagoras tells how its three sides are connected through their squares.",
@@ -105,11 +109,12 @@ class Geometry(Generator):
                 f"the squares of the short sides are {a}² = {a * a} and {b}² = {b * b}. Their sum is {a * a} + {b * b} = {square}.",
                 f"add the squares: {a}² + {b}² = {a * a} + {b * b} = {square}.",
             )
-            facts = {"short": [a, b]}
+            facts: dict[str, Any] = {"short": [a, b]}
         else:
             square, root = c * c - a * a, b
             working = (
-                f"the long side has the square {c}² = {c * c}, the known short one {a}² = {a * a}. The difference is {c * c} - {a * a} = {square}.",
+                f"the long side has the square {c}² = {c * c}, the known short one {a}² = {a * a}. The difference is {c * c} - "
+                f"{a * a} = {square}.",
                 f"subtract the squares: {c}² - {a}² = {c * c} - {a * a} = {square}.",
             )
             facts = {"long": c, "short": [a]}
@@ -127,16 +132,14 @@ class Geometry(Generator):
     def solve(self, facts: Mapping[str, Any]) -> str:
         """Count unit squares, or try lengths."""
         if "rectangle" in facts:
-            length, width = facts["rectangle"]
-            squares = {(x, y) for x in range(length) for y in range(width)}
-            for a, b in facts["holes"]:
-                squares -= set(sorted(squares)[: a * b])
-            return str(len(squares))
-        short = facts["short"]
+            return str(_cells(facts["rectangle"]) - sum(_cells(hole) for hole in facts["holes"]))
+        known = sum(side * side for side in facts["short"])
         for side in range(1, 2000):
-            sides = sorted([*short, side]) if "long" in facts else [*short, side]
-            longest = facts.get("long", sides[-1])
-            others = sides if "long" in facts else short
-            if sum(x * x for x in others) == longest * longest:
+            if (known + side * side == facts["long"] * facts["long"]) if "long" in facts else (known == side * side):
                 return str(side)
         raise ValueError("no whole length fits")
+
+
+def _cells(rectangle: Sequence[int]) -> int:
+    length, width = rectangle
+    return sum(1 for _ in range(length) for _ in range(width))

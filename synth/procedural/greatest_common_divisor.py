@@ -11,26 +11,79 @@ from synth.procedural import Exercise, Generator
 from synth.procedural.narrator import Narrator, times
 
 _SCENES = (
-    ("Equal bouquets", "{who} has {a} roses and {b} tulips and binds them all into equal bouquets, every one with the same number of roses and "
-     "the same number of tulips. What is the largest number of bouquets?", "bouquets"),
-    ("Cutting ribbons", "Two ribbons are {a} and {b} centimetres long. {who} cuts both into pieces of one length and wants nothing left over. "
-     "What is the greatest possible length of a piece, in centimetres?", "centimetres"),
-    ("Tiles without waste", "A floor measures {a} by {b} centimetres. {who} wants to cover it with equal square tiles, none of them cut. How "
-     "long, in centimetres, is the side of the largest tile that fits?", "centimetres"),
-    ("Even teams", "{a} runners and {b} swimmers are divided among teams. Every team is to have as many runners and as many swimmers as any "
-     "other. {who} asks for as many teams as possible. How many are there?", "teams"),
-    ("Packing the shipment", "{who} must pack {a} cups and {b} plates into boxes that all hold the same, with nothing left. What is the largest "
-     "number of boxes?", "boxes"),
-    ("Fence posts", "A plot is {a} metres long and {b} metres wide. {who} puts posts at equal distances along the edge, with one at every "
-     "corner. What is the greatest distance in whole metres between posts?", "metres"),
-)  # fmt: skip
+    (
+        "Equal bouquets",
+        ("{who} has {a} roses and {b} tulips", "On the market {who} bought {a} roses and {b} tulips", "{a} roses and {b} tulips lie ready"),
+        (
+            "All of them are bound into equal bouquets, with the same flowers in each.",
+            "They become bouquets that do not differ from each other.",
+        ),
+        "What is the largest number of bouquets?",
+        "bouquets",
+    ),
+    (
+        "Cutting ribbons",
+        ("Two ribbons are {a} and {b} centimetres long", "{who} finds one ribbon of {a} and one of {b} centimetres"),
+        (
+            "Both are cut into pieces of one length, and nothing is left over.",
+            "They are to be cut into pieces that are all as long, without rest.",
+        ),
+        "What is the greatest possible length of a piece, in centimetres?",
+        "centimetres",
+    ),
+    (
+        "Tiles without waste",
+        ("A floor measures {a} by {b} centimetres", "{who}'s kitchen is {a} centimetres long and {b} centimetres wide"),
+        ("It is to be covered with equal square tiles, none of them cut.", "Only whole square tiles of one size are used."),
+        "How long, in centimetres, is the side of the largest tile that fits?",
+        "centimetres",
+    ),
+    (
+        "Even teams",
+        ("{a} runners and {b} swimmers meet at the club", "{who} coaches {a} runners and {b} swimmers"),
+        (
+            "They are divided among teams, and all teams are made up alike.",
+            "Every team gets as many runners and as many swimmers as any other.",
+        ),
+        "How many teams are possible at most?",
+        "teams",
+    ),
+    (
+        "Packing the shipment",
+        ("{who} must pack {a} cups and {b} plates", "An order lists {a} cups and {b} plates", "{a} cups and {b} plates wait in the store"),
+        ("Every box holds the same as any other, with nothing left.", "They go into boxes whose contents do not differ."),
+        "What is the largest number of boxes?",
+        "boxes",
+    ),
+    (
+        "Fence posts",
+        ("A plot is {a} metres long and {b} metres wide", "{who} fences a meadow of {a} by {b} metres"),
+        (
+            "Posts stand at equal distances along the edge, one of them at every corner.",
+            "From post to post it is always as far, and each corner has one.",
+        ),
+        "What is the greatest distance between posts in whole metres?",
+        "metres",
+    ),
+    (
+        "Wheels and teeth",
+        ("One wheel has {a} teeth and another {b}", "{who} builds a clock with wheels of {a} and {b} teeth"),
+        (
+            "A third wheel should have a number of teeth that divides both.",
+            "The driving wheel must have a number of teeth that goes into both evenly.",
+        ),
+        "What is the largest number of teeth it can have?",
+        "teeth",
+    ),
+)
 _IDEA = (
     "What is asked for must divide both numbers, and it should be as large as possible. That is the greatest common divisor.",
     "Every number that divides both quantities is allowed, and we want the largest, so we look for the greatest common divisor.",
     "The task hides a greatest common divisor. Euclid's method finds it by repeated division with remainder.",
 )
 _EUCLID = (
-    "A common divisor of two numbers also divides the remainder when one is divided by the other, so the pair may be replaced by a smaller one.",
+    "A common divisor of two numbers also divides the remainder when one is divided by the other, so the pair may be replaced by a "
+    "smaller one.",
     "Euclid noticed that the larger number can be replaced by the remainder of a division without changing the common divisors.",
     "Dividing with remainder makes the numbers smaller and keeps their common divisors. We go on until nothing remains.",
 )
@@ -45,7 +98,8 @@ class GreatestCommonDivisor(Generator):
         """Return an exercise whose chain has about as many divisions as the difficulty says."""
         say = Narrator(draw)
         a, b = self._numbers(draw, difficulty)
-        title, story, unit = say.one_of(*_SCENES)
+        title, begun, rules, ask, unit = say.one_of(*_SCENES)
+        story = f"{say.one_of(*begun)}. {say.one_of(*rules)} {ask}"
         steps = [f"{say.one_of(*_IDEA)} {say.one_of(*_EUCLID)}"]
         lines: list[str] = []
         big, small = a, b

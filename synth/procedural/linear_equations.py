@@ -11,18 +11,22 @@ from synth.procedural import Exercise, Generator
 from synth.procedural.narrator import Narrator
 
 _STORIES = (
-    ("The taxi ride", "A taxi charges {b} euros at the start and {a} euros for every kilometre. {who} pays {c} euros. Let {x} be the number "
+    ("The taxi ride", "A taxi charges {b} euros at the start and {a} euros for every kilometre. {who} pays {c} euros. Let {x} be "
+                      "the number "
      "of kilometres."),
     ("Filling the barrel", "A barrel already holds {b} litres, and every minute {a} litres flow in. {who} closes the tap when it holds {c} "
      "litres. Let {x} be the number of minutes."),
     ("A number puzzle", "{who} thinks of a number, multiplies it by {a}, adds {b}, and gets {c}. Call the number {x}."),
-    ("Saving for a kite", "{who} has {b} coins and adds {a} coins every week. After some weeks there are {c} coins. Let {x} be the number of "
+    ("Saving for a kite", "{who} has {b} coins and adds {a} coins every week. After some weeks there are {c} coins. Let {x} be the "
+                          "number of "
      "weeks."),
-    ("The growing plant", "A climbing plant is {b} centimetres tall and gains {a} centimetres a day. {who} wants to know when it reaches {c} "
+    ("The growing plant", "A climbing plant is {b} centimetres tall and gains {a} centimetres a day. {who} wants to know when it "
+                          "reaches {c} "
      "centimetres. Let {x} be the number of days."),
     ("Rows of tiles", "{who} has laid {b} tiles and now lays rows of {a} tiles until {c} tiles lie on the floor. Let {x} be the number of "
      "rows."),
-    ("Candles and boxes", "On the bench lie {b} single candles beside some boxes of {a} candles. {who} counts {c} candles altogether. Let {x} "
+    ("Candles and boxes", "On the bench lie {b} single candles beside some boxes of {a} candles. {who} counts {c} candles "
+                          "altogether. Let {x} "
      "be the number of boxes."),
 )  # fmt: skip
 _IDEA = (
@@ -87,7 +91,8 @@ class LinearEquations(Generator):
             say.first(
                 f"bring all terms with {x} to one side. Subtract {d}{x} from both sides: since {a} - {d} = {a - d}, we get "
                 f"{a - d}{x} + {b} = {right}.",
-                f"{d}{x} stands on the side with fewer {x}, so we subtract it from both sides. With {a} - {d} = {a - d} the equation becomes "
+                f"{d}{x} stands on the side with fewer {x}, so we subtract it from both sides. With {a} - {d} = {a - d} the "
+                f"equation becomes "
                 f"{a - d}{x} + {b} = {right}.",
             ),
             say.then(
@@ -100,7 +105,8 @@ class LinearEquations(Generator):
             ),
             say.check(
                 f"one side gives {a} × {root} + {b} = {a * root + b}, the other {d} × {root} + {right} = {d * root + right}.",
-                f"with {x} = {root} both sides agree, for {a} × {root} + {b} = {a * root + b} and {d} × {root} + {right} = {d * root + right}.",
+                f"with {x} = {root} both sides agree, for {a} × {root} + {b} = {a * root + b} and {d} × {root} + {right} = "
+                f"{d * root + right}.",
             ),
         )
         facts = {"unknown": x, "left": [a, b], "right": [d, right]}

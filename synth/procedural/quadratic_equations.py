@@ -3,8 +3,8 @@
 The second road substitutes every whole number in range and keeps those that make the polynomial zero.
 """
 
-from collections.abc import Mapping
 import re
+from collections.abc import Mapping
 from math import isqrt
 from random import Random
 from typing import Any, ClassVar
@@ -47,10 +47,14 @@ class QuadraticEquations(Generator):
             f"Solve the equation {polynomial} = 0 and check the result.",
             f"{who} claims that {polynomial} = 0 has two whole solutions. Which are they?",
         )
-        steps = self._factored(say, x, low, high, b, c) if a == 1 else self._by_formula(say, x, low, high, a, b, c)
+        steps = self._factored(say, x, low, high, b, c) if a == 1 else self._by_formula(say, low, high, a, b, c)
         checks = [f"{_polynomial(a, b, c, root)} = 0" for root in (low, high)]
-        steps.append(say.check(f"{checks[0]}, and {checks[1]}.", f"for {x} = {low} we have {checks[0]}. For {x} = {high} we have {checks[1]}."))
-        title = say.one_of("Roots of a parabola", "A quadratic equation", "Where the curve meets the axis", "Two solutions", "From square to line")
+        steps.append(
+            say.check(f"{checks[0]}, and {checks[1]}.", f"for {x} = {low} we have {checks[0]}. For {x} = {high} we have {checks[1]}.")
+        )
+        title = say.one_of(
+            "Roots of a parabola", "A quadratic equation", "Where the curve meets the axis", "Two solutions", "From square to line"
+        )
         return Exercise(title, problem, tuple(steps), f"{x} = {low} or {x} = {high}", {"polynomial": polynomial})
 
     def _factored(self, say: Narrator, x: str, low: int, high: int, b: int, c: int) -> list[str]:
@@ -58,7 +62,8 @@ class QuadraticEquations(Generator):
         return [
             say.one_of(*_IDEA),
             say.first(
-                f"we need two numbers with sum {-b} and product {c}. The numbers {low} and {high} do it: {low} + {_bracketed(high)} = {-b} and "
+                f"we need two numbers with sum {-b} and product {c}. The numbers {low} and {high} do it: {low} + {_bracketed(high)} "
+                f"= {-b} and "
                 f"{low} × {_bracketed(high)} = {c}.",
                 f"which numbers multiply to {c} and add up to {-b}? Trying the divisors of {c} leads to {low} and {high}, because "
                 f"{low} × {_bracketed(high)} = {c} and {low} + {_bracketed(high)} = {-b}.",
@@ -70,7 +75,7 @@ class QuadraticEquations(Generator):
             ),
         ]
 
-    def _by_formula(self, say: Narrator, x: str, low: int, high: int, a: int, b: int, c: int) -> list[str]:
+    def _by_formula(self, say: Narrator, low: int, high: int, a: int, b: int, c: int) -> list[str]:
         inside = b * b - 4 * a * c
         root = isqrt(inside)
         return [

@@ -17,20 +17,29 @@ _SHARES = (
     ("Mixing paint", "For {total} litres of green paint, {names} mix their colours in the ratio {ratio}.", "litres"),
     ("A prize divided", "{names} win {total} euros and split them {ratio}, in the order of their names.", "euros"),
     ("Hours on the night watch", "{names} divide {total} hours of watch duty in the ratio {ratio}.", "hours"),
-    ("Beds in the garden", "{names} plant {total} strawberry plants. Their beds differ in size, so the plants are shared {ratio}.", "plants"),
+    (
+        "Beds in the garden",
+        "{names} plant {total} strawberry plants. Their beds differ in size, so the plants are shared {ratio}.",
+        "plants",
+    ),
     ("Pages to translate", "{names} translate a book of {total} pages. By agreement they divide the pages in the ratio {ratio}.", "pages"),
 )
 _RATES = (
-    ("The cycling tour", "{who} cycles {b} kilometres in {a} hours, always at the same speed.", "How many kilometres does {who} cover in {c} "
+    ("The cycling tour", "{who} cycles {b} kilometres in {a} hours, always at the same speed.", "How many kilometres does {who} "
+                                                                                                "cover in {c} "
      "hours?", "kilometres", "hour"),
     ("A steady pump", "A pump moves {b} litres in {a} minutes.", "{who} lets it run for {c} minutes. How many litres is that?", "litres",
      "minute"),
-    ("Baking for guests", "For {a} guests {who} needs {b} grams of flour.", "{c} guests have been invited. How many grams of flour are needed?",
+    ("Baking for guests", "For {a} guests {who} needs {b} grams of flour.", "{c} guests have been invited. How many grams of flour "
+                                                                            "are needed?",
      "grams", "guest"),
-    ("Typing practice", "{who} types {b} words in {a} minutes.", "At that pace, how many words are typed in {c} minutes?", "words", "minute"),
-    ("Feeding the goats", "{a} goats eat {b} kilograms of hay in a week.", "{who} keeps {c} goats. How many kilograms do they eat in a week?",
+    ("Typing practice", "{who} types {b} words in {a} minutes.", "At that pace, how many words are typed in {c} "
+                                                                 "minutes?", "words", "minute"),
+    ("Feeding the goats", "{a} goats eat {b} kilograms of hay in a week.", "{who} keeps {c} goats. How many kilograms do they eat "
+                                                                           "in a week?",
      "kilograms", "goat"),
-    ("Buying by weight", "{who} pays {b} cents for {a} hundred grams of cheese.", "What do {c} hundred grams of the same cheese cost, in cents?",
+    ("Buying by weight", "{who} pays {b} cents for {a} hundred grams of cheese.", "What do {c} hundred grams of the same cheese "
+                                                                                  "cost, in cents?",
      "cents", "hundred grams"),
 )  # fmt: skip
 
@@ -103,7 +112,9 @@ class RatiosAndRates(Generator):
                 f"carry this over to {c}: {c} × {written(one)} = {written(result)} {unit}.",
                 f"multiply by {c}, and {written(one)} × {c} = {written(result)} comes out.",
             ),
-            say.check(f"both quotients should be equal, and they are: {b} / {a} = {written(one)} and {written(result)} / {c} = {written(one)}."),
+            say.check(
+                f"both quotients should be equal, and they are: {b} / {a} = {written(one)} and {written(result)} / {c} = {written(one)}."
+            ),
         )
         problem = f"{given.format(who=who, a=a, b=b)} {ask.format(who=who, c=c)}"
         return Exercise(title, problem, steps, f"{written(result)} {unit}", {"amount": a, "brings": b, "asked_amount": c})

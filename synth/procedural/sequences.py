@@ -4,6 +4,7 @@ The second road writes the sequence out, term by term, from the first few.
 """
 
 from collections.abc import Mapping
+from itertools import pairwise
 from random import Random
 from typing import Any, ClassVar
 
@@ -48,11 +49,13 @@ class Sequences(Generator):
                 "To find the rule, compare each term with the one before it.",
             ),
             say.first(
-                f"the differences are {terms[1]} - {terms[0]} = {step}, {terms[2]} - {terms[1]} = {step} and {terms[3]} - {terms[2]} = {step}.",
+                f"the differences are {terms[1]} - {terms[0]} = {step}, {terms[2]} - {terms[1]} = {step} and {terms[3]} - "
+                f"{terms[2]} = {step}.",
                 f"every term is larger by the same amount: {terms[1]} - {terms[0]} = {step} and {terms[3]} - {terms[2]} = {step}.",
             ),
             say.then(
-                f"from the first term to term number {n} there are {n} - 1 = {n - 1} steps of {step}, so it is {first} + {n - 1} × {step} = {far}.",
+                f"from the first term to term number {n} there are {n} - 1 = {n - 1} steps of {step}, so it is {first} + {n - 1} × "
+                f"{step} = {far}.",
                 f"we start at {first} and take {n} - 1 = {n - 1} steps: {first} + {n - 1} × {step} = {far}.",
             ),
         ]
@@ -64,7 +67,8 @@ class Sequences(Generator):
         whole = n * (first + far) // 2
         steps.append(
             say.last(
-                f"pair the first with the last. Each pair has the sum {first} + {far} = {first + far}, and {n} terms make {n} / 2 pairs. The "
+                f"pair the first with the last. Each pair has the sum {first} + {far} = {first + far}, and {n} terms make {n} / 2 "
+                f"pairs. The "
                 f"total is {n} × {first + far} / 2 = {whole}.",
                 f"the sum is the number of terms times the mean of the first and the last: {n} × ({first} + {far}) / 2 = {whole}.",
             )
@@ -80,11 +84,19 @@ class Sequences(Generator):
                 "The differences grow quickly, which hints at multiplication. Compare neighbours by division.",
                 "Each term seems to be a multiple of the one before. Quotients will show it.",
             ),
-            say.first(f"the quotients agree: {terms[1]} / {terms[0]} = {factor}, {terms[2]} / {terms[1]} = {factor}, {terms[3]} / {terms[2]} = {factor}."),
+            say.first(
+                f"the quotients agree: {terms[1]} / {terms[0]} = {factor}, {terms[2]} / {terms[1]} = {factor}, {terms[3]} / "
+                f"{terms[2]} = {factor}."
+            ),
         ]
         value = terms[3]
         for k in range(5, n + 1):
-            steps.append(say.then(f"term number {k} is {value} × {factor} = {value * factor}.", f"multiply again: {value} × {factor} = {value * factor}, which is term {k}."))  # fmt: skip
+            steps.append(
+                say.then(
+                    f"term number {k} is {value} × {factor} = {value * factor}.",
+                    f"multiply again: {value} × {factor} = {value * factor}, which is term number {k}.",
+                )
+            )
             value *= factor
         title = say.one_of("Multiplying onwards", "A rapidly growing sequence", "Equal quotients")
         problem = self._problem(say, terms, say.one_of(f"What is term number {n}?", f"Which number stands in place {n}?"))
@@ -95,13 +107,13 @@ class Sequences(Generator):
         terms = [first]
         for k in range(4):
             terms.append(terms[-1] + step + k * growth)
-        gaps = [b - a for a, b in zip(terms, terms[1:], strict=False)]
+        gaps = [b - a for a, b in pairwise(terms)]
         steps = [
             say.one_of(
                 "The differences are not equal here, so we study how they change.",
                 "When differences vary, it often helps to look at the differences of the differences.",
             ),
-            say.first(f"the differences are {', '.join(f'{b} - {a} = {b - a}' for a, b in zip(terms, terms[1:], strict=False))}."),
+            say.first(f"the differences are {', '.join(f'{b} - {a} = {b - a}' for a, b in pairwise(terms))}."),
             say.then(
                 f"they grow by the same amount each time: {gaps[1]} - {gaps[0]} = {growth} and {gaps[3]} - {gaps[2]} = {growth}.",
                 f"each difference exceeds the one before by {growth}, as {gaps[2]} - {gaps[1]} = {growth} shows.",
@@ -111,8 +123,9 @@ class Sequences(Generator):
         for k in range(6, n + 1):
             steps.append(
                 say.then(
-                    f"the next difference is {gap} + {growth} = {gap + growth}, so term number {k} is {value} + {gap + growth} = {value + gap + growth}.",
-                    f"add {gap} + {growth} = {gap + growth} to reach term {k}: {value} + {gap + growth} = {value + gap + growth}.",
+                    f"the next difference is {gap} + {growth} = {gap + growth}, so term number {k} is {value} + {gap + growth} = "
+                    f"{value + gap + growth}.",
+                    f"add {gap} + {growth} = {gap + growth} to reach term number {k}: {value} + {gap + growth} = {value + gap + growth}.",
                 )
             )
             gap += growth
@@ -122,22 +135,22 @@ class Sequences(Generator):
         return Exercise(title, problem, tuple(steps), str(value), {"terms": terms, "number": n, "ask": "term"})
 
     def checkpoints(self, facts: Mapping[str, Any]) -> tuple[str, ...]:
-        """Return nothing to be said word for word; the terms up to the one asked for are in equations."""
-        del facts
-        return ()
+        """Name every term that is reached one by one."""
+        gaps = {b - a for a, b in pairwise(facts["terms"])}
+        return () if len(gaps) == 1 else tuple(f"term number {k}" for k in range(len(facts["terms"]) + 1, facts["number"] + 1))
 
     def solve(self, facts: Mapping[str, Any]) -> str:
         """Write the sequence out by whichever rule fits all shown terms."""
         terms = list(facts["terms"])
-        gaps = [b - a for a, b in zip(terms, terms[1:], strict=False)]
-        bends = [b - a for a, b in zip(gaps, gaps[1:], strict=False)]
+        gaps = [b - a for a, b in pairwise(terms)]
+        bends = [b - a for a, b in pairwise(gaps)]
         if len(set(bends)) == 1:
             while len(terms) < facts["number"]:
                 gaps.append(gaps[-1] + bends[0])
                 terms.append(terms[-1] + gaps[-1])
         else:
             factor = terms[1] // terms[0]
-            if any(b != a * factor for a, b in zip(terms, terms[1:], strict=False)):
+            if any(b != a * factor for a, b in pairwise(terms)):
                 raise ValueError("no rule fits")
             while len(terms) < facts["number"]:
                 terms.append(terms[-1] * factor)

@@ -122,7 +122,9 @@ class UnitConversion(Generator):
         for name, below, rung in zip(names[1:], names, rungs, strict=False):
             in_smallest[name] = in_smallest[below] * int(rung)
         lower = names[names.index(facts["from"]) - 1]
-        smallest = sum(sum(n * in_smallest[unit] for n, unit in zip(piece, (facts["from"], lower), strict=False)) for piece in facts["pieces"])
+        smallest = sum(
+            sum(n * in_smallest[unit] for n, unit in zip(piece, (facts["from"], lower), strict=False)) for piece in facts["pieces"]
+        )
         return written(Fraction(smallest, in_smallest[facts["to"]]))
 
 

@@ -33,7 +33,8 @@ SCHEMA = {
 }
 _SETTINGS = (
     "a kitchen", "a railway station", "a village market", "a small workshop", "a school trip", "a science museum", "a farm",
-    "a sports club", "a shipyard", "a public library", "a weather station", "a theatre", "a garden", "a post office", "an observatory", "a repair shop",
+    "a sports club", "a shipyard", "a public library", "a weather station", "a theatre", "a garden", "a post office", "an observatory",
+    "a repair shop", "a bakery", "a mountain hut",
 )  # fmt: skip
 _READERS = ("a curious ten-year-old", "a pupil of a middle school", "an adult who returns to mathematics", "a pupil before an examination")
 _HEADINGS = ("Solution", "Worked solution", "How to solve it", "Working it out", "Step by step")

@@ -1,10 +1,10 @@
 """Running a command and watching what it takes: wall, processor time, and the memory of it and every process it starts.
 
-Times are from spawn to end, so start-up counts. Memory is each process's resident set, sampled ten times a second; on Linux the kernel's
-own high-water mark is read, so that no peak falls between two samples. Library pages that processes share count for each of them.
+Wall is from spawn to end, so start-up counts. Each process is looked at ten times a second: its processor time so far, and its resident
+set; on Linux the kernel's own high-water mark, so that no peak falls between two looks. (What the system adds up for a parent misses the
+processes of a fork server.) Library pages that processes share count for each of them.
 """
 
-import os
 import re
 import time
 from collections.abc import Sequence
@@ -31,25 +31,31 @@ class Usage:
 
 def run(command: Sequence[str | Path], folder: Path, printed: Path) -> Usage:
     """Run a command in a folder to its end; what it prints goes to a file. Raises SystemExit, with the end of that, where it fails."""
-    before = os.times()
     began = time.perf_counter()
     with printed.open("w+b") as stream:
         child = psutil.Popen([str(part) for part in command], cwd=folder, stdout=stream, stderr=stream)
         peaks: dict[int, float] = {}
+        spent: dict[int, float] = {}
         while True:
-            with suppress(psutil.NoSuchProcess):
-                for process in (child, *child.children(recursive=True)):
+            for process in _tree(child):
+                with suppress(psutil.NoSuchProcess):
+                    spent[process.pid] = sum(process.cpu_times()[:2])
                     peaks[process.pid] = max(peaks.get(process.pid, 0.0), _peak_mib(process))
             with suppress(psutil.TimeoutExpired):
                 child.wait(_EVERY)
                 break
-    wall, after = time.perf_counter() - began, os.times()
+    wall = time.perf_counter() - began
     output = printed.read_text("utf-8", "replace")
     if child.returncode:
         raise SystemExit(f"{' '.join(map(str, command))}\nended with {child.returncode}:\n{output[-4000:]}")
-    cpu = after.children_user + after.children_system - before.children_user - before.children_system
     driver_mib = peaks.pop(child.pid, 0.0)
-    return Usage(wall, cpu, driver_mib, max(peaks.values(), default=0.0), output)
+    return Usage(wall, sum(spent.values()), driver_mib, max(peaks.values(), default=0.0), output)
+
+
+def _tree(root: psutil.Process) -> list[psutil.Process]:
+    with suppress(psutil.NoSuchProcess):
+        return [root, *root.children(recursive=True)]
+    return []
 
 
 def _peak_mib(process: psutil.Process) -> float:

@@ -1,0 +1,200 @@
+"""Recipes are strict: whatever is wrong is told with its place in the file and the nearest thing that exists, before any work is done."""
+
+from pathlib import Path
+
+import pytest
+
+from curation.errors import InputError, RecipeError
+from pipelines.recipe import Recipe, load, parse, shipped_recipes
+
+WHOLE = """
+description = "Every part once."
+license = "cc0-1.0"
+
+[[input]]
+path = "a/*.jsonl"
+source = "a"
+text = "body"
+
+[extractor]
+name = "plain"
+
+[[edit]]
+name = "whitespace"
+collapse = false
+
+[[filter]]
+name = "language"
+keep = ["en", "de"]
+gate = true
+
+[[filter]]
+name = "gopher_quality"
+min_words = 30
+
+[deduplicate]
+threshold = 0.8
+prefer = '"gopher_quality.words"'
+
+[synthesize]
+teacher = { name = "procedural" }
+tasks = [{ name = "worked_problem", count = 3 }]
+
+[export]
+shard_mib = 8
+"""
+
+
+def wrong(text: str) -> str:
+    with pytest.raises(RecipeError) as raised:
+        parse(text, "mine")
+    return str(raised.value)
+
+
+def test_a_whole_recipe_is_understood() -> None:
+    recipe = parse(WHOLE, "mine")
+    assert (recipe.name, recipe.description, recipe.license) == ("mine", "Every part once.", "cc0-1.0")
+    assert (recipe.inputs[0].source, recipe.inputs[0].fields.text) == ("a", "body")
+    assert (recipe.extractor.name, recipe.edits[0].parameters) == ("plain", {"collapse": False})
+    assert [(choice.name, choice.gate, dict(choice.parameters)) for choice in recipe.filters] == [
+        ("language", True, {"keep": ["en", "de"]}),
+        ("gopher_quality", False, {"min_words": 30}),
+    ]
+    assert recipe.deduplicate is not None
+    assert recipe.deduplicate.threshold == 0.8
+    assert recipe.synthesize is not None
+    assert [task.count for task in recipe.synthesize.built_tasks()] == [3]
+    assert recipe.export.shard_mib == 8
+
+
+def test_what_is_absent_is_not_run() -> None:
+    recipe = parse("", "mine")
+    assert (recipe.inputs, recipe.edits, recipe.filters) == ((), (), ())
+    assert recipe.deduplicate is None
+    assert recipe.synthesize is None
+    assert recipe == Recipe("mine", "")
+
+
+@pytest.mark.parametrize("name", shipped_recipes())
+def test_shipped_recipes_load(name: str) -> None:
+    recipe = load(name)
+    assert recipe.name == name
+    assert recipe.description.endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "hint"),
+    [
+        ("dedup = 3", "recipe mine", "unknown key 'dedup'; did you mean 'deduplicate'?"),
+        ("[[filters]]\nname = 'language'", "recipe mine", "unknown key 'filters'; did you mean 'filter'?"),
+        ("[[input]]\npath = 'a'\nsorce = 'b'", "input[0]", "'sorce'; did you mean 'source'?"),
+        ("[[input]]\npath = 'a'\n[[input]]\npth = 'b'", "input[1]", "'pth'; did you mean 'path'?"),
+        ("[extractor]\nname = 'plain'\ndepth = 3", "extractor", "no parameter 'depth'; it has none"),
+        ("[[edit]]\nname = 'whitespace'\ncolapse = true", "edit[0]", "'colapse'; did you mean 'collapse'?"),
+        ("[[filter]]\nname = 'language'\n[[filter]]\nname = 'gopher_quality'\nmin_word = 3", "filter[1]", "did you mean 'min_words'?"),
+        ("[deduplicate]\nband = 3", "deduplicate", "'band'; did you mean 'bands'?"),
+        ("[synthesize]\nteachers = {}", "synthesize", "'teachers'; did you mean 'teacher'?"),
+        ("[synthesize]\nteacher = { name = 'procedural', temperature = 1 }", "teacher procedural", "no parameter 'temperature'"),
+        ("[synthesize]\ntasks = [{ name = 'worked_problem', cont = 3 }]", "task worked_problem", "'cont'; did you mean 'count'?"),
+        ("[export]\nshard_mb = 3", "export", "'shard_mb'; did you mean 'shard_mib'?"),
+    ],
+)
+def test_an_unknown_key_is_told_with_its_place_and_the_nearest_one(text: str, place: str, hint: str) -> None:
+    message = wrong(text)
+    assert message.startswith("recipe mine")
+    assert place in message
+    assert hint in message
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("[extractor]\nname = 'resiliparsee'", "extractor: there is no extractor 'resiliparsee'; did you mean 'resiliparse'?"),
+        ("[[edit]]\nname = 'mojibak'", "edit[0]: there is no edit 'mojibak'; did you mean 'mojibake'?"),
+        ("[[filter]]\nname = 'gopher_qualty'", "filter[0]: there is no filter 'gopher_qualty'; did you mean 'gopher_quality'?"),
+        ("[[filter]]\nname = 'contract'", "there is no filter 'contract'"),
+        ("[[filter]]\nfile = 'nowhere/mine.py'", "nowhere/mine.py does not exist"),
+        ("[synthesize]\nteacher = { name = 'procedura' }", "there is no teacher 'procedura'; did you mean 'procedural'?"),
+        ("[synthesize]\ntasks = [{ name = 'worked_problm' }]", "there is no task 'worked_problm'; did you mean 'worked_problem'?"),
+        ("[synthesize]\ntasks = [{ name = 'worked_problem', topics = ['ratio'] }]", "there is no topic 'ratio'"),
+    ],
+)
+def test_an_unknown_name_is_told_with_the_nearest_one(text: str, hint: str) -> None:
+    message = wrong(text)
+    assert message.startswith("recipe mine")
+    assert hint in message
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("description = 3", "description must be a str, not 3"),
+        ("input = ['a']", "input must be a list of tables, written [[input]]"),
+        ("[input]\npath = 'a'", "input must be a list of tables, written [[input]]"),
+        ("[[input]]\nsource = 'a'", "input[0] needs path"),
+        ("[[input]]\npath = 3", "input[0]: path = 3 is not acceptable"),
+        ("extractor = 'plain'", "extractor must be a table, not 'plain'"),
+        ("[[edit]]\ncollapse = true", "edit[0] needs a name"),
+        ("[[filter]]\nname = 3", "filter[0] needs a name"),
+        ("[[filter]]\nname = 'language'\ngate = 'yes'", "gate is true or false"),
+        ("[[filter]]\nname = 'language'\nkeep = 'en'", "keep = 'en' is not acceptable"),
+        ("[[filter]]\nname = 'gopher_quality'\nmin_words = '50'", "min_words = '50' is not acceptable"),
+        ("[[filter]]\nname = 'gopher_quality'\nmin_words = true", "min_words = True is not acceptable"),
+        ("[[filter]]\nname = 'gopher_quality'\nmin_words = 2.5", "min_words = 2.5 is not acceptable"),
+        ("[[filter]]\nname = 'gopher_quality'\nstop_words = ['two words']", "'two words' is not one word"),
+        ("deduplicate = true", "deduplicate must be a table, not True"),
+        ("[deduplicate]\nthreshold = 'high'", "threshold = 'high' is not acceptable"),
+        ("[deduplicate]\nthreshold = 1.5", "threshold must be"),
+        ("[deduplicate]\nprefer = 'length('", "is not an SQL expression"),
+        ("synthesize = 'all'", "synthesize must be a table, not 'all'"),
+        ("[synthesize]\ntasks = []", "at least one task"),
+        ("[synthesize]\ntasks = [{ name = 'worked_problem', count = 0 }]", "count = 0: ask for at least one"),
+        ("[synthesize]\ntasks = [{ name = 'worked_problem' }, { name = 'worked_problem' }]", "listed twice"),
+        ("export = 3", "export must be a table, not 3"),
+        ("[export]\nshard_mib = 0", "shard_mib must be at least 1"),
+        ("[deduplicate", "is not TOML"),
+    ],
+)
+def test_a_value_that_cannot_work_is_told(text: str, hint: str) -> None:
+    message = wrong(text)
+    assert message.startswith("recipe mine")
+    assert hint in message
+
+
+def test_a_filter_listed_twice_is_refused(tmp_path: Path) -> None:
+    assert "filter 'language' is listed twice" in wrong("[[filter]]\nname = 'language'\n" * 2)
+    own = tmp_path / "language.py"
+    own.write_text(
+        "from dataclasses import dataclass\n\nfrom filters.contract import Filter\n\n\n@dataclass(frozen=True)\nclass Mine(Filter):\n"
+        "    signal_types = {}\n\n    def signals(self, text, documents):\n        return {}\n\n    def rules(self):\n        return {}\n"
+    )
+    assert "listed twice" in wrong(f"[[filter]]\nname = 'language'\n[[filter]]\nfile = '{own}'\n")
+
+
+def test_a_preference_names_a_signal_that_is_measured() -> None:
+    measured = "[[filter]]\nname = 'language'\n[deduplicate]\nprefer = '\"language.score\"'"
+    assert parse(measured, "mine").deduplicate is not None
+    assert "language.score" in wrong("[deduplicate]\nprefer = '\"language.score\"'")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[export]\ntokenizer = 'nowhere.json'",
+        "[[filter]]\nname = 'benchmark_overlap'\nbenchmarks = ['nowhere.jsonl']",
+        "[[filter]]\nname = 'educational_score'\nmodel = 'nowhere.npz'",
+        "[[filter]]\nname = 'educational_score'\nmodel = 'filters:models/nowhere.npz'",
+    ],
+)
+def test_a_file_that_is_missing_is_told_when_the_recipe_is_loaded(tmp_path: Path, text: str) -> None:
+    (tmp_path / "mine.toml").write_text(text)
+    with pytest.raises(InputError, match="nowhere"):
+        load(str(tmp_path / "mine.toml"))
+
+
+def test_a_recipe_that_is_no_text_or_not_there_is_told(tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_bytes(b"description = '\xff'")
+    with pytest.raises(RecipeError, match="is not UTF-8 text"):
+        load(str(tmp_path / "mine.toml"))
+    with pytest.raises(RecipeError, match="neither a file nor a shipped recipe; did you mean 'demo'"):
+        load("demmo")

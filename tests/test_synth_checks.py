@@ -1,0 +1,217 @@
+"""Arithmetic on text, forgiving JSON, grounding, and the reading of solutions."""
+
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from synth.arithmetic import agrees, equations, value_of, written
+from synth.grounding import require_known_numbers, require_own_words, require_quoted
+from synth.loose_json import read_object, text_field, text_list
+from synth.meta_talk import refuse_meta_talk
+from synth.procedural.tiny_python import run, turns
+from synth.solution import Solution, check, same_answer
+from synth.task import Rejected
+
+
+def found(text: str) -> list[tuple[str, bool]]:
+    return [(str(equation), equation.holds) for equation in equations(text)]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("so 3 + 5 = 8.", [("3 + 5 = 8", True)]),
+        ("then 3 + 5 = 9, and", [("3 + 5 = 9", False)]),
+        ("(2 + 3) × 4 = 20 cm", [("(2 + 3) * 4 = 20", True)]),
+        ("x = 5 - 2 = 3", [("5 - 2 = 3", True)]),
+        ("15% of 80 = 0.15 × 80 = 12", [("0.15 * 80 = 12", True)]),
+        ("2 × 1,200 = 2,400 eggs", [("2 * 1200 = 2400", True)]),
+        ("10 ÷ 3 = 3.33", [("10 / 3 = 3.33", True)]),
+        ("10 ÷ 3 = 3.34", [("10 / 3 = 3.34", False)]),
+        ("3² + 4² = 25", [("3**2 + 4**2 = 25", True)]),
+        (r"$\frac{1}{2} + \frac{1}{3} = \frac{5}{6}$", [("((1)/(2)) + ((1)/(3)) = ((5)/(6))", True)]),
+        ("12 / 5 = 2.4. Then 2.4 + 1 = 3.4", [("12 / 5 = 2.4", True), ("2.4 + 1 = 3.4", True)]),
+        ("and -2 + 3 = 1", [("-2 + 3 = 1", True)]),
+        ("2x + 3 = 13", []),
+        ("x² - 5x + 6 = 0", []),
+        ("y - 3 = 4", []),
+        ("2 × 3 = 6 + x", []),
+        ("4 × 5 = 20% of", []),
+        ("7 = 7", []),
+        ("== nothing = here", []),
+    ],
+)
+def test_equations_in_prose(text: str, expected: list[tuple[str, bool]]) -> None:
+    assert found(text) == expected
+
+
+@given(st.lists(st.tuples(st.sampled_from("+-*"), st.integers(0, 999)), min_size=1, max_size=6), st.integers(0, 999))
+def test_an_equation_holds_exactly_if_python_says_so(rest: list[tuple[str, int]], first: int) -> None:
+    expression = str(first) + "".join(f" {sign} {number}" for sign, number in rest)
+    value = eval(expression)
+    (true,) = equations(f"we see that {expression} = {value} holds")
+    (false,) = equations(f"we see that {expression} = {value + 1} holds")
+    assert true.holds
+    assert not false.holds
+
+
+@given(st.text(max_size=200))
+def test_any_text_can_be_searched(text: str) -> None:
+    for equation in equations(text):
+        assert equation.holds in (True, False)
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        "__import__('os')",
+        "9**9**9",
+        "1/0",
+        "(" * 300 + "1",
+        "1e9",
+        "True",
+        "a",
+        "1,2",
+        "2**1000",
+        "0x10",
+        "'a'*3",
+        "1_000",
+        "[1]",
+        "",
+        "9" * 80,
+    ],
+)
+def test_hostile_expressions_have_no_value(hostile: str) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        value_of(hostile)
+
+
+@given(st.fractions(min_value=-1000, max_value=1000, max_denominator=2000))
+def test_what_is_written_is_read_back(value: Fraction) -> None:
+    assert agrees(value, written(value))
+
+
+@pytest.mark.parametrize(
+    ("stated", "true", "same"),
+    [
+        ("12 apples", "12", True),
+        ("12", "12.0", True),
+        ("0.75", "3/4", True),
+        ("3/4 of it", "0.75", True),
+        ("12 or 13", "12", False),
+        ("13", "12", False),
+        ("Monday", "monday", True),
+        ("x = 3", "x = 3", True),
+        ("y = 3", "x = 3", False),
+        ("x = -3 or x = 2", "x = -3 or x = 2", True),
+        ("x = 3 or x = 2", "x = -3 or x = 2", False),
+    ],
+)
+def test_same_answer(stated: str, true: str, same: bool) -> None:
+    assert same_answer(stated, true) is same
+
+
+def test_a_models_solution_is_checked_by_equations_and_expression() -> None:
+    good = Solution(
+        "Tiles", "A wall has 4 rows of 6 tiles and 3 more. How many tiles?", ("4 × 6 = 24, and 24 + 3 = 27 tiles.",), "27 tiles", "4*6+3"
+    )
+    assert check(good, None) == "equations+expression"
+    for wrong, rule in (
+        (Solution(good.title, good.problem, ("4 × 6 = 25, and 25 + 3 = 28.",), "28 tiles", "4*6+3"), "wrong_step"),
+        (Solution(good.title, good.problem, good.steps, "26 tiles", "4*6+3"), "wrong_answer"),
+        (Solution(good.title, good.problem, good.steps, "29 tiles"), "unsupported_answer"),
+        (Solution(good.title, good.problem, good.steps, "27 tiles", "import os"), "unparsable"),
+    ):
+        with pytest.raises(Rejected, match=rule):
+            check(wrong, None)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"a": "b"}',
+        'Here you are:\n```json\n{"a": "b"}\n```\nGood luck!',
+        '```\n{"a": "b",}\n```',
+        'I think {"a": "b"} is it.',
+    ],
+)
+def test_json_is_found_in_what_models_write(text: str) -> None:
+    assert read_object(text) == {"a": "b"}
+
+
+def test_newlines_and_commas_inside_strings_survive() -> None:
+    assert read_object('{"code": "x = [1,\n2,]\n",}') == {"code": "x = [1,\n2,]\n"}
+
+
+@pytest.mark.parametrize("text", ["", "no", "[1]", '{"a": ', "{" * 5000, '{"a": "b"'])
+def test_what_is_no_object_is_rejected(text: str) -> None:
+    with pytest.raises(Rejected, match="unparsable"):
+        read_object(text)
+
+
+@pytest.mark.parametrize("value", ["", "  ", 3, None, "a\0b", "\ud800"])
+def test_fields_must_be_text(value: object) -> None:
+    with pytest.raises(Rejected, match="unparsable"):
+        text_field({"a": value}, "a")
+    with pytest.raises(Rejected, match="unparsable"):
+        text_list({"a": [value]}, "a")
+
+
+PASSAGE = "The kiln reached 1,240 degrees after nine hours. Its bricks “breathe”: they swell, and the door sticks until evening."
+
+
+def test_quotations_must_stand_in_the_passage() -> None:
+    require_quoted(['its bricks "breathe": they  swell'], PASSAGE, 4)
+    for evidence in ("the bricks melt in the heat", "nine hours"):
+        with pytest.raises(Rejected, match="ungrounded"):
+            require_quoted([evidence], PASSAGE, 4)
+
+
+def test_numbers_must_stand_in_the_passage() -> None:
+    require_known_numbers(["It was 1240 degrees."], PASSAGE)
+    with pytest.raises(Rejected, match="ungrounded_number"):
+        require_known_numbers(["It was 1250 degrees."], PASSAGE)
+
+
+def test_copying_is_rejected() -> None:
+    require_own_words(["Heat makes fired clay expand, and so a door may jam for a while."], PASSAGE, 0.3)
+    with pytest.raises(Rejected, match="near_copy"):
+        require_own_words([PASSAGE], PASSAGE, 0.3)
+
+
+@pytest.mark.parametrize("text", ["As an AI language model, I think", "I'm sorry, but no", "I cannot help with that", "Sure! Of course"])
+def test_meta_talk_is_rejected(text: str) -> None:
+    with pytest.raises(Rejected, match="meta_talk"):
+        refuse_meta_talk(text)
+
+
+def test_talk_about_models_is_no_meta_talk() -> None:
+    refuse_meta_talk("A language model assigns a probability to a text. The prompt is what it is given.")
+
+
+@given(st.lists(st.integers(0, 50), min_size=1, max_size=8), st.integers(2, 9))
+def test_the_little_evaluator_agrees_with_python(values: list[int], k: int) -> None:
+    program = (
+        f"def f(numbers):\n    r = {k}\n    for n in numbers:\n        if n % {k} == 0:\n            r = r + n * 2\n"
+        "        else:\n            r = r - 1\n    return r"
+    )
+    scope: dict[str, object] = {}
+    exec(program, scope)
+    assert run(program, values) == scope["f"](values)  # type: ignore[operator]
+    assert len(turns(program, values)) == len(values)
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        "import os",
+        "def f(a):\n    return open(a)",
+        "def f(a):\n    r = 0\n    for n in a:\n        r = __import__('os')\n    return r",
+        "f(",
+    ],
+)
+def test_the_little_evaluator_refuses_everything_else(program: str) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        run(program, [1])
