@@ -28,7 +28,6 @@ from curation.sign import signatures_of
 from curation.stage import Output, Stage, Unit
 from curation.survivors import NARROW, preference
 from curation.text import Offsets, TextColumn
-from curation.unicode_classes import UNICODE_VERSION
 
 RUN_BYTES = 256 << 20
 """Bytes of rows that are gathered before they are sorted and written as one file."""
@@ -60,10 +59,6 @@ class Gathering(Stage):
     name: ClassVar[str] = "4e-comparison"
     version: ClassVar[int] = 1
     packages: ClassVar[tuple[str, ...]] = ("pyarrow", "polars", "numpy", "numba")
-
-    def fields(self) -> Any:
-        """Add the version of Unicode, which says what a word is."""
-        return {**super().fields(), "unicode": UNICODE_VERSION}
 
     def make(self, unit: Unit, output: Output) -> Mapping[str, Any]:
         """Write the rows of one group, in runs."""

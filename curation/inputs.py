@@ -51,7 +51,8 @@ class _Found:
 def expand(inputs: Iterable[Input]) -> list[SourceFile]:
     """Return the files that the inputs name, sorted by relative path.
 
-    Raises InputError for an input that names nothing or cannot be reached, and for two files with one relative path.
+    Raises InputError for an input that names nothing or cannot be reached, for two files with one relative path, and for one file that two
+    inputs describe differently.
     """
     sources: dict[str, SourceFile] = {}
     for given in inputs:
@@ -64,6 +65,8 @@ def expand(inputs: Iterable[Input]) -> list[SourceFile]:
                     f"{other.location} and {place} would both be called {found.relative!r} in the ledger; "
                     "give their common folder as one input, or rename one"
                 )
+            if other != source:
+                raise InputError(f"{place} is named by two inputs that differ in source or fields; name it once")
     return [sources[relative] for relative in sorted(sources)]
 
 

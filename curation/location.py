@@ -105,6 +105,11 @@ class Location:
         """Whether it lies on this machine's file system."""
         return self.scheme == ""
 
+    def holds(self, other: "Location") -> bool:
+        """Whether another place lies below this folder; of local paths, links and `..` are followed."""
+        mine, theirs = (os.path.realpath(place.path) if place.is_local else place.path for place in (self, other))
+        return self.scheme == other.scheme and theirs.startswith(mine.rstrip("/") + "/")
+
     @property
     def filesystem(self) -> Any:
         """The pyarrow file system that serves it."""
@@ -189,11 +194,6 @@ class Location:
         """Delete the file where it exists."""
         with suppress(FileNotFoundError, pa.ArrowKeyError):
             self.filesystem.delete_file(self.path)
-
-    def delete_folder(self) -> None:
-        """Delete the folder and what it holds, where it exists."""
-        with suppress(FileNotFoundError):
-            self.filesystem.delete_dir(self.path)
 
     def _rename_from(self, temporary: "Location") -> None:
         Path(temporary.path).replace(self.path)

@@ -26,7 +26,7 @@ os.environ.setdefault("RAY_task_oom_retries", "3")
 os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
 
 import ray
-from ray.exceptions import OutOfMemoryError, RayTaskError, TaskUnschedulableError, WorkerCrashedError
+from ray.exceptions import OutOfMemoryError, RayError, WorkerCrashedError
 
 ATTEMPTS = 3
 """How often a task is begun when its workers die."""
@@ -74,7 +74,7 @@ class RayRunner:
             outcome: Outcome[Item, Any] = ray.get(reference)
         except (WorkerCrashedError, OutOfMemoryError) as error:
             return Outcome(item, error=f"its worker died {ATTEMPTS} times: {error}", killed=True)
-        except (RayTaskError, TaskUnschedulableError) as error:
+        except RayError as error:
             return Outcome(item, error=str(error))
         return Outcome(item, outcome.result, outcome.error, outcome.killed)
 
@@ -108,9 +108,9 @@ class RayRunner:
 
 
 def code_digest() -> str:
-    """Return the SHA-256 over the sources of the project's packages."""
+    """Return the SHA-256 over the project's packages: sources, and the models, prompts and templates that they read."""
     root = Path(__file__).parent.parent
-    paths = sorted(path for package in _PACKAGES for path in (root / package).rglob("*.py"))
+    paths = sorted(path for package in _PACKAGES for path in (root / package).rglob("*") if path.is_file() and path.suffix != ".pyc")
     return digest_of([[path.relative_to(root).as_posix(), digest_of_file(path)] for path in paths])
 
 

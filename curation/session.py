@@ -35,6 +35,7 @@ from curation.stage import (
     perform,
     read_sidecar,
     remove_stale,
+    shards_recorded,
     sweep,
 )
 
@@ -111,6 +112,8 @@ class Session:
             "outcome": "running",
         }
         self._earlier = self._earlier_sessions()
+        self._sealed: set[str] = set()
+        self._shards: set[str] = set()
 
     @classmethod
     @contextmanager
@@ -149,13 +152,15 @@ class Session:
         done = self._already_done(stage, jobs)
         pending = [job for job in jobs if job.unit.name not in done]
         seal = self._read_seal(stage)
-        self._tell_drift(stage, identity, seal, pending)
+        self._tell_drift(stage, identity, seal, pending, jobs)
         self.watcher.begin(self._title(stage), len(jobs), len(done))
         reused = len(done)
         costs, failures = self._make(stage, pending, done)
         if failures:
             raise ShardsFailed(_describe(stage, failures))
         finished = tuple(done[job.unit.name] for job in jobs)
+        self._sealed.add(f"{self.space.below}/{stage.name}")
+        self._shards.update(f"{self.space.folder_of(stage)}/{shard.location.name}" for unit in finished for shard in unit.shards)
         stale = remove_stale(self.space, stage, finished)
         self._write_seal(stage, identity, finished, seal)
         for folder in folders:
@@ -188,6 +193,24 @@ class Session:
             yield self
         finally:
             self.space = before
+
+    def retire_others(self) -> None:
+        """Delete the shards and sidecars of stages that this session did not run: an earlier recipe had them.
+
+        Raises Refused (frozen, and there are some).
+        """
+        retired = []
+        for facts in (self.out / "stages").files(recursive=True):
+            folder = "stages/" + facts.location.parent.path.rpartition("/stages/")[2]
+            if facts.location.name.endswith(".json") and folder not in self._sealed:
+                retired.append((folder, facts.location))
+        if retired and self.frozen:
+            raise Refused(f"--frozen: {self.out} holds {retired[0][0]}, a stage that the recipe does not have")
+        for _, sidecar in retired:
+            for shard in shards_recorded(sidecar):
+                if shard not in self._shards:
+                    (self.out / shard).delete()
+            sidecar.delete()
 
     def run_one(self, stage: Stage, unit: Unit) -> Finished:
         """Run a stage that has a single unit (a global step)."""
@@ -233,7 +256,9 @@ class Session:
         costs.append(cost)
         self.watcher.advance(self._title(stage), finished)
 
-    def _tell_drift(self, stage: Stage, identity: Any, seal: Mapping[str, Any] | None, pending: Sequence[Job]) -> None:
+    def _tell_drift(self, stage: Stage, identity: Any, seal: Mapping[str, Any] | None, pending: Sequence[Job], jobs: Sequence[Job]) -> None:
+        if seal is not None and self.frozen and not pending and seal["digest"] != _digest_of((job.unit.name, job.key) for job in jobs):
+            raise Refused(f"--frozen: {stage.name} has units whose input is gone; without --frozen they are removed")
         if seal is None or not pending:
             return
         lines = list(differences(seal["identity"], identity)) or [f"{stage.name}: {len(pending)} of its inputs are new or changed"]
@@ -250,7 +275,7 @@ class Session:
         return content
 
     def _write_seal(self, stage: Stage, identity: Any, finished: Sequence[Finished], before: Any) -> None:
-        content = {"identity": identity, "units": len(finished), "digest": digest_of([[f.name, f.key] for f in finished])}
+        content = {"identity": identity, "units": len(finished), "digest": _digest_of((f.name, f.key) for f in finished)}
         if content != before:
             text = json.dumps(content, sort_keys=True, indent=1, ensure_ascii=False)
             (self.space.sidecars(stage) / SEAL).write_bytes(text.encode())
@@ -264,6 +289,11 @@ class Session:
     def _write_report(self) -> None:
         content = {"sessions": [*self._earlier, self._report]}
         (self.out / "run.json").write_bytes(json.dumps(content, indent=1, ensure_ascii=False).encode())
+
+
+def _digest_of(units: Iterable[tuple[str, str]]) -> str:
+    """Return the digest of a stage's units, given as (name, key)."""
+    return digest_of(list(units))
 
 
 @contextmanager

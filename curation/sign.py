@@ -22,7 +22,6 @@ from curation.shards import Shard, batches, metadata_of
 from curation.shingles import Hashes
 from curation.stage import Output, Stage, Unit
 from curation.text import TextColumn
-from curation.unicode_classes import UNICODE_VERSION
 
 SETTINGS = "curation.minhash"
 """Name of the settings in a shard's metadata."""
@@ -47,10 +46,6 @@ class Sign(Stage):
     name: ClassVar[str] = "4a-sign"
     version: ClassVar[int] = 1
     packages: ClassVar[tuple[str, ...]] = ("pyarrow", "numpy", "numba")
-
-    def fields(self) -> Any:
-        """Add the version of Unicode, which says what a word is."""
-        return {**super().fields(), "unicode": UNICODE_VERSION}
 
     def make(self, unit: Unit, output: Output) -> Mapping[str, Any]:
         """Sign one documents shard."""

@@ -250,6 +250,15 @@ def read_sidecar(space: Workspace, stage: Stage | type[Stage], name: str) -> Fin
         return None
 
 
+def shards_recorded(sidecar: Location) -> list[str]:
+    """Return the paths below OUT of the shards that a sidecar records, whatever its stage; none for a seal, or what cannot be read."""
+    try:
+        content = json.loads(sidecar.read_bytes())
+        return [f"{content['folder']}/{file}" for file, *_ in content["outputs"]]
+    except (ValueError, KeyError, TypeError):
+        return []
+
+
 def finished_units(space: Workspace, stage: type[Stage]) -> tuple[Finished, ...]:
     """Return every unit that a stage has a sidecar for, by name: how a run is looked at after its end."""
     names = [facts.location.name for facts in space.sidecars(stage).files()]

@@ -39,7 +39,6 @@ _ASSIGNED = (range(0x34000), range(0xE0000, 0xE1000))  # no letter, mark or numb
 _SOLITARY_SCRIPTS = ("CJK ", "HIRAGANA", "KATAKANA", "HENTAIGANA", "HALFWIDTH KATAKANA", "THAI", "LAO", "KHMER", "MYANMAR")
 _LEFT_OUT = "'’ʼ＇\0"
 _SHIFT = 21
-_SLOT = (1 << _SHIFT) - 1
 
 
 def _class_of(character: str) -> int:

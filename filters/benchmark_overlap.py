@@ -58,6 +58,7 @@ class BenchmarkOverlap(Filter):
         "span": pa.string(),
     }
     threshold_fields: ClassVar[frozenset[str]] = frozenset({"max_overlap"})
+    file_fields: ClassVar[frozenset[str]] = frozenset({"benchmarks"})
     examples: ClassVar[tuple[tuple[str, str | None], ...]] = (("A text is not judged where no benchmark is named.", None),)
 
     def __post_init__(self) -> None:
@@ -66,15 +67,18 @@ class BenchmarkOverlap(Filter):
             raise RecipeError(f"benchmark_overlap: 1 <= min_ngram <= ngram does not hold for {self.min_ngram} and {self.ngram}")
 
     def files(self) -> Mapping[str, str]:
-        """Return the digest of each benchmark file."""
+        """Return the digest of each benchmark file under its number and name: signals tell the name, and the first item wins."""
+        return {f"{number} {resolve(path).name}": digest for number, (path, digest) in enumerate(self._digests())}
+
+    def _digests(self) -> tuple[tuple[str, str], ...]:
         states = ((path, resolve(path).stat()) for path in self.benchmarks)
-        return {path: _digest(path, state.st_size, state.st_mtime_ns) for path, state in states}
+        return tuple((path, _digest(path, state.st_size, state.st_mtime_ns)) for path, state in states)
 
     def signals(self, text: TextColumn, documents: Any) -> Signals:  # noqa: ARG002
         """Measure a batch against the index of all benchmarks, which is made once a process."""
         if not self.benchmarks:
             return {name: pa.nulls(len(text), kind) for name, kind in self.signal_types.items()}
-        index, items = _index(tuple(self.files().items()), self.fields, self.ngram, self.min_ngram)
+        index, items = _index(self._digests(), self.fields, self.ngram, self.min_ngram)
         found = index.longest_passages(text.words)
         owners = [items[item] if item >= 0 else None for item in found.items]
         spans: list[str | None] = [None] * len(text)

@@ -9,6 +9,7 @@ never looks at a threshold, so a new threshold re-judges stored signals in secon
     examples                   (text, reason or None) pairs, run by the contract tests and shown by `curate filters`
     files()                    digests of the files it reads (models, lists), part of measure's key
     threshold_fields           names of the fields that only rules read; all other fields are part of measure's key
+    file_fields                names of the fields that say where files lie: their digests are in the key, and their places are not
 
 A filter chosen in a recipe is a FilterChoice: names and plain values, which travel to workers and build the filter there.
 
@@ -34,6 +35,9 @@ from curation.plugins import class_in, shipped, shipped_as
 from curation.text import TextColumn
 
 Signals = Mapping[str, Any]
+
+_USERS = "user_filters"
+"""Package under which users' files are loaded, so that a `statistics.py` does not take the place of another module."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +74,7 @@ class Filter(ABC):
 
     signal_types: ClassVar[Mapping[str, pa.DataType]]
     threshold_fields: ClassVar[frozenset[str]] = frozenset()
+    file_fields: ClassVar[frozenset[str]] = frozenset()
     version: ClassVar[int] = 1
     packages: ClassVar[tuple[str, ...]] = ()
     examples: ClassVar[Sequence[tuple[str, str | None]]] = ()
@@ -88,13 +93,17 @@ class Filter(ABC):
         """Return the reasons to drop, in the order in which they are tried."""
 
     def files(self) -> Mapping[str, str]:
-        """Return name -> SHA-256 of every file that signals depend on."""
+        """Return name -> SHA-256 of every file that signals depend on; a name holds no folder, for a moved file is the same file."""
         return {}
 
     def measuring(self) -> dict[str, Any]:
-        """Return what the signals depend on: name, version, the fields that are not thresholds, and files."""
-        fields = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name not in self.threshold_fields}
+        """Return what the signals depend on: name, version, the fields that are neither thresholds nor places, and files."""
+        fields = {name: value for name, value in self.parameters().items() if name not in self.threshold_fields}
         return {"filter": self.name(), "version": self.version, "fields": fields, "files": dict(self.files())}
+
+    def parameters(self) -> dict[str, Any]:
+        """Return the fields that change a signal or a verdict: all but the places of files."""
+        return {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name not in self.file_fields}
 
 
 @dataclass(frozen=True)
@@ -120,7 +129,7 @@ class FilterChoice:
         """Return what the filter's verdicts depend on."""
         own = {"source": source_digest(self.filter_class())} if self.file is not None else {}
         made = self.build()
-        return {**made.measuring(), "fields": {f.name: getattr(made, f.name) for f in dataclasses.fields(made)}, "gate": self.gate, **own}
+        return {**made.measuring(), "fields": made.parameters(), "gate": self.gate, **own}
 
     def measuring(self) -> dict[str, Any]:
         """Return what the filter's signals depend on, for itself and, as a gate, for those after it."""
@@ -140,7 +149,7 @@ def filter_from_file(path: str | Path) -> type[Filter]:
     path = Path(path).resolve()
     if not path.is_file():
         raise RecipeError(f"filter file {path} does not exist")
-    name = path.stem
+    name = f"{_USERS}.{path.stem}"
     if name not in sys.modules or getattr(sys.modules[name], "__file__", None) != str(path):
         spec = importlib.util.spec_from_file_location(name, path)
         if spec is None or spec.loader is None:

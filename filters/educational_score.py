@@ -37,6 +37,7 @@ class EducationalScore(Filter):
 
     signal_types: ClassVar[Mapping[str, pa.DataType]] = {"score": pa.float64()}
     threshold_fields: ClassVar[frozenset[str]] = frozenset({"min_score"})
+    file_fields: ClassVar[frozenset[str]] = frozenset({"model"})
     examples: ClassVar[tuple[tuple[str, str | None], ...]] = (
         (
             "A function maps each value of its domain to exactly one value. To find the inverse of a linear function, exchange the two "
@@ -53,7 +54,7 @@ class EducationalScore(Filter):
 
     def files(self) -> Mapping[str, str]:
         """Return the SHA-256 of the model. Raises InputError where it is missing or damaged."""
-        return {self.model: _model(self.model)[1]}
+        return {"model": _model(self.model)[1]}
 
     def signals(self, text: TextColumn, documents: Any) -> Signals:  # noqa: ARG002
         """Score a batch with the model, which is read once a process."""

@@ -45,8 +45,8 @@ def plan(
     recipe: RecipeName,
     inputs: Inputs = None,
     out: Annotated[str | None, typer.Option(help="The folder of the run: tells what is done already.")] = None,
-    workers: Annotated[int, typer.Option(help="Workers to plan for.")] = 1,
-    sample_mib: Annotated[int, typer.Option(help="Input to try, in MiB.")] = 8,
+    workers: Annotated[int, typer.Option(min=1, help="Workers to plan for.")] = 1,
+    sample_mib: Annotated[int, typer.Option(min=1, help="Input to try, in MiB.")] = 8,
     as_json: Json = False,
 ) -> None:
     """Say what would run and what is done; predict wall time, memory, disk and retention from a sample.
@@ -66,10 +66,10 @@ def run(
     out: Annotated[str, typer.Option(help="Where the run goes: a local folder, s3:// or gs://.")] = "out",
     runner: Annotated[str, typer.Option(help="local or ray.")] = "local",
     address: Annotated[str | None, typer.Option(help="Address of a Ray cluster; none starts a local one.")] = None,
-    workers: Annotated[int | None, typer.Option(help="Worker processes; 1 runs in this process.")] = None,
-    limit: Annotated[int | None, typer.Option(help="At most so many records of each input file.")] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="Worker processes; 1 runs in this process.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="At most so many records of each input file.")] = None,
     frozen: Annotated[bool, typer.Option("--frozen", help="Refuse (exit 3) to redo what an earlier run did.")] = False,
-    budget: Annotated[float | None, typer.Option(help="Most US dollars to spend on a teacher.")] = None,
+    budget: Annotated[float | None, typer.Option(min=0, help="Most US dollars to spend on a teacher.")] = None,
     replies: Annotated[str | None, typer.Option(help="Folder of teacher replies to read and extend.")] = None,
     as_json: Json = False,
 ) -> None:
@@ -178,7 +178,7 @@ def train(
 def export(
     folder: Folder,
     out: Annotated[str, typer.Option(help="Where the new dataset goes.")],
-    shard_mib: Annotated[int, typer.Option(help="Text in one file, in MiB.")] = 256,
+    shard_mib: Annotated[int, typer.Option(min=1, help="Text in one file, in MiB.")] = 256,
     tokenizer: Annotated[str | None, typer.Option(help="A tokenizer.json to count tokens with.")] = None,
     file_format: Annotated[str, typer.Option("--format", help="parquet or jsonl.")] = "parquet",
     mix: Annotated[list[str] | None, typer.Option(help="SOURCE=SHARE or synthetic=SHARE: keep only that share of its rows.")] = None,

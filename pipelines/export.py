@@ -132,6 +132,10 @@ class Export(Stage):
     packages: ClassVar[tuple[str, ...]] = ("pyarrow", "tokenizers")
     folder: ClassVar[str | None] = "dataset/data"
 
+    def fields(self) -> Any:
+        """Return all fields but the tokenizer's place: its digest is among the files."""
+        return {name: value for name, value in super().fields().items() if name != "tokenizer"}
+
     def files(self) -> Mapping[str, str]:
         """Return the tokenizer's digest."""
         return {"tokenizer": digest_of_file(resolve(self.tokenizer))} if self.tokenizer else {}

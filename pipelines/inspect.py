@@ -8,7 +8,7 @@ Invariant: the same folder gives the same answer: bins lie on a fixed grid, samp
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import polars as pl
@@ -18,14 +18,14 @@ from curation.errors import UsageError
 from pipelines.histogram import Bin, count_bins, grid
 from pipelines.ledger import Amount, Funnel, amount, funnel
 from pipelines.run_folder import Place, RecipeRule, Side, open_run, places, recipe_rules, scan, scan_measured
-from pipelines.samples import Sample, take_samples
+from pipelines.samples import Choice, Sample, take_samples
 from pipelines.wording import number
 
 QUANTILES = (0.0, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 1.0)
 
 _SAMPLED = (0.05, 0.25, 0.5, 0.75, 0.95)
 _AROUND = 3
-_LEDGER = ["key", "id", "url", "source", "fate", "rule", "failed", "text_bytes"]
+_EFFECT = ["source", "fate", "failed", "text_bytes"]
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class SignalSummary:
     bins: Sequence[Bin]
     values: Sequence[Value]
     rules: Sequence[RecipeRule]
-    samples: Sequence[Sample]
+    samples: Sequence[Sample] = ()
 
 
 @dataclass(frozen=True)
@@ -91,19 +91,39 @@ def funnel_of(folder: str) -> Funnel:
     return funnel(folder)
 
 
-def signal_summary(folder: str, signal: str, with_samples: bool = True) -> SignalSummary:
-    """Summarise a signal; its filter may be left out where only one has a signal of that name. Raises UsageError for an unknown one.
+def signal_summary(folder: str, signal: str) -> SignalSummary:
+    """Summarise a signal, with samples; its filter may be left out where only one has a signal of that name.
 
-    Samples are what takes time: for each, a row group of text is read.
+    Raises UsageError for an unknown signal.
     """
     out = open_run(folder)
     found = places(out)
     name, kind = resolve(signal, found)
-    rules = [rule for rule in recipe_rules(out) if rule.signal == name]
-    table = _table(found, name)
-    if kind.is_numeric() or kind == pl.Boolean:
-        return _of_numbers(name, table, rules, found if with_samples else (), kind.is_integer())
-    return _of_text(name, table, rules, found if with_samples else ())
+    table = scan_measured(found, ["key", "fate", "rule"], [name]).rename({name: "value"})
+    summary = summarise(name, kind, table, [rule for rule in recipe_rules(out) if rule.signal == name])
+    choices = _of_values(table, summary) if summary.scale == "values" else _around(_finite(table), summary)
+    return replace(summary, samples=take_samples(choices, found))
+
+
+def summarise(signal: str, kind: Any, table: pl.LazyFrame, rules: Sequence[RecipeRule]) -> SignalSummary:
+    """Summarise a signal, without samples, from its `value` (of the polars type `kind`), `fate` and `rule`; `rules` are those on it."""
+    if not _is_number(kind):
+        return _summary_of_text(signal, table, rules)
+    numbers, value = _finite(table), pl.col("value")
+    facts = numbers.select(
+        pl.len().alias("rows"),
+        value.null_count().alias("missing"),
+        value.mean().alias("mean"),
+        value.filter(value > 0).min().alias("least"),
+        value.quantile(list(QUANTILES), interpolation="nearest").alias("quantiles"),
+    )
+    rows, missing, mean, least, values = facts.collect(engine="streaming").row(0)
+    if rows == missing:
+        return SignalSummary(signal, rows, missing, None, (), "linear", (), (), rules)
+    quantiles = [Quantile(share, at) for share, at in zip(QUANTILES, values, strict=True)]
+    scale, edges = grid(values[0], values[QUANTILES.index(0.5)], values[-1], least, kind.is_integer())
+    bins = count_bins(numbers, edges, [rule.name for rule in rules])
+    return SignalSummary(signal, rows, missing, mean, quantiles, scale, bins, (), rules)
 
 
 def threshold_effect(folder: str, signal: str, at: float) -> ThresholdEffect:
@@ -115,7 +135,7 @@ def threshold_effect(folder: str, signal: str, at: float) -> ThresholdEffect:
     out = open_run(folder)
     found = places(out)
     name, kind = resolve(signal, found)
-    if not (kind.is_numeric() or kind == pl.Boolean):
+    if not _is_number(kind):
         raise UsageError(f"{name} is not a number, so it has no threshold; leave out --at to see its values")
     rules = [rule for rule in recipe_rules(out) if rule.signal == name and rule.drops is not None]
     rule = min(rules, key=lambda rule: _distance(rule.threshold, at)) if rules else None
@@ -124,8 +144,12 @@ def threshold_effect(folder: str, signal: str, at: float) -> ThresholdEffect:
     then = (value < at if drops == "below" else value > at).fill_null(False)
     fails_now = pl.col("failed").list.contains(rule.name).fill_null(False) if rule is not None else pl.lit(False)
     fails_others = (pl.col("failed").list.len().fill_null(0) - fails_now.cast(pl.UInt32)) > 0
-    table = _table(found, name).with_columns(
-        (~fails_now).alias("now"), (~then).alias("then"), (~fails_others & (pl.col("fate") != "duplicate")).alias("otherwise")
+    table = (
+        scan_measured(found, _EFFECT, [name])
+        .rename({name: "value"})
+        .with_columns(
+            (~fails_now).alias("now"), (~then).alias("then"), (~fails_others & (pl.col("fate") != "duplicate")).alias("otherwise")
+        )
     )
     amounts = [pl.len().alias("of"), pl.col("text_bytes").sum().alias("of_bytes")]
     for side in ("now", "then"):
@@ -167,65 +191,42 @@ def resolve(signal: str, found: Iterable[Place]) -> tuple[str, Any]:
     return matches[0], known[matches[0]]
 
 
-def _table(found: Iterable[Place], signal: str) -> pl.LazyFrame:
-    return scan_measured(found, _LEDGER, [signal]).rename({signal: "value"})
+def _finite(table: pl.LazyFrame) -> pl.LazyFrame:
+    """Return a table with its `value` as a float, null where that is no finite number."""
+    value = pl.col("value").cast(pl.Float64)
+    return table.with_columns(pl.when(value.is_finite()).then(value).alias("value"))
 
 
-def _of_numbers(name: str, table: pl.LazyFrame, rules: Sequence[RecipeRule], found: Sequence[Place], whole: bool) -> SignalSummary:
-    numbers = table.with_columns(pl.col("value").cast(pl.Float64)).with_columns(
-        pl.when(pl.col("value").is_finite()).then(pl.col("value")).alias("value")
-    )
-    value = pl.col("value")
-    asked = [value.quantile(share, interpolation="nearest").alias(str(share)) for share in QUANTILES]
-    facts = numbers.select(
-        pl.len().alias("rows"),
-        value.null_count().alias("missing"),
-        value.mean().alias("mean"),
-        value.filter(value > 0).min().alias("least"),
-        *asked,
-    )
-    row = facts.collect(engine="streaming").row(0, named=True)
-    if row["rows"] == row["missing"]:
-        return SignalSummary(name, row["rows"], row["missing"], None, (), "linear", (), (), rules, ())
-    quantiles = [Quantile(share, row[str(share)]) for share in QUANTILES]
-    scale, edges = grid(row["0.0"], row["0.5"], row["1.0"], row["least"], whole)
-    return SignalSummary(
-        name,
-        row["rows"],
-        row["missing"],
-        row["mean"],
-        quantiles,
-        scale,
-        count_bins(numbers, edges, [rule.name for rule in rules]),
-        (),
-        rules,
-        _samples(numbers, quantiles, rules, found),
-    )
+def _is_number(kind: Any) -> bool:
+    return bool(kind.is_numeric() or kind == pl.Boolean)
 
 
-def _of_text(name: str, table: pl.LazyFrame, rules: Sequence[RecipeRule], found: Sequence[Place]) -> SignalSummary:
+def _summary_of_text(signal: str, table: pl.LazyFrame, rules: Sequence[RecipeRule]) -> SignalSummary:
     kept = (pl.col("fate") == "kept").sum().alias("kept")
     counted = table.group_by("value").agg(pl.len().alias("documents"), kept).sort(["documents", "value"], descending=[True, False])
     counts = counted.collect(engine="streaming")
     missing = int(counts.filter(pl.col("value").is_null())["documents"].sum())
     values = [Value(str(row[0]), row[1], row[2]) for row in counts.filter(pl.col("value").is_not_null()).head(30).iter_rows()]
-    chosen = [
-        (f"is {value.value}", table.filter(pl.col("value").cast(pl.String) == value.value).bottom_k(1, by="key")) for value in values[:10]
-    ]
-    samples = take_samples([(where, frame.with_columns(pl.lit(None, pl.Float64).alias("value"))) for where, frame in chosen], found)
-    return SignalSummary(name, int(counts["documents"].sum()), missing, None, (), "values", (), values, rules, samples)
+    return SignalSummary(signal, int(counts["documents"].sum()), missing, None, (), "values", (), values, rules)
 
 
-def _samples(numbers: pl.LazyFrame, quantiles: Sequence[Quantile], rules: Sequence[RecipeRule], found: Sequence[Place]) -> list[Sample]:
+def _of_values(table: pl.LazyFrame, summary: SignalSummary) -> list[Choice]:
+    """Choose a document for each of the most frequent values of a signal that is text."""
+    chosen = []
+    for value in summary.values[:10]:
+        rows = table.filter(pl.col("value").cast(pl.String) == value.value).bottom_k(1, by="key")
+        chosen.append(Choice(f"is {value.value}", rows.with_columns(pl.lit(None, pl.Float64).alias("value"))))
+    return chosen
+
+
+def _around(numbers: pl.LazyFrame, summary: SignalSummary) -> list[Choice]:
     """Choose documents at quantiles and, on both sides of each threshold, the nearest; first those that it dropped and those kept."""
-    if not found:
-        return []
     value = pl.col("value")
     chosen = []
-    for quantile in quantiles:
+    for quantile in summary.quantiles:
         if quantile.share in _SAMPLED:
-            chosen.append((f"at {quantile.share:.0%}", numbers.filter(value == quantile.value).bottom_k(1, by="key")))
-    for rule in rules:
+            chosen.append(Choice(f"at {quantile.share:.0%}", numbers.filter(value == quantile.value).bottom_k(1, by="key")))
+    for rule in summary.rules:
         if rule.threshold is None or rule.drops is None:
             continue
         bound = number(rule.threshold)
@@ -233,8 +234,8 @@ def _samples(numbers: pl.LazyFrame, quantiles: Sequence[Quantile], rules: Sequen
         far = (value - rule.threshold).abs()
         dropped = numbers.filter(drops).sort((pl.col("rule") == rule.name).fill_null(False).not_(), far, "key").head(_AROUND)
         passing = numbers.filter(drops.not_()).sort(pl.col("fate") != "kept", far, "key").head(_AROUND)
-        chosen += [(f"{rule.drops} {bound}", dropped), (f"not {rule.drops} {bound}", passing)]
-    return take_samples(chosen, found)
+        chosen += [Choice(f"{rule.drops} {bound}", dropped), Choice(f"not {rule.drops} {bound}", passing)]
+    return chosen
 
 
 def _split(name: str, row: dict[str, Any]) -> Split:

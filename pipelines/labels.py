@@ -9,6 +9,7 @@ Invariant: every row becomes a labelled text, or the reading fails and names the
 import gzip
 import json
 import math
+import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -82,7 +83,7 @@ def _rows(place: Location) -> Iterable[tuple[int, Mapping[str, Any]]]:
         if name.endswith((".jsonl", ".jsonl.gz", ".ndjson", ".ndjson.gz")):
             content = gzip.decompress(place.read_bytes()) if name.endswith(".gz") else place.read_bytes()
             return _json_rows(place, content)
-    except (OSError, EOFError, pa.ArrowException, gzip.zlib.error) as error:  # type: ignore[attr-defined]
+    except (OSError, EOFError, pa.ArrowException, zlib.error) as error:
         raise InputError(f"{place} cannot be read: {error}") from error
     raise InputError(f"{place}: a label file ends in .jsonl, .jsonl.gz or .parquet")
 

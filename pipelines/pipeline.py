@@ -98,19 +98,22 @@ def run_recipe(request: Request) -> Summary:
     """Run a recipe as the command line asks; raises BooksUnbalanced when the numbers differ at the end."""
     began = time.perf_counter()
     recipe = load(request.recipe)
-    sources = inputs_of(recipe, request.inputs)
     out = Location.of(request.out)
+    sources = inputs_of(recipe, request.inputs, out)
     runner = _runner(request, out)
-    if runner.workers > 1:
-        warm_up(recipe)
     facts = {"recipe": recipe.name, "python": platform.python_version(), "versions": {name: version(name) for name in PACKAGES}}
     try:
+        if runner.workers > 1:
+            warm_up(recipe)
         with (
             ProgressWatcher() as watcher,
             Session.open(out, runner, frozen=request.frozen, watcher=watcher, facts=facts) as session,
         ):
-            (out / "recipe.toml").write_bytes(recipe.text.encode())
+            told = out / "recipe.toml"
+            if not (request.frozen and told.exists()):
+                told.write_bytes(recipe.text.encode())
             run_stages(session, recipe, sources, request)
+            told.write_bytes(recipe.text.encode())
             books = add_up(out)
             session.note("books", {"records": books.records, "fates": dict(books.fates), "faults": list(books.faults)})
             books.require_balance()
@@ -202,17 +205,24 @@ def write_dataset(session: Session, recipe: Recipe, web: Sequence[Source], synth
     settings = recipe.export
     files = session.run(Export(settings.tokenizer), units_of([*web, *synthetic], settings))
     talks = session.run(ExportConversations(), units_of(synthetic, settings)) if settings.sft and synthetic else None
+    session.retire_others()
     write_manifest(session.out, digest_of(recipe.text), files, talks)
     (session.out / "dataset" / "README.md").write_bytes(card(card_facts(session.out, recipe)).encode())
 
 
-def inputs_of(recipe: Recipe, given: Sequence[str]) -> list[SourceFile]:
-    """Return the input files: those given on the command line, else the recipe's. Raises InputError, RecipeError."""
+def inputs_of(recipe: Recipe, given: Sequence[str], out: Location | None = None) -> list[SourceFile]:
+    """Return the input files: those given on the command line, else the recipe's; what lies in OUT is no input.
+
+    Raises InputError, UsageError.
+    """
     first = recipe.inputs[0] if recipe.inputs else InputChoice("")
     wanted = [replace(first, path=path) for path in given] or recipe.inputs
     if not wanted and recipe.synthesize is None:
         raise UsageError(f"recipe {recipe.name} names no input; give one: curate run {recipe.name} INPUT... --out DIR")
-    return expand(wanted)
+    sources = [source for source in expand(wanted) if out is None or not out.holds(source.location)]
+    if wanted and not sources:
+        raise UsageError(f"all input lies in {out}, where the run goes; choose another --out")
+    return sources
 
 
 def warm_up(recipe: Recipe) -> None:

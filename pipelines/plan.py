@@ -23,7 +23,7 @@ from curation.location import Location
 from curation.readers import SourceFile
 from curation.runner import LocalRunner
 from curation.session import Session
-from curation.stage import Workspace, finished_units
+from curation.stage import Unit, Workspace, key_of, read_sidecar
 from pipelines.ledger import funnel
 from pipelines.pipeline import Request, inputs_of, run_stages, warm_up
 from pipelines.recipe import Recipe, load
@@ -69,12 +69,12 @@ class Plan:
 def make_plan(recipe_name: str, given: Sequence[str], *, out: str | None, workers: int, sample_mib: int) -> Plan:
     """Predict a run. Raises RecipeError and InputError as the run would."""
     recipe = load(recipe_name)
-    sources = inputs_of(recipe, given)
+    sources = inputs_of(recipe, given, Location.of(out) if out else None)
     if not sources and recipe.synthesize is None:
         raise InputError("there is no input to plan for")
     total = sum(source.size for source in sources)
     units = units_of(sources)
-    done = len(finished_units(Workspace(Location.of(out)), Ingest)) if out else 0
+    done = _done(recipe, units, Workspace(Location.of(out))) if out else 0
     with tempfile.TemporaryDirectory(prefix="curate-plan-") as folder:
         sample, taken = _take_sample(sources, Path(folder) / "sample", sample_mib << 20)
         costs = _try(recipe, sample, Path(folder) / "out")
@@ -99,6 +99,14 @@ def make_plan(recipe_name: str, given: Sequence[str], *, out: str | None, worker
         kept=int(seen.web.kept.documents * scale),
         stages=stages,
     )
+
+
+def _done(recipe: Recipe, units: Sequence[Unit], space: Workspace) -> int:
+    """Count the units of ingest whose sidecar holds their key."""
+    stage = Ingest(recipe.extractor, recipe.edits)
+    identity = stage.identity()
+    found = [(read_sidecar(space, stage, unit.name), key_of(identity, unit)) for unit in units]
+    return sum(finished is not None and finished.key == key for finished, key in found)
 
 
 def _take_sample(sources: Sequence[SourceFile], folder: Path, most: int) -> tuple[list[SourceFile], int]:

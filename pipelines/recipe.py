@@ -149,6 +149,12 @@ def _check_parts(recipe: Recipe) -> None:
     twice = {name for name in names if names.count(name) > 1}
     if twice:
         raise RecipeError(f"{where}: filter {sorted(twice)[0]!r} is listed twice; its signals would have one name")
+    policy = recipe.synthesize.seed_policy() if recipe.synthesize is not None and recipe.synthesize.needs_seeds else None
+    signals = signals_schema(built).names[2:]
+    if policy is not None and policy.order == "score" and policy.score_signal not in signals:
+        raise RecipeError(
+            f"{where}: synthesize: seeds: no filter measures score_signal {policy.score_signal!r}{nearest(policy.score_signal, signals)}"
+        )
     if recipe.deduplicate is not None:
         columns = [*(DOCUMENTS.field(name) for name in NARROW), *list(signals_schema(built))[2:]]
         with _told_at(where):

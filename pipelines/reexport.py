@@ -75,6 +75,9 @@ def _sources(documents: Sequence[Finished], ledger: Sequence[Finished], signals:
     fates = {unit.name: unit for unit in ledger}
     measured = {shard.name: shard for unit in signals for shard in unit.shards}
     shards: list[Shard] = [shard for unit in documents for shard in unit.shards if not shard.name.endswith(REJECTED)]
+    missing = [shard.name for shard in shards if shard.name not in fates]
+    if missing:
+        raise InputError(f"{missing[0]} has no fates yet: the run has not ended; run its command again, then export")
     return [
         Source(shard, fates[shard.name].shard(shard.name), measured.get(shard.name), fates[shard.name].counts["kept_bytes"])
         for shard in sorted(shards, key=lambda shard: shard.name)

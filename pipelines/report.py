@@ -25,15 +25,16 @@ from curation.errors import RecipeError, UsageError
 from curation.location import Location
 from pipelines import charts
 from pipelines.histogram import Bin
-from pipelines.inspect import SignalSummary, signal_summary, signals_of
+from pipelines.inspect import SignalSummary, signals_of, summarise
 from pipelines.ledger import Funnel, funnel
 from pipelines.recipe import parse
-from pipelines.run_folder import Place, open_run, places, recipe_rules, scan, scan_ledger
-from pipelines.samples import Sample, take_samples
+from pipelines.run_folder import Place, open_run, places, recipe_rules, scan_ledger, scan_measured, scan_rows
+from pipelines.samples import Choice, Sample, take_samples
 from pipelines.wording import compact, number, readable, size
 
 _KEPT_SAMPLES = 9
 _SYNTHETIC_SAMPLES = 6
+_NEAR = 3
 _CLUSTERS = 10
 _EXCERPT = 420
 _SIMILARITIES = 20
@@ -86,6 +87,7 @@ def render(out: Location) -> str:
     environment.filters.update(number=number, compact=compact, size=size, text=_text, percent=_percent, count_of=_count_of, name=_name)
     environment.globals.update(share_bar=charts.share_bar, is_link=_is_link)
     cards = _signal_cards(out, found, counted)
+    samples = _samples(found, cards, counted)
     similarities = _similarities(out)
     return environment.from_string((templates / "report.html").read_text("utf-8")).render(
         style=Markup(style),
@@ -98,9 +100,9 @@ def render(out: Location) -> str:
         cards=cards,
         similarities=charts.histogram_chart("similarity", similarities, (), "duplicate") if similarities else None,
         clusters=_clusters(out),
-        kept=_of_ledger(found, "web", pl.col("fate") == "kept", _KEPT_SAMPLES),
-        near=_near(cards),
-        made=_of_ledger(found, "synthetic", pl.col("fate") == "kept", _SYNTHETIC_SAMPLES),
+        kept=samples.get("kept"),
+        near=_near(cards, samples),
+        made=samples.get("made"),
         recipe=_recipe_text(out),
         session=_session(out),
     )
@@ -114,10 +116,12 @@ def _signal_cards(out: Location, found: Sequence[Place], counted: Funnel) -> lis
     except (UsageError, RecipeError):
         return []  # no filters, or a user's own that is gone: the report goes without signals
     dropped = {step.rule: step.taken.documents for step in counted.web.steps}
+    signals = list(dict.fromkeys(rule.signal for rule in rules if rule.signal in known))
+    table = scan_measured(found, ["fate", "rule"], signals)
     cards = []
-    for signal in dict.fromkeys(rule.signal for rule in rules if rule.signal in known):
-        took = sum(dropped.get(rule.name, 0) for rule in rules if rule.signal == signal)
-        summary = signal_summary(str(out), signal, with_samples=took > 0)
+    for signal in signals:
+        on_it = [rule for rule in rules if rule.signal == signal]
+        summary = summarise(signal, known[signal], table.rename({signal: "value"}), on_it)
         chart: Markup | None
         if summary.quantiles and summary.quantiles[0].value == summary.quantiles[-1].value:
             chart = None
@@ -126,39 +130,50 @@ def _signal_cards(out: Location, found: Sequence[Place], counted: Funnel) -> lis
         else:
             thresholds = [rule.threshold for rule in summary.rules if rule.threshold is not None]
             chart = charts.histogram_chart(signal, summary.bins, thresholds)
-        cards.append(SignalCard(summary, chart, took))
+        cards.append(SignalCard(summary, chart, sum(dropped.get(rule.name, 0) for rule in on_it)))
     return cards
 
 
-def _near(cards: Sequence[SignalCard]) -> list[tuple[str, str, list[Sample]]]:
-    """Return (rule, what it says, samples around it) for every rule that dropped something; those nearest to its threshold."""
-    groups = []
-    for card in cards:
-        for rule in card.summary.rules:
-            close = [sample for sample in card.summary.samples if sample.rule == rule.name and not sample.where.startswith("at ")]
-            if close and rule.drops:
-                groups.append((rule.name, f"drops what is {rule.drops} {number(rule.threshold)}", close))
-    return groups
+def _samples(found: Sequence[Place], cards: Sequence[SignalCard], counted: Funnel) -> dict[str, list[Sample]]:
+    """Return samples of what was kept ("kept", "made": by key, which is as good as chance) and, under its name, of what a rule dropped.
+
+    They are taken all at once: a row group of text that several need is read once.
+    """
+    if not found:
+        return {}
+    rows = scan_rows(found)
+    choices = []
+    for name, origin, most in (("kept", "web", _KEPT_SAMPLES), ("made", "synthetic", _SYNTHETIC_SAMPLES)):
+        kept = rows.filter(pl.col("origin") == origin, pl.col("fate") == "kept").bottom_k(most, by="key").sort("key")
+        choices.append(Choice(name, kept.with_columns(pl.lit(None, pl.Float64).alias("value")), _EXCERPT))
+    flows = [flow for flow in (counted.web, counted.synthetic) if flow is not None]
+    took = {step.rule for flow in flows for step in flow.steps if step.taken.documents}
+    for rule in (rule for card in cards for rule in card.summary.rules):
+        if rule.name in took and rule.drops:
+            dropped = rows.filter(pl.col("rule") == rule.name, pl.col("value").is_finite())
+            nearest = [(pl.col("value") - rule.threshold).abs(), "key", "shard", "row"]  # a record that came twice has one key
+            choices.append(Choice(rule.name, dropped.bottom_k(_NEAR, by=nearest).sort(nearest)))
+    samples: dict[str, list[Sample]] = {}
+    for sample in take_samples(choices, found):
+        samples.setdefault(sample.where, []).append(sample)
+    return samples
 
 
-def _of_ledger(found: Sequence[Place], origin: str, wanted: pl.Expr, most: int) -> list[Sample]:
-    """Return samples of one origin, chosen by key (which is as good as chance)."""
-    frames = [
-        scan([place.ledger])
-        .with_row_index("row")
-        .filter(wanted)
-        .with_columns(pl.lit(place.name).alias("shard"), pl.lit(place.origin).alias("origin"), pl.lit(None, pl.Float64).alias("value"))
-        for place in found
-        if place.origin == origin
-    ]
-    return take_samples([("", pl.concat(frames).bottom_k(most, by="key"))], found, _EXCERPT) if frames else []
+def _near(cards: Sequence[SignalCard], samples: Mapping[str, list[Sample]]) -> list[tuple[str, str, list[Sample]]]:
+    """Return (rule, what it says, samples of what it dropped) for every rule that dropped something; those nearest to its threshold."""
+    rules = [rule for card in cards for rule in card.summary.rules if rule.name in samples]
+    return [(rule.name, f"drops what is {rule.drops} {number(rule.threshold)}", samples[rule.name]) for rule in rules]
 
 
 def _typical(out: Location) -> dict[str, Typical]:
+    """Return for each rule the median that decided and the document with the least key (of copies, which share it, the least id)."""
     ledger = pl.concat([scan_ledger(out), scan_ledger(out, "synthetic")]).filter(pl.col("rule").is_not_null())
-    value = pl.col("value").quantile(0.5, interpolation="nearest").alias("value")
-    counted = ledger.group_by("rule").agg(value, pl.col("id").bottom_k_by("key", 1).first().alias("id")).sort("rule")
-    return {row[0]: Typical(row[1], row[2]) for row in counted.collect(engine="streaming").iter_rows()}
+    median = pl.col("value").quantile(0.5, interpolation="nearest").alias("median")
+    counted = ledger.group_by("rule").agg(median, pl.col("key").min()).collect(engine="streaming")
+    # In a second pass, as ids are wide: the first would hold those of all that was dropped.
+    chosen = ledger.filter(pl.col("key").is_in(counted["key"].implode())).select("rule", "key", "id").collect(engine="streaming")
+    examples = counted.join(chosen, on=["rule", "key"]).group_by("rule", "median").agg(pl.col("id").min())
+    return {rule: Typical(value, example) for rule, value, example in examples.iter_rows()}
 
 
 def _similarities(out: Location) -> list[Bin]:

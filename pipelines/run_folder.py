@@ -104,8 +104,13 @@ def empty_ledger() -> pl.LazyFrame:
     return pl.DataFrame(LEDGER.empty_table()).lazy()
 
 
+def scan_rows(found: Iterable[Place]) -> pl.LazyFrame:
+    """Scan the ledgers of some places, with `origin`, `shard` (the place's name) and `row` (in the shard)."""
+    return pl.concat([_numbered(place, scan([place.ledger])) for place in found])
+
+
 def scan_measured(found: Iterable[Place], ledger: list[str], signals: list[str]) -> pl.LazyFrame:
-    """Zip columns of the ledger and of the signals, with `shard` (the place's name) and `row` (in the shard), for all that was measured.
+    """Zip columns of the ledger and of the signals, with `origin`, `shard` and `row` as `scan_rows` has them, for all that was measured.
 
     Raises CorruptShard where a signals shard does not hold the rows of its ledger.
     """
@@ -115,20 +120,26 @@ def scan_measured(found: Iterable[Place], ledger: list[str], signals: list[str])
             continue
         check_aligned([_as_shard(place.name, place.ledger), _as_shard(place.name, place.signals)])
         zipped = pl.concat([scan([place.ledger]).select(ledger), scan([place.signals]).select(signals)], how="horizontal")
-        frames.append(zipped.with_row_index("row").with_columns(pl.lit(place.name).alias("shard"), pl.lit(place.origin).alias("origin")))
+        frames.append(_numbered(place, zipped))
     if not frames:
         raise UsageError("this run has no signals: its recipe has no filters, or stages/2-measure was deleted")
     return pl.concat(frames)
 
 
+def _numbered(place: Place, table: pl.LazyFrame) -> pl.LazyFrame:
+    return table.with_row_index("row").with_columns(pl.lit(place.name).alias("shard"), pl.lit(place.origin).alias("origin"))
+
+
+def iter_rows(location: Location, rows: Iterable[int], columns: list[str]) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield (number, values) for some rows of a shard, rising; one row group at a time is in memory, and those without any are not read."""
+    wanted = np.array(sorted(set(rows)), np.int64)
+    for numbers, table in exchange.read_rows(_as_shard(location.name, location), columns, wanted):
+        yield from zip(numbers.tolist(), table.to_pylist(), strict=True)
+
+
 def read_rows(location: Location, rows: Iterable[int], columns: list[str]) -> dict[int, dict[str, Any]]:
     """Return some rows of a shard by number; row groups without any are not read."""
-    wanted = np.array(sorted(set(rows)), np.int64)
-    return {
-        int(number): values
-        for numbers, table in exchange.read_rows(_as_shard(location.name, location), columns, wanted)
-        for number, values in zip(numbers, table.to_pylist(), strict=True)
-    }
+    return dict(iter_rows(location, rows, columns))
 
 
 def recipe_rules(out: Location) -> list[RecipeRule]:

@@ -1,7 +1,8 @@
 """Verify: is everything still what was written?
 
 For a run: every shard's bytes are hashed and compared with its sidecar, the dataset's files with the manifest, and the books are added up
-again. For a dataset alone (a folder with manifest.json, as a training engineer receives it): every file against the manifest.
+again. For a dataset alone (a folder with manifest.json, as a training engineer receives it): every file against the manifest. A shard
+that the manifest does not name is a fault, for whoever loads the folder would train on it.
 """
 
 import hashlib
@@ -13,7 +14,7 @@ from typing import Any
 from curation.books import add_up
 from curation.errors import InputError
 from curation.location import Location
-from curation.stage import SEAL
+from curation.stage import SEAL, SHARD_ENDINGS
 
 
 @dataclass(frozen=True)
@@ -59,12 +60,17 @@ def _verify_dataset(folder: Location) -> Verification:
     manifest = folder / "manifest.json"
     if manifest.facts() is None:
         return Verification(0, 0, [f"{manifest} is missing"])
-    content: dict[str, Any] = json.loads(manifest.read_bytes())
+    try:
+        content: dict[str, Any] = json.loads(manifest.read_bytes())
+        entries = {entry["file"]: entry["sha256"] for entry in content["shards"] + content["sft"]}
+    except (ValueError, KeyError, TypeError) as error:
+        return Verification(0, 0, [f"{manifest} cannot be read: {error!r}"])
     faults: list[str] = []
     size = 0
-    entries = content["shards"] + content["sft"]
-    for entry in entries:
-        size += _check(folder / entry["file"], entry["sha256"], faults)
+    for file, sha256 in entries.items():
+        size += _check(folder / file, sha256, faults)
+    there = [f"{part}/{facts.location.name}" for part in ("data", "sft") for facts in (folder / part).files()]
+    faults += [f"{folder / file} is not in the manifest" for file in there if file.endswith(SHARD_ENDINGS) and file not in entries]
     return Verification(len(entries), size, faults)
 
 

@@ -259,7 +259,9 @@ def synthesize(
 
 def _unit_of(name: str, part: Sequence[Question], log: ReplyLog) -> Unit:
     keys = [question.request.key for question in part]
-    return Unit(name, extra={"requests": digest_of(keys), "replies": digest_of([log.get(key).digest for key in keys])})
+    said = [[question.teacher.label, question.draft.template, question.draft.seed_ids] for question in part]
+    extra = {"requests": digest_of(keys), "said": digest_of(said), "replies": digest_of([log.get(key).digest for key in keys])}
+    return Unit(name, extra=extra)
 
 
 @contextmanager

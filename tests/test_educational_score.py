@@ -62,8 +62,8 @@ def test_a_threshold_moves_no_signal() -> None:
 
 
 def test_the_model_is_part_of_what_signals_depend_on(model: Path) -> None:
-    assert EducationalScore(str(model)).files() == {str(model): digest_of_file(model)}
-    assert EducationalScore().files() == {"filters:models/edu.npz": digest_of_file(model)}
+    assert EducationalScore(str(model)).files() == {"model": digest_of_file(model)}
+    assert EducationalScore().files() == {"model": digest_of_file(model)}
 
 
 def test_own_texts_are_ranked_as_labelled() -> None:

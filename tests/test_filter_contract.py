@@ -164,11 +164,11 @@ def rules_of(made: Filter) -> dict[str, tuple[str, str, float | None]]:
 
 
 @filters
-def test_thresholds_move_rules_and_no_signal_and_the_others_are_part_of_the_key(name: str, tmp_path: Path) -> None:
+def test_thresholds_and_places_move_no_signal_and_the_others_are_part_of_the_key(name: str, tmp_path: Path) -> None:
     batch = documents_of([text for text in corpus() if len(text) < 10_000])
     for made in variants(name):
         fields = {field.name for field in dataclasses.fields(made)}
-        assert made.threshold_fields <= fields
+        assert made.threshold_fields | made.file_fields <= fields
         before = measured(made, batch)
         for field in sorted(fields):
             other = changed(made, field, tmp_path)
@@ -176,6 +176,8 @@ def test_thresholds_move_rules_and_no_signal_and_the_others_are_part_of_the_key(
                 assert measured(other, batch).equals(before), f"threshold {field} moves a signal"
                 assert other.measuring() == made.measuring(), f"threshold {field} would make measure run again"
                 assert rules_of(other) != rules_of(made), f"no rule reads {field}"
+            elif field in made.file_fields and getattr(made, field):
+                assert other.measuring() == made.measuring(), f"the place of {field} would make measure run again"
             else:
                 assert other.measuring() != made.measuring(), f"{field} is not part of measure's key"
                 assert rules_of(other) == rules_of(made), f"{field} moves a rule; it is a threshold"

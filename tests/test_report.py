@@ -8,12 +8,13 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from curation.location import Location
 from curation.schema import LEDGER
 from curation.stage import Output
-from pipelines import charts
+from pipelines import charts, report
 from pipelines.histogram import Bin
 from pipelines.report import render, write_report
 from tests.toy_run import write_run
@@ -109,6 +110,32 @@ def test_it_says_what_the_run_did(html: str) -> None:
     }
     assert all("scope" in attributes for attributes in page.all("th"))
     assert all(attributes.get("aria-label") for attributes in page.all("svg") if attributes.get("role") == "img")
+
+
+def _ids_after(html: str, heading: str) -> list[str]:
+    """The ids of the sample cards between a heading and the next one."""
+    _, begin, rest = html.partition(heading)
+    assert begin
+    return re.findall(r'<span class="id"><bdi>(.*?)</bdi>', re.split(r"<details|<h3|</section>", rest)[0])
+
+
+def test_samples_are_those_a_loop_would_choose(run: Path, html: str) -> None:
+    rows = [row for file in sorted((run / "ledger").glob("*.parquet")) for row in pq.read_table(file).to_pylist()]
+    kept = sorted((row for row in rows if row["fate"] == "kept"), key=lambda row: row["key"])
+    assert _ids_after(html, '<h3 class="group">Kept</h3>') == [row["id"] for row in kept[:9]]
+    few = [row for row in rows if row["rule"] == "gopher_quality.too_few_words"]
+    few.sort(key=lambda row: (abs(row["value"] - 50), row["key"]))
+    assert len(few) > 3
+    name = "<strong>gopher_<wbr>quality.<wbr>too_<wbr>few_<wbr>words"
+    assert _ids_after(html, name) == [row["id"] for row in few[:3]]
+
+
+def test_examples_are_those_a_loop_would_choose(run: Path) -> None:
+    rows = [row for file in sorted((run / "ledger").rglob("*.parquet")) for row in pq.read_table(file).to_pylist()]
+    typical = report._typical(Location.of(run))
+    assert set(typical) == {row["rule"] for row in rows} - {None}
+    for rule, seen in typical.items():
+        assert seen.example == min((row["key"], row["id"]) for row in rows if row["rule"] == rule)[1]
 
 
 def test_huge_strings_stay_small(run: Path, html: str) -> None:

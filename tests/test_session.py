@@ -155,3 +155,26 @@ def test_a_killed_run_loses_nothing_that_was_done(tmp_path: Path, done_before_ki
     stage = last_session(out)["2-double"]
     assert stage["reused"] == done
     assert len(stage["interrupted"]) <= 2
+
+
+def test_frozen_removes_nothing(tmp_path: Path) -> None:
+    count_and_double(tmp_path, Double())
+    before = bytes_below(tmp_path)
+    with pytest.raises(Refused, match="1-count has units whose input is gone"):
+        count_and_double(tmp_path, Double(), units=UNITS[:2], frozen=True)
+    assert bytes_below(tmp_path) == before
+
+
+def test_a_stage_that_is_run_no_more_is_retired(tmp_path: Path) -> None:
+    with Session.open(Location.of(tmp_path / "nowhere" / ".."), LocalRunner()) as session:
+        counted = session.run(Count(3), UNITS)
+        with session.within("2-double"):
+            session.run(Double(), [Unit(shard.name, {"numbers": (shard,)}) for shard in counted.shards])
+    with Session.open(Location.of(tmp_path), LocalRunner(), frozen=True) as session, pytest.raises(Refused, match="2-double"):
+        session.run(Count(3), UNITS)
+        session.retire_others()
+    with Session.open(Location.of(tmp_path), LocalRunner()) as session:
+        session.run(Count(3), UNITS)
+        session.retire_others()
+    assert {path.parent.name for path in (tmp_path / "stages").rglob("*.*") if path.is_file()} == {"1-count"}
+    assert len(list((tmp_path / "stages/1-count").glob("unit-*.parquet"))) == len(UNITS)

@@ -62,6 +62,9 @@ def _object(line: bytes) -> Mapping[str, Any]:
         fields = json.loads(line.decode(), parse_constant=_refuse_constant)
     except UnicodeDecodeError as error:
         raise BadRow("undecodable", f"the line is not UTF-8: {error.reason} at byte {error.start}") from None
+    except json.JSONDecodeError:
+        # Not the library's own words: they differ between Python versions, and the ledger must not.
+        raise BadRow("broken_json", "the line is not JSON") from None
     except ValueError as error:
         raise BadRow("broken_json", f"the line is not JSON: {error}") from None
     if not isinstance(fields, dict):

@@ -95,8 +95,3 @@ def times(number: int) -> str:
 def listed(items: Sequence[str], word: str = "and") -> str:
     """Return items as a sentence lists them: a, b and c."""
     return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} {word} {items[-1]}"
-
-
-def capital(text: str) -> str:
-    """Return text with its first letter in upper case."""
-    return text[:1].upper() + text[1:]

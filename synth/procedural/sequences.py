@@ -19,7 +19,6 @@ _CONTEXTS = (
     "The rows of a theatre have {shown} seats, and further rows follow the pattern.",
     "{who} trains for a race and runs {shown} laps on the first days, always by the same rule.",
 )
-_ORDINALS = {5: "fifth", 6: "sixth", 7: "seventh", 8: "eighth", 9: "ninth", 10: "tenth", 12: "twelfth", 15: "fifteenth", 20: "twentieth"}
 
 
 class Sequences(Generator):
