@@ -6,7 +6,8 @@ fates are counted from the ledger as it lies on disk; dataset rows are counted f
     for every input file     records counted - ignored kinds  ==  ledger rows
     for the synthesis        requests to a teacher  ==  rows of ledger/synthetic
     for every ledger row     one of the FATES; a duplicate's duplicate_of is the id of a kept row
-    for the dataset          rows of origin web == kept web rows;  rows of origin synthetic == kept synthetic rows
+    for the dataset          rows of origin web == kept web rows;  rows of origin synthetic == kept synthetic rows;
+                             every row's id is that of a kept row, and no id is there twice
 """
 
 from collections import Counter
@@ -62,7 +63,8 @@ def add_up(out: Location) -> Books:
         faults.append(f"synthesis: {requests} requests to a teacher, but {sum(synthetic.fates.values())} rows in ledger/synthetic")
     faults += _dangling(web, web, "ledger")
     faults += _dangling(synthetic, web, "ledger/synthetic", synthetic)
-    dataset = _count_dataset(out / "dataset" / "data", faults)
+    dataset, ids = _read_dataset(out / "dataset" / "data", faults)
+    faults += _strangers(ids, [*web.kept, *synthetic.kept])
     for origin, ledger in (("web", web), ("synthetic", synthetic)):
         kept = ledger.fates.get("kept", 0)
         if dataset.get(origin, 0) != kept:
@@ -133,14 +135,29 @@ def _dangling(ledger: _Ledger, kept: _Ledger, name: str, also: _Ledger | None = 
     return [f"{name}: {len(missing)} duplicates point at ids that are not kept, such as {missing[0].as_py()!r}"]
 
 
-def _count_dataset(folder: Location, faults: list[str]) -> Counter[str]:
+def _strangers(ids: list[Any], kept: list[Any]) -> list[str]:
+    """Return a fault for dataset rows that the ledger does not keep, or that are there twice."""
+    rows = pa.chunked_array([chunk for column in ids for chunk in column.chunks], pa.string())
+    known = pa.chunked_array([chunk for column in kept for chunk in column.chunks], pa.string())
+    strange = rows.filter(pc.invert(pc.is_in(rows, known.combine_chunks())))
+    faults = [f"dataset: {len(strange)} rows are not kept by the ledger, such as {strange[0].as_py()!r}"] if len(strange) else []
+    twice = len(rows) - len(pc.unique(rows))
+    return [*faults, f"dataset: {twice} rows have an id that another row has"] if twice else faults
+
+
+def _read_dataset(folder: Location, faults: list[str]) -> tuple[Counter[str], list[Any]]:
+    """Return the rows of each origin, and all ids."""
     rows: Counter[str] = Counter()
+    ids = []
     for facts in folder.files():
         if not facts.location.name.endswith(".parquet"):
             continue
         try:
             with open_parquet(facts.location) as file:
-                rows.update(_tally(file.read(columns=["origin"])["origin"]))
+                table = file.read(columns=["id", "origin"])
         except (CorruptShard, pa.ArrowInvalid) as error:
             faults.append(f"{facts.location}: {error}")
-    return rows
+            continue
+        rows.update(_tally(table["origin"]))
+        ids.append(table["id"])
+    return rows, ids

@@ -73,7 +73,7 @@ class Ingest(Stage):
     limit: int | None = None
     name: ClassVar[str] = "1-ingest"
     version: ClassVar[int] = 1
-    packages: ClassVar[tuple[str, ...]] = ("pyarrow", "fastwarc", "resiliparse", "charset-normalizer", "xxhash")
+    packages: ClassVar[tuple[str, ...]] = ("pyarrow", "fastwarc", "resiliparse", "charset-normalizer", "xxhash", "numpy", "numba")
     survives_crashes: ClassVar[bool] = True
 
     def identity(self) -> dict[str, Any]:

@@ -42,6 +42,8 @@ class RayRunner:
         if not ray.is_initialized():
             self._start(workers, address)
         self.workers = workers or max(1, int(ray.cluster_resources().get("CPU", 1)))
+        # A cluster of our own has as many CPUs as workers, so the second task of each waits; on another's, `workers` is what we may use.
+        self._under_way = self.workers if address is not None and workers is not None else 2 * self.workers
         if out is not None:
             self._check_nodes(out)
 
@@ -61,7 +63,7 @@ class RayRunner:
         """Yield an Outcome for every item, in the order in which they end."""
         remote = ray.remote(num_cpus=1, max_retries=ATTEMPTS - 1, retry_exceptions=False)(attempt)
         waiting = iter(items)
-        running: dict[Any, Item] = {remote.remote(task, item): item for item in islice(waiting, 2 * self.workers)}
+        running: dict[Any, Item] = {remote.remote(task, item): item for item in islice(waiting, self._under_way)}
         while running:
             done, _ = ray.wait(list(running), num_returns=1)
             item = running.pop(done[0])

@@ -212,8 +212,13 @@ class Job:
 
 
 def perform(job: Job) -> tuple[Finished, Cost]:
-    """Make one unit: its shards, then its sidecar. Runs in a worker."""
+    """Make one unit: its shards, then its sidecar. Runs in a worker.
+
+    Raises RuntimeError where this worker would work with other files or packages than the key says.
+    """
     began = time.perf_counter()
+    if key_of(job.stage.identity(), job.unit) != job.key:
+        raise RuntimeError("a model, list, filter or package is not the same here as where the run was started; make them the same")
     output = Output(job.space.shards(job.stage))
     if job.isolated:
         from curation.quarantine import make_isolated

@@ -232,6 +232,9 @@ def main() -> None:
     except CurationError as error:
         typer.echo(f"curate: {error}", err=True)
         sys.exit(error.exit_code)
+    except OSError as error:
+        typer.echo(f"curate: {error}; what was done is kept, the same command goes on from there", err=True)
+        sys.exit(1)
 
 
 if __name__ == "__main__":

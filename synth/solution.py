@@ -20,10 +20,10 @@ from typing import Any
 
 from synth.arithmetic import equations, numbers, value_of
 from synth.loose_json import read_object, text_field, text_list
-from synth.procedural import Generator
+from synth.procedural import Generator, are_small
 from synth.task import Rejected
 
-VERSION = 1
+VERSION = 2
 _QUANTITY = re.compile(r"-?\d[\d,]*(?:\.\d+)?(?:\s*/\s*\d+)?")
 
 
@@ -105,6 +105,8 @@ def _check_facts(solution: Solution, facts: Mapping[str, Any], generator: Genera
     missing = set(numbers(json.dumps(facts, ensure_ascii=False))) - set(numbers(solution.problem))
     if missing:
         raise Rejected("unstated_fact", {"numbers": sorted(missing)})
+    if not are_small(facts, generator.largest):
+        raise Rejected("unsolvable", {"detail": "the facts are too large to be solved by counting"})
     try:
         true, checkpoints = generator.solve(facts), generator.checkpoints(facts)
     except Exception as error:  # facts that a model made up can break a second road in any way

@@ -215,3 +215,18 @@ def test_the_little_evaluator_agrees_with_python(values: list[int], k: int) -> N
 def test_the_little_evaluator_refuses_everything_else(program: str) -> None:
     with pytest.raises(ValueError, match=r"."):
         run(program, [1])
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"rectangle": [10_000_000, 10_000_000], "holes": []},
+        {"letters": list("ABCDEFGHIJKLMNOPQRSTUVWXYZ"), "statement": "A"},
+        {"n": "9" * 501},
+    ],
+)
+def test_facts_too_large_to_count_are_refused(facts: dict[str, object]) -> None:
+    from synth.procedural import are_small
+
+    assert not are_small(facts, 1000)
+    assert are_small({"rectangle": [20, 30], "holes": [[2, 3]], "name": "a garden", "nothing": None}, 1000)

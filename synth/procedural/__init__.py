@@ -13,6 +13,8 @@ What comes out is correct and narrow: it suits the mathematics, logic and tracin
 
 Invariants
     - `make` is a pure function of the random generator's state and the difficulty.
+    - Facts are small: numbers up to `largest`, lists of at most MOST_ITEMS. The second roads count and try, so larger facts, which only a
+      model makes up, could keep them busy for years; `are_small` refuses them.
     - Every number in `facts` stands in the problem; every number in a step stands in the problem, in an equation that holds, in a
       checkpoint or in the answer (`synth.solution` checks both).
 """
@@ -26,6 +28,12 @@ from typing import Any, ClassVar
 from curation.plugins import shipped, shipped_as
 
 LEVELS = (1, 2, 3, 4, 5)
+
+MOST_ITEMS = 12
+"""Most entries of a list or a table in facts."""
+
+MOST_CHARACTERS = 500
+"""Most characters of a text in facts."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +52,7 @@ class Generator(ABC):
 
     about: ClassVar[str]
     version: ClassVar[int] = 1
+    largest: ClassVar[int] = 1000
 
     @classmethod
     def name(cls) -> str:
@@ -62,6 +71,17 @@ class Generator(ABC):
         """Return statements that the steps must make, in this order."""
         del facts
         return ()
+
+
+def are_small(facts: Any, largest: int) -> bool:
+    """Whether every number, text and list in facts (JSON values) is small enough to be solved by counting and trying."""
+    if isinstance(facts, Mapping):
+        return len(facts) <= MOST_ITEMS and all(are_small(value, largest) for value in facts.values())
+    if isinstance(facts, list):
+        return len(facts) <= MOST_ITEMS and all(are_small(value, largest) for value in facts)
+    if isinstance(facts, str):
+        return len(facts) <= MOST_CHARACTERS
+    return facts is None or abs(facts) <= largest
 
 
 def generators() -> dict[str, type[Generator]]:

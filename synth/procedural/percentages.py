@@ -36,6 +36,7 @@ _IDEA = (
 class Percentages(Generator):
     """A percentage of an amount (difficulty 1), or one to four changes in a row."""
 
+    largest: ClassVar[int] = 1_000_000
     about: ClassVar[str] = "percentages: a share of an amount, and amounts that change by percentages"
 
     def make(self, draw: Random, difficulty: int) -> Exercise:

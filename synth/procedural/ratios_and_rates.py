@@ -47,6 +47,7 @@ _RATES = (
 class RatiosAndRates(Generator):
     """A quantity shared in a ratio of two to four parts, or a rate carried over to another amount."""
 
+    largest: ClassVar[int] = 10_000
     about: ClassVar[str] = "ratios, rates and proportional reasoning"
 
     def make(self, draw: Random, difficulty: int) -> Exercise:
@@ -123,6 +124,8 @@ class RatiosAndRates(Generator):
         """Deal out in rounds, or count in equal small pieces."""
         if "ratio" in facts:
             hands, left = [0] * len(facts["ratio"]), facts["total"]
+            if min(facts["ratio"]) < 1:
+                raise ValueError("a ratio's parts are above zero")
             while left > 0:
                 for place, size in enumerate(facts["ratio"]):
                     hands[place] += size
