@@ -299,17 +299,21 @@ def show_filter(described: "FilterDescription") -> None:
 
 
 def show_fields(result: Any) -> None:
-    """Show any dataclass: plain fields as pairs, lists of dataclasses as tables."""
+    """Show any dataclass: plain fields as pairs, lists of dataclasses as tables, a dataclass within it likewise below its name."""
     console = _console()
     fields = {field.name: getattr(result, field.name) for field in dataclasses.fields(result)}
     rows = {name: value for name, value in fields.items() if _is_rows(value)}
-    _pairs(console, {name.replace("_", " "): _value(value) for name, value in fields.items() if name not in rows})
+    parts = {name: value for name, value in fields.items() if dataclasses.is_dataclass(value)}
+    _pairs(console, {name.replace("_", " "): _value(value) for name, value in fields.items() if name not in rows and name not in parts})
     for name, entries in rows.items():
         columns = [field.name for field in dataclasses.fields(entries[0])]
         table = _table(*(column.replace("_", " ") for column in columns), title=name.replace("_", " ").capitalize())
         for entry in entries:
             table.add_row(*(_value(getattr(entry, column)) for column in columns))
         console.print(table)
+    for name, part in parts.items():
+        console.print(f"\n{name.replace('_', ' ').capitalize()}", style="bold")
+        show_fields(part)
 
 
 def _console() -> Console:
