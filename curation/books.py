@@ -7,7 +7,7 @@ fates are counted from the ledger as it lies on disk; dataset rows are counted f
     for the synthesis        requests to a teacher  ==  rows of ledger/synthetic
     for every ledger row     one of the FATES; a duplicate's duplicate_of is the id of a kept row
     for the dataset          rows of origin web == kept web rows;  rows of origin synthetic == kept synthetic rows;
-                             every row's id is that of a kept row, and no id is there twice
+                             every row's id is that of a kept row, and every kept row's id is there
 """
 
 from collections import Counter
@@ -136,13 +136,13 @@ def _dangling(ledger: _Ledger, kept: _Ledger, name: str, also: _Ledger | None = 
 
 
 def _strangers(ids: list[Any], kept: list[Any]) -> list[str]:
-    """Return a fault for dataset rows that the ledger does not keep, or that are there twice."""
+    """Return a fault for dataset rows that the ledger does not keep, and one for kept rows that are missing (others then stand twice)."""
     rows = pa.chunked_array([chunk for column in ids for chunk in column.chunks], pa.string())
     known = pa.chunked_array([chunk for column in kept for chunk in column.chunks], pa.string())
     strange = rows.filter(pc.invert(pc.is_in(rows, known.combine_chunks())))
     faults = [f"dataset: {len(strange)} rows are not kept by the ledger, such as {strange[0].as_py()!r}"] if len(strange) else []
-    twice = len(rows) - len(pc.unique(rows))
-    return [*faults, f"dataset: {twice} rows have an id that another row has"] if twice else faults
+    missing = known.filter(pc.invert(pc.is_in(known, rows.combine_chunks())))
+    return [*faults, f"dataset: {len(missing)} kept rows are not there, such as {missing[0].as_py()!r}"] if len(missing) else faults
 
 
 def _read_dataset(folder: Location, faults: list[str]) -> tuple[Counter[str], list[Any]]:
