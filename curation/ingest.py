@@ -89,18 +89,18 @@ class Ingest(Stage):
         return self.make_without(unit, output, frozenset(), lambda _: None)
 
     def make_without(self, unit: Unit, output: Output, crashing: frozenset[Place], note: Callable[[Place], None]) -> Mapping[str, Any]:
-        """Do the same, but call `note(place)` before each record and treat those in `crashing` as unreadable."""
+        """Do the same, but call `note(place)` before each record is read, and treat those in `crashing` as unreadable."""
         extractor = build(extractor_named(self.extractor.name), self.extractor.parameters, "extractor")
         edits = [(choice.name, build(edit_named(choice.name), choice.parameters, f"edit {choice.name}")) for choice in self.edits]
         files = {}
         with _Writer(unit.name, output, edits) as writer:
             for source in unit.sources:
                 tally = Tally()
+                note(Place(source.relative, 0))
                 for number, outcome in enumerate(islice(read(source, tally), self.limit)):
-                    place = Place(source.relative, number)
-                    note(place)
                     broken = Broken(outcome.offset, "crashed", "the record took down the process that read it")
-                    _take(broken if place in crashing else outcome, source, extractor, writer)
+                    _take(broken if Place(source.relative, number) in crashing else outcome, source, extractor, writer)
+                    note(Place(source.relative, number + 1))
                 files[source.relative] = {
                     "records": tally.frames,
                     "ignored": dict(sorted(tally.ignored.items())),

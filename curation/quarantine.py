@@ -5,8 +5,9 @@ that writes down, before each record, which record it is about to take. When the
 has died twice is the killer (once may have been chance: a machine that ran out of memory, an operator's kill): from then on it counts as
 unreadable (`crashed`). Only the killers are lost, and each has its row in the ledger.
 
-The result is a function of the input's bytes: the same records crash whoever reads them. A child that dies without having begun a record,
-or a unit whose children die more than MAX_CRASHES times, fails, and with it the run.
+The result is a function of the input's bytes: the same records crash whoever reads them. A unit fails, and with it the run, when its
+children die before its first record, when leaving the killer out does not help (the crash is in finding or parsing the record, or in an
+edit, which takes a batch at once), or more than MAX_CRASHES times.
 """
 
 import json
@@ -46,7 +47,10 @@ def make_isolated(job: Job, output: Output) -> Mapping[str, Any]:
                 raise RuntimeError(f"unit {job.unit.name} kills its process (exit {child.exitcode}) before its first record is read")
             place = Place(**json.loads(at.read_bytes()))
             if place in crashing:
-                raise RuntimeError(f"unit {job.unit.name} kills its process (exit {child.exitcode}) after its last record")
+                raise RuntimeError(
+                    f"unit {job.unit.name} kills its process (exit {child.exitcode}) at record {place.number} of {place.file_path}, "
+                    "even when that record is left out"
+                )
             deaths[place] += 1
             sweep(job.space.shards(job.stage), job.unit.name)
     raise RuntimeError(f"unit {job.unit.name} has killed the processes that read it {MAX_CRASHES} times")
