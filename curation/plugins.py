@@ -15,6 +15,15 @@ from curation.errors import RecipeError
 _Kind = TypeVar("_Kind")
 
 
+class Named:
+    """What a file offers, called by the file's name."""
+
+    @classmethod
+    def name(cls) -> str:
+        """The name of the file that defines it."""
+        return cls.__module__.rsplit(".", 1)[-1]
+
+
 def class_in(module: ModuleType, kind: type[_Kind]) -> type[_Kind] | None:
     """Return the class of that kind which a module defines, or None. Raises RecipeError where it defines two."""
     classes = [

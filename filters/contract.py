@@ -31,7 +31,7 @@ import pyarrow as pa
 from curation.choices import build
 from curation.errors import RecipeError
 from curation.hashing import digest_of_file
-from curation.plugins import class_in, shipped, shipped_as
+from curation.plugins import Named, class_in, shipped, shipped_as
 from curation.text import TextColumn
 
 Signals = Mapping[str, Any]
@@ -69,7 +69,7 @@ def not_among(signal: str, allowed: Sequence[str], evidence: tuple[str, ...] = (
 
 
 @dataclass(frozen=True)
-class Filter(ABC):
+class Filter(Named, ABC):
     """Base of all filters; see the module's docstring for the contract."""
 
     signal_types: ClassVar[Mapping[str, pa.DataType]]
@@ -78,11 +78,6 @@ class Filter(ABC):
     version: ClassVar[int] = 1
     packages: ClassVar[tuple[str, ...]] = ()
     examples: ClassVar[Sequence[tuple[str, str | None]]] = ()
-
-    @classmethod
-    def name(cls) -> str:
-        """The name of the file that defines it."""
-        return cls.__module__.rsplit(".", 1)[-1]
 
     @abstractmethod
     def signals(self, text: TextColumn, documents: Any) -> Signals:

@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 
 from curation.choices import build
 from curation.errors import RecipeError
-from curation.plugins import shipped_as
+from curation.plugins import Named, shipped_as
 
 
 class Rejected(Exception):
@@ -62,7 +62,7 @@ class Example:
 
 
 @dataclass(frozen=True)
-class Task(ABC):
+class Task(Named, ABC):
     """Base of all tasks; see the module's docstring for the contract."""
 
     count: int = 100
@@ -72,11 +72,6 @@ class Task(ABC):
     def __post_init__(self) -> None:
         if self.count < 1:
             raise ValueError(f"count = {self.count}: ask for at least one")
-
-    @classmethod
-    def name(cls) -> str:
-        """The name of the file that defines it."""
-        return cls.__module__.rsplit(".", 1)[-1]
 
     def identity(self) -> Mapping[str, Any]:
         """Return what examples depend on beside the replies: not the count, for a larger one leaves finished parts as they are."""

@@ -22,7 +22,7 @@ from typing import ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from curation.plugins import shipped, shipped_as
+from curation.plugins import Named, shipped, shipped_as
 from curation.text import TextColumn
 
 Counts = npt.NDArray[np.int64]
@@ -37,16 +37,11 @@ class Edited:
 
 
 @dataclass(frozen=True)
-class Edit(ABC):
+class Edit(Named, ABC):
     """Base of all edits; see the module's docstring for the contract. `packages` are those whose version changes the result."""
 
     version: ClassVar[int] = 1
     packages: ClassVar[tuple[str, ...]] = ()
-
-    @classmethod
-    def name(cls) -> str:
-        """The name of the file that defines it."""
-        return cls.__module__.rsplit(".", 1)[-1]
 
     @abstractmethod
     def apply(self, text: TextColumn) -> Edited:

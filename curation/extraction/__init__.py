@@ -19,7 +19,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar
 
-from curation.plugins import shipped, shipped_as
+from curation.plugins import Named, shipped, shipped_as
 
 
 @dataclass(frozen=True)
@@ -32,16 +32,11 @@ class Extracted:
 
 
 @dataclass(frozen=True)
-class Extractor(ABC):
+class Extractor(Named, ABC):
     """Base of all extractors; see the module's docstring for the contract. `packages` are those whose version changes the text."""
 
     version: ClassVar[int] = 1
     packages: ClassVar[tuple[str, ...]] = ()
-
-    @classmethod
-    def name(cls) -> str:
-        """The name of the file that defines it."""
-        return cls.__module__.rsplit(".", 1)[-1]
 
     @abstractmethod
     def extract(self, html: str) -> Extracted:

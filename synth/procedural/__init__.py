@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any, ClassVar
 
-from curation.plugins import shipped, shipped_as
+from curation.plugins import Named, shipped, shipped_as
 
 LEVELS = (1, 2, 3, 4, 5)
 
@@ -47,17 +47,12 @@ class Exercise:
     facts: Mapping[str, Any]
 
 
-class Generator(ABC):
+class Generator(Named, ABC):
     """Base of all generators; see the module's docstring for the contract. `about` names the topic to a reader."""
 
     about: ClassVar[str]
     version: ClassVar[int] = 1
     largest: ClassVar[int] = 1000
-
-    @classmethod
-    def name(cls) -> str:
-        """The name of the file that defines it."""
-        return cls.__module__.rsplit(".", 1)[-1]
 
     @abstractmethod
     def make(self, draw: Random, difficulty: int) -> Exercise:
