@@ -55,6 +55,10 @@ def _cache_folder() -> Path:
 os.environ["NUMBA_CACHE_DIR"] = str(_cache_folder())
 
 import numba  # noqa: E402  (only after the cache folder is set)
+from numba.core import types  # noqa: E402
+from numba.extending import intrinsic  # noqa: E402
+
+__all__ = ["inline_kernel", "intrinsic", "kernel", "types"]
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
