@@ -1,12 +1,15 @@
-"""The lines and the paragraphs of a batch of texts, found once and shared by every filter.
+"""The lines, rows and paragraphs of a batch of texts, found once and shared by every filter.
 
     line        what stands between newlines (\\n) or the ends of the text, empty lines included: as `text.split("\\n")`
+    row         what `text.splitlines()` gives: cut at \\n, \\r, \\r\\n and the rarer line ends (\\v, \\f, U+001C to U+001E, U+0085, U+2028,
+                U+2029), without the empty one after a last line end. Rules whose original says `splitlines` look at rows.
     paragraph   what stands between runs of two or more newlines of the stripped text: as `re.split("\\n{2,}", text.strip())`
 
-So every text has at least one line and one paragraph, if an empty one, and a text has one newline fewer than it has lines. Other line ends
-(\\r, U+2028) are space like any other: readers bring them to \\n.
+So every text has at least one line and one paragraph, if an empty one, and a text has one newline fewer than it has lines. Where edits or
+readers have brought all line ends to \\n, rows are lines.
 
-Each piece has a 64-bit hash of its bytes; two pieces are held to be equal where their hashes are.
+Each line and paragraph has a 64-bit hash of its bytes; two are held to be equal where their hashes are. A paragraph is a run of lines, and
+its hash is made of theirs; only where the text begins or ends with space are bytes looked at again.
 
 Invariant: a text's pieces do not depend on its neighbours in the batch; positions count bytes from the text's own start (below 4 GiB).
 """
@@ -17,48 +20,63 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from curation.jit import kernel
+from curation.jit import inline_kernel, kernel
 from curation.text import Bytes, Offsets, TextColumn
 from curation.unicode_classes import SPACE, character_classes, decode
-from curation.words import extend_hash, mixed
+from curation.vector import BLOCK, copy_block, count_bits, lowest_bit, mask_between, mask_of
+from curation.words import hash_bytes, mixed
 
-_NEWLINE = 0x0A
+_NEWLINE, _RETURN = 0x0A, 0x0D
+_LINE_ENDS = (0x0A, 0x0B, 0x0C, 0x0D, 0x1C, 0x1D, 0x1E, 0x85, 0x2028, 0x2029)
+_RUN = np.uint64(0xD1342543DE82EF95)
 
 
 @dataclass(frozen=True, eq=False)
-class Lines:
-    """The m lines (or paragraphs) of n texts: text i has lines offsets[i] to offsets[i + 1]."""
+class Bounds:
+    """The m pieces of n texts: text i has pieces offsets[i] to offsets[i + 1]."""
 
     offsets: Offsets
     """n + 1 places in the arrays below (int64)."""
     starts: npt.NDArray[np.uint32]
-    """First byte of each line, counted from the start of its text."""
+    """First byte of each piece, counted from the start of its text."""
     ends: npt.NDArray[np.uint32]
-    """The byte after each line (its newline, where it has one), counted likewise."""
+    """The byte after each piece (its newline, where it has one), counted likewise."""
+
+    @property
+    def counts(self) -> npt.NDArray[np.int64]:
+        """Pieces in each text."""
+        return np.diff(self.offsets)
+
+    def sums(self, values: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
+        """Return for each text the sum of a value of its pieces."""
+        before = np.concatenate([np.zeros(1, np.int64), np.cumsum(values, dtype=np.int64)])
+        sums: npt.NDArray[np.int64] = before[self.offsets[1:]] - before[self.offsets[:-1]]
+        return sums
+
+
+@dataclass(frozen=True, eq=False)
+class Paragraphs(Bounds):
+    """Pieces with what tells whether two of them are equal, and how long they are."""
+
+    characters: npt.NDArray[np.uint32]
+    """Code points in each piece."""
+    hashes: npt.NDArray[np.uint64]
+    """Hash of each piece's bytes."""
+
+
+@dataclass(frozen=True, eq=False)
+class Lines(Paragraphs):
+    """Lines, and where their text stands in them."""
+
     visible_starts: npt.NDArray[np.uint32]
     """First byte that is not space; equal to `visible_ends` in a blank line."""
     visible_ends: npt.NDArray[np.uint32]
     """The byte after the last character that is not space."""
-    characters: npt.NDArray[np.uint32]
-    """Code points in each line."""
-    hashes: npt.NDArray[np.uint64]
-    """Hash of each line's bytes."""
-
-    @property
-    def counts(self) -> npt.NDArray[np.int64]:
-        """Lines in each text."""
-        return np.diff(self.offsets)
 
     @property
     def text_characters(self) -> npt.NDArray[np.int64]:
-        """Code points in each text, newlines included (lines only, not paragraphs)."""
+        """Code points in each text, newlines included."""
         return self.sums(self.characters) + self.counts - 1
-
-    def sums(self, values: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
-        """Return for each text the sum of a value of its lines."""
-        before = np.concatenate([np.zeros(1, np.int64), np.cumsum(values, dtype=np.int64)])
-        sums: npt.NDArray[np.int64] = before[self.offsets[1:]] - before[self.offsets[:-1]]
-        return sums
 
     @property
     def blank(self) -> npt.NDArray[np.bool_]:
@@ -78,7 +96,7 @@ class Duplicates(NamedTuple):
     """Characters of the repeated lines."""
 
 
-def duplicates(lines: Lines, taking_part: npt.NDArray[np.bool_]) -> Duplicates:
+def duplicates(lines: Paragraphs, taking_part: npt.NDArray[np.bool_]) -> Duplicates:
     """Count the lines (or paragraphs) of each text that repeat an earlier one, among those that take part."""
     repeats = np.zeros(len(lines.hashes), np.bool_)
     _mark_repeats(lines.offsets, lines.hashes, taking_part, int(lines.counts.max(initial=0)), repeats)
@@ -89,25 +107,32 @@ def find_lines(column: TextColumn) -> Lines:
     """Find the lines of every text of a column."""
     offsets = np.zeros(len(column) + 1, np.int64)
     _count_lines(column.data, column.offsets, offsets)
-    starts, ends = (np.empty(offsets[-1], np.uint32) for _ in range(2))
+    starts, ends, visible_starts, visible_ends, characters = (np.empty(offsets[-1], np.uint32) for _ in range(5))
+    hashes = np.empty(offsets[-1], np.uint64)
     _place_lines(column.data, column.offsets, offsets, starts, ends)
-    return _described(column, offsets, starts, ends)
-
-
-def find_paragraphs(column: TextColumn) -> Lines:
-    """Find the paragraphs of every text of a column."""
-    offsets = np.zeros(len(column) + 1, np.int64)
-    capacity = len(column) + int(column.offsets[-1] - column.offsets[0]) // 3
-    starts, ends = (np.empty(capacity, np.uint32) for _ in range(2))
-    found = _place_paragraphs(column.data, column.offsets, character_classes(), offsets, starts, ends)
-    return _described(column, offsets, starts[:found], ends[:found])
-
-
-def _described(column: TextColumn, offsets: Offsets, starts: npt.NDArray[np.uint32], ends: npt.NDArray[np.uint32]) -> Lines:
-    visible_starts, visible_ends, characters = (np.empty(len(starts), np.uint32) for _ in range(3))
-    hashes = np.empty(len(starts), np.uint64)
     _describe(column.data, column.offsets, character_classes(), offsets, starts, ends, visible_starts, visible_ends, characters, hashes)
-    return Lines(offsets, starts, ends, visible_starts, visible_ends, characters, hashes)
+    return Lines(offsets, starts, ends, characters, hashes, visible_starts, visible_ends)
+
+
+def find_paragraphs(column: TextColumn) -> Paragraphs:
+    """Find the paragraphs of every text of a column, from its lines."""
+    lines = column.lines
+    offsets = np.zeros(len(column) + 1, np.int64)
+    starts, ends, characters = (np.empty(len(lines.starts), np.uint32) for _ in range(3))
+    hashes = np.empty(len(lines.starts), np.uint64)
+    of_lines = (lines.offsets, lines.starts, lines.ends, lines.visible_starts, lines.visible_ends, lines.characters, lines.hashes)
+    found = _join_lines(column.data, column.offsets, *of_lines, offsets, starts, ends, characters, hashes)
+    return Paragraphs(offsets, starts[:found], ends[:found], characters[:found], hashes[:found])
+
+
+def find_rows(column: TextColumn) -> Bounds:
+    """Find the rows of every text of a column."""
+    lines = column.lines
+    offsets = np.zeros(len(column) + 1, np.int64)
+    rows = _find_rows(column.data, column.offsets, lines.offsets, lines.starts, lines.ends, offsets, None, None)
+    starts, ends = (np.empty(rows, np.uint32) for _ in range(2))
+    _find_rows(column.data, column.offsets, lines.offsets, lines.starts, lines.ends, offsets, starts, ends)
+    return Bounds(offsets, starts, ends)
 
 
 @kernel
@@ -151,50 +176,26 @@ def _count_lines(data: Bytes, text_offsets: Offsets, offsets: Offsets) -> None:
 def _place_lines(
     data: Bytes, text_offsets: Offsets, offsets: Offsets, starts: npt.NDArray[np.uint32], ends: npt.NDArray[np.uint32]
 ) -> None:
+    spare = np.zeros(BLOCK, np.uint8)
     for text in range(len(text_offsets) - 1):
         begin, end = text_offsets[text], text_offsets[text + 1]
         line = offsets[text]
-        start = begin
-        for place in range(begin, end):
-            if data[place] == _NEWLINE:
-                starts[line] = start - begin
-                ends[line] = place - begin
-                start = place + 1
-                line += 1
-        starts[line] = start - begin
-        ends[line] = end - begin
-
-
-@kernel
-def _place_paragraphs(
-    data: Bytes,
-    text_offsets: Offsets,
-    classes: npt.NDArray[np.uint8],
-    offsets: Offsets,
-    starts: npt.NDArray[np.uint32],
-    ends: npt.NDArray[np.uint32],
-) -> int:
-    """Fill bounds of paragraphs; return their number."""
-    found = 0
-    for text in range(len(text_offsets) - 1):
-        begin = text_offsets[text]
-        start, end = strip(data, begin, text_offsets[text + 1], classes)
-        place = start
-        while place < end:
-            if data[place] == _NEWLINE and data[place + 1] == _NEWLINE:  # the last byte is not space
-                starts[found] = start - begin
-                ends[found] = place - begin
-                found += 1
-                while data[place] == _NEWLINE:
-                    place += 1
-                start = place
+        starts[line] = 0
+        for place in range(begin, end, BLOCK):
+            if place + BLOCK <= len(data):
+                newlines = mask_of(data, place, _NEWLINE)
             else:
-                place += 1
-        starts[found] = start - begin
-        ends[found] = end - begin
-        found += 1
-        offsets[text + 1] = found
-    return found
+                copy_block(data, place, end, spare)
+                newlines = mask_of(spare, 0, _NEWLINE)
+            while newlines != np.uint64(0):
+                at = place + lowest_bit(newlines)
+                newlines &= newlines - np.uint64(1)
+                if at >= end:
+                    break
+                ends[line] = at - begin
+                line += 1
+                starts[line] = at - begin + 1
+        ends[line] = end - begin
 
 
 @kernel
@@ -229,7 +230,7 @@ def _describe(
     characters: npt.NDArray[np.uint32],
     hashes: npt.NDArray[np.uint64],
 ) -> None:
-    """Fill what is known of each piece besides its bounds."""
+    """Fill what is known of each line besides its bounds."""
     for text in range(len(text_offsets) - 1):
         begin = text_offsets[text]
         for line in range(offsets[text], offsets[text + 1]):
@@ -237,10 +238,136 @@ def _describe(
             visible_start, visible_end = strip(data, start, end, classes)
             visible_starts[line] = visible_start - begin
             visible_ends[line] = visible_end - begin
-            value = np.uint64(0)
-            count = 0
-            for byte in data[start:end]:
-                value = extend_hash(value, byte)
-                count += (byte & 0xC0) != 0x80
-            characters[line] = count
-            hashes[line] = mixed(value)
+            hashes[line], characters[line] = hash_bytes(data, start, end)
+
+
+@kernel
+def _join_lines(
+    data: Bytes,
+    text_offsets: Offsets,
+    line_offsets: Offsets,
+    line_starts: npt.NDArray[np.uint32],
+    line_ends: npt.NDArray[np.uint32],
+    visible_starts: npt.NDArray[np.uint32],
+    visible_ends: npt.NDArray[np.uint32],
+    line_characters: npt.NDArray[np.uint32],
+    line_hashes: npt.NDArray[np.uint64],
+    offsets: Offsets,
+    starts: npt.NDArray[np.uint32],
+    ends: npt.NDArray[np.uint32],
+    characters: npt.NDArray[np.uint32],
+    hashes: npt.NDArray[np.uint64],
+) -> int:
+    """Fill what is known of paragraphs; return their number. A text that is all space has one, empty, at its end."""
+    found = 0
+    for text in range(len(text_offsets) - 1):
+        begin = text_offsets[text]
+        first, last = line_offsets[text], line_offsets[text + 1] - 1
+        while first <= last and visible_starts[first] == visible_ends[first]:
+            first += 1
+        while last > first and visible_starts[last] == visible_ends[last]:
+            last -= 1
+        if first > last:
+            starts[found] = ends[found] = text_offsets[text + 1] - begin
+            hashes[found], characters[found] = hash_bytes(data, text_offsets[text + 1], text_offsets[text + 1])
+            found += 1
+            offsets[text + 1] = found
+            continue
+        starts[found] = visible_starts[first]
+        value = np.uint64(0)
+        count = 0
+        for line in range(first, last + 1):
+            start = visible_starts[line] if line == first else line_starts[line]
+            end = visible_ends[line] if line == last else line_ends[line]
+            if start == end:
+                if line_ends[line - 1] > line_starts[line - 1]:  # the paragraph ends here, and more empty lines may follow
+                    ends[found] = line_ends[line - 1]
+                    hashes[found], characters[found] = mixed(value), count - 1
+                    found += 1
+                    value, count = np.uint64(0), 0
+                starts[found] = line_ends[line] + 1
+                continue
+            if start == line_starts[line] and end == line_ends[line]:
+                value = (value + line_hashes[line]) * _RUN
+                count += np.int64(line_characters[line]) + 1
+            else:
+                own, length = hash_bytes(data, begin + np.int64(start), begin + np.int64(end))
+                value = (value + own) * _RUN
+                count += length + 1
+        ends[found] = visible_ends[last]
+        hashes[found], characters[found] = mixed(value), count - 1
+        found += 1
+        offsets[text + 1] = found
+    return found
+
+
+@inline_kernel
+def _may_end_row(data: Bytes, place: int) -> Any:
+    """Return which of 64 bytes end a row, other than a newline, or begin a character that may."""
+    rare = mask_between(data, place, 0x0B, 0x0D) | mask_between(data, place, 0x1C, 0x1E)
+    return rare | mask_of(data, place, 0xC2) | mask_of(data, place, 0xE2)
+
+
+@kernel
+def _holds_rare_line_end(data: Bytes, begin: int, end: int, spare: Bytes) -> bool:
+    for place in range(begin, end, BLOCK):
+        if place + BLOCK <= len(data):
+            suspects = _may_end_row(data, place)
+        else:
+            copy_block(data, place, end, spare)
+            suspects = _may_end_row(spare, 0)
+        while suspects != np.uint64(0):
+            at = place + lowest_bit(suspects)
+            suspects &= suspects - np.uint64(1)
+            if at < end and decode(data, at, end)[0] in _LINE_ENDS:
+                return True
+    return False
+
+
+@kernel
+def _find_rows(
+    data: Bytes,
+    text_offsets: Offsets,
+    line_offsets: Offsets,
+    line_starts: npt.NDArray[np.uint32],
+    line_ends: npt.NDArray[np.uint32],
+    offsets: Offsets,
+    starts: Any,
+    ends: Any,
+) -> int:
+    """Return the number of rows, and fill their bounds where arrays for them are given."""
+    spare = np.zeros(BLOCK, np.uint8)
+    found = 0
+    for text in range(len(text_offsets) - 1):
+        begin, end = text_offsets[text], text_offsets[text + 1]
+        if not _holds_rare_line_end(data, begin, end, spare):
+            last = line_offsets[text + 1] - 1
+            lines = last + 1 - line_offsets[text] - (line_starts[last] == line_ends[last])
+            if starts is not None:
+                for line in range(lines):
+                    starts[found + line] = line_starts[line_offsets[text] + line]
+                    ends[found + line] = line_ends[line_offsets[text] + line]
+            found += lines
+            offsets[text + 1] = found
+            continue
+        start = place = begin
+        while place < end:
+            point, size = decode(data, place, end)
+            if point in _LINE_ENDS:
+                if starts is not None:
+                    starts[found] = start - begin
+                    ends[found] = place - begin
+                found += 1
+                place += size
+                if point == _RETURN and place < end and data[place] == _NEWLINE:
+                    place += 1
+                start = place
+            else:
+                place += size
+        if start < end:
+            if starts is not None:
+                starts[found] = start - begin
+                ends[found] = end - begin
+            found += 1
+        offsets[text + 1] = found
+    return found

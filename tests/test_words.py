@@ -1,5 +1,6 @@
 """Words and lines: the kernels against plain twins, on all of Unicode, however texts are cut into batches."""
 
+import dataclasses
 import re
 import unicodedata
 
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from curation import unicode_classes
-from curation.lines import Lines, duplicates, find_paragraphs
+from curation.lines import Bounds, duplicates, find_lines, find_paragraphs, find_rows
 from curation.text import TextColumn
 from curation.words import ALPHABETIC, WORD
 
@@ -94,6 +95,14 @@ PIECES = [
     "\ufe0f",
 ]
 PIECES += [
+    "\r",
+    "\r\n",
+    "\x0b",
+    "\x1d",
+    "\x85",
+    "\n\n\n",
+    " \n ",
+    "a line of some length, for a block of bytes is long",
     "\u200d",
     "\u200b",
     "\u00ad",
@@ -163,9 +172,10 @@ def test_words_and_lines_do_not_depend_on_batches(batch: list[str], data: st.Dat
     chosen = slice(whole.words.offsets[start], whole.words.offsets[stop])
     for name in ("starts", "ends", "characters", "hashes", "kinds", "folded"):
         assert np.array_equal(getattr(whole.words, name)[chosen], getattr(part.words, name))
-    for mine, others in ((whole.lines, part.lines), (find_paragraphs(whole), find_paragraphs(part))):
+    for find in (find_lines, find_paragraphs, find_rows):
+        mine, others = find(whole), find(part)
         chosen = slice(mine.offsets[start], mine.offsets[stop])
-        for name in ("starts", "ends", "visible_starts", "visible_ends", "characters", "hashes"):
+        for name in (field.name for field in dataclasses.fields(mine) if field.name != "offsets"):
             assert np.array_equal(getattr(mine, name)[chosen], getattr(others, name))
 
 
@@ -244,7 +254,7 @@ def test_blocks_leave_no_trace(text: str) -> None:
         assert column(shifted).words.strings(0) == tokens_of(shifted)
 
 
-def pieces_of(text: TextColumn, pieces: Lines, index: int) -> list[str]:
+def pieces_of(text: TextColumn, pieces: Bounds, index: int) -> list[str]:
     begin = text.offsets[index]
     bounds = range(pieces.offsets[index], pieces.offsets[index + 1])
     return [text.data[begin + pieces.starts[i] : begin + pieces.ends[i]].tobytes().decode() for i in bounds]
@@ -253,15 +263,19 @@ def pieces_of(text: TextColumn, pieces: Lines, index: int) -> list[str]:
 @given(st.lists(texts, max_size=4))
 def test_lines_and_paragraphs_equal_plain_twin(batch: list[str]) -> None:
     text = column(*batch)
-    lines, paragraphs = text.lines, find_paragraphs(text)
+    lines, paragraphs, rows = text.lines, find_paragraphs(text), find_rows(text)
     for index, string in enumerate(batch):
         assert pieces_of(text, lines, index) == string.split("\n")
         assert pieces_of(text, paragraphs, index) == re.split("\n{2,}", string.strip())
+        assert pieces_of(text, rows, index) == string.splitlines()
     flat = [line for string in batch for line in string.split("\n")]
     assert lines.characters.tolist() == [len(line) for line in flat]
     assert lines.blank.tolist() == [not line.strip() for line in flat]
     assert lines.text_characters.tolist() == [len(string) for string in batch]
     assert len(set(lines.hashes.tolist())) == len(set(flat))
+    blocks = [block for string in batch for block in re.split("\n{2,}", string.strip())]
+    assert paragraphs.characters.tolist() == [len(block) for block in blocks]
+    assert len(set(paragraphs.hashes.tolist())) == len(set(blocks)) == len(set(zip(blocks, paragraphs.hashes.tolist(), strict=True)))
     visible = [line.encode().strip() for line in flat if line.isascii()]
     mine = zip(lines.visible_starts, lines.visible_ends, flat, strict=True)
     assert [int(end - start) for start, end, line in mine if line.isascii()] == [len(part.decode().strip()) for part in visible]
