@@ -87,6 +87,13 @@ class Words:
         _fold_words(self.data, self.text_offsets, self.offsets, self.starts, self.ends, folded_forms(), hashes)
         return hashes
 
+    @cached_property
+    def without_symbols(self) -> tuple[Offsets, npt.NDArray[np.uint64], npt.NDArray[np.uint32]]:
+        """Offsets, hashes and characters of the words alone."""
+        is_word = (self.kinds & WORD) != 0
+        before = np.concatenate([np.zeros(1, np.int64), np.cumsum(is_word, dtype=np.int64)])
+        return before[self.offsets], self.hashes[is_word], self.characters[is_word]
+
     def strings(self, index: int) -> list[str]:
         """Return the tokens of text `index` as Python strings (tests, small inputs)."""
         start = self.text_offsets[index]
