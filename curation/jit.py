@@ -55,8 +55,8 @@ def _cache_folder() -> Path:
 os.environ["NUMBA_CACHE_DIR"] = str(_cache_folder())
 
 import numba  # noqa: E402  (only after the cache folder is set)
+import numba.extending  # noqa: E402
 from numba.core import types  # noqa: E402
-from numba.extending import intrinsic  # noqa: E402
 
 __all__ = ["inline_kernel", "intrinsic", "kernel", "types"]
 
@@ -67,6 +67,12 @@ def kernel(function: _Function) -> _Function:
     """Compile a kernel on first call, from the cache where possible; it releases the GIL and does not check bounds."""
     compiled: _Function = numba.njit(cache=True, nogil=True, boundscheck=False, error_model="numpy")(function)
     return compiled
+
+
+def intrinsic(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Make a function that gives types and a generator of LLVM code into one that kernels can call."""
+    made: Callable[..., Any] = numba.extending.intrinsic(function)
+    return made
 
 
 def inline_kernel(function: _Function) -> _Function:

@@ -23,7 +23,7 @@ import numpy.typing as npt
 from curation.jit import inline_kernel, kernel
 from curation.text import Bytes, Offsets, TextColumn
 from curation.unicode_classes import SPACE, character_classes, decode
-from curation.vector import BLOCK, copy_block, count_bits, lowest_bit, mask_between, mask_of
+from curation.vector import BLOCK, copy_block, lowest_bit, mask_between, mask_of
 from curation.words import hash_bytes, mixed
 
 _NEWLINE, _RETURN = 0x0A, 0x0D
@@ -55,23 +55,28 @@ class Bounds:
 
 
 @dataclass(frozen=True, eq=False)
-class Paragraphs(Bounds):
-    """Pieces with what tells whether two of them are equal, and how long they are."""
+class Rows(Bounds):
+    """Rows, and where their text stands in them."""
 
-    characters: npt.NDArray[np.uint32]
-    """Code points in each piece."""
-    hashes: npt.NDArray[np.uint64]
-    """Hash of each piece's bytes."""
+    visible_starts: npt.NDArray[np.uint32]
+    """First byte that is not space; equal to `visible_ends` in a blank row."""
+    visible_ends: npt.NDArray[np.uint32]
+    """The byte after the last character that is not space."""
 
 
 @dataclass(frozen=True, eq=False)
-class Lines(Paragraphs):
-    """Lines, and where their text stands in them."""
+class Paragraphs(Bounds):
+    """Paragraphs, with what tells whether two are equal, and how long they are."""
 
-    visible_starts: npt.NDArray[np.uint32]
-    """First byte that is not space; equal to `visible_ends` in a blank line."""
-    visible_ends: npt.NDArray[np.uint32]
-    """The byte after the last character that is not space."""
+    characters: npt.NDArray[np.uint32]
+    """Code points in each."""
+    hashes: npt.NDArray[np.uint64]
+    """Hash of the bytes of each."""
+
+
+@dataclass(frozen=True, eq=False)
+class Lines(Rows, Paragraphs):
+    """Lines: what is known of rows and of paragraphs."""
 
     @property
     def text_characters(self) -> npt.NDArray[np.int64]:
@@ -111,7 +116,15 @@ def find_lines(column: TextColumn) -> Lines:
     hashes = np.empty(offsets[-1], np.uint64)
     _place_lines(column.data, column.offsets, offsets, starts, ends)
     _describe(column.data, column.offsets, character_classes(), offsets, starts, ends, visible_starts, visible_ends, characters, hashes)
-    return Lines(offsets, starts, ends, characters, hashes, visible_starts, visible_ends)
+    return Lines(
+        offsets=offsets,
+        starts=starts,
+        ends=ends,
+        characters=characters,
+        hashes=hashes,
+        visible_starts=visible_starts,
+        visible_ends=visible_ends,
+    )
 
 
 def find_paragraphs(column: TextColumn) -> Paragraphs:
@@ -125,14 +138,15 @@ def find_paragraphs(column: TextColumn) -> Paragraphs:
     return Paragraphs(offsets, starts[:found], ends[:found], characters[:found], hashes[:found])
 
 
-def find_rows(column: TextColumn) -> Bounds:
+def find_rows(column: TextColumn) -> Rows:
     """Find the rows of every text of a column."""
     lines = column.lines
-    offsets = np.zeros(len(column) + 1, np.int64)
-    rows = _find_rows(column.data, column.offsets, lines.offsets, lines.starts, lines.ends, offsets, None, None)
-    starts, ends = (np.empty(rows, np.uint32) for _ in range(2))
-    _find_rows(column.data, column.offsets, lines.offsets, lines.starts, lines.ends, offsets, starts, ends)
-    return Bounds(offsets, starts, ends)
+    offsets, rare = np.zeros(len(column) + 1, np.int64), np.zeros(len(column), np.bool_)
+    _count_rows(column.data, column.offsets, lines.offsets, lines.starts, lines.ends, offsets, rare)
+    bounds = [np.empty(offsets[-1], np.uint32) for _ in range(4)]
+    of_lines = (lines.offsets, lines.starts, lines.ends, lines.visible_starts, lines.visible_ends)
+    _place_rows(column.data, column.offsets, character_classes(), *of_lines, offsets, rare, *bounds)
+    return Rows(offsets, *bounds)
 
 
 @kernel
@@ -274,8 +288,7 @@ def _join_lines(
             offsets[text + 1] = found
             continue
         starts[found] = visible_starts[first]
-        value = np.uint64(0)
-        count = 0
+        value, count = np.uint64(0), np.int64(0)
         for line in range(first, last + 1):
             start = visible_starts[line] if line == first else line_starts[line]
             end = visible_ends[line] if line == last else line_ends[line]
@@ -284,7 +297,7 @@ def _join_lines(
                     ends[found] = line_ends[line - 1]
                     hashes[found], characters[found] = mixed(value), count - 1
                     found += 1
-                    value, count = np.uint64(0), 0
+                    value, count = np.uint64(0), np.int64(0)
                 starts[found] = line_ends[line] + 1
                 continue
             if start == line_starts[line] and end == line_ends[line]:
@@ -325,49 +338,72 @@ def _holds_rare_line_end(data: Bytes, begin: int, end: int, spare: Bytes) -> boo
 
 
 @kernel
-def _find_rows(
+def _count_rows(
     data: Bytes,
     text_offsets: Offsets,
     line_offsets: Offsets,
     line_starts: npt.NDArray[np.uint32],
     line_ends: npt.NDArray[np.uint32],
     offsets: Offsets,
-    starts: Any,
-    ends: Any,
-) -> int:
-    """Return the number of rows, and fill their bounds where arrays for them are given."""
+    rare: npt.NDArray[np.bool_],
+) -> None:
+    """Fill the offsets of rows, and mark texts that hold a line end other than a newline."""
     spare = np.zeros(BLOCK, np.uint8)
-    found = 0
     for text in range(len(text_offsets) - 1):
         begin, end = text_offsets[text], text_offsets[text + 1]
-        if not _holds_rare_line_end(data, begin, end, spare):
+        rare[text] = _holds_rare_line_end(data, begin, end, spare)
+        rows = np.int64(0)
+        if rare[text]:
+            place = begin
+            while place < end:
+                _, place = _next_row(data, place, end)
+                rows += 1
+        else:
             last = line_offsets[text + 1] - 1
-            lines = last + 1 - line_offsets[text] - (line_starts[last] == line_ends[last])
-            if starts is not None:
-                for line in range(lines):
-                    starts[found + line] = line_starts[line_offsets[text] + line]
-                    ends[found + line] = line_ends[line_offsets[text] + line]
-            found += lines
-            offsets[text + 1] = found
-            continue
-        start = place = begin
-        while place < end:
-            point, size = decode(data, place, end)
-            if point in _LINE_ENDS:
-                if starts is not None:
-                    starts[found] = start - begin
-                    ends[found] = place - begin
-                found += 1
-                place += size
-                if point == _RETURN and place < end and data[place] == _NEWLINE:
-                    place += 1
-                start = place
+            rows = last + 1 - line_offsets[text] - np.int64(line_starts[last] == line_ends[last])
+        offsets[text + 1] = offsets[text] + rows
+
+
+@kernel
+def _next_row(data: Bytes, place: Any, end: Any) -> tuple[Any, Any]:
+    """Return the end of the row that begins at place, and where the next one begins."""
+    while place < end:
+        point, size = decode(data, place, end)
+        if point in _LINE_ENDS:
+            double = point == _RETURN and place + 1 < end and data[place + 1] == _NEWLINE
+            return place, place + size + np.int64(double)
+        place += size
+    return place, place
+
+
+@kernel
+def _place_rows(
+    data: Bytes,
+    text_offsets: Offsets,
+    classes: npt.NDArray[np.uint8],
+    line_offsets: Offsets,
+    line_starts: npt.NDArray[np.uint32],
+    line_ends: npt.NDArray[np.uint32],
+    line_visible_starts: npt.NDArray[np.uint32],
+    line_visible_ends: npt.NDArray[np.uint32],
+    offsets: Offsets,
+    rare: npt.NDArray[np.bool_],
+    starts: npt.NDArray[np.uint32],
+    ends: npt.NDArray[np.uint32],
+    visible_starts: npt.NDArray[np.uint32],
+    visible_ends: npt.NDArray[np.uint32],
+) -> None:
+    for text in range(len(text_offsets) - 1):
+        begin, end = text_offsets[text], text_offsets[text + 1]
+        place = begin
+        for row in range(offsets[text], offsets[text + 1]):
+            if rare[text]:
+                row_end, following = _next_row(data, place, end)
+                visible_start, visible_end = strip(data, place, row_end, classes)
+                starts[row], ends[row] = place - begin, row_end - begin
+                visible_starts[row], visible_ends[row] = visible_start - begin, visible_end - begin
+                place = following
             else:
-                place += size
-        if start < end:
-            if starts is not None:
-                starts[found] = start - begin
-                ends[found] = end - begin
-            found += 1
-        offsets[text + 1] = found
-    return found
+                line = line_offsets[text] + row - offsets[text]
+                starts[row], ends[row] = line_starts[line], line_ends[line]
+                visible_starts[row], visible_ends[row] = line_visible_starts[line], line_visible_ends[line]

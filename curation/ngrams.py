@@ -13,10 +13,10 @@ and code bases read it differently:
         top n-gram          of the n-grams that occur most often, the one of most characters, times its occurrences; 0 where none repeats
         duplicated n-grams  the words that lie in any n-gram which occurs more than once, first occurrences too, each word once
 
-How it is fast. A table of bytes, small enough for the first cache, tells which bigrams may occur twice; only these are looked up. From there
-an n-gram is named by the place of its first occurrence, and an (n + 1)-gram is the pair of the names of the two n-grams in it, so that only
-pairs of which both halves repeat need a look: a handful after n = 4 in natural text. (Naming runs by pairs of names is how Karp, Miller
-and Rosenberg 1972 find repeated patterns.)
+How it is fast. A table of bytes, small enough for the first cache, tells which bigrams may occur twice; only these are looked up. From
+there an n-gram is named by the place of its first occurrence, and an (n + 1)-gram is the pair of the names of the two n-grams in it, so
+that only pairs of which both halves repeat need a look: a handful after n = 4 in natural text. (Naming runs by pairs of names is how
+Karp, Miller and Rosenberg 1972 find repeated patterns.)
 
 Invariant: results depend on a text's own tokens only; the one approximation is that pairs of tokens are equal where 64-bit hashes made of
 their hashes are.
@@ -45,8 +45,8 @@ _PLACE = np.int64(0xFFFFFFFF)
 def repeated_characters(words: Words) -> npt.NDArray[np.int64]:
     """Return the characters in top n-grams (rows 0 to 2, n of TOP) and duplicated n-grams (rows 3 to 8, n of DUPLICATED) of each text.
 
-    Shape (9, texts). Over all tokens, as datatrove counts. A text with fewer than n tokens has 0. Where no n-gram repeats, the top n-gram is
-    the first, which occurs once.
+    Shape (9, texts). Over all tokens, as datatrove counts. A text with fewer than n tokens has 0. Where no n-gram repeats, the top n-gram
+    is the first, which occurs once.
     """
     return _counted(words.offsets, words.hashes, words.characters, False)
 
@@ -100,7 +100,7 @@ def _bigrams_that_may_repeat(
 @kernel
 def _name(
     count: int,
-    this_round: int,
+    this_round: Any,
     keys: npt.NDArray[np.uint64],
     places: npt.NDArray[np.int32],
     table_keys: npt.NDArray[np.uint64],
@@ -200,7 +200,7 @@ def _top_first(
     names: npt.NDArray[np.int32],
     occurrences: npt.NDArray[np.int32],
     lengths: npt.NDArray[np.int64],
-) -> int:
+) -> Any:
     top, most = np.int64(0), np.int64(1)
     for index in range(count):
         place = np.int64(places[index])
@@ -217,7 +217,7 @@ def _top_longest(
     names: npt.NDArray[np.int32],
     occurrences: npt.NDArray[np.int32],
     lengths: npt.NDArray[np.int64],
-) -> int:
+) -> Any:
     most, length = np.int64(0), np.int64(0)
     for index in range(count):
         place = np.int64(places[index])
@@ -235,9 +235,9 @@ def _read_again(
     places: npt.NDArray[np.int32],
     names: npt.NDArray[np.int32],
     last_read: npt.NDArray[np.int64],
-    this_round: int,
+    this_round: Any,
     lengths: npt.NDArray[np.int64],
-) -> int:
+) -> Any:
     repeated, unread = np.int64(0), np.int64(0)
     for index in range(count):
         place = np.int64(places[index])
@@ -252,7 +252,7 @@ def _read_again(
 
 
 @kernel
-def _covered(size: int, count: int, places: npt.NDArray[np.int32], lengths: npt.NDArray[np.int64]) -> int:
+def _covered(size: int, count: int, places: npt.NDArray[np.int32], lengths: npt.NDArray[np.int64]) -> Any:
     covered, after = np.int64(0), np.int64(0)
     for index in range(count):
         place = np.int64(places[index])

@@ -1,7 +1,7 @@
 """A batch of texts as Arrow holds them: one run of UTF-8 bytes and the offsets between documents.
 
-Kernels scan these two arrays directly; no Python string is made. What many filters need (words, lines) is found once a batch by the
-kernels of `curation.words` and `curation.lines`, and kept on the column.
+Kernels scan these two arrays directly; no Python string is made. What many filters need (words, chunks, lines, rows, paragraphs) is
+found once a batch by the kernels of `curation.words`, `curation.chunks` and `curation.lines`, and kept on the column.
 
 Invariants
     - `offsets` has n + 1 entries, rises, and starts at the first byte of the first document; document i is data[offsets[i]:offsets[i+1]].
@@ -20,7 +20,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 if TYPE_CHECKING:
-    from curation.lines import Lines
+    from curation.chunks import Chunks
+    from curation.lines import Lines, Paragraphs, Rows
     from curation.words import Words
 
 Bytes = npt.NDArray[np.uint8]
@@ -87,8 +88,29 @@ class TextColumn:
         return find_words(self)
 
     @cached_property
+    def chunks(self) -> "Chunks":
+        """What stands between spaces in every text, found once."""
+        from curation.chunks import find_chunks
+
+        return find_chunks(self.words)
+
+    @cached_property
     def lines(self) -> "Lines":
         """The lines of every text, found once."""
         from curation.lines import find_lines
 
         return find_lines(self)
+
+    @cached_property
+    def rows(self) -> "Rows":
+        """The rows of every text (lines as `str.splitlines` cuts them), found once."""
+        from curation.lines import find_rows
+
+        return find_rows(self)
+
+    @cached_property
+    def paragraphs(self) -> "Paragraphs":
+        """The paragraphs of every text, found once."""
+        from curation.lines import find_paragraphs
+
+        return find_paragraphs(self)

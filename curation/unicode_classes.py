@@ -21,6 +21,7 @@ Invariants
 """
 
 import unicodedata
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
@@ -79,13 +80,26 @@ def _is_left_out(character: str) -> bool:
 @lru_cache(maxsize=1)
 def folded_forms() -> npt.NDArray[np.uint64]:
     """Return the folded form of every code point below 0x34000 (uint64, up to three code points of 21 bits); beyond, nothing folds."""
+    return _packed(fold)
+
+
+@lru_cache(maxsize=1)
+def lowered_forms() -> npt.NDArray[np.uint64]:
+    """Return what `str.lower` makes of every code point below 0x34000 by itself, packed likewise; beyond, nothing has capitals.
+
+    By itself: a capital sigma becomes σ, also where `str.lower` sees that it ends a word and makes it ς.
+    """
+    return _packed(str.lower)
+
+
+def _packed(form_of: Callable[[str], str]) -> npt.NDArray[np.uint64]:
     forms = np.zeros(_ASSIGNED[0].stop, np.uint64)
     for point in range(len(forms)):
         character = chr(point)
         if unicodedata.category(character) in ("Cn", "Co", "Cs"):
             forms[point] = point
             continue
-        for place, part in enumerate(fold(character)):
+        for place, part in enumerate(form_of(character)):
             forms[point] |= np.uint64(ord(part) << (_SHIFT * place))
     forms.flags.writeable = False
     return forms
@@ -109,3 +123,17 @@ def decode(data: npt.NDArray[np.uint8], place: int, end: int) -> tuple[Any, int]
     if point >= _CODE_POINTS:
         return np.int64(_REPLACEMENT), 1
     return point, size
+
+
+@inline_kernel
+def encode(point: Any, data: npt.NDArray[np.uint8], place: int) -> int:
+    """Write a code point to data[place:] as UTF-8; return how many bytes that took."""
+    if point < 0x80:
+        data[place] = point
+        return 1
+    size = 2 if point < 0x800 else 3 if point < 0x10000 else 4
+    for follower in range(size - 1, 0, -1):
+        data[place + follower] = 0x80 | (point & 0x3F)
+        point >>= 6
+    data[place] = point | (0xF00 >> size & 0xFF)
+    return size

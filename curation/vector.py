@@ -12,7 +12,6 @@ Invariant: bits and numbers do not depend on the processor; words are read littl
 
 from typing import Any
 
-import numpy as np
 from llvmlite import ir
 
 from curation.jit import intrinsic, kernel, types
@@ -47,8 +46,9 @@ def _mask(generate_bits: Any) -> Any:
         vector = ir.VectorType(_BYTE, BLOCK)
 
         def splat(scalar: Any) -> Any:
-            one = builder.insert_element(ir.Constant(vector, ir.Undefined), scalar, ir.Constant(ir.IntType(32), 0))
-            return builder.shuffle_vector(one, ir.Constant(vector, ir.Undefined), ir.Constant(ir.VectorType(ir.IntType(32), BLOCK), [0] * BLOCK))
+            nothing, index = ir.Constant(vector, ir.Undefined), ir.IntType(32)
+            one = builder.insert_element(nothing, scalar, ir.Constant(index, 0))
+            return builder.shuffle_vector(one, nothing, ir.Constant(ir.VectorType(index, BLOCK), [0] * BLOCK))
 
         pointer = _pointer(context, builder, signature.args[0], array, place)
         block = builder.load(builder.bitcast(pointer, vector.as_pointer()), align=1)

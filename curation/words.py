@@ -34,7 +34,7 @@ import numpy.typing as npt
 
 from curation.jit import inline_kernel, kernel
 from curation.text import Bytes, Offsets, TextColumn
-from curation.unicode_classes import LETTER, MARK, NUMBER, SOLITARY, SPACE, character_classes, decode, folded_forms
+from curation.unicode_classes import LETTER, MARK, NUMBER, SOLITARY, SPACE, character_classes, decode, encode, folded_forms, lowered_forms
 from curation.vector import BLOCK, copy_block, count_bits, load_word, lowest_bit, mask_between, mask_of
 
 WORD = 1
@@ -85,6 +85,14 @@ class Words:
         """
         hashes = np.empty(len(self.hashes), np.uint64)
         _fold_words(self.data, self.text_offsets, self.offsets, self.starts, self.ends, folded_forms(), hashes)
+        return hashes
+
+    @cached_property
+    def lowered(self) -> npt.NDArray[np.uint64]:
+        """Hash of each token in lower case, found when asked for (see `curation.unicode_classes.lowered_forms`)."""
+        hashes = np.empty(len(self.hashes), np.uint64)
+        longest = int((self.ends - self.starts).max(initial=0))
+        _lower_words(self.data, self.text_offsets, self.offsets, self.starts, self.ends, lowered_forms(), longest, hashes)
         return hashes
 
     @cached_property
@@ -143,7 +151,7 @@ def hash_bytes(data: Bytes, start: int, end: int) -> tuple[Any, int]:
 
 
 @inline_kernel
-def _last_word(data: Bytes, place: int, end: int) -> Any:
+def _last_word(data: Bytes, place: Any, end: Any) -> Any:
     """Return data[place:end], at most eight bytes, as a number; the bytes after them are 0."""
     if place + 8 <= len(data):
         return load_word(data, place) & ~((_ALL << np.uint64(4 * (end - place))) << np.uint64(4 * (end - place)))
@@ -182,7 +190,7 @@ def _find_tokens(
     offsets: Offsets,
     starts: npt.NDArray[np.uint32],
     ends: npt.NDArray[np.uint32],
-) -> int:
+) -> Any:
     """Write the bounds of all tokens; return their number.
 
     All masks are of one block; names that begin with `last_` are those of the block before, of which only the highest bit matters. A class
@@ -190,13 +198,13 @@ def _find_tokens(
     """
     spare = np.zeros(BLOCK, np.uint8)
     none = np.uint64(0)
-    found = 0
+    found = np.int64(0)
     for text in range(len(text_offsets) - 1):
         begin, end = text_offsets[text], text_offsets[text + 1]
         last_letters, last_digits, last_solitary, last_space = none, none, none, _ALL
         last_word, last_points, last_hyphens = none, none, none
         over_letters, over_digits, over_solitary, over_space, over_joined, over = none, none, none, none, none, none
-        is_open = 0
+        is_open = np.int64(0)
         for place in range(begin, end, BLOCK):
             valid = _ALL if end - place >= BLOCK else (_ONE << np.uint64(end - place)) - _ONE
             if place + BLOCK <= len(data):
@@ -358,3 +366,44 @@ def _fold_words(
                     value = extend_hash(value, form & slot)
                     form >>= np.uint64(21)
             hashes[word] = mixed(value)
+
+
+@kernel
+def _lower_words(
+    data: Bytes,
+    text_offsets: Offsets,
+    offsets: Offsets,
+    starts: npt.NDArray[np.uint32],
+    ends: npt.NDArray[np.uint32],
+    forms: npt.NDArray[np.uint64],
+    longest: int,
+    hashes: npt.NDArray[np.uint64],
+) -> None:
+    """Fill `hashes` with the hash of each token in lower case, in working space for a token of `longest` bytes.
+
+    Eight ASCII bytes are lowered at once: adding to each moves its highest bit where it is at least "A", or more than "Z".
+    """
+    spare = np.empty(12 * longest + 8, np.uint8)  # a character becomes at most three, of four bytes each
+    slot, high = np.uint64(0x1FFFFF), _EACH_BYTE << np.uint64(7)
+    for text in range(len(offsets) - 1):
+        begin = text_offsets[text]
+        for token in range(offsets[text], offsets[text + 1]):
+            place, end = begin + np.int64(starts[token]), begin + np.int64(ends[token])
+            if end - place <= 8:
+                word = _last_word(data, place, end)
+                if word & high == np.uint64(0):
+                    capitals = (word + np.uint64(0x80 - 0x41) * _EACH_BYTE) & ~(word + np.uint64(0x7F - 0x5A) * _EACH_BYTE) & high
+                    hashes[token] = mixed(((np.uint64(end - place) * _BASE) ^ (word | capitals >> np.uint64(2))) * _BASE)
+                    continue
+            size = 0
+            while place < end:
+                point, step = decode(data, place, end)
+                place += step
+                form = forms[point] if point < len(forms) else np.uint64(point)
+                if point == 0:
+                    spare[size] = 0
+                    size += 1
+                while form != np.uint64(0):
+                    size += encode(np.int64(form & slot), spare, size)
+                    form >>= np.uint64(21)
+            hashes[token], _ = hash_bytes(spare, 0, size)

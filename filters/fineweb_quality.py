@@ -8,16 +8,16 @@ datatrove runs them. Blank lines take no part.
     duplicate_character_ratio   characters of lines that stood before in the text, over the text's characters without newlines
     newline_ratio               newlines, over all tokens (words and symbols)
 
-Where we differ from datatrove: tokens are those of `curation.words`, not spaCy's. The marks that end a sentence are those with the Unicode
-property Sentence_Terminal, the quotation marks ' and " that FineWeb's first release also took, and the forms that typesetting gives to
-these and to "..." (’ ” …), so that a page's typography does not decide.
+The marks that end a sentence are datatrove's (`filters.punctuation`). FineWeb as it was released took five: `terminal_marks = ".!?'\""`.
+
+Equal to datatrove 0.10.1 in every signal and verdict on the same tokens (`tests/parity`). Its own tokens are spaCy's; ours are those of
+`curation.words`.
 
 A text without lines has 0 everywhere: it is dropped, for no line ends a sentence. A text without tokens has a newline_ratio of 0.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, ClassVar
 
 import numpy as np
@@ -29,22 +29,14 @@ from curation.lines import duplicates
 from curation.text import Bytes, Offsets, TextColumn
 from curation.unicode_classes import decode
 from filters.contract import Filter, Rule, Signals, above, below
-
-_QUOTES_AND_ELLIPSIS = "'\"’”…"
-_SENTENCE_TERMINAL = """
-    0021 002E 003F 0589 061D-061F 06D4 0700-0702 07F9 0837 0839 083D-083E 0964-0965 104A-104B 1362 1367-1368 166E 1735-1736 1803 1809
-    1944-1945 1AA8-1AAB 1B5A-1B5B 1B5E-1B5F 1B7D-1B7E 1C3B-1C3C 1C7E-1C7F 203C-203D 2047-2049 2E2E 2E3C 2E53-2E54 3002 A4FF A60E-A60F
-    A6F3 A6F7 A876-A877 A8CE-A8CF A92F A9C8-A9C9 AA5D-AA5F AAF0-AAF1 ABEB FE52 FE56-FE57 FF01 FF0E FF1F FF61 10A56-10A57 10F55-10F59
-    10F86-10F89 11047-11048 110BE-110C1 11141-11143 111C5-111C6 111CD 111DE-111DF 11238-11239 1123B-1123C 112A9 1144B-1144C 115C2-115C3
-    115C9-115D7 11641-11642 1173C-1173E 11944 11946 11A42-11A43 11A9B-11A9C 11C41-11C42 11EF7-11EF8 16A6E-16A6F 16AF5 16B37-16B38 16B44
-    16E98 1BC9F 1DA88
-"""  # Unicode 14.0, PropList; Python's unicodedata does not carry this property
+from filters.punctuation import Marks, terminal_marks
 
 
 @dataclass(frozen=True)
 class FinewebQuality(Filter):
     """Drops pages that are lists, menus or repeated lines. Thresholds are FineWeb's, section 3.6.
 
+    terminal_marks                  characters that end a sentence; empty: datatrove's 159
     short_line_characters           30 or fewer characters make a line short
     min_terminal_punctuation_ratio  0.12
     max_short_line_ratio            0.67
@@ -52,6 +44,7 @@ class FinewebQuality(Filter):
     max_newline_ratio               0.3 (datatrove's list rule)
     """
 
+    terminal_marks: str = ""
     short_line_characters: int = 30
     min_terminal_punctuation_ratio: float = 0.12
     max_short_line_ratio: float = 0.67
@@ -80,7 +73,7 @@ class FinewebQuality(Filter):
         lines = text.lines
         visible = ~lines.blank
         ends_sentence = np.zeros(len(visible), np.bool_)
-        _mark_sentence_ends(text.data, text.offsets, lines.offsets, lines.starts, lines.ends, _terminal_marks(), ends_sentence)
+        _mark_sentence_ends(text.data, text.offsets, lines.offsets, lines.starts, lines.ends, self._marks(), ends_sentence)
         short = lines.characters <= self.short_line_characters
         same = duplicates(lines, visible)
         visible_lines = np.maximum(same.among, 1)
@@ -91,6 +84,9 @@ class FinewebQuality(Filter):
             "newline_ratio": np.where(text.words.counts > 0, (lines.counts - 1) / np.maximum(text.words.counts, 1), 0.0),
         }
 
+    def _marks(self) -> Marks:
+        return np.array(sorted({ord(mark) for mark in self.terminal_marks}), np.int64) if self.terminal_marks else terminal_marks()
+
     def rules(self) -> Mapping[str, Rule]:
         """Return FineWeb's rules in datatrove's order."""
         return {
@@ -99,16 +95,6 @@ class FinewebQuality(Filter):
             "duplicate_lines": above("duplicate_character_ratio", self.max_duplicate_character_ratio),
             "mostly_newlines": above("newline_ratio", self.max_newline_ratio),
         }
-
-
-@lru_cache(maxsize=1)
-def _terminal_marks() -> npt.NDArray[np.int64]:
-    """Return the code points that end a sentence, in order."""
-    marks = [ord(mark) for mark in _QUOTES_AND_ELLIPSIS]
-    for block in _SENTENCE_TERMINAL.split():
-        first, _, last = block.partition("-")
-        marks += range(int(first, 16), int(last or first, 16) + 1)
-    return np.array(sorted(marks), np.int64)
 
 
 @kernel

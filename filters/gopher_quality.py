@@ -1,42 +1,44 @@
-"""Gopher's quality rules: does a text read like sentences of a natural language?
+"""Gopher's quality rules as datatrove and FineWeb read them: does a text read like sentences of a natural language?
 
 Source: Rae et al. 2021, "Scaling Language Models: Methods, Analysis & Insights from Training Gopher", appendix A.1.1, in the form datatrove
-gave them for FineWeb (Penedo et al. 2024). Projects that share the name differ in detail; this is datatrove's reading:
+gave them for FineWeb (Penedo et al. 2024). Projects that share the name differ in detail; `gopher_quality_dclm` and `gopher_quality_dolma`
+are two other readings. This is datatrove's:
 
-    words               words of the text; punctuation is none
-    mean_word_length    characters a word
+    words               tokens that are not made of punctuation alone (`filters.punctuation`)
+    mean_word_length    characters of such a token
     hash_ratio          number of "#", over all tokens (words and symbols)
     ellipsis_ratio      number of "..." and "…", over all tokens
-    bullet_line_ratio   share of lines whose first visible character is "•" or "-"
-    ellipsis_line_ratio share of lines whose last visible characters are "..." or "…"
+    bullet_line_ratio   share of rows whose first visible character is "•" or "-"
+    ellipsis_line_ratio share of rows whose last visible characters are "..." or "…"
     alphabetic_word_ratio  share of all tokens that hold a letter
     stop_words          how many different stop words occur, as they are written
 
-Where we differ from datatrove: its tokens are spaCy's, ours are those of `curation.words`; any word of ours counts as one, where datatrove
-leaves out words made of a fixed list of punctuation marks (so "→" counts there, not here); lines end at "\\n" only.
+Equal to datatrove 0.10.1 in every signal and verdict on the same tokens (`tests/parity`). Its own tokens are spaCy's; ours are those of
+`curation.words`. Rows are the lines that `str.splitlines` gives.
 
-A text without words has mean_word_length 0, one without tokens ratios of 0; it is dropped as too short before they are looked at.
+A text without such tokens has mean_word_length 0, one without any token ratios of 0; it is dropped as too short before they are looked at.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from curation.errors import RecipeError
 from curation.jit import inline_kernel, kernel
 from curation.text import Bytes, Offsets, TextColumn
+from curation.unicode_classes import decode
 from curation.words import ALPHABETIC, WORD
 from filters.contract import Filter, Rule, Signals, above, below
+from filters.punctuation import punctuation_marks
+from filters.stop_words import STOP_WORDS, hashes_of
 
 _POINT, _HASH, _HYPHEN = 0x2E, 0x23, 0x2D
+_ASCII_END, _FULL_WIDTH_LEAD = 0x80, 0xEF
 _ELLIPSIS_UTF8 = 0xE280A6
 _BULLET_UTF8 = 0xE280A2
-_STOP_WORDS = ("the", "be", "to", "of", "and", "that", "have", "with")
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ class GopherQuality(Filter):
     min_stop_words          2 different ones (the paper says "at least two"; datatrove counts different ones)
     """
 
-    stop_words: tuple[str, ...] = _STOP_WORDS
+    stop_words: tuple[str, ...] = STOP_WORDS
     min_words: int = 50
     max_words: int = 100_000
     min_mean_word_length: float = 3
@@ -105,25 +107,16 @@ class GopherQuality(Filter):
 
     def __post_init__(self) -> None:
         """Refuse stop words that are not single words; the paper's are known to be, and need no kernel to say so."""
-        if self.stop_words != _STOP_WORDS:
-            _hashes_of(self.stop_words)
+        if self.stop_words != STOP_WORDS:
+            hashes_of(self.stop_words)
 
     def signals(self, text: TextColumn, documents: Any) -> Signals:  # noqa: ARG002
-        """Measure a batch in one pass over its tokens and one over the ends of its lines."""
-        words, lines = text.words, text.lines
+        """Measure a batch in one pass over its tokens and one over the ends of its rows."""
+        words, rows = text.words, text.rows
         table = np.zeros((len(self.signal_types), len(text)), np.float64)
-        _measure_words(
-            text.data,
-            text.offsets,
-            words.offsets,
-            words.starts,
-            words.characters,
-            words.hashes,
-            words.kinds,
-            _hashes_of(self.stop_words),
-            table,
-        )
-        _measure_lines(text.data, text.offsets, lines.offsets, lines.visible_starts, lines.visible_ends, table)
+        of_tokens = (words.offsets, words.starts, words.ends, words.characters, words.hashes, words.kinds)
+        _measure_words(text.data, text.offsets, *of_tokens, hashes_of(self.stop_words), punctuation_marks(), table)
+        _measure_rows(text.data, text.offsets, rows.offsets, rows.visible_starts, rows.visible_ends, table)
         return {
             name: column.astype(np.int32) if kind == pa.int32() else column
             for (name, kind), column in zip(self.signal_types.items(), table, strict=True)
@@ -145,19 +138,22 @@ class GopherQuality(Filter):
         }
 
 
-@lru_cache(maxsize=16)
-def _hashes_of(stop_words: tuple[str, ...]) -> npt.NDArray[np.uint64]:
-    """Return the hash of each stop word, each once."""
-    found = TextColumn.from_strings(stop_words).words
-    for index, word in enumerate(stop_words):
-        if found.strings(index) != [word]:
-            raise RecipeError(f"gopher_quality: stop word {word!r} is not one word; name single words")
-    return np.unique(found.hashes)
-
-
 @inline_kernel
 def _three_bytes(data: Bytes, place: Any) -> Any:
     return np.int64(data[place]) << 16 | np.int64(data[place + 1]) << 8 | np.int64(data[place + 2])
+
+
+@kernel
+def _holds_other_than(marks: npt.NDArray[np.int64], data: Bytes, start: int, end: int) -> bool:
+    """Tell whether data[start:end] holds a character that is none of `marks`."""
+    place = start
+    while place < end:
+        point, size = decode(data, place, end)
+        nearest = np.searchsorted(marks, point)
+        if nearest == len(marks) or marks[nearest] != point:
+            return True
+        place += size
+    return False
 
 
 @kernel
@@ -166,36 +162,51 @@ def _measure_words(
     text_offsets: Offsets,
     offsets: Offsets,
     starts: npt.NDArray[np.uint32],
+    ends: npt.NDArray[np.uint32],
     characters: npt.NDArray[np.uint32],
     hashes: npt.NDArray[np.uint64],
     kinds: npt.NDArray[np.uint8],
     stop_words: npt.NDArray[np.uint64],
+    punctuation: npt.NDArray[np.int64],
     table: npt.NDArray[np.float64],
 ) -> None:
-    """Fill the rows of `table` (signals in the order of signal_types) that are measured on tokens."""
+    """Fill the rows of `table` (signals in the order of signal_types) that are measured on tokens.
+
+    A token may be all punctuation only if it is a symbol or begins like the full-width digit one. `some` has a bit for each stop word, so
+    that a glance tells most other words apart.
+    """
     seen = np.full(len(stop_words), -1, np.int64)
+    some = np.uint64(0)
+    for stop in range(len(stop_words)):
+        some |= np.uint64(1) << (stop_words[stop] & np.uint64(63))
     for text in range(len(offsets) - 1):
         begin = text_offsets[text]
         words = number_signs = ellipses = alphabetic = different = 0
         length = np.int64(0)
         for token in range(offsets[text], offsets[text + 1]):
             place = begin + np.int64(starts[token])
-            if kinds[token] & WORD:
+            kind, first = kinds[token], data[place]
+            counts = kind & WORD != 0 and first != _FULL_WIDTH_LEAD
+            if not counts and (first >= _ASCII_END or ends[token] - starts[token] != characters[token]):
+                counts = _holds_other_than(punctuation, data, place, begin + np.int64(ends[token]))
+            if counts:
                 words += 1
                 length += np.int64(characters[token])
-                alphabetic += (kinds[token] & ALPHABETIC) != 0
-                for stop in range(len(stop_words)):
-                    if hashes[token] == stop_words[stop] and seen[stop] != text:
-                        seen[stop] = text
-                        different += 1
-            elif data[place] == _HASH:
+            alphabetic += (kind & ALPHABETIC) != 0
+            if kind & WORD:
+                if some >> (hashes[token] & np.uint64(63)) & np.uint64(1):
+                    for stop in range(len(stop_words)):
+                        if hashes[token] == stop_words[stop] and seen[stop] != text:
+                            seen[stop] = text
+                            different += 1
+            elif first == _HASH:
                 number_signs += 1
-            elif data[place] == _POINT:
+            elif first == _POINT:
                 points = 1
                 while place + points < text_offsets[text + 1] and data[place + points] == _POINT:
                     points += 1
                 ellipses += points // 3
-            elif data[place] == _ELLIPSIS_UTF8 >> 16 and place + 3 <= text_offsets[text + 1]:
+            elif first == _ELLIPSIS_UTF8 >> 16 and place + 3 <= text_offsets[text + 1]:
                 ellipses += int(_three_bytes(data, place) == _ELLIPSIS_UTF8)
         tokens = max(offsets[text + 1] - offsets[text], 1)
         table[0, text] = words
@@ -207,7 +218,7 @@ def _measure_words(
 
 
 @kernel
-def _measure_lines(
+def _measure_rows(
     data: Bytes,
     text_offsets: Offsets,
     offsets: Offsets,
@@ -215,20 +226,18 @@ def _measure_lines(
     visible_ends: npt.NDArray[np.uint32],
     table: npt.NDArray[np.float64],
 ) -> None:
-    """Fill the rows of `table` that are measured on lines; the empty line after a last newline is none (as in `str.splitlines`)."""
+    """Fill the rows of `table` that are measured on rows of text."""
     for text in range(len(offsets) - 1):
-        begin, end = text_offsets[text], text_offsets[text + 1]
-        lines = offsets[text + 1] - offsets[text]
-        if begin == end or data[end - 1] == 0x0A:
-            lines -= 1
+        begin = text_offsets[text]
         bullets = ellipses = 0
-        for line in range(offsets[text], offsets[text] + lines):
-            start, stop = begin + np.int64(visible_starts[line]), begin + np.int64(visible_ends[line])
+        for row in range(offsets[text], offsets[text + 1]):
+            start, stop = begin + np.int64(visible_starts[row]), begin + np.int64(visible_ends[row])
             if start < stop and data[start] == _HYPHEN:
                 bullets += 1
             if stop - start >= 3:
                 bullets += _three_bytes(data, start) == _BULLET_UTF8
                 last = _three_bytes(data, stop - 3)
                 ellipses += last in (_ELLIPSIS_UTF8, 0x2E2E2E)
-        table[4, text] = bullets / max(lines, 1)
-        table[5, text] = ellipses / max(lines, 1)
+        rows = max(offsets[text + 1] - offsets[text], 1)
+        table[4, text] = bullets / rows
+        table[5, text] = ellipses / rows

@@ -1,7 +1,8 @@
-"""Gopher's repetition rules: does a text say the same thing again and again?
+"""Gopher's repetition rules as datatrove and FineWeb read them: does a text say the same thing again and again?
 
 Source: Rae et al. 2021, "Scaling Language Models: Methods, Analysis & Insights from Training Gopher", appendix A.1.1, table A1, in the form
-datatrove gave them for FineWeb (Penedo et al. 2024). Projects that share the name differ in detail; this is datatrove's reading:
+datatrove gave them for FineWeb (Penedo et al. 2024). Projects that share the name differ in detail; `gopher_repetition_dclm` is another
+reading. This is datatrove's:
 
     duplicate_paragraph_share, duplicate_line_share
                     share of paragraphs (lines) that stood before in the text: of three equal lines, two are duplicates
@@ -16,8 +17,8 @@ datatrove gave them for FineWeb (Penedo et al. 2024). Projects that share the na
 Paragraphs are cut at two or more newlines of the stripped text. Lines are cut at one or more newlines, which leaves an empty line before a
 leading and after a trailing run of newlines; both count as lines, as in datatrove.
 
-Where we differ from datatrove: tokens are those of `curation.words`, not spaCy's; and n-grams are equal where their tokens are, while
-datatrove's duplicated n-grams are compared with their tokens run together (so that "a bc" equals "ab c").
+Equal to datatrove 0.10.1 in every signal and verdict on the same tokens (`tests/parity`), but for this: it compares duplicated n-grams with
+their tokens run together, so that "a bc" equals "ab c"; here n-grams are equal where their tokens are.
 
 An empty text has 0 everywhere.
 """
@@ -30,7 +31,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from curation.lines import duplicates, find_paragraphs
+from curation.lines import duplicates
 from curation.ngrams import DUPLICATED, TOP, repeated_characters
 from curation.text import TextColumn
 from filters.contract import Filter, Rule, Signals, above
@@ -90,7 +91,7 @@ class GopherRepetition(Filter):
 
     def signals(self, text: TextColumn, documents: Any) -> Signals:  # noqa: ARG002
         """Measure a batch: duplicates among paragraphs and lines, then repeated n-grams of tokens."""
-        lines, paragraphs = text.lines, find_paragraphs(text)
+        lines, paragraphs = text.lines, text.paragraphs
         cut_at_runs = lines.ends > lines.starts
         cut_at_runs[lines.offsets[:-1]] = True
         cut_at_runs[lines.offsets[1:] - 1] = True

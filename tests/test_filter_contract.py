@@ -142,6 +142,8 @@ def another(value: Any) -> Any:
         return value + 1
     if isinstance(value, float):
         return value / 2 + 0.01
+    if isinstance(value, str):
+        return value + ":"
     if isinstance(value, tuple) and all(isinstance(entry, str) for entry in value):
         return (*value, "zxx")
     raise NotImplementedError(f"say in this test what else {value!r} could be")

@@ -23,15 +23,17 @@ from curation.errors import InputError, RecipeError
 from curation.ngram_index import NgramIndex
 from curation.resources import resolve
 from curation.text import TextColumn
-from curation.words import ALPHABETIC, WORD
 from filters.benchmark_overlap import BenchmarkOverlap
 from filters.contract import Filter
-from filters.fineweb_quality import _SENTENCE_TERMINAL, FinewebQuality
+from filters.fineweb_quality import FinewebQuality
 from filters.gopher_quality import GopherQuality
 from filters.gopher_repetition import GopherRepetition
+from filters.punctuation import punctuation_marks, terminal_marks
 
 REAL_TEXTS = Path(__file__).resolve().parents[2] / "shared" / "data"
 FILTERS: list[Filter] = [GopherQuality(), GopherRepetition(), FinewebQuality(), BenchmarkOverlap()]
+PUNCTUATION = set(map(chr, punctuation_marks()))
+MARKS = tuple(map(chr, terminal_marks()))
 STOP_WORDS = {"the", "be", "to", "of", "and", "that", "have", "with"}
 
 parts = st.sampled_from(
@@ -53,6 +55,12 @@ parts = st.sampled_from(
         "• ",
         "漢字",
         "é ",
+        "１",
+        "→ ",
+        "\u0301",
+        "\r",
+        "\u2028",
+        "…\x85",
         "12 ",
         "!",
         "”",
@@ -84,9 +92,9 @@ def ratio(part: float, whole: float) -> float:
     return part / whole if whole else 0.0
 
 
-def plain_gopher_quality(text: str, tokens: list[str], kinds: list[int]) -> dict[str, Any]:
-    words = [token for token, kind in zip(tokens, kinds, strict=True) if kind & WORD]
-    lines = text.removesuffix("\n").split("\n") if text else []
+def plain_gopher_quality(text: str, tokens: list[str]) -> dict[str, Any]:
+    words = [token for token in tokens if set(token) - PUNCTUATION]
+    lines = text.splitlines()
     return {
         "words": len(words),
         "mean_word_length": ratio(sum(map(len, words)), len(words)),
@@ -94,7 +102,7 @@ def plain_gopher_quality(text: str, tokens: list[str], kinds: list[int]) -> dict
         "ellipsis_ratio": ratio(text.count("...") + text.count("…"), len(tokens)),
         "bullet_line_ratio": ratio(sum(line.lstrip().startswith(("•", "-")) for line in lines), len(lines)),
         "ellipsis_line_ratio": ratio(sum(line.rstrip().endswith(("...", "…")) for line in lines), len(lines)),
-        "alphabetic_word_ratio": ratio(sum(bool(kind & ALPHABETIC) for kind in kinds), len(tokens)),
+        "alphabetic_word_ratio": ratio(sum(any(map(str.isalpha, token)) for token in tokens), len(tokens)),
         "stop_words": len(STOP_WORDS & set(tokens)),
     }
 
@@ -131,17 +139,6 @@ def plain_gopher_repetition(text: str, tokens: list[str]) -> dict[str, float]:
     return found
 
 
-def terminal_marks() -> tuple[str, ...]:
-    marks = list("'\"’”…")
-    for block in _SENTENCE_TERMINAL.split():
-        first, *last = (int(point, 16) for point in block.split("-"))
-        marks += map(chr, range(first, (last or [first])[0] + 1))
-    return tuple(marks)
-
-
-MARKS = terminal_marks()
-
-
 def plain_fineweb_quality(text: str, tokens: list[str]) -> dict[str, float]:
     lines = [line for line in text.split("\n") if line.strip()]
     return {
@@ -156,8 +153,8 @@ def plain_signals(strings: list[str]) -> dict[str, list[dict[str, Any]]]:
     words = TextColumn.from_strings(strings).words  # proved equal to their own twin in test_words
     rows: dict[str, list[dict[str, Any]]] = {"gopher_quality": [], "gopher_repetition": [], "fineweb_quality": []}
     for index, text in enumerate(strings):
-        tokens, kinds = words.strings(index), words.kinds[words.offsets[index] : words.offsets[index + 1]].tolist()
-        rows["gopher_quality"].append(plain_gopher_quality(text, tokens, kinds))
+        tokens = words.strings(index)
+        rows["gopher_quality"].append(plain_gopher_quality(text, tokens))
         rows["gopher_repetition"].append(plain_gopher_repetition(text, tokens))
         rows["fineweb_quality"].append(plain_fineweb_quality(text, tokens))
     return rows

@@ -1,0 +1,233 @@
+"""Gopher's quality rules as DCLM reads them, for its reproduction of RefinedWeb.
+
+Source: Rae et al. 2021 (Gopher), appendix A.1.1, as in Li et al. 2024, "DataComp-LM", `baselines/mappers/filters/content_filters.py` and
+`dclm_baseline_refinedweb.yaml`. A chunk is what stands between spaces (`curation.chunks`). Where it differs from datatrove's reading
+(`gopher_quality`) is set in capitals:
+
+    words               what stands between ASCII SPACES or NUL and BEGINS WITH a letter or number (fastText's tokenizer)
+    mean_word_length    characters of a CHUNK, punctuation included
+    symbol_ratio        "#", "...", ". . ." and "…" TOGETHER, over chunks
+    bullet_line_ratio   share of LINES THAT ARE NOT BLANK whose first visible character is ●, •, * or -
+    ellipsis_line_ratio share of the same whose last visible characters are "...", ". . ." or "…"
+    non_alphabetic_ratio   share of CHUNKS without a letter
+    stop_words          HOW OFTEN stop words occur, IN LOWER CASE; a chunk with punctuation upon it is none
+
+Equal to a plain twin written from that source (the original wants packages that no longer install together); no ratio has a value for a
+text without chunks, which is dropped as too short.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from curation.jit import inline_kernel, kernel
+from curation.text import Bytes, Offsets, TextColumn
+from curation.unicode_classes import decode
+from curation.words import WORD
+from filters.contract import Filter, Rule, Signals, above, below
+from filters.stop_words import STOP_WORDS, hashes_of
+
+_POINT, _HASH, _SPACE, _ELLIPSIS = 0x2E, 0x23, 0x20, 0x2026
+_BULLETS = (0x25CF, 0x2022, 0x2A, 0x2D)
+
+
+@dataclass(frozen=True)
+class GopherQualityDclm(Filter):
+    """Drops texts that are too short, too long, or not made of sentences. All defaults are DCLM's.
+
+    stop_words              the paper's eight, in lower case
+    min_words, max_words    50 and 100,000 words
+    min_mean_word_length, max_mean_word_length   3 and 10 characters
+    max_symbol_ratio        0.1
+    max_bullet_line_ratio   0.9
+    max_ellipsis_line_ratio 0.3
+    max_non_alphabetic_ratio   0.2
+    min_stop_words          2 occurrences
+    """
+
+    stop_words: tuple[str, ...] = STOP_WORDS
+    min_words: int = 50
+    max_words: int = 100_000
+    min_mean_word_length: float = 3
+    max_mean_word_length: float = 10
+    max_symbol_ratio: float = 0.1
+    max_bullet_line_ratio: float = 0.9
+    max_ellipsis_line_ratio: float = 0.3
+    max_non_alphabetic_ratio: float = 0.2
+    min_stop_words: int = 2
+
+    signal_types: ClassVar[Mapping[str, pa.DataType]] = {
+        "words": pa.int32(),
+        "mean_word_length": pa.float64(),
+        "symbol_ratio": pa.float64(),
+        "bullet_line_ratio": pa.float64(),
+        "ellipsis_line_ratio": pa.float64(),
+        "non_alphabetic_ratio": pa.float64(),
+        "stop_words": pa.int32(),
+    }
+    threshold_fields: ClassVar[frozenset[str]] = frozenset(
+        {
+            "min_words",
+            "max_words",
+            "min_mean_word_length",
+            "max_mean_word_length",
+            "max_symbol_ratio",
+            "max_bullet_line_ratio",
+            "max_ellipsis_line_ratio",
+            "max_non_alphabetic_ratio",
+            "min_stop_words",
+        }
+    )
+    examples: ClassVar[tuple[tuple[str, str | None], ...]] = (
+        ("A river carries sand and stones to the sea, and it drops the heavy ones first. " * 5, None),
+        ("Log in to see more.", "too_few_words"),
+        ("A b c d e f g h i j k l of the m n o. " * 5, "short_words"),
+        ("Look... at the bread... that we have baked. " * 9, "many_symbols"),
+        ("* bread and butter from the baker\n" * 12, "mostly_bullets"),
+        ("The account of the journey went on with much more about the weather . . .\n" * 5, "lines_end_in_ellipsis"),
+        ("The year 1066 and 1914 and 1939 of 1945 " * 10, "many_non_alphabetic_words"),
+        ("Wind water stone light river mountain forest meadow cloud rain " * 8, "few_stop_words"),
+    )
+
+    def __post_init__(self) -> None:
+        """Refuse stop words that are not single words in lower case."""
+        if self.stop_words != STOP_WORDS:
+            hashes_of(self.stop_words, lowered=True)
+
+    def signals(self, text: TextColumn, documents: Any) -> Signals:  # noqa: ARG002
+        """Measure a batch on its tokens and lines."""
+        words, chunks, lines = text.words, text.chunks, text.lines
+        table = np.zeros((len(self.signal_types), len(text)), np.float64)
+        of_tokens = (words.offsets, words.starts, words.kinds)
+        _measure_symbols(text.data, text.offsets, *of_tokens, chunks.offsets, table)
+        stop_words = hashes_of(self.stop_words, lowered=True)
+        _measure_chunks(words.lowered, chunks.offsets, chunks.tokens, chunks.characters, chunks.alphabetic, stop_words, table)
+        _measure_lines(text.data, text.offsets, lines.offsets, lines.visible_starts, lines.visible_ends, table)
+        return {
+            name: column.astype(np.int32) if kind == pa.int32() else column
+            for (name, kind), column in zip(self.signal_types.items(), table, strict=True)
+        }
+
+    def rules(self) -> Mapping[str, Rule]:
+        """Return the rules in DCLM's order."""
+        return {
+            "too_few_words": below("words", self.min_words),
+            "too_many_words": above("words", self.max_words),
+            "short_words": below("mean_word_length", self.min_mean_word_length),
+            "long_words": above("mean_word_length", self.max_mean_word_length),
+            "many_symbols": above("symbol_ratio", self.max_symbol_ratio),
+            "mostly_bullets": above("bullet_line_ratio", self.max_bullet_line_ratio),
+            "lines_end_in_ellipsis": above("ellipsis_line_ratio", self.max_ellipsis_line_ratio),
+            "many_non_alphabetic_words": above("non_alphabetic_ratio", self.max_non_alphabetic_ratio),
+            "few_stop_words": below("stop_words", self.min_stop_words),
+        }
+
+
+@inline_kernel
+def _is_spaced_ellipsis(data: Bytes, place: Any, end: Any) -> Any:
+    """Tell whether ". . ." begins at place, where there is a point."""
+    return (
+        place + 5 <= end
+        and data[place + 1] == _SPACE
+        and data[place + 2] == _POINT
+        and data[place + 3] == _SPACE
+        and data[place + 4] == _POINT
+    )
+
+
+@kernel
+def _measure_symbols(
+    data: Bytes,
+    text_offsets: Offsets,
+    offsets: Offsets,
+    starts: npt.NDArray[np.uint32],
+    kinds: npt.NDArray[np.uint8],
+    chunk_offsets: Offsets,
+    table: npt.NDArray[np.float64],
+) -> None:
+    """Fill the rows of words and symbols. Occurrences of one symbol do not overlap each other."""
+    for text in range(len(offsets) - 1):
+        begin, end = text_offsets[text], text_offsets[text + 1]
+        words = symbols = 0
+        after_spaced = begin
+        for token in range(offsets[text], offsets[text + 1]):
+            place = begin + np.int64(starts[token])
+            if kinds[token] & WORD:
+                before = data[place - 1] if place > begin else np.uint8(_SPACE)
+                words += before in (0x20, 0x00, 0x09, 0x0A, 0x0B, 0x0C, 0x0D)
+            elif data[place] == _HASH:
+                symbols += 1
+            elif data[place] == _POINT:
+                points = 0
+                while place + points < end and data[place + points] == _POINT:
+                    if place + points >= after_spaced and _is_spaced_ellipsis(data, place + points, end):
+                        symbols += 1
+                        after_spaced = place + points + 5
+                    points += 1
+                symbols += points // 3
+            elif data[place] == 0xE2:
+                symbols += decode(data, place, end)[0] == _ELLIPSIS
+        table[0, text] = words
+        table[2, text] = symbols / max(chunk_offsets[text + 1] - chunk_offsets[text], 1)
+
+
+@kernel
+def _measure_chunks(
+    lowered: npt.NDArray[np.uint64],
+    offsets: Offsets,
+    tokens: npt.NDArray[np.int64],
+    characters: npt.NDArray[np.uint32],
+    alphabetic: npt.NDArray[np.bool_],
+    stop_words: npt.NDArray[np.uint64],
+    table: npt.NDArray[np.float64],
+) -> None:
+    """Fill the rows that are measured on chunks. A chunk that is a stop word is a single token."""
+    some = np.uint64(0)
+    for stop in range(len(stop_words)):
+        some |= np.uint64(1) << (stop_words[stop] & np.uint64(63))
+    for text in range(len(offsets) - 1):
+        length = stops = without_letters = np.int64(0)
+        for chunk in range(offsets[text], offsets[text + 1]):
+            length += np.int64(characters[chunk])
+            without_letters += not alphabetic[chunk]
+            own = lowered[tokens[chunk]]
+            if some >> (own & np.uint64(63)) & np.uint64(1) and tokens[chunk + 1] - tokens[chunk] == 1:
+                for stop in range(len(stop_words)):
+                    stops += own == stop_words[stop]
+        count = max(offsets[text + 1] - offsets[text], 1)
+        table[1, text] = length / count
+        table[5, text] = without_letters / count
+        table[6, text] = stops
+
+
+@kernel
+def _measure_lines(
+    data: Bytes,
+    text_offsets: Offsets,
+    offsets: Offsets,
+    visible_starts: npt.NDArray[np.uint32],
+    visible_ends: npt.NDArray[np.uint32],
+    table: npt.NDArray[np.float64],
+) -> None:
+    """Fill the rows that are measured on lines."""
+    for text in range(len(offsets) - 1):
+        begin = text_offsets[text]
+        lines = bullets = ellipses = 0
+        for line in range(offsets[text], offsets[text + 1]):
+            start, stop = begin + np.int64(visible_starts[line]), begin + np.int64(visible_ends[line])
+            if start == stop:
+                continue
+            lines += 1
+            bullets += decode(data, start, stop)[0] in _BULLETS
+            if stop - start >= 3:
+                if data[stop - 1] == _POINT:
+                    close = data[stop - 2] == _POINT and data[stop - 3] == _POINT
+                    ellipses += close or (stop - start >= 5 and data[stop - 5] == _POINT and _is_spaced_ellipsis(data, stop - 5, stop))
+                else:
+                    ellipses += decode(data, stop - 3, stop)[0] == _ELLIPSIS
+        table[3, text] = bullets / max(lines, 1)
+        table[4, text] = ellipses / max(lines, 1)

@@ -1,0 +1,201 @@
+"""Gopher's quality rules as Dolma reads them.
+
+Source: Rae et al. 2021 (Gopher), appendix A.1.1, as in Soldaini et al. 2024, "Dolma", `python/dolma/taggers/gopher.py`. A chunk is what
+stands between spaces (`curation.chunks`). Where it differs from datatrove's reading (`gopher_quality`) is set in capitals:
+
+    words               CHUNKS
+    median_word_length  MEDIAN of the characters of a chunk
+    symbol_ratio        share of chunks that HOLD "#" or "…"
+    alphabetic_ratio    share of CHUNKS that hold a letter
+    stop_words          HOW OFTEN stop words occur, as they are written; a chunk with punctuation upon it is none
+    bullet_line_ratio   share of LINES that begin with * or -, blank lines and indented ones included
+    ellipsis_line_ratio share of lines that end in "…" ALONE
+
+Equal to a plain twin written from that source. A text without chunks has 0 everywhere and is dropped as too short.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from curation.jit import kernel
+from curation.text import Bytes, Offsets, TextColumn
+from curation.unicode_classes import decode
+from filters.contract import Filter, Rule, Signals, above, below
+from filters.stop_words import STOP_WORDS, hashes_of
+
+_HASH, _STAR, _HYPHEN, _ELLIPSIS = 0x23, 0x2A, 0x2D, 0x2026
+
+
+@dataclass(frozen=True)
+class GopherQualityDolma(Filter):
+    """Drops texts that are too short, too long, or not made of sentences. All defaults are the paper's, as in Dolma.
+
+    stop_words              the paper's eight; compared as they are written
+    min_words, max_words    50 and 100,000 chunks
+    min_median_word_length, max_median_word_length   3 and 10 characters
+    max_symbol_ratio        0.1
+    min_alphabetic_ratio    0.8
+    min_stop_words          2 occurrences
+    max_bullet_line_ratio   0.9
+    max_ellipsis_line_ratio 0.3
+    """
+
+    stop_words: tuple[str, ...] = STOP_WORDS
+    min_words: int = 50
+    max_words: int = 100_000
+    min_median_word_length: float = 3
+    max_median_word_length: float = 10
+    max_symbol_ratio: float = 0.1
+    min_alphabetic_ratio: float = 0.8
+    min_stop_words: int = 2
+    max_bullet_line_ratio: float = 0.9
+    max_ellipsis_line_ratio: float = 0.3
+
+    signal_types: ClassVar[Mapping[str, pa.DataType]] = {
+        "words": pa.int32(),
+        "median_word_length": pa.float64(),
+        "symbol_ratio": pa.float64(),
+        "alphabetic_ratio": pa.float64(),
+        "stop_words": pa.int32(),
+        "bullet_line_ratio": pa.float64(),
+        "ellipsis_line_ratio": pa.float64(),
+    }
+    threshold_fields: ClassVar[frozenset[str]] = frozenset(
+        {
+            "min_words",
+            "max_words",
+            "min_median_word_length",
+            "max_median_word_length",
+            "max_symbol_ratio",
+            "min_alphabetic_ratio",
+            "min_stop_words",
+            "max_bullet_line_ratio",
+            "max_ellipsis_line_ratio",
+        }
+    )
+    examples: ClassVar[tuple[tuple[str, str | None], ...]] = (
+        ("A candle needs air, and it goes out under a glass when the air is used up. " * 5, None),
+        ("Log in to see more.", "too_few_words"),
+        ("It is up to us to do as we do, and so it is to be as it is. " * 5, "short_words"),
+        ("We go to the #market with #friends and have #fun there. " * 8, "many_symbols"),
+        ("The year 1066 and 1914 and 1939 of 1945 " * 10, "few_alphabetic_words"),
+        ("Wind water stone light river mountain forest meadow cloud rain " * 8, "few_stop_words"),
+        ("* bread and butter from the baker\n" * 12, "mostly_bullets"),
+        ("It went on with much more and much more of the very same…\n" * 8, "lines_end_in_ellipsis"),
+    )
+
+    def __post_init__(self) -> None:
+        """Refuse stop words that are not single words."""
+        if self.stop_words != STOP_WORDS:
+            hashes_of(self.stop_words)
+
+    def signals(self, text: TextColumn, documents: Any) -> Signals:  # noqa: ARG002
+        """Measure a batch on its chunks and lines."""
+        words, chunks, lines = text.words, text.chunks, text.lines
+        table = np.zeros((len(self.signal_types), len(text)), np.float64)
+        of_chunks = (chunks.offsets, chunks.tokens, chunks.characters, chunks.alphabetic)
+        longest = int(chunks.characters.max(initial=0))
+        stop_words = hashes_of(self.stop_words)
+        _measure_chunks(text.data, text.offsets, words.starts, words.hashes, *of_chunks, stop_words, longest, table)
+        _measure_lines(text.data, text.offsets, lines.offsets, lines.starts, lines.ends, table)
+        return {
+            name: column.astype(np.int32) if kind == pa.int32() else column
+            for (name, kind), column in zip(self.signal_types.items(), table, strict=True)
+        }
+
+    def rules(self) -> Mapping[str, Rule]:
+        """Return the rules in the order of the tagger's attributes."""
+        return {
+            "too_few_words": below("words", self.min_words),
+            "too_many_words": above("words", self.max_words),
+            "short_words": below("median_word_length", self.min_median_word_length),
+            "long_words": above("median_word_length", self.max_median_word_length),
+            "many_symbols": above("symbol_ratio", self.max_symbol_ratio),
+            "few_alphabetic_words": below("alphabetic_ratio", self.min_alphabetic_ratio),
+            "few_stop_words": below("stop_words", self.min_stop_words),
+            "mostly_bullets": above("bullet_line_ratio", self.max_bullet_line_ratio),
+            "lines_end_in_ellipsis": above("ellipsis_line_ratio", self.max_ellipsis_line_ratio),
+        }
+
+
+@kernel
+def _measure_chunks(
+    data: Bytes,
+    text_offsets: Offsets,
+    starts: npt.NDArray[np.uint32],
+    hashes: npt.NDArray[np.uint64],
+    offsets: Offsets,
+    tokens: npt.NDArray[np.int64],
+    characters: npt.NDArray[np.uint32],
+    alphabetic: npt.NDArray[np.bool_],
+    stop_words: npt.NDArray[np.uint64],
+    longest: int,
+    table: npt.NDArray[np.float64],
+) -> None:
+    """Fill the rows that are measured on chunks, in working space for chunks of `longest` characters."""
+    of_length = np.zeros(longest + 1, np.int64)
+    for text in range(len(offsets) - 1):
+        begin, end = text_offsets[text], text_offsets[text + 1]
+        with_letters = with_symbols = stops = 0
+        most = np.int64(0)
+        for chunk in range(offsets[text], offsets[text + 1]):
+            length = np.int64(characters[chunk])
+            of_length[length] += 1
+            most = max(most, length)
+            with_letters += alphabetic[chunk]
+            marked = False
+            for token in range(tokens[chunk], tokens[chunk + 1]):
+                place = begin + np.int64(starts[token])
+                marked |= data[place] == _HASH or (data[place] == 0xE2 and decode(data, place, end)[0] == _ELLIPSIS)
+            with_symbols += marked
+            if tokens[chunk + 1] - tokens[chunk] == 1:
+                for stop in range(len(stop_words)):
+                    stops += hashes[tokens[chunk]] == stop_words[stop]
+        chunks = offsets[text + 1] - offsets[text]
+        table[0, text] = chunks
+        table[1, text] = _median(of_length, chunks)
+        table[2, text] = with_symbols / max(chunks, 1)
+        table[3, text] = with_letters / max(chunks, 1)
+        table[4, text] = stops
+        of_length[: most + 1] = 0
+
+
+@kernel
+def _median(of_length: npt.NDArray[np.int64], count: int) -> float:
+    """Return the median of `count` lengths of which each occurs so often; 0 of none."""
+    if count == 0:
+        return 0.0
+    lower, before = np.int64(-1), np.int64(0)
+    for length in range(len(of_length)):
+        before += of_length[length]
+        if lower < 0 and before > (count - 1) // 2:
+            lower = np.int64(length)
+        if before > count // 2:
+            return (lower + length) / 2
+    return 0.0
+
+
+@kernel
+def _measure_lines(
+    data: Bytes,
+    text_offsets: Offsets,
+    offsets: Offsets,
+    starts: npt.NDArray[np.uint32],
+    ends: npt.NDArray[np.uint32],
+    table: npt.NDArray[np.float64],
+) -> None:
+    """Fill the rows that are measured on lines. An empty text has no line."""
+    for text in range(len(offsets) - 1):
+        begin = text_offsets[text]
+        bullets = ellipses = 0
+        for line in range(offsets[text], offsets[text + 1]):
+            start, stop = begin + np.int64(starts[line]), begin + np.int64(ends[line])
+            bullets += start < stop and data[start] in (_STAR, _HYPHEN)
+            ellipses += stop - start >= 3 and decode(data, stop - 3, stop)[0] == _ELLIPSIS
+        table[5, text] = bullets / (offsets[text + 1] - offsets[text])
+        table[6, text] = ellipses / (offsets[text + 1] - offsets[text])

@@ -1,0 +1,171 @@
+"""Gopher's repetition rules as DCLM reads them, for its reproduction of RefinedWeb.
+
+Source: Rae et al. 2021 (Gopher), appendix A.1.1, table A1, as in Li et al. 2024, "DataComp-LM",
+`baselines/mappers/filters/content_filters.py`. Where it differs from datatrove's reading (`gopher_repetition`) is set in capitals:
+
+    duplicate_line_share, duplicate_paragraph_share
+                    share of lines (paragraphs) that stand more than once: of three equal ones, ALL THREE are duplicates
+    duplicate_line_characters, duplicate_paragraph_characters
+                    characters of those, over the characters OF ALL LINES (PARAGRAPHS)
+    top_2_gram .. top_4_gram
+                    of the n-grams of WORDS (no symbols) that occur most often, the LONGEST, times its occurrences, WITHOUT SPACES, over the
+                    characters OF ALL WORDS; 0 IF NONE OCCURS TWICE
+    duplicate_5_gram .. duplicate_10_gram
+                    characters of the words that lie in ANY n-gram that occurs more than once, EACH WORD ONCE, over the same
+
+Lines are cut at newlines, paragraphs at pairs of them; both are STRIPPED, and EMPTY ONES LEFT OUT. A text with a single line (paragraph)
+has 0 there; one without any text is dropped (`lines` is 0).
+
+Equal to a plain twin written from that source, on the words of `curation.words` where the original's are those of the package uniseg.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from curation.jit import kernel
+from curation.lines import strip
+from curation.ngrams import DUPLICATED, TOP, covered_characters
+from curation.text import Bytes, Offsets, TextColumn
+from curation.unicode_classes import character_classes
+from curation.words import hash_bytes
+from filters.contract import Filter, Rule, Signals, above, below
+
+_NEWLINE = 0x0A
+
+
+@dataclass(frozen=True)
+class GopherRepetitionDclm(Filter):
+    """Drops texts that repeat themselves. Every default is the paper's, table A1.
+
+    max_duplicate_line_share, max_duplicate_paragraph_share             0.30
+    max_duplicate_line_characters, max_duplicate_paragraph_characters   0.20
+    max_top_2_gram, max_top_3_gram, max_top_4_gram                      0.20, 0.18, 0.16
+    max_duplicate_5_gram, max_duplicate_6_gram, max_duplicate_7_gram    0.15, 0.14, 0.13
+    max_duplicate_8_gram, max_duplicate_9_gram, max_duplicate_10_gram   0.12, 0.11, 0.10
+    """
+
+    max_duplicate_line_share: float = 0.30
+    max_duplicate_paragraph_share: float = 0.30
+    max_duplicate_line_characters: float = 0.20
+    max_duplicate_paragraph_characters: float = 0.20
+    max_top_2_gram: float = 0.20
+    max_top_3_gram: float = 0.18
+    max_top_4_gram: float = 0.16
+    max_duplicate_5_gram: float = 0.15
+    max_duplicate_6_gram: float = 0.14
+    max_duplicate_7_gram: float = 0.13
+    max_duplicate_8_gram: float = 0.12
+    max_duplicate_9_gram: float = 0.11
+    max_duplicate_10_gram: float = 0.10
+
+    signal_types: ClassVar[Mapping[str, pa.DataType]] = {
+        "lines": pa.int32(),
+        **dict.fromkeys(
+            (
+                "duplicate_line_share",
+                "duplicate_paragraph_share",
+                "duplicate_line_characters",
+                "duplicate_paragraph_characters",
+                *(f"top_{n}_gram" for n in TOP),
+                *(f"duplicate_{n}_gram" for n in DUPLICATED),
+            ),
+            pa.float64(),
+        ),
+    }
+    threshold_fields: ClassVar[frozenset[str]] = frozenset(f"max_{signal}" for signal in signal_types if signal != "lines")
+    examples: ClassVar[tuple[tuple[str, str | None], ...]] = (
+        (
+            "Bees dance to tell the others where flowers are.\nA short run and a waggle give the way and the distance.\n"
+            "The steeper the angle to the sun, the further to the side they fly. Karl von Frisch read this language first.",
+            None,
+        ),
+        ("Menu\nMenu\nThe harbour was built by Dutch engineers long ago.", "duplicate_line_share"),
+        (
+            "Sign up for our weekly letter.\n\nSign up for our weekly letter.\n\nOne.\nTwo.\nThree of them.\nFour.\nFive.",
+            "duplicate_paragraph_share",
+        ),
+        (
+            "One.\nTwo.\nThree.\nFour.\nFive.\nSix of them.\nSign up for our weekly letter.\nSign up for our weekly letter.",
+            "duplicate_line_characters",
+        ),
+        ("to do and to be or to do, as to do is to do", "top_2_gram"),
+        (" \n ", "empty"),
+    )
+
+    def signals(self, text: TextColumn, documents: Any) -> Signals:  # noqa: ARG002
+        """Measure a batch: pieces that stand more than once, then repeated n-grams of words."""
+        counts = np.zeros((2, 4, len(text)), np.int64)
+        longest = int(text.lines.counts.max(initial=0))
+        for row, newlines in enumerate((1, 2)):
+            _count_pieces(text.data, text.offsets, character_classes(), newlines, longest, counts[row])
+        lines, paragraphs = counts
+        offsets, _, characters = text.words.without_symbols
+        before = np.concatenate([np.zeros(1, np.int64), np.cumsum(characters, dtype=np.int64)])
+        columns = (
+            lines[0].astype(np.int32),
+            _share(lines[1], lines[0]),
+            _share(paragraphs[1], paragraphs[0]),
+            _share(lines[3], lines[2]),
+            _share(paragraphs[3], paragraphs[2]),
+            *_share(covered_characters(text.words), before[offsets[1:]] - before[offsets[:-1]]),
+        )
+        return dict(zip(self.signal_types, columns, strict=True))
+
+    def rules(self) -> Mapping[str, Rule]:
+        """Return the rules in DCLM's order, each named like its signal."""
+        limits = {signal: above(signal, getattr(self, f"max_{signal}")) for signal in self.signal_types if signal != "lines"}
+        return {"empty": below("lines", 1), **limits}
+
+
+def _share(part: npt.NDArray[np.int64], whole: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+    """Return part / whole, 0 where the whole is 0."""
+    share: npt.NDArray[np.float64] = part / np.maximum(whole, 1)
+    return share
+
+
+@kernel
+def _count_pieces(
+    data: Bytes,
+    text_offsets: Offsets,
+    classes: npt.NDArray[np.uint8],
+    newlines: int,
+    longest: int,
+    counts: npt.NDArray[np.int64],
+) -> None:
+    """Fill the rows of `counts`: pieces, pieces that stand more than once, and the characters of both.
+
+    Pieces are cut at every `newlines` newlines in a row, read from the left, and stripped; empty ones are left out.
+    """
+    slots = 64
+    while slots < 2 * longest:
+        slots *= 2
+    keys, times = np.empty(slots, np.uint64), np.zeros(slots, np.int64)
+    filled = np.full(slots, -1, np.int64)  # the text that filled a slot last
+    for text in range(len(text_offsets) - 1):
+        place, end = text_offsets[text], text_offsets[text + 1]
+        while place < end:
+            stop = place
+            while stop < end and not (data[stop] == _NEWLINE and (newlines == 1 or (stop + 1 < end and data[stop + 1] == _NEWLINE))):
+                stop += 1
+            first, last = strip(data, place, stop, classes)
+            place = stop + newlines
+            if first == last:
+                continue
+            value, characters = hash_bytes(data, first, last)
+            slot = np.int64(value & np.uint64(slots - 1))
+            while filled[slot] == text and keys[slot] != value:
+                slot = (slot + 1) & (slots - 1)
+            if filled[slot] != text:
+                filled[slot], keys[slot], times[slot] = text, value, 0
+            times[slot] += 1
+            counts[0, text] += 1
+            counts[2, text] += characters
+            if times[slot] > 1:
+                again = 2 if times[slot] == 2 else 1
+                counts[1, text] += again
+                counts[3, text] += again * characters
