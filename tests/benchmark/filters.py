@@ -1,0 +1,72 @@
+"""Filters beside datatrove's on the same texts and the same core: Gopher quality and repetition, C4 and FineWeb, each and together.
+
+    python tests/benchmark/filters.py TEXTS.parquet... [--peer-python PYTHON] [--peer-mb 2] [--repeat 3]
+
+TEXTS are Parquet files with a column `text` (or `gold_text`). Prints Markdown: MB of UTF-8 text a second of processor time, ours, theirs and
+the ratio; our other filters beside them; what Unicode costs; and peak memory on a quarter of the texts and on all.
+
+Each side is a child process on one core, its kernels compiled and its models read beforehand. Every filter sees every text, whatever the
+others say of it. "Together" is one batch after the other through all four, so words and lines are found once; C4's rules for lines write
+the text anew, which is part of their time. datatrove reads `--peer-mb` of the texts only, evenly drawn, for it takes seconds a megabyte.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+
+from end_to_end import peer_python
+
+HERE = Path(__file__).parent
+PAIRS = {
+    "gopher_quality": "GopherQualityFilter",
+    "gopher_repetition": "GopherRepetitionFilter",
+    "c4": "C4QualityFilter",
+    "fineweb_quality": "FineWebQualityFilter",
+    "together": "together",
+}
+
+
+def measured(python: Path, script: str, *arguments: object) -> dict[str, float]:
+    """Run a child on one core; return the figures that it prints last."""
+    core = min(os.sched_getaffinity(0))
+    command = [python, HERE / script, *arguments, "--core", core]
+    done = subprocess.run(list(map(str, command)), cwd=HERE.parent.parent, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(f"{script} ended with {done.returncode}:\n{done.stderr[-4000:]}")
+    told: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return told
+
+
+def main() -> None:
+    """Measure as the command line asks."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("texts", type=Path, nargs="+")
+    parser.add_argument("--peer-python", type=Path, help="the Python of an environment that has datatrove; else one is made below WORK")
+    parser.add_argument("--peer-mb", type=float, default=2.0, help="megabytes that datatrove reads")
+    parser.add_argument("--repeat", type=int, default=3, help="runs of each side, in turn; medians are told")
+    parser.add_argument("--work", type=Path, default=Path("benchmark-work"))
+    asked = parser.parse_args()
+    python = peer_python(asked.peer_python, asked.work)
+    ours, peers = [], []
+    for _ in range(asked.repeat):
+        ours.append(measured(Path(sys.executable), "filters_ours.py", *asked.texts))
+        peers.append(measured(python, "filters_peer.py", *asked.texts, "--mb", asked.peer_mb))
+    own = {name: statistics.median(run[name] for run in ours) for name in ours[0]}
+    peer = {name: statistics.median(run[name] for run in peers) for name in peers[0]}
+    print(f"{own['megabytes']:.1f} MB in {own['texts']:,.0f} texts; datatrove on {peer['megabytes']:.2f} MB of them.\n")
+    print("| | curate, MB/s | datatrove, MB/s | ratio |\n|---|---:|---:|---:|")
+    for name, theirs in PAIRS.items():
+        print(f"| {name} | {own[name]:.1f} | {peer[theirs]:.3f} | {own[name] / peer[theirs]:.0f} |")
+    for name in own:
+        if name not in (*PAIRS, "megabytes", "texts", "peak_mib"):
+            print(f"| {name} | {own[name]:.1f} | | |")
+    quarter = measured(Path(sys.executable), "filters_ours.py", *asked.texts, "--share", 0.25)
+    print(f"\nPeak memory: {quarter['peak_mib']:.0f} MiB on {quarter['megabytes']:.1f} MB, {own['peak_mib']:.0f} MiB on all.")
+
+
+if __name__ == "__main__":
+    main()
