@@ -1,7 +1,8 @@
 """What makes a string of digits an identifier: check digits, issuers and address ranges, as their standards give them.
 
 Sources: ISO/IEC 7812-1 (card numbers, the Luhn check), ISO 13616 (IBAN, with the lengths of its registry), ISO/IEC 7064 (mod 97-10),
-RFC 6890 and RFC 4291 (special-purpose and global unicast addresses), RFC 2606, RFC 6762 and ICANN's resolution on .internal (reserved names).
+RFC 6890 and RFC 4291 (special-purpose and global unicast addresses), RFC 2606 and 6762, and ICANN
+on .internal (reserved names).
 
 The tables are written out, not taken from the standard library, whose answers change with its version.
 """

@@ -3,10 +3,10 @@
 Patterns find candidates, and `curation.edits.identifiers` checks them (Luhn, mod 97, address ranges). Where a pattern could as well be
 something else, it needs context: precision comes first, for numbers are what textbooks are full of. Left alone by design are
 
-    e-mail   reserved domains (example.com), names of files and units (logo@2x.png), code (q@k.transpose()), git@ of repositories, the user of
-             a URL or a remote path (ftp://guest@host.org, host.org:/srv), quoted names ("a b"@host.org), words for signs ("at", "dot")
+    e-mail   reserved domains (example.com), names of files and units (logo@2x.png), code (q@k.transpose()), git@ of repositories, the user
+             of a URL or a remote path (ftp://guest@host.org, host.org:/srv), quoted names ("a b"@host.org), words for signs ("at", "dot")
     IP       private, reserved and documentation addresses; versions and section numbers (v1.2.3.4, Chrome/91.0.72.1, or
-             fewer than two of the four numbers at 32 or above, which befalls one address in 140)
+             fewer than two of the four numbers at 32 or above, as one address in 140 has)
     phone    bare digits: a number needs a country's + prefix, an area code in the North American or bracketed form, a label
              (Tel., Fax, Handy, ...) before it, or a leading 0 and a verb (call, ring, dial)
     card     digits within a longer number, a URL, an identifier or after a decimal point; ISBNs; unknown issuers
