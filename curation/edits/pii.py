@@ -6,7 +6,7 @@ something else, it needs context: precision comes first, for numbers are what te
     e-mail   reserved domains (example.com), names of files and units (logo@2x.png), code (q@k.transpose()), git@ of repositories, the user
              of a URL or a remote path (ftp://guest@host.org, host.org:/srv), quoted names ("a b"@host.org), words for signs ("at", "dot")
     IP       private, reserved and documentation addresses; versions and section numbers (v1.2.3.4, Chrome/91.0.72.1, or
-             fewer than two of the four numbers at 32 or above, as one address in 140 has)
+             fewer than two of the four numbers at 32 or above, as one address in 140 has, without "IP" or the like before it)
     phone    bare digits: a number needs a country's + prefix, an area code in the North American or bracketed form, a label
              (Tel., Fax, Handy, ...) before it, or a leading 0 and a verb (call, ring, dial)
     card     digits within a longer number, a URL, an identifier or after a decimal point; ISBNs; unknown issuers
@@ -142,18 +142,19 @@ _VERSION_BEFORE = re.compile(
     r"|update|upgraded? to)[.:= ]*|§ ?|[A-Za-z][/_-])\Z",
     re.IGNORECASE,
 )
-_LABEL_BEFORE = re.compile(r"\b(?:ip|ipv4|addr|address|host|server|client|from|src|dst|user|talk|contributions):\Z", re.IGNORECASE)
+_LABEL_BEFORE = re.compile(r"\b(?:ip|ipv4|addr|address|client|src|dst|user|talk|contributions)(?: is| was)?[:=]? ?[\[(]?\Z", re.IGNORECASE)
 _LARGE_OCTET = 32
 
 
 def _ip(match: re.Match[str]) -> int:
     address, begin = match[0], match.start()
     if ":" not in address:
-        if sum(int(octet) >= _LARGE_OCTET for octet in address.split(".")) < 2:
+        is_labelled = bool(_LABEL_BEFORE.search(match.string, max(0, begin - 24), begin))
+        if sum(int(octet) >= _LARGE_OCTET for octet in address.split(".")) < (1 if is_labelled else 2):
             return 0
         if _VERSION_BEFORE.search(match.string, max(0, begin - 24), begin):
             return 0
-        if match.string[begin - 1 : begin] == ":" and not _LABEL_BEFORE.search(match.string, max(0, begin - 24), begin):
+        if match.string[begin - 1 : begin] == ":" and not is_labelled:
             return 0
     return len(address) if is_public_address(address) else 0
 

@@ -4,7 +4,9 @@
 
 `tests/pii_lines.txt` holds lines in groups (`=== name`); what is personal data is marked `{{kind:...}}`, and each line is a document. The
 lines were written before anyone looked at the patterns, more than half of them without any personal data but with numbers, code or names
-that look like it. Addresses and numbers are reserved, fictional or made up.
+that look like it. Addresses and numbers are reserved, fictional or made up. The patterns were then mended on these lines, so expect from
+other text rather what the lines gave at first: precision and recall of .84 and .92 for e-mail, .96 and .90 for phone, 1 and .96 for IP, 1
+and .95 for card and IBAN.
 
 A span counts only where it is masked exactly: a mask that covers too much or too little is both a miss and a false alarm. `obfuscated`
 ("jane at home dot org") is out of the edit's scope and has no floor; it is counted to be known.
