@@ -21,8 +21,14 @@ Where we differ from the original
       and mostly_newlines are left out. 50 words are about twice the text that they are there.
     - Stop words of these four languages are looked for anywhere in the text, within words too: a looser test.
 
+As there, stop words are compared as they are written, and their accents are composed: give text in normal form C (`whitespace` with nfc).
+
 Texts in a language without an entry are dropped, for no threshold is known for it; with `keep_uncovered` they are judged by those rules
 only that have one threshold for all languages. So is a text in which no language was found; an empty one has too few words.
+
+Measured on the Universal Declaration of Human Rights, 174 pieces of 12 paragraphs in these 32 languages, in normal form C: 166 pass every
+rule. Four Indonesian ones have a low language score and one is taken for Malay; two have fewer than 50 words; one in Chinese is mostly
+headings, so that few of its lines end a sentence. The rules that are left out would drop all five in Thai and two of five in Japanese.
 """
 
 import dataclasses
@@ -135,7 +141,8 @@ class Fineweb2(Filter):
         ("Accueil de la maison\n" * 3 + "Toutes les nouvelles du jardin et de la cuisine sont ici.", "duplicate_line_share"),
         (
             "Les fruits et les légumes de la ferme\nLe pain du boulanger et la farine du moulin\nLes œufs et le lait du village voisin\n"
-            "Toutes les recettes de la semaine pour les enfants",
+            "Toutes les recettes de la semaine pour les enfants\nUn atelier de poterie dans la cour de l'école, avec le maître du four\n"
+            "La carte des sentiers et les horaires du petit train de la vallée",
             "few_sentence_ends",
         ),
     )
