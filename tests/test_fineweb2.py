@@ -1,4 +1,4 @@
-"""FineWeb-2's rules by language: verdicts against the original's steps in plain Python, stop words, the table, thresholds that differ by row."""
+"""FineWeb-2's rules by language: verdicts against the original's steps in plain Python, stop words, the table, thresholds by document."""
 
 import json
 import shutil
@@ -60,10 +60,7 @@ def measured(made: Filter, strings: list[str]) -> Any:
 
 
 def plain_failures(text: str, own: dict[str, dict[str, Any]], stop_words: int, language: str | None, score: float | None) -> list[str]:
-    """Return every rule that holds: the steps of fineweb-2-pipeline.py, each with the options it is given there, over our words.
-
-    Of the three signals of an unknown language none is judged by a threshold that belongs to a language.
-    """
+    """Return every rule that holds: the steps of fineweb-2-pipeline.py, each with the options it is given there, over our words."""
     if language is not None and language not in TABLE:
         config, failures = None, ["language_not_covered"]
     else:
@@ -175,9 +172,9 @@ def test_most_of_a_clean_text_passes_in_every_language(real_data: Path) -> None:
 # ----- stop words -----
 
 LISTS = [(["la", "l'", "d'", "à"], False), (["г.", "на", "на"], False), (["の", "です", "こ れ"], True), ([], False)]
-bits = st.sampled_from(
-    ["la", " ", "l'eau", "l’eau", "La", "д'", "г", ".", "на", "нам", "の", "です", "です。", "d'", "à", "a\u0300", "こ れ", "\n"]
-)
+ELISIONS = ("la", " ", "l'eau", "l’eau", "La", "d'", "à", "a\u0300", "\n")
+OTHERS = ("д'", "г", ".", "на", "нам", "の", "です", "です。", "こ れ")
+bits = st.sampled_from(ELISIONS + OTHERS)
 
 
 @given(st.lists(st.tuples(st.lists(bits, max_size=12).map("".join), st.integers(-1, len(LISTS) - 1)), max_size=6))
@@ -328,5 +325,5 @@ def test_the_report_and_the_catalogue_know_such_rules(run: Path) -> None:
 def test_the_english_recipe_runs_on_a_crawl(tmp_path: Path) -> None:
     assert "The books balance" in curate("run", "fineweb", ROOT / "sample_data" / "crawl.warc.gz", "--out", tmp_path / "out")
     funnel = json.loads(curate("inspect", tmp_path / "out", "--json"))
-    assert funnel["web"]["kept"]["documents"] > 50
+    assert funnel["web"]["kept"]["documents"] > 20
     assert {step["rule"].partition(".")[0] for step in funnel["web"]["steps"] if step["stage"] == "judge"} >= {"language", "gopher_quality"}
