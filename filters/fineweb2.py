@@ -18,7 +18,6 @@ Where we differ from the original
       the length of words and on n-grams of words say nothing of letters, so these rules, and too_many_words, are left out there. The others
       count letters for words and only become more lenient: none drops what the original keeps.
     - Korean is split there into stems and endings, here at spaces, so there are fewer and longer words: long_words, few_alphabetic_words
-    - Korean is split there into stems and endings, here at spaces, so there are fewer and longer words: long_words, few_alphabetic_words
       and mostly_newlines are left out. The least of 50 words asks for more text than it does there.
     - Stop words of these four languages are looked for anywhere in the text, within words too: a looser test.
 
