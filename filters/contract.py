@@ -18,13 +18,16 @@ The file's docstring names the paper. A null signal never fails a rule: what cou
 
 import dataclasses
 import importlib.util
+import math
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
@@ -44,23 +47,39 @@ _USERS = "user_filters"
 class Rule:
     """One reason to drop: the expression that says so, the signal it looks at and the bound it compares with.
 
-    `evidence` names further signals whose values go to the ledger when this rule is the one that decides.
+    A threshold that is an expression over the filter's signals gives each document its own (the one of its language, say), null where it
+    has none. `evidence` names further signals whose values go to the ledger when this rule is the one that decides. `side` is the side of
+    the threshold that is dropped, None for a rule that is no such comparison.
     """
 
     drops: pl.Expr
     signal: str
-    threshold: float | None = None
+    threshold: float | pl.Expr | None = None
     evidence: tuple[str, ...] = ()
+    side: Literal["below", "above"] | None = None
+
+    @property
+    def single_threshold(self) -> float | None:
+        """The threshold, where it is one for all documents."""
+        return None if isinstance(self.threshold, pl.Expr) else self.threshold
+
+    def thresholds(self, own: pl.DataFrame) -> npt.NDArray[np.float64]:
+        """Return what each row of the filter's signals is compared with (float64), NaN where that is nothing."""
+        if isinstance(self.threshold, pl.Expr):
+            bounds = own.select(self.threshold.cast(pl.Float64).alias("bound"))["bound"].fill_null(math.nan).to_numpy()
+        else:
+            bounds = np.array([math.nan if self.threshold is None else self.threshold])
+        return np.broadcast_to(bounds, own.height)
 
 
-def below(signal: str, bound: float, evidence: tuple[str, ...] = ()) -> Rule:
-    """Drop documents whose signal is less than bound."""
-    return Rule(pl.col(signal) < bound, signal, float(bound), evidence)
+def below(signal: str, bound: float | pl.Expr, evidence: tuple[str, ...] = ()) -> Rule:
+    """Drop documents whose signal is less than bound, or than each document's own bound; no bound, no drop."""
+    return Rule(pl.col(signal) < bound, signal, bound if isinstance(bound, pl.Expr) else float(bound), evidence, "below")
 
 
-def above(signal: str, bound: float, evidence: tuple[str, ...] = ()) -> Rule:
-    """Drop documents whose signal is greater than bound."""
-    return Rule(pl.col(signal) > bound, signal, float(bound), evidence)
+def above(signal: str, bound: float | pl.Expr, evidence: tuple[str, ...] = ()) -> Rule:
+    """Drop documents whose signal is greater than bound, or than each document's own bound; no bound, no drop."""
+    return Rule(pl.col(signal) > bound, signal, bound if isinstance(bound, pl.Expr) else float(bound), evidence, "above")
 
 
 def not_among(signal: str, allowed: Sequence[str], evidence: tuple[str, ...] = ()) -> Rule:

@@ -33,7 +33,7 @@ from curation.unicode_classes import decode
 from curation.words import ALPHABETIC, WORD
 from filters.contract import Filter, Rule, Signals, above, below
 from filters.punctuation import punctuation_marks
-from filters.stop_words import STOP_WORDS, hashes_of
+from filters.gopher_stop_words import STOP_WORDS, hashes_of
 
 _POINT, _HASH, _HYPHEN = 0x2E, 0x23, 0x2D
 _ASCII_END, _FULL_WIDTH_LEAD = 0x80, 0xEF

@@ -29,7 +29,7 @@ from curation.text import Bytes, Offsets, TextColumn
 from curation.unicode_classes import decode
 from curation.words import WORD
 from filters.contract import Filter, Rule, Signals, above, below
-from filters.stop_words import STOP_WORDS, hashes_of
+from filters.gopher_stop_words import STOP_WORDS, hashes_of
 
 _POINT, _HASH, _SPACE, _ELLIPSIS = 0x2E, 0x23, 0x20, 0x2026
 _BULLETS = (0x25CF, 0x2022, 0x2A, 0x2D)

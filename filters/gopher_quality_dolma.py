@@ -26,7 +26,7 @@ from curation.jit import kernel
 from curation.text import Bytes, Offsets, TextColumn
 from curation.unicode_classes import decode
 from filters.contract import Filter, Rule, Signals, above, below
-from filters.stop_words import STOP_WORDS, hashes_of
+from filters.gopher_stop_words import STOP_WORDS, hashes_of
 
 _HASH, _STAR, _HYPHEN, _ELLIPSIS = 0x23, 0x2A, 0x2D, 0x2026
 

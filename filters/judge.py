@@ -76,7 +76,8 @@ def judge(signals: Any, filters: list[Filter]) -> Any:
             if numeric:
                 values[decides] = own[rule.signal].cast(pa.float64()).to_numpy()[decides]
             if rule.threshold is not None:
-                thresholds[decides] = rule.threshold
+                one = rule.single_threshold
+                thresholds[decides] = one if one is not None else rule.thresholds(pl.DataFrame(own.take(decides)))
             named = rule.evidence if numeric else (rule.signal, *rule.evidence)
             if named and len(decides):
                 for row, seen in zip(decides, own.select(list(named)).take(decides).to_pylist(), strict=True):

@@ -63,7 +63,12 @@ SFT = pa.schema(
 )
 
 _ROW_GROUP_BYTES = 64 << 20
-_SIGNALS = {"language": "language.language", "language_score": "language.score", "score": "educational_score.score"}
+_SIGNALS = {
+    "language": ("language.language", "fineweb2.language"),
+    "language_score": ("language.score", "fineweb2.language_score"),
+    "score": ("educational_score.score",),
+}
+"""The signals that columns of the dataset come from: the first that was measured."""
 
 
 @dataclass(frozen=True)
@@ -266,8 +271,9 @@ def _measured(signals: Shard | None) -> dict[str, Any]:
         return {name: _Nulls(kind) for name, kind in kinds.items()}
     with open_parquet(signals.location) as file:
         present = set(file.schema_arrow.names)
-    table = read(signals, [column for column in _SIGNALS.values() if column in present])
-    return {name: table[column].cast(kinds[name]) if column in present else _Nulls(kinds[name]) for name, column in _SIGNALS.items()}
+    chosen = {name: next((signal for signal in known if signal in present), None) for name, known in _SIGNALS.items()}
+    table = read(signals, [signal for signal in chosen.values() if signal is not None])
+    return {name: table[signal].cast(kinds[name]) if signal is not None else _Nulls(kinds[name]) for name, signal in chosen.items()}
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from pipelines.wording import number, printable, size
+from pipelines.wording import dropped_side, number, printable, size
 
 if TYPE_CHECKING:
     from pipelines.catalogue import FilterDescription, FilterSummary
@@ -111,8 +111,7 @@ def show_signal(summary: "SignalSummary") -> None:
     console = _console()
     console.print(f"{summary.signal}: {summary.documents:,} documents, {summary.missing:,} not measured", style="bold")
     for rule in summary.rules:
-        side = f"drops what is {rule.drops} {number(rule.threshold)}" if rule.drops else "is not a plain threshold"
-        console.print(f"  {rule.name} {side}")
+        console.print(f"  {rule.name} {dropped_side(rule.drops, rule.threshold)}")
     if summary.values:
         values = _table("value", "documents", "kept", "")
         most = max(value.documents for value in summary.values)
@@ -143,7 +142,8 @@ def show_signal(summary: "SignalSummary") -> None:
 def show_threshold(effect: "ThresholdEffect") -> None:
     """Show what another threshold would keep."""
     console = _console()
-    replaced = f" instead of {number(effect.threshold)} ({effect.rule})" if effect.rule else ""
+    threshold = "each document's own threshold" if effect.threshold is None else number(effect.threshold)
+    replaced = f" instead of {threshold} ({effect.rule})" if effect.rule else ""
     console.print(f"{effect.signal}: drop what is {effect.drops} {number(effect.at)}{replaced}", style="bold")
     table = _table("", "of", "passes now", "would pass", "change", "tokens now", "tokens then", "change")
     for part in (effect.all, effect.otherwise_kept):
@@ -292,7 +292,7 @@ def show_filter(described: "FilterDescription") -> None:
         signals.add_row(name, kind)
     rules = _table("rule", "signal", "threshold", title="Rules", numbers_from=2)
     for name, (signal, threshold) in described.rules.items():
-        rules.add_row(name, signal, "" if threshold is None else number(threshold))
+        rules.add_row(name, signal, _value(threshold))
     for table in (parameters, signals, rules):
         if table.row_count:
             console.print(table)

@@ -161,8 +161,8 @@ def changed(made: Filter, field: str, folder: Path) -> Filter:
     return dataclasses.replace(made, **{field: (BENCHMARK,) if field == "benchmarks" else another(value)})
 
 
-def rules_of(made: Filter) -> dict[str, tuple[str, str, float | None]]:
-    return {reason: (str(rule.drops), rule.signal, rule.threshold) for reason, rule in made.rules().items()}
+def rules_of(made: Filter) -> dict[str, tuple[str, str, str]]:
+    return {reason: (str(rule.drops), rule.signal, str(rule.threshold)) for reason, rule in made.rules().items()}
 
 
 @filters
