@@ -10,7 +10,8 @@ told by classifiers that we do not have, so a recipe for such sources sets the w
 
 Without a tokenizer nothing is measured. The published ranges belong to GneissWeb's tokenizer; another one's English prose lies elsewhere.
 
-Measured with a byte-level BPE of 32,000 tokens on one core of two that others shared: see the class.
+Speed, with a byte-level BPE of 32,000 tokens on web pages of 9.8 KB each: 330 texts (3.2 MB) a second on a core that others shared, by far
+the slowest of the filters, so it belongs behind the others' gates. That BPE makes 0.225 tokens a character of the median page.
 """
 
 from collections.abc import Mapping
@@ -30,7 +31,7 @@ from filters.contract import Filter, Rule, Signals, above, below
 class TokenDensity(Filter):
     """Drops texts that a tokenizer cuts into too many pieces or too few.
 
-    tokenizer                 a tokenizer.json (Hugging Face tokenizers): a local path, or `<package>:<file>` for one that we ship; none: null
+    tokenizer                 a tokenizer.json (Hugging Face tokenizers): a local path, or `<package>:<file>`; where none is named, null
     min_density, max_density  0.22 and 0.28 tokens a character, GneissWeb's for texts of no special field
     """
 

@@ -98,7 +98,8 @@ def entries(path: Path) -> Iterator[pl.DataFrame]:
         try:
             text = block.decode()
         except UnicodeDecodeError as error:
-            raise InputError(f"list {path}, line {line + block.count(10, 0, error.start)}: it is not UTF-8 text ({error.reason})") from error
+            line += block.count(10, 0, error.start)
+            raise InputError(f"list {path}, line {line}: it is not UTF-8 text ({error.reason})") from error
         lines = pl.Series("entry", [text.removeprefix("\ufeff") if line == 1 else text]).str.split("\n").explode()
         frame = lines.str.strip_chars().to_frame().with_row_index("line", offset=line)
         yield frame.filter((pl.col("entry") != "") & ~pl.col("entry").str.starts_with("#"))
