@@ -53,7 +53,7 @@ class UrlRules(Filter):
     hard            files of words of which one is enough
     soft            files of words of which `min_soft_words` different ones are
     strict          files of words that may not even be a part of another
-    min_soft_words  2 (the paper does not say; datatrove and DCLM do)
+    min_soft_words  2, as in datatrove and DCLM
     """
 
     domains: tuple[str, ...] = ()
