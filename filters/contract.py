@@ -10,6 +10,7 @@ never looks at a threshold, so a new threshold re-judges stored signals in secon
     files()                    digests of the files it reads (models, lists), part of measure's key
     threshold_fields           names of the fields that only rules read; all other fields are part of measure's key
     file_fields                names of the fields that say where files lie: their digests are in the key, and their places are not
+    edits                      names of the edits whose counts it reads from the documents' metadata: a recipe lists them too
 
 A filter chosen in a recipe is a FilterChoice: names and plain values, which travel to workers and build the filter there.
 
@@ -96,6 +97,7 @@ class Filter(Named, ABC):
     file_fields: ClassVar[frozenset[str]] = frozenset()
     version: ClassVar[int] = 1
     packages: ClassVar[tuple[str, ...]] = ()
+    edits: ClassVar[tuple[str, ...]] = ()
     examples: ClassVar[Sequence[tuple[str, str | None]]] = ()
 
     @abstractmethod

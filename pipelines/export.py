@@ -15,19 +15,18 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from curation.errors import RecipeError
 from curation.hashing import digest_of_file
 from curation.keys import chance
 from curation.resources import resolve
 from curation.shards import Shard, batches, check_aligned, open_parquet, read
 from curation.stage import Output, Stage, Unit
+from curation.tokens import token_counts
 
 DATASET = pa.schema(
     [
@@ -297,17 +296,7 @@ def _rounded(score: Any) -> Any:
 def _tokens(text: Any, tokenizer: str | None) -> Any:
     if tokenizer is None:
         return pc.cast(pc.round(pc.divide(pc.cast(pc.binary_length(text), pa.float64()), 4.0)), pa.int64())
-    return pa.array([len(encoded.ids) for encoded in _tokenizer(tokenizer).encode_batch_fast(text.to_pylist())], pa.int64())
-
-
-@lru_cache(maxsize=2)
-def _tokenizer(path: str) -> Any:
-    from tokenizers import Tokenizer
-
-    try:
-        return Tokenizer.from_file(str(resolve(path)))
-    except Exception as error:  # the library raises bare Exception
-        raise RecipeError(f"tokenizer {path} cannot be read: {error}") from error
+    return pa.array(token_counts(text.to_pylist(), tokenizer))
 
 
 def _drawn(batch: Any, origin: Sequence[str], mix: Mapping[str, float]) -> Any:

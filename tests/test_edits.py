@@ -8,11 +8,12 @@ from hypothesis import strategies as st
 from curation.edits import Edit, edit_named, rewritten, shipped_edits
 from curation.edits.mojibake import Mojibake
 from curation.edits.pii import KINDS, Pii
+from curation.edits.refinedweb_lines import RefinedwebLines
 from curation.edits.whitespace import Whitespace
 from curation.errors import RecipeError
 from curation.text import TextColumn
 
-EVERY_EDIT = [Whitespace(), Whitespace(blank_lines=2, collapse=True, nfc=True), Mojibake(), Pii(), Pii(mask="")]
+EVERY_EDIT = [Whitespace(), Whitespace(blank_lines=2, collapse=True, nfc=True), Mojibake(), Pii(), Pii(mask=""), RefinedwebLines()]
 
 
 def edited(edit: Edit, *texts: str) -> tuple[list[str], dict[str, list[int]]]:
@@ -73,7 +74,7 @@ def test_a_sliced_column_is_edited_like_a_whole_one(edit):
 
 
 def test_edits_are_found_by_name():
-    assert list(shipped_edits()) == ["mojibake", "pii", "whitespace"]
+    assert list(shipped_edits()) == ["mojibake", "pii", "refinedweb_lines", "whitespace"]
     assert edit_named("pii").name() == "pii"
     with pytest.raises(RecipeError, match="no edit 'pi'"):
         edit_named("pi")
