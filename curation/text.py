@@ -1,7 +1,7 @@
 """A batch of texts as Arrow holds them: one run of UTF-8 bytes and the offsets between documents.
 
-Kernels scan these two arrays directly; no Python string is made. What many filters need (words, lines) is found once a batch by the
-kernels of `curation.words` and `curation.lines`, and kept on the column.
+Kernels scan these two arrays directly; no Python string is made. What many filters need (words, lines, sentences) is found once a batch by
+the kernels of `curation.words`, `curation.lines` and `curation.sentences`, and kept on the column.
 
 Invariants
     - `offsets` has n + 1 entries, rises, and starts at the first byte of the first document; document i is data[offsets[i]:offsets[i+1]].
@@ -21,6 +21,7 @@ import pyarrow.compute as pc
 
 if TYPE_CHECKING:
     from curation.lines import Lines
+    from curation.sentences import Sentences
     from curation.words import Words
 
 Bytes = npt.NDArray[np.uint8]
@@ -92,3 +93,10 @@ class TextColumn:
         from curation.lines import find_lines
 
         return find_lines(self)
+
+    @cached_property
+    def sentences(self) -> "Sentences":
+        """The sentences of every text, found once."""
+        from curation.sentences import find_sentences
+
+        return find_sentences(self)
