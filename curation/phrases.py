@@ -19,6 +19,7 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
+from curation.edits import rewritten
 from curation.jit import kernel
 from curation.text import Bytes, Offsets, TextColumn
 from curation.unicode_classes import LETTER, NUMBER, SOLITARY, character_classes, decode
@@ -112,17 +113,7 @@ def lower_cased(column: TextColumn) -> TextColumn:
     """Return the column in lower case, but for A to Z alone in texts without other capitals: those match either case as they are."""
     cased = np.zeros(len(column), np.bool_)
     _mark_cased(column.data, column.offsets, _has_lower_case(), cased)
-    if not cased.any():
-        return column
-    pieces = []
-    lengths = column.lengths.copy()
-    for text, (begin, end) in enumerate(zip(column.offsets[:-1].tolist(), column.offsets[1:].tolist(), strict=True)):
-        piece = column.data[begin:end]
-        if cased[text]:
-            piece = np.frombuffer(column.string(text).lower().encode(), np.uint8)
-            lengths[text] = len(piece)
-        pieces.append(piece)
-    return TextColumn(np.concatenate(pieces), np.concatenate(([0], np.cumsum(lengths))).astype(np.int64))
+    return rewritten(column, {text: column.string(text).lower().encode() for text in np.flatnonzero(cased).tolist()})
 
 
 @lru_cache(maxsize=1)
@@ -173,7 +164,9 @@ def _find(
             while at:
                 length = lengths[ending[at]]
                 start = place + 1 - length
-                if not flanked or not (_is_word(data, _before(data, start, begin), start, classes) or _is_word(data, place + 1, end, classes)):
+                if not flanked or not (
+                    _is_word(data, _before(data, start, begin), start, classes) or _is_word(data, place + 1, end, classes)
+                ):
                     hits[text] += 1
                     if first[text] < 0 or start < first_start or (start == first_start and length > first_length):
                         first[text] = ending[at]

@@ -19,7 +19,8 @@ numbers. The first is the default here and in datatrove's `C4QualityFilter`; DCL
     both         long words, citations, "javascript", policy phrases, "lorem ipsum", "{" alike
 
 Where we differ: sentences are ours, where tfds has NLTK's and datatrove spaCy's; characters are counted after the edit of lines, in tfds
-before. With the edit, verdicts and texts are datatrove's once its filter has been run until it changes nothing more (see the edit).
+before. Given the same sentences, edit and filter give datatrove's verdicts and texts, as the edit's docstring tells in full. tfds counts
+the words of a line without its citations, datatrove with them: that matters for lines that condemn a page, and there we follow datatrove.
 """
 
 from collections.abc import Mapping
