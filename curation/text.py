@@ -1,7 +1,8 @@
 """A batch of texts as Arrow holds them: one run of UTF-8 bytes and the offsets between documents.
 
-Kernels scan these two arrays directly; no Python string is made. What many filters need (words, chunks, lines, rows, paragraphs) is
-found once a batch by the kernels of `curation.words`, `curation.chunks` and `curation.lines`, and kept on the column.
+Kernels scan these two arrays directly; no Python string is made. What many filters need (words, chunks, lines, rows, paragraphs, sentences)
+is found once a batch by the kernels of `curation.words`, `curation.chunks`, `curation.lines` and `curation.sentences`, and kept on the
+column.
 
 Invariants
     - `offsets` has n + 1 entries, rises, and starts at the first byte of the first document; document i is data[offsets[i]:offsets[i+1]].
@@ -22,6 +23,7 @@ import pyarrow.compute as pc
 if TYPE_CHECKING:
     from curation.chunks import Chunks
     from curation.lines import Lines, Paragraphs, Rows
+    from curation.sentences import Sentences
     from curation.words import Words
 
 Bytes = npt.NDArray[np.uint8]
@@ -114,3 +116,10 @@ class TextColumn:
         from curation.lines import find_paragraphs
 
         return find_paragraphs(self)
+
+    @cached_property
+    def sentences(self) -> "Sentences":
+        """The sentences of every text, found once."""
+        from curation.sentences import find_sentences
+
+        return find_sentences(self)

@@ -30,6 +30,7 @@ FILTERS = shipped_filters()
 BENCHMARK = "sample_data:benchmarks/questions.jsonl"
 LISTS = Path(__file__).parent / "lists"
 CONFIGURED: dict[str, dict[str, Any]] = {
+    "bad_words": {"lists": (BENCHMARK,)},  # its lines are entries as good as others
     "benchmark_overlap": {"benchmarks": (BENCHMARK,)},
     "token_density": {"tokenizer": str(LISTS / "tokenizer.json")},
     "url_rules": {kind: (str(LISTS / f"{kind}.txt"),) for kind in ("domains", "urls", "hard", "soft", "strict")},
@@ -149,6 +150,8 @@ def another(value: Any) -> Any:
         return value / 2 + 0.01
     if isinstance(value, str):
         return value + ":"
+    if value is None:  # a bound that is not given
+        return 1
     if isinstance(value, tuple) and all(isinstance(entry, str) for entry in value):
         return (*value, "zxx")
     raise NotImplementedError(f"say in this test what else {value!r} could be")
