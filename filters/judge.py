@@ -58,6 +58,14 @@ def failing(made: Filter, own: Any) -> Iterator[tuple[tuple[str, Rule], Flags]]:
         yield (reason, rule), np.broadcast_to(held[reason].to_numpy(), own.num_rows)
 
 
+def passing(made: Filter, own: Any) -> Flags:
+    """Return the rows that no rule of a filter drops. `own` is as for `failing`."""
+    stays = np.ones(own.num_rows, np.bool_)
+    for _, fails in failing(made, own):
+        stays &= ~fails
+    return stays
+
+
 def judge(signals: Any, filters: list[Filter]) -> Any:
     """Return the VERDICTS of a signals table."""
     rows = signals.num_rows
