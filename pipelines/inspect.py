@@ -94,7 +94,7 @@ def summarise(signal: str, kind: Any, table: pl.LazyFrame, rules: Sequence[Recip
     if rows == missing:
         return SignalSummary(signal, rows, missing, None, (), "linear", (), (), rules)
     quantiles = [Quantile(share, at) for share, at in zip(QUANTILES, values, strict=True)]
-    scale, edges = grid(values[0], values[QUANTILES.index(0.5)], values[-1], least, kind.is_integer())
+    scale, edges = grid(values[0], values[QUANTILES.index(0.5)], values[-1], least, kind.is_integer() or kind == pl.Boolean)
     bins = count_bins(numbers, edges, [rule.name for rule in rules])
     return SignalSummary(signal, rows, missing, mean, quantiles, scale, bins, (), rules)
 

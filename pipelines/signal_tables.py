@@ -44,6 +44,8 @@ def show_signal(summary: "SignalSummary") -> None:
             )
             bins.add_row(number(entry.low), number(entry.high), f"{entry.documents:,}", f"{entry.kept:,}", split)
         console.print(bins)
+    if not summary.samples:
+        return
     samples = new_table("where", "value", "fate", "id", "text", title="Samples", numbers_from=None, wrap=True)
     for sample in summary.samples:
         fate = sample.fate if sample.rule is None else f"{sample.fate}: {sample.rule}"
@@ -85,8 +87,11 @@ def _add_split(table: Table, name: str, part: Any) -> None:
 def show_retention(retention: "Retention") -> None:
     """Show what thresholds along a signal would keep: of all documents, and of those that pass every other rule and are no duplicates."""
     console = new_console()
-    console.print(f"{retention.signal}: {retention.documents:,} documents, {retention.missing:,} not measured (they pass)", style="bold")
+    console.print(f"{retention.signal}: {retention.documents:,} documents, {retention.missing:,} not measured, which pass", style="bold")
     for curve in retention.curves:
+        if not curve.points:
+            console.print("  There is no value to put a threshold at.")
+            continue
         instead = f", instead of {number(curve.threshold)} ({curve.rule})" if curve.rule else ""
         title = f"Drop what is {curve.drops} ...{instead}"
         columns = ("documents", "share", "tokens", "share", "kept", "share", "tokens kept", "share", "")

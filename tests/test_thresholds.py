@@ -198,6 +198,14 @@ def test_what_cannot_be_drawn_is_told(run: str, options: list[str], said: str) -
 
 def test_documents_of_one_value_are_sampled_once(run: str) -> None:
     where = [sample.where for sample in signal_summary(run, "same").samples]
+    assert not signal_summary(run, "nothing").samples
     assert where == ["at 5% to 95%", "not below 3", "not below 3", "not below 3"]
     with pytest.raises(UsageError, match="not a number"):
         retention(run, "colour")
+
+
+def test_each_whole_number_of_a_few_has_a_bin_of_its_own(run: str) -> None:
+    rows = rows_of(run)
+    flags = [(entry.low, entry.documents) for entry in signal_summary(run, "flag").bins]
+    assert flags == [(value, sum(row["odd_signals.flag"] is bool(value) for row in rows)) for value in (0, 1)]
+    assert [(entry.low, entry.documents) for entry in signal_summary(run, "same").bins] == [(7, 276)]
