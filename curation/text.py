@@ -20,6 +20,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from curation.carrying import already_found, carry, offsets_of, slices
+
 if TYPE_CHECKING:
     from curation.chunks import Chunks
     from curation.lines import Lines, Paragraphs, Rows
@@ -81,6 +83,15 @@ class TextColumn:
         """Return the column as a large_string array that shares its bytes."""
         offsets = pa.py_buffer(np.ascontiguousarray(self.offsets))
         return pa.Array.from_buffers(pa.large_string(), len(self), [None, offsets, pa.py_buffer(self.data)])
+
+    def where(self, stays: npt.NDArray[np.bool_]) -> "TextColumn":
+        """Return the column of the texts that stay, with their words and lines where those were found before."""
+        if stays.all():
+            return self
+        chosen = TextColumn(slices(self.data, self.offsets, stays), offsets_of(self.lengths[stays]))
+        for name, found in already_found(self):
+            vars(chosen)[name] = carry(found, stays, chosen)
+        return chosen
 
     @cached_property
     def words(self) -> "Words":

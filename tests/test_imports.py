@@ -34,7 +34,7 @@ CONFINED = {
     "pydantic": {"curation/choices.py"},
     "ray": {"curation/ray_runner.py"},
     "resiliparse": {"curation/encoding.py", "curation/extraction/dom.py"},
-    "rich": {"pipelines/progress.py", "pipelines/tables.py"},
+    "rich": {f"pipelines/{name}.py" for name in ("plan_tables", "progress", "signal_tables", "tables", "terminal")},
     "tokenizers": {"curation/tokens.py"},
     "typer": {"pipelines/cli.py"},
     "warcio": {"sample_data/build.py"},
