@@ -22,7 +22,8 @@ from filters.fineweb2 import Fineweb2
 from filters.judge import judge
 from filters.language import Language
 from filters.stop_words import StopWordLists, count_stop_words
-from pipelines.inspect import signal_summary, threshold_effect
+from pipelines.inspect import signal_summary
+from pipelines.thresholds import threshold_effect
 from pipelines.why import why
 from tests.running import ROOT, curate
 from tests.test_heuristic_filters import plain_signals
