@@ -1,4 +1,4 @@
-"""Our filters on some texts, batch by batch; a child of `filters.py`.
+"""Our filters on some texts, batch by batch; a child of `filter_speed.py`.
 
 The last line printed is a JSON object: MB of text a second of processor time for each filter, and peak memory.
 """
