@@ -37,7 +37,6 @@ from curation.text import TextColumn
 from curation.vector import count_byte
 from filters.contract import Filter, Rule, Signals, above, below
 
-
 _CURLY = 0x7B
 
 

@@ -3,7 +3,7 @@
     python tests/benchmark/filter_speed.py TEXTS.parquet... [--peer-python PYTHON] [--peer-mb 2] [--repeat 3]
 
 TEXTS are Parquet files with a column `text` (or `gold_text`). Prints Markdown: MB of UTF-8 text a second of processor time, ours, theirs
-and the ratio; our other filters beside them; what Unicode costs; and peak memory on a quarter of the texts and on all.
+and the ratio; our other filters and what they share beside them; and peak memory on a quarter of the texts and on all.
 
 Each side is a child process on one core, its kernels compiled and its models read beforehand. Every filter sees every text, whatever the
 others say of it. "Together" is one batch after the other through all four, so words and lines are found once; C4's rules for lines write
