@@ -102,7 +102,7 @@ def is_exact(side, made_at, value, document):
 
 
 def has_no_value(name, row):
-    """Tell whether the peer has no such value, and so asks no threshold: the mean of no words, the top of no n-grams, shares of no lines."""
+    """Tell whether the peer has no such value, and so no threshold: the mean of no words, the top of no n-grams, shares of no lines."""
     if name.startswith("fineweb_quality"):
         return not row["text"].strip()
     if name == "gopher_quality.mean_word_length":
