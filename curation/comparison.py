@@ -119,7 +119,7 @@ def _rows_of(part: Part, members: Any, base: int, settings: MinHashSettings, pre
             for name in signals.column_names[2:]:
                 described = described.append_column(name, signals[name].slice(done, len(chosen)))
         text = TextColumn.from_arrow(documents["text"].filter(pa.array(sends)))
-        shingles = distinct(shingle(text, settings.ngram))
+        shingles = distinct(shingle(text, settings.ngram, settings.characters))
         buckets = bucket_hashes(signatures_of(mine)[sends], settings)
         yield pa.table(
             {

@@ -116,7 +116,9 @@ def main() -> None:
         megabytes += int(batch.offsets[-1] - batch.offsets[0]) / 1e6
         texts += len(batch)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(json.dumps({"megabytes": megabytes, "texts": texts, "peak_mib": peak, **{name: megabytes / took for name, took in spent.items()}}))
+    print(
+        json.dumps({"megabytes": megabytes, "texts": texts, "peak_mib": peak, **{name: megabytes / took for name, took in spent.items()}})
+    )
 
 
 if __name__ == "__main__":
