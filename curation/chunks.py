@@ -22,8 +22,10 @@ class Chunks:
 
     offsets: Offsets
     """n + 1 places in the arrays below (int64)."""
-    tokens: npt.NDArray[np.int64]
-    """m + 1 places: chunk k is made of tokens tokens[k] to tokens[k + 1]."""
+    firsts: npt.NDArray[np.uint32]
+    """First token of each chunk, counted from the first of its text."""
+    sizes: npt.NDArray[np.uint32]
+    """Tokens in each chunk."""
     characters: npt.NDArray[np.uint32]
     """Code points in each chunk."""
     alphabetic: npt.NDArray[np.bool_]
@@ -38,11 +40,11 @@ class Chunks:
 def find_chunks(words: Words) -> Chunks:
     """Find the chunks of every text whose tokens are given."""
     offsets = np.zeros(len(words.offsets), np.int64)
-    tokens = np.empty(len(words.starts) + 1, np.int64)
-    characters, alphabetic = np.empty(len(words.starts), np.uint32), np.empty(len(words.starts), np.bool_)
+    firsts, sizes, characters = (np.empty(len(words.starts), np.uint32) for _ in range(3))
+    alphabetic = np.empty(len(words.starts), np.bool_)
     of_tokens = (words.offsets, words.starts, words.ends, words.characters, words.kinds)
-    found = _join_tokens(*of_tokens, offsets, tokens, characters, alphabetic)
-    return Chunks(offsets, tokens[: found + 1], characters[:found], alphabetic[:found])
+    found = _join_tokens(*of_tokens, offsets, firsts, sizes, characters, alphabetic)
+    return Chunks(offsets, firsts[:found], sizes[:found], characters[:found], alphabetic[:found])
 
 
 @kernel
@@ -53,25 +55,24 @@ def _join_tokens(
     token_characters: npt.NDArray[np.uint32],
     kinds: npt.NDArray[np.uint8],
     offsets: Offsets,
-    tokens: npt.NDArray[np.int64],
+    firsts: npt.NDArray[np.uint32],
+    sizes: npt.NDArray[np.uint32],
     characters: npt.NDArray[np.uint32],
     alphabetic: npt.NDArray[np.bool_],
 ) -> int:
     """Fill what is known of chunks; return their number."""
     found = 0
     for text in range(len(offsets) - 1):
-        first = token_offsets[text]
+        begin, end = token_offsets[text], token_offsets[text + 1]
+        first = begin
         length, letters = np.uint32(0), np.uint8(0)
-        for token in range(first, token_offsets[text + 1]):
-            if token > first and starts[token] != ends[token - 1]:
-                tokens[found], characters[found], alphabetic[found] = first, length, letters & ALPHABETIC != 0
-                found += 1
-                first, length, letters = token, np.uint32(0), np.uint8(0)
+        for token in range(begin, end):
             length += token_characters[token]
             letters |= kinds[token]
-        if first < token_offsets[text + 1]:
-            tokens[found], characters[found], alphabetic[found] = first, length, letters & ALPHABETIC != 0
-            found += 1
+            if token + 1 == end or starts[token + 1] != ends[token]:
+                firsts[found], sizes[found] = first - begin, token + 1 - first
+                characters[found], alphabetic[found] = length, letters & ALPHABETIC != 0
+                found += 1
+                first, length, letters = token + 1, np.uint32(0), np.uint8(0)
         offsets[text + 1] = found
-    tokens[found] = token_offsets[-1]
     return found

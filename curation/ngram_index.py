@@ -1,8 +1,8 @@
 """An index of n-grams of words, and the longest passage that a text shares with it.
 
 A text and the indexed items are compared as sequences of folded words (`Words.folded`; symbols are left out), so case, accents,
-punctuation, spacing, line breaks and typography do not hide a copy. Every run of `size` words of an item is indexed. An item shorter than
-that is indexed as a whole if it has at least `smallest` words; a shorter one says too little to be recognised by, and is left out.
+punctuation, spacing, line breaks and typography do not hide a copy. Every run of n words of an item is indexed, where n depends on how many
+words the item has (`Lengths`).
 
 A passage is a maximal run of a text's words that is covered by n-grams of the index which overlap. It is ascribed to the item of its first
 n-gram; an n-gram that several items hold belongs to the first of them.
@@ -25,6 +25,24 @@ from curation.text import Offsets, TextColumn
 from curation.words import WORD, Words, mixed
 
 _BASE = np.uint64(0xA24BAED4963EE407)
+
+
+class Lengths(NamedTuple):
+    """How many words n of an item make a passage of it, for an item of w words.
+
+    n is `percent` of w, rounded up, but at least `smallest` and at most `size`; an item of fewer than `smallest` words is looked for as a
+    whole; one of fewer than `fewest` is not.
+    """
+
+    size: int
+    smallest: int
+    percent: int
+    fewest: int
+
+    def of(self, words: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """Return n for items of so many words; 0 where an item is not looked for."""
+        lengths = np.minimum(np.clip(-(-words * self.percent // 100), self.smallest, self.size), words)
+        return np.where(words >= self.fewest, lengths, 0).astype(np.int64)
 
 
 class Passages(NamedTuple):
@@ -54,12 +72,12 @@ class NgramIndex:
     """Eight bits a byte, set at the hash of the first words of each n-gram, as many words as the shortest n-gram has."""
 
     @classmethod
-    def of(cls, items: Sequence[str], size: int, smallest: int) -> "NgramIndex":
-        """Index the n-grams of items, n = `size`, or the whole of an item of `smallest` to `size` words. 1 <= smallest <= size."""
+    def of(cls, items: Sequence[str], rule: Lengths) -> "NgramIndex":
+        """Index the n-grams of items. 1 <= fewest <= smallest <= size."""
         words = TextColumn.from_strings(items).words
         offsets, folded = _words_only(words)
         counts = np.diff(offsets)
-        lengths = np.where(counts >= smallest, np.minimum(counts, size), 0)
+        lengths = rule.of(counts)
         slots = 64
         while slots < 2 * int(np.where(lengths > 0, counts - lengths + 1, 0).sum()):
             slots *= 2

@@ -6,10 +6,12 @@
 Invariant: the same name means the same file on a laptop, in a wheel and on a worker; that the bytes are the same is the digest's task.
 """
 
+from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
 
 from curation.errors import InputError
+from curation.hashing import digest_of_file
 
 PACKAGES = ("curation", "filters", "synth", "pipelines", "sample_data")
 """The packages whose files a recipe may name."""
@@ -32,3 +34,14 @@ def resolve(path: str) -> Path:
             f"{path}: no such file in {Path.cwd()}; name a local file or <package>:<file>, package one of {', '.join(PACKAGES)}"
         )
     return found
+
+
+def digest(path: str) -> str:
+    """Return the SHA-256 of a file named in a recipe, computed once a process unless it changes. Raises InputError where there is none."""
+    state = resolve(path).stat()
+    return _digest(path, state.st_size, state.st_mtime_ns)
+
+
+@lru_cache(maxsize=256)
+def _digest(path: str, size: int, modified: int) -> str:  # noqa: ARG001  (a file that changes is read again)
+    return digest_of_file(resolve(path))

@@ -1,7 +1,8 @@
 """A batch of texts as Arrow holds them: one run of UTF-8 bytes and the offsets between documents.
 
-Kernels scan these two arrays directly; no Python string is made. What many filters need (words, chunks, lines, rows, paragraphs) is
-found once a batch by the kernels of `curation.words`, `curation.chunks` and `curation.lines`, and kept on the column.
+Kernels scan these two arrays directly; no Python string is made. What many filters need (words, chunks, lines, rows, paragraphs, sentences)
+is found once a batch by the kernels of `curation.words`, `curation.chunks`, `curation.lines` and `curation.sentences`, and kept on the
+column.
 
 Invariants
     - `offsets` has n + 1 entries, rises, and starts at the first byte of the first document; document i is data[offsets[i]:offsets[i+1]].
@@ -19,9 +20,12 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from curation.carrying import already_found, carry, offsets_of, slices
+
 if TYPE_CHECKING:
     from curation.chunks import Chunks
     from curation.lines import Lines, Paragraphs, Rows
+    from curation.sentences import Sentences
     from curation.words import Words
 
 Bytes = npt.NDArray[np.uint8]
@@ -80,6 +84,15 @@ class TextColumn:
         offsets = pa.py_buffer(np.ascontiguousarray(self.offsets))
         return pa.Array.from_buffers(pa.large_string(), len(self), [None, offsets, pa.py_buffer(self.data)])
 
+    def where(self, stays: npt.NDArray[np.bool_]) -> "TextColumn":
+        """Return the column of the texts that stay, with their words and lines where those were found before."""
+        if stays.all():
+            return self
+        chosen = TextColumn(slices(self.data, self.offsets, stays), offsets_of(self.lengths[stays]))
+        for name, found in already_found(self):
+            vars(chosen)[name] = carry(found, stays, chosen)
+        return chosen
+
     @cached_property
     def words(self) -> "Words":
         """The words of every text, found once."""
@@ -114,3 +127,10 @@ class TextColumn:
         from curation.lines import find_paragraphs
 
         return find_paragraphs(self)
+
+    @cached_property
+    def sentences(self) -> "Sentences":
+        """The sentences of every text, found once."""
+        from curation.sentences import find_sentences
+
+        return find_sentences(self)

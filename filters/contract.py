@@ -10,6 +10,7 @@ never looks at a threshold, so a new threshold re-judges stored signals in secon
     files()                    digests of the files it reads (models, lists), part of measure's key
     threshold_fields           names of the fields that only rules read; all other fields are part of measure's key
     file_fields                names of the fields that say where files lie: their digests are in the key, and their places are not
+    edits                      names of the edits whose counts it reads from the documents' metadata: a recipe lists them too
 
 A filter chosen in a recipe is a FilterChoice: names and plain values, which travel to workers and build the filter there.
 
@@ -18,13 +19,16 @@ The file's docstring names the paper. A null signal never fails a rule: what cou
 
 import dataclasses
 import importlib.util
+import math
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
@@ -44,23 +48,39 @@ _USERS = "user_filters"
 class Rule:
     """One reason to drop: the expression that says so, the signal it looks at and the bound it compares with.
 
-    `evidence` names further signals whose values go to the ledger when this rule is the one that decides.
+    A threshold that is an expression over the filter's signals gives each document its own (the one of its language, say), null where it
+    has none. `evidence` names further signals whose values go to the ledger when this rule is the one that decides. `side` is the side of
+    the threshold that is dropped, None for a rule that is no such comparison.
     """
 
     drops: pl.Expr
     signal: str
-    threshold: float | None = None
+    threshold: float | pl.Expr | None = None
     evidence: tuple[str, ...] = ()
+    side: Literal["below", "above"] | None = None
+
+    @property
+    def single_threshold(self) -> float | None:
+        """The threshold, where it is one for all documents."""
+        return None if isinstance(self.threshold, pl.Expr) else self.threshold
+
+    def thresholds(self, own: pl.DataFrame) -> npt.NDArray[np.float64]:
+        """Return what each row of the filter's signals is compared with (float64), NaN where that is nothing."""
+        if isinstance(self.threshold, pl.Expr):
+            bounds = own.select(self.threshold.cast(pl.Float64).alias("bound"))["bound"].fill_null(math.nan).to_numpy()
+        else:
+            bounds = np.array([math.nan if self.threshold is None else self.threshold])
+        return np.broadcast_to(bounds, own.height)
 
 
-def below(signal: str, bound: float, evidence: tuple[str, ...] = ()) -> Rule:
-    """Drop documents whose signal is less than bound."""
-    return Rule(pl.col(signal) < bound, signal, float(bound), evidence)
+def below(signal: str, bound: float | pl.Expr, evidence: tuple[str, ...] = ()) -> Rule:
+    """Drop documents whose signal is less than bound, or than each document's own bound; no bound, no drop."""
+    return Rule(pl.col(signal) < bound, signal, bound if isinstance(bound, pl.Expr) else float(bound), evidence, "below")
 
 
-def above(signal: str, bound: float, evidence: tuple[str, ...] = ()) -> Rule:
-    """Drop documents whose signal is greater than bound."""
-    return Rule(pl.col(signal) > bound, signal, float(bound), evidence)
+def above(signal: str, bound: float | pl.Expr, evidence: tuple[str, ...] = ()) -> Rule:
+    """Drop documents whose signal is greater than bound, or than each document's own bound; no bound, no drop."""
+    return Rule(pl.col(signal) > bound, signal, bound if isinstance(bound, pl.Expr) else float(bound), evidence, "above")
 
 
 def not_among(signal: str, allowed: Sequence[str], evidence: tuple[str, ...] = ()) -> Rule:
@@ -77,6 +97,7 @@ class Filter(Named, ABC):
     file_fields: ClassVar[frozenset[str]] = frozenset()
     version: ClassVar[int] = 1
     packages: ClassVar[tuple[str, ...]] = ()
+    edits: ClassVar[tuple[str, ...]] = ()
     examples: ClassVar[Sequence[tuple[str, str | None]]] = ()
 
     @abstractmethod

@@ -8,7 +8,7 @@ datatrove runs them. Blank lines take no part.
     duplicate_character_ratio   characters of lines that stood before in the text, over the text's characters without newlines
     newline_ratio               newlines, over all tokens (words and symbols)
 
-The marks that end a sentence are datatrove's (`filters.punctuation`). FineWeb as it was released took five: `terminal_marks = ".!?'\""`.
+The marks that end a sentence are datatrove's (`filters.punctuation`); `terminal_marks` takes others instead, such as `.!?'"`.
 
 Equal to datatrove 0.10.1 in every signal and verdict on the same tokens (`tests/parity`). Its own tokens are spaCy's; ours are those of
 `curation.words`.
@@ -54,6 +54,7 @@ class FinewebQuality(Filter):
     signal_types: ClassVar[Mapping[str, pa.DataType]] = dict.fromkeys(
         ("terminal_punctuation_ratio", "short_line_ratio", "duplicate_character_ratio", "newline_ratio"), pa.float64()
     )
+    version: ClassVar[int] = 2
     threshold_fields: ClassVar[frozenset[str]] = frozenset(
         {"min_terminal_punctuation_ratio", "max_short_line_ratio", "max_duplicate_character_ratio", "max_newline_ratio"}
     )

@@ -32,8 +32,8 @@ from curation.text import Bytes, Offsets, TextColumn
 from curation.unicode_classes import decode
 from curation.words import ALPHABETIC, WORD
 from filters.contract import Filter, Rule, Signals, above, below
+from filters.gopher_stop_words import STOP_WORDS, hashes_of
 from filters.punctuation import punctuation_marks
-from filters.stop_words import STOP_WORDS, hashes_of
 
 _POINT, _HASH, _HYPHEN = 0x2E, 0x23, 0x2D
 _ASCII_END, _FULL_WIDTH_LEAD = 0x80, 0xEF
@@ -76,6 +76,7 @@ class GopherQuality(Filter):
         "alphabetic_word_ratio": pa.float64(),
         "stop_words": pa.int32(),
     }
+    version: ClassVar[int] = 2
     threshold_fields: ClassVar[frozenset[str]] = frozenset(
         {
             "min_words",

@@ -29,7 +29,7 @@ from curation.text import Bytes, Offsets, TextColumn
 from curation.unicode_classes import decode
 from curation.words import WORD
 from filters.contract import Filter, Rule, Signals, above, below
-from filters.stop_words import STOP_WORDS, hashes_of
+from filters.gopher_stop_words import STOP_WORDS, hashes_of
 
 _POINT, _HASH, _SPACE, _ELLIPSIS = 0x2E, 0x23, 0x20, 0x2026
 _BULLETS = (0x25CF, 0x2022, 0x2A, 0x2D)
@@ -104,8 +104,9 @@ class GopherQualityDclm(Filter):
         table = np.zeros((len(self.signal_types), len(text)), np.float64)
         of_tokens = (words.offsets, words.starts, words.kinds)
         _measure_symbols(text.data, text.offsets, *of_tokens, chunks.offsets, table)
+        of_chunks = (chunks.offsets, chunks.firsts, chunks.sizes, chunks.characters, chunks.alphabetic)
         stop_words = hashes_of(self.stop_words, lowered=True)
-        _measure_chunks(words.lowered, chunks.offsets, chunks.tokens, chunks.characters, chunks.alphabetic, stop_words, table)
+        _measure_chunks(words.offsets, words.lowered, *of_chunks, stop_words, table)
         _measure_lines(text.data, text.offsets, lines.offsets, lines.visible_starts, lines.visible_ends, table)
         return {
             name: column.astype(np.int32) if kind == pa.int32() else column
@@ -177,9 +178,11 @@ def _measure_symbols(
 
 @kernel
 def _measure_chunks(
+    token_offsets: Offsets,
     lowered: npt.NDArray[np.uint64],
     offsets: Offsets,
-    tokens: npt.NDArray[np.int64],
+    firsts: npt.NDArray[np.uint32],
+    sizes: npt.NDArray[np.uint32],
     characters: npt.NDArray[np.uint32],
     alphabetic: npt.NDArray[np.bool_],
     stop_words: npt.NDArray[np.uint64],
@@ -194,8 +197,8 @@ def _measure_chunks(
         for chunk in range(offsets[text], offsets[text + 1]):
             length += np.int64(characters[chunk])
             without_letters += not alphabetic[chunk]
-            own = lowered[tokens[chunk]]
-            if some >> (own & np.uint64(63)) & np.uint64(1) and tokens[chunk + 1] - tokens[chunk] == 1:
+            own = lowered[token_offsets[text] + np.int64(firsts[chunk])]
+            if some >> (own & np.uint64(63)) & np.uint64(1) and sizes[chunk] == 1:
                 for stop in range(len(stop_words)):
                     stops += own == stop_words[stop]
         count = max(offsets[text + 1] - offsets[text], 1)

@@ -26,7 +26,7 @@ from curation.jit import kernel
 from curation.text import Bytes, Offsets, TextColumn
 from curation.unicode_classes import decode
 from filters.contract import Filter, Rule, Signals, above, below
-from filters.stop_words import STOP_WORDS, hashes_of
+from filters.gopher_stop_words import STOP_WORDS, hashes_of
 
 _HASH, _STAR, _HYPHEN, _ELLIPSIS = 0x23, 0x2A, 0x2D, 0x2026
 
@@ -98,10 +98,10 @@ class GopherQualityDolma(Filter):
         """Measure a batch on its chunks and lines."""
         words, chunks, lines = text.words, text.chunks, text.lines
         table = np.zeros((len(self.signal_types), len(text)), np.float64)
-        of_chunks = (chunks.offsets, chunks.tokens, chunks.characters, chunks.alphabetic)
+        of_chunks = (chunks.offsets, chunks.firsts, chunks.sizes, chunks.characters, chunks.alphabetic)
         longest = int(chunks.characters.max(initial=0))
         stop_words = hashes_of(self.stop_words)
-        _measure_chunks(text.data, text.offsets, words.starts, words.hashes, *of_chunks, stop_words, longest, table)
+        _measure_chunks(text.data, text.offsets, words.offsets, words.starts, words.hashes, *of_chunks, stop_words, longest, table)
         _measure_lines(text.data, text.offsets, lines.offsets, lines.starts, lines.ends, table)
         return {
             name: column.astype(np.int32) if kind == pa.int32() else column
@@ -127,10 +127,12 @@ class GopherQualityDolma(Filter):
 def _measure_chunks(
     data: Bytes,
     text_offsets: Offsets,
+    token_offsets: Offsets,
     starts: npt.NDArray[np.uint32],
     hashes: npt.NDArray[np.uint64],
     offsets: Offsets,
-    tokens: npt.NDArray[np.int64],
+    firsts: npt.NDArray[np.uint32],
+    sizes: npt.NDArray[np.uint32],
     characters: npt.NDArray[np.uint32],
     alphabetic: npt.NDArray[np.bool_],
     stop_words: npt.NDArray[np.uint64],
@@ -149,13 +151,14 @@ def _measure_chunks(
             most = max(most, length)
             with_letters += alphabetic[chunk]
             marked = False
-            for token in range(tokens[chunk], tokens[chunk + 1]):
+            first = token_offsets[text] + np.int64(firsts[chunk])
+            for token in range(first, first + np.int64(sizes[chunk])):
                 place = begin + np.int64(starts[token])
                 marked |= data[place] == _HASH or (data[place] == 0xE2 and decode(data, place, end)[0] == _ELLIPSIS)
             with_symbols += marked
-            if tokens[chunk + 1] - tokens[chunk] == 1:
+            if sizes[chunk] == 1:
                 for stop in range(len(stop_words)):
-                    stops += hashes[tokens[chunk]] == stop_words[stop]
+                    stops += hashes[first] == stop_words[stop]
         chunks = offsets[text + 1] - offsets[text]
         table[0, text] = chunks
         table[1, text] = _median(of_length, chunks)

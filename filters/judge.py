@@ -52,10 +52,18 @@ class Judge(Stage):
 
 def failing(made: Filter, own: Any) -> Iterator[tuple[tuple[str, Rule], Flags]]:
     """Yield each rule of a filter with the rows it drops. `own` holds the filter's signals under their bare names."""
-    frame = pl.DataFrame(own)
-    for reason, rule in made.rules().items():
-        fails = frame.select(rule.drops.fill_null(False).alias("fails"))["fails"]
-        yield (reason, rule), np.broadcast_to(fails.to_numpy(), frame.height)
+    rules = made.rules()
+    held = pl.DataFrame(own).select(**{reason: rule.drops.fill_null(False) for reason, rule in rules.items()})
+    for reason, rule in rules.items():
+        yield (reason, rule), np.broadcast_to(held[reason].to_numpy(), own.num_rows)
+
+
+def passing(made: Filter, own: Any) -> Flags:
+    """Return the rows that no rule of a filter drops. `own` is as for `failing`."""
+    stays = np.ones(own.num_rows, np.bool_)
+    for _, fails in failing(made, own):
+        stays &= ~fails
+    return stays
 
 
 def judge(signals: Any, filters: list[Filter]) -> Any:
@@ -65,7 +73,7 @@ def judge(signals: Any, filters: list[Filter]) -> Any:
     reasons: list[str] = []
     held: list[Flags] = []
     values, thresholds = np.full(rows, np.nan), np.full(rows, np.nan)
-    evidence: list[str | None] = [None] * rows
+    evidence = np.full(rows, None, object)
     for made in filters:
         prefix = f"{made.name()}."
         own = pa.table({name: signals[prefix + name] for name in made.signal_types})
@@ -76,11 +84,11 @@ def judge(signals: Any, filters: list[Filter]) -> Any:
             if numeric:
                 values[decides] = own[rule.signal].cast(pa.float64()).to_numpy()[decides]
             if rule.threshold is not None:
-                thresholds[decides] = rule.threshold
+                one = rule.single_threshold
+                thresholds[decides] = one if one is not None else rule.thresholds(pl.DataFrame(own.take(decides)))
             named = rule.evidence if numeric else (rule.signal, *rule.evidence)
             if named and len(decides):
-                for row, seen in zip(decides, own.select(list(named)).take(decides).to_pylist(), strict=True):
-                    evidence[row] = json.dumps(seen, ensure_ascii=False, sort_keys=True)
+                evidence[decides] = _as_json(own.select(sorted(set(named))).take(decides))
             reasons.append(prefix + reason)
             held.append(fails)
     names = pa.array([*reasons, None], pa.string())
@@ -99,6 +107,17 @@ def judge(signals: Any, filters: list[Filter]) -> Any:
 
 def _is_number(kind: Any) -> bool:
     return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind))
+
+
+def _as_json(seen: Any) -> list[str]:
+    """Return each row of a table as a JSON object, written column by column, for an encoder's call for every row is slow."""
+    encode = json.JSONEncoder(ensure_ascii=False).encode
+    columns = []
+    for name, column in zip(seen.column_names, seen.columns, strict=True):
+        values = column.to_pylist()
+        written = encode(values)[1:-1].split(", ") if _is_number(column.type) else [encode(value) for value in values]
+        columns.append([f"{encode(name)}: {value}" for value in written])
+    return [f"{{{', '.join(row)}}}" for row in zip(*columns, strict=True)]
 
 
 def _lists(held: list[Flags], names: Any, rows: int) -> Any:

@@ -117,6 +117,34 @@ def _prepared(text: TextColumn, most: int) -> TextColumn:
     return TextColumn(np.frombuffer(b"".join(pieces), np.uint8), offsets)
 
 
+def identify(text: TextColumn, sample_bytes: int) -> tuple[Any, Any]:
+    """Return the label (Arrow string) and probability (float64) of each text's language, read from its first `sample_bytes`.
+
+    Both are null where a text holds nothing the model knows.
+    """
+    model = _model()
+    sample = _prepared(text, sample_bytes)
+    best = np.empty(len(text), np.int64)
+    scores = np.zeros(len(text), np.float64)
+    _identify(
+        sample.data,
+        sample.offsets,
+        model.moves,
+        model.rows,
+        model.features,
+        model.weights,
+        model.priors,
+        model.merged,
+        best,
+        scores,
+    )
+    unknown = best < 0
+    return (
+        pa.array(np.array(model.labels, object)[best], pa.string(), mask=unknown),
+        pa.array(np.round(scores, _SCORE_DIGITS), pa.float64(), mask=unknown),
+    )
+
+
 @dataclass(frozen=True)
 class Language(Filter):
     """Keeps texts in the languages asked for.
@@ -144,27 +172,8 @@ class Language(Filter):
 
     def signals(self, text: TextColumn, documents: Any) -> Signals:  # noqa: ARG002  (text alone says it)
         """Identify the language of each text."""
-        model = _model()
-        sample = _prepared(text, self.sample_bytes)
-        best = np.empty(len(text), np.int64)
-        scores = np.zeros(len(text), np.float64)
-        _identify(
-            sample.data,
-            sample.offsets,
-            model.moves,
-            model.rows,
-            model.features,
-            model.weights,
-            model.priors,
-            model.merged,
-            best,
-            scores,
-        )
-        unknown = best < 0
-        return {
-            "language": pa.array(np.array(model.labels, object)[best], pa.string(), mask=unknown),
-            "score": pa.array(np.round(scores, _SCORE_DIGITS), pa.float64(), mask=unknown),
-        }
+        languages, scores = identify(text, self.sample_bytes)
+        return {"language": languages, "score": scores}
 
     def rules(self) -> Mapping[str, Rule]:
         """Drop other languages, then texts whose language is in doubt."""

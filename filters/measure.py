@@ -4,6 +4,7 @@ The table is public: `key`, `id`, and a column `<filter>.<signal>` for every sig
 row group; words and lines are found once a batch and shared by all filters.
 
 A filter marked `gate` lets the filters after it skip the documents it drops: their signals are null there, and a null never fails a rule.
+For those that pass, words and lines found before are carried over, so that nothing is scanned twice (`TextColumn.where`).
 
 Invariant: signals depend on the filters' measuring parameters and on the document's own text, never on a threshold (but a gate's), on the
 batch, or on the neighbours in it.
@@ -21,7 +22,7 @@ from curation.shards import batches
 from curation.stage import Output, Stage, Unit
 from curation.text import TextColumn
 from filters.contract import Filter, FilterChoice
-from filters.judge import failing
+from filters.judge import passing
 
 NARROW = [name for name in DOCUMENTS.names if name != "text"]
 
@@ -72,26 +73,24 @@ def measure(batch: Any, filters: list[tuple[Filter, bool]], schema: Any) -> Any:
     text = TextColumn.from_arrow(batch["text"])
     narrow = batch.select(NARROW)
     places = None
-    for made, gate in filters:
+    for place, (made, gate) in enumerate(filters, 1):
         found = made.signals(text, narrow)
         missing = made.signal_types.keys() ^ found.keys()
         if missing:
             raise ValueError(f"filter {made.name()} declares and measures different signals: {sorted(missing)}")
-        own = {name: _as_array(found[name], kind) for name, kind in made.signal_types.items()}
+        own = {name: as_array(found[name], kind) for name, kind in made.signal_types.items()}
         for name, column in own.items():
             columns[f"{made.name()}.{name}"] = column if places is None else column.take(places)
-        if gate:
-            dropped = np.zeros(len(text), bool)
-            for _, fails in failing(made, pa.table(own)):
-                dropped |= fails
-            stays = pa.array(~dropped)
-            text = TextColumn.from_arrow(text.to_arrow().filter(stays))
-            narrow = narrow.filter(stays)
-            places = _places(~dropped) if places is None else _places(~dropped).take(places)
+        if gate and place < len(filters):
+            stays = passing(made, pa.table(own))
+            text = text.where(stays)
+            narrow = narrow.filter(pa.array(stays))
+            places = _places(stays) if places is None else _places(stays).take(places)
     return pa.table({name: columns[name] for name in schema.names}, schema=schema)
 
 
-def _as_array(values: Any, kind: Any) -> Any:
+def as_array(values: Any, kind: Any) -> Any:
+    """Return a signal as an Arrow array of its declared type."""
     if isinstance(values, pa.ChunkedArray):
         values = values.combine_chunks()
     return values.cast(kind) if isinstance(values, pa.Array) else pa.array(values, kind)

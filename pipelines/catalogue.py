@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import polars as pl
+
 from curation.hashing import plain
-from filters.contract import Filter, FilterChoice, shipped_filters
+from filters.contract import Filter, FilterChoice, Rule, shipped_filters
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,7 @@ class FilterDescription:
     details: str
     parameters: Sequence[Parameter]
     signals: Mapping[str, str]
-    rules: Mapping[str, tuple[str, float | None]]
+    rules: Mapping[str, tuple[str, float | str | None]]
 
 
 def list_filters() -> list[FilterSummary]:
@@ -51,7 +53,7 @@ def describe(name: str) -> FilterDescription:
     fields = [field for field in dataclasses.fields(kind) if field.init]
     parameters = [Parameter(f.name, _type_name(f.type), _default(f), f.name in kind.threshold_fields) for f in fields]
     try:
-        rules = {reason: (rule.signal, rule.threshold) for reason, rule in kind().rules().items()}
+        rules = {reason: (rule.signal, _bound(rule)) for reason, rule in kind().rules().items()}
     except TypeError:
         rules = {}  # a parameter has no default, so the rules cannot be shown without a recipe
     return FilterDescription(
@@ -70,6 +72,11 @@ def _module_doc(kind: type[Filter]) -> str:
 
 def _type_name(annotation: Any) -> str:
     return annotation if isinstance(annotation, str) else getattr(annotation, "__name__", str(annotation))
+
+
+def _bound(rule: Rule) -> float | str | None:
+    """Return a rule's threshold, in words where each document has its own."""
+    return "each document's own" if isinstance(rule.threshold, pl.Expr) else rule.threshold
 
 
 def _default(field: "dataclasses.Field[Any]") -> Any:

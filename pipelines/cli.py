@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from curation.errors import CurationError
+from curation.errors import CurationError, UsageError
 
 app = typer.Typer(
     name="curate",
@@ -54,7 +54,7 @@ def plan(
     Example: curate plan web crawl/*.warc.gz --workers 8
     """
     from pipelines.plan import make_plan
-    from pipelines.tables import show_plan
+    from pipelines.plan_tables import show_plan
 
     _show(make_plan(recipe, inputs or [], out=out, workers=workers, sample_mib=sample_mib), as_json, show_plan)
 
@@ -89,21 +89,29 @@ def inspect(
     folder: Folder,
     signal: Annotated[str | None, typer.Option(help="A signal: histogram, quantiles and samples.")] = None,
     at: Annotated[float | None, typer.Option(help="With --signal: what this threshold would keep.")] = None,
+    curve: Annotated[bool, typer.Option("--curve", help="With --signal: what thresholds all along it would keep.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Show the funnel by filter and rule; with --signal one signal, with --at what another threshold would keep.
+    """Show the funnel by filter and rule; with --signal one signal, with --at or --curve what other thresholds would keep.
 
     Example: curate inspect out/demo --signal gopher_quality.words --at 100
     """
     from pipelines import inspect as looking
-    from pipelines import tables
+    from pipelines import signal_tables, thresholds
+    from pipelines.tables import show_funnel
 
+    if signal is None and (at is not None or curve):
+        raise UsageError(f"{'--curve' if curve else '--at'} goes with --signal NAME: a threshold is one on a signal")
+    if at is not None and curve:
+        raise UsageError("--at is one threshold and --curve is all of them: give one of the two")
     if signal is None:
-        _show(looking.funnel_of(folder), as_json, tables.show_funnel)
-    elif at is None:
-        _show(looking.signal_summary(folder, signal), as_json, tables.show_signal)
+        _show(looking.funnel_of(folder), as_json, show_funnel)
+    elif curve:
+        _show(thresholds.retention(folder, signal), as_json, signal_tables.show_retention)
+    elif at is not None:
+        _show(thresholds.threshold_effect(folder, signal, at), as_json, signal_tables.show_threshold)
     else:
-        _show(looking.threshold_effect(folder, signal, at), as_json, tables.show_threshold)
+        _show(looking.signal_summary(folder, signal), as_json, signal_tables.show_signal)
 
 
 @app.command()

@@ -15,19 +15,18 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from curation.errors import RecipeError
 from curation.hashing import digest_of_file
 from curation.keys import chance
 from curation.resources import resolve
 from curation.shards import Shard, batches, check_aligned, open_parquet, read
 from curation.stage import Output, Stage, Unit
+from curation.tokens import token_counts
 
 DATASET = pa.schema(
     [
@@ -63,7 +62,12 @@ SFT = pa.schema(
 )
 
 _ROW_GROUP_BYTES = 64 << 20
-_SIGNALS = {"language": "language.language", "language_score": "language.score", "score": "educational_score.score"}
+_SIGNALS = {
+    "language": ("language.language", "fineweb2.language"),
+    "language_score": ("language.score", "fineweb2.language_score"),
+    "score": ("educational_score.score",),
+}
+"""The signals that columns of the dataset come from: the first that was measured."""
 
 
 @dataclass(frozen=True)
@@ -266,8 +270,9 @@ def _measured(signals: Shard | None) -> dict[str, Any]:
         return {name: _Nulls(kind) for name, kind in kinds.items()}
     with open_parquet(signals.location) as file:
         present = set(file.schema_arrow.names)
-    table = read(signals, [column for column in _SIGNALS.values() if column in present])
-    return {name: table[column].cast(kinds[name]) if column in present else _Nulls(kinds[name]) for name, column in _SIGNALS.items()}
+    chosen = {name: next((signal for signal in known if signal in present), None) for name, known in _SIGNALS.items()}
+    table = read(signals, [signal for signal in chosen.values() if signal is not None])
+    return {name: table[signal].cast(kinds[name]) if signal is not None else _Nulls(kinds[name]) for name, signal in chosen.items()}
 
 
 @dataclass(frozen=True)
@@ -291,17 +296,7 @@ def _rounded(score: Any) -> Any:
 def _tokens(text: Any, tokenizer: str | None) -> Any:
     if tokenizer is None:
         return pc.cast(pc.round(pc.divide(pc.cast(pc.binary_length(text), pa.float64()), 4.0)), pa.int64())
-    return pa.array([len(encoded.ids) for encoded in _tokenizer(tokenizer).encode_batch_fast(text.to_pylist())], pa.int64())
-
-
-@lru_cache(maxsize=2)
-def _tokenizer(path: str) -> Any:
-    from tokenizers import Tokenizer
-
-    try:
-        return Tokenizer.from_file(str(resolve(path)))
-    except Exception as error:  # the library raises bare Exception
-        raise RecipeError(f"tokenizer {path} cannot be read: {error}") from error
+    return pa.array(token_counts(text.to_pylist(), tokenizer))
 
 
 def _drawn(batch: Any, origin: Sequence[str], mix: Mapping[str, float]) -> Any:

@@ -55,7 +55,7 @@ def grid(low: float, middle: float, high: float, least: float | None, whole: boo
     step = next(times * power for times in (1, 2, 2.5, 5, 10) if times * power >= width * (1 - 1e-9))
     if whole:
         step = max(1.0, float(math.ceil(step)))
-    begin, end = math.floor(low / step), math.ceil(high / step)
+    begin, end = math.floor(low / step), math.floor(high / step) + 1 if whole else math.ceil(high / step)
     return "linear", [float(f"{place * step:.12g}") for place in range(begin, max(end, begin + 1) + 1)]
 
 

@@ -1,14 +1,13 @@
-"""Looking at signals: how one is spread over the documents, what texts at its quantiles and around a threshold read like, and what another
-threshold would keep.
+"""Looking at signals: how one is spread over the documents, and what texts at its quantiles and around a threshold read like.
 
 Everything is counted from the stored signals and the ledger, row by row of the same shards; text is read for the samples only.
 
 Invariant: the same folder gives the same answer: bins lie on a fixed grid, samples are chosen by value and key.
 """
 
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
 from typing import Any, Literal
 
 import polars as pl
@@ -16,8 +15,8 @@ import polars as pl
 from curation.choices import nearest
 from curation.errors import UsageError
 from pipelines.histogram import Bin, count_bins, grid
-from pipelines.ledger import Amount, Funnel, amount, funnel
-from pipelines.run_folder import Place, RecipeRule, Side, open_run, places, recipe_rules, scan, scan_measured
+from pipelines.ledger import Funnel, funnel
+from pipelines.run_folder import Place, RecipeRule, open_run, places, recipe_rules, scan, scan_measured
 from pipelines.samples import Choice, Sample, take_samples
 from pipelines.wording import number
 
@@ -25,7 +24,6 @@ QUANTILES = (0.0, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 1.0)
 
 _SAMPLED = (0.05, 0.25, 0.5, 0.75, 0.95)
 _AROUND = 3
-_EFFECT = ["source", "fate", "failed", "text_bytes"]
 
 
 @dataclass(frozen=True)
@@ -61,31 +59,6 @@ class SignalSummary:
     samples: Sequence[Sample] = ()
 
 
-@dataclass(frozen=True)
-class Split:
-    """Of some documents, those that pass the recipe's threshold now, and those that would pass another."""
-
-    name: str
-    of: Amount
-    now: Amount
-    then: Amount
-
-
-@dataclass(frozen=True)
-class ThresholdEffect:
-    """What a threshold at `at` would keep, of all documents and of those that pass every other rule and are no duplicates."""
-
-    signal: str
-    at: float
-    drops: Side
-    rule: str | None
-    threshold: float | None
-    all: Split
-    otherwise_kept: Split
-    sources: Sequence[Split]
-    note: str
-
-
 def funnel_of(folder: str) -> Funnel:
     """Return the funnel of a run."""
     return funnel(folder)
@@ -101,15 +74,15 @@ def signal_summary(folder: str, signal: str) -> SignalSummary:
     name, kind = resolve(signal, found)
     table = scan_measured(found, ["key", "fate", "rule"], [name]).rename({name: "value"})
     summary = summarise(name, kind, table, [rule for rule in recipe_rules(out) if rule.signal == name])
-    choices = _of_values(table, summary) if summary.scale == "values" else _around(_finite(table), summary)
+    choices = _of_values(table, summary) if summary.scale == "values" else _around(finite(table), summary)
     return replace(summary, samples=take_samples(choices, found))
 
 
 def summarise(signal: str, kind: Any, table: pl.LazyFrame, rules: Sequence[RecipeRule]) -> SignalSummary:
     """Summarise a signal, without samples, from its `value` (of the polars type `kind`), `fate` and `rule`; `rules` are those on it."""
-    if not _is_number(kind):
+    if not is_number(kind):
         return _summary_of_text(signal, table, rules)
-    numbers, value = _finite(table), pl.col("value")
+    numbers, value = finite(table), pl.col("value")
     facts = numbers.select(
         pl.len().alias("rows"),
         value.null_count().alias("missing"),
@@ -121,53 +94,9 @@ def summarise(signal: str, kind: Any, table: pl.LazyFrame, rules: Sequence[Recip
     if rows == missing:
         return SignalSummary(signal, rows, missing, None, (), "linear", (), (), rules)
     quantiles = [Quantile(share, at) for share, at in zip(QUANTILES, values, strict=True)]
-    scale, edges = grid(values[0], values[QUANTILES.index(0.5)], values[-1], least, kind.is_integer())
+    scale, edges = grid(values[0], values[QUANTILES.index(0.5)], values[-1], least, kind.is_integer() or kind == pl.Boolean)
     bins = count_bins(numbers, edges, [rule.name for rule in rules])
     return SignalSummary(signal, rows, missing, mean, quantiles, scale, bins, (), rules)
-
-
-def threshold_effect(folder: str, signal: str, at: float) -> ThresholdEffect:
-    """Return what a threshold at `at` would keep instead of the recipe's nearest one on this signal.
-
-    A signal on which the recipe has no threshold is taken as one whose low values are dropped. Raises UsageError for an unknown signal, or
-    one that is no number.
-    """
-    out = open_run(folder)
-    found = places(out)
-    name, kind = resolve(signal, found)
-    if not _is_number(kind):
-        raise UsageError(f"{name} is not a number, so it has no threshold; leave out --at to see its values")
-    rules = [rule for rule in recipe_rules(out) if rule.signal == name and rule.drops is not None]
-    rule = min(rules, key=lambda rule: _distance(rule.threshold, at)) if rules else None
-    drops: Side = rule.drops if rule is not None and rule.drops is not None else "below"
-    value = pl.col("value")
-    then = (value < at if drops == "below" else value > at).fill_null(False)
-    fails_now = pl.col("failed").list.contains(rule.name).fill_null(False) if rule is not None else pl.lit(False)
-    fails_others = (pl.col("failed").list.len().fill_null(0) - fails_now.cast(pl.UInt32)) > 0
-    table = (
-        scan_measured(found, _EFFECT, [name])
-        .rename({name: "value"})
-        .with_columns(
-            (~fails_now).alias("now"), (~then).alias("then"), (~fails_others & (pl.col("fate") != "duplicate")).alias("otherwise")
-        )
-    )
-    amounts = [pl.len().alias("of"), pl.col("text_bytes").sum().alias("of_bytes")]
-    for side in ("now", "then"):
-        amounts += [pl.col(side).sum().alias(side), pl.col("text_bytes").filter(pl.col(side)).sum().alias(f"{side}_bytes")]
-    kept = table.filter(pl.col("otherwise"))
-    queries = [table.select(amounts), kept.select(amounts), kept.group_by("source").agg(amounts).sort("source")]
-    everything, otherwise, sources = pl.collect_all(queries, engine="streaming")
-    return ThresholdEffect(
-        name,
-        at,
-        drops,
-        rule.name if rule is not None else None,
-        rule.threshold if rule is not None else None,
-        _split("all", everything.row(0, named=True)),
-        _split("otherwise kept", otherwise.row(0, named=True)),
-        [_split(row["source"], row) for row in sources.iter_rows(named=True)],
-        "Tokens are estimated (bytes / 4). Documents that come back have not been compared with others: some will be duplicates.",
-    )
 
 
 def signals_of(found: Iterable[Place]) -> dict[str, Any]:
@@ -191,13 +120,14 @@ def resolve(signal: str, found: Iterable[Place]) -> tuple[str, Any]:
     return matches[0], known[matches[0]]
 
 
-def _finite(table: pl.LazyFrame) -> pl.LazyFrame:
+def finite(table: pl.LazyFrame) -> pl.LazyFrame:
     """Return a table with its `value` as a float, null where that is no finite number."""
     value = pl.col("value").cast(pl.Float64)
     return table.with_columns(pl.when(value.is_finite()).then(value).alias("value"))
 
 
-def _is_number(kind: Any) -> bool:
+def is_number(kind: Any) -> bool:
+    """Whether a signal of a polars type can have a threshold."""
     return bool(kind.is_numeric() or kind == pl.Boolean)
 
 
@@ -223,9 +153,11 @@ def _around(numbers: pl.LazyFrame, summary: SignalSummary) -> list[Choice]:
     """Choose documents at quantiles and, on both sides of each threshold, the nearest; first those that it dropped and those kept."""
     value = pl.col("value")
     chosen = []
-    for quantile in summary.quantiles:
-        if quantile.share in _SAMPLED:
-            chosen.append(Choice(f"at {quantile.share:.0%}", numbers.filter(value == quantile.value).bottom_k(1, by="key")))
+    sampled = [quantile for quantile in summary.quantiles if quantile.share in _SAMPLED]
+    for at, same in groupby(sampled, lambda quantile: quantile.value):
+        shares = [f"{quantile.share:.0%}" for quantile in same]
+        where = f"at {' to '.join(shares[:: max(1, len(shares) - 1)])}"
+        chosen.append(Choice(where, numbers.filter(value == at).bottom_k(1, by="key")))
     for rule in summary.rules:
         if rule.threshold is None or rule.drops is None:
             continue
@@ -236,16 +168,3 @@ def _around(numbers: pl.LazyFrame, summary: SignalSummary) -> list[Choice]:
         passing = numbers.filter(drops.not_()).sort(pl.col("fate") != "kept", far, "key").head(_AROUND)
         chosen += [Choice(f"{rule.drops} {bound}", dropped), Choice(f"not {rule.drops} {bound}", passing)]
     return chosen
-
-
-def _split(name: str, row: dict[str, Any]) -> Split:
-    return Split(name, *(amount(row[side], row[f"{side}_bytes"]) for side in ("of", "now", "then")))
-
-
-def _distance(threshold: float | None, at: float) -> float:
-    """Return how far a threshold is from `at`: in powers where both are positive, so that 100 is nearer to 50 than to 100,000."""
-    if threshold is None:
-        return math.inf
-    if threshold > 0 and at > 0:
-        return abs(math.log(threshold / at))
-    return abs(threshold - at)

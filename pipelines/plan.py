@@ -2,7 +2,8 @@
 
 The sample is the head of up to FILES input files, evenly spaced by size, in their own compression; the recipe is run on it, whole, in a
 temporary folder, in this process. Seconds and bytes of every stage are then scaled by the bytes of the input, seconds divided by the
-workers that the input's units can keep busy. Peak memory is not scaled: stages work batch by batch.
+workers that the input's units can keep busy. Peak memory is not scaled: stages work batch by batch. On the sample's documents every filter
+is tried apart, to tell what each costs and drops and which gates would save time (`pipelines.filter_plan`).
 
 What a sample cannot tell: duplicates between files it did not see (retention is an upper bound), and other machines' speed.
 """
@@ -10,7 +11,7 @@ What a sample cannot tell: duplicates between files it did not see (retention is
 import json
 import math
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,12 +19,14 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from curation.errors import InputError
-from curation.ingest import Ingest, units_of
+from curation.ingest import REJECTED, Ingest, units_of
 from curation.location import Location
 from curation.readers import SourceFile
 from curation.runner import LocalRunner
 from curation.session import Session
-from curation.stage import Unit, Workspace, key_of, read_sidecar
+from curation.shards import batches
+from curation.stage import Unit, Workspace, finished_units, key_of, read_sidecar
+from pipelines.filter_plan import FilterPlan, plan_filters
 from pipelines.ledger import funnel
 from pipelines.pipeline import Request, inputs_of, run_stages, warm_up
 from pipelines.recipe import Recipe, load
@@ -48,7 +51,7 @@ class StagePlan:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a run would do and take."""
+    """What a run would do and take; `filters` is None where the recipe has none."""
 
     recipe: str
     files: int
@@ -64,6 +67,7 @@ class Plan:
     records: int
     kept: int
     stages: Sequence[StagePlan]
+    filters: FilterPlan | None
 
 
 def make_plan(recipe_name: str, given: Sequence[str], *, out: str | None, workers: int, sample_mib: int) -> Plan:
@@ -79,7 +83,8 @@ def make_plan(recipe_name: str, given: Sequence[str], *, out: str | None, worker
         sample, taken = _take_sample(sources, Path(folder) / "sample", sample_mib << 20)
         costs = _try(recipe, sample, Path(folder) / "out")
         seen = funnel(str(Path(folder) / "out"))
-    scale = total / taken if taken else 1.0
+        scale = total / taken if taken else 1.0
+        filters = plan_filters(recipe.filters, _documents(Path(folder) / "out"), scale)
     busy = max(1, min(workers, len(units)))
     stages = [StagePlan(cost["stage"], round(cost["worker_seconds"] * scale, 2), int(cost["bytes"] * scale)) for cost in costs]
     start = START_SECONDS + (WORKER_START_SECONDS if workers > 1 else 0.0)
@@ -98,6 +103,7 @@ def make_plan(recipe_name: str, given: Sequence[str], *, out: str | None, worker
         records=int(seen.records * scale),
         kept=int(seen.web.kept.documents * scale),
         stages=stages,
+        filters=filters,
     )
 
 
@@ -149,3 +155,11 @@ def _try(recipe: Recipe, sample: Sequence[SourceFile], out: Path) -> list[dict[s
         run_stages(session, offline, sample, Request(recipe.name))
     stages: list[dict[str, Any]] = json.loads((out / "run.json").read_text("utf-8"))["sessions"][-1]["stages"]
     return stages
+
+
+def _documents(out: Path) -> Iterator[Any]:
+    """Yield the documents of a run, batch by batch."""
+    for unit in finished_units(Workspace(Location.of(out)), Ingest):
+        for shard in unit.shards:
+            if not shard.name.endswith(REJECTED):
+                yield from batches(shard)

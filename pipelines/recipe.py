@@ -145,6 +145,9 @@ def _check_parts(recipe: Recipe) -> None:
     for i, choice in enumerate(recipe.filters):
         with _told_at(f"{where}: filter[{i}]"):
             built.append(choice.build())
+            missing = sorted(set(built[-1].edits) - {edit.name for edit in recipe.edits})
+            if missing:
+                raise RecipeError(f"filter {choice.name} reads what the edit {missing[0]!r} counts, and the recipe does not list that edit")
     names = [made.name() for made in built]
     twice = {name for name in names if names.count(name) > 1}
     if twice:

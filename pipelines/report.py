@@ -30,7 +30,7 @@ from pipelines.ledger import Funnel, funnel
 from pipelines.recipe import parse
 from pipelines.run_folder import Place, open_run, places, recipe_rules, scan_ledger, scan_measured, scan_rows
 from pipelines.samples import Choice, Sample, take_samples
-from pipelines.wording import compact, number, readable, size
+from pipelines.wording import compact, dropped_side, number, readable, size
 
 _KEPT_SAMPLES = 9
 _SYNTHETIC_SAMPLES = 6
@@ -151,7 +151,7 @@ def _samples(found: Sequence[Place], cards: Sequence[SignalCard], counted: Funne
     for rule in (rule for card in cards for rule in card.summary.rules):
         if rule.name in took and rule.drops:
             dropped = rows.filter(pl.col("rule") == rule.name, pl.col("value").is_finite())
-            nearest = [(pl.col("value") - rule.threshold).abs(), "key", "shard", "row"]  # a record that came twice has one key
+            nearest = [(pl.col("value") - pl.col("threshold")).abs(), "key", "shard", "row"]  # a record that came twice has one key
             choices.append(Choice(rule.name, dropped.bottom_k(_NEAR, by=nearest).sort(nearest)))
     samples: dict[str, list[Sample]] = {}
     for sample in take_samples(choices, found):
@@ -162,7 +162,7 @@ def _samples(found: Sequence[Place], cards: Sequence[SignalCard], counted: Funne
 def _near(cards: Sequence[SignalCard], samples: Mapping[str, list[Sample]]) -> list[tuple[str, str, list[Sample]]]:
     """Return (rule, what it says, samples of what it dropped) for every rule that dropped something; those nearest to its threshold."""
     rules = [rule for card in cards for rule in card.summary.rules if rule.name in samples]
-    return [(rule.name, f"drops what is {rule.drops} {number(rule.threshold)}", samples[rule.name]) for rule in rules]
+    return [(rule.name, dropped_side(rule.drops, rule.threshold), samples[rule.name]) for rule in rules]
 
 
 def _typical(out: Location) -> dict[str, Typical]:

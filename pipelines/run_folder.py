@@ -43,7 +43,8 @@ class Place:
 class RecipeRule:
     """A rule of the recipe under its full name: the signal it looks at, its bound, and the side of the bound that it drops.
 
-    `drops` is None for a rule that is not a plain comparison with a bound. `rule` is what evaluates it.
+    `drops` is None for a rule that is not a plain comparison with a bound. `threshold` is None for such a rule, and for one that compares
+    each document with a bound of its own. `rule` is what evaluates it.
     """
 
     name: str
@@ -150,16 +151,17 @@ def recipe_rules(out: Location) -> list[RecipeRule]:
         made = choice.build()
         for reason, rule in made.rules().items():
             name = f"{made.name()}.{reason}"
-            rules.append(RecipeRule(name, f"{made.name()}.{rule.signal}", rule.threshold, side_dropped(rule), rule))
+            rules.append(RecipeRule(name, f"{made.name()}.{rule.signal}", rule.single_threshold, side_dropped(rule), rule))
     return rules
 
 
 def side_dropped(rule: Rule) -> Side | None:
-    """Return the side of its threshold that a rule drops, by trying a value on each side; None for a rule that is not so simple."""
-    if rule.threshold is None:
-        return None
-    step = max(abs(rule.threshold), 1.0) * 1e-3
-    probe = pl.DataFrame({rule.signal: [rule.threshold - step, rule.threshold + step]})
+    """Return the side of its threshold that a rule drops, told or found by trying both; None for a rule that is not so simple."""
+    threshold = rule.single_threshold
+    if rule.side is not None or threshold is None:
+        return rule.side
+    step = max(abs(threshold), 1.0) * 1e-3
+    probe = pl.DataFrame({rule.signal: [threshold - step, threshold + step]})
     try:
         below, above = probe.select(rule.drops.fill_null(False).alias("drops"))["drops"].to_list()
     except (pl.exceptions.PolarsError, ValueError):

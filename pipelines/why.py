@@ -5,6 +5,7 @@ that the crawl used twice has several stories (`id`, `id~1a2b3c4d`), as has a UR
 """
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -26,7 +27,7 @@ MEMBERS = 1000
 
 @dataclass(frozen=True)
 class RuleSeen:
-    """A rule of the recipe as this document met it; `value` is None where the signal was not measured."""
+    """A rule of the recipe as this document met it, `threshold` the document's own; `value` is None where the signal was not measured."""
 
     rule: str
     signal: str
@@ -165,13 +166,19 @@ def _explain(
 
 def _seen(rule: RecipeRule, signals: Mapping[str, Any]) -> RuleSeen:
     value = signals[rule.signal]
-    return RuleSeen(rule.name, rule.signal, value, rule.drops, rule.threshold, value is not None and _fails(rule.rule, rule.name, signals))
-
-
-def _fails(rule: Rule, name: str, signals: Mapping[str, Any]) -> bool:
-    prefix = f"{name.partition('.')[0]}."
+    prefix = f"{rule.name.partition('.')[0]}."
     own = pl.DataFrame({signal.removeprefix(prefix): [value] for signal, value in signals.items() if signal.startswith(prefix)})
+    threshold = _threshold(rule.rule, own) if value is not None else rule.threshold
+    return RuleSeen(rule.name, rule.signal, value, rule.drops, threshold, value is not None and _fails(rule.rule, own))
+
+
+def _fails(rule: Rule, own: pl.DataFrame) -> bool:
     return bool(own.select(rule.drops.fill_null(False).alias("fails"))["fails"][0])
+
+
+def _threshold(rule: Rule, own: pl.DataFrame) -> float | None:
+    threshold = float(rule.thresholds(own)[0])
+    return None if math.isnan(threshold) else threshold
 
 
 def _place(out: Location, place: Place, number: int, found: Sequence[Place]) -> DatasetPlace | None:

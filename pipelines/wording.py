@@ -16,6 +16,13 @@ def number(value: float | None) -> str:
     return f"{value:,.0f}" if float(value).is_integer() and abs(value) < 1e15 else f"{value:,.4g}"
 
 
+def dropped_side(drops: str | None, threshold: float | None) -> str:
+    """Say what a rule drops: one side of its threshold, or of each document's own."""
+    if drops is None:
+        return "is not a plain threshold"
+    return f"drops what is {drops} {number(threshold) if threshold is not None else 'a threshold of its own'}"
+
+
 def compact(value: float) -> str:
     """Return a number in three digits and a unit, for places that have no room; small ones as they are."""
     for bound, unit in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):

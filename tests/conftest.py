@@ -24,6 +24,15 @@ def real_data() -> Path:
 
 
 @pytest.fixture(scope="session")
+def peer_python() -> str:
+    """The Python in which datatrove is installed: its versions do not go with ours, so parity tests run it as a child process."""
+    found = os.environ.get("CURATION_PEER_PYTHON")
+    if not found:
+        pytest.skip("CURATION_PEER_PYTHON does not name a Python in which datatrove 0.10 is installed")
+    return found
+
+
+@pytest.fixture(scope="session")
 def demo_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of one `curate run demo`, for every test that looks at it; none may change it."""
     from tests.running import curate

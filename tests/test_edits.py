@@ -6,13 +6,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from curation.edits import Edit, edit_named, rewritten, shipped_edits
+from curation.edits.c4_lines import C4Lines
 from curation.edits.mojibake import Mojibake
 from curation.edits.pii import KINDS, Pii
+from curation.edits.refinedweb_lines import RefinedwebLines
 from curation.edits.whitespace import Whitespace
 from curation.errors import RecipeError
 from curation.text import TextColumn
 
-EVERY_EDIT = [Whitespace(), Whitespace(blank_lines=2, collapse=True, nfc=True), Mojibake(), Pii(), Pii(mask="")]
+EVERY_EDIT = [
+    Whitespace(),
+    Whitespace(blank_lines=2, collapse=True, nfc=True),
+    Mojibake(),
+    Pii(),
+    Pii(mask=""),
+    C4Lines(),
+    C4Lines(min_words=0, require_end_mark=False),
+    RefinedwebLines(),
+]
 
 
 def edited(edit: Edit, *texts: str) -> tuple[list[str], dict[str, list[int]]]:
@@ -40,6 +51,7 @@ _PIECES = st.sampled_from(
             "(212) 555-0199",
             "Tel. 030 1234567",
         ),
+        *("[1]", "[", "]", "[edit]", "[[1]2]", " [citation needed] ", "{", "lorem ", "ipsum", "javascript", "use cookies", " so it is.\n"),
     ]
 )
 _TEXTS = st.lists(st.one_of(_PIECES, st.text(max_size=3)), max_size=30).map(
@@ -73,7 +85,7 @@ def test_a_sliced_column_is_edited_like_a_whole_one(edit):
 
 
 def test_edits_are_found_by_name():
-    assert list(shipped_edits()) == ["mojibake", "pii", "whitespace"]
+    assert list(shipped_edits()) == ["c4_lines", "mojibake", "pii", "refinedweb_lines", "whitespace"]
     assert edit_named("pii").name() == "pii"
     with pytest.raises(RecipeError, match="no edit 'pi'"):
         edit_named("pi")

@@ -28,7 +28,13 @@ from pipelines.cli import app
 
 FILTERS = shipped_filters()
 BENCHMARK = "sample_data:benchmarks/questions.jsonl"
-CONFIGURED: dict[str, dict[str, Any]] = {"benchmark_overlap": {"benchmarks": (BENCHMARK,)}}
+LISTS = Path(__file__).parent / "lists"
+CONFIGURED: dict[str, dict[str, Any]] = {
+    "bad_words": {"lists": (BENCHMARK,)},  # its lines are entries as good as others
+    "benchmark_overlap": {"benchmarks": (BENCHMARK,)},
+    "token_density": {"tokenizer": str(LISTS / "tokenizer.json")},
+    "url_rules": {kind: (str(LISTS / f"{kind}.txt"),) for kind in ("domains", "urls", "hard", "soft", "strict")},
+}
 """Parameters without which a filter measures nothing; it is tried with and without them."""
 
 MANY_WORDS = "The river carries fine sand to the sea, and the sea lays it down again in slow layers. " * 24_000
@@ -144,6 +150,8 @@ def another(value: Any) -> Any:
         return value / 2 + 0.01
     if isinstance(value, str):
         return value + ":"
+    if value is None:  # a bound that is not given
+        return 1
     if isinstance(value, tuple) and all(isinstance(entry, str) for entry in value):
         return (*value, "zxx")
     raise NotImplementedError(f"say in this test what else {value!r} could be")
@@ -153,16 +161,17 @@ def changed(made: Filter, field: str, folder: Path) -> Filter:
     """Return the filter with another value in one field; a file's name becomes that of a copy."""
     value = getattr(made, field)
     names = [value] if isinstance(value, str) else value if isinstance(value, tuple) else []
-    if names and all(":" in entry for entry in names):
+    if names and all(":" in entry or Path(entry).is_file() for entry in names):
         for source in resolve(names[0]).parent.glob(f"{resolve(names[0]).stem}.*"):
             shutil.copy(source, folder)
         copy = str(folder / resolve(names[0]).name)
         return dataclasses.replace(made, **{field: copy if isinstance(value, str) else (copy,)})
-    return dataclasses.replace(made, **{field: (BENCHMARK,) if field == "benchmarks" else another(value)})
+    configured = CONFIGURED.get(made.name(), {}).get(field)
+    return dataclasses.replace(made, **{field: configured if configured and not value else another(value)})
 
 
-def rules_of(made: Filter) -> dict[str, tuple[str, str, float | None]]:
-    return {reason: (str(rule.drops), rule.signal, rule.threshold) for reason, rule in made.rules().items()}
+def rules_of(made: Filter) -> dict[str, tuple[str, str, str]]:
+    return {reason: (str(rule.drops), rule.signal, str(rule.threshold)) for reason, rule in made.rules().items()}
 
 
 @filters

@@ -16,7 +16,7 @@ from filters.contract import Filter
 from filters.gopher_quality_dclm import GopherQualityDclm
 from filters.gopher_quality_dolma import GopherQualityDolma
 from filters.gopher_repetition_dclm import GopherRepetitionDclm
-from filters.stop_words import STOP_WORDS
+from filters.gopher_stop_words import STOP_WORDS
 from tests.test_heuristic_filters import measured, ratio
 
 PIECES = ["the ", "The ", "THAT\n", "of", " ", "\n", "\n\n", "\n\n\n", "...", ". . .", ". ", "…", "#", "● ", "• ", "* ", "- ", "-", "12"]

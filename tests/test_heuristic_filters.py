@@ -7,6 +7,9 @@ import json
 import math
 import re
 from collections import Counter
+from fractions import Fraction
+from itertools import accumulate
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +23,7 @@ from hypothesis import strategies as st
 
 from curation.benchmark_items import read_items
 from curation.errors import InputError, RecipeError
-from curation.ngram_index import NgramIndex
+from curation.ngram_index import Lengths, NgramIndex
 from curation.resources import resolve
 from curation.text import TextColumn
 from filters.benchmark_overlap import BenchmarkOverlap
@@ -247,7 +250,11 @@ def benchmarks(tmp_path: Path) -> tuple[str, ...]:
         stream.write(json.dumps({"question": {"text": ["Tiny one", SHORT]}, "answer": None}) + "\n")
     with (tmp_path / "river.csv").open("w", encoding="utf-8", newline="") as stream:
         csv.writer(stream).writerows(
-            [["No", "Question"], ["1", 'Name the longest river that flows, "unlike" all others,\nnorth into the cold sea.']]
+            [
+                ["No", "Question"],
+                ["1", 'Name the longest river that flows, "unlike" all others,\nnorth into the cold sea.'],
+                ["2", "Who owns the blue hen?"],
+            ]
         )
     pq.write_table(
         pa.table({"prompt": ["Say in your own words why the sky over the desert looks so very dark at noon"]}), tmp_path / "sky.parquet"
@@ -260,11 +267,16 @@ def benchmarks(tmp_path: Path) -> tuple[str, ...]:
     [
         (f"Try this. {QUESTION} Good luck.", 20, "farm", "farm-1 question"),
         ("A FARMER keeps 14 goats -- and\ntwice as\u00a0many “hens”, how many legs are THERE, hm", 15, "farm", "farm-1 question"),
-        ("twice as many hens; how many legs are there on the farm", 0, None, None),
+        ("twice as many hens; how many legs are there on the farm", 12, "farm", "farm-1 question"),
+        ("as many hens; how many legs are there on the farm", 0, None, None),
         (f"Plants: which gas do  ‘gréen’ plants take in (by day) & more. {'x ' * 500}", 9, "farm", "2 question"),
-        ("which gas do green plants take in by night", 0, None, None),
+        ("which gas do green plants take in by night", 8, "farm", "2 question"),
+        ("which gas do green plants take in at night", 0, None, None),
+        ("but WHO owns “the Blue Hen”, then?", 5, "river", "2 question"),
+        ("who then owns the green hen, or blue", 0, None, None),
         ("Name the longest river that flows unlike all others north into the cold sea", 14, "river", "1 question"),
-        ("why the sky over the desert looks so very dark at noon is clear: own words why", 0, None, None),
+        ("the sky over the desert looks so very dark at noon is clear: own words why", 11, "sky", "1 prompt"),
+        ("sky over the desert looks so very dark at noon is clear: own words why the", 0, None, None),
         ("in your own words why the sky over the desert looks so very dark", 14, "sky", "1 prompt"),
         ("Tiny one", 0, None, None),
         ("", 0, None, None),
@@ -307,16 +319,21 @@ def test_changed_benchmark_is_read_again(tmp_path: Path) -> None:
 small_words = st.lists(st.sampled_from("abc"), max_size=14)
 
 
-@given(st.lists(small_words, max_size=4), st.lists(small_words, max_size=4), st.integers(1, 4), st.integers(0, 3))
-def test_passages_equal_plain_twin(items: list[list[str]], documents: list[list[str]], smallest: int, more: int) -> None:
-    size = smallest + more
+@given(
+    st.lists(small_words, max_size=4),
+    st.lists(small_words, max_size=4),
+    st.tuples(st.integers(1, 3), st.integers(0, 3), st.integers(0, 3)),
+    st.sampled_from([1, 34, 50, 60, 100]),
+)
+def test_passages_equal_plain_twin(items: list[list[str]], documents: list[list[str]], steps: tuple[int, int, int], percent: int) -> None:
+    fewest, smallest, size = accumulate(steps)
     grams: dict[tuple[str, ...], int] = {}
     for owner, item in enumerate(items):
-        length = min(size, len(item))
-        if length >= smallest:
+        if len(item) >= fewest:
+            length = min(len(item), size, max(smallest, ceil(Fraction(percent * len(item), 100))))
             for place in range(len(item) - length + 1):
                 grams.setdefault(tuple(item[place : place + length]), owner)
-    found = NgramIndex.of([" ".join(item) for item in items], size, smallest).longest_passages(
+    found = NgramIndex.of([" ".join(item) for item in items], Lengths(size, smallest, percent, fewest)).longest_passages(
         TextColumn.from_strings([" ! ".join(words) for words in documents]).words
     )
     for row, words in enumerate(documents):
@@ -326,7 +343,7 @@ def test_passages_equal_plain_twin(items: list[list[str]], documents: list[list[
         for place in range(len(words)):
             held = [
                 length
-                for length in range(size, smallest - 1, -1)
+                for length in range(size, fewest - 1, -1)
                 if tuple(words[place : place + length]) in grams and place + length <= len(words)
             ]
             if held and place + held[0] > after:
@@ -376,6 +393,13 @@ def test_resources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_lengths_are_checked() -> None:
-    with pytest.raises(RecipeError, match="min_ngram"):
-        BenchmarkOverlap(ngram=5, min_ngram=8)
-    assert np.array_equal(NgramIndex.of([], 13, 8).longest_passages(TextColumn.from_strings([QUESTION]).words).words, [0])
+    for wrong in ({"ngram": 5}, {"min_words": 9}, {"min_words": 0}, {"min_percent": 0}, {"min_percent": 101}):
+        with pytest.raises(RecipeError, match="min_percent" if "min_percent" in wrong else "min_words <= min_ngram <= ngram"):
+            BenchmarkOverlap(**wrong)
+    nothing = NgramIndex.of([], Lengths(13, 8, 60, 5))
+    assert np.array_equal(nothing.longest_passages(TextColumn.from_strings([QUESTION]).words).words, [0])
+
+
+def test_how_long_a_passage_must_be() -> None:
+    words = np.array([0, 4, 5, 7, 8, 12, 13, 14, 20, 21, 22, 500])
+    assert Lengths(13, 8, 60, 5).of(words).tolist() == [0, 0, 5, 7, 8, 8, 8, 9, 12, 13, 13, 13]

@@ -15,13 +15,14 @@ from hypothesis import strategies as st
 from curation.books import Books
 from curation.errors import UsageError
 from curation.location import Location
-from pipelines import tables
+from pipelines import signal_tables, tables, terminal
 from pipelines.catalogue import describe, list_filters
 from pipelines.diff import diff
 from pipelines.histogram import count_bins, grid
-from pipelines.inspect import funnel_of, signal_summary, threshold_effect
+from pipelines.inspect import funnel_of, signal_summary
 from pipelines.pipeline import Summary
 from pipelines.run_folder import places
+from pipelines.thresholds import retention, threshold_effect
 from pipelines.verify import Verification
 from pipelines.why import duplicates, why
 from pipelines.wording import printable
@@ -188,8 +189,9 @@ def test_diff_counts_who_went_another_way(run: str, tmp_path: Path) -> None:
 def test_every_result_is_json_and_a_table_without_control_characters(run: str, capsys: pytest.CaptureFixture[str]) -> None:
     shown = [
         (tables.show_funnel, funnel_of(run)),
-        (tables.show_signal, signal_summary(run, "words")),
-        (tables.show_threshold, threshold_effect(run, "words", 100)),
+        (signal_tables.show_signal, signal_summary(run, "words")),
+        (signal_tables.show_threshold, threshold_effect(run, "words", 100)),
+        (signal_tables.show_retention, retention(run, "words")),
         (tables.show_why, why(run, HOSTILE_URL)),
         (tables.show_duplicates, duplicates(run, "copy-1")),
         (tables.show_diff, diff(run, run)),
@@ -217,7 +219,7 @@ class _Whole:
 
 
 def test_any_dataclass_of_plain_fields_can_be_shown(capsys: pytest.CaptureFixture[str]) -> None:
-    tables.show_plan(_Whole(1234.5, True, ("one", "two"), (_Part("ingest", 0.25), _Part("[bold]judge", None))))
+    terminal.show_fields(_Whole(1234.5, True, ("one", "two"), (_Part("ingest", 0.25), _Part("[bold]judge", None))))
     lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
     assert {"wall seconds 1,234", "fresh yes", "notes one, two", "Parts", "stage name share", "ingest 0.25", "[bold]judge"} <= set(lines)
 

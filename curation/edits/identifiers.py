@@ -1,7 +1,8 @@
 """What makes a string of digits an identifier: check digits, issuers and address ranges, as their standards give them.
 
 Sources: ISO/IEC 7812-1 (card numbers, the Luhn check), ISO 13616 (IBAN, with the lengths of its registry), ISO/IEC 7064 (mod 97-10),
-RFC 6890 and RFC 4291 (special-purpose and global unicast addresses), RFC 2606 (reserved names).
+RFC 6890 and RFC 4291 (special-purpose and global unicast addresses), RFC 2606 and 6762, and ICANN's resolution on .internal (reserved
+names). Names below `.example` are reserved too, but stand in for people's own in texts written for tests, so they are treated as real.
 
 The tables are written out, not taken from the standard library, whose answers change with its version.
 """
@@ -32,7 +33,7 @@ _SPECIAL_IPV4_BLOCKS = (
 _SPECIAL_IPV4 = [IPv4Network(block) for block in _SPECIAL_IPV4_BLOCKS.split()]
 _GLOBAL_IPV6 = IPv6Network("2000::/3")
 _SPECIAL_IPV6 = [IPv6Network(block) for block in ("2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20")]
-_RESERVED_NAMES = re.compile(r"(?:^|\.)(?:example\.(?:com|net|org)|test|invalid|localhost|local)\Z", re.IGNORECASE)
+_RESERVED_NAMES = re.compile(r"(?:^|\.)(?:example\.(?:com|net|org)|test|invalid|localhost|localdomain|local|internal)\Z", re.IGNORECASE)
 
 
 def passes_luhn(digits: str) -> bool:

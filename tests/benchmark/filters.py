@@ -2,8 +2,8 @@
 
     python tests/benchmark/filters.py TEXTS.parquet... [--peer-python PYTHON] [--peer-mb 2] [--repeat 3]
 
-TEXTS are Parquet files with a column `text` (or `gold_text`). Prints Markdown: MB of UTF-8 text a second of processor time, ours, theirs and
-the ratio; our other filters beside them; what Unicode costs; and peak memory on a quarter of the texts and on all.
+TEXTS are Parquet files with a column `text` (or `gold_text`). Prints Markdown: MB of UTF-8 text a second of processor time, ours, theirs
+and the ratio; our other filters beside them; what Unicode costs; and peak memory on a quarter of the texts and on all.
 
 Each side is a child process on one core, its kernels compiled and its models read beforehand. Every filter sees every text, whatever the
 others say of it. "Together" is one batch after the other through all four, so words and lines are found once; C4's rules for lines write
@@ -61,9 +61,9 @@ def main() -> None:
     print("| | curate, MB/s | datatrove, MB/s | ratio |\n|---|---:|---:|---:|")
     for name, theirs in PAIRS.items():
         print(f"| {name} | {own[name]:.1f} | {peer[theirs]:.3f} | {own[name] / peer[theirs]:.0f} |")
-    for name in own:
+    for name, speed in own.items():
         if name not in (*PAIRS, "megabytes", "texts", "peak_mib"):
-            print(f"| {name} | {own[name]:.1f} | | |")
+            print(f"| {name} | {speed:.1f} | | |")
     quarter = measured(Path(sys.executable), "filters_ours.py", *asked.texts, "--share", 0.25)
     print(f"\nPeak memory: {quarter['peak_mib']:.0f} MiB on {quarter['megabytes']:.1f} MB, {own['peak_mib']:.0f} MiB on all.")
 

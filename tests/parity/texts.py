@@ -38,5 +38,5 @@ def real_texts(folder: Path) -> Iterator[str]:
             yield from ("\n".join(lines) for lines in pq.read_table(path, columns=["lines"])["lines"].to_pylist() if lines)
     with gzip.open(folder / "spam" / "sms_spam.tsv.gz", "rt", encoding="utf-8") as stream:
         yield from (line.rstrip("\n").partition("\t")[2] for line in stream)
-    yield from json.loads((folder / "unicode" / "blns.json").read_text("utf-8"))
+    yield from filter(None, json.loads((folder / "unicode" / "blns.json").read_text("utf-8")))
     yield from ODD

@@ -1,0 +1,69 @@
+"""mC4's paragraph rule: a page with fewer than three long lines is not prose.
+
+Source: Xue et al. 2021, "mT5: A Massively Multilingual Pre-trained Text-to-Text Transformer", section 3.1, where it takes the place of C4's
+end marks, which not every language has; as tensorflow_datasets (`c4_utils.py`, `paragraph_filter`) and datatrove (`C4ParagraphFilter`) run
+it. A paragraph is what stands between newlines, blank ones included.
+
+    paragraphs      lines of the text
+    third_longest   characters of the third longest line; 0 where there are fewer than three
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from curation.jit import kernel
+from curation.text import Offsets, TextColumn
+from filters.contract import Filter, Rule, Signals, below
+
+
+@dataclass(frozen=True)
+class C4Paragraphs(Filter):
+    """Drops pages without three long paragraphs. Both defaults are mC4's.
+
+    min_paragraphs   3 lines
+    min_characters   200 characters in the third longest line
+    """
+
+    min_paragraphs: int = 3
+    min_characters: int = 200
+
+    signal_types: ClassVar[Mapping[str, pa.DataType]] = {"paragraphs": pa.int32(), "third_longest": pa.int32()}
+    threshold_fields: ClassVar[frozenset[str]] = frozenset({"min_paragraphs", "min_characters"})
+    examples: ClassVar[tuple[tuple[str, str | None], ...]] = (
+        ("\n".join(["A lighthouse warns ships of rocks that lie below the water, and each one flashes in its own way. " * 3] * 3), None),
+        ("A long paragraph about lighthouses and the people who kept their lamps alight through the night. " * 9, "few_paragraphs"),
+        ("Home\nThe keeper lit the lamp at dusk.\nContact", "short_paragraphs"),
+    )
+
+    def signals(self, text: TextColumn, documents: Any) -> Signals:  # noqa: ARG002
+        """Measure a batch on its lines."""
+        third = np.zeros(len(text), np.int32)
+        _third_longest(text.lines.offsets, text.lines.characters, third)
+        return {"paragraphs": text.lines.counts.astype(np.int32), "third_longest": third}
+
+    def rules(self) -> Mapping[str, Rule]:
+        """Return the two halves of mC4's rule."""
+        return {
+            "few_paragraphs": below("paragraphs", self.min_paragraphs),
+            "short_paragraphs": below("third_longest", self.min_characters),
+        }
+
+
+@kernel
+def _third_longest(offsets: Offsets, characters: npt.NDArray[np.uint32], third: npt.NDArray[np.int32]) -> None:
+    for text in range(len(offsets) - 1):
+        longest = second = least = np.int64(0)
+        for line in range(offsets[text], offsets[text + 1]):
+            length = np.int64(characters[line])
+            if length > longest:
+                longest, second, least = length, longest, second
+            elif length > second:
+                second, least = length, second
+            elif length > least:
+                least = length
+        third[text] = least

@@ -1,0 +1,66 @@
+"""Token density: how many tokens a tokenizer makes of a text's characters.
+
+Source: Emami Gohari et al. 2025, "GneissWeb: Preparing High Quality Data for LLMs at Scale", which calls texts outside a range "extreme-
+tokenized": far more tokens than English prose needs (keys, hashes, markup, other scripts), or far fewer (one word over and over). Its rule
+keeps 0.22 to 0.28 tokens a character, and 0.10 to 0.50 in science, technology, education and medicine; which of these a text is about is
+told by classifiers that we do not have, so a recipe for such sources sets the wider range itself.
+
+    tokens   tokens of the text, without those that a tokenizer puts around it
+    density  tokens over characters (code points); null for an empty text
+
+Without a tokenizer nothing is measured. The published ranges belong to GneissWeb's tokenizer; another one's English prose lies elsewhere.
+
+Speed, with a byte-level BPE of 32,000 tokens on web pages of 9.8 KB each: 330 texts (3.2 MB) a second on a core that others shared, by far
+the slowest of the filters, so it belongs behind the others' gates. That BPE makes 0.225 tokens a character of the median page.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import pyarrow as pa
+
+from curation.resources import digest
+from curation.text import TextColumn
+from curation.tokens import load_tokenizer, token_counts
+from filters.contract import Filter, Rule, Signals, above, below
+
+
+@dataclass(frozen=True)
+class TokenDensity(Filter):
+    """Drops texts that a tokenizer cuts into too many pieces or too few.
+
+    tokenizer                 a tokenizer.json (Hugging Face tokenizers): a local path, or `<package>:<file>`; where none is named, null
+    min_density, max_density  0.22 and 0.28 tokens a character, GneissWeb's for texts of no special field
+    """
+
+    tokenizer: str | None = None
+    min_density: float = 0.22
+    max_density: float = 0.28
+
+    signal_types: ClassVar[Mapping[str, pa.DataType]] = {"tokens": pa.int64(), "density": pa.float64()}
+    threshold_fields: ClassVar[frozenset[str]] = frozenset({"min_density", "max_density"})
+    file_fields: ClassVar[frozenset[str]] = frozenset({"tokenizer"})
+    packages: ClassVar[tuple[str, ...]] = ("tokenizers",)
+    examples: ClassVar[tuple[tuple[str, str | None], ...]] = (("A text is not judged where no tokenizer is named.", None),)
+
+    def files(self) -> Mapping[str, str]:
+        """Return the tokenizer's digest. Raises InputError where it is missing, RecipeError where it is none."""
+        if self.tokenizer is None:
+            return {}
+        load_tokenizer(self.tokenizer)
+        return {"tokenizer": digest(self.tokenizer)}
+
+    def signals(self, text: TextColumn, documents: Any) -> Signals:  # noqa: ARG002
+        """Count the tokens and the characters of each text."""
+        if self.tokenizer is None:
+            return {name: pa.nulls(len(text), kind) for name, kind in self.signal_types.items()}
+        tokens = token_counts(text.to_arrow().to_pylist(), self.tokenizer, special_tokens=False)
+        characters = text.lines.text_characters
+        density = tokens / np.maximum(characters, 1)
+        return {"tokens": tokens, "density": pa.array(density, pa.float64(), mask=characters == 0)}
+
+    def rules(self) -> Mapping[str, Rule]:
+        """Return the two bounds."""
+        return {"few_tokens": below("density", self.min_density), "many_tokens": above("density", self.max_density)}

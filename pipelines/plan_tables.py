@@ -1,0 +1,63 @@
+"""A plan on the terminal: what a run would take, what each filter costs and drops, and which gates would save time.
+
+Rendering knows results by their plain fields and computes nothing.
+"""
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.text import Text
+
+from pipelines.terminal import new_console, new_table, print_pairs, show_fields, worded
+from pipelines.wording import number, printable, size
+
+if TYPE_CHECKING:
+    from pipelines.filter_plan import Arrangement, FilterPlan
+    from pipelines.plan import Plan
+
+
+def show_plan(plan: "Plan") -> None:
+    """Show a plan: its fields, then its filters."""
+    show_fields(dataclasses.replace(plan, filters=None))
+    if plan.filters is not None:
+        console = new_console()
+        _show_costs(console, plan.filters)
+        _show_arrangements(console, plan.filters)
+
+
+def _show_costs(console: Console, plan: "FilterPlan") -> None:
+    title = f"Filters, tried on {plan.documents:,} documents with {size(plan.text_bytes)} of text"
+    table = new_table("filter", "core s per GB", "drops", "and no filter before", "text", title=title)
+    first = {part.part: part.asked_by[0] for part in plan.shared}
+    for row in plan.filters:
+        for part in plan.shared:
+            if first[part.part] == row.filter:
+                table.add_row(f"{part.part} (shared)", number(part.seconds_per_gb), "", "", "", style="dim")
+        name = printable(row.filter) + (" (gate)" if row.gate else "")
+        table.add_row(name, number(row.seconds_per_gb), *(f"{share:.1%}" for share in (row.drops, row.drops_first, row.drops_text)))
+    console.print(table)
+
+
+def _show_arrangements(console: Console, plan: "FilterPlan") -> None:
+    table = new_table("measuring", "core s", "saved", "share", "order", title="Gates", numbers_to=3)
+    for name, arranged in (("as it is", plan.as_it_is), ("with gates", plan.gates), ("with gates, in another order", plan.order_and_gates)):
+        saved = number(arranged.saved_seconds) if arranged.saved_seconds else ""
+        table.add_row(name, worded(arranged.seconds), saved, f"{arranged.saved_share:.1%}" if saved else "", _told(arranged))
+    console.print(table)
+    if plan.suggestion is None:
+        console.print("No gates would save much: the filters can stay as they are.", style="dim")
+        return
+    print_pairs(console, {"note": plan.note})
+    console.print("\nThe filters of the recipe with the gates that save most:\n")
+    console.print(Text("\n".join(printable(line) for line in plan.suggestion.splitlines())), soft_wrap=True)
+
+
+def _told(arranged: "Arrangement") -> str:
+    """Return an order in words: where a gate has closed, the share of the text that still comes."""
+    told, reached = [], 1.0
+    for place in arranged.order:
+        less = f"{place.reached_by:.0%} " if place.reached_by < reached else ""
+        told.append(f"{less}{printable(place.filter)}{' |' if place.gate else ''}")
+        reached = place.reached_by
+    return ", ".join(told).replace("|,", "|")

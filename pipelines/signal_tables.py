@@ -1,0 +1,120 @@
+"""Signals on the terminal: how one is spread, what another threshold would keep, and what each threshold along the way keeps.
+
+Rendering knows results by their plain fields and computes nothing.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from rich.table import Table
+from rich.text import Text
+
+from pipelines.terminal import bar, bar_length, new_console, new_table
+from pipelines.wording import dropped_side, number, printable
+
+if TYPE_CHECKING:
+    from pipelines.inspect import SignalSummary
+    from pipelines.thresholds import Retention, ThresholdEffect
+
+
+def show_signal(summary: "SignalSummary") -> None:
+    """Show a signal: quantiles, histogram, samples."""
+    console = new_console()
+    mean = f", mean {number(summary.mean)}" if summary.mean is not None else ""
+    console.print(f"{summary.signal}: {summary.documents:,} documents, {summary.missing:,} not measured{mean}", style="bold")
+    for rule in summary.rules:
+        side = dropped_side(rule.drops, rule.threshold)
+        console.print(f"  {rule.name} {side}")
+    if summary.values:
+        values = new_table("value", "documents", "kept", "")
+        most = max(value.documents for value in summary.values)
+        for value in summary.values:
+            values.add_row(printable(value.value), f"{value.documents:,}", f"{value.kept:,}", bar(value.documents, most))
+        console.print(values)
+    if summary.quantiles:
+        quantiles = new_table(*(f"{entry.share:.0%}" for entry in summary.quantiles), title="Quantiles", numbers_from=0)
+        quantiles.add_row(*(number(entry.value) for entry in summary.quantiles))
+        console.print(quantiles)
+        bins = new_table("from", "to", "documents", "kept", "", title=f"Histogram ({summary.scale} bins; █ kept, ░ not)", numbers_from=0)
+        most = max((entry.documents for entry in summary.bins), default=0)
+        for entry in summary.bins:
+            if not entry.documents:
+                continue
+            split = Text("█" * bar_length(entry.kept, most), style="green") + Text(
+                "░" * bar_length(entry.documents - entry.kept, most), style="red"
+            )
+            bins.add_row(number(entry.low), number(entry.high), f"{entry.documents:,}", f"{entry.kept:,}", split)
+        console.print(bins)
+    if not summary.samples:
+        return
+    samples = new_table("where", "value", "fate", "id", "text", title="Samples", numbers_from=None, wrap=True)
+    for sample in summary.samples:
+        fate = sample.fate if sample.rule is None else f"{sample.fate}: {sample.rule}"
+        samples.add_row(sample.where, number(sample.value), printable(fate), printable(sample.id, 60), printable(sample.excerpt))
+    console.print(samples)
+
+
+def _instead(threshold: float | None) -> str:
+    return "each document's own threshold" if threshold is None else number(threshold)
+
+
+def show_threshold(effect: "ThresholdEffect") -> None:
+    """Show what another threshold would keep."""
+    console = new_console()
+    replaced = f" instead of {_instead(effect.threshold)} ({effect.rule})" if effect.rule else ""
+    console.print(f"{effect.signal}: drop what is {effect.drops} {number(effect.at)}{replaced}", style="bold")
+    table = new_table("", "of", "passes now", "would pass", "change", "tokens now", "tokens then", "change")
+    for part in (effect.all, effect.otherwise_kept):
+        _add_split(table, part.name, part)
+    if effect.sources:
+        table.add_section()
+        for part in effect.sources:
+            _add_split(table, f"otherwise kept, from {printable(part.name)}", part)
+    console.print(table)
+    console.print(effect.note, style="dim", soft_wrap=True)
+
+
+def _add_split(table: Table, name: str, part: Any) -> None:
+    change = part.then.documents - part.now.documents
+    tokens = part.then.tokens - part.now.tokens
+    table.add_row(
+        name,
+        f"{part.of.documents:,}",
+        f"{part.now.documents:,}",
+        f"{part.then.documents:,}",
+        f"{change:+,}",
+        f"{part.now.tokens:,}",
+        f"{part.then.tokens:,}",
+        f"{tokens:+,}",
+    )
+
+
+def show_retention(retention: "Retention") -> None:
+    """Show what thresholds along a signal would keep: of all documents, and of those that pass every other rule and are no duplicates."""
+    console = new_console()
+    console.print(f"{retention.signal}: {retention.documents:,} documents, {retention.missing:,} not measured, which pass", style="bold")
+    for curve in retention.curves:
+        if not curve.points:
+            console.print("  There is no value to put a threshold at.")
+            continue
+        instead = f", instead of {_instead(curve.threshold)} ({curve.rule})" if curve.rule else ""
+        title = f"Drop what is {curve.drops} ...{instead}"
+        columns = ("documents", "share", "tokens", "share", "kept", "share", "tokens kept", "share", "")
+        table = new_table(curve.drops, "", *columns, title=title, numbers_from=0)
+        for point in curve.points:
+            table.add_row(
+                number(point.at),
+                "recipe" if point.recipe else "",
+                f"{point.all.documents:,}",
+                f"{point.share:.1%}",
+                f"{point.all.tokens:,}",
+                f"{point.token_share:.1%}",
+                f"{point.otherwise_kept.documents:,}",
+                f"{point.otherwise_share:.1%}",
+                f"{point.otherwise_kept.tokens:,}",
+                f"{point.otherwise_token_share:.1%}",
+                bar(point.otherwise_kept.tokens, curve.otherwise_kept.tokens, 20),
+                style="bold" if point.recipe else None,
+            )
+        console.print(table)
+    console.print("Kept: of the documents that pass every other rule and are no duplicates.", style="dim", soft_wrap=True)
+    console.print(retention.note, style="dim", soft_wrap=True)
