@@ -57,7 +57,7 @@ class Gathering(Stage):
     settings: MinHashSettings
     prefer: str | None = None
     name: ClassVar[str] = "4e-comparison"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     packages: ClassVar[tuple[str, ...]] = ("pyarrow", "polars", "numpy", "numba")
 
     def make(self, unit: Unit, output: Output) -> Mapping[str, Any]:

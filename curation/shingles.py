@@ -251,10 +251,9 @@ def _utf8(point: Any) -> tuple[Any, Any]:
     middle = np.uint64(0x80) | (point >> np.uint64(6) & np.uint64(0x3F))
     if point < np.uint64(0x10000):
         return np.uint64(0xE0) | point >> np.uint64(12) | middle << np.uint64(8) | last << np.uint64(16), np.uint64(24)
+    second = np.uint64(0x80) | (point >> np.uint64(12) & np.uint64(0x3F))
     first = np.uint64(0xF0) | point >> np.uint64(18)
-    return first | (np.uint64(0x80) | (point >> np.uint64(12) & np.uint64(0x3F))) << np.uint64(8) | middle << np.uint64(
-        16
-    ) | last << np.uint64(24), np.uint64(32)
+    return first | second << np.uint64(8) | middle << np.uint64(16) | last << np.uint64(24), np.uint64(32)
 
 
 @kernel
