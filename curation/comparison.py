@@ -57,7 +57,7 @@ class Gathering(Stage):
     settings: MinHashSettings
     prefer: str | None = None
     name: ClassVar[str] = "4e-comparison"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     packages: ClassVar[tuple[str, ...]] = ("pyarrow", "polars", "numpy", "numba")
 
     def make(self, unit: Unit, output: Output) -> Mapping[str, Any]:
@@ -119,7 +119,7 @@ def _rows_of(part: Part, members: Any, base: int, settings: MinHashSettings, pre
             for name in signals.column_names[2:]:
                 described = described.append_column(name, signals[name].slice(done, len(chosen)))
         text = TextColumn.from_arrow(documents["text"].filter(pa.array(sends)))
-        shingles = distinct(shingle(text, settings.ngram))
+        shingles = distinct(shingle(text, settings.ngram, settings.characters))
         buckets = bucket_hashes(signatures_of(mine)[sends], settings)
         yield pa.table(
             {

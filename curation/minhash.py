@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from curation.jit import inline_kernel, kernel
-from curation.shingles import Alphabet, Hashes, alphabet, combine_words, hash_sequence, hash_words, longest_text, spread
+from curation.shingles import Alphabet, Hashes, Working, alphabet, combine_units, hash_sequence, hash_units, spread, units_of, working_space
 from curation.text import Bytes, Offsets, TextColumn
 
 Signatures = npt.NDArray[np.uint32]
@@ -38,6 +38,7 @@ class MinHashSettings:
     bands: int = 14
     rows: int = 8
     seed: int = 1
+    unit: Literal["word", "character"] = "word"
     scheme: Literal["affine32"] = "affine32"
 
     def __post_init__(self) -> None:
@@ -46,8 +47,15 @@ class MinHashSettings:
                 raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}")
         if not 0 <= self.seed < 2**32:
             raise ValueError(f"seed must be from 0 to 2^32 - 1, not {self.seed}")
+        if self.unit not in ("word", "character"):
+            raise ValueError(f"unit must be word or character, not {self.unit!r}")
         if self.scheme != "affine32":
             raise ValueError(f"scheme must be affine32, not {self.scheme!r}")
+
+    @property
+    def characters(self) -> bool:
+        """Whether shingles are n-grams of characters, not of words."""
+        return self.unit == "character"
 
     @property
     def permutations(self) -> int:
@@ -84,9 +92,9 @@ def sign(text: TextColumn, settings: MinHashSettings) -> Signed:
     factors, terms = _affine(settings)
     signatures = np.empty((len(text), settings.permutations), np.uint32)
     text_hashes = np.empty((len(text), 2), np.uint64)
-    capacity = longest_text(text) // 2 + 9
-    working = np.empty(capacity, np.uint64), np.empty(capacity, np.uint64), np.empty(capacity, np.uint32)
-    _sign_all(text.data, text.offsets, alphabet(), settings.ngram, factors, terms, *working, signatures, text_hashes)
+    units = units_of(text, settings.characters)
+    working = working_space(), units, np.empty(len(units), np.uint64), np.empty(len(units) + 8, np.uint32)
+    _sign_all(text.data, text.offsets, alphabet(), settings.ngram, settings.characters, factors, terms, *working, signatures, text_hashes)
     return Signed(signatures, text_hashes)
 
 
@@ -125,18 +133,20 @@ def _sign_all(
     bounds: Offsets,
     alphabet: Alphabet,
     ngram: int,
+    characters: bool,
     factors: npt.NDArray[np.uint32],
     terms: npt.NDArray[np.uint32],
-    words: Hashes,
+    space: Working,
+    units: Hashes,
     shingles: Hashes,
     mixed: npt.NDArray[np.uint32],
     signatures: Signatures,
     text_hashes: Hashes,
 ) -> None:
     for text in range(len(bounds) - 1):
-        count = hash_words(data, bounds[text], bounds[text + 1], alphabet, words)
-        text_hashes[text, 0], text_hashes[text, 1] = hash_sequence(words, count)
-        total = combine_words(words, count, ngram, shingles)
+        count = hash_units(data, bounds[text], bounds[text + 1], alphabet, characters, space, units)
+        text_hashes[text, 0], text_hashes[text, 1] = hash_sequence(units, count)
+        total = combine_units(units, count, ngram, shingles)
         for at in range(total):
             mixed[at] = _premixed(np.uint32(shingles[at] >> np.uint64(32)))
         while total % 8:  # repeating a hash changes no minimum

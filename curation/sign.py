@@ -44,7 +44,7 @@ class Sign(Stage):
 
     settings: MinHashSettings
     name: ClassVar[str] = "4a-sign"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     packages: ClassVar[tuple[str, ...]] = ("pyarrow", "numpy", "numba")
 
     def make(self, unit: Unit, output: Output) -> Mapping[str, Any]:

@@ -12,6 +12,7 @@ Invariant: bits and numbers do not depend on the processor; words are read littl
 
 from typing import Any
 
+import numpy as np
 from llvmlite import ir
 
 from curation.jit import inline_kernel, intrinsic, kernel, types
@@ -131,3 +132,15 @@ def copy_block(data: Any, place: int, end: int, spare: Any) -> None:
     """Copy data[place:end], at most BLOCK bytes, to the beginning of `spare`: the end of the data, where no whole block can be read."""
     for at in range(min(end - place, BLOCK)):
         spare[at] = data[place + at]
+
+
+@inline_kernel
+def load_part(data: Any, place: Any, end: Any) -> Any:
+    """Return data[place:end], at most eight bytes, as one number (uint64); the bytes after them are 0."""
+    if place + 8 <= len(data):
+        half = np.uint64(4 * (end - place))  # a shift by 64 is undefined, so it is made in two
+        return load_word(data, place) & ~((np.uint64(0xFFFFFFFFFFFFFFFF) << half) << half)
+    word = np.uint64(0)
+    for at in range(end - 1, place - 1, -1):
+        word = word << np.uint64(8) | np.uint64(data[at])
+    return word

@@ -35,7 +35,7 @@ import numpy.typing as npt
 from curation.jit import inline_kernel, kernel
 from curation.text import Bytes, Offsets, TextColumn
 from curation.unicode_classes import LETTER, MARK, NUMBER, SOLITARY, SPACE, character_classes, decode, encode, folded_forms, lowered_forms
-from curation.vector import BLOCK, copy_block, count_bits, load_word, lowest_bit, mask_between, mask_of
+from curation.vector import BLOCK, copy_block, count_bits, load_part, load_word, lowest_bit, mask_between, mask_of
 
 WORD = 1
 """The bit of `Words.kinds` that tells a word from a symbol."""
@@ -145,20 +145,9 @@ def hash_bytes(data: Bytes, start: int, end: int) -> tuple[Any, int]:
         following += count_bits((word >> np.uint64(7)) & ~(word >> np.uint64(6)) & _EACH_BYTE)
         value = mixed((value ^ word) * _BASE)
         place += 8
-    word = _last_word(data, place, end)
+    word = load_part(data, place, end)
     following += count_bits((word >> np.uint64(7)) & ~(word >> np.uint64(6)) & _EACH_BYTE)
     return mixed((value ^ word) * _BASE), size - following
-
-
-@inline_kernel
-def _last_word(data: Bytes, place: Any, end: Any) -> Any:
-    """Return data[place:end], at most eight bytes, as a number; the bytes after them are 0."""
-    if place + 8 <= len(data):
-        return load_word(data, place) & ~((_ALL << np.uint64(4 * (end - place))) << np.uint64(4 * (end - place)))
-    word = np.uint64(0)
-    for at in range(end - 1, place - 1, -1):
-        word = word << np.uint64(8) | np.uint64(data[at])
-    return word
 
 
 @inline_kernel
@@ -305,7 +294,7 @@ def _describe(
         for token in range(offsets[text], offsets[text + 1]):
             start, end = begin + np.int64(starts[token]), begin + np.int64(ends[token])
             if end - start <= 8 and start + 8 <= len(data):
-                word = _last_word(data, start, end)
+                word = load_part(data, start, end)
                 hashes[token] = mixed(((np.uint64(end - start) * _BASE) ^ word) * _BASE)
                 characters[token] = end - start - count_bits((word >> np.uint64(7)) & ~(word >> np.uint64(6)) & _EACH_BYTE)
             else:
@@ -390,7 +379,7 @@ def _lower_words(
         for token in range(offsets[text], offsets[text + 1]):
             place, end = begin + np.int64(starts[token]), begin + np.int64(ends[token])
             if end - place <= 8:
-                word = _last_word(data, place, end)
+                word = load_part(data, place, end)
                 if word & high == np.uint64(0):
                     capitals = (word + np.uint64(0x80 - 0x41) * _EACH_BYTE) & ~(word + np.uint64(0x7F - 0x5A) * _EACH_BYTE) & high
                     hashes[token] = mixed(((np.uint64(end - place) * _BASE) ^ (word | capitals >> np.uint64(2))) * _BASE)

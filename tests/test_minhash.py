@@ -24,20 +24,21 @@ TEXTS = st.one_of(st.text(alphabet=LETTERS, max_size=80), st.text(alphabet=LETTE
 def plain_words(text):
     """The folded words of a text, one character at a time."""
     classes = character_classes()
-    words, word = [], ""
-    solitary = False
+    words = []
+    inside = None  # the class of the word that is open
     for character in text:
         group = classes[ord(character)]
-        if group == MARK:
-            word += fold(character)
+        if group == MARK and inside is not None:
+            words[-1] += fold(character)
             continue
-        if solitary or group not in (LETTER, NUMBER):
-            words.append(word)
-            word = ""
-        solitary = group == SOLITARY
-        if group in (LETTER, NUMBER, SOLITARY):
-            word += fold(character)
-    return [found for found in [*words, word] if found]
+        if group in (LETTER, NUMBER):
+            if inside not in (LETTER, NUMBER):
+                words.append("")
+            words[-1] += fold(character)
+        elif group == SOLITARY:
+            words.append(fold(character))
+        inside = group if group in (LETTER, NUMBER, SOLITARY) else None
+    return [found for found in words if found]
 
 
 def plain_spread(value):
@@ -47,9 +48,11 @@ def plain_spread(value):
 
 
 def plain_word_hash(word):
+    units = word.encode()
+    units += b" " * (-len(units) % 16)
     value = 0
-    for character in word:
-        value = ((value << 9 | value >> 55) + plain_spread((ord(character) + 1) * GOLDEN & U64)) & U64
+    for at in range(0, len(units), 8):
+        value = plain_spread(value + int.from_bytes(units[at : at + 8], "little") & U64)
     return value
 
 
@@ -60,11 +63,31 @@ def plain_byte_hash(content):
     return value
 
 
-def plain_shingles(text, ngram):
-    hashes = [plain_word_hash(word) for word in plain_words(text)] or [plain_byte_hash(text.encode())]
+def plain_shingles(text, ngram, characters=False):
+    if characters:
+        hashes = [plain_spread(ord(character)) for character in plain_characters(text)]
+    else:
+        hashes = [plain_word_hash(word) for word in plain_words(text)]
+    hashes = hashes or [plain_byte_hash(text.encode())]
     size = min(ngram, len(hashes))
     factors = [pow(GOLDEN, place + 1, 2**64) for place in range(size)]
     return [sum(h * f for h, f in zip(hashes[at : at + size], factors, strict=True)) & U64 for at in range(len(hashes) - size + 1)]
+
+
+def plain_characters(text):
+    """The folded letters and numbers of a text, one blank wherever anything else but a mark stands between two."""
+    classes = character_classes()
+    found, apart = "", False
+    for character in text:
+        group = classes[ord(character)]
+        if group in (LETTER, NUMBER, SOLITARY) or (group == MARK and found and not apart):
+            folded = fold(character)
+            if folded:
+                found += " " * (apart and bool(found)) + folded
+                apart = False
+        else:
+            apart = True
+    return found
 
 
 def datasketch_signature(hashes, settings):
@@ -73,11 +96,20 @@ def datasketch_signature(hashes, settings):
     return sketch.hashvalues
 
 
-@given(st.lists(TEXTS, max_size=8), st.integers(1, 6))
-def test_shingles_are_those_of_the_plain_twin(texts, ngram):
-    found = shingle(TextColumn.from_strings(texts), ngram)
+@given(st.lists(TEXTS, max_size=8), st.integers(1, 6), st.booleans())
+def test_shingles_are_those_of_the_plain_twin(texts, ngram, characters):
+    found = shingle(TextColumn.from_strings(texts), ngram, characters)
     own = [found.hashes[found.offsets[i] : found.offsets[i + 1]].tolist() for i in range(len(texts))]
-    assert own == [plain_shingles(text, ngram) for text in texts]
+    assert own == [plain_shingles(text, ngram, characters) for text in texts]
+
+
+@given(st.lists(st.sampled_from(["a", "Longer", "é", "漢", "1", " ", ".", "\u0301", "ﬁ"]), min_size=50, max_size=80).map("".join))
+def test_blocks_leave_no_trace(text):
+    """Whatever stands at the end of a block of 64 bytes."""
+    texts = ["." * shift + text for shift in range(60, 64)]
+    found = shingle(TextColumn.from_strings(texts), 2)
+    own = [found.hashes[found.offsets[i] : found.offsets[i + 1]].tolist() for i in range(len(texts))]
+    assert own == [plain_shingles(text, 2) for text in texts]
 
 
 @given(st.lists(TEXTS, max_size=8), st.integers(1, 3))
