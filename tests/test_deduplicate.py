@@ -25,7 +25,7 @@ from curation.session import Session
 from curation.shards import read
 from curation.sign import sign_documents
 from curation.survivors import preference
-from curation.verify import RULES, judge
+from curation.verify import RULES, documents_of, judge
 from tests.deduplicating import cut, document, facts, run, verdicts, words, write, write_documents
 from tests.planted import jaccard
 
@@ -216,7 +216,7 @@ def test_judging_is_that_of_the_plain_twin(texts, chosen, containment, most):
         }
     )
     rotated = np.roll(np.arange(len(documents)), 1)
-    found = judge(table.take(pa.array(np.argsort(rotated))), rotated, 0.6, containment, most)
+    found = judge(documents_of(table.take(pa.array(np.argsort(rotated)))), rotated, 0.6, containment, most)
     fates, compared, skipped = plain_judge(documents, 0.6, containment, most)
     rules = RULES.take(pa.array(found.rules)).to_pylist()
     assert list(zip(found.survivors.tolist(), rules, found.similarities.tolist(), strict=True)) == fates
