@@ -9,7 +9,7 @@ Disk: 8 bytes for each distinct shingle of those leaders, a little more than the
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -73,7 +73,7 @@ class Gathering(Stage):
                 runs.add(table)
             begin += part.documents.rows
         runs.write()
-        return {"documents": members.num_rows, "shingled": runs.shingled}
+        return {"documents": members.num_rows, "shingled": runs.shingled, "bytes": runs.bytes}
 
 
 class _Runs:
@@ -81,22 +81,26 @@ class _Runs:
 
     def __init__(self, name: str, output: Output) -> None:
         self.shingled = 0
+        self.bytes = 0
         self._name = name
         self._output = output
         self._tables: list[Any] = []
+        self._gathered = 0
         self._written = 0
 
     def add(self, table: Any) -> None:
         self._tables.append(table)
+        self._gathered += table.nbytes
+        self.bytes += table.nbytes
         self.shingled += int(pc.sum(pc.greater(pc.list_value_length(table["shingles"]), 0)).as_py() or 0)
-        if sum(gathered.nbytes for gathered in self._tables) >= RUN_BYTES:
+        if self._gathered >= RUN_BYTES:
             self.write()
 
     def write(self) -> None:
         if self._tables or not self._written:
             table = pa.concat_tables(self._tables) if self._tables else COMPARED.empty_table()
             write_sorted(self._output, f"{self._name}-{self._written:04d}", table, COMPARED, ("place", "number"))
-            self._tables, self._written = [], self._written + 1
+            self._tables, self._gathered, self._written = [], 0, self._written + 1
 
 
 def _rows_of(part: Part, members: Any, base: int, settings: MinHashSettings, prefer: str | None) -> Iterator[Any]:
@@ -151,14 +155,20 @@ def _lists_of(sends: Any, values: Hashes, lengths: Offsets) -> Any:
     return pa.LargeListArray.from_arrays(pa.array(np.concatenate([[0], np.cumsum(counts)])), pa.array(values))
 
 
-def gather(
-    session: Session, groups: Sequence[Group[Part]], components: Shard, settings: MinHashSettings, prefer: str | None
-) -> tuple[Shard, ...]:
-    """Gather what it takes to compare the documents of COMPONENTS; returns the exchange files."""
+class Gathered(NamedTuple):
+    """The exchange files, and the bytes of their rows, uncompressed."""
+
+    files: tuple[Shard, ...]
+    bytes: int
+
+
+def gather(session: Session, groups: Sequence[Group[Part]], components: Shard, settings: MinHashSettings, prefer: str | None) -> Gathered:
+    """Gather what it takes to compare the documents of COMPONENTS."""
     roles = ("documents", "signatures", "ids", *(() if prefer is None else ("signals",)))
     units = []
     for group in groups:
         inputs = {**inputs_of(group, roles), "components": (components,)}
         extra = {**extra_of(group), "base": group.base, "rows": group.rows}
         units.append(Unit(group.name, inputs, extra=extra))
-    return session.run(Gathering(settings, prefer), units).shards
+    sealed = session.run(Gathering(settings, prefer), units)
+    return Gathered(sealed.shards, sealed.total("bytes"))

@@ -136,8 +136,8 @@ def deduplicate(session: Session, parts: Sequence[Part], settings: DeduplicateSe
     _check_preference(parts, settings)
     groups = groups_of(parts)
     components = find_candidates(session, groups, settings.minhash)
-    files = gather(session, groups, components, settings.minhash, settings.prefer)
-    verified = verify(session, files, settings.threshold, settings.containment, settings.compared)
+    gathered = gather(session, groups, components, settings.minhash, settings.prefer)
+    verified = verify(session, gathered, settings.threshold, settings.containment, settings.compared)
     return session.run(Report(), [_report_unit(group, verified) for group in groups]).shards
 
 

@@ -15,10 +15,11 @@ Documents of one text are judged once: when the first of them is a duplicate, th
 Invariants
     - What a document is a duplicate of is always kept: no chains. Every near-duplicate passed with its own survivor.
     - A component is in one unit, so results do not depend on how components are spread over units.
-    - Memory: the rows of a range of components (RANGE_BYTES, or its largest component), and 4 bytes for each bucket and comparison in it.
+    - Memory: the rows of a range of components (RANGE_BYTES, or its largest component), twice while they are laid out; then once, and 40
+      bytes for each bucket of a document.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
@@ -27,7 +28,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from curation.comparison import COMPARED
+from curation.comparison import COMPARED, Gathered
 from curation.exchange import Range, ranges_for, read_range, write_sorted
 from curation.jit import kernel
 from curation.schema import KEY
@@ -39,7 +40,7 @@ from curation.survivors import best_first
 from curation.text import Offsets
 
 RANGE_BYTES = 256 << 20
-"""Compressed bytes of rows that one unit reads, about."""
+"""Bytes of rows that one unit reads, about: uncompressed, for near copies compress so well together that their file says nothing."""
 
 KEPT, SAME_RECORD, EXACT, NEAR_DUPLICATE, CONTAINED = range(5)
 RULES = pa.array([None, "same_record", "exact", "near_duplicate", "contained"], pa.string())
@@ -73,9 +74,12 @@ class Verify(Stage):
 
     def make(self, unit: Unit, output: Output) -> Mapping[str, Any]:
         """Write what became of the documents of one range."""
-        table = read_range(unit.inputs["compared"], "place", Range(unit.extra["low"], unit.extra["high"]), COMPARED).combine_chunks()
+        table = read_range(unit.inputs["compared"], "place", Range(unit.extra["low"], unit.extra["high"]), COMPARED)
+        documents = documents_of(table)
+        table = table.drop_columns(["buckets", "shingles"]).combine_chunks()
+        pa.default_memory_pool().release_unused()  # else Arrow keeps what it no longer needs for itself
         order = best_first(table)
-        judged = judge(table, order, self.threshold, self.containment, self.compared)
+        judged = judge(documents, order, self.threshold, self.containment, self.compared)
         kept = pa.array(order[judged.survivors])
         dropped = judged.rules != KEPT
         write_sorted(
@@ -100,6 +104,17 @@ class Verify(Stage):
         return {"documents": len(order), **found, "compared": judged.compared, "skipped": judged.skipped}
 
 
+class Documents(NamedTuple):
+    """What is judged: codes of texts and keys, and the buckets and shingles of row i, from starts[i] up to starts[i + 1]."""
+
+    texts: Places
+    keys: Places
+    bucket_starts: Offsets
+    buckets: Hashes
+    shingle_starts: Offsets
+    shingles: Hashes
+
+
 class Judged(NamedTuple):
     """For each document, best first: place of its survivor (its own where it is kept), rule and similarity; and comparisons in all."""
 
@@ -110,27 +125,30 @@ class Judged(NamedTuple):
     skipped: int
 
 
-def judge(table: Any, order: Places, threshold: float, containment: float | None, most: int) -> Judged:
-    """Judge the documents of a COMPARED table, whose best-first order is given; at most `most` of each bucket are compared with."""
-    texts = _codes(table["text_hash"])
-    bucket_starts, buckets = _lists(table["buckets"])
-    shingle_starts, shingles = _lists(table["shingles"])
-    leaders = np.flatnonzero(np.diff(shingle_starts))
-    stands_for = np.full(int(texts.max(initial=-1)) + 1, -1)
-    stands_for[texts[leaders]] = leaders
-    known, bucket_codes = np.unique(buckets, return_inverse=True)
-    members, member_counts = np.empty((len(known), most), np.int32), np.zeros(len(known), np.int64)
+def documents_of(table: Any) -> Documents:
+    """Return the documents of a COMPARED table; nothing of the table is held."""
+    return Documents(_codes(table["text_hash"]), _codes(table["key"]), *_lists(table["buckets"]), *_lists(table["shingles"]))
+
+
+def judge(documents: Documents, order: Places, threshold: float, containment: float | None, most: int) -> Judged:
+    """Judge documents, whose best-first order is given; at most `most` of each bucket are compared with."""
+    leaders = np.flatnonzero(np.diff(documents.shingle_starts))
+    stands_for = np.full(int(documents.texts.max(initial=-1)) + 1, -1)
+    stands_for[documents.texts[leaders]] = leaders
+    buckets, sizes = _shared_buckets(documents.buckets)
+    member_starts = np.concatenate([[0], np.cumsum(np.minimum(sizes, most))])
     survivors, rules, similarities = np.empty(len(order), np.int64), np.zeros(len(order), np.int64), np.ones(len(order))
     compared, skipped = _judge_best_first(
-        texts[order],
-        _codes(table["key"])[order],
+        documents.texts[order],
+        documents.keys[order],
         stands_for,
-        bucket_starts,
-        bucket_codes,
-        shingle_starts,
-        shingles,
-        members,
-        member_counts,
+        documents.bucket_starts,
+        buckets,
+        documents.shingle_starts,
+        documents.shingles,
+        member_starts,
+        np.empty(member_starts[-1], np.int32),
+        most,
         threshold,
         2.0 if containment is None else containment,
         survivors,
@@ -146,8 +164,29 @@ def _codes(column: Any) -> Places:
 
 
 def _lists(column: Any) -> tuple[Offsets, Hashes]:
-    array = column.combine_chunks()
-    return array.offsets.to_numpy(), array.values.to_numpy()
+    """Return the lists of a column laid out in a row: where each starts, and the values of all."""
+    lengths = [np.diff(chunk.offsets.to_numpy()) for chunk in column.chunks]
+    starts = np.concatenate([[0], *lengths]).cumsum()
+    values, at = np.empty(starts[-1], np.uint64), 0
+    for chunk in column.chunks:
+        own = chunk.flatten().to_numpy()
+        values[at : at + len(own)] = own
+        at += len(own)
+    return starts, values
+
+
+def _shared_buckets(buckets: Hashes) -> tuple[npt.NDArray[np.int32], Places]:
+    """Return a small whole number for each bucket that occurs twice or more (-1: once, nobody is met there), and how often each occurs."""
+    order = np.argsort(buckets)
+    ordered = buckets[order]
+    starts = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]])[: len(ordered)])
+    del ordered
+    sizes = np.diff(np.append(starts, len(buckets)))
+    shared = sizes > 1
+    numbered = np.where(shared, np.cumsum(shared) - 1, -1).astype(np.int32)
+    codes = np.empty(len(buckets), np.int32)
+    codes[order] = np.repeat(numbered, sizes)
+    return codes, sizes[shared]
 
 
 @kernel
@@ -156,11 +195,12 @@ def _judge_best_first(
     keys: Places,
     stands_for: Places,
     bucket_starts: Offsets,
-    buckets: Places,
+    buckets: npt.NDArray[np.int32],
     shingle_starts: Offsets,
     shingles: Hashes,
+    member_starts: Places,
     members: npt.NDArray[np.int32],
-    member_counts: Places,
+    most: int,
     threshold: float,
     containment: float,
     survivors: Places,
@@ -169,10 +209,10 @@ def _judge_best_first(
 ) -> tuple[int, int]:
     """Judge documents in survivor order.
 
-    `stands_for` is the row whose buckets and shingles are those of a text (-1: none was needed); `members` the first kept documents of each
-    bucket, `member_counts` how many were kept in all. No document reaches a `containment` of 2.
+    `stands_for` is the row whose buckets and shingles are those of a text (-1: none was needed); `members` has room, from `member_starts`,
+    for the first kept documents of each bucket, at most `most`. No document reaches a `containment` of 2.
     """
-    most = members.shape[1]
+    member_counts = np.zeros(len(member_starts) - 1, np.int64)
     text_kept_by = np.full(len(stands_for), -1)
     text_rule, text_similarity = np.zeros(len(stands_for), np.int64), np.ones(len(stands_for))
     key_kept_by = np.full(keys.max() + 1 if len(keys) else 0, -1)
@@ -196,10 +236,11 @@ def _judge_best_first(
             offered = np.empty(len(own) * most, np.int64)
             count = 0
             for bucket in own:
-                shown = min(most, member_counts[bucket])
-                skipped += member_counts[bucket] - shown
-                offered[count : count + shown] = members[bucket, :shown]
-                count += shown
+                if bucket >= 0:
+                    shown = min(most, member_counts[bucket])
+                    skipped += member_counts[bucket] - shown
+                    offered[count : count + shown] = members[member_starts[bucket] : member_starts[bucket] + shown]
+                    count += shown
             offered = np.unique(offered[:count])
             for other in offered:
                 similarity, contained = _shared(shingle_starts, shingles, row, stands_for[texts[other]])
@@ -212,9 +253,10 @@ def _judge_best_first(
                     break
             if survivors[place] == place:
                 for bucket in own:
-                    if member_counts[bucket] < most:
-                        members[bucket, member_counts[bucket]] = place
-                    member_counts[bucket] += 1
+                    if bucket >= 0:
+                        if member_counts[bucket] < most:
+                            members[member_starts[bucket] + member_counts[bucket]] = place
+                        member_counts[bucket] += 1
         if survivors[place] == place:
             key_kept_by[keys[place]] = place
         text_kept_by[text] = survivors[place]
@@ -236,11 +278,11 @@ def _shared(starts: Offsets, shingles: Hashes, one: int, other: int) -> tuple[fl
     return both / (total - both), both / own
 
 
-def verify(session: Session, files: Sequence[Shard], threshold: float, containment: float | None, compared: int) -> tuple[Shard, ...]:
+def verify(session: Session, gathered: Gathered, threshold: float, containment: float | None, compared: int) -> tuple[Shard, ...]:
     """Judge everything that was gathered; returns shards of VERIFIED, each sorted by number."""
-    ranges = ranges_for(sum(file.bytes for file in files), RANGE_BYTES)
+    ranges = ranges_for(gathered.bytes, RANGE_BYTES)
     units = [
-        Unit(f"{place:06d}", {"compared": tuple(files)}, extra={"low": wanted.low, "high": wanted.high})
+        Unit(f"{place:06d}", {"compared": gathered.files}, extra={"low": wanted.low, "high": wanted.high})
         for place, wanted in enumerate(ranges)
     ]
     return session.run(Verify(threshold, containment, compared), units).shards
