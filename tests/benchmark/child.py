@@ -5,10 +5,11 @@ set; on Linux the kernel's own high-water mark, so that no peak falls between tw
 processes of a fork server.) Library pages that processes share count for each of them.
 """
 
+import os
 import re
 import time
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,6 +51,19 @@ def run(command: Sequence[str | Path], folder: Path, printed: Path) -> Usage:
         raise SystemExit(f"{' '.join(map(str, command))}\nended with {child.returncode}:\n{output[-4000:]}")
     driver_mib = peaks.pop(child.pid, 0.0)
     return Usage(wall, sum(spent.values()), driver_mib, max(peaks.values(), default=0.0), output)
+
+
+@contextmanager
+def pinned(cores: int) -> Iterator[None]:
+    """Let this process, and what it starts meanwhile, run on the last `cores` of its processor's cores alone (Linux)."""
+    allowed = os.sched_getaffinity(0)
+    if len(allowed) < cores:
+        raise SystemExit(f"needs {cores} cores, but there are {len(allowed)}")
+    os.sched_setaffinity(0, sorted(allowed)[-cores:])
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, allowed)
 
 
 def _tree(root: psutil.Process) -> list[psutil.Process]:
