@@ -100,7 +100,7 @@ class Phrases:
         hits, first = np.zeros(len(column), np.int32), np.full(len(column), -1, np.int32)
         looked_at = np.ones(len(column), np.bool_)
         if near:
-            _mark_near(column.data, column.offsets, *near, looked_at)
+            _mark_near(column.data, column.offsets, near[0], near[1], near[2], looked_at)
         tables = (self.columns, self.moves, self.ending, self.longest, self.shorter, self.lengths)
         _find(column.data, column.offsets, *tables, character_classes(), flanked, looked_at, hits, first)
         return Found(hits, first)

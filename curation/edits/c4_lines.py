@@ -170,7 +170,7 @@ def _line(data: Any, place: int, end: int, spare: Any) -> tuple[Any, Any, bool]:
 
 
 @kernel
-def _may_hold_phrase(data: Any, place: int, end: int) -> bool:
+def _may_hold_phrase(data: Any, place: int, end: int) -> Any:
     """Tell whether three letters in a row occur that every phrase but "{" has some of, or a curly bracket: few lines need a closer look."""
     if end + BLOCK + 2 > len(data):
         return True

@@ -7,10 +7,11 @@ processes of a fork server.) Library pages that processes share count for each o
 Who can say in which step the command is gets peaks by step: when the step changes, the high-water marks are set back (Linux only).
 """
 
+import os
 import re
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -68,6 +69,19 @@ def run(command: Sequence[str | Path], folder: Path, printed: Path, step: Callab
     }
     driver_mib, worker_mib = (max(own) for own in zip(*steps.values(), strict=True))
     return Usage(wall, sum(spent.values()), driver_mib, worker_mib, output, steps)
+
+
+@contextmanager
+def pinned(cores: int) -> Iterator[None]:
+    """Let this process, and what it starts meanwhile, run on the last `cores` of its processor's cores alone (Linux)."""
+    allowed = os.sched_getaffinity(0)
+    if len(allowed) < cores:
+        raise SystemExit(f"needs {cores} cores, but there are {len(allowed)}")
+    os.sched_setaffinity(0, sorted(allowed)[-cores:])
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, allowed)
 
 
 def _tree(root: psutil.Process) -> list[psutil.Process]:
