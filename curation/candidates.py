@@ -27,7 +27,7 @@ import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
-from curation.clusters import Forest, Numbers
+from curation.clusters import Forest, Numbers, ties
 from curation.exchange import Range, ranges_for, read_range, write_sorted
 from curation.minhash import MinHashSettings, bucket_hashes
 from curation.numbering import Group
@@ -99,14 +99,11 @@ def joined(buckets: Sequence[Buckets]) -> Buckets:
 
 def tie_to_first(buckets: Buckets) -> tuple[Buckets, pl.DataFrame]:
     """Return the first document of each bucket, by hash, and EDGES that tie the others to it. Of equal hashes, rows must rise."""
-    order = np.argsort(buckets.hashes, kind="stable")
-    hashes, rows, of_text = buckets.hashes[order], buckets.rows[order], buckets.of_text[order]
-    begins = np.concatenate([[True], hashes[1:] != hashes[:-1]])[: len(hashes)]
-    starts = np.flatnonzero(begins)
-    lengths = np.diff(np.append(starts, len(hashes)))
-    others = ~begins
-    edges = pl.DataFrame({"left": np.repeat(rows[starts], lengths - 1), "right": rows[others], "of_text": of_text[others]})
-    return Buckets(hashes[starts], rows[starts], of_text[starts]), edges
+    tied = ties(buckets.hashes, buckets.rows)
+    firsts = tied.order[tied.starts]
+    others = np.delete(tied.order, tied.starts)
+    edges = pl.DataFrame({"left": tied.left, "right": tied.right, "of_text": buckets.of_text[others]})
+    return Buckets(buckets.hashes[firsts], buckets.rows[firsts], buckets.of_text[firsts]), edges
 
 
 @dataclass(frozen=True)

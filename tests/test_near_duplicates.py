@@ -51,7 +51,8 @@ def check_bin(folder: Path, low: float, count: int) -> None:
             dropped += len(gone)
             twice += not gone and pair.similarity >= 0.75
         print(
-            f"{low:.2f} {name}: met {share:.4f}, theory {expected:.4f}, {100 * (share - expected):+.2f}; dropped {dropped}, kept twice {twice}"
+            f"{low:.2f} {name}: met {share:.4f}, theory {expected:.4f}, {100 * (share - expected):+.2f}; "
+            f"dropped {dropped}, kept twice {twice}"
         )
         deviation = math.sqrt(math.fsum(chance * (1 - chance) for chance in theory)) / count
         assert abs(share - expected) <= max(0.02, 3 * deviation), f"{name} at {low}: {share:.4f} met, theory says {expected:.4f}"

@@ -6,10 +6,11 @@ Prints Markdown: wall, processor time and peak memory of each process from spawn
 than it ours is, with and without verification; and how many planted pairs it left and how many documents it removed falsely, by exact
 similarities (`planted.py`). Then our seconds and memory per stage. All run once on a fiftieth before anything is measured.
 
-Ours is `curate run dedup`, whole: ingest with keys and counts, ledger, exact similarities before anything is dropped, books, dataset with
-its card; with one worker, and once more with two on two cores. "Not verified" is a script on our signatures and components that does what
-the simplest peer does (`near_dedup_child.py`). text-dedup (whose command ends with an Arrow dataset, not Parquet) and datatrove get a share
-of the families of documents, and a quarter of that; their times are the line through both, at the whole, and their memory is the share's.
+Ours is three: in one process, as Python offers it (`curation.near_duplicates`), which does what the peers do, and verifies; the whole run
+`curate run dedup`, with keys and counts, ledger, books, and a dataset with its card; and that with two workers on two cores. "Not
+verified" is a script on our signatures and components that does what the simplest peer does (`near_dedup_child.py`). text-dedup (whose
+command ends with an Arrow dataset, not Parquet) and datatrove get a share of the families of documents, and a quarter of that; their times
+are the line through both, at the whole, and their memory is the share's.
 
 The corpus is a folder made by `corpus.py`; environments are those of `signatures.py`.
 """
@@ -102,8 +103,9 @@ def contestants(given: Sequence[Path], work: Path, share: float) -> list[Contest
     """Return who runs; a peer that no given Python has is left out, and said."""
     ours = Path(sys.executable)
     found = [
-        Contestant("**curate**", "`curate run dedup`, exact similarities", partial(verified, 1)),
+        Contestant("**curate**", "`find_duplicates`, exact similarities", partial(by_child, ours, "curate_verified")),
         Contestant("curate, not verified", "14 x 8, whole components", partial(by_child, ours, "curate_unverified")),
+        Contestant("curate, whole run", "`curate run dedup`, exact similarities", partial(verified, 1)),
         Contestant("curate, two workers", "`curate run dedup`, exact similarities", partial(verified, 2), cores=2),
     ]
     for module, name, settings, command, part in (
@@ -249,7 +251,7 @@ def main() -> None:
     planted = {share: Planted.of(inputs.files(share), inputs.copies) for share in {each.share for each in running}}
     quality = {contestant: planted[contestant.share].quality(its[-1].kept) for contestant, its in runs.items()}
     print(*comparison(runs, quality), "", sep="\n")
-    print(*stages(work / "out" / "curate", inputs.megabytes(1), runs[running[0]][-1].usage.wall), sep="\n")
+    print(*stages(work / "out" / "curate-whole-run", inputs.megabytes(1), runs[running[2]][-1].usage.wall), sep="\n")
 
 
 def _with_python(command: Any, python: Path) -> Command:
