@@ -7,10 +7,11 @@ does, the document is kept.
 
     same_record     the key of a kept document
     exact           the normalised text of a kept document
+    same_url        where the recipe asks: the URL of a kept document, in the form of `curation.urls`, whatever the texts
     near_duplicate  Jaccard similarity |A and B| / |A or B| of the sets of distinct shingles is at least `threshold`
     contained       where the recipe asks: |A and B| / |A|, A being the document, is at least `containment`
 
-Documents of one text are judged once: when the first of them is a duplicate, the others are duplicates of the same document.
+Documents of one text are judged once: when the first of them is a duplicate for its text, the others are duplicates of the same document.
 
 Invariants
     - What a document is a duplicate of is always kept: no chains. Every near-duplicate passed with its own survivor.
@@ -41,8 +42,8 @@ from curation.text import Offsets
 RANGE_BYTES = 256 << 20
 """Compressed bytes of rows that one unit reads, about."""
 
-KEPT, SAME_RECORD, EXACT, NEAR_DUPLICATE, CONTAINED = range(5)
-RULES = pa.array([None, "same_record", "exact", "near_duplicate", "contained"], pa.string())
+KEPT, SAME_RECORD, EXACT, NEAR_DUPLICATE, CONTAINED, SAME_URL = range(6)
+RULES = pa.array([None, "same_record", "exact", "near_duplicate", "contained", "same_url"], pa.string())
 
 VERIFIED = pa.schema(
     [
@@ -68,7 +69,7 @@ class Verify(Stage):
     containment: float | None
     compared: int
     name: ClassVar[str] = "4f-verify"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     packages: ClassVar[tuple[str, ...]] = ("pyarrow", "polars", "numpy", "numba")
 
     def make(self, unit: Unit, output: Output) -> Mapping[str, Any]:
@@ -87,7 +88,7 @@ class Verify(Stage):
                     "duplicate_of": pc.if_else(dropped, table["id"].take(kept), None),
                     "duplicate_of_key": pc.if_else(dropped, table["key"].take(kept), pa.scalar(None, KEY)),
                     "rule": RULES.take(pa.array(judged.rules)),
-                    "similarity": pa.array(judged.similarities, mask=~dropped),
+                    "similarity": pa.array(judged.similarities, mask=~dropped | np.isnan(judged.similarities)),
                     "cluster": table["number"].take(kept),
                     "cluster_size": np.bincount(judged.survivors, minlength=len(order))[judged.survivors],
                 },
@@ -124,6 +125,7 @@ def judge(table: Any, order: Places, threshold: float, containment: float | None
     compared, skipped = _judge_best_first(
         texts[order],
         _codes(table["key"])[order],
+        _codes(table["url"])[order],
         stands_for,
         bucket_starts,
         bucket_codes,
@@ -141,8 +143,8 @@ def judge(table: Any, order: Places, threshold: float, containment: float | None
 
 
 def _codes(column: Any) -> Places:
-    """Return a small whole number for each distinct value of a column."""
-    return np.asarray(column.combine_chunks().dictionary_encode().indices.to_numpy(), np.int64)
+    """Return a small whole number for each distinct value of a column, -1 for null."""
+    return np.asarray(column.combine_chunks().dictionary_encode().indices.fill_null(-1).to_numpy(), np.int64)
 
 
 def _lists(column: Any) -> tuple[Offsets, Hashes]:
@@ -154,6 +156,7 @@ def _lists(column: Any) -> tuple[Offsets, Hashes]:
 def _judge_best_first(
     texts: Places,
     keys: Places,
+    urls: Places,
     stands_for: Places,
     bucket_starts: Offsets,
     buckets: Places,
@@ -176,6 +179,7 @@ def _judge_best_first(
     text_kept_by = np.full(len(stands_for), -1)
     text_rule, text_similarity = np.zeros(len(stands_for), np.int64), np.ones(len(stands_for))
     key_kept_by = np.full(keys.max() + 1 if len(keys) else 0, -1)
+    url_kept_by = np.full(urls.max() + 1 if len(urls) else 0, -1)
     compared = skipped = 0
     for place in range(len(texts)):
         text = texts[place]
@@ -188,6 +192,11 @@ def _judge_best_first(
             continue
         if text_kept_by[text] >= 0:
             survivors[place], rules[place], similarities[place] = text_kept_by[text], text_rule[text], text_similarity[text]
+            continue
+        if urls[place] >= 0 and url_kept_by[urls[place]] >= 0:
+            survivors[place], rules[place] = url_kept_by[urls[place]], SAME_URL
+            other = stands_for[texts[survivors[place]]]
+            similarities[place] = _shared(shingle_starts, shingles, row, other)[0] if row >= 0 and other >= 0 else np.nan
             continue
         survivors[place] = place
         text_rule[text] = EXACT
@@ -217,6 +226,8 @@ def _judge_best_first(
                     member_counts[bucket] += 1
         if survivors[place] == place:
             key_kept_by[keys[place]] = place
+            if urls[place] >= 0:
+                url_kept_by[urls[place]] = place
         text_kept_by[text] = survivors[place]
     return compared, skipped
 
