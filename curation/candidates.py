@@ -3,8 +3,9 @@
 Three steps, after sign:
 
     Bucketing    for a group of documents, rows (bucket hash, local row) for every bucket a document is in: one of its text, one of its key,
-                 one for each band, and where the recipe asks one of its URL. Of the documents that fall into one bucket within the group only the first goes on; the others are tied
-                 to it by an edge. A document with the text of an earlier one has its bands, and leaves them to it.
+                 one for each band, and where the recipe asks one of its URL. Of the documents that fall into one bucket within the group
+                 only the first goes on; the others are tied to it by an edge. A document with the text of an earlier one has its bands,
+                 and leaves them to it.
     Linking      the exchange brings equal hashes of all groups together, and again each is tied to the first. A bucket of m documents gives
                  m - 1 edges, however hot it is.
     Components   one union-find over all edges. Documents that hang together are candidates for each other; the rest are done with.

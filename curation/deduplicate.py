@@ -54,7 +54,8 @@ class DeduplicateSettings:
 
     `prefer` is an SQL expression over documents' columns, `text_bytes` and signals: the greater stays (see `curation.survivors`).
     `containment`, where given, also drops documents of whose shingles at least that part is in a kept one. `compared` is how many kept
-    documents of each bucket a document is compared with. `by_url` also drops all but the best of one URL (see `curation.urls`). Raises ValueError for a setting that cannot work.
+    documents of each bucket a document is compared with. `by_url` also drops all but the best document of one URL (see `curation.urls`).
+    Raises ValueError for a setting that cannot work.
     """
 
     ngram: int = 5

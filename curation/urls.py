@@ -7,7 +7,7 @@
     fragment   goes, but not where it begins with "!", which names a page of its own
 
 C4's code (Raffel et al. 2020) takes off the scheme, "www." and slashes at the end, and cuts a query that begins with utm_, ref or feed; it
-keeps the case of hosts, and fragments. Everything else stays as it is written: the order of parameters, percent signs, other names of a host.
+keeps the case of hosts, and fragments. All else stays as it is written: the order of parameters, percent signs, other names of a host.
 """
 
 from typing import Any
@@ -20,14 +20,15 @@ _SOURCES = r"^(utm_[^=]*|ref|feed)(=|$)"
 
 def same_page_form(urls: Any) -> Any:
     """Return the form of each URL of an Arrow column (string), null where there is no URL or nothing is left of it."""
-    url = pl.col("url").str.replace(r"#([^!].*)?$", "").str.replace(r"(?i)^https?://(www\.)?", "")
-    place = pl.col("url").str.extract(r"^([^?]*)").str.strip_chars_end("/")
-    query = pl.col("url").str.extract(r"\?(.*)$").str.split("&")
-    stays = query.list.eval(pl.element().filter(~pl.element().str.contains(_SOURCES))).list.join("&").fill_null("")
-    host = pl.col("place").str.extract(r"^([^/]*)")
-    form = host.str.to_lowercase() + pl.col("place").str.slice(host.str.len_chars()) + pl.col("query")
-    frame = pl.DataFrame({"url": pl.Series(urls, dtype=pl.String)}).select(url)
-    frame = frame.select(place.alias("place"), pl.when(stays == "").then(pl.lit("")).otherwise("?" + stays).alias("query"))
+    url = pl.col("url").str.extract(r"^([^#]*)").str.replace(r"(?i)^https?://(www\.)?", "")
+    fragment = pl.col("url").str.extract(r"(?s)^[^#]*(#!.*)$").fill_null("")
+    query = pl.col("url").str.extract(r"^[^#?]*\?([^#]*)")
+    stays = query.str.split("&").list.eval(pl.element().filter(~pl.element().str.contains(_SOURCES))).list.join("&").fill_null("")
+    place, host = url.str.extract(r"^([^?]*)").str.strip_chars_end("/"), pl.col("place").str.extract(r"^([^/]*)")
+    form = host.str.to_lowercase() + pl.col("place").str.slice(host.str.len_chars()) + pl.col("query") + pl.col("fragment")
+    frame = pl.DataFrame({"url": pl.Series(urls, dtype=pl.String)})
+    queried = pl.when(stays == "").then(pl.lit("")).otherwise("?" + stays)
+    frame = frame.select(place.alias("place"), queried.alias("query"), fragment.alias("fragment"))
     return frame.select(pl.when(form != "").then(form).alias("form"))["form"].to_arrow().cast("string")
 
 

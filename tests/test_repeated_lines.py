@@ -3,6 +3,7 @@
 import json
 import re
 from collections import defaultdict
+from itertools import pairwise
 from pathlib import Path
 
 import polars as pl
@@ -86,8 +87,8 @@ def test_lines_that_go_leave_the_others_joined_as_before(chosen):
     assert [left.string(place) for place in (0, 2)] == ["before", ""]
     assert left.string(1) == plain_cut(lines, goes)
     pairs = list(zip(spans.starts.tolist(), spans.ends.tolist(), strict=True))
-    assert all(start < end or not lines[0] for start, end in pairs)
-    assert all(end < start for (_, end), (start, _) in zip(pairs, pairs[1:], strict=False))
+    assert all(start < end for start, end in pairs)
+    assert all(end < start for (_, end), (start, _) in pairwise(pairs))
     again = Spans.from_arrow(pa.chunked_array([spans.to_arrow().slice(0, 1), spans.to_arrow().slice(1)]))
     assert without(text, again).string(1) == left.string(1)
 
@@ -239,8 +240,6 @@ def test_workers_order_and_grouping_change_nothing(tmp_path, request):
 def test_a_line_on_every_page_costs_few_rows(tmp_path):
     rows = [document(f"d{place}", "the same menu on every page") for place in range(60)]
     run(tmp_path, {"a": rows}, RepeatedLinesSettings())
-    sent = pl.read_parquet(tmp_path / "out/stages/4g-lines/*.parquet", glob=True, missing_columns="insert", extra_columns="ignore")
-    assert sent.height == 60
     counts = [json.loads(path.read_text())["counts"] for path in (tmp_path / "out/stages/4h-repeats").glob("0*.json")]
     assert sum(count["passages"] for count in counts) <= 60 / 4 + 1
 
