@@ -28,6 +28,7 @@ from curation.sign import signatures_of
 from curation.stage import Output, Stage, Unit
 from curation.survivors import NARROW, preference
 from curation.text import Offsets, TextColumn
+from curation.urls import same_page_form
 
 RUN_BYTES = 256 << 20
 """Bytes of rows that are gathered before they are sorted and written as one file."""
@@ -43,11 +44,15 @@ COMPARED = pa.schema(
         pa.field("text_bytes", pa.int64(), nullable=False),
         pa.field("crawled_at", TIMESTAMP),
         pa.field("text_hash", pa.binary(16), nullable=False),
+        pa.field("url", pa.string()),
         pa.field("buckets", pa.large_list(pa.uint64()), nullable=False),
         pa.field("shingles", pa.large_list(pa.uint64()), nullable=False),
     ]
 )
-"""A document with a candidate. `place` is the spread component; `shingles` rise; both lists are empty for those that stand for nobody."""
+"""A document with a candidate. `place` is the spread component; `shingles` rise; both lists are empty for those that stand for nobody.
+
+`url` is the form in which URLs are compared, null where they are not.
+"""
 
 
 @dataclass(frozen=True)
@@ -56,8 +61,9 @@ class Gathering(Stage):
 
     settings: MinHashSettings
     prefer: str | None = None
+    by_url: bool = False
     name: ClassVar[str] = "4e-comparison"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     packages: ClassVar[tuple[str, ...]] = ("pyarrow", "polars", "numpy", "numba")
 
     def make(self, unit: Unit, output: Output) -> Mapping[str, Any]:
@@ -69,7 +75,7 @@ class Gathering(Stage):
         for part in parts_of(unit):
             numbers = members["number"].to_numpy()
             own = slice(*np.searchsorted(numbers, [begin, begin + part.documents.rows]))
-            for table in _rows_of(part, members.slice(own.start, own.stop - own.start), begin, self.settings, self.prefer):
+            for table in _rows_of(part, members.slice(own.start, own.stop - own.start), begin, self):
                 runs.add(table)
             begin += part.documents.rows
         runs.write()
@@ -103,11 +109,12 @@ class _Runs:
             self._tables, self._gathered, self._written = [], 0, self._written + 1
 
 
-def _rows_of(part: Part, members: Any, base: int, settings: MinHashSettings, prefer: str | None) -> Iterator[Any]:
+def _rows_of(part: Part, members: Any, base: int, chosen_by: Gathering) -> Iterator[Any]:
     """Yield the COMPARED rows of one part's members, a row group of documents at a time."""
     rows = members["number"].to_numpy() - base
     if not len(rows):
         return
+    settings, prefer = chosen_by.settings, chosen_by.prefer
     check_aligned([shard for shard in (part.documents, part.signatures, part.signals, part.ids) if shard is not None])
     whole = members["leads"].to_numpy() & members["varied"].to_numpy()
     signed = _some_rows(part.signatures, ["text_hash", "signature"], rows)
@@ -136,6 +143,7 @@ def _rows_of(part: Part, members: Any, base: int, settings: MinHashSettings, pre
                 "text_bytes": documents["text_bytes"],
                 "crawled_at": documents["crawled_at"],
                 "text_hash": mine["text_hash"],
+                "url": same_page_form(documents["url"]) if chosen_by.by_url else pa.nulls(len(chosen), pa.string()),
                 "buckets": _lists_of(sends, buckets.T.ravel(), np.full(len(text), settings.bands)),
                 "shingles": _lists_of(sends, shingles.hashes, np.diff(shingles.offsets)),
             },
@@ -162,7 +170,9 @@ class Gathered(NamedTuple):
     bytes: int
 
 
-def gather(session: Session, groups: Sequence[Group[Part]], components: Shard, settings: MinHashSettings, prefer: str | None) -> Gathered:
+def gather(
+    session: Session, groups: Sequence[Group[Part]], components: Shard, settings: MinHashSettings, prefer: str | None, by_url: bool = False
+) -> Gathered:
     """Gather what it takes to compare the documents of COMPONENTS."""
     roles = ("documents", "signatures", "ids", *(() if prefer is None else ("signals",)))
     units = []
@@ -170,5 +180,5 @@ def gather(session: Session, groups: Sequence[Group[Part]], components: Shard, s
         inputs = {**inputs_of(group, roles), "components": (components,)}
         extra = {**extra_of(group), "base": group.base, "rows": group.rows}
         units.append(Unit(group.name, inputs, extra=extra))
-    sealed = session.run(Gathering(settings, prefer), units)
+    sealed = session.run(Gathering(settings, prefer, by_url), units)
     return Gathered(sealed.shards, sealed.total("bytes"))

@@ -54,7 +54,8 @@ class DeduplicateSettings:
 
     `prefer` is an SQL expression over documents' columns, `text_bytes` and signals: the greater stays (see `curation.survivors`).
     `containment`, where given, also drops documents of whose shingles at least that part is in a kept one. `compared` is how many kept
-    documents of each bucket a document is compared with. Raises ValueError for a setting that cannot work.
+    documents of each bucket a document is compared with. `by_url` also drops all but the best document of one URL (see `curation.urls`).
+    Raises ValueError for a setting that cannot work.
     """
 
     ngram: int = 5
@@ -65,6 +66,7 @@ class DeduplicateSettings:
     containment: float | None = None
     compared: int = 8
     prefer: str | None = None
+    by_url: bool = False
 
     def __post_init__(self) -> None:
         for name in ("threshold", "containment"):
@@ -135,8 +137,8 @@ def deduplicate(session: Session, parts: Sequence[Part], settings: DeduplicateSe
         check_settings(part.signatures, settings.minhash)
     _check_preference(parts, settings)
     groups = groups_of(parts)
-    components = find_candidates(session, groups, settings.minhash)
-    gathered = gather(session, groups, components, settings.minhash, settings.prefer)
+    components = find_candidates(session, groups, settings.minhash, settings.by_url)
+    gathered = gather(session, groups, components, settings.minhash, settings.prefer, settings.by_url)
     verified = verify(session, gathered, settings.threshold, settings.containment, settings.compared)
     return session.run(Report(), [_report_unit(group, verified) for group in groups]).shards
 

@@ -25,10 +25,10 @@ import numpy.typing as npt
 import pyarrow.parquet as pq
 
 from curation.clusters import Forest, Numbers, ties
+from curation.judging import KEPT, RULES, Documents, judge
 from curation.minhash import MinHashSettings, bucket_hashes, sign
 from curation.shingles import Hashes, distinct, shingle
 from curation.text import TextColumn
-from curation.verify import KEPT, RULES, Documents, judge
 
 SHINGLE_BYTES = 64 << 20
 """Bytes of shingles, about, that are compared in one turn."""
@@ -44,7 +44,7 @@ class Found:
     duplicate_of: Numbers
     """Row of the document that is kept instead; -1 where the document is kept."""
     rules: npt.NDArray[np.uint8]
-    """Place in `curation.verify.RULES` of the reason: exact, near_duplicate or contained."""
+    """Place in `curation.judging.RULES` of the reason: exact, near_duplicate or contained."""
     similarities: npt.NDArray[np.float64]
     """Exact similarity to the document that is kept; 1 where the document is kept itself."""
     compared: int
@@ -88,6 +88,7 @@ def find_duplicates(
         documents = Documents(
             _codes(signed.texts[rows]),
             np.arange(len(rows)),
+            np.full(len(rows), -1),
             held * minhash.bands,
             signed.buckets[:, rows[whole]].T.ravel(),
             starts[held],

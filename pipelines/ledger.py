@@ -18,14 +18,15 @@ import polars as pl
 from curation.errors import RecipeError
 from curation.ingest import Ingest
 from curation.location import Location
+from curation.repeated_lines import Cutting
 from curation.schema import FATES
 from curation.stage import Workspace, finished_units
 from pipelines.run_folder import RecipeRule, manifest, open_run, recipe_rules, scan_ledger
 
 BYTES_PER_TOKEN = 4
 
-_STAGES = ("ingest", "synthesize", "judge", "deduplicate")
-_COPIES = ("same_record", "exact", "near_duplicate", "contained")
+_STAGES = ("ingest", "synthesize", "judge", "deduplicate", "repeated_lines")
+_COPIES = ("same_record", "exact", "same_url", "near_duplicate", "contained")
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,15 @@ class Step:
     failing: int
     signal: str | None = None
     threshold: float | None = None
+
+
+@dataclass(frozen=True)
+class CutText:
+    """What was left out of kept documents for being repeated: in how many documents, how many lines or paragraphs, bytes."""
+
+    documents: int
+    passages: int
+    text_bytes: int
 
 
 @dataclass(frozen=True)
@@ -93,7 +103,10 @@ class DatasetSize:
 
 @dataclass(frozen=True)
 class Funnel:
-    """A run in numbers. `records` counts all that readers saw, `ignored` the kinds among them that are no documents."""
+    """A run in numbers. `records` counts all that readers saw, `ignored` the kinds among them that are no documents.
+
+    Text in `web` is that of whole documents; `cut` is what the dataset has less of it, None where the recipe has no [repeated_lines].
+    """
 
     records: int
     ignored: Mapping[str, int]
@@ -102,6 +115,7 @@ class Funnel:
     sources: Sequence[SourceFlow]
     synthetic: Flow | None
     dataset: DatasetSize | None
+    cut: CutText | None = None
 
 
 def amount(documents: int, text_bytes: int) -> Amount:
@@ -127,6 +141,7 @@ def funnel(out: str) -> Funnel:
         sources=[_source(str(name[0]), group) for name, group in web.sort("source").group_by("source", maintain_order=True)],
         synthetic=_flow(synthetic, _failing(place, "synthetic"), rules) if synthetic.height else None,
         dataset=_dataset(place),
+        cut=_cut(place),
     )
 
 
@@ -143,6 +158,14 @@ def _read_counts(out: Location) -> tuple[int, dict[str, int], dict[str, int]]:
         for name, count in unit.counts.get("edits", {}).items():
             edits[name] = edits.get(name, 0) + count
     return records, dict(sorted(ignored.items())), dict(sorted(edits.items()))
+
+
+def _cut(out: Location) -> CutText | None:
+    """Return what the sidecars of the cuts say."""
+    counts = [unit.counts for unit in finished_units(Workspace(out), Cutting)]
+    if not counts:
+        return None
+    return CutText(*(sum(count[name] for count in counts) for name in ("documents", "passages", "cut_bytes")))
 
 
 def _counts(out: Location, origin: Literal["web", "synthetic"]) -> pl.DataFrame:

@@ -38,6 +38,15 @@ class RuleSeen:
 
 
 @dataclass(frozen=True)
+class Cut:
+    """Bytes of the text, from `start` up to `end`, that the dataset leaves out, and how they begin."""
+
+    start: int
+    end: int
+    excerpt: str
+
+
+@dataclass(frozen=True)
 class DatasetPlace:
     """The file of the dataset that holds it and its row there, from 0."""
 
@@ -72,6 +81,7 @@ class Explanation:
     metadata: Mapping[str, str]
     signals: Mapping[str, Any]
     rules: Sequence[RuleSeen]
+    cuts: Sequence[Cut] = ()
 
 
 @dataclass(frozen=True)
@@ -161,7 +171,16 @@ def _explain(
         metadata=dict(document.get("metadata") or []),
         signals=signals,
         rules=[_seen(rule, signals) for rule in rules if rule.signal in signals],
+        cuts=_cuts(place, number, text),
     )
+
+
+def _cuts(place: Place, number: int, text: str | None) -> list[Cut]:
+    if place.cuts is None or text is None:
+        return []
+    encoded = text.encode()
+    spans = [(span["start"], span["end"]) for span in read_rows(place.cuts, [number], ["spans"])[number]["spans"]]
+    return [Cut(start, end, excerpt(encoded[start:end].decode())) for start, end in spans]
 
 
 def _seen(rule: RecipeRule, signals: Mapping[str, Any]) -> RuleSeen:

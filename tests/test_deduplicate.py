@@ -18,6 +18,7 @@ import curation.verify
 from curation.deduplicate import DeduplicateSettings, deduplicate
 from curation.errors import CorruptShard, InputError, RecipeError
 from curation.identifiers import resolve_ids
+from curation.judging import RULES, judge
 from curation.location import Location
 from curation.parts import Part
 from curation.runner import LocalRunner
@@ -25,7 +26,7 @@ from curation.session import Session
 from curation.shards import read
 from curation.sign import sign_documents
 from curation.survivors import preference
-from curation.verify import RULES, documents_of, judge
+from curation.verify import documents_of
 from tests.deduplicating import cut, document, facts, run, verdicts, words, write, write_documents
 from tests.planted import jaccard
 
@@ -163,7 +164,7 @@ def plain_judge(documents, threshold, containment, most):
     """Judge documents (key, text, shingles, buckets), best first, as the docstring of `curation.verify` says it."""
     kept, by_bucket, fates, seen = [], {}, [], {}
     compared = skipped = 0
-    for place, (key, text, shingles, buckets) in enumerate(documents):
+    for place, (key, text, shingles, buckets, url) in enumerate(documents):
         same = [other for other in kept if documents[other][0] == key]
         if same:
             other = documents[same[0]]
@@ -172,6 +173,11 @@ def plain_judge(documents, threshold, containment, most):
         if text in seen:
             survivor, rule, similarity = seen[text]
             fates.append((survivor, rule or "exact", similarity))
+            continue
+        found = [other for other in kept if url is not None and documents[other][4] == url]
+        if found:
+            theirs = documents[found[0]][2]
+            fates.append((found[0], "same_url", len(shingles & theirs) / len(shingles | theirs)))
             continue
         offered = set()
         for bucket in buckets:
@@ -196,23 +202,26 @@ def plain_judge(documents, threshold, containment, most):
     return fates, compared, skipped
 
 
+KEYS = st.integers(0, 12)
+URLS = st.sampled_from([None, None, "a", "b", "c"])
 SHINGLES = st.sets(st.integers(0, 11), min_size=1, max_size=8).map(frozenset)
 TEXTS = st.lists(st.tuples(SHINGLES, st.lists(st.integers(0, 4), unique=True, max_size=3)), min_size=1, max_size=10)
 
 
-@given(TEXTS, st.lists(st.tuples(st.integers(0, 9), st.integers(0, 12)), max_size=20), st.sampled_from([None, 0.8]), st.integers(1, 3))
+@given(TEXTS, st.lists(st.tuples(st.integers(0, 9), KEYS, URLS), max_size=20), st.sampled_from([None, 0.8]), st.integers(1, 3))
 def test_judging_is_that_of_the_plain_twin(texts, chosen, containment, most):
-    documents = [(key, text % len(texts), *texts[text % len(texts)]) for text, key in chosen]
-    first = {text: place for place, (_, text, _, _) in reversed(list(enumerate(documents)))}
-    stands = [first[text] == place for place, (_, text, _, _) in enumerate(documents)]
+    documents = [(key, text % len(texts), *texts[text % len(texts)], url) for text, key, url in chosen]
+    first = {text: place for place, (_, text, *_) in reversed(list(enumerate(documents)))}
+    stands = [first[text] == place for place, (_, text, *_) in enumerate(documents)]
     table = pa.table(
         {
-            "text_hash": pa.array([bytes([text]) * 16 for _, text, _, _ in documents], pa.binary(16)),
-            "key": pa.array([bytes([key]) * 16 for key, _, _, _ in documents], pa.binary(16)),
-            "buckets": pa.array([own if s else [] for (*_, own), s in zip(documents, stands, strict=True)], pa.large_list(pa.uint64())),
+            "text_hash": pa.array([bytes([text]) * 16 for _, text, *_ in documents], pa.binary(16)),
+            "key": pa.array([bytes([key]) * 16 for key, *_ in documents], pa.binary(16)),
+            "buckets": pa.array([own if s else [] for (*_, own, _), s in zip(documents, stands, strict=True)], pa.large_list(pa.uint64())),
             "shingles": pa.array(
-                [sorted(own) if s else [] for (*_, own, _), s in zip(documents, stands, strict=True)], pa.large_list(pa.uint64())
+                [sorted(own) if s else [] for (*_, own, _, _), s in zip(documents, stands, strict=True)], pa.large_list(pa.uint64())
             ),
+            "url": pa.array([url for *_, url in documents], pa.string()),
         }
     )
     rotated = np.roll(np.arange(len(documents)), 1)
@@ -221,6 +230,30 @@ def test_judging_is_that_of_the_plain_twin(texts, chosen, containment, most):
     rules = RULES.take(pa.array(found.rules)).to_pylist()
     assert list(zip(found.survivors.tolist(), rules, found.similarities.tolist(), strict=True)) == fates
     assert (found.compared, found.skipped) == (compared, skipped)
+
+
+@pytest.mark.usefixtures("narrow")
+def test_the_best_document_of_one_url_stays_where_the_recipe_asks(tmp_path):
+    urls = ["https://www.lake.example/boats/", "http://lake.example/boats?utm_source=x", "https://Lake.example/boats#prices"]
+    rows = [document(f"v{place}", " ".join(words(60 + place, 1000 * place)), url=url) for place, url in enumerate(urls)]
+    rows += [document("copy", " ".join(words(61, 1000)), url="https://lake.example/other"), document("none", " ".join(words(30, 9000)))]
+    rows += [document("none too", " ".join(words(30, 9500))), document("half", " ".join(words(40, 2000)), url=urls[0])]
+    assert {row["rule"] for row in run(tmp_path / "off", cut(rows, 3)).values()} == {None, "exact"}
+    found = run(tmp_path / "on", cut(rows, 3), DeduplicateSettings(by_url=True))
+    assert {name: row["rule"] for name, row in found.items() if row["rule"] is not None} == dict.fromkeys(["v0", "v1", "half"], "same_url")
+    assert {row["duplicate_of"] for row in found.values()} == {None, "v2"}
+    assert [found[name]["similarity"] for name in ("v0", "half")] == [0.0, jaccard(rows[-1]["text"], rows[2]["text"])]
+    again = run(tmp_path / "again", cut(rows[::-1], 2), DeduplicateSettings(by_url=True), workers=2)
+    assert facts(again) == facts(found)
+
+
+def test_a_hash_that_two_urls_share_makes_no_duplicate(tmp_path, monkeypatch):
+    monkeypatch.setattr(curation.candidates, "hash_of", lambda form: 7)
+    rows = [document(f"d{place}", " ".join(words(60, 100 * place)), url=f"https://lake.example/{place // 2}") for place in range(6)]
+    found = run(tmp_path, {"x": rows}, DeduplicateSettings(by_url=True))
+    assert sum(row["rule"] == "same_url" for row in found.values()) == 3
+    for place in range(0, 6, 2):
+        assert {found[f"d{place}"]["cluster"]} == {found[f"d{place + 1}"]["cluster"]}
 
 
 def test_survivor_order(tmp_path):
