@@ -17,6 +17,9 @@ A document of which nothing is left is dropped (rule `only_repeated_lines`), and
 is cut (`mostly_repeated_lines`). Documents that were duplicates of it are dropped with it (`copy_of_dropped`, by select), for a duplicate
 always points at a kept one. What is dropped as mostly repeated takes passages along that were the first of their kind.
 
+Measured on one core: 279 MB of text (web pages with all that their bodies say) in 3.3 seconds of processor time, 85 MB/s; its exchange
+files are 9 % of the text. Leaving the spans out at export: 600 MB/s.
+
 Invariants
     - Of equal passages, `keep_first` stay in the documents that are looked at, or all where there are fewer.
     - Results do not depend on the number of workers, on how shards are grouped, or on the order in which they are given; on the shards'

@@ -14,6 +14,7 @@ import polars as pl
 
 from curation.errors import UsageError
 from curation.location import Location
+from curation.select import CUT_STAGE
 from filters.contract import Rule
 from pipelines.run_folder import Place, RecipeRule, Side, manifest, open_run, places, read_rows, recipe_rules, scan
 from pipelines.samples import excerpt
@@ -129,7 +130,8 @@ def duplicates(folder: str, name: str) -> Cluster:
         raise UsageError(f"{folder} knows no record with the id {name!r}{_hint(found, name)}")
     _, _, row = mine[0]
     if row["fate"] not in ("kept", "duplicate"):
-        raise UsageError(f"{name} was {row['fate']} by {row['rule']}, before anything was compared; see: curate why {folder} {name}")
+        when = "with its copies" if row["stage"] == CUT_STAGE else "before anything was compared"
+        raise UsageError(f"{name} was {row['fate']} by {row['rule']}, {when}; see: curate why {folder} {name}")
     stayed = row["duplicate_of"] or row["id"]
     rows = _rows(found, ((pl.col("id") == stayed) & (pl.col("fate") == "kept")) | (pl.col("duplicate_of") == stayed))
     rows.sort(key=lambda entry: (entry[2]["fate"] != "kept", -(entry[2]["similarity"] or 0.0), entry[2]["id"]))
