@@ -10,7 +10,8 @@ does, the document is kept.
     near_duplicate  Jaccard similarity |A and B| / |A or B| of the sets of distinct shingles is at least `threshold`
     contained       where the recipe asks: |A and B| / |A|, A being the document, is at least `containment`
 
-Documents of one text are judged once: when the first of them is a duplicate, the others are duplicates of the same document.
+Documents of one text are judged once: when the first of them is a duplicate, the others are duplicates of the same document. Documents of
+earlier runs come first in the order and are not judged: all stay, also where two of them say the same.
 
 Invariants
     - What a document is a duplicate of is always kept: no chains. Every near-duplicate passed with its own survivor.
@@ -29,7 +30,7 @@ import pyarrow.compute as pc
 
 from curation.comparison import COMPARED
 from curation.exchange import Range, ranges_for, read_range, write_sorted
-from curation.jit import kernel
+from curation.jit import inline_kernel, kernel
 from curation.schema import KEY
 from curation.session import Session
 from curation.shards import Shard
@@ -75,7 +76,7 @@ class Verify(Stage):
         """Write what became of the documents of one range."""
         table = read_range(unit.inputs["compared"], "place", Range(unit.extra["low"], unit.extra["high"]), COMPARED).combine_chunks()
         order = best_first(table)
-        judged = judge(table, order, self.threshold, self.containment, self.compared)
+        judged = judge(table, order, self.threshold, self.containment, self.compared, unit.extra["first_earlier"])
         kept = pa.array(order[judged.survivors])
         dropped = judged.rules != KEPT
         write_sorted(
@@ -110,8 +111,11 @@ class Judged(NamedTuple):
     skipped: int
 
 
-def judge(table: Any, order: Places, threshold: float, containment: float | None, most: int) -> Judged:
-    """Judge the documents of a COMPARED table, whose best-first order is given; at most `most` of each bucket are compared with."""
+def judge(table: Any, order: Places, threshold: float, containment: float | None, most: int, first_earlier: int) -> Judged:
+    """Judge the documents of a COMPARED table, whose best-first order is given; at most `most` of each bucket are compared with.
+
+    Documents with a number from `first_earlier` up stay whatever they are like; they must be first in the order.
+    """
     texts = _codes(table["text_hash"])
     bucket_starts, buckets = _lists(table["buckets"])
     shingle_starts, shingles = _lists(table["shingles"])
@@ -124,6 +128,7 @@ def judge(table: Any, order: Places, threshold: float, containment: float | None
     compared, skipped = _judge_best_first(
         texts[order],
         _codes(table["key"])[order],
+        table["number"].to_numpy()[order] >= first_earlier,
         stands_for,
         bucket_starts,
         bucket_codes,
@@ -154,6 +159,7 @@ def _lists(column: Any) -> tuple[Offsets, Hashes]:
 def _judge_best_first(
     texts: Places,
     keys: Places,
+    earlier: npt.NDArray[np.bool_],
     stands_for: Places,
     bucket_starts: Offsets,
     buckets: Places,
@@ -181,6 +187,15 @@ def _judge_best_first(
         text = texts[place]
         row = stands_for[text]
         same = key_kept_by[keys[place]]
+        if earlier[place]:
+            survivors[place] = place
+            if same < 0:
+                key_kept_by[keys[place]] = place
+            if text_kept_by[text] < 0:
+                text_kept_by[text], text_rule[text] = place, EXACT
+                if row >= 0:
+                    _offer(buckets[bucket_starts[row] : bucket_starts[row + 1]], place, members, member_counts)
+            continue
         if same >= 0:
             survivors[place], rules[place] = same, SAME_RECORD
             if texts[same] != text and row >= 0 and stands_for[texts[same]] >= 0:
@@ -211,14 +226,20 @@ def _judge_best_first(
                     rules[place], similarities[place] = text_rule[text], text_similarity[text]
                     break
             if survivors[place] == place:
-                for bucket in own:
-                    if member_counts[bucket] < most:
-                        members[bucket, member_counts[bucket]] = place
-                    member_counts[bucket] += 1
+                _offer(own, place, members, member_counts)
         if survivors[place] == place:
             key_kept_by[keys[place]] = place
         text_kept_by[text] = survivors[place]
     return compared, skipped
+
+
+@inline_kernel
+def _offer(own: Places, place: int, members: npt.NDArray[np.int32], member_counts: Places) -> None:
+    """Let what comes later in a kept document's buckets be compared with it."""
+    for bucket in own:
+        if member_counts[bucket] < members.shape[1]:
+            members[bucket, member_counts[bucket]] = place
+        member_counts[bucket] += 1
 
 
 @kernel
@@ -236,11 +257,13 @@ def _shared(starts: Offsets, shingles: Hashes, one: int, other: int) -> tuple[fl
     return both / (total - both), both / own
 
 
-def verify(session: Session, files: Sequence[Shard], threshold: float, containment: float | None, compared: int) -> tuple[Shard, ...]:
+def verify(
+    session: Session, files: Sequence[Shard], threshold: float, containment: float | None, compared: int, first_earlier: int
+) -> tuple[Shard, ...]:
     """Judge everything that was gathered; returns shards of VERIFIED, each sorted by number."""
     ranges = ranges_for(sum(file.bytes for file in files), RANGE_BYTES)
     units = [
-        Unit(f"{place:06d}", {"compared": tuple(files)}, extra={"low": wanted.low, "high": wanted.high})
+        Unit(f"{place:06d}", {"compared": tuple(files)}, extra={"low": wanted.low, "high": wanted.high, "first_earlier": first_earlier})
         for place, wanted in enumerate(ranges)
     ]
     return session.run(Verify(threshold, containment, compared), units).shards

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from itertools import repeat, zip_longest
+from typing import Any
 
 import pyarrow as pa
 
@@ -41,6 +42,7 @@ from curation.text import TextColumn
 from filters.judge import Judge
 from filters.measure import NARROW, Measure
 from pipelines.card import card, card_facts
+from pipelines.earlier_runs import open_earlier
 from pipelines.export import Export, ExportConversations, Source, units_of
 from pipelines.ledger import Funnel, funnel
 from pipelines.manifest import write_manifest
@@ -100,8 +102,12 @@ def run_recipe(request: Request) -> Summary:
     recipe = load(request.recipe)
     out = Location.of(request.out)
     sources = inputs_of(recipe, request.inputs, out)
+    earlier = open_earlier(recipe.deduplicate, out) if recipe.deduplicate is not None else ()
     runner = _runner(request, out)
-    facts = {"recipe": recipe.name, "python": platform.python_version(), "versions": {name: version(name) for name in PACKAGES}}
+    versions = {name: version(name) for name in PACKAGES}
+    facts: dict[str, Any] = {"recipe": recipe.name, "python": platform.python_version(), "versions": versions}
+    if earlier:
+        facts["against"] = [run.told() for run in earlier]
     try:
         if runner.workers > 1:
             warm_up(recipe)
@@ -112,7 +118,7 @@ def run_recipe(request: Request) -> Summary:
             told = out / "recipe.toml"
             if not (request.frozen and told.exists()):
                 told.write_bytes(recipe.text.encode())
-            run_stages(session, recipe, sources, request)
+            run_stages(session, recipe, sources, request, [part for run in earlier for part in run.parts])
             told.write_bytes(recipe.text.encode())
             books = add_up(out)
             session.note("books", {"records": books.records, "fates": dict(books.fates), "faults": list(books.faults)})
@@ -123,14 +129,14 @@ def run_recipe(request: Request) -> Summary:
     return Summary(str(out), funnel(str(out)), books, str(out / "dataset"), str(report), time.perf_counter() - began)
 
 
-def run_stages(session: Session, recipe: Recipe, sources: Sequence[SourceFile], request: Request) -> None:
-    """Bring every stage to its seal: this is the pipeline."""
+def run_stages(session: Session, recipe: Recipe, sources: Sequence[SourceFile], request: Request, earlier: Sequence[Part] = ()) -> None:
+    """Bring every stage to its seal: this is the pipeline. `earlier` is what earlier runs kept, which all of this one is held against."""
     ingested = session.run(Ingest(recipe.extractor, recipe.edits, request.limit), ingest.units_of(sources))
     documents, rejects = parted(ingested)
     ids = resolve_ids(session, ingested.shards)
     web = measure_and_judge(session, recipe, documents)
     parts = parts_to_compare(session, recipe, web, ids)
-    copies = deduplicate(session, parts, comparing(recipe)) if recipe.deduplicate else ()
+    copies = deduplicate(session, [*parts, *earlier], comparing(recipe)) if recipe.deduplicate else ()
     units = select.units_of(documents, rejects, ids=ids, verdicts=web.verdicts, duplicates=copies)
     kept_web = exportable(web, session.run(Select(), units))
     kept_synthetic: list[Source] = []
@@ -139,7 +145,7 @@ def run_stages(session: Session, recipe: Recipe, sources: Sequence[SourceFile], 
         seeds = [SeedShard(source.documents, source.ledger, source.signals) for source in kept_web]
         generated = synthesize(session, seeds, recipe.synthesize, replies, request.budget)
         kept = [replace(part, judged=(*part.judged, copy)) for part, copy in zip(parts, copies, strict=True)]
-        kept_synthetic = judge_generated(session, recipe, generated, kept)
+        kept_synthetic = judge_generated(session, recipe, generated, [*kept, *earlier])
     write_dataset(session, recipe, kept_web, kept_synthetic)
 
 
@@ -180,7 +186,7 @@ def comparing(recipe: Recipe) -> DeduplicateSettings:
 
 
 def judge_generated(session: Session, recipe: Recipe, generated: Sealed, kept: Sequence[Part]) -> list[Source]:
-    """Let generated rows pass the filters and, against the kept web text, deduplication; write their ledger."""
+    """Let generated rows pass the filters and, against what is kept of the web and of earlier runs, deduplication; write their ledger."""
     with session.within("6-synthesize"):
         documents, rejects = parted(generated)
         rows = measure_and_judge(session, recipe, documents)
