@@ -5,7 +5,8 @@ fates are counted from the ledger as it lies on disk; dataset rows are counted f
 
     for every input file     records counted - ignored kinds  ==  ledger rows
     for the synthesis        requests to a teacher  ==  rows of ledger/synthetic
-    for every ledger row     one of the FATES; a duplicate's duplicate_of is the id of a kept row
+    for every ledger row     one of the FATES; a duplicate's duplicate_of is the id of a kept row (of an earlier run's where
+                             there is a duplicate_run)
     for the dataset          rows of origin web == kept web rows;  rows of origin synthetic == kept synthetic rows;
                              every row's id is that of a kept row, and every kept row's id is there
 """
@@ -100,7 +101,7 @@ def _read_ledger(folder: Location, faults: list[str]) -> _Ledger:
             continue
         try:
             with open_parquet(facts.location) as file:
-                table = file.read(columns=["id", "file_path", "fate", "duplicate_of"])
+                table = file.read(columns=["id", "file_path", "fate", "duplicate_of", "duplicate_run"])
         except (CorruptShard, pa.ArrowInvalid) as error:
             faults.append(f"{facts.location}: {error}")
             continue
@@ -108,7 +109,7 @@ def _read_ledger(folder: Location, faults: list[str]) -> _Ledger:
         ledger.fates.update(_tally(table["fate"]))
         ledger.kept.append(table["id"].filter(pc.equal(table["fate"], "kept")))
         duplicates = table.filter(pc.equal(table["fate"], "duplicate"))
-        ledger.pointed.append(duplicates["duplicate_of"])
+        ledger.pointed.append(duplicates["duplicate_of"].filter(pc.is_null(duplicates["duplicate_run"])))
         if duplicates["duplicate_of"].null_count:
             faults.append(f"{facts.location}: {duplicates['duplicate_of'].null_count} duplicates do not say of what")
     for fate in ledger.fates:

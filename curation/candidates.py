@@ -12,6 +12,10 @@ Three steps, after sign:
 
 Among documents of one text the first, the text's *leader*, later stands for all of them: only it is shingled and compared.
 
+Documents of earlier runs, numbered after all others, are candidates for this run's documents and not for each other: of a bucket without
+one of this run's they are not tied together (but for one text), and a component without one is passed over. As a group of them cannot know
+which of its buckets this run's documents will be in, all its documents go on.
+
 Invariants
     - Which documents hang together, and who leads a text, does not depend on how documents are grouped.
     - A bucket's hash has 64 bits. Two buckets that share one by chance make candidates that *verify* tells apart; two texts that do, one in
@@ -32,7 +36,7 @@ from curation.clusters import Forest, Numbers, ties
 from curation.exchange import Range, ranges_for, read_range, write_sorted
 from curation.minhash import MinHashSettings, bucket_hashes
 from curation.numbering import Group
-from curation.parts import Part, extra_of, inputs_of, parts_of
+from curation.parts import Part, extra_of, first_earlier, inputs_of, parts_of
 from curation.session import Session
 from curation.shards import Shard, batches, read
 from curation.shingles import Hashes
@@ -53,7 +57,7 @@ BUCKETS = pa.schema(
         pa.field("of_text", pa.bool_(), nullable=False),
     ]
 )
-"""A bucket, and the first document of a group that is in it. `of_text`: its documents have one text."""
+"""A bucket, and the first document of a group that is in it (of an earlier run: each). `of_text`: its documents have one text."""
 
 EDGES = pa.schema(
     [
@@ -120,12 +124,17 @@ class Bucketing(Stage):
 
     def make(self, unit: Unit, output: Output) -> Mapping[str, Any]:
         """Write a group's buckets and edges."""
-        rows, keys, texts, bands = _hashes_of(parts_of(unit), self.settings)
+        parts = parts_of(unit)
+        rows, keys, texts, bands = _hashes_of(parts, self.settings)
         leaders, tied = tie_to_first(buckets_of(texts, rows, of_text=True))
         leading = np.isin(rows, leaders.rows, assume_unique=True)
         firsts, edges = [leaders], [tied]
-        of_urls = [_urls_of(parts_of(unit))] if self.by_url else []
-        for hashes, members in [(keys ^ _KEY_SALT, rows), *of_urls, *((band[leading], rows[leading]) for band in bands)]:
+        of_urls = [_urls_of(parts)] if self.by_url else []
+        found = [(keys ^ _KEY_SALT, rows), *of_urls, *((band[leading], rows[leading]) for band in bands)]
+        if parts[0].run is not None:
+            firsts += [buckets_of(hashes, members) for hashes, members in found]
+            found = []
+        for hashes, members in found:
             first, tied = tie_to_first(buckets_of(hashes, members))
             firsts.append(first)
             edges.append(tied)
@@ -188,7 +197,8 @@ class Linking(Stage):
             table = read_range([shard], "hash", wanted, BUCKETS)
             found.append(Buckets(table["hash"].to_numpy(), table["row"].to_numpy() + base, table["of_text"].to_numpy()))
         _, edges = tie_to_first(joined(found))
-        return {"edges": _write_edges(output, unit.name, edges).rows}
+        needed = edges.filter((pl.col("left") < unit.extra["first_earlier"]) | pl.col("of_text"))
+        return {"edges": _write_edges(output, unit.name, needed).rows}
 
 
 @dataclass(frozen=True)
@@ -211,15 +221,18 @@ class Components(Stage):
                 follows[right[batch["of_text"].to_numpy()]] = True
         members = components = 0
         with output.shard(unit.name, COMPONENTS) as writer:
-            for table in _member_tables(forest.labels(), follows):
+            for table in _member_tables(forest.labels(), follows, unit.extra["first_earlier"]):
                 writer.write(table)
                 members += table.num_rows
                 components += int((table["component"].to_numpy() == table["number"].to_numpy()).sum())
         return {"components": components, "documents": members}
 
 
-def _member_tables(labels: Any, follows: Any) -> Iterator[Any]:
-    """Yield the COMPONENTS rows of all documents that are not alone. A component's label is its first document, which always leads."""
+def _member_tables(labels: Any, follows: Any, first_earlier: int) -> Iterator[Any]:
+    """Yield the COMPONENTS rows of all documents that are not alone, nor among earlier runs' documents alone.
+
+    A component's label is its first document, which always leads, and is this run's if any is.
+    """
     shared, varied = np.zeros(len(labels), np.bool_), np.zeros(len(labels), np.bool_)
     chunks = [slice(start, min(start + _CHUNK, len(labels))) for start in range(0, len(labels), _CHUNK)]
     for chunk in chunks:
@@ -228,7 +241,7 @@ def _member_tables(labels: Any, follows: Any) -> Iterator[Any]:
         varied[labels[chunk][others & ~follows[chunk]]] = True
     for chunk in chunks:
         numbers = np.arange(chunk.start, chunk.stop)
-        chosen = numbers[(labels[chunk] != numbers) | shared[chunk]]
+        chosen = numbers[((labels[chunk] != numbers) | shared[chunk]) & (labels[chunk] < first_earlier)]
         columns = {"number": chosen, "component": labels[chosen], "leads": ~follows[chosen], "varied": varied[labels[chosen]]}
         yield pa.table(columns, schema=COMPONENTS)
 
@@ -239,15 +252,20 @@ def find_candidates(session: Session, groups: Sequence[Group[Part]], settings: M
     bucketed = session.run(Bucketing(settings, by_url), units).units
     files = tuple(unit.shard(unit.name) for unit in bucketed)
     bases = [group.base for group in groups]
+    earlier = first_earlier(groups)
     ranges = ranges_for(sum(file.rows for file in files), RANGE_ROWS)
     linked = session.run(
         Linking(),
         [
-            Unit(f"{place:06d}", {"buckets": files}, extra={"low": wanted.low, "high": wanted.high, "bases": bases})
+            Unit(
+                f"{place:06d}",
+                {"buckets": files},
+                extra={"low": wanted.low, "high": wanted.high, "bases": bases, "first_earlier": earlier},
+            )
             for place, wanted in enumerate(ranges)
         ],
     )
     inputs = {"local_edges": tuple(unit.shard(unit.name + EDGES_SUFFIX) for unit in bucketed), "edges": linked.shards}
     documents = sum(group.rows for group in groups)
-    unit = Unit("components", inputs, extra={"bases": bases, "documents": documents})
+    unit = Unit("components", inputs, extra={"bases": bases, "documents": documents, "first_earlier": earlier})
     return session.run_one(Components(), unit).shard("components")

@@ -2,7 +2,8 @@
 
 A document sends one row through the exchange, by its component, so that a component arrives whole at one unit of *verify*: what the
 survivor order is made of, its text hash, and, if it leads a text in a component of several texts, its buckets and its distinct shingles.
-Text is read again for those leaders only, and only the row groups that hold one.
+Text is read again for those leaders only, and only the row groups that hold one. Documents of earlier runs have no preference: the signals
+that this run's expression names may not have been measured then, and nothing is ever preferred to them.
 
 Disk: 8 bytes for each distinct shingle of those leaders, a little more than their text. Memory: one run (RUN_BYTES) and one row group.
 """
@@ -53,6 +54,8 @@ COMPARED = pa.schema(
 
 `url` is the form in which URLs are compared, null where they are not.
 """
+
+_NO_TEXT = pa.array([], pa.large_string())
 
 
 @dataclass(frozen=True)
@@ -120,8 +123,9 @@ def _rows_of(part: Part, members: Any, base: int, chosen_by: Gathering) -> Itera
     signed = _some_rows(part.signatures, ["text_hash", "signature"], rows)
     ids = _some_rows(part.ids, ["id"], rows) if part.ids is not None else None
     signals = _some_rows(part.signals, None, rows) if part.signals is not None else None
+    texts = read_rows(part.documents, ["text"], rows[whole])
     done = 0
-    for chosen, documents in read_rows(part.documents, [*NARROW, "text"], rows):
+    for chosen, documents in read_rows(part.documents, NARROW, rows):
         here = slice(done, done + len(chosen))
         sends = whole[here]
         mine = signed.slice(done, len(chosen))
@@ -129,7 +133,7 @@ def _rows_of(part: Part, members: Any, base: int, chosen_by: Gathering) -> Itera
         if signals is not None:
             for name in signals.column_names[2:]:
                 described = described.append_column(name, signals[name].slice(done, len(chosen)))
-        text = TextColumn.from_arrow(documents["text"].filter(pa.array(sends)))
+        text = TextColumn.from_arrow(next(texts)[1]["text"] if sends.any() else _NO_TEXT)
         shingles = distinct(shingle(text, settings.ngram, settings.characters))
         buckets = bucket_hashes(signatures_of(mine)[sends], settings)
         yield pa.table(
@@ -139,7 +143,7 @@ def _rows_of(part: Part, members: Any, base: int, chosen_by: Gathering) -> Itera
                 "key": documents["key"],
                 "id": documents["id"] if ids is None else ids["id"].slice(done, len(chosen)),
                 "priority": np.full(len(chosen), part.priority),
-                "preference": preference(prefer, described),
+                "preference": preference(prefer if part.run is None else None, described),
                 "text_bytes": documents["text_bytes"],
                 "crawled_at": documents["crawled_at"],
                 "text_hash": mine["text_hash"],

@@ -8,8 +8,12 @@
 
 Only rows travel between units, sorted by hash, through the exchange (curation.exchange). Documents are numbered (curation.numbering).
 
+A new dump may be held against what earlier runs kept, by their stored signatures: such documents are numbered after all others, come first
+in the survivor order and are never dropped, and nothing is reported of them. Text of theirs is read only where one shares a bucket with a
+document of this run, and not for one of the same text.
+
 Invariants
-    - A duplicate's survivor is kept: following `duplicate_of` once ends at a document that stays.
+    - A duplicate's survivor is kept: following `duplicate_of` once ends at a document that stays, in this run or an earlier one.
     - Results do not depend on the number of workers, on how shards are grouped, or on the order in which shards are given.
     - A document that is alone costs 16 narrow rows; its text is read once, by sign.
 
@@ -26,12 +30,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from curation.candidates import find_candidates
+from curation.clusters import Numbers
 from curation.comparison import gather
 from curation.errors import InputError
 from curation.exchange import Range, read_range
 from curation.minhash import MinHashSettings
-from curation.numbering import Group, groups_of
-from curation.parts import Part, extra_of, inputs_of, parts_of
+from curation.numbering import Group, groups_in_turn
+from curation.parts import Part, extra_of, first_earlier, inputs_of, parts_of
 from curation.schema import KEY
 from curation.session import Session
 from curation.shards import Shard, open_parquet, read
@@ -40,11 +45,18 @@ from curation.stage import Output, Stage, Unit
 from curation.survivors import NARROW, preference
 from curation.verify import VERIFIED, verify
 
-DUPLICATES = pa.schema([pa.field("key", KEY, nullable=False), *(field for field in VERIFIED if field.name != "number")])
+DUPLICATES = pa.schema(
+    [
+        pa.field("key", KEY, nullable=False),
+        *(field for field in VERIFIED if field.name != "number"),
+        pa.field("duplicate_run", pa.string()),
+    ]
+)
 """What became of a document. It is kept, or was none of deduplication's business, where `rule` is null.
 
-`duplicate_of` and `duplicate_of_key` name the document that was kept. `cluster` is the kept document's number in this run; `cluster_size`
-counts it and all its duplicates, 1 for a document that has none.
+`duplicate_of` and `duplicate_of_key` name the document that was kept, `duplicate_run` the earlier run that kept it (null: this one).
+`cluster` is the kept document's number in this run; `cluster_size` counts it and all its duplicates in this run, 1 for a document that has
+none.
 """
 
 
@@ -55,7 +67,8 @@ class DeduplicateSettings:
     `prefer` is an SQL expression over documents' columns, `text_bytes` and signals: the greater stays (see `curation.survivors`).
     `containment`, where given, also drops documents of whose shingles at least that part is in a kept one. `compared` is how many kept
     documents of each bucket a document is compared with. `by_url` also drops all but the best document of one URL (see `curation.urls`).
-    Raises ValueError for a setting that cannot work.
+    `against` are the folders of earlier runs whose kept documents win against any of this run; a run is what it holds, not where it lies,
+    so they enter no stage's key. Raises ValueError for a setting that cannot work.
     """
 
     ngram: int = 5
@@ -67,6 +80,7 @@ class DeduplicateSettings:
     compared: int = 8
     prefer: str | None = None
     by_url: bool = False
+    against: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for name in ("threshold", "containment"):
@@ -93,7 +107,7 @@ class Report(Stage):
     """Lays what was verified beside the documents shards of a group."""
 
     name: ClassVar[str] = "4-deduplicate"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     packages: ClassVar[tuple[str, ...]] = ("pyarrow", "numpy")
 
     def make(self, unit: Unit, output: Output) -> Mapping[str, Any]:
@@ -109,14 +123,16 @@ class Report(Stage):
             found[found] = numbers[place[found]] == mine[found]
             rows_of = verified.take(pa.array(place, mask=~found))
             duplicates += len(mine) - rows_of["rule"].null_count
+            clusters = pc.coalesce(rows_of["cluster"], pa.array(mine))
             output.write(
                 part.documents.name,
                 pa.table(
                     {
                         "key": read(part.signatures, ["key"])["key"],
                         **{name: rows_of[name] for name in ("duplicate_of", "duplicate_of_key", "rule", "similarity")},
-                        "cluster": pc.coalesce(rows_of["cluster"], pa.array(mine)),
+                        "cluster": clusters,
                         "cluster_size": rows_of["cluster_size"].fill_null(1),
+                        "duplicate_run": _runs_of(clusters.to_numpy(), unit.extra["earlier"]),
                     },
                     schema=DUPLICATES,
                 ),
@@ -125,27 +141,40 @@ class Report(Stage):
         return {"documents": rows, "duplicates": duplicates}
 
 
+def _runs_of(survivors: Numbers, earlier: Sequence[tuple[int, str]]) -> Any:
+    """Return the earlier run that each survivor is from (null: this one); `earlier` has the first number and the run of each such group."""
+    places = np.searchsorted([base for base, _ in earlier], survivors, side="right") - 1
+    return pa.array([run for _, run in earlier], pa.string()).take(pa.array(places, mask=places < 0))
+
+
 def deduplicate(session: Session, parts: Sequence[Part], settings: DeduplicateSettings) -> tuple[Shard, ...]:
     """Find and judge duplicates among all documents that take part.
 
-    Returns shards of DUPLICATES named like the documents shards, in the order of names. Raises InputError for signatures that were made
-    with other settings or of other rows, and RecipeError for a preference that cannot be worked out.
+    Returns shards of DUPLICATES named like the documents shards of this run, in the order of names. Raises InputError for signatures that
+    were made with other settings or of other rows, RecipeError for a preference that cannot be worked out, and ValueError where an earlier
+    run's priority is not below this run's.
     """
-    if not parts:
+    new, earlier = [part for part in parts if part.run is None], [part for part in parts if part.run is not None]
+    if not new:
         return ()
+    if earlier and max(part.priority for part in earlier) >= min(part.priority for part in new):
+        raise ValueError("documents of an earlier run must go before this run's: their priority must be below")
     for part in parts:
         check_settings(part.signatures, settings.minhash)
     _check_preference(parts, settings)
-    groups = groups_of(parts)
+    priorities = sorted({part.priority for part in earlier})
+    groups = groups_in_turn([new, *([part for part in earlier if part.priority == each] for each in priorities)])
     components = find_candidates(session, groups, settings.minhash, settings.by_url)
     gathered = gather(session, groups, components, settings.minhash, settings.prefer, settings.by_url)
-    verified = verify(session, gathered, settings.threshold, settings.containment, settings.compared)
-    return session.run(Report(), [_report_unit(group, verified) for group in groups]).shards
+    verified = verify(session, gathered, settings.threshold, settings.containment, settings.compared, first_earlier(groups))
+    bases = [(group.base, group.members[0].run) for group in groups if group.members[0].run is not None]
+    units = [_report_unit(group, verified, bases) for group in groups if group.members[0].run is None]
+    return session.run(Report(), units).shards
 
 
-def _report_unit(group: Group[Part], verified: tuple[Shard, ...]) -> Unit:
+def _report_unit(group: Group[Part], verified: tuple[Shard, ...], earlier: Sequence[tuple[int, str]]) -> Unit:
     inputs = {**inputs_of(group, ("documents", "signatures")), "verified": verified}
-    return Unit(group.name, inputs, extra={**extra_of(group), "base": group.base, "rows": group.rows})
+    return Unit(group.name, inputs, extra={**extra_of(group), "base": group.base, "rows": group.rows, "earlier": earlier})
 
 
 def _check_preference(parts: Sequence[Part], settings: DeduplicateSettings) -> None:
@@ -153,7 +182,7 @@ def _check_preference(parts: Sequence[Part], settings: DeduplicateSettings) -> N
     for part in parts:
         if part.documents.rows != part.signatures.rows:
             raise InputError(f"{part.signatures.location} does not hold the rows of {part.documents.location}; sign its documents again")
-        if settings.prefer is not None:
+        if settings.prefer is not None and part.run is None:
             preference(settings.prefer, _schema_of(part).empty_table())
 
 

@@ -2,19 +2,20 @@
 
 Documents are taken in survivor order, best first; each is compared with documents that were kept before it and share a bucket with it: at
 most `most` of each bucket, the best ones, again best first. The first whose shingles pass is its survivor; if none does, it is kept.
+Documents that an earlier run kept come first and are not judged: all stay, also where two of them say the same.
 
 Invariants
     - A survivor is always kept: no chains. Every near-duplicate passed with its own survivor.
     - Memory: 4 bytes for each bucket and comparison.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from curation.jit import kernel
+from curation.jit import inline_kernel, kernel
 from curation.shingles import Hashes
 from curation.text import Offsets
 
@@ -25,11 +26,13 @@ Places = npt.NDArray[np.int64]
 
 
 class Documents(NamedTuple):
-    """What is judged: codes of texts and keys, and the buckets and shingles of row i, from starts[i] up to starts[i + 1]."""
+    """What is judged: codes of texts, keys and URLs (-1: none), whether an earlier run kept it, and buckets and shingles of row i, from
+    starts[i] up to starts[i + 1]."""
 
     texts: Places
     keys: Places
     urls: Places
+    earlier: npt.NDArray[np.bool_]
     bucket_starts: Offsets
     buckets: Hashes
     shingle_starts: Offsets
@@ -58,6 +61,7 @@ def judge(documents: Documents, order: Places, threshold: float, containment: fl
         documents.texts[order],
         documents.keys[order],
         documents.urls[order],
+        documents.earlier[order],
         stands_for,
         documents.bucket_starts,
         buckets,
@@ -89,11 +93,22 @@ def _shared_buckets(buckets: Hashes) -> tuple[npt.NDArray[np.int32], Places]:
     return codes, sizes[shared]
 
 
+@inline_kernel
+def _offer(own: Any, place: Any, most: int, member_starts: Places, members: npt.NDArray[np.int32], member_counts: Places) -> None:
+    """Let what comes later in a kept document's buckets be compared with it."""
+    for bucket in own:
+        if bucket >= 0:
+            if member_counts[bucket] < most:
+                members[member_starts[bucket] + member_counts[bucket]] = place
+            member_counts[bucket] += 1
+
+
 @kernel
 def _judge_best_first(
     texts: Places,
     keys: Places,
     urls: Places,
+    earlier: npt.NDArray[np.bool_],
     stands_for: Places,
     bucket_starts: Offsets,
     buckets: npt.NDArray[np.int32],
@@ -123,6 +138,17 @@ def _judge_best_first(
         text = texts[place]
         row = stands_for[text]
         same = key_kept_by[keys[place]]
+        if earlier[place]:
+            survivors[place] = place
+            if same < 0:
+                key_kept_by[keys[place]] = place
+            if urls[place] >= 0 and url_kept_by[urls[place]] < 0:
+                url_kept_by[urls[place]] = place
+            if text_kept_by[text] < 0:
+                text_kept_by[text], text_rule[text] = place, EXACT
+                if row >= 0:
+                    _offer(buckets[bucket_starts[row] : bucket_starts[row + 1]], place, most, member_starts, members, member_counts)
+            continue
         if same >= 0:
             survivors[place], rules[place] = same, SAME_RECORD
             if texts[same] != text and row >= 0 and stands_for[texts[same]] >= 0:
@@ -159,11 +185,7 @@ def _judge_best_first(
                     rules[place], similarities[place] = text_rule[text], text_similarity[text]
                     break
             if survivors[place] == place:
-                for bucket in own:
-                    if bucket >= 0:
-                        if member_counts[bucket] < most:
-                            members[member_starts[bucket] + member_counts[bucket]] = place
-                        member_counts[bucket] += 1
+                _offer(own, place, most, member_starts, members, member_counts)
         if survivors[place] == place:
             key_kept_by[keys[place]] = place
             if urls[place] >= 0:

@@ -89,6 +89,7 @@ def find_duplicates(
             _codes(signed.texts[rows]),
             np.arange(len(rows)),
             np.full(len(rows), -1),
+            np.zeros(len(rows), np.bool_),
             held * minhash.bands,
             signed.buckets[:, rows[whole]].T.ravel(),
             starts[held],

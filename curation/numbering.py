@@ -7,8 +7,8 @@ Within a group, documents are counted from 0 ("local rows"), so that a group's o
 Invariant: numbers and groups follow from the shards' names, rows and bytes; the order in which shards are given does not matter.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Generic, Protocol, TypeVar
 
@@ -62,4 +62,14 @@ def groups_of(members: Sequence[Member], most_rows: int = GROUP_ROWS, most_bytes
         rows, size = rows + shard.rows, size + shard.bytes
     if gathered:
         groups.append(Group(f"{len(groups):06d}", base, rows, tuple(gathered)))
+    return groups
+
+
+def groups_in_turn(sets: Iterable[Sequence[Member]]) -> list[Group[Member]]:
+    """Group each set by itself and count on from one to the next: what comes later moves no number of what came before."""
+    groups: list[Group[Member]] = []
+    for members in sets:
+        base = groups[-1].base + groups[-1].rows if groups else 0
+        for group in groups_of(members):
+            groups.append(replace(group, name=f"{len(groups):06d}", base=base + group.base))
     return groups

@@ -4,7 +4,7 @@ A stage that works on a group of parts names their shards by place and role ("3.
 parts back with `parts_of`.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +22,8 @@ class Part:
 
     `judged` are shards with a column `rule` (verdicts, an earlier deduplication): a document takes part where it is null in all of them.
     `signals` may be used by the recipe's preference; `ids` are the final ids (absent: those of the documents). Documents of a lower
-    `priority` number survive those of a higher, whatever else holds (web: 0, synthetic: 1).
+    `priority` number survive those of a higher, whatever else holds (web: 0, synthetic: 1, earlier runs: below 0). `run` names the earlier
+    run that kept the documents; None: they are this run's.
     """
 
     documents: Shard
@@ -31,6 +32,7 @@ class Part:
     signals: Shard | None = None
     ids: Shard | None = None
     priority: int = 0
+    run: str | None = None
 
     @property
     def counted(self) -> Shard:
@@ -58,7 +60,12 @@ def inputs_of(group: Group[Part], roles: Iterable[str]) -> dict[str, tuple[Shard
 
 def extra_of(group: Group[Part]) -> Mapping[str, Any]:
     """Return the facts about a group's parts that are no shards."""
-    return {"priorities": [part.priority for part in group.members]}
+    return {"priorities": [part.priority for part in group.members], "runs": [part.run for part in group.members]}
+
+
+def first_earlier(groups: Sequence[Group[Part]]) -> int:
+    """Return the first number of earlier runs' documents, which come after all of this run's."""
+    return sum(group.rows for group in groups if group.members[0].run is None)
 
 
 def parts_of(unit: Unit) -> list[Part]:
@@ -68,8 +75,8 @@ def parts_of(unit: Unit) -> list[Part]:
         return next(iter(unit.inputs.get(f"{place}.{role}", ())), None)
 
     parts = []
-    for place, priority in enumerate(unit.extra["priorities"]):
+    for place, (priority, run) in enumerate(zip(unit.extra["priorities"], unit.extra["runs"], strict=True)):
         documents, signatures = unit.shard(f"{place}.documents"), unit.shard(f"{place}.signatures")
         judged = unit.inputs.get(f"{place}.judged", ())
-        parts.append(Part(documents, signatures, judged, one(place, "signals"), one(place, "ids"), priority))
+        parts.append(Part(documents, signatures, judged, one(place, "signals"), one(place, "ids"), priority, run))
     return parts

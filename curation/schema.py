@@ -7,6 +7,9 @@ Invariants
     - `key` is 16 bytes, never null in DOCUMENTS; see `curation.keys`.
     - `text` is valid UTF-8 without NUL and never empty in DOCUMENTS; `text_bytes` is its length, so that narrow stages need not read it.
     - `offset` counts bytes from the start of the (decompressed) file for WARC, ARC, JSONL; rows for Parquet; 0 for an HTML file.
+    - A duplicate's `duplicate_of` is the id of a document that was kept: by this run where `duplicate_run` is null, else by the earlier run
+      of that name. A run's name is 16 hex digits of the digest of its ledger, so that it is the same run wherever it lies; `run.json` says
+      where it lay, under `against`.
     - Side shards (signals, verdicts, signatures, ...) have the rows of their documents shard in the same order.
 """
 

@@ -120,6 +120,7 @@ def _mark_duplicates(columns: dict[str, Any], found: Any) -> None:
     columns["stage"] = pc.if_else(is_copy, "deduplicate", columns["stage"])
     columns["rule"] = found["rule"]
     columns["duplicate_of"] = found["duplicate_of"]
+    columns["duplicate_run"] = found["duplicate_run"]
     columns["similarity"] = found["similarity"]
     columns["cluster_size"] = found["cluster_size"]
 

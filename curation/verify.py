@@ -12,6 +12,7 @@ does, the document is kept.
     contained       where the recipe asks: |A and B| / |A|, A being the document, is at least `containment`
 
 Documents of one text are judged once: when the first of them is a duplicate for its text, the others are duplicates of the same document.
+Documents of earlier runs come first in the order and are not judged: all stay, also where two of them say the same.
 
 Invariants
     - What a document is a duplicate of is always kept: no chains. Every near-duplicate passed with its own survivor.
@@ -70,7 +71,7 @@ class Verify(Stage):
     def make(self, unit: Unit, output: Output) -> Mapping[str, Any]:
         """Write what became of the documents of one range."""
         table = read_range(unit.inputs["compared"], "place", Range(unit.extra["low"], unit.extra["high"]), COMPARED)
-        documents = documents_of(table)
+        documents = documents_of(table, unit.extra["first_earlier"])
         table = table.drop_columns(["buckets", "shingles"]).combine_chunks()
         pa.default_memory_pool().release_unused()  # else Arrow keeps what it no longer needs for itself
         order = best_first(table)
@@ -99,10 +100,11 @@ class Verify(Stage):
         return {"documents": len(order), **found, "compared": judged.compared, "skipped": judged.skipped}
 
 
-def documents_of(table: Any) -> Documents:
-    """Return the documents of a COMPARED table; nothing of the table is held."""
+def documents_of(table: Any, first_earlier: int) -> Documents:
+    """Return the documents of a COMPARED table; nothing of the table is held. Numbers from `first_earlier` up are earlier runs'."""
     texts, keys, urls = (_codes(table[name]) for name in ("text_hash", "key", "url"))
-    return Documents(texts, keys, urls, *_lists(table["buckets"]), *_lists(table["shingles"]))
+    earlier = table["number"].to_numpy() >= first_earlier
+    return Documents(texts, keys, urls, earlier, *_lists(table["buckets"]), *_lists(table["shingles"]))
 
 
 def _codes(column: Any) -> Places:
@@ -122,11 +124,13 @@ def _lists(column: Any) -> tuple[Offsets, Hashes]:
     return starts, values
 
 
-def verify(session: Session, gathered: Gathered, threshold: float, containment: float | None, compared: int) -> tuple[Shard, ...]:
+def verify(
+    session: Session, gathered: Gathered, threshold: float, containment: float | None, compared: int, first_earlier: int
+) -> tuple[Shard, ...]:
     """Judge everything that was gathered; returns shards of VERIFIED, each sorted by number."""
     ranges = ranges_for(gathered.bytes, RANGE_BYTES)
     units = [
-        Unit(f"{place:06d}", {"compared": gathered.files}, extra={"low": wanted.low, "high": wanted.high})
+        Unit(f"{place:06d}", {"compared": gathered.files}, extra={"low": wanted.low, "high": wanted.high, "first_earlier": first_earlier})
         for place, wanted in enumerate(ranges)
     ]
     return session.run(Verify(threshold, containment, compared), units).shards

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from itertools import repeat, zip_longest
+from typing import Any
 
 import pyarrow as pa
 
@@ -44,6 +45,7 @@ from curation.text import TextColumn
 from filters.judge import Judge
 from filters.measure import NARROW, Measure
 from pipelines.card import card, card_facts
+from pipelines.earlier_runs import open_earlier
 from pipelines.export import Export, ExportConversations, Source, units_of
 from pipelines.ledger import Funnel, funnel
 from pipelines.manifest import write_manifest
@@ -103,8 +105,12 @@ def run_recipe(request: Request) -> Summary:
     recipe = load(request.recipe)
     out = Location.of(request.out)
     sources = inputs_of(recipe, request.inputs, out)
+    earlier = open_earlier(recipe.deduplicate, out) if recipe.deduplicate is not None else ()
     runner = _runner(request, out)
-    facts = {"recipe": recipe.name, "python": platform.python_version(), "versions": {name: version(name) for name in PACKAGES}}
+    versions = {name: version(name) for name in PACKAGES}
+    facts: dict[str, Any] = {"recipe": recipe.name, "python": platform.python_version(), "versions": versions}
+    if earlier:
+        facts["against"] = [run.told() for run in earlier]
     try:
         if runner.workers > 1:
             warm_up(recipe)
@@ -115,7 +121,7 @@ def run_recipe(request: Request) -> Summary:
             told = out / "recipe.toml"
             if not (request.frozen and told.exists()):
                 told.write_bytes(recipe.text.encode())
-            run_stages(session, recipe, sources, request)
+            run_stages(session, recipe, sources, request, [part for run in earlier for part in run.parts])
             told.write_bytes(recipe.text.encode())
             books = add_up(out)
             session.note("books", {"records": books.records, "fates": dict(books.fates), "faults": list(books.faults)})
@@ -126,14 +132,14 @@ def run_recipe(request: Request) -> Summary:
     return Summary(str(out), funnel(str(out)), books, str(out / "dataset"), str(report), time.perf_counter() - began)
 
 
-def run_stages(session: Session, recipe: Recipe, sources: Sequence[SourceFile], request: Request) -> None:
-    """Bring every stage to its seal: this is the pipeline."""
+def run_stages(session: Session, recipe: Recipe, sources: Sequence[SourceFile], request: Request, earlier: Sequence[Part] = ()) -> None:
+    """Bring every stage to its seal: this is the pipeline. `earlier` is what earlier runs kept, which all of this one is held against."""
     ingested = session.run(Ingest(recipe.extractor, recipe.edits, request.limit), ingest.units_of(sources))
     documents, rejects = parted(ingested)
     ids = resolve_ids(session, ingested.shards)
     web = measure_and_judge(session, recipe, documents)
     parts = parts_to_compare(session, recipe, web, ids)
-    copies = deduplicate(session, parts, comparing(recipe)) if recipe.deduplicate else ()
+    copies = deduplicate(session, [*parts, *earlier], comparing(recipe)) if recipe.deduplicate else ()
     repeated = find_repeated_lines(session, recipe, web, copies)
     units = select.units_of(documents, rejects, repeated.gone, ids=ids, verdicts=web.verdicts, duplicates=copies, cuts=repeated.cuts)
     kept_web = exportable(web, session.run(Select(), units), repeated.cuts)
@@ -144,7 +150,7 @@ def run_stages(session: Session, recipe: Recipe, sources: Sequence[SourceFile], 
         generated = synthesize(session, seeds, recipe.synthesize, replies, request.budget)
         beside = [shards for shards in (copies, repeated.cuts) if shards]
         kept = [replace(part, judged=(*part.judged, *found)) for part, *found in zip(parts, *beside, strict=True)] if parts else []
-        kept_synthetic = judge_generated(session, recipe, generated, kept)
+        kept_synthetic = judge_generated(session, recipe, generated, [*kept, *earlier])
     write_dataset(session, recipe, kept_web, kept_synthetic)
 
 
@@ -196,7 +202,7 @@ def find_repeated_lines(session: Session, recipe: Recipe, judged: Judged, copies
 
 
 def judge_generated(session: Session, recipe: Recipe, generated: Sealed, kept: Sequence[Part]) -> list[Source]:
-    """Let generated rows pass the filters and, against the kept web text, deduplication; write their ledger."""
+    """Let generated rows pass the filters and, against what is kept of the web and of earlier runs, deduplication; write their ledger."""
     with session.within("6-synthesize"):
         documents, rejects = parted(generated)
         rows = measure_and_judge(session, recipe, documents)

@@ -5,7 +5,8 @@ temporary folder, in this process. Seconds and bytes of every stage are then sca
 workers that the input's units can keep busy. Peak memory is not scaled: stages work batch by batch. On the sample's documents every filter
 is tried apart, to tell what each costs and drops and which gates would save time (`pipelines.filter_plan`).
 
-What a sample cannot tell: duplicates between files it did not see (retention is an upper bound), and other machines' speed.
+What a sample cannot tell: duplicates between files it did not see (retention is an upper bound), and other machines' speed. Earlier runs
+that the recipe deduplicates `against` are left out: neither what they would drop nor the reading of their signatures is counted.
 """
 
 import json

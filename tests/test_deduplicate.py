@@ -160,12 +160,20 @@ def test_at_most_so_many_of_a_bucket_are_compared_and_the_rest_is_counted(tmp_pa
     assert sum(count["compared"] for count in counts) <= 12 * 4 * 2
 
 
-def plain_judge(documents, threshold, containment, most):
-    """Judge documents (key, text, shingles, buckets), best first, as the docstring of `curation.verify` says it."""
+def plain_judge(documents, threshold, containment, most, earlier):
+    """Judge documents (key, text, shingles, buckets), best first, as `curation.verify` says it; the first few are earlier runs'."""
     kept, by_bucket, fates, seen = [], {}, [], {}
     compared = skipped = 0
     for place, (key, text, shingles, buckets, url) in enumerate(documents):
         same = [other for other in kept if documents[other][0] == key]
+        if place < earlier:
+            kept.append(place)
+            fates.append((place, None, 1.0))
+            if text not in seen:
+                seen[text] = (place, None, 1.0)
+                for bucket in buckets:
+                    by_bucket.setdefault(bucket, []).append(place)
+            continue
         if same:
             other = documents[same[0]]
             fates.append((same[0], "same_record", 1.0 if other[1] == text else len(shingles & other[2]) / len(shingles | other[2])))
@@ -208,13 +216,20 @@ SHINGLES = st.sets(st.integers(0, 11), min_size=1, max_size=8).map(frozenset)
 TEXTS = st.lists(st.tuples(SHINGLES, st.lists(st.integers(0, 4), unique=True, max_size=3)), min_size=1, max_size=10)
 
 
-@given(TEXTS, st.lists(st.tuples(st.integers(0, 9), KEYS, URLS), max_size=20), st.sampled_from([None, 0.8]), st.integers(1, 3))
-def test_judging_is_that_of_the_plain_twin(texts, chosen, containment, most):
+@given(
+    TEXTS,
+    st.lists(st.tuples(st.integers(0, 9), KEYS, URLS), max_size=20),
+    st.sampled_from([None, 0.8]),
+    st.integers(1, 3),
+    st.integers(0, 10),
+)
+def test_judging_is_that_of_the_plain_twin(texts, chosen, containment, most, earlier):
     documents = [(key, text % len(texts), *texts[text % len(texts)], url) for text, key, url in chosen]
     first = {text: place for place, (_, text, *_) in reversed(list(enumerate(documents)))}
     stands = [first[text] == place for place, (_, text, *_) in enumerate(documents)]
     table = pa.table(
         {
+            "number": [100 if place < earlier else 0 for place in range(len(documents))],
             "text_hash": pa.array([bytes([text]) * 16 for _, text, *_ in documents], pa.binary(16)),
             "key": pa.array([bytes([key]) * 16 for key, *_ in documents], pa.binary(16)),
             "buckets": pa.array([own if s else [] for (*_, own, _), s in zip(documents, stands, strict=True)], pa.large_list(pa.uint64())),
@@ -225,8 +240,8 @@ def test_judging_is_that_of_the_plain_twin(texts, chosen, containment, most):
         }
     )
     rotated = np.roll(np.arange(len(documents)), 1)
-    found = judge(documents_of(table.take(pa.array(np.argsort(rotated)))), rotated, 0.6, containment, most)
-    fates, compared, skipped = plain_judge(documents, 0.6, containment, most)
+    found = judge(documents_of(table.take(pa.array(np.argsort(rotated))), 100), rotated, 0.6, containment, most)
+    fates, compared, skipped = plain_judge(documents, 0.6, containment, most, earlier)
     rules = RULES.take(pa.array(found.rules)).to_pylist()
     assert list(zip(found.survivors.tolist(), rules, found.similarities.tolist(), strict=True)) == fates
     assert (found.compared, found.skipped) == (compared, skipped)
