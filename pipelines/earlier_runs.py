@@ -77,7 +77,7 @@ def find_earlier(out: Location, name: str) -> tuple[Location | None, str]:
         if not (place / "ledger").is_folder():
             fault = f"the earlier run {name} is not at {place} any more"
         elif name_of(place) != name:
-            fault = f"what lies at {place} is not the earlier run {name} any more: it was run again since, or is another run"
+            fault = f"what lies at {place} is not the earlier run {name} any more: it was run again, lost its stages, or is another run"
         else:
             return place, ""
     return None, fault

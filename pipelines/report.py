@@ -189,14 +189,15 @@ def _similarities(out: Location) -> list[Bin]:
 
 def _clusters(out: Location) -> list[ClusterLine]:
     ledger = scan_ledger(out)
-    went = ledger.filter(pl.col("duplicate_of").is_not_null()).group_by("duplicate_of")
-    largest = went.agg(pl.len().alias("went"), pl.col("similarity").mean()).sort(["went", "duplicate_of"], descending=[True, False])
+    named = ["duplicate_of", "duplicate_run"]
+    went = ledger.filter(pl.col("duplicate_of").is_not_null()).group_by(named)
+    largest = went.agg(pl.len().alias("went"), pl.col("similarity").mean()).sort("went", *named, descending=[True, False, False])
     top = largest.head(_CLUSTERS).collect(engine="streaming")
     stayed = ledger.filter((pl.col("fate") == "kept") & pl.col("id").is_in(top["duplicate_of"].to_list()))
     facts = {row[0]: row[1:] for row in stayed.select("id", "url", "source").collect(engine="streaming").iter_rows()}
     lines = []
-    for name, went, similarity in top.iter_rows():
-        url, source = facts.get(name, (None, ""))
+    for name, run, went, similarity in top.iter_rows():
+        url, source = facts.get(name, (None, "")) if run is None else (None, f"earlier run {run}")
         lines.append(ClusterLine(name, url, source, went, similarity))
     return lines
 

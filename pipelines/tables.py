@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pipelines.ledger import Flow, Funnel
     from pipelines.pipeline import Summary
     from pipelines.verify import Verification
-    from pipelines.why import Cluster, Explanation
+    from pipelines.why import Cluster, EarlierCopy, Explanation
 
 
 def as_plain(value: Any) -> Any:
@@ -125,6 +125,7 @@ def show_why(explanations: Sequence["Explanation"]) -> None:
             record["evidence"] = told.evidence
         if told.duplicate_of:
             record["duplicate of"] = f"{told.duplicate_of} (similarity {number(told.similarity)})"
+            record |= _of_earlier(told.earlier)
         elif told.cluster_size > 1 and told.fate == "kept":
             record["stayed for"] = f"a cluster of {told.cluster_size}"
         if told.place is not None:
@@ -153,6 +154,18 @@ def show_why(explanations: Sequence["Explanation"]) -> None:
             console.print(Text(printable(told.text)))
 
 
+def _of_earlier(earlier: "EarlierCopy | None") -> dict[str, str]:
+    """Return what is told of a document that an earlier run kept: where it is, or why it cannot be looked at."""
+    if earlier is None:
+        return {}
+    told = {"of earlier run": f"{earlier.run} at {earlier.place}" if earlier.place is not None else earlier.run}
+    if earlier.fault is not None:
+        return told | {"not found": earlier.fault}
+    if earlier.document is not None:
+        told |= {"there": f"{earlier.document.url or earlier.document.source}: {printable(earlier.document.excerpt, 200)}"}
+    return told
+
+
 def show_duplicates(cluster: "Cluster") -> None:
     """Show a cluster: who stayed first, then who went, most similar first."""
     console = new_console()
@@ -165,6 +178,8 @@ def show_duplicates(cluster: "Cluster") -> None:
         named = [printable(member.id, 60), printable(member.url or "", 80), printable(member.source)]
         fate = Text(member.rule or member.fate, style="yellow") if went else Text("stayed", style="bold green")
         table.add_row(fate, similarity, *named, size(member.text_bytes), printable(member.excerpt or ""))
+    if cluster.earlier is not None:
+        print_pairs(console, {"stayed": cluster.stayed, **_of_earlier(cluster.earlier)})
     console.print(table)
 
 

@@ -2,6 +2,8 @@
 
 The ledger says what became of it; its signals, laid beside every rule of the recipe, say by how much; its documents row has the text. An id
 that the crawl used twice has several stories (`id`, `id~1a2b3c4d`), as has a URL that was crawled twice.
+
+A document that was dropped for one of an earlier run is followed into that run's folder; where the folder is gone, that is said.
 """
 
 import json
@@ -16,6 +18,7 @@ from curation.errors import UsageError
 from curation.location import Location
 from curation.select import CUT_STAGE
 from filters.contract import Rule
+from pipelines.earlier_runs import find_earlier
 from pipelines.run_folder import Place, RecipeRule, Side, manifest, open_run, places, read_rows, recipe_rules, scan
 from pipelines.samples import excerpt
 
@@ -74,7 +77,9 @@ class Explanation:
     evidence: str | None
     failed: Sequence[str]
     duplicate_of: str | None
+    duplicate_run: str | None
     similarity: float | None
+    earlier: "EarlierCopy | None"
     cluster_size: int
     place: DatasetPlace | None
     text_bytes: int
@@ -101,12 +106,26 @@ class Member:
 
 
 @dataclass(frozen=True)
+class EarlierCopy:
+    """The document of an earlier run for which others were dropped; where it cannot be looked at, `fault` says why."""
+
+    run: str
+    place: str | None
+    fault: str | None
+    document: Member | None
+
+
+@dataclass(frozen=True)
 class Cluster:
-    """Documents that say the same: who stayed, then who went, most similar first (at most MEMBERS of them)."""
+    """Documents that say the same: who stayed, then who went, most similar first (at most MEMBERS of them).
+
+    `earlier` tells of the one that stayed where an earlier run kept it; it is counted, and one of the members where it can be looked at.
+    """
 
     stayed: str
     size: int
     members: Sequence[Member]
+    earlier: EarlierCopy | None = None
 
 
 def why(folder: str, name: str) -> list[Explanation]:
@@ -132,15 +151,32 @@ def duplicates(folder: str, name: str) -> Cluster:
     if row["fate"] not in ("kept", "duplicate"):
         when = "with its copies" if row["stage"] == CUT_STAGE else "before anything was compared"
         raise UsageError(f"{name} was {row['fate']} by {row['rule']}, {when}; see: curate why {folder} {name}")
-    stayed = row["duplicate_of"] or row["id"]
-    rows = _rows(found, ((pl.col("id") == stayed) & (pl.col("fate") == "kept")) | (pl.col("duplicate_of") == stayed))
+    stayed, run = row["duplicate_of"] or row["id"], row["duplicate_run"]
+    went = (pl.col("duplicate_of") == stayed) & pl.col("duplicate_run").eq_missing(pl.lit(run, pl.String))
+    rows = _rows(found, went if run is not None else went | ((pl.col("id") == stayed) & (pl.col("fate") == "kept")))
     rows.sort(key=lambda entry: (entry[2]["fate"] != "kept", -(entry[2]["similarity"] or 0.0), entry[2]["id"]))
-    members = []
-    for place, number, entry in rows[:MEMBERS]:
-        text = read_rows(place.documents, [number], ["text"])[number]["text"] if place.documents is not None else None
-        same = {name: entry[name] for name in ("id", "url", "source", "fate", "rule", "similarity", "text_bytes")}
-        members.append(Member(**same, origin=place.origin, excerpt=excerpt(text)))
-    return Cluster(stayed, len(rows), members)
+    members = [_member(place, number, entry) for place, number, entry in rows[:MEMBERS]]
+    if run is None:
+        return Cluster(stayed, len(rows), members)
+    earlier = _followed(out, run, stayed)
+    return Cluster(stayed, len(rows) + 1, [*([earlier.document] if earlier.document is not None else []), *members], earlier)
+
+
+def _member(place: Place, number: int, row: Mapping[str, Any]) -> Member:
+    text = read_rows(place.documents, [number], ["text"])[number]["text"] if place.documents is not None else None
+    same = {name: row[name] for name in ("id", "url", "source", "fate", "rule", "similarity", "text_bytes")}
+    return Member(**same, origin=place.origin, excerpt=excerpt(text))
+
+
+def _followed(out: Location, run: str, kept: str) -> EarlierCopy:
+    """Look up a document that an earlier run kept."""
+    folder, fault = find_earlier(out, run)
+    if folder is None:
+        return EarlierCopy(run, None, fault, None)
+    rows = _rows(places(folder), (pl.col("id") == kept) & (pl.col("fate") == "kept"))
+    if not rows:
+        return EarlierCopy(run, str(folder), f"{folder} keeps no document with the id {kept!r}", None)
+    return EarlierCopy(run, str(folder), None, _member(*rows[0]))
 
 
 def _rows(found: Sequence[Place], wanted: pl.Expr) -> list[tuple[Place, int, dict[str, Any]]]:
@@ -164,7 +200,8 @@ def _explain(
     text = document.get("text")
     same = ("id", "url", "source", "file_path", "offset", "fate", "stage", "rule", "value", "threshold", "evidence", "duplicate_of")
     return Explanation(
-        **{name: row[name] for name in (*same, "similarity", "cluster_size", "text_bytes")},
+        **{name: row[name] for name in (*same, "duplicate_run", "similarity", "cluster_size", "text_bytes")},
+        earlier=_followed(out, row["duplicate_run"], row["duplicate_of"]) if row["duplicate_run"] is not None else None,
         key=row["key"].hex(),
         origin=place.origin,
         failed=row["failed"] or [],
