@@ -27,7 +27,7 @@ from curation.shards import Shard, check_aligned
 from curation.shingles import Hashes, distinct, shingle, spread_all
 from curation.sign import signatures_of
 from curation.stage import Output, Stage, Unit
-from curation.survivors import NARROW, preference
+from curation.survivors import NARROW, preference, source_ranks
 from curation.text import Offsets, TextColumn
 from curation.urls import same_page_form
 
@@ -41,6 +41,7 @@ COMPARED = pa.schema(
         pa.field("key", KEY, nullable=False),
         pa.field("id", pa.string(), nullable=False),
         pa.field("priority", pa.int64(), nullable=False),
+        pa.field("source_rank", pa.int64(), nullable=False),
         pa.field("preference", pa.float64()),
         pa.field("text_bytes", pa.int64(), nullable=False),
         pa.field("crawled_at", TIMESTAMP),
@@ -65,6 +66,7 @@ class Gathering(Stage):
     settings: MinHashSettings
     prefer: str | None = None
     by_url: bool = False
+    sources: tuple[str, ...] = ()
     name: ClassVar[str] = "4e-comparison"
     version: ClassVar[int] = 3
     packages: ClassVar[tuple[str, ...]] = ("pyarrow", "polars", "numpy", "numba")
@@ -143,6 +145,7 @@ def _rows_of(part: Part, members: Any, base: int, chosen_by: Gathering) -> Itera
                 "key": documents["key"],
                 "id": documents["id"] if ids is None else ids["id"].slice(done, len(chosen)),
                 "priority": np.full(len(chosen), part.priority),
+                "source_rank": source_ranks(documents["source"], chosen_by.sources),
                 "preference": preference(prefer if part.run is None else None, described),
                 "text_bytes": documents["text_bytes"],
                 "crawled_at": documents["crawled_at"],
@@ -174,15 +177,13 @@ class Gathered(NamedTuple):
     bytes: int
 
 
-def gather(
-    session: Session, groups: Sequence[Group[Part]], components: Shard, settings: MinHashSettings, prefer: str | None, by_url: bool = False
-) -> Gathered:
+def gather(session: Session, groups: Sequence[Group[Part]], components: Shard, how: Gathering) -> Gathered:
     """Gather what it takes to compare the documents of COMPONENTS."""
-    roles = ("documents", "signatures", "ids", *(() if prefer is None else ("signals",)))
+    roles = ("documents", "signatures", "ids", *(() if how.prefer is None else ("signals",)))
     units = []
     for group in groups:
         inputs = {**inputs_of(group, roles), "components": (components,)}
         extra = {**extra_of(group), "base": group.base, "rows": group.rows}
         units.append(Unit(group.name, inputs, extra=extra))
-    sealed = session.run(Gathering(settings, prefer, by_url), units)
+    sealed = session.run(how, units)
     return Gathered(sealed.shards, sealed.total("bytes"))

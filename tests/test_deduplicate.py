@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 import numpy as np
 import pyarrow as pa
 import pytest
+from datasketch import MinHashLSH
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -20,6 +21,7 @@ from curation.errors import CorruptShard, InputError, RecipeError
 from curation.identifiers import resolve_ids
 from curation.judging import RULES, judge
 from curation.location import Location
+from curation.minhash import MinHashSettings
 from curation.parts import Part
 from curation.runner import LocalRunner
 from curation.session import Session
@@ -303,6 +305,50 @@ def test_the_recipes_preference_goes_before_length_and_priority_before_all(tmp_p
     apart = {"x": rows[1:], "y": rows[:1]}
     chosen = DeduplicateSettings(prefer='"edu.score"')
     assert kept("priority", chosen=chosen, signals=signals, shards=apart, priorities={"x": 1, "y": 0}) == ["long"]
+
+
+def test_a_listed_source_goes_before_preference_and_length(tmp_path):
+    text = " ".join(words(60))
+    rows = [
+        document("long", text + " !!!!", source="mirror"),
+        document("own", text, source="journal"),
+        document("blog", text, source="blog"),
+    ]
+
+    def kept(name, sources):
+        found = run(tmp_path / name, cut(rows, 2), DeduplicateSettings(sources=sources, prefer="text_bytes"))
+        return [key for key, row in found.items() if row["rule"] is None]
+
+    assert kept("none", ()) == ["long"]
+    assert kept("one", ("journal",)) == ["own"]
+    assert kept("two", ("blog", "journal")) == ["blog"]
+    assert kept("other", ("elsewhere",)) == ["long"]
+
+
+def test_bands_are_given_named_or_chosen_for_the_threshold():
+    assert DeduplicateSettings().minhash == MinHashSettings(bands=14, rows=8)
+    assert DeduplicateSettings(preset="20x13").minhash == MinHashSettings(bands=20, rows=13)
+    chosen = DeduplicateSettings(permutations=128, threshold=0.7, unit="character", ngram=13).minhash
+    lsh = MinHashLSH(threshold=0.7, num_perm=128)
+    assert chosen == MinHashSettings(13, lsh.b, lsh.r, unit="character")
+    for wrong, message in (
+        ({"preset": "14x8", "bands": 14, "rows": 8}, "bands and preset both"),
+        ({"preset": "14x8", "permutations": 112}, "preset and permutations both"),
+        ({"bands": 14}, "go together"),
+        ({"preset": "14x9"}, "did you mean '14x8'"),
+        ({"permutations": 0}, "permutations must be"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            DeduplicateSettings(**wrong)
+
+
+def test_character_shingles_bear_with_misspelt_words(tmp_path):
+    text = words(60)
+    wrong = [f"{word}x" if place % 6 == 0 else word for place, word in enumerate(text)]
+    rows = [document("right", " ".join(text) + " and on"), document("wrong", " ".join(wrong))]
+    assert run(tmp_path / "words", {"x": rows})["wrong"]["rule"] is None
+    chosen = DeduplicateSettings(unit="character", ngram=5, bands=56, rows=2, threshold=0.4)
+    assert run(tmp_path / "characters", {"x": rows}, chosen)["wrong"]["rule"] == "near_duplicate"
 
 
 def test_a_misspelt_preference_names_the_columns(tmp_path):
