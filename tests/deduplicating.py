@@ -75,7 +75,8 @@ def run(folder, shards, chosen=None, *, workers=1, dropped=(), signals=None, pri
         assert table["key"].to_pylist() == [row["key"] for row in shards[shard.name]]
         rows += [{"id": row["id"], **fate} for row, fate in zip(shards[shard.name], table.to_pylist(), strict=True)]
     check_books(rows)
-    return {row["id"] if len(rows) == len({row["id"] for row in rows}) else place: row for place, row in enumerate(rows)}
+    ids = [row["id"] for row in rows]
+    return dict(zip(ids if len(set(ids)) == len(ids) else range(len(ids)), rows, strict=True))
 
 
 def check_books(rows):

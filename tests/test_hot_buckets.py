@@ -16,10 +16,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
+import curation.verify
 from tests.deduplicating import cut, document, run
 from tests.running import curate, stages
 
@@ -74,9 +73,10 @@ def in_process(folder: Path, texts: list[str]) -> Path:
 def as_a_user(folder: Path, texts: list[str]) -> Path:
     """Deduplicate by the command line, with two worker processes, and return the run's folder."""
     folder.mkdir()
-    table = pa.table({"id": [f"page{place}" for place in range(len(texts))], "text": texts})
-    pq.write_table(table, folder / "in.parquet", row_group_size=5000)
-    curate("run", "dedup", folder / "in.parquet", "--out", folder / "out", "--workers", 2)
+    lines = [json.dumps({"id": f"page{place}", "text": text}) for place, text in enumerate(texts)]
+    for place in range(4):
+        (folder / f"part-{place}.jsonl").write_text("\n".join(lines[place::4]))
+    curate("run", "dedup", *sorted(folder.glob("*.jsonl")), "--out", folder / "out", "--workers", 2)
     return folder / "out"
 
 
@@ -85,6 +85,7 @@ def cost(out: Path, pages: int) -> Cost:
     counts: Counter[str] = Counter()
     for path in out.glob("stages/4*/[!_]*.json"):
         counts.update({f"{path.parent.name} {name}": count for name, count in json.loads(path.read_text())["counts"].items()})
+    assert counts["4a-sign documents"] == pages
     steps = [stage for name, stage in stages(out).items() if name.startswith("4")]
     return Cost(
         pages=pages,
@@ -142,7 +143,21 @@ def test_a_hot_bucket_costs_no_more_than_its_pages(tmp_path, kind):
     CHECKS[kind](costs(tmp_path, kind, FEW, in_process))
 
 
+def test_ranges_are_cut_by_what_rows_take_in_memory(tmp_path, monkeypatch):
+    """Near copies compress to a fraction of their size: by the size of their file, a range of them would have no bound."""
+    monkeypatch.setattr(curation.verify, "RANGE_BYTES", 50_000)
+    made = in_process(tmp_path, list(near_identical(FEW))) / "stages"
+    (sidecar,) = (json.loads(path.read_text()) for path in (made / "4e-comparison").glob("[!_]*.json"))
+    files, rows = sum(size for _, _, size, _ in sidecar["outputs"]), sidecar["counts"]["bytes"]
+    assert files < rows / 2
+    assert len(list((made / "4f-verify").glob("[!_]*.json"))) == -(-rows // 50_000)
+
+
 @pytest.mark.full
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_bucket_of_many_thousands(tmp_path, kind):
-    CHECKS[kind](costs(tmp_path, kind, MANY, as_a_user))
+    """What hangs together is judged in one unit, so a page of 2.5 KB costs some memory there, but no more than a few KB."""
+    found = costs(tmp_path, kind, MANY, as_a_user)
+    CHECKS[kind](found)
+    fewer, *_, more = found
+    assert more.worker_mib - fewer.worker_mib <= 4 * (more.pages - fewer.pages) / 1024 + 32
