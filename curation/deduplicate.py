@@ -71,8 +71,10 @@ class DeduplicateSettings:
     `prefer` is an SQL expression over documents' columns, `text_bytes` and signals: the greater stays (see `curation.survivors`).
     `containment`, where given, also drops documents of whose shingles at least that part is in a kept one. `compared` is how many kept
     documents of each bucket a document is compared with. `by_url` also drops all but the best document of one URL (see `curation.urls`).
-    `against` are the folders of earlier runs whose kept documents win against any of this run; a run is what it holds, not where it lies,
-    so they enter no stage's key. Raises ValueError for a setting that cannot work.
+    A source of at least `alarm_documents` that loses more than `alarm_share` of them is told at the end of the run and by `curate inspect`;
+    the run does not fail, for a mirror may well be all copies, and its reader is the one to know. `against` are the folders of earlier runs
+    whose kept documents win against any of this run; a run is what it holds, not where it lies, so they enter no stage's key. Raises
+    ValueError for a setting that cannot work.
     """
 
     ngram: int = 5
@@ -88,10 +90,12 @@ class DeduplicateSettings:
     sources: tuple[str, ...] = ()
     prefer: str | None = None
     by_url: bool = False
+    alarm_share: float = 0.5
+    alarm_documents: int = 100
     against: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        for name in ("threshold", "containment"):
+        for name in ("threshold", "containment", "alarm_share"):
             value = getattr(self, name)
             if value is not None and not 0 < value <= 1:
                 raise ValueError(f"{name} must be above 0 and at most 1, not {value}")

@@ -18,6 +18,7 @@ import polars as pl
 import pyarrow.dataset as ds
 
 from curation import exchange
+from curation.deduplicate import DeduplicateSettings
 from curation.errors import UsageError
 from curation.location import Location
 from curation.repeated_lines import Cutting
@@ -157,6 +158,11 @@ def recipe_rules(out: Location) -> list[RecipeRule]:
             name = f"{made.name()}.{reason}"
             rules.append(RecipeRule(name, f"{made.name()}.{rule.signal}", rule.single_threshold, side_dropped(rule), rule))
     return rules
+
+
+def recipe_deduplication(out: Location) -> DeduplicateSettings | None:
+    """Return the [deduplicate] of the run's recipe, None where it has none. Raises RecipeError where the recipe cannot be read."""
+    return parse((out / "recipe.toml").read_bytes().decode(), "recipe").deduplicate
 
 
 def side_dropped(rule: Rule) -> Side | None:

@@ -70,6 +70,13 @@ def show_funnel(funnel: "Funnel") -> None:
         console.print(f"{len(idle)} rules of the recipe held for no document.", style="dim")
     if funnel.cut is not None:
         console.print(f"{cut_in_words(funnel.cut.passages, funnel.cut.documents, funnel.cut.text_bytes)}.")
+    if funnel.comparisons is not None and funnel.comparisons.documents:
+        found = funnel.comparisons
+        passed_over = f"; {found.skipped:,} more in crowded buckets were passed over" if found.skipped else ""
+        console.print(f"{found.documents:,} documents had a candidate, {found.compared:,} pairs were compared{passed_over}.", style="dim")
+    for alarm in funnel.alarms:
+        lost = f"{alarm.duplicates:,} of {alarm.documents:,} documents ({alarm.share:.0%}) as duplicates"
+        console.print(f"Alarm: source {printable(alarm.source)} lost {lost}, more than {alarm.alarm_share:.0%}.", style="bold yellow")
     if len(funnel.sources) > 1:
         sources = new_table("source", "documents", "kept", "share", "dropped", "duplicate", "unreadable", "tokens kept", title="By source")
         for source in funnel.sources:
