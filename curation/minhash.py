@@ -71,6 +71,7 @@ PRESETS = {"14x8": MinHashSettings(), "20x13": MinHashSettings(bands=20, rows=13
 """FineWeb's, NeMo Curator's and Dolma 3's bands and rows: half of all pairs become candidates at similarity 0.69, 0.77 and 0.72."""
 
 
+@lru_cache(maxsize=8)
 def bands_for(threshold: float, permutations: int) -> tuple[int, int]:
     """Return the bands and rows, of at most so many permutations, that datasketch finds best for a threshold.
 
