@@ -2,10 +2,12 @@
 
 import json
 from datetime import UTC, datetime
+from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -17,17 +19,20 @@ import curation.identifiers
 import curation.numbering
 import curation.verify
 from curation.deduplicate import DUPLICATES, DeduplicateSettings, deduplicate
-from curation.errors import CorruptShard, InputError, RecipeError
+from curation.errors import CorruptShard, InputError, RecipeError, ShardsFailed
 from curation.identifiers import resolve_ids
 from curation.keys import record_key
 from curation.location import Location
+from curation.minhash import bucket_hashes, sign
 from curation.parts import Part
 from curation.runner import LocalRunner
 from curation.schema import DOCUMENTS, VERDICTS
 from curation.session import Session
 from curation.shards import ShardWriter, read
+from curation.shingles import distinct, shingle
 from curation.sign import sign_documents
 from curation.survivors import preference
+from curation.text import TextColumn
 from curation.verify import RULES, judge
 
 
@@ -439,6 +444,120 @@ def test_generated_documents_are_held_against_the_kept(tmp_path):
     assert read(first)["duplicate_of"].to_pylist() == [None, "kept", None]
     assert read(again)["rule"].to_pylist() == [None] * 3
     assert read(second)["duplicate_of"].to_pylist() == [None, "kept", None]
+
+
+def run_against(folder, shards, earlier, chosen=None, dropped=()):
+    """Deduplicate shards against those of earlier runs (name of the run -> shards); return one row for each new document, by id."""
+    chosen = chosen or DeduplicateSettings()
+    parts = []
+    with Session.open(Location.of(folder / "out"), LocalRunner()) as session:
+        for turn, (name, held) in enumerate([(None, shards), *earlier.items()]):
+            place = folder / str(turn)
+            documents = [write_documents(place, each, rows) for each, rows in sorted(held.items())]
+            with session.within(f"run-{turn}"):
+                signed = sign_documents(session, documents, chosen.minhash)
+            for shard, signature in zip(documents, signed, strict=True):
+                judged = write(place / "verdicts", shard.name, verdicts(held[shard.name], dropped))
+                parts.append(Part(shard, signature, (judged,), priority=turn - 1 - len(earlier) if turn else 0, run=name))
+        found = deduplicate(session, parts, chosen)
+    assert [shard.name for shard in found] == sorted(shards)
+    rows = [{"id": row["id"], **fate} for shard in found for row, fate in zip(shards[shard.name], read(shard).to_pylist(), strict=True)]
+    return {row["id"]: row for row in rows}
+
+
+def by_comparing_all(new, earlier):
+    """Return (duplicate_of, rule, similarity) of new documents, by id, each judged by the plain twin among all documents there are."""
+    settings = DeduplicateSettings().minhash
+    best = sorted(new, key=lambda row: (-row["text_bytes"], row["key"]))
+    rows = [*(row for held in earlier for row in sorted(held, key=lambda row: (-row["text_bytes"], row["key"]))), *best]
+    column = TextColumn.from_strings([row["text"] for row in rows])
+    signed, found = sign(column, settings), distinct(shingle(column, settings.ngram, settings.characters))
+    buckets = bucket_hashes(signed.signatures, settings).T.tolist()
+    shingles = [set(found.hashes[a:b].tolist()) for a, b in zip(found.offsets, found.offsets[1:], strict=False)]
+    documents = [
+        (row["key"], tuple(text), *both) for row, text, *both in zip(rows, signed.text_hashes.tolist(), shingles, buckets, strict=True)
+    ]
+    first = len(rows) - len(new)
+    fates, _, _ = plain_judge(documents, 0.75, None, 8, first)
+    return {
+        rows[place]["id"]: (rows[survivor]["id"], rule, similarity) if rule else (None, None, None)
+        for place, (survivor, rule, similarity) in enumerate(fates)
+        if place >= first
+    }
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_against_earlier_runs_all_is_as_if_all_were_compared_with_all(tmp_path, request, seed):
+    corpus = noisy_corpus(seed, families=20, copies=9)
+    old, older, new = ([{**row, "id": f"{row['id']}/{part}"} for row in corpus[part::3]] for part in range(3))
+    older += [{**row, "id": f"{row['id']}/again"} for row in old[:10]]
+    new += [{**row, "id": f"{row['id']}/again"} for row in [*old[5:15], *older[:5]]]
+    expected = by_comparing_all(new, [older, old])
+    wide = run_against(tmp_path / "wide", cut(new, 2), {"older": cut(older, 1), "old": cut(old, 3)})
+    assert {name: (row["duplicate_of"], row["rule"], row["similarity"]) for name, row in wide.items()} == expected
+    assert {row["rule"] for row in wide.values()} == {None, "same_record", "exact", "near_duplicate"}
+    runs = {row["id"]: name for name, rows in (("older", older), ("old", old)) for row in rows}
+    assert {row["duplicate_run"] for row in wide.values()} == {None, "older", "old"}
+    assert all(row["duplicate_run"] == runs.get(row["duplicate_of"]) for row in wide.values())
+    request.getfixturevalue("narrow")
+    narrow = run_against(tmp_path / "narrow", cut(new, 5), {"older": cut(older, 4), "old": cut(old[::-1], 2)})
+    assert facts(narrow) == facts(wide)
+
+
+def test_what_an_earlier_run_dropped_takes_no_part(tmp_path):
+    text = " ".join(words(60))
+    found = run_against(tmp_path, {"x": [document("new", text)]}, {"old": {"x": [document("old", text)]}}, dropped={"old"})
+    assert found["new"]["rule"] is None
+    assert run_against(tmp_path / "none", {}, {"old": {"x": [document("old", text)]}}) == {}
+
+
+def damage_text(path, row_group):
+    """Overwrite the pages of one row group's text, so that reading them fails."""
+    with pq.ParquetFile(path) as file:
+        chunk = next(
+            found
+            for found in map(file.metadata.row_group(row_group).column, range(file.metadata.num_columns))
+            if found.path_in_schema == "text"
+        )
+    with path.open("r+b") as stream:
+        stream.seek(chunk.data_page_offset)
+        stream.write(b"\xff" * chunk.total_compressed_size)
+
+
+def test_of_an_earlier_text_only_row_groups_with_a_candidate_are_read(tmp_path, monkeypatch):
+    """Row groups have 50 documents: of the earlier run's, the second holds a near copy, the third an exact one, the first two alike."""
+    old = [document(f"old-{place}", " ".join(words(80, 1000 * place))) for place in range(150)]
+    old[1] = document("old-1", f"{old[0]['text']} more")
+    near, exact = document("near", f"{old[70]['text']} more"), document("exact", old[120]["text"])
+    shards, earlier = {"x": [near, exact, document("alone", " ".join(words(80, 10**6)))]}, {"old": {"x": old}}
+    expected = {"near": ("old-70", "near_duplicate"), "exact": ("old-120", "exact"), "alone": (None, None)}
+
+    def fates(folder):
+        return {name: (row["duplicate_of"], row["rule"]) for name, row in run_against(folder, shards, earlier).items()}
+
+    whole = curation.comparison.gather
+
+    def damaged(row_groups):
+        def gather(session, groups, *rest):
+            for row_group in row_groups:
+                damage_text(Path(groups[-1].members[0].documents.location.path), row_group)
+            return whole(session, groups, *rest)
+
+        return gather
+
+    monkeypatch.setattr("curation.deduplicate.gather", damaged([0, 2]))
+    assert fates(tmp_path / "unread") == expected
+    monkeypatch.setattr("curation.deduplicate.gather", damaged([1]))
+    with pytest.raises(ShardsFailed, match="row group 1, is damaged"):
+        fates(tmp_path / "read")
+
+
+def test_an_earlier_run_goes_before_this_one(tmp_path):
+    with Session.open(Location.of(tmp_path / "out"), LocalRunner()) as session:
+        shard = write_documents(tmp_path, "x", [document("a", "a b c")])
+        (signed,) = sign_documents(session, [shard], DeduplicateSettings().minhash)
+        with pytest.raises(ValueError, match="priority must be below"):
+            deduplicate(session, [Part(shard, signed), Part(shard, signed, run="old")], DeduplicateSettings())
 
 
 def test_a_new_threshold_only_verifies_again(tmp_path):
