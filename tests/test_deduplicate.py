@@ -23,7 +23,7 @@ from curation.errors import CorruptShard, InputError, RecipeError, ShardsFailed
 from curation.identifiers import resolve_ids
 from curation.keys import record_key
 from curation.location import Location
-from curation.minhash import bucket_hashes, sign
+from curation.minhash import MinHashSettings, bucket_hashes, sign
 from curation.parts import Part
 from curation.runner import LocalRunner
 from curation.schema import DOCUMENTS, VERDICTS
@@ -524,11 +524,40 @@ def damage_text(path, row_group):
         stream.write(b"\xff" * chunk.total_compressed_size)
 
 
+def beside_but_not(text, other):
+    """Return a text that shares a bucket with one text and none with another."""
+    for place in range(1000):
+        candidate = " ".join([*words(12, 10**6 * (place + 20)), *text.split()[12:]])
+        hashes = bucket_hashes(sign(TextColumn.from_strings([candidate, text, other]), MinHashSettings()).signatures, MinHashSettings())
+        if (hashes[:, 0] == hashes[:, 1]).any() and not (hashes[:, 0] == hashes[:, 2]).any():
+            return candidate
+    raise AssertionError("there is no such text among a thousand")
+
+
+def gathered(folder):
+    """Return how many documents were compared, and how many of them were shingled for it."""
+    counts = [json.loads(path.read_text())["counts"] for path in (folder / "out/stages/4e-comparison").glob("0*.json")]
+    return {name: sum(count[name] for count in counts) for name in ("documents", "shingled")}
+
+
+def test_a_text_that_two_earlier_runs_kept_is_shingled_once(tmp_path):
+    text = " ".join(words(80))
+    earlier = {"older": {"x": [document("a", text)]}, "old": {"x": [document("b", text.upper())]}}
+    found = run_against(tmp_path, {"x": [document("new", f"{text} more")]}, earlier)
+    assert (found["new"]["duplicate_of"], found["new"]["duplicate_run"]) == ("a", "older")
+    assert gathered(tmp_path) == {"documents": 3, "shingled": 2}
+
+
 def test_of_an_earlier_text_only_row_groups_with_a_candidate_are_read(tmp_path, monkeypatch):
-    """Row groups have 50 documents: of the earlier run's, the second holds a near copy, the third an exact one, the first two alike."""
+    """Row groups have 50 documents: of the earlier run's, the second holds a near copy, the third an exact one.
+
+    The first has one that shares buckets with the near copy but none with the new document, and two that are alike.
+    """
     old = [document(f"old-{place}", " ".join(words(80, 1000 * place))) for place in range(150)]
-    old[1] = document("old-1", f"{old[0]['text']} more")
-    near, exact = document("near", f"{old[70]['text']} more"), document("exact", old[120]["text"])
+    near = document("near", " ".join([*words(74, 70_000), *words(6, 10**7)]))
+    old[0] = document("old-0", beside_but_not(old[70]["text"], near["text"]))
+    old[2] = document("old-2", old[1]["text"].upper())
+    exact = document("exact", old[120]["text"])
     shards, earlier = {"x": [near, exact, document("alone", " ".join(words(80, 10**6)))]}, {"old": {"x": old}}
     expected = {"near": ("old-70", "near_duplicate"), "exact": ("old-120", "exact"), "alone": (None, None)}
 
@@ -547,6 +576,7 @@ def test_of_an_earlier_text_only_row_groups_with_a_candidate_are_read(tmp_path, 
 
     monkeypatch.setattr("curation.deduplicate.gather", damaged([0, 2]))
     assert fates(tmp_path / "unread") == expected
+    assert gathered(tmp_path / "unread") == {"documents": 4, "shingled": 2}
     monkeypatch.setattr("curation.deduplicate.gather", damaged([1]))
     with pytest.raises(ShardsFailed, match="row group 1, is damaged"):
         fates(tmp_path / "read")
