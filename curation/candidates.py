@@ -3,8 +3,9 @@
 Three steps, after sign:
 
     Bucketing    for a group of documents, rows (bucket hash, local row) for every bucket a document is in: one of its text, one of its key,
-                 one for each band. Of the documents that fall into one bucket within the group only the first goes on; the others are tied
-                 to it by an edge. A document with the text of an earlier one has its bands, and leaves them to it.
+                 one for each band, and where the recipe asks one of its URL. Of the documents that fall into one bucket within the group
+                 only the first goes on; the others are tied to it by an edge. A document with the text of an earlier one has its bands,
+                 and leaves them to it.
     Linking      the exchange brings equal hashes of all groups together, and again each is tied to the first. A bucket of m documents gives
                  m - 1 edges, however hot it is.
     Components   one union-find over all edges. Documents that hang together are candidates for each other; the rest are done with.
@@ -31,16 +32,17 @@ import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
-from curation.clusters import Forest, Numbers
+from curation.clusters import Forest, Numbers, ties
 from curation.exchange import Range, ranges_for, read_range, write_sorted
 from curation.minhash import MinHashSettings, bucket_hashes
 from curation.numbering import Group
 from curation.parts import Part, extra_of, first_earlier, inputs_of, parts_of
 from curation.session import Session
-from curation.shards import Shard, batches
+from curation.shards import Shard, batches, read
 from curation.shingles import Hashes
 from curation.sign import halves_of, signatures_of
 from curation.stage import Output, Stage, Unit
+from curation.urls import hash_of, same_page_form
 
 RANGE_ROWS = 1 << 22
 """Rows of buckets that one unit of Linking reads, about."""
@@ -103,14 +105,11 @@ def joined(buckets: Sequence[Buckets]) -> Buckets:
 
 def tie_to_first(buckets: Buckets) -> tuple[Buckets, pl.DataFrame]:
     """Return the first document of each bucket, by hash, and EDGES that tie the others to it. Of equal hashes, rows must rise."""
-    order = np.argsort(buckets.hashes, kind="stable")
-    hashes, rows, of_text = buckets.hashes[order], buckets.rows[order], buckets.of_text[order]
-    begins = np.concatenate([[True], hashes[1:] != hashes[:-1]])[: len(hashes)]
-    starts = np.flatnonzero(begins)
-    lengths = np.diff(np.append(starts, len(hashes)))
-    others = ~begins
-    edges = pl.DataFrame({"left": np.repeat(rows[starts], lengths - 1), "right": rows[others], "of_text": of_text[others]})
-    return Buckets(hashes[starts], rows[starts], of_text[starts]), edges
+    tied = ties(buckets.hashes, buckets.rows)
+    firsts = tied.order[tied.starts]
+    others = np.delete(tied.order, tied.starts)
+    edges = pl.DataFrame({"left": tied.left, "right": tied.right, "of_text": buckets.of_text[others]})
+    return Buckets(buckets.hashes[firsts], buckets.rows[firsts], buckets.of_text[firsts]), edges
 
 
 @dataclass(frozen=True)
@@ -118,6 +117,7 @@ class Bucketing(Stage):
     """Puts the documents of a group that take part into buckets."""
 
     settings: MinHashSettings
+    by_url: bool = False
     name: ClassVar[str] = "4b-buckets"
     version: ClassVar[int] = 1
     packages: ClassVar[tuple[str, ...]] = ("pyarrow", "polars", "numpy", "numba")
@@ -129,7 +129,8 @@ class Bucketing(Stage):
         leaders, tied = tie_to_first(buckets_of(texts, rows, of_text=True))
         leading = np.isin(rows, leaders.rows, assume_unique=True)
         firsts, edges = [leaders], [tied]
-        found = [(keys ^ _KEY_SALT, rows), *((band[leading], rows[leading]) for band in bands)]
+        of_urls = [_urls_of(parts)] if self.by_url else []
+        found = [(keys ^ _KEY_SALT, rows), *of_urls, *((band[leading], rows[leading]) for band in bands)]
         if parts[0].run is not None:
             firsts += [buckets_of(hashes, members) for hashes, members in found]
             found = []
@@ -159,6 +160,19 @@ def _hashes_of(parts: Sequence[Part], settings: MinHashSettings) -> tuple[Number
             begin += batch.num_rows
         base += part.documents.rows
     return np.concatenate(rows), np.concatenate(keys), np.concatenate(texts), np.concatenate(bands, axis=1)
+
+
+def _urls_of(parts: Sequence[Part]) -> tuple[Hashes, Numbers]:
+    """Return the hash of the URL and the local row of every document that takes part and has one."""
+    hashes, rows = [np.empty(0, np.uint64)], [np.empty(0, np.int64)]
+    base = 0
+    for part in parts:
+        forms = same_page_form(read(part.documents, ["url"])["url"])
+        chosen = np.flatnonzero(part.taking_part() & forms.is_valid().to_numpy(zero_copy_only=False))
+        hashes.append(np.array([hash_of(form) for form in forms.take(pa.array(chosen)).to_pylist()], np.uint64))
+        rows.append(chosen + base)
+        base += part.documents.rows
+    return np.concatenate(hashes), np.concatenate(rows)
 
 
 def _write_edges(output: Output, name: str, edges: pl.DataFrame) -> Shard:
@@ -232,10 +246,10 @@ def _member_tables(labels: Any, follows: Any, first_earlier: int) -> Iterator[An
         yield pa.table(columns, schema=COMPONENTS)
 
 
-def find_candidates(session: Session, groups: Sequence[Group[Part]], settings: MinHashSettings) -> Shard:
+def find_candidates(session: Session, groups: Sequence[Group[Part]], settings: MinHashSettings, by_url: bool = False) -> Shard:
     """Run the three steps and return the COMPONENTS shard."""
     units = [Unit(group.name, inputs_of(group, ("documents", "signatures", "judged")), extra=extra_of(group)) for group in groups]
-    bucketed = session.run(Bucketing(settings), units).units
+    bucketed = session.run(Bucketing(settings, by_url), units).units
     files = tuple(unit.shard(unit.name) for unit in bucketed)
     bases = [group.base for group in groups]
     earlier = first_earlier(groups)

@@ -8,12 +8,37 @@ Invariants
     - Memory: 8 bytes a document for the forest; `Forest.labels` makes them in place.
 """
 
+from typing import Any, NamedTuple
+
 import numpy as np
 import numpy.typing as npt
 
 from curation.jit import inline_kernel, kernel
 
 Numbers = npt.NDArray[np.int64]
+
+
+class Ties(NamedTuple):
+    """Numbers that share a hash, tied to the first that has it."""
+
+    order: Numbers
+    """Places sorted by hash, in the given order where hashes are equal."""
+    starts: Numbers
+    """Where in that order each hash begins."""
+    left: Numbers
+    """The first number of a hash, once for each of the others."""
+    right: Numbers
+    """The others."""
+
+
+def ties(hashes: npt.NDArray[Any], numbers: Numbers) -> Ties:
+    """Tie numbers of equal hashes to the first of them; m numbers of one hash give m - 1 edges. Of equal hashes, numbers must rise."""
+    order = np.argsort(hashes, kind="stable")
+    ordered, numbers = hashes[order], numbers[order]
+    begins = np.concatenate([[True], ordered[1:] != ordered[:-1]])[: len(ordered)]
+    starts = np.flatnonzero(begins)
+    lengths = np.diff(np.append(starts, len(ordered)))
+    return Ties(order, starts, np.repeat(numbers[starts], lengths - 1), numbers[~begins])
 
 
 class Forest:

@@ -10,7 +10,7 @@ Disk: 8 bytes for each distinct shingle of those leaders, a little more than the
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -27,8 +27,9 @@ from curation.shards import Shard, check_aligned
 from curation.shingles import Hashes, distinct, shingle, spread_all
 from curation.sign import signatures_of
 from curation.stage import Output, Stage, Unit
-from curation.survivors import NARROW, preference
+from curation.survivors import NARROW, preference, source_ranks
 from curation.text import Offsets, TextColumn
+from curation.urls import same_page_form
 
 RUN_BYTES = 256 << 20
 """Bytes of rows that are gathered before they are sorted and written as one file."""
@@ -40,15 +41,20 @@ COMPARED = pa.schema(
         pa.field("key", KEY, nullable=False),
         pa.field("id", pa.string(), nullable=False),
         pa.field("priority", pa.int64(), nullable=False),
+        pa.field("source_rank", pa.int64(), nullable=False),
         pa.field("preference", pa.float64()),
         pa.field("text_bytes", pa.int64(), nullable=False),
         pa.field("crawled_at", TIMESTAMP),
         pa.field("text_hash", pa.binary(16), nullable=False),
+        pa.field("url", pa.string()),
         pa.field("buckets", pa.large_list(pa.uint64()), nullable=False),
         pa.field("shingles", pa.large_list(pa.uint64()), nullable=False),
     ]
 )
-"""A document with a candidate. `place` is the spread component; `shingles` rise; both lists are empty for those that stand for nobody."""
+"""A document with a candidate. `place` is the spread component; `shingles` rise; both lists are empty for those that stand for nobody.
+
+`url` is the form in which URLs are compared, null where they are not.
+"""
 
 _NO_TEXT = pa.array([], pa.large_string())
 
@@ -59,8 +65,10 @@ class Gathering(Stage):
 
     settings: MinHashSettings
     prefer: str | None = None
+    by_url: bool = False
+    sources: tuple[str, ...] = ()
     name: ClassVar[str] = "4e-comparison"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     packages: ClassVar[tuple[str, ...]] = ("pyarrow", "polars", "numpy", "numba")
 
     def make(self, unit: Unit, output: Output) -> Mapping[str, Any]:
@@ -72,11 +80,11 @@ class Gathering(Stage):
         for part in parts_of(unit):
             numbers = members["number"].to_numpy()
             own = slice(*np.searchsorted(numbers, [begin, begin + part.documents.rows]))
-            for table in _rows_of(part, members.slice(own.start, own.stop - own.start), begin, self.settings, self.prefer):
+            for table in _rows_of(part, members.slice(own.start, own.stop - own.start), begin, self):
                 runs.add(table)
             begin += part.documents.rows
         runs.write()
-        return {"documents": members.num_rows, "shingled": runs.shingled}
+        return {"documents": members.num_rows, "shingled": runs.shingled, "bytes": runs.bytes}
 
 
 class _Runs:
@@ -84,29 +92,34 @@ class _Runs:
 
     def __init__(self, name: str, output: Output) -> None:
         self.shingled = 0
+        self.bytes = 0
         self._name = name
         self._output = output
         self._tables: list[Any] = []
+        self._gathered = 0
         self._written = 0
 
     def add(self, table: Any) -> None:
         self._tables.append(table)
+        self._gathered += table.nbytes
+        self.bytes += table.nbytes
         self.shingled += int(pc.sum(pc.greater(pc.list_value_length(table["shingles"]), 0)).as_py() or 0)
-        if sum(gathered.nbytes for gathered in self._tables) >= RUN_BYTES:
+        if self._gathered >= RUN_BYTES:
             self.write()
 
     def write(self) -> None:
         if self._tables or not self._written:
             table = pa.concat_tables(self._tables) if self._tables else COMPARED.empty_table()
             write_sorted(self._output, f"{self._name}-{self._written:04d}", table, COMPARED, ("place", "number"))
-            self._tables, self._written = [], self._written + 1
+            self._tables, self._gathered, self._written = [], 0, self._written + 1
 
 
-def _rows_of(part: Part, members: Any, base: int, settings: MinHashSettings, prefer: str | None) -> Iterator[Any]:
+def _rows_of(part: Part, members: Any, base: int, chosen_by: Gathering) -> Iterator[Any]:
     """Yield the COMPARED rows of one part's members, a row group of documents at a time."""
     rows = members["number"].to_numpy() - base
     if not len(rows):
         return
+    settings, prefer = chosen_by.settings, chosen_by.prefer
     check_aligned([shard for shard in (part.documents, part.signatures, part.signals, part.ids) if shard is not None])
     whole = members["leads"].to_numpy() & members["varied"].to_numpy()
     signed = _some_rows(part.signatures, ["text_hash", "signature"], rows)
@@ -132,10 +145,12 @@ def _rows_of(part: Part, members: Any, base: int, settings: MinHashSettings, pre
                 "key": documents["key"],
                 "id": documents["id"] if ids is None else ids["id"].slice(done, len(chosen)),
                 "priority": np.full(len(chosen), part.priority),
+                "source_rank": source_ranks(documents["source"], chosen_by.sources),
                 "preference": preference(prefer if part.run is None else None, described),
                 "text_bytes": documents["text_bytes"],
                 "crawled_at": documents["crawled_at"],
                 "text_hash": mine["text_hash"],
+                "url": same_page_form(documents["url"]) if chosen_by.by_url else pa.nulls(len(chosen), pa.string()),
                 "buckets": _lists_of(sends, buckets.T.ravel(), np.full(len(text), settings.bands)),
                 "shingles": _lists_of(sends, shingles.hashes, np.diff(shingles.offsets)),
             },
@@ -155,14 +170,20 @@ def _lists_of(sends: Any, values: Hashes, lengths: Offsets) -> Any:
     return pa.LargeListArray.from_arrays(pa.array(np.concatenate([[0], np.cumsum(counts)])), pa.array(values))
 
 
-def gather(
-    session: Session, groups: Sequence[Group[Part]], components: Shard, settings: MinHashSettings, prefer: str | None
-) -> tuple[Shard, ...]:
-    """Gather what it takes to compare the documents of COMPONENTS; returns the exchange files."""
-    roles = ("documents", "signatures", "ids", *(() if prefer is None else ("signals",)))
+class Gathered(NamedTuple):
+    """The exchange files, and the bytes of their rows, uncompressed."""
+
+    files: tuple[Shard, ...]
+    bytes: int
+
+
+def gather(session: Session, groups: Sequence[Group[Part]], components: Shard, how: Gathering) -> Gathered:
+    """Gather what it takes to compare the documents of COMPONENTS."""
+    roles = ("documents", "signatures", "ids", *(() if how.prefer is None else ("signals",)))
     units = []
     for group in groups:
         inputs = {**inputs_of(group, roles), "components": (components,)}
         extra = {**extra_of(group), "base": group.base, "rows": group.rows}
         units.append(Unit(group.name, inputs, extra=extra))
-    return session.run(Gathering(settings, prefer), units).shards
+    sealed = session.run(how, units)
+    return Gathered(sealed.shards, sealed.total("bytes"))

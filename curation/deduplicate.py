@@ -22,7 +22,7 @@ Results depend on the shards' names in one case only: of records with equal keys
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import polars as pl
@@ -30,11 +30,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from curation.candidates import find_candidates
+from curation.choices import nearest
 from curation.clusters import Numbers
-from curation.comparison import gather
+from curation.comparison import Gathering, gather
 from curation.errors import InputError
 from curation.exchange import Range, read_range
-from curation.minhash import MinHashSettings
+from curation.minhash import PRESETS, MinHashSettings, bands_for
 from curation.numbering import Group, groups_in_turn
 from curation.parts import Part, extra_of, first_earlier, inputs_of, parts_of
 from curation.schema import KEY
@@ -64,24 +65,37 @@ none.
 class DeduplicateSettings:
     """The recipe's [deduplicate]: how candidates are found, what makes a duplicate, and which one stays.
 
+    Shingles are n-grams of `ngram` words or, by `unit`, characters. Bands and rows are given as such, or as a `preset` ("14x8", "20x13",
+    "26x11"), or chosen for `threshold` from a number of `permutations` (`curation.minhash.bands_for`); by default they are 14 and 8.
+    Of copies from several `sources`, those of an earlier named one stay, and of one that is not named last.
     `prefer` is an SQL expression over documents' columns, `text_bytes` and signals: the greater stays (see `curation.survivors`).
     `containment`, where given, also drops documents of whose shingles at least that part is in a kept one. `compared` is how many kept
-    documents of each bucket a document is compared with. `against` are the folders of earlier runs whose kept documents win against any of
-    this run; a run is what it holds, not where it lies, so they enter no stage's key. Raises ValueError for a setting that cannot work.
+    documents of each bucket a document is compared with. `by_url` also drops all but the best document of one URL (see `curation.urls`).
+    A source of at least `alarm_documents` that loses more than `alarm_share` of them is told at the end of the run and by `curate inspect`;
+    the run does not fail, for a mirror may well be all copies, and its reader is the one to know. `against` are the folders of earlier runs
+    whose kept documents win against any of this run; a run is what it holds, not where it lies, so they enter no stage's key. Raises
+    ValueError for a setting that cannot work.
     """
 
     ngram: int = 5
-    bands: int = 14
-    rows: int = 8
+    unit: Literal["word", "character"] = "word"
+    bands: int | None = None
+    rows: int | None = None
+    preset: str | None = None
+    permutations: int | None = None
     seed: int = 1
     threshold: float = 0.75
     containment: float | None = None
     compared: int = 8
+    sources: tuple[str, ...] = ()
     prefer: str | None = None
+    by_url: bool = False
+    alarm_share: float = 0.5
+    alarm_documents: int = 100
     against: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        for name in ("threshold", "containment"):
+        for name in ("threshold", "containment", "alarm_share"):
             value = getattr(self, name)
             if value is not None and not 0 < value <= 1:
                 raise ValueError(f"{name} must be above 0 and at most 1, not {value}")
@@ -97,7 +111,24 @@ class DeduplicateSettings:
     @property
     def minhash(self) -> MinHashSettings:
         """The part that signatures depend on."""
-        return MinHashSettings(self.ngram, self.bands, self.rows, self.seed)
+        bands, rows = self._bands_and_rows()
+        return MinHashSettings(self.ngram, bands, rows, self.seed, self.unit)
+
+    def _bands_and_rows(self) -> tuple[int, int]:
+        named = [name for name in ("bands", "preset", "permutations") if getattr(self, name) is not None]
+        if len(named) > 1:
+            raise ValueError(f"{named[0]} and {named[1]} both say how many bands there are; leave one out")
+        if (self.bands is None) != (self.rows is None):
+            raise ValueError("bands and rows go together; give both or neither")
+        if self.preset is not None:
+            if self.preset not in PRESETS:
+                raise ValueError(f"there is no preset {self.preset!r}{nearest(self.preset, PRESETS)}")
+            return PRESETS[self.preset].bands, PRESETS[self.preset].rows
+        if self.permutations is not None:
+            if self.permutations < 1:
+                raise ValueError(f"permutations must be at least 1, not {self.permutations}")
+            return bands_for(self.threshold, self.permutations)
+        return (14, 8) if self.bands is None or self.rows is None else (self.bands, self.rows)
 
 
 @dataclass(frozen=True)
@@ -162,9 +193,10 @@ def deduplicate(session: Session, parts: Sequence[Part], settings: DeduplicateSe
     _check_preference(parts, settings)
     priorities = sorted({part.priority for part in earlier})
     groups = groups_in_turn([new, *([part for part in earlier if part.priority == each] for each in priorities)])
-    components = find_candidates(session, groups, settings.minhash)
-    files = gather(session, groups, components, settings.minhash, settings.prefer)
-    verified = verify(session, files, settings.threshold, settings.containment, settings.compared, first_earlier(groups))
+    components = find_candidates(session, groups, settings.minhash, settings.by_url)
+    how = Gathering(settings.minhash, settings.prefer, settings.by_url, settings.sources)
+    gathered = gather(session, groups, components, how)
+    verified = verify(session, gathered, settings.threshold, settings.containment, settings.compared, first_earlier(groups))
     bases = [(group.base, group.members[0].run) for group in groups if group.members[0].run is not None]
     units = [_report_unit(group, verified, bases) for group in groups if group.members[0].run is None]
     return session.run(Report(), units).shards

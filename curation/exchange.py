@@ -88,7 +88,13 @@ def _range_of(shard: Shard, column: str, wanted: Range, schema: Any) -> Iterator
                 raise CorruptShard(f"{shard.location}, row group {index}, is not sorted by {column}; delete it and run again")
             start, end = _place(values, wanted.low), _place(values, wanted.high)
             if start < end:
-                yield table.slice(start, end - start).cast(schema)
+                yield _alone(table, start, end).cast(schema)
+
+
+def _alone(table: Any, start: int, end: int) -> Any:
+    """Return some rows of a table; where they are few, a copy, so that the others do not stay in memory with them."""
+    few = 2 * (end - start) < table.num_rows
+    return table.take(pa.array(np.arange(start, end))) if few else table.slice(start, end - start)
 
 
 def _place(values: npt.NDArray[Any], bound: int) -> int:

@@ -8,7 +8,7 @@ are the same record; they keep one id, and deduplication keeps one of them.
     conflicts    the exchange brings equal ids together: which records get a longer id, and how much longer
     ids          beside each shard, key and final id, row by row
 
-Invariant: final ids depend on the set of (id, key) pairs alone. Memory: about 100 bytes for each record of a group or range.
+Invariant: final ids depend on the set of (id, key) pairs alone. Memory: about 100 bytes for each record of a group, 330 for one of a range.
 """
 
 from collections.abc import Mapping, Sequence
@@ -28,7 +28,7 @@ from curation.session import Session
 from curation.shards import Shard, batches, read
 from curation.stage import Output, Stage, Unit
 
-RANGE_ROWS = 1 << 23
+RANGE_ROWS = 1 << 21
 """Ids that one unit looks at for conflicts, about."""
 
 SHORT, WHOLE = 8, 32

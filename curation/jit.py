@@ -11,10 +11,14 @@ import hashlib
 import os
 import platform
 import tempfile
+import unicodedata
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypeVar
+
+import numpy as np
+import numpy.typing as npt
 
 _KERNEL_MARK = b"from curation.jit import"
 _ROOT = Path(__file__).parent.parent
@@ -58,9 +62,26 @@ import numba  # noqa: E402  (only after the cache folder is set)
 import numba.extending  # noqa: E402
 from numba.core import types  # noqa: E402
 
-__all__ = ["inline_kernel", "intrinsic", "kernel", "types"]
+__all__ = ["inline_kernel", "intrinsic", "kernel", "stored", "types"]
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
+
+
+def stored(name: str, make: Callable[[], npt.NDArray[Any]]) -> npt.NDArray[Any]:
+    """Return a table that kernels read, made once and kept in the cache folder under the Unicode version it was made from; read-only.
+
+    The folder's name has a digest of the sources that make it. A file that cannot be read, or is no array, is made again.
+    """
+    path = Path(os.environ["NUMBA_CACHE_DIR"]) / f"{name}-{unicodedata.unidata_version}.npy"
+    try:
+        table: npt.NDArray[Any] = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError):
+        table = make()
+        with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as file:
+            np.save(file, table)
+        Path(file.name).replace(path)
+    table.flags.writeable = False
+    return table
 
 
 def kernel(function: _Function) -> _Function:

@@ -71,6 +71,17 @@ PRESETS = {"14x8": MinHashSettings(), "20x13": MinHashSettings(bands=20, rows=13
 """FineWeb's, NeMo Curator's and Dolma 3's bands and rows: half of all pairs become candidates at similarity 0.69, 0.77 and 0.72."""
 
 
+def bands_for(threshold: float, permutations: int) -> tuple[int, int]:
+    """Return the bands and rows, of at most so many permutations, that datasketch finds best for a threshold.
+
+    Best is where pairs that are wrongly met, below the threshold, and wrongly missed, above it, are fewest together, similarities even.
+    """
+    from datasketch.lsh import _optimal_param
+
+    bands, rows = _optimal_param(threshold, permutations, 0.5, 0.5)
+    return int(bands), int(rows)
+
+
 @dataclass(frozen=True, eq=False)
 class Signed:
     """What one pass over n texts yields: signatures (n, K) and text hashes (n, 2) as two 64-bit halves."""

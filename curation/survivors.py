@@ -3,17 +3,19 @@
 Documents are put in order, best first; a document can only be dropped for a better one. The order is
 
     1. priority, a whole number the pipeline gives to whole shards: lower first (web before synthetic)
-    2. preference, a number for each document, greater first and a missing one last: the value of the recipe's expression, for instance the
+    2. source, where the recipe lists some: the earlier in the list first, those that are not in it last
+    3. preference, a number for each document, greater first and a missing one last: the value of the recipe's expression, for instance the
        signal "educational.score", or `-"c4.javascript_lines"`
-    3. longer text
-    4. earlier date, a missing one last
-    5. smaller key, which is as good as chance, and the same in every run; records of one key by their number
+    4. longer text
+    5. earlier date, a missing one last
+    6. smaller key, which is as good as chance, and the same in every run; records of one key by their number
 
 The expression is SQL over a document's columns (`text_bytes`, `source`, ...) and its signals, as polars understands it.
 
 Invariant: the order of two documents depends on the two alone.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import polars as pl
@@ -26,6 +28,7 @@ from curation.schema import DOCUMENTS, KEY, TIMESTAMP
 ORDER = pa.schema(
     [
         pa.field("priority", pa.int64(), nullable=False),
+        pa.field("source_rank", pa.int64(), nullable=False),
         pa.field("preference", pa.float64()),
         pa.field("text_bytes", pa.int64(), nullable=False),
         pa.field("crawled_at", TIMESTAMP),
@@ -56,12 +59,17 @@ def preference(expression: str | None, table: Any) -> Any:
     return pc.if_else(pc.is_finite(value), value, pa.scalar(None, pa.float64()))
 
 
+def source_ranks(column: Any, sources: Sequence[str]) -> Any:
+    """Return the place of each row's source in the list (int64), and the list's length for one that is not in it."""
+    return pc.index_in(column, pa.array(sources, pa.string())).cast(pa.int64()).fill_null(len(sources))
+
+
 def best_first(table: Any) -> Any:
     """Return the row numbers of an ORDER table, best document first."""
     frame = pl.DataFrame(table.select(ORDER.names)).with_row_index("_row")
     ordered = frame.sort(
-        ["priority", "preference", "text_bytes", "crawled_at", "key", "number"],
-        descending=[False, True, True, False, False, False],
+        ["priority", "source_rank", "preference", "text_bytes", "crawled_at", "key", "number"],
+        descending=[False, False, True, True, False, False, False],
         nulls_last=True,
     )
     return ordered["_row"].to_numpy()

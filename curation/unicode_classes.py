@@ -17,7 +17,8 @@ Unicode later is a SYMBOL until then, so it enters the key of every stage that l
 
 Invariants
     - Malformed UTF-8 never leads outside a table or a text: a byte that begins no whole character is one U+FFFD.
-    - The tables are built once a process, and are passed to kernels as arguments (a constant of this size would be compiled in).
+    - The tables are built once and kept beside the compiled kernels; they are passed to kernels as arguments (a constant of this size would
+      be compiled in).
 """
 
 import unicodedata
@@ -28,7 +29,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from curation.jit import inline_kernel
+from curation.jit import inline_kernel, stored
 
 UNICODE_VERSION = unicodedata.unidata_version
 
@@ -57,10 +58,13 @@ def _class_of(character: str) -> int:
 @lru_cache(maxsize=1)
 def character_classes() -> npt.NDArray[np.uint8]:
     """Return the class of every code point (uint8, 0x110000 entries)."""
+    return stored("classes", _character_classes)
+
+
+def _character_classes() -> npt.NDArray[np.uint8]:
     classes = np.full(_CODE_POINTS, SYMBOL, np.uint8)
     for block in _ASSIGNED:
         classes[block.start : block.stop] = [_class_of(chr(point)) for point in block]
-    classes.flags.writeable = False
     return classes
 
 
@@ -80,7 +84,7 @@ def _is_left_out(character: str) -> bool:
 @lru_cache(maxsize=1)
 def folded_forms() -> npt.NDArray[np.uint64]:
     """Return the folded form of every code point below 0x34000 (uint64, up to three code points of 21 bits); beyond, nothing folds."""
-    return _packed(fold)
+    return stored("folded", lambda: _packed(fold))
 
 
 @lru_cache(maxsize=1)
@@ -89,7 +93,7 @@ def lowered_forms() -> npt.NDArray[np.uint64]:
 
     By itself: a capital sigma becomes σ, also where `str.lower` sees that it ends a word and makes it ς.
     """
-    return _packed(str.lower)
+    return stored("lowered", lambda: _packed(str.lower))
 
 
 def _packed(form_of: Callable[[str], str]) -> npt.NDArray[np.uint64]:
@@ -101,7 +105,6 @@ def _packed(form_of: Callable[[str], str]) -> npt.NDArray[np.uint64]:
             continue
         for place, part in enumerate(form_of(character)):
             forms[point] |= np.uint64(ord(part) << (_SHIFT * place))
-    forms.flags.writeable = False
     return forms
 
 

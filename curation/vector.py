@@ -69,6 +69,16 @@ def mask_of(typing_context: Any, data: Any, place: Any, byte: Any) -> Any:  # no
 
 
 @intrinsic
+def mask_of_letter(typing_context: Any, data: Any, place: Any, letter: Any) -> Any:  # noqa: ARG001
+    """Return which of data[place : place + 64] are an ASCII letter, given small, in either case; other bytes are taken with bit 5 set."""
+
+    def bits(builder: Any, block: Any, splat: Any, letter: Any) -> Any:
+        return builder.icmp_unsigned("==", builder.or_(block, splat(ir.Constant(_BYTE, 0x20))), splat(letter))
+
+    return types.uint64(data, types.intp, types.uint8), _mask(bits)
+
+
+@intrinsic
 def mask_between(typing_context: Any, data: Any, place: Any, first: Any, last: Any) -> Any:  # noqa: ARG001
     """Return which of data[place : place + 64] lie from `first` to `last`."""
 
@@ -99,6 +109,22 @@ def lowest_bit(typing_context: Any, word: Any) -> Any:  # noqa: ARG001
 def count_bits(typing_context: Any, word: Any) -> Any:  # noqa: ARG001
     """Return how many bits are set."""
     return types.int64(types.uint64), _of_word("llvm.ctpop")
+
+
+@inline_kernel
+def mask_of_three(data: Any, place: Any, one: int, two: int, three: int) -> Any:
+    """Return at which of data[place : place + 64] the three letters begin, in either case; 66 bytes are read."""
+    return mask_of_letter(data, place, one) & mask_of_letter(data, place + 1, two) & mask_of_letter(data, place + 2, three)
+
+
+@kernel
+def count_byte(data: Any, offsets: Any, byte: int, counts: Any) -> None:
+    """Write how often a byte occurs in each text data[offsets[i]:offsets[i + 1]]."""
+    for text in range(len(offsets) - 1):
+        found = 0
+        for unit in data[offsets[text] : offsets[text + 1]]:
+            found += unit == byte
+        counts[text] = found
 
 
 @kernel

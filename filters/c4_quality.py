@@ -34,7 +34,10 @@ import pyarrow.compute as pc
 
 from curation.phrases import Phrases
 from curation.text import TextColumn
+from curation.vector import count_byte
 from filters.contract import Filter, Rule, Signals, above, below
+
+_CURLY = 0x7B
 
 
 @dataclass(frozen=True)
@@ -68,10 +71,12 @@ class C4Quality(Filter):
 
     def signals(self, text: TextColumn, documents: Any) -> Signals:  # noqa: ARG002
         """Measure a batch: its sentences, and one pass for each kind of sign."""
+        curly_brackets = np.empty(len(text), np.int32)
+        count_byte(text.data, text.offsets, _CURLY, curly_brackets)
         return {
             "sentences": text.sentences.counts.astype(np.int32),
-            "lorem_ipsum": _lorem_ipsum().find(text).hits,
-            "curly_brackets": pc.count_substring(text.to_arrow(), "{").cast(pa.int32()),
+            "lorem_ipsum": _lorem_ipsum().find(text, near=b"ips").hits,
+            "curly_brackets": curly_brackets,
             "characters": pc.utf8_length(text.to_arrow()),
         }
 

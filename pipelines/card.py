@@ -16,10 +16,10 @@ from jinja2 import Environment, StrictUndefined
 
 from curation.location import Location
 from pipelines.export import DATASET
-from pipelines.ledger import Flow, SourceFlow, funnel
+from pipelines.ledger import CutText, Flow, SourceFlow, funnel
 from pipelines.recipe import Recipe
 from pipelines.run_folder import manifest
-from pipelines.wording import number, printable, size
+from pipelines.wording import cut_in_words, number, printable, size
 
 MEANINGS = {
     "text": "the text, UTF-8",
@@ -80,6 +80,7 @@ class CardFacts:
     sources: Sequence[SourceFlow]
     recipe: str
     packages: Mapping[str, str]
+    cut: CutText | None = None
 
 
 def card_facts(run: Location, recipe: Recipe, exported: Location | None = None) -> CardFacts:
@@ -110,6 +111,7 @@ def card_facts(run: Location, recipe: Recipe, exported: Location | None = None) 
         sources=counted.sources,
         recipe=recipe.text,
         packages=content.get("packages", {}),
+        cut=counted.cut,
     )
 
 
@@ -133,6 +135,7 @@ def card(facts: CardFacts) -> str:
         sft="sft" in facts.configs,
         flows=flows,
         ignored=", ".join(f"{number(count)} {kind}" for kind, count in facts.ignored.items()),
+        cut=cut_in_words(facts.cut.passages, facts.cut.documents, facts.cut.text_bytes) if facts.cut is not None else "",
         columns=[{"name": field.name, "type": str(field.type), "meaning": MEANINGS[field.name]} for field in DATASET],
         sources=facts.sources,
         license=facts.license,

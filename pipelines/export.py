@@ -7,7 +7,7 @@ what it was made from and what checked it.
 `token_count` is that of the recipe's tokenizer.json, else round(bytes / 4), which the card then says.
 
 Invariants
-    - A row of the dataset is a row of the ledger with fate `kept`, once.
+    - A row of the dataset is a row of the ledger with fate `kept`, once; its text is the document's without its cuts (`curation.cuts`).
     - Settings are part of the key; the bytes depend on nothing else but the rows.
 """
 
@@ -21,11 +21,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from curation.cuts import Spans, without
 from curation.hashing import digest_of_file
 from curation.keys import chance
 from curation.resources import resolve
 from curation.shards import Shard, batches, check_aligned, open_parquet, read
 from curation.stage import Output, Stage, Unit
+from curation.text import TextColumn
 from curation.tokens import token_counts
 
 DATASET = pa.schema(
@@ -90,12 +92,13 @@ class ExportSettings:
 
 @dataclass(frozen=True)
 class Source:
-    """A documents shard with its ledger and, where measured, its signals: the same rows in three files."""
+    """A documents shard with its ledger and, where there are some, its signals and its cuts: the same rows in each file."""
 
     documents: Shard
     ledger: Shard
     signals: Shard | None
     kept_bytes: int
+    cuts: Shard | None = None
 
 
 def units_of(sources: Sequence[Source], settings: ExportSettings, prefix: str = "train") -> list[Unit]:
@@ -117,6 +120,8 @@ def units_of(sources: Sequence[Source], settings: ExportSettings, prefix: str = 
             "ledger": tuple(source.ledger for source in group),
             "signals": tuple(source.signals for source in group if source.signals is not None),
         }
+        if any(source.cuts is not None for source in group):
+            inputs["cuts"] = tuple(source.cuts for source in group if source.cuts is not None)
         units.append(Unit(f"{prefix}-{number:05d}-of-{len(groups):05d}", inputs))
     return units
 
@@ -161,8 +166,10 @@ class Export(Stage):
 
     def _rows(self, unit: Unit) -> Iterator[Any]:
         signals = {shard.name: shard for shard in unit.inputs["signals"]}
+        cuts = {shard.name: shard for shard in unit.inputs.get("cuts", ())}
         for documents, ledger in zip(unit.inputs["documents"], unit.inputs["ledger"], strict=True):
-            yield from kept_rows(documents, ledger, signals.get(documents.name), self.tokenizer, dict(self.mix))
+            beside = signals.get(documents.name), cuts.get(documents.name)
+            yield from kept_rows(documents, ledger, *beside, self.tokenizer, dict(self.mix))
 
 
 @dataclass(frozen=True)
@@ -208,12 +215,14 @@ def _counts(table: Any) -> dict[str, int]:
     }
 
 
-def kept_rows(documents: Shard, ledger: Shard, signals: Shard | None, tokenizer: str | None, mix: Mapping[str, float]) -> Iterator[Any]:
+def kept_rows(
+    documents: Shard, ledger: Shard, signals: Shard | None, cuts: Shard | None, tokenizer: str | None, mix: Mapping[str, float]
+) -> Iterator[Any]:
     """Yield DATASET tables of the kept rows of one documents shard."""
     if signals is not None:
         check_aligned([documents, signals])
     measured = _measured(signals)
-    for batch, places in _kept_batches(documents, ledger):
+    for batch, places in _kept_batches(documents, ledger, cuts):
         facts = [dict(pairs or []) for pairs in batch["metadata"].to_pylist()]
         origin = ["synthetic" if fact.get("origin") == "synthetic" else "web" for fact in facts]
         own = {name: column.take(places) for name, column in measured.items()}
@@ -245,9 +254,10 @@ def kept_rows(documents: Shard, ledger: Shard, signals: Shard | None, tokenizer:
         yield table.filter(_drawn(batch, origin, mix)) if mix else table
 
 
-def _kept_batches(documents: Shard, ledger: Shard) -> Iterator[tuple[Any, Any]]:
-    """Yield, per batch of documents, the kept rows with the ledger's ids and cluster sizes, and their row numbers in the shard."""
-    check_aligned([documents, ledger])
+def _kept_batches(documents: Shard, ledger: Shard, cuts: Shard | None = None) -> Iterator[tuple[Any, Any]]:
+    """Yield, per batch of documents, the kept rows, cut, with the ledger's ids and cluster sizes, and their row numbers in the shard."""
+    check_aligned([documents, ledger] if cuts is None else [documents, ledger, cuts])
+    spans = None if cuts is None else read(cuts, ["spans"])["spans"]
     fates = read(ledger, ["id", "fate", "cluster_size"])
     kept = pc.equal(fates["fate"], "kept")
     begin = 0
@@ -260,7 +270,11 @@ def _kept_batches(documents: Shard, ledger: Shard) -> Iterator[tuple[Any, Any]]:
         places = np.flatnonzero(here.to_numpy()) + begin
         begin += batch.num_rows
         if len(places):
-            yield chosen.filter(here), pa.array(places)
+            table = chosen.filter(here)
+            if spans is not None:
+                cut = without(TextColumn.from_arrow(table["text"]), Spans.from_arrow(spans.take(pa.array(places))))
+                table = table.set_column(table.schema.get_field_index("text"), DATASET.field("text"), cut.to_arrow())
+            yield table, pa.array(places)
 
 
 def _measured(signals: Shard | None) -> dict[str, Any]:

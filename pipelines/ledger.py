@@ -15,17 +15,20 @@ from typing import Literal
 
 import polars as pl
 
+from curation.deduplicate import DeduplicateSettings
 from curation.errors import RecipeError
 from curation.ingest import Ingest
 from curation.location import Location
+from curation.repeated_lines import Cutting
 from curation.schema import FATES
 from curation.stage import Workspace, finished_units
-from pipelines.run_folder import RecipeRule, manifest, open_run, recipe_rules, scan_ledger
+from curation.verify import Verify
+from pipelines.run_folder import RecipeRule, manifest, open_run, recipe_deduplication, recipe_rules, scan_ledger
 
 BYTES_PER_TOKEN = 4
 
-_STAGES = ("ingest", "synthesize", "judge", "deduplicate")
-_COPIES = ("same_record", "exact", "near_duplicate", "contained")
+_STAGES = ("ingest", "synthesize", "judge", "deduplicate", "repeated_lines")
+_COPIES = ("same_record", "exact", "same_url", "near_duplicate", "contained")
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,15 @@ class Step:
 
 
 @dataclass(frozen=True)
+class CutText:
+    """What was left out of kept documents for being repeated: in how many documents, how many lines or paragraphs, bytes."""
+
+    documents: int
+    passages: int
+    text_bytes: int
+
+
+@dataclass(frozen=True)
 class Flow:
     """Documents on their way through the rules: how many came, what each step took, what was kept."""
 
@@ -82,6 +94,30 @@ class SourceFlow:
 
 
 @dataclass(frozen=True)
+class Comparisons:
+    """What deduplication compared: documents that had a candidate, and pairs whose exact similarity was worked out.
+
+    `skipped` are pairs of one bucket that were passed over, for enough kept documents of it had been compared with (the recipe's
+    `compared`): what they might have shown is not known.
+    """
+
+    documents: int
+    compared: int
+    skipped: int
+
+
+@dataclass(frozen=True)
+class SourceLoss:
+    """A source that lost more than the recipe's `alarm_share` of the documents that were compared."""
+
+    source: str
+    documents: int
+    duplicates: int
+    share: float
+    alarm_share: float
+
+
+@dataclass(frozen=True)
 class DatasetSize:
     """What the dataset's manifest says it holds."""
 
@@ -93,7 +129,10 @@ class DatasetSize:
 
 @dataclass(frozen=True)
 class Funnel:
-    """A run in numbers. `records` counts all that readers saw, `ignored` the kinds among them that are no documents."""
+    """A run in numbers. `records` counts all that readers saw, `ignored` the kinds among them that are no documents.
+
+    Text in `web` is that of whole documents; `cut` is what the dataset has less of it, None where the recipe has no [repeated_lines].
+    """
 
     records: int
     ignored: Mapping[str, int]
@@ -102,6 +141,9 @@ class Funnel:
     sources: Sequence[SourceFlow]
     synthetic: Flow | None
     dataset: DatasetSize | None
+    cut: CutText | None = None
+    comparisons: Comparisons | None = None
+    alarms: Sequence[SourceLoss] = ()
 
 
 def amount(documents: int, text_bytes: int) -> Amount:
@@ -113,9 +155,9 @@ def funnel(out: str) -> Funnel:
     """Count a run's funnel. Raises UsageError where the folder is not that of a run."""
     place = open_run(out)
     try:
-        rules = recipe_rules(place)
+        rules, settings = recipe_rules(place), recipe_deduplication(place)
     except (RecipeError, FileNotFoundError):
-        rules = []  # a user's filter file may be gone; the counts do not need it, only the order of the rules does
+        rules, settings = [], None  # a user's filter file may be gone; the counts do not need it, only the order of the rules does
     records, ignored, edits = _read_counts(place)
     web = _counts(place, "web")
     synthetic = _counts(place, "synthetic")
@@ -127,6 +169,9 @@ def funnel(out: str) -> Funnel:
         sources=[_source(str(name[0]), group) for name, group in web.sort("source").group_by("source", maintain_order=True)],
         synthetic=_flow(synthetic, _failing(place, "synthetic"), rules) if synthetic.height else None,
         dataset=_dataset(place),
+        cut=_cut(place),
+        comparisons=_comparisons(place),
+        alarms=_alarms(web, settings),
     )
 
 
@@ -143,6 +188,34 @@ def _read_counts(out: Location) -> tuple[int, dict[str, int], dict[str, int]]:
         for name, count in unit.counts.get("edits", {}).items():
             edits[name] = edits.get(name, 0) + count
     return records, dict(sorted(ignored.items())), dict(sorted(edits.items()))
+
+
+def _cut(out: Location) -> CutText | None:
+    """Return what the sidecars of the cuts say."""
+    counts = [unit.counts for unit in finished_units(Workspace(out), Cutting)]
+    if not counts:
+        return None
+    return CutText(*(sum(count[name] for count in counts) for name in ("documents", "passages", "cut_bytes")))
+
+
+def _comparisons(out: Location) -> Comparisons | None:
+    """Return what the sidecars of verify say."""
+    counts = [unit.counts for unit in finished_units(Workspace(out), Verify)]
+    if not counts:
+        return None
+    return Comparisons(*(sum(count[name] for count in counts) for name in ("documents", "compared", "skipped")))
+
+
+def _alarms(counts: pl.DataFrame, settings: DeduplicateSettings | None) -> list[SourceLoss]:
+    """Return the sources that lost too much, most first."""
+    if settings is None:
+        return []
+    duplicate = pl.col("documents").filter(pl.col("fate") == "duplicate").sum()
+    compared = counts.filter(pl.col("fate").is_in(["kept", "duplicate"])).group_by("source").agg(pl.col("documents").sum(), lost=duplicate)
+    share = pl.col("lost") / pl.col("documents")
+    found = compared.filter((pl.col("documents") >= settings.alarm_documents) & (share > settings.alarm_share))
+    ordered = found.sort(share, "source", descending=[True, False])
+    return [SourceLoss(name, documents, lost, lost / documents, settings.alarm_share) for name, documents, lost in ordered.iter_rows()]
 
 
 def _counts(out: Location, origin: Literal["web", "synthetic"]) -> pl.DataFrame:

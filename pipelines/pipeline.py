@@ -1,6 +1,6 @@
 """The pipeline: one plain function from inputs to dataset, in the order of the seven stages.
 
-    crawl -> ingest -> measure -> judge -> deduplicate -> select (the ledger) -> synthesize -> export -> dataset
+    crawl -> ingest -> measure -> judge -> deduplicate (and repeated lines) -> select (the ledger) -> synthesize -> export -> dataset
 
 What generated rows go through is what web text went through: the same measure and judge, and deduplication against the kept web text.
 Every arrow carries shard references; the text stays in files. The books are added up at the end of every run, also of one that had nothing
@@ -20,6 +20,7 @@ import pyarrow as pa
 from curation import ingest, select
 from curation.books import Books, add_up
 from curation.choices import build
+from curation.cuts import spans_of, without
 from curation.deduplicate import DeduplicateSettings, deduplicate
 from curation.edits import edit_named
 from curation.errors import UsageError
@@ -30,7 +31,9 @@ from curation.inputs import expand
 from curation.location import Location
 from curation.minhash import sign
 from curation.parts import Part
+from curation.passages import find_passages
 from curation.readers import SourceFile
+from curation.repeated_lines import Candidate, Repeated, cut_repeated_lines
 from curation.runner import LocalRunner, Runner
 from curation.schema import DOCUMENTS
 from curation.select import Select, SelectSynthetic
@@ -137,14 +140,16 @@ def run_stages(session: Session, recipe: Recipe, sources: Sequence[SourceFile], 
     web = measure_and_judge(session, recipe, documents)
     parts = parts_to_compare(session, recipe, web, ids)
     copies = deduplicate(session, [*parts, *earlier], comparing(recipe)) if recipe.deduplicate else ()
-    units = select.units_of(documents, rejects, ids=ids, verdicts=web.verdicts, duplicates=copies)
-    kept_web = exportable(web, session.run(Select(), units))
+    repeated = find_repeated_lines(session, recipe, web, copies)
+    units = select.units_of(documents, rejects, repeated.gone, ids=ids, verdicts=web.verdicts, duplicates=copies, cuts=repeated.cuts)
+    kept_web = exportable(web, session.run(Select(), units), repeated.cuts)
     kept_synthetic: list[Source] = []
     if recipe.synthesize is not None:
         replies = Location.of(request.replies) if request.replies else session.out / "replies"
         seeds = [SeedShard(source.documents, source.ledger, source.signals) for source in kept_web]
         generated = synthesize(session, seeds, recipe.synthesize, replies, request.budget)
-        kept = [replace(part, judged=(*part.judged, copy)) for part, copy in zip(parts, copies, strict=True)]
+        beside = [shards for shards in (copies, repeated.cuts) if shards]
+        kept = [replace(part, judged=(*part.judged, *found)) for part, *found in zip(parts, *beside, strict=True)] if parts else []
         kept_synthetic = judge_generated(session, recipe, generated, [*kept, *earlier])
     write_dataset(session, recipe, kept_web, kept_synthetic)
 
@@ -185,6 +190,17 @@ def comparing(recipe: Recipe) -> DeduplicateSettings:
     return replace(settings, prefer=f'"{BETTER}"') if scored and settings.prefer is None else settings
 
 
+def find_repeated_lines(session: Session, recipe: Recipe, judged: Judged, copies: Sequence[Shard]) -> Repeated:
+    """Find what is cut of the documents that would otherwise be kept; nothing where the recipe has no [repeated_lines]."""
+    if recipe.repeated_lines is None:
+        return Repeated()
+    verdicts, found = ({shard.name: shard for shard in shards} for shards in (judged.verdicts, copies))
+    candidates = [
+        Candidate(shard, (verdicts[shard.name],) if shard.name in verdicts else (), found.get(shard.name)) for shard in judged.documents
+    ]
+    return cut_repeated_lines(session, candidates, recipe.repeated_lines)
+
+
 def judge_generated(session: Session, recipe: Recipe, generated: Sealed, kept: Sequence[Part]) -> list[Source]:
     """Let generated rows pass the filters and, against what is kept of the web and of earlier runs, deduplication; write their ledger."""
     with session.within("6-synthesize"):
@@ -196,12 +212,14 @@ def judge_generated(session: Session, recipe: Recipe, generated: Sealed, kept: S
         return exportable(rows, session.run(SelectSynthetic(), units))
 
 
-def exportable(judged: Judged, ledger: Sealed) -> list[Source]:
+def exportable(judged: Judged, ledger: Sealed, cuts: Sequence[Shard] = ()) -> list[Source]:
     """Return documents shards with what lies beside them and how much text of each is kept."""
     fates = {unit.name: unit for unit in ledger.units}
-    signals = {shard.name: shard for shard in judged.signals}
+    signals, cut = ({shard.name: shard for shard in shards} for shards in (judged.signals, cuts))
     return [
-        Source(shard, fates[shard.name].shard(shard.name), signals.get(shard.name), fates[shard.name].counts["kept_bytes"])
+        Source(
+            shard, fates[shard.name].shard(shard.name), signals.get(shard.name), fates[shard.name].counts["kept_bytes"], cut.get(shard.name)
+        )
         for shard in sorted(judged.documents, key=lambda shard: shard.name)
     ]
 
@@ -241,6 +259,9 @@ def warm_up(recipe: Recipe) -> None:
         chosen.build().signals(text, facts)
     if recipe.deduplicate is not None:
         sign(text, recipe.deduplicate.minhash)
+    if recipe.repeated_lines is not None:
+        passages = find_passages(text, recipe.repeated_lines.unit, recipe.repeated_lines.fold)
+        without(text, spans_of(text, passages, passages.comparable))
 
 
 def _runner(request: Request, out: Location) -> Runner:

@@ -27,6 +27,7 @@ from curation.runner import LocalRunner
 from curation.session import Session
 from curation.shards import batches
 from curation.stage import Unit, Workspace, finished_units, key_of, read_sidecar
+from pipelines.duplicates_plan import DuplicatesPlan, plan_duplicates
 from pipelines.filter_plan import FilterPlan, plan_filters
 from pipelines.ledger import funnel
 from pipelines.pipeline import Request, inputs_of, run_stages, warm_up
@@ -52,7 +53,7 @@ class StagePlan:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a run would do and take; `filters` is None where the recipe has none."""
+    """What a run would do and take; `filters` and `duplicates` are None where the recipe has none, or no [deduplicate]."""
 
     recipe: str
     files: int
@@ -69,6 +70,7 @@ class Plan:
     kept: int
     stages: Sequence[StagePlan]
     filters: FilterPlan | None
+    duplicates: DuplicatesPlan | None
 
 
 def make_plan(recipe_name: str, given: Sequence[str], *, out: str | None, workers: int, sample_mib: int) -> Plan:
@@ -105,6 +107,7 @@ def make_plan(recipe_name: str, given: Sequence[str], *, out: str | None, worker
         kept=int(seen.web.kept.documents * scale),
         stages=stages,
         filters=filters,
+        duplicates=plan_duplicates(recipe.deduplicate, int(seen.records * scale)) if recipe.deduplicate is not None else None,
     )
 
 

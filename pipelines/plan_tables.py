@@ -13,17 +13,29 @@ from pipelines.terminal import new_console, new_table, print_pairs, show_fields,
 from pipelines.wording import number, printable, size
 
 if TYPE_CHECKING:
+    from pipelines.duplicates_plan import DuplicatesPlan
     from pipelines.filter_plan import Arrangement, FilterPlan
     from pipelines.plan import Plan
 
 
 def show_plan(plan: "Plan") -> None:
-    """Show a plan: its fields, then its filters."""
-    show_fields(dataclasses.replace(plan, filters=None))
+    """Show a plan: its fields, then deduplication and filters."""
+    show_fields(dataclasses.replace(plan, filters=None, duplicates=None))
+    if plan.duplicates is not None:
+        _show_duplicates(new_console(), plan.duplicates)
     if plan.filters is not None:
         console = new_console()
         _show_costs(console, plan.filters)
         _show_arrangements(console, plan.filters)
+
+
+def _show_duplicates(console: Console, plan: "DuplicatesPlan") -> None:
+    title = f"Deduplication: {plan.shingles} a shingle, {plan.bands} bands of {plan.rows}, duplicates from {number(plan.threshold)}"
+    table = new_table("similarity", *(number(each.similarity) for each in plan.meetings), title=title)
+    table.add_row("meets", *(f"{each.candidates:.1%}" for each in plan.meetings))
+    console.print(table)
+    parts = {"signatures": plan.signature_bytes, "buckets": plan.bucket_bytes, "components, in one process": plan.component_bytes}
+    print_pairs(console, {name: size(taken) for name, taken in parts.items()})
 
 
 def _show_costs(console: Console, plan: "FilterPlan") -> None:

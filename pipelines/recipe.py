@@ -10,6 +10,7 @@ wrong type is a RecipeError that names its path in the file and the nearest key 
     [[edit]]          name = "whitespace"
     [[filter]]        name = "gopher_quality"    min_words = 50
     [deduplicate]     ngram = 5  bands = 14  rows = 8  threshold = 0.75
+    [repeated_lines]  unit = "line"  keep_first = 1
     [synthesize]      ...
     [export]          shard_mib = 256
 
@@ -34,6 +35,7 @@ from curation.extraction import extractor_named
 from curation.ingest import Choice
 from curation.location import Location
 from curation.readers import Fields
+from curation.repeated_lines import RepeatedLinesSettings
 from curation.schema import DOCUMENTS
 from curation.survivors import NARROW, preference
 from filters.contract import Filter, FilterChoice
@@ -74,11 +76,12 @@ class Recipe:
     edits: tuple[Choice, ...] = ()
     filters: tuple[FilterChoice, ...] = ()
     deduplicate: DeduplicateSettings | None = None
+    repeated_lines: RepeatedLinesSettings | None = None
     synthesize: SynthesisSettings | None = None
     export: ExportSettings = field(default_factory=ExportSettings)
 
 
-_TOP = ("description", "license", "input", "extractor", "edit", "filter", "deduplicate", "synthesize", "export")
+_TOP = ("description", "license", "input", "extractor", "edit", "filter", "deduplicate", "repeated_lines", "synthesize", "export")
 
 
 def shipped_recipes() -> dict[str, str]:
@@ -126,6 +129,7 @@ def parse(text: str, name: str) -> Recipe:
         edits=tuple(_choice(entry, f"{where}: edit[{i}]") for i, entry in enumerate(_tables(table, "edit", where))),
         filters=tuple(_filter(entry, f"{where}: filter[{i}]") for i, entry in enumerate(_tables(table, "filter", where))),
         deduplicate=_settings(DeduplicateSettings, table, "deduplicate", where),
+        repeated_lines=_settings(RepeatedLinesSettings, table, "repeated_lines", where),
         synthesize=_settings(SynthesisSettings, table, "synthesize", where),
         export=_settings(ExportSettings, table, "export", where) or ExportSettings(),
     )

@@ -12,6 +12,7 @@ from curation.errors import InputError, UsageError
 from curation.hashing import digest_of
 from curation.ingest import REJECTED, Ingest
 from curation.location import Location
+from curation.repeated_lines import Cutting
 from curation.runner import LocalRunner
 from curation.select import Select, SelectSynthetic
 from curation.session import Session
@@ -64,21 +65,31 @@ def kept_sources(run: Location) -> list[Source]:
     """Return the documents shards of a finished run, with ledger and signals. Raises InputError where they are gone."""
     web = Workspace(run)
     generated = Workspace(run, "stages/6-synthesize")
-    sources = _sources(finished_units(web, Ingest), finished_units(web, Select), finished_units(web, Measure))
+    cuts = finished_units(web, Cutting)
+    sources = _sources(finished_units(web, Ingest), finished_units(web, Select), finished_units(web, Measure), cuts)
     sources += _sources(finished_units(web, Synthesize), finished_units(generated, SelectSynthetic), finished_units(generated, Measure))
     if not sources:
         raise InputError(f"{run} holds no finished run with its stages; export needs the documents below {run}/stages")
     return sources
 
 
-def _sources(documents: Sequence[Finished], ledger: Sequence[Finished], signals: Sequence[Finished]) -> list[Source]:
+def _sources(
+    documents: Sequence[Finished], ledger: Sequence[Finished], signals: Sequence[Finished], cuts: Sequence[Finished] = ()
+) -> list[Source]:
     fates = {unit.name: unit for unit in ledger}
     measured = {shard.name: shard for unit in signals for shard in unit.shards}
+    cut = {shard.name: shard for unit in cuts for shard in unit.shards}
     shards: list[Shard] = [shard for unit in documents for shard in unit.shards if not shard.name.endswith(REJECTED)]
     missing = [shard.name for shard in shards if shard.name not in fates]
     if missing:
         raise InputError(f"{missing[0]} has no fates yet: the run has not ended; run its command again, then export")
     return [
-        Source(shard, fates[shard.name].shard(shard.name), measured.get(shard.name), fates[shard.name].counts["kept_bytes"])
+        Source(
+            shard,
+            fates[shard.name].shard(shard.name),
+            measured.get(shard.name),
+            fates[shard.name].counts["kept_bytes"],
+            cut.get(shard.name),
+        )
         for shard in sorted(shards, key=lambda shard: shard.name)
     ]

@@ -18,8 +18,10 @@ import polars as pl
 import pyarrow.dataset as ds
 
 from curation import exchange
+from curation.deduplicate import DeduplicateSettings
 from curation.errors import UsageError
 from curation.location import Location
+from curation.repeated_lines import Cutting
 from curation.schema import LEDGER
 from curation.shards import Shard, check_aligned, open_parquet
 from filters.contract import Rule
@@ -30,13 +32,14 @@ Side = Literal["below", "above"]
 
 @dataclass(frozen=True)
 class Place:
-    """Where the rows of one ledger shard lie: its documents and signals are None where they were deleted, or never were (rejects)."""
+    """Where the rows of one ledger shard lie: what lies beside it is None where it was deleted, or never was (rejects)."""
 
     name: str
     origin: Literal["web", "synthetic"]
     ledger: Location
     documents: Location | None
     signals: Location | None
+    cuts: Location | None = None
 
 
 @dataclass(frozen=True)
@@ -77,11 +80,13 @@ def places(out: Location) -> list[Place]:
             _parquet(out / "stages" / "6-synthesize" / "2-measure"),
         ),
     ]
+    cuts = _parquet(out / "stages" / Cutting.name)
     found = []
     for origin, ledger, documents, signals in layout:
         for name, location in sorted(ledger.items()):
             rejected = name.endswith("-rejected")
-            found.append(Place(name, origin, location, None if rejected else documents.get(name), signals.get(name)))
+            cut = cuts.get(name) if origin == "web" else None
+            found.append(Place(name, origin, location, None if rejected else documents.get(name), signals.get(name), cut))
     return found
 
 
@@ -153,6 +158,11 @@ def recipe_rules(out: Location) -> list[RecipeRule]:
             name = f"{made.name()}.{reason}"
             rules.append(RecipeRule(name, f"{made.name()}.{rule.signal}", rule.single_threshold, side_dropped(rule), rule))
     return rules
+
+
+def recipe_deduplication(out: Location) -> DeduplicateSettings | None:
+    """Return the [deduplicate] of the run's recipe, None where it has none. Raises RecipeError where the recipe cannot be read."""
+    return parse((out / "recipe.toml").read_bytes().decode(), "recipe").deduplicate
 
 
 def side_dropped(rule: Rule) -> Side | None:

@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pipelines.terminal import minus, new_console, new_table, print_lines, print_pairs, show_fields, worded
-from pipelines.wording import number, printable, size
+from pipelines.wording import cut_in_words, number, printable, size
 
 if TYPE_CHECKING:
     from pipelines.catalogue import FilterDescription, FilterSummary
@@ -68,6 +68,15 @@ def show_funnel(funnel: "Funnel") -> None:
     idle = [step.rule for step in funnel.web.steps if not step.failing]
     if idle:
         console.print(f"{len(idle)} rules of the recipe held for no document.", style="dim")
+    if funnel.cut is not None:
+        console.print(f"{cut_in_words(funnel.cut.passages, funnel.cut.documents, funnel.cut.text_bytes)}.")
+    if funnel.comparisons is not None and funnel.comparisons.documents:
+        found = funnel.comparisons
+        passed_over = f"; {found.skipped:,} more in crowded buckets were passed over" if found.skipped else ""
+        console.print(f"{found.documents:,} documents had a candidate, {found.compared:,} pairs were compared{passed_over}.", style="dim")
+    for alarm in funnel.alarms:
+        lost = f"{alarm.duplicates:,} of {alarm.documents:,} documents ({alarm.share:.0%}) as duplicates"
+        console.print(f"Alarm: source {printable(alarm.source)} lost {lost}, more than {alarm.alarm_share:.0%}.", style="bold yellow")
     if len(funnel.sources) > 1:
         sources = new_table("source", "documents", "kept", "share", "dropped", "duplicate", "unreadable", "tokens kept", title="By source")
         for source in funnel.sources:
@@ -124,7 +133,7 @@ def show_why(explanations: Sequence["Explanation"]) -> None:
         if told.duplicate_of:
             record["duplicate of"] = f"{told.duplicate_of} (similarity {number(told.similarity)})"
             record |= _of_earlier(told.earlier)
-        elif told.cluster_size > 1:
+        elif told.cluster_size > 1 and told.fate == "kept":
             record["stayed for"] = f"a cluster of {told.cluster_size}"
         if told.place is not None:
             record["in the dataset"] = f"{told.place.file}, row {told.place.row}"
@@ -143,6 +152,11 @@ def show_why(explanations: Sequence["Explanation"]) -> None:
             for name, value in others.items():
                 signals.add_row(printable(name), worded(value))
             console.print(signals)
+        if told.cuts:
+            cuts = new_table("bytes", "", title="Cut as repeated elsewhere", numbers_from=None)
+            for cut in told.cuts:
+                cuts.add_row(f"{cut.start:,} to {cut.end:,}", printable(cut.excerpt))
+            console.print(cuts)
         if told.text is not None:
             console.print(Text(printable(told.text)))
 

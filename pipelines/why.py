@@ -16,6 +16,7 @@ import polars as pl
 
 from curation.errors import UsageError
 from curation.location import Location
+from curation.select import CUT_STAGE
 from filters.contract import Rule
 from pipelines.earlier_runs import find_earlier
 from pipelines.run_folder import Place, RecipeRule, Side, manifest, open_run, places, read_rows, recipe_rules, scan
@@ -38,6 +39,15 @@ class RuleSeen:
     drops: Side | None
     threshold: float | None
     fails: bool
+
+
+@dataclass(frozen=True)
+class Cut:
+    """Bytes of the text, from `start` up to `end`, that the dataset leaves out, and how they begin."""
+
+    start: int
+    end: int
+    excerpt: str
 
 
 @dataclass(frozen=True)
@@ -77,6 +87,7 @@ class Explanation:
     metadata: Mapping[str, str]
     signals: Mapping[str, Any]
     rules: Sequence[RuleSeen]
+    cuts: Sequence[Cut] = ()
 
 
 @dataclass(frozen=True)
@@ -138,7 +149,8 @@ def duplicates(folder: str, name: str) -> Cluster:
         raise UsageError(f"{folder} knows no record with the id {name!r}{_hint(found, name)}")
     _, _, row = mine[0]
     if row["fate"] not in ("kept", "duplicate"):
-        raise UsageError(f"{name} was {row['fate']} by {row['rule']}, before anything was compared; see: curate why {folder} {name}")
+        when = "with its copies" if row["stage"] == CUT_STAGE else "before anything was compared"
+        raise UsageError(f"{name} was {row['fate']} by {row['rule']}, {when}; see: curate why {folder} {name}")
     stayed, run = row["duplicate_of"] or row["id"], row["duplicate_run"]
     went = (pl.col("duplicate_of") == stayed) & pl.col("duplicate_run").eq_missing(pl.lit(run, pl.String))
     rows = _rows(found, went if run is not None else went | ((pl.col("id") == stayed) & (pl.col("fate") == "kept")))
@@ -198,7 +210,16 @@ def _explain(
         metadata=dict(document.get("metadata") or []),
         signals=signals,
         rules=[_seen(rule, signals) for rule in rules if rule.signal in signals],
+        cuts=_cuts(place, number, text),
     )
+
+
+def _cuts(place: Place, number: int, text: str | None) -> list[Cut]:
+    if place.cuts is None or text is None:
+        return []
+    encoded = text.encode()
+    spans = [(span["start"], span["end"]) for span in read_rows(place.cuts, [number], ["spans"])[number]["spans"]]
+    return [Cut(start, end, excerpt(encoded[start:end].decode())) for start, end in spans]
 
 
 def _seen(rule: RecipeRule, signals: Mapping[str, Any]) -> RuleSeen:

@@ -41,6 +41,11 @@ def size(count: float) -> str:
     return f"{value:,.1f} TiB"
 
 
+def cut_in_words(passages: int, documents: int, text_bytes: int) -> str:
+    """Say what repeated lines took out of the documents that were kept."""
+    return f"Cut from kept documents: {passages:,} repeated lines or paragraphs, {size(text_bytes)}, in {documents:,} documents"
+
+
 def printable(text: str, most: int | None = None) -> str:
     """Return text on one line, characters that do not print as escapes, line ends as "⏎", at most so many characters."""
     if most is not None and len(text) > most:

@@ -2,13 +2,11 @@
 
 import json
 from datetime import UTC, datetime
-from pathlib import Path
 
 import numpy as np
-import polars as pl
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
+from datasketch import MinHashLSH
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -18,124 +16,21 @@ import curation.exchange
 import curation.identifiers
 import curation.numbering
 import curation.verify
-from curation.deduplicate import DUPLICATES, DeduplicateSettings, deduplicate
-from curation.errors import CorruptShard, InputError, RecipeError, ShardsFailed
+from curation.deduplicate import DeduplicateSettings, deduplicate
+from curation.errors import CorruptShard, InputError, RecipeError
 from curation.identifiers import resolve_ids
-from curation.keys import record_key
+from curation.judging import RULES, judge
 from curation.location import Location
-from curation.minhash import MinHashSettings, bucket_hashes, sign
+from curation.minhash import MinHashSettings
 from curation.parts import Part
 from curation.runner import LocalRunner
-from curation.schema import DOCUMENTS, VERDICTS
 from curation.session import Session
-from curation.shards import ShardWriter, read
-from curation.shingles import distinct, shingle
+from curation.shards import read
 from curation.sign import sign_documents
 from curation.survivors import preference
-from curation.text import TextColumn
-from curation.verify import RULES, judge
-
-
-def document(own_id, text, *, key=None, date=None, source="test", url=None):
-    return {
-        "key": key or record_key(own_id, url, text.encode()),
-        "id": own_id,
-        "url": url,
-        "source": source,
-        "file_path": "test.jsonl",
-        "offset": 0,
-        "crawled_at": date,
-        "text": text,
-        "text_bytes": len(text.encode()),
-        "metadata": {},
-    }
-
-
-def write(folder, name, table):
-    with ShardWriter(name, Location.of(folder) / f"{name}.parquet", table.schema) as writer:
-        for start in range(0, table.num_rows, 50):
-            writer.write(table.slice(start, 50))
-    return writer.shard
-
-
-def write_documents(folder, name, rows):
-    return write(folder, name, pa.Table.from_pylist(rows, DOCUMENTS))
-
-
-def verdicts(rows, dropped):
-    return pa.Table.from_pylist([{"key": row["key"], "rule": "some.rule" if row["id"] in dropped else None} for row in rows], VERDICTS)
-
-
-def cut(rows, shards):
-    """Deal rows out to so many shards."""
-    return {f"shard-{place}": rows[place::shards] for place in range(shards) if rows[place::shards]}
-
-
-def run(folder, shards, chosen=None, *, workers=1, dropped=(), signals=None, priorities=None):
-    """Deduplicate shards (name -> rows) and return one row for each document, with its id, by id."""
-    chosen = chosen or DeduplicateSettings()
-    runner = LocalRunner(workers)
-    with Session.open(Location.of(folder / "out"), runner) as session:
-        documents = {name: write_documents(folder / "documents", name, rows) for name, rows in shards.items()}
-        signed = {shard.name: shard for shard in sign_documents(session, list(documents.values()), chosen.minhash)}
-        parts = [
-            Part(
-                documents[name],
-                signed[name],
-                (write(folder / "verdicts", name, verdicts(rows, dropped)),),
-                None if signals is None else write(folder / "signals", name, signals(rows)),
-                priority=(priorities or {}).get(name, 0),
-            )
-            for name, rows in shards.items()
-        ]
-        found = deduplicate(session, parts, chosen)
-    runner.close()
-    assert [shard.name for shard in found] == sorted(shards)
-    rows = []
-    for shard in found:
-        table = read(shard)
-        assert table.schema == DUPLICATES
-        assert table["key"].to_pylist() == [row["key"] for row in shards[shard.name]]
-        rows += [{"id": row["id"], **fate} for row, fate in zip(shards[shard.name], table.to_pylist(), strict=True)]
-    check_books(rows)
-    return {row["id"] if len(rows) == len({row["id"] for row in rows}) else place: row for place, row in enumerate(rows)}
-
-
-def check_books(rows):
-    """What holds for every result: no chains, one kept document a cluster, sizes that add up."""
-    kept = {row["id"] for row in rows if row["rule"] is None}
-    kept_keys = {row["key"] for row in rows if row["rule"] is None}
-    for row in rows:
-        assert (row["rule"] is None) == (row["duplicate_of"] is None) == (row["duplicate_of_key"] is None) == (row["similarity"] is None)
-        if row["rule"] is not None:
-            assert row["duplicate_of"] in kept
-            assert row["duplicate_of_key"] in kept_keys
-    clusters = {}
-    for row in rows:
-        clusters.setdefault(row["cluster"], []).append(row)
-    for members in clusters.values():
-        assert [member["cluster_size"] for member in members] == [len(members)] * len(members)
-        (survivor,) = [member for member in members if member["rule"] is None]
-        assert all(member["duplicate_of"] in (None, survivor["id"]) for member in members)
-
-
-def facts(rows):
-    """What must not depend on how the work was cut: everything but the numbers of this run."""
-    return {key: {name: value for name, value in row.items() if name != "cluster"} for key, row in rows.items()}
-
-
-def words(count, start=0):
-    return [f"w{number}x" for number in range(start, start + count)]
-
-
-def shingle_set(text, ngram=5):
-    own = text.lower().split()
-    return {tuple(own[place : place + ngram]) for place in range(max(1, len(own) - ngram + 1))}
-
-
-def jaccard(one, other):
-    one, other = shingle_set(one), shingle_set(other)
-    return len(one & other) / len(one | other)
+from curation.verify import documents_of
+from tests.deduplicating import cut, document, facts, run, verdicts, words, write, write_documents
+from tests.planted import jaccard
 
 
 @pytest.fixture
@@ -237,22 +132,6 @@ def test_the_same_input_gives_the_same_bytes(tmp_path):
     assert digests[0] == digests[1]
 
 
-def test_near_copies_are_found_and_others_are_not(tmp_path, real_data):
-    texts = pl.read_parquet(real_data / "neardup" / "docs.parquet", columns=["doc_id", "text"])
-    pairs = pl.read_parquet(real_data / "neardup" / "pairs.parquet", columns=["id_a", "id_b", "jaccard_w5"])
-    rows = [document(name, text) for name, text in texts.iter_rows()]
-    found = run(tmp_path, cut(rows, 4))
-    kept = {name for name, row in found.items() if row["rule"] is None}
-    alike = pairs.filter(pl.col("jaccard_w5") >= 0.8)
-    both_kept = sum(one in kept and other in kept for one, other, _ in alike.iter_rows())
-    assert alike.height > 1200
-    assert both_kept <= 0.02 * alike.height
-    truth = {frozenset((one, other)): similarity for one, other, similarity in pairs.iter_rows()}
-    dropped = [(name, row) for name, row in found.items() if row["rule"] is not None]
-    assert min(truth.get(frozenset((name, row["duplicate_of"])), 0) for name, row in dropped) >= 0.5
-    assert all(abs(truth[frozenset((name, row["duplicate_of"]))] - row["similarity"]) < 0.1 for name, row in dropped)
-
-
 @pytest.mark.usefixtures("narrow")
 def test_a_hot_bucket_costs_no_more_than_its_documents(tmp_path):
     count = 2000
@@ -287,7 +166,7 @@ def plain_judge(documents, threshold, containment, most, earlier):
     """Judge documents (key, text, shingles, buckets), best first, as `curation.verify` says it; the first few are earlier runs'."""
     kept, by_bucket, fates, seen = [], {}, [], {}
     compared = skipped = 0
-    for place, (key, text, shingles, buckets) in enumerate(documents):
+    for place, (key, text, shingles, buckets, url) in enumerate(documents):
         same = [other for other in kept if documents[other][0] == key]
         if place < earlier:
             kept.append(place)
@@ -304,6 +183,11 @@ def plain_judge(documents, threshold, containment, most, earlier):
         if text in seen:
             survivor, rule, similarity = seen[text]
             fates.append((survivor, rule or "exact", similarity))
+            continue
+        found = [other for other in kept if url is not None and documents[other][4] == url]
+        if found:
+            theirs = documents[found[0]][2]
+            fates.append((found[0], "same_url", len(shingles & theirs) / len(shingles | theirs)))
             continue
         offered = set()
         for bucket in buckets:
@@ -328,38 +212,65 @@ def plain_judge(documents, threshold, containment, most, earlier):
     return fates, compared, skipped
 
 
+KEYS = st.integers(0, 12)
+URLS = st.sampled_from([None, None, "a", "b", "c"])
 SHINGLES = st.sets(st.integers(0, 11), min_size=1, max_size=8).map(frozenset)
 TEXTS = st.lists(st.tuples(SHINGLES, st.lists(st.integers(0, 4), unique=True, max_size=3)), min_size=1, max_size=10)
 
 
 @given(
     TEXTS,
-    st.lists(st.tuples(st.integers(0, 9), st.integers(0, 12)), max_size=20),
+    st.lists(st.tuples(st.integers(0, 9), KEYS, URLS), max_size=20),
     st.sampled_from([None, 0.8]),
     st.integers(1, 3),
     st.integers(0, 10),
 )
 def test_judging_is_that_of_the_plain_twin(texts, chosen, containment, most, earlier):
-    documents = [(key, text % len(texts), *texts[text % len(texts)]) for text, key in chosen]
-    first = {text: place for place, (_, text, _, _) in reversed(list(enumerate(documents)))}
-    stands = [first[text] == place for place, (_, text, _, _) in enumerate(documents)]
+    documents = [(key, text % len(texts), *texts[text % len(texts)], url) for text, key, url in chosen]
+    first = {text: place for place, (_, text, *_) in reversed(list(enumerate(documents)))}
+    stands = [first[text] == place for place, (_, text, *_) in enumerate(documents)]
     table = pa.table(
         {
             "number": [100 if place < earlier else 0 for place in range(len(documents))],
-            "text_hash": pa.array([bytes([text]) * 16 for _, text, _, _ in documents], pa.binary(16)),
-            "key": pa.array([bytes([key]) * 16 for key, _, _, _ in documents], pa.binary(16)),
-            "buckets": pa.array([own if s else [] for (*_, own), s in zip(documents, stands, strict=True)], pa.large_list(pa.uint64())),
+            "text_hash": pa.array([bytes([text]) * 16 for _, text, *_ in documents], pa.binary(16)),
+            "key": pa.array([bytes([key]) * 16 for key, *_ in documents], pa.binary(16)),
+            "buckets": pa.array([own if s else [] for (*_, own, _), s in zip(documents, stands, strict=True)], pa.large_list(pa.uint64())),
             "shingles": pa.array(
-                [sorted(own) if s else [] for (*_, own, _), s in zip(documents, stands, strict=True)], pa.large_list(pa.uint64())
+                [sorted(own) if s else [] for (*_, own, _, _), s in zip(documents, stands, strict=True)], pa.large_list(pa.uint64())
             ),
+            "url": pa.array([url for *_, url in documents], pa.string()),
         }
     )
     rotated = np.roll(np.arange(len(documents)), 1)
-    found = judge(table.take(pa.array(np.argsort(rotated))), rotated, 0.6, containment, most, 100)
+    found = judge(documents_of(table.take(pa.array(np.argsort(rotated))), 100), rotated, 0.6, containment, most)
     fates, compared, skipped = plain_judge(documents, 0.6, containment, most, earlier)
     rules = RULES.take(pa.array(found.rules)).to_pylist()
     assert list(zip(found.survivors.tolist(), rules, found.similarities.tolist(), strict=True)) == fates
     assert (found.compared, found.skipped) == (compared, skipped)
+
+
+@pytest.mark.usefixtures("narrow")
+def test_the_best_document_of_one_url_stays_where_the_recipe_asks(tmp_path):
+    urls = ["https://www.lake.example/boats/", "http://lake.example/boats?utm_source=x", "https://Lake.example/boats#prices"]
+    rows = [document(f"v{place}", " ".join(words(60 + place, 1000 * place)), url=url) for place, url in enumerate(urls)]
+    rows += [document("copy", " ".join(words(61, 1000)), url="https://lake.example/other"), document("none", " ".join(words(30, 9000)))]
+    rows += [document("none too", " ".join(words(30, 9500))), document("half", " ".join(words(40, 2000)), url=urls[0])]
+    assert {row["rule"] for row in run(tmp_path / "off", cut(rows, 3)).values()} == {None, "exact"}
+    found = run(tmp_path / "on", cut(rows, 3), DeduplicateSettings(by_url=True))
+    assert {name: row["rule"] for name, row in found.items() if row["rule"] is not None} == dict.fromkeys(["v0", "v1", "half"], "same_url")
+    assert {row["duplicate_of"] for row in found.values()} == {None, "v2"}
+    assert [found[name]["similarity"] for name in ("v0", "half")] == [0.0, jaccard(rows[-1]["text"], rows[2]["text"])]
+    again = run(tmp_path / "again", cut(rows[::-1], 2), DeduplicateSettings(by_url=True), workers=2)
+    assert facts(again) == facts(found)
+
+
+def test_a_hash_that_two_urls_share_makes_no_duplicate(tmp_path, monkeypatch):
+    monkeypatch.setattr(curation.candidates, "hash_of", lambda form: 7)
+    rows = [document(f"d{place}", " ".join(words(60, 100 * place)), url=f"https://lake.example/{place // 2}") for place in range(6)]
+    found = run(tmp_path, {"x": rows}, DeduplicateSettings(by_url=True))
+    assert sum(row["rule"] == "same_url" for row in found.values()) == 3
+    for place in range(0, 6, 2):
+        assert {found[f"d{place}"]["cluster"]} == {found[f"d{place + 1}"]["cluster"]}
 
 
 def test_survivor_order(tmp_path):
@@ -394,6 +305,50 @@ def test_the_recipes_preference_goes_before_length_and_priority_before_all(tmp_p
     apart = {"x": rows[1:], "y": rows[:1]}
     chosen = DeduplicateSettings(prefer='"edu.score"')
     assert kept("priority", chosen=chosen, signals=signals, shards=apart, priorities={"x": 1, "y": 0}) == ["long"]
+
+
+def test_a_listed_source_goes_before_preference_and_length(tmp_path):
+    text = " ".join(words(60))
+    rows = [
+        document("long", text + " !!!!", source="mirror"),
+        document("own", text, source="journal"),
+        document("blog", text, source="blog"),
+    ]
+
+    def kept(name, sources):
+        found = run(tmp_path / name, cut(rows, 2), DeduplicateSettings(sources=sources, prefer="text_bytes"))
+        return [key for key, row in found.items() if row["rule"] is None]
+
+    assert kept("none", ()) == ["long"]
+    assert kept("one", ("journal",)) == ["own"]
+    assert kept("two", ("blog", "journal")) == ["blog"]
+    assert kept("other", ("elsewhere",)) == ["long"]
+
+
+def test_bands_are_given_named_or_chosen_for_the_threshold():
+    assert DeduplicateSettings().minhash == MinHashSettings(bands=14, rows=8)
+    assert DeduplicateSettings(preset="20x13").minhash == MinHashSettings(bands=20, rows=13)
+    chosen = DeduplicateSettings(permutations=128, threshold=0.7, unit="character", ngram=13).minhash
+    lsh = MinHashLSH(threshold=0.7, num_perm=128)
+    assert chosen == MinHashSettings(13, lsh.b, lsh.r, unit="character")
+    for wrong, message in (
+        ({"preset": "14x8", "bands": 14, "rows": 8}, "bands and preset both"),
+        ({"preset": "14x8", "permutations": 112}, "preset and permutations both"),
+        ({"bands": 14}, "go together"),
+        ({"preset": "14x9"}, "did you mean '14x8'"),
+        ({"permutations": 0}, "permutations must be"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            DeduplicateSettings(**wrong)
+
+
+def test_character_shingles_bear_with_misspelt_words(tmp_path):
+    text = words(60)
+    wrong = [f"{word}x" if place % 6 == 0 else word for place, word in enumerate(text)]
+    rows = [document("right", " ".join(text) + " and on"), document("wrong", " ".join(wrong))]
+    assert {row["rule"] for row in run(tmp_path / "words", {"x": rows}).values()} == {None}
+    chosen = DeduplicateSettings(unit="character", ngram=5, bands=28, rows=4)
+    assert {row["rule"] for row in run(tmp_path / "characters", {"x": rows}, chosen).values()} == {None, "near_duplicate"}
 
 
 def test_a_misspelt_preference_names_the_columns(tmp_path):
@@ -444,150 +399,6 @@ def test_generated_documents_are_held_against_the_kept(tmp_path):
     assert read(first)["duplicate_of"].to_pylist() == [None, "kept", None]
     assert read(again)["rule"].to_pylist() == [None] * 3
     assert read(second)["duplicate_of"].to_pylist() == [None, "kept", None]
-
-
-def run_against(folder, shards, earlier, chosen=None, dropped=()):
-    """Deduplicate shards against those of earlier runs (name of the run -> shards); return one row for each new document, by id."""
-    chosen = chosen or DeduplicateSettings()
-    parts = []
-    with Session.open(Location.of(folder / "out"), LocalRunner()) as session:
-        for turn, (name, held) in enumerate([(None, shards), *earlier.items()]):
-            place = folder / str(turn)
-            documents = [write_documents(place, each, rows) for each, rows in sorted(held.items())]
-            with session.within(f"run-{turn}"):
-                signed = sign_documents(session, documents, chosen.minhash)
-            for shard, signature in zip(documents, signed, strict=True):
-                judged = write(place / "verdicts", shard.name, verdicts(held[shard.name], dropped))
-                parts.append(Part(shard, signature, (judged,), priority=turn - 1 - len(earlier) if turn else 0, run=name))
-        found = deduplicate(session, parts, chosen)
-    assert [shard.name for shard in found] == sorted(shards)
-    rows = [{"id": row["id"], **fate} for shard in found for row, fate in zip(shards[shard.name], read(shard).to_pylist(), strict=True)]
-    return {row["id"]: row for row in rows}
-
-
-def by_comparing_all(new, earlier):
-    """Return (duplicate_of, rule, similarity) of new documents, by id, each judged by the plain twin among all documents there are."""
-    settings = DeduplicateSettings().minhash
-    best = sorted(new, key=lambda row: (-row["text_bytes"], row["key"]))
-    rows = [*(row for held in earlier for row in sorted(held, key=lambda row: (-row["text_bytes"], row["key"]))), *best]
-    column = TextColumn.from_strings([row["text"] for row in rows])
-    signed, found = sign(column, settings), distinct(shingle(column, settings.ngram, settings.characters))
-    buckets = bucket_hashes(signed.signatures, settings).T.tolist()
-    shingles = [set(found.hashes[a:b].tolist()) for a, b in zip(found.offsets, found.offsets[1:], strict=False)]
-    documents = [
-        (row["key"], tuple(text), *both) for row, text, *both in zip(rows, signed.text_hashes.tolist(), shingles, buckets, strict=True)
-    ]
-    first = len(rows) - len(new)
-    fates, _, _ = plain_judge(documents, 0.75, None, 8, first)
-    return {
-        rows[place]["id"]: (rows[survivor]["id"], rule, similarity) if rule else (None, None, None)
-        for place, (survivor, rule, similarity) in enumerate(fates)
-        if place >= first
-    }
-
-
-@pytest.mark.parametrize("seed", [1, 2, 3])
-def test_against_earlier_runs_all_is_as_if_all_were_compared_with_all(tmp_path, request, seed):
-    corpus = noisy_corpus(seed, families=20, copies=9)
-    old, older, new = ([{**row, "id": f"{row['id']}/{part}"} for row in corpus[part::3]] for part in range(3))
-    older += [{**row, "id": f"{row['id']}/again"} for row in old[:10]]
-    new += [{**row, "id": f"{row['id']}/again"} for row in [*old[5:15], *older[:5]]]
-    expected = by_comparing_all(new, [older, old])
-    wide = run_against(tmp_path / "wide", cut(new, 2), {"older": cut(older, 1), "old": cut(old, 3)})
-    assert {name: (row["duplicate_of"], row["rule"], row["similarity"]) for name, row in wide.items()} == expected
-    assert {row["rule"] for row in wide.values()} == {None, "same_record", "exact", "near_duplicate"}
-    runs = {row["id"]: name for name, rows in (("older", older), ("old", old)) for row in rows}
-    assert {row["duplicate_run"] for row in wide.values()} == {None, "older", "old"}
-    assert all(row["duplicate_run"] == runs.get(row["duplicate_of"]) for row in wide.values())
-    request.getfixturevalue("narrow")
-    narrow = run_against(tmp_path / "narrow", cut(new, 5), {"older": cut(older, 4), "old": cut(old[::-1], 2)})
-    assert facts(narrow) == facts(wide)
-
-
-def test_what_an_earlier_run_dropped_takes_no_part(tmp_path):
-    text = " ".join(words(60))
-    found = run_against(tmp_path, {"x": [document("new", text)]}, {"old": {"x": [document("old", text)]}}, dropped={"old"})
-    assert found["new"]["rule"] is None
-    assert run_against(tmp_path / "none", {}, {"old": {"x": [document("old", text)]}}) == {}
-
-
-def damage_text(path, row_group):
-    """Overwrite the pages of one row group's text, so that reading them fails."""
-    with pq.ParquetFile(path) as file:
-        chunk = next(
-            found
-            for found in map(file.metadata.row_group(row_group).column, range(file.metadata.num_columns))
-            if found.path_in_schema == "text"
-        )
-    with path.open("r+b") as stream:
-        stream.seek(chunk.data_page_offset)
-        stream.write(b"\xff" * chunk.total_compressed_size)
-
-
-def beside_but_not(text, other):
-    """Return a text that shares a bucket with one text and none with another."""
-    for place in range(1000):
-        candidate = " ".join([*words(12, 10**6 * (place + 20)), *text.split()[12:]])
-        hashes = bucket_hashes(sign(TextColumn.from_strings([candidate, text, other]), MinHashSettings()).signatures, MinHashSettings())
-        if (hashes[:, 0] == hashes[:, 1]).any() and not (hashes[:, 0] == hashes[:, 2]).any():
-            return candidate
-    raise AssertionError("there is no such text among a thousand")
-
-
-def gathered(folder):
-    """Return how many documents were compared, and how many of them were shingled for it."""
-    counts = [json.loads(path.read_text())["counts"] for path in (folder / "out/stages/4e-comparison").glob("0*.json")]
-    return {name: sum(count[name] for count in counts) for name in ("documents", "shingled")}
-
-
-def test_a_text_that_two_earlier_runs_kept_is_shingled_once(tmp_path):
-    text = " ".join(words(80))
-    earlier = {"older": {"x": [document("a", text)]}, "old": {"x": [document("b", text.upper())]}}
-    found = run_against(tmp_path, {"x": [document("new", f"{text} more")]}, earlier)
-    assert (found["new"]["duplicate_of"], found["new"]["duplicate_run"]) == ("a", "older")
-    assert gathered(tmp_path) == {"documents": 3, "shingled": 2}
-
-
-def test_of_an_earlier_text_only_row_groups_with_a_candidate_are_read(tmp_path, monkeypatch):
-    """Row groups have 50 documents: of the earlier run's, the second holds a near copy, the third an exact one.
-
-    The first has one that shares buckets with the near copy but none with the new document, and two that are alike.
-    """
-    old = [document(f"old-{place}", " ".join(words(80, 1000 * place))) for place in range(150)]
-    near = document("near", " ".join([*words(74, 70_000), *words(6, 10**7)]))
-    old[0] = document("old-0", beside_but_not(old[70]["text"], near["text"]))
-    old[2] = document("old-2", old[1]["text"].upper())
-    exact = document("exact", old[120]["text"])
-    shards, earlier = {"x": [near, exact, document("alone", " ".join(words(80, 10**6)))]}, {"old": {"x": old}}
-    expected = {"near": ("old-70", "near_duplicate"), "exact": ("old-120", "exact"), "alone": (None, None)}
-
-    def fates(folder):
-        return {name: (row["duplicate_of"], row["rule"]) for name, row in run_against(folder, shards, earlier).items()}
-
-    whole = curation.comparison.gather
-
-    def damaged(row_groups):
-        def gather(session, groups, *rest):
-            for row_group in row_groups:
-                damage_text(Path(groups[-1].members[0].documents.location.path), row_group)
-            return whole(session, groups, *rest)
-
-        return gather
-
-    monkeypatch.setattr("curation.deduplicate.gather", damaged([0, 2]))
-    assert fates(tmp_path / "unread") == expected
-    assert gathered(tmp_path / "unread") == {"documents": 4, "shingled": 2}
-    monkeypatch.setattr("curation.deduplicate.gather", damaged([1]))
-    with pytest.raises(ShardsFailed, match="row group 1, is damaged"):
-        fates(tmp_path / "read")
-
-
-def test_an_earlier_run_goes_before_this_one(tmp_path):
-    with Session.open(Location.of(tmp_path / "out"), LocalRunner()) as session:
-        shard = write_documents(tmp_path, "x", [document("a", "a b c")])
-        (signed,) = sign_documents(session, [shard], DeduplicateSettings().minhash)
-        with pytest.raises(ValueError, match="priority must be below"):
-            deduplicate(session, [Part(shard, signed), Part(shard, signed, run="old")], DeduplicateSettings())
 
 
 def test_a_new_threshold_only_verifies_again(tmp_path):

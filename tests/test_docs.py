@@ -5,13 +5,16 @@ import shlex
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import typer
 from typer.testing import CliRunner
 
 from pipelines.cli import app
-from pipelines.recipe import load, shipped_recipes
+from pipelines.recipe import load, parse, shipped_recipes
 from tests.running import ROOT
 
 README = (ROOT / "README.md").read_text("utf-8")
@@ -166,12 +169,32 @@ def test_every_path_of_the_readme_exists() -> None:
     assert all(Path(ROOT, *module.split(".")).with_suffix(".py").is_file() for module in modules)
 
 
+def python_blocks() -> list[str]:
+    return re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+
+
+def test_the_readme_s_deduplication_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (code,) = (code for code in python_blocks() if "find_duplicates" in code)
+    pq.write_table(pa.table({"text": ["one text of a few words", "another text", "One text, of a few words!"]}), tmp_path / "texts.parquet")
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {}
+    exec(code, names)
+    assert names["kept"].tolist() == [False, True, True]
+
+
+def test_the_readme_s_recipe_is_a_recipe(tmp_path: Path) -> None:
+    (text,) = (text for text in re.findall(r"```toml\n(.*?)```", README, re.DOTALL) if "[deduplicate]" in text)
+    recipe = parse(text, "readme")
+    assert recipe.deduplicate is not None
+    assert recipe.repeated_lines is not None
+
+
 def test_the_readme_s_filter_is_a_filter(tmp_path: Path) -> None:
     from filters.contract import filter_from_file
     from filters.judge import judge
     from tests.test_filter_contract import documents_of, measured
 
-    (code,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    (code,) = (code for code in python_blocks() if "(Filter)" in code)
     (tmp_path / "shouting_of_the_readme.py").write_text(code, "utf-8")
     made = filter_from_file(tmp_path / "shouting_of_the_readme.py")(max_marks=1)  # type: ignore[call-arg]
     verdicts = judge(measured(made, documents_of(["Hear!", "Hear! Hear!"])), [made])

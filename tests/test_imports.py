@@ -38,7 +38,7 @@ CONFINED = {
     "tokenizers": {"curation/tokens.py"},
     "typer": {"pipelines/cli.py"},
     "warcio": {"sample_data/build.py"},
-    "xxhash": {"curation/identifiers.py", "curation/keys.py", "synth/reply_log.py"},
+    "xxhash": {"curation/identifiers.py", "curation/keys.py", "curation/urls.py", "synth/reply_log.py"},
 }
 EVERYWHERE = {"numpy", "polars", "pyarrow"}
 """What documents are made of; any file may use them."""

@@ -169,7 +169,7 @@ def test_a_run_tells_why_each_page_went(tmp_path: Path) -> None:
         "http://ok.net/cam?bonus": "url_rules.soft_words",
         "http://slots.net/": "url_rules.strict_word",
         "http://ok.org/buttons": "refinedweb_removed.many_words_removed",
-        "http://ok.org/short": "gopher_quality.too_few_words",
+        "http://ok.org/short": "gopher_quality_dclm.too_few_words",
     }
     listed = fates["http://deep.bad.example.com/tide"]
     assert (listed["value"], listed["evidence"]) == (1, {"domain": "example.com", "hit": "domain bad.example.com"})

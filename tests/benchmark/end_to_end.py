@@ -15,9 +15,7 @@ import argparse
 import json
 import shutil
 import statistics
-import subprocess
 import sys
-import venv
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate
@@ -25,12 +23,12 @@ from pathlib import Path
 
 import child
 import corpus
+import environments
 import psutil
 import pyarrow.parquet as pq
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
-PEER_PACKAGES = ("datatrove[io,processing]==0.10.1", "spacy>=3.8,<3.9")
 WORKERS = 2
 
 
@@ -68,19 +66,6 @@ def run_peer_on_share(work: Path, python: Path, inputs: Sequence[Path], share: f
 
     wall, cpu = on_line(quarter.usage.wall, part.usage.wall), on_line(quarter.usage.cpu, part.usage.cpu)
     return Ran(replace(part.usage, wall=wall, cpu=cpu), whole, part.kept)
-
-
-def peer_python(given: Path | None, work: Path) -> Path:
-    """Return the peer's Python, in an environment made for it where none is given."""
-    if given is not None:
-        return given
-    home = work / "peer-environment"
-    python = home / "bin" / "python"
-    if not python.exists():
-        print(f"installing {' '.join(PEER_PACKAGES)} in {home}", file=sys.stderr)
-        venv.create(home, with_pip=True)
-        subprocess.run([python, "-m", "pip", "install", "--quiet", *PEER_PACKAGES], check=True)
-    return python
 
 
 def comparison(ours: Sequence[Ran], peers: Sequence[Ran], texts: Path, share: float) -> Iterator[str]:
@@ -133,7 +118,10 @@ def main() -> None:
     if not (texts / "truth.jsonl").exists():
         corpus.build(texts, 224, 7)
     once, more = sorted(texts.glob("texts-*.jsonl")), sorted(texts.glob("more-*.jsonl"))
-    python = None if asked.no_peer else peer_python(asked.peer_python, work)
+    given = [asked.peer_python] if asked.peer_python else []
+    python = None if asked.no_peer else environments.of_peer("datatrove", given, work)
+    if python is None and not asked.no_peer:
+        raise SystemExit(f"{asked.peer_python} has no datatrove")
     print(f"{_megabytes(once):.0f} MB of text in {len(once)} files, {WORKERS} workers, load {psutil.getloadavg()[0]:.1f} at the start\n")
     run_ours(work, [texts / "small.jsonl"])
     ours, peers = [], []

@@ -102,7 +102,9 @@ def is_exact(side, made_at, value, document):
 
 
 def has_no_value(name, row):
-    """Tell whether the peer has no such value, so that no threshold drops the text: the mean of no words, the top of no n-grams."""
+    """Tell whether the peer has no such value, and so no threshold: the mean of no words, the top of no n-grams, shares of no lines."""
+    if name.startswith("fineweb_quality"):
+        return not row["text"].strip()
     if name == "gopher_quality.mean_word_length":
         return row["gopher_quality.words"] == 0
     return any(name == f"gopher_repetition.top_{n}_gram" and len(row["tokens"]) < n for n in (2, 3, 4))

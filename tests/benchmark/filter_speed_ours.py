@@ -1,4 +1,4 @@
-"""Our filters on some texts, batch by batch; a child of `filters.py`.
+"""Our filters on some texts, batch by batch; a child of `filter_speed.py`.
 
 The last line printed is a JSON object: MB of text a second of processor time for each filter, and peak memory.
 """
@@ -6,7 +6,6 @@ The last line printed is a JSON object: MB of text a second of processor time fo
 import argparse
 import json
 import os
-import re
 import resource
 import time
 from collections import defaultdict
@@ -14,7 +13,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 
 from curation.edits.c4_lines import C4Lines
@@ -64,11 +62,6 @@ def c4(text: TextColumn) -> None:
     C4Quality().signals(C4Lines().apply(text).text, None)
 
 
-def ascii_only(text: TextColumn) -> TextColumn:
-    """Return the texts with a letter for every byte that is not ASCII."""
-    return TextColumn.from_arrow(pa.array([re.sub(rb"[\x80-\xff]", b"x", text.string(i).encode()).decode() for i in range(len(text))]))
-
-
 def steps() -> dict[str, Callable[[TextColumn], Any]]:
     """Return what is measured, by name; each starts from texts in which nothing was found yet."""
 
@@ -101,7 +94,6 @@ def main() -> None:
     megabytes = texts = 0.0
     measuring = steps()
     for number, batch in enumerate(batches(asked.texts, asked.share)):
-        plain = ascii_only(batch)
         if number == 0:
             for step in measuring.values():
                 step(TextColumn(batch.data, batch.offsets))
@@ -110,9 +102,6 @@ def main() -> None:
             began = time.process_time()
             step(fresh)
             spent[name] += time.process_time() - began
-        began = time.process_time()
-        find_words(plain)
-        spent["finding words, no byte but ASCII"] += time.process_time() - began
         megabytes += int(batch.offsets[-1] - batch.offsets[0]) / 1e6
         texts += len(batch)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

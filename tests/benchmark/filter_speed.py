@@ -1,9 +1,9 @@
 """Filters beside datatrove's on the same texts and the same core: Gopher quality and repetition, C4 and FineWeb, each and together.
 
-    python tests/benchmark/filters.py TEXTS.parquet... [--peer-python PYTHON] [--peer-mb 2] [--repeat 3]
+    python tests/benchmark/filter_speed.py TEXTS.parquet... [--peer-python PYTHON] [--peer-mb 2] [--repeat 3]
 
 TEXTS are Parquet files with a column `text` (or `gold_text`). Prints Markdown: MB of UTF-8 text a second of processor time, ours, theirs
-and the ratio; our other filters beside them; what Unicode costs; and peak memory on a quarter of the texts and on all.
+and the ratio; our other filters and what they share beside them; and peak memory on a quarter of the texts and on all.
 
 Each side is a child process on one core, its kernels compiled and its models read beforehand. Every filter sees every text, whatever the
 others say of it. "Together" is one batch after the other through all four, so words and lines are found once; C4's rules for lines write
@@ -53,8 +53,8 @@ def main() -> None:
     python = peer_python(asked.peer_python, asked.work)
     ours, peers = [], []
     for _ in range(asked.repeat):
-        ours.append(measured(Path(sys.executable), "filters_ours.py", *asked.texts))
-        peers.append(measured(python, "filters_peer.py", *asked.texts, "--mb", asked.peer_mb))
+        ours.append(measured(Path(sys.executable), "filter_speed_ours.py", *asked.texts))
+        peers.append(measured(python, "filter_speed_peer.py", *asked.texts, "--mb", asked.peer_mb))
     own = {name: statistics.median(run[name] for run in ours) for name in ours[0]}
     peer = {name: statistics.median(run[name] for run in peers) for name in peers[0]}
     print(f"{own['megabytes']:.1f} MB in {own['texts']:,.0f} texts; datatrove on {peer['megabytes']:.2f} MB of them.\n")
@@ -64,7 +64,7 @@ def main() -> None:
     for name, speed in own.items():
         if name not in (*PAIRS, "megabytes", "texts", "peak_mib"):
             print(f"| {name} | {speed:.1f} | | |")
-    quarter = measured(Path(sys.executable), "filters_ours.py", *asked.texts, "--share", 0.25)
+    quarter = measured(Path(sys.executable), "filter_speed_ours.py", *asked.texts, "--share", 0.25)
     print(f"\nPeak memory: {quarter['peak_mib']:.0f} MiB on {quarter['megabytes']:.1f} MB, {own['peak_mib']:.0f} MiB on all.")
 
 

@@ -1,4 +1,4 @@
-"""datatrove's four filters on a share of some texts; a child of `filters.py`, run by the peer's Python.
+"""datatrove's four filters on a share of some texts; a child of `filter_speed.py`, run by the peer's Python.
 
 The last line printed is a JSON object: MB of text a second of processor time, for each filter alone and for all four on each text.
 """

@@ -1,0 +1,185 @@
+"""Near-duplicates in one process: the pipeline's decisions for any texts that can be read again, without a run folder or a ledger.
+
+    found = find_duplicates(parquet_texts(paths))
+    kept = found.duplicate_of < 0
+
+Signatures, buckets, components, exact similarities and the survivor order are those of `curation.deduplicate`, kernel by kernel; what is
+left out is what makes them restart, spread over machines and account for every record. A document is dropped only for a kept one that it
+is really like. Of several copies the longer text stays, then the one that comes first.
+
+Texts come as a sequence of functions, each of which reads one batch, so that those without a candidate are not read a second time.
+
+Memory: one batch; for each document 8 bytes a band and 40 more; and SHINGLE_BYTES of the texts that have candidates, whose components are
+taken in turns where they have more. (A component is compared at once, so a larger one takes what it takes.)
+
+Invariant: what is decided depends on the texts and their order, not on how they are cut into batches.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow.parquet as pq
+
+from curation.clusters import Forest, Numbers, ties
+from curation.judging import KEPT, RULES, Documents, judge
+from curation.minhash import MinHashSettings, bucket_hashes, sign
+from curation.shingles import Hashes, distinct, shingle
+from curation.text import TextColumn
+
+SHINGLE_BYTES = 64 << 20
+"""Bytes of shingles, about, that are compared in one turn."""
+
+ReadTexts = Callable[[], Any]
+"""Reads one batch of texts: an Arrow array of strings, the same each time."""
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """What became of each of n documents, by row."""
+
+    duplicate_of: Numbers
+    """Row of the document that is kept instead; -1 where the document is kept."""
+    rules: npt.NDArray[np.uint8]
+    """Place in `curation.judging.RULES` of the reason: exact, near_duplicate or contained."""
+    similarities: npt.NDArray[np.float64]
+    """Exact similarity to the document that is kept; 1 where the document is kept itself."""
+    compared: int
+    """Pairs whose exact similarity was worked out."""
+    skipped: int
+    """Pairs in one bucket that were not compared, for enough kept documents of it were."""
+
+    def rule(self, row: int) -> str | None:
+        """Return the reason why a document is dropped, or None."""
+        reason: str | None = RULES[int(self.rules[row])].as_py()
+        return reason
+
+
+@dataclass(frozen=True, eq=False)
+class _Signed:
+    """What one pass over the texts leaves: bytes (n), text hashes (n, 2) and bucket hashes (bands, n), and the first row of each batch."""
+
+    sizes: Numbers
+    texts: Hashes
+    buckets: Hashes
+    firsts: Numbers
+
+
+def find_duplicates(
+    batches: Sequence[ReadTexts],
+    minhash: MinHashSettings | None = None,
+    threshold: float = 0.75,
+    containment: float | None = None,
+    compared: int = 8,
+) -> Found:
+    """Find the near-duplicates among all texts; settings mean what they mean in a recipe's [deduplicate]."""
+    minhash = minhash or MinHashSettings()
+    signed = _sign(batches, minhash)
+    labels, leads = _components(signed)
+    found = Found(np.full(len(labels), -1), np.full(len(labels), KEPT, np.uint8), np.ones(len(labels)), 0, 0)
+    pairs = skipped = 0
+    for rows, whole in _turns(labels, leads, signed.sizes):
+        starts, shingles = _shingles_of(batches, signed.firsts, rows[whole], minhash)
+        held = np.zeros(len(rows) + 1, np.int64)
+        held[1:] = np.cumsum(whole)
+        documents = Documents(
+            _codes(signed.texts[rows]),
+            np.arange(len(rows)),
+            np.full(len(rows), -1),
+            np.zeros(len(rows), np.bool_),
+            held * minhash.bands,
+            signed.buckets[:, rows[whole]].T.ravel(),
+            starts[held],
+            shingles,
+        )
+        order = np.lexsort((rows, -signed.sizes[rows]))
+        judged = judge(documents, order, threshold, containment, compared)
+        mine = rows[order]
+        dropped = judged.rules != KEPT
+        found.duplicate_of[mine[dropped]] = mine[judged.survivors[dropped]]
+        found.rules[mine] = judged.rules
+        found.similarities[mine] = judged.similarities
+        pairs, skipped = pairs + judged.compared, skipped + judged.skipped
+    return Found(found.duplicate_of, found.rules, found.similarities, pairs, skipped)
+
+
+def parquet_texts(paths: Sequence[str | Path], column: str = "text") -> list[ReadTexts]:
+    """Return what reads the texts of Parquet files, a row group at a time, in the order of the files."""
+
+    def reader(path: str | Path, index: int) -> ReadTexts:
+        def read() -> Any:
+            with pq.ParquetFile(path) as file:
+                return file.read_row_group(index, columns=[column]).column(0)
+
+        return read
+
+    return [reader(path, index) for path in paths for index in range(pq.read_metadata(path).num_row_groups)]
+
+
+def _sign(batches: Sequence[ReadTexts], minhash: MinHashSettings) -> _Signed:
+    sizes, texts, buckets = [np.empty(0, np.int64)], [np.empty((0, 2), np.uint64)], [np.empty((minhash.bands, 0), np.uint64)]
+    for read in batches:
+        text = TextColumn.from_arrow(read())
+        signed = sign(text, minhash)
+        sizes.append(text.lengths)
+        texts.append(signed.text_hashes)
+        buckets.append(bucket_hashes(signed.signatures, minhash))
+    firsts = np.concatenate([[0], np.cumsum([len(size) for size in sizes[1:]], dtype=np.int64)])
+    return _Signed(np.concatenate(sizes), np.concatenate(texts), np.concatenate(buckets, axis=1), firsts)
+
+
+def _components(signed: _Signed) -> tuple[Numbers, npt.NDArray[np.bool_]]:
+    """Return the component of each document, named by its first, and whether it is the first of its text."""
+    rows = np.arange(len(signed.sizes))
+    forest = Forest(len(rows))
+    leads = np.ones(len(rows), np.bool_)
+    same = ties(signed.texts[:, 0], rows)
+    forest.join(same.left, same.right)
+    leads[same.right] = False
+    leading = rows[leads]
+    for band in signed.buckets:
+        shared = ties(band[leads], leading)
+        forest.join(shared.left, shared.right)
+    return forest.labels(), leads
+
+
+def _turns(labels: Numbers, leads: npt.NDArray[np.bool_], sizes: Numbers) -> Iterator[tuple[Numbers, npt.NDArray[np.bool_]]]:
+    """Yield the rows of some components at a time, rising, and which of them are compared: those that lead a text beside another one."""
+    members = np.bincount(labels, minlength=len(labels))
+    texts = np.bincount(labels[leads], minlength=len(labels))
+    rows = np.flatnonzero(members[labels] > 1)
+    rows = rows[np.argsort(labels[rows], kind="stable")]
+    whole = leads[rows] & (texts[labels[rows]] > 1)
+    spent = np.cumsum(np.where(whole, sizes[rows], 0)) * 4 // 3 // SHINGLE_BYTES  # a shingle of 8 bytes for each word of 6
+    begins = np.flatnonzero(np.diff(labels[rows], prepend=-1))
+    turn = spent[begins]
+    cuts = begins[np.flatnonzero(np.diff(turn, prepend=-1))]
+    for chosen in np.split(np.arange(len(rows)), cuts[1:]):
+        order = np.argsort(rows[chosen])
+        if len(chosen):
+            yield rows[chosen][order], whole[chosen][order]
+
+
+def _shingles_of(batches: Sequence[ReadTexts], firsts: Numbers, rows: Numbers, minhash: MinHashSettings) -> tuple[Numbers, Hashes]:
+    """Return offsets and distinct shingles of the texts of some rows, rising."""
+    counts, hashes = [np.zeros(1, np.int64)], [np.empty(0, np.uint64)]
+    for index, read in enumerate(batches):
+        inside = rows[np.searchsorted(rows, firsts[index]) : np.searchsorted(rows, firsts[index + 1])] - firsts[index]
+        if len(inside):
+            text = TextColumn.from_arrow(read().take(inside))
+            shingles = distinct(shingle(text, minhash.ngram, minhash.characters))
+            counts.append(np.diff(shingles.offsets))
+            hashes.append(shingles.hashes)
+    return np.cumsum(np.concatenate(counts)), np.concatenate(hashes)
+
+
+def _codes(texts: Hashes) -> Numbers:
+    """Return a small whole number for each distinct text hash."""
+    order = np.lexsort((texts[:, 1], texts[:, 0]))
+    ordered = texts[order]
+    codes = np.empty(len(texts), np.int64)
+    codes[order] = np.cumsum(np.concatenate([[0], (ordered[1:] != ordered[:-1]).any(axis=1)])) if len(texts) else 0
+    return codes

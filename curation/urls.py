@@ -1,0 +1,37 @@
+"""URLs that mean one page: a form in which they are equal.
+
+    scheme     http:// or https:// goes, and "www." after it
+    host       in lower case; it ends at the first "/" or "?"
+    path       without slashes at its end
+    query      without the parameters that tell where a visitor came from: utm_*, ref, feed; without its "?" where none is left
+    fragment   goes, but not where it begins with "!", which names a page of its own
+
+C4's code (Raffel et al. 2020) takes off the scheme, "www." and slashes at the end, and cuts a query that begins with utm_, ref or feed; it
+keeps the case of hosts, and fragments. All else stays as it is written: the order of parameters, percent signs, other names of a host.
+"""
+
+from typing import Any
+
+import polars as pl
+import xxhash
+
+_SOURCES = r"^(utm_[^=]*|ref|feed)(=|$)"
+
+
+def same_page_form(urls: Any) -> Any:
+    """Return the form of each URL of an Arrow column (string), null where there is no URL or nothing is left of it."""
+    url = pl.col("url").str.extract(r"^([^#]*)").str.replace(r"(?i)^https?://(www\.)?", "")
+    fragment = pl.col("url").str.extract(r"(?s)^[^#]*(#!.*)$").fill_null("")
+    query = pl.col("url").str.extract(r"^[^#?]*\?([^#]*)")
+    stays = query.str.split("&").list.eval(pl.element().filter(~pl.element().str.contains(_SOURCES))).list.join("&").fill_null("")
+    place, host = url.str.extract(r"^([^?]*)").str.strip_chars_end("/"), pl.col("place").str.extract(r"^([^/]*)")
+    form = host.str.to_lowercase() + pl.col("place").str.slice(host.str.len_chars()) + pl.col("query") + pl.col("fragment")
+    frame = pl.DataFrame({"url": pl.Series(urls, dtype=pl.String)})
+    queried = pl.when(stays == "").then(pl.lit("")).otherwise("?" + stays)
+    frame = frame.select(place.alias("place"), queried.alias("query"), fragment.alias("fragment"))
+    return frame.select(pl.when(form != "").then(form).alias("form"))["form"].to_arrow().cast("string")
+
+
+def hash_of(form: str) -> int:
+    """Return a 64-bit hash of a URL's form."""
+    return xxhash.xxh3_64_intdigest(form.encode("utf-8"))

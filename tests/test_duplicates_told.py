@@ -1,0 +1,61 @@
+"""What the command line tells of deduplication: the plan, what was compared, and the alarm of a source that loses much."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from curation.candidates import RANGE_ROWS
+from curation.deduplicate import DeduplicateSettings
+from curation.numbering import GROUP_ROWS
+from pipelines import duplicates_plan
+from pipelines.duplicates_plan import plan_duplicates
+from tests.deduplicating import words
+from tests.running import curate
+
+
+def texts(folder: Path, name: str, count: int, first: int) -> str:
+    rows = [{"id": f"{name}{place}", "text": " ".join(words(60, 1000 * (first + place)))} for place in range(count)]
+    (folder / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return f'[[input]]\npath = "{folder / name}.jsonl"\nsource = "{name}"\n'
+
+
+def test_a_source_that_loses_much_is_told_and_an_ordered_source_wins(tmp_path: Path) -> None:
+    inputs = texts(tmp_path, "own", 30, 0) + texts(tmp_path, "mirror", 24, 0) + texts(tmp_path, "other", 30, 500)
+    recipe = tmp_path / "recipe.toml"
+    recipe.write_text(f'{inputs}\n[deduplicate]\npreset = "20x13"\nsources = ["own"]\nalarm_documents = 20\n')
+    told = curate("run", recipe, "--out", tmp_path / "out")
+    assert "Alarm: source mirror lost 24 of 24 documents (100%) as duplicates, more than 50%." in told
+    assert "source own lost" not in told
+    funnel = json.loads(curate("inspect", tmp_path / "out", "--json"))
+    assert [(alarm["source"], alarm["share"]) for alarm in funnel["alarms"]] == [("mirror", 1.0)]
+    assert funnel["comparisons"] == {"documents": 48, "compared": 0, "skipped": 0}
+    recipe.write_text(recipe.read_text().replace("alarm_documents = 20", "alarm_share = 1.0"))
+    assert "Alarm" not in curate("run", recipe, "--out", tmp_path / "out")
+
+
+def test_plan_tells_the_curve_and_the_bytes(tmp_path: Path) -> None:
+    recipe = tmp_path / "recipe.toml"
+    recipe.write_text(f"{texts(tmp_path, 'own', 30, 0)}\n[deduplicate]\npermutations = 128\nthreshold = 0.7\n")
+    plan = json.loads(curate("plan", recipe, "--json"))["duplicates"]
+    chosen = DeduplicateSettings(permutations=128, threshold=0.7).minhash
+    assert (plan["bands"], plan["rows"]) == (chosen.bands, chosen.rows)
+    assert [each["similarity"] for each in plan["meetings"]] == [0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 1.0]
+    assert plan["meetings"][4]["candidates"] == pytest.approx(1 - (1 - 0.7**chosen.rows) ** chosen.bands, abs=1e-4)
+    assert plan["meetings"][-1]["candidates"] == 1.0
+    printed = curate("plan", recipe)
+    assert f"{chosen.bands} bands of {chosen.rows}" in printed
+    assert "components, in one process" in printed
+
+
+def test_the_arithmetic_on_paper_is_that_of_the_code() -> None:
+    about = duplicates_plan.__doc__ or ""
+    for documents, disk in ((10**9, "0.48 TB"), (10**11, "48 TB")):
+        plan = plan_duplicates(DeduplicateSettings(), documents)
+        assert f"{plan.signature_bytes / 1e12:.2g} TB" == disk
+        assert f"{plan.bucket_bytes / 1e12:.2g} TB" in about
+        assert f"{-(-documents // GROUP_ROWS):,}" in about
+        assert f"{-(-documents * 16 // RANGE_ROWS):,} units" in about
+        assert f"{documents * 3000 / 170e6 / 3600:.0f} core hours" in about
+    assert "11 GB" in about
+    assert "1.1 TB" in about

@@ -1,0 +1,73 @@
+"""Near-duplicates in one process: the pipeline's decisions, whatever the batches and the turns."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import curation.near_duplicates
+from curation.near_duplicates import Found, ReadTexts, find_duplicates, parquet_texts
+from tests.deduplicating import cut, document, run
+from tests.planted import jaccard
+from tests.test_deduplicate import noisy_corpus
+
+WORDS = [f"w{place}" for place in range(12)]
+texts = st.lists(st.sampled_from(WORDS), max_size=24).map(" ".join)
+
+
+def batches(strings: Sequence[str], size: int) -> list[ReadTexts]:
+    return [lambda at=at: pa.array(strings[at : at + size], pa.large_string()) for at in range(0, len(strings), size)]
+
+
+def told(found: Found) -> list[tuple[int, str | None, float]]:
+    return [(int(found.duplicate_of[row]), found.rule(row), float(found.similarities[row])) for row in range(len(found.rules))]
+
+
+@given(st.lists(texts, max_size=12), st.integers(1, 5))
+def test_a_dropped_text_is_really_like_the_kept_one(strings: list[str], size: int) -> None:
+    found = find_duplicates(batches(strings, size))
+    assert told(found) == told(find_duplicates(batches(strings, 100)))
+    for row, (of, rule, similarity) in enumerate(told(found)):
+        if rule is None:
+            assert (of, similarity) == (-1, 1.0)
+            continue
+        assert found.duplicate_of[of] == -1
+        assert (len(strings[of]), -of) > (len(strings[row]), -row)
+        if rule == "near_duplicate":
+            assert similarity == jaccard(strings[row], strings[of]) >= 0.75
+
+
+@given(st.lists(texts, min_size=1, max_size=8))
+def test_equal_texts_are_kept_once(strings: list[str]) -> None:
+    kept = find_duplicates(batches([*strings, *(text.upper() for text in strings)], 3)).duplicate_of < 0
+    assert kept.sum() <= len(set(strings))
+    assert not kept[len(strings) :].any() or "" in strings
+
+
+@pytest.mark.parametrize("bytes_a_turn", [64 << 20, 4000])
+def test_it_decides_as_the_pipeline_does(tmp_path, monkeypatch, bytes_a_turn) -> None:
+    monkeypatch.setattr(curation.near_duplicates, "SHINGLE_BYTES", bytes_a_turn)
+    longer = [(row["id"], row["text"] + " !" * place * 40) for place, row in enumerate(noisy_corpus(5))]
+    rows = [document(name, text) for name, text in longer]  # no two are equally long, so what stays does not hang on a key
+    piped = run(tmp_path, cut(rows, 3))
+    found = find_duplicates(batches([row["text"] for row in rows], 7))
+    expected = []
+    places = {row["id"]: place for place, row in enumerate(rows)}
+    for row in rows:
+        fate = piped[row["id"]]
+        expected.append((places.get(fate["duplicate_of"], -1), fate["rule"], 1.0 if fate["rule"] is None else fate["similarity"]))
+    assert told(found) == expected
+    assert {rule for _, rule, _ in expected} == {None, "exact", "near_duplicate"}
+
+
+def test_parquet_is_read_by_row_groups(tmp_path) -> None:
+    strings = [" ".join(np.random.default_rng(place % 5).choice(WORDS, 40)) for place in range(20)]
+    pq.write_table(pa.table({"body": strings, "other": range(20)}), tmp_path / "a.parquet", row_group_size=6)
+    reading = parquet_texts([tmp_path / "a.parquet"], "body")
+    assert [len(read()) for read in reading] == [6, 6, 6, 2]
+    assert (find_duplicates(reading).duplicate_of < 0).tolist() == [True] * 5 + [False] * 15
+    assert told(find_duplicates([])) == []
