@@ -132,7 +132,7 @@ def test_an_earlier_run_is_the_same_wherever_it_lies(world: Path, tmp_path: Path
 
 
 def test_a_killed_run_ends_with_the_same_bytes(world: Path) -> None:
-    assert kill_in(world, "4b-buckets", 0.5, 1) + kill_in(world, "4-deduplicate", 0.0, 2) + kill_in(world, "2-measure", 0.5, 3) >= 1
+    assert any(kill_in(world, stage, 0.5, number) for number, stage in enumerate(("4b-buckets", "4e-comparison", "2-measure")))
 
 
 def test_why_and_duplicates_follow_into_the_earlier_run(world: Path, tmp_path: Path) -> None:
