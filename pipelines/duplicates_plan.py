@@ -11,10 +11,11 @@ On paper, for documents of 3 KB and 14 bands of 8, on cores that sign 470 MB/s (
     exchange files    one for 2^19 documents     1,908                      190,735
     linking           2^22 rows a unit           3,815 units                381,470 units
     comparison        8 bytes a shingle of those with a candidate: about their text
-    components        11 bytes a document in one process: 11 GB             1.1 TB: this breaks first
+    components        11 bytes a document in one process: 11 GB             1.1 TB: too much for most machines
 
 Beyond some 10^10 documents components must be merged: shares of the edges, each to a spanning forest, which has fewer edges than documents
-with a candidate; that step is not built. Each unit of linking looks at every exchange file, so units times files grow with the square.
+with a candidate; that step is not built. Time breaks before that: each unit of linking reads at least a row group of every exchange file,
+so reading grows with the square of the documents. Merging exchange files before linking would make it linear; that is not built either.
 """
 
 from collections.abc import Sequence

@@ -235,3 +235,12 @@ def test_bands_of_equal_rows_are_told_apart():
 def test_settings_that_cannot_work_are_refused(wrong):
     with pytest.raises(ValueError, match=next(iter(wrong))):
         MinHashSettings(**wrong)
+
+
+def test_the_chances_that_the_docstrings_tell_are_so():
+    import curation.minhash
+
+    assert f"{MinHashSettings().candidate_probability(0.75):.2f} at 0.75" in (curation.minhash.__doc__ or "")
+    assert f"{MinHashSettings().candidate_probability(0.85):.3f} at 0.85" in (curation.minhash.__doc__ or "")
+    for name, half in (("14x8", 0.68), ("20x13", 0.77), ("26x11", 0.72)):
+        assert PRESETS[name].candidate_probability(half - 0.005) < 0.5 < PRESETS[name].candidate_probability(half + 0.005)
