@@ -66,9 +66,9 @@ class DeduplicateSettings:
     """The recipe's [deduplicate]: how candidates are found, what makes a duplicate, and which one stays.
 
     Shingles are n-grams of `ngram` words or, by `unit`, characters. Bands and rows are given as such, or as a `preset` ("14x8", "20x13",
-    "26x11"), or chosen for `threshold` from a number of `permutations` (`curation.minhash.bands_for`); by default they are 14 and 8. What
-    is chosen weighs pairs that meet in vain like pairs that are missed: 128 for 0.75 give 11 bands of 11, in which 38 % of pairs at 0.75 meet,
-    and 77 % in 14 of 8 (`curate plan` shows the curve).
+    "26x11"), or chosen for `threshold` from a number of `permutations` (`curation.minhash.bands_for`); by default they are 14 and 8.
+    What is chosen weighs pairs that meet in vain like pairs that are missed: 128 for 0.75 give 11 bands of 11, in which 38 % of pairs at
+    0.75 meet, and 77 % in 14 of 8 (`curate plan` shows the curve).
     Of copies from several `sources`, those of an earlier named one stay, and of one that is not named last.
     `prefer` is an SQL expression over documents' columns, `text_bytes` and signals: the greater stays (see `curation.survivors`).
     `containment`, where given, also drops documents of whose shingles at least that part is in a kept one. `compared` is how many kept
