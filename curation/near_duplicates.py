@@ -9,8 +9,9 @@ is really like. Of several copies the longer text stays, then the one that comes
 
 Texts come as a sequence of functions, each of which reads one batch, so that those without a candidate are not read a second time.
 
-Memory: one batch; for each document 8 bytes a band and 40 more; and SHINGLE_BYTES of the texts that have candidates, whose components are
-taken in turns where they have more. (A component is compared at once, so a larger one takes what it takes.)
+Memory: one batch; for each document 8 bytes a band, twice while they are joined, and some 60 more; and SHINGLE_BYTES of the texts that have
+candidates, whose components are taken in turns where they have more. (A component is compared at once, so a larger one takes what it
+takes.)
 
 Invariant: what is decided depends on the texts and their order, not on how they are cut into batches.
 """

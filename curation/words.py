@@ -11,7 +11,7 @@ What a word is, for every filter (classes from `curation.unicode_classes`):
 The tokens of a text are its words and symbols in order. The published ratios need both: the tokens of datatrove, whose thresholds we use,
 come from spaCy and include punctuation. Where spaCy's English tokens differ: it splits "don't" into "do" and "n't", and keeps an
 abbreviation with its points, a URL and an e-mail address whole. A number of words means less in scripts without spaces, where a letter
-counts as one: three to four times as many as a dictionary would find in Chinese or Thai.
+counts as one: there are more of them than a dictionary would find in Chinese or Thai.
 
 How it is fast. The rules look at neighbours only, so they are worked out for 64 bytes at a time as masks of bits (`curation.vector`): one
 mask for each class, shifts for "the character before" and "after". Only characters that are not ASCII are decoded one by one, to set their

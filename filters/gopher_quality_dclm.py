@@ -12,8 +12,8 @@ Source: Rae et al. 2021 (Gopher), appendix A.1.1, as in Li et al. 2024, "DataCom
     non_alphabetic_ratio   share of CHUNKS without a letter
     stop_words          HOW OFTEN stop words occur, IN LOWER CASE; a chunk with punctuation upon it is none
 
-Equal to a plain twin written from that source (the original wants packages that no longer install together); no ratio has a value for a
-text without chunks, which is dropped as too short.
+Equal to a plain twin written from that source, which was read and not run; no ratio has a value for a text without chunks, which is dropped
+as too short.
 """
 
 from collections.abc import Mapping

@@ -3,7 +3,7 @@
 Two documents of Jaccard similarity s share a bucket with probability 1 - (1 - s^r)^b, for b bands of r rows (Indyk and Motwani 1998); those
 that do are compared exactly. That is the recall of deduplication at s, where s is above the threshold.
 
-On paper, for documents of 3 KB and 14 bands of 8, on cores that sign 470 MB/s (170 with reading and writing), bucket 390 and compare 250:
+On paper, for documents of 3 KB and 14 bands of 8, on cores that sign 170 MB/s, bucket 390 and compare 250, reading and writing included:
 
                                                  10^9 documents (3 TB)      10^11 documents (300 TB)
     sign              480 bytes a document       0.48 TB, 5 core hours      48 TB, 490 core hours
@@ -14,8 +14,9 @@ On paper, for documents of 3 KB and 14 bands of 8, on cores that sign 470 MB/s (
     components        11 bytes a document in one process: 11 GB             1.1 TB: too much for most machines
 
 Beyond some 10^10 documents components must be merged: shares of the edges, each to a spanning forest, which has fewer edges than documents
-with a candidate; that step is not built. Time breaks before that: each unit of linking reads at least a row group of every exchange file,
-so reading grows with the square of the documents. Merging exchange files before linking would make it linear; that is not built either.
+with a candidate; that step is not built. Time breaks before that, by extrapolation: each unit of linking reads at least a row group of
+every exchange file, so reading grows with the square of the documents. Merging exchange files before linking would make it linear; that
+is not built either.
 """
 
 from collections.abc import Sequence
