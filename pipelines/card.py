@@ -16,10 +16,10 @@ from jinja2 import Environment, StrictUndefined
 
 from curation.location import Location
 from pipelines.export import DATASET
-from pipelines.ledger import CutText, Flow, SourceFlow, funnel
+from pipelines.ledger import CutText, Flow, SourceFlow, SourceLoss, funnel
 from pipelines.recipe import Recipe
 from pipelines.run_folder import manifest
-from pipelines.wording import cut_in_words, number, printable, size
+from pipelines.wording import cut_in_words, loss_in_words, number, printable, size
 
 MEANINGS = {
     "text": "the text, UTF-8",
@@ -81,6 +81,7 @@ class CardFacts:
     recipe: str
     packages: Mapping[str, str]
     cut: CutText | None = None
+    alarms: Sequence[SourceLoss] = ()
 
 
 def card_facts(run: Location, recipe: Recipe, exported: Location | None = None) -> CardFacts:
@@ -112,6 +113,7 @@ def card_facts(run: Location, recipe: Recipe, exported: Location | None = None) 
         recipe=recipe.text,
         packages=content.get("packages", {}),
         cut=counted.cut,
+        alarms=counted.alarms,
     )
 
 
@@ -138,6 +140,7 @@ def card(facts: CardFacts) -> str:
         cut=cut_in_words(facts.cut.passages, facts.cut.documents, facts.cut.text_bytes) if facts.cut is not None else "",
         columns=[{"name": field.name, "type": str(field.type), "meaning": MEANINGS[field.name]} for field in DATASET],
         sources=facts.sources,
+        alarms=[loss_in_words(_cell(loss.source), loss.duplicates, loss.documents, loss.alarm_share) for loss in facts.alarms],
         license=facts.license,
         synthetic=facts.synthetic is not None,
         recipe=facts.recipe.strip().replace("```", "'''"),

@@ -107,6 +107,16 @@ class Comparisons:
 
 
 @dataclass(frozen=True)
+class ComparedBy:
+    """How the recipe's [deduplicate] was understood: the bands and rows are those in use, whichever way the recipe chose them."""
+
+    shingles: str
+    bands: int
+    rows: int
+    threshold: float
+
+
+@dataclass(frozen=True)
 class SourceLoss:
     """A source that lost more than the recipe's `alarm_share` of the documents that were compared."""
 
@@ -132,6 +142,7 @@ class Funnel:
     """A run in numbers. `records` counts all that readers saw, `ignored` the kinds among them that are no documents.
 
     Text in `web` is that of whole documents; `cut` is what the dataset has less of it, None where the recipe has no [repeated_lines].
+    `unknown_sources` are those that the recipe prefers and no record came from: misspelt, or missing from the input.
     """
 
     records: int
@@ -144,6 +155,8 @@ class Funnel:
     cut: CutText | None = None
     comparisons: Comparisons | None = None
     alarms: Sequence[SourceLoss] = ()
+    compared_by: ComparedBy | None = None
+    unknown_sources: Sequence[str] = ()
 
 
 def amount(documents: int, text_bytes: int) -> Amount:
@@ -161,6 +174,7 @@ def funnel(out: str) -> Funnel:
     records, ignored, edits = _read_counts(place)
     web = _counts(place, "web")
     synthetic = _counts(place, "synthetic")
+    seen = {*web["source"], *synthetic["source"]}
     return Funnel(
         records=max(records, int(web["documents"].sum()) + sum(ignored.values())),
         ignored=ignored,
@@ -172,6 +186,8 @@ def funnel(out: str) -> Funnel:
         cut=_cut(place),
         comparisons=_comparisons(place),
         alarms=_alarms(web, settings),
+        compared_by=_compared_by(settings),
+        unknown_sources=[name for name in settings.sources if name not in seen] if settings is not None else [],
     )
 
 
@@ -204,6 +220,13 @@ def _comparisons(out: Location) -> Comparisons | None:
     if not counts:
         return None
     return Comparisons(*(sum(count[name] for count in counts) for name in ("documents", "compared", "skipped")))
+
+
+def _compared_by(settings: DeduplicateSettings | None) -> ComparedBy | None:
+    if settings is None:
+        return None
+    chosen = settings.minhash
+    return ComparedBy(f"{chosen.ngram} {chosen.unit}s", chosen.bands, chosen.rows, settings.threshold)
 
 
 def _alarms(counts: pl.DataFrame, settings: DeduplicateSettings | None) -> list[SourceLoss]:

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 from pipelines.terminal import new_console, new_table, print_pairs, show_fields, worded
-from pipelines.wording import number, printable, size
+from pipelines.wording import comparison_in_words, number, printable, size
 
 if TYPE_CHECKING:
     from pipelines.duplicates_plan import DuplicatesPlan
@@ -30,7 +30,7 @@ def show_plan(plan: "Plan") -> None:
 
 
 def _show_duplicates(console: Console, plan: "DuplicatesPlan") -> None:
-    title = f"Deduplication: {plan.shingles} a shingle, {plan.bands} bands of {plan.rows}, duplicates from {number(plan.threshold)}"
+    title = f"Deduplication: {comparison_in_words(plan.shingles, plan.bands, plan.rows, plan.threshold)}"
     table = new_table("similarity", *(number(each.similarity) for each in plan.meetings), title=title)
     table.add_row("meets", *(f"{each.candidates:.1%}" for each in plan.meetings))
     console.print(table)

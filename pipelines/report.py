@@ -30,7 +30,7 @@ from pipelines.ledger import Funnel, funnel
 from pipelines.recipe import parse
 from pipelines.run_folder import Place, open_run, places, recipe_rules, scan_ledger, scan_measured, scan_rows
 from pipelines.samples import Choice, Sample, take_samples
-from pipelines.wording import compact, dropped_side, number, readable, size
+from pipelines.wording import compact, dropped_side, loss_in_words, number, readable, size
 
 _KEPT_SAMPLES = 9
 _SYNTHETIC_SAMPLES = 6
@@ -85,7 +85,7 @@ def render(out: Location) -> str:
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters.update(number=number, compact=compact, size=size, text=_text, percent=_percent, count_of=_count_of, name=_name)
-    environment.globals.update(share_bar=charts.share_bar, is_link=_is_link)
+    environment.globals.update(share_bar=charts.share_bar, is_link=_is_link, loss_in_words=loss_in_words)
     cards = _signal_cards(out, found, counted)
     samples = _samples(found, cards, counted)
     similarities = _similarities(out)

@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pipelines.terminal import minus, new_console, new_table, print_lines, print_pairs, show_fields, worded
-from pipelines.wording import cut_in_words, number, printable, size
+from pipelines.wording import comparison_in_words, cut_in_words, loss_in_words, number, printable, size
 
 if TYPE_CHECKING:
     from pipelines.catalogue import FilterDescription, FilterSummary
@@ -74,9 +74,15 @@ def show_funnel(funnel: "Funnel") -> None:
         found = funnel.comparisons
         passed_over = f"; {found.skipped:,} more in crowded buckets were passed over" if found.skipped else ""
         console.print(f"{found.documents:,} documents had a candidate, {found.compared:,} pairs were compared{passed_over}.", style="dim")
+    if funnel.compared_by is not None:
+        by = funnel.compared_by
+        console.print(f"Compared by {comparison_in_words(by.shingles, by.bands, by.rows, by.threshold)}.", style="dim")
     for alarm in funnel.alarms:
-        lost = f"{alarm.duplicates:,} of {alarm.documents:,} documents ({alarm.share:.0%}) as duplicates"
-        console.print(f"Alarm: source {printable(alarm.source)} lost {lost}, more than {alarm.alarm_share:.0%}.", style="bold yellow")
+        lost = loss_in_words(printable(alarm.source), alarm.duplicates, alarm.documents, alarm.alarm_share)
+        console.print(f"Alarm: {lost}.", style="bold yellow")
+    if funnel.unknown_sources:
+        named = ", ".join(map(printable, funnel.unknown_sources))
+        console.print(f"No document comes from a source that the recipe prefers: {named}.", style="bold yellow")
     if len(funnel.sources) > 1:
         sources = new_table("source", "documents", "kept", "share", "dropped", "duplicate", "unreadable", "tokens kept", title="By source")
         for source in funnel.sources:

@@ -46,6 +46,17 @@ def cut_in_words(passages: int, documents: int, text_bytes: int) -> str:
     return f"Cut from kept documents: {passages:,} repeated lines or paragraphs, {size(text_bytes)}, in {documents:,} documents"
 
 
+def loss_in_words(source: str, duplicates: int, documents: int, alarm_share: float) -> str:
+    """Say that a source lost more of its documents than the recipe's share; the source's name is as printable as the caller makes it."""
+    lost = f"{duplicates:,} of {documents:,} documents ({duplicates / documents:.0%}) as duplicates"
+    return f"source {source} lost {lost}, more than {alarm_share:.0%}"
+
+
+def comparison_in_words(shingles: str, bands: int, rows: int, threshold: float) -> str:
+    """Say how documents were, or would be, compared."""
+    return f"{shingles} a shingle, {bands} bands of {rows}, duplicates from {number(threshold)}"
+
+
 def printable(text: str, most: int | None = None) -> str:
     """Return text on one line, characters that do not print as escapes, line ends as "⏎", at most so many characters."""
     if most is not None and len(text) > most:

@@ -3,6 +3,9 @@
 import json
 from pathlib import Path
 
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from curation.candidates import RANGE_ROWS
@@ -29,9 +32,40 @@ def test_a_source_that_loses_much_is_told_and_an_ordered_source_wins(tmp_path: P
     assert "source own lost" not in told
     funnel = json.loads(curate("inspect", tmp_path / "out", "--json"))
     assert [(alarm["source"], alarm["share"]) for alarm in funnel["alarms"]] == [("mirror", 1.0)]
+    assert "**Alarm:** source mirror lost 24 of 24 documents (100%)" in (tmp_path / "out/dataset/README.md").read_text()
+    assert "source mirror lost 24 of 24 documents (100%)" in (tmp_path / "out/report.html").read_text()
     assert funnel["comparisons"] == {"documents": 48, "compared": 0, "skipped": 0}
     recipe.write_text(recipe.read_text().replace("alarm_documents = 20", "alarm_share = 1.0"))
     assert "Alarm" not in curate("run", recipe, "--out", tmp_path / "out")
+    assert all("Alarm:" not in (tmp_path / "out" / name).read_text() for name in ("dataset/README.md", "report.html"))
+
+
+def test_bands_that_were_chosen_and_sources_that_nothing_has_are_told(tmp_path: Path) -> None:
+    recipe = tmp_path / "recipe.toml"
+    recipe.write_text(f"{texts(tmp_path, 'own', 3, 0)}\n[deduplicate]\npermutations = 128\nsources = ['onw', 'own']\n")
+    told = curate("run", recipe, "--out", tmp_path / "out")
+    assert "Compared by 5 words a shingle, 11 bands of 11, duplicates from 0.75." in told
+    assert "No document comes from a source that the recipe prefers: onw." in told
+    funnel = json.loads(curate("inspect", tmp_path / "out", "--json"))
+    assert funnel["compared_by"] == {"shingles": "5 words", "bands": 11, "rows": 11, "threshold": 0.75}
+    assert funnel["unknown_sources"] == ["onw"]
+
+
+@pytest.mark.parametrize("ending", ["jsonl", "parquet"])
+def test_columns_of_other_names_are_deduplicated(tmp_path: Path, ending: str) -> None:
+    rows = [{"name": f"d{place}", "body": " ".join(words(60, 1000 * (place % 5)))} for place in range(7)]
+    if ending == "jsonl":
+        (tmp_path / "a.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    else:
+        pq.write_table(pa.Table.from_pylist(rows), tmp_path / "a.parquet")
+    (tmp_path / "recipe.toml").write_text("[[input]]\npath = 'elsewhere'\ntext = 'body'\nid = 'name'\n\n[deduplicate]\n")
+    curate("run", tmp_path / "recipe.toml", tmp_path / f"a.{ending}", "--out", tmp_path / "out")
+    ledger = pl.read_parquet(tmp_path / "out/ledger/*.parquet")
+    dropped = {name: (of, similarity) for name, of, similarity in ledger.select("id", "duplicate_of", "similarity").iter_rows() if of}
+    assert ledger["id"].sort().to_list() == [f"d{place}" for place in range(7)]
+    assert len(dropped) == 2
+    assert {frozenset((name, of)) for name, (of, _) in dropped.items()} == {frozenset(("d0", "d5")), frozenset(("d1", "d6"))}
+    assert all(similarity == 1.0 for _, similarity in dropped.values())
 
 
 def test_plan_tells_the_curve_and_the_bytes(tmp_path: Path) -> None:
