@@ -1,11 +1,11 @@
-"""Components: which documents hang together by edges, whatever the order in which the edges come (union-find; Tarjan 1975).
+"""Clusters: which documents hang together by edges, whatever the order in which the edges come (union-find; Tarjan 1975).
 
 A forest over document numbers: every number points to a smaller one, a root to itself. Joining two trees hangs the larger root under the
 smaller, so a component's root, its *label*, is its smallest number. Paths are halved as they are walked.
 
 Invariants
     - Labels depend on the set of edges alone: not on their order, direction or repetition, nor on how they are cut into batches.
-    - Memory: 8 bytes a document for the forest; `Forest.labels` makes them in place.
+    - Memory: 8 bytes a number for the forest; `Forest.labels` makes them in place. `stars` takes 100 bytes an edge, whatever the numbers.
 """
 
 from typing import Any, NamedTuple
@@ -41,6 +41,18 @@ def ties(hashes: npt.NDArray[Any], numbers: Numbers) -> Ties:
     return Ties(order, starts, np.repeat(numbers[starts], lengths - 1), numbers[~begins])
 
 
+class Edges(NamedTuple):
+    """Pairs of documents that may be duplicates, left < right, and whether the two have one text."""
+
+    left: Numbers
+    right: Numbers
+    of_text: npt.NDArray[np.bool_]
+
+    def chosen(self, which: npt.NDArray[np.bool_]) -> "Edges":
+        """Return some of the edges."""
+        return Edges(self.left[which], self.right[which], self.of_text[which])
+
+
 class Forest:
     """Components over the numbers 0 to count - 1."""
 
@@ -60,6 +72,27 @@ class Forest:
         """Return the label of every number, in the forest's own memory; more edges may follow."""
         _flatten(self.parents)
         return self.parents
+
+    def stars(self, follows: npt.NDArray[np.bool_]) -> Edges:
+        """Return an edge from each label to every other number of its component; those are `of_text` where the number `follows`."""
+        labels = self.labels()
+        others = np.flatnonzero(labels != np.arange(len(labels)))
+        return Edges(labels[others], others, follows[others])
+
+
+def stars(edges: Edges) -> Edges:
+    """Return the fewest edges by which the same documents hang together: from the first of each component to every other, which rise.
+
+    Such an edge is `of_text` where any edge to the same right end was, that is, where a document before it has its text.
+    """
+    numbers, places = np.unique(np.concatenate([edges.left, edges.right]), return_inverse=True)
+    left, right = places[: len(edges.left)], places[len(edges.left) :]
+    forest = Forest(len(numbers))
+    forest.join(left, right)
+    follows = np.zeros(len(numbers), np.bool_)
+    follows[right[edges.of_text]] = True
+    found = forest.stars(follows)
+    return Edges(numbers[found.left], numbers[found.right], found.of_text)
 
 
 @inline_kernel

@@ -16,8 +16,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from curation.candidates import COMPONENTS
-from curation.exchange import Range, read_range, read_rows, write_sorted
+from curation.components import COMPONENTS
+from curation.exchange import Range, Runs, read_range, read_rows
+from curation.merging import Merged, merge
 from curation.minhash import MinHashSettings, bucket_hashes
 from curation.numbering import Group
 from curation.parts import Part, extra_of, inputs_of, parts_of
@@ -74,44 +75,18 @@ class Gathering(Stage):
     def make(self, unit: Unit, output: Output) -> Mapping[str, Any]:
         """Write the rows of one group, in runs."""
         base, rows = unit.extra["base"], unit.extra["rows"]
-        members = read_range(unit.inputs["components"], "number", Range(base, base + rows), COMPONENTS)
-        runs = _Runs(unit.name, output)
-        begin = base
+        members = read_range(unit.inputs["components"], "number", Range(base, base + rows), COMPONENTS).sort_by("number")
+        runs = Runs(output, unit.name, COMPARED, ("place", "number"), RUN_BYTES)
+        begin, shingled = base, 0
         for part in parts_of(unit):
             numbers = members["number"].to_numpy()
             own = slice(*np.searchsorted(numbers, [begin, begin + part.documents.rows]))
             for table in _rows_of(part, members.slice(own.start, own.stop - own.start), begin, self):
                 runs.add(table)
+                shingled += int(pc.sum(pc.greater(pc.list_value_length(table["shingles"]), 0)).as_py() or 0)
             begin += part.documents.rows
-        runs.write()
-        return {"documents": members.num_rows, "shingled": runs.shingled, "bytes": runs.bytes}
-
-
-class _Runs:
-    """Gathers tables and writes a sorted file whenever they are RUN_BYTES."""
-
-    def __init__(self, name: str, output: Output) -> None:
-        self.shingled = 0
-        self.bytes = 0
-        self._name = name
-        self._output = output
-        self._tables: list[Any] = []
-        self._gathered = 0
-        self._written = 0
-
-    def add(self, table: Any) -> None:
-        self._tables.append(table)
-        self._gathered += table.nbytes
-        self.bytes += table.nbytes
-        self.shingled += int(pc.sum(pc.greater(pc.list_value_length(table["shingles"]), 0)).as_py() or 0)
-        if self._gathered >= RUN_BYTES:
-            self.write()
-
-    def write(self) -> None:
-        if self._tables or not self._written:
-            table = pa.concat_tables(self._tables) if self._tables else COMPARED.empty_table()
-            write_sorted(self._output, f"{self._name}-{self._written:04d}", table, COMPARED, ("place", "number"))
-            self._tables, self._gathered, self._written = [], 0, self._written + 1
+        runs.close()
+        return {"documents": members.num_rows, "shingled": shingled, "bytes": runs.bytes}
 
 
 def _rows_of(part: Part, members: Any, base: int, chosen_by: Gathering) -> Iterator[Any]:
@@ -171,19 +146,19 @@ def _lists_of(sends: Any, values: Hashes, lengths: Offsets) -> Any:
 
 
 class Gathered(NamedTuple):
-    """The exchange files, and the bytes of their rows, uncompressed."""
+    """COMPARED by place, and the bytes of its rows, uncompressed."""
 
-    files: tuple[Shard, ...]
+    files: Merged
     bytes: int
 
 
-def gather(session: Session, groups: Sequence[Group[Part]], components: Shard, how: Gathering) -> Gathered:
-    """Gather what it takes to compare the documents of COMPONENTS."""
+def gather(session: Session, groups: Sequence[Group[Part]], components: Merged, how: Gathering) -> Gathered:
+    """Gather what it takes to compare the documents of COMPONENTS, which are given by number."""
     roles = ("documents", "signatures", "ids", *(() if how.prefer is None else ("signals",)))
     units = []
     for group in groups:
-        inputs = {**inputs_of(group, roles), "components": (components,)}
+        inputs = {**inputs_of(group, roles), "components": components.meeting(Range(group.base, group.base + group.rows))}
         extra = {**extra_of(group), "base": group.base, "rows": group.rows}
         units.append(Unit(group.name, inputs, extra=extra))
     sealed = session.run(how, units)
-    return Gathered(sealed.shards, sealed.total("bytes"))
+    return Gathered(merge(session, how.name, sealed.shards, ("place", "number")), sealed.total("bytes"))

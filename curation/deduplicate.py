@@ -1,7 +1,8 @@
 """Deduplicate: of documents that say the same, the best one stays, and every other names the one that stayed.
 
     sign         curation.sign         every document's text hash and signature; runs before, and whatever the verdicts
-    candidates   curation.candidates   buckets, edges, components: who might be a duplicate of whom
+    candidates   curation.candidates   buckets and edges: who might be a duplicate of whom
+    components   curation.components   what hangs together by them
     compare      curation.comparison   the shingles of those who might
     verify       curation.verify       in survivor order (curation.survivors), with exact similarities
     report       this module           what became of each document, row by row beside its documents shard
@@ -35,6 +36,7 @@ from curation.clusters import Numbers
 from curation.comparison import Gathering, gather
 from curation.errors import InputError
 from curation.exchange import Range, read_range
+from curation.merging import Merged
 from curation.minhash import PRESETS, MinHashSettings, bands_for
 from curation.numbering import Group, groups_in_turn
 from curation.parts import Part, extra_of, first_earlier, inputs_of, parts_of
@@ -198,14 +200,16 @@ def deduplicate(session: Session, parts: Sequence[Part], settings: DeduplicateSe
     components = find_candidates(session, groups, settings.minhash, settings.by_url)
     how = Gathering(settings.minhash, settings.prefer, settings.by_url, settings.sources)
     gathered = gather(session, groups, components, how)
-    verified = verify(session, gathered, settings.threshold, settings.containment, settings.compared, first_earlier(groups))
+    documents = sum(group.rows for group in groups)
+    verified = verify(session, gathered, settings.threshold, settings.containment, settings.compared, documents, first_earlier(groups))
     bases = [(group.base, group.members[0].run) for group in groups if group.members[0].run is not None]
     units = [_report_unit(group, verified, bases) for group in groups if group.members[0].run is None]
     return session.run(Report(), units).shards
 
 
-def _report_unit(group: Group[Part], verified: tuple[Shard, ...], earlier: Sequence[tuple[int, str]]) -> Unit:
-    inputs = {**inputs_of(group, ("documents", "signatures")), "verified": verified}
+def _report_unit(group: Group[Part], verified: Merged, earlier: Sequence[tuple[int, str]]) -> Unit:
+    found = verified.meeting(Range(group.base, group.base + group.rows))
+    inputs = {**inputs_of(group, ("documents", "signatures")), "verified": found}
     return Unit(group.name, inputs, extra={**extra_of(group), "base": group.base, "rows": group.rows, "earlier": earlier})
 
 

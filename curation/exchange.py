@@ -1,9 +1,9 @@
 """The exchange: how rows that belong together come together, though made apart (the shuffle of MapReduce, Dean and Ghemawat 2004).
 
-The map side writes its rows into one Parquet file, sorted by a 64-bit hash, in row groups of a few megabytes. The hash ranges of the row
-groups stand in the file's footer: they are the index. The reduce side takes a range of hashes from every file, reading only the row groups
-that meet it. Rows with equal hashes are always in one range, whatever the number of ranges; and that number is free, so that a range fits
-in memory and files stay few.
+The map side writes its rows into one Parquet file, sorted by a 64-bit hash, in small row groups. The hash ranges of the row groups stand in
+the file's footer: they are the index. The reduce side takes a range of hashes from every file, reading only the row groups that meet it.
+Rows with equal hashes are always in one range, whatever the number of ranges; and that number is free, so that a range fits in memory and
+files stay few. Where there are many files all the same, they are merged first (curation.merging).
 
 The same reading serves any shard sorted by a number, for instance for the documents of one group.
 
@@ -26,10 +26,8 @@ from curation.errors import CorruptShard
 from curation.shards import Shard, open_parquet
 from curation.stage import Output
 
-ROW_GROUP_BYTES = 4 << 20
+ROW_GROUP_BYTES = 1 << 20
 """Bytes in one row group of an exchange file: the least that is read of it."""
-
-_HASHES = 1 << 64
 
 
 @dataclass(frozen=True)
@@ -39,16 +37,23 @@ class Range:
     low: int
     high: int
 
+    def meets(self, other: "Range") -> bool:
+        """Whether a number lies in both."""
+        return max(self.low, other.low) < min(self.high, other.high)
 
-def hash_ranges(count: int) -> list[Range]:
-    """Cut all 64-bit numbers into `count` ranges of about equal width."""
-    bounds = [_HASHES * place // count for place in range(count + 1)]
-    return [Range(low, high) for low, high in pairwise(bounds)]
+    def cut(self, count: int) -> list["Range"]:
+        """Return at most `count` ranges of about equal width that hold the same numbers; none of them is empty, unless this is."""
+        bounds = [self.low + (self.high - self.low) * place // count for place in range(count + 1)]
+        return [Range(low, high) for low, high in pairwise(bounds) if low < high] or [self]
 
 
-def ranges_for(amount: int, most: int) -> list[Range]:
-    """Cut all 64-bit numbers so that a range gets about `most` (rows or bytes) of `amount`."""
-    return hash_ranges(max(1, -(-amount // most)))
+HASHES = Range(0, 1 << 64)
+"""All 64-bit hashes."""
+
+
+def ranges_for(amount: int, most: int, whole: Range = HASHES) -> list[Range]:
+    """Cut a range so that each part gets about `most` (rows or bytes) of `amount`, which is spread evenly over it."""
+    return whole.cut(max(1, -(-amount // most)))
 
 
 def write_sorted(output: Output, name: str, table: Any, schema: Any, by: Sequence[str]) -> Shard:
@@ -64,13 +69,48 @@ def write_sorted(output: Output, name: str, table: Any, schema: Any, by: Sequenc
     return output.shards[-1]
 
 
+class Runs:
+    """Gathers tables and writes a sorted file whenever they are `most` bytes, the last one on `close`; there is always one."""
+
+    def __init__(self, output: Output, name: str, schema: Any, by: Sequence[str], most: int) -> None:
+        self.rows = self.bytes = 0
+        self._output, self._name, self._schema, self._by, self._most = output, name, schema, by, most
+        self._tables: list[Any] = []
+        self._waiting = self._written = 0
+
+    def add(self, table: Any) -> None:
+        """Add a table, whose columns may not yet have their types."""
+        self._tables.append(table.cast(self._schema))
+        self._waiting += table.nbytes
+        self.rows, self.bytes = self.rows + table.num_rows, self.bytes + table.nbytes
+        if self._waiting >= self._most:
+            self._write()
+
+    def close(self) -> None:
+        """Write what waits."""
+        if self._tables or not self._written:
+            self._write()
+
+    def _write(self) -> None:
+        table = pa.concat_tables([self._schema.empty_table(), *self._tables])
+        self._tables, self._waiting = [], 0
+        write_sorted(self._output, f"{self._name}-{self._written:04d}", table, self._schema, self._by)
+        self._written += 1
+
+
 def read_range(shards: Sequence[Shard], column: str, wanted: Range, schema: Any) -> Any:
     """Return the rows whose `column` lies in the range, of every shard in turn; each must be sorted by that column.
 
     `schema` says which columns are read. Raises CorruptShard for a shard that is damaged or not sorted.
     """
-    tables = [table for shard in shards for table in _range_of(shard, column, wanted, schema)]
+    tables = list(tables_in(shards, column, wanted, schema))
     return pa.concat_tables(tables) if tables else schema.empty_table()
+
+
+def tables_in(shards: Sequence[Shard], column: str, wanted: Range, schema: Any) -> Iterator[Any]:
+    """Yield what `read_range` returns a row group at a time, so that memory holds one."""
+    for shard in shards:
+        yield from _range_of(shard, column, wanted, schema)
 
 
 def _range_of(shard: Shard, column: str, wanted: Range, schema: Any) -> Iterator[Any]:

@@ -4,7 +4,7 @@ Where two records have one id but different keys, both stay: the one with the sm
 eight hex digits of its key appended (all 32 where another key under this id begins with the same eight). Records with one id and one key
 are the same record; they keep one id, and deduplication keeps one of them.
 
-    hashes       for a group of shards, rows (hash, check, local row, key) of all ids
+    hashes       for a group of shards, rows (hash, check, number, key) of all ids
     conflicts    the exchange brings equal ids together: which records get a longer id, and how much longer
     ids          beside each shard, key and final id, row by row
 
@@ -22,6 +22,7 @@ import pyarrow.compute as pc
 import xxhash
 
 from curation.exchange import Range, ranges_for, read_range, write_sorted
+from curation.merging import merge, range_of
 from curation.numbering import groups_of
 from curation.schema import KEY
 from curation.session import Session
@@ -38,7 +39,7 @@ ID_HASHES = pa.schema(
     [
         pa.field("hash", pa.uint64(), nullable=False),
         pa.field("check", pa.uint64(), nullable=False),
-        pa.field("row", pa.int64(), nullable=False),
+        pa.field("number", pa.int64(), nullable=False),
         pa.field("key", KEY, nullable=False),
     ]
 )
@@ -63,22 +64,22 @@ class HashIds(Stage):
     """Hashes the ids of a group of shards."""
 
     name: ClassVar[str] = "1a-id-hashes"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     packages: ClassVar[tuple[str, ...]] = ("pyarrow", "polars", "xxhash")
 
     def make(self, unit: Unit, output: Output) -> Mapping[str, Any]:
         """Write one row for each record of the group."""
         tables = [ID_HASHES.empty_table()]
-        row = 0
+        begin = unit.extra["base"]
         for shard in unit.inputs["shards"]:
             for batch in batches(shard, ["id", "key"]):
                 digests = b"".join(xxhash.xxh3_128_digest(own_id) for own_id in batch["id"].cast(pa.binary()).to_pylist())
                 halves = np.frombuffer(digests, np.dtype("<u8")).reshape(-1, 2)
-                rows = np.arange(row, row + batch.num_rows)
-                tables.append(pa.table({"hash": halves[:, 0], "check": halves[:, 1], "row": rows, "key": batch["key"]}, schema=ID_HASHES))
-                row += batch.num_rows
+                columns = {"hash": halves[:, 0], "check": halves[:, 1], "number": np.arange(begin, begin + batch.num_rows)}
+                tables.append(pa.table({**columns, "key": batch["key"]}, schema=ID_HASHES))
+                begin += batch.num_rows
         write_sorted(output, unit.name, pa.concat_tables(tables), ID_HASHES, ("hash",))
-        return {"records": row}
+        return {"records": begin - unit.extra["base"]}
 
 
 @dataclass(frozen=True)
@@ -86,17 +87,12 @@ class FindConflicts(Stage):
     """Finds the records of one range of id hashes that need a longer id."""
 
     name: ClassVar[str] = "1b-id-conflicts"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     packages: ClassVar[tuple[str, ...]] = ("pyarrow", "polars")
 
     def make(self, unit: Unit, output: Output) -> Mapping[str, Any]:
         """Write the numbers of those records and how many digits each gets."""
-        wanted = Range(unit.extra["low"], unit.extra["high"])
-        found = [
-            pl.DataFrame(read_range([shard], "hash", wanted, ID_HASHES)).with_columns(number=pl.col("row") + base)
-            for shard, base in zip(unit.inputs["hashes"], unit.extra["bases"], strict=True)
-        ]
-        conflicts = conflicting(pl.concat(found))
+        conflicts = conflicting(pl.DataFrame(read_range(unit.inputs["hashes"], "hash", range_of(unit), ID_HASHES)))
         write_sorted(output, unit.name, conflicts.to_arrow().cast(CONFLICTS), CONFLICTS, ("number",))
         return {"conflicts": conflicts.height}
 
@@ -151,19 +147,14 @@ def resolve_ids(session: Session, shards: Sequence[Shard]) -> tuple[Shard, ...]:
         return ()
     groups = groups_of([Named(shard) for shard in shards])
     inputs = {group.name: tuple(named.shard for named in group.members) for group in groups}
-    hashed = session.run(HashIds(), [Unit(group.name, {"shards": inputs[group.name]}) for group in groups]).units
-    bases = [group.base for group in groups]
-    ranges = ranges_for(sum(group.rows for group in groups), RANGE_ROWS)
-    hashes = tuple(unit.shard(unit.name) for unit in hashed)
-    conflicts = session.run(
-        FindConflicts(),
-        [
-            Unit(f"{place:06d}", {"hashes": hashes}, extra={"low": wanted.low, "high": wanted.high, "bases": bases})
-            for place, wanted in enumerate(ranges)
-        ],
-    ).shards
-    units = [
-        Unit(group.name, {"shards": inputs[group.name], "conflicts": conflicts}, extra={"base": group.base, "rows": group.rows})
-        for group in groups
-    ]
+    units = [Unit(group.name, {"shards": inputs[group.name]}, extra={"base": group.base}) for group in groups]
+    hashes = merge(session, HashIds.name, session.run(HashIds(), units).shards, ("hash",))
+    ranges = ranges_for(hashes.rows, RANGE_ROWS)
+    found = session.run(FindConflicts(), hashes.units("hashes", ranges))
+    conflicts = merge(session, FindConflicts.name, found.shards, ("number",), Range(0, hashes.rows))
+    units = []
+    for group in groups:
+        meeting = conflicts.meeting(Range(group.base, group.base + group.rows))
+        extra = {"base": group.base, "rows": group.rows}
+        units.append(Unit(group.name, {"shards": inputs[group.name], "conflicts": meeting}, extra=extra))
     return session.run(WriteIds(), units).shards

@@ -2,7 +2,6 @@
 
 Shards are sorted by name; a document's number is the rows of all shards before its own, plus its row. Consecutive shards form *groups*, the
 units of work of the narrow steps: big enough that exchange files are few, small enough that a narrow row of each document fits in memory.
-Within a group, documents are counted from 0 ("local rows"), so that a group's own work does not depend on what other groups hold.
 
 Invariant: numbers and groups follow from the shards' names, rows and bytes; the order in which shards are given does not matter.
 """
@@ -15,7 +14,7 @@ from typing import Generic, Protocol, TypeVar
 from curation.errors import InputError
 from curation.shards import Shard
 
-GROUP_ROWS = 1 << 19
+GROUP_ROWS = 1 << 18
 """Documents in a group (one large shard may hold more)."""
 
 GROUP_BYTES = 1 << 30

@@ -40,6 +40,7 @@ import pyarrow.compute as pc
 
 from curation.cuts import CUTS, Spans, spans_of
 from curation.exchange import Range, ranges_for, read_range, read_rows, write_sorted
+from curation.merging import merge, range_of
 from curation.numbering import Group, groups_of
 from curation.passages import Passages, PassageUnit, find_passages
 from curation.schema import KEY
@@ -61,14 +62,14 @@ ROWS = pa.schema(
     [
         pa.field("hash", pa.uint64(), nullable=False),
         pa.field("order", pa.uint64(), nullable=False),
-        pa.field("row", pa.uint32(), nullable=False),
+        pa.field("number", pa.int64(), nullable=False),
         pa.field("place", pa.uint32(), nullable=False),
     ]
 )
-"""A passage that may stay: its hash, its document's order and row in the group, and which of the document's passages it is."""
+"""A passage that may stay: its hash, its document's order and number, and which of the document's passages it is."""
 
 SURPLUS_ROWS = pa.schema([pa.field("number", pa.int64(), nullable=False), pa.field("place", pa.uint32(), nullable=False)])
-"""A passage that is cut. `number` is the document's row in the group (from Gathering) or its number (from Choosing)."""
+"""A passage that is cut: its document's number, and which of the document's passages it is."""
 
 GONE_KEYS = pa.schema([pa.field("key", KEY, nullable=False)])
 """Documents that are dropped here, though others are duplicates of them."""
@@ -148,13 +149,13 @@ class Gathering(Stage):
     min_characters: int
     fold: bool
     name: ClassVar[str] = "4g-lines"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     packages: ClassVar[tuple[str, ...]] = ("pyarrow", "numpy", "numba")
 
     def make(self, unit: Unit, output: Output) -> Mapping[str, Any]:
         """Write the passages of one group, in runs."""
         runs = _Runs(unit.name, output, self.keep_first)
-        base = text_bytes = 0
+        base, text_bytes = unit.extra["base"], 0
         for member in _members_of(unit):
             chosen = member.looked_at()
             begin = 0
@@ -190,15 +191,17 @@ class _Runs:
     def _start(self) -> None:
         self._waiting = 0
         self._hashes, self._places = [np.empty(0, np.uint64)], [np.empty(0, np.uint32)]
-        self._counts, self._orders, self._rows = [np.empty(0, np.int64)], [np.empty(0, np.uint64)], [np.empty(0, np.uint32)]
+        self._counts, self._orders, self._numbers = [np.empty(0, np.int64)], [np.empty(0, np.uint64)], [np.empty(0, np.int64)]
 
-    def add(self, passages: Passages, chosen: npt.NDArray[np.bool_], orders: npt.NDArray[np.uint64], rows: npt.NDArray[np.int64]) -> None:
-        """Add the chosen passages of some documents, whose orders and rows in the group are given."""
+    def add(
+        self, passages: Passages, chosen: npt.NDArray[np.bool_], orders: npt.NDArray[np.uint64], numbers: npt.NDArray[np.int64]
+    ) -> None:
+        """Add the chosen passages of some documents, whose orders and numbers are given."""
         self._hashes.append(passages.hashes[chosen])
         self._places.append((np.arange(len(chosen)) - np.repeat(passages.offsets[:-1], passages.counts))[chosen].astype(np.uint32))
         self._counts.append(passages.sums(chosen))
         self._orders.append(orders)
-        self._rows.append(rows.astype(np.uint32))
+        self._numbers.append(numbers)
         self._waiting += len(self._hashes[-1])
         self.passages += len(self._hashes[-1])
         if self._waiting >= RUN_ROWS:
@@ -208,7 +211,7 @@ class _Runs:
         """Write what waits."""
         if not self._waiting and self._written:
             return
-        counts, orders, rows = np.concatenate(self._counts), np.concatenate(self._orders), np.concatenate(self._rows)
+        counts, orders, numbers = np.concatenate(self._counts), np.concatenate(self._orders), np.concatenate(self._numbers)
         by_order = np.argsort(orders, kind="stable")
         taken = _laid_out(counts, by_order)
         hashes, places = np.concatenate(self._hashes)[taken], np.concatenate(self._places)[taken]
@@ -219,9 +222,9 @@ class _Runs:
         surplus = np.ones(len(hashes), np.bool_)
         surplus[stays] = False
         name = f"{self._name}-{self._written:04d}"
-        columns = {"hash": hashes[stays], "order": orders[document[stays]], "row": rows[document[stays]], "place": places[stays]}
+        columns = {"hash": hashes[stays], "order": orders[document[stays]], "number": numbers[document[stays]], "place": places[stays]}
         write_sorted(self._output, name, pa.table(columns, schema=ROWS), ROWS, ("hash",))
-        columns = {"number": rows[document[surplus]].astype(np.int64), "place": places[surplus]}
+        columns = {"number": numbers[document[surplus]], "place": places[surplus]}
         write_sorted(self._output, name + SURPLUS, pa.table(columns, schema=SURPLUS_ROWS), SURPLUS_ROWS, ("number",))
         self.surplus += int(surplus.sum())
         self._written += 1
@@ -248,21 +251,16 @@ class Choosing(Stage):
 
     keep_first: int
     name: ClassVar[str] = "4h-repeats"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     packages: ClassVar[tuple[str, ...]] = ("pyarrow", "numpy")
 
     def make(self, unit: Unit, output: Output) -> Mapping[str, Any]:
         """Write the surplus of one range of hashes, by document."""
-        wanted = Range(unit.extra["low"], unit.extra["high"])
-        tables = [read_range([shard], "hash", wanted, ROWS) for shard in unit.inputs["runs"]]
-        numbers = np.concatenate(
-            [table["row"].to_numpy().astype(np.int64) + base for table, base in zip(tables, unit.extra["bases"], strict=True)]
-        )
-        table = pa.concat_tables(tables)
+        table = read_range(unit.inputs["runs"], "hash", range_of(unit), ROWS)
         hashes = table["hash"].to_numpy()
         order = np.lexsort((table["order"].to_numpy(), hashes))
         surplus = order[rank_among_equal(hashes[order]) >= self.keep_first]
-        columns = {"number": numbers[surplus], "place": table["place"].to_numpy()[surplus]}
+        columns = {"number": table["number"].to_numpy()[surplus], "place": table["place"].to_numpy()[surplus]}
         write_sorted(output, unit.name, pa.table(columns, schema=SURPLUS_ROWS), SURPLUS_ROWS, ("number",))
         return {"passages": len(hashes), "surplus": len(surplus)}
 
@@ -275,16 +273,14 @@ class Cutting(Stage):
     fold: bool
     max_share: float | None
     name: ClassVar[str] = "4i-cuts"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     packages: ClassVar[tuple[str, ...]] = ("pyarrow", "numpy", "numba")
 
     def make(self, unit: Unit, output: Output) -> Mapping[str, Any]:
         """Write a side shard for each documents shard of the group, and the keys of dropped documents that others are duplicates of."""
         base, rows = unit.extra["base"], unit.extra["rows"]
-        chosen = read_range(unit.inputs["chosen"], "number", Range(base, base + rows), SURPLUS_ROWS)
-        local = read_range(unit.inputs["surplus"], "number", Range(0, rows), SURPLUS_ROWS)
-        numbers = np.concatenate([chosen["number"].to_numpy() - base, local["number"].to_numpy()])
-        places = np.concatenate([chosen["place"].to_numpy(), local["place"].to_numpy()])
+        surplus = read_range([*unit.inputs["chosen"], *unit.inputs["surplus"]], "number", Range(base, base + rows), SURPLUS_ROWS)
+        numbers, places = surplus["number"].to_numpy() - base, surplus["place"].to_numpy()
         order = np.lexsort((places, numbers))
         numbers, places = numbers[order], places[order]
         gone = [pa.array([], KEY)]
@@ -358,20 +354,17 @@ def cut_repeated_lines(session: Session, candidates: Sequence[Candidate], settin
         return Repeated()
     groups = groups_of(candidates)
     gathering = Gathering(settings.unit, settings.keep_first, settings.min_characters, settings.fold)
-    units = [Unit(group.name, _inputs_of(group), extra={"members": len(group.members)}) for group in groups]
-    gathered = session.run(gathering, units).units
-    runs = [(shard, group.base) for unit, group in zip(gathered, groups, strict=True) for shard in unit.shards if not _is_surplus(shard)]
-    files, bases = tuple(shard for shard, _ in runs), [base for _, base in runs]
-    ranges = ranges_for(sum(file.rows for file in files), RANGE_ROWS)
-    units = [
-        Unit(f"{place:06d}", {"runs": files}, extra={"low": wanted.low, "high": wanted.high, "bases": bases})
-        for place, wanted in enumerate(ranges)
-    ]
-    chosen = session.run(Choosing(settings.keep_first), units).shards
+    units = [Unit(group.name, _inputs_of(group), extra={"members": len(group.members), "base": group.base}) for group in groups]
+    gathered = session.run(gathering, units)
+    runs = merge(session, gathering.name, [shard for shard in gathered.shards if not _is_surplus(shard)], ("hash",))
+    found = session.run(Choosing(settings.keep_first), runs.units("runs", ranges_for(runs.rows, RANGE_ROWS)))
+    everything = Range(0, sum(group.rows for group in groups))
+    chosen = merge(session, Choosing.name, found.shards, ("number",), everything)
     units = []
-    for unit, group in zip(gathered, groups, strict=True):
-        inputs = {**_inputs_of(group), "chosen": chosen, "surplus": tuple(shard for shard in unit.shards if _is_surplus(shard))}
-        units.append(Unit(group.name, inputs, extra={"members": len(group.members), "base": group.base, "rows": group.rows}))
+    for unit, group in zip(gathered.units, groups, strict=True):
+        own = {"chosen": chosen.meeting(Range(group.base, group.base + group.rows)), "surplus": tuple(filter(_is_surplus, unit.shards))}
+        extra = {"members": len(group.members), "base": group.base, "rows": group.rows}
+        units.append(Unit(group.name, {**_inputs_of(group), **own}, extra=extra))
     shards = session.run(Cutting(settings.unit, settings.fold, settings.max_share), units).shards
     gone = tuple(shard for shard in shards if shard.name.endswith(GONE))
     return Repeated(tuple(shard for shard in shards if shard not in gone), gone)

@@ -187,8 +187,8 @@ class Session:
 
     @contextmanager
     def within(self, folder: str) -> Iterator["Session"]:
-        """Run stages in a folder of their own below `stages`, for the while of a `with`."""
-        before, self.space = self.space, Workspace(self.out, f"stages/{folder}")
+        """Run stages in a folder of their own, below `stages` or the folder of a `with` around this one."""
+        before, self.space = self.space, Workspace(self.out, f"{self.space.below}/{folder}")
         try:
             yield self
         finally:

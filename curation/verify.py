@@ -32,9 +32,9 @@ import pyarrow.compute as pc
 from curation.comparison import COMPARED, Gathered
 from curation.exchange import Range, ranges_for, read_range, write_sorted
 from curation.judging import KEPT, RULES, Documents, Places, judge
+from curation.merging import Merged, merge, range_of
 from curation.schema import KEY
 from curation.session import Session
-from curation.shards import Shard
 from curation.shingles import Hashes
 from curation.stage import Output, Stage, Unit
 from curation.survivors import best_first
@@ -70,7 +70,7 @@ class Verify(Stage):
 
     def make(self, unit: Unit, output: Output) -> Mapping[str, Any]:
         """Write what became of the documents of one range."""
-        table = read_range(unit.inputs["compared"], "place", Range(unit.extra["low"], unit.extra["high"]), COMPARED)
+        table = read_range(unit.inputs["compared"], "place", range_of(unit), COMPARED)
         documents = documents_of(table, unit.extra["first_earlier"])
         table = table.drop_columns(["buckets", "shingles"]).combine_chunks()
         pa.default_memory_pool().release_unused()  # else Arrow keeps what it no longer needs for itself
@@ -125,12 +125,9 @@ def _lists(column: Any) -> tuple[Offsets, Hashes]:
 
 
 def verify(
-    session: Session, gathered: Gathered, threshold: float, containment: float | None, compared: int, first_earlier: int
-) -> tuple[Shard, ...]:
-    """Judge everything that was gathered; returns shards of VERIFIED, each sorted by number."""
-    ranges = ranges_for(gathered.bytes, RANGE_BYTES)
-    units = [
-        Unit(f"{place:06d}", {"compared": gathered.files}, extra={"low": wanted.low, "high": wanted.high, "first_earlier": first_earlier})
-        for place, wanted in enumerate(ranges)
-    ]
-    return session.run(Verify(threshold, containment, compared), units).shards
+    session: Session, gathered: Gathered, threshold: float, containment: float | None, compared: int, documents: int, first_earlier: int
+) -> Merged:
+    """Judge everything that was gathered; returns VERIFIED by number."""
+    units = gathered.files.units("compared", ranges_for(gathered.bytes, RANGE_BYTES), first_earlier=first_earlier)
+    sealed = session.run(Verify(threshold, containment, compared), units)
+    return merge(session, Verify.name, sealed.shards, ("number",), Range(0, documents))

@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 
 import curation.candidates
 import curation.comparison
+import curation.components
 import curation.exchange
 import curation.identifiers
+import curation.merging
 import curation.numbering
 import curation.verify
 from curation.deduplicate import DeduplicateSettings, deduplicate
@@ -38,7 +40,9 @@ def narrow(monkeypatch):
     """Cut work into many small groups, ranges, runs and row groups."""
     monkeypatch.setattr(curation.exchange, "ROW_GROUP_BYTES", 2000)
     monkeypatch.setattr(curation.candidates, "RANGE_ROWS", 97)
-    monkeypatch.setattr(curation.candidates, "_CHUNK", 7)
+    monkeypatch.setattr(curation.components, "SHARE_ROWS", 100)
+    monkeypatch.setattr(curation.components, "RUN_BYTES", 2000)
+    monkeypatch.setattr(curation.merging, "FAN_IN", 4)
     monkeypatch.setattr(curation.identifiers, "RANGE_ROWS", 3)
     monkeypatch.setattr(curation.comparison, "RUN_BYTES", 20_000)
     monkeypatch.setattr(curation.verify, "RANGE_BYTES", 20_000)
@@ -409,7 +413,7 @@ def test_a_new_threshold_only_verifies_again(tmp_path):
         [stage["stage"] for stage in session["stages"] if stage["made"]]
         for session in json.loads((tmp_path / "out" / "run.json").read_text())["sessions"]
     ]
-    assert len(made[0]) == 7
+    assert len(made[0]) == 8
     assert made[1] == ["4f-verify", "4-deduplicate"]
 
 

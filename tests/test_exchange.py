@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 
 from curation import exchange
 from curation.errors import CorruptShard, InputError
-from curation.exchange import Range, hash_ranges, ranges_for, read_range, read_rows, write_sorted
+from curation.exchange import HASHES, Range, ranges_for, read_range, read_rows, write_sorted
 from curation.location import Location
 from curation.numbering import groups_of
 from curation.shards import Shard
 from curation.stage import Output
 
 SCHEMA = pa.schema([pa.field("hash", pa.uint64(), nullable=False), pa.field("row", pa.int64(), nullable=False)])
-HASHES = st.lists(st.one_of(st.integers(0, 2**64 - 1), st.sampled_from([0, 1, 2**63 - 1, 2**63, 2**64 - 1])), max_size=40)
+SOME = st.lists(st.one_of(st.integers(0, 2**64 - 1), st.sampled_from([0, 1, 2**63 - 1, 2**63, 2**64 - 1])), max_size=40)
 
 
 def written(folder, name, hashes):
@@ -32,7 +32,7 @@ def small_row_groups(monkeypatch):
 
 @given(count=st.integers(1, 1000))
 def test_ranges_cover_every_hash_once(count):
-    ranges = hash_ranges(count)
+    ranges = HASHES.cut(count)
     assert ranges[0].low == 0
     assert ranges[-1].high == 2**64
     assert all(before.high == after.low and before.low < before.high for before, after in pairwise(ranges))
@@ -45,12 +45,12 @@ def test_the_number_of_ranges_follows_from_the_amount():
 @pytest.mark.usefixtures("small_row_groups")
 @pytest.mark.parametrize("count", [1, 2, 7])
 def test_a_range_holds_exactly_its_rows(tmp_path_factory, count):
-    @given(HASHES, HASHES)
+    @given(SOME, SOME)
     def check(first, second):
         folder = tmp_path_factory.mktemp("exchange")
         files = [written(folder, "a", first), written(folder, "b", second)]
         expected = [sorted((value, row) for row, value in enumerate(hashes)) for hashes in (first, second)]
-        for wanted in hash_ranges(count):
+        for wanted in HASHES.cut(count):
             table = read_range(files, "hash", wanted, SCHEMA)
             rows = list(zip(table["hash"].to_pylist(), table["row"].to_pylist(), strict=True))
             assert rows == [row for own in expected for row in own if wanted.low <= row[0] < wanted.high]

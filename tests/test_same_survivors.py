@@ -16,7 +16,7 @@ from tests.running import many_files
 from tests.test_faults import finish, kill_group, start, wait_until_within
 
 RECIPE = "[deduplicate]\n"
-STAGES = ("4a-sign", "4b-buckets", "4c-candidates", "4d-components", "4e-comparison", "4f-verify", "4-deduplicate")
+STAGES = ("4a-sign", "4b-buckets", "4c-candidates", "4d-stars", "4d-components", "4e-comparison", "4f-verify", "4-deduplicate")
 SEED = 20261124
 
 
