@@ -83,7 +83,7 @@ def find_duplicates(
     found = Found(np.full(len(labels), -1), np.full(len(labels), KEPT, np.uint8), np.ones(len(labels)), 0, 0)
     pairs = skipped = 0
     for rows, whole in _turns(labels, leads, signed.sizes):
-        starts, shingles = _shingles_of(batches, signed.firsts, rows[whole], minhash)
+        starts, shingles = _shingles_of(batches, signed.firsts, rows[whole], signed.sizes[rows[whole]], minhash)
         held = np.zeros(len(rows) + 1, np.int64)
         held[1:] = np.cumsum(whole)
         documents = Documents(
@@ -164,17 +164,26 @@ def _turns(labels: Numbers, leads: npt.NDArray[np.bool_], sizes: Numbers) -> Ite
             yield rows[chosen][order], whole[chosen][order]
 
 
-def _shingles_of(batches: Sequence[ReadTexts], firsts: Numbers, rows: Numbers, minhash: MinHashSettings) -> tuple[Numbers, Hashes]:
-    """Return offsets and distinct shingles of the texts of some rows, rising."""
-    counts, hashes = [np.zeros(1, np.int64)], [np.empty(0, np.uint64)]
+def _shingles_of(
+    batches: Sequence[ReadTexts], firsts: Numbers, rows: Numbers, sizes: Numbers, minhash: MinHashSettings
+) -> tuple[Numbers, Hashes]:
+    """Return offsets and distinct shingles of the texts of some rows, rising, whose bytes are given."""
+    starts = np.zeros(len(rows) + 1, np.int64)
+    likely = int(sizes.sum()) // (1 if minhash.characters else 2) + len(rows)
+    hashes = np.empty(likely, np.uint64)  # memory that is not written is not taken
+    done = 0
     for index, read in enumerate(batches):
         inside = rows[np.searchsorted(rows, firsts[index]) : np.searchsorted(rows, firsts[index + 1])] - firsts[index]
         if len(inside):
             text = TextColumn.from_arrow(read().take(inside))
             shingles = distinct(shingle(text, minhash.ngram, minhash.characters))
-            counts.append(np.diff(shingles.offsets))
-            hashes.append(shingles.hashes)
-    return np.cumsum(np.concatenate(counts)), np.concatenate(hashes)
+            begin, end = starts[done], starts[done] + len(shingles.hashes)
+            if end > len(hashes):  # some characters are several once they are folded
+                hashes = np.concatenate([hashes, np.empty(end, np.uint64)])
+            hashes[begin:end] = shingles.hashes
+            starts[done + 1 : done + len(inside) + 1] = begin + shingles.offsets[1:]
+            done += len(inside)
+    return starts, hashes[: starts[-1]]
 
 
 def _codes(texts: Hashes) -> Numbers:

@@ -126,7 +126,8 @@ def _look(probe: Location) -> tuple[str | None, str]:
 def _worker_environment() -> dict[str, str]:
     """Let workers import this project from where the driver did, and keep their own libraries single-threaded."""
     root = str(Path(__file__).parent.parent)
-    return {"PYTHONPATH": os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH", "")])), "POLARS_MAX_THREADS": "1"}
+    inherited = {name: os.environ[name] for name in ("ARROW_DEFAULT_MEMORY_POOL",) if name in os.environ}
+    return {"PYTHONPATH": os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH", "")])), "POLARS_MAX_THREADS": "1", **inherited}
 
 
 def _protect_token() -> None:

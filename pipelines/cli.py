@@ -5,6 +5,7 @@ books do not balance; 2 bad recipe, input or usage; 3 refused (frozen drift, bud
 """
 
 import json
+import os
 import sys
 from collections.abc import Callable
 from typing import Annotated, Any
@@ -12,6 +13,10 @@ from typing import Annotated, Any
 import typer
 
 from curation.errors import CurationError, UsageError
+
+if sys.platform == "linux":
+    # Arrow reads this when it is first imported, here and in every worker: its default allocator gives back late what it no longer needs.
+    os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "jemalloc")
 
 app = typer.Typer(
     name="curate",

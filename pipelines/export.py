@@ -63,7 +63,7 @@ SFT = pa.schema(
     ]
 )
 
-_ROW_GROUP_BYTES = 64 << 20
+_ROW_GROUP_BYTES = 16 << 20
 _SIGNALS = {
     "language": ("language.language", "fineweb2.language"),
     "language_score": ("language.score", "fineweb2.language_score"),
@@ -223,8 +223,7 @@ def kept_rows(
         check_aligned([documents, signals])
     measured = _measured(signals)
     for batch, places in _kept_batches(documents, ledger, cuts):
-        facts = [dict(pairs or []) for pairs in batch["metadata"].to_pylist()]
-        origin = ["synthetic" if fact.get("origin") == "synthetic" else "web" for fact in facts]
+        provenance = _provenance(batch["metadata"])
         own = {name: column.take(places) for name, column in measured.items()}
         score = own["score"]
         table = pa.table(
@@ -241,17 +240,26 @@ def kept_rows(
                 "int_score": _rounded(score),
                 "minhash_cluster_size": batch["cluster_size"],
                 "source": batch["source"],
-                "origin": pa.array(origin, pa.string()),
-                "seed_ids": pa.array(
-                    [json.loads(fact["seed_ids"]) if "seed_ids" in fact else None for fact in facts], pa.list_(pa.string())
-                ),
-                "task": pa.array([fact.get("task") for fact in facts], pa.string()),
-                "teacher": pa.array([fact.get("teacher") for fact in facts], pa.string()),
-                "verifier": pa.array([fact.get("verifier") for fact in facts], pa.string()),
+                **provenance,
             },
             schema=DATASET,
         )
-        yield table.filter(_drawn(batch, origin, mix)) if mix else table
+        yield table.filter(_drawn(batch, provenance["origin"], mix)) if mix else table
+
+
+def _provenance(metadata: Any) -> dict[str, Any]:
+    """Return the columns that say where rows come from, and of generated ones what they were made from and what checked them."""
+    columns: dict[str, list[Any]] = {name: [None] * len(metadata) for name in ("seed_ids", "task", "teacher", "verifier")}
+    origin = ["web"] * len(metadata)
+    if any("origin" in chunk.keys.unique().to_pylist() for chunk in metadata.chunks):
+        for row, pairs in enumerate(metadata.to_pylist()):
+            facts = dict(pairs or [])
+            if facts.get("origin") == "synthetic":
+                origin[row] = "synthetic"
+                columns["seed_ids"][row] = json.loads(facts["seed_ids"]) if "seed_ids" in facts else None
+                for name in ("task", "teacher", "verifier"):
+                    columns[name][row] = facts.get(name)
+    return {name: pa.array(values, DATASET.field(name).type) for name, values in {"origin": origin, **columns}.items()}
 
 
 def _kept_batches(documents: Shard, ledger: Shard, cuts: Shard | None = None) -> Iterator[tuple[Any, Any]]:
@@ -313,9 +321,9 @@ def _tokens(text: Any, tokenizer: str | None) -> Any:
     return pa.array(token_counts(text.to_pylist(), tokenizer))
 
 
-def _drawn(batch: Any, origin: Sequence[str], mix: Mapping[str, float]) -> Any:
+def _drawn(batch: Any, origin: Any, mix: Mapping[str, float]) -> Any:
     """Return which rows stay in a mix: each with the share of its source or origin, by chance of its key."""
-    rows = zip(batch["key"].to_pylist(), batch["source"].to_pylist(), origin, strict=True)
+    rows = zip(batch["key"].to_pylist(), batch["source"].to_pylist(), origin.to_pylist(), strict=True)
     return pa.array([chance(key, "mix") < mix.get(source, mix.get(kind, 1.0)) for key, source, kind in rows])
 
 

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import curation.near_duplicates
+from curation.minhash import MinHashSettings
 from curation.near_duplicates import Found, ReadTexts, find_duplicates, parquet_texts
 from tests.deduplicating import cut, document, run
 from tests.planted import jaccard
@@ -62,6 +63,14 @@ def test_it_decides_as_the_pipeline_does(tmp_path, monkeypatch, bytes_a_turn) ->
         expected.append((places.get(fate["duplicate_of"], -1), fate["rule"], 1.0 if fate["rule"] is None else fate["similarity"]))
     assert told(found) == expected
     assert {rule for _, rule, _ in expected} == {None, "exact", "near_duplicate"}
+
+
+def test_characters_that_stand_for_whole_words_have_room() -> None:
+    """A fraction in one character of two bytes is three characters once it is folded, and these n-grams are nearly all distinct."""
+    generator = np.random.default_rng(3)
+    strings = ["".join(generator.choice(list("¼½¾"), 400)) for _ in range(20)]
+    found = find_duplicates(batches([text + more for text in strings for more in ("½", "")], 3), MinHashSettings(30, unit="character"))
+    assert (found.duplicate_of >= 0).tolist() == [False, True] * 20
 
 
 def test_parquet_is_read_by_row_groups(tmp_path) -> None:

@@ -238,6 +238,7 @@ def main() -> None:
     if not (texts / "truth.jsonl").exists():
         corpus.build(texts, 224, 7)
     os.environ["HF_HOME"] = str(work / "hf")
+    os.environ["ARROW_DEFAULT_MEMORY_POOL"] = "jemalloc"  # as `curate` has it; to all alike
     inputs = Inputs(texts, work)
     running = contestants(asked.peer_python, work, asked.share)
     running = [each for each in running if not asked.only or each.name in asked.only or "curate" in each.name]

@@ -40,7 +40,7 @@ def write(files: Sequence[Path], stays: Any, out: Path) -> None:
     """Write the rows that stay, of every input file one output file."""
     begin = 0
     for path in files:
-        with pq.ParquetWriter(out / path.name, pq.read_schema(path), compression="zstd") as writer:
+        with pq.ParquetWriter(out / path.name, pq.read_schema(path), compression="zstd", use_dictionary=False) as writer:
             for table in row_groups([path], None):
                 writer.write_table(table.filter(pa.array(stays[begin : begin + table.num_rows])))
                 begin += table.num_rows
