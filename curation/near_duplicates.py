@@ -113,7 +113,7 @@ def parquet_texts(paths: Sequence[str | Path], column: str = "text") -> list[Rea
     def reader(path: str | Path, index: int) -> ReadTexts:
         def read() -> Any:
             with pq.ParquetFile(path) as file:
-                return file.read_row_group(index, columns=[column]).column(0)
+                return file.read_row_group(index, columns=[column], use_threads=False).column(0)
 
         return read
 
