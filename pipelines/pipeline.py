@@ -237,12 +237,15 @@ def write_dataset(session: Session, recipe: Recipe, web: Sequence[Source], synth
 def inputs_of(recipe: Recipe, given: Sequence[str], out: Location | None = None) -> list[SourceFile]:
     """Return the input files: those given on the command line, else the recipe's; what lies in OUT is no input.
 
-    Raises InputError, UsageError.
+    Those given have the label and fields of the recipe's input without a path, else of its first. Raises InputError, UsageError.
     """
-    first = recipe.inputs[0] if recipe.inputs else InputChoice("")
-    wanted = [replace(first, path=path) for path in given] or recipe.inputs
+    described = next((choice for choice in recipe.inputs if not choice.path), recipe.inputs[0] if recipe.inputs else InputChoice())
+    wanted = [replace(described, path=path) for path in given] or recipe.inputs
+    usage = f"give one: curate run {recipe.name} INPUT... --out DIR"
     if not wanted and recipe.synthesize is None:
-        raise UsageError(f"recipe {recipe.name} names no input; give one: curate run {recipe.name} INPUT... --out DIR")
+        raise UsageError(f"recipe {recipe.name} names no input; {usage}")
+    if not all(choice.path for choice in wanted):
+        raise UsageError(f"recipe {recipe.name} has an [[input]] without a path, which describes input on the command line; {usage}")
     sources = [source for source in expand(wanted) if out is None or not out.holds(source.location)]
     if wanted and not sources:
         raise UsageError(f"all input lies in {out}, where the run goes; choose another --out")

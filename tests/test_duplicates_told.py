@@ -58,7 +58,7 @@ def test_columns_of_other_names_are_deduplicated(tmp_path: Path, ending: str) ->
         (tmp_path / "a.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     else:
         pq.write_table(pa.Table.from_pylist(rows), tmp_path / "a.parquet")
-    (tmp_path / "recipe.toml").write_text("[[input]]\npath = 'elsewhere'\ntext = 'body'\nid = 'name'\n\n[deduplicate]\n")
+    (tmp_path / "recipe.toml").write_text("[[input]]\ntext = 'body'\nid = 'name'\n\n[deduplicate]\n")
     curate("run", tmp_path / "recipe.toml", tmp_path / f"a.{ending}", "--out", tmp_path / "out")
     ledger = pl.read_parquet(tmp_path / "out/ledger/*.parquet")
     dropped = {name: (of, similarity) for name, of, similarity in ledger.select("id", "duplicate_of", "similarity").iter_rows() if of}
