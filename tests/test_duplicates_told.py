@@ -51,6 +51,35 @@ def test_bands_that_were_chosen_and_sources_that_nothing_has_are_told(tmp_path: 
     assert funnel["unknown_sources"] == ["onw"]
 
 
+def crowd(folder: Path) -> Path:
+    """Write 20 texts that share a frame and their first line."""
+    frame = " ".join(words(280, 0))
+    rows = [{"id": f"d{place}", "text": f"The first line of each.\n{frame} {' '.join(words(5, 1000 * place))}"} for place in range(1, 21)]
+    (folder / "crowd.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return folder / "crowd.jsonl"
+
+
+def test_the_report_tells_cuts_and_comparisons_in_the_terminal_s_words(tmp_path: Path) -> None:
+    recipe, out = tmp_path / "recipe.toml", tmp_path / "out"
+    recipe.write_text("[deduplicate]\nthreshold = 0.99\ncompared = 2\n\n[repeated_lines]\n")
+    told = curate("run", recipe, crowd(tmp_path), "--out", out)
+    funnel = json.loads(curate("inspect", out, "--json"))
+    found = funnel["comparisons"]
+    assert found["documents"] == 20
+    assert found["skipped"] > 0
+    passed_over = f"{found['skipped']:,} more in crowded buckets were passed over"
+    for line in (
+        "Cut from kept documents: 19 repeated lines or paragraphs, 456 B, in 19 documents.",
+        f"20 documents had a candidate, {found['compared']} pairs were compared; {passed_over}.",
+        "Compared by 5 words a shingle, 14 bands of 8, duplicates from 0.99.",
+    ):
+        assert line in told.splitlines()
+        assert f'<p class="note">{line}</p>' in (out / "report.html").read_text("utf-8")
+    recipe.write_text("")
+    curate("run", recipe, tmp_path / "crowd.jsonl", "--out", out)
+    assert not [line for line in ("Cut from", "had a candidate", "Compared by") if line in (out / "report.html").read_text("utf-8")]
+
+
 @pytest.mark.parametrize("ending", ["jsonl", "parquet"])
 def test_columns_of_other_names_are_deduplicated(tmp_path: Path, ending: str) -> None:
     rows = [{"name": f"d{place}", "body": " ".join(words(60, 1000 * (place % 5)))} for place in range(7)]
