@@ -21,13 +21,14 @@ from curation.ingest import Ingest
 from curation.location import Location
 from curation.repeated_lines import Cutting
 from curation.schema import FATES
+from curation.select import CUT_STAGE
 from curation.stage import Workspace, finished_units
 from curation.verify import Verify
 from pipelines.run_folder import RecipeRule, manifest, open_run, recipe_deduplication, recipe_rules, scan_ledger
 
 BYTES_PER_TOKEN = 4
 
-_STAGES = ("ingest", "synthesize", "judge", "deduplicate", "repeated_lines")
+_STAGES = ("ingest", "synthesize", "judge", "deduplicate", CUT_STAGE)
 _COPIES = ("same_record", "exact", "same_url", "near_duplicate", "contained")
 
 
@@ -230,11 +231,15 @@ def _compared_by(settings: DeduplicateSettings | None) -> ComparedBy | None:
 
 
 def _alarms(counts: pl.DataFrame, settings: DeduplicateSettings | None) -> list[SourceLoss]:
-    """Return the sources that lost too much, most first."""
+    """Return the sources that lost too much, most first.
+
+    What is dropped later, for its repeated lines, was compared too; a copy of such a document is told there and is no loss here.
+    """
     if settings is None:
         return []
     duplicate = pl.col("documents").filter(pl.col("fate") == "duplicate").sum()
-    compared = counts.filter(pl.col("fate").is_in(["kept", "duplicate"])).group_by("source").agg(pl.col("documents").sum(), lost=duplicate)
+    was_compared = pl.col("fate").is_in(["kept", "duplicate"]) | (pl.col("stage") == CUT_STAGE)
+    compared = counts.filter(was_compared).group_by("source").agg(pl.col("documents").sum(), lost=duplicate)
     share = pl.col("lost") / pl.col("documents")
     found = compared.filter((pl.col("documents") >= settings.alarm_documents) & (share > settings.alarm_share))
     ordered = found.sort(share, "source", descending=[True, False])

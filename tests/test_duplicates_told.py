@@ -40,6 +40,26 @@ def test_a_source_that_loses_much_is_told_and_an_ordered_source_wins(tmp_path: P
     assert all("Alarm:" not in (tmp_path / "out" / name).read_text() for name in ("dataset/README.md", "report.html"))
 
 
+def test_what_is_dropped_for_repeated_lines_was_compared_too(tmp_path: Path) -> None:
+    own, mirror = texts(tmp_path, "own", 11, 0), texts(tmp_path, "mirror", 11, 0)
+    heads, tails = ([" ".join(words(60, 1000 * (first + place))) for place in range(13)] for first in (50, 70))
+    for name, turned in (("own", 0), ("mirror", 1)):
+        rows = [{"id": f"{name}-of-lines{place}", "text": f"{heads[place]}\n{tails[place - turned]}"} for place in range(13)]
+        with (tmp_path / f"{name}.jsonl").open("a") as file:
+            file.write("".join(json.dumps(row) + "\n" for row in rows))
+    recipe, out = tmp_path / "recipe.toml", tmp_path / "out"
+    recipe.write_text(f'{own}{mirror}[deduplicate]\nsources = ["own"]\nalarm_documents = 20\nalarm_share = 0.4\n[repeated_lines]\n')
+    told = curate("run", recipe, "--out", out)
+    ledger = pl.read_parquet(out / "ledger/*.parquet").filter(source="mirror")
+    dropped = ledger.filter(stage="repeated_lines").height
+    assert (ledger.height, ledger.filter(fate="duplicate").height) == (24, 11)
+    assert dropped
+    assert "Alarm: source mirror lost 11 of 24 documents (46%) as duplicates, more than 40%." in told
+    between = (11 / 24 + 11 / (24 - dropped)) / 2
+    recipe.write_text(recipe.read_text().replace("alarm_share = 0.4", f"alarm_share = {between}"))
+    assert "Alarm" not in curate("run", recipe, "--out", out)
+
+
 def test_bands_that_were_chosen_and_sources_that_nothing_has_are_told(tmp_path: Path) -> None:
     recipe = tmp_path / "recipe.toml"
     recipe.write_text(f"{texts(tmp_path, 'own', 3, 0)}\n[deduplicate]\npermutations = 128\nsources = ['onw', 'own']\n")
