@@ -27,9 +27,8 @@ from curation.shards import Shard
 from curation.sign import Sign
 from curation.stage import SEAL, Finished, Stage, Workspace, differences, finished_units, is_whole
 from pipelines.recipe import parse
+from pipelines.run_folder import GENERATED
 from synth.synthesize import Synthesize
-
-GENERATED = "stages/6-synthesize"
 
 
 @dataclass(frozen=True)

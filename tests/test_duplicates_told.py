@@ -35,6 +35,7 @@ def test_a_source_that_loses_much_is_told_and_an_ordered_source_wins(tmp_path: P
     assert "**Alarm:** source mirror lost 24 of 24 documents (100%)" in (tmp_path / "out/dataset/README.md").read_text()
     assert "source mirror lost 24 of 24 documents (100%)" in (tmp_path / "out/report.html").read_text()
     assert funnel["comparisons"] == {"documents": 48, "compared": 0, "skipped": 0}
+    assert funnel["generated_comparisons"] is None
     recipe.write_text(recipe.read_text().replace("alarm_documents = 20", "alarm_share = 1.0"))
     assert "Alarm" not in curate("run", recipe, "--out", tmp_path / "out")
     assert all("Alarm:" not in (tmp_path / "out" / name).read_text() for name in ("dataset/README.md", "report.html"))

@@ -120,6 +120,11 @@ def test_generated_rows_are_held_against_earlier_ones_too(world: Path) -> None:
     again = after.filter(fate="duplicate", rule="same_record")
     assert set(again["duplicate_of"]) == set(before.filter(fate="kept")["id"])
     assert again["duplicate_run"].null_count() == 0
+    compared = told("inspect", world / "whole")["generated_comparisons"]
+    assert compared["documents"] >= 2 * after.filter(fate="duplicate").height
+    counted = f"Of generated rows and what was kept, {compared['documents']:,} documents had a candidate, "
+    assert counted in curate("inspect", world / "whole")
+    assert counted in (world / "whole/report.html").read_text("utf-8")
 
 
 def test_an_earlier_run_is_the_same_wherever_it_lies(world: Path, tmp_path: Path) -> None:
