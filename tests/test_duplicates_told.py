@@ -1,6 +1,7 @@
 """What the command line tells of deduplication: the plan, what was compared, and the alarm of a source that loses much."""
 
 import json
+import re
 from pathlib import Path
 
 import polars as pl
@@ -9,10 +10,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from curation.candidates import RANGE_ROWS
+from curation.comparison import Gathering
 from curation.deduplicate import DeduplicateSettings
+from curation.location import Location
 from curation.numbering import GROUP_ROWS
+from curation.stage import Workspace, finished_units
 from pipelines import duplicates_plan
-from pipelines.duplicates_plan import plan_duplicates
+from pipelines.duplicates_plan import Expected, plan_duplicates
 from tests.deduplicating import words
 from tests.running import curate
 
@@ -132,10 +136,38 @@ def test_plan_tells_the_curve_and_the_bytes(tmp_path: Path) -> None:
     assert "components, in one process" in printed
 
 
+def test_plan_tells_what_comparison_takes(tmp_path: Path) -> None:
+    recipe, out, given = tmp_path / "recipe.toml", tmp_path / "out", crowd(tmp_path)
+    with given.open("a") as file:
+        file.write("".join(json.dumps({"id": f"alone{place}", "text": " ".join(words(60, 90000 * place))}) + "\n" for place in range(1, 9)))
+    recipe.write_text("[deduplicate]\n")
+    plan = json.loads(curate("plan", recipe, given, "--json"))["duplicates"]
+    curate("run", recipe, given, "--out", out)
+    counts = [unit.counts for unit in finished_units(Workspace(Location.of(out)), Gathering)]
+    kept = pl.read_parquet(out / "dataset/data/*.parquet", columns=["id"])["id"]
+    assert plan["comparison_bytes"] == sum(count["bytes"] for count in counts) > 20 * 280 * 8
+    gathered = plan["comparison_bytes"] / sum(count["documents"] for count in counts)  # a document
+    alone = len(" ".join(words(60, 90000))) * 8 / 6 + 14 * 8 + 150
+    assert plan["full_comparison_bytes"] == pytest.approx(20 * gathered + 8 * alone, rel=0.1)
+    assert plan["worker_bytes"] == max(28 * 1024, 2 * plan["comparison_bytes"])
+    assert plan["driver_bytes"] == 54 * len(kept) + 4 * sum(map(len, kept))
+    printed = curate("plan", recipe, given)
+    assert re.search(r"disk +comparison, with as many candidates as in the sample +[\d.]+ KiB", printed)
+    assert re.search(r"memory +a worker, at its largest unit +[\d.]+ KiB", printed)
+
+
+def test_memory_of_a_worker_has_a_bound_and_that_of_components_has_none() -> None:
+    sample = Expected(1000, 3_000_000, 900, 30_000, 1_000_000)
+    some, many = (plan_duplicates(DeduplicateSettings(), sample.times(scale)) for scale in (10**6, 10**8))
+    assert many.worker_bytes == some.worker_bytes <= 1 << 30
+    for name in ("component_bytes", "driver_bytes", "comparison_bytes", "full_comparison_bytes"):
+        assert getattr(many, name) == 100 * getattr(some, name) > 0
+
+
 def test_the_arithmetic_on_paper_is_that_of_the_code() -> None:
     about = duplicates_plan.__doc__ or ""
     for documents, disk in ((10**9, "0.48 TB"), (10**11, "48 TB")):
-        plan = plan_duplicates(DeduplicateSettings(), documents)
+        plan = plan_duplicates(DeduplicateSettings(), Expected(documents))
         assert f"{plan.signature_bytes / 1e12:.2g} TB" == disk
         assert f"{plan.bucket_bytes / 1e12:.2g} TB" in about
         assert f"{-(-documents // GROUP_ROWS):,}" in about
