@@ -14,6 +14,7 @@ from curation.minhash import MinHashSettings, bucket_hashes, sign
 from curation.shingles import distinct, shingle
 from curation.text import TextColumn
 from pipelines.earlier_runs import name_of
+from tests.object_store import object_store
 from tests.running import SMALL_RECIPE, curate, made, many_files, shards
 from tests.test_faults import kill_in
 
@@ -21,7 +22,7 @@ SETTINGS = MinHashSettings()
 THRESHOLD = 0.75
 
 
-def recipe(folder: Path, *earlier: Path, name: str = "recipe", settings: str = "") -> Path:
+def recipe(folder: Path, *earlier: Path | str, name: str = "recipe", settings: str = "") -> Path:
     """Write a recipe that deduplicates against some runs."""
     path = folder / f"{name}.toml"
     against = json.dumps([str(run) for run in earlier])
@@ -75,8 +76,8 @@ def similar_candidates(rows: list[str], others: list[str]) -> list[tuple[int, in
     return pairs
 
 
-def told(verb: str, *arguments: object) -> Any:
-    return json.loads(curate(verb, *arguments, "--json"))
+def told(verb: str, *arguments: object, env: dict[str, str] | None = None) -> Any:
+    return json.loads(curate(verb, *arguments, "--json", env=env))
 
 
 def test_what_an_earlier_run_kept_wins_and_is_not_repeated(world: Path) -> None:
@@ -134,6 +135,34 @@ def test_an_earlier_run_is_the_same_wherever_it_lies(world: Path, tmp_path: Path
     assert shards(world / "beside-moved") == shards(world / "whole")
     run(world, chosen, "input", "beside-moved", "--frozen")
     assert made(world / "beside-moved") == {}
+
+
+def test_an_earlier_run_may_lie_on_an_object_store(world: Path, tmp_path: Path) -> None:
+    place = "s3://crawls/runs/first"
+    chosen = recipe(tmp_path, place)
+    out = tmp_path / "out"
+    with object_store() as store:
+        store.upload(world / "first", "runs/first")
+        before = store.names("")
+
+        def held(*options: object, code: int = 0) -> str:
+            return curate("run", chosen, world / "input/*.jsonl", "--out", *options, code=code, env=store.env)
+
+        held(out, "--workers", 2)
+        assert shards(out) == shards(world / "whole")
+        assert told("verify", out, env=store.env)["faults"] == []
+        assert store.names("") == before
+        copy = ledger(out).filter(pl.col("duplicate_run").is_not_null()).row(0, named=True)
+        (story,) = told("why", out, copy["id"], env=store.env)
+        assert story["earlier"]["place"] == place
+        assert story["earlier"]["document"]["id"] == copy["duplicate_of"]
+        held(out, "--frozen")
+        assert made(out) == {}
+        assert "cannot be earlier than itself" in " ".join(held(place, code=2).split())
+        store.client.delete_object(Bucket="crawls", Key=next(name for name in before if "/4a-sign/" in name and name.endswith(".parquet")))
+        assert "first is not whole: 4a-sign" in " ".join(held(out, code=2).split())
+        chosen = recipe(tmp_path, "s3://crawls/runs/nowhere")
+        assert "s3://crawls/runs/nowhere is not there" in " ".join(held(out, code=2).split())
 
 
 def test_a_killed_run_ends_with_the_same_bytes(world: Path) -> None:
