@@ -11,6 +11,7 @@ import platform
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from importlib.metadata import version
 from itertools import repeat, zip_longest
 from typing import Any
@@ -45,7 +46,7 @@ from curation.text import TextColumn
 from filters.judge import Judge
 from filters.measure import NARROW, Measure
 from pipelines.card import card, card_facts
-from pipelines.earlier_runs import open_earlier
+from pipelines.earlier_runs import ledger_of, open_earlier
 from pipelines.export import Export, ExportConversations, Source, units_of
 from pipelines.ledger import Funnel, funnel
 from pipelines.manifest import write_manifest
@@ -123,7 +124,7 @@ def run_recipe(request: Request) -> Summary:
                 told.write_bytes(recipe.text.encode())
             run_stages(session, recipe, sources, request, [part for run in earlier for part in run.parts])
             told.write_bytes(recipe.text.encode())
-            books = add_up(out)
+            books = add_up(out, partial(ledger_of, out))
             session.note("books", {"records": books.records, "fates": dict(books.fates), "faults": list(books.faults)})
             books.require_balance()
     finally:

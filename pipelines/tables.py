@@ -223,6 +223,9 @@ def show_verification(result: "Verification") -> None:
         print_lines(console, result.faults)
     else:
         console.print("All is as it was written.", style="bold green")
+    if result.unchecked:
+        console.print("Duplicates of earlier runs that cannot be looked up any more:", style="dim")
+        print_lines(console, result.unchecked)
 
 
 def show_filters(filters: Sequence["FilterSummary"]) -> None:
