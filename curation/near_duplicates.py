@@ -2,12 +2,15 @@
 
     found = find_duplicates(parquet_texts(paths))
     kept = found.duplicate_of < 0
+    fates = found.table(ids)
+    write_kept(paths, found, "kept.parquet")
 
 Signatures, buckets, components, exact similarities and the survivor order are those of `curation.deduplicate`, kernel by kernel; what is
 left out is what makes them restart, spread over machines and account for every record. A document is dropped only for a kept one that it
 is really like. Of several copies the longer text stays, then the one that comes first.
 
-Texts come as a sequence of functions, each of which reads one batch, so that those without a candidate are not read a second time.
+Texts come as a sequence of functions, each of which reads one batch (`curation.text_batches`), so that those without a candidate are not
+read a second time.
 
 Memory: one batch; for each document 8 bytes a band, twice while they are joined, and some 60 more; and SHINGLE_BYTES of the texts that have
 candidates, whose components are taken in turns where they have more. (A component is compared at once, so a larger one takes what it
@@ -16,26 +19,26 @@ takes.)
 Invariant: what is decided depends on the texts and their order, not on how they are cut into batches.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from curation.clusters import Forest, Numbers, ties
+from curation.errors import InputError
 from curation.judging import KEPT, RULES, Documents, judge
+from curation.location import Location
 from curation.minhash import MinHashSettings, bucket_hashes, sign
 from curation.shingles import Hashes, distinct, shingle
 from curation.text import TextColumn
+from curation.text_batches import FilePath, ReadTexts
 
 SHINGLE_BYTES = 64 << 20
 """Bytes of shingles, about, that are compared in one turn."""
-
-ReadTexts = Callable[[], Any]
-"""Reads one batch of texts: an Arrow array of strings, the same each time."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,6 +60,24 @@ class Found:
         """Return the reason why a document is dropped, or None."""
         reason: str | None = RULES[int(self.rules[row])].as_py()
         return reason
+
+    def table(self, ids: Any) -> Any:
+        """Return what became of each document as an Arrow table: its id, and the id it is a duplicate of, why and how similar, or nulls.
+
+        The ids are an array or a list of any type, one for each document in order; raises ValueError for any other number of them.
+        """
+        names = ids.combine_chunks() if isinstance(ids, pa.ChunkedArray) else pa.array(ids)
+        if len(names) != len(self.rules):
+            raise ValueError(f"{len(self.rules)} documents were compared, but there are {len(names)} ids")
+        kept = self.duplicate_of < 0
+        return pa.table(
+            {
+                "id": names,
+                "duplicate_of": names.take(pa.array(self.duplicate_of, mask=kept)),
+                "rule": RULES.take(pa.array(self.rules)),
+                "similarity": pa.array(self.similarities, mask=kept),
+            }
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,17 +128,29 @@ def find_duplicates(
     return Found(found.duplicate_of, found.rules, found.similarities, pairs, skipped)
 
 
-def parquet_texts(paths: Sequence[str | Path], column: str = "text") -> list[ReadTexts]:
-    """Return what reads the texts of Parquet files, a row group at a time, in the order of the files."""
+def write_kept(paths: Sequence[FilePath], found: Found, out: FilePath) -> int:
+    """Write the kept rows of Parquet files, all columns, to one file; return how many there are.
 
-    def reader(path: str | Path, index: int) -> ReadTexts:
-        def read() -> Any:
+    The files are those whose texts were compared (`parquet_texts`), in that order; they are read a row group at a time. Raises InputError
+    where they do not have as many rows as texts were compared, or have different columns.
+    """
+    kept = found.duplicate_of < 0
+    schemas = [pq.read_schema(path) for path in paths]
+    different = next((path for path, schema in zip(paths, schemas, strict=True) if not schema.equals(schemas[0])), None)
+    if different is not None:
+        raise InputError(f"{different} does not have the columns of {paths[0]}; write them apart")
+    rows = sum(pq.read_metadata(path).num_rows for path in paths)
+    if rows != len(kept) or not paths:
+        raise InputError(f"there are {rows} rows, but {len(kept)} texts were compared")
+    first = 0
+    with Location.of(out).writing() as temporary, pq.ParquetWriter(temporary, schemas[0], compression="zstd") as writer:
+        for path in paths:
             with pq.ParquetFile(path) as file:
-                return file.read_row_group(index, columns=[column], use_threads=False).column(0)
-
-        return read
-
-    return [reader(path, index) for path in paths for index in range(pq.read_metadata(path).num_row_groups)]
+                for index in range(file.num_row_groups):
+                    group = file.read_row_group(index)
+                    writer.write_table(group.filter(pa.array(kept[first : first + len(group)])))
+                    first += len(group)
+    return int(kept.sum())
 
 
 def _sign(batches: Sequence[ReadTexts], minhash: MinHashSettings) -> _Signed:

@@ -31,7 +31,11 @@ app = typer.Typer(
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of a table.")]
 RecipeName = Annotated[str, typer.Argument(metavar="RECIPE", help="A recipe file, or the name of a shipped recipe.")]
 Inputs = Annotated[
-    list[str] | None, typer.Argument(metavar="[INPUT]...", help="Files, folders, globs or URLs, instead of the recipe's own.")
+    list[str] | None,
+    typer.Argument(
+        metavar="[INPUT]...",
+        help="Files, folders, globs or URLs, instead of the recipe's own; its [[input]] without a path, or its first, names their fields.",
+    ),
 ]
 Folder = Annotated[str, typer.Argument(metavar="DIR", help="The folder of a run.")]
 

@@ -20,17 +20,48 @@ is not built either.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
+import polars as pl
+
+from curation import candidates, verify
+from curation.comparison import Gathering
 from curation.deduplicate import DeduplicateSettings
+from curation.location import Location
+from curation.numbering import GROUP_ROWS
+from curation.stage import Workspace, finished_units
+from pipelines.run_folder import scan_ledger
 
 SIMILARITIES = tuple(percent / 100 for percent in range(50, 101, 5))
 SIGNATURE_BYTES = 32
 """Of a document's row beside its signature: key and text hash."""
 BUCKET_BYTES = 17
 """A row of buckets: hash, row, kind."""
+SHINGLE_BYTES, WORD_BYTES = 8, 6
+"""Of a shingle, and of the text of which it is one: a word and its space."""
+ROW_BYTES = 150
+"""Of a document's row beside its shingles and buckets where it is gathered to be compared, about."""
 COMPONENT_BYTES = 11
 """Of a document, in the one process that finds components."""
+BUCKETING_BYTES, LINKING_BYTES = 1024, 40
+"""In a worker's memory: of a document of a group, and of a row of buckets of a range (`curation.candidates`)."""
+BOOK_BYTES, BOOK_IDS = 54, 4
+"""In the driver's memory, of a kept document while the books are added up: so much, and its id so often (measured on two million ids)."""
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What is deduplicated: documents, bytes of their texts, those kept, bytes of their ids, and bytes of the rows gathered to compare."""
+
+    documents: int
+    text_bytes: int = 0
+    kept: int = 0
+    id_bytes: int = 0
+    comparison_bytes: int = 0
+
+    def times(self, scale: float) -> "Expected":
+        """Return what is expected of more of the same."""
+        return Expected(*(int(amount * scale) for amount in astuple(self)))
 
 
 @dataclass(frozen=True)
@@ -43,7 +74,12 @@ class Meeting:
 
 @dataclass(frozen=True)
 class DuplicatesPlan:
-    """What the recipe's [deduplicate] comes to, and its bytes for the documents that are expected, before compression."""
+    """What the recipe's [deduplicate] comes to, and its bytes for the documents that are expected.
+
+    On disk, before compression: signatures, buckets, and comparison, the rows of documents with a candidate: as many as in the sample, and
+    all, about (of more documents more have one). In memory, beside the libraries: components, in one process; a
+    worker's largest unit, if no component is larger than a unit; and the ids that the driver holds to add up the books.
+    """
 
     shingles: str
     bands: int
@@ -52,12 +88,31 @@ class DuplicatesPlan:
     meetings: Sequence[Meeting]
     signature_bytes: int
     bucket_bytes: int
+    comparison_bytes: int
+    full_comparison_bytes: int
     component_bytes: int
+    worker_bytes: int
+    driver_bytes: int
 
 
-def plan_duplicates(settings: DeduplicateSettings, documents: int) -> DuplicatesPlan:
-    """Work out what deduplicating so many documents comes to."""
-    chosen = settings.minhash
+def seen_in(out: Location) -> Expected:
+    """Count what a run deduplicated."""
+    kept = pl.col("fate") == "kept"
+    text, ids = pl.col("text_bytes").sum(), pl.col("id").str.len_bytes().filter(kept).sum()
+    counted = scan_ledger(out).select(documents=pl.len(), text_bytes=text, kept=kept.sum(), id_bytes=ids).collect(engine="streaming")
+    gathered = sum(unit.counts["bytes"] for unit in finished_units(Workspace(out), Gathering))
+    return Expected(**counted.row(0, named=True), comparison_bytes=gathered)
+
+
+def plan_duplicates(settings: DeduplicateSettings, expected: Expected) -> DuplicatesPlan:
+    """Work out what deduplicating comes to."""
+    chosen, documents = settings.minhash, expected.documents
+    bucket_rows = documents * (chosen.bands + 2)
+    units = (
+        BUCKETING_BYTES * min(documents, GROUP_ROWS),
+        LINKING_BYTES * min(bucket_rows, candidates.RANGE_ROWS),
+        2 * min(expected.comparison_bytes, verify.RANGE_BYTES),
+    )
     return DuplicatesPlan(
         shingles=f"{chosen.ngram} {chosen.unit}s",
         bands=chosen.bands,
@@ -65,6 +120,10 @@ def plan_duplicates(settings: DeduplicateSettings, documents: int) -> Duplicates
         threshold=settings.threshold,
         meetings=[Meeting(similarity, round(chosen.candidate_probability(similarity), 4)) for similarity in SIMILARITIES],
         signature_bytes=documents * (4 * chosen.permutations + SIGNATURE_BYTES),
-        bucket_bytes=documents * (chosen.bands + 2) * BUCKET_BYTES,
+        bucket_bytes=bucket_rows * BUCKET_BYTES,
+        comparison_bytes=expected.comparison_bytes,
+        full_comparison_bytes=expected.text_bytes * SHINGLE_BYTES // WORD_BYTES + documents * (ROW_BYTES + 8 * chosen.bands),
         component_bytes=documents * COMPONENT_BYTES,
+        worker_bytes=max(units),
+        driver_bytes=expected.kept * BOOK_BYTES + expected.id_bytes * BOOK_IDS,
     )

@@ -27,9 +27,8 @@ from curation.shards import Shard
 from curation.sign import Sign
 from curation.stage import SEAL, Finished, Stage, Workspace, differences, finished_units, is_whole
 from pipelines.recipe import parse
+from pipelines.run_folder import GENERATED
 from synth.synthesize import Synthesize
-
-GENERATED = "stages/6-synthesize"
 
 
 @dataclass(frozen=True)
@@ -74,13 +73,34 @@ def find_earlier(out: Location, name: str) -> tuple[Location | None, str]:
     """
     fault = f"nothing in {out} tells where the earlier run {name} lies"
     for place in dict.fromkeys(_places_told(out, name)):
-        if not (place / "ledger").is_folder():
-            fault = f"the earlier run {name} is not at {place} any more"
-        elif name_of(place) != name:
-            fault = f"what lies at {place} is not the earlier run {name} any more: it was run again, lost its stages, or is another run"
-        else:
-            return place, ""
+        try:
+            if not (place / "ledger").is_folder():
+                fault = f"the earlier run {name} is not at {place} any more"
+            elif name_of(place) != name:
+                fault = f"what lies at {place} is not the earlier run {name} any more: it was run again, lost its stages, or is another run"
+            else:
+                return place, ""
+        except OSError as error:
+            fault = f"the earlier run {name} cannot be reached at {place}: {error}"
     return None, fault
+
+
+def ledger_of(out: Location, name: str) -> tuple[list[Location], str]:
+    """Return the files of the ledger of an earlier run that a run on `out` was held against, and "".
+
+    Returns none, and why, where the run cannot be looked at or has lost some of them.
+    """
+    place, fault = find_earlier(out, name)
+    if place is None:
+        return [], fault
+    shards = []
+    for space, stage in ((Workspace(place), Select), (Workspace(place, GENERATED), SelectSynthetic)):
+        sizes = {facts.location.name: facts.size for facts in space.shards(stage).files()}
+        units = finished_units(space, stage)
+        if not all(is_whole(unit, sizes) for unit in units):
+            return [], f"the earlier run {name} at {place} has lost files of its ledger"
+        shards += [shard.location for unit in units for shard in unit.shards]
+    return shards, ""
 
 
 def _places_told(out: Location, name: str) -> Iterator[Location]:

@@ -21,13 +21,14 @@ from curation.ingest import Ingest
 from curation.location import Location
 from curation.repeated_lines import Cutting
 from curation.schema import FATES
+from curation.select import CUT_STAGE
 from curation.stage import Workspace, finished_units
 from curation.verify import Verify
-from pipelines.run_folder import RecipeRule, manifest, open_run, recipe_deduplication, recipe_rules, scan_ledger
+from pipelines.run_folder import GENERATED, RecipeRule, manifest, open_run, recipe_deduplication, recipe_rules, scan_ledger
 
 BYTES_PER_TOKEN = 4
 
-_STAGES = ("ingest", "synthesize", "judge", "deduplicate", "repeated_lines")
+_STAGES = ("ingest", "synthesize", "judge", "deduplicate", CUT_STAGE)
 _COPIES = ("same_record", "exact", "same_url", "near_duplicate", "contained")
 
 
@@ -142,6 +143,7 @@ class Funnel:
     """A run in numbers. `records` counts all that readers saw, `ignored` the kinds among them that are no documents.
 
     Text in `web` is that of whole documents; `cut` is what the dataset has less of it, None where the recipe has no [repeated_lines].
+    `comparisons` are among documents from the web, `generated_comparisons` among generated rows and all that was kept before them.
     `unknown_sources` are those that the recipe prefers and no record came from: misspelt, or missing from the input.
     """
 
@@ -154,6 +156,7 @@ class Funnel:
     dataset: DatasetSize | None
     cut: CutText | None = None
     comparisons: Comparisons | None = None
+    generated_comparisons: Comparisons | None = None
     alarms: Sequence[SourceLoss] = ()
     compared_by: ComparedBy | None = None
     unknown_sources: Sequence[str] = ()
@@ -184,7 +187,8 @@ def funnel(out: str) -> Funnel:
         synthetic=_flow(synthetic, _failing(place, "synthetic"), rules) if synthetic.height else None,
         dataset=_dataset(place),
         cut=_cut(place),
-        comparisons=_comparisons(place),
+        comparisons=_comparisons(Workspace(place)),
+        generated_comparisons=_comparisons(Workspace(place, GENERATED)),
         alarms=_alarms(web, settings),
         compared_by=_compared_by(settings),
         unknown_sources=[name for name in settings.sources if name not in seen] if settings is not None else [],
@@ -214,9 +218,9 @@ def _cut(out: Location) -> CutText | None:
     return CutText(*(sum(count[name] for count in counts) for name in ("documents", "passages", "cut_bytes")))
 
 
-def _comparisons(out: Location) -> Comparisons | None:
+def _comparisons(space: Workspace) -> Comparisons | None:
     """Return what the sidecars of verify say."""
-    counts = [unit.counts for unit in finished_units(Workspace(out), Verify)]
+    counts = [unit.counts for unit in finished_units(space, Verify)]
     if not counts:
         return None
     return Comparisons(*(sum(count[name] for count in counts) for name in ("documents", "compared", "skipped")))
@@ -230,11 +234,15 @@ def _compared_by(settings: DeduplicateSettings | None) -> ComparedBy | None:
 
 
 def _alarms(counts: pl.DataFrame, settings: DeduplicateSettings | None) -> list[SourceLoss]:
-    """Return the sources that lost too much, most first."""
+    """Return the sources that lost too much, most first.
+
+    What is dropped later, for its repeated lines, was compared too; a copy of such a document is told there and is no loss here.
+    """
     if settings is None:
         return []
     duplicate = pl.col("documents").filter(pl.col("fate") == "duplicate").sum()
-    compared = counts.filter(pl.col("fate").is_in(["kept", "duplicate"])).group_by("source").agg(pl.col("documents").sum(), lost=duplicate)
+    was_compared = pl.col("fate").is_in(["kept", "duplicate"]) | (pl.col("stage") == CUT_STAGE)
+    compared = counts.filter(was_compared).group_by("source").agg(pl.col("documents").sum(), lost=duplicate)
     share = pl.col("lost") / pl.col("documents")
     found = compared.filter((pl.col("documents") >= settings.alarm_documents) & (share > settings.alarm_share))
     ordered = found.sort(share, "source", descending=[True, False])

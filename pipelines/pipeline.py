@@ -11,6 +11,7 @@ import platform
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from importlib.metadata import version
 from itertools import repeat, zip_longest
 from typing import Any
@@ -45,7 +46,7 @@ from curation.text import TextColumn
 from filters.judge import Judge
 from filters.measure import NARROW, Measure
 from pipelines.card import card, card_facts
-from pipelines.earlier_runs import open_earlier
+from pipelines.earlier_runs import ledger_of, open_earlier
 from pipelines.export import Export, ExportConversations, Source, units_of
 from pipelines.ledger import Funnel, funnel
 from pipelines.manifest import write_manifest
@@ -123,7 +124,7 @@ def run_recipe(request: Request) -> Summary:
                 told.write_bytes(recipe.text.encode())
             run_stages(session, recipe, sources, request, [part for run in earlier for part in run.parts])
             told.write_bytes(recipe.text.encode())
-            books = add_up(out)
+            books = add_up(out, partial(ledger_of, out))
             session.note("books", {"records": books.records, "fates": dict(books.fates), "faults": list(books.faults)})
             books.require_balance()
     finally:
@@ -237,12 +238,15 @@ def write_dataset(session: Session, recipe: Recipe, web: Sequence[Source], synth
 def inputs_of(recipe: Recipe, given: Sequence[str], out: Location | None = None) -> list[SourceFile]:
     """Return the input files: those given on the command line, else the recipe's; what lies in OUT is no input.
 
-    Raises InputError, UsageError.
+    Those given have the label and fields of the recipe's input without a path, else of its first. Raises InputError, UsageError.
     """
-    first = recipe.inputs[0] if recipe.inputs else InputChoice("")
-    wanted = [replace(first, path=path) for path in given] or recipe.inputs
+    described = next((choice for choice in recipe.inputs if not choice.path), recipe.inputs[0] if recipe.inputs else InputChoice())
+    wanted = [replace(described, path=path) for path in given] or recipe.inputs
+    usage = f"give one: curate run {recipe.name} INPUT... --out DIR"
     if not wanted and recipe.synthesize is None:
-        raise UsageError(f"recipe {recipe.name} names no input; give one: curate run {recipe.name} INPUT... --out DIR")
+        raise UsageError(f"recipe {recipe.name} names no input; {usage}")
+    if not all(choice.path for choice in wanted):
+        raise UsageError(f"recipe {recipe.name} has an [[input]] without a path, which describes input on the command line; {usage}")
     sources = [source for source in expand(wanted) if out is None or not out.holds(source.location)]
     if wanted and not sources:
         raise UsageError(f"all input lies in {out}, where the run goes; choose another --out")

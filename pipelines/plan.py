@@ -27,7 +27,7 @@ from curation.runner import LocalRunner
 from curation.session import Session
 from curation.shards import batches
 from curation.stage import Unit, Workspace, finished_units, key_of, read_sidecar
-from pipelines.duplicates_plan import DuplicatesPlan, plan_duplicates
+from pipelines.duplicates_plan import DuplicatesPlan, plan_duplicates, seen_in
 from pipelines.filter_plan import FilterPlan, plan_filters
 from pipelines.ledger import funnel
 from pipelines.pipeline import Request, inputs_of, run_stages, warm_up
@@ -87,6 +87,7 @@ def make_plan(recipe_name: str, given: Sequence[str], *, out: str | None, worker
         costs = _try(recipe, sample, Path(folder) / "out")
         seen = funnel(str(Path(folder) / "out"))
         scale = total / taken if taken else 1.0
+        duplicates = plan_duplicates(recipe.deduplicate, seen_in(Location.of(folder) / "out").times(scale)) if recipe.deduplicate else None
         filters = plan_filters(recipe.filters, _documents(Path(folder) / "out"), scale)
     busy = max(1, min(workers, len(units)))
     stages = [StagePlan(cost["stage"], round(cost["worker_seconds"] * scale, 2), int(cost["bytes"] * scale)) for cost in costs]
@@ -107,7 +108,7 @@ def make_plan(recipe_name: str, given: Sequence[str], *, out: str | None, worker
         kept=int(seen.web.kept.documents * scale),
         stages=stages,
         filters=filters,
-        duplicates=plan_duplicates(recipe.deduplicate, int(seen.records * scale)) if recipe.deduplicate is not None else None,
+        duplicates=duplicates,
     )
 
 

@@ -34,8 +34,18 @@ def _show_duplicates(console: Console, plan: "DuplicatesPlan") -> None:
     table = new_table("similarity", *(number(each.similarity) for each in plan.meetings), title=title)
     table.add_row("meets", *(f"{each.candidates:.1%}" for each in plan.meetings))
     console.print(table)
-    parts = {"signatures": plan.signature_bytes, "buckets": plan.bucket_bytes, "components, in one process": plan.component_bytes}
-    print_pairs(console, {name: size(taken) for name, taken in parts.items()})
+    needs = new_table("takes", "for", "bytes", title="Disk before compression, memory beside the libraries", numbers_from=2)
+    for takes, part, taken in (
+        ("disk", "signatures", plan.signature_bytes),
+        ("disk", "buckets", plan.bucket_bytes),
+        ("disk", "comparison, with as many candidates as in the sample", plan.comparison_bytes),
+        ("disk", "comparison, if every document had a candidate", plan.full_comparison_bytes),
+        ("memory", "components, in one process", plan.component_bytes),
+        ("memory", "a worker, at its largest unit", plan.worker_bytes),
+        ("memory", "the driver, adding up the books", plan.driver_bytes),
+    ):
+        needs.add_row(takes, part, size(taken))
+    console.print(needs)
 
 
 def _show_costs(console: Console, plan: "FilterPlan") -> None:

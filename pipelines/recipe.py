@@ -14,6 +14,8 @@ wrong type is a RecipeError that names its path in the file and the nearest key 
     [synthesize]      ...
     [export]          shard_mib = 256
 
+An [[input]] without a path says what the fields of inputs on the command line are called (text = "body").
+
 A part that is absent is not run: without [[filter]] nothing is measured or judged, without [deduplicate] everything kept stays.
 """
 
@@ -48,9 +50,12 @@ _Settings = TypeVar("_Settings")
 
 @dataclass(frozen=True)
 class InputChoice:
-    """An input: a path, folder, glob or URL, a label for its records, and the fields of its lines or rows."""
+    """An input: a path, folder, glob or URL, a label for its records, and the fields of its lines or rows.
 
-    path: str
+    One without a path says the label and the fields of what is given on the command line.
+    """
+
+    path: str = ""
     source: str | None = None
     id: str = "id"
     text: str = "text"
@@ -140,6 +145,8 @@ def parse(text: str, name: str) -> Recipe:
 def _check_parts(recipe: Recipe) -> None:
     """Build every part once, so that a mistake is told before any work is done."""
     where = f"recipe {recipe.name}"
+    if sum(not choice.path for choice in recipe.inputs) > 1:
+        raise RecipeError(f"{where}: two inputs have no path; one can describe what is given on the command line")
     with _told_at(f"{where}: extractor"):
         build(extractor_named(recipe.extractor.name), recipe.extractor.parameters, f"extractor {recipe.extractor.name}")
     for i, edit in enumerate(recipe.edits):

@@ -23,6 +23,7 @@ from pipelines.card import card, card_facts
 from pipelines.export import Export, ExportSettings, Source, units_of
 from pipelines.manifest import write_manifest
 from pipelines.recipe import parse
+from pipelines.run_folder import GENERATED
 from synth.synthesize import Synthesize
 
 _FORMATS = ("parquet", "jsonl")
@@ -64,7 +65,7 @@ def parse_mix(mix: Sequence[str]) -> tuple[tuple[str, float], ...]:
 def kept_sources(run: Location) -> list[Source]:
     """Return the documents shards of a finished run, with ledger and signals. Raises InputError where they are gone."""
     web = Workspace(run)
-    generated = Workspace(run, "stages/6-synthesize")
+    generated = Workspace(run, GENERATED)
     cuts = finished_units(web, Cutting)
     sources = _sources(finished_units(web, Ingest), finished_units(web, Select), finished_units(web, Measure), cuts)
     sources += _sources(finished_units(web, Synthesize), finished_units(generated, SelectSynthetic), finished_units(generated, Measure))

@@ -30,7 +30,7 @@ from pipelines.ledger import Funnel, funnel
 from pipelines.recipe import parse
 from pipelines.run_folder import Place, open_run, places, recipe_rules, scan_ledger, scan_measured, scan_rows
 from pipelines.samples import Choice, Sample, take_samples
-from pipelines.wording import compact, dropped_side, loss_in_words, number, readable, size
+from pipelines.wording import compact, dropped_side, loss_in_words, notes_of, number, readable, size
 
 _KEPT_SAMPLES = 9
 _SYNTHETIC_SAMPLES = 6
@@ -95,6 +95,7 @@ def render(out: Location) -> str:
         title=_title(out),
         description=_description(out),
         funnel=counted,
+        notes=notes_of(counted),
         picture=charts.funnel_chart(charts.levels_of(counted)),
         typical=_typical(out),
         cards=cards,

@@ -29,6 +29,9 @@ from pipelines.recipe import parse
 
 Side = Literal["below", "above"]
 
+GENERATED = "stages/6-synthesize"
+"""Where the stages over generated rows lie."""
+
 
 @dataclass(frozen=True)
 class Place:
@@ -68,7 +71,7 @@ def open_run(folder: str) -> Location:
 def places(out: Location) -> list[Place]:
     """Return every ledger shard with the shards of the same rows, web before synthetic, by name."""
     generated: dict[str, Location] = {}
-    for name, location in _parquet(out / "stages" / "6-synthesize", recursive=True).items():
+    for name, location in _parquet(out / GENERATED, recursive=True).items():
         if location.parent.name not in ("2-measure", "3-judge") and _has_text(location):
             generated[name] = location
     layout: list[tuple[Literal["web", "synthetic"], dict[str, Location], dict[str, Location], dict[str, Location]]] = [
@@ -77,7 +80,7 @@ def places(out: Location) -> list[Place]:
             "synthetic",
             _parquet(out / "ledger" / "synthetic"),
             generated,
-            _parquet(out / "stages" / "6-synthesize" / "2-measure"),
+            _parquet(out / GENERATED / "2-measure"),
         ),
     ]
     cuts = _parquet(out / "stages" / Cutting.name)

@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pipelines.terminal import minus, new_console, new_table, print_lines, print_pairs, show_fields, worded
-from pipelines.wording import comparison_in_words, cut_in_words, loss_in_words, number, printable, size
+from pipelines.wording import loss_in_words, notes_of, number, printable, size
 
 if TYPE_CHECKING:
     from pipelines.catalogue import FilterDescription, FilterSummary
@@ -68,15 +68,8 @@ def show_funnel(funnel: "Funnel") -> None:
     idle = [step.rule for step in funnel.web.steps if not step.failing]
     if idle:
         console.print(f"{len(idle)} rules of the recipe held for no document.", style="dim")
-    if funnel.cut is not None:
-        console.print(f"{cut_in_words(funnel.cut.passages, funnel.cut.documents, funnel.cut.text_bytes)}.")
-    if funnel.comparisons is not None and funnel.comparisons.documents:
-        found = funnel.comparisons
-        passed_over = f"; {found.skipped:,} more in crowded buckets were passed over" if found.skipped else ""
-        console.print(f"{found.documents:,} documents had a candidate, {found.compared:,} pairs were compared{passed_over}.", style="dim")
-    if funnel.compared_by is not None:
-        by = funnel.compared_by
-        console.print(f"Compared by {comparison_in_words(by.shingles, by.bands, by.rows, by.threshold)}.", style="dim")
+    for note in notes_of(funnel):
+        console.print(note, style="dim")
     for alarm in funnel.alarms:
         lost = loss_in_words(printable(alarm.source), alarm.duplicates, alarm.documents, alarm.alarm_share)
         console.print(f"Alarm: {lost}.", style="bold yellow")
@@ -230,6 +223,9 @@ def show_verification(result: "Verification") -> None:
         print_lines(console, result.faults)
     else:
         console.print("All is as it was written.", style="bold green")
+    if result.unchecked:
+        console.print("Duplicates of earlier runs that cannot be looked up any more:", style="dim")
+        print_lines(console, result.unchecked)
 
 
 def show_filters(filters: Sequence["FilterSummary"]) -> None:

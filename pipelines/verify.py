@@ -9,21 +9,24 @@ import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from curation.books import add_up
 from curation.errors import InputError
 from curation.location import Location
 from curation.stage import SEAL, SHARD_ENDINGS
+from pipelines.earlier_runs import ledger_of
 
 
 @dataclass(frozen=True)
 class Verification:
-    """What was looked at and what was wrong (empty: nothing)."""
+    """What was looked at, what was wrong (empty: nothing), and what could not be looked at: earlier runs that are gone."""
 
     files: int
     bytes: int
     faults: Sequence[str]
+    unchecked: Sequence[str] = ()
 
 
 def verify(folder: Location) -> Verification:
@@ -38,8 +41,8 @@ def verify(folder: Location) -> Verification:
         files, size = files + 1, size + _check(location, expected, faults)
     dataset = _verify_dataset(folder / "dataset")
     faults += dataset.faults
-    faults += add_up(folder).faults
-    return Verification(files + dataset.files, size + dataset.bytes, sorted(set(faults)))
+    books = add_up(folder, partial(ledger_of, folder))
+    return Verification(files + dataset.files, size + dataset.bytes, sorted({*faults, *books.faults}), books.unchecked)
 
 
 def _recorded(out: Location, faults: list[str]) -> Iterator[tuple[Location, str]]:

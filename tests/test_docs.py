@@ -175,11 +175,14 @@ def python_blocks() -> list[str]:
 
 def test_the_readme_s_deduplication_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (code,) = (code for code in python_blocks() if "find_duplicates" in code)
-    pq.write_table(pa.table({"text": ["one text of a few words", "another text", "One text, of a few words!"]}), tmp_path / "texts.parquet")
+    texts = ["one text of a few words", "another text", "One text, of a few words!"]
+    pq.write_table(pa.table({"id": ["a", "b", "c"], "text": texts}), tmp_path / "texts.parquet")
     monkeypatch.chdir(tmp_path)
     names: dict[str, Any] = {}
     exec(code, names)
     assert names["kept"].tolist() == [False, True, True]
+    assert names["fates"]["duplicate_of"].to_pylist() == ["c", None, None]
+    assert pq.read_table(tmp_path / "kept.parquet")["id"].to_pylist() == ["b", "c"]
 
 
 def test_the_readme_s_recipe_is_a_recipe(tmp_path: Path) -> None:

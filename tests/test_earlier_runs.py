@@ -2,18 +2,23 @@
 
 import json
 import shutil
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
+import pyarrow.parquet as pq
 import pytest
 
+from curation.books import add_up
 from curation.location import Location
 from curation.minhash import MinHashSettings, bucket_hashes, sign
 from curation.shingles import distinct, shingle
 from curation.text import TextColumn
-from pipelines.earlier_runs import name_of
+from pipelines.earlier_runs import find_earlier, ledger_of, name_of
+from tests.object_store import object_store
 from tests.running import SMALL_RECIPE, curate, made, many_files, shards
 from tests.test_faults import kill_in
 
@@ -21,7 +26,7 @@ SETTINGS = MinHashSettings()
 THRESHOLD = 0.75
 
 
-def recipe(folder: Path, *earlier: Path, name: str = "recipe", settings: str = "") -> Path:
+def recipe(folder: Path, *earlier: Path | str, name: str = "recipe", settings: str = "") -> Path:
     """Write a recipe that deduplicates against some runs."""
     path = folder / f"{name}.toml"
     against = json.dumps([str(run) for run in earlier])
@@ -75,8 +80,8 @@ def similar_candidates(rows: list[str], others: list[str]) -> list[tuple[int, in
     return pairs
 
 
-def told(verb: str, *arguments: object) -> Any:
-    return json.loads(curate(verb, *arguments, "--json"))
+def told(verb: str, *arguments: object, env: dict[str, str] | None = None, code: int = 0) -> Any:
+    return json.loads(curate(verb, *arguments, "--json", env=env, code=code))
 
 
 def test_what_an_earlier_run_kept_wins_and_is_not_repeated(world: Path) -> None:
@@ -120,6 +125,11 @@ def test_generated_rows_are_held_against_earlier_ones_too(world: Path) -> None:
     again = after.filter(fate="duplicate", rule="same_record")
     assert set(again["duplicate_of"]) == set(before.filter(fate="kept")["id"])
     assert again["duplicate_run"].null_count() == 0
+    compared = told("inspect", world / "whole")["generated_comparisons"]
+    assert compared["documents"] >= 2 * after.filter(fate="duplicate").height
+    counted = f"Of generated rows and what was kept, {compared['documents']:,} documents had a candidate, "
+    assert counted in curate("inspect", world / "whole")
+    assert counted in (world / "whole/report.html").read_text("utf-8")
 
 
 def test_an_earlier_run_is_the_same_wherever_it_lies(world: Path, tmp_path: Path) -> None:
@@ -129,6 +139,34 @@ def test_an_earlier_run_is_the_same_wherever_it_lies(world: Path, tmp_path: Path
     assert shards(world / "beside-moved") == shards(world / "whole")
     run(world, chosen, "input", "beside-moved", "--frozen")
     assert made(world / "beside-moved") == {}
+
+
+def test_an_earlier_run_may_lie_on_an_object_store(world: Path, tmp_path: Path) -> None:
+    place = "s3://crawls/runs/first"
+    chosen = recipe(tmp_path, place)
+    out = tmp_path / "out"
+    with object_store() as store:
+        store.upload(world / "first", "runs/first")
+        before = store.names("")
+
+        def held(*options: object, code: int = 0) -> str:
+            return curate("run", chosen, world / "input/*.jsonl", "--out", *options, code=code, env=store.env)
+
+        held(out, "--workers", 2)
+        assert shards(out) == shards(world / "whole")
+        assert told("verify", out, env=store.env)["faults"] == []
+        assert store.names("") == before
+        copy = ledger(out).filter(pl.col("duplicate_run").is_not_null()).row(0, named=True)
+        (story,) = told("why", out, copy["id"], env=store.env)
+        assert story["earlier"]["place"] == place
+        assert story["earlier"]["document"]["id"] == copy["duplicate_of"]
+        held(out, "--frozen")
+        assert made(out) == {}
+        assert "cannot be earlier than itself" in " ".join(held(place, code=2).split())
+        store.client.delete_object(Bucket="crawls", Key=next(name for name in before if "/4a-sign/" in name and name.endswith(".parquet")))
+        assert "first is not whole: 4a-sign" in " ".join(held(out, code=2).split())
+        chosen = recipe(tmp_path, "s3://crawls/runs/nowhere")
+        assert "s3://crawls/runs/nowhere is not there" in " ".join(held(out, code=2).split())
 
 
 def test_a_killed_run_ends_with_the_same_bytes(world: Path) -> None:
@@ -196,6 +234,67 @@ def test_an_earlier_run_that_changed_redoes_what_depends_on_it(world: Path, tmp_
     assert set(ledger(tmp_path / "out")["duplicate_run"].drop_nulls()) == {name_of(Location.of(tmp_path / "first"))}
     assert ledger(tmp_path / "out").filter(fate="kept").height > ledger(world / "whole").filter(fate="kept").height
     assert told("verify", tmp_path / "out")["faults"] == []
+
+
+def rewrite(shard: Path, change: Callable[[pl.DataFrame], pl.DataFrame]) -> None:
+    """Change the rows of a ledger shard, and the size in its sidecar, as if it had been written so."""
+    size = shard.stat().st_size
+    table = change(pl.read_parquet(shard)).to_arrow().cast(pq.read_schema(shard))
+    pq.write_table(table, shard)
+    sidecar = shard.parent.parent / f"stages/5-select/{shard.stem}.json"
+    sidecar.write_text(sidecar.read_text().replace(f" {size},", f" {shard.stat().st_size},"))
+
+
+def shard_with(out: Path, wanted: pl.Expr) -> tuple[Path, dict[str, Any]]:
+    """Return the first ledger shard that has such a row, and the row."""
+    for shard in sorted((out / "ledger").glob("*.parquet")):
+        rows = pl.read_parquet(shard).filter(wanted)
+        if rows.height:
+            return shard, rows.row(0, named=True)
+    raise AssertionError(f"{out} has no such row")
+
+
+def test_the_books_notice_a_copy_of_what_the_earlier_run_did_not_keep(world: Path, tmp_path: Path) -> None:
+    shutil.copytree(world / "first", tmp_path / "first")
+    chosen, out = recipe(tmp_path, tmp_path / "first"), tmp_path / "out"
+    run(world, chosen, "input", str(out))
+    assert (told("verify", out)["faults"], told("verify", out)["unchecked"]) == ([], [])
+    name = name_of(Location.of(tmp_path / "first"))
+    _, gone = shard_with(tmp_path / "first", pl.col("fate") == "dropped")
+    shard, copy = shard_with(out, pl.col("duplicate_run") == name)
+    pointed = pl.when(pl.col("id") == copy["id"]).then(pl.lit(gone["id"])).otherwise("duplicate_of").alias("duplicate_of")
+    rewrite(shard, lambda rows: rows.with_columns(pointed))
+    fault = f"ledger: duplicates point at 1 ids that the earlier run {name} does not keep, such as {gone['id']!r}"
+    assert fault in told("verify", out, code=3)["faults"]
+    assert fault in run(world, chosen, "input", str(out), code=1)
+
+    kept = next((tmp_path / "first/ledger").glob("*[0-9].parquet"))
+    content = kept.read_bytes()
+    half = len(content) // 2
+    for damaged, said in (
+        (content[:4] + bytes(half) + content[4 + half :], "cannot be read"),
+        (bytes(len(content)), "cannot be read"),
+        (content[:half], "has lost files of its ledger"),
+    ):
+        kept.write_bytes(damaged)
+        found = add_up(Location.of(out), partial(ledger_of, Location.of(out)))
+        assert (found.faults, len(found.unchecked)) == ([], 1)
+        assert said in found.unchecked[0]
+    shutil.rmtree(tmp_path / "first")
+    found = add_up(Location.of(out), partial(ledger_of, Location.of(out)))
+    assert (found.faults, found.unchecked) == ([], [f"the earlier run {name} is not at {tmp_path / 'first'} any more"])
+    assert "cannot be looked up any more" in curate("verify", out, code=3)
+
+
+def test_a_place_that_cannot_be_reached_is_told(world: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unreachable(self: Location) -> bool:
+        raise OSError("no route to host")
+
+    monkeypatch.setattr(Location, "is_folder", unreachable)
+    place, fault = find_earlier(Location.of(world / "whole"), name_of(Location.of(world / "first")))
+    assert place is None
+    assert "cannot be reached at" in fault
+    assert "no route to host" in fault
 
 
 def refused(world: Path, chosen: Path) -> str:

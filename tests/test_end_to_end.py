@@ -19,6 +19,7 @@ import pytest
 
 from curation.errors import BooksUnbalanced
 from pipelines.pipeline import Request, run_recipe
+from tests.object_store import object_store
 from tests.running import ROOT, SMALL_RECIPE, TEXTS, curate, made, many_files, picture, shards, stages
 
 
@@ -176,36 +177,17 @@ def test_where_the_input_lies_changes_no_byte(small: Path) -> None:
 
 
 def test_from_a_bucket_changes_no_byte(small: Path) -> None:
-    import boto3
-    from moto.server import ThreadedMotoServer
-
     run_small(small)
     before = shards(small / "out")
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    try:
-        host, port = server.get_host_and_port()
-        env = {
-            "AWS_ENDPOINT_URL": f"http://{host}:{port}",
-            "AWS_ACCESS_KEY_ID": "test",
-            "AWS_SECRET_ACCESS_KEY": "test",
-            "AWS_DEFAULT_REGION": "us-east-1",
-        }
-        client = boto3.client(
-            "s3", endpoint_url=env["AWS_ENDPOINT_URL"], aws_access_key_id="test", aws_secret_access_key="test", region_name="us-east-1"
-        )
-        client.create_bucket(Bucket="crawls")
-        for path in (small / "input").glob("*.jsonl"):
-            client.upload_file(str(path), "crawls", f"2026/{path.name}")
-        curate("run", small / "recipe.toml", "s3://crawls/2026/*.jsonl", "--out", small / "from-s3", env=env)
+    with object_store() as store:
+        store.upload(small / "input", "2026")
+        curate("run", small / "recipe.toml", "s3://crawls/2026/*.jsonl", "--out", small / "from-s3", env=store.env)
         assert shards(small / "from-s3") == before
-        curate("run", small / "recipe.toml", small / "input/*.jsonl", "--out", "s3://crawls/out", "--replies", small / "replies", env=env)
-        listed = client.list_objects_v2(Bucket="crawls", Prefix="out/dataset/data/")["Contents"]
-        assert [entry["Key"].rsplit("/", 1)[-1] for entry in listed] == [
+        into = ("--out", "s3://crawls/out", "--replies", small / "replies")
+        curate("run", small / "recipe.toml", small / "input/*.jsonl", *into, env=store.env)
+        assert [name.rsplit("/", 1)[-1] for name in store.names("out/dataset/data/")] == [
             path.name for path in sorted((small / "out/dataset/data").iterdir())
         ]
-    finally:
-        server.stop()
 
 
 def test_a_filter_in_one_file(small: Path) -> None:

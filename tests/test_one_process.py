@@ -1,6 +1,7 @@
 """Near-duplicates in one process: the pipeline's decisions, whatever the batches and the turns."""
 
 from collections.abc import Sequence
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pyarrow as pa
@@ -10,8 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import curation.near_duplicates
+from curation.errors import InputError
 from curation.minhash import MinHashSettings
-from curation.near_duplicates import Found, ReadTexts, find_duplicates, parquet_texts
+from curation.near_duplicates import Found, find_duplicates, write_kept
+from curation.text_batches import ReadTexts, parquet_texts
 from tests.deduplicating import cut, document, run
 from tests.planted import jaccard
 from tests.test_deduplicate import noisy_corpus
@@ -71,6 +74,46 @@ def test_characters_that_stand_for_whole_words_have_room() -> None:
     strings = ["".join(generator.choice(list("¼½¾"), 400)) for _ in range(20)]
     found = find_duplicates(batches([text + more for text in strings for more in ("½", "")], 3), MinHashSettings(30, unit="character"))
     assert (found.duplicate_of >= 0).tolist() == [False, True] * 20
+
+
+def test_what_became_of_each_is_told_by_ids() -> None:
+    strings = ["one two three four five six", "seven eight", "One, two three four five six!"]
+    found = find_duplicates(batches(strings, 2))
+    for ids in (["a", "b", "c"], pa.chunked_array([["a"], ["b", "c"]]), np.array(["a", "b", "c"])):
+        assert found.table(ids).to_pylist() == [
+            {"id": "a", "duplicate_of": "c", "rule": "exact", "similarity": 1.0},
+            {"id": "b", "duplicate_of": None, "rule": None, "similarity": None},
+            {"id": "c", "duplicate_of": None, "rule": None, "similarity": None},
+        ]
+    assert found.table(range(3))["duplicate_of"].to_pylist() == [2, None, None]
+    with pytest.raises(ValueError, match="3 documents were compared, but there are 2 ids"):
+        found.table(["a", "b"])
+
+
+@given(st.lists(st.lists(texts, max_size=8), min_size=1, max_size=3), st.integers(1, 4))
+def test_kept_rows_are_written_with_all_columns(files: list[list[str]], rows: int) -> None:
+    schema = pa.schema([("text", pa.string()), ("place", pa.list_(pa.int64()))], {"made": "here"})
+    with TemporaryDirectory() as folder:
+        paths = [f"{folder}/{number}.parquet" for number in range(len(files))]
+        for number, (path, strings) in enumerate(zip(paths, files, strict=True)):
+            content = [{"text": text, "place": [number, place]} for place, text in enumerate(strings)]
+            pq.write_table(pa.Table.from_pylist(content, schema), path, row_group_size=rows)
+        found = find_duplicates(parquet_texts(paths))
+        assert write_kept(paths, found, f"{folder}/kept.parquet") == (found.duplicate_of < 0).sum()
+        whole = pa.concat_tables(pq.read_table(path) for path in paths)
+        assert pq.read_table(f"{folder}/kept.parquet").equals(whole.filter(pa.array(found.duplicate_of < 0)), check_metadata=True)
+
+
+def test_other_files_than_were_compared_are_refused(tmp_path) -> None:
+    one, other, out = (tmp_path / f"{name}.parquet" for name in ("one", "other", "out"))
+    pq.write_table(pa.table({"text": ["a", "b"]}), one)
+    pq.write_table(pa.table({"text": ["a"], "more": [1]}), other)
+    found = find_duplicates(parquet_texts([one, other]))
+    with pytest.raises(InputError, match=r"other\.parquet does not have the columns of .*one\.parquet"):
+        write_kept([one, other], found, out)
+    with pytest.raises(InputError, match="there are 2 rows, but 3 texts were compared"):
+        write_kept([one], found, out)
+    assert not out.exists()
 
 
 def test_parquet_is_read_by_row_groups(tmp_path) -> None:

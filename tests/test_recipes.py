@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from curation.errors import InputError, RecipeError
+from curation.errors import InputError, RecipeError, UsageError
+from pipelines.pipeline import inputs_of
 from pipelines.recipe import Recipe, load, parse, shipped_recipes
 
 WHOLE = """
@@ -75,6 +76,21 @@ def test_what_is_absent_is_not_run() -> None:
     assert recipe == Recipe("mine", "")
 
 
+def test_an_input_without_a_path_describes_what_is_given(tmp_path: Path) -> None:
+    for name in ("own", "other"):
+        (tmp_path / f"{name}.jsonl").write_text("{}\n")
+    own = f'[[input]]\npath = "{tmp_path}/own.jsonl"\nsource = "own"\n'
+    described = '[[input]]\nsource = "mine"\ntext = "body"\n'
+    given = [str(tmp_path / "other.jsonl")]
+    for text in (described, own + described, described + own):
+        (source,) = inputs_of(parse(text, "mine"), given)
+        assert (source.location.name, source.source, source.fields.text) == ("other.jsonl", "mine", "body")
+        with pytest.raises(UsageError, match="without a path, which describes input on the command line; give one: curate run mine INPUT"):
+            inputs_of(parse(text, "mine"), [])
+    (source,) = inputs_of(parse(own, "mine"), given)
+    assert (source.location.name, source.source) == ("other.jsonl", "own")
+
+
 @pytest.mark.parametrize("name", shipped_recipes())
 def test_shipped_recipes_load(name: str) -> None:
     recipe = load(name)
@@ -131,7 +147,7 @@ def test_an_unknown_name_is_told_with_the_nearest_one(text: str, hint: str) -> N
         ("description = 3", "description must be a str, not 3"),
         ("input = ['a']", "input must be a list of tables, written [[input]]"),
         ("[input]\npath = 'a'", "input must be a list of tables, written [[input]]"),
-        ("[[input]]\nsource = 'a'", "input[0] needs path"),
+        ("[[input]]\nsource = 'a'\n" * 2, "two inputs have no path"),
         ("[[input]]\npath = 3", "input[0]: path = 3 is not acceptable"),
         ("extractor = 'plain'", "extractor must be a table, not 'plain'"),
         ("[[edit]]\ncollapse = true", "edit[0] needs a name"),

@@ -48,7 +48,8 @@ def write(files: Sequence[Path], stays: Any, out: Path) -> None:
 
 def curate_verified(files: Sequence[Path]) -> Any:
     """Ours in one process, with exact similarities, as `curation` offers it to Python."""
-    from curation.near_duplicates import find_duplicates, parquet_texts
+    from curation.near_duplicates import find_duplicates
+    from curation.text_batches import parquet_texts
 
     return find_duplicates(parquet_texts(files), threshold=THRESHOLD).duplicate_of < 0
 
