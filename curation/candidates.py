@@ -21,11 +21,12 @@ Invariants
     - Which documents hang together, and who leads a text, does not depend on how documents are grouped.
     - A bucket's hash has 64 bits. Two buckets that share one by chance make candidates that *verify* tells apart; two texts that do, one in
       10^19 pairs, leave the second without shingles, and it is kept.
-    - Memory: Bucketing 1 KiB for each document of a group; Linking 140 bytes a row of a range.
+    - Memory: Bucketing 600 bytes for each document of a group (14 bands); Linking 140 bytes a row of a range.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -76,13 +77,23 @@ def buckets_of(hashes: Hashes, rows: Numbers, of_text: bool = False) -> Buckets:
     return Buckets(hashes, rows, np.full(len(rows), of_text))
 
 
-def joined(buckets: Sequence[Buckets]) -> Buckets:
-    """Return several Buckets as one."""
-    return Buckets(
-        np.concatenate([each.hashes for each in buckets]),
-        np.concatenate([each.rows for each in buckets]),
-        np.concatenate([each.of_text for each in buckets]),
-    )
+class _Gathered:
+    """Several Buckets laid out as one, in memory that is taken as it is filled."""
+
+    def __init__(self, most: int) -> None:
+        self._room = Buckets(np.empty(most, np.uint64), np.empty(most, np.int64), np.empty(most, np.bool_))
+        self._filled = 0
+
+    def add(self, buckets: Buckets) -> None:
+        """Add buckets behind those that are there."""
+        end = self._filled + len(buckets.rows)
+        for column, values in zip(self._room, buckets, strict=True):
+            column[self._filled : end] = values
+        self._filled = end
+
+    def buckets(self) -> Buckets:
+        """Return all that were added."""
+        return Buckets(self._room.hashes[: self._filled], self._room.rows[: self._filled], self._room.of_text[: self._filled])
 
 
 def tie_to_first(buckets: Buckets) -> tuple[Buckets, Edges]:
@@ -114,20 +125,21 @@ class Bucketing(Stage):
         forest.join(tied.left, tied.right)
         follows[tied.right] = True
         leading = np.isin(rows, leaders.rows, assume_unique=True)
-        firsts = [leaders]
+        found = _Gathered((len(bands) + 3) * len(rows))
+        found.add(leaders)
         of_urls = [_urls_of(parts)] if self.by_url else []
-        for hashes, members in [(keys ^ _KEY_SALT, rows), *of_urls, *((band[leading], rows[leading]) for band in bands)]:
+        for hashes, members in chain([(keys ^ _KEY_SALT, rows), *of_urls], ((band[leading], rows[leading]) for band in bands)):
             buckets = buckets_of(hashes, members)
             if not earlier:
                 buckets, tied = tie_to_first(buckets)
                 forest.join(tied.left, tied.right)
-            firsts.append(buckets)
-        found = joined(firsts)
-        table = pa.table({"hash": found.hashes, "number": found.rows + base, "of_text": found.of_text})
-        write_sorted(output, unit.name, table, BUCKETS, ("hash",))
+            found.add(buckets)
+        hashes, numbers, of_text = found.buckets()
+        numbers += base
+        write_sorted(output, unit.name, pa.table({"hash": hashes, "number": numbers, "of_text": of_text}), BUCKETS, ("hash",))
         local = forest.stars(follows)
         write_edges(output, unit.name + EDGES_SUFFIX, Edges(local.left + base, local.right + base, local.of_text), ("left", "right"))
-        return {"documents": len(rows), "buckets": len(found.rows), "edges": len(local.left)}
+        return {"documents": len(rows), "buckets": len(hashes), "edges": len(local.left)}
 
 
 def _hashes_of(parts: Sequence[Part], settings: MinHashSettings) -> tuple[Numbers, Hashes, Hashes, Hashes]:

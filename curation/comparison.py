@@ -32,7 +32,7 @@ from curation.survivors import NARROW, preference, source_ranks
 from curation.text import Offsets, TextColumn
 from curation.urls import same_page_form
 
-RUN_BYTES = 256 << 20
+RUN_BYTES = 64 << 20
 """Bytes of rows that are gathered before they are sorted and written as one file."""
 
 COMPARED = pa.schema(

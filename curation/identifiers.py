@@ -29,7 +29,7 @@ from curation.session import Session
 from curation.shards import Shard, batches, read
 from curation.stage import Output, Stage, Unit
 
-RANGE_ROWS = 1 << 21
+RANGE_ROWS = 1 << 19
 """Ids that one unit looks at for conflicts, about."""
 
 SHORT, WHOLE = 8, 32

@@ -3,7 +3,7 @@
 A unit that takes a range reads at least one row group of every file, so n files and n ranges make n x n reads. Where a range lies in more
 than FAN_IN files, FAN_IN at a time are merged, part of the range by part, into files that hold such a part alone; and so on, level after
 level, until every range lies in at most FAN_IN files. Reading then grows with the rows, times the logarithm of the files to the base of
-FAN_IN: a billion documents need one level, a hundred billion two.
+FAN_IN: a billion documents need one level, a hundred billion three.
 
 Invariants
     - A range holds the same rows as before, and rows that are equal in all columns that they are sorted by stay in the order of the files.
@@ -70,6 +70,11 @@ class Merge(Stage):
         rows = read_range(files, self.by[0], range_of(unit), schema)
         write_sorted(output, unit.name, rows, schema, self.by)
         return {"rows": rows.num_rows}
+
+
+def levels_for(files: int) -> int:
+    """Return how many levels so many files take."""
+    return 0 if files <= FAN_IN else 1 + levels_for(-(-files // FAN_IN))
 
 
 def merge(session: Session, title: str, files: Sequence[Shard], by: Sequence[str], whole: Range = HASHES) -> Merged:

@@ -50,10 +50,10 @@ from curation.sign import halves_of
 from curation.stage import Output, Stage, Unit
 from curation.text import TextColumn
 
-RUN_ROWS = 1 << 23
+RUN_ROWS = 1 << 21
 """Passages that are gathered before they are sorted and written as one file: half a gigabyte of text, about."""
 
-RANGE_ROWS = 1 << 22
+RANGE_ROWS = 1 << 20
 """Rows that one unit of Choosing reads, about."""
 
 SURPLUS, GONE = "-surplus", "-gone"

@@ -40,7 +40,7 @@ from curation.stage import Output, Stage, Unit
 from curation.survivors import best_first
 from curation.text import Offsets
 
-RANGE_BYTES = 256 << 20
+RANGE_BYTES = 64 << 20
 """Bytes of rows that one unit reads, about: uncompressed, for near copies compress so well together that their file says nothing."""
 
 VERIFIED = pa.schema(

@@ -40,7 +40,6 @@ def _show_duplicates(console: Console, plan: "DuplicatesPlan") -> None:
         ("disk", "buckets", plan.bucket_bytes),
         ("disk", "comparison, with as many candidates as in the sample", plan.comparison_bytes),
         ("disk", "comparison, if every document had a candidate", plan.full_comparison_bytes),
-        ("memory", "components, in one process", plan.component_bytes),
         ("memory", "a worker, at its largest unit", plan.worker_bytes),
         ("memory", "the driver, adding up the books", plan.driver_bytes),
     ):
