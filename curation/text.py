@@ -67,6 +67,11 @@ class TextColumn:
         """Build a column from Python strings (tests, small inputs)."""
         return cls.from_arrow(pa.array(texts, pa.large_string()))
 
+    @classmethod
+    def from_utf8(cls, texts: Sequence[bytes]) -> "TextColumn":
+        """Build a column from texts that were encoded, or decoded, before: whether they are UTF-8 is not looked at again."""
+        return cls(np.frombuffer(b"".join(texts), np.uint8), offsets_of(np.fromiter(map(len, texts), np.int64, len(texts))))
+
     def __len__(self) -> int:
         return len(self.offsets) - 1
 

@@ -7,8 +7,7 @@ object becomes a record is told in `curation.readers.rows`.
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 from curation.readers.contract import MAX_RECORD_BYTES, Broken, Outcome, SourceFile
 from curation.readers.decompression import Content
@@ -18,8 +17,7 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _NEWLINE = re.compile(rb"\n")
 
 
-@dataclass(frozen=True)
-class Line:
+class Line(NamedTuple):
     """A line and the offset it starts at."""
 
     offset: int
@@ -59,7 +57,7 @@ class JsonlReader:
 
 def _object(line: bytes) -> Mapping[str, Any]:
     try:
-        fields = json.loads(line.decode(), parse_constant=_refuse_constant)
+        fields = _DECODER.decode(line.decode())
     except UnicodeDecodeError as error:
         raise BadRow("undecodable", f"the line is not UTF-8: {error.reason} at byte {error.start}") from None
     except json.JSONDecodeError:
@@ -74,3 +72,7 @@ def _object(line: bytes) -> Mapping[str, Any]:
 
 def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is no JSON")
+
+
+_DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
+"""One for all lines: `json.loads` makes a new one for each where constants are refused."""

@@ -14,13 +14,13 @@ Invariants
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 from pyarrow import types
 
+from curation.readers.columns import is_binary, is_string, python_rows
 from curation.readers.contract import MAX_EXPANSION, MAX_RECORD_BYTES, Broken, Outcome, SourceFile
 from curation.readers.decompression import Content, WatchedFile
 from curation.readers.rows import BadRow, row_record
@@ -35,12 +35,12 @@ LARGE_CHUNK = 128 << 20
 for more memory than the chunk has (measured: 3 GB for a damaged file of 3 KB where Arrow reads by pages)."""
 
 
-@dataclass(frozen=True)
-class Row:
-    """A row's number and its columns; text is bytes still."""
+class Row(NamedTuple):
+    """A row's number, its values by column, strings as bytes still, and how many bytes these are."""
 
     number: int
     columns: Mapping[str, Any]
+    size: int
 
 
 class ParquetReader:
@@ -66,12 +66,11 @@ class ParquetReader:
 
     def parse(self, frame: Row, source: SourceFile) -> Outcome:
         """Return a row's outcome."""
-        text = frame.columns.get(source.fields.text)
+        text = frame.columns[source.fields.text]
         try:
-            columns = {name: _decoded(name, value) for name, value in frame.columns.items()}
-            return row_record(columns, frame.number, source)
+            return row_record(_decoded(frame.columns), frame.number, source, raw=text)
         except BadRow as error:
-            return Broken(frame.number, error.reason, str(error), raw=text if isinstance(text, bytes) else b"")
+            return Broken(frame.number, error.reason, str(error), raw=text or b"")
 
 
 def _open(file: WatchedFile, text: str) -> tuple[Any, list[str]]:
@@ -99,23 +98,15 @@ def _columns(schema: Any, text: str) -> list[str]:
         raise BadRow("missing_text", f"the file has no column {text!r}; it has {', '.join(map(repr, schema.names))}"[:1000])
     kind = schema.field(text).type
     kind = kind.value_type if types.is_dictionary(kind) else kind
-    if not (_is_string(kind) or _is_binary(kind)):
+    if not (is_string(kind) or is_binary(kind)):
         raise BadRow("text_not_string", f"column {text!r} is not a string but {kind}")
     return [field.name for field in schema if field.name == text or _is_metadata(field.type)]
-
-
-def _is_string(kind: Any) -> bool:
-    return bool(types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind))
-
-
-def _is_binary(kind: Any) -> bool:
-    return bool(types.is_binary(kind) or types.is_large_binary(kind) or types.is_binary_view(kind))
 
 
 def _is_metadata(kind: Any) -> bool:
     kind = kind.value_type if types.is_dictionary(kind) else kind
     is_time = types.is_temporal(kind) and not types.is_interval(kind)
-    return _is_string(kind) or bool(types.is_integer(kind) or types.is_floating(kind) or types.is_boolean(kind) or is_time)
+    return is_string(kind) or bool(types.is_integer(kind) or types.is_floating(kind) or types.is_boolean(kind) or is_time)
 
 
 def _within(limit: int, rows: Iterator[Row | Broken]) -> Iterator[Row | Broken]:
@@ -123,7 +114,7 @@ def _within(limit: int, rows: Iterator[Row | Broken]) -> Iterator[Row | Broken]:
     size = 0
     for row in rows:
         if isinstance(row, Row):
-            size += sum(len(value) for value in row.columns.values() if isinstance(value, bytes))
+            size += row.size
             if size > limit:
                 yield Broken(
                     row.number, "bomb", f"the rows hold more than {limit} bytes, too many for a file of its size; the rest is not read"
@@ -146,8 +137,10 @@ def _groups(parquet: Any, columns: list[str], file: WatchedFile) -> Iterator[Row
         rows_at_once = max(1, min(_MAX_BATCH_ROWS, BATCH_BYTES * max(facts.num_rows, 1) // max(facts.total_byte_size, 1)))
         try:
             for batch in parquet.iter_batches(rows_at_once, row_groups=[group], columns=columns, use_threads=False):
-                for index in range(batch.num_rows):
-                    yield Row(number, {name: _value(column[index]) for name, column in zip(batch.schema.names, batch.columns, strict=True)})
+                # Of columns with one name, the last counts.
+                named = dict(zip(batch.schema.names, batch.columns, strict=True))
+                for size, values in python_rows(list(named.values())):
+                    yield Row(number, dict(zip(named, values, strict=True)), size)
                     number += 1
         except (OSError, pa.ArrowException) as error:
             file.raise_failure()
@@ -169,27 +162,17 @@ def _bomb(facts: Any, columns: list[str]) -> str:
     return ""
 
 
-def _value(scalar: Any) -> Any:
-    """Return a value as Python has it, strings as their bytes (they may not be UTF-8)."""
-    if isinstance(scalar, pa.DictionaryScalar):
-        scalar = scalar.value
-    if _is_string(scalar.type) or _is_binary(scalar.type):
-        buffer = scalar.as_buffer()
-        return None if buffer is None else buffer.to_pybytes()
-    if not types.is_temporal(scalar.type) or not scalar.is_valid:
-        return scalar.as_py()
-    try:
-        return scalar.cast(pa.string()).as_py()
-    except pa.ArrowException:
-        return str(scalar.cast(pa.int64()).as_py())
-
-
-def _decoded(name: str, value: Any) -> Any:
-    if not isinstance(value, bytes):
-        return value
-    if len(value) > MAX_RECORD_BYTES:
-        raise BadRow("too_large", f"{name!r} has {len(value)} bytes, more than {MAX_RECORD_BYTES}")
-    try:
-        return value.decode()
-    except UnicodeDecodeError as error:
-        raise BadRow("undecodable", f"{name!r} is not UTF-8: {error.reason} at byte {error.start}") from None
+def _decoded(columns: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a row's values with strings decoded. Raises BadRow."""
+    decoded = {}
+    for name, value in columns.items():
+        if not isinstance(value, bytes):
+            decoded[name] = value
+            continue
+        if len(value) > MAX_RECORD_BYTES:
+            raise BadRow("too_large", f"{name!r} has {len(value)} bytes, more than {MAX_RECORD_BYTES}")
+        try:
+            decoded[name] = value.decode()
+        except UnicodeDecodeError as error:
+            raise BadRow("undecodable", f"{name!r} is not UTF-8: {error.reason} at byte {error.start}") from None
+    return decoded
