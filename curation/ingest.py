@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from importlib.metadata import version
 from itertools import islice
 from types import TracebackType
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 import numpy as np
 import pyarrow as pa
@@ -45,7 +45,7 @@ REJECTED = "-rejected"
 
 _HTML = ("text/html", "application/xhtml+xml")
 _ROWS_PER_BATCH = 8192
-_GATHERED = ("key", "id", "url", "source", "file_path", "offset", "crawled_at", "text", "metadata")
+_GATHERED = ("key", "id", "url", "source", "file_path", "offset", "crawled_at", "text_bytes", "metadata")
 _NAMED = ("key", "id", "url", "source", "file_path", "offset")
 
 
@@ -57,11 +57,8 @@ class Choice:
     parameters: Mapping[str, Any] = field(default_factory=dict)
 
 
-class Place(NamedTuple):
-    """A record's place: the file's relative path and the record's number in it, from 0."""
-
-    file_path: str
-    number: int
+Place = tuple[str, int]
+"""A record's place: the file's relative path and the record's number in it, from 0."""
 
 
 @dataclass(frozen=True)
@@ -96,11 +93,11 @@ class Ingest(Stage):
         with _Writer(unit.name, output, edits) as writer:
             for source in unit.sources:
                 tally = Tally()
-                place = Place(source.relative, 0)
+                place = (source.relative, 0)
                 note(place)
                 for number, outcome in enumerate(islice(read(source, tally), self.limit), start=1):
                     _take(_crashed(outcome) if place in crashing else outcome, source, extractor, writer)
-                    place = Place(source.relative, number)
+                    place = (source.relative, number)
                     note(place)
                 files[source.relative] = {
                     "records": tally.frames,
@@ -175,6 +172,7 @@ class _Writer:
         self._output = output
         self._edits = edits
         self._batch = _empty_batch()
+        self._text = bytearray()
         self._rejects: list[dict[str, Any]] = []
         self._characters = 0
         self._part: ShardWriter | None = None
@@ -202,9 +200,10 @@ class _Writer:
         self, source: SourceFile, record: Record, key: bytes, own_id: str, text: bytes, characters: int, metadata: Mapping[str, str]
     ) -> None:
         """Add a document and its text, in UTF-8, of so many characters."""
-        row = (key, own_id, record.url, source.source, source.relative, record.offset, record.crawled_at, text, metadata)
+        row = (key, own_id, record.url, source.source, source.relative, record.offset, record.crawled_at, len(text), metadata)
         for column, value in zip(self._batch.values(), row, strict=True):
             column.append(value)
+        self._text += text
         self._characters += characters
         if self._characters >= ROW_GROUP_BYTES or len(self._batch["key"]) >= _ROWS_PER_BATCH:
             self._flush()
@@ -243,8 +242,8 @@ class _Writer:
         batch = self._batch
         if not batch["key"]:
             return
-        self._batch, self._characters = _empty_batch(), 0
-        text = TextColumn.from_utf8(batch["text"])
+        text = TextColumn.from_utf8(self._text, batch["text_bytes"])
+        self._batch, self._text, self._characters = _empty_batch(), bytearray(), 0
         for name, edit in self._edits:
             edited = edit.apply(text)
             text = edited.text

@@ -1,7 +1,8 @@
 """Rows of an Arrow batch as Python values, made a column at a time: there is no scalar object for each value.
 
-Strings come as their bytes, for nothing says that they are UTF-8 before somebody decodes them. Times come as Arrow writes them; one that
-Arrow cannot write (no such year, no such zone) comes as its number.
+Strings come decoded, unless one of their neighbours is no UTF-8 or they are long: then they come as bytes, and whoever decodes them finds
+which it was. Binary comes as bytes. Times come as Arrow writes them; one that Arrow cannot write (no such year, no such zone) comes as its
+number.
 
 Invariants
     - A batch is taken in pieces whose strings have at most PIECE_BYTES, or of one row: no more than a piece exists twice, whatever the
@@ -18,7 +19,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import types
 
-PIECE_BYTES = 2 << 20
+PIECE_BYTES = 256 << 10
+"""Small enough that what is made of a piece is still in the processor's cache when its rows are parsed."""
 
 
 def python_rows(columns: Sequence[Any]) -> Iterator[tuple[int, tuple[Any, ...]]]:
@@ -33,8 +35,19 @@ def python_rows(columns: Sequence[Any]) -> Iterator[tuple[int, tuple[Any, ...]]]
     while start < len(sizes):
         within = int(np.searchsorted(ends, ends[start] - sizes[start] + PIECE_BYTES, side="right"))
         end = max(within, start + 1)
-        yield from zip(sizes[start:end].tolist(), zip(*(_values(column[start:end]) for column in columns), strict=True), strict=True)
+        is_long = ends[end - 1] - ends[start] + sizes[start] > PIECE_BYTES
+        values = (_values(column[start:end], is_long) for column in columns)
+        yield from zip(sizes[start:end].tolist(), zip(*values, strict=True), strict=True)
         start = end
+
+
+def as_binary(column: Any) -> Any:
+    """Return a column with its strings, if it holds such, as binary; they are not copied."""
+    if types.is_dictionary(column.type):
+        return pa.DictionaryArray.from_arrays(column.indices, as_binary(column.dictionary))
+    if types.is_string_view(column.type):
+        return column.cast(pa.large_binary())
+    return column.cast(pa.large_binary() if _is_large(column.type) else pa.binary()) if is_string(column.type) else column
 
 
 def is_string(kind: Any) -> bool:
@@ -72,14 +85,15 @@ def _sizes(column: Any) -> npt.NDArray[np.int64]:
     return np.where(np.asarray(column.is_valid()), offsets[places + 1] - offsets[places], 0)
 
 
-def _values(column: Any) -> list[Any]:
+def _values(column: Any, is_long: bool) -> list[Any]:
     if types.is_dictionary(column.type):
         column = column.dictionary_decode()
-    if is_string(column.type):
-        column = column.cast(pa.large_binary() if _is_large(column.type) else pa.binary())
     if types.is_temporal(column.type):
         return _times(column)
-    values: list[Any] = column.to_pylist()
+    try:
+        values: list[Any] = (as_binary(column) if is_long else column).to_pylist()
+    except UnicodeDecodeError:
+        values = as_binary(column).to_pylist()
     return values
 
 

@@ -13,14 +13,14 @@ Invariants
       costs its bytes once; a column chunk that unpacks more than MAX_EXPANSION times is a bomb and is not opened.
 """
 
-from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Iterator
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 from pyarrow import types
 
-from curation.readers.columns import is_binary, is_string, python_rows
+from curation.readers.columns import as_binary, is_binary, is_string, python_rows
 from curation.readers.contract import MAX_EXPANSION, MAX_RECORD_BYTES, Broken, Outcome, SourceFile
 from curation.readers.decompression import Content, WatchedFile
 from curation.readers.rows import BadRow, row_record
@@ -35,12 +35,9 @@ LARGE_CHUNK = 128 << 20
 for more memory than the chunk has (measured: 3 GB for a damaged file of 3 KB where Arrow reads by pages)."""
 
 
-class Row(NamedTuple):
-    """A row's number, its values by column, strings as bytes still, and how many bytes these are."""
-
-    number: int
-    columns: Mapping[str, Any]
-    size: int
+Row = tuple[int, tuple[str, ...], tuple[Any, ...], int]
+"""A row's number, the names and the values of its columns (the text, at least, as bytes still), and how many bytes its strings have. A
+plain tuple: an object with names costs a microsecond, and a file has millions."""
 
 
 class ParquetReader:
@@ -62,15 +59,16 @@ class ParquetReader:
                 file.raise_failure()
                 yield Broken(0, "corrupt", f"the Parquet footer cannot be read: {error}")
                 return
-            yield from _within(max(MAX_RECORD_BYTES, MAX_EXPANSION * opened.size()), _groups(parquet, columns, file))
+            yield from _within(max(MAX_RECORD_BYTES, MAX_EXPANSION * opened.size()), _groups(parquet, columns, source.fields.text, file))
 
     def parse(self, frame: Row, source: SourceFile) -> Outcome:
         """Return a row's outcome."""
-        text = frame.columns[source.fields.text]
+        number, names, values, _ = frame
+        text = values[names.index(source.fields.text)]
         try:
-            return row_record(_decoded(frame.columns), frame.number, source, raw=text)
+            return row_record(_decoded(names, values), number, source, raw=text)
         except BadRow as error:
-            return Broken(frame.number, error.reason, str(error), raw=text or b"")
+            return Broken(number, error.reason, str(error), raw=text or b"")
 
 
 def _open(file: WatchedFile, text: str) -> tuple[Any, list[str]]:
@@ -113,17 +111,18 @@ def _within(limit: int, rows: Iterator[Row | Broken]) -> Iterator[Row | Broken]:
     """Yield rows until their strings have more than `limit` bytes; then one Broken."""
     size = 0
     for row in rows:
-        if isinstance(row, Row):
-            size += row.size
+        if not isinstance(row, Broken):
+            number, _, _, row_size = row
+            size += row_size
             if size > limit:
                 yield Broken(
-                    row.number, "bomb", f"the rows hold more than {limit} bytes, too many for a file of its size; the rest is not read"
+                    number, "bomb", f"the rows hold more than {limit} bytes, too many for a file of its size; the rest is not read"
                 )
                 return
         yield row
 
 
-def _groups(parquet: Any, columns: list[str], file: WatchedFile) -> Iterator[Row | Broken]:
+def _groups(parquet: Any, columns: list[str], text: str, file: WatchedFile) -> Iterator[Row | Broken]:
     """Yield all rows, numbered by what the footer says of the row groups before, and a Broken for each group's rows that cannot be read."""
     first = 0
     for group in range(parquet.num_row_groups):
@@ -139,8 +138,10 @@ def _groups(parquet: Any, columns: list[str], file: WatchedFile) -> Iterator[Row
             for batch in parquet.iter_batches(rows_at_once, row_groups=[group], columns=columns, use_threads=False):
                 # Of columns with one name, the last counts.
                 named = dict(zip(batch.schema.names, batch.columns, strict=True))
+                named[text] = as_binary(named[text])
+                names = tuple(named)
                 for size, values in python_rows(list(named.values())):
-                    yield Row(number, dict(zip(named, values, strict=True)), size)
+                    yield number, names, values, size
                     number += 1
         except (OSError, pa.ArrowException) as error:
             file.raise_failure()
@@ -162,10 +163,10 @@ def _bomb(facts: Any, columns: list[str]) -> str:
     return ""
 
 
-def _decoded(columns: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a row's values with strings decoded. Raises BadRow."""
+def _decoded(names: tuple[str, ...], values: tuple[Any, ...]) -> dict[str, Any]:
+    """Return a row's values by name, with strings decoded. Raises BadRow."""
     decoded = {}
-    for name, value in columns.items():
+    for name, value in zip(names, values, strict=True):
         if not isinstance(value, bytes):
             decoded[name] = value
             continue
