@@ -134,7 +134,7 @@ def _take(outcome: Outcome, source: SourceFile, extractor: Extractor, writer: "_
     if outcome.status is not None and outcome.status != 200:
         writer.reject(source, outcome, key, own_id, "dropped", "http_status", value=float(outcome.status), threshold=200.0)
         return
-    metadata = outcome.metadata
+    metadata = dict(outcome.metadata)
     if isinstance(outcome.payload, str):
         text, encoded = outcome.payload, outcome.raw
     else:
@@ -149,10 +149,11 @@ def _take(outcome: Outcome, source: SourceFile, extractor: Extractor, writer: "_
                 source, outcome, key, f"{source.relative}:{outcome.offset}", "unreadable", "undecodable_charset", detail=str(error)
             )
             return
+        metadata["encoding"] = decoded.encoding
         extracted = extractor.extract(decoded.text)
         text, encoded = extracted.text, extracted.text.encode()
-        title = {"title": extracted.title} if extracted.title else {}
-        metadata = {**metadata, "encoding": decoded.encoding, **title}
+        if extracted.title:
+            metadata["title"] = extracted.title
     if not text or text.isspace():
         writer.reject(source, outcome, key, own_id, "dropped", "empty_text")
         return

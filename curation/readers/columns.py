@@ -7,6 +7,7 @@ number.
 Invariants
     - A batch is taken in pieces whose strings have at most PIECE_BYTES, or of one row: no more than a piece exists twice, whatever the
       batch holds. A dictionary is spread out within a piece only, so that a text repeated a million times costs its bytes once.
+    - Arrow does not measure its string views: such a column is copied once a batch.
     - Of a dictionary only the entries that the batch refers to are looked at: many batches may share one of millions.
 """
 
