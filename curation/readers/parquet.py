@@ -9,6 +9,7 @@ next row group is read again. One row, not one for each lost row: how many there
 
 Invariants
     - `offset` is the row's number in the file, by the footer's counts.
+    - Of columns with one name, the last counts.
     - A batch holds about BATCH_BYTES of what the footer says. Dictionary pages stay dictionaries, so that a text repeated a million times
       costs its bytes once; a column chunk that unpacks more than MAX_EXPANSION times is a bomb and is not opened.
 """
@@ -94,7 +95,7 @@ def _columns(schema: Any, text: str) -> list[str]:
     """Return the columns to read, in file order."""
     if text not in schema.names:
         raise BadRow("missing_text", f"the file has no column {text!r}; it has {', '.join(map(repr, schema.names))}"[:1000])
-    kind = schema.field(text).type
+    kind = schema.field(schema.get_all_field_indices(text)[-1]).type
     kind = kind.value_type if types.is_dictionary(kind) else kind
     if not (is_string(kind) or is_binary(kind)):
         raise BadRow("text_not_string", f"column {text!r} is not a string but {kind}")
@@ -136,7 +137,6 @@ def _groups(parquet: Any, columns: list[str], text: str, file: WatchedFile) -> I
         rows_at_once = max(1, min(_MAX_BATCH_ROWS, BATCH_BYTES * max(facts.num_rows, 1) // max(facts.total_byte_size, 1)))
         try:
             for batch in parquet.iter_batches(rows_at_once, row_groups=[group], columns=columns, use_threads=False):
-                # Of columns with one name, the last counts.
                 named = dict(zip(batch.schema.names, batch.columns, strict=True))
                 named[text] = as_binary(named[text])
                 names = tuple(named)
