@@ -30,7 +30,7 @@ from curation.edits import Edit, edit_named
 from curation.encoding import Undecodable, decode
 from curation.extraction import Extractor, extractor_named
 from curation.keys import record_key
-from curation.readers import Broken, Ignored, Record, SourceFile, Tally, read
+from curation.readers import Broken, Ignored, Outcome, Record, SourceFile, Tally, read
 from curation.schema import DOCUMENTS, REJECTS
 from curation.shards import PART_BYTES, ROW_GROUP_BYTES, ShardWriter
 from curation.stage import Output, Stage, Unit
@@ -45,6 +45,7 @@ REJECTED = "-rejected"
 
 _HTML = ("text/html", "application/xhtml+xml")
 _ROWS_PER_BATCH = 8192
+_GATHERED = ("key", "id", "url", "source", "file_path", "offset", "crawled_at", "text_bytes", "metadata")
 _NAMED = ("key", "id", "url", "source", "file_path", "offset")
 
 
@@ -56,12 +57,8 @@ class Choice:
     parameters: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class Place:
-    """A record's place: the file's relative path and the record's number in it, from 0."""
-
-    file_path: str
-    number: int
+Place = tuple[str, int]
+"""A record's place: the file's relative path and the record's number in it, from 0."""
 
 
 @dataclass(frozen=True)
@@ -96,11 +93,12 @@ class Ingest(Stage):
         with _Writer(unit.name, output, edits) as writer:
             for source in unit.sources:
                 tally = Tally()
-                note(Place(source.relative, 0))
-                for number, outcome in enumerate(islice(read(source, tally), self.limit)):
-                    broken = Broken(outcome.offset, "crashed", "the record took down the process that read it")
-                    _take(broken if Place(source.relative, number) in crashing else outcome, source, extractor, writer)
-                    note(Place(source.relative, number + 1))
+                place = (source.relative, 0)
+                note(place)
+                for number, outcome in enumerate(islice(read(source, tally), self.limit), start=1):
+                    _take(_crashed(outcome) if place in crashing else outcome, source, extractor, writer)
+                    place = (source.relative, number)
+                    note(place)
                 files[source.relative] = {
                     "records": tally.frames,
                     "ignored": dict(sorted(tally.ignored.items())),
@@ -119,7 +117,11 @@ def units_of(sources: Sequence[SourceFile]) -> list[Unit]:
     return [Unit(name, sources=tuple(sorted(files, key=lambda file: file.relative))) for name, files in sorted(members.items())]
 
 
-def _take(outcome: Record | Broken | Ignored, source: SourceFile, extractor: Extractor, writer: "_Writer") -> None:
+def _crashed(outcome: Outcome) -> Broken:
+    return Broken(outcome.offset, "crashed", "the record took down the process that read it")
+
+
+def _take(outcome: Outcome, source: SourceFile, extractor: Extractor, writer: "_Writer") -> None:
     """Turn one outcome into a row of DOCUMENTS or of REJECTS; what is Ignored was counted already."""
     if isinstance(outcome, Ignored):
         return
@@ -134,7 +136,7 @@ def _take(outcome: Record | Broken | Ignored, source: SourceFile, extractor: Ext
         return
     metadata = dict(outcome.metadata)
     if isinstance(outcome.payload, str):
-        text = outcome.payload
+        text, encoded = outcome.payload, outcome.raw
     else:
         kind = (outcome.content_type or "text/html").partition(";")[0].strip().lower()
         if kind not in _HTML:
@@ -149,13 +151,18 @@ def _take(outcome: Record | Broken | Ignored, source: SourceFile, extractor: Ext
             return
         metadata["encoding"] = decoded.encoding
         extracted = extractor.extract(decoded.text)
-        text = extracted.text
+        text, encoded = extracted.text, extracted.text.encode()
         if extracted.title:
             metadata["title"] = extracted.title
-    if not text.strip():
+    if not text or text.isspace():
         writer.reject(source, outcome, key, own_id, "dropped", "empty_text")
         return
-    writer.document(source, outcome, key, own_id, text, metadata)
+    writer.document(source, outcome, key, own_id, encoded, len(text), metadata)
+
+
+def _empty_batch() -> dict[str, list[Any]]:
+    """Return a list for each column that is gathered; a tuple or dict a row would be visited by the garbage collector again and again."""
+    return {name: [] for name in _GATHERED}
 
 
 class _Writer:
@@ -165,9 +172,10 @@ class _Writer:
         self._unit = unit
         self._output = output
         self._edits = edits
-        self._documents: list[dict[str, Any]] = []
+        self._batch = _empty_batch()
+        self._text = bytearray()
         self._rejects: list[dict[str, Any]] = []
-        self._text_size = 0
+        self._characters = 0
         self._part: ShardWriter | None = None
         self._part_bytes = 0
         self._parts = 0
@@ -189,23 +197,16 @@ class _Writer:
         """Return what was written, for the unit's sidecar."""
         return {**self._written, "rejects": len(self._rejects), "edits": dict(sorted(self._edited.items()))}
 
-    def document(self, source: SourceFile, record: Record, key: bytes, own_id: str, text: str, metadata: Mapping[str, str]) -> None:
-        """Add a document."""
-        self._documents.append(
-            {
-                "key": key,
-                "id": own_id,
-                "url": record.url,
-                "source": source.source,
-                "file_path": source.relative,
-                "offset": record.offset,
-                "crawled_at": record.crawled_at,
-                "text": text,
-                "metadata": metadata,
-            }
-        )
-        self._text_size += len(text)
-        if self._text_size >= ROW_GROUP_BYTES or len(self._documents) >= _ROWS_PER_BATCH:
+    def document(
+        self, source: SourceFile, record: Record, key: bytes, own_id: str, text: bytes, characters: int, metadata: Mapping[str, str]
+    ) -> None:
+        """Add a document and its text, in UTF-8, of so many characters."""
+        row = (key, own_id, record.url, source.source, source.relative, record.offset, record.crawled_at, len(text), metadata)
+        for column, value in zip(self._batch.values(), row, strict=True):
+            column.append(value)
+        self._text += text
+        self._characters += characters
+        if self._characters >= ROW_GROUP_BYTES or len(self._batch["key"]) >= _ROWS_PER_BATCH:
             self._flush()
 
     def reject(
@@ -239,31 +240,33 @@ class _Writer:
         )
 
     def _flush(self) -> None:
-        if not self._documents:
+        batch = self._batch
+        if not batch["key"]:
             return
-        rows, self._documents, self._text_size = self._documents, [], 0
-        text = TextColumn.from_strings([row.pop("text") for row in rows])
+        text = TextColumn.from_utf8(self._text, batch["text_bytes"])
+        self._batch, self._text, self._characters = _empty_batch(), bytearray(), 0
         for name, edit in self._edits:
             edited = edit.apply(text)
             text = edited.text
             for count, per_document in edited.counts.items():
-                self._note_edits(rows, count if count == name else f"{name}.{count}", per_document)
-        self._write(rows, text)
+                self._note_edits(batch["metadata"], count if count == name else f"{name}.{count}", per_document)
+        table = pa.table({**batch, "text": text.to_arrow(), "text_bytes": text.lengths}, DOCUMENTS)
+        self._write(self._without_empty(table) if self._edits else table)
 
-    def _note_edits(self, rows: list[dict[str, Any]], name: str, per_document: Any) -> None:
+    def _note_edits(self, metadata: list[Any], name: str, per_document: Any) -> None:
         for row in np.flatnonzero(per_document):
-            rows[row]["metadata"] = {**rows[row]["metadata"], f"edits.{name}": str(int(per_document[row]))}
+            metadata[row] = {**metadata[row], f"edits.{name}": str(int(per_document[row]))}
         self._edited[name] = self._edited.get(name, 0) + int(np.sum(per_document))
 
-    def _write(self, rows: list[dict[str, Any]], text: TextColumn) -> None:
-        """Write a batch of edited documents as one row group; those that edits left without text are rejects."""
-        lengths = text.lengths.tolist()
-        table = pa.Table.from_pylist([{**row, "text": "", "text_bytes": size} for row, size in zip(rows, lengths, strict=True)], DOCUMENTS)
-        table = table.set_column(DOCUMENTS.names.index("text"), DOCUMENTS.field("text"), text.to_arrow())
+    def _without_empty(self, table: Any) -> Any:
+        """Return the documents that edits left with a text; the others are rejects."""
         empty = pc.equal(pc.binary_length(pc.utf8_trim_whitespace(table["text"])), 0)
         for row in table.filter(empty).select(list(_NAMED)).to_pylist():
             self._rejects.append({**row, "fate": "dropped", "rule": "empty_text"})
-        table = table.filter(pc.invert(empty))
+        return table.filter(pc.invert(empty))
+
+    def _write(self, table: Any) -> None:
+        """Write a batch of documents as one row group, in the next part where this one would hold more than PART_BYTES."""
         size = int(pc.sum(table["text_bytes"]).as_py() or 0)
         if self._part is not None and self._part_bytes + size > PART_BYTES:
             self._part.__exit__(None, None, None)

@@ -45,10 +45,11 @@ def make_isolated(job: Job, output: Output) -> Mapping[str, Any]:
                 return counts
             if not at.exists():
                 raise RuntimeError(f"unit {job.unit.name} kills its process (exit {child.exitcode}) before its first record is read")
-            place = Place(**json.loads(at.read_bytes()))
+            file_path, number = json.loads(at.read_bytes())
+            place = (file_path, number)
             if place in crashing:
                 raise RuntimeError(
-                    f"unit {job.unit.name} kills its process (exit {child.exitcode}) at record {place.number} of {place.file_path}, "
+                    f"unit {job.unit.name} kills its process (exit {child.exitcode}) at record {number} of {file_path}, "
                     "even when that record is left out"
                 )
             deaths[place] += 1
@@ -60,7 +61,7 @@ def _make(job: Job, crashing: frozenset[Place], at: Path, result: Path) -> None:
     """Run in the child: make the unit, writing down each record's place before it is taken."""
 
     def note(place: Place) -> None:
-        at.write_text(json.dumps({"file_path": place.file_path, "number": place.number}))
+        at.write_text(json.dumps(place))
 
     assert isinstance(job.stage, Ingest)
     output = Output(job.space.shards(job.stage))

@@ -67,6 +67,11 @@ class TextColumn:
         """Build a column from Python strings (tests, small inputs)."""
         return cls.from_arrow(pa.array(texts, pa.large_string()))
 
+    @classmethod
+    def from_utf8(cls, data: bytes | bytearray, lengths: Sequence[int]) -> "TextColumn":
+        """Take over texts that lie end to end; whether they are UTF-8 is not looked at again."""
+        return cls(np.frombuffer(data, np.uint8), offsets_of(np.array(lengths, np.int64)))
+
     def __len__(self) -> int:
         return len(self.offsets) - 1
 

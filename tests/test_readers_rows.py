@@ -198,6 +198,17 @@ def test_column_names_with_dots_and_twice():
     assert record.metadata["a.b"] == "1"
 
 
+def test_of_two_texts_the_last_counts():
+    first, last = pa.array(["x", "y"]), pa.array(["1", None])
+    outcomes = read_bytes("a.parquet", parquet(pa.Table.from_arrays([first, last], ["text", "text"])))
+    assert [outcome.payload for outcome in outcomes[:1]] == ["1"]
+    assert outcomes[1].reason == "missing_text"
+    [broken] = read_bytes("a.parquet", parquet(pa.Table.from_arrays([first, pa.array([1, 2])], ["text", "text"])))
+    assert broken.reason == "text_not_string"
+    [_, record] = read_bytes("a.parquet", parquet(pa.Table.from_arrays([pa.array([[1], [2]]), first], ["text", "text"])))
+    assert record.payload == "y"
+
+
 def test_a_damaged_row_group_is_one_row_and_the_others_are_read():
     content = bytearray(parquet(TABLE, use_dictionary=False, compression="none"))
     content[content.index(b"Tide 150.")] ^= 1

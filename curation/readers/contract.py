@@ -14,7 +14,8 @@ Invariants
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Protocol
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from curation.location import Location
 
@@ -54,12 +55,11 @@ class SourceFile:
     fields: Fields = Fields()
 
 
-@dataclass(frozen=True)
-class Record:
+class Record(NamedTuple):
     """A record with content: `payload` is HTML bytes, or text (str) where the format holds text already.
 
-    `raw` is what the key hashes: the payload before decoding, as it stands in the file. `status` is the HTTP status (None where the format
-    has none); `content_type` the HTTP header.
+    `raw` is what the key hashes: the payload before decoding, as it stands in the file; of a text, its UTF-8. `status` is the HTTP status
+    (None where the format has none); `content_type` the HTTP header.
     """
 
     offset: int
@@ -70,7 +70,7 @@ class Record:
     raw: bytes
     status: int | None = None
     content_type: str | None = None
-    metadata: Mapping[str, str] = field(default_factory=dict)
+    metadata: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True)

@@ -146,14 +146,11 @@ class Content:
     def skip_any(self, characters: bytes) -> bytes:
         """Pass over bytes that are among `characters`; return the first few of them."""
         first = b""
-        while self._hold(1):
+        while self._hold(1) and self._held[self._start] in characters:
             ahead = self.peek(BLOCK)
-            others = ahead.lstrip(characters)
-            passed = len(ahead) - len(others)
+            passed = len(ahead) - len(ahead.lstrip(characters))
             first = first or ahead[:passed]
             self._advance(passed)
-            if others:
-                break
         return first
 
     def take_line(self, limit: int) -> bytes | None:

@@ -9,18 +9,19 @@ next row group is read again. One row, not one for each lost row: how many there
 
 Invariants
     - `offset` is the row's number in the file, by the footer's counts.
+    - Of columns with one name, the last counts.
     - A batch holds about BATCH_BYTES of what the footer says. Dictionary pages stay dictionaries, so that a text repeated a million times
       costs its bytes once; a column chunk that unpacks more than MAX_EXPANSION times is a bomb and is not opened.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 from pyarrow import types
 
+from curation.readers.columns import as_binary, is_binary, is_string, python_rows
 from curation.readers.contract import MAX_EXPANSION, MAX_RECORD_BYTES, Broken, Outcome, SourceFile
 from curation.readers.decompression import Content, WatchedFile
 from curation.readers.rows import BadRow, row_record
@@ -35,12 +36,9 @@ LARGE_CHUNK = 128 << 20
 for more memory than the chunk has (measured: 3 GB for a damaged file of 3 KB where Arrow reads by pages)."""
 
 
-@dataclass(frozen=True)
-class Row:
-    """A row's number and its columns; text is bytes still."""
-
-    number: int
-    columns: Mapping[str, Any]
+Row = tuple[int, tuple[str, ...], tuple[Any, ...], int]
+"""A row's number, the names and the values of its columns (the text, at least, as bytes still), and how many bytes its strings have. A
+plain tuple: an object with names costs a microsecond, and a file has millions."""
 
 
 class ParquetReader:
@@ -62,16 +60,16 @@ class ParquetReader:
                 file.raise_failure()
                 yield Broken(0, "corrupt", f"the Parquet footer cannot be read: {error}")
                 return
-            yield from _within(max(MAX_RECORD_BYTES, MAX_EXPANSION * opened.size()), _groups(parquet, columns, file))
+            yield from _within(max(MAX_RECORD_BYTES, MAX_EXPANSION * opened.size()), _groups(parquet, columns, source.fields.text, file))
 
     def parse(self, frame: Row, source: SourceFile) -> Outcome:
         """Return a row's outcome."""
-        text = frame.columns.get(source.fields.text)
+        number, names, values, _ = frame
+        text = values[names.index(source.fields.text)]
         try:
-            columns = {name: _decoded(name, value) for name, value in frame.columns.items()}
-            return row_record(columns, frame.number, source)
+            return row_record(_decoded(names, values), number, source, raw=text)
         except BadRow as error:
-            return Broken(frame.number, error.reason, str(error), raw=text if isinstance(text, bytes) else b"")
+            return Broken(number, error.reason, str(error), raw=text or b"")
 
 
 def _open(file: WatchedFile, text: str) -> tuple[Any, list[str]]:
@@ -97,42 +95,35 @@ def _columns(schema: Any, text: str) -> list[str]:
     """Return the columns to read, in file order."""
     if text not in schema.names:
         raise BadRow("missing_text", f"the file has no column {text!r}; it has {', '.join(map(repr, schema.names))}"[:1000])
-    kind = schema.field(text).type
+    kind = schema.field(schema.get_all_field_indices(text)[-1]).type
     kind = kind.value_type if types.is_dictionary(kind) else kind
-    if not (_is_string(kind) or _is_binary(kind)):
+    if not (is_string(kind) or is_binary(kind)):
         raise BadRow("text_not_string", f"column {text!r} is not a string but {kind}")
     return [field.name for field in schema if field.name == text or _is_metadata(field.type)]
-
-
-def _is_string(kind: Any) -> bool:
-    return bool(types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind))
-
-
-def _is_binary(kind: Any) -> bool:
-    return bool(types.is_binary(kind) or types.is_large_binary(kind) or types.is_binary_view(kind))
 
 
 def _is_metadata(kind: Any) -> bool:
     kind = kind.value_type if types.is_dictionary(kind) else kind
     is_time = types.is_temporal(kind) and not types.is_interval(kind)
-    return _is_string(kind) or bool(types.is_integer(kind) or types.is_floating(kind) or types.is_boolean(kind) or is_time)
+    return is_string(kind) or bool(types.is_integer(kind) or types.is_floating(kind) or types.is_boolean(kind) or is_time)
 
 
 def _within(limit: int, rows: Iterator[Row | Broken]) -> Iterator[Row | Broken]:
     """Yield rows until their strings have more than `limit` bytes; then one Broken."""
     size = 0
     for row in rows:
-        if isinstance(row, Row):
-            size += sum(len(value) for value in row.columns.values() if isinstance(value, bytes))
+        if not isinstance(row, Broken):
+            number, _, _, row_size = row
+            size += row_size
             if size > limit:
                 yield Broken(
-                    row.number, "bomb", f"the rows hold more than {limit} bytes, too many for a file of its size; the rest is not read"
+                    number, "bomb", f"the rows hold more than {limit} bytes, too many for a file of its size; the rest is not read"
                 )
                 return
         yield row
 
 
-def _groups(parquet: Any, columns: list[str], file: WatchedFile) -> Iterator[Row | Broken]:
+def _groups(parquet: Any, columns: list[str], text: str, file: WatchedFile) -> Iterator[Row | Broken]:
     """Yield all rows, numbered by what the footer says of the row groups before, and a Broken for each group's rows that cannot be read."""
     first = 0
     for group in range(parquet.num_row_groups):
@@ -146,8 +137,11 @@ def _groups(parquet: Any, columns: list[str], file: WatchedFile) -> Iterator[Row
         rows_at_once = max(1, min(_MAX_BATCH_ROWS, BATCH_BYTES * max(facts.num_rows, 1) // max(facts.total_byte_size, 1)))
         try:
             for batch in parquet.iter_batches(rows_at_once, row_groups=[group], columns=columns, use_threads=False):
-                for index in range(batch.num_rows):
-                    yield Row(number, {name: _value(column[index]) for name, column in zip(batch.schema.names, batch.columns, strict=True)})
+                named = dict(zip(batch.schema.names, batch.columns, strict=True))
+                named[text] = as_binary(named[text])
+                names = tuple(named)
+                for size, values in python_rows(list(named.values())):
+                    yield number, names, values, size
                     number += 1
         except (OSError, pa.ArrowException) as error:
             file.raise_failure()
@@ -169,27 +163,17 @@ def _bomb(facts: Any, columns: list[str]) -> str:
     return ""
 
 
-def _value(scalar: Any) -> Any:
-    """Return a value as Python has it, strings as their bytes (they may not be UTF-8)."""
-    if isinstance(scalar, pa.DictionaryScalar):
-        scalar = scalar.value
-    if _is_string(scalar.type) or _is_binary(scalar.type):
-        buffer = scalar.as_buffer()
-        return None if buffer is None else buffer.to_pybytes()
-    if not types.is_temporal(scalar.type) or not scalar.is_valid:
-        return scalar.as_py()
-    try:
-        return scalar.cast(pa.string()).as_py()
-    except pa.ArrowException:
-        return str(scalar.cast(pa.int64()).as_py())
-
-
-def _decoded(name: str, value: Any) -> Any:
-    if not isinstance(value, bytes):
-        return value
-    if len(value) > MAX_RECORD_BYTES:
-        raise BadRow("too_large", f"{name!r} has {len(value)} bytes, more than {MAX_RECORD_BYTES}")
-    try:
-        return value.decode()
-    except UnicodeDecodeError as error:
-        raise BadRow("undecodable", f"{name!r} is not UTF-8: {error.reason} at byte {error.start}") from None
+def _decoded(names: tuple[str, ...], values: tuple[Any, ...]) -> dict[str, Any]:
+    """Return a row's values by name, with strings decoded. Raises BadRow."""
+    decoded = {}
+    for name, value in zip(names, values, strict=True):
+        if not isinstance(value, bytes):
+            decoded[name] = value
+            continue
+        if len(value) > MAX_RECORD_BYTES:
+            raise BadRow("too_large", f"{name!r} has {len(value)} bytes, more than {MAX_RECORD_BYTES}")
+        try:
+            decoded[name] = value.decode()
+        except UnicodeDecodeError as error:
+            raise BadRow("undecodable", f"{name!r} is not UTF-8: {error.reason} at byte {error.start}") from None
+    return decoded

@@ -22,19 +22,22 @@ class BadRow(Exception):
         self.reason = reason
 
 
-def row_record(fields: Mapping[str, Any], offset: int, source: SourceFile) -> Record:
-    """Return the record that named fields make (JSONL and Parquet alike). Raises BadRow."""
+def row_record(fields: Mapping[str, Any], offset: int, source: SourceFile, raw: bytes | None = None) -> Record:
+    """Return the record that named fields make (JSONL and Parquet alike). Raises BadRow.
+
+    `raw` is the text's UTF-8, where the format has it at hand.
+    """
     names = source.fields
     text = fields.get(names.text)
     if text is None:
         raise BadRow("missing_text", f"the record has no {names.text!r}; its fields are {', '.join(map(repr, fields)) or 'none'}"[:1000])
     if not isinstance(text, str):
         raise BadRow("text_not_string", f"{names.text!r} is not a string but {type(text).__name__}")
-    raw = _encodable(names.text, text)
+    raw = _encodable(names.text, text) if raw is None else raw
     if b"\0" in raw:
         raise BadRow("nul", f"{names.text!r} holds a NUL character")
     date = _date(fields.get(names.date))
-    taken = {names.id, names.text, names.url} | ({names.date} if date else set())
+    taken = (names.id, names.text, names.url, names.date) if date else (names.id, names.text, names.url)
     metadata = {name: _as_text(value) for name, value in fields.items() if name not in taken and value is not None}
     for name, value in metadata.items():
         _encodable("a field's name", name)
@@ -60,9 +63,11 @@ def _encodable(name: str, value: str) -> bytes:
 def _own_id(name: str, value: Any) -> str | None:
     if value is None or value == "":
         return None
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
+    if isinstance(value, str):
+        _encodable(name, value)
+        return value
+    if isinstance(value, bool) or not isinstance(value, int | float):
         raise BadRow("bad_id", f"{name!r} is neither a string nor a number but {type(value).__name__}")
-    _encodable(name, str(value))
     return str(value)
 
 
