@@ -22,13 +22,13 @@ from curation.merging import Merged, merge
 from curation.minhash import MinHashSettings, bucket_hashes
 from curation.numbering import Group
 from curation.parts import Part, extra_of, inputs_of, parts_of
-from curation.schema import KEY, TIMESTAMP
+from curation.schema import KEY
 from curation.session import Session
 from curation.shards import Shard, check_aligned
 from curation.shingles import Hashes, distinct, shingle, spread_all
 from curation.sign import signatures_of
 from curation.stage import Output, Stage, Unit
-from curation.survivors import NARROW, preference, source_ranks
+from curation.survivors import BEST_FIRST, NARROW, RANKS, preference, ranks, source_ranks
 from curation.text import Offsets, TextColumn
 from curation.urls import same_page_form
 
@@ -41,11 +41,7 @@ COMPARED = pa.schema(
         pa.field("number", pa.int64(), nullable=False),
         pa.field("key", KEY, nullable=False),
         pa.field("id", pa.string(), nullable=False),
-        pa.field("priority", pa.int64(), nullable=False),
-        pa.field("source_rank", pa.int64(), nullable=False),
-        pa.field("preference", pa.float64()),
-        pa.field("text_bytes", pa.int64(), nullable=False),
-        pa.field("crawled_at", TIMESTAMP),
+        *RANKS,
         pa.field("text_hash", pa.binary(16), nullable=False),
         pa.field("url", pa.string()),
         pa.field("buckets", pa.large_list(pa.uint64()), nullable=False),
@@ -56,6 +52,9 @@ COMPARED = pa.schema(
 
 `url` is the form in which URLs are compared, null where they are not.
 """
+
+COMPARED_BY = ("place", *BEST_FIRST)
+"""The columns that COMPARED is sorted by: component by component, best first."""
 
 _NO_TEXT = pa.array([], pa.large_string())
 
@@ -69,14 +68,14 @@ class Gathering(Stage):
     by_url: bool = False
     sources: tuple[str, ...] = ()
     name: ClassVar[str] = "4e-comparison"
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     packages: ClassVar[tuple[str, ...]] = ("pyarrow", "polars", "numpy", "numba")
 
     def make(self, unit: Unit, output: Output) -> Mapping[str, Any]:
         """Write the rows of one group, in runs."""
         base, rows = unit.extra["base"], unit.extra["rows"]
         members = read_range(unit.inputs["components"], "number", Range(base, base + rows), COMPONENTS).sort_by("number")
-        runs = Runs(output, unit.name, COMPARED, ("place", "number"), RUN_BYTES)
+        runs = Runs(output, unit.name, COMPARED, COMPARED_BY, RUN_BYTES)
         begin, shingled = base, 0
         for part in parts_of(unit):
             numbers = members["number"].to_numpy()
@@ -119,11 +118,13 @@ def _rows_of(part: Part, members: Any, base: int, chosen_by: Gathering) -> Itera
                 "number": chosen + base,
                 "key": documents["key"],
                 "id": documents["id"] if ids is None else ids["id"].slice(done, len(chosen)),
-                "priority": np.full(len(chosen), part.priority),
-                "source_rank": source_ranks(documents["source"], chosen_by.sources),
-                "preference": preference(prefer if part.run is None else None, described),
-                "text_bytes": documents["text_bytes"],
-                "crawled_at": documents["crawled_at"],
+                **ranks(
+                    part.priority,
+                    source_ranks(documents["source"], chosen_by.sources),
+                    preference(prefer if part.run is None else None, described),
+                    documents["text_bytes"],
+                    documents["crawled_at"],
+                ),
                 "text_hash": mine["text_hash"],
                 "url": same_page_form(documents["url"]) if chosen_by.by_url else pa.nulls(len(chosen), pa.string()),
                 "buckets": _lists_of(sends, buckets.T.ravel(), np.full(len(text), settings.bands)),
@@ -161,4 +162,4 @@ def gather(session: Session, groups: Sequence[Group[Part]], components: Merged, 
         extra = {**extra_of(group), "base": group.base, "rows": group.rows}
         units.append(Unit(group.name, inputs, extra=extra))
     sealed = session.run(how, units)
-    return Gathered(merge(session, how.name, sealed.shards, ("place", "number")), sealed.total("bytes"))
+    return Gathered(merge(session, how.name, sealed.shards, COMPARED_BY), sealed.total("bytes"))

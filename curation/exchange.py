@@ -61,12 +61,27 @@ def write_sorted(output: Output, name: str, table: Any, schema: Any, by: Sequenc
 
     Rows that agree in all of them stay in the table's order.
     """
-    order = np.lexsort([table[name].to_numpy() for name in reversed(by)])
+    order = order_of(table, by)
     rows = max(1, ROW_GROUP_BYTES * table.num_rows // max(1, table.nbytes))
     with output.shard(name, schema) as writer:
         for start in range(0, table.num_rows, rows):
             writer.write(table.take(pa.array(order[start : start + rows])))
     return output.shards[-1]
+
+
+def order_of(table: Any, by: Sequence[str]) -> npt.NDArray[np.int64]:
+    """Return the rows of a table in the order of the columns `by`: numbers, or binary values of 16 bytes."""
+    order: npt.NDArray[np.int64] = np.lexsort([part for name in reversed(by) for part in _as_numbers(table[name])])
+    return order
+
+
+def _as_numbers(column: Any) -> list[npt.NDArray[Any]]:
+    """Return numbers that are in the order of a column's values, the last one first in importance."""
+    if column.type != pa.binary(16):
+        return [column.to_numpy()]
+    array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    halves = np.frombuffer(array.buffers()[1], np.dtype(">u8"), 2 * len(array), 16 * array.offset).reshape(-1, 2)
+    return [halves[:, 1], halves[:, 0]]
 
 
 class Runs:
@@ -110,13 +125,17 @@ def read_range(shards: Sequence[Shard], column: str, wanted: Range, schema: Any)
 def tables_in(shards: Sequence[Shard], column: str, wanted: Range, schema: Any) -> Iterator[Any]:
     """Yield what `read_range` returns a row group at a time, so that memory holds one."""
     for shard in shards:
-        yield from _range_of(shard, column, wanted, schema)
+        for _, table in rows_in(shard, column, wanted, schema):
+            yield table
 
 
-def _range_of(shard: Shard, column: str, wanted: Range, schema: Any) -> Iterator[Any]:
+def rows_in(shard: Shard, column: str, wanted: Range, schema: Any) -> Iterator[tuple[int, Any]]:
+    """Yield (place of the first one in the shard, table) for the rows of a shard whose `column` lies in a range; they follow each other."""
+    begin = 0
     with open_parquet(shard.location, pre_buffer=False) as file:
         position = file.schema_arrow.names.index(column)
         for index in range(file.num_row_groups):
+            first, begin = begin, begin + file.metadata.row_group(index).num_rows
             known = file.metadata.row_group(index).column(position).statistics
             if known is None or not known.has_min_max:
                 raise CorruptShard(f"{shard.location} has no index of its {column}; delete it and run the same command again")
@@ -128,7 +147,7 @@ def _range_of(shard: Shard, column: str, wanted: Range, schema: Any) -> Iterator
                 raise CorruptShard(f"{shard.location}, row group {index}, is not sorted by {column}; delete it and run again")
             start, end = _place(values, wanted.low), _place(values, wanted.high)
             if start < end:
-                yield _alone(table, start, end).cast(schema)
+                yield first + start, _alone(table, start, end).cast(schema)
 
 
 def _alone(table: Any, start: int, end: int) -> Any:

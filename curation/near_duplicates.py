@@ -30,7 +30,7 @@ import pyarrow.parquet as pq
 
 from curation.clusters import Forest, Numbers, ties
 from curation.errors import InputError
-from curation.judging import KEPT, RULES, Documents, judge
+from curation.judging import KEPT, RULES, Documents, Judge
 from curation.location import Location
 from curation.minhash import MinHashSettings, bucket_hashes, sign
 from curation.shingles import Hashes, distinct, shingle
@@ -114,11 +114,11 @@ def find_duplicates(
             np.zeros(len(rows), np.bool_),
             held * minhash.bands,
             signed.buckets[:, rows[whole]].T.ravel(),
-            starts[held],
-            shingles,
         )
         order = np.lexsort((rows, -signed.sizes[rows]))
-        judged = judge(documents, order, threshold, containment, compared)
+        judge = Judge(documents, order, threshold, containment, compared)
+        judge.take(0, len(rows), np.flatnonzero(whole), starts, shingles)
+        judged = judge.judged()
         mine = rows[order]
         dropped = judged.rules != KEPT
         found.duplicate_of[mine[dropped]] = mine[judged.survivors[dropped]]

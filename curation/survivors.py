@@ -18,28 +18,25 @@ Invariant: the order of two documents depends on the two alone.
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from curation.errors import RecipeError
-from curation.schema import DOCUMENTS, KEY, TIMESTAMP
+from curation.schema import DOCUMENTS
 
-ORDER = pa.schema(
-    [
-        pa.field("priority", pa.int64(), nullable=False),
-        pa.field("source_rank", pa.int64(), nullable=False),
-        pa.field("preference", pa.float64()),
-        pa.field("text_bytes", pa.int64(), nullable=False),
-        pa.field("crawled_at", TIMESTAMP),
-        pa.field("key", KEY, nullable=False),
-        pa.field("number", pa.int64(), nullable=False),
-    ]
-)
-"""What the order is made of."""
+RANKS = pa.schema([pa.field(f"rank_{name}", pa.uint64(), nullable=False) for name in ("source", "preference", "length", "date")])
+"""What the order is made of, as numbers: the smaller is the better one. Key and number follow."""
+
+BEST_FIRST = (*RANKS.names, "key", "number")
+"""The columns by which documents are sorted, best first."""
 
 NARROW = [name for name in DOCUMENTS.names if name not in ("text", "metadata")]
 """The columns of documents that a preference may name."""
+
+_SIGN, _LARGEST = np.uint64(1 << 63), np.uint64((1 << 64) - 1)
 
 
 def preference(expression: str | None, table: Any) -> Any:
@@ -64,12 +61,31 @@ def source_ranks(column: Any, sources: Sequence[str]) -> Any:
     return pc.index_in(column, pa.array(sources, pa.string())).cast(pa.int64()).fill_null(len(sources))
 
 
-def best_first(table: Any) -> Any:
-    """Return the row numbers of an ORDER table, best document first."""
-    frame = pl.DataFrame(table.select(ORDER.names)).with_row_index("_row")
-    ordered = frame.sort(
-        ["priority", "source_rank", "preference", "text_bytes", "crawled_at", "key", "number"],
-        descending=[False, False, True, True, False, False, False],
-        nulls_last=True,
-    )
-    return ordered["_row"].to_numpy()
+def ranks(priority: int, source_rank: Any, preference: Any, text_bytes: Any, crawled_at: Any) -> dict[str, npt.NDArray[np.uint64]]:
+    """Return the columns of RANKS for documents of one priority, whose columns are given."""
+    source = np.uint64(priority + (1 << 31)) << np.uint64(32) | np.asarray(source_rank).astype(np.uint64)
+    length = ~np.asarray(text_bytes).astype(np.uint64)
+    date = crawled_at.cast(pa.int64())
+    return {
+        "rank_source": source,
+        "rank_preference": _last(preference, ~_rising(np.asarray(preference.fill_null(0.0)))),
+        "rank_length": length,
+        "rank_date": _last(date, np.asarray(date.fill_null(0)).view(np.uint64) ^ _SIGN),
+    }
+
+
+def text_bytes_of(table: Any) -> npt.NDArray[np.int64]:
+    """Return the bytes of the texts, told by their ranks."""
+    lengths: npt.NDArray[np.uint64] = ~table["rank_length"].to_numpy()
+    return lengths.astype(np.int64)
+
+
+def _rising(values: npt.NDArray[np.float64]) -> npt.NDArray[np.uint64]:
+    """Return numbers that are in the order of the values: their bits, of negative ones all turned round, of others the first."""
+    bits = (values + 0.0).view(np.uint64)  # so that -0.0 is 0.0
+    return np.where(bits >= _SIGN, ~bits, bits | _SIGN)
+
+
+def _last(column: Any, values: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+    """Return the numbers, but for what is missing the largest there is."""
+    return np.where(np.asarray(column.is_valid()), values, _LARGEST)

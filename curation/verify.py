@@ -17,11 +17,11 @@ Documents of earlier runs come first in the order and are not judged: all stay, 
 Invariants
     - What a document is a duplicate of is always kept: no chains. Every near-duplicate passed with its own survivor.
     - A component is in one unit, so results do not depend on how components are spread over units.
-    - Memory: the rows of a range of components (RANGE_BYTES, or its largest component), twice while they are laid out; then once, and 40
-      bytes for each bucket of a document.
+    - Memory: of a range of components (RANGE_BYTES, or its largest component) the shingles of what is kept and of a stretch, twice while
+      they are laid out, and some 500 bytes for each document.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -29,19 +29,23 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from curation.comparison import COMPARED, Gathered
-from curation.exchange import Range, ranges_for, read_range, write_sorted
-from curation.judging import KEPT, RULES, Documents, Places, judge
+from curation.comparison import COMPARED, COMPARED_BY, Gathered
+from curation.exchange import Range, order_of, ranges_for, read_rows, rows_in, write_sorted
+from curation.judging import KEPT, RULES, Documents, Judge, Places
 from curation.merging import Merged, merge, range_of
 from curation.schema import KEY
 from curation.session import Session
+from curation.shards import Shard
 from curation.shingles import Hashes
 from curation.stage import Output, Stage, Unit
-from curation.survivors import best_first
+from curation.survivors import text_bytes_of
 from curation.text import Offsets
 
 RANGE_BYTES = 64 << 20
 """Bytes of rows that one unit reads, about: uncompressed, for near copies compress so well together that their file says nothing."""
+
+STRETCH_BYTES = 16 << 20
+"""Bytes of shingles, about, that are read and judged at a time."""
 
 VERIFIED = pa.schema(
     [
@@ -57,6 +61,9 @@ VERIFIED = pa.schema(
 """A document that had a candidate. `cluster` is the number of its survivor (its own where it is kept), `cluster_size` all that share it."""
 
 
+_NARROW = pa.schema([field for field in COMPARED if field.name != "shingles"])
+
+
 @dataclass(frozen=True)
 class Verify(Stage):
     """Judges the documents of a range of components."""
@@ -65,19 +72,19 @@ class Verify(Stage):
     containment: float | None
     compared: int
     name: ClassVar[str] = "4f-verify"
-    version: ClassVar[int] = 2
-    packages: ClassVar[tuple[str, ...]] = ("pyarrow", "polars", "numpy", "numba")
+    version: ClassVar[int] = 3
+    packages: ClassVar[tuple[str, ...]] = ("pyarrow", "numpy", "numba")
 
     def make(self, unit: Unit, output: Output) -> Mapping[str, Any]:
         """Write what became of the documents of one range."""
-        table = read_range(unit.inputs["compared"], "place", range_of(unit), COMPARED)
-        documents = documents_of(table, unit.extra["first_earlier"])
-        table = table.drop_columns(["buckets", "shingles"]).combine_chunks()
-        pa.default_memory_pool().release_unused()  # else Arrow keeps what it no longer needs for itself
-        order = best_first(table)
-        judged = judge(documents, order, self.threshold, self.containment, self.compared)
-        kept = pa.array(order[judged.survivors])
-        dropped = judged.rules != KEPT
+        rows = _Rows(unit.inputs["compared"], range_of(unit))
+        order = order_of(rows.table, COMPARED_BY)
+        judge = Judge(documents_of(rows.table, unit.extra["first_earlier"]), order, self.threshold, self.containment, self.compared)
+        for begin, end in _stretches(rows.table, order):
+            awaited = judge.awaited(begin, end)
+            judge.take(begin, end, awaited, *rows.shingles(awaited))
+        judged = judge.judged()
+        table, kept, dropped = rows.table, pa.array(order[judged.survivors]), judged.rules != KEPT
         write_sorted(
             output,
             unit.name,
@@ -100,11 +107,44 @@ class Verify(Stage):
         return {"documents": len(order), **found, "compared": judged.compared, "skipped": judged.skipped}
 
 
+class _Rows:
+    """The rows of a range of components: all but their shingles, which are read for some of them at a time."""
+
+    def __init__(self, shards: Sequence[Shard], wanted: Range) -> None:
+        tables, self._begins = [_NARROW.empty_table()], []
+        for shard in shards:
+            found = list(rows_in(shard, "place", wanted, _NARROW))
+            if found:
+                self._begins.append((shard, sum(map(len, tables)), found[0][0]))
+                tables += [table for _, table in found]
+        self.table = pa.concat_tables(tables).combine_chunks()
+
+    def shingles(self, rows: Places) -> tuple[Offsets, Hashes]:
+        """Return where the shingles of each of some rows, rising, start, and the shingles of all."""
+        found = [pa.chunked_array([], COMPARED.field("shingles").type)]
+        ends = [begin for _, begin, _ in self._begins[1:]] + [len(self.table)]
+        for (shard, begin, first), end in zip(self._begins, ends, strict=True):
+            own = rows[np.searchsorted(rows, begin) : np.searchsorted(rows, end)]
+            found += [table["shingles"] for _, table in read_rows(shard, ["shingles"], own - begin + first)] if len(own) else []
+        return _lists(pa.chunked_array([chunk for column in found for chunk in column.chunks], found[0].type))
+
+
+def _stretches(table: Any, order: Places) -> Iterator[tuple[int, int]]:
+    """Yield from which place to which documents are judged at a time: as many as have STRETCH_BYTES of shingles, about.
+
+    A shingle has 8 bytes, and is about one for each word and its blank, which have 6.
+    """
+    shingled = np.diff(table["buckets"].combine_chunks().offsets.to_numpy()) > 0
+    spent = np.cumsum(np.where(shingled, text_bytes_of(table), 0)[order]) * 4 // 3 // STRETCH_BYTES
+    bounds = np.flatnonzero(np.diff(spent, prepend=-1))
+    yield from zip(bounds.tolist(), [*bounds[1:].tolist(), len(order)], strict=True) if len(order) else ()
+
+
 def documents_of(table: Any, first_earlier: int) -> Documents:
-    """Return the documents of a COMPARED table; nothing of the table is held. Numbers from `first_earlier` up are earlier runs'."""
+    """Return the documents of a COMPARED table, of which nothing is held. Numbers from `first_earlier` up are earlier runs'."""
     texts, keys, urls = (_codes(table[name]) for name in ("text_hash", "key", "url"))
     earlier = table["number"].to_numpy() >= first_earlier
-    return Documents(texts, keys, urls, earlier, *_lists(table["buckets"]), *_lists(table["shingles"]))
+    return Documents(texts, keys, urls, earlier, *_lists(table["buckets"]))
 
 
 def _codes(column: Any) -> Places:

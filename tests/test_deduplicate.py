@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime
+from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
@@ -21,7 +22,7 @@ import curation.verify
 from curation.deduplicate import DeduplicateSettings, deduplicate
 from curation.errors import CorruptShard, InputError, RecipeError
 from curation.identifiers import resolve_ids
-from curation.judging import RULES, judge
+from curation.judging import RULES, Judge
 from curation.location import Location
 from curation.minhash import MinHashSettings
 from curation.parts import Part
@@ -46,6 +47,7 @@ def narrow(monkeypatch):
     monkeypatch.setattr(curation.identifiers, "RANGE_ROWS", 3)
     monkeypatch.setattr(curation.comparison, "RUN_BYTES", 20_000)
     monkeypatch.setattr(curation.verify, "RANGE_BYTES", 20_000)
+    monkeypatch.setattr(curation.verify, "STRETCH_BYTES", 3_000)
     monkeypatch.setattr(curation.numbering.groups_of, "__defaults__", (40, 1 << 30))
 
 
@@ -219,7 +221,7 @@ def plain_judge(documents, threshold, containment, most, earlier):
 KEYS = st.integers(0, 12)
 URLS = st.sampled_from([None, None, "a", "b", "c"])
 SHINGLES = st.sets(st.integers(0, 11), min_size=1, max_size=8).map(frozenset)
-TEXTS = st.lists(st.tuples(SHINGLES, st.lists(st.integers(0, 4), unique=True, max_size=3)), min_size=1, max_size=10)
+TEXTS = st.lists(st.tuples(SHINGLES, st.lists(st.integers(0, 4), unique=True, min_size=1, max_size=3)), min_size=1, max_size=10)
 
 
 @given(
@@ -228,8 +230,9 @@ TEXTS = st.lists(st.tuples(SHINGLES, st.lists(st.integers(0, 4), unique=True, ma
     st.sampled_from([None, 0.8]),
     st.integers(1, 3),
     st.integers(0, 10),
+    st.sets(st.integers(1, 19), max_size=5),
 )
-def test_judging_is_that_of_the_plain_twin(texts, chosen, containment, most, earlier):
+def test_judging_is_that_of_the_plain_twin(texts, chosen, containment, most, earlier, cuts):
     documents = [(key, text % len(texts), *texts[text % len(texts)], url) for text, key, url in chosen]
     first = {text: place for place, (_, text, *_) in reversed(list(enumerate(documents)))}
     stands = [first[text] == place for place, (_, text, *_) in enumerate(documents)]
@@ -239,14 +242,17 @@ def test_judging_is_that_of_the_plain_twin(texts, chosen, containment, most, ear
             "text_hash": pa.array([bytes([text]) * 16 for _, text, *_ in documents], pa.binary(16)),
             "key": pa.array([bytes([key]) * 16 for key, *_ in documents], pa.binary(16)),
             "buckets": pa.array([own if s else [] for (*_, own, _), s in zip(documents, stands, strict=True)], pa.large_list(pa.uint64())),
-            "shingles": pa.array(
-                [sorted(own) if s else [] for (*_, own, _, _), s in zip(documents, stands, strict=True)], pa.large_list(pa.uint64())
-            ),
             "url": pa.array([url for *_, url in documents], pa.string()),
         }
     )
     rotated = np.roll(np.arange(len(documents)), 1)
-    found = judge(documents_of(table.take(pa.array(np.argsort(rotated))), 100), rotated, 0.6, containment, most)
+    judge = Judge(documents_of(table.take(pa.array(np.argsort(rotated))), 100), rotated, 0.6, containment, most)
+    bounds = [0, *sorted(cut for cut in cuts if cut < len(documents)), len(documents)]
+    for begin, end in pairwise(bounds):
+        awaited = judge.awaited(begin, end)
+        own = [sorted(documents[list(rotated).index(row)][2]) for row in awaited]
+        judge.take(begin, end, awaited, np.cumsum([0, *map(len, own)]), np.array([shingle for each in own for shingle in each], np.uint64))
+    found = judge.judged()
     fates, compared, skipped = plain_judge(documents, 0.6, containment, most, earlier)
     rules = RULES.take(pa.array(found.rules)).to_pylist()
     assert list(zip(found.survivors.tolist(), rules, found.similarities.tolist(), strict=True)) == fates
