@@ -8,14 +8,15 @@ again, for a compressed file can be entered at no other place, but parses only t
 
 Invariants
     - Rows come in the order of the files and, within one, of its rows or lines; blank lines are none.
-    - Memory is one batch, and never more than a batch and its longest line.
+    - Memory is one batch, and its last line where that is long. Of JSON Lines one file is open at a time.
     - A line that is no object with a string under the column's name is told by file and number.
 """
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from io import BytesIO
 from os import PathLike
-from typing import Any
+from typing import Any, BinaryIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -57,59 +58,65 @@ def jsonl_texts(paths: Sequence[FilePath], column: str = "text", batch_bytes: in
     for a file that breaks off.
     """
 
-    def reader(lines: "_Lines", span: _Span) -> ReadTexts:
-        return lambda: _texts(lines.take(span), span.first_line, column, lines.location)
+    def reader(span: _Span) -> ReadTexts:
+        return lambda: _texts(lines.take(span), span, column)
 
-    opened = [_Lines(Location.of(path)) for path in paths]
-    return [reader(lines, span) for lines in opened for span in lines.spans(batch_bytes)]
+    lines = _Lines()
+    return [reader(span) for path in paths for span in _spans(Location.of(path), batch_bytes)]
 
 
 @dataclass(frozen=True)
 class _Span:
     """Some lines of a file: the offset of the first one, how many bytes they take, and the number of the first one, from 1."""
 
+    location: Location
     offset: int
     size: int
     first_line: int
 
 
-class _Lines:
-    """The lines of a file from any offset on: cheap where the last ones ended, else from the front again."""
-
-    def __init__(self, location: Location) -> None:
-        self.location = location
-        self._content: Content | None = None
-
-    def spans(self, batch_bytes: int) -> Iterator[_Span]:
-        """Cut the file into spans of at least so many bytes. Raises InputError for a line that is too long, and a file that breaks off."""
-        content = Content(self.location.open_stream())
+def _spans(location: Location, batch_bytes: int) -> Iterator[_Span]:
+    """Cut a file into spans of at least so many bytes. Raises InputError for a line that is too long, and a file that breaks off."""
+    with location.open_stream() as stream:
+        content = Content(stream)
         begin, first_line, number = 0, 1, 0
         while line := content.take_line(MAX_RECORD_BYTES):
             number += 1
             if content.offset - begin >= batch_bytes:
-                yield _Span(begin, content.offset - begin, first_line)
+                yield _Span(location, begin, content.offset - begin, first_line)
                 begin, first_line = content.offset, number + 1
-        if line is None:
-            raise InputError(f"{self.location}, line {number + 1} has more than {MAX_RECORD_BYTES} bytes")
-        if content.damage is not None:
-            raise InputError(f"{self.location} breaks off at line {max(number, 1)}: {content.damage.detail}")
-        if content.offset > begin:
-            yield _Span(begin, content.offset - begin, first_line)
+    if line is None:
+        raise InputError(f"{location}, line {number + 1} has more than {MAX_RECORD_BYTES} bytes")
+    if content.damage is not None:
+        raise InputError(f"{location} breaks off at line {max(number, 1)}: {content.damage.detail}")
+    if content.offset > begin:
+        yield _Span(location, begin, content.offset - begin, first_line)
+
+
+class _Lines:
+    """The lines of files, one of which is open: spans that follow each other are read on, one before is read from the front again."""
+
+    def __init__(self) -> None:
+        self._location: Location | None = None
+        self._stream: BinaryIO = BytesIO()
+        self._content = Content(self._stream)
 
     def take(self, span: _Span) -> bytes:
         """Return the bytes of some lines."""
-        if self._content is None or self._content.offset > span.offset:
-            self._content = Content(self.location.open_stream())
+        if self._location != span.location or self._content.offset > span.offset:
+            self._stream.close()
+            self._stream = span.location.open_stream()
+            self._location, self._content = span.location, Content(self._stream)
         self._content.skip(span.offset - self._content.offset)
         taken = self._content.take(span.size)
         if len(taken) != span.size:
-            raise InputError(f"{self.location} has become shorter while it was read")
+            raise InputError(f"{span.location} has become shorter while it was read")
         return taken
 
 
-def _texts(lines: bytes, first_line: int, column: str, location: Location) -> Any:
+def _texts(lines: bytes, span: _Span, column: str) -> Any:
     """Return the texts of some lines. Raises InputError that names the first line without one."""
-    records = [(number, line) for number, line in enumerate(lines.split(b"\n"), first_line) if line.strip(_BLANK)]
+    records = [(number, line) for number, line in enumerate(lines.split(b"\n"), span.first_line) if line.strip(_BLANK)]
     try:
         return _parsed(lines, column, len(records))
     except pa.ArrowInvalid:
@@ -117,7 +124,7 @@ def _texts(lines: bytes, first_line: int, column: str, location: Location) -> An
             try:
                 _parsed(line, column, 1)
             except pa.ArrowInvalid as error:
-                raise InputError(f"{location}, line {number}: {str(error).removesuffix(' in row 0')}") from None
+                raise InputError(f"{span.location}, line {number}: {str(error).removesuffix(' in row 0')}") from None
         raise
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -62,6 +63,17 @@ def test_batches_are_as_large_as_asked_and_can_be_read_in_any_order(tmp_path: Pa
     firsts = [sum(sizes[:place]) for place in range(len(sizes))]
     for place in (7, 2, 3, 10, 0, 0):
         assert batches[place]()[0].as_py() == f"text {firsts[place]:04d}"
+
+
+def test_one_file_is_open_at_a_time(tmp_path: Path) -> None:
+    paths = [tmp_path / f"{number}.jsonl.gz" for number in range(50)]
+    for path in paths:
+        path.write_bytes(gzip.compress(lines_of(["a", "b"], True)))
+    batches = jsonl_texts(paths, "body", 1)
+    for batch in batches[::2]:
+        batch()
+    assert sum(file.path.startswith(str(tmp_path)) for file in psutil.Process().open_files()) <= 1
+    assert len(batches) == 100
 
 
 def test_blank_lines_marks_and_ends_do_not_count(tmp_path: Path) -> None:
