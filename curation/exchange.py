@@ -61,6 +61,7 @@ def write_sorted(output: Output, name: str, table: Any, schema: Any, by: Sequenc
 
     Rows that agree in all of them stay in the table's order.
     """
+    table = table.combine_chunks()  # else every row group copies all of it
     order = order_of(table, by)
     rows = max(1, ROW_GROUP_BYTES * table.num_rows // max(1, table.nbytes))
     with output.shard(name, schema) as writer:
@@ -107,10 +108,13 @@ class Runs:
             self._write()
 
     def _write(self) -> None:
-        table = pa.concat_tables([self._schema.empty_table(), *self._tables])
-        self._tables, self._waiting = [], 0
-        write_sorted(self._output, f"{self._name}-{self._written:04d}", table, self._schema, self._by)
+        name = f"{self._name}-{self._written:04d}"
         self._written += 1
+        write_sorted(self._output, name, self._taken(), self._schema, self._by)
+
+    def _taken(self) -> Any:
+        tables, self._tables, self._waiting = self._tables, [], 0
+        return pa.concat_tables([self._schema.empty_table(), *tables])
 
 
 def read_range(shards: Sequence[Shard], column: str, wanted: Range, schema: Any) -> Any:

@@ -67,9 +67,8 @@ class Merge(Stage):
         files = unit.inputs["files"]
         with open_parquet(files[0].location) as file:
             schema = file.schema_arrow.remove_metadata()
-        rows = read_range(files, self.by[0], range_of(unit), schema)
-        write_sorted(output, unit.name, rows, schema, self.by)
-        return {"rows": rows.num_rows}
+        written = write_sorted(output, unit.name, read_range(files, self.by[0], range_of(unit), schema), schema, self.by)
+        return {"rows": written.rows}
 
 
 def levels_for(files: int) -> int:
