@@ -32,7 +32,7 @@ from curation.survivors import BEST_FIRST, NARROW, RANKS, preference, ranks, sou
 from curation.text import Offsets, TextColumn
 from curation.urls import same_page_form
 
-RUN_BYTES = 64 << 20
+RUN_BYTES = 32 << 20
 """Bytes of rows that are gathered before they are sorted and written as one file."""
 
 COMPARED = pa.schema(

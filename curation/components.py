@@ -92,7 +92,7 @@ class SmallStar(Stage):
 
     name: ClassVar[str] = "small-star"
     version: ClassVar[int] = 1
-    packages: ClassVar[tuple[str, ...]] = ("pyarrow", "polars", "numpy")
+    packages: ClassVar[tuple[str, ...]] = ("pyarrow", "numpy")
 
     def make(self, unit: Unit, output: Output) -> Mapping[str, Any]:
         """Write the edges that become of those whose right end is in the range."""
@@ -120,7 +120,7 @@ class LargeStar(Stage):
 
     name: ClassVar[str] = "large-star"
     version: ClassVar[int] = 1
-    packages: ClassVar[tuple[str, ...]] = ("pyarrow", "polars", "numpy")
+    packages: ClassVar[tuple[str, ...]] = ("pyarrow", "numpy")
 
     def make(self, unit: Unit, output: Output) -> Mapping[str, Any]:
         """Write the edges that become of those whose left end is in the range."""

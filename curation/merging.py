@@ -9,7 +9,7 @@ Invariants
     - A range holds the same rows as before, and rows that are equal in all columns that they are sorted by stay in the order of the files.
     - With FAN_IN files or fewer, nothing is read or written here.
     - After a level there are about as many files as before it, each about as large.
-    - Memory: the rows of one file twice, and a number for each.
+    - Memory: the rows of one file twice, and a number for each; more where many rows have one value, which stay together.
 """
 
 from collections.abc import Mapping, Sequence

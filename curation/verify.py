@@ -41,10 +41,10 @@ from curation.stage import Output, Stage, Unit
 from curation.survivors import text_bytes_of
 from curation.text import Offsets
 
-RANGE_BYTES = 64 << 20
+RANGE_BYTES = 32 << 20
 """Bytes of rows that one unit reads, about: uncompressed, for near copies compress so well together that their file says nothing."""
 
-STRETCH_BYTES = 16 << 20
+STRETCH_BYTES = 8 << 20
 """Bytes of shingles, about, that are read and judged at a time."""
 
 VERIFIED = pa.schema(
