@@ -91,16 +91,9 @@ def not_among(looked_for: Ids, amount: int, known: Ids, held: int = HELD) -> Cul
     """Return which of the ids that are looked for, `amount` with repetitions, are not known; None where all are."""
     if not amount:
         return None
-    ids = rows = 0
-    example = ""
-    for part in ranges_for(amount, held):
-        unknown = _unknown(_distinct(looked_for, part), known, part)
-        ids += len(unknown)
-        if len(unknown):
-            for found in _rows_of(looked_for, unknown):
-                rows += len(found)
-                example = example or found[0].as_py()
-    return Culprits(ids, rows, example) if ids else None
+    parts = [_not_among_within(part, looked_for, known) for part in ranges_for(amount, held)]
+    found = [part for part in parts if part is not None]
+    return Culprits(sum(part.ids for part in found), sum(part.rows for part in found), found[0].example) if found else None
 
 
 def differences(there: Ids, expected: Ids, sums: tuple[Multiset, Multiset], held: int = HELD) -> Differences:
@@ -132,6 +125,16 @@ def _buckets(hashes: Hashes) -> npt.NDArray[np.int64]:
 
 def _within(part: Range, hashes: Hashes) -> Hashes:
     return hashes[(hashes >= np.uint64(part.low)) & (hashes <= np.uint64(part.high - 1))]
+
+
+def _not_among_within(part: Range, looked_for: Ids, known: Ids) -> Culprits | None:
+    unknown = _unknown(_distinct(looked_for, part), known, part)
+    if not len(unknown):
+        return None
+    rows, example = 0, ""
+    for found in _rows_of(looked_for, unknown):
+        rows, example = rows + len(found), example or found[0].as_py()
+    return Culprits(len(unknown), rows, example)
 
 
 def _distinct(ids: Ids, part: Range) -> Hashes:
