@@ -8,22 +8,26 @@ fates are counted from the ledger as it lies on disk; dataset rows are counted f
     for every ledger row     one of the FATES; a duplicate's duplicate_of is the id of a kept row: of this run's, or where there
                              is a duplicate_run of that earlier run's, if its ledger can still be opened
     for the dataset          rows of origin web == kept web rows;  rows of origin synthetic == kept synthetic rows;
-                             every row's id is that of a kept row, and every kept row's id is there
+                             the rows' ids are those of the kept rows, each as often
+
+Memory does not grow with the documents: files are read a row group at a time, the narrow columns of the ledger once to count and twice for
+every `id_sets.HELD` duplicates; ids are compared by `curation.id_sets`, in less than 600 MiB. The names of input files and shards are held.
 """
 
-from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
-import pyarrow as pa
 import pyarrow.compute as pc
 
 from curation.errors import BooksUnbalanced, CorruptShard
+from curation.id_sets import HELD, Multiset, differences, not_among
 from curation.ingest import Ingest
 from curation.location import Location
 from curation.schema import FATES
-from curation.shards import open_parquet
+from curation.shards import open_parquet, row_groups
 from curation.stage import Workspace, finished_units
 
 LedgerOf = Callable[[str], tuple[Sequence[Location], str]]
@@ -51,8 +55,8 @@ class Books:
             raise BooksUnbalanced("the books do not balance:\n  " + "\n  ".join(self.faults[:50]))
 
 
-def add_up(out: Location, ledger_of: LedgerOf) -> Books:
-    """Count everything again from what lies in OUT; what is said of earlier runs is looked up in theirs."""
+def add_up(out: Location, ledger_of: LedgerOf, held: int = HELD) -> Books:
+    """Count everything again from what lies in OUT; what is said of earlier runs is looked up in theirs. Holds about `held` ids at once."""
     faults: list[str] = []
     unchecked: list[str] = []
     counted: dict[str, int] = {}
@@ -63,142 +67,182 @@ def add_up(out: Location, ledger_of: LedgerOf) -> Books:
             ignored.update(facts["ignored"])
     web = _read_ledger(out / "ledger", faults)
     synthetic = _read_ledger(out / "ledger" / "synthetic", faults)
-    for file in sorted(counted.keys() | web.files.keys()):
-        expected, found = counted.get(file, 0), web.files.get(file, 0)
+    for file in sorted(counted.keys() | web.records.keys()):
+        expected, found = counted.get(file, 0), web.records.get(file, 0)
         if expected != found:
             faults.append(f"{file}: the reader counted {expected} records to be judged, the ledger has {found}")
     requests = _count_requests(out / "stages" / "6-replies")
     if requests != sum(synthetic.fates.values()):
         faults.append(f"synthesis: {requests} requests to a teacher, but {sum(synthetic.fates.values())} rows in ledger/synthetic")
-    faults += _dangling(web, web, "ledger")
-    faults += _dangling(synthetic, web, "ledger/synthetic", synthetic)
-    for run in sorted(web.pointed_earlier.keys() | synthetic.pointed_earlier.keys()):
-        faults += _dangling_earlier(run, [*web.pointed_earlier[run], *synthetic.pointed_earlier[run]], ledger_of, unchecked)
-    dataset, ids = _read_dataset(out / "dataset" / "data", faults)
-    faults += _strangers(ids, [*web.kept, *synthetic.kept])
+    faults += _dangling("ledger", web, web.files, held)
+    faults += _dangling("ledger/synthetic", synthetic, [*web.files, *synthetic.files], held)
+    for run in sorted(name for name in web.pointing.keys() | synthetic.pointing.keys() if name is not None):
+        faults += _dangling_earlier(run, (web, synthetic), ledger_of, unchecked, held)
+    dataset = _read_dataset(out / "dataset" / "data", faults)
+    faults += _strangers(dataset, (web, synthetic), held)
     for origin, ledger in (("web", web), ("synthetic", synthetic)):
-        kept = ledger.fates.get("kept", 0)
-        if dataset.get(origin, 0) != kept:
-            faults.append(f"dataset: {dataset.get(origin, 0)} rows of origin {origin}, but the ledger keeps {kept}")
+        there, kept = dataset.origins.get(origin, 0), ledger.fates.get("kept", 0)
+        if there != kept:
+            faults.append(f"dataset: {there} rows of origin {origin}, but the ledger keeps {kept}")
     records = sum(counted.values()) + ignored.total()
-    return Books(records, dict(sorted(ignored.items())), dict(web.fates), dict(synthetic.fates), dict(dataset), faults, unchecked)
+    told = dict(sorted(ignored.items())), dict(web.fates), dict(synthetic.fates), dict(dataset.origins)
+    return Books(records, *told, faults, unchecked)
+
+
+def _tables_in(folder: Location) -> list[Location]:
+    return [facts.location for facts in folder.files() if facts.location.name.endswith(".parquet")]
 
 
 def _count_requests(folder: Location) -> int:
     """Count what a teacher was asked, in the shards that hold requests before anything reads the replies."""
     requests = 0
-    for facts in folder.files():
-        if facts.location.name.endswith(".parquet"):
-            with open_parquet(facts.location) as file:
-                requests += file.metadata.num_rows
+    for location in _tables_in(folder):
+        with open_parquet(location) as file:
+            requests += file.metadata.num_rows
     return requests
 
 
 @dataclass
 class _Ledger:
-    """What one ledger folder holds: rows by file, by fate; ids kept; ids pointed at, in this run and in each earlier one."""
+    """What some ledger files hold: rows by input file and by fate, duplicates by the run they point into (None: this one), ids kept."""
 
-    files: Counter[str] = field(default_factory=Counter)
+    files: list[Location] = field(default_factory=list)
+    records: Counter[str] = field(default_factory=Counter)
     fates: Counter[str] = field(default_factory=Counter)
-    kept: list[Any] = field(default_factory=list)
-    pointed: list[Any] = field(default_factory=list)
-    pointed_earlier: defaultdict[str, list[Any]] = field(default_factory=lambda: defaultdict(list))
+    pointing: Counter[str | None] = field(default_factory=Counter)
+    kept: Multiset = field(default_factory=Multiset)
+
+    def include(self, other: "_Ledger") -> None:
+        self.files += other.files
+        self.records.update(other.records)
+        self.fates.update(other.fates)
+        self.pointing.update(other.pointing)
+        self.kept.include(other.kept)
 
 
 def _read_ledger(folder: Location, faults: list[str]) -> _Ledger:
+    """Count the rows of all files that can be read; no row of another counts, nor is it read again."""
     ledger = _Ledger()
-    for facts in folder.files():
-        if not facts.location.name.endswith(".parquet"):
-            continue
+    for location in _tables_in(folder):
         try:
-            with open_parquet(facts.location) as file:
-                table = file.read(columns=["id", "file_path", "fate", "duplicate_of", "duplicate_run"])
-        except (CorruptShard, pa.ArrowInvalid) as error:
-            faults.append(f"{facts.location}: {error}")
+            found = _read_ledger_file(location)
+        except CorruptShard as error:
+            faults.append(f"{location}: {error}")
             continue
-        ledger.files.update(_tally(table["file_path"]))
-        ledger.fates.update(_tally(table["fate"]))
-        ledger.kept.append(table["id"].filter(pc.equal(table["fate"], "kept")))
-        duplicates = table.filter(pc.equal(table["fate"], "duplicate"))
-        ledger.pointed.append(duplicates["duplicate_of"].filter(pc.is_null(duplicates["duplicate_run"])))
-        for run in duplicates["duplicate_run"].drop_null().unique().to_pylist():
-            ledger.pointed_earlier[run].append(duplicates["duplicate_of"].filter(pc.equal(duplicates["duplicate_run"], run)))
-        if duplicates["duplicate_of"].null_count:
-            faults.append(f"{facts.location}: {duplicates['duplicate_of'].null_count} duplicates do not say of what")
+        ledger.include(found)
+        unsaid = found.fates["duplicate"] - found.pointing.total()
+        if unsaid:
+            faults.append(f"{location}: {unsaid} duplicates do not say of what")
     for fate in ledger.fates:
         if fate not in FATES:
             faults.append(f"{folder}: {ledger.fates[fate]} rows have the fate {fate!r}, which is none")
     return ledger
 
 
-def _tally(column: Any) -> dict[str, int]:
+def _read_ledger_file(location: Location) -> _Ledger:
+    found = _Ledger([location])
+    for table in row_groups(location, ["id", "file_path", "fate", "duplicate_of", "duplicate_run"]):
+        found.records.update(_tally(table["file_path"]))
+        found.fates.update(_tally(table["fate"]))
+        found.kept.add(_kept(table))
+        pointing = table.filter(pc.and_(pc.equal(table["fate"], "duplicate"), pc.is_valid(table["duplicate_of"])))
+        found.pointing.update(_tally(pointing["duplicate_run"]))
+    return found
+
+
+def _tally(column: Any) -> dict[Any, int]:
     return {entry["values"]: entry["counts"] for entry in pc.value_counts(column).to_pylist()}
 
 
-def _dangling(ledger: _Ledger, kept: _Ledger, name: str, also: _Ledger | None = None) -> list[str]:
+def _kept(table: Any) -> Any:
+    return table["id"].filter(pc.equal(table["fate"], "kept"))
+
+
+def _kept_in(files: Sequence[Location]) -> Iterator[Any]:
+    """Yield the ids that ledger files keep."""
+    for file in files:
+        for table in row_groups(file, ["id", "fate"]):
+            yield _kept(table)
+
+
+def _pointed_at(files: Sequence[Location], run: str | None) -> Iterator[Any]:
+    """Yield the ids of a run (None: this one) that the duplicates in ledger files point at."""
+    for file in files:
+        for table in row_groups(file, ["fate", "duplicate_of", "duplicate_run"]):
+            named = pc.is_null(table["duplicate_run"]) if run is None else pc.equal(table["duplicate_run"], run)
+            yield table["duplicate_of"].filter(pc.and_(pc.equal(table["fate"], "duplicate"), named)).drop_null()
+
+
+def _dangling(name: str, ledger: _Ledger, kept_in: Sequence[Location], held: int) -> list[str]:
     """Return a fault for ids that duplicates point at but nobody kept."""
-    known = [column for source in (kept, also) if source is not None for column in source.kept]
-    missing = _not_among(_joined(ledger.pointed), known).drop_null()
-    if len(missing) == 0:
-        return []
-    return [f"{name}: {len(missing)} duplicates point at ids that are not kept, such as {missing[0].as_py()!r}"]
+    pointed = partial(_pointed_at, ledger.files, None)
+    missing = not_among(pointed, ledger.pointing[None], partial(_kept_in, kept_in), held)
+    return [f"{name}: {missing.rows} duplicates point at ids that are not kept, such as {missing.example!r}"] if missing else []
 
 
-def _dangling_earlier(run: str, pointed: list[Any], ledger_of: LedgerOf, unchecked: list[str]) -> list[str]:
-    """Return a fault for ids that an earlier run did not keep though duplicates point at them there.
-
-    Of that run's ids no more are held at a time than are looked for, so that each is looked at a few times and memory stays this run's.
-    """
-    missing = _joined(pointed).drop_null().unique()
+def _dangling_earlier(run: str, ledgers: Sequence[_Ledger], ledger_of: LedgerOf, unchecked: list[str], held: int) -> list[str]:
+    """Return a fault for ids that an earlier run did not keep though duplicates point at them there."""
     files, fault = ledger_of(run)
-    kept: list[Any] = []
-    try:
-        for file in files:
-            with open_parquet(file) as opened:
-                table = opened.read(columns=["id", "fate"])
-            kept.append(table["id"].filter(pc.equal(table["fate"], "kept")))
-            if sum(map(len, kept)) > len(missing):
-                missing, kept = _not_among(missing, kept), []
-    except (CorruptShard, pa.ArrowInvalid, OSError) as error:
-        fault = f"the ledger of the earlier run {run} cannot be read: {error}"
+    pointed = partial(_pointed_at, [file for ledger in ledgers for file in ledger.files], run)
+    missing = None
+    if not fault:
+        try:
+            missing = not_among(pointed, sum(ledger.pointing[run] for ledger in ledgers), partial(_kept_in, files), held)
+        except (CorruptShard, OSError) as error:
+            fault = f"the ledger of the earlier run {run} cannot be read: {error}"
     if fault:
         unchecked.append(fault)
+    if missing is None:
         return []
-    missing = _not_among(missing, kept)
-    if len(missing) == 0:
-        return []
-    return [f"ledger: duplicates point at {len(missing)} ids that the earlier run {run} does not keep, such as {missing[0].as_py()!r}"]
+    return [f"ledger: duplicates point at {missing.ids} ids that the earlier run {run} does not keep, such as {missing.example!r}"]
 
 
-def _joined(columns: list[Any]) -> Any:
-    return pa.chunked_array([chunk for column in columns for chunk in column.chunks], pa.string())
+@dataclass
+class _Dataset:
+    """What the dataset's files hold: rows of each origin, and ids."""
+
+    files: list[Location] = field(default_factory=list)
+    origins: Counter[str] = field(default_factory=Counter)
+    ids: Multiset = field(default_factory=Multiset)
+
+    def include(self, other: "_Dataset") -> None:
+        self.files += other.files
+        self.origins.update(other.origins)
+        self.ids.include(other.ids)
 
 
-def _not_among(ids: Any, known: list[Any]) -> Any:
-    return ids.filter(pc.invert(pc.is_in(ids, _joined(known).combine_chunks())))
-
-
-def _strangers(ids: list[Any], kept: list[Any]) -> list[str]:
-    """Return a fault for dataset rows that the ledger does not keep, and one for kept rows that are missing (others then stand twice)."""
-    strange = _not_among(_joined(ids), kept)
-    faults = [f"dataset: {len(strange)} rows are not kept by the ledger, such as {strange[0].as_py()!r}"] if len(strange) else []
-    missing = _not_among(_joined(kept), ids)
-    return [*faults, f"dataset: {len(missing)} kept rows are not there, such as {missing[0].as_py()!r}"] if len(missing) else faults
-
-
-def _read_dataset(folder: Location, faults: list[str]) -> tuple[Counter[str], list[Any]]:
-    """Return the rows of each origin, and all ids."""
-    rows: Counter[str] = Counter()
-    ids = []
-    for facts in folder.files():
-        if not facts.location.name.endswith(".parquet"):
-            continue
+def _read_dataset(folder: Location, faults: list[str]) -> _Dataset:
+    """Count the rows of all files that can be read."""
+    dataset = _Dataset()
+    for location in _tables_in(folder):
+        found = _Dataset([location])
         try:
-            with open_parquet(facts.location) as file:
-                table = file.read(columns=["id", "origin"])
-        except (CorruptShard, pa.ArrowInvalid) as error:
-            faults.append(f"{facts.location}: {error}")
+            for table in row_groups(location, ["id", "origin"]):
+                found.origins.update(_tally(table["origin"]))
+                found.ids.add(table["id"])
+        except CorruptShard as error:
+            faults.append(f"{location}: {error}")
             continue
-        rows.update(_tally(table["origin"]))
-        ids.append(table["id"])
-    return rows, ids
+        dataset.include(found)
+    return dataset
+
+
+def _ids_in(files: Sequence[Location]) -> Iterator[Any]:
+    for file in files:
+        for table in row_groups(file, ["id"]):
+            yield table["id"]
+
+
+def _strangers(dataset: _Dataset, ledgers: Sequence[_Ledger], held: int) -> list[str]:
+    """Return a fault for dataset rows that the ledger does not keep, one for rows that stand there again, and one for kept rows missing."""
+    kept = Multiset()
+    for ledger in ledgers:
+        kept.include(ledger.kept)
+    files = [file for ledger in ledgers for file in ledger.files]
+    found = differences(partial(_ids_in, dataset.files), partial(_kept_in, files), (dataset.ids, kept), held)
+    told = (
+        (found.strange, "rows are not kept by the ledger"),
+        (found.again, "rows stand there more often than the ledger keeps them"),
+        (found.missing, "kept rows are not there"),
+    )
+    return [f"dataset: {some.counted} {what}, such as {some.example!r}" for some, what in told if some is not None]

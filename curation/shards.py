@@ -130,12 +130,17 @@ def read(shard: Shard, columns: Sequence[str] | None = None) -> Any:
 
 def batches(shard: Shard, columns: Sequence[str] | None = None) -> Iterator[Any]:
     """Yield a shard's tables, one a row group, so that memory holds one at a time."""
-    with open_parquet(shard.location, pre_buffer=False) as file:
+    return row_groups(shard.location, columns)
+
+
+def row_groups(location: Location, columns: Sequence[str] | None = None) -> Iterator[Any]:
+    """Yield the tables of a Parquet file of ours, of which nothing else is known, one a row group."""
+    with open_parquet(location, pre_buffer=False) as file:
         for index in range(file.num_row_groups):
             try:
                 table = file.read_row_group(index, columns=list(columns) if columns is not None else None, use_threads=False)
             except (pa.ArrowInvalid, OSError) as error:
-                raise CorruptShard(f"{shard.location}, row group {index}, is damaged ({error}); delete it and run again") from error
+                raise CorruptShard(f"{location}, row group {index}, is damaged ({error}); delete it and run again") from error
             yield table.replace_schema_metadata(None)
 
 
