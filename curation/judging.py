@@ -144,8 +144,9 @@ class Judge:
         """
         self._hold(rows, starts, shingles)
         _judge_best_first(begin, end, self._facts, self._held, self._state, *self._settings)
-        texts = self._text_of[rows]
-        self._let_go(rows, (self._state.text_kept_by[texts] >= 0) & (self._state.text_rule[texts] == EXACT))
+        if end < len(self._facts.texts):
+            texts = self._text_of[rows]
+            self._let_go(rows, (self._state.text_kept_by[texts] >= 0) & (self._state.text_rule[texts] == EXACT))
 
     def judged(self) -> Judged:
         """Return what became of all documents."""

@@ -26,6 +26,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any, ClassVar
 
 from curation.hashing import digest_of, digest_of_file, plain
@@ -228,8 +229,16 @@ def perform(job: Job) -> tuple[Finished, Cost]:
         counts = job.stage.make(job.unit, output)
     finished = Finished(job.unit.name, job.key, tuple(output.shards), plain(counts))
     write_sidecar(job.space, job.stage, finished)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return finished, Cost(time.perf_counter() - began, peak)
+    return finished, Cost(time.perf_counter() - began, _peak_mib())
+
+
+def _peak_mib() -> float:
+    """Return this process's peak resident memory; Linux's `ru_maxrss` begins with that of the process that started this one."""
+    try:
+        lines = Path("/proc/self/status").read_text().splitlines()
+        return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:")) / 1024
+    except (OSError, StopIteration):
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def write_sidecar(space: Workspace, stage: Stage, finished: Finished) -> None:

@@ -25,7 +25,7 @@ def row_groups(files: Sequence[Path], columns: Sequence[str] | None) -> Iterator
     for path in files:
         with pq.ParquetFile(path) as file:
             for index in range(file.num_row_groups):
-                yield file.read_row_group(index, columns=columns)
+                yield file.read_row_group(index, columns=columns, use_threads=False)  # there is one core
 
 
 def texts_of(files: Sequence[Path]) -> Iterator[tuple[int, list[str]]]:
@@ -182,7 +182,7 @@ def _tied_to_first(hashes: Any) -> tuple[Any, Any]:
     return firsts[~begins], order[~begins]
 
 
-STREAMING = {each.__name__: each for each in (curate_unverified, daft, gaoya, rensa, datasketch)}
+STREAMING = {each.__name__: each for each in (curate_verified, curate_unverified, daft, gaoya, rensa, datasketch)}
 
 
 def main() -> None:
