@@ -13,6 +13,7 @@ changed, and 2 % one of a hundred pages with a word changed, so that some bucket
 
 import argparse
 import json
+import re
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
@@ -114,8 +115,7 @@ class _Steps:
         self._seen: list[str] = []
 
     def __call__(self) -> str:
-        folders = {path.name for path in self._stages.iterdir()} if self._stages.is_dir() else set()
-        self._seen += sorted(folders.difference(self._seen))
+        self._seen += sorted(_folders(self._stages).keys() - set(self._seen))
         if not self._seen:
             return START
         return END if self._seen[-1] == LAST and (self._stages / LAST / "_seal.json").exists() else self._seen[-1]
@@ -126,9 +126,14 @@ START, LAST, END = "start-up", "7-export", "books, report"
 
 def _disk(out: Path) -> dict[str, int]:
     """Return the bytes of every folder that stages write."""
-    folders = {path.name: path for path in (out / "stages").iterdir()}
-    own = {name: _size(path) for name, path in folders.items()}
+    own = {name: _size(path) for name, path in _folders(out / "stages").items()}
     return {**own, "5-select": own["5-select"] + _size(out / "ledger"), LAST: own[LAST] + _size(out / "dataset")}
+
+
+def _folders(stages: Path) -> dict[str, Path]:
+    """Return the folders of all stages there are by now, also those of rounds and levels, which lie in a folder of their own."""
+    found = (path for path in [*stages.glob("*"), *stages.glob("*/*")] if path.is_dir())
+    return {path.relative_to(stages).as_posix(): path for path in found if not any(each.is_dir() for each in path.iterdir())}
 
 
 def _size(folder: Path) -> int:
@@ -156,13 +161,17 @@ def table(run: Measured, workers: int) -> Iterator[str]:
 
 
 def growth(runs: Sequence[Measured]) -> Iterator[str]:
-    """Yield, for every step, the worker seconds that a million documents take, at each number of documents."""
+    """Yield, for every step, the worker seconds that a million documents take, at each number of documents; rounds are taken together."""
     yield "Worker seconds for a million documents\n"
     yield "| step | " + " | ".join(f"at {run.documents:,}" for run in runs) + " |"
     yield "|---|" + "---:|" * len(runs)
-    for rows in zip(*(run.stages for run in runs), strict=True):
-        spent = (stage["worker_seconds"] / run.documents * 1e6 for stage, run in zip(rows, runs, strict=True))
-        yield f"| {rows[0]['stage']} | " + " | ".join(f"{seconds:.1f}" for seconds in spent) + " |"
+    spent: dict[str, list[float]] = {}
+    for place, run in enumerate(runs):
+        for stage in run.stages:
+            name = re.sub(r"-(round|level)-\d+/.*", r"-\1s", stage["stage"])
+            spent.setdefault(name, [0.0] * len(runs))[place] += stage["worker_seconds"] / run.documents * 1e6
+    for name, each in sorted(spent.items()):
+        yield f"| {name} | " + " | ".join(f"{seconds:.1f}" for seconds in each) + " |"
 
 
 def main() -> None:
