@@ -122,7 +122,7 @@ class TextColumn:
     @cached_property
     def rows(self) -> "Rows":
         """The rows of every text (lines as `str.splitlines` cuts them), found once."""
-        from curation.lines import find_rows
+        from curation.rows import find_rows
 
         return find_rows(self)
 

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from curation import unicode_classes
-from curation.lines import Bounds, duplicates, find_lines, find_paragraphs, find_rows
+from curation.lines import Bounds, duplicates, find_lines, find_paragraphs
+from curation.rows import find_rows
 from curation.text import TextColumn
 from curation.words import ALPHABETIC, WORD
 
