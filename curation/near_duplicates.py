@@ -175,8 +175,7 @@ def _components(signed: _Signed) -> tuple[Numbers, npt.NDArray[np.bool_]]:
     leads[same.right] = False
     leading = rows[leads]
     for band in signed.buckets:
-        shared = ties(band[leads], leading)
-        forest.join(shared.left, shared.right)
+        forest.join_equal(band[leads], leading)
     return forest.labels(), leads
 
 

@@ -39,14 +39,11 @@ _BLANK = b" \t\r\n"
 
 
 def parquet_texts(paths: Sequence[FilePath], column: str = "text") -> list[ReadTexts]:
-    """Return what reads the texts of Parquet files, a row group at a time, in the order of the files."""
+    """Return what reads the texts of Parquet files, a row group at a time, in the order of the files; one file is open."""
+    groups = _RowGroups(column)
 
     def reader(path: FilePath, index: int) -> ReadTexts:
-        def read() -> Any:
-            with pq.ParquetFile(path) as file:
-                return file.read_row_group(index, columns=[column], use_threads=False).column(0)
-
-        return read
+        return lambda: groups.take(path, index)
 
     return [reader(path, index) for path in paths for index in range(pq.read_metadata(path).num_row_groups)]
 
@@ -63,6 +60,23 @@ def jsonl_texts(paths: Sequence[FilePath], column: str = "text", batch_bytes: in
 
     lines = _Lines()
     return [reader(span) for path in paths for span in _spans(Location.of(path), batch_bytes)]
+
+
+class _RowGroups:
+    """The row groups of files, one of which is open."""
+
+    def __init__(self, column: str) -> None:
+        self._column = column
+        self._path: FilePath | None = None
+        self._file: Any = None
+
+    def take(self, path: FilePath, index: int) -> Any:
+        """Return the texts of a row group, read in the thread that asks for them."""
+        if self._path != path:
+            if self._file is not None:
+                self._file.close()
+            self._file, self._path = pq.ParquetFile(path), path
+        return self._file.read_row_group(index, columns=[self._column], use_threads=False).column(0)
 
 
 @dataclass(frozen=True)

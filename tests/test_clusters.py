@@ -53,6 +53,17 @@ def test_order_direction_repetition_and_batches_do_not_matter(edges, random, cut
     assert other.labels().tolist() == forest.labels().tolist()
 
 
+@given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 29)), max_size=40), EDGES)
+def test_numbers_of_equal_hashes_are_joined(named, edges):
+    """Small hashes meet in the same slots, as 17 and 1 do among 16."""
+    forest, other = Forest(30), Forest(30)
+    join(forest, edges)
+    hashes = np.array([16 * value + 1 for value, _ in named], np.uint64)
+    forest.join_equal(hashes, np.array([number for _, number in named], np.int64))
+    join(other, edges + [(one, two) for place, (h, one) in enumerate(named) for g, two in named[place:] if h == g])
+    assert forest.labels().tolist() == other.labels().tolist()
+
+
 def test_a_long_chain_is_one_component():
     count = 200_000
     numbers = np.arange(count - 1)

@@ -67,10 +67,10 @@ def curate_unverified(files: Sequence[Path]) -> Any:
     tables = row_groups(files, ["text"])
     hashes = [bucket_hashes(signatures(TextColumn.from_arrow(table["text"]), settings), settings) for table in tables]
     bands = np.concatenate(hashes, axis=1)
-    forest = Forest(bands.shape[1])
+    forest, rows = Forest(bands.shape[1]), np.arange(bands.shape[1])
     for band in bands:
-        forest.join(*_tied_to_first(band))
-    return forest.labels() == np.arange(bands.shape[1])
+        forest.join_equal(band, rows)
+    return forest.labels() == rows
 
 
 def daft(files: Sequence[Path]) -> Any:
