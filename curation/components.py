@@ -13,7 +13,7 @@ none before it: the first of its component.
 
 Invariants
     - Components depend on the edges alone, not on how they are cut into files, shares or ranges.
-    - Memory: Sharing 100 bytes an edge of a share, whose largest file may be larger; the others 9 bytes for each number of a range of
+    - Memory: Sharing 130 bytes an edge of a share, whose largest file may be larger; the others 9 bytes for each number of a range of
       documents, and a run of edges. Edges of one document, however many, are streamed.
 """
 
@@ -97,11 +97,7 @@ class SmallStar(Stage):
     def make(self, unit: Unit, output: Output) -> Mapping[str, Any]:
         """Write the edges that become of those whose right end is in the range."""
         wanted = range_of(unit)
-        least = np.arange(wanted.low, wanted.high)
-        follows = np.zeros(len(least), np.bool_)
-        for edges in _edges_in(unit.inputs["by_right"], "right", wanted):
-            np.minimum.at(least, edges.right - wanted.low, edges.left)
-            follows[edges.right[edges.of_text] - wanted.low] = True
+        least, follows = _least_before(unit.inputs["by_right"], wanted)
         runs = _BothWays(unit.name, output)
         tied = np.flatnonzero(least != np.arange(wanted.low, wanted.high))
         runs.add(Edges(least[tied], tied + wanted.low, follows[tied]))
@@ -125,9 +121,7 @@ class LargeStar(Stage):
     def make(self, unit: Unit, output: Output) -> Mapping[str, Any]:
         """Write the edges that become of those whose left end is in the range."""
         wanted = range_of(unit)
-        least = np.arange(wanted.low, wanted.high)
-        for edges in _edges_in(unit.inputs["by_right"], "right", wanted):
-            np.minimum.at(least, edges.right - wanted.low, edges.left)
+        least, _ = _least_before(unit.inputs["by_right"], wanted)
         runs = _BothWays(unit.name, output)
         changed = 0
         for edges in _edges_in(unit.inputs["by_left"], "left", wanted):
@@ -199,6 +193,15 @@ class _BothWays:
 
 def _edges_in(shards: Sequence[Shard], end: str, wanted: Range) -> Iterator[Edges]:
     return (edges_of(table) for table in tables_in(shards, end, wanted, EDGES))
+
+
+def _least_before(by_right: Sequence[Shard], wanted: Range) -> tuple[Numbers, npt.NDArray[np.bool_]]:
+    """Return, for each number of a range, the least before it that it has an edge to (itself: none), and whether it follows."""
+    least, follows = np.arange(wanted.low, wanted.high), np.zeros(wanted.high - wanted.low, np.bool_)
+    for edges in _edges_in(by_right, "right", wanted):
+        np.minimum.at(least, edges.right - wanted.low, edges.left)
+        follows[edges.right[edges.of_text] - wanted.low] = True
+    return least, follows
 
 
 def _joined(edges: Sequence[Edges]) -> Edges:

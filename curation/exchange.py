@@ -37,10 +37,6 @@ class Range:
     low: int
     high: int
 
-    def meets(self, other: "Range") -> bool:
-        """Whether a number lies in both."""
-        return max(self.low, other.low) < min(self.high, other.high)
-
     def cut(self, count: int) -> list["Range"]:
         """Return at most `count` ranges of about equal width that hold the same numbers; none of them is empty, unless this is."""
         bounds = [self.low + (self.high - self.low) * place // count for place in range(count + 1)]

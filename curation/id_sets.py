@@ -1,6 +1,6 @@
 """Comparing sets of ids that are too many for memory: by their hashes, of which a bounded number is held at once.
 
-An id is known by a 64-bit hash, that of polars (a hundred million a second), which need not outlive the process. Equal ids have equal
+An id is known by a 64-bit hash, that of polars (tens of millions a second), which need not outlive the process. Equal ids have equal
 hashes, so what is in order is never called a fault. A given stranger has by accident the hash of one of n known ids with probability
 n / 2^64, less than 10^-10 for a billion: so seldom is a fault overlooked.
 

@@ -68,12 +68,15 @@ from numba.core import types  # noqa: E402
 def _settle_that_there_is_no_blas() -> None:
     """Keep numba from importing all of SciPy's linear algebra (a third of a second, 15 MiB) to see whether kernels may call it.
 
-    None of ours does. Whoever imports `scipy.linalg` elsewhere has it as ever.
+    None of ours does. Whoever imports `scipy.linalg` elsewhere has it as ever, and other people's kernels get BLAS when they ask for it,
+    but for inner products, which numba then makes by a loop.
     """
     if "scipy.linalg" not in sys.modules:
         sys.modules["scipy.linalg"] = None  # type: ignore[assignment]  # so Python is told that a module cannot be imported
-        importlib.import_module("numba.np.arraymath")
-        del sys.modules["scipy.linalg"]
+        try:
+            importlib.import_module("numba.np.arraymath")
+        finally:
+            del sys.modules["scipy.linalg"]
 
 
 _settle_that_there_is_no_blas()

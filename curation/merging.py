@@ -12,8 +12,11 @@ Invariants
     - Memory: the rows of one file twice, and a number for each; more where many rows have one value, which stay together.
 """
 
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import islice, takewhile
 from typing import Any, ClassVar
 
 from curation.exchange import HASHES, Range, read_range, write_sorted
@@ -31,6 +34,10 @@ class Merged:
 
     files: Mapping[Range, tuple[Shard, ...]]
 
+    @cached_property
+    def _held(self) -> list[tuple[Range, tuple[Shard, ...]]]:
+        return list(self.files.items())
+
     @property
     def rows(self) -> int:
         """Rows of all files."""
@@ -38,7 +45,9 @@ class Merged:
 
     def meeting(self, wanted: Range) -> tuple[Shard, ...]:
         """Return the files that may have rows in a range."""
-        return tuple(file for held, files in self.files.items() if held.meets(wanted) for file in files)
+        first = bisect_right(self._held, wanted.low, key=lambda held: held[0].high)
+        meeting = takewhile(lambda held: held[0].low < wanted.high, islice(self._held, first, None))
+        return tuple(file for _, files in meeting for file in files)
 
     def units(self, role: str, ranges: Sequence[Range], **extra: Any) -> list[Unit]:
         """Return a unit for each range, which has the files of it in a role, and its bounds as `low` and `high`."""

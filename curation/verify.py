@@ -18,7 +18,7 @@ Invariants
     - What a document is a duplicate of is always kept: no chains. Every near-duplicate passed with its own survivor.
     - A component is in one unit, so results do not depend on how components are spread over units.
     - Memory: of a range of components (RANGE_BYTES, or its largest component) the shingles of what is kept and of a stretch, twice while
-      they are laid out, and some 500 bytes for each document.
+      they are laid out, and some 300 bytes for each document.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

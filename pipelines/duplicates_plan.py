@@ -11,13 +11,14 @@ On paper, for documents of 3 KB and 14 bands of 8, on cores that sign 170 MB/s, 
     exchange files    one for 2^18 documents     3,815                      381,470
     merging           64 files at a time         1 level, 1.3 core hours    3 levels, 387 core hours
     linking           2^20 rows a unit           15,259 units, 0.4 hours    1,525,879 units, 40 hours
-    components        edges of one document in three, 3 rounds: 0.1 hours   14 hours
+    components        3 rounds of stars          0.6 core hours             56 core hours
     comparison        8 bytes a shingle of those with a candidate: about their text
 
-Merging, linking and components are by the 290, 90 and 1,500 nanoseconds a row that they took of 67 million rows in 128 files. No step holds
-more of the corpus in one process than a unit's share, but for one component, which is judged at once, and the driver, which has a name and
-a digest for each shard. It adds up the books in less than 600 MiB: the ids are read again for every 2^25 duplicates, ten times for 10^9
-documents of which a third are.
+Merging and linking are by the 290 and 90 nanoseconds a row that they took of 67 million rows in 128 files; components by the 2 microseconds
+a document that they took of five million, with rounds (`tests/benchmark/five_million.py`, where linking took 220 nanoseconds a row). No
+step holds more of the corpus in one process than a unit's share, but for one component, which is judged at once, and the driver, which has a
+name and a digest for each shard. It adds up the books in less than 600 MiB: the ids are read again for every 2^25 duplicates, ten times for
+10^9 documents of which a third are.
 """
 
 from collections.abc import Sequence
