@@ -16,9 +16,9 @@ On paper, for documents of 3 KB and 14 bands of 8, on cores that sign 170 MB/s, 
 
 Merging and linking are by the 290 and 90 nanoseconds a row that they took of 67 million rows in 128 files; components by the 2 microseconds
 a document that they took of five million, with rounds (`tests/benchmark/five_million.py`, where linking took 220 nanoseconds a row). No
-step holds more of the corpus in one process than a unit's share, but for one component, which is judged at once, and the driver, which has a
-name and a digest for each shard. It adds up the books in less than 600 MiB: the ids are read again for every 2^25 duplicates, ten times for
-10^9 documents of which a third are.
+step holds more of the corpus in one process than a unit's share, but for one component, which is judged at once, and the driver, which has
+a name and a digest for each shard. It adds up the books in less than 600 MiB: the ids are read again for every 2^25 duplicates, ten times
+for 10^9 documents of which a third are.
 """
 
 from collections.abc import Sequence
