@@ -37,6 +37,10 @@ Inputs = Annotated[
         help="Files, folders, globs or URLs, instead of the recipe's own; its [[input]] without a path, or its first, names their fields.",
     ),
 ]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="PATH=VALUE", help="Change a value of the recipe for this run: filter.gopher_quality.min_words=40."),
+]
 Folder = Annotated[str, typer.Argument(metavar="DIR", help="The folder of a run.")]
 
 
@@ -56,6 +60,7 @@ def plan(
     out: Annotated[str | None, typer.Option(help="The folder of the run: tells what is done already.")] = None,
     workers: Annotated[int, typer.Option(min=1, help="Workers to plan for.")] = 1,
     sample_mib: Annotated[int, typer.Option(min=1, help="Input to try, in MiB.")] = 8,
+    settings: Settings = None,
     as_json: Json = False,
 ) -> None:
     """Say what would run and what is done; predict wall time, memory, disk and retention from a sample.
@@ -65,7 +70,8 @@ def plan(
     from pipelines.plan import make_plan
     from pipelines.plan_tables import show_plan
 
-    _show(make_plan(recipe, inputs or [], out=out, workers=workers, sample_mib=sample_mib), as_json, show_plan)
+    made = make_plan(recipe, inputs or [], out=out, workers=workers, sample_mib=sample_mib, settings=settings or ())
+    _show(made, as_json, show_plan)
 
 
 @app.command()
@@ -80,6 +86,7 @@ def run(
     frozen: Annotated[bool, typer.Option("--frozen", help="Refuse (exit 3) to redo what an earlier run did.")] = False,
     budget: Annotated[float | None, typer.Option(min=0, help="Most US dollars to spend on a teacher.")] = None,
     replies: Annotated[str | None, typer.Option(help="Folder of teacher replies to read and extend.")] = None,
+    settings: Settings = None,
     as_json: Json = False,
 ) -> None:
     """Run a recipe: ingest, measure, judge, deduplicate, select, synthesize, export. The same command resumes.
@@ -89,7 +96,7 @@ def run(
     from pipelines.pipeline import Request, run_recipe
     from pipelines.tables import show_summary
 
-    request = Request(recipe, tuple(inputs or ()), out, runner, address, workers, limit, frozen, budget, replies)
+    request = Request(recipe, tuple(inputs or ()), out, runner, address, workers, limit, frozen, budget, replies, tuple(settings or ()))
     _show(run_recipe(request), as_json, show_summary)
 
 
@@ -240,6 +247,21 @@ def filters(name: Annotated[str | None, typer.Argument(metavar="[NAME]")] = None
         _show(list_filters(), as_json, show_filters)
     else:
         _show(describe(name), as_json, show_filter)
+
+
+@app.command()
+def recipes(name: Annotated[str | None, typer.Argument(metavar="[NAME]")] = None, as_json: Json = False) -> None:
+    """List the shipped recipes, or print one whole, to copy and change.
+
+    Example: curate recipes web > mine.toml
+    """
+    from pipelines.recipe_tables import show_recipes
+    from pipelines.shipped import list_recipes, recipe_text
+
+    if name is None:
+        _show(list_recipes(), as_json, show_recipes)
+    else:
+        _show(recipe_text(name), as_json, lambda recipe: typer.echo(recipe.text.encode(), nl=False))
 
 
 def main() -> None:

@@ -77,6 +77,7 @@ class Request:
     frozen: bool = False
     budget: float | None = None
     replies: str | None = None
+    settings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -103,13 +104,15 @@ class Judged:
 def run_recipe(request: Request) -> Summary:
     """Run a recipe as the command line asks; raises BooksUnbalanced when the numbers differ at the end."""
     began = time.perf_counter()
-    recipe = load(request.recipe)
+    recipe = load(request.recipe, request.settings)
     out = Location.of(request.out)
     sources = inputs_of(recipe, request.inputs, out)
     earlier = open_earlier(recipe.deduplicate, out) if recipe.deduplicate is not None else ()
     runner = _runner(request, out)
     versions = {name: version(name) for name in PACKAGES}
     facts: dict[str, Any] = {"recipe": recipe.name, "python": platform.python_version(), "versions": versions}
+    if request.settings:
+        facts["set"] = list(request.settings)
     if earlier:
         facts["against"] = [run.told() for run in earlier]
     try:

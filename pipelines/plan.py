@@ -73,9 +73,11 @@ class Plan:
     duplicates: DuplicatesPlan | None
 
 
-def make_plan(recipe_name: str, given: Sequence[str], *, out: str | None, workers: int, sample_mib: int) -> Plan:
+def make_plan(
+    recipe_name: str, given: Sequence[str], *, out: str | None, workers: int, sample_mib: int, settings: Sequence[str] = ()
+) -> Plan:
     """Predict a run. Raises RecipeError and InputError as the run would."""
-    recipe = load(recipe_name)
+    recipe = load(recipe_name, settings)
     sources = inputs_of(recipe, given, Location.of(out) if out else None)
     if not sources and recipe.synthesize is None:
         raise InputError("there is no input to plan for")

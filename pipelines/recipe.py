@@ -20,10 +20,9 @@ A part that is absent is not run: without [[filter]] nothing is measured or judg
 """
 
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from importlib.resources import files
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -43,6 +42,8 @@ from curation.survivors import NARROW, preference
 from filters.contract import Filter, FilterChoice
 from filters.measure import signals_schema
 from pipelines.export import Export, ExportSettings
+from pipelines.settings_on_line import with_settings
+from pipelines.shipped import shipped_recipes
 from synth.synthesize import SynthesisSettings
 
 _Settings = TypeVar("_Settings")
@@ -89,29 +90,30 @@ class Recipe:
 _TOP = ("description", "license", "input", "extractor", "edit", "filter", "deduplicate", "repeated_lines", "synthesize", "export")
 
 
-def shipped_recipes() -> dict[str, str]:
-    """Return name -> TOML text of the recipes that come with the project."""
-    folder = files("pipelines") / "recipes"
-    return {entry.name.removesuffix(".toml"): entry.read_text("utf-8") for entry in sorted(folder.iterdir(), key=lambda entry: entry.name)}
+def load(name_or_path: str, settings: Sequence[str] = ()) -> Recipe:
+    """Load a shipped recipe by name or a file by path, with the values that `--set` changes (`pipelines.settings_on_line`).
 
-
-def load(name_or_path: str) -> Recipe:
-    """Load a shipped recipe by name or a file by path. Raises RecipeError; InputError where a file that it names is missing."""
+    Raises RecipeError; InputError where a file that it names is missing.
+    """
     recipes = shipped_recipes()
-    recipe = parse(recipes[name_or_path], name_or_path) if name_or_path in recipes else _read(name_or_path, recipes)
+    if name_or_path in recipes:
+        name, text = name_or_path, recipes[name_or_path]
+    else:
+        name, text = _read(name_or_path, recipes)
+    recipe = parse(with_settings(text, f"recipe {name}", settings), name)
     _check_files(recipe)
     return recipe
 
 
-def _read(path: str, shipped: Mapping[str, str]) -> Recipe:
+def _read(path: str, shipped: Mapping[str, str]) -> tuple[str, str]:
+    """Return the name and the text of a recipe's file."""
     location = Location.of(path)
     if location.facts() is None:
         raise RecipeError(f"{path} is neither a file nor a shipped recipe{nearest(path, shipped)}")
     try:
-        text = location.read_bytes().decode("utf-8")
+        return Path(location.path).stem, location.read_bytes().decode("utf-8")
     except UnicodeDecodeError as error:
         raise RecipeError(f"recipe {path} is not UTF-8 text: {error}") from error
-    return parse(text, Path(location.path).stem)
 
 
 def parse(text: str, name: str) -> Recipe:

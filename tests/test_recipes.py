@@ -6,7 +6,8 @@ import pytest
 
 from curation.errors import InputError, RecipeError, UsageError
 from pipelines.pipeline import inputs_of
-from pipelines.recipe import Recipe, load, parse, shipped_recipes
+from pipelines.recipe import Recipe, load, parse
+from pipelines.shipped import shipped_recipes
 
 WHOLE = """
 description = "Every part once."

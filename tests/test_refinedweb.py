@@ -21,7 +21,8 @@ from curation.errors import InputError, RecipeError
 from curation.text import TextColumn
 from filters.refinedweb_removed import RefinedwebRemoved
 from filters.token_density import TokenDensity
-from pipelines.recipe import load, parse, shipped_recipes
+from pipelines.recipe import load, parse
+from pipelines.shipped import shipped_recipes
 from tests.running import curate
 from tests.test_filter_contract import LISTS
 

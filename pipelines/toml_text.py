@@ -1,0 +1,64 @@
+"""Writing a table as TOML: the standard library reads TOML (`tomllib`) and does not write it.
+
+Only what a recipe can hold is written: text, numbers, true and false, lists and tables. Plain values of a table come before its tables, as
+TOML wants them; a list of tables that hold tables is written as `[[name]]`, one in a value's place in braces.
+
+Invariant: what is written reads as the table it was written from; a text that would not is never returned.
+"""
+
+import json
+import re
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from curation.errors import RecipeError
+
+_BARE = re.compile(r"[A-Za-z0-9_-]+")
+
+
+def write_toml(table: Mapping[str, Any]) -> str:
+    """Return a table as TOML text. Raises RecipeError for a value that no recipe can hold (a date)."""
+    text = "\n".join(_lines(table, "")).strip("\n") + "\n"
+    if tomllib.loads(text) != table:
+        raise RecipeError("this recipe holds a value that cannot be written as TOML again, such as nan")
+    return text
+
+
+def _lines(table: Mapping[str, Any], path: str) -> Iterator[str]:
+    """Yield the lines of a table: plain values, then tables and lists of tables below their headings."""
+    for key, value in table.items():
+        if not _is_section(value):
+            yield f"{_key(key)} = {_value(value)}"
+    for key, value in table.items():
+        if _is_section(value):
+            name = f"{path}.{_key(key)}" if path else _key(key)
+            for entry in [value] if isinstance(value, Mapping) else value:
+                yield f"\n[{name}]" if isinstance(value, Mapping) else f"\n[[{name}]]"
+                yield from _lines(entry, name)
+
+
+def _is_section(value: Any) -> bool:
+    """Whether a value is written below a heading of its own: a table, or a list of nothing but tables."""
+    if isinstance(value, Mapping):
+        return True
+    return isinstance(value, list) and bool(value) and all(isinstance(entry, Mapping) for entry in value)
+
+
+def _value(value: Any) -> str:
+    match value:
+        case bool():
+            return "true" if value else "false"
+        case int() | float():
+            return repr(value)
+        case str():
+            return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+        case Mapping():
+            return "{ " + ", ".join(f"{_key(key)} = {_value(entry)}" for key, entry in value.items()) + " }" if value else "{}"
+        case Sequence():
+            return "[" + ", ".join(_value(entry) for entry in value) + "]"
+    raise RecipeError(f"a recipe holds text, numbers, true or false, lists and tables, not {type(value).__name__} ({value})")
+
+
+def _key(key: str) -> str:
+    return key if _BARE.fullmatch(key) else _value(key)
