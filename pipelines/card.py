@@ -19,7 +19,7 @@ from pipelines.export import DATASET
 from pipelines.ledger import CutText, Flow, SourceFlow, SourceLoss, funnel
 from pipelines.recipe import Recipe
 from pipelines.run_folder import manifest
-from pipelines.wording import cut_in_words, loss_in_words, number, printable, size
+from pipelines.wording import cut_in_words, license_in_words, loss_in_words, number, printable, size
 
 MEANINGS = {
     "text": "the text, UTF-8",
@@ -142,6 +142,7 @@ def card(facts: CardFacts) -> str:
         sources=facts.sources,
         alarms=[loss_in_words(_cell(loss.source), loss.duplicates, loss.documents, loss.alarm_share) for loss in facts.alarms],
         license=facts.license,
+        license_note=license_in_words(facts.license),
         synthetic=facts.synthetic is not None,
         recipe=facts.recipe.strip().replace("```", "'''"),
         packages=", ".join(f"{name} {version}" for name, version in sorted(facts.packages.items())) or "packages that were not recorded",

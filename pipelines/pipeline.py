@@ -89,6 +89,7 @@ class Summary:
     books: Books
     dataset: str
     report: str
+    license: str
     seconds: float
 
 
@@ -133,7 +134,7 @@ def run_recipe(request: Request) -> Summary:
     finally:
         runner.close()
     report = write_report(str(out))
-    return Summary(str(out), funnel(str(out)), books, str(out / "dataset"), str(report), time.perf_counter() - began)
+    return Summary(str(out), funnel(str(out)), books, str(out / "dataset"), str(report), recipe.license, time.perf_counter() - began)
 
 
 def run_stages(session: Session, recipe: Recipe, sources: Sequence[SourceFile], request: Request, earlier: Sequence[Part] = ()) -> None:

@@ -44,6 +44,7 @@ from filters.measure import signals_schema
 from pipelines.export import Export, ExportSettings
 from pipelines.settings_on_line import with_settings
 from pipelines.shipped import shipped_recipes
+from pipelines.wording import NO_LICENSE
 from synth.synthesize import SynthesisSettings
 
 _Settings = TypeVar("_Settings")
@@ -76,7 +77,7 @@ class Recipe:
     name: str
     text: str
     description: str = ""
-    license: str = "other"
+    license: str = NO_LICENSE
     inputs: tuple[InputChoice, ...] = ()
     extractor: Choice = field(default_factory=lambda: Choice("resiliparse"))
     edits: tuple[Choice, ...] = ()
@@ -130,7 +131,7 @@ def parse(text: str, name: str) -> Recipe:
         name=name,
         text=text,
         description=_of_type(table, "description", str, "", where),
-        license=_of_type(table, "license", str, "other", where),
+        license=_of_type(table, "license", str, NO_LICENSE, where),
         inputs=tuple(build(InputChoice, entry, f"{where}: input[{i}]") for i, entry in enumerate(_tables(table, "input", where))),
         extractor=_choice(_of_type(table, "extractor", dict, {"name": "resiliparse"}, where), f"{where}: extractor"),
         edits=tuple(_choice(entry, f"{where}: edit[{i}]") for i, entry in enumerate(_tables(table, "edit", where))),

@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pipelines.terminal import minus, new_console, new_table, print_lines, print_pairs, show_fields, worded
-from pipelines.wording import loss_in_words, notes_of, number, printable, size
+from pipelines.wording import license_in_words, loss_in_words, notes_of, number, printable, size
 
 if TYPE_CHECKING:
     from pipelines.catalogue import FilterDescription, FilterSummary
@@ -50,6 +50,9 @@ def show_summary(summary: "Summary") -> None:
     else:
         console.print(f"\nThe books balance: {books.records:,} records, each with one fate.", style="bold green")
     console.print()
+    note = license_in_words(summary.license)
+    if note:
+        console.print(f"{note}\n", style="yellow")
     print_pairs(console, {"dataset": summary.dataset, "report": summary.report, "run": summary.out, "time": f"{summary.seconds:.1f} s"})
 
 

@@ -13,6 +13,10 @@ _DIRECTIONS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\
 """Unicode's Bidi_Control characters."""
 
 
+NO_LICENSE = "other"
+"""The licence of a dataset whose recipe chose none, as the Hugging Face hub calls it."""
+
+
 def number(value: float | None) -> str:
     """Return a number with four significant digits, or all digits where it is whole; nothing for None."""
     if value is None:
@@ -54,6 +58,16 @@ def loss_in_words(source: str, duplicates: int, documents: int, alarm_share: flo
     """Say that a source lost more of its documents than the recipe's share; the source's name is as printable as the caller makes it."""
     lost = f"{duplicates:,} of {documents:,} documents ({duplicates / documents:.0%}) as duplicates"
     return f"source {source} lost {lost}, more than {alarm_share:.0%}"
+
+
+def license_in_words(license: str) -> str:
+    """Say what is to be done about a licence that nobody chose; nothing where one was."""
+    if license != NO_LICENSE:
+        return ""
+    return (
+        "No licence was chosen for this dataset. Whether it may be passed on, and how, its texts decide: look at where they come from, then"
+        ' set license = "..." in the recipe, or for one run --set license=...'
+    )
 
 
 def comparison_in_words(shingles: str, bands: int, rows: int, threshold: float) -> str:

@@ -8,6 +8,7 @@ from curation.errors import InputError, RecipeError, UsageError
 from pipelines.pipeline import inputs_of
 from pipelines.recipe import Recipe, load, parse
 from pipelines.shipped import shipped_recipes
+from pipelines.wording import NO_LICENSE
 
 WHOLE = """
 description = "Every part once."
@@ -97,6 +98,14 @@ def test_shipped_recipes_load(name: str) -> None:
     recipe = load(name)
     assert recipe.name == name
     assert recipe.description.endswith(".")
+
+
+@pytest.mark.parametrize("name", shipped_recipes())
+def test_shipped_recipes_choose_no_licence_for_other_people_s_texts(name: str) -> None:
+    recipe = load(name)
+    reads_own_texts = all(choice.path.startswith("sample_data:") for choice in recipe.inputs)
+    made_here = bool(recipe.inputs) or recipe.synthesize is not None
+    assert recipe.license == ("apache-2.0" if reads_own_texts and made_here else NO_LICENSE)
 
 
 @pytest.mark.parametrize(
