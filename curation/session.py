@@ -19,6 +19,7 @@ from typing import Any, Protocol
 from curation.errors import Refused, ShardsFailed
 from curation.hashing import digest_of
 from curation.location import Location
+from curation.ownership import LOCK, MADE_BY, RUN, claim, read_mark
 from curation.runner import Outcome, Runner
 from curation.shards import Shard
 from curation.stage import (
@@ -97,8 +98,11 @@ class Sealed:
 class Session:
     """Drives stages on one output folder. Use as `with Session.open(...) as session: session.run(stage, units)`."""
 
-    def __init__(self, out: Location, runner: Runner, frozen: bool, watcher: Watcher, facts: Mapping[str, Any]) -> None:
+    def __init__(
+        self, out: Location, runner: Runner, frozen: bool, watcher: Watcher, facts: Mapping[str, Any], recipe: str | None = None
+    ) -> None:
         self.out = out
+        self.recipe = recipe
         self.space = Workspace(out)
         self.runner = runner
         self.frozen = frozen
@@ -118,11 +122,26 @@ class Session:
     @classmethod
     @contextmanager
     def open(
-        cls, out: Location, runner: Runner, *, frozen: bool = False, watcher: Watcher | None = None, facts: Mapping[str, Any] | None = None
+        cls,
+        out: Location,
+        runner: Runner,
+        *,
+        frozen: bool = False,
+        watcher: Watcher | None = None,
+        facts: Mapping[str, Any] | None = None,
+        recipe: str | None = None,
+        replace: bool = False,
     ) -> Iterator["Session"]:
-        """Take the lock on OUT, yield a session, and write how it ended. Raises Refused where another session is live."""
+        """Take the lock on OUT, mark it as ours, yield a session, and write how it ended.
+
+        `recipe` names whose dataset lies there; the folder of another one is taken only with `replace`. Raises Refused where OUT is not
+        ours, or another session is live.
+        """
+        claim(out, recipe, replace)
         with _lock(out):
-            session = cls(out, runner, frozen, watcher or Silent(), facts or {})
+            claim(out, recipe, replace)
+            session = cls(out, runner, frozen, watcher or Silent(), facts or {}, recipe)
+            session._write_report()
             began = time.perf_counter()
             try:
                 yield session
@@ -281,14 +300,12 @@ class Session:
             (self.space.sidecars(stage) / SEAL).write_bytes(text.encode())
 
     def _earlier_sessions(self) -> list[Any]:
-        try:
-            return list(json.loads((self.out / "run.json").read_bytes())["sessions"])
-        except (FileNotFoundError, ValueError, KeyError, TypeError):
-            return []
+        sessions = (read_mark(self.out) or {}).get("sessions")
+        return list(sessions) if isinstance(sessions, list) else []
 
     def _write_report(self) -> None:
-        content = {"sessions": [*self._earlier, self._report]}
-        (self.out / "run.json").write_bytes(json.dumps(content, indent=1, ensure_ascii=False).encode())
+        content = {"made_by": MADE_BY, "recipe": self.recipe, "sessions": [*self._earlier, self._report]}
+        (self.out / RUN).write_bytes(json.dumps(content, indent=1, ensure_ascii=False).encode())
 
 
 def _digest_of(units: Iterable[tuple[str, str]]) -> str:
@@ -303,8 +320,8 @@ def _lock(out: Location) -> Iterator[None]:
     if not out.is_local:
         yield
         return
-    path = Path(out.path) / ".lock"
-    with path.open("w") as stream:
+    path = Path(out.path) / LOCK
+    with path.open("a") as stream:
         try:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

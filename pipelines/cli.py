@@ -78,7 +78,10 @@ def plan(
 def run(
     recipe: RecipeName,
     inputs: Inputs = None,
-    out: Annotated[str, typer.Option(help="Where the run goes: a local folder, s3:// or gs://.")] = "out",
+    out: Annotated[
+        str | None,
+        typer.Option(help="Where the run goes: an empty folder, or that of an earlier run of this recipe; local, s3:// or gs://."),
+    ] = None,
     runner: Annotated[str, typer.Option(help="local or ray.")] = "local",
     address: Annotated[str | None, typer.Option(help="Address of a Ray cluster; none starts a local one.")] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Worker processes; 1 runs in this process.")] = None,
@@ -87,6 +90,7 @@ def run(
     budget: Annotated[float | None, typer.Option(min=0, help="Most US dollars to spend on a teacher.")] = None,
     replies: Annotated[str | None, typer.Option(help="Folder of teacher replies to read and extend.")] = None,
     settings: Settings = None,
+    replace: Annotated[bool, typer.Option("--replace", help="Let this recipe's dataset replace that of another recipe in --out.")] = False,
     as_json: Json = False,
 ) -> None:
     """Run a recipe: ingest, measure, judge, deduplicate, select, synthesize, export. The same command resumes.
@@ -96,7 +100,9 @@ def run(
     from pipelines.pipeline import Request, run_recipe
     from pipelines.tables import show_summary
 
-    request = Request(recipe, tuple(inputs or ()), out, runner, address, workers, limit, frozen, budget, replies, tuple(settings or ()))
+    request = Request(
+        recipe, tuple(inputs or ()), out, runner, address, workers, limit, frozen, budget, replies, tuple(settings or ()), replace
+    )
     _show(run_recipe(request), as_json, show_summary)
 
 

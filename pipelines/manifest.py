@@ -8,6 +8,7 @@ from importlib.metadata import version
 from typing import Any
 
 from curation.location import Location
+from curation.ownership import write_ours
 from curation.session import Sealed
 from curation.stage import Finished
 
@@ -25,7 +26,7 @@ def write_manifest(out: Location, recipe_key: str, files: Sealed, conversations:
         "shards": shards,
         "sft": [_entry("sft", unit) for unit in conversations.units] if conversations is not None else [],
     }
-    (out / "dataset" / "manifest.json").write_bytes(json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False).encode())
+    write_ours(out / "dataset" / "manifest.json", json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False).encode())
 
 
 def _entry(folder: str, unit: Finished) -> dict[str, Any]:

@@ -31,6 +31,7 @@ from curation.ingest import Ingest
 from curation.inputs import expand
 from curation.location import Location
 from curation.minhash import sign
+from curation.ownership import claim, write_ours
 from curation.parts import Part
 from curation.passages import find_passages
 from curation.readers import SourceFile
@@ -69,7 +70,7 @@ class Request:
 
     recipe: str
     inputs: tuple[str, ...] = ()
-    out: str = "out"
+    out: str | None = None
     runner: str = "local"
     address: str | None = None
     workers: int | None = None
@@ -78,6 +79,7 @@ class Request:
     budget: float | None = None
     replies: str | None = None
     settings: tuple[str, ...] = ()
+    replace: bool = False
 
 
 @dataclass(frozen=True)
@@ -106,7 +108,10 @@ def run_recipe(request: Request) -> Summary:
     """Run a recipe as the command line asks; raises BooksUnbalanced when the numbers differ at the end."""
     began = time.perf_counter()
     recipe = load(request.recipe, request.settings)
+    if request.out is None:
+        raise UsageError(f"say where the run goes: --out DIR, such as --out out/{recipe.name}")
     out = Location.of(request.out)
+    claim(out, recipe.name, request.replace)
     sources = inputs_of(recipe, request.inputs, out)
     earlier = open_earlier(recipe.deduplicate, out) if recipe.deduplicate is not None else ()
     runner = _runner(request, out)
@@ -121,7 +126,9 @@ def run_recipe(request: Request) -> Summary:
             warm_up(recipe)
         with (
             ProgressWatcher() as watcher,
-            Session.open(out, runner, frozen=request.frozen, watcher=watcher, facts=facts) as session,
+            Session.open(
+                out, runner, frozen=request.frozen, watcher=watcher, facts=facts, recipe=recipe.name, replace=request.replace
+            ) as session,
         ):
             told = out / "recipe.toml"
             if not (request.frozen and told.exists()):
@@ -236,7 +243,7 @@ def write_dataset(session: Session, recipe: Recipe, web: Sequence[Source], synth
     talks = session.run(ExportConversations(), units_of(synthetic, settings)) if settings.sft and synthetic else None
     session.retire_others()
     write_manifest(session.out, digest_of(recipe.text), files, talks)
-    (session.out / "dataset" / "README.md").write_bytes(card(card_facts(session.out, recipe)).encode())
+    write_ours(session.out / "dataset" / "README.md", card(card_facts(session.out, recipe)).encode())
 
 
 def inputs_of(recipe: Recipe, given: Sequence[str], out: Location | None = None) -> list[SourceFile]:

@@ -12,6 +12,7 @@ from curation.errors import InputError, UsageError
 from curation.hashing import digest_of
 from curation.ingest import REJECTED, Ingest
 from curation.location import Location
+from curation.ownership import write_ours
 from curation.repeated_lines import Cutting
 from curation.runner import LocalRunner
 from curation.select import Select, SelectSynthetic
@@ -39,11 +40,11 @@ def reexport(folder: str, out: str, shard_mib: int, tokenizer: str | None, file_
     sources = kept_sources(run)
     settings = ExportSettings(shard_mib, tokenizer)
     stage = Export(tokenizer, "jsonl" if file_format == "jsonl" else "parquet", parse_mix(mix))
-    with Session.open(target, LocalRunner()) as session:
+    with Session.open(target, LocalRunner(), recipe=f"export of {run.name}") as session:
         files = session.run(stage, units_of(sources, settings))
     recipe = replace(parse((run / "recipe.toml").read_bytes().decode(), run.name), export=settings)
     write_manifest(target, digest_of([recipe.text, stage.identity()]), files, None)
-    (target / "dataset" / "README.md").write_bytes(card(card_facts(run, recipe, exported=target)).encode())
+    write_ours(target / "dataset" / "README.md", card(card_facts(run, recipe, exported=target)).encode())
     return {"dataset": str(target / "dataset"), "files": len(files.units), "rows": files.total("rows"), "tokens": files.total("tokens")}
 
 

@@ -23,6 +23,7 @@ from markupsafe import Markup
 
 from curation.errors import RecipeError, UsageError
 from curation.location import Location
+from curation.ownership import claim, write_ours
 from pipelines import charts
 from pipelines.histogram import Bin
 from pipelines.inspect import SignalSummary, signals_of, summarise
@@ -69,10 +70,14 @@ class Typical:
 
 
 def write_report(folder: str) -> str:
-    """Write the report of a run and return its path. Raises UsageError where the folder is not that of a run."""
+    """Write the report of a run and return its path.
+
+    Raises UsageError where the folder is not that of a run, Refused where it is not ours, or a report.html lies there that is not.
+    """
     out = open_run(folder)
+    claim(out)
     place = out / "report.html"
-    place.write_bytes(render(out).encode("utf-8", "backslashreplace"))
+    write_ours(place, render(out).encode("utf-8", "backslashreplace"))
     return str(place)
 
 

@@ -139,9 +139,9 @@ class _Ledger(Stage):
 def write_run(out: Path, min_words: int = 50, synthetic: bool = True) -> Path:
     """Write a run folder and return it."""
     place = Location.of(out)
-    (place / "recipe.toml").write_bytes(RECIPE.format(min_words=min_words).encode())
     choices = (FilterChoice("gopher_quality", {"min_words": min_words}), FilterChoice("fineweb_quality"))
     with Session.open(place, LocalRunner()) as session:
+        (place / "recipe.toml").write_bytes(RECIPE.format(min_words=min_words).encode())
         ingested = session.run(_Ingested(), [Unit(name) for name in documents()]).shards
         signals = session.run(Measure(choices), [Unit(shard.name, {"documents": (shard,)}) for shard in ingested]).shards
         verdicts = session.run(Judge(choices), [Unit(shard.name, {"signals": (shard,)}) for shard in signals]).shards
@@ -156,7 +156,7 @@ def write_run(out: Path, min_words: int = 50, synthetic: bool = True) -> Path:
     shard = exported.shards[0]
     entry = {"file": f"data/{shard.name}.parquet", "rows": shard.rows, "tokens": exported.counts["tokens"], "bytes": shard.bytes}
     entry |= {"sha256": shard.sha256, "documents": exported.counts["documents"]}
-    packages = {"polars": "2.1.0", "pyarrow": "26.0.1"}
+    packages = {"polars": "2.1.0", "pyarrow": "26.0.1", "textbook-curation": "0.1.0"}
     content = {"shards": [entry], "rows": shard.rows, "tokens": entry["tokens"], "recipe_key": "0" * 64, "packages": packages}
     (place / "dataset" / "manifest.json").write_bytes(json.dumps(content).encode())
     return out
