@@ -13,7 +13,8 @@ from curation.session import Session
 from tests.running import curate
 
 ROWS = "".join(
-    json.dumps({"id": f"row-{number}", "text": f"Row {number} tells of the tide, which follows the moon around the earth twice a day."}) + "\n"
+    json.dumps({"id": f"row-{number}", "text": f"Row {number} tells of the tide, which follows the moon around the earth twice a day."})
+    + "\n"
     for number in range(6)
 )
 
@@ -36,7 +37,14 @@ def rows(tmp_path: Path) -> Path:
     return path
 
 
-FOREIGN = ["dataset/data/mine.parquet", "ledger/mine.parquet", "stages/1-ingest/mine.json", "dataset/README.md", "report.html", "recipe.toml"]
+FOREIGN = [
+    "dataset/data/mine.parquet",
+    "ledger/mine.parquet",
+    "stages/1-ingest/mine.json",
+    "dataset/README.md",
+    "report.html",
+    "recipe.toml",
+]
 
 
 @pytest.mark.parametrize("name", [*FOREIGN, "run.json", ".lock", ".hidden", "a/b/c/deep.txt"])
