@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from llvmlite import ir
 
-from curation.jit import inline_kernel, intrinsic, kernel, types
+from curation.jit import inline_kernel, intrinsic, kernel, numba_types
 
 BLOCK = 64
 """Bytes a mask speaks of."""
@@ -36,6 +36,7 @@ def load_word(typing_context: Any, data: Any, place: Any) -> Any:  # noqa: ARG00
         pointer = _pointer(context, builder, signature.args[0], *arguments)
         return builder.load(builder.bitcast(pointer, _WORD.as_pointer()), align=1)
 
+    types = numba_types()
     return types.uint64(data, types.intp), generate
 
 
@@ -65,6 +66,7 @@ def mask_of(typing_context: Any, data: Any, place: Any, byte: Any) -> Any:  # no
     def bits(builder: Any, block: Any, splat: Any, byte: Any) -> Any:
         return builder.icmp_unsigned("==", block, splat(byte))
 
+    types = numba_types()
     return types.uint64(data, types.intp, types.uint8), _mask(bits)
 
 
@@ -75,6 +77,7 @@ def mask_of_letter(typing_context: Any, data: Any, place: Any, letter: Any) -> A
     def bits(builder: Any, block: Any, splat: Any, letter: Any) -> Any:
         return builder.icmp_unsigned("==", builder.or_(block, splat(ir.Constant(_BYTE, 0x20))), splat(letter))
 
+    types = numba_types()
     return types.uint64(data, types.intp, types.uint8), _mask(bits)
 
 
@@ -85,6 +88,7 @@ def mask_between(typing_context: Any, data: Any, place: Any, first: Any, last: A
     def bits(builder: Any, block: Any, splat: Any, first: Any, last: Any) -> Any:
         return builder.icmp_unsigned("<=", builder.sub(block, splat(first)), splat(builder.sub(last, first)))
 
+    types = numba_types()
     return types.uint64(data, types.intp, types.uint8, types.uint8), _mask(bits)
 
 
@@ -102,12 +106,14 @@ def _of_word(name: str) -> Any:
 @intrinsic
 def lowest_bit(typing_context: Any, word: Any) -> Any:  # noqa: ARG001
     """Return the place of the lowest set bit, 64 where none is set."""
+    types = numba_types()
     return types.int64(types.uint64), _of_word("llvm.cttz")
 
 
 @intrinsic
 def count_bits(typing_context: Any, word: Any) -> Any:  # noqa: ARG001
     """Return how many bits are set."""
+    types = numba_types()
     return types.int64(types.uint64), _of_word("llvm.ctpop")
 
 
