@@ -3,7 +3,8 @@
 Nothing here trusts a stage's own word about its output. Records come from the readers' counts (made before parsing, in ingest's sidecars);
 fates are counted from the ledger as it lies on disk; dataset rows are counted from the files themselves.
 
-    for every input file     records counted - ignored kinds  ==  ledger rows
+    for every input file     records counted - ignored kinds  ==  ledger rows; and the lost records that the reader counted beyond
+                             them == those that unreadable rows say they stand for (`records` in their evidence)
     for the synthesis        requests to a teacher  ==  rows of ledger/synthetic
     for every ledger row     one of the FATES; a duplicate's duplicate_of is the id of a kept row: of this run's, or where there
                              is a duplicate_run of that earlier run's, if its ledger can still be opened
@@ -14,6 +15,7 @@ Memory does not grow with the documents: files are read a row group at a time, t
 every `id_sets.HELD` duplicates; ids are compared by `curation.id_sets`, in less than 600 MiB. The names of input files and shards are held.
 """
 
+import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -38,6 +40,7 @@ LedgerOf = Callable[[str], tuple[Sequence[Location], str]]
 class Books:
     """The totals of a run, and what does not add up (empty: they balance).
 
+    `lost`: how many more records input files say they have than there are rows for, since one unreadable row may stand for many.
     `unchecked` says which earlier runs cannot be opened any more: what is a duplicate of theirs is taken at its word.
     """
 
@@ -48,6 +51,7 @@ class Books:
     dataset: Mapping[str, int]
     faults: Sequence[str]
     unchecked: Sequence[str] = ()
+    lost: int = 0
 
     def require_balance(self) -> None:
         """Raise BooksUnbalanced, naming every file that is out, unless the books balance."""
@@ -61,16 +65,20 @@ def add_up(out: Location, ledger_of: LedgerOf, held: int = HELD) -> Books:
     unchecked: list[str] = []
     counted: dict[str, int] = {}
     ignored: Counter[str] = Counter()
+    lost: Counter[str] = Counter()
     for unit in finished_units(Workspace(out), Ingest):
         for file, facts in unit.counts["files"].items():
             counted[file] = facts["records"] - sum(facts["ignored"].values())
             ignored.update(facts["ignored"])
+            lost[file] += facts.get("lost", 0)
     web = _read_ledger(out / "ledger", faults)
     synthetic = _read_ledger(out / "ledger" / "synthetic", faults)
     for file in sorted(counted.keys() | web.records.keys()):
         expected, found = counted.get(file, 0), web.records.get(file, 0)
         if expected != found:
             faults.append(f"{file}: the reader counted {expected} records to be judged, the ledger has {found}")
+        if lost[file] != web.lost[file]:
+            faults.append(f"{file}: the reader counted {lost[file]} lost records more, the ledger's rows stand for {web.lost[file]}")
     requests = _count_requests(out / "stages" / "6-replies")
     if requests != sum(synthetic.fates.values()):
         faults.append(f"synthesis: {requests} requests to a teacher, but {sum(synthetic.fates.values())} rows in ledger/synthetic")
@@ -86,7 +94,7 @@ def add_up(out: Location, ledger_of: LedgerOf, held: int = HELD) -> Books:
             faults.append(f"dataset: {there} rows of origin {origin}, but the ledger keeps {kept}")
     records = sum(counted.values()) + ignored.total()
     told = dict(sorted(ignored.items())), dict(web.fates), dict(synthetic.fates), dict(dataset.origins)
-    return Books(records, *told, faults, unchecked)
+    return Books(records, *told, faults, unchecked, lost.total())
 
 
 def _tables_in(folder: Location) -> list[Location]:
@@ -104,19 +112,24 @@ def _count_requests(folder: Location) -> int:
 
 @dataclass
 class _Ledger:
-    """What some ledger files hold: rows by input file and by fate, duplicates by the run they point into (None: this one), ids kept."""
+    """What some ledger files hold: rows by input file and by fate, duplicates by the run they point into (None: this one), ids kept.
+
+    `lost` is how many more records than rows there are, by input file.
+    """
 
     files: list[Location] = field(default_factory=list)
     records: Counter[str] = field(default_factory=Counter)
     fates: Counter[str] = field(default_factory=Counter)
     pointing: Counter[str | None] = field(default_factory=Counter)
     kept: Multiset = field(default_factory=Multiset)
+    lost: Counter[str] = field(default_factory=Counter)
 
     def include(self, other: "_Ledger") -> None:
         self.files += other.files
         self.records.update(other.records)
         self.fates.update(other.fates)
         self.pointing.update(other.pointing)
+        self.lost.update(other.lost)
         self.kept.include(other.kept)
 
 
@@ -141,13 +154,23 @@ def _read_ledger(folder: Location, faults: list[str]) -> _Ledger:
 
 def _read_ledger_file(location: Location) -> _Ledger:
     found = _Ledger([location])
-    for table in row_groups(location, ["id", "file_path", "fate", "duplicate_of", "duplicate_run"]):
+    for table in row_groups(location, ["id", "file_path", "fate", "duplicate_of", "duplicate_run", "evidence"]):
         found.records.update(_tally(table["file_path"]))
         found.fates.update(_tally(table["fate"]))
         found.kept.add(_kept(table))
         pointing = table.filter(pc.and_(pc.equal(table["fate"], "duplicate"), pc.is_valid(table["duplicate_of"])))
         found.pointing.update(_tally(pointing["duplicate_run"]))
+        found.lost.update(_lost(table))
     return found
+
+
+def _lost(table: Any) -> Counter[str]:
+    """Return how many records more than rows the unreadable rows of each input file stand for."""
+    several = table.filter(pc.and_(pc.equal(table["fate"], "unreadable"), pc.match_substring(table["evidence"], '"records": ')))
+    lost: Counter[str] = Counter()
+    for file, evidence in zip(several["file_path"].to_pylist(), several["evidence"].to_pylist(), strict=True):
+        lost[file] += json.loads(evidence).get("records", 1) - 1
+    return lost
 
 
 def _tally(column: Any) -> dict[Any, int]:

@@ -43,6 +43,9 @@ GROUPS = 64
 REJECTED = "-rejected"
 """Ending of the name of a unit's shard of rejects."""
 
+READING = "reading"
+"""What repairs of readers are counted under, among the edits."""
+
 _HTML = ("text/html", "application/xhtml+xml")
 _ROWS_PER_BATCH = 8192
 _GATHERED = ("key", "id", "url", "source", "file_path", "offset", "crawled_at", "text_bytes", "metadata")
@@ -69,7 +72,7 @@ class Ingest(Stage):
     edits: tuple[Choice, ...] = ()
     limit: int | None = None
     name: ClassVar[str] = "1-ingest"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     packages: ClassVar[tuple[str, ...]] = ("pyarrow", "fastwarc", "resiliparse", "charset-normalizer", "xxhash", "numpy", "numba")
     survives_crashes: ClassVar[bool] = True
 
@@ -101,6 +104,7 @@ class Ingest(Stage):
                     note(place)
                 files[source.relative] = {
                     "records": tally.frames,
+                    "lost": tally.lost,
                     "ignored": dict(sorted(tally.ignored.items())),
                     "sha256": _digest(source),
                 }
@@ -157,6 +161,8 @@ def _take(outcome: Outcome, source: SourceFile, extractor: Extractor, writer: "_
     if not text or text.isspace():
         writer.reject(source, outcome, key, own_id, "dropped", "empty_text")
         return
+    if outcome.repairs:
+        metadata |= writer.repaired(outcome.repairs)
     writer.document(source, outcome, key, own_id, encoded, len(text), metadata)
 
 
@@ -197,6 +203,12 @@ class _Writer:
         """Return what was written, for the unit's sidecar."""
         return {**self._written, "rejects": len(self._rejects), "edits": dict(sorted(self._edited.items()))}
 
+    def repaired(self, repairs: Mapping[str, int]) -> dict[str, str]:
+        """Count what the reader mended as edits, and return it as metadata of the document."""
+        for name, count in repairs.items():
+            self._edited[f"{READING}.{name}"] = self._edited.get(f"{READING}.{name}", 0) + count
+        return {f"edits.{READING}.{name}": str(count) for name, count in repairs.items()}
+
     def document(
         self, source: SourceFile, record: Record, key: bytes, own_id: str, text: bytes, characters: int, metadata: Mapping[str, str]
     ) -> None:
@@ -235,7 +247,7 @@ class _Writer:
                 "rule": rule,
                 "value": value,
                 "threshold": threshold,
-                "evidence": json.dumps({"detail": detail}, ensure_ascii=False) if detail else None,
+                "evidence": _evidence(record, detail) if detail else None,
             }
         )
 
@@ -279,6 +291,12 @@ class _Writer:
         self._part_bytes += size
         self._written["documents"] += table.num_rows
         self._written["text_bytes"] += size
+
+
+def _evidence(record: Record | Broken, detail: str) -> str:
+    """Return why a record has no text, as JSON; where the row stands for several records (`records`), how many."""
+    several = {"records": record.records} if isinstance(record, Broken) and record.records != 1 else {}
+    return json.dumps({"detail": detail, **several}, ensure_ascii=False)
 
 
 def _digest(source: SourceFile) -> str:

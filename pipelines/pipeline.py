@@ -136,7 +136,8 @@ def run_recipe(request: Request) -> Summary:
             run_stages(session, recipe, sources, request, [part for run in earlier for part in run.parts])
             told.write_bytes(recipe.text.encode())
             books = add_up(out, partial(ledger_of, out))
-            session.note("books", {"records": books.records, "fates": dict(books.fates), "faults": list(books.faults)})
+            told_books = {"records": books.records, "fates": dict(books.fates), "faults": list(books.faults)}
+            session.note("books", {**told_books, "lost": books.lost} if books.lost else told_books)
             books.require_balance()
     finally:
         runner.close()

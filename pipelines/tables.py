@@ -49,6 +49,8 @@ def show_summary(summary: "Summary") -> None:
         print_lines(console, books.faults)
     else:
         console.print(f"\nThe books balance: {books.records:,} records, each with one fate.", style="bold green")
+        if books.lost:
+            console.print(f"{books.lost:,} more were lost to damage in input files; unreadable rows of the ledger stand for them.")
     console.print()
     note = license_in_words(summary.license)
     if note:

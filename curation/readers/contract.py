@@ -59,7 +59,7 @@ class Record(NamedTuple):
     """A record with content: `payload` is HTML bytes, or text (str) where the format holds text already.
 
     `raw` is what the key hashes: the payload before decoding, as it stands in the file; of a text, its UTF-8. `status` is the HTTP status
-    (None where the format has none); `content_type` the HTTP header.
+    (None where the format has none); `content_type` the HTTP header. `repairs` counts what a reader mended so that the text is kept.
     """
 
     offset: int
@@ -71,11 +71,15 @@ class Record(NamedTuple):
     status: int | None = None
     content_type: str | None = None
     metadata: Mapping[str, str] = MappingProxyType({})
+    repairs: Mapping[str, int] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
 class Broken:
-    """A record that cannot be read: `reason` is a rule's name (snake_case), `detail` says it in words for the ledger's evidence."""
+    """A record that cannot be read: `reason` is a rule's name (snake_case), `detail` says it in words for the ledger's evidence.
+
+    It may stand for a run of lost records: `records` is how many, as far as the file says.
+    """
 
     offset: int
     reason: str
@@ -83,6 +87,7 @@ class Broken:
     own_id: str | None = None
     url: str | None = None
     raw: bytes = b""
+    records: int = 1
 
 
 @dataclass(frozen=True)
@@ -98,9 +103,13 @@ Outcome = Record | Broken | Ignored
 
 @dataclass
 class Tally:
-    """What a file held, counted as it is read: `frames` before anything parses them, and the Ignored among them by kind."""
+    """What a file held, counted as it is read: `frames` before anything parses them, and the Ignored among them by kind.
+
+    `lost`: how many more records the file says it has than there are frames, for one Broken may stand for many.
+    """
 
     frames: int = 0
+    lost: int = 0
     ignored: dict[str, int] = field(default_factory=dict)
 
 

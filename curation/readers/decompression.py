@@ -71,6 +71,11 @@ class WatchedFile:
         self.count += len(block)
         return block
 
+    def read_at(self, offset: int, size: int) -> bytes:
+        """Return the bytes at an offset, fewer at the end (files opened for random access)."""
+        self.seek(offset)
+        return self.read(size)
+
     def seek(self, offset: int, whence: int = 0) -> int:
         """Move to an offset (files opened for random access)."""
         return self._file.seek(offset, whence)

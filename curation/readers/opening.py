@@ -58,6 +58,8 @@ def read(source: SourceFile, tally: Tally) -> Iterator[Outcome]:
             outcome = frame if reader is None or isinstance(frame, Broken) else reader.parse(frame, source)
             if isinstance(outcome, Ignored):
                 tally.ignored[outcome.kind] = tally.ignored.get(outcome.kind, 0) + 1
+            if isinstance(outcome, Broken):
+                tally.lost += outcome.records - 1
             yield outcome
 
 

@@ -3,15 +3,17 @@
 Columns of strings, numbers, truth values and times are read; others (lists, structs, binary data beside the text) are not, for they are no
 metadata of a text and may be huge. Arrow's extension types stay off: a file must not choose the code that reads it.
 
-Damage: a file whose footer cannot be read, that has no text column, or whose text is no string, is one Broken. A row group that cannot be
-read to its end (page checksums are verified) gives the rows before the damage and then one Broken, which says how many rows are lost; the
-next row group is read again. One row, not one for each lost row: how many there are is only the footer's claim.
+Damage: a file whose footer cannot be read, that has no text column, or whose text is no string, is one Broken. A row group of which not all
+can be read (page checksums are verified, counts compared) gives what there is, and a Broken for each run of rows without a text, which says
+how many they are (`curation.readers.parquet_groups`); the next row group is read again. One Broken, not one for each lost row: how many
+there are is only the footer's claim.
 
 Invariants
     - `offset` is the row's number in the file, by the footer's counts.
     - Of columns with one name, the last counts.
-    - A batch holds about BATCH_BYTES of what the footer says. Dictionary pages stay dictionaries, so that a text repeated a million times
-      costs its bytes once; a column chunk that unpacks more than MAX_EXPANSION times is a bomb and is not opened.
+    - A batch holds about BATCH_BYTES of what the footer says. Dictionary pages stay dictionaries where Arrow can have them so, so that a
+      text repeated a million times costs its bytes once; a column chunk that unpacks more than MAX_EXPANSION times is a bomb and is not
+      opened.
 """
 
 from collections.abc import Iterator
@@ -21,24 +23,19 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pyarrow import types
 
-from curation.readers.columns import as_binary, is_binary, is_string, python_rows
+from curation.readers.columns import is_binary, is_string
 from curation.readers.contract import MAX_EXPANSION, MAX_RECORD_BYTES, Broken, Outcome, SourceFile
 from curation.readers.decompression import Content, WatchedFile
+from curation.readers.parquet_groups import Row, claimed_rows, group_rows
 from curation.readers.rows import BadRow, row_record
 
-BATCH_BYTES = 8 << 20
-_MAX_BATCH_ROWS = 1024
 _MAX_FOOTER_STRING = 16 << 20
 _MAX_FOOTER_ITEMS = 1 << 20
 _BUFFER = 1 << 20
+_IN_DICTIONARIES = {"PLAIN", "RLE", "BIT_PACKED", "PLAIN_DICTIONARY", "RLE_DICTIONARY"}
 LARGE_CHUNK = 128 << 20
 """A column chunk of up to so many bytes is held whole, a larger one is read page by page. Whole is safer: a damaged page header cannot ask
 for more memory than the chunk has (measured: 3 GB for a damaged file of 3 KB where Arrow reads by pages)."""
-
-
-Row = tuple[int, tuple[str, ...], tuple[Any, ...], int]
-"""A row's number, the names and the values of its columns (the text, at least, as bytes still), and how many bytes its strings have. A
-plain tuple: an object with names costs a microsecond, and a file has millions."""
 
 
 class ParquetReader:
@@ -64,12 +61,13 @@ class ParquetReader:
 
     def parse(self, frame: Row, source: SourceFile) -> Outcome:
         """Return a row's outcome."""
-        number, names, values, _ = frame
+        number, names, values, _, lost = frame
         text = values[names.index(source.fields.text)]
         try:
-            return row_record(_decoded(names, values), number, source, raw=text)
+            record = row_record(_decoded(names, values), number, source, raw=text)
         except BadRow as error:
             return Broken(number, error.reason, str(error), raw=text or b"")
+        return record._replace(repairs={**record.repairs, "lost_field": len(lost)}) if lost else record
 
 
 def _open(file: WatchedFile, text: str) -> tuple[Any, list[str]]:
@@ -85,10 +83,17 @@ def _open(file: WatchedFile, text: str) -> tuple[Any, list[str]]:
         pre_buffer=False,
         page_checksum_verification=True,
         arrow_extensions_enabled=False,
-        read_dictionary=[text],
+        read_dictionary=[text] if _is_dictionary_safe(footer.metadata, text) else [],
         **limits,
     )
     return parquet, columns
+
+
+def _is_dictionary_safe(metadata: Any, text: str) -> bool:
+    """Whether Arrow can read the text as a dictionary: it cannot where some page has one of the delta encodings."""
+    groups = (metadata.row_group(group) for group in range(metadata.num_row_groups))
+    chunks = (group.column(index) for group in groups for index in range(group.num_columns))
+    return all(_IN_DICTIONARIES.issuperset(chunk.encodings) for chunk in chunks if chunk.path_in_schema == text)
 
 
 def _columns(schema: Any, text: str) -> list[str]:
@@ -113,7 +118,7 @@ def _within(limit: int, rows: Iterator[Row | Broken]) -> Iterator[Row | Broken]:
     size = 0
     for row in rows:
         if not isinstance(row, Broken):
-            number, _, _, row_size = row
+            number, _, _, row_size, _ = row
             size += row_size
             if size > limit:
                 yield Broken(
@@ -124,28 +129,19 @@ def _within(limit: int, rows: Iterator[Row | Broken]) -> Iterator[Row | Broken]:
 
 
 def _groups(parquet: Any, columns: list[str], text: str, file: WatchedFile) -> Iterator[Row | Broken]:
-    """Yield all rows, numbered by what the footer says of the row groups before, and a Broken for each group's rows that cannot be read."""
+    """Yield all rows, numbered by what the footer says of the row groups before, and a Broken for rows that cannot be read."""
     first = 0
     for group in range(parquet.num_row_groups):
-        facts = parquet.metadata.row_group(group)
-        bomb = _bomb(facts, columns)
-        number = first
-        first += facts.num_rows
+        rows = claimed_rows(parquet, group)
+        bomb = _bomb(parquet.metadata.row_group(group), columns)
         if bomb:
-            yield Broken(number, "bomb", f"{bomb}; the {facts.num_rows} rows of row group {group} are not read")
-            continue
-        rows_at_once = max(1, min(_MAX_BATCH_ROWS, BATCH_BYTES * max(facts.num_rows, 1) // max(facts.total_byte_size, 1)))
-        try:
-            for batch in parquet.iter_batches(rows_at_once, row_groups=[group], columns=columns, use_threads=False):
-                named = dict(zip(batch.schema.names, batch.columns, strict=True))
-                named[text] = as_binary(named[text])
-                names = tuple(named)
-                for size, values in python_rows(list(named.values())):
-                    yield number, names, values, size
-                    number += 1
-        except (OSError, pa.ArrowException) as error:
-            file.raise_failure()
-            yield Broken(number, "corrupt", f"{first - number} rows of row group {group} cannot be read: {error}")
+            yield Broken(first, "bomb", f"{bomb}; the {rows} rows of row group {group} are not read", records=rows)
+        else:
+            yield from group_rows(parquet, group, first, columns, text, file)
+        first += rows
+    missing = parquet.metadata.num_rows - first
+    if missing > 0:
+        yield Broken(first, "corrupt", f"the footer says {parquet.metadata.num_rows} rows, its row groups hold {first}", records=missing)
 
 
 def _largest_chunk(metadata: Any, columns: list[str]) -> int:

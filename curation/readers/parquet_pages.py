@@ -1,0 +1,131 @@
+"""How many values the pages of a Parquet column chunk announce, told by walking over page headers without opening a page.
+
+A column chunk is a row of pages, each behind a header in Thrift's compact encoding (parquet.thrift, `PageHeader`). Page checksums cover a
+page but not its header, and Arrow believes the header: where one says fewer values than its page holds, Arrow gives fewer rows and no
+error, or sets every later value beside those of another row. The footer's count of the chunk is the second witness; who compares the two
+needs the sum that this module returns.
+
+Invariants
+    - A header that cannot be read gives None, not an error: Arrow then says what is wrong with it.
+    - Of a page nothing but its header is read; a header of more than _MAX_HEADER bytes is not read.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+_HEADER = 256
+_MAX_HEADER = 1 << 20
+_DATA, _DATA_V2 = 0, 3
+_FALSE, _TRUE, _BYTE, _I16, _I32, _I64, _DOUBLE, _BINARY, _LIST, _SET, _MAP, _STRUCT = range(1, 13)
+"""The types of Thrift's compact protocol."""
+
+_MAX_DEPTH = 8
+
+ReadAt = Callable[[int, int], bytes]
+"""Takes an offset in the file and a size, and returns the bytes there (fewer at the end)."""
+
+
+def announced_values(read_at: ReadAt, start: int, size: int, expected: int) -> int | None:
+    """Return how many values the data pages of a chunk announce, up to the page with which they reach `expected`."""
+    values, place, end = 0, start, start + size
+    while place < end and values < expected:
+        header = _header_at(read_at, place, end)
+        if header is None:
+            return None
+        fields, length = header
+        kind, packed = fields.get(1), fields.get(3)
+        if not isinstance(packed, int) or packed < 0:
+            return None
+        if kind in (_DATA, _DATA_V2):
+            described = fields.get(5 if kind == _DATA else 8)
+            announced = described.get(1) if isinstance(described, dict) else None
+            if not isinstance(announced, int) or announced < 0:
+                return None
+            values += announced
+        place += length + packed
+    return values
+
+
+def _header_at(read_at: ReadAt, place: int, end: int) -> tuple[dict[int, Any], int] | None:
+    """Return the fields of the header at a place and its length; what statistics it holds may make it long."""
+    size = _HEADER
+    while True:
+        cut = _Cut(read_at(place, min(size, end - place)))
+        try:
+            return cut.struct(), cut.at
+        except IndexError:
+            if size > _MAX_HEADER or size >= end - place:
+                return None
+            size *= 8
+        except ValueError:
+            return None
+
+
+class _Cut:
+    """Bytes in Thrift's compact encoding. Raises IndexError where they end, ValueError where they are none."""
+
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+        self.at = 0
+
+    def struct(self, depth: int = 0) -> dict[int, Any]:
+        """Take a struct and return its fields by number; strings, lists and the like come as None."""
+        if depth > _MAX_DEPTH:
+            raise ValueError("nested too deeply")
+        fields: dict[int, Any] = {}
+        number = 0
+        while byte := self._byte():
+            number = number + (byte >> 4) if byte >> 4 else self._signed()
+            fields[number] = self._value(byte & 15, depth)
+        return fields
+
+    def _value(self, kind: int, depth: int) -> Any:
+        if kind in (_FALSE, _TRUE):
+            return kind == _TRUE
+        if kind in (_I16, _I32, _I64):
+            return self._signed()
+        if kind == _STRUCT:
+            return self.struct(depth + 1)
+        if kind in (_BYTE, _DOUBLE):
+            self._skip(1 if kind == _BYTE else 8)
+        elif kind == _BINARY:
+            self._skip(self._unsigned())
+        elif kind in (_LIST, _SET):
+            self._skip_list(depth)
+        else:
+            raise ValueError("a type that page headers do not have")
+        return None
+
+    def _skip_list(self, depth: int) -> None:
+        byte = self._byte()
+        kind = byte & 15
+        for _ in range(byte >> 4 if byte >> 4 < 15 else self._unsigned()):
+            if kind in (_FALSE, _TRUE):
+                self._skip(1)
+            else:
+                self._value(kind, depth + 1)
+
+    def _skip(self, size: int) -> None:
+        self.at += size
+        if self.at > len(self._content):
+            raise IndexError
+
+    def _byte(self) -> int:
+        byte = self._content[self.at]
+        self.at += 1
+        return byte
+
+    def _unsigned(self) -> int:
+        number, shift = 0, 0
+        while True:
+            byte = self._byte()
+            number |= (byte & 0x7F) << shift
+            if byte < 0x80:
+                return number
+            shift += 7
+            if shift > 63:
+                raise ValueError("a number without end")
+
+    def _signed(self) -> int:
+        number = self._unsigned()
+        return number >> 1 ^ -(number & 1)

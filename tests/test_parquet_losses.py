@@ -1,0 +1,154 @@
+"""No row of a Parquet file vanishes: what cannot be read is counted, what can be read stands beside the values of its own row."""
+
+import json
+import random
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from curation.location import Location
+from curation.readers import Broken, Record
+from curation.readers.parquet_pages import announced_values
+from tests.reading import read_bytes
+from tests.running import curate
+
+ROWS = 600
+TABLE = pa.table(
+    {
+        "id": [f"r{n}" for n in range(ROWS)],
+        "text": [f"Tide {n}: {n * 7919 % 10007} and high water." for n in range(ROWS)],
+        "label": [f"label {n} {n * 104729 % 1009}" for n in range(ROWS)],
+    }
+)
+KINDS = {
+    "pages": {"use_dictionary": False, "data_page_size": 500, "write_batch_size": 50},
+    "pages 2": {"use_dictionary": False, "data_page_size": 500, "write_batch_size": 50, "data_page_version": "2.0"},
+    "dictionary": {"use_dictionary": True, "compression": "snappy"},
+    "delta": {"use_dictionary": False, "column_encoding": "DELTA_LENGTH_BYTE_ARRAY", "data_page_size": 500, "write_batch_size": 50},
+}
+
+
+def parquet(**options) -> bytes:
+    file = pa.BufferOutputStream()
+    pq.write_table(TABLE, file, **{"write_page_checksum": True, "row_group_size": 200, "compression": "none", **options})
+    return file.getvalue().to_pybytes()
+
+
+def accounted(outcomes) -> int:
+    return sum(outcome.records if isinstance(outcome, Broken) else 1 for outcome in outcomes)
+
+
+def assert_rows_stand_together(outcomes) -> None:
+    for outcome in outcomes:
+        if isinstance(outcome, Record):
+            number = int(outcome.payload.removeprefix("Tide ").partition(":")[0])
+            assert outcome.offset == number
+            assert outcome.own_id in (None, f"r{number}")
+            assert outcome.metadata.get("label", f"label {number}").startswith(f"label {number}")
+
+
+def pages(content: bytes, column: int, group: int = 1) -> tuple[int, int]:
+    """Return where a column chunk starts and how many bytes it has."""
+    chunk = pq.ParquetFile(pa.BufferReader(content)).metadata.row_group(group).column(column)
+    return chunk.dictionary_page_offset or chunk.data_page_offset, chunk.total_compressed_size
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_flipped_bits_lose_no_row_in_silence(kind):
+    """Over whole files: headers of pages, pages and the footer."""
+    content = parquet(**KINDS[kind])
+    whole = read_bytes("a.parquet", content)
+    assert [outcome.offset for outcome in whole] == list(range(ROWS))
+    chance = random.Random(kind)
+    damaged = 0
+    for _ in range(100):
+        place, bit = chance.randrange(len(content)), chance.randrange(8)
+        flipped = bytearray(content)
+        flipped[place] ^= 1 << bit
+        outcomes = read_bytes("a.parquet", bytes(flipped))
+        if len(outcomes) == 1 and outcomes[0].records == 1:
+            assert place > pages(content, 2, 2)[0] or place < 4, "only a footer that cannot be read hides how many rows there were"
+            continue
+        assert accounted(outcomes) >= ROWS
+        assert_rows_stand_together(outcomes)
+        damaged += outcomes != whole
+    assert damaged > 40
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_flips_in_page_headers(kind):
+    """Every byte of the first header of each column of one row group, and of a header in its middle."""
+    content = parquet(**KINDS[kind])
+    whole = read_bytes("a.parquet", content)
+    told = Counted()
+    for column in range(3):
+        start, size = pages(content, column)
+        headers = [start, *(place for place in _headers(content, start, size)[1:2])]
+        for header in headers:
+            for place in range(header, header + 20):
+                flipped = bytearray(content)
+                flipped[place] ^= 1 << place % 7
+                outcomes = read_bytes("a.parquet", bytes(flipped))
+                assert accounted(outcomes) == ROWS
+                assert_rows_stand_together(outcomes)
+                if column != 1:
+                    assert len(outcomes) == ROWS, "damage in a side column costs no text"
+                told.see(outcomes, whole)
+    assert told.rows_lost > 5
+    assert told.fields_lost > 10
+
+
+class Counted:
+    def __init__(self) -> None:
+        self.rows_lost = self.fields_lost = 0
+
+    def see(self, outcomes, whole) -> None:
+        self.rows_lost += len(outcomes) < len(whole)
+        self.fields_lost += any(isinstance(outcome, Record) and outcome.repairs for outcome in outcomes)
+
+
+def _headers(content: bytes, start: int, size: int) -> list[int]:
+    """Return where pages begin, as the walk over them passes by."""
+    seen = []
+
+    def read_at(offset: int, length: int) -> bytes:
+        seen.append(offset)
+        return content[offset : offset + length]
+
+    assert announced_values(read_at, start, size, 10**9) is not None
+    return seen
+
+
+def test_a_wrong_count_in_the_middle_costs_a_side_column_only():
+    content = bytearray(parquet(**KINDS["pages"]))
+    second = _headers(bytes(content), *pages(bytes(content), 2))[1]
+    place = content.index(b"\x1c\x15", second)  # the struct after the checksum; its first field is the number of values, zigzag
+    assert content[place + 2] > 4
+    content[place + 2] -= 2
+    outcomes = read_bytes("a.parquet", bytes(content))
+    assert len(outcomes) == ROWS
+    lost = [outcome.offset for outcome in outcomes if outcome.repairs == {"lost_field": 1}]
+    assert lost == list(range(200, 400))
+    assert_rows_stand_together(outcomes)
+
+
+def test_a_run_counts_lost_rows_and_fields(tmp_path):
+    content = bytearray(parquet(**KINDS["pages"]))
+    for column in (1, 2):
+        start, _ = pages(bytes(content), column, group=column)
+        place = content.index(b"\x1c\x15", start)
+        content[place + 2] -= 2
+    (tmp_path / "rows.parquet").write_bytes(content)
+    (tmp_path / "recipe.toml").write_text("[extractor]\nname = 'plain'\n")
+    told = curate("run", tmp_path / "recipe.toml", tmp_path / "rows.parquet", "--out", tmp_path / "out")
+    assert "199 more were lost" in told
+    ledger = pl.read_parquet(tmp_path / "out/ledger/*.parquet")
+    [evidence] = ledger.filter(pl.col("fate") == "unreadable")["evidence"]
+    assert json.loads(evidence)["records"] == 200
+    session = json.loads((tmp_path / "out/run.json").read_text("utf-8"))["sessions"][-1]
+    assert session["books"] == {"records": 401, "fates": {"kept": 400, "unreadable": 1}, "faults": [], "lost": 199}
+    [sidecar] = (json.loads(path.read_text("utf-8")) for path in (tmp_path / "out/stages/1-ingest").rglob("*.json") if "small" in path.name)
+    assert sidecar["counts"]["edits"] == {"reading.lost_field": 200}
+    assert Location.of(tmp_path / "rows.parquet").exists()
