@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
+from curation.drift import changed_inputs, changes, fingerprints, told, words_of
 from curation.errors import Refused, ShardsFailed
 from curation.hashing import digest_of
 from curation.location import Location
@@ -30,7 +31,6 @@ from curation.stage import (
     Stage,
     Unit,
     Workspace,
-    differences,
     is_whole,
     key_of,
     perform,
@@ -118,6 +118,8 @@ class Session:
         self._earlier = self._earlier_sessions()
         self._sealed: set[str] = set()
         self._shards: set[str] = set()
+        self._drift: list[str] = []
+        self._remade = False
 
     @classmethod
     @contextmanager
@@ -181,7 +183,7 @@ class Session:
         self._sealed.add(f"{self.space.below}/{stage.name}")
         self._shards.update(f"{self.space.folder_of(stage)}/{shard.location.name}" for unit in finished for shard in unit.shards)
         stale = remove_stale(self.space, stage, finished)
-        self._write_seal(stage, identity, finished, seal)
+        self._write_seal(stage, identity, jobs, seal)
         for folder in folders:
             sweep(folder)
         self.watcher.end(self._title(stage))
@@ -276,15 +278,33 @@ class Session:
         self.watcher.advance(self._title(stage), finished)
 
     def _tell_drift(self, stage: Stage, identity: Any, seal: Mapping[str, Any] | None, pending: Sequence[Job], jobs: Sequence[Job]) -> None:
-        if seal is not None and self.frozen and not pending and seal["digest"] != _digest_of((job.unit.name, job.key) for job in jobs):
-            raise Refused(f"--frozen: {stage.name} has units whose input is gone; without --frozen they are removed")
-        if seal is None or not pending:
+        """Say why units are made that were made before. What follows from what was told already is not told again.
+
+        Raises Refused (frozen, and something would be redone, or removed).
+        """
+        if seal is None:
             return
-        lines = list(differences(seal["identity"], identity)) or [f"{stage.name}: {len(pending)} of its inputs are new or changed"]
-        text = f"{stage.name}: {len(pending)} to be made again or anew\n  " + "\n  ".join(lines)
+        gone = not pending and seal["digest"] != _digest_of((job.unit.name, job.key) for job in jobs)
+        if not pending and not (gone and self.frozen):
+            return
+        inputs = changed_inputs(seal.get("inputs", {}), _inputs_of(jobs))
+        lines = [inputs] if inputs else []
+        lines += [line for line in changes(seal["identity"], identity) if line not in self._drift]
+        work = f"{words_of(stage.name)} again, {len(pending):,} of {len(jobs):,} {'unit' if len(jobs) == 1 else 'units'}"
+        if gone:
+            text = inputs or f"{words_of(stage.name)}: units of an earlier input would be removed"
+            raise Refused(f"--frozen: this folder was made of more: {text}; without --frozen it is brought up to date")
+        if not lines and not self._remade:
+            lines = ["what it reads, or what it made, is not as it was"]
         if self.frozen:
-            raise Refused(f"--frozen: the recipe, a model or the input differs from what this folder was made with\n{text}")
-        self.watcher.tell(text)
+            told_of = told(lines, work, str(self.out / "run.json")) if lines else work
+            self.note("drift", [*self._drift, *lines])
+            raise Refused(f"--frozen: the recipe, a model or the input differs from what this folder was made with\n  {told_of}")
+        self._remade = True
+        if lines:
+            self.watcher.tell(told(lines, work, str(self.out / "run.json")))
+            self._drift += lines
+            self.note("drift", self._drift)
 
     def _read_seal(self, stage: Stage) -> dict[str, Any] | None:
         try:
@@ -293,8 +313,11 @@ class Session:
             return None
         return content
 
-    def _write_seal(self, stage: Stage, identity: Any, finished: Sequence[Finished], before: Any) -> None:
-        content = {"identity": identity, "units": len(finished), "digest": _digest_of((f.name, f.key) for f in finished)}
+    def _write_seal(self, stage: Stage, identity: Any, jobs: Sequence[Job], before: Any) -> None:
+        content = {"identity": identity, "units": len(jobs), "digest": _digest_of((job.unit.name, job.key) for job in jobs)}
+        inputs = _inputs_of(jobs)
+        if inputs:
+            content["inputs"] = inputs
         if content != before:
             text = json.dumps(content, sort_keys=True, indent=1, ensure_ascii=False)
             (self.space.sidecars(stage) / SEAL).write_bytes(text.encode())
@@ -311,6 +334,11 @@ class Session:
 def _digest_of(units: Iterable[tuple[str, str]]) -> str:
     """Return the digest of a stage's units, given as (name, key)."""
     return digest_of(list(units))
+
+
+def _inputs_of(jobs: Sequence[Job]) -> dict[str, str]:
+    """Return the fingerprints of the input files that a stage reads; only ingest does."""
+    return fingerprints(source for job in jobs for source in job.unit.sources)
 
 
 @contextmanager

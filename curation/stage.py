@@ -22,7 +22,7 @@ import resource
 import time
 import unicodedata
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.metadata import version
@@ -320,15 +320,3 @@ def remove_stale(space: Workspace, stage: Stage, done: Iterable[Finished]) -> li
             facts.location.delete()
             removed.append(name)
     return sorted(removed)
-
-
-def differences(before: Any, after: Any, path: str = "") -> Sequence[str]:
-    """Return lines `path: before -> after` for every value that differs between two JSON values."""
-    if isinstance(before, dict) and isinstance(after, dict):
-        lines: list[str] = []
-        for name in sorted(before.keys() | after.keys()):
-            lines += differences(before.get(name), after.get(name), f"{path}.{name}" if path else name)
-        return lines
-    if isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
-        return [line for i, (a, b) in enumerate(zip(before, after, strict=True)) for line in differences(a, b, f"{path}[{i}]")]
-    return [] if before == after else [f"{path}: {json.dumps(before)} -> {json.dumps(after)}"]

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from curation.deduplicate import DeduplicateSettings
+from curation.drift import differences
 from curation.errors import InputError, RecipeError
 from curation.hashing import digest_of, plain
 from curation.ingest import REJECTED, Ingest
@@ -25,7 +26,7 @@ from curation.parts import Part
 from curation.select import Select, SelectSynthetic
 from curation.shards import Shard
 from curation.sign import Sign
-from curation.stage import SEAL, Finished, Stage, Workspace, differences, finished_units, is_whole
+from curation.stage import SEAL, Finished, Stage, Workspace, finished_units, is_whole
 from pipelines.recipe import parse
 from pipelines.run_folder import GENERATED
 from synth.synthesize import Synthesize
@@ -179,7 +180,7 @@ def _check_signed(given: str, space: Workspace, settings: MinHashSettings) -> No
     """Raise InputError unless a run's signatures may be compared with those that this version makes with these settings."""
     identity = _seal(space, Sign).get("identity", {})
     stored = {"version": identity.get("version"), **identity.get("fields", {}).get("settings", {})}
-    lines = differences(stored, {"version": Sign.version, **plain(settings)})
+    lines = differences("", stored, {"version": Sign.version, **plain(settings)})
     if lines:
         told = "; ".join(lines)
         raise InputError(f"against: {given} was signed with other settings than this recipe's ({told}); run one of the two again")

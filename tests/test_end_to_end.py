@@ -95,8 +95,11 @@ def test_a_second_run_makes_nothing_and_changes_nothing(small: Path) -> None:
 def test_a_new_threshold_judges_again_and_measures_nothing(small: Path) -> None:
     run_small(small)
     (small / "recipe.toml").write_text(SMALL_RECIPE.replace("min_words = 40", "min_words = 60"))
-    assert "min_words: 40 -> 60" in run_small(small, "--frozen", code=3)
+    units = stages(small / "out")["3-judge"]["units"]
+    told = f"gopher_quality.min_words 40 -> 60: judge again, {units} of {units} unit"
+    assert told in run_small(small, "--frozen", code=3)
     run_small(small)
+    assert json.loads((small / "out/run.json").read_bytes())["sessions"][-1]["drift"] == ["gopher_quality.min_words 40 -> 60"]
     redone = made(small / "out")
     assert not redone.keys() & {"1-ingest", "2-measure", "4a-sign", "6-synthesize/2-measure"}
     assert redone["3-judge"] == stages(small / "out")["3-judge"]["units"]

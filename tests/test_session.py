@@ -78,7 +78,7 @@ def test_what_an_earlier_recipe_left_is_removed(tmp_path: Path) -> None:
 def test_frozen_refuses_drift(tmp_path: Path) -> None:
     count_and_double(tmp_path, Double())
     count_and_double(tmp_path, Double(), frozen=True)
-    with pytest.raises(Refused, match=r"fields.factor: 2 -> 3"):
+    with pytest.raises(Refused, match=r"factor 2 -> 3: double again, 6 of 6 units"):
         count_and_double(tmp_path, Double(factor=3), frozen=True)
 
 
