@@ -284,16 +284,16 @@ class Session:
         """
         if seal is None:
             return
-        gone = not pending and seal["digest"] != _digest_of((job.unit.name, job.key) for job in jobs)
-        if not pending and not (gone and self.frozen):
+        is_less = not pending and seal["digest"] != _digest_of((job.unit.name, job.key) for job in jobs)
+        if not pending and not (is_less and self.frozen):
             return
         inputs = changed_inputs(seal.get("inputs", {}), _inputs_of(jobs))
         lines = [inputs] if inputs else []
         lines += [line for line in changes(seal["identity"], identity) if line not in self._drift]
         work = f"{words_of(stage.name)} again, {len(pending):,} of {len(jobs):,} {'unit' if len(jobs) == 1 else 'units'}"
-        if gone:
-            text = inputs or f"{words_of(stage.name)}: units of an earlier input would be removed"
-            raise Refused(f"--frozen: this folder was made of more: {text}; without --frozen it is brought up to date")
+        if is_less:
+            gone = inputs or f"{words_of(stage.name)} has units whose input is gone"
+            raise Refused(f"--frozen: {gone}; without --frozen what was made of it is removed")
         if not lines and not self._remade:
             lines = ["what it reads, or what it made, is not as it was"]
         if self.frozen:
