@@ -171,6 +171,44 @@ def test_mojibake_counts_lines():
     assert edited(Mojibake(), "cafÃ©\nplain\nrÃ´le", "café")[1] == {"mojibake": [2, 0]}
 
 
+MEANT = [
+    """print("Ã©".encode('latin-1').decode('utf-8'))  # prints é""",
+    "Write café, not cafÃ©.",
+    "| â€” | — | a dash |",
+    'title = "cafÃ©"',
+    '"title": "cafÃ©",',
+    "    x.append(Ã©t)",
+    "Put `cafÃ©` here.",
+    "console.log('Ã©')",
+    "if word == Ã©t {",
+    'Some pages show "Ã©", others (â€™), where a letter should be.',
+    "Read as Latin-1, UTF-8 looks like this: cafÃ© au lait.",
+    "```\ncafÃ©\n```",
+]
+"""Mojibake that a text is about, or a program holds."""
+
+REPAIRED = [
+    ("The cafÃ© was closed (trÃ¨s tÃ´t); we left.", "The café was closed (très tôt); we left."),
+    ("The café wasnâ€™t open.", "The café wasn’t open."),
+    ("Seen in VRWorks™ â€” and elsewhere.", "Seen in VRWorks™ — and elsewhere."),
+    ('He said "cafÃ©" and left.', 'He said "café" and left.'),
+    ("  - Ã©tude", "  - étude"),
+    ("       a pattern like \u00e2\x80\x9cthis\u00e2\x80\x9d", "       a pattern like “this”"),
+    ("```\ncafÃ©\n```\ncafÃ©", "```\ncafÃ©\n```\ncafé"),
+    ("Write café, not cafÃ©.\nThe cafÃ© was closed.", "Write café, not cafÃ©.\nThe café was closed."),
+]
+
+
+@pytest.mark.parametrize("text", MEANT)
+def test_mojibake_that_is_meant_stays(text):
+    assert edited(Mojibake(), text) == ([text], {"mojibake": [0]})
+
+
+@pytest.mark.parametrize(("text", "expected"), REPAIRED)
+def test_mojibake_in_prose_is_repaired_beside_what_is_right(text, expected):
+    assert one(Mojibake(), text) == expected
+
+
 # --- personal data ------------------------------------------------------------------------------------------------------------------------
 
 PERSONAL = [
@@ -180,6 +218,12 @@ PERSONAL = [
     ("联系邮箱foo@bar.com。", "联系邮箱<email>。"),
     ("A@B.CO;C@D.IO", "<email>;<email>"),
     ("x@1und1.de", "<email>"),
+    ("Почта: иван@почта.рф", "Почта: <email>"),
+    ("x@xn--80a1acny.xn--p1ai", "<email>"),
+    ("JO@MAIL.COM, Jo@Mail.Com", "<email>, <email>"),
+    ("email = jo@he.is", "email = <email>"),
+    ("m@x.com, jo@site.name today", "<email>, <email> today"),
+    ("Mail ann@mail.org.She answers.", "Mail <email>.She answers."),
     ("Her address was 91.198.174.192.", "Her address was <ip>."),
     ("ping 203.0.114.9:8080 now", "ping <ip>:8080 now"),
     ("http://151.101.1.140/login", "http://<ip>/login"),
@@ -193,6 +237,7 @@ PERSONAL = [
     ("+33 1 42 68 53 00", "<phone>"),
     ("+1.212.664.7665", "<phone>"),
     ("(212) 664-7665", "<phone>"),
+    ("212-664-7665,212-664-7666,+49 30 901820,x", "<phone>,<phone>,<phone>,x"),
     ("212-664-7665, ext. 4", "<phone>, ext. 4"),
     ("1-800-727-1111.", "<phone>."),
     ("212.664.7665", "<phone>"),
@@ -218,6 +263,10 @@ HARMLESS = [
     "Write to me@example.com or root@server.local.",
     "logo@2x.png and icon@3x.min.css",
     "scores = q@k.transpose(-2, -1)",
+    "scores = q@k.mT / scale; print(a@b.shape); loss = x@w.mean; y = W@x.T + b",
+    "out = model@state.name; return x@w.is; y = W@x.name[0]; h = self.q@self.k.id; a@b.id",
+    "print(weights@layer.name) and (x@w.to - b)",
+    "pip@23.2.1, foo@1.2.3, react@18.2.0-next.dev, root@localhost, x@Y.mT",
     "git clone git@github.com:owner/project.git",
     "npm install react@18.2.0 @types/node@20.1.1",
     # addresses

@@ -29,7 +29,7 @@ CONFINED = {
     "markupsafe": {"pipelines/charts.py", "pipelines/report.py", "sample_data/build.py"},
     "numba": {"curation/jit.py"},
     "openai": {"synth/openai_teacher.py"},
-    "publicsuffixlist": {"filters/hosts.py"},
+    "publicsuffixlist": {"curation/edits/identifiers.py", "filters/hosts.py"},
     "py3langid": {"filters/language.py"},
     "pydantic": {"curation/choices.py"},
     "ray": {"curation/ray_runner.py"},

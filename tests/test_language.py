@@ -43,6 +43,7 @@ def test_the_kernel_agrees_with_the_library(twin, texts, sample):
     texts = [text.encode("utf-8", "replace").decode() for text in texts]
     for text, language, score in zip(texts, *identified(texts, sample_bytes=sample), strict=True):
         head = text.encode()[:sample].decode("utf-8", "ignore")
+        head = head.lower() if sum(map(str.isupper, head)) > sum(map(str.islower, head)) else head
         expected, probability = twin.classify(head)
         if language is None:
             assert probability < 0.05, "what the filter calls unknown, the library must be unsure of"
@@ -86,6 +87,36 @@ def test_rules():
     assert reasons(Language(), *rows) == [[], ["low_language_score"], ["wrong_language"], ["wrong_language", "low_language_score"], []]
     assert reasons(Language(keep=("de",), min_score=0.1), *rows) == [["wrong_language"], ["wrong_language"], [], [], []]
     assert reasons(Language(keep=()), *rows) == [[], ["low_language_score"], [], ["low_language_score"], []]
+
+
+NOTICE = (
+    "THE SELLER DISCLAIMS ALL WARRANTIES OF ANY KIND TO THE BUYER ({}) 2020. THE WHOLE TEXT OF THIS NOTICE IS WRITTEN IN CAPITALS BECAUSE "
+    "THE LAWYERS WANTED IT SO AND NOBODY HAS CHANGED IT SINCE."
+)
+
+
+@pytest.mark.parametrize(
+    "text", [NOTICE.format("C"), NOTICE.format("c"), NOTICE.format("this") + " o’clock", NOTICE.format("©"), NOTICE.format("ß")]
+)
+def test_small_letters_among_capitals_do_not_matter(text):
+    languages, scores = identified([text, text.lower(), text + "  "])
+    assert languages == ["en", "en", "en"]
+    assert scores[0] == scores[1] > 0.65
+
+
+@pytest.mark.parametrize("text", SENTENCES.values())
+def test_capitals_of_any_script_are_read_like_small_letters(text):
+    capitals = text.upper().replace("Т", "т", 1).replace("T", "t", 1)
+    assert identified([capitals]) == identified([text.lower()])
+    assert identified([text])[0] == identified([text.capitalize()])[0]
+
+
+def test_capitals_on_the_declaration_of_human_rights(real_data):
+    texts = [text[:500] for text in pl.read_parquet(real_data / "langid" / "udhr.parquet")["text"]]
+    cased = [text for text in texts if text.upper().lower() == text.lower() != text.upper()]
+    assert len(cased) > 300
+    small, shouted = [text.lower() for text in cased], [text[0].lower() + text[1:].upper() for text in cased]
+    assert identified(shouted) == identified(small)
 
 
 def test_accuracy_on_the_declaration_of_human_rights(real_data):

@@ -2,13 +2,18 @@
 
 Sources: ISO/IEC 7812-1 (card numbers, the Luhn check), ISO 13616 (IBAN, with the lengths of its registry), ISO/IEC 7064 (mod 97-10),
 RFC 6890 and RFC 4291 (special-purpose and global unicast addresses), RFC 2606 and 6762, and ICANN's resolution on .internal (reserved
-names). Names below `.example` are reserved too, but stand in for people's own in texts written for tests, so they are treated as real.
+names), the Public Suffix List in the copy of the package publicsuffixlist (top-level domains). Names below `.example` are reserved too, but
+stand in for people's own in texts written for tests, so they are treated as real.
 
-The tables are written out, not taken from the standard library, whose answers change with its version.
+The other tables are written out, not taken from the standard library, whose answers change with its version.
 """
 
 import re
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+from typing import Any
+
+from publicsuffixlist import PublicSuffixList
 
 _IBAN_REGISTRY = (
     "AD24 AE23 AL28 AT20 AZ28 BA20 BE16 BG22 BH22 BI27 BR29 BY28 CH21 CR22 CY28 CZ24 DE22 DJ27 DK18 DO28 EE20 EG29 ES24 FI18 FK18 FO18 "
@@ -74,3 +79,14 @@ def is_public_address(address: str) -> bool:
 def is_reserved_name(domain: str) -> bool:
     """Say whether a domain is one that documentation uses and nobody can own."""
     return bool(_RESERVED_NAMES.search(domain))
+
+
+def is_top_level_domain(label: str) -> bool:
+    """Say whether a domain can end in a label, in any one case: `mT`, which no mail program shows, is an attribute and not Malta."""
+    has_one_case = label.islower() or label.isupper() or label.istitle()
+    return label.lower() == "example" or (has_one_case and _suffixes().publicsuffix(label.lower()) is not None)
+
+
+@lru_cache(maxsize=1)
+def _suffixes() -> Any:
+    return PublicSuffixList(accept_unknown=False, only_icann=True)

@@ -3,8 +3,9 @@
 Patterns find candidates, and `curation.edits.identifiers` checks them (Luhn, mod 97, address ranges). Where a pattern could as well be
 something else, it needs context: precision comes first, for numbers are what textbooks are full of. Left alone by design are
 
-    e-mail   reserved domains (example.com), names of files and units (logo@2x.png), code (q@k.transpose()), git@ of repositories, the user
-             of a URL or a remote path (ftp://guest@host.org, host.org:/srv), quoted names ("a b"@host.org), words for signs ("at", "dot")
+    e-mail   reserved domains (example.com), what no top-level domain ends (logo@2x.png, q@k.mT, root@localhost), packages with a version
+             (react@18.2.0-next.dev), products of matrices (y = W@x.name, see `_is_product`), git@ of repositories, the user of a URL or a
+             remote path (ftp://guest@host.org, host.org:/srv), quoted names ("a b"@host.org), words for signs ("at", "dot")
     IP       private, reserved and documentation addresses; versions and section numbers (v1.2.3.4, Chrome/91.0.72.1, or
              fewer than two of the four numbers at 32 or above, as one address in 140 has, without "IP" or the like before it)
     phone    bare digits: a number needs a country's + prefix, an area code in the North American or bracketed form, a label
@@ -27,7 +28,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from curation.edits import Edit, Edited, rewritten
-from curation.edits.identifiers import iban_length, is_card_number, is_iban, is_public_address, is_reserved_name
+from curation.edits.identifiers import iban_length, is_card_number, is_iban, is_public_address, is_reserved_name, is_top_level_domain
 from curation.errors import RecipeError
 from curation.jit import kernel
 from curation.text import TextColumn
@@ -94,18 +95,68 @@ _LETTER = "A-Za-zÀ-ÖØ-öø-ɏͰ-ӿ"
 """Latin, Greek and Cyrillic: the scripts that part words by spaces, so that an address does not run into the word before it."""
 _EMAIL = re.compile(
     rf"(?<![{_LETTER}0-9._%+-])(?P<local>[{_LETTER}0-9][{_LETTER}0-9._%+-]{{0,63}}+(?:['’][{_LETTER}0-9._%+-]{{1,40}}+)?)@"
-    rf"(?P<domain>(?:[{_LETTER}0-9](?:[{_LETTER}0-9-]{{0,61}}[{_LETTER}0-9])?\.){{1,8}}(?P<top>[{_LETTER}]{{2,24}}))"
+    rf"(?P<domain>(?:[{_LETTER}0-9](?:[{_LETTER}0-9-]{{0,61}}[{_LETTER}0-9])?\.){{1,8}}(?P<top>[Xx][Nn]--[A-Za-z0-9]{{2,40}}|[{_LETTER}]{{2,24}}))"
     rf"(?![{_LETTER}0-9(]|[.-][{_LETTER}0-9]|:[/~:])"
 )
-_FILE_ENDING = re.compile(
-    "png|jpe?g|gif|svg|webp|bmp|avif|css|m?js|json|html?|pdf|mp[34]|webm|woff|ttf|txt|csv|zip|service|socket|timer|frame", re.IGNORECASE
-)
+_FILE_ENDINGS = frozenset({"zip", "mov"})
+"""Top-level domains too, but after an @ they rather end the name of a file."""
+_VERSION = re.compile(r"v?\d+\.\d", re.IGNORECASE)
 _USER_OF_URL_BEFORE = re.compile(r"://[^\s/@<>]{0,64}\Z")
 
 
 def _email(match: re.Match[str]) -> int:
-    is_other = match["local"] == "git" or _FILE_ENDING.fullmatch(match["top"]) or is_reserved_name(match["domain"])
-    return 0 if is_other or _USER_OF_URL_BEFORE.search(match.string, max(0, match.start() - 68), match.start()) else len(match[0])
+    domain = _whole_domain(match["domain"])
+    is_other = (
+        match["local"] == "git"
+        or not domain
+        or domain.rpartition(".")[2].lower() in _FILE_ENDINGS
+        or is_reserved_name(domain)
+        or _VERSION.match(domain)
+        or _is_product(match)
+    )
+    size = len(match["local"]) + 1 + len(domain)
+    return 0 if is_other or _USER_OF_URL_BEFORE.search(match.string, max(0, match.start() - 68), match.start()) else size
+
+
+def _whole_domain(written: str) -> str:
+    """Return a domain up to its top-level domain, "" where it has none; a word after it began a sentence ("ann@mail.org.She left")."""
+    rest, _, top = written.rpartition(".")
+    if is_top_level_domain(top):
+        return written
+    return rest if top.istitle() and "." in rest and is_top_level_domain(rest.rpartition(".")[2]) else ""
+
+
+_FACTORS = re.compile(r"(?:self\.)?(?P<left>[A-Za-z_]\w*)@(?:self\.)?(?P<right>[A-Za-z_]\w*)\.(?P<attribute>[a-z]+)", re.ASCII)
+_ATTRIBUTES = frozenset(
+    {"as", "at", "call", "dot", "id", "in", "is", "it", "link", "map", "name", "no", "open", "prod", "read", "run", "to"}
+)
+"""What objects have in programs and domains end in."""
+_OLD_DOMAINS = frozenset({"com", "net", "org", "edu"})
+_EXPRESSION_BEFORE = re.compile(
+    r"(?:(?P<target>[A-Za-z_][\w.]{0,30})(?:\[[^\]\n]{0,20}\])? ?(?:[-+*/@]?=|:=|<-) ?|\breturn |\w\(|[\w)\]] [-+*/] )\(*\Z", re.ASCII
+)
+_EXPRESSION_AFTER = re.compile(r"\)* (?:[-+*/%@]|==) ?[\w(]|\[[\w:\"'-]", re.ASCII)
+_ADDRESS_NAME = re.compile(
+    r"mail|from|to\Z|cc|reply|author|contact|user|login|sender|recipient|owner|admin|support|account|addr", re.IGNORECASE
+)
+
+
+def _is_product(match: re.Match[str]) -> bool:
+    """Say whether an address is rather a product of two matrices (Python's @) that takes an attribute: `loss = x@w.name`, `a@b.id`.
+
+    It has two names of letters and an attribute in small letters. Two names of one letter are a product, but under the oldest top-level
+    domains; names up to two letters, or an attribute as programs have it, where an expression stands around it.
+    """
+    factors = _FACTORS.fullmatch(match[0])
+    if factors is None:
+        return False
+    if len(factors["left"]) == len(factors["right"]) == 1 and factors["attribute"] not in _OLD_DOMAINS:
+        return True
+    if factors["attribute"] not in _ATTRIBUTES and max(len(factors["left"]), len(factors["right"])) > 2:
+        return False
+    before = _EXPRESSION_BEFORE.search(match.string, max(0, match.start() - 64), match.start())
+    is_expression = before is not None or _EXPRESSION_AFTER.match(match.string, match.end()) is not None
+    return is_expression and not (before and before["target"] and _ADDRESS_NAME.search(before["target"]))
 
 
 _IBAN = re.compile(r"(?<![A-Za-z0-9])[A-Z]{2}\d\d(?:[ \u00a0]?[A-Z0-9]){11,30}", re.ASCII)
@@ -160,16 +211,20 @@ def _ip(match: re.Match[str]) -> int:
 
 
 _GAP = r"(?: / |[ .\u00a0/-])"
+_DECIMALS = r",\d{1,6}(?![\d.-])"
+"""After a number: it goes on. After a longer one the next number of a list begins (a column of a spreadsheet)."""
 _INTERNATIONAL = re.compile(
-    rf"(?<![\w+^*=)\]/.-])\+[1-9]\d{{0,3}}(?:{_GAP}?\(\d{{1,5}}\))?(?:{_GAP}?\d){{6,13}}(?![\w%°^*+]|[.,-]\d)", re.ASCII
+    rf"(?<![\w+^*=)\]/.-])\+[1-9]\d{{0,3}}(?:{_GAP}?\(\d{{1,5}}\))?(?:{_GAP}?\d){{6,13}}(?![\w%°^*+]|[.-]\d|{_DECIMALS})", re.ASCII
 )
 _AMERICAN = re.compile(
     r"(?<![\w.+/#=-])(?<!\d[ \u00a0])(?:1[ .-])?(?:\([2-9]\d\d\)[ \u00a0]?[2-9]\d\d[ .-]|[2-9]\d\d(?P<dash>[.-])[2-9]\d\d(?P=dash))\d{4}"
-    r"(?![\w/=-]|[.,]\d)",
+    rf"(?![\w/=-]|\.\d|{_DECIMALS})",
     re.ASCII,
 )
-_BRACKETED = re.compile(r"(?<![\w.+)-])\(0\d{1,5}\)[ \u00a0]?\d{2,8}(?:[ \u00a0/-]\d{2,8}){0,4}(?![\w-]|[.,]\d)", re.ASCII)
-_NUMBER = re.compile(r"(?:(?<!\w)|[+(])\d(?:[ .\u00a0/()-]{0,2}\d){8,14}(?!\w|[.,-]\d)")
+_BRACKETED = re.compile(
+    rf"(?<![\w.+)-])\(0\d{{1,5}}\)[ \u00a0]?\d{{2,8}}(?:[ \u00a0/-]\d{{2,8}}){{0,4}}(?![\w-]|\.\d|{_DECIMALS})", re.ASCII
+)
+_NUMBER = re.compile(rf"(?:(?<!\w)|[+(])\d(?:[ .\u00a0/()-]{{0,2}}\d){{8,14}}(?!\w|[.-]\d|{_DECIMALS})")
 _LABEL_OF_NUMBER = re.compile(
     r"\b(?:tel|telephone|phone|ph|fax|telefax|mobile|mob|cell ?phone|cell:|whatsapp|call us|call me|telefon|handy|mobil|tlf|gsm|telefoon"
     r"|puhelin|tél|téléphone|portable|telefono|telefone|telemóvel|celular|teléfono|móvil|тел|телефон)\b\.?"
@@ -215,6 +270,9 @@ _PATTERNS: dict[str, tuple[tuple[re.Pattern[str], _Check], ...]] = {
 }
 
 
+_MOST_LOOKS = 12
+
+
 def _masked_once(string: str, kind: str, mask: str) -> tuple[str, int]:
     """Return the text with what the patterns of one kind find masked, and how many there were."""
     count = 0
@@ -234,12 +292,14 @@ def _masked_once(string: str, kind: str, mask: str) -> tuple[str, int]:
 def _masked(string: str, masks: Mapping[str, str], suspected: Collection[str]) -> tuple[str, dict[str, int]]:
     """Return the text with every kind masked, and how many of each there were; `suspected` are the kinds it may hold as it comes.
 
-    It looks again until nothing is found, for a mask may end, or join, what stood beside it. That ends, since every match has digits or an
-    address of its own and masks have none.
+    It looks again until nothing is found, for a mask may end, or join, what stood beside it; but no more than `_MOST_LOOKS` times: a text
+    made for it, where each mask lets just one more number be seen, would take time quadratic in its length.
     """
     counts = dict.fromkeys(masks, 0)
     kinds = [kind for kind in masks if kind in suspected]
-    while kinds:
+    for _ in range(_MOST_LOOKS):
+        if not kinds:
+            break
         before = sum(counts.values())
         for kind in kinds:
             string, count = _masked_once(string, kind, masks[kind])
@@ -258,7 +318,8 @@ class Pii(Edit):
     Counts: one of each kind's name, the number masked in each document.
     """
 
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
+    packages: ClassVar[tuple[str, ...]] = ("publicsuffixlist",)
 
     kinds: tuple[str, ...] = KINDS
     mask: str = "<{kind}>"
