@@ -53,7 +53,7 @@ def run(command: Sequence[str | Path], folder: Path, printed: Path, step: Callab
             for process in _tree(child):
                 with suppress(psutil.NoSuchProcess):
                     spent[process.pid] = sum(process.cpu_times()[:2])
-                    within[process.pid] = max(within.get(process.pid, 0.0), _peak_mib(process))
+                    within[process.pid] = max(within.get(process.pid, 0.0), peak_mib(process))
                     if now != before:
                         _forget_peak(process)
             with suppress(psutil.TimeoutExpired):
@@ -90,7 +90,8 @@ def _tree(root: psutil.Process) -> list[psutil.Process]:
     return []
 
 
-def _peak_mib(process: psutil.Process) -> float:
+def peak_mib(process: psutil.Process) -> float:
+    """Return the most memory a process ever had resident; it begins anew with each program (unlike `ru_maxrss`, on Linux)."""
     with suppress(OSError):
         found = _HIGH_WATER.search(Path(f"/proc/{process.pid}/status").read_text())
         return int(found.group(1)) / 1024 if found else 0.0

@@ -1,6 +1,6 @@
 """A corpus to measure with: the documentation that Debian ships, as JSON Lines, with copies planted whose originals are known.
 
-    python tests/benchmark/corpus.py DIR [--mb 224] [--seed 7]          needs apt-get and dpkg-deb; about ten minutes
+    python tests/benchmark/corpus.py DIR [--mb 224] [--seed 7] [--packages FOLDER]     needs apt-get and dpkg-deb; about ten minutes
 
 The pages of some sixty packages are reduced to their main text; lines that stood before in the same package are dropped, and so are lines
 of code and tables, told by their share of letters. What is left is cut at line ends into documents of log-normal length (median 2.3 KB, as
@@ -181,10 +181,11 @@ def in_other_words(document: Document) -> Document:
     return Document(f"{document.id}-more", text, f"{document.url}?more", document.of and f"{document.of}-more", document.kind)
 
 
-def build(folder: Path, megabytes: int, seed: int) -> None:
-    """Make the corpus in `folder`."""
-    versions = fetch(folder / "packages")
-    texts = sorted(originals(folder / "packages", versions), key=lambda found: _digest(f"{seed}:{found[0]}:{found[1]}"))
+def build(folder: Path, megabytes: int, seed: int, packages: Path | None = None) -> None:
+    """Make the corpus in `folder`, of packages that lie unpacked in folders of another one, or else of Debian's."""
+    folder.mkdir(parents=True, exist_ok=True)
+    versions = fetch(folder / "packages") if packages is None else {package.name: "as given" for package in packages.iterdir()}
+    texts = sorted(originals(packages or folder / "packages", versions), key=lambda found: _digest(f"{seed}:{found[0]}:{found[1]}"))
     documents: list[Document] = []
     size = 0
     for document in with_copies(texts, seed):
@@ -239,8 +240,9 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--mb", type=int, default=224, help="megabytes of text (10^6 bytes of UTF-8)")
     parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--packages", type=Path, help="a folder of folders with pages, in place of Debian's packages")
     asked = parser.parse_args()
-    build(asked.folder, asked.mb, asked.seed)
+    build(asked.folder, asked.mb, asked.seed, asked.packages)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
 """JSON Lines -> Gopher and FineWeb filters -> MinHash 14 x 8 -> Parquet, by `curate run` and by datatrove, in turn, on the same cores.
 
-    python tests/benchmark/end_to_end.py [--peer-python PYTHON] [--peer-share 0.1] [--repeat 3]
+    python tests/benchmark/end_to_end.py [--peer-python PYTHON | --no-peer] [--peer-share 0.1] [--repeat 3]
 
 Prints Markdown: wall, processor time and memory of both with their ratios; what both kept, and how many of the planted copies they left;
-our MB/s per stage and core; and our memory when the input doubles. Both are whole processes from spawn to end, with two workers, after one
-run on a small file (kernels compiled, files in the page cache).
+our MB/s per stage and core; and our memory when the input doubles. Both are whole processes from spawn to end, with as many workers, after
+one run on a small file (kernels compiled, files in the page cache).
 
 datatrove lives in an environment of its own, because its dependencies clash with ours: `--peer-python` names its Python, else one is made
 below WORK with pip. On the whole corpus it takes about ten minutes; `--peer-share S` gives it that share of every file, and a quarter of
@@ -29,7 +29,6 @@ import pyarrow.parquet as pq
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
-WORKERS = 2
 
 
 @dataclass(frozen=True)
@@ -41,24 +40,24 @@ class Ran:
     kept: frozenset[str]
 
 
-def run_ours(work: Path, inputs: Sequence[Path]) -> Ran:
+def run_ours(work: Path, inputs: Sequence[Path], workers: int) -> Ran:
     """Run the reference recipe as a user types it, into WORK/ours."""
     out = _emptied(work / "ours")
-    command = [sys.executable, "-m", "pipelines.cli", "run", HERE / "reference.toml", *inputs, "--out", out, "--workers", str(WORKERS)]
+    command = [sys.executable, "-m", "pipelines.cli", "run", HERE / "reference.toml", *inputs, "--out", out, "--workers", str(workers)]
     usage = child.run(command, ROOT, work / "ours.txt")
     return Ran(usage, _megabytes(inputs), _ids(out / "dataset" / "data"))
 
 
-def run_peer(work: Path, python: Path, inputs: Sequence[Path]) -> Ran:
+def run_peer(work: Path, python: Path, inputs: Sequence[Path], workers: int) -> Ran:
     """Run datatrove, into WORK/peer."""
     out = _emptied(work / "peer")
-    usage = child.run([python, HERE / "datatrove_peer.py", out, *inputs, "--workers", str(WORKERS)], work, work / "peer.txt")
+    usage = child.run([python, HERE / "datatrove_peer.py", out, *inputs, "--workers", str(workers)], work, work / "peer.txt")
     return Ran(usage, _megabytes(inputs), _ids(out / "kept"))
 
 
-def run_peer_on_share(work: Path, python: Path, inputs: Sequence[Path], share: float) -> Ran:
+def run_peer_on_share(work: Path, python: Path, inputs: Sequence[Path], workers: int, share: float) -> Ran:
     """Run datatrove on a share of every input, and on a quarter of that; return what the line through both says of the whole."""
-    quarter, part = (run_peer(work, python, _shares(work, inputs, wanted)) for wanted in (share / 4, share))
+    quarter, part = (run_peer(work, python, _shares(work, inputs, wanted), workers) for wanted in (share / 4, share))
     whole = _megabytes(inputs)
 
     def on_line(few: float, many: float) -> float:
@@ -110,6 +109,7 @@ def main() -> None:
     parser.add_argument("--repeat", type=int, default=1, help="runs of each side, in turn; medians are told")
     parser.add_argument("--peer-python", type=Path, help="the Python of an environment that has datatrove")
     parser.add_argument("--peer-share", type=float, default=1.0, help="share of every file that datatrove gets")
+    parser.add_argument("--workers", type=int, default=2, help="worker processes of each side")
     parser.add_argument("--no-peer", action="store_true", help="measure ours alone")
     asked = parser.parse_args()
     work = asked.work.resolve()
@@ -122,17 +122,20 @@ def main() -> None:
     python = None if asked.no_peer else environments.of_peer("datatrove", given, work)
     if python is None and not asked.no_peer:
         raise SystemExit(f"{asked.peer_python} has no datatrove")
-    print(f"{_megabytes(once):.0f} MB of text in {len(once)} files, {WORKERS} workers, load {psutil.getloadavg()[0]:.1f} at the start\n")
-    run_ours(work, [texts / "small.jsonl"])
+    print(
+        f"{_megabytes(once):.0f} MB of text in {len(once)} files, {asked.workers} workers, load {psutil.getloadavg()[0]:.1f} at the start\n"
+    )
+    run_ours(work, [texts / "small.jsonl"], asked.workers)
     ours, peers = [], []
     for _ in range(asked.repeat):
-        ours.append(run_ours(work, once))
+        ours.append(run_ours(work, once, asked.workers))
         if python is not None:
-            peers.append(run_peer(work, python, once) if asked.peer_share == 1 else run_peer_on_share(work, python, once, asked.peer_share))
+            settings = (work, python, once, asked.workers)
+            peers.append(run_peer(*settings) if asked.peer_share == 1 else run_peer_on_share(*settings, asked.peer_share))
     if peers:
         print(*comparison(ours, peers, texts, asked.peer_share), "", sep="\n")
     print(*stages(work / "ours", ours[-1].megabytes, ours[-1].usage.wall), "", sep="\n")
-    doubled = run_ours(work, [*once, *more])
+    doubled = run_ours(work, [*once, *more], asked.workers)
     print("| input, MB | wall, s | largest worker, MiB | driver, MiB |", "|---:|---:|---:|---:|", sep="\n")
     for ran in (ours[-1], doubled):
         print(f"| {ran.megabytes:.0f} | {ran.usage.wall:.1f} | {ran.usage.worker_mib:.0f} | {ran.usage.driver_mib:.0f} |")

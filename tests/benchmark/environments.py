@@ -10,7 +10,7 @@ import venv
 from collections.abc import Sequence
 from pathlib import Path
 
-DATATROVE = ("datatrove[io,processing]==0.10.1", "spacy>=3.8,<3.9")
+DATATROVE = ("datatrove[io,processing]==0.10.1", "spacy>=3.8,<3.9", "lxml_html_clean")
 OTHERS = (
     "daft==0.7.26",
     "gaoya==0.2.2",
@@ -25,9 +25,12 @@ OTHERS = (
 
 
 def of_peer(module: str, given: Sequence[Path], work: Path) -> Path | None:
-    """Return a Python that has a peer's module: a given one, None where none of these has it; where none is given, one made below WORK."""
+    """Return the absolute path of a Python that has a peer's module: a given one, None where none of these has it.
+
+    Where none is given, one is made below WORK.
+    """
     if given:
-        return next((python for python in given if _has(python, module)), None)
+        return next((python.absolute() for python in given if _has(python, module)), None)
     return _made(work / "peer-environment", DATATROVE) if module == "datatrove" else _made(work / "peers-environment", OTHERS)
 
 

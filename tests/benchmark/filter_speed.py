@@ -1,6 +1,6 @@
 """Filters beside datatrove's on the same texts and the same core: Gopher quality and repetition, C4 and FineWeb, each and together.
 
-    python tests/benchmark/filter_speed.py TEXTS.parquet... [--peer-python PYTHON] [--peer-mb 2] [--repeat 3]
+    python tests/benchmark/filter_speed.py TEXTS.parquet... [--peer-python PYTHON | --no-peer] [--peer-mb 2] [--repeat 3]
 
 TEXTS are Parquet files with a column `text` (or `gold_text`). Prints Markdown: MB of UTF-8 text a second of processor time, ours, theirs
 and the ratio; our other filters and what they share beside them; and peak memory on a quarter of the texts and on all.
@@ -18,7 +18,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from end_to_end import peer_python
+import environments
 
 HERE = Path(__file__).parent
 PAIRS = {
@@ -48,23 +48,30 @@ def main() -> None:
     parser.add_argument("--peer-python", type=Path, help="the Python of an environment that has datatrove; else one is made below WORK")
     parser.add_argument("--peer-mb", type=float, default=2.0, help="megabytes that datatrove reads")
     parser.add_argument("--repeat", type=int, default=3, help="runs of each side, in turn; medians are told")
-    parser.add_argument("--work", type=Path, default=Path("benchmark-work"))
+    parser.add_argument("--no-peer", action="store_true", help="measure ours alone")
+    parser.add_argument("--work", type=Path, default=Path("benchmark-work"), help="where the environment goes")
     asked = parser.parse_args()
-    python = peer_python(asked.peer_python, asked.work)
+    given = [asked.peer_python] if asked.peer_python else []
+    python = None if asked.no_peer else environments.of_peer("datatrove", given, asked.work.resolve())
+    if python is None and not asked.no_peer:
+        raise SystemExit(f"{asked.peer_python} has no datatrove")
+    texts = [path.resolve() for path in asked.texts]  # children run in another folder
     ours, peers = [], []
     for _ in range(asked.repeat):
-        ours.append(measured(Path(sys.executable), "filter_speed_ours.py", *asked.texts))
-        peers.append(measured(python, "filter_speed_peer.py", *asked.texts, "--mb", asked.peer_mb))
+        ours.append(measured(Path(sys.executable), "filter_speed_ours.py", *texts))
+        if python is not None:
+            peers.append(measured(python, "filter_speed_peer.py", *texts, "--mb", asked.peer_mb))
     own = {name: statistics.median(run[name] for run in ours) for name in ours[0]}
-    peer = {name: statistics.median(run[name] for run in peers) for name in peers[0]}
-    print(f"{own['megabytes']:.1f} MB in {own['texts']:,.0f} texts; datatrove on {peer['megabytes']:.2f} MB of them.\n")
+    peer = {name: statistics.median(run[name] for run in peers) for name in peers[0]} if peers else {}
+    print(f"{own['megabytes']:.1f} MB in {own['texts']:,.0f} texts; datatrove on {peer.get('megabytes', 0):.2f} MB of them.\n")
     print("| | curate, MB/s | datatrove, MB/s | ratio |\n|---|---:|---:|---:|")
     for name, theirs in PAIRS.items():
-        print(f"| {name} | {own[name]:.1f} | {peer[theirs]:.3f} | {own[name] / peer[theirs]:.0f} |")
+        beside = f"{peer[theirs]:.3f} | {own[name] / peer[theirs]:.0f}" if peer else " | "
+        print(f"| {name} | {own[name]:.1f} | {beside} |")
     for name, speed in own.items():
         if name not in (*PAIRS, "megabytes", "texts", "peak_mib"):
             print(f"| {name} | {speed:.1f} | | |")
-    quarter = measured(Path(sys.executable), "filter_speed_ours.py", *asked.texts, "--share", 0.25)
+    quarter = measured(Path(sys.executable), "filter_speed_ours.py", *texts, "--share", 0.25)
     print(f"\nPeak memory: {quarter['peak_mib']:.0f} MiB on {quarter['megabytes']:.1f} MB, {own['peak_mib']:.0f} MiB on all.")
 
 

@@ -6,13 +6,14 @@ The last line printed is a JSON object: MB of text a second of processor time fo
 import argparse
 import json
 import os
-import resource
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import child
+import psutil
 import pyarrow.parquet as pq
 
 from curation.edits.c4_lines import C4Lines
@@ -104,7 +105,7 @@ def main() -> None:
             spent[name] += time.process_time() - began
         megabytes += int(batch.offsets[-1] - batch.offsets[0]) / 1e6
         texts += len(batch)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    peak = child.peak_mib(psutil.Process())
     print(
         json.dumps({"megabytes": megabytes, "texts": texts, "peak_mib": peak, **{name: megabytes / took for name, took in spent.items()}})
     )

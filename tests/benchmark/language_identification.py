@@ -197,20 +197,20 @@ def without_language() -> dict[str, str]:
 
 
 def mixtures(paragraphs: Sequence[Paragraph]) -> Iterator[tuple[str, str]]:
-    """Make texts of two languages, and English with code or quotations: (what it is, text)."""
+    """Make texts of two languages, and English with code or quotations: (what it is, text); DATA may lack any but English."""
     of: dict[str, str] = {}
     for paragraph in paragraphs:
         if len(of.get(paragraph.language, "")) < 600:
             of[paragraph.language] = (of.get(paragraph.language, "") + " " + paragraph.text).strip()
     english = of["en"][:600]
-    for other in ("de", "fr", "es", "vi", "ru", "ar", "hi", "ja", "zh"):
+    for other in sorted(of.keys() & {"de", "fr", "es", "vi", "ru", "ar", "hi", "ja", "zh"}):
         half = of[other].encode()[: len(english)].decode("utf-8", "ignore")
         yield f"en, then {other} (as many bytes)", f"{english}\n{half}"
         yield f"{other}, then en", f"{half}\n{english}"
     for share in (25, 50, 75):
         code = (CODE * 9)[: round(600 * share / (100 - share))]
         yield f"en with {share} % Python", f"{english}\n\n{code}"
-    for other in ("fr", "la", "de", "el", "zh"):
+    for other in sorted(of.keys() & {"fr", "la", "de", "el", "zh"}):
         quoted = "\n".join(f"{english[i : i + 120]} “{of[other][i // 3 : i // 3 + 40]}”" for i in range(0, 600, 120))
         yield f"en with a quarter of quotations in {other}", quoted
 

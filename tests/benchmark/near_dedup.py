@@ -1,10 +1,11 @@
 """Near-deduplication from Parquet to Parquet: ours beside peers, each on the same one core, in turn; and how well each does it.
 
-    python tests/benchmark/near_dedup.py [--corpus DIR] [--peer-python PYTHON]... [--share 0.05] [--repeat 3]
+    python tests/benchmark/near_dedup.py [--corpus DIR] [--peer-python PYTHON]... [--no-peer] [--share 0.05] [--repeat 3]
 
 Prints Markdown: wall, processor time and peak memory of each process from spawn to end, with everything it starts; how many times faster
 than it ours is, with and without verification; and how many planted pairs it left and how many documents it removed falsely, by exact
-similarities (`planted.py`). Then our seconds and memory per stage. All run once on a fiftieth before anything is measured.
+similarities (`planted.py`). Then our seconds and memory per stage. All on one core run once on a fiftieth before anything is
+measured.
 
 Ours is three: in one process, as Python offers it (`curation.near_duplicates`), which does what the peers do, and verifies; the whole run
 `curate run dedup`, with keys and counts, ledger, books, and a dataset with its card; and that with two workers on two cores. "Not
@@ -99,8 +100,8 @@ def text_dedup(python: Path, out: Path, files: Sequence[Path]) -> list[str | Pat
     ]
 
 
-def contestants(given: Sequence[Path], work: Path, share: float) -> list[Contestant]:
-    """Return who runs; a peer that no given Python has is left out, and said."""
+def contestants(given: Sequence[Path] | None, work: Path, share: float) -> list[Contestant]:
+    """Return who runs; a peer that no given Python has is left out, and said; of None given, all are."""
     ours = Path(sys.executable)
     found = [
         Contestant("**curate**", "`find_duplicates`, exact similarities", partial(by_child, ours, "curate_verified")),
@@ -109,12 +110,16 @@ def contestants(given: Sequence[Path], work: Path, share: float) -> list[Contest
         Contestant("curate, two workers", "`curate run dedup`, exact similarities", partial(verified, 2), cores=2),
     ]
     for module, name, settings, command, part in (
-        ("daft", "Daft", "14 x 8; components by SciPy", partial(by_child, name="daft"), 1.0),
-        ("gaoya", "gaoya", "index, 14 x 8, estimate at 0.75", partial(by_child, name="gaoya"), 1.0),
-        ("rensa", "rensa", "RMinHashDeduplicator, 14 bands, estimate at 0.75", partial(by_child, name="rensa"), 1.0),
-        ("datasketch", "datasketch", "MinHashLSH, 14 x 8, xxh32", partial(by_child, name="datasketch"), 1.0),
-        ("text_dedup", "text-dedup", "`text_dedup.minhash`, 14 x 8, xxh3", text_dedup, share),
-        ("datatrove", "datatrove", "four steps, 14 x 8", partial(by_child, name="datatrove"), share),
+        ()
+        if given is None
+        else (
+            ("daft", "Daft", "14 x 8; components by SciPy", partial(by_child, name="daft"), 1.0),
+            ("gaoya", "gaoya", "index, 14 x 8, estimate at 0.75", partial(by_child, name="gaoya"), 1.0),
+            ("rensa", "rensa", "RMinHashDeduplicator, 14 bands, estimate at 0.75", partial(by_child, name="rensa"), 1.0),
+            ("datasketch", "datasketch", "MinHashLSH, 14 x 8, xxh32", partial(by_child, name="datasketch"), 1.0),
+            ("text_dedup", "text-dedup", "`text_dedup.minhash`, 14 x 8, xxh3", text_dedup, share),
+            ("datatrove", "datatrove", "four steps, 14 x 8", partial(by_child, name="datatrove"), share),
+        )
     ):
         python = environments.of_peer(module, given, work)
         if python is None:
@@ -229,6 +234,7 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=Path("benchmark-work"), help="where environments and runs go")
     parser.add_argument("--repeat", type=int, default=1, help="rounds of all; medians are told")
     parser.add_argument("--peer-python", type=Path, action="append", default=[], help="the Python of an environment that has peers")
+    parser.add_argument("--no-peer", action="store_true", help="measure ours alone")
     parser.add_argument("--share", type=float, default=0.05, help="share of the corpus that text-dedup and datatrove get")
     parser.add_argument("--only", nargs="+", help="names of peers to run; ours run always")
     asked = parser.parse_args()
@@ -240,11 +246,12 @@ def main() -> None:
     os.environ["HF_HOME"] = str(work / "hf")
     os.environ["ARROW_DEFAULT_MEMORY_POOL"] = "jemalloc"  # as `curate` has it; to all alike
     inputs = Inputs(texts, work)
-    running = contestants(asked.peer_python, work, asked.share)
+    running = contestants(None if asked.no_peer else asked.peer_python, work, asked.share)
     running = [each for each in running if not asked.only or each.name in asked.only or "curate" in each.name]
     print(f"{inputs.megabytes(1):.0f} MB of text in {len(inputs.files(1))} files, load {psutil.getloadavg()[0]:.1f} at the start\n")
     for contestant in running:
-        run(contestant, work, inputs.files(WARMING))
+        if contestant.cores == 1:
+            run(contestant, work, inputs.files(WARMING))
     runs: dict[Contestant, list[Ran]] = {contestant: [] for contestant in running}
     for _ in range(asked.repeat):
         for contestant, its in runs.items():

@@ -1,6 +1,6 @@
 """MinHash signatures, 112 values of word 5-grams: ours beside those of peers and of a C++ twin, each on the same one core, in turn.
 
-    python tests/benchmark/signatures.py [--texts FILE...] [--mb 224] [--peer-python PYTHON]... [--repeat 3]
+    python tests/benchmark/signatures.py [--texts FILE...] [--mb 224] [--peer-python PYTHON]... [--no-peer] [--repeat 3]
 
 Prints Markdown: MB of text and documents a second, how many times faster ours is, and the peak memory of the process, its texts included.
 What is timed is processor time of the signing alone: texts lie in memory in the form that the implementation takes (see
@@ -176,6 +176,7 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=Path("benchmark-work"), help="where environments, texts and logs go")
     parser.add_argument("--repeat", type=int, default=3, help="rounds of all; each repeats three times")
     parser.add_argument("--peer-python", type=Path, action="append", default=[], help="the Python of an environment that has peers")
+    parser.add_argument("--no-peer", action="store_true", help="measure ours and the twin alone")
     parser.add_argument("--only", nargs="+", choices=[each.function for each in CONTESTANTS], help="measure these alone, and curate")
     asked = parser.parse_args()
     work = asked.work.resolve()
@@ -187,6 +188,7 @@ def main() -> None:
     library = compile_twin(work)
     running = [each for each in CONTESTANTS if not asked.only or each.function in (CURATE, *asked.only)]
     running = [each for each in running if library or not each.function.startswith(TWIN)]
+    running = [each for each in running if not (asked.no_peer and each.module)]
     in_python = pythons(asked.peer_python, work, running)
     running = [each for each in running if each.function in in_python]
     megabytes = signature_child.megabytes_of(texts)
