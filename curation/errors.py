@@ -3,13 +3,22 @@
 RecipeError, InputError, UsageError   2   a bad recipe, input or call
 Refused                               3   frozen drift, budget, another live run, a failed check
 ShardsFailed, BooksUnbalanced         1   the run finished, but not wholly, or its numbers differ
+InternalError                         1   a mistake of this program
 """
 
 
 class CurationError(Exception):
-    """A failure whose message is written for the user: what is wrong, where, and what to do."""
+    """A failure whose message is written for the user: what is wrong, where, and what to do.
+
+    `details` are for the log (tracebacks); `log` is where they were written, once they were.
+    """
 
     exit_code = 1
+
+    def __init__(self, message: str = "", details: str = "", log: str | None = None) -> None:
+        super().__init__(message)
+        self.details = details
+        self.log = log
 
 
 class UsageError(CurationError):
@@ -42,3 +51,7 @@ class BooksUnbalanced(CurationError):
 
 class CorruptShard(CurationError):
     """A shard's bytes or rows are not those that were written."""
+
+
+class InternalError(CurationError):
+    """Something that nobody foresaw: the mistake is ours, and the traceback says where."""

@@ -14,6 +14,9 @@ from curation.errors import RecipeError
 
 _Kind = TypeVar("_Kind")
 
+USERS = "user_filters"
+"""Package under which users' files are loaded, so that a `statistics.py` does not take the place of another module."""
+
 
 class Named:
     """What a file offers, called by the file's name."""

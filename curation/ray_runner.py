@@ -78,7 +78,7 @@ class RayRunner:
             return Outcome(item, error=f"its worker died {ATTEMPTS} times: {error}", killed=True)
         except RayError as error:
             return Outcome(item, error=str(error))
-        return Outcome(item, outcome.result, outcome.error, outcome.killed)
+        return Outcome(item, outcome.result, outcome.error, outcome.killed, outcome.line)
 
     def close(self) -> None:
         """Leave the cluster; a local one is stopped."""

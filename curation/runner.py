@@ -9,12 +9,13 @@ its own is reported as `killed`.
 """
 
 import multiprocessing
-import traceback
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
+
+from curation.failures import in_one_line, traceback_of
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -22,12 +23,13 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True)
 class Outcome(Generic[Item, Result]):
-    """What became of one item: a result, or the error's traceback; `killed` when it took its worker down with it."""
+    """What became of one item: a result, or the error's traceback, and the error in one line; `killed` when it took its worker with it."""
 
     item: Item
     result: Result | None = None
     error: str | None = None
     killed: bool = False
+    line: str | None = None
 
 
 class Runner(Protocol):
@@ -49,8 +51,7 @@ def attempt(task: Callable[[Item], Result], item: Item) -> Outcome[Item, Result]
     try:
         return Outcome(item, result=task(item))
     except Exception as error:
-        note = "".join(traceback.format_exception(error))
-        return Outcome(item, error=note)
+        return Outcome(item, error=traceback_of(error), line=in_one_line(error))
 
 
 class LocalRunner:

@@ -18,6 +18,7 @@ from typing import Any, Protocol
 
 from curation.drift import changed_inputs, changes, fingerprints, told, words_of
 from curation.errors import Refused, ShardsFailed
+from curation.failures import Failure, told_of
 from curation.hashing import digest_of
 from curation.location import Location
 from curation.ownership import LOCK, MADE_BY, RUN, claim, read_mark
@@ -178,7 +179,7 @@ class Session:
         reused = len(done)
         costs, failures = self._make(stage, pending, done)
         if failures:
-            raise ShardsFailed(_describe(stage, failures))
+            raise ShardsFailed(*told_of(stage.name, len(jobs), [_failure(outcome) for outcome in failures]))
         finished = tuple(done[job.unit.name] for job in jobs)
         self._sealed.add(f"{self.space.below}/{stage.name}")
         self._shards.update(f"{self.space.folder_of(stage)}/{shard.location.name}" for unit in finished for shard in unit.shards)
@@ -357,9 +358,8 @@ def _lock(out: Location) -> Iterator[None]:
         yield
 
 
-def _describe(stage: Stage, failures: Sequence[Outcome[Job, Any]]) -> str:
-    lines = [f"{len(failures)} of the shards of {stage.name} failed; everything else is done, the same command tries them again"]
-    for outcome in failures[:10]:
-        sources = ", ".join(source.relative for source in outcome.item.unit.sources[:5])
-        lines.append(f"--- {outcome.item.unit.name}{f' ({sources})' if sources else ''}\n{outcome.error}")
-    return "\n".join(lines)
+def _failure(outcome: Outcome[Job, Any]) -> Failure:
+    """Return what is told of a unit that could not be made."""
+    error = outcome.error or "no reason was given"
+    unit = outcome.item.unit
+    return Failure(outcome.line or " ".join(error.split()), error, unit.name, [source.relative for source in unit.sources])

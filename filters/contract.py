@@ -22,7 +22,8 @@ import importlib.util
 import math
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -33,15 +34,13 @@ import polars as pl
 import pyarrow as pa
 
 from curation.choices import build
-from curation.errors import RecipeError
+from curation.errors import CurationError, RecipeError
+from curation.failures import in_one_line, traceback_of
 from curation.hashing import digest_of_file
-from curation.plugins import Named, class_in, shipped, shipped_as
+from curation.plugins import USERS, Named, class_in, shipped, shipped_as
 from curation.text import TextColumn
 
 Signals = Mapping[str, Any]
-
-_USERS = "user_filters"
-"""Package under which users' files are loaded, so that a `statistics.py` does not take the place of another module."""
 
 
 @dataclass(frozen=True)
@@ -139,7 +138,12 @@ class FilterChoice:
 
     def build(self) -> Filter:
         """Make the filter. Raises RecipeError for a parameter it does not have or cannot take."""
-        return build(self.filter_class(), self.parameters, f"filter {self.name}")
+        if self.file is None:
+            return build(self.filter_class(), self.parameters, f"filter {self.name}")
+        with told_as_user_s(f"filter {self.name} of {self.file} cannot be made"):
+            made = build(self.filter_class(), self.parameters, f"filter {self.name}")
+            made.rules()
+        return made
 
     def identity(self) -> dict[str, Any]:
         """Return what the filter's verdicts depend on."""
@@ -165,18 +169,38 @@ def filter_from_file(path: str | Path) -> type[Filter]:
     path = Path(path).resolve()
     if not path.is_file():
         raise RecipeError(f"filter file {path} does not exist")
-    name = f"{_USERS}.{path.stem}"
+    name = f"{USERS}.{path.stem}"
     if name not in sys.modules or getattr(sys.modules[name], "__file__", None) != str(path):
         spec = importlib.util.spec_from_file_location(name, path)
         if spec is None or spec.loader is None:
             raise RecipeError(f"{path} is not a Python file")
         module = importlib.util.module_from_spec(spec)
         sys.modules[name] = module
-        spec.loader.exec_module(module)
+        try:
+            spec.loader.exec_module(module)
+        except Exception as error:
+            del sys.modules[name]
+            raise broken(f"filter file {path} cannot be loaded", error) from error
     filter_class = class_in(sys.modules[name], Filter)  # type: ignore[type-abstract]
     if filter_class is None:
         raise RecipeError(f"{path} defines no filter: a frozen dataclass that extends filters.contract.Filter")
     return filter_class
+
+
+@contextmanager
+def told_as_user_s(what: str) -> Iterator[None]:
+    """Turn any error of a user's own file into a RecipeError that names the file and line."""
+    try:
+        yield
+    except CurationError:
+        raise
+    except Exception as error:
+        raise broken(what, error) from error
+
+
+def broken(what: str, error: Exception) -> RecipeError:
+    """Return what is told of a user's own file that fails."""
+    return RecipeError(f"{what}: {in_one_line(error)}", traceback_of(error))
 
 
 def source_digest(filter_class: type[Filter]) -> str:

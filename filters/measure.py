@@ -21,7 +21,7 @@ from curation.schema import DOCUMENTS, KEY
 from curation.shards import batches
 from curation.stage import Output, Stage, Unit
 from curation.text import TextColumn
-from filters.contract import Filter, FilterChoice
+from filters.contract import Filter, FilterChoice, Signals
 from filters.judge import passing
 
 NARROW = [name for name in DOCUMENTS.names if name != "text"]
@@ -74,7 +74,7 @@ def measure(batch: Any, filters: list[tuple[Filter, bool]], schema: Any) -> Any:
     narrow = batch.select(NARROW)
     places = None
     for place, (made, gate) in enumerate(filters, 1):
-        found = made.signals(text, narrow)
+        found = signals_of(made, text, narrow)
         missing = made.signal_types.keys() ^ found.keys()
         if missing:
             raise ValueError(f"filter {made.name()} declares and measures different signals: {sorted(missing)}")
@@ -87,6 +87,15 @@ def measure(batch: Any, filters: list[tuple[Filter, bool]], schema: Any) -> Any:
             narrow = narrow.filter(pa.array(stays))
             places = _places(stays) if places is None else _places(stays).take(places)
     return pa.table({name: columns[name] for name in schema.names}, schema=schema)
+
+
+def signals_of(made: Filter, text: TextColumn, narrow: Any) -> Signals:
+    """Return a filter's signals of a batch; an error says which filter it was."""
+    try:
+        return made.signals(text, narrow)
+    except Exception as error:
+        error.add_note(f"filter {made.name()}")
+        raise
 
 
 def as_array(values: Any, kind: Any) -> Any:

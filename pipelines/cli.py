@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
-from curation.errors import CurationError, UsageError
+from curation.errors import UsageError
 
 if sys.platform == "linux":
     # Arrow reads this when it is first imported, here and in every worker: its default allocator gives back late what it no longer needs.
@@ -20,7 +20,6 @@ if sys.platform == "linux":
 
 app = typer.Typer(
     name="curate",
-    help="Turn web crawls into textbook-quality pretraining data, with the books balanced for every record.",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
@@ -41,6 +40,7 @@ Settings = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="PATH=VALUE", help="Change a value of the recipe for this run: filter.gopher_quality.min_words=40."),
 ]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Tell details: tracebacks of errors, every unit.")]
 Folder = Annotated[str, typer.Argument(metavar="DIR", help="The folder of a run.")]
 
 
@@ -51,6 +51,22 @@ def _show(result: Any, as_json: bool, render: Callable[[Any], None]) -> None:
         typer.echo(json.dumps(as_plain(result), indent=2, ensure_ascii=False))
     else:
         render(result)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"curate {version('textbook-curation')}")
+        raise typer.Exit
+
+
+@app.callback()
+def curate(
+    version: Annotated[bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")] = False,
+    verbose: Verbose = False,
+) -> None:
+    """Turn web crawls into textbook-quality pretraining data, with the books balanced for every record."""
 
 
 @app.command()
@@ -91,6 +107,8 @@ def run(
     replies: Annotated[str | None, typer.Option(help="Folder of teacher replies to read and extend.")] = None,
     settings: Settings = None,
     replace: Annotated[bool, typer.Option("--replace", help="Let this recipe's dataset replace that of another recipe in --out.")] = False,
+    log: Annotated[str | None, typer.Option(metavar="FILE", help="Where the log goes; by default OUT/run.log, appended to.")] = None,
+    verbose: Verbose = False,
     as_json: Json = False,
 ) -> None:
     """Run a recipe: ingest, measure, judge, deduplicate, select, synthesize, export. The same command resumes.
@@ -100,10 +118,23 @@ def run(
     from pipelines.pipeline import Request, run_recipe
     from pipelines.tables import show_summary
 
-    request = Request(
-        recipe, tuple(inputs or ()), out, runner, address, workers, limit, frozen, budget, replies, tuple(settings or ()), replace
+    asked = Request(
+        recipe=recipe,
+        inputs=tuple(inputs or ()),
+        out=out,
+        runner=runner,
+        address=address,
+        workers=workers,
+        limit=limit,
+        frozen=frozen,
+        budget=budget,
+        replies=replies,
+        settings=tuple(settings or ()),
+        replace=replace,
+        log=log,
+        verbose=verbose,
     )
-    _show(run_recipe(request), as_json, show_summary)
+    _show(run_recipe(asked), as_json, show_summary)
 
 
 @app.command()
@@ -271,15 +302,10 @@ def recipes(name: Annotated[str | None, typer.Argument(metavar="[NAME]")] = None
 
 
 def main() -> None:
-    """Run the command line; a failure is told in its own words and ends with its exit code."""
-    try:
-        app()
-    except CurationError as error:
-        typer.echo(f"curate: {error}", err=True)
-        sys.exit(error.exit_code)
-    except OSError as error:
-        typer.echo(f"curate: {error}; what was done is kept, the same command goes on from there", err=True)
-        sys.exit(1)
+    """Run the command line of this process."""
+    from pipelines.ending import main_exit
+
+    main_exit(app)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ to do.
 import platform
 import time
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from importlib.metadata import version
@@ -44,12 +45,14 @@ from curation.shards import Shard
 from curation.sign import sign_documents
 from curation.stage import Unit
 from curation.text import TextColumn
+from filters.contract import told_as_user_s
 from filters.judge import Judge
 from filters.measure import NARROW, Measure
 from pipelines.card import card, card_facts
 from pipelines.earlier_runs import ledger_of, open_earlier
 from pipelines.export import Export, ExportConversations, Source, units_of
 from pipelines.ledger import Funnel, funnel
+from pipelines.logs import run_log
 from pipelines.manifest import write_manifest
 from pipelines.progress import ProgressWatcher
 from pipelines.recipe import InputChoice, Recipe, load
@@ -80,6 +83,8 @@ class Request:
     replies: str | None = None
     settings: tuple[str, ...] = ()
     replace: bool = False
+    log: str | None = None
+    verbose: bool = False
 
 
 @dataclass(frozen=True)
@@ -129,6 +134,7 @@ def run_recipe(request: Request) -> Summary:
             Session.open(
                 out, runner, frozen=request.frozen, watcher=watcher, facts=facts, recipe=recipe.name, replace=request.replace
             ) as session,
+            run_log(out, request.log, request.verbose),
         ):
             told = out / "recipe.toml"
             if not (request.frozen and told.exists()):
@@ -272,7 +278,8 @@ def warm_up(recipe: Recipe) -> None:
     for choice in recipe.edits:
         build(edit_named(choice.name), choice.parameters, f"edit {choice.name}").apply(text)
     for chosen in recipe.filters:
-        chosen.build().signals(text, facts)
+        with told_as_user_s(f"filter {chosen.name} fails on a text to warm up with") if chosen.file is not None else nullcontext():
+            chosen.build().signals(text, facts)
     if recipe.deduplicate is not None:
         sign(text, recipe.deduplicate.minhash)
     if recipe.repeated_lines is not None:

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from curation.stage import Finished
+from pipelines.logs import LOG
 
 _SECONDS_BETWEEN_LINES = 10.0
 
@@ -79,10 +80,12 @@ class ProgressWatcher:
             note = f", {entry.reused} as before" if entry.reused else ""
             rate = f", {self._rate(entry)}" if made else ""
             self._console.print(f"{stage}: {made} made{note}{rate} in {time.monotonic() - entry.began:.1f} s")
+        LOG.info("%s: %d made, %d as before, in %.1f s", stage, entry.units - entry.reused, entry.reused, time.monotonic() - entry.began)
 
     def tell(self, line: str) -> None:
         """Print something the user should read."""
         self._console.print(line, markup=False)
+        LOG.info("%s", line)
 
     def _rate(self, entry: _Stage) -> str:
         seconds = max(time.monotonic() - entry.began, 1e-3)

@@ -191,7 +191,7 @@ def _told_at(where: str) -> Iterator[None]:
     try:
         yield
     except RecipeError as error:
-        raise RecipeError(f"{where}: {error}") from error
+        raise RecipeError(f"{where}: {error}", error.details) from error
 
 
 def _settings(kind: type[_Settings], table: Mapping[str, Any], key: str, where: str) -> _Settings | None:

@@ -36,7 +36,7 @@ CONFINED = {
     "resiliparse": {"curation/encoding.py", "curation/extraction/dom.py"},
     "rich": {f"pipelines/{name}.py" for name in ("plan_tables", "progress", "signal_tables", "tables", "terminal")},
     "tokenizers": {"curation/tokens.py"},
-    "typer": {"pipelines/cli.py"},
+    "typer": {"pipelines/cli.py", "pipelines/ending.py"},
     "warcio": {"sample_data/build.py"},
     "xxhash": {"curation/identifiers.py", "curation/keys.py", "curation/urls.py", "synth/reply_log.py"},
 }

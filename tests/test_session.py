@@ -113,7 +113,9 @@ def test_a_killed_worker_costs_one_unit(tmp_path: Path) -> None:
 
 def test_a_unit_that_kills_every_worker_is_named(tmp_path: Path) -> None:
     (tmp_path / "fuse").write_text("9")
-    with pytest.raises(ShardsFailed, match=r"unit-1\nthe worker process died twice"):
+    with pytest.raises(
+        ShardsFailed, match=r"1 of 6 units of 2-double failed.*\n  1 unit: the worker process died twice on this shard \[unit-1\]"
+    ):
         count_and_double(tmp_path / "out", DieOnce(bad="unit-1", fuse=str(tmp_path / "fuse")), workers=2)
     assert len(list((tmp_path / "out/stages/2-double").glob("unit-*.parquet"))) == 5
 

@@ -1,0 +1,78 @@
+"""A failure in one line, for people; its traceback is kept beside it, for the log.
+
+The line says the error's class and message, what was being done (the notes that were added to it on its way, such as the filter's name),
+and, where a user's own file was running, that file and line. Many units that fail alike are one line with their names.
+
+Invariant: a line never spans two, whatever a message says.
+"""
+
+import traceback
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from curation.plugins import USERS
+
+_GROUPS = 10
+"""Kinds of failure that are told; the log has all."""
+
+_NAMES = 5
+"""Names of units, and of input files, that are told of each kind."""
+
+_LONGEST = 600
+"""Characters of one error's message."""
+
+
+@dataclass(frozen=True)
+class Failure:
+    """What ended a unit: `line` for people, `details` with the traceback, the unit's name and its input files."""
+
+    line: str
+    details: str
+    unit: str
+    files: Sequence[str]
+
+
+def in_one_line(error: BaseException) -> str:
+    """Return an error as one line: class, message, notes, and where in a user's file it was raised."""
+    said = " ".join(str(error).split())
+    told = type(error).__name__ + (f": {said if len(said) <= _LONGEST else said[:_LONGEST] + '…'}" if said else "")
+    about = [" ".join(note.split()) for note in getattr(error, "__notes__", ())]
+    place = line_of_user(error)
+    return f"{told} ({'; '.join([*about, *([place] if place else [])])})" if about or place else told
+
+
+def line_of_user(error: BaseException) -> str | None:
+    """Return `file, line 12` where a user's own file was running when the error was raised: its innermost line; else None."""
+    found = None
+    for frame, line in traceback.walk_tb(error.__traceback__):
+        if frame.f_globals.get("__name__", "").startswith(f"{USERS}."):
+            found = f"{frame.f_code.co_filename}, line {line}"
+    return found
+
+
+def traceback_of(error: BaseException) -> str:
+    """Return the whole traceback, notes included."""
+    return "".join(traceback.format_exception(error))
+
+
+def told_of(what: str, units: int, failures: Sequence[Failure]) -> tuple[str, str]:
+    """Return what is told of a stage some of whose units failed, a line for each kind of failure, and all its details for the log."""
+    lines = [f"{len(failures)} of {units} units of {what} failed; everything else is done, the same command tries them again"]
+    kinds: dict[str, list[Failure]] = {}
+    for failure in sorted(failures, key=lambda failure: failure.unit):
+        kinds.setdefault(failure.line, []).append(failure)
+    largest_first = sorted(kinds.items(), key=lambda kind: -len(kind[1]))
+    for line, alike in largest_first[:_GROUPS]:
+        files = dict.fromkeys(file for failure in alike for file in failure.files)
+        inputs = f"; input {_some(files)}" if files else ""
+        units_told = "1 unit" if len(alike) == 1 else f"{len(alike)} units"
+        lines.append(f"  {units_told}: {line} [{_some(failure.unit for failure in alike)}{inputs}]")
+    if len(kinds) > _GROUPS:
+        lines.append(f"  and {len(kinds) - _GROUPS} other kinds of failure")
+    return "\n".join(lines), "\n".join(f"--- {failure.unit}\n{failure.details.rstrip()}" for failure in failures)
+
+
+def _some(names: Iterable[str]) -> str:
+    names = list(names)
+    others = len(names) - _NAMES
+    return ", ".join(names[:_NAMES]) + (f" and {others} others" if others > 1 else f", {names[-1]}" if others == 1 else "")

@@ -1,0 +1,83 @@
+"""How a command ends: an exit code, and for a failure one message, on stderr for people or, with --json, as one document on stdout.
+
+    {"error": {"kind": "recipe_error", "message": "...", "exit_code": 2, "log": null}}
+
+So `--json` prints one JSON document whatever happens, usage errors included. Tracebacks go to the run's log, which the message names; an
+error that nobody foresaw and that no run's log took goes to a file of its own. `-v` prints tracebacks on stderr.
+"""
+
+import json
+import re
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import typer
+
+from curation.errors import CurationError, InternalError
+from pipelines.wording import printable
+
+
+@dataclass(frozen=True)
+class Ending:
+    """What a failed command tells; `kind` is the class of the error in lower case, `log` where more is said."""
+
+    kind: str
+    message: str
+    exit_code: int
+    log: str | None = None
+
+
+def run_command(app: typer.Typer, arguments: Sequence[str]) -> int:
+    """Run a command line and return its exit code; a failure is told in its own words."""
+    options = list(arguments[: arguments.index("--")] if "--" in arguments else arguments)
+    as_json, verbose = "--json" in options, bool({"-v", "--verbose"} & set(options))
+    try:
+        code = app(list(arguments), standalone_mode=not as_json)
+        return code if isinstance(code, int) else 0
+    except typer.TyperException as error:  # only with --json: else typer shows it and exits
+        return _tell(Ending("usage_error", error.format_message(), error.exit_code), "", as_json, verbose)
+    except CurationError as error:
+        return _tell(Ending(_kind(error), str(error), error.exit_code, error.log), error.details, as_json, verbose)
+    except OSError as error:
+        from curation.failures import traceback_of
+
+        message = f"{error}; what was done is kept, the same command goes on from there"
+        return _tell(Ending("os_error", message, 1), traceback_of(error), as_json, verbose)
+    except Exception as error:
+        from curation.failures import in_one_line, traceback_of
+
+        details = traceback_of(error)
+        log = None if verbose else _kept(details)
+        return _tell(Ending(_kind(InternalError()), f"internal error {in_one_line(error)}", 1, log), details, as_json, verbose)
+
+
+def _tell(ending: Ending, details: str, as_json: bool, verbose: bool) -> int:
+    """Tell how a command ended and return its exit code."""
+    if as_json:
+        typer.echo(json.dumps({"error": asdict(ending)}, indent=2, ensure_ascii=False))
+    if verbose and details:
+        typer.echo("\n".join(map(printable, details.splitlines())), err=True)
+    if not as_json:
+        more = f"; details in {ending.log}" if ending.log and details else ""
+        first, *others = ending.message.splitlines() or [""]
+        typer.echo("\n".join(printable(line) for line in [f"curate: {first}{more}", *others]), err=True)
+    return ending.exit_code
+
+
+def _kept(details: str) -> str:
+    """Write a traceback to a file of its own and return its name."""
+    with tempfile.NamedTemporaryFile("w", prefix="curate-error-", suffix=".log", delete=False, encoding="utf-8") as file:
+        file.write(details)
+    return str(Path(file.name))
+
+
+def _kind(error: CurationError) -> str:
+    return re.sub(r"(?<!^)([A-Z])", r"_\1", type(error).__name__).lower()
+
+
+def main_exit(app: typer.Typer) -> None:
+    """Run this process's command line and exit."""
+    sys.exit(run_command(app, sys.argv[1:]))
