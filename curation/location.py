@@ -91,6 +91,13 @@ class Location:
     def __truediv__(self, name: str) -> "Location":
         return Location(self.scheme, f"{self.path.rstrip('/')}/{name}")
 
+    def within(self, path: str) -> "Location":
+        """Return what a relative path that was read somewhere names below this folder. Raises ValueError where it leads out of it."""
+        parts = path.split("/")
+        if any(part in ("", ".", "..") for part in parts) or not path.isprintable() or "\\" in path:
+            raise ValueError(f"{path!r} is not the path of a file below {self}")
+        return self / path
+
     @property
     def name(self) -> str:
         """The last part of the path."""

@@ -41,6 +41,33 @@ from curation.plugins import USERS, Named, class_in, shipped, shipped_as
 from curation.text import TextColumn
 
 Signals = Mapping[str, Any]
+Side = Literal["below", "above"]
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """A bound for each document by the value that a (text) signal of it has, and one for all other values; None is no bound.
+
+    It says in data what an expression would: whoever looks at a run reads it without running anything.
+    """
+
+    signal: str
+    values: Mapping[str, float | None]
+    default: float | None = None
+
+    def of(self, value: str | None) -> float | None:
+        """Return the bound of a document whose signal has a value."""
+        return self.default if value is None else self.values.get(value, self.default)
+
+    def expression(self) -> pl.Expr:
+        """Return the same as an expression over the filter's signals."""
+        if not self.values:
+            return pl.lit(self.default, pl.Float64)
+        bounds = pl.Series(list(self.values.values()), dtype=pl.Float64)
+        return pl.col(self.signal).replace_strict(list(self.values), bounds, default=self.default, return_dtype=pl.Float64)
+
+
+Bound = float | pl.Expr | Bounds
 
 
 @dataclass(frozen=True)
@@ -48,15 +75,16 @@ class Rule:
     """One reason to drop: the expression that says so, the signal it looks at and the bound it compares with.
 
     A threshold that is an expression over the filter's signals gives each document its own (the one of its language, say), null where it
-    has none. `evidence` names further signals whose values go to the ledger when this rule is the one that decides. `side` is the side of
-    the threshold that is dropped, None for a rule that is no such comparison.
+    has none; `bounds` says it as data, where it is a table. `evidence` names further signals whose values go to the ledger when this rule
+    is the one that decides. `side` is the side of the threshold that is dropped, None for a rule that is no such comparison.
     """
 
     drops: pl.Expr
     signal: str
     threshold: float | pl.Expr | None = None
     evidence: tuple[str, ...] = ()
-    side: Literal["below", "above"] | None = None
+    side: Side | None = None
+    bounds: Bounds | None = None
 
     @property
     def single_threshold(self) -> float | None:
@@ -72,14 +100,26 @@ class Rule:
         return np.broadcast_to(bounds, own.height)
 
 
-def below(signal: str, bound: float | pl.Expr, evidence: tuple[str, ...] = ()) -> Rule:
+def below(signal: str, bound: Bound, evidence: tuple[str, ...] = ()) -> Rule:
     """Drop documents whose signal is less than bound, or than each document's own bound; no bound, no drop."""
-    return Rule(pl.col(signal) < bound, signal, bound if isinstance(bound, pl.Expr) else float(bound), evidence, "below")
+    threshold = _threshold(bound)
+    return Rule(pl.col(signal) < threshold, signal, threshold, evidence, "below", _table(bound))
 
 
-def above(signal: str, bound: float | pl.Expr, evidence: tuple[str, ...] = ()) -> Rule:
+def above(signal: str, bound: Bound, evidence: tuple[str, ...] = ()) -> Rule:
     """Drop documents whose signal is greater than bound, or than each document's own bound; no bound, no drop."""
-    return Rule(pl.col(signal) > bound, signal, bound if isinstance(bound, pl.Expr) else float(bound), evidence, "above")
+    threshold = _threshold(bound)
+    return Rule(pl.col(signal) > threshold, signal, threshold, evidence, "above", _table(bound))
+
+
+def _threshold(bound: Bound) -> float | pl.Expr:
+    if isinstance(bound, Bounds):
+        return bound.expression()
+    return bound if isinstance(bound, pl.Expr) else float(bound)
+
+
+def _table(bound: Bound) -> Bounds | None:
+    return bound if isinstance(bound, Bounds) else None
 
 
 def not_among(signal: str, allowed: Sequence[str], evidence: tuple[str, ...] = ()) -> Rule:

@@ -37,14 +37,13 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
-import polars as pl
 import pyarrow as pa
 
 from curation.choices import nearest
 from curation.errors import RecipeError
 from curation.hashing import digest_of
 from curation.text import TextColumn
-from filters.contract import Filter, Rule, Signals, above, below, not_among
+from filters.contract import Bounds, Filter, Rule, Signals, above, below, not_among
 from filters.fineweb_quality import FinewebQuality
 from filters.gopher_quality import GopherQuality
 from filters.gopher_repetition import GopherRepetition
@@ -211,16 +210,14 @@ class Fineweb2(Filter):
         }
         return {reason: compare(signal, self._but_where_left_out(bound, reason)) for reason, (compare, signal, bound) in bounds.items()}
 
-    def _but_where_left_out(self, bound: float, reason: str) -> float | pl.Expr:
+    def _but_where_left_out(self, bound: float, reason: str) -> float | Bounds:
         without = [label for label, entry in self.languages.items() if reason in entry.left_out]
-        if not without:
-            return bound
-        return pl.when(pl.col("language").is_in(without)).then(None).otherwise(pl.lit(bound, pl.Float64))
+        return Bounds("language", dict.fromkeys(without), bound) if without else bound
 
-    def _bounds(self, field: str, reason: str) -> pl.Expr:
-        """Return each document's threshold: that of its language; null where the language has none, or leaves the rule out."""
+    def _bounds(self, field: str, reason: str) -> Bounds:
+        """Return each document's threshold: that of its language; none where the language has none, or leaves the rule out."""
         known = {label: float(getattr(entry, field)) for label, entry in self.languages.items() if reason not in entry.left_out}
-        return pl.col("language").replace_strict(known, default=None, return_dtype=pl.Float64)
+        return Bounds("language", known)
 
 
 _BY_LANGUAGE: Mapping[str, tuple[Callable[..., Rule], str, str]] = {

@@ -17,7 +17,7 @@ from jinja2 import Environment, StrictUndefined
 from curation.location import Location
 from pipelines.export import DATASET
 from pipelines.ledger import CutText, Flow, SourceFlow, SourceLoss, funnel
-from pipelines.recipe import Recipe
+from pipelines.rules import RunRules
 from pipelines.run_folder import manifest
 from pipelines.wording import cut_in_words, license_in_words, loss_in_words, number, printable, size
 
@@ -84,7 +84,7 @@ class CardFacts:
     alarms: Sequence[SourceLoss] = ()
 
 
-def card_facts(run: Location, recipe: Recipe, exported: Location | None = None) -> CardFacts:
+def card_facts(run: Location, rules: RunRules, exported: Location | None = None) -> CardFacts:
     """Gather what a card says: the ledger of a run, and the files and manifest of its dataset or of another made of it (`exported`)."""
     counted = funnel(str(run))
     out = exported or run
@@ -94,23 +94,22 @@ def card_facts(run: Location, recipe: Recipe, exported: Location | None = None) 
     for name in ("sft", "dpo"):
         if any(facts.location.name.endswith(".parquet") for facts in (out / "dataset" / name).files()):
             configs[name] = f"{name}/*.parquet"
-    kept = [choice.parameters.get("keep", ()) for choice in recipe.filters if choice.name == "language"]
     return CardFacts(
-        name=recipe.name,
-        description=recipe.description,
-        license=recipe.license,
-        languages=tuple(language for languages in kept for language in languages),
+        name=rules.name,
+        description=rules.description,
+        license=rules.license,
+        languages=rules.languages,
         configs=configs,
         rows=content["rows"],
         tokens=content["tokens"],
         bytes=sum(shard["bytes"] for shard in content["shards"]),
         files=len(content["shards"]),
-        tokenizer=recipe.export.tokenizer,
+        tokenizer=rules.tokenizer,
         ignored=counted.ignored,
         web=counted.web,
         synthetic=counted.synthetic,
         sources=counted.sources,
-        recipe=recipe.text,
+        recipe=rules.text,
         packages=content.get("packages", {}),
         cut=counted.cut,
         alarms=counted.alarms,

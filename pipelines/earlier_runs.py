@@ -17,7 +17,7 @@ from typing import Any
 
 from curation.deduplicate import DeduplicateSettings
 from curation.drift import differences
-from curation.errors import InputError, RecipeError
+from curation.errors import CurationError, InputError
 from curation.hashing import digest_of, plain
 from curation.ingest import REJECTED, Ingest
 from curation.location import Location
@@ -27,7 +27,7 @@ from curation.select import Select, SelectSynthetic
 from curation.shards import Shard
 from curation.sign import Sign
 from curation.stage import SEAL, Finished, Stage, Workspace, finished_units, is_whole
-from pipelines.recipe import parse
+from pipelines.rules import read_rules
 from pipelines.run_folder import GENERATED
 from synth.synthesize import Synthesize
 
@@ -113,11 +113,11 @@ def _places_told(out: Location, name: str) -> Iterator[Location]:
     told = [entry for session in reversed(sessions) for entry in session.get("against", ()) if entry["run"] == name]
     yield from (Location.of(entry["place"]) for entry in told)
     try:
-        settings = parse((out / "recipe.toml").read_bytes().decode(), "recipe").deduplicate
-    except (FileNotFoundError, RecipeError):
+        comparing = read_rules(out).comparing
+    except CurationError:
         return
-    if settings is not None and not told:
-        yield from (Location.of(given) for given in settings.against)
+    if comparing is not None and not told:
+        yield from (Location.of(given) for given in comparing.against)
 
 
 def _open(given: str, settings: MinHashSettings, out: Location, priority: int) -> EarlierRun:

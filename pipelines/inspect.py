@@ -16,7 +16,8 @@ from curation.choices import nearest
 from curation.errors import UsageError
 from pipelines.histogram import Bin, count_bins, grid
 from pipelines.ledger import Funnel, funnel
-from pipelines.run_folder import Place, RecipeRule, open_run, places, recipe_rules, scan, scan_measured
+from pipelines.rules import RecipeRule, read_rules
+from pipelines.run_folder import Place, open_run, places, scan, scan_measured
 from pipelines.samples import Choice, Sample, take_samples
 from pipelines.wording import number
 
@@ -73,7 +74,7 @@ def signal_summary(folder: str, signal: str) -> SignalSummary:
     found = places(out)
     name, kind = resolve(signal, found)
     table = scan_measured(found, ["key", "fate", "rule"], [name]).rename({name: "value"})
-    summary = summarise(name, kind, table, [rule for rule in recipe_rules(out) if rule.signal == name])
+    summary = summarise(name, kind, table, [rule for rule in read_rules(out).rules if rule.signal == name])
     choices = _of_values(table, summary) if summary.scale == "values" else _around(finite(table), summary)
     return replace(summary, samples=take_samples(choices, found))
 

@@ -15,8 +15,6 @@ from typing import Literal
 
 import polars as pl
 
-from curation.deduplicate import DeduplicateSettings
-from curation.errors import RecipeError
 from curation.ingest import Ingest
 from curation.location import Location
 from curation.repeated_lines import Cutting
@@ -24,7 +22,8 @@ from curation.schema import FATES
 from curation.select import CUT_STAGE
 from curation.stage import Workspace, finished_units
 from curation.verify import Verify
-from pipelines.run_folder import GENERATED, RecipeRule, manifest, open_run, recipe_deduplication, recipe_rules, scan_ledger
+from pipelines.rules import Comparing, RecipeRule, read_rules
+from pipelines.run_folder import GENERATED, manifest, open_run, scan_ledger
 
 BYTES_PER_TOKEN = 4
 
@@ -170,10 +169,8 @@ def amount(documents: int, text_bytes: int) -> Amount:
 def funnel(out: str) -> Funnel:
     """Count a run's funnel. Raises UsageError where the folder is not that of a run."""
     place = open_run(out)
-    try:
-        rules, settings = recipe_rules(place), recipe_deduplication(place)
-    except (RecipeError, FileNotFoundError):
-        rules, settings = [], None  # a user's filter file may be gone; the counts do not need it, only the order of the rules does
+    told = read_rules(place)
+    rules, settings = told.rules, told.comparing
     records, ignored, edits = _read_counts(place)
     web = _counts(place, "web")
     synthetic = _counts(place, "synthetic")
@@ -226,14 +223,13 @@ def _comparisons(space: Workspace) -> Comparisons | None:
     return Comparisons(*(sum(count[name] for count in counts) for name in ("documents", "compared", "skipped")))
 
 
-def _compared_by(settings: DeduplicateSettings | None) -> ComparedBy | None:
+def _compared_by(settings: Comparing | None) -> ComparedBy | None:
     if settings is None:
         return None
-    chosen = settings.minhash
-    return ComparedBy(f"{chosen.ngram} {chosen.unit}s", chosen.bands, chosen.rows, settings.threshold)
+    return ComparedBy(settings.shingles, settings.bands, settings.rows, settings.threshold)
 
 
-def _alarms(counts: pl.DataFrame, settings: DeduplicateSettings | None) -> list[SourceLoss]:
+def _alarms(counts: pl.DataFrame, settings: Comparing | None) -> list[SourceLoss]:
     """Return the sources that lost too much, most first.
 
     What is dropped later, for its repeated lines, was compared too; a copy of such a document is told there and is no loss here.

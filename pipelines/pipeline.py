@@ -57,6 +57,7 @@ from pipelines.manifest import write_manifest
 from pipelines.progress import ProgressWatcher
 from pipelines.recipe import InputChoice, Recipe, load
 from pipelines.report import write_report
+from pipelines.rules import rules_of, write_rules
 from synth.seeds import SeedShard
 from synth.synthesize import synthesize
 
@@ -139,8 +140,10 @@ def run_recipe(request: Request) -> Summary:
             told = out / "recipe.toml"
             if not (request.frozen and told.exists()):
                 told.write_bytes(recipe.text.encode())
+                write_rules(out, rules_of(recipe))
             run_stages(session, recipe, sources, request, [part for run in earlier for part in run.parts])
             told.write_bytes(recipe.text.encode())
+            write_rules(out, rules_of(recipe))
             books = add_up(out, partial(ledger_of, out))
             told_books = {"records": books.records, "fates": dict(books.fates), "faults": list(books.faults)}
             session.note("books", {**told_books, "lost": books.lost} if books.lost else told_books)
@@ -250,7 +253,7 @@ def write_dataset(session: Session, recipe: Recipe, web: Sequence[Source], synth
     talks = session.run(ExportConversations(), units_of(synthetic, settings)) if settings.sft and synthetic else None
     session.retire_others()
     write_manifest(session.out, digest_of(recipe.text), files, talks)
-    write_ours(session.out / "dataset" / "README.md", card(card_facts(session.out, recipe)).encode())
+    write_ours(session.out / "dataset" / "README.md", card(card_facts(session.out, rules_of(recipe))).encode())
 
 
 def inputs_of(recipe: Recipe, given: Sequence[str], out: Location | None = None) -> list[SourceFile]:

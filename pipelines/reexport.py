@@ -23,8 +23,8 @@ from filters.measure import Measure
 from pipelines.card import card, card_facts
 from pipelines.export import Export, ExportSettings, Source, units_of
 from pipelines.manifest import write_manifest
-from pipelines.recipe import parse
-from pipelines.run_folder import GENERATED
+from pipelines.rules import read_rules
+from pipelines.run_folder import GENERATED, refuse_links_out
 from synth.synthesize import Synthesize
 
 _FORMATS = ("parquet", "jsonl")
@@ -37,14 +37,15 @@ def reexport(folder: str, out: str, shard_mib: int, tokenizer: str | None, file_
         raise UsageError(f"--format is {' or '.join(_FORMATS)}, not {file_format!r}")
     if run.path == target.path:
         raise UsageError(f"--out is the run itself ({run}); name another folder")
+    refuse_links_out(run)
     sources = kept_sources(run)
+    rules = replace(read_rules(run), name=run.name, tokenizer=tokenizer)
     settings = ExportSettings(shard_mib, tokenizer)
     stage = Export(tokenizer, "jsonl" if file_format == "jsonl" else "parquet", parse_mix(mix))
     with Session.open(target, LocalRunner(), recipe=f"export of {run.name}") as session:
         files = session.run(stage, units_of(sources, settings))
-    recipe = replace(parse((run / "recipe.toml").read_bytes().decode(), run.name), export=settings)
-    write_manifest(target, digest_of([recipe.text, stage.identity()]), files, None)
-    write_ours(target / "dataset" / "README.md", card(card_facts(run, recipe, exported=target)).encode())
+    write_manifest(target, digest_of([rules.text, stage.identity()]), files, None)
+    write_ours(target / "dataset" / "README.md", card(card_facts(run, rules, exported=target)).encode())
     return {"dataset": str(target / "dataset"), "files": len(files.units), "rows": files.total("rows"), "tokens": files.total("tokens")}
 
 

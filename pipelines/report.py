@@ -21,15 +21,15 @@ import polars as pl
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
-from curation.errors import RecipeError, UsageError
+from curation.errors import UsageError
 from curation.location import Location
 from curation.ownership import claim, write_ours
 from pipelines import charts
 from pipelines.histogram import Bin
 from pipelines.inspect import SignalSummary, signals_of, summarise
 from pipelines.ledger import Funnel, funnel
-from pipelines.recipe import parse
-from pipelines.run_folder import Place, open_run, places, recipe_rules, scan_ledger, scan_measured, scan_rows
+from pipelines.rules import RecipeRule, read_rules
+from pipelines.run_folder import Place, open_run, places, scan_ledger, scan_measured, scan_rows
 from pipelines.samples import Choice, Sample, take_samples
 from pipelines.wording import compact, dropped_side, loss_in_words, notes_of, number, readable, size
 
@@ -91,14 +91,15 @@ def render(out: Location) -> str:
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters.update(number=number, compact=compact, size=size, text=_text, percent=_percent, count_of=_count_of, name=_name)
     environment.globals.update(share_bar=charts.share_bar, is_link=_is_link, loss_in_words=loss_in_words)
-    cards = _signal_cards(out, found, counted)
+    rules = read_rules(out)
+    cards = _signal_cards(rules.rules, found, counted)
     samples = _samples(found, cards, counted)
     similarities = _similarities(out)
     return environment.from_string((templates / "report.html").read_text("utf-8")).render(
         style=Markup(style),
         policy=f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'",
         title=_title(out),
-        description=_description(out),
+        description=rules.description,
         funnel=counted,
         notes=notes_of(counted),
         picture=charts.funnel_chart(charts.levels_of(counted)),
@@ -109,18 +110,17 @@ def render(out: Location) -> str:
         kept=samples.get("kept"),
         near=_near(cards, samples),
         made=samples.get("made"),
-        recipe=_recipe_text(out),
+        recipe=rules.text,
         session=_session(out),
     )
 
 
-def _signal_cards(out: Location, found: Sequence[Place], counted: Funnel) -> list[SignalCard]:
+def _signal_cards(rules: Sequence[RecipeRule], found: Sequence[Place], counted: Funnel) -> list[SignalCard]:
     """Return a card for each signal that a rule looks at, in recipe order."""
     try:
         known = signals_of(found)
-        rules = recipe_rules(out)
-    except (UsageError, RecipeError):
-        return []  # no filters, or a user's own that is gone: the report goes without signals
+    except UsageError:
+        return []  # no filters, or their signals were deleted: the report goes without
     dropped = {step.rule: step.taken.documents for step in counted.web.steps}
     signals = list(dict.fromkeys(rule.signal for rule in rules if rule.signal in known))
     table = scan_measured(found, ["fate", "rule"], signals)
@@ -218,23 +218,9 @@ def _session(out: Location) -> Mapping[str, Any] | None:
     return dict(working[-1]) if working else None
 
 
-def _recipe_text(out: Location) -> str:
-    try:
-        return (out / "recipe.toml").read_bytes().decode()
-    except FileNotFoundError:
-        return ""
-
-
 def _title(out: Location) -> str:
     session = _session(out)
     return str((session or {}).get("recipe") or out.name)
-
-
-def _description(out: Location) -> str:
-    try:
-        return parse(_recipe_text(out), "recipe").description
-    except RecipeError:
-        return ""
 
 
 def _text(value: str | None, most: int = 200) -> Markup:

@@ -1,16 +1,17 @@
-"""The folder of a run, as those who look at it see it: where its tables lie, which belong together, and which rules the recipe has.
+"""The folder of a run, as those who look at it see it: where its tables lie, and which belong together.
 
 A shard of documents, its signals and its ledger have one name and the same rows in the same order, so looking at a document means reading
 row *i* of three files. Tables are scanned lazily: what is collected is counts and a few samples, whatever the size of the run.
 
 Invariants
-    - Nothing here writes.
+    - Nothing here writes, and nothing is read that does not lie in the folder.
     - Two tables are zipped by row only after their digests of keys were found equal.
 """
 
 import json
+import os
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -18,16 +19,11 @@ import polars as pl
 import pyarrow.dataset as ds
 
 from curation import exchange
-from curation.deduplicate import DeduplicateSettings
-from curation.errors import UsageError
+from curation.errors import Refused, UsageError
 from curation.location import Location
 from curation.repeated_lines import Cutting
 from curation.schema import LEDGER
 from curation.shards import Shard, check_aligned, open_parquet
-from filters.contract import Rule
-from pipelines.recipe import parse
-
-Side = Literal["below", "above"]
 
 GENERATED = "stages/6-synthesize"
 """Where the stages over generated rows lie."""
@@ -45,27 +41,29 @@ class Place:
     cuts: Location | None = None
 
 
-@dataclass(frozen=True)
-class RecipeRule:
-    """A rule of the recipe under its full name: the signal it looks at, its bound, and the side of the bound that it drops.
-
-    `drops` is None for a rule that is not a plain comparison with a bound. `threshold` is None for such a rule, and for one that compares
-    each document with a bound of its own. `rule` is what evaluates it.
-    """
-
-    name: str
-    signal: str
-    threshold: float | None
-    drops: Side | None
-    rule: Rule = field(repr=False, compare=False)
-
-
 def open_run(folder: str) -> Location:
-    """Return the place of a run. Raises UsageError where there is none."""
+    """Return the place of a run. Raises UsageError where there is none, Refused where a link in it leads out of it."""
     out = Location.of(folder)
     if not (out / "ledger").is_folder():
         raise UsageError(f"{folder} is not the folder of a run: it has no ledger/; give the --out of a `curate run` that ended")
+    refuse_links_out(out)
     return out
+
+
+def refuse_links_out(out: Location) -> None:
+    """Raise Refused where a link in a run folder leads out of it: looking would show what lies there as if it were the run's."""
+    if not out.is_local or not out.is_folder():
+        return
+    waiting = [out.path]
+    while waiting:
+        with os.scandir(waiting.pop()) as entries:
+            for entry in entries:
+                if entry.is_symlink():
+                    if not out.holds(Location.of(entry.path)):
+                        where = f"out of {out}, to {os.path.realpath(entry.path)}"
+                        raise Refused(f"{entry.path} is a link that leads {where}; put there what it stands for, or remove it")
+                elif entry.is_dir():
+                    waiting.append(entry.path)
 
 
 def places(out: Location) -> list[Place]:
@@ -149,39 +147,6 @@ def iter_rows(location: Location, rows: Iterable[int], columns: list[str]) -> It
 def read_rows(location: Location, rows: Iterable[int], columns: list[str]) -> dict[int, dict[str, Any]]:
     """Return some rows of a shard by number; row groups without any are not read."""
     return dict(iter_rows(location, rows, columns))
-
-
-def recipe_rules(out: Location) -> list[RecipeRule]:
-    """Return every rule of the run's recipe, in the order in which they are tried. Raises RecipeError where the recipe cannot be read."""
-    text = (out / "recipe.toml").read_bytes().decode()
-    rules = []
-    for choice in parse(text, "recipe").filters:
-        made = choice.build()
-        for reason, rule in made.rules().items():
-            name = f"{made.name()}.{reason}"
-            rules.append(RecipeRule(name, f"{made.name()}.{rule.signal}", rule.single_threshold, side_dropped(rule), rule))
-    return rules
-
-
-def recipe_deduplication(out: Location) -> DeduplicateSettings | None:
-    """Return the [deduplicate] of the run's recipe, None where it has none. Raises RecipeError where the recipe cannot be read."""
-    return parse((out / "recipe.toml").read_bytes().decode(), "recipe").deduplicate
-
-
-def side_dropped(rule: Rule) -> Side | None:
-    """Return the side of its threshold that a rule drops, told or found by trying both; None for a rule that is not so simple."""
-    threshold = rule.single_threshold
-    if rule.side is not None or threshold is None:
-        return rule.side
-    step = max(abs(threshold), 1.0) * 1e-3
-    probe = pl.DataFrame({rule.signal: [threshold - step, threshold + step]})
-    try:
-        below, above = probe.select(rule.drops.fill_null(False).alias("drops"))["drops"].to_list()
-    except (pl.exceptions.PolarsError, ValueError):
-        return None
-    if below == above:
-        return None
-    return "below" if below else "above"
 
 
 def manifest(out: Location) -> Mapping[str, Any] | None:

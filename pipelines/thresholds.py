@@ -18,9 +18,11 @@ import polars as pl
 
 from curation.errors import UsageError
 from curation.location import Location
+from filters.contract import Side
 from pipelines.inspect import finite, is_number, resolve
 from pipelines.ledger import Amount, amount
-from pipelines.run_folder import Place, RecipeRule, Side, open_run, places, recipe_rules, scan_measured
+from pipelines.rules import RecipeRule, read_rules
+from pipelines.run_folder import Place, open_run, places, scan_measured
 
 NOTE = "Tokens are estimated (bytes / 4). Documents that come back have not been compared with others: some will be duplicates."
 
@@ -113,7 +115,7 @@ class _Signal:
         name, kind = resolve(signal, found)
         if not is_number(kind):
             raise UsageError(f"{name} is not a number, so it has no threshold; `curate inspect DIR --signal {name}` shows its values")
-        return cls(name, kind, found, [rule for rule in recipe_rules(out) if rule.signal == name and rule.drops is not None])
+        return cls(name, kind, found, [rule for rule in read_rules(out).rules if rule.signal == name and rule.drops is not None])
 
     def replaced_by(self, at: float) -> RecipeRule | None:
         """Return the rule whose threshold is nearest to `at`."""

@@ -17,6 +17,7 @@ from curation.errors import InputError
 from curation.location import Location
 from curation.stage import SEAL, SHARD_ENDINGS
 from pipelines.earlier_runs import ledger_of
+from pipelines.run_folder import refuse_links_out
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,8 @@ class Verification:
 
 
 def verify(folder: Location) -> Verification:
-    """Check a run or a dataset. Raises InputError where the folder is neither."""
+    """Check a run or a dataset. Raises InputError where the folder is neither, Refused where a link in it leads out of it."""
+    refuse_links_out(folder)
     if (folder / "manifest.json").facts() is not None:
         return _verify_dataset(folder)
     if not (folder / "stages").exists() and not (folder / "dataset" / "manifest.json").exists():

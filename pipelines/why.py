@@ -7,7 +7,6 @@ A document that was dropped for one of an earlier run is followed into that run'
 """
 
 import json
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,9 +16,10 @@ import polars as pl
 from curation.errors import UsageError
 from curation.location import Location
 from curation.select import CUT_STAGE
-from filters.contract import Rule
+from filters.contract import Side
 from pipelines.earlier_runs import find_earlier
-from pipelines.run_folder import Place, RecipeRule, Side, manifest, open_run, places, read_rows, recipe_rules, scan
+from pipelines.rules import RecipeRule, read_rules
+from pipelines.run_folder import Place, manifest, open_run, places, read_rows, scan
 from pipelines.samples import excerpt
 
 BEGINNING = 300
@@ -136,7 +136,7 @@ def why(folder: str, name: str) -> list[Explanation]:
     rows = _rows(found, named)
     if not rows:
         raise UsageError(f"{folder} knows no record with the id or URL {name!r}{_hint(found, name)}")
-    rules = recipe_rules(out)
+    rules = read_rules(out).rules
     return [_explain(out, place, row, number, rules, found) for place, number, row in rows]
 
 
@@ -209,7 +209,7 @@ def _explain(
         text=None if text is None else text[:BEGINNING],
         metadata=dict(document.get("metadata") or []),
         signals=signals,
-        rules=[_seen(rule, signals) for rule in rules if rule.signal in signals],
+        rules=[_seen(rule, signals, row) for rule in rules if rule.signal in signals],
         cuts=_cuts(place, number, text),
     )
 
@@ -222,21 +222,18 @@ def _cuts(place: Place, number: int, text: str | None) -> list[Cut]:
     return [Cut(start, end, excerpt(encoded[start:end].decode())) for start, end in spans]
 
 
-def _seen(rule: RecipeRule, signals: Mapping[str, Any]) -> RuleSeen:
+def _seen(rule: RecipeRule, signals: Mapping[str, Any], row: Mapping[str, Any]) -> RuleSeen:
+    """Return a rule as a document met it. Whether it fails is what the ledger says, for nothing is judged here."""
     value = signals[rule.signal]
-    prefix = f"{rule.name.partition('.')[0]}."
-    own = pl.DataFrame({signal.removeprefix(prefix): [value] for signal, value in signals.items() if signal.startswith(prefix)})
-    threshold = _threshold(rule.rule, own) if value is not None else rule.threshold
-    return RuleSeen(rule.name, rule.signal, value, rule.drops, threshold, value is not None and _fails(rule.rule, own))
+    fails = value is not None and rule.name in (row["failed"] or ())
+    return RuleSeen(rule.name, rule.signal, value, rule.drops, _threshold(rule, signals, row), fails)
 
 
-def _fails(rule: Rule, own: pl.DataFrame) -> bool:
-    return bool(own.select(rule.drops.fill_null(False).alias("fails"))["fails"][0])
-
-
-def _threshold(rule: Rule, own: pl.DataFrame) -> float | None:
-    threshold = float(rule.thresholds(own)[0])
-    return None if math.isnan(threshold) else threshold
+def _threshold(rule: RecipeRule, signals: Mapping[str, Any], row: Mapping[str, Any]) -> float | None:
+    """Return what a document was compared with: of its own bounds, that which a table gives, or the one that decided."""
+    if rule.bounds is not None:
+        return rule.bounds.of(signals.get(rule.bounds.signal))
+    return row["threshold"] if rule.own is not None and row["rule"] == rule.name else rule.threshold
 
 
 def _place(out: Location, place: Place, number: int, found: Sequence[Place]) -> DatasetPlace | None:

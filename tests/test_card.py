@@ -12,7 +12,7 @@ import pytest
 from curation.location import Location
 from pipelines.card import MEANINGS, CardFacts, card, card_facts
 from pipelines.export import DATASET
-from pipelines.recipe import parse
+from pipelines.rules import read_rules
 from tests.toy_run import write_run
 
 
@@ -23,7 +23,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def facts(run: Path) -> CardFacts:
-    return card_facts(Location.of(run), parse((run / "recipe.toml").read_text(), "toy-run"))
+    return card_facts(Location.of(run), read_rules(Location.of(run)))
 
 
 def _header(text: str) -> dict[str, object]:
@@ -92,7 +92,7 @@ def test_it_names_no_time_and_no_place(run: Path, facts: CardFacts) -> None:
     text = card(facts)
     assert str(run) not in text
     assert not re.search(r"\d{4}-\d\d-\d\d|\d\d:\d\d", text)
-    assert card(card_facts(Location.of(run), parse((run / "recipe.toml").read_text(), "toy-run"))) == text
+    assert card(card_facts(Location.of(run), read_rules(Location.of(run)))) == text
 
 
 def test_the_dataset_loads_by_its_card(run: Path, facts: CardFacts, tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ CONFINED = {
     "openai": {"synth/openai_teacher.py"},
     "publicsuffixlist": {"curation/edits/identifiers.py", "filters/hosts.py"},
     "py3langid": {"filters/language.py"},
-    "pydantic": {"curation/choices.py"},
+    "pydantic": {"curation/choices.py", "curation/records.py"},
     "ray": {"curation/ray_runner.py"},
     "resiliparse": {"curation/encoding.py", "curation/extraction/dom.py"},
     "rich": {f"pipelines/{name}.py" for name in ("plan_tables", "progress", "signal_tables", "tables", "terminal")},

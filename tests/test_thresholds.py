@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from curation.errors import UsageError
 from curation.location import Location
 from pipelines.inspect import signal_summary
-from pipelines.run_folder import places, recipe_rules
+from pipelines.rules import read_rules
+from pipelines.run_folder import places
 from pipelines.thresholds import Amount, retention, threshold_effect
 from tests.running import curate
 
@@ -112,7 +113,7 @@ def test_each_point_is_what_at_says_and_a_loop_counts(run: str, signal: str) -> 
     found = retention(run, name)
     assert found.documents == len(rows) == 276
     assert found.missing == sum(row[name] is None for row in rows)
-    rules = [rule for rule in recipe_rules(Location.of(run)) if rule.signal == name]
+    rules = [rule for rule in read_rules(Location.of(run)).rules if rule.signal == name]
     assert [curve.rule for curve in found.curves] == ([rule.name for rule in rules] or [None])
     for curve in found.curves:
         others = [row for row in rows if row["fate"] != "duplicate" and not set(row["failed"] or []) - {curve.rule}]

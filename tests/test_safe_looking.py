@@ -1,0 +1,165 @@
+"""A run folder from somebody else is safe to look at: nothing that it names is executed, and nothing outside of it is read or written."""
+
+import json
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from curation.records import decode, encode
+from tests.running import SMALL_RECIPE, many_files
+from tests.verbs import call
+
+TRAP = """
+from pathlib import Path
+Path({mark!r}).write_text("executed")
+raise SystemExit("the trap was sprung")
+"""
+
+SIGNAL = "gopher_quality.words"
+
+LOOKING: dict[str, Callable[[Path, Path], list[object]]] = {
+    "inspect": lambda run, _: ["inspect", run],
+    "inspect-json": lambda run, _: ["inspect", run, "--json"],
+    "signal": lambda run, _: ["inspect", run, "--signal", SIGNAL],
+    "at": lambda run, _: ["inspect", run, "--signal", SIGNAL, "--at", "100"],
+    "curve": lambda run, _: ["inspect", run, "--signal", SIGNAL, "--curve"],
+    "why": lambda run, _: ["why", run, duplicate_in(run)],
+    "duplicates": lambda run, _: ["duplicates", run, duplicate_in(run)],
+    "diff": lambda run, _: ["diff", run, run],
+    "report": lambda run, _: ["report", run],
+    "verify": lambda run, _: ["verify", run],
+    "export": lambda run, elsewhere: ["export", run, "--out", elsewhere / "exported"],
+}
+"""Every verb that looks at a run, with a folder to write to where it needs one."""
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("made")
+    many_files(folder / "input", files=2, rows=10)
+    (folder / "plain.toml").write_text(SMALL_RECIPE)
+    assert call("run", folder / "plain.toml", folder / "input/*.jsonl", "--out", folder / "run").code == 0
+    return folder / "run"
+
+
+@pytest.fixture
+def opened() -> Iterator[list[str]]:
+    """Collect the paths of all files that Python code opens, and of all processes and connections that it starts."""
+    seen: list[str] = []
+    live = True
+
+    def watch(event: str, values: tuple[Any, ...]) -> None:
+        if live and event in ("open", "subprocess.Popen", "socket.connect", "os.system"):
+            seen.append(f"{event} {values[0]}")
+
+    sys.addaudithook(watch)
+    yield seen
+    live = False
+
+
+def duplicate_in(run: Path) -> str:
+    """Return the id of a document that was dropped for another."""
+    ledger = pl.read_parquet(sorted((run / "ledger").resolve().glob("*[0-9].parquet")))
+    return str(ledger.filter(pl.col("fate") == "duplicate")["id"][0])
+
+
+def trap(folder: Path) -> tuple[str, Path]:
+    """Write a filter that leaves a mark when it is imported; returns its path and that of the mark."""
+    mark, evil = folder / "sprung", folder / "evil.py"
+    evil.write_text(TRAP.format(mark=str(mark)))
+    return str(evil), mark
+
+
+def reworded(record: Path, change: Callable[[dict[str, Any]], Any]) -> None:
+    """Change what a record says, and let its digest agree: what somebody would do who means harm."""
+    content = decode(record.read_bytes())
+    change(content)
+    record.write_bytes(encode(content))
+
+
+@pytest.mark.parametrize("verb", LOOKING)
+def test_no_verb_that_looks_runs_the_filters_that_a_recipe_names(verb: str, made: Path, tmp_path: Path, opened: list[str]) -> None:
+    run = shutil.copytree(made, tmp_path / "run")
+    evil, mark = trap(run)
+    recipe = f'[[filter]]\nfile = "{evil}"\n\n[[filter]]\nname = "../{tmp_path.name}/run/evil"\n\n[[edit]]\nname = "evil"\n'
+    (run / "recipe.toml").write_text(recipe)
+    (run / "filters").mkdir()
+    for package in (run, run / "filters", run / "pipelines"):
+        package.mkdir(exist_ok=True)
+        shutil.copy(evil, package / "gopher_quality.py")
+        shutil.copy(evil, package / "sitecustomize.py")
+    opened.clear()
+    said = call(*LOOKING[verb](run, tmp_path))
+    assert not mark.exists()
+    assert said.code in (0, 2, 3), said
+    assert not [path for path in opened if "evil" in path or path.startswith(("subprocess", "socket", "os.system"))]
+
+
+@pytest.mark.parametrize("verb", [verb for verb in LOOKING if verb not in ("diff", "duplicates", "verify")])
+def test_rules_that_hold_odd_things_are_refused_in_words(verb: str, made: Path, tmp_path: Path) -> None:
+    run = shutil.copytree(made, tmp_path / "run")
+    met = 0
+    for change in (
+        lambda rules: rules.update(rules=[{"file": "evil.py"}]),
+        lambda rules: rules.update(rules="__import__('os').system('true')"),
+        lambda rules: rules["rules"][0].update(threshold="1 and __import__('os')"),
+        lambda rules: rules["rules"][0].update(name="\x1b]0;owned\x07"),
+        lambda rules: rules["rules"][0].update(drops="sideways"),
+        lambda rules: rules.update(comparing={"against": ["s3://elsewhere/run"]}),
+        lambda rules: rules.pop("license"),
+    ):
+        shutil.copy(made / "rules.json", run / "rules.json")
+        reworded(run / "rules.json", change)
+        said = call(*LOOKING[verb](run, tmp_path))
+        assert said.code in (1, 2), said
+        assert "rules.json" in said.err
+        assert "\x1b" not in said.out + said.err
+        met += 1
+    (run / "rules.json").write_text("[" * 100_000)
+    assert "rules.json is damaged" in call(*LOOKING[verb](run, tmp_path)).err
+    (run / "rules.json").unlink()
+    assert "has no rules.json" in call(*LOOKING[verb](run, tmp_path)).err
+    assert met == 7
+
+
+@pytest.mark.parametrize("verb", LOOKING)
+def test_a_link_that_leads_out_of_the_folder_is_not_followed(verb: str, made: Path, tmp_path: Path) -> None:
+    run = shutil.copytree(made, tmp_path / "run")
+    secret = shutil.copytree(made / "ledger", tmp_path / "secret")
+    shutil.rmtree(run / "ledger")
+    (run / "ledger").symlink_to(secret)
+    said = call(*LOOKING[verb](run, tmp_path))
+    assert said.code == 3, said
+    assert "is a link that leads out of" in said.err
+
+
+def test_the_report_of_a_folder_with_markup_in_every_name_holds_none_of_it(made: Path, tmp_path: Path) -> None:
+    run = shutil.copytree(made, tmp_path / "run")
+    marked = '"><script>alert(1)</script>'
+
+    def mark(rules: dict[str, Any]) -> None:
+        rules |= {"name": marked, "description": marked, "text": f"</pre>{marked}", "license": marked}
+        for rule in rules["rules"]:
+            rule["name"] += marked
+
+    reworded(run / "rules.json", mark)
+    assert call("report", run).code == 0
+    page = (run / "report.html").read_text("utf-8")
+    assert "<script" not in page
+    assert page.count("&lt;script&gt;alert(1)") >= 3
+
+
+def test_a_recipe_held_against_a_trapped_run_runs_nothing_of_it(made: Path, tmp_path: Path) -> None:
+    earlier = shutil.copytree(made, tmp_path / "earlier")
+    evil, mark = trap(tmp_path)
+    (earlier / "recipe.toml").write_text(f'[[filter]]\nfile = "{evil}"\n')
+    against = SMALL_RECIPE.replace("[deduplicate]", f"[deduplicate]\nagainst = {json.dumps([str(earlier)])}")
+    (tmp_path / "held.toml").write_text(against)
+    said = call("run", tmp_path / "held.toml", made.parent / "input/*.jsonl", "--out", tmp_path / "out")
+    assert said.code == 0, said
+    assert not mark.exists()
