@@ -73,7 +73,16 @@ class Ingest(Stage):
     limit: int | None = None
     name: ClassVar[str] = "1-ingest"
     version: ClassVar[int] = 2
-    packages: ClassVar[tuple[str, ...]] = ("pyarrow", "fastwarc", "resiliparse", "charset-normalizer", "xxhash", "numpy", "numba")
+    packages: ClassVar[tuple[str, ...]] = (
+        "pyarrow",
+        "fastwarc",
+        "resiliparse",
+        "charset-normalizer",
+        "backports-zstd",
+        "xxhash",
+        "numpy",
+        "numba",
+    )
     survives_crashes: ClassVar[bool] = True
 
     def identity(self) -> dict[str, Any]:

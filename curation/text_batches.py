@@ -1,7 +1,7 @@
 """Texts from files, for what reads them more than once: as functions that each read one batch, the same each time.
 
     parquet_texts(paths)   a row group is a batch
-    jsonl_texts(paths)     some MiB of lines are a batch; plain, gzip, Zstandard or LZ4, told by the first bytes
+    jsonl_texts(paths)     some MiB of lines are a batch; plain or compressed (gzip, Zstandard, bzip2, xz, LZ4), told by the first bytes
 
 Parquet has an index of its own. Of JSON Lines one pass notes where each batch begins; each later pass reads the file from front to back
 again, for a compressed file can be entered at no other place, but parses only the batches that are asked for.
@@ -9,7 +9,7 @@ again, for a compressed file can be entered at no other place, but parses only t
 Invariants
     - Rows come in the order of the files and, within one, of its rows or lines; blank lines are none.
     - Memory is one batch, and its last line where that is long. Of JSON Lines one file is open at a time.
-    - A line that is no object with a string under the column's name is told by file and number.
+    - A line that is no object with a string under the column's name is told by file and number; so is a row group that lacks rows.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -76,7 +76,11 @@ class _RowGroups:
             if self._file is not None:
                 self._file.close()
             self._file, self._path = pq.ParquetFile(path), path
-        return self._file.read_row_group(index, columns=[self._column], use_threads=False).column(0)
+        texts = self._file.read_row_group(index, columns=[self._column], use_threads=False).column(0)
+        promised = self._file.metadata.row_group(index).num_rows
+        if len(texts) != promised:
+            raise InputError(f"{path} is damaged: row group {index} gives {len(texts)} texts, its footer says {promised}")
+        return texts
 
 
 @dataclass(frozen=True)

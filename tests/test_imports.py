@@ -17,6 +17,7 @@ ALLOWED = {
     "sample_data": {"sample_data"},
 }
 CONFINED = {
+    "backports": {"curation/readers/members.py"},
     "charset_normalizer": {"curation/encoding.py"},
     "datasketch": {"curation/minhash.py"},
     "fastwarc": {"curation/readers/heads.py"},
@@ -83,7 +84,7 @@ def test_every_library_is_known() -> None:
 
 def test_what_is_imported_is_declared() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-    packages = {"fasttext": "fasttext-community", "charset_normalizer": "charset-normalizer"}
+    packages = {"backports": "backports-zstd", "fasttext": "fasttext-community", "charset_normalizer": "charset-normalizer"}
     declared = {re.split(r"[<>=\[]", line)[0] for line in project["dependencies"]}
     builders_only = {"warcio"}  # the sample crawl is built with the test dependencies
     others_own = {"markupsafe", "llvmlite"}  # jinja2's and numba's

@@ -8,9 +8,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from curation.errors import InputError
 from curation.location import Location
 from curation.readers import Broken, Record
 from curation.readers.parquet_pages import announced_values
+from curation.text_batches import parquet_texts
 from tests.reading import read_bytes
 from tests.running import curate
 
@@ -152,3 +154,14 @@ def test_a_run_counts_lost_rows_and_fields(tmp_path):
     [sidecar] = (json.loads(path.read_text("utf-8")) for path in (tmp_path / "out/stages/1-ingest").rglob("*.json") if "small" in path.name)
     assert sidecar["counts"]["edits"] == {"reading.lost_field": 200}
     assert Location.of(tmp_path / "rows.parquet").exists()
+
+
+def test_texts_read_without_a_run_lose_no_row_either(tmp_path):
+    content = bytearray(parquet(**KINDS["pages"]))
+    place = content.index(b"\x1c\x15", pages(bytes(content), 1)[0])
+    content[place + 2] -= 2
+    (tmp_path / "rows.parquet").write_bytes(content)
+    first, second, _ = parquet_texts([tmp_path / "rows.parquet"])
+    assert len(first()) == 200
+    with pytest.raises(InputError, match="199 texts"):
+        second()

@@ -11,7 +11,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from curation.location import Location
-from curation.readers import MAX_RECORD_BYTES, Broken, Fields, Record, SourceFile, Tally, read
+from curation.readers import (
+    MAX_RECORD_BYTES,
+    Broken,
+    Fields,
+    Record,
+    SourceFile,
+    Tally,
+    decompression,
+    read,
+)
+from curation.readers import parquet as parquet_reader
 from tests.reading import compressed, read_bytes
 
 ROW = {
@@ -122,10 +132,11 @@ def test_a_truncated_jsonl_gives_its_whole_lines_and_one_row():
     ]
 
 
-def test_a_bomb_ends_the_file():
+def test_a_bomb_ends_the_file(monkeypatch):
     packed = gzip.compress(lines(*[{"text": "a" * 1000}] * 100) + b"\n" * (300 << 20), 1)
-    outcomes = read_bytes("a.jsonl.gz", packed)
-    assert reasons(outcomes) == ["Record"] * 100 + ["bomb"]
+    assert reasons(read_bytes("a.jsonl.gz", packed)) == ["Record"] * 100, "no ratio makes a bomb"
+    monkeypatch.setattr(decompression, "MAX_UNPACKED_BYTES", 32 << 20)
+    assert reasons(read_bytes("a.jsonl.gz", packed)) == ["Record"] * 100 + ["bomb"]
 
 
 def parquet(table: pa.Table, **options) -> bytes:
@@ -229,12 +240,15 @@ def test_no_parquet_at_all():
     assert read_bytes("a.parquet", parquet(TABLE.slice(0, 0))) == []
 
 
-def test_a_parquet_bomb_is_not_opened():
+def test_a_parquet_bomb_is_not_opened(monkeypatch):
     big = pa.table({"text": ["a" * (1 << 20)] * 64})
+    assert set(reasons(read_bytes("a.parquet", parquet(big, compression="zstd", use_dictionary=False)))) == {"Record"}
+    monkeypatch.setattr(parquet_reader, "MAX_UNPACKED_CHUNK", 32 << 20)
     assert reasons(read_bytes("a.parquet", parquet(big, compression="zstd", use_dictionary=False))) == ["bomb"]
 
 
-def test_one_text_repeated_is_a_bomb_too():
+def test_one_text_repeated_is_a_bomb_too(monkeypatch):
+    monkeypatch.setattr(parquet_reader, "MAX_UNPACKED_BYTES", 32 << 20)
     repeated = pa.DictionaryArray.from_arrays(pa.array([0] * 100_000, pa.int32()), ["a" * (1 << 20)])
     outcomes = read_bytes("a.parquet", parquet(pa.table({"text": repeated}), row_group_size=100_000))
     assert reasons(outcomes) == ["Record"] * 32 + ["bomb"]

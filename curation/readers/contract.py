@@ -7,7 +7,7 @@ books at the end of a run compare it with the ledger.
 Invariants
     - Constant memory: one frame at a time, none larger than MAX_RECORD_BYTES; a larger one is a Broken "too_large" and is skipped over.
     - No input raises out of `frames` or `parse`: damage is a Broken frame with reason and offset. What cannot be read past the damage
-      (a truncated gzip member) is one Broken frame, and it is the file's last. Archives go on after what can be passed over.
+      (a truncated gzip member) is one Broken frame, and it is the file's last. Readers go on after what can be passed over.
     - Outcomes come in file order and do not depend on the machine, the folder or the file system.
 """
 
@@ -25,8 +25,11 @@ if TYPE_CHECKING:
 MAX_RECORD_BYTES = 32 << 20
 """Most bytes of one record after decompression."""
 
+MAX_UNPACKED_BYTES = 4 << 30
+"""So many bytes may come out of any compressed file, however small it is; what repeats itself compresses a thousand times."""
+
 MAX_EXPANSION = 200
-"""Most bytes that one byte of compressed input may become, once MAX_RECORD_BYTES have come out: past it the file is a bomb."""
+"""Most bytes that one byte of compressed input may become, once MAX_UNPACKED_BYTES have come out: past it the file is a bomb."""
 
 
 @dataclass(frozen=True)

@@ -1,55 +1,44 @@
 """Compressed files as a stream of plain bytes that can be counted on: capped, and honest about where it broke off.
 
-gzip (RFC 1952, any number of members), Zstandard (RFC 8878) and LZ4 frames are told by their first bytes, never by the file's name; what
-is none of them is plain. `Content` is the reader's view of such a stream: look ahead, take, skip, search, always knowing the offset.
+gzip, Zstandard, bzip2 and xz (any number of members, see `curation.readers.members`) and LZ4 frames are told by their first bytes, never
+by the file's name; what is none of them is plain. `Content` is the reader's view of such a stream: look ahead, take, skip, search, always
+knowing the offset.
 
 Invariants
     - Offsets count plain bytes, so they do not depend on how the file was compressed, nor on members, frames or read sizes.
-    - Damage never raises. A truncated, corrupt or explosive stream ends where it broke, and `Content.damage` says how. Of a truncated gzip
-      file every byte is seen; else at most one read (64 KiB of gzip, BLOCK bytes of the others) before the damage is lost with it. After a
-      corrupt gzip member a reader may `resume` at the next one; offsets then count the bytes that could be read.
+    - Damage never raises. A truncated, corrupt or explosive stream ends where it broke, and `Content.damage` says how. Of a truncated
+      file every byte is seen; else at most one read (READ bytes, BLOCK of LZ4) before the damage is lost with it. After a corrupt member a
+      reader may `resume` at the next one; offsets then count the bytes that could be read.
+    - No ratio makes a bomb of a file: what is repetitive compresses a thousand times. One record has its limit, MAX_RECORD_BYTES; a file
+      has one only past MAX_UNPACKED_BYTES, where it may not be more than MAX_EXPANSION times its compressed size.
     - An error of the file system is no damage: it raises as it came, for it says nothing about the file.
     - Memory is bounded by what a reader asks to look at, plus one block.
 """
 
 import re
-import zlib
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
 import pyarrow as pa
 
-from curation.readers.contract import MAX_EXPANSION, MAX_RECORD_BYTES, Broken
+from curation.readers.contract import MAX_EXPANSION, MAX_UNPACKED_BYTES, Broken
+from curation.readers.members import READ, STARTS, BrokeOff, inflate, members
 
 BLOCK = 4 << 10
-_READ = 64 << 10
-_GZIP, _ZLIB, _RAW_DEFLATE = 31, 15, -15
-_GZIP_MAGIC = b"\x1f\x8b"
-_GZIP_HEADER = re.compile(rb"\x1f\x8b\x08[\x00-\x1f]")
-_FRAMES = {b"\x28\xb5\x2f\xfd": "zstd", b"\x04\x22\x4d\x18": "lz4"}
-_SKIPPABLE = re.compile(rb"[\x50-\x5f]\x2a\x4d\x18")
+_MAGIC = {**STARTS, "lz4": re.compile(rb"\x04\x22\x4d\x18")}
 
 
 @dataclass(frozen=True)
 class Damage:
     """Why bytes cannot be trusted: a rule's name (`truncated`, `corrupt`, `bomb`, ...) and the same in words.
 
-    `since` is the offset from which they are in doubt: the start of a gzip member whose checksum was not reached or differs.
+    `since` is the offset from which they are in doubt: the start of a member whose checksum was not reached or differs.
     """
 
     reason: str
     detail: str
     since: int = 0
-
-
-class _BrokeOff(Exception):
-    """Raised by the decompressors below with the reason and the compressed bytes in hand; `Content` turns it into a Damage."""
-
-    def __init__(self, reason: str, detail: str, rest: bytes = b"") -> None:
-        super().__init__(detail)
-        self.reason = reason
-        self.rest = rest
 
 
 class WatchedFile:
@@ -170,7 +159,7 @@ class Content:
 
     def skip_to(self, start: re.Pattern[bytes], reach: int) -> None:
         """Pass over everything up to the end of the next match of `start` (at most `reach` bytes, all told); to the end if none."""
-        while self._hold(_READ + reach):
+        while self._hold(READ + reach):
             found = start.search(self._held, self._start)
             if found:
                 self._advance(found.end() - self._start)
@@ -184,7 +173,7 @@ class Content:
             yield Broken(self.offset if at is None else at, self.damage.reason, self.damage.detail)
 
     def resume(self) -> bool:
-        """Go on after damage, at the next gzip member that can be read; return whether there is one. What damage has said is forgotten."""
+        """Go on after damage, at the next member that can be read; return whether there is one. What damage has said is forgotten."""
         while self.at_end() and self.damage is not None:
             self.damage = None
             self._ended = False
@@ -198,7 +187,7 @@ class Content:
                 self._start = 0
             try:
                 block = next(self._blocks, b"")
-            except _BrokeOff as broke_off:
+            except BrokeOff as broke_off:
                 block = self._damage_of(broke_off)
             if isinstance(block, Damage):
                 self.damage = block
@@ -208,7 +197,7 @@ class Content:
             self._held += block
         return len(self._held) > self._start
 
-    def _damage_of(self, broke_off: _BrokeOff) -> Damage:
+    def _damage_of(self, broke_off: BrokeOff) -> Damage:
         return Damage(broke_off.reason, str(broke_off), self._checked)
 
     def _advance(self, size: int) -> None:
@@ -219,45 +208,37 @@ class Content:
             self._start = 0
 
     def _plain(self, file: WatchedFile) -> Iterator[bytes | Damage]:
-        head = file.read(_READ)
+        head = file.read(READ)
         self.compression = self.compression or _compression_of(head)
         if not self.compression:
             while head:
                 yield head
-                head = file.read(_READ)
+                head = file.read(READ)
             return
         for block in self._decompressed(head, file):
             yield block
-            if self._produced > max(MAX_RECORD_BYTES, MAX_EXPANSION * file.count):
-                raise _BrokeOff("bomb", f"{file.count} bytes of {self.compression} became more than {MAX_EXPANSION} times as many")
+            if self._produced > max(MAX_UNPACKED_BYTES, MAX_EXPANSION * file.count):
+                raise BrokeOff(
+                    "bomb",
+                    f"{file.count} bytes of {self.compression} became more than {MAX_UNPACKED_BYTES}, and more than {MAX_EXPANSION} times "
+                    "as many; the rest is not read. If they are sound, decompress the file first",
+                )
 
     def _decompressed(self, head: bytes, file: WatchedFile) -> Iterator[bytes | Damage]:
-        if self.compression == "gzip":
-            yield from self._gunzip(head, file)
-        elif self.compression == "deflate":
-            yield from _inflate(head, file, _ZLIB if _has_zlib_header(head) else _RAW_DEFLATE)
-        else:
+        if self.compression == "deflate":
+            yield from inflate(head, file)
+            return
+        if self.compression not in STARTS:
             yield from self._decode_frames(head, file)
-
-    def _gunzip(self, head: bytes, file: WatchedFile) -> Iterator[bytes | Damage]:
-        """Yield what each gzip member holds, and a Damage for what is none. Zeros after a member are padding, as gzip(1) reads them."""
-        packed = head
-        while packed:
-            try:
-                if not packed.startswith(_GZIP_MAGIC[: len(packed)]):
-                    raise _BrokeOff("corrupt", "bytes that are no gzip member follow the last one", packed)
-                packed = (yield from _inflate(packed, file, _GZIP)) or file.read(_READ)
-            except _BrokeOff as broke_off:
-                if broke_off.reason != "corrupt":
-                    raise
-                yield self._damage_of(broke_off)
-                packed = _next_member(broke_off.rest[1:], file)
-            self._checked = self._produced
-            while packed and not (packed := packed.lstrip(b"\0")):
-                packed = file.read(_READ)
+            return
+        for block in members(self.compression, head, file):
+            if block is None:
+                self._checked = self._produced
+            else:
+                yield self._damage_of(block) if isinstance(block, BrokeOff) else block
 
     def _decode_frames(self, head: bytes, file: WatchedFile) -> Iterator[bytes]:
-        """Yield what Zstandard, LZ4 or Brotli frames hold."""
+        """Yield what LZ4 or Brotli frames hold."""
         stream = pa.CompressedInputStream(pa.PythonFile(_Rejoined(head, file), mode="r"), self.compression)
         while True:
             try:
@@ -265,7 +246,7 @@ class Content:
             except OSError as error:
                 file.raise_failure()
                 reason = "truncated" if "Truncated" in str(error) else "corrupt"
-                raise _BrokeOff(reason, f"the {self.compression} data cannot be decompressed: {error}") from None
+                raise BrokeOff(reason, f"the {self.compression} data cannot be decompressed: {error}") from None
             if not block:
                 return
             yield block
@@ -273,42 +254,7 @@ class Content:
 
 
 def _compression_of(head: bytes) -> str:
-    if head.startswith(_GZIP_MAGIC):
-        return "gzip"
-    return _FRAMES.get(head[:4], "zstd" if _SKIPPABLE.match(head) else "")
-
-
-def _has_zlib_header(head: bytes) -> bool:
-    """Whether RFC 1950 frames the data; many servers send "deflate" without."""
-    return len(head) >= 2 and head[0] & 0x0F == 8 and int.from_bytes(head[:2], "big") % 31 == 0
-
-
-def _inflate(packed: bytes, file: WatchedFile, window_bits: int) -> Generator[bytes, None, bytes]:
-    """Yield what one zlib stream or gzip member holds; return the bytes read past its end."""
-    stream = zlib.decompressobj(window_bits)
-    while not stream.eof:
-        try:
-            block = stream.decompress(packed, _READ)
-        except zlib.error as error:
-            raise _BrokeOff("corrupt", f"the data cannot be decompressed: {error}", packed) from None
-        if block:
-            yield block
-        packed = stream.unconsumed_tail
-        if not (packed or stream.eof or block):
-            packed = file.read(_READ)
-            if not packed:
-                raise _BrokeOff("truncated", "the compressed data ends before its end mark")
-    return stream.unused_data
-
-
-def _next_member(packed: bytes, file: WatchedFile) -> bytes:
-    """Return the bytes from the next gzip header on (more may follow in the file); none if there is none."""
-    while not (header := _GZIP_HEADER.search(packed)):
-        block = file.read(_READ)
-        if not block:
-            return b""
-        packed = packed[-3:] + block
-    return packed[header.start() :]
+    return next((kind for kind, start in _MAGIC.items() if start.match(head)), "")
 
 
 class _Rejoined:

@@ -41,7 +41,8 @@ class JsonlReader:
                     yield offset, line
             else:
                 yield from content.damaged(offset)
-                return
+                if not content.resume():
+                    return
 
     def parse(self, frame: Line, source: SourceFile) -> Outcome:
         """Return a line's outcome."""

@@ -1,7 +1,7 @@
 """Opening a file: which format it holds, and the one loop in which records are counted before they are parsed.
 
-The format is told by content where content is unmistakable (WARC, ARC, Parquet), else by the name (.jsonl, .html, ...; .gz, .zst and .lz4
-at its end do not matter), else by the first character. Compression is always told by content.
+The format is told by content where content is unmistakable (WARC, ARC, Parquet), else by the name (.jsonl, .html, ...; .gz, .zst,
+.lz4, .bz2 and .xz at its end do not matter), else by the first character. Compression is always told by content.
 
 An empty file, compressed or not, holds no records. A file of unknown format is one record, Broken "unknown_format".
 """
@@ -19,7 +19,7 @@ from curation.readers.parquet import ParquetReader
 from curation.readers.warc import WarcReader
 
 _LOOKED_AT = 1024
-_COMPRESSION_ENDINGS = (".gz", ".zst", ".zstd", ".lz4")
+_COMPRESSION_ENDINGS = (".gz", ".zst", ".zstd", ".lz4", ".bz2", ".xz")
 _MAGIC: tuple[tuple[bytes, type[Reader]], ...] = ((b"WARC/", WarcReader), (b"filedesc://", ArcReader), (b"PAR1", ParquetReader))
 _NAMES: dict[str, type[Reader]] = {
     "warc": WarcReader,

@@ -12,8 +12,8 @@ Invariants
     - `offset` is the row's number in the file, by the footer's counts.
     - Of columns with one name, the last counts.
     - A batch holds about BATCH_BYTES of what the footer says. Dictionary pages stay dictionaries where Arrow can have them so, so that a
-      text repeated a million times costs its bytes once; a column chunk that unpacks more than MAX_EXPANSION times is a bomb and is not
-      opened.
+      text repeated a million times costs its bytes once; a column chunk that unpacks to more than MAX_UNPACKED_CHUNK, and more than
+      MAX_EXPANSION times its size, is a bomb and is not opened.
 """
 
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ import pyarrow.parquet as pq
 from pyarrow import types
 
 from curation.readers.columns import is_binary, is_string
-from curation.readers.contract import MAX_EXPANSION, MAX_RECORD_BYTES, Broken, Outcome, SourceFile
+from curation.readers.contract import MAX_EXPANSION, MAX_RECORD_BYTES, MAX_UNPACKED_BYTES, Broken, Outcome, SourceFile
 from curation.readers.decompression import Content, WatchedFile
 from curation.readers.parquet_groups import Row, claimed_rows, group_rows
 from curation.readers.rows import BadRow, row_record
@@ -33,6 +33,9 @@ _MAX_FOOTER_STRING = 16 << 20
 _MAX_FOOTER_ITEMS = 1 << 20
 _BUFFER = 1 << 20
 _IN_DICTIONARIES = {"PLAIN", "RLE", "BIT_PACKED", "PLAIN_DICTIONARY", "RLE_DICTIONARY"}
+MAX_UNPACKED_CHUNK = 256 << 20
+"""So many bytes may come out of any column chunk, however small it is."""
+
 LARGE_CHUNK = 128 << 20
 """A column chunk of up to so many bytes is held whole, a larger one is read page by page. Whole is safer: a damaged page header cannot ask
 for more memory than the chunk has (measured: 3 GB for a damaged file of 3 KB where Arrow reads by pages)."""
@@ -57,7 +60,7 @@ class ParquetReader:
                 file.raise_failure()
                 yield Broken(0, "corrupt", f"the Parquet footer cannot be read: {error}")
                 return
-            yield from _within(max(MAX_RECORD_BYTES, MAX_EXPANSION * opened.size()), _groups(parquet, columns, source.fields.text, file))
+            yield from _within(max(MAX_UNPACKED_BYTES, MAX_EXPANSION * opened.size()), _groups(parquet, columns, source.fields.text, file))
 
     def parse(self, frame: Row, source: SourceFile) -> Outcome:
         """Return a row's outcome."""
@@ -154,7 +157,7 @@ def _bomb(facts: Any, columns: list[str]) -> str:
     for index in range(facts.num_columns):
         chunk = facts.column(index)
         size = chunk.total_uncompressed_size
-        if chunk.path_in_schema in columns and size > max(MAX_RECORD_BYTES, MAX_EXPANSION * chunk.total_compressed_size):
+        if chunk.path_in_schema in columns and size > max(MAX_UNPACKED_CHUNK, MAX_EXPANSION * chunk.total_compressed_size):
             return f"column {chunk.path_in_schema!r} unpacks to {size} bytes from {chunk.total_compressed_size}"
     return ""
 
