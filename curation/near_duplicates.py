@@ -1,13 +1,15 @@
 """Near-duplicates in one process: the pipeline's decisions for any texts that can be read again, without a run folder or a ledger.
 
-    found = find_duplicates(parquet_texts(paths))
+    found = find_duplicates(parquet_texts(paths), ranks=parquet_ranks(paths))
     kept = found.duplicate_of < 0
     fates = found.table(ids)
     write_kept(paths, found, "kept.parquet")
 
 Signatures, buckets, components, exact similarities and the survivor order are those of `curation.deduplicate`, kernel by kernel; what is
 left out is what makes them restart, spread over machines and account for every record. A document is dropped only for a kept one that it
-is really like. Of several copies the longer text stays, then the one that comes first.
+is really like. Of several copies the longer text stays. Of equally long ones a run keeps that of the earlier date, then that of the smaller
+key; so it is here where `ranks` says what these are, and without it the one that comes first stays. (What a run does with a record before
+it compares any, such as dropping an empty text, is left to the caller.)
 
 Texts come as a sequence of functions, each of which reads one batch (`curation.text_batches`), so that those without a candidate are not
 read a second time.
@@ -16,10 +18,12 @@ Memory: one batch; for each document 8 bytes a band, twice while they are joined
 candidates, whose components are taken in turns where they have more. (A component is compared at once, so a larger one takes what it
 takes.)
 
-Invariant: what is decided depends on the texts and their order, not on how they are cut into batches.
+Invariants
+    - What is decided depends on the texts and their order, not on how they are cut into batches; with ranks not on their order either.
+    - With ranks it is what `curate run dedup` decides of the same records: same fates, reasons and survivors.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,6 +37,7 @@ from curation.errors import InputError
 from curation.judging import KEPT, RULES, Documents, Judge
 from curation.location import Location
 from curation.minhash import MinHashSettings, bucket_hashes, sign
+from curation.record_ranks import Ranks
 from curation.shingles import Hashes, distinct, shingle
 from curation.text import TextColumn
 from curation.text_batches import FilePath, ReadTexts
@@ -96,12 +101,18 @@ def find_duplicates(
     threshold: float = 0.75,
     containment: float | None = None,
     compared: int = 8,
+    ranks: Callable[[Numbers], Ranks] | None = None,
 ) -> Found:
-    """Find the near-duplicates among all texts; settings mean what they mean in a recipe's [deduplicate]."""
+    """Find the near-duplicates among all texts; settings mean what they mean in a recipe's [deduplicate].
+
+    `ranks` returns date and key of the texts of some rows, rising (`curation.record_ranks`); it is asked once, for those that
+    have an equally long one among their candidates.
+    """
     minhash = minhash or MinHashSettings()
     signed = _sign(batches, minhash)
     labels, leads = _components(signed)
     found = Found(np.full(len(labels), -1), np.full(len(labels), KEPT, np.uint8), np.ones(len(labels)), 0, 0)
+    dates, keys = _ranked(labels, signed.sizes, ranks)
     pairs = skipped = 0
     for rows, whole in _turns(labels, leads, signed.sizes):
         starts, shingles = _shingles_of(batches, signed.firsts, rows[whole], signed.sizes[rows[whole]], minhash)
@@ -109,13 +120,13 @@ def find_duplicates(
         held[1:] = np.cumsum(whole)
         documents = Documents(
             _codes(signed.texts[rows]),
-            np.arange(len(rows)),
+            np.unique(keys[rows], return_inverse=True)[1],
             np.full(len(rows), -1),
             np.zeros(len(rows), np.bool_),
             held * minhash.bands,
             signed.buckets[:, rows[whole]].T.ravel(),
         )
-        order = np.lexsort((rows, -signed.sizes[rows]))
+        order = np.lexsort((rows, keys[rows], dates[rows], -signed.sizes[rows]))
         judge = Judge(documents, order, threshold, containment, compared)
         judge.take(0, len(rows), np.flatnonzero(whole), starts, shingles)
         judged = judge.judged()
@@ -177,6 +188,23 @@ def _components(signed: _Signed) -> tuple[Numbers, npt.NDArray[np.bool_]]:
     for band in signed.buckets:
         forest.join_equal(band[leads], leading)
     return forest.labels(), leads
+
+
+def _ranked(labels: Numbers, sizes: Numbers, ranks: Callable[[Numbers], Ranks] | None) -> tuple[Numbers, Numbers]:
+    """Return numbers that are in the order of the documents' dates, and of their keys; those without an equally long candidate are alone.
+
+    A number of a key is a row that has it, so that those of documents that nobody asked for are their own.
+    """
+    dates, keys = np.zeros(len(labels), np.int64), np.arange(len(labels))
+    order = np.lexsort((sizes, labels))
+    same = (np.diff(labels[order]) == 0) & (np.diff(sizes[order]) == 0)
+    tied = np.unique([order[1:][same], order[:-1][same]])
+    if ranks is not None and len(tied):
+        told = ranks(tied)
+        dates[tied] = told.dates
+        distinct_keys, places = np.unique(np.array(told.keys, dtype="S16"), return_inverse=True)
+        keys[tied] = tied[: len(distinct_keys)][places]
+    return dates, keys
 
 
 def _turns(labels: Numbers, leads: npt.NDArray[np.bool_], sizes: Numbers) -> Iterator[tuple[Numbers, npt.NDArray[np.bool_]]]:

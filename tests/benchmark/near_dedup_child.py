@@ -49,9 +49,10 @@ def write(files: Sequence[Path], stays: Any, out: Path) -> None:
 def curate_verified(files: Sequence[Path]) -> Any:
     """Ours in one process, with exact similarities, as `curation` offers it to Python."""
     from curation.near_duplicates import find_duplicates
+    from curation.record_ranks import parquet_ranks
     from curation.text_batches import parquet_texts
 
-    return find_duplicates(parquet_texts(files), threshold=THRESHOLD).duplicate_of < 0
+    return find_duplicates(parquet_texts(files), threshold=THRESHOLD, ranks=parquet_ranks(files)).duplicate_of < 0
 
 
 def curate_unverified(files: Sequence[Path]) -> Any:
