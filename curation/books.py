@@ -98,7 +98,8 @@ def add_up(out: Location, ledger_of: LedgerOf, held: int = HELD) -> Books:
 
 
 def _tables_in(folder: Location) -> list[Location]:
-    return [facts.location for facts in folder.files() if facts.location.name.endswith(".parquet")]
+    names = [facts.location for facts in folder.files() if facts.location.name.endswith(".parquet")]
+    return [location for location in names if not location.name.startswith(".")]
 
 
 def _count_requests(folder: Location) -> int:

@@ -9,8 +9,11 @@ is not written over. What stages made is known by their own records (`curation.l
 Invariant: `claim` is asked before anything is written to a folder; it writes nothing itself.
 """
 
+import fcntl
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +23,12 @@ from curation.location import Location
 MADE_BY = "textbook-curation"
 RUN = "run.json"
 LOCK = ".lock"
+FIXED = frozenset(
+    (LOCK, RUN, "recipe.toml", "rules.json", "contents.json", "run.log", "report.html", "dataset/README.md", "dataset/manifest.json")
+)
+"""Paths below OUT of the files of a run that have one name in every run."""
+KEPT = ("replies/", "files/")
+"""Folders below OUT of which nothing is ever deleted: teachers' replies, and the files that a recipe names."""
 
 
 def claim(out: Location, recipe: str | None = None, replace: bool = False) -> None:
@@ -43,13 +52,47 @@ def claim(out: Location, recipe: str | None = None, replace: bool = False) -> No
 
 
 def read_mark(out: Location) -> dict[str, Any] | None:
-    """Return what run.json says, or None where the folder holds none of ours."""
+    """Return what run.json says, or where that is missing or damaged what the lock says; None where the folder holds no run of ours."""
     try:
         content = json.loads((out / RUN).read_bytes())
     except (FileNotFoundError, NotADirectoryError, ValueError, RecursionError):
+        content = None
+    if isinstance(content, dict) and (content.get("made_by") == MADE_BY or isinstance(content.get("sessions"), list)):
+        return content
+    return _read_lock(out)
+
+
+def _read_lock(out: Location) -> dict[str, Any] | None:
+    if not out.is_local:
         return None
-    ours = isinstance(content, dict) and (content.get("made_by") == MADE_BY or isinstance(content.get("sessions"), list))
-    return content if ours else None
+    try:
+        head, _, recipe = (out / LOCK).read_bytes().decode("utf-8", "replace").rstrip("\n").partition("\n")
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return {"made_by": MADE_BY, "recipe": recipe or None, "sessions": []} if head == MADE_BY else None
+
+
+@contextmanager
+def locked(out: Location, recipe: str | None, replace: bool) -> Iterator[None]:
+    """Claim OUT and hold it for this process; the operating system lets go of it when the process dies. Object stores have no lock.
+
+    The lock says whose it is too, so that a damaged run.json does not make a stranger of the folder.
+    """
+    claim(out, recipe, replace)
+    out.make_folder()
+    if not out.is_local:
+        yield
+        return
+    with Path(out.path, LOCK).open("a+") as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Refused(f"another run is live on {out}; wait for it or choose another --out") from None
+        claim(out, recipe, replace)
+        stream.truncate(0)
+        stream.write(f"{MADE_BY}\n{recipe or ''}\n")
+        stream.flush()
+        yield
 
 
 def recipe_of(mark: dict[str, Any]) -> str | None:

@@ -19,7 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from curation.ingest import Ingest, Place
-from curation.stage import Job, Output, recorded, sweep
+from curation.journal import Journal, read_journal
+from curation.leftovers import sweep
+from curation.stage import Job, Output, recorded
 
 MAX_CRASHES = 1000
 
@@ -53,8 +55,15 @@ def make_isolated(job: Job, output: Output) -> Mapping[str, Any]:
                     "even when that record is left out"
                 )
             deaths[place] += 1
-            sweep(job.space.shards(job.stage), job.unit.name)
+            _sweep(job)
     raise RuntimeError(f"unit {job.unit.name} has killed the processes that read it {MAX_CRASHES} times")
+
+
+def _sweep(job: Job) -> None:
+    """Delete the temporaries that a dead child left: those of the shards that the unit's journal names."""
+    place = Journal(job.space.sidecars(job.stage), job.unit.name, "").place
+    folder, files = (read_journal(place) if place.facts() is not None else None) or ("", [])
+    sweep(job.space.out, [folder], [f"{folder}/{file}" for file in files])
 
 
 def _make(job: Job, crashing: frozenset[Place], at: Path, result: Path) -> None:
@@ -64,7 +73,7 @@ def _make(job: Job, crashing: frozenset[Place], at: Path, result: Path) -> None:
         at.write_text(json.dumps(place))
 
     assert isinstance(job.stage, Ingest)
-    output = Output(job.space.shards(job.stage))
+    output = job.output()
     counts = job.stage.make_without(job.unit, output, crashing, note)
     shards = [recorded(shard) for shard in output.shards]
     result.write_text(json.dumps({"counts": counts, "shards": shards}))

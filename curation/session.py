@@ -5,7 +5,6 @@ after every stage. A killed session leaves finished units with sidecars and, of 
 sweeps those, names them as `interrupted`, and makes only what has no sidecar.
 """
 
-import fcntl
 import json
 import platform
 import time
@@ -13,15 +12,16 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, Protocol
 
 from curation.drift import changed_inputs, changes, fingerprints, told, words_of
 from curation.errors import Refused, ShardsFailed
 from curation.failures import Failure, told_of
 from curation.hashing import digest_of
+from curation.journal import ENDING
+from curation.leftovers import check_free, check_public, folders_of_records, named_in, path_below, remove_stale, sweep
 from curation.location import Location
-from curation.ownership import LOCK, MADE_BY, RUN, claim, read_mark
+from curation.ownership import FIXED, KEPT, MADE_BY, RUN, locked, read_mark
 from curation.runner import Outcome, Runner
 from curation.shards import Shard
 from curation.stage import (
@@ -36,9 +36,6 @@ from curation.stage import (
     key_of,
     perform,
     read_sidecar,
-    remove_stale,
-    shards_recorded,
-    sweep,
 )
 
 
@@ -118,7 +115,7 @@ class Session:
         }
         self._earlier = self._earlier_sessions()
         self._sealed: set[str] = set()
-        self._shards: set[str] = set()
+        self._ours: set[str] = set()
         self._drift: list[str] = []
         self._remade = False
 
@@ -140,9 +137,9 @@ class Session:
         `recipe` names whose dataset lies there; the folder of another one is taken only with `replace`. Raises Refused where OUT is not
         ours, or another session is live.
         """
-        claim(out, recipe, replace)
-        with _lock(out):
-            claim(out, recipe, replace)
+        with locked(out, recipe, replace):
+            check_public(out)
+            sweep(out, ("", "dataset"), FIXED)
             session = cls(out, runner, frozen, watcher or Silent(), facts or {}, recipe)
             session._write_report()
             began = time.perf_counter()
@@ -162,17 +159,22 @@ class Session:
         Raises Refused (frozen, and something would be redone) and, after all other units are done, ShardsFailed.
         """
         began = time.perf_counter()
-        folders = {self.space.sidecars(stage), self.space.shards(stage)}
-        for folder in folders:
-            folder.make_folder()
-        interrupted = sorted(name for folder in folders for name in sweep(folder))
+        folder, shard_folder = f"{self.space.below}/{stage.name}", self.space.folder_of(stage)
+        for path in (folder, shard_folder):
+            (self.out / path).make_folder()
+        named = named_in(self.out, folder)
         identity = stage.identity()
         ordered = sorted(units, key=lambda unit: unit.name)
         if len({unit.name for unit in ordered}) != len(ordered):
             raise ValueError(f"stage {stage.name} has two units of one name")
-        jobs = [Job(stage, unit, key_of(identity, unit), self.space) for unit in ordered]
-        done = self._already_done(stage, jobs)
+        records = {f"{folder}/{SEAL}", *(f"{folder}/{unit.name}{ending}" for unit in ordered for ending in (".json", ENDING))}
+        interrupted = sweep(self.out, (folder, shard_folder), named.shards | named.records | named.journals | records)
+        sizes = {facts.location.name: facts.size for facts in self.space.shards(stage).files()}
+        taken = frozenset(name for name in sizes if f"{shard_folder}/{name}" not in named.shards)
+        jobs = [Job(stage, unit, key_of(identity, unit), self.space, taken=taken) for unit in ordered]
+        done = self._already_done(stage, jobs, sizes)
         pending = [job for job in jobs if job.unit.name not in done]
+        check_free(self.out, named, records)
         seal = self._read_seal(stage)
         self._tell_drift(stage, identity, seal, pending, jobs)
         self.watcher.begin(self._title(stage), len(jobs), len(done))
@@ -181,12 +183,17 @@ class Session:
         if failures:
             raise ShardsFailed(*told_of(stage.name, len(jobs), [_failure(outcome) for outcome in failures]))
         finished = tuple(done[job.unit.name] for job in jobs)
-        self._sealed.add(f"{self.space.below}/{stage.name}")
-        self._shards.update(f"{self.space.folder_of(stage)}/{shard.location.name}" for unit in finished for shard in unit.shards)
-        stale = remove_stale(self.space, stage, finished)
-        self._write_seal(stage, identity, jobs, seal)
-        for folder in folders:
-            sweep(folder)
+        shards = {f"{shard_folder}/{shard.location.name}" for unit in finished for shard in unit.shards}
+        sidecars = {f"{folder}/{SEAL}", *(f"{folder}/{unit.name}.json" for unit in finished)}
+        before = [named, named_in(self.out, folder)] if pending else [named]
+        self._sealed.add(folder)
+        self._ours |= shards | sidecars
+        stale = sorted(name for each in before for name in remove_stale(self.out, each, shards | sidecars))
+        self._write_seal(stage, identity, jobs, finished, seal)
+        for each in before:
+            sweep(self.out, (folder, shard_folder), each.shards | each.records | each.journals | records | shards)
+            for journal in each.journals:
+                (self.out / journal).delete()
         self.watcher.end(self._title(stage))
         self._report["stages"].append(
             {
@@ -221,18 +228,22 @@ class Session:
 
         Raises Refused (frozen, and there are some).
         """
-        retired = []
-        for facts in (self.out / "stages").files(recursive=True):
-            folder = "stages/" + facts.location.parent.path.rpartition("/stages/")[2]
-            if facts.location.name.endswith(".json") and folder not in self._sealed:
-                retired.append((folder, facts.location))
+        retired = [(folder, named_in(self.out, folder)) for folder in folders_of_records(self.out) if folder not in self._sealed]
+        retired = [(folder, named) for folder, named in retired if named.records or named.journals]
         if retired and self.frozen:
             raise Refused(f"--frozen: {self.out} holds {retired[0][0]}, a stage that the recipe does not have")
-        for _, sidecar in retired:
-            for shard in shards_recorded(sidecar):
-                if shard not in self._shards:
-                    (self.out / shard).delete()
-            sidecar.delete()
+        for folder, named in retired:
+            known = named.shards | named.records | named.journals
+            sweep(self.out, {folder, *(shard.rpartition("/")[0] for shard in named.shards)}, known)
+            remove_stale(self.out, replace(named, records=named.records | named.journals), self._ours)
+
+    def tell_strangers(self) -> None:
+        """Tell the names of files in OUT that are not ours, which stay as they are."""
+        found = (path_below(self.out, facts.location) for facts in self.out.files(recursive=True))
+        strangers = [path for path in found if path not in self._ours and path not in FIXED and not path.startswith(KEPT)]
+        if strangers:
+            more = f" and {len(strangers) - 10} more" if len(strangers) > 10 else ""
+            self.watcher.tell(f"not made by this run, and left as they are in {self.out}: {', '.join(strangers[:10])}{more}")
 
     def run_one(self, stage: Stage, unit: Unit) -> Finished:
         """Run a stage that has a single unit (a global step)."""
@@ -245,8 +256,7 @@ class Session:
     def _title(self, stage: Stage) -> str:
         return f"{self.space.below}/{stage.name}".removeprefix("stages/")
 
-    def _already_done(self, stage: Stage, jobs: Sequence[Job]) -> dict[str, Finished]:
-        sizes = {facts.location.name: facts.size for facts in self.space.shards(stage).files()}
+    def _already_done(self, stage: Stage, jobs: Sequence[Job], sizes: Mapping[str, int]) -> dict[str, Finished]:
         done = {}
         for job in jobs:
             finished = read_sidecar(self.space, stage, job.unit.name)
@@ -314,8 +324,15 @@ class Session:
             return None
         return content
 
-    def _write_seal(self, stage: Stage, identity: Any, jobs: Sequence[Job], before: Any) -> None:
-        content = {"identity": identity, "units": len(jobs), "digest": _digest_of((job.unit.name, job.key) for job in jobs)}
+    def _write_seal(self, stage: Stage, identity: Any, jobs: Sequence[Job], finished: Sequence[Finished], before: Any) -> None:
+        content = {
+            "identity": identity,
+            "units": len(finished),
+            "digest": _digest_of((unit.name, unit.key) for unit in finished),
+            "folder": self.space.folder_of(stage),
+            "names": [unit.name for unit in finished],
+            "files": [shard.location.name for unit in finished for shard in unit.shards],
+        }
         inputs = _inputs_of(jobs)
         if inputs:
             content["inputs"] = inputs
@@ -340,22 +357,6 @@ def _digest_of(units: Iterable[tuple[str, str]]) -> str:
 def _inputs_of(jobs: Sequence[Job]) -> dict[str, str]:
     """Return the fingerprints of the input files that a stage reads; only ingest does."""
     return fingerprints(source for job in jobs for source in job.unit.sources)
-
-
-@contextmanager
-def _lock(out: Location) -> Iterator[None]:
-    """Hold OUT for this process; the operating system lets go of it when the process dies. Object stores have no lock."""
-    out.make_folder()
-    if not out.is_local:
-        yield
-        return
-    path = Path(out.path) / LOCK
-    with path.open("a") as stream:
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise Refused(f"another run is live on {out}; wait for it or choose another --out") from None
-        yield
 
 
 def _failure(outcome: Outcome[Job, Any]) -> Failure:

@@ -18,6 +18,7 @@ Invariants
 import dataclasses
 import gzip
 import json
+import re
 import resource
 import time
 import unicodedata
@@ -29,13 +30,16 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, ClassVar
 
+from curation.errors import Refused
 from curation.hashing import digest_of, digest_of_file, plain
+from curation.journal import Journal
 from curation.location import TEMPORARY, Location
 from curation.readers import SourceFile
 from curation.shards import Shard, ShardWriter
 
 SEAL = "_seal.json"
 SHARD_ENDINGS = (".parquet", ".jsonl.gz")
+_KEY = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
@@ -66,11 +70,24 @@ class Unit:
 
 
 class Output:
-    """Where a unit writes: opens shards under temporary names and remembers those that were finished."""
+    """Where a unit writes: opens shards under temporary names and remembers those that were finished.
 
-    def __init__(self, folder: Location) -> None:
+    Each name is told to the `journal` first. `taken` are files in the folder that are not ours: none of them is written over.
+    """
+
+    def __init__(self, folder: Location, journal: Journal | None = None, taken: frozenset[str] = frozenset()) -> None:
         self.folder = folder
         self.shards: list[Shard] = []
+        self._journal = journal
+        self._taken = taken
+
+    def begin(self, file: str) -> Location:
+        """Return the place of a file that is about to be written. Raises Refused where a stranger lies there."""
+        if file in self._taken:
+            raise Refused(f"{self.folder / file} was not made by this run and lies where it writes; move it elsewhere, then run again")
+        if self._journal is not None:
+            self._journal.announce(file)
+        return self.folder / file
 
     def shard(self, name: str, schema: Any, metadata: Mapping[str, str] | None = None, level: int = 1) -> "_RecordingWriter":
         """Open a shard for writing; use as a context manager."""
@@ -83,7 +100,7 @@ class Output:
     @contextmanager
     def lines(self, name: str) -> Iterator[Callable[[Iterable[str]], None]]:
         """Open `<name>.jsonl.gz` for writing: yields a function that appends lines."""
-        location = self.folder / f"{name}.jsonl.gz"
+        location = self.begin(f"{name}.jsonl.gz")
         rows = 0
         with location.writing() as path:
             with path.open("wb") as file, gzip.GzipFile(filename="", mode="wb", fileobj=file, compresslevel=6, mtime=0) as stream:
@@ -107,7 +124,7 @@ class Output:
 
 class _RecordingWriter(ShardWriter):
     def __init__(self, output: Output, name: str, schema: Any, metadata: Mapping[str, str] | None, level: int) -> None:
-        super().__init__(name, output.folder / f"{name}.parquet", schema, metadata, level)
+        super().__init__(name, output.begin(f"{name}.parquet"), schema, metadata, level)
         self._output = output
 
     def __exit__(self, *raised: Any) -> None:
@@ -210,6 +227,12 @@ class Job:
     key: str
     space: Workspace
     isolated: bool = False
+    taken: frozenset[str] = frozenset()
+
+    def output(self) -> Output:
+        """Return where the unit writes."""
+        journal = Journal(self.space.sidecars(self.stage), self.unit.name, self.space.folder_of(self.stage))
+        return Output(self.space.shards(self.stage), journal, self.taken)
 
 
 def perform(job: Job) -> tuple[Finished, Cost]:
@@ -220,7 +243,7 @@ def perform(job: Job) -> tuple[Finished, Cost]:
     began = time.perf_counter()
     if key_of(job.stage.identity(), job.unit) != job.key:
         raise RuntimeError("a model, list, filter or package is not the same here as where the run was started; make them the same")
-    output = Output(job.space.shards(job.stage))
+    output = job.output()
     if job.isolated:
         from curation.quarantine import make_isolated
 
@@ -264,20 +287,32 @@ def read_sidecar(space: Workspace, stage: Stage | type[Stage], name: str) -> Fin
         return None
 
 
-def shards_recorded(sidecar: Location) -> list[str]:
-    """Return the paths below OUT of the shards that a sidecar records, whatever its stage; none for a seal, or what cannot be read."""
+def shards_recorded(sidecar: Location) -> list[str] | None:
+    """Return the paths below OUT of the shards that a sidecar records, whatever its stage; None for a file that is none."""
     try:
         content = json.loads(sidecar.read_bytes())
+        if not _KEY.fullmatch(content["key"]):
+            return None
         return [f"{content['folder']}/{file}" for file, *_ in content["outputs"]]
-    except (ValueError, KeyError, TypeError):
-        return []
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
 
 
 def finished_units(space: Workspace, stage: type[Stage]) -> tuple[Finished, ...]:
-    """Return every unit that a stage has a sidecar for, by name: how a run is looked at after its end."""
-    names = [facts.location.name for facts in space.sidecars(stage).files()]
-    found = [read_sidecar(space, stage, name.removesuffix(".json")) for name in names if name.endswith(".json") and name != SEAL]
+    """Return every unit that a stage has a sidecar for, by name: how a run is looked at after its end. A seal says which are the run's."""
+    files = [facts.location.name for facts in space.sidecars(stage).files()]
+    names = [name.removesuffix(".json") for name in files if name.endswith(".json") and name != SEAL and not name.startswith(TEMPORARY)]
+    sealed = units_sealed(space.sidecars(stage) / SEAL) if SEAL in files else None
+    found = [read_sidecar(space, stage, name) for name in names if sealed is None or name in sealed]
     return tuple(finished for finished in found if finished is not None)
+
+
+def units_sealed(seal: Location) -> frozenset[str] | None:
+    """Return the names of the units that a seal was set on; None where it does not say, or cannot be read."""
+    try:
+        return frozenset(json.loads(seal.read_bytes())["names"])
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
 
 
 def key_of(stage_identity: Mapping[str, Any], unit: Unit) -> str:
@@ -285,38 +320,6 @@ def key_of(stage_identity: Mapping[str, Any], unit: Unit) -> str:
     return digest_of([stage_identity, unit.identity()])
 
 
-def sweep(folder: Location, unit: str = "") -> list[str]:
-    """Delete what dead attempts (at one unit, or all) left in a folder and return the names they were for."""
-    found = []
-    for facts in folder.files():
-        name = facts.location.name
-        if name.startswith(TEMPORARY):
-            intended = name[len(TEMPORARY) :].partition("-")[2]
-            if intended.startswith(unit):
-                facts.location.delete()
-                found.append(intended)
-    return found
-
-
 def is_whole(finished: Finished, sizes: Mapping[str, int]) -> bool:
     """Whether all outputs of a unit are there with the bytes they had; `sizes` is the listing of the stage's shard folder by file name."""
     return all(sizes.get(shard.location.name) == shard.bytes for shard in finished.shards)
-
-
-def remove_stale(space: Workspace, stage: Stage, done: Iterable[Finished]) -> list[str]:
-    """Delete sidecars and shards that belong to none of the units and return their names."""
-    done = list(done)
-    kept_sidecars = {f"{finished.name}.json" for finished in done} | {SEAL}
-    kept_shards = {shard.location.name for finished in done for shard in finished.shards}
-    removed = []
-    for facts in space.sidecars(stage).files():
-        name = facts.location.name
-        if name.endswith(".json") and name not in kept_sidecars:
-            facts.location.delete()
-            removed.append(name)
-    for facts in space.shards(stage).files():
-        name = facts.location.name
-        if name.endswith(SHARD_ENDINGS) and name not in kept_shards:
-            facts.location.delete()
-            removed.append(name)
-    return sorted(removed)

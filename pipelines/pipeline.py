@@ -144,6 +144,7 @@ def run_recipe(request: Request) -> Summary:
             run_stages(session, recipe, sources, request, [part for run in earlier for part in run.parts])
             told.write_bytes(recipe.text.encode())
             write_rules(out, rules_of(recipe))
+            session.tell_strangers()
             books = add_up(out, partial(ledger_of, out))
             told_books = {"records": books.records, "fates": dict(books.fates), "faults": list(books.faults)}
             session.note("books", {**told_books, "lost": books.lost} if books.lost else told_books)

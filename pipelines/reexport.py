@@ -44,6 +44,7 @@ def reexport(folder: str, out: str, shard_mib: int, tokenizer: str | None, file_
     stage = Export(tokenizer, "jsonl" if file_format == "jsonl" else "parquet", parse_mix(mix))
     with Session.open(target, LocalRunner(), recipe=f"export of {run.name}") as session:
         files = session.run(stage, units_of(sources, settings))
+        session.retire_others()
     write_manifest(target, digest_of([rules.text, stage.identity()]), files, None)
     write_ours(target / "dataset" / "README.md", card(card_facts(run, rules, exported=target)).encode())
     return {"dataset": str(target / "dataset"), "files": len(files.units), "rows": files.total("rows"), "tokens": files.total("tokens")}

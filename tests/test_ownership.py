@@ -1,16 +1,22 @@
 """Ownership: nothing that we did not make is written over or deleted, whatever the verb, before a run, after it and in between."""
 
 import json
+import random
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from curation.errors import Refused, UsageError
+from curation.errors import CurationError, Refused, ShardsFailed, UsageError
 from curation.location import Location
 from curation.ownership import claim, write_ours
 from curation.runner import LocalRunner
 from curation.session import Session
-from tests.running import curate
+from curation.stage import Job, Unit, Workspace
+from pipelines.cli import app
+from tests.running import CURATE, curate
+from tests.toy_stages import Count
 
 ROWS = "".join(
     json.dumps({"id": f"row-{number}", "text": f"Row {number} tells of the tide, which follows the moon around the earth twice a day."})
@@ -27,13 +33,6 @@ def put(folder: Path, name: str, content: str = "mine\n") -> Path:
     path = folder / name
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(content)
-    return path
-
-
-@pytest.fixture
-def rows(tmp_path: Path) -> Path:
-    path = tmp_path / "rows.jsonl"
-    path.write_text(ROWS)
     return path
 
 
@@ -95,37 +94,204 @@ def test_a_fixed_name_is_written_over_only_where_it_is_ours(tmp_path: Path) -> N
     assert mine.read_text() == "mine\n"
 
 
-def test_verbs_refuse_a_folder_of_others_and_leave_it_as_it_is(tmp_path: Path, rows: Path) -> None:
-    ours = tmp_path / "ours"
-    curate("run", "dedup", rows, "--out", ours)
+def command(*arguments: object) -> tuple[int, str]:
+    """Give a command in this process; return its exit code and what it says of a failure."""
+    try:
+        app([str(argument) for argument in arguments], standalone_mode=False)
+    except CurationError as error:
+        return error.exit_code, str(error)
+    return 0, ""
+
+
+@pytest.fixture(scope="module")
+def ours(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of `dedup`, which no test changes."""
+    folder = tmp_path_factory.mktemp("ours")
+    (folder / "rows.jsonl").write_text(ROWS)
+    assert command("run", "dedup", folder / "rows.jsonl", "--out", folder / "out") == (0, "")
+    return folder
+
+
+def test_verbs_refuse_a_folder_of_others_and_leave_it_as_it_is(tmp_path: Path, ours: Path) -> None:
     met = 0
     for name in FOREIGN:
         theirs = tmp_path / f"theirs-{met}"
         put(theirs, name)
         (theirs / "ledger").mkdir(exist_ok=True)
         before = contents(theirs)
-        for command in (("run", "dedup", rows, "--out", theirs), ("export", ours, "--out", theirs), ("report", theirs)):
-            told = curate(*command, code=3)
-            assert "no run of ours" in told
-            assert "Traceback" not in told
+        for given in (
+            ("run", "dedup", ours / "rows.jsonl", "--out", theirs),
+            ("export", ours / "out", "--out", theirs),
+            ("report", theirs),
+        ):
+            code, told = command(*given)
+            assert (code, "no run of ours" in told) == (3, True), given
             assert contents(theirs) == before
-        met += 1
-    assert met == len(FOREIGN)
+            met += 1
+    assert met == 3 * len(FOREIGN)
 
 
-def test_another_recipe_needs_to_be_told_to_replace(tmp_path: Path, rows: Path) -> None:
+def test_the_command_line_refuses_with_one_line(tmp_path: Path, ours: Path) -> None:
+    put(tmp_path, "dataset/data/mine.parquet")
+    told = curate("run", "dedup", ours / "rows.jsonl", "--out", tmp_path, code=3)
+    assert told.startswith("curate: ")
+    assert told.count("\n") == 1
+    assert "--out DIR" in curate("run", "dedup", ours / "rows.jsonl", code=2, cwd=tmp_path)
+    assert sorted(contents(tmp_path)) == ["dataset/data/mine.parquet"]
+
+
+def test_another_recipe_needs_to_be_told_to_replace(tmp_path: Path, ours: Path) -> None:
     out = tmp_path / "out"
-    curate("run", "dedup", rows, "--out", out)
+    shutil.copytree(ours / "out", out)
     before = contents(out)
-    told = curate("run", "score", rows, "--out", out, code=3)
-    assert "'dedup'" in told
-    assert "'score'" in told
-    assert "--replace" in told
+    code, told = command("run", "score", ours / "rows.jsonl", "--out", out)
+    assert (code, "'dedup'" in told, "'score'" in told, "--replace" in told) == (3, True, True, True)
     assert contents(out) == before
-    curate("run", "score", rows, "--out", out, "--replace")
+    assert command("run", "score", ours / "rows.jsonl", "--out", out, "--replace") == (0, "")
     assert json.loads((out / "run.json").read_text())["recipe"] == "score"
+    assert not list(out.glob("stages/4*/*"))
+    assert command("export", ours / "out", "--out", out)[0] == 3
 
 
-def test_run_has_no_default_folder(tmp_path: Path, rows: Path) -> None:
-    assert "--out DIR" in curate("run", "dedup", rows, code=2, cwd=tmp_path)
-    assert not (tmp_path / "out").exists()
+def test_a_damaged_mark_does_not_make_a_stranger_of_a_run(tmp_path: Path, ours: Path) -> None:
+    out = tmp_path / "out"
+    shutil.copytree(ours / "out", out)
+    for content in ("{", None):
+        (out / "run.json").write_text(content) if content else (out / "run.json").unlink()
+        assert command("run", "dedup", ours / "rows.jsonl", "--out", out) == (0, "")
+    (out / "run.json").unlink()
+    (out / ".lock").unlink()
+    assert command("run", "dedup", ours / "rows.jsonl", "--out", out)[0] == 3
+
+
+def stranger(chance: random.Random, out: Path, number: int) -> str:
+    """Return the path of a file that a stranger might put into a run: odd places, and names next to ours."""
+    folders = ["", *sorted({path.parent.relative_to(out).as_posix() for path in out.rglob("*.*") if path.is_file()}), "own", "stages/9-own"]
+    folder = chance.choice([folder for folder in folders if not folder.startswith("replies")])
+    near = chance.choice(sorted(path.name for path in (out / "stages").rglob("*.*") if path.is_file()))
+    stem, _, ending = near.partition(".")
+    name = chance.choice(
+        [
+            f"mine-{number}.{ending}",
+            f"{stem}-{number}.{ending}",
+            f"{stem}-{number:05d}.parquet",
+            f"mine-{number}.names",
+            f".tmp-{number}",
+            f".tmp-{chance.randbytes(16).hex()}-mine.parquet",
+            f".tmp-{chance.randbytes(16).hex()}-{stem}-x.parquet",
+            f"{number}.txt",
+            f".hidden-{number}",
+        ]
+    )
+    return f"{folder}/{name}".lstrip("/")
+
+
+BODIES = [
+    "mine\n",
+    "",
+    "{}",
+    '{"key": 1}',
+    json.dumps({"key": "0", "folder": "..", "outputs": [["mine.parquet", 1, 1, "0"]], "counts": {}}),
+]
+
+
+def test_strangers_are_as_they_were_after_runs_that_drift(tmp_path: Path, ours: Path) -> None:
+    """Sprinkled into a run, strangers outlive resumes, another input, another recipe; shards among ledger and dataset are refused."""
+    chance, met, refused, told_of = random.Random(20261128), 0, 0, 0
+    out = tmp_path / "out"
+    other = put(tmp_path, "other.jsonl", ROWS.replace("row-", "line-").replace("tide", "sea"))
+    for turn in range(6):
+        shutil.rmtree(out, ignore_errors=True)
+        shutil.copytree(ours / "out", out)
+        placed = {stranger(chance, out, number): chance.choice(BODIES) for number in range(30)}
+        for name, body in placed.items():
+            put(out, name, body)
+        before = {name: (out / name).read_bytes() for name in placed}
+        inputs = [(ours / "rows.jsonl",), (other,), (ours / "rows.jsonl", other)][turn % 3]
+        given = ("run", ("dedup", "score")[turn % 2], *inputs, "--out", out, *(("--replace",) if turn % 2 else ()))
+        code, told = command(*given)
+        public = [name for name in placed if name.startswith(("ledger/", "dataset/")) and name.endswith((".parquet", ".jsonl.gz"))]
+        public = [name for name in public if not name.rpartition("/")[2].startswith(".")]
+        if public:
+            assert code == 3
+            assert any(str(out / name) in told for name in public)
+            refused += 1
+            for name in public:
+                (out / name).unlink()
+                del before[name]
+            code, told = command(*given)
+        assert (code, told) == (0, "")
+        told_of += sum((out / name).exists() for name in before)
+        assert {name: (out / name).read_bytes() for name in before} == before
+        met += len(placed)
+    assert met > 150
+    assert refused >= 2
+    assert told_of > 120
+
+
+def test_a_run_tells_the_strangers_by_name(tmp_path: Path, ours: Path) -> None:
+    out = tmp_path / "out"
+    shutil.copytree(ours / "out", out)
+    put(out, "stages/1-ingest/mine.json")
+    put(out, "dataset/notes.txt")
+    told = subprocess.run(
+        [str(CURATE), "run", "dedup", str(ours / "rows.jsonl"), "--out", str(out)], capture_output=True, text=True, check=True, timeout=120
+    )
+    assert "left as they are" in told.stderr
+    assert "stages/1-ingest/mine.json" in told.stderr.replace("\n", "")
+    assert "dataset/notes.txt" in told.stderr.replace("\n", "")
+
+
+def test_a_record_is_not_written_over_a_stranger(tmp_path: Path) -> None:
+    put(tmp_path, "run.json", json.dumps({"made_by": "textbook-curation"}))
+    mine = put(tmp_path, "stages/1-count/unit.json", "{}")
+    with Session.open(Location.of(tmp_path), LocalRunner()) as session, pytest.raises(Refused, match="move or delete it"):
+        session.run(Count(), [Unit("unit")])
+    assert mine.read_text() == "{}"
+    mine.unlink()
+    shard = put(tmp_path, "stages/1-count/unit.parquet")
+    with Session.open(Location.of(tmp_path), LocalRunner()) as session, pytest.raises(ShardsFailed, match="was not made by this run"):
+        session.run(Count(), [Unit("unit")])
+    assert shard.read_text() == "mine\n"
+
+
+def test_a_shard_without_its_sidecar_is_ours_by_its_journal(tmp_path: Path) -> None:
+    """The crash window: the shard is in place, its sidecar was never written, and the next run has no such unit."""
+    out = Location.of(tmp_path)
+    space = Workspace(out)
+    with Session.open(out, LocalRunner()) as session:
+        session.run(Count(), [Unit("kept")])
+    job = Job(Count(), Unit("gone"), "", space)
+    job.stage.make(job.unit, job.output())
+    mine = put(tmp_path, "stages/1-count/gone-00001.parquet")
+    temporary = put(tmp_path, f"stages/1-count/.tmp-{'0' * 32}-gone.parquet")
+    assert (tmp_path / "stages/1-count/gone.parquet").exists()
+    with Session.open(out, LocalRunner()) as session:
+        session.run(Count(), [Unit("kept")])
+    assert {path.name for path in (tmp_path / "stages/1-count").iterdir()} == {"kept.parquet", "kept.json", "_seal.json", mine.name}
+    assert not temporary.exists()
+
+
+def test_a_damaged_sidecar_is_ours_by_the_seal(tmp_path: Path) -> None:
+    for content in (b"{", b""):
+        with Session.open(Location.of(tmp_path), LocalRunner()) as session:
+            session.run(Count(), [Unit("unit"), Unit("other")])
+        (tmp_path / "stages/1-count/unit.json").write_bytes(content)
+    with Session.open(Location.of(tmp_path), LocalRunner()) as session:
+        session.run(Count(), [Unit("other")])
+    assert sorted(path.name for path in (tmp_path / "stages/1-count").iterdir()) == ["_seal.json", "other.json", "other.parquet"]
+
+
+def test_a_record_leads_nowhere_else(tmp_path: Path) -> None:
+    """A sidecar that names a file outside the folders of a run gets nothing deleted."""
+    mine = [put(tmp_path, name) for name in ("mine.parquet", "replies/mine.parquet", "a.parquet")]
+    out = tmp_path / "run"
+    with Session.open(Location.of(out), LocalRunner()) as session:
+        session.run(Count(), [Unit("unit")])
+    for number, folder in enumerate(("..", "stages/../..", "replies", "/", "")):
+        facts = [["mine.parquet", 1, 1, "0"], ["../mine.parquet", 1, 1, "0"], ["a.parquet", 1, 1, "0"]]
+        put(out, f"stages/old/{number}.json", json.dumps({"key": "0" * 64, "folder": folder, "outputs": facts, "counts": {}}))
+    with Session.open(Location.of(out), LocalRunner()) as session:
+        session.run(Count(), [Unit("unit")])
+        session.retire_others()
+    assert all(path.exists() for path in mine)
