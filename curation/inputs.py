@@ -6,6 +6,8 @@ An input is a file, a folder (all files below it), a glob (`*`, `?`, `[...]` wit
 A file's `relative` path is its identity in the ledger: the path below the input's fixed prefix, which is the folder part before the first
 wildcard, the folder itself, or for a single file its folder. So the same data gives the same ledger wherever it lies.
 
+An input without a label of its own has that of what was written: the glob or the folder, of a single file its name.
+
 Invariants
     - The list is sorted by relative path; it does not depend on the order of inputs or of the file system.
     - Two different files with one relative path are refused: the ledger could not tell them apart. One file named twice is read once.
@@ -13,8 +15,9 @@ Invariants
 """
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Protocol
@@ -28,9 +31,12 @@ _WILDCARD = re.compile(r"[*?\[]")
 _BRACKET = re.compile(r"\[(!?)(\]?[^\]]*)\]")
 _HTTP = ("http", "https")
 
+MOST_NAMED = 20
+"""Files of one folder that may be named one by one and still be sources of their own."""
+
 
 class Input(Protocol):
-    """What a recipe says of an input: where it is, the label of its records (None: each file's own name), and which fields hold what."""
+    """What a recipe says of an input: where it is, the label of its records (None: see `_written`), and which fields hold what."""
 
     @property
     def path(self) -> str: ...  # noqa: D102
@@ -54,20 +60,56 @@ def expand(inputs: Iterable[Input]) -> list[SourceFile]:
     Raises InputError for an input that names nothing or cannot be reached, for two files with one relative path, and for one file that two
     inputs describe differently.
     """
+    inputs = list(inputs)
+    neighbours = Counter(_folder(given.path) for given in inputs)
     sources: dict[str, SourceFile] = {}
+    unlabelled: set[str] = set()
     for given in inputs:
-        for found in _find(given.path):
-            place = found.facts.location
-            source = SourceFile(place, found.relative, given.source or place.name, found.facts.size, found.facts.changed, given.fields)
-            other = sources.setdefault(found.relative, source)
+        files = _find(given.path)
+        label = given.source or _written(given.path, files, neighbours)
+        for found in files:
+            place, relative = found.facts.location, found.relative
+            source = SourceFile(place, relative, label, found.facts.size, found.facts.changed, given.fields)
+            other = sources.setdefault(relative, source)
             if other.location != place:
                 raise InputError(
-                    f"{other.location} and {place} would both be called {found.relative!r} in the ledger; "
+                    f"{other.location} and {place} would both be called {relative!r} in the ledger; "
                     "give their common folder as one input, or rename one"
                 )
+            if other is source and given.source is None:
+                unlabelled.add(relative)
+            elif relative in unlabelled and given.source is None:  # named twice, labelled by none: one label, whichever came first
+                source = replace(source, source=min(other.source, label))
+                other = sources[relative] = replace(other, source=source.source)
             if other != source:
                 raise InputError(f"{place} is named by two inputs that differ in source or fields; name it once")
     return [sources[relative] for relative in sorted(sources)]
+
+
+def _written(pattern: str, files: Sequence[_Found], neighbours: Mapping[str, int]) -> str:
+    """Return the label of an input that has none: a folder or glob as it was written, a file's name.
+
+    Where more than MOST_NAMED files of a folder are named one by one, as a shell does with a glob, theirs is the folder as written.
+    Addresses go without user, password and query: those are secrets, and a label is published.
+    """
+    if files[0].facts.location != _locate(pattern):
+        return _public(pattern).rstrip("/") or pattern
+    folder = _folder(pattern)
+    return _public(folder) if neighbours[folder] > MOST_NAMED else files[0].facts.location.name.partition("?")[0]
+
+
+def _folder(pattern: str) -> str:
+    """Return the folder part of a path as it was written."""
+    return pattern.partition("?")[0].rpartition("/")[0] or "."
+
+
+def _public(pattern: str) -> str:
+    scheme, mark, rest = pattern.partition("://")
+    if not mark:
+        return pattern
+    host, slash, path = rest.partition("/")
+    path = path.partition("?")[0] if scheme in _HTTP else path
+    return f"{scheme}://{host.rpartition('@')[2]}{slash}{path}"
 
 
 def _find(pattern: str) -> list[_Found]:

@@ -19,6 +19,7 @@ from pipelines.export import DATASET
 from pipelines.ledger import CutText, Flow, SourceFlow, SourceLoss, funnel
 from pipelines.rules import RunRules
 from pipelines.run_folder import manifest
+from pipelines.sources import SHOWN, largest_flows
 from pipelines.wording import cut_in_words, license_in_words, loss_in_words, number, printable, size
 
 MEANINGS = {
@@ -33,7 +34,7 @@ MEANINGS = {
     "score": "educational value, 0 to 5",
     "int_score": "the same, rounded",
     "minhash_cluster_size": "how many documents said the same, this one included; the others were left out",
-    "source": "the source, as the recipe names it",
+    "source": "where it came from: the recipe's label, else the input as it was written",
     "origin": "`web` or `synthetic`",
     "seed_ids": "ids of the rows a generated row was made from",
     "task": "the task a generated row was made for",
@@ -108,11 +109,11 @@ def card_facts(run: Location, rules: RunRules, exported: Location | None = None)
         ignored=counted.ignored,
         web=counted.web,
         synthetic=counted.synthetic,
-        sources=counted.sources,
+        sources=largest_flows(counted.sources),
         recipe=rules.text,
         packages=content.get("packages", {}),
         cut=counted.cut,
-        alarms=counted.alarms,
+        alarms=counted.alarms[:SHOWN],
     )
 
 

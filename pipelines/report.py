@@ -31,6 +31,7 @@ from pipelines.ledger import Funnel, funnel
 from pipelines.rules import RecipeRule, read_rules
 from pipelines.run_folder import Place, open_run, places, scan_ledger, scan_measured, scan_rows
 from pipelines.samples import Choice, Sample, take_samples
+from pipelines.sources import SHOWN, largest_flows
 from pipelines.wording import compact, dropped_side, loss_in_words, notes_of, number, readable, size
 
 _KEPT_SAMPLES = 9
@@ -102,6 +103,9 @@ def render(out: Location) -> str:
         description=rules.description,
         funnel=counted,
         notes=notes_of(counted),
+        sources=largest_flows(counted.sources),
+        alarms=counted.alarms[:SHOWN],
+        other_alarms=len(counted.alarms) - SHOWN,
         picture=charts.funnel_chart(charts.levels_of(counted)),
         typical=_typical(out),
         cards=cards,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from rich.table import Table
 from rich.text import Text
 
+from pipelines.sources import largest_splits
 from pipelines.terminal import bar, bar_length, new_console, new_table
 from pipelines.wording import dropped_side, number, printable
 
@@ -67,7 +68,7 @@ def show_threshold(effect: "ThresholdEffect") -> None:
         _add_split(table, part.name, part)
     if effect.sources:
         table.add_section()
-        for part in effect.sources:
+        for part in largest_splits(effect.sources):
             _add_split(table, f"otherwise kept, from {printable(part.name)}", part)
     console.print(table)
     console.print(effect.note, style="dim", soft_wrap=True)

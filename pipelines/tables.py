@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from rich.table import Table
 from rich.text import Text
 
+from pipelines.sources import SHOWN, largest_flows, others_in_words
 from pipelines.terminal import minus, new_console, new_table, print_lines, print_pairs, show_fields, worded
 from pipelines.wording import license_in_words, loss_in_words, notes_of, number, printable, size
 
@@ -75,15 +76,17 @@ def show_funnel(funnel: "Funnel") -> None:
         console.print(f"{len(idle)} rules of the recipe held for no document.", style="dim")
     for note in notes_of(funnel):
         console.print(note, style="dim")
-    for alarm in funnel.alarms:
+    for alarm in funnel.alarms[:SHOWN]:
         lost = loss_in_words(printable(alarm.source), alarm.duplicates, alarm.documents, alarm.alarm_share)
         console.print(f"Alarm: {lost}.", style="bold yellow")
+    if len(funnel.alarms) > SHOWN:
+        console.print(f"Alarm: {others_in_words(len(funnel.alarms) - SHOWN)} lost more than that share too.", style="bold yellow")
     if funnel.unknown_sources:
         named = ", ".join(map(printable, funnel.unknown_sources))
         console.print(f"No document comes from a source that the recipe prefers: {named}.", style="bold yellow")
     if len(funnel.sources) > 1:
         sources = new_table("source", "documents", "kept", "share", "dropped", "duplicate", "unreadable", "tokens kept", title="By source")
-        for source in funnel.sources:
+        for source in largest_flows(funnel.sources):
             fates = source.fates
             counts = [f"{fates[fate]:,}" for fate in ("dropped", "duplicate", "unreadable")]
             kept = [f"{source.kept.documents:,}", f"{source.kept_share:.1%}"]

@@ -57,6 +57,30 @@ def test_a_file_is_called_by_its_name(tree):
     assert expand([Given(str(tree / "sub" / "c.jsonl"))])[0].source == "c.jsonl"
 
 
+def labels(*patterns: str) -> list[str]:
+    return sorted({source.source for source in expand([Given(pattern) for pattern in patterns])})
+
+
+def test_a_source_without_a_label_is_called_as_the_input_was_written(tree, monkeypatch):
+    monkeypatch.chdir(tree)
+    assert labels("sub") == labels("sub/") == ["sub"]
+    assert labels("*.jsonl") == ["*.jsonl"]
+    assert labels(f"{tree}/sub/**/*.jsonl") == [f"{tree}/sub/**/*.jsonl"]
+    assert labels("sub/c.jsonl", "a.jsonl") == ["a.jsonl", "c.jsonl"]
+    assert labels("a.jsonl", "*.jsonl") == labels("*.jsonl", "a.jsonl") == ["*.jsonl"]
+    assert labels("sample_data:texts/*.jsonl") == ["sample_data:texts/*.jsonl"]
+
+
+def test_files_that_a_shell_named_one_by_one_are_one_source(tree, monkeypatch):
+    monkeypatch.chdir(tree)
+    names = [f"many/{number:03}.jsonl" for number in range(200)]
+    (tree / "many").mkdir()
+    for name in names:
+        (tree / name).write_bytes(LINE)
+    assert labels(*names, "a.jsonl") == ["a.jsonl", "many"]
+    assert labels(*names[:3]) == ["000.jsonl", "001.jsonl", "002.jsonl"]
+
+
 @pytest.mark.parametrize(
     ("pattern", "expected"),
     [

@@ -168,14 +168,14 @@ def write_run(out: Path, min_words: int = 50, synthetic: bool = True) -> Path:
 def _write_rejects(out: Location) -> None:
     """Write the ledger of what ingest rejected."""
     rejects = [
-        _reject("crawl", "crawl.warc.gz", 9000, "dropped", "http_status", 404.0),
-        _reject("crawl", "crawl.warc.gz", 9100, "dropped", "not_html", None),
-        _reject("blogs", "blogs/posts.jsonl", 9200, "unreadable", "bad_json", None),
+        reject("crawl", "crawl.warc.gz", 9000, "dropped", "http_status", 404.0),
+        reject("crawl", "crawl.warc.gz", 9100, "dropped", "not_html", None),
+        reject("blogs", "blogs/posts.jsonl", 9200, "unreadable", "bad_json", None),
     ]
     Output(out / "ledger").write("small-01-rejected", pa.Table.from_pylist(rejects, LEDGER))
 
 
-def _reject(source: str, path: str, offset: int, fate: str, rule: str, value: float | None) -> dict[str, Any]:
+def reject(source: str, path: str, offset: int, fate: str, rule: str, value: float | None) -> dict[str, Any]:
     own_id = f"{path}:{offset}"
     facts = {"id": own_id, "key": record_key(own_id, None, b""), "source": source, "file_path": path, "offset": offset, "text_bytes": 0}
     facts |= {"url": f"https://{source}.example/{rule}", "evidence": json.dumps({"detail": "as told"}), "failed": [rule]}

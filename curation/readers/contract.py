@@ -46,8 +46,8 @@ class Fields:
 class SourceFile:
     """One input file.
 
-    `relative` is its path below the glob's fixed prefix: its identity in ledger and keys. `source` is the recipe's label, else the file's
-    name. `size` and `changed` are what the listing said, for the resume key.
+    `relative` is its path below the glob's fixed prefix: its identity in ledger and keys. `source` is the recipe's label, else the
+    input as it was written (`curation.inputs`). `size` and `changed` are what the listing said, for the resume key.
     """
 
     location: Location

@@ -1,0 +1,72 @@
+"""Tables by source: the largest twenty and the others as one row; sums add up; nothing grows with the number of sources."""
+
+import re
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from curation.location import Location
+from curation.schema import LEDGER
+from curation.stage import Output
+from pipelines.card import card, card_facts
+from pipelines.ledger import Amount, SourceFlow, funnel
+from pipelines.recipe import parse
+from pipelines.report import render
+from pipelines.sources import SHOWN, largest_flows, largest_splits
+from pipelines.tables import show_funnel
+from pipelines.thresholds import Split
+from tests.toy_run import reject, write_run
+
+
+def flow(number: int) -> SourceFlow:
+    came, kept = Amount(1000 + number, 10 * number, 3 * number), Amount(number, number, number)
+    fates = {"kept": number, "dropped": 900, "duplicate": 99, "unreadable": 1}
+    return SourceFlow(f"source-{number:05}", came, fates, kept, number / (1000 + number), {"rule.a": 900, f"rule.{number % 7}": 99})
+
+
+@pytest.mark.parametrize("count", [0, 1, SHOWN, SHOWN + 1, SHOWN + 2, 5000])
+def test_the_rows_add_up(count: int) -> None:
+    flows = [flow(number) for number in range(count)]
+    shown = largest_flows(flows)
+    assert len(shown) == min(count, SHOWN + 1)
+    for part in ("documents", "text_bytes", "tokens"):
+        for amount in ("came", "kept"):
+            assert sum(getattr(getattr(row, amount), part) for row in shown) == sum(getattr(getattr(row, amount), part) for row in flows)
+    for fate in ("kept", "dropped", "duplicate", "unreadable"):
+        assert sum(row.fates[fate] for row in shown) == sum(row.fates[fate] for row in flows)
+    assert sum(sum(row.rules.values()) for row in shown) == sum(sum(row.rules.values()) for row in flows)
+    if count > SHOWN + 1:
+        assert shown[-1].source == f"{count - SHOWN:,} others"
+        assert [row.source for row in shown[:-1]] == [f"source-{number:05}" for number in range(count - 1, count - 1 - SHOWN, -1)]
+    splits = largest_splits([Split(row.source, row.came, row.kept, row.kept) for row in flows])
+    assert [(split.name, split.of, split.then) for split in splits] == [(row.source, row.came, row.kept) for row in shown]
+
+
+def with_sources(out: Path, count: int) -> Path:
+    """Write a run with so many more sources, each of which lost most of what was compared."""
+    write_run(out)
+    rows = [reject(f"source-{number:05}", "many.jsonl", number, "dropped", "http_status", 404.0) for number in range(count)]
+    for number in range(0, count, 2):
+        rows += [
+            reject(f"source-{number:05}", "many.jsonl", count + number, "duplicate", "exact", None) | {"duplicate_of": "doc-004"}
+            for _ in range(2)
+        ]
+    Output(Location.of(out) / "ledger").write("many-rejected", pa.Table.from_pylist(rows, LEDGER))
+    recipe = (out / "recipe.toml").read_text()
+    (out / "recipe.toml").write_text(f"{recipe}\n[deduplicate]\nalarm_documents = 2\n")
+    return out
+
+
+def test_no_view_grows_with_the_number_of_sources(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    sizes = []
+    for count in (100, 1000):
+        out = with_sources(tmp_path / str(count), count)
+        show_funnel(funnel(str(out)))
+        recipe = parse((out / "recipe.toml").read_text(), "toy")
+        printed, page, text = capsys.readouterr().out, render(Location.of(out)), card(card_facts(Location.of(out), recipe))
+        sizes.append((printed.count("\n"), len(page), len(text)))
+        for view in (printed, page, text):
+            assert f"{count + 2 - SHOWN:,} others" in view
+            assert 2 <= len(set(re.findall(r"source-\d{5}", view))) <= 2 * SHOWN
+    assert all(large <= small * 1.02 for small, large in zip(*sizes, strict=True)), sizes
