@@ -16,7 +16,9 @@ from curation.schema import LEDGER
 from curation.stage import Output
 from pipelines import charts, report
 from pipelines.histogram import Bin
+from pipelines.recipe import parse
 from pipelines.report import render, write_report
+from pipelines.rules import rules_of, write_rules
 from tests.toy_run import write_run
 
 
@@ -144,6 +146,8 @@ def test_huge_strings_stay_small(run: Path, html: str) -> None:
 
 
 def test_a_run_that_kept_nothing_has_a_report(tmp_path: Path) -> None:
+    (tmp_path / "run.json").write_text('{"made_by": "textbook-curation", "recipe": "toy", "sessions": []}')
+    write_rules(Location.of(tmp_path), rules_of(parse('description = "nothing"', "toy")))
     Output(Location.of(tmp_path) / "ledger").write("small-00-rejected", LEDGER.empty_table())
     assert "Curation report" in Path(write_report(str(tmp_path))).read_text("utf-8")
 

@@ -13,6 +13,7 @@ from pipelines.card import card, card_facts
 from pipelines.ledger import Amount, SourceFlow, funnel
 from pipelines.recipe import parse
 from pipelines.report import render
+from pipelines.rules import read_rules, rules_of, write_rules
 from pipelines.sources import SHOWN, largest_flows, largest_splits
 from pipelines.tables import show_funnel
 from pipelines.thresholds import Split
@@ -54,7 +55,7 @@ def with_sources(out: Path, count: int) -> Path:
         ]
     Output(Location.of(out) / "ledger").write("many-rejected", pa.Table.from_pylist(rows, LEDGER))
     recipe = (out / "recipe.toml").read_text()
-    (out / "recipe.toml").write_text(f"{recipe}\n[deduplicate]\nalarm_documents = 2\n")
+    write_rules(Location.of(out), rules_of(parse(f"{recipe}\n[deduplicate]\nalarm_documents = 2\n", "toy")))
     return out
 
 
@@ -63,8 +64,8 @@ def test_no_view_grows_with_the_number_of_sources(tmp_path: Path, capsys: pytest
     for count in (100, 1000):
         out = with_sources(tmp_path / str(count), count)
         show_funnel(funnel(str(out)))
-        recipe = parse((out / "recipe.toml").read_text(), "toy")
-        printed, page, text = capsys.readouterr().out, render(Location.of(out)), card(card_facts(Location.of(out), recipe))
+        rules = read_rules(Location.of(out))
+        printed, page, text = capsys.readouterr().out, render(Location.of(out)), card(card_facts(Location.of(out), rules))
         sizes.append((printed.count("\n"), len(page), len(text)))
         for view in (printed, page, text):
             assert f"{count + 2 - SHOWN:,} others" in view
