@@ -15,6 +15,8 @@ from typing import Any
 
 def plain(value: Any) -> Any:
     """Return value as JSON types only. Raises TypeError for what has no stable form."""
+    if value is None or isinstance(value, (str, int)):  # first, for units of many files are made of these
+        return value
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
     if isinstance(value, Mapping):
@@ -25,8 +27,6 @@ def plain(value: Any) -> Any:
         return [plain(item) for item in value]
     if isinstance(value, bytes):
         return value.hex()
-    if value is None or isinstance(value, (bool, int, str)):
-        return value
     if isinstance(value, float) and math.isfinite(value):
         return value
     raise TypeError(f"{value!r} has no stable form to hash")

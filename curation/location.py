@@ -14,7 +14,7 @@ import hashlib
 import os
 import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache
@@ -115,8 +115,19 @@ class Location:
 
     def holds(self, other: "Location") -> bool:
         """Whether another place lies below this folder; of local paths, links and `..` are followed."""
-        mine, theirs = (os.path.realpath(place.path) if place.is_local else place.path for place in (self, other))
-        return self.scheme == other.scheme and theirs.startswith(mine.rstrip("/") + "/")
+        return self.holds_which([other])[0]
+
+    def holds_which(self, others: Iterable["Location"]) -> list[bool]:
+        """Tell of each place whether it lies below this folder; links in the paths of folders are followed once a folder."""
+        mine = (os.path.realpath(self.path) if self.is_local else self.path).rstrip("/") + "/"
+        real = lru_cache(maxsize=None)(os.path.realpath)
+
+        def path_of(other: "Location") -> str:
+            folder, _, name = other.path.rpartition("/")
+            path = f"{real(folder or '/').rstrip('/')}/{name}"
+            return os.path.realpath(path) if name in ("", ".", "..") or Path(path).is_symlink() else path
+
+        return [other.scheme == self.scheme and (path_of(other) if other.is_local else other.path).startswith(mine) for other in others]
 
     @property
     def filesystem(self) -> Any:

@@ -37,7 +37,7 @@ import numpy as np
 import numpy.typing as npt
 
 from curation.errors import InputError
-from curation.jit import kernel
+from curation.jit import kernel, stored
 from curation.text import Offsets, TextColumn
 from curation.words import WORD
 
@@ -51,7 +51,7 @@ _PROBE = "Déjà vu: the 3 words don't change, nor does ﬁre, in 1,024.5 years.
 
 def probe() -> npt.NDArray[np.uint64]:
     """Return the hashes of a fixed sentence's words: a model is of use only where these are what they were at its training."""
-    return TextColumn.from_strings([_PROBE]).words.folded
+    return stored("probe", lambda: TextColumn.from_strings([_PROBE]).words.folded)
 
 
 def spelled(text: TextColumn) -> list[str]:

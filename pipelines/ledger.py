@@ -9,8 +9,11 @@ where the recipe names a tokenizer.
 Invariant: documents = kept + the documents of all steps, for the web, for each source and for synthetic rows.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 from typing import Literal
 
 import polars as pl
@@ -180,7 +183,7 @@ def funnel(out: str) -> Funnel:
         ignored=ignored,
         edits=edits,
         web=_flow(web, _failing(place, "web"), rules),
-        sources=[_source(str(name[0]), group) for name, group in web.sort("source").group_by("source", maintain_order=True)],
+        sources=_sources(web),
         synthetic=_flow(synthetic, _failing(place, "synthetic"), rules) if synthetic.height else None,
         dataset=_dataset(place),
         cut=_cut(place),
@@ -301,11 +304,21 @@ def _order(step: tuple[str, str, str], taken: Amount, recipe: Sequence[str]) -> 
     )
 
 
-def _source(name: str, counts: pl.DataFrame) -> SourceFlow:
-    came, kept = _total(counts), _total(counts.filter(pl.col("fate") == "kept"))
-    by_rule = counts.filter(pl.col("rule").is_not_null()).group_by("rule").agg(pl.col("documents").sum())
-    rules = dict(by_rule.sort(["documents", "rule"], descending=[True, False]).iter_rows())
-    return SourceFlow(name, came, _fates(counts), kept, _share(kept.documents, came.documents), rules)
+def _sources(counts: pl.DataFrame) -> list[SourceFlow]:
+    """Return what came from each source, by name, in one pass over the counts: there may be as many sources as files."""
+    flows = []
+    rows = counts.sort("source").select("source", "fate", "rule", "documents", "text_bytes").iter_rows()
+    for name, own in groupby(rows, key=itemgetter(0)):
+        documents, text_bytes, rules = dict.fromkeys(FATES, 0), dict.fromkeys(FATES, 0), Counter[str]()
+        for _, fate, rule, count, size in own:
+            documents[fate] += count
+            text_bytes[fate] += size
+            if rule is not None:
+                rules[rule] += count
+        came, kept = amount(sum(documents.values()), sum(text_bytes.values())), amount(documents["kept"], text_bytes["kept"])
+        ordered = dict(sorted(rules.items(), key=lambda entry: (-entry[1], entry[0])))
+        flows.append(SourceFlow(name, came, documents, kept, _share(kept.documents, came.documents), ordered))
+    return flows
 
 
 def _fates(counts: pl.DataFrame) -> dict[str, int]:

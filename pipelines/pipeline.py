@@ -269,7 +269,9 @@ def inputs_of(recipe: Recipe, given: Sequence[str], out: Location | None = None)
         raise UsageError(f"recipe {recipe.name} names no input; {usage}")
     if not all(choice.path for choice in wanted):
         raise UsageError(f"recipe {recipe.name} has an [[input]] without a path, which describes input on the command line; {usage}")
-    sources = [source for source in expand(wanted) if out is None or not out.holds(source.location)]
+    found = expand(wanted)
+    held = out.holds_which(source.location for source in found) if out is not None else [False] * len(found)
+    sources = [source for source, is_held in zip(found, held, strict=True) if not is_held]
     if wanted and not sources:
         raise UsageError(f"all input lies in {out}, where the run goes; choose another --out")
     return sources

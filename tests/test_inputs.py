@@ -6,6 +6,7 @@ import threading
 from dataclasses import dataclass, field
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -15,6 +16,7 @@ from pyarrow import fs
 from curation import location
 from curation.errors import InputError
 from curation.inputs import expand
+from curation.location import Location
 from curation.readers import Fields, Record, Tally, read
 from tests.test_readers_archives import page
 
@@ -209,3 +211,19 @@ def test_http(site):
         assert [type(outcome) for outcome in read(source, Tally())] == [Record, Record]
     with pytest.raises(InputError, match=r"none\.jsonl"):
         relatives(f"{site}/none.jsonl")
+
+
+def test_what_lies_in_a_folder_is_told_through_links(tmp_path: Path) -> None:
+    (tmp_path / "out" / "deep").mkdir(parents=True)
+    (tmp_path / "apart").mkdir()
+    for name in ("out/a", "out/deep/b", "apart/c"):
+        (tmp_path / name).write_text("x")
+    (tmp_path / "apart" / "to-file").symlink_to(tmp_path / "out" / "a")
+    (tmp_path / "apart" / "to-folder").symlink_to(tmp_path / "out" / "deep")
+    (tmp_path / "outside").mkdir()
+    inside = ["out/a", "out/deep/b", "apart/to-file", "apart/to-folder/b", "apart/../out/a"]
+    outside = ["apart/c", "outside", "out", "out/../apart/c", "apart/to-folder/.."]
+    folder = Location.of(tmp_path / "out")
+    found = folder.holds_which(Location("", f"{tmp_path}/{name}") for name in [*inside, *outside])
+    assert found == [True] * len(inside) + [False, False, False, False, False]
+    assert not folder.holds(Location.of("s3://bucket/a"))
