@@ -146,8 +146,10 @@ def test_past_each_limit_the_tags_are_cut_out():
     for html, limits in [
         (f"<p>{PROSE}</p><p>b &amp; c</p>", Limits(characters=10)),
         (f"<p>{PROSE}</p><p>b &amp; c</p>", Limits(tags=2)),
-        (f"<a {' '.join(f'x{i}=y' for i in range(90))}><p>{PROSE}</p><p>b &amp; c</p>", Limits(attributes=80)),
-        (f"{'<div>' * 50}<p>{PROSE}</p><p>b &amp; c</p>", Limits(depth=10)),
+        (f"<a {' '.join(f'x{i}=y' for i in range(90))}><p>{PROSE}</p><p>b &amp; c</p>", Limits(attributes=80, small=0)),
+        (f"{'<div>' * 50}<p>{PROSE}</p><p>b &amp; c</p>", Limits(depth=10, small=0)),
+        (f"{'<div>' * 50}<p>{PROSE}</p><p>b &amp; c</p>", Limits(fewest_steps=100, steps=1, small=0)),
+        (f"{'<b>' * 50}{'<p>' * 50}{PROSE}</p><p>b &amp; c</p>", Limits(remade=1000, small=0)),
     ]:
         assert parse(html, limits) is None
         assert extracted(f"<title>T</title><script>no</script>{html}", True, limits) == Extracted(f"T\n\n{PROSE}\n\nb & c", "T")

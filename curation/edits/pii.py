@@ -270,7 +270,7 @@ _PATTERNS: dict[str, tuple[tuple[re.Pattern[str], _Check], ...]] = {
 }
 
 
-_MOST_LOOKS = 12
+_MOST_LOOKS = 5
 
 
 def _masked_once(string: str, kind: str, mask: str) -> tuple[str, int]:

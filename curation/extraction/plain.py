@@ -11,6 +11,7 @@ from curation.extraction.dom import extracted
 class Plain(Extractor):
     """Everything the body says."""
 
+    version: ClassVar[int] = 2
     packages: ClassVar[tuple[str, ...]] = ("resiliparse",)
 
     def extract(self, html: str) -> Extracted:

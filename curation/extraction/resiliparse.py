@@ -21,6 +21,7 @@ from curation.extraction.dom import extracted
 class Resiliparse(Extractor):
     """The page's main content."""
 
+    version: ClassVar[int] = 2
     packages: ClassVar[tuple[str, ...]] = ("resiliparse",)
 
     def extract(self, html: str) -> Extracted:

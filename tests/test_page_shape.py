@@ -1,0 +1,64 @@
+"""What a page costs, told beforehand: counts of pages by hand, and depths against the tree that the parser builds."""
+
+import polars as pl
+import pytest
+from resiliparse.parse.html import HTMLTree, traverse_dom
+
+from curation.encoding import decode
+from curation.extraction.page_shape import PageShape, page_shape
+
+
+def depth_of(html: str) -> int:
+    """Return the most elements open at once below `<body>`, in the tree itself."""
+    deepest = 0
+
+    def enter(context) -> None:
+        nonlocal deepest
+        deepest = max(deepest, context.depth)
+
+    traverse_dom(HTMLTree.parse(html).body, enter, elements_only=True)
+    return deepest - 1
+
+
+@pytest.mark.parametrize(
+    ("html", "expected"),
+    [
+        ("", (0, 0, 0)),
+        ("text < 3 </ 4", (0, 0, 0)),
+        ("<p>a<p>b<br><img src=x>", (1, 1, 0)),
+        ("<a b=1 c='>' d=\">\" e f=g/h i/j>t", (7, 1, 0)),
+        ("<a =x = y>", (1, 1, 0)),
+        ("<html a b><body c d><html e f>", (6, 0, 0)),
+        ("<ul><li><b>a<li>b<ul><li>c</ul></ul>", (0, 4, 3)),
+        ("<table><tr><td><i>a<td>b<tr><td>c</table>", (0, 4, 3)),
+        ("<div><span></div><em></em>", (0, 2, 0)),
+        ("<span></x><div></span>", (0, 2, 0)),
+        ("<!-- <i><i> --><script>'<i>' </scrip <i></script><i>", (0, 1, 0)),
+        ("<!--><i><!---><i><!-- --!><i>", (0, 3, 0)),
+        ("<svg><title><i></i></title></svg><title><i><i></title>", (0, 3, 0)),
+        ("<svg><path/><path/><g></g></svg><path/><path/>", (0, 2, 0)),
+        ("<h1><h2>a<button><button>", (0, 2, 0)),
+        ("<b><div></b></div>", (0, 2, 0)),
+        ("<B><P></B>x</P><p>", (0, 2, 0)),
+        ("<title>never <i><i><i>", (0, 0, 0)),
+        ("<p " * 5, (4, 1, 0)),
+    ],
+)
+def test_counts(html: str, expected: tuple[int, int, int]) -> None:
+    found = page_shape(html, 100)
+    assert (found.attributes, found.depth, found.remade) == expected
+
+
+def test_steps_add_up_what_is_open() -> None:
+    assert page_shape("<div><div><p>a<p>b</div>", 100).steps == 0 + 1 + 2 + 2
+
+
+def test_the_pass_ends_where_too_much_is_open() -> None:
+    assert page_shape("<div>" * 50 + "<a b c d>", 10) == PageShape(0, 11, 55, 0)
+
+
+def test_depths_of_real_pages_are_those_of_the_tree(real_data) -> None:
+    pages = [decode(html).text for html in pl.read_parquet(real_data / "html_gold" / "pages.parquet")["html"]]
+    off = [abs(page_shape(page, 1000).depth - depth_of(page)) for page in pages]
+    assert len(off) > 150
+    assert sum(difference <= 1 for difference in off) >= 0.95 * len(off)
