@@ -5,7 +5,7 @@ REJECTS with a reason: never both, never neither. The unit's counts say, for eve
 anything looked into them; the books compare that with the ledger at the end.
 
 Rules of this stage: `http_status` (not 200), `not_html`, `empty_text` (nothing left after extraction and edits); and the reasons of
-readers for what is unreadable. `crashed`: the record took its process down twice (see `curation.quarantine`).
+readers for what is unreadable. `crashed` and `timed_out`: the record took its process down, or held it, twice (see `curation.quarantine`).
 
 Invariants
     - Rows are in file order, files in the order of their relative paths; where a part ends depends on text bytes only.
@@ -29,8 +29,9 @@ from curation.choices import build
 from curation.edits import Edit, edit_named
 from curation.encoding import Undecodable, decode
 from curation.extraction import Extractor, extractor_named
+from curation.heartbeat import beat
 from curation.keys import record_key
-from curation.readers import Broken, Ignored, Outcome, Record, SourceFile, Tally, read
+from curation.readers import MAX_RECORD_BYTES, Broken, Ignored, Outcome, Record, SourceFile, Tally, read
 from curation.schema import DOCUMENTS, REJECTS
 from curation.shards import PART_BYTES, ROW_GROUP_BYTES, ShardWriter
 from curation.stage import Output, Stage, Unit
@@ -62,6 +63,15 @@ class Choice:
 
 Place = tuple[str, int]
 """A record's place: the file's relative path and the record's number in it, from 0."""
+
+BATCH: Place = ("", -1)
+"""Stands for many records: those that edits work on at once."""
+
+FATAL = {
+    "crashed": "the record took down the process that read it, twice",
+    "timed_out": "the record held the process that read it for longer than any record takes, twice",
+}
+"""Why a record is left out that no process survives; see `curation.quarantine`."""
 
 
 @dataclass(frozen=True)
@@ -95,22 +105,29 @@ class Ingest(Stage):
 
     def make(self, unit: Unit, output: Output) -> Mapping[str, Any]:
         """Read the unit's files and write documents and rejects."""
-        return self.make_without(unit, output, frozenset(), lambda _: None)
+        return self.make_without(unit, output, {}, lambda _: None)
 
-    def make_without(self, unit: Unit, output: Output, crashing: frozenset[Place], note: Callable[[Place], None]) -> Mapping[str, Any]:
-        """Do the same, but call `note(place)` before each record is read, and treat those in `crashing` as unreadable."""
+    def make_without(self, unit: Unit, output: Output, fatal: Mapping[Place, str], note: Callable[[Place], None]) -> Mapping[str, Any]:
+        """Do the same, but call `note(place)` before each record is read, and treat those in `fatal` as unreadable, for the reason there.
+
+        `note(BATCH)` says that edits begin on many records at once.
+        """
         extractor = build(extractor_named(self.extractor.name), self.extractor.parameters, "extractor")
         edits = [(choice.name, build(edit_named(choice.name), choice.parameters, f"edit {choice.name}")) for choice in self.edits]
         files = {}
-        with _Writer(unit.name, output, edits) as writer:
+        with _Writer(unit.name, output, edits, note) as writer:
             for source in unit.sources:
                 tally = Tally()
                 place = (source.relative, 0)
                 note(place)
+                beat(MAX_RECORD_BYTES)
                 for number, outcome in enumerate(islice(read(source, tally), self.limit), start=1):
-                    _take(_crashed(outcome) if place in crashing else outcome, source, extractor, writer)
+                    beat(_size(outcome))
+                    _take(_left_out(outcome, fatal[place]) if place in fatal else outcome, source, extractor, writer)
                     place = (source.relative, number)
                     note(place)
+                    beat(MAX_RECORD_BYTES)
+                beat(0)
                 files[source.relative] = {
                     "records": tally.frames,
                     "lost": tally.lost,
@@ -130,8 +147,15 @@ def units_of(sources: Sequence[SourceFile]) -> list[Unit]:
     return [Unit(name, sources=tuple(sorted(files, key=lambda file: file.relative))) for name, files in sorted(members.items())]
 
 
-def _crashed(outcome: Outcome) -> Broken:
-    return Broken(outcome.offset, "crashed", "the record took down the process that read it")
+def _left_out(outcome: Outcome, reason: str) -> Broken:
+    return Broken(outcome.offset, reason, FATAL[reason])
+
+
+def _size(outcome: Outcome) -> int:
+    """Return about how many bytes a record has, at least 1."""
+    if isinstance(outcome, Record) and not isinstance(outcome.payload, str):
+        return len(outcome.payload) + 1
+    return 1 if isinstance(outcome, Ignored) else len(outcome.raw) + 1
 
 
 def _take(outcome: Outcome, source: SourceFile, extractor: Extractor, writer: "_Writer") -> None:
@@ -183,7 +207,8 @@ def _empty_batch() -> dict[str, list[Any]]:
 class _Writer:
     """Gathers rows into batches, edits a batch at once, and cuts shards at PART_BYTES. Use as a context manager."""
 
-    def __init__(self, unit: str, output: Output, edits: Sequence[tuple[str, Edit]]) -> None:
+    def __init__(self, unit: str, output: Output, edits: Sequence[tuple[str, Edit]], note: Callable[[Place], None]) -> None:
+        self._note = note
         self._unit = unit
         self._output = output
         self._edits = edits
@@ -264,6 +289,8 @@ class _Writer:
         batch = self._batch
         if not batch["key"]:
             return
+        self._note(BATCH)
+        beat(len(self._text))
         text = TextColumn.from_utf8(self._text, batch["text_bytes"])
         self._batch, self._text, self._characters = _empty_batch(), bytearray(), 0
         for name, edit in self._edits:

@@ -19,7 +19,9 @@ from typing import Any
 from curation.errors import Refused, UsageError
 from curation.hashing import digest_of, digest_of_file
 from curation.location import Location
-from curation.runner import Item, Outcome, Result, attempt
+from curation.runner import Item, Outcome, Result, attempt, tell_on_stderr
+from curation.signals import handlers_kept
+from curation.watched import watched_here
 
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
 os.environ.setdefault("RAY_task_oom_retries", "3")
@@ -39,6 +41,7 @@ class RayRunner:
 
     def __init__(self, workers: int | None = None, address: str | None = None, out: Location | None = None) -> None:
         self._started = False
+        self.tell: Callable[[str], None] = tell_on_stderr
         if not ray.is_initialized():
             self._start(workers, address)
         self.workers = workers or max(1, int(ray.cluster_resources().get("CPU", 1)))
@@ -51,17 +54,19 @@ class RayRunner:
         quiet: dict[str, Any] = {"log_to_driver": False, "configure_logging": False, "runtime_env": {"env_vars": _worker_environment()}}
         if address is None:
             _protect_token()
-            ray.init(num_cpus=workers, include_dashboard=False, **quiet)
+            with handlers_kept():
+                ray.init(num_cpus=workers, include_dashboard=False, **quiet)
         else:
             try:
-                ray.init(address=address, **quiet)
+                with handlers_kept():
+                    ray.init(address=address, **quiet)
             except (ConnectionError, ValueError, RuntimeError) as error:
                 raise UsageError(f"no Ray cluster answers at {address}: {error}") from error
         self._started = True
 
     def map(self, task: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Outcome[Item, Result]]:
         """Yield an Outcome for every item, in the order in which they end."""
-        remote = ray.remote(num_cpus=1, max_retries=ATTEMPTS - 1, retry_exceptions=False)(attempt)
+        remote = ray.remote(num_cpus=1, max_retries=ATTEMPTS - 1, retry_exceptions=False)(attempt_watched)
         waiting = iter(items)
         running: dict[Any, Item] = {remote.remote(task, item): item for item in islice(waiting, self._under_way)}
         while running:
@@ -107,6 +112,12 @@ class RayRunner:
                 raise Refused(f"node {node} does not see {out}; OUT must be a folder or bucket that all nodes share")
             if code != code_digest():
                 raise Refused(f"node {node} runs other code than this machine; install the same version on all nodes")
+
+
+def attempt_watched(task: Callable[[Item], Result], item: Item) -> Outcome[Item, Result]:
+    """Run the task on one item in a Ray worker, which ends itself where a record holds it for too long."""
+    with watched_here(tell_on_stderr):
+        return attempt(task, item)
 
 
 def code_digest() -> str:

@@ -5,17 +5,25 @@ runner: items and results are names and counts, tables travel as files.
 
 A task that raises gives an Outcome with the traceback; the others go on. A worker process that dies (SIGKILL, a native crash) breaks its
 pool: the pool is made anew, every item that was in flight is a suspect and is tried again alone, and only an item that kills a worker of
-its own is reported as `killed`.
+its own is reported as `killed`. A worker that one record holds for too long (`curation.heartbeat`) is ended, and its item reported so too.
 """
 
-import multiprocessing
+import os
+import signal
+import sys
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from functools import partial
 from typing import Generic, Protocol, TypeVar
 
 from curation.failures import in_one_line, traceback_of
+from curation.heartbeat import TICK
+from curation.watched import watched_here
+from curation.worker_pool import WorkerPool
+
+HELD = "a record of this shard has held its worker for longer than any record takes"
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -33,9 +41,10 @@ class Outcome(Generic[Item, Result]):
 
 
 class Runner(Protocol):
-    """Maps a task over items; `workers` is how many may be under way at once."""
+    """Maps a task over items; `workers` is how many may be under way at once, `tell` is told what a user should know of them."""
 
     workers: int
+    tell: Callable[[str], None]
 
     def map(self, task: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Outcome[Item, Result]]:
         """Yield an Outcome for every item, in the order in which they end."""
@@ -54,57 +63,90 @@ def attempt(task: Callable[[Item], Result], item: Item) -> Outcome[Item, Result]
         return Outcome(item, error=traceback_of(error), line=in_one_line(error))
 
 
+def tell_on_stderr(line: str) -> None:
+    """Tell a line where nobody else does."""
+    print(line, file=sys.stderr, flush=True)
+
+
 class LocalRunner:
     """Runs tasks in this process (workers = 1) or in spawned worker processes."""
 
     def __init__(self, workers: int = 1) -> None:
         self.workers = workers
-        self._pool: ProcessPoolExecutor | None = None
+        self.tell: Callable[[str], None] = tell_on_stderr
+        self._pool: WorkerPool | None = None
+        self._under_way = 0
 
     def map(self, task: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Outcome[Item, Result]]:
         """Yield an Outcome for every item, in the order in which they end."""
         if self.workers == 1:
             for item in items:
-                yield attempt(task, item)
+                with watched_here(self.tell):
+                    outcome = attempt(task, item)
+                yield outcome
             return
         yield from self._map_in_processes(task, list(items))
 
     def close(self) -> None:
-        """Stop the worker processes."""
+        """End the worker processes, at once where they are still at something."""
         if self._pool is not None:
-            self._pool.shutdown(cancel_futures=True)
-            self._pool = None
+            pool, self._pool = self._pool, None
+            pool.kill() if self._under_way else pool.close()
+            self._under_way = 0
 
-    def _workers(self) -> ProcessPoolExecutor:
+    def _workers(self) -> WorkerPool:
         if self._pool is None:
-            self._pool = ProcessPoolExecutor(self.workers, mp_context=multiprocessing.get_context("spawn"))
+            self._pool = WorkerPool(self.workers, self.tell)
         return self._pool
 
     def _map_in_processes(self, task: Callable[[Item], Result], items: list[Item]) -> Iterator[Outcome[Item, Result]]:
-        waiting = items[::-1]
+        waiting = list(enumerate(items, start=1))[::-1]
         suspects: list[Item] = []
-        running: dict[Future[Outcome[Item, Result]], Item] = {}
+        hung: set[int] = set()
+        running: dict[Future[Outcome[Item, Result]], tuple[int, Item]] = {}
         while waiting or running:
             try:
                 while waiting and len(running) < 2 * self.workers:
-                    item = waiting[-1]
-                    running[self._workers().submit(attempt, task, item)] = item
-                    waiting.pop()
-                done, _ = wait(running, return_when=FIRST_COMPLETED)
+                    number, item = waiting[-1]
+                    running[self._workers().submit(partial(attempt, task), item, number)] = waiting.pop()
+                    self._under_way = len(running)
+                done, _ = wait(running, timeout=TICK, return_when=FIRST_COMPLETED)
+                for pid, number in self._workers().overdue():
+                    hung.add(number)
+                    os.kill(pid, signal.SIGKILL)
                 for future in done:
                     outcome = future.result()
                     del running[future]
+                    self._under_way = len(running)
                     yield outcome
             except BrokenProcessPool:
-                suspects += running.values()
+                others = [(number, item) for number, item in running.values() if number not in hung]
+                held = [item for number, item in running.values() if number in hung]
                 running.clear()
                 self.close()
+                if held:
+                    waiting += others[::-1]
+                else:
+                    suspects += [item for _, item in others]
+                for item in held:
+                    yield Outcome(item, error=HELD, line=HELD, killed=True)
         for item in suspects:
             yield self._run_alone(task, item)
 
     def _run_alone(self, task: Callable[[Item], Result], item: Item) -> Outcome[Item, Result]:
-        with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
-            try:
-                return pool.submit(attempt, task, item).result()
-            except BrokenProcessPool:
-                return Outcome(item, error="the worker process died twice on this shard", killed=True)
+        pool = WorkerPool(1, self.tell)
+        died = "the worker process died twice on this shard"
+        try:
+            future = pool.submit(partial(attempt, task), item, 1)
+            while not wait([future], timeout=TICK).done:
+                for pid, _ in pool.overdue():
+                    died = HELD
+                    os.kill(pid, signal.SIGKILL)
+            outcome: Outcome[Item, Result] = future.result()
+            pool.close()
+            return outcome
+        except BrokenProcessPool:
+            return Outcome(item, error=died, line=died, killed=True)
+        except BaseException:
+            pool.kill()
+            raise

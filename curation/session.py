@@ -24,6 +24,7 @@ from curation.location import Location
 from curation.ownership import FIXED, KEPT, MADE_BY, RUN, locked, read_mark
 from curation.runner import Outcome, Runner
 from curation.shards import Shard
+from curation.signals import Ended
 from curation.stage import (
     SEAL,
     Cost,
@@ -141,11 +142,16 @@ class Session:
             check_public(out)
             sweep(out, ("", "dataset"), FIXED)
             session = cls(out, runner, frozen, watcher or Silent(), facts or {}, recipe)
+            runner.tell = session.watcher.tell
             session._write_report()
             began = time.perf_counter()
             try:
                 yield session
                 session._report["outcome"] = "done"
+            except Ended as end:
+                session._report["outcome"] = str(end)
+                end.kept = str(out)
+                raise
             except BaseException as error:
                 session._report["outcome"] = f"{type(error).__name__}: {error}"
                 raise
@@ -179,7 +185,13 @@ class Session:
         self._tell_drift(stage, identity, seal, pending, jobs)
         self.watcher.begin(self._title(stage), len(jobs), len(done))
         reused = len(done)
-        costs, failures = self._make(stage, pending, done)
+        try:
+            costs, failures = self._make(stage, pending, done)
+        except Ended:
+            self.runner.close()
+            now = named_in(self.out, folder)
+            sweep(self.out, (folder, shard_folder), records | now.shards | now.records | now.journals)
+            raise
         if failures:
             raise ShardsFailed(*told_of(stage.name, len(jobs), [_failure(outcome) for outcome in failures]))
         finished = tuple(done[job.unit.name] for job in jobs)

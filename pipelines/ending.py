@@ -17,6 +17,7 @@ from pathlib import Path
 import typer
 
 from curation.errors import CurationError, InternalError
+from curation.signals import Ended, raise_on_signals
 from pipelines.wording import printable
 
 
@@ -41,6 +42,9 @@ def run_command(app: typer.Typer, arguments: Sequence[str]) -> int:
         return _tell(Ending("usage_error", error.format_message(), error.exit_code), "", as_json, verbose)
     except CurationError as error:
         return _tell(Ending(_kind(error), str(error), error.exit_code, error.log), error.details, as_json, verbose)
+    except Ended as end:
+        kept = f"; what is finished is kept in {end.kept}, and the same command goes on from there" if end.kept else ""
+        return _tell(Ending("ended", f"{end}{kept}", end.exit_code), "", as_json, verbose)
     except OSError as error:
         from curation.failures import traceback_of
 
@@ -80,4 +84,5 @@ def _kind(error: CurationError) -> str:
 
 def main_exit(app: typer.Typer) -> None:
     """Run this process's command line and exit."""
+    raise_on_signals()
     sys.exit(run_command(app, sys.argv[1:]))

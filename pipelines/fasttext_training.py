@@ -23,6 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from curation.errors import Refused
+from curation.signals import die_with, workers_spared
 
 LABEL = "__label__"
 """What a label starts with in a line."""
@@ -69,10 +70,17 @@ def train_apart(lines: Sequence[str], settings: TrainingSettings) -> Matrices:
     with tempfile.TemporaryDirectory(prefix="training-") as folder:
         Path(folder, "lines.txt").write_text("".join(line + "\n" for line in lines), "utf-8")
         Path(folder, "settings.json").write_text(json.dumps(asdict(settings)), "utf-8")
-        command = [sys.executable, "-P", "-m", "pipelines.fasttext_training", folder]
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-        if done.returncode:
-            last = done.stderr.strip().splitlines()[-1:] or [f"the process ended with {done.returncode}"]
+        command = [sys.executable, "-P", "-m", "pipelines.fasttext_training", folder, str(os.getpid())]
+        with workers_spared():
+            child = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        with child:
+            try:
+                _, told = child.communicate()
+            except BaseException:
+                child.kill()
+                raise
+        if child.returncode:
+            last = told.strip().splitlines()[-1:] or [f"the process ended with {child.returncode}"]
             raise Refused(f"fastText could not train: {last[0]}")
         with np.load(Path(folder, "trained.npz"), allow_pickle=False) as trained:
             return Matrices(**{name: trained[name] for name in Matrices._fields})
@@ -109,4 +117,5 @@ def _main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
+    die_with(int(sys.argv[2]))
     _main(Path(sys.argv[1]))

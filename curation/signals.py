@@ -1,0 +1,90 @@
+"""Signals: how a run ends when it is told to, and how no process of it outlives the one that started it.
+
+TERM, HUP and INT raise Ended in the main thread of the driver, so that everything on the way out runs: run.json says why, workers are
+ended, temporaries are deleted. A second signal ends the process at once. What was ignored when we were started (nohup, a job in the
+background of a script) stays ignored.
+
+A terminal sends INT and HUP to the whole group. Workers are started with both blocked, from their first instruction on, so that none of
+them prints a traceback: the driver alone decides. On Linux the kernel kills a worker when its driver dies (PR_SET_PDEATHSIG), however that
+dies; elsewhere a thread in the worker looks every second.
+"""
+
+import ctypes
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
+_PR_SET_PDEATHSIG = 1
+
+
+class Ended(BaseException):
+    """A signal asks this process to end. `kept` is the folder of the run that was under way."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(f"ended by {signal.Signals(number).name}")
+        self.exit_code = 128 + number
+        self.kept: str | None = None
+
+
+def raise_on_signals() -> None:
+    """Let TERM, HUP and INT raise Ended in the main thread, from now on and for this process."""
+    _handle(_raise)
+
+
+def _handle(handler: Callable[[int, FrameType | None], None]) -> None:
+    for number in ENDING:
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, handler)
+
+
+def _raise(number: int, _: FrameType | None) -> None:
+    _handle(_end_at_once)
+    raise Ended(number)
+
+
+def _end_at_once(number: int, _: FrameType | None) -> None:
+    os._exit(128 + number)
+
+
+@contextmanager
+def workers_spared() -> Iterator[None]:
+    """Block INT and HUP for the processes that are started within; here they wait until it is left."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGHUP))
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
+def handlers_kept() -> Iterator[None]:
+    """Put back our handlers of signals on leaving, whatever a library has set within."""
+    before = {number: signal.getsignal(number) for number in ENDING}
+    try:
+        yield
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+def die_with(parent: int) -> None:
+    """End this process when the process `parent`, which started it, ends; at once where it is gone already."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    else:
+        threading.Thread(target=_wait_for_end, args=(parent,), daemon=True).start()
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+def _wait_for_end(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(1)
+    os._exit(1)
