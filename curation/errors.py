@@ -3,6 +3,7 @@
 RecipeError, InputError, UsageError   2   a bad recipe, input or call
 Refused                               3   frozen drift, budget, another live run, a failed check
 ShardsFailed, BooksUnbalanced         1   the run finished, but not wholly, or its numbers differ
+CannotWrite                           1   the disk is full, or the place is read-only
 InternalError                         1   a mistake of this program
 """
 
@@ -55,3 +56,7 @@ class CorruptShard(CurationError):
 
 class InternalError(CurationError):
     """Something that nobody foresaw: the mistake is ours, and the traceback says where."""
+
+
+class CannotWrite(CurationError):
+    """A place cannot be written to: the disk is full, or read-only, or not ours to write."""

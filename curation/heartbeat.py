@@ -13,8 +13,6 @@ import time
 from collections.abc import Callable, MutableSequence
 from dataclasses import dataclass
 
-import psutil
-
 FIELDS = 4
 """Numbers of a slot: process id, item under way (from 1; 0: none), count of beats, bytes of the record (0: nothing to be watched)."""
 _PID, _ITEM, _BEATS, _BYTES = range(FIELDS)
@@ -89,6 +87,8 @@ class Watch:
 
     def _look_at(self, seen: _Seen, pid: int, beats: int, passed: float) -> bool:
         """Count for how long a worker is at one record; return whether it is alive."""
+        import psutil
+
         try:
             process = psutil.Process(pid)
             status, times = process.status(), process.cpu_times()

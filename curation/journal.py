@@ -11,7 +11,7 @@ Invariants
 
 from pathlib import Path
 
-from curation.location import Location
+from curation.location import Location, telling_what_is_written
 from curation.ownership import MADE_BY
 
 ENDING = ".names"
@@ -31,7 +31,7 @@ class Journal:
         lines = [file] if self._told else [f"{_HEAD}{self.folder}", file]
         self._told += lines
         if self.place.is_local:
-            with Path(self.place.path).open("ab") as stream:
+            with telling_what_is_written(self.place), Path(self.place.path).open("ab") as stream:
                 stream.write("".join(line + "\n" for line in lines).encode())
         else:
             self.place.write_bytes("".join(line + "\n" for line in self._told).encode())

@@ -10,25 +10,29 @@ Invariants
     - A temporary's name starts with TEMPORARY, so that a sweep finds what a dead process left.
 """
 
+import errno
 import hashlib
 import os
 import shutil
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, BinaryIO, cast
 from urllib.parse import urlsplit
 
 import pyarrow as pa
 from pyarrow import fs
 
-from curation.errors import InputError
+from curation.errors import CannotWrite, InputError
 
 TEMPORARY = ".tmp-"
 _HTTP = ("http", "https")
+_ROOM = dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), "make room there, then give the same command again")
+_LEAVE = dict.fromkeys((errno.EROFS, errno.EACCES, errno.EPERM), "choose a place that can be written to")
 
 
 @lru_cache(maxsize=16)
@@ -172,21 +176,17 @@ class Location:
     def make_folder(self) -> None:
         """Make the folder and those above it (nothing to do on an object store)."""
         if self.is_local:
-            Path(self.path).mkdir(parents=True, exist_ok=True)
+            with telling_what_is_written(self):
+                Path(self.path).mkdir(parents=True, exist_ok=True)
 
     def write_bytes(self, content: bytes) -> None:
         """Write the whole file at once, atomically."""
-        if not self.is_local:
-            with self.filesystem.open_output_stream(self.path, compression=None) as stream:
+        if self.is_local:
+            with self.writing() as temporary, temporary.open("wb") as stream:
                 stream.write(content)
             return
-        temporary = self.parent / f"{TEMPORARY}{uuid.uuid4().hex}-{self.name}"
-        self.parent.make_folder()
-        with Path(temporary.path).open("wb") as stream:
+        with telling_what_is_written(self), self.filesystem.open_output_stream(self.path, compression=None) as stream:
             stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        self._rename_from(temporary)
 
     @contextmanager
     def writing(self) -> Iterator[Path]:
@@ -199,14 +199,17 @@ class Location:
 
             temporary = Path(tempfile.gettempdir()) / f"{TEMPORARY}{uuid.uuid4().hex}-{self.name}"
         try:
-            yield temporary
-            if self.is_local:
-                with temporary.open("rb") as stream:
-                    os.fsync(stream.fileno())
-                self._rename_from(Location.of(temporary))
-            else:
-                with temporary.open("rb") as source, self.filesystem.open_output_stream(self.path, compression=None) as target:
-                    shutil.copyfileobj(source, target, 1 << 22)
+            with telling_what_is_written(self):
+                temporary.touch()
+            with telling_what_is_written(self, _ROOM):
+                yield temporary
+                if self.is_local:
+                    with temporary.open("rb") as stream:
+                        os.fsync(stream.fileno())
+                    self._rename_from(Location.of(temporary))
+                else:
+                    with temporary.open("rb") as source, self.filesystem.open_output_stream(self.path, compression=None) as target:
+                        shutil.copyfileobj(source, target, 1 << 22)
         finally:
             with suppress(FileNotFoundError):
                 temporary.unlink()
@@ -223,6 +226,21 @@ class Location:
             os.fsync(folder)
         finally:
             os.close(folder)
+
+
+@contextmanager
+def telling_what_is_written(place: Location, advice: Mapping[int, str] = MappingProxyType({**_ROOM, **_LEAVE})) -> Iterator[None]:
+    """Raise CannotWrite, which names the place and what to do, where writing to it fails for want of room or of leave.
+
+    What also reads passes `_ROOM`: no reading fails for want of room, but some do for want of leave.
+    """
+    try:
+        yield
+    except OSError as error:
+        remedy = advice.get(error.errno or 0)
+        if remedy is None:
+            raise
+        raise CannotWrite(f"{place} cannot be written: {os.strerror(error.errno or 0).lower()}; {remedy}") from error
 
 
 def _http_facts(location: Location, info: Any) -> FileFacts:

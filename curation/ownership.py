@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from curation.errors import Refused, UsageError
-from curation.location import Location
+from curation.location import Location, telling_what_is_written
 
 MADE_BY = "textbook-curation"
 RUN = "run.json"
@@ -83,15 +83,18 @@ def locked(out: Location, recipe: str | None, replace: bool) -> Iterator[None]:
     if not out.is_local:
         yield
         return
+    with telling_what_is_written(out / LOCK):
+        Path(out.path, LOCK).open("a").close()
     with Path(out.path, LOCK).open("a+") as stream:
         try:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise Refused(f"another run is live on {out}; wait for it or choose another --out") from None
         claim(out, recipe, replace)
-        stream.truncate(0)
-        stream.write(f"{MADE_BY}\n{recipe or ''}\n")
-        stream.flush()
+        with telling_what_is_written(out / LOCK):
+            stream.truncate(0)
+            stream.write(f"{MADE_BY}\n{recipe or ''}\n")
+            stream.flush()
         yield
 
 

@@ -9,13 +9,13 @@ import json
 import platform
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from curation.drift import changed_inputs, changes, fingerprints, told, words_of
-from curation.errors import Refused, ShardsFailed
+from curation.errors import CannotWrite, Refused, ShardsFailed
 from curation.failures import Failure, told_of
 from curation.hashing import digest_of
 from curation.journal import ENDING
@@ -148,16 +148,16 @@ class Session:
             try:
                 yield session
                 session._report["outcome"] = "done"
-            except Ended as end:
-                session._report["outcome"] = str(end)
-                end.kept = str(out)
-                raise
             except BaseException as error:
-                session._report["outcome"] = f"{type(error).__name__}: {error}"
+                session._report["outcome"] = str(error) if isinstance(error, Ended) else f"{type(error).__name__}: {error}"
+                if isinstance(error, Ended):
+                    error.kept = str(out)
+                elif isinstance(error, OSError):
+                    error.add_note(f"what is finished is kept in {out}, and the same command goes on from there")
+                with suppress(CannotWrite):  # a full disk has no room for this either; the first error is told
+                    session._close(began)
                 raise
-            finally:
-                session._report["seconds"] = round(time.perf_counter() - began, 3)
-                session._write_report()
+            session._close(began)
 
     def run(self, stage: Stage, units: Iterable[Unit]) -> Sealed:
         """Bring every unit of a stage to done and seal it.
@@ -355,6 +355,10 @@ class Session:
     def _earlier_sessions(self) -> list[Any]:
         sessions = (read_mark(self.out) or {}).get("sessions")
         return list(sessions) if isinstance(sessions, list) else []
+
+    def _close(self, began: float) -> None:
+        self._report["seconds"] = round(time.perf_counter() - began, 3)
+        self._write_report()
 
     def _write_report(self) -> None:
         content = {"made_by": MADE_BY, "recipe": self.recipe, "sessions": [*self._earlier, self._report]}

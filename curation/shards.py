@@ -13,6 +13,7 @@ Invariants
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
@@ -89,13 +90,23 @@ class ShardWriter:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         if kind is None:
-            keys = {_KEYS_DIGEST: self._keys.hexdigest()} if self._keys is not None else {}
-            self._writer.add_key_value_metadata({**self._metadata, **keys})
+            try:
+                self._finish()
+            except BaseException as failure:
+                self._writing.__exit__(type(failure), failure, failure.__traceback__)
+                raise
+            self._writing.__exit__(None, None, None)
+        else:
+            with suppress(OSError, pa.ArrowException):  # what could not be written cannot be closed either; the first error is told
+                self._writer.close()
+            self._writing.__exit__(kind, error, trace)
+
+    def _finish(self) -> None:
+        keys = {_KEYS_DIGEST: self._keys.hexdigest()} if self._keys is not None else {}
+        self._writer.add_key_value_metadata({**self._metadata, **keys})
         self._writer.close()
-        if kind is None:
-            size, digest = self._path.stat().st_size, digest_of_file(self._path)
-            self.shard = Shard(self._name, self._location, self.rows, size, digest)
-        self._writing.__exit__(kind, error, trace)
+        size, digest = self._path.stat().st_size, digest_of_file(self._path)
+        self.shard = Shard(self._name, self._location, self.rows, size, digest)
 
 
 def _is_long(kind: Any) -> bool:

@@ -48,7 +48,7 @@ def run_command(app: typer.Typer, arguments: Sequence[str]) -> int:
     except OSError as error:
         from curation.failures import traceback_of
 
-        message = f"{error}; what was done is kept, the same command goes on from there"
+        message = "; ".join([str(error), *getattr(error, "__notes__", ())])
         return _tell(Ending("os_error", message, 1), traceback_of(error), as_json, verbose)
     except Exception as error:
         from curation.failures import in_one_line, traceback_of
