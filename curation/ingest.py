@@ -171,9 +171,10 @@ def _take(outcome: Outcome, source: SourceFile, extractor: Extractor, writer: "_
     if outcome.status is not None and outcome.status != 200:
         writer.reject(source, outcome, key, own_id, "dropped", "http_status", value=float(outcome.status), threshold=200.0)
         return
-    metadata = dict(outcome.metadata)
+    metadata, repairs = dict(outcome.metadata), dict(outcome.repairs)
     if isinstance(outcome.payload, str):
-        text, encoded = outcome.payload, outcome.raw
+        text = outcome.payload
+        encoded = text.encode() if repairs else outcome.raw
     else:
         kind = (outcome.content_type or "text/html").partition(";")[0].strip().lower()
         if kind not in _HTML:
@@ -187,6 +188,7 @@ def _take(outcome: Outcome, source: SourceFile, extractor: Extractor, writer: "_
             )
             return
         metadata["encoding"] = decoded.encoding
+        repairs |= {name: count for name, count in (("control", decoded.controls), ("undecodable", decoded.damaged)) if count}
         extracted = extractor.extract(decoded.text)
         text, encoded = extracted.text, extracted.text.encode()
         if extracted.title:
@@ -194,8 +196,8 @@ def _take(outcome: Outcome, source: SourceFile, extractor: Extractor, writer: "_
     if not text or text.isspace():
         writer.reject(source, outcome, key, own_id, "dropped", "empty_text")
         return
-    if outcome.repairs:
-        metadata |= writer.repaired(outcome.repairs)
+    if repairs:
+        metadata |= writer.repaired(repairs)
     writer.document(source, outcome, key, own_id, encoded, len(text), metadata)
 
 

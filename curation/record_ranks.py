@@ -24,7 +24,9 @@ from curation.readers import Broken, Fields, Record, SourceFile
 from curation.readers.columns import as_binary, python_rows
 from curation.readers.decompression import Content
 from curation.readers.jsonl import JsonlReader
-from curation.readers.rows import BadRow, row_record
+from curation.readers.parquet import row_strings
+from curation.readers.repair import BadRow, Repairs
+from curation.readers.rows import row_record
 from curation.text_batches import FilePath
 
 Rows = npt.NDArray[np.int64]
@@ -78,10 +80,10 @@ def _parquet_records(paths: Sequence[FilePath], fields: Fields, rows: Rows) -> I
 
 def _record(named: Mapping[str, Any], row: int, source: SourceFile) -> Record:
     text = named[source.fields.text]
+    repairs = Repairs()
     try:
-        decoded = {name: value.decode() if isinstance(value, bytes) else value for name, value in named.items()}
-        return row_record(decoded, row, source, raw=text)
-    except (BadRow, UnicodeDecodeError) as error:
+        return row_record(row_strings(tuple(named), tuple(named.values()), source.fields.text, repairs), row, source, repairs, raw=text)
+    except BadRow as error:
         raise InputError(f"{source.location}, row {row} of the texts is no record: {error}") from None
 
 

@@ -98,7 +98,8 @@ def test_kinds_that_are_no_documents_are_counted_by_name():
 def test_wet_text_is_text_and_bad_text_has_a_reason():
     texts = ["Die Flut. 潮".encode(), b"\xff\xfe broken", b"a\0b", b""]
     outcomes = read_bytes("a.warc.wet", b"".join(warc(text, "conversion") for text in texts))
-    assert reasons(outcomes) == ["Record", "undecodable", "nul", "Record"]
+    assert reasons(outcomes) == ["Record", "undecodable", "Record", "Record"]
+    assert (outcomes[2].payload, outcomes[2].raw, outcomes[2].repairs) == ("ab", b"a\0b", {"nul": 1})
     assert outcomes[0].payload == "Die Flut. 潮"
     assert outcomes[0].raw == texts[0]
     assert outcomes[3].payload == ""

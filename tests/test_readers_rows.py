@@ -79,11 +79,15 @@ def test_blank_lines_marks_and_line_ends_are_no_records():
     [
         (b'{"text": "cut', "broken_json"),
         (b'{"text": NaN}', "broken_json"),
-        (b'{"text": "x", "score": Infinity}', "broken_json"),
-        (b'{"text": "x", "score": %s}' % (b"9" * 5000), "broken_json"),
-        (b"[" * 100_000, "broken_json"),
-        (b'{"text": "x", "deep": %s%s}' % (b"[" * 900, b"]" * 900), None),
-        (b'{"text": "x", "deep": %s%s}' % (b'{"a":' * 50_000, b"1" + b"}" * 50_000), "broken_json"),
+        (b"[" * 100_000, "not_an_object"),
+        (b'{"text": "x", "deep": %s}' % (b"[" * 100_000), "broken_json"),
+        (b'{"text": "x", "open": "%s}' % (b'\\"' * 100_000), "broken_json"),
+        (b'{"text": "x" "url": "y"}', "broken_json"),
+        (b'{"text": "x"} {"text": "y"}', "broken_json"),
+        (b'{"text": "x", "score": NaN', "broken_json"),
+        (b'{"text": "x", : NaN}', "broken_json"),
+        (b"{NaN}", "broken_json"),
+        (b'{"text": undefined}', "broken_json"),
         (b'["text"]', "not_an_object"),
         (b'"text"', "not_an_object"),
         (b"null", "not_an_object"),
@@ -91,18 +95,8 @@ def test_blank_lines_marks_and_line_ends_are_no_records():
         (b'{"text": null}', "missing_text"),
         (b'{"text": 5}', "text_not_string"),
         (b'{"text": {"a": 1}}', "text_not_string"),
-        (b'{"text": "\\ud83d"}', "lone_surrogate"),
-        (b'{"text": "x", "url": "\\ud83d"}', "lone_surrogate"),
-        (b'{"text": "x", "id": "\\ud83d"}', "lone_surrogate"),
-        (b'{"text": "x", "note": "\\ud83d"}', "lone_surrogate"),
-        (b'{"text": "x", "note": ["\\ud83d"]}', "lone_surrogate"),
-        (b'{"text": "x", "\\ud83d": 1}', "lone_surrogate"),
-        (b'{"text": "a\\u0000b"}', "nul"),
         (b'{"text": "\xff"}', "undecodable"),
         (b'{"text": "\xed\xa0\x80"}', "undecodable"),
-        (b'{"text": "x", "id": [1]}', "bad_id"),
-        (b'{"text": "x", "id": true}', "bad_id"),
-        (b'{"text": "x", "url": 5}', "bad_url"),
         (b'{"text": "x", "date": 1700000000}', None),
         (b'{"text": "x", "date": "9999-12-31T23:59:59-23:00"}', None),
     ],
@@ -112,6 +106,69 @@ def test_a_bad_line_has_a_reason_and_costs_itself_only(line, reason):
     assert reasons(outcomes) == ["Record", reason or "Record", "Record"]
     if reason:
         assert outcomes[1].raw == line
+
+
+KEPT = [
+    (b'"score": NaN', {}, {"not_finite": 1}),
+    (b'"score": [1, -Infinity, {"a": NaN}]', {"score": '[1, null, {"a": null}]'}, {"not_finite": 2}),
+    (b'"score": 1e999', {}, {"not_finite": 1}),
+    (b'"score": [1e999]', {"score": "[null]"}, {"not_finite": 1}),
+    (b'"score": ' + b"9" * 5000, {}, {"bad_value": 1}),
+    (b'"score": ' + b"9" * 400, {"score": "9" * 400}, {}),
+    (b'"score": undefined, "b": 1', {"b": "1"}, {"bad_value": 1}),
+    (b'"deep": ' + b"[" * 900 + b"]" * 900, {}, {"too_deep": 1}),
+    (b'"deep": ' + b'{"a":' * 50_000 + b"1" + b"}" * 50_000, {}, {"too_deep": 1}),
+    (b'"deep": ' + b"[" * 90 + b"]" * 90, {"deep": "[" * 90 + "]" * 90}, {}),
+    (b'"wide": [' + b"[]," * 200 + b"[]]", {"wide": "[" + "[], " * 200 + "[]]"}, {}),
+    (b'"note": "\\ud83d"', {"note": "\ufffd"}, {"lone_surrogate": 1}),
+    (b'"note": ["\\ud83d", "\\ud83d\\ude00"]', {"note": '["\ufffd", "\U0001f600"]'}, {"lone_surrogate": 1}),
+    (b'"\\ud83d": 1', {"\ufffd": "1"}, {"lone_surrogate": 1}),
+    (b'"note": "a\\u0000b"', {"note": "ab"}, {"nul": 1}),
+    (b'"note": "tab\there \xff"', {"note": "tab\there \ufffd"}, {"undecodable": 1}),
+    (b'"note": {"a": "\xe2\x82"}', {"note": '{"a": "\ufffd"}'}, {"undecodable": 1}),
+    (b'"id": [1]', {"id": "[1]"}, {"bad_id": 1}),
+    (b'"id": true', {"id": "true"}, {"bad_id": 1}),
+    (b'"id": null, "url": null', {}, {}),
+    (b'"id": "", "url": ""', {}, {}),
+    (b'"id": NaN', {}, {"not_finite": 1}),
+    (b'"url": 5', {"url": "5"}, {"bad_url": 1}),
+    (b'"url": ["https://a.example/"]', {"url": '["https://a.example/"]'}, {"bad_url": 1}),
+    (b'"date": {"$date": 5}', {"date": '{"$date": 5}'}, {}),
+]
+
+
+@pytest.mark.parametrize(("field", "metadata", "repairs"), KEPT, ids=range(len(KEPT)))
+def test_a_side_field_does_not_cost_the_text(field, metadata, repairs):
+    for line in (b'{"text": "Ebb.", ' + field + b"}", b"{" + field + b', "text": "Ebb."}'):
+        [record] = read_bytes("a.jsonl", line + b"\n")
+        assert (record.payload, record.own_id, record.url) == ("Ebb.", None, None)
+        assert (record.metadata, record.repairs) == (metadata, repairs)
+
+
+def test_ids_and_urls_are_mended():
+    [record] = read_bytes("a.jsonl", b'{"text": "x", "id": "a\\u0000\\ud83d", "url": "https://\\udc00.example/"}')
+    assert (record.own_id, record.url, record.repairs) == ("a\ufffd", "https://\ufffd.example/", {"nul": 1, "lone_surrogate": 2})
+    [record] = read_bytes("a.jsonl", b'{"text": "x", "id": 123456789012345678901234567890}')
+    assert record.own_id == "123456789012345678901234567890"
+
+
+def test_a_text_is_mended_and_its_key_is_not():
+    mended, other = read_bytes("a.jsonl", b'{"text": "a\\u0000b \\ud83d c"}\n{"text": "ab \\ud83d c"}')
+    assert mended.payload == other.payload == "ab \ufffd c"
+    assert mended.repairs == {"nul": 1, "lone_surrogate": 1}
+    assert mended.raw != other.raw
+    [stray] = read_bytes("a.jsonl", b'{"text": "' + b"ebb and flow " * 10 + b'\xff"}')
+    assert stray.payload.endswith("flow \ufffd")
+    assert stray.repairs == {"undecodable": 1}
+
+
+def test_missing_is_told_from_null_and_the_remedy_is_named():
+    missing, null, none = read_bytes("a.jsonl", b'{"id": "a", "n": 1, "body": "Ebb."}\n{"text": null}\n{"n": 1}')
+    assert missing.detail == "'text' is not there; it has 'id', 'n', 'body': [[input]] text = \"body\""
+    assert null.detail == "'text' is null"
+    assert none.detail == "'text' is not there; it has 'n'"
+    [column] = read_bytes("a.parquet", parquet(pa.table({"id": ["a"], "summary": ["b"], "content": ["c"]})))
+    assert column.detail == "'text' is not there; it has 'id', 'summary', 'content': [[input]] text = \"content\""
 
 
 def test_a_long_line_is_passed_over():
@@ -186,7 +243,22 @@ def test_text_may_be_any_kind_of_string(kind):
 def test_bad_values_cost_their_row_only():
     raw = pa.array([b"fine", b"\xff", b"a\0b", b"last"])
     table = pa.table({"text": pa.Array.from_buffers(pa.string(), 4, raw.buffers())})
-    assert reasons(read_bytes("a.parquet", parquet(table))) == ["Record", "undecodable", "nul", "Record"]
+    outcomes = read_bytes("a.parquet", parquet(table))
+    assert reasons(outcomes) == ["Record", "undecodable", "Record", "Record"]
+    assert (outcomes[2].payload, outcomes[2].raw, outcomes[2].repairs) == ("ab", b"a\0b", {"nul": 1})
+
+
+def test_bad_side_values_of_parquet_cost_no_text():
+    raw = pa.Array.from_buffers(pa.string(), 2, pa.array([b"\xff", b"a\0"]).buffers())
+    table = pa.table({"text": ["x", "y"], "id": raw, "score": [float("nan"), 1.0], "url": [1, 2]})
+    first, second = read_bytes("a.parquet", parquet(table))
+    assert (first.own_id, first.url, first.metadata, first.repairs) == (
+        "\ufffd",
+        None,
+        {"url": "1"},
+        {"undecodable": 1, "not_finite": 1, "bad_url": 1},
+    )
+    assert (second.own_id, second.metadata, second.repairs) == ("a", {"score": "1.0", "url": "2"}, {"nul": 1, "bad_url": 1})
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from curation.readers.dates import parse_date
 from curation.readers.decompression import Content
 from curation.readers.framing import ENDS_FILE, Frame, frames
 from curation.readers.http_response import BadBody, parse_response
+from curation.readers.repair import Repairs, mended
 
 _MAX_LINE = 8 << 10
 _RECORD_LINE = rb"([A-Za-z][A-Za-z0-9+.-]{0,30}:[^\r\n]{1,6000}?) ([0-9A-Fa-f.:]{1,60}) (\d{8,18}) ([^\r\n]{0,1000}?) ?(\S{1,60})\r?\n"
@@ -61,4 +62,5 @@ class ArcReader:
             if status is None:
                 return Broken(frame.offset, "bad_http", "the status line holds no status", url=url, raw=raw)
         crawled_at = parse_date(line[3].decode())
-        return Record(frame.offset, None, url, crawled_at, payload, raw, status, content_type)
+        repairs = Repairs()
+        return Record(frame.offset, None, mended(url, repairs), crawled_at, payload, raw, status, content_type, repairs=repairs)

@@ -4,14 +4,14 @@ A line is a record unless it is blank; blank lines are not counted. A byte-order
 object becomes a record is told in `curation.readers.rows`.
 """
 
-import json
 import re
-from collections.abc import Iterator, Mapping
-from typing import Any, NoReturn
+from collections.abc import Iterator
 
 from curation.readers.contract import MAX_RECORD_BYTES, Broken, Outcome, SourceFile
 from curation.readers.decompression import Content
-from curation.readers.rows import BadRow, row_record
+from curation.readers.json_objects import object_of
+from curation.readers.repair import BadRow, Repairs
+from curation.readers.rows import row_record
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _NEWLINE = re.compile(rb"\n")
@@ -47,32 +47,8 @@ class JsonlReader:
     def parse(self, frame: Line, source: SourceFile) -> Outcome:
         """Return a line's outcome."""
         offset, line = frame
+        repairs = Repairs()
         try:
-            return row_record(_object(line), offset, source)
+            return row_record(object_of(line, source.fields.text, repairs), offset, source, repairs)
         except BadRow as error:
             return Broken(offset, error.reason, str(error), raw=line.rstrip(b"\r\n"))
-        except RecursionError:
-            return Broken(offset, "broken_json", "the line nests too deeply", raw=line.rstrip(b"\r\n"))
-
-
-def _object(line: bytes) -> Mapping[str, Any]:
-    try:
-        fields = _DECODER.decode(line.decode())
-    except UnicodeDecodeError as error:
-        raise BadRow("undecodable", f"the line is not UTF-8: {error.reason} at byte {error.start}") from None
-    except json.JSONDecodeError:
-        # Not the library's own words: they differ between Python versions, and the ledger must not.
-        raise BadRow("broken_json", "the line is not JSON") from None
-    except ValueError as error:
-        raise BadRow("broken_json", f"the line is not JSON: {error}") from None
-    if not isinstance(fields, dict):
-        raise BadRow("not_an_object", f"the line holds no JSON object but {type(fields).__name__}")
-    return fields
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON")
-
-
-_DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
-"""One for all lines: `json.loads` makes a new one for each where constants are refused."""

@@ -27,7 +27,8 @@ from curation.readers.columns import is_binary, is_string
 from curation.readers.contract import MAX_EXPANSION, MAX_RECORD_BYTES, MAX_UNPACKED_BYTES, Broken, Outcome, SourceFile
 from curation.readers.decompression import Content, WatchedFile
 from curation.readers.parquet_groups import Row, claimed_rows, group_rows
-from curation.readers.rows import BadRow, row_record
+from curation.readers.repair import BadRow, Repairs, decoded
+from curation.readers.rows import likely_text, no_text, row_record
 
 _MAX_FOOTER_STRING = 16 << 20
 _MAX_FOOTER_ITEMS = 1 << 20
@@ -66,11 +67,13 @@ class ParquetReader:
         """Return a row's outcome."""
         number, names, values, _, lost = frame
         text = values[names.index(source.fields.text)]
+        repairs = Repairs()
+        if lost:
+            repairs["lost_field"] = len(lost)
         try:
-            record = row_record(_decoded(names, values), number, source, raw=text)
+            return row_record(row_strings(names, values, source.fields.text, repairs), number, source, repairs, raw=text)
         except BadRow as error:
             return Broken(number, error.reason, str(error), raw=text or b"")
-        return record._replace(repairs={**record.repairs, "lost_field": len(lost)}) if lost else record
 
 
 def _open(file: WatchedFile, text: str) -> tuple[Any, list[str]]:
@@ -102,16 +105,21 @@ def _is_dictionary_safe(metadata: Any, text: str) -> bool:
 def _columns(schema: Any, text: str) -> list[str]:
     """Return the columns to read, in file order."""
     if text not in schema.names:
-        raise BadRow("missing_text", f"the file has no column {text!r}; it has {', '.join(map(repr, schema.names))}"[:1000])
+        strings = {field.name: 0 for field in schema if is_string(_unpacked(field.type))}
+        raise BadRow("missing_text", no_text(text, schema.names, likely_text(strings, ("id", "url", "date"))))
     kind = schema.field(schema.get_all_field_indices(text)[-1]).type
-    kind = kind.value_type if types.is_dictionary(kind) else kind
+    kind = _unpacked(kind)
     if not (is_string(kind) or is_binary(kind)):
         raise BadRow("text_not_string", f"column {text!r} is not a string but {kind}")
     return [field.name for field in schema if field.name == text or _is_metadata(field.type)]
 
 
+def _unpacked(kind: Any) -> Any:
+    return kind.value_type if types.is_dictionary(kind) else kind
+
+
 def _is_metadata(kind: Any) -> bool:
-    kind = kind.value_type if types.is_dictionary(kind) else kind
+    kind = _unpacked(kind)
     is_time = types.is_temporal(kind) and not types.is_interval(kind)
     return is_string(kind) or bool(types.is_integer(kind) or types.is_floating(kind) or types.is_boolean(kind) or is_time)
 
@@ -162,17 +170,16 @@ def _bomb(facts: Any, columns: list[str]) -> str:
     return ""
 
 
-def _decoded(names: tuple[str, ...], values: tuple[Any, ...]) -> dict[str, Any]:
-    """Return a row's values by name, with strings decoded. Raises BadRow."""
-    decoded = {}
+def row_strings(names: tuple[str, ...], values: tuple[Any, ...], text: str, repairs: Repairs) -> dict[str, Any]:
+    """Return a row's values by name, with strings decoded. Raises BadRow for a text that cannot be."""
+    told = {}
     for name, value in zip(names, values, strict=True):
         if not isinstance(value, bytes):
-            decoded[name] = value
-            continue
-        if len(value) > MAX_RECORD_BYTES:
+            told[name] = value
+        elif len(value) <= MAX_RECORD_BYTES:
+            told[name] = decoded(name, value, repairs, name == text)
+        elif name == text:
             raise BadRow("too_large", f"{name!r} has {len(value)} bytes, more than {MAX_RECORD_BYTES}")
-        try:
-            decoded[name] = value.decode()
-        except UnicodeDecodeError as error:
-            raise BadRow("undecodable", f"{name!r} is not UTF-8: {error.reason} at byte {error.start}") from None
-    return decoded
+        else:
+            repairs["too_large"] += 1
+    return told

@@ -18,6 +18,7 @@ from curation.readers.decompression import Content
 from curation.readers.framing import ENDS_FILE, Frame, frames
 from curation.readers.heads import HeaderMap, parse_head
 from curation.readers.http_response import BadBody, parse_response
+from curation.readers.repair import BadRow, Repairs, decoded, mended
 
 MAX_HEAD_BYTES = 16 << 10
 _DOCUMENTS = ("response", "resource", "conversion")
@@ -91,28 +92,41 @@ def _conversion(frame: Frame, headers: HeaderMap) -> Outcome:
     content_type = headers.get("Content-Type")
     if content_type and not content_type.lower().startswith("text/plain"):
         return _record(frame, headers, frame.block, frame.block, None, content_type)
+    repairs = Repairs()
     try:
-        text = frame.block.decode()
-    except UnicodeDecodeError as error:
-        return _broken(frame, headers, "undecodable", f"the text is not UTF-8: {error.reason} at byte {error.start}", frame.block)
-    if "\0" in text:
-        return _broken(frame, headers, "nul", "the text holds a NUL character", frame.block)
-    return _record(frame, headers, text, frame.block, None, content_type)
+        text = mended(decoded("the text", frame.block, repairs), repairs)
+    except BadRow as error:
+        return _broken(frame, headers, error.reason, str(error), frame.block)
+    return _record(frame, headers, text, frame.block, None, content_type, repairs)
 
 
-def _record(frame: Frame, headers: HeaderMap, payload: bytes | str, raw: bytes, status: int | None, content_type: str | None) -> Record:
+def _record(
+    frame: Frame,
+    headers: HeaderMap,
+    payload: bytes | str,
+    raw: bytes,
+    status: int | None,
+    content_type: str | None,
+    repairs: Repairs | None = None,
+) -> Record:
     cut = headers.get("WARC-Truncated")
+    counted = Repairs() if repairs is None else repairs
     return Record(
         offset=frame.offset,
-        own_id=_own_id(headers),
-        url=_url(headers),
+        own_id=_mended(_own_id(headers), counted),
+        url=_mended(_url(headers), counted),
         crawled_at=parse_date(headers.get("WARC-Date") or ""),
         payload=payload,
         raw=raw,
         status=status,
         content_type=content_type,
-        metadata={"warc_truncated": cut} if cut else {},
+        metadata={"warc_truncated": mended(cut, counted)} if cut else {},
+        repairs=counted,
     )
+
+
+def _mended(header: str | None, repairs: Repairs) -> str | None:
+    return mended(header, repairs) or None if header else None
 
 
 def _broken(frame: Frame, headers: HeaderMap, reason: str, detail: str, raw: bytes = b"") -> Broken:
