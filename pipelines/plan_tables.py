@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.text import Text
 
-from pipelines.terminal import new_console, new_table, print_pairs, show_fields, worded
+from pipelines.terminal import new_console, new_table, print_pairs, print_table, show_fields, worded
 from pipelines.wording import comparison_in_words, number, printable, size
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def _show_duplicates(console: Console, plan: "DuplicatesPlan") -> None:
     title = f"Deduplication: {comparison_in_words(plan.shingles, plan.bands, plan.rows, plan.threshold)}"
     table = new_table("similarity", *(number(each.similarity) for each in plan.meetings), title=title)
     table.add_row("meets", *(f"{each.candidates:.1%}" for each in plan.meetings))
-    console.print(table)
+    print_table(console, table)
     needs = new_table("takes", "for", "bytes", title="Disk before compression, memory beside the libraries", numbers_from=2)
     for takes, part, taken in (
         ("disk", "signatures", plan.signature_bytes),
@@ -44,12 +44,12 @@ def _show_duplicates(console: Console, plan: "DuplicatesPlan") -> None:
         ("memory", "the driver, adding up the books", plan.driver_bytes),
     ):
         needs.add_row(takes, part, size(taken))
-    console.print(needs)
+    print_table(console, needs)
 
 
 def _show_costs(console: Console, plan: "FilterPlan") -> None:
     title = f"Filters, tried on {plan.documents:,} documents with {size(plan.text_bytes)} of text"
-    table = new_table("filter", "core s per GB", "drops", "and no filter before", "text", title=title)
+    table = new_table("filter", "core s per GB", "drops", "and no filter before", "text", title=title, droppable=(4, 3))
     first = {part.part: part.asked_by[0] for part in plan.shared}
     for row in plan.filters:
         for part in plan.shared:
@@ -57,7 +57,7 @@ def _show_costs(console: Console, plan: "FilterPlan") -> None:
                 table.add_row(f"{part.part} (shared)", number(part.seconds_per_gb), "", "", "", style="dim")
         name = printable(row.filter) + (" (gate)" if row.gate else "")
         table.add_row(name, number(row.seconds_per_gb), *(f"{share:.1%}" for share in (row.drops, row.drops_first, row.drops_text)))
-    console.print(table)
+    print_table(console, table)
 
 
 def _show_arrangements(console: Console, plan: "FilterPlan") -> None:
@@ -65,7 +65,7 @@ def _show_arrangements(console: Console, plan: "FilterPlan") -> None:
     for name, arranged in (("as it is", plan.as_it_is), ("with gates", plan.gates), ("with gates, in another order", plan.order_and_gates)):
         saved = number(arranged.saved_seconds) if arranged.saved_seconds else ""
         table.add_row(name, worded(arranged.seconds), saved, f"{arranged.saved_share:.1%}" if saved else "", _told(arranged))
-    console.print(table)
+    print_table(console, table)
     if plan.suggestion is None:
         console.print("No gates would save much: the filters can stay as they are.", style="dim")
         return

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from pipelines.terminal import new_console, new_table
+from pipelines.terminal import new_console, new_table, print_table
 
 if TYPE_CHECKING:
     from pipelines.shipped import RecipeSummary
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 def show_recipes(recipes: Sequence["RecipeSummary"]) -> None:
     """Show the recipes that come with the project."""
-    table = new_table("recipe", "what it makes", numbers_from=None, wrap=True)
+    table = new_table("recipe", "what it makes", numbers_from=None)
     for entry in recipes:
         table.add_row(entry.name, entry.description)
-    new_console().print(table)
+    print_table(new_console(), table)

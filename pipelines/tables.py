@@ -9,11 +9,11 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from rich.table import Table
 from rich.text import Text
 
+from pipelines.sheets import Sheet
 from pipelines.sources import SHOWN, largest_flows, others_in_words
-from pipelines.terminal import minus, new_console, new_table, print_lines, print_pairs, show_fields, worded
+from pipelines.terminal import minus, new_console, new_table, print_lines, print_pairs, print_table, show_fields, worded
 from pipelines.wording import license_in_words, loss_in_words, notes_of, number, printable, size
 
 if TYPE_CHECKING:
@@ -62,7 +62,8 @@ def show_summary(summary: "Summary") -> None:
 def show_funnel(funnel: "Funnel") -> None:
     """Show the funnel: what came, what each rule took, what stayed; then by source."""
     console = new_console()
-    steps = new_table("", "rule", "documents", "text", "share", "left", "also fail", title="From the crawl to the dataset")
+    columns = ("", "rule", "documents", "text", "share", "left", "also fail")
+    steps = new_table(*columns, title="From the crawl to the dataset", droppable=(6, 3, 4))
     steps.add_row("read", "all records", f"{funnel.records:,}", "", "", "", "")
     for kind, count in funnel.ignored.items():
         steps.add_row("", f"no document: {kind}", minus(count), "", "", "", "")
@@ -70,7 +71,7 @@ def show_funnel(funnel: "Funnel") -> None:
     if funnel.synthetic is not None:
         steps.add_section()
         _add_flow(steps, funnel.synthetic, "generated rows")
-    console.print(steps)
+    print_table(console, steps)
     idle = [step.rule for step in funnel.web.steps if not step.failing]
     if idle:
         console.print(f"{len(idle)} rules of the recipe held for no document.", style="dim")
@@ -85,21 +86,22 @@ def show_funnel(funnel: "Funnel") -> None:
         named = ", ".join(map(printable, funnel.unknown_sources))
         console.print(f"No document comes from a source that the recipe prefers: {named}.", style="bold yellow")
     if len(funnel.sources) > 1:
-        sources = new_table("source", "documents", "kept", "share", "dropped", "duplicate", "unreadable", "tokens kept", title="By source")
+        by_source = ("source", "documents", "kept", "share", "dropped", "duplicate", "unreadable", "tokens kept")
+        sources = new_table(*by_source, title="By source", droppable=(3, 7, 6, 5, 4))
         for source in largest_flows(funnel.sources):
             fates = source.fates
             counts = [f"{fates[fate]:,}" for fate in ("dropped", "duplicate", "unreadable")]
             kept = [f"{source.kept.documents:,}", f"{source.kept_share:.1%}"]
             sources.add_row(printable(source.source), f"{source.came.documents:,}", *kept, *counts, f"{source.kept.tokens:,}")
         console.print()
-        console.print(sources)
+        print_table(console, sources)
     if funnel.dataset is not None:
         made = funnel.dataset
         in_files = f"{made.files} {'file' if made.files == 1 else 'files'}"
         console.print(f"\nDataset: {made.rows:,} rows, {made.tokens:,} tokens, {size(made.bytes)} in {in_files}.")
 
 
-def _add_flow(table: Table, flow: "Flow", what: str) -> None:
+def _add_flow(table: Sheet, flow: "Flow", what: str) -> None:
     came = flow.came
     table.add_row("", what, f"{came.documents:,}", size(came.text_bytes), "100.0%", f"{came.documents:,}", "", style="bold")
     stage = ""
@@ -147,23 +149,23 @@ def show_why(explanations: Sequence["Explanation"]) -> None:
         record["text"] = f"{told.text_bytes:,} bytes"
         print_pairs(console, record | {f"metadata {name}": value for name, value in told.metadata.items()})
         if told.rules:
-            rules = new_table("rule", "value", "drops", "verdict", title="Rules")
+            rules = new_table("rule", "value", "drops", "verdict", title="Rules", droppable=(2,))
             for rule in told.rules:
                 limit = "" if rule.threshold is None else f"{rule.drops or 'see'} {number(rule.threshold)}"
                 verdict = Text("fails", style="red") if rule.fails else Text("passes", style="green")
                 rules.add_row(printable(rule.rule), worded(rule.value), limit, verdict if rule.value is not None else "not measured")
-            console.print(rules)
+            print_table(console, rules)
         others = {name: value for name, value in told.signals.items() if name not in {rule.signal for rule in told.rules}}
         if others:
             signals = new_table("signal", "value", title="Other signals")
             for name, value in others.items():
                 signals.add_row(printable(name), worded(value))
-            console.print(signals)
+            print_table(console, signals)
         if told.cuts:
             cuts = new_table("bytes", "", title="Cut as repeated elsewhere", numbers_from=None)
             for cut in told.cuts:
                 cuts.add_row(f"{cut.start:,} to {cut.end:,}", printable(cut.excerpt))
-            console.print(cuts)
+            print_table(console, cuts)
         if told.text is not None:
             console.print(Text(printable(told.text)))
 
@@ -183,9 +185,8 @@ def _of_earlier(earlier: "EarlierCopy | None") -> dict[str, str]:
 def show_duplicates(cluster: "Cluster") -> None:
     """Show a cluster: who stayed first, then who went, most similar first."""
     console = new_console()
-    table = new_table(
-        "", "similarity", "id", "url", "source", "text", "excerpt", title=f"A cluster of {cluster.size}", numbers_from=None, wrap=True
-    )
+    columns = ("", "similarity", "id", "url", "source", "text", "excerpt")
+    table = new_table(*columns, title=f"A cluster of {cluster.size:,}", numbers_from=None, droppable=(5, 4, 6))
     for member in cluster.members:
         went = member.fate != "kept"
         similarity = number(member.similarity) if member.similarity is not None else ""
@@ -194,7 +195,7 @@ def show_duplicates(cluster: "Cluster") -> None:
         table.add_row(fate, similarity, *named, size(member.text_bytes), printable(member.excerpt or ""))
     if cluster.earlier is not None:
         print_pairs(console, {"stayed": cluster.stayed, **_of_earlier(cluster.earlier)})
-    console.print(table)
+    print_table(console, table)
 
 
 def show_diff(difference: "Difference") -> None:
@@ -205,11 +206,11 @@ def show_diff(difference: "Difference") -> None:
         f"{counts}, {difference.only_first:,} only in the first run, {difference.only_second:,} only in the second.", style="bold"
     )
     if difference.changes:
-        table = new_table("documents", "before", "after", "for example", numbers_from=0, numbers_to=0, wrap=True)
+        table = new_table("documents", "before", "after", "for example", numbers_from=0, numbers_to=0)
         for change in difference.changes:
             before, after = (printable(": ".join(filter(None, side))) for side in (change.before, change.after))
             table.add_row(f"{change.documents:,}", before, after, ", ".join(printable(name, 60) for name in change.examples))
-        console.print(table)
+        print_table(console, table)
 
 
 def show_training(result: Any) -> None:
@@ -238,17 +239,17 @@ def show_verification(result: "Verification") -> None:
 
 def show_filters(filters: Sequence["FilterSummary"]) -> None:
     """Show the catalogue."""
-    table = new_table("filter", "what it asks", numbers_from=None, wrap=True)
+    table = new_table("filter", "what it asks", numbers_from=None)
     for entry in filters:
         table.add_row(entry.name, entry.summary)
-    new_console().print(table)
+    print_table(new_console(), table)
 
 
 def show_filter(described: "FilterDescription") -> None:
     """Show one filter: its docstring, parameters, signals and rules."""
     console = new_console()
     console.print(Text(f"{described.name}\n\n{described.about}\n\n{described.details}\n"))
-    parameters = new_table("parameter", "type", "default", "moves", title="Parameters", numbers_from=None, wrap=True)
+    parameters = new_table("parameter", "type", "default", "moves", title="Parameters", numbers_from=None)
     for parameter in described.parameters:
         moves = "rules only: re-judges in seconds" if parameter.judges else "signals: measures again"
         parameters.add_row(parameter.name, parameter.type, worded(parameter.default), moves)
@@ -260,4 +261,4 @@ def show_filter(described: "FilterDescription") -> None:
         rules.add_row(name, signal, worded(threshold))
     for table in (parameters, signals, rules):
         if table.row_count:
-            console.print(table)
+            print_table(console, table)

@@ -2,21 +2,27 @@
 
 Text that came from a crawl is printed as text: markup is off, and control characters, which could move the cursor or turn the direction of
 writing, are shown as escapes.
+
+On a terminal results are as wide as it is. Into a file or pipe they are as wide as COLUMNS says, else WIDTH_WHEN_PLAIN cells.
 """
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+import os
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from rich import box
+from rich.cells import cell_len
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
+from pipelines.sheets import Sheet, wrapped
 from pipelines.wording import number, printable
 
-_WIDTH_WHEN_PLAIN = 160
+WIDTH_WHEN_PLAIN = 160
 _BAR = 40
+_BETWEEN = 2
+_ROOM = 24
+"""Cells that a value beside its name has at least."""
 
 
 def show_fields(result: Any) -> None:
@@ -32,7 +38,7 @@ def show_fields(result: Any) -> None:
         table = new_table(*(column.replace("_", " ") for column in columns), title=name.replace("_", " ").capitalize())
         for entry in entries:
             table.add_row(*(worded(getattr(entry, column)) for column in columns))
-        console.print(table)
+        print_table(console, table)
     for name, part in parts.items():
         console.print(f"\n{name.replace('_', ' ').capitalize()}", style="bold")
         show_fields(part)
@@ -41,30 +47,58 @@ def show_fields(result: Any) -> None:
 def new_console() -> Console:
     """Return a console on stdout; into a file or pipe, plain and wide."""
     console = Console(highlight=False, markup=False, emoji=False)
-    return console if console.is_terminal else Console(highlight=False, markup=False, emoji=False, width=_WIDTH_WHEN_PLAIN)
+    if console.is_terminal or os.environ.get("COLUMNS", "").isdigit():
+        return console
+    return Console(highlight=False, markup=False, emoji=False, width=WIDTH_WHEN_PLAIN)
 
 
 def new_table(
-    *columns: str, title: str | None = None, numbers_from: int | None = 1, numbers_to: int | None = None, wrap: bool = False
-) -> Table:
-    """Return a table whose first columns are words and, from `numbers_from` to `numbers_to`, numbers set to the right."""
-    table = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", title_style="bold", header_style="bold", pad_edge=False)
-    last = len(columns) if numbers_to is None else numbers_to
-    for place, column in enumerate(columns):
-        right = numbers_from is not None and numbers_from <= place <= last and column not in ("", "rule", "verdict")
-        table.add_column(column, justify="right" if right else "left", overflow="fold", no_wrap=right and not wrap)
-    return table
+    *columns: str,
+    title: str | None = None,
+    numbers_from: int | None = 1,
+    numbers_to: int | None = None,
+    bars: bool = False,
+    droppable: Sequence[int] = (),
+) -> Sheet:
+    """Return a table whose first columns are words and, from `numbers_from` to `numbers_to`, numbers set to the right.
+
+    `bars`: the last column holds bars, which go first where there is no room. `droppable`: the columns that go next, first to go first.
+    """
+    last = len(columns) if numbers_to is None else numbers_to + 1
+    numbers = range(numbers_from, last) if numbers_from is not None else ()
+    place = len(columns) - 1 if bars else None
+    words = ("", "rule", "verdict")
+    return Sheet(
+        columns,
+        frozenset(column for column in numbers if column < len(columns) and columns[column] not in words and column != place),
+        tuple(droppable),
+        place,
+        title,
+    )
+
+
+def print_table(console: Console, table: Sheet) -> None:
+    """Print a table; a number that is wider than the terminal is left to it to wrap."""
+    console.print(table, crop=False)
 
 
 def print_pairs(console: Console, pairs: Mapping[str, Any]) -> None:
-    """Print names and values, one pair a line; those without a value are left out."""
-    grid = Table.grid(padding=(0, 2))
-    grid.add_column(style="dim", no_wrap=True)
-    grid.add_column(overflow="fold")
-    for name, value in pairs.items():
-        if value not in (None, ""):
-            grid.add_row(printable(name), printable(str(value)))
-    console.print(grid)
+    """Print names and values, a pair a line, long values wrapped beside their name; those without a value are left out.
+
+    A name that would leave its value no room stands above it.
+    """
+    told = [(printable(name), printable(str(value))) for name, value in pairs.items() if value not in (None, "")]
+    width = max((cell_len(name) for name, _ in told), default=0)
+    beside = console.width - width - _BETWEEN
+    for name, value in told:
+        label = Text(name, style="dim")
+        if beside >= _ROOM:
+            lines = wrapped(value, beside)
+            indent = " " * (width + _BETWEEN)
+            console.print(label + Text(" " * (width - cell_len(name) + _BETWEEN)) + Text(f"\n{indent}".join(lines)), soft_wrap=True)
+        else:
+            console.print(Text("\n").join(Text(line, style="dim") for line in wrapped(name, console.width)), soft_wrap=True)
+            console.print(Text("\n".join(f"  {line}" for line in wrapped(value, console.width - 2))), soft_wrap=True)
 
 
 def print_lines(console: Console, lines: Iterable[str]) -> None:

@@ -145,9 +145,14 @@ def test_huge_strings_stay_small(run: Path, html: str) -> None:
     assert len(html) < 200_000
 
 
+def mark(out: Path) -> None:
+    """Make a folder one of a run of ours."""
+    (out / "run.json").write_text('{"made_by": "textbook-curation", "recipe": "toy", "sessions": []}')
+    write_rules(Location.of(out), rules_of(parse('description = "nothing"', "toy")))
+
+
 def test_a_run_that_kept_nothing_has_a_report(tmp_path: Path) -> None:
-    (tmp_path / "run.json").write_text('{"made_by": "textbook-curation", "recipe": "toy", "sessions": []}')
-    write_rules(Location.of(tmp_path), rules_of(parse('description = "nothing"', "toy")))
+    mark(tmp_path)
     Output(Location.of(tmp_path) / "ledger").write("small-00-rejected", LEDGER.empty_table())
     assert "Curation report" in Path(write_report(str(tmp_path))).read_text("utf-8")
 
@@ -189,5 +194,6 @@ def test_reject_rows_alone_are_counted(tmp_path: Path) -> None:
         "id": "a:0", "key": b"0" * 16, "source": "a", "file_path": "a", "offset": 0, "text_bytes": 0,
         "fate": "unreadable", "stage": "ingest", "rule": "bad_json", "cluster_size": 1,
     }  # fmt: skip
+    mark(tmp_path)
     Output(Location.of(tmp_path) / "ledger").write("small-00-rejected", pa.Table.from_pylist([row], LEDGER))
     assert "bad_" in Path(write_report(str(tmp_path))).read_text("utf-8")
