@@ -32,6 +32,7 @@ from pipelines.filter_plan import FilterPlan, plan_filters
 from pipelines.ledger import funnel
 from pipelines.pipeline import Request, inputs_of, run_stages, warm_up
 from pipelines.recipe import Recipe, load
+from pipelines.rules import rules_of, write_rules
 
 FILES = 8
 """Input files that the sample is taken from."""
@@ -159,6 +160,7 @@ def _try(recipe: Recipe, sample: Sequence[SourceFile], out: Path) -> list[dict[s
     offline = replace(recipe, synthesize=None)
     with Session.open(Location.of(out), LocalRunner()) as session:
         (out / "recipe.toml").write_text(recipe.text, "utf-8")
+        write_rules(Location.of(out), rules_of(recipe))
         run_stages(session, offline, sample, Request(recipe.name))
     stages: list[dict[str, Any]] = json.loads((out / "run.json").read_text("utf-8"))["sessions"][-1]["stages"]
     return stages
