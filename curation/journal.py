@@ -28,7 +28,7 @@ class Journal:
 
     def announce(self, file: str) -> None:
         """Write down the name of a file before it is begun."""
-        lines = [file] if self._told else [f"{_HEAD}{self.folder}", file]
+        lines = [file] if self._told else ["", f"{_HEAD}{self.folder}", file]  # an empty line ends one that an earlier attempt left torn
         self._told += lines
         if self.place.is_local:
             with telling_what_is_written(self.place), Path(self.place.path).open("ab") as stream:
@@ -39,7 +39,13 @@ class Journal:
 
 def read_journal(place: Location) -> tuple[str, list[str]] | None:
     """Return the folder below OUT and the names that a journal holds; None for a file that is none of ours."""
-    lines = place.read_bytes().decode("utf-8", "replace").split("\n")
-    if not lines[0].startswith(_HEAD):
+    lines = [line for line in place.read_bytes().decode("utf-8", "replace").split("\n") if line]
+    folders = [line.removeprefix(_HEAD) for line in lines if line.startswith(_HEAD)]
+    if not folders or not (lines[0].startswith(_HEAD) or _HEAD.startswith(lines[0])):
         return None
-    return lines[0].removeprefix(_HEAD), [line for line in lines[1:] if line and not line.startswith(_HEAD)]
+    return folders[-1], [line for line in lines if not line.startswith(_HEAD)]
+
+
+def is_torn(place: Location) -> bool:
+    """Whether a file is a journal of which not even the first line was written, as on a full disk."""
+    return _HEAD.startswith(place.read_bytes()[: len(_HEAD) + 1].decode("utf-8", "replace").strip("\n"))

@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from curation.errors import Refused
-from curation.journal import ENDING, read_journal
+from curation.journal import ENDING, is_torn, read_journal
 from curation.location import TEMPORARY, Location
 from curation.stage import SEAL, SHARD_ENDINGS, shards_recorded
 
@@ -136,4 +136,6 @@ def check_public(out: Location) -> None:
 def check_free(out: Location, named: Named, wanted: Iterable[str]) -> None:
     """Raise Refused where a record that is to be written (paths below OUT) would fall on a stranger."""
     for path in sorted(named.others & set(wanted)):
+        if path.endswith(ENDING) and is_torn(out / path):
+            continue
         raise Refused(f"{out / path} lies where this run keeps a record, and is not ours, or is damaged; move or delete it, then run again")

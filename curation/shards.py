@@ -64,16 +64,20 @@ class ShardWriter:
     def __enter__(self) -> "ShardWriter":
         self._writing = self._location.writing()
         self._path = self._writing.__enter__()
-        self._writer = pq.ParquetWriter(
-            self._path,
-            self._schema,
-            compression="zstd",
-            compression_level=self._level,
-            use_dictionary=[field.name for field in self._schema if not (field.name in ("key", "text", "id") or _is_long(field.type))],
-            column_encoding={field.name: "DELTA_BINARY_PACKED" for field in self._schema if _is_long(field.type)},
-            write_page_index=True,
-            write_page_checksum=True,
-        )
+        try:
+            self._writer = pq.ParquetWriter(
+                self._path,
+                self._schema,
+                compression="zstd",
+                compression_level=self._level,
+                use_dictionary=[field.name for field in self._schema if not (field.name in ("key", "text", "id") or _is_long(field.type))],
+                column_encoding={field.name: "DELTA_BINARY_PACKED" for field in self._schema if _is_long(field.type)},
+                write_page_index=True,
+                write_page_checksum=True,
+            )
+        except BaseException as failure:
+            self._writing.__exit__(type(failure), failure, failure.__traceback__)
+            raise
         return self
 
     def write(self, table: Any) -> None:

@@ -13,10 +13,11 @@ Invariants
 """
 
 import logging
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from curation.errors import CurationError, InternalError, UsageError
@@ -43,6 +44,24 @@ class _Plain(logging.Formatter):
         return "\n".join([begin, *(f"    {printable(line)}" for line in others)])
 
 
+class _File(logging.FileHandler):
+    """A log file that may not be writable any more, on a full disk: that is told once, and ends nothing."""
+
+    broken = False
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: ARG002
+        """Tell once that entries are lost."""
+        if not self.broken:
+            self.broken = True
+            error = sys.exc_info()[1]
+            print(f"the log {self.baseFilename} cannot be written any more: {error}", file=sys.stderr)
+
+    def close(self) -> None:
+        """Close the file, whatever could not be written to it."""
+        with suppress(OSError):
+            super().close()
+
+
 @contextmanager
 def run_log(out: Location, given: str | None, verbose: bool = False) -> Iterator[str]:
     """Keep the log while a run goes on, and yield where it is. What ends the run is logged, with its traceback, and names the log.
@@ -50,7 +69,7 @@ def run_log(out: Location, given: str | None, verbose: bool = False) -> Iterator
     An error that nobody foresaw is raised as InternalError. Raises UsageError where `given` cannot be written.
     """
     with _place(out, given) as (path, told):
-        handler = logging.FileHandler(path, encoding="utf-8", errors="backslashreplace")
+        handler = _File(path, encoding="utf-8", errors="backslashreplace")
         handler.setFormatter(_Plain())
         LOG.setLevel(logging.DEBUG if verbose else logging.INFO)
         LOG.addHandler(handler)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from curation.errors import CurationError, Refused, ShardsFailed, UsageError
+from curation.journal import Journal, is_torn, read_journal
 from curation.location import Location
 from curation.ownership import claim, write_ours
 from curation.runner import LocalRunner
@@ -295,3 +296,19 @@ def test_a_record_leads_nowhere_else(tmp_path: Path) -> None:
         session.run(Count(), [Unit("unit")])
         session.retire_others()
     assert all(path.exists() for path in mine)
+
+
+@pytest.mark.parametrize("torn", ["", "\n", "\ntextbook-cur", "textbook-curation writes to sta"])
+def test_a_torn_journal_is_gone_on_with(tmp_path: Path, torn: str) -> None:
+    """A full disk or a power cut may leave less than a line."""
+    out = Location.of(tmp_path)
+    (tmp_path / "stages/1-count").mkdir(parents=True)
+    put(tmp_path, "stages/1-count/unit.names", torn)
+    journal = Journal(out / "stages/1-count", "unit", "stages/1-count")
+    assert is_torn(journal.place) == (not torn.startswith("textbook-curation"))
+    journal.announce("unit.parquet")
+    journal.announce("unit-more.parquet")
+    folder, names = read_journal(journal.place) or ("", [])
+    assert folder == "stages/1-count"
+    assert names[-2:] == ["unit.parquet", "unit-more.parquet"]
+    assert read_journal(Location.of(put(tmp_path, "theirs.names", "mine"))) is None
