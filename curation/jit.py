@@ -22,6 +22,7 @@ import threading
 import types
 import unicodedata
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cached_property, lru_cache
 from importlib.metadata import version
 from pathlib import Path
@@ -30,11 +31,13 @@ from typing import Any, TypeVar, cast
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["inline_kernel", "intrinsic", "is_cold", "kernel", "numba_types", "stored"]
+__all__ = ["inline_kernel", "intrinsic", "is_cold", "kernel", "numba_types", "stored", "while_compiling"]
 
 _KERNEL_MARK = b"from curation.jit import"
 _ROOT = Path(__file__).parent.parent
 _COMPILING = threading.RLock()
+_TOLD: list[Callable[[bool], None]] = []
+"""Who is told when compiling begins and ends."""
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -62,6 +65,19 @@ def numba_types() -> Any:
 def is_cold() -> bool:
     """Tell whether the cache holds no compiled kernel, so that a run begins with compiling."""
     return next(_cache_folder().rglob("*.nbi"), None) is None
+
+
+@contextmanager
+def while_compiling(tell: Callable[[bool], None]) -> Iterator[None]:
+    """Within this, call `tell(True)` when the compiling of a kernel begins in this process and `tell(False)` when it ends.
+
+    Kernels that come from the cache are not told of.
+    """
+    _TOLD.append(tell)
+    try:
+        yield
+    finally:
+        _TOLD.remove(tell)
 
 
 def stored(name: str, make: Callable[[], npt.NDArray[Any]]) -> npt.NDArray[Any]:
@@ -153,7 +169,24 @@ def _numba() -> Any:
 
     numba.config.CACHE_DIR = str(_cache_folder())  # it reads the environment once, and others may have imported it
     _settle_that_there_is_no_blas()
+    _listen()
     return numba
+
+
+def _listen() -> None:
+    """Have numba say when it compiles, which it does not say of what it finds in its cache."""
+    from numba.core import event
+
+    class Listener(event.Listener):  # type: ignore[misc]
+        def on_start(self, _: Any) -> None:
+            for tell in _TOLD:
+                tell(True)
+
+        def on_end(self, _: Any) -> None:
+            for tell in _TOLD:
+                tell(False)
+
+    event.register("numba:compile", Listener())
 
 
 def _settle_that_there_is_no_blas() -> None:

@@ -31,40 +31,59 @@ class Ending:
     log: str | None = None
 
 
+@dataclass(frozen=True)
+class _Telling:
+    """How a failure is told: as a document on stdout, with tracebacks, as an event on stderr."""
+
+    as_json: bool
+    verbose: bool
+    as_event: bool
+
+
 def run_command(app: typer.Typer, arguments: Sequence[str]) -> int:
     """Run a command line and return its exit code; a failure is told in its own words."""
     options = list(arguments[: arguments.index("--")] if "--" in arguments else arguments)
-    as_json, verbose = "--json" in options, bool({"-v", "--verbose"} & set(options))
+    told = _Telling("--json" in options, bool({"-v", "--verbose"} & set(options)), _wants_events(options))
     try:
-        code = app(list(arguments), standalone_mode=not as_json)
+        code = app(list(arguments), standalone_mode=not (told.as_json or told.as_event))
         return code if isinstance(code, int) else 0
-    except typer.TyperException as error:  # only with --json: else typer shows it and exits
-        return _tell(Ending("usage_error", error.format_message(), error.exit_code), "", as_json, verbose)
+    except typer.TyperException as error:  # else typer shows it and exits
+        return _tell(Ending("usage_error", error.format_message(), error.exit_code), "", told)
     except CurationError as error:
-        return _tell(Ending(_kind(error), str(error), error.exit_code, error.log), error.details, as_json, verbose)
+        return _tell(Ending(_kind(error), str(error), error.exit_code, error.log), error.details, told)
     except Ended as end:
         kept = f"; what is finished is kept in {end.kept}, and the same command goes on from there" if end.kept else ""
-        return _tell(Ending("ended", f"{end}{kept}", end.exit_code), "", as_json, verbose)
+        return _tell(Ending("ended", f"{end}{kept}", end.exit_code), "", told)
     except OSError as error:
         from curation.failures import traceback_of
 
         message = "; ".join([str(error), *getattr(error, "__notes__", ())])
-        return _tell(Ending("os_error", message, 1), traceback_of(error), as_json, verbose)
+        return _tell(Ending("os_error", message, 1), traceback_of(error), told)
     except Exception as error:
         from curation.failures import in_one_line, traceback_of
 
         details = traceback_of(error)
-        log = None if verbose else _kept(details)
-        return _tell(Ending(_kind(InternalError()), f"internal error {in_one_line(error)}", 1, log), details, as_json, verbose)
+        log = None if told.verbose else _kept(details)
+        return _tell(Ending(_kind(InternalError()), f"internal error {in_one_line(error)}", 1, log), details, told)
 
 
-def _tell(ending: Ending, details: str, as_json: bool, verbose: bool) -> int:
+def _wants_events(options: Sequence[str]) -> bool:
+    """Whether progress, and so an error too, goes to stderr as events."""
+    return "--progress=json" in options or ("--progress", "json") in zip(options, options[1:], strict=False)
+
+
+def _tell(ending: Ending, details: str, told: _Telling) -> int:
     """Tell how a command ended and return its exit code."""
-    if as_json:
+    if told.as_json:
         typer.echo(json.dumps({"error": asdict(ending)}, indent=2, ensure_ascii=False))
-    if verbose and details:
+    if told.as_event:
+        from pipelines.events import write_event
+
+        write_event("error", **asdict(ending))
+        return ending.exit_code
+    if told.verbose and details:
         typer.echo("\n".join(map(printable, details.splitlines())), err=True)
-    if not as_json:
+    if not told.as_json:
         more = f"; details in {ending.log}" if ending.log and details else ""
         first, *others = ending.message.splitlines() or [""]
         typer.echo("\n".join(printable(line) for line in [f"curate: {first}{more}", *others]), err=True)
