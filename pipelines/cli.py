@@ -107,6 +107,8 @@ def run(
     replies: Annotated[str | None, typer.Option(help="Folder of teacher replies to read and extend.")] = None,
     settings: Settings = None,
     replace: Annotated[bool, typer.Option("--replace", help="Let this recipe's dataset replace that of another recipe in --out.")] = False,
+    progress: Annotated[str, typer.Option(help="auto, bar, plain, json (a line an event, for schedulers) or none.")] = "auto",
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing to stderr but errors.")] = False,
     log: Annotated[str | None, typer.Option(metavar="FILE", help="Where the log goes; by default OUT/run.log, appended to.")] = None,
     verbose: Verbose = False,
     as_json: Json = False,
@@ -133,6 +135,8 @@ def run(
         replace=replace,
         log=log,
         verbose=verbose,
+        quiet=quiet,
+        progress=progress,
     )
     _show(run_recipe(asked), as_json, show_summary)
 

@@ -5,6 +5,7 @@ A display is told what to show and decides nothing but how. What it prints of a 
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Protocol
 
@@ -18,7 +19,36 @@ Left = Callable[[], float | None]
 """Says how many seconds are left, None where that is not known."""
 
 _SECONDS_BETWEEN_LINES = 10.0
+_SECONDS_FOR_A_RATE = 0.2
 _WIDTH_WITH_RATE = 110
+
+
+@dataclass(frozen=True)
+class At:
+    """Where a run is: the stage's name, the same in words, its units (`reused` are there from before), the rows of those that were made.
+
+    `seconds` is the time this stage has taken; `share` is of the whole run.
+    """
+
+    stage: str
+    words: str
+    units: int
+    reused: int
+    done: int
+    rows: int
+    seconds: float
+    share: float
+    left: Left
+
+    @property
+    def made(self) -> int:
+        """Units that this run made."""
+        return self.done - self.reused
+
+    @property
+    def rate(self) -> float | None:
+        """Rows a second; None before there is anything to tell."""
+        return self.rows / self.seconds if self.rows and self.seconds > _SECONDS_FOR_A_RATE else None
 
 
 class Display(Protocol):
@@ -28,13 +58,13 @@ class Display(Protocol):
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None: ...
 
-    def begin(self, stage: str, words: str, units: int, reused: int) -> None:
+    def begin(self, at: At) -> None:
         """A stage begins, of whose units some are there from before."""
 
-    def at(self, stage: str, done: int, units: int, rate: float | None, share: float, left: Left) -> None:
-        """So many units of the stage are done, at so many rows a second, and that share of the whole run."""
+    def at(self, at: At) -> None:
+        """So much is done."""
 
-    def end(self, stage: str, words: str, made: int, reused: int, rows: int, seconds: float) -> None:
+    def end(self, at: At) -> None:
         """A stage is sealed."""
 
     def tell(self, line: str) -> None:
@@ -43,7 +73,7 @@ class Display(Protocol):
     def busy_with(self, what: str | None) -> None:
         """Something goes on within the stage that has a name of its own, or is over (None)."""
 
-    def failed(self, error: BaseException) -> None:
+    def failed(self) -> None:
         """The run ends with an error, which the command tells."""
 
     def done(self, seconds: float) -> None:
@@ -63,13 +93,13 @@ class Nothing:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         return None
 
-    def begin(self, stage: str, words: str, units: int, reused: int) -> None:
+    def begin(self, at: At) -> None:
         """Show nothing."""
 
-    def at(self, stage: str, done: int, units: int, rate: float | None, share: float, left: Left) -> None:
+    def at(self, at: At) -> None:
         """Show nothing."""
 
-    def end(self, stage: str, words: str, made: int, reused: int, rows: int, seconds: float) -> None:
+    def end(self, at: At) -> None:
         """Show nothing."""
 
     def tell(self, line: str) -> None:
@@ -80,7 +110,7 @@ class Nothing:
     def busy_with(self, what: str | None) -> None:
         """Show nothing."""
 
-    def failed(self, error: BaseException) -> None:
+    def failed(self) -> None:
         """Show nothing: the command tells the error."""
 
     def done(self, seconds: float) -> None:
@@ -97,43 +127,50 @@ class Plain(Nothing):
         self._seconds = 0.0
         self._told = time.monotonic()
         self._busy: str | None = None
+        self._within_stage = False
 
-    def begin(self, stage: str, words: str, units: int, reused: int) -> None:
+    def begin(self, at: At) -> None:
         """Print what the step before this one did, once another begins."""
-        if words != self._words:
+        self._within_stage = True
+        if at.words != self._words:
             self._print_step()
-            self._words, self._made, self._rows, self._seconds = words, 0, 0, 0.0
+            self._words, self._rows, self._seconds = at.words, 0, 0.0
 
-    def at(self, stage: str, done: int, units: int, rate: float | None, share: float, left: Left) -> None:
+    def at(self, at: At) -> None:
         """Print where the run is, now and then."""
         if time.monotonic() - self._told >= _SECONDS_BETWEEN_LINES:
             self._told = time.monotonic()
-            speed = f", {rate:,.0f} rows/s" if rate else ""
-            _print(self._console, f"{share:.0%} of the run; {self._words}: {done:,} of {units:,} units{speed}, {left_in_words(left())}")
+            speed = f", {at.rate:,.0f} rows/s" if at.rate else ""
+            units = f"{at.done:,} of {at.units:,} units"
+            _print(self._console, f"{at.share:.0%} of the run; {at.words}: {units}{speed}, {left_in_words(at.left())}")
 
-    def end(self, stage: str, words: str, made: int, reused: int, rows: int, seconds: float) -> None:
+    def end(self, at: At) -> None:
         """Add a stage to its step."""
-        self._made += made
-        self._rows += rows
-        self._seconds += seconds
+        self._within_stage = False
+        self._made += at.made
+        self._rows += at.rows
+        self._seconds += at.seconds
 
     def busy_with(self, what: str | None) -> None:
         """Print what goes on, once."""
         if what is not None and what != self._busy:
             self._busy = what
+            if not self._within_stage:
+                self._print_step()
             _print(self._console, what)
 
-    def failed(self, error: BaseException) -> None:
+    def failed(self) -> None:
         """Print what was done before."""
         self._print_step()
 
     def done(self, seconds: float) -> None:
-        """Print what the last step did."""
+        """Print what the last step did, and that the run is done."""
         self._print_step()
+        _print(self._console, f"done in {seconds:.1f} s")
 
     def _print_step(self) -> None:
         if self._made:
-            rate = f", {self._rows / self._seconds:,.0f} rows/s" if self._rows and self._seconds > 0.2 else ""
+            rate = f", {self._rows / self._seconds:,.0f} rows/s" if self._rows and self._seconds > _SECONDS_FOR_A_RATE else ""
             units = "1 unit" if self._made == 1 else f"{self._made:,} units"
             _print(self._console, f"{self._words}: {units} in {self._seconds:.1f} s{rate}")
         self._made = 0
@@ -164,16 +201,16 @@ class Bar(Nothing):
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._progress.stop()
 
-    def begin(self, stage: str, words: str, units: int, reused: int) -> None:
+    def begin(self, at: At) -> None:
         """Show the stage's words."""
-        self._words = words
-        self._progress.update(self._task, description=self._busy or words)
+        self._words = at.words
+        self._progress.update(self._task, description=self._busy or at.words)
 
-    def at(self, stage: str, done: int, units: int, rate: float | None, share: float, left: Left) -> None:
+    def at(self, at: At) -> None:
         """Move the bar."""
-        speed = f"  {rate:,.0f} rows/s" if rate and self._console.width >= _WIDTH_WITH_RATE else ""
-        told = f"{done:,} of {units:,} units{speed}" if units > 1 else ""
-        self._progress.update(self._task, completed=share, units=told, left=left)
+        speed = f"  {at.rate:,.0f} rows/s" if at.rate and self._console.width >= _WIDTH_WITH_RATE else ""
+        told = f"{at.done:,} of {at.units:,} units{speed}" if at.units > 1 else ""
+        self._progress.update(self._task, completed=at.share, units=told, left=at.left)
 
     def busy_with(self, what: str | None) -> None:
         """Show what goes on in the place of the stage's words."""

@@ -12,6 +12,7 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import typer
@@ -69,7 +70,7 @@ def run_command(app: typer.Typer, arguments: Sequence[str]) -> int:
 
 def _wants_events(options: Sequence[str]) -> bool:
     """Whether progress, and so an error too, goes to stderr as events."""
-    return "--progress=json" in options or ("--progress", "json") in zip(options, options[1:], strict=False)
+    return "--progress=json" in options or ("--progress", "json") in pairwise(options)
 
 
 def _tell(ending: Ending, details: str, told: _Telling) -> int:

@@ -35,7 +35,6 @@ class Estimate:
     _step: Step | None = None
     _share: float = 0.0
     _reused: float = 0.0
-    _began: float = 0.0
     _now: float = 0.0
 
     def begin(self, stage: str, units: int, reused: int, now: float) -> None:
@@ -44,10 +43,12 @@ class Estimate:
         if step is not self._step:
             self._leave()
             self._step, self._share = step, 0.0
+            if step in self.steps:
+                self._passed.update(self.steps[: self.steps.index(step)])
             self._fresh = 1 - reused / units if units else self._fresh
         self._reused = reused / units if units else 0.0
         self._share = max(self._share, self._reused)
-        self._began = self._now = now
+        self._now = now
 
     def advance(self, unit: str, done: int, units: int, text_bytes: int, now: float) -> None:
         """A unit of the stage under way is made; `text_bytes` is what reading brought of it."""

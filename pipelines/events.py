@@ -3,7 +3,7 @@
 Every event has `event`, `time` (UTC, ISO 8601) and, within a stage, `stage` (its name) and `doing` (the same in words).
 
     begin    units, reused             a stage begins; `reused` units are there from before
-    advance  done, units, rows_per_second, share, seconds_left   at most twice a second; `share` is of the whole run, `seconds_left` may be null
+    advance  done, units, rows_per_second, share, seconds_left   at most twice a second; `share` is of the run; rate and time may be null
     busy     doing                     something goes on within the stage, such as compiling kernels
     end      made, reused, rows, seconds   the stage is sealed
     tell     message                   something the user should read
@@ -21,7 +21,7 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any
 
-from pipelines.displays import Left
+from pipelines.displays import At
 
 _SECONDS_BETWEEN = 0.5
 
@@ -30,7 +30,6 @@ class Events:
     """Writes events as they come."""
 
     def __init__(self) -> None:
-        self._words = ""
         self._busy: str | None = None
         self._told = 0.0
 
@@ -40,32 +39,26 @@ class Events:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         return None
 
-    def begin(self, stage: str, words: str, units: int, reused: int) -> None:
+    def begin(self, at: At) -> None:
         """A stage begins."""
-        self._words, self._told = words, 0.0
-        write_event("begin", stage=stage, doing=words, units=units, reused=reused)
+        self._told = 0.0
+        write_event("begin", stage=at.stage, doing=at.words, units=at.units, reused=at.reused)
 
-    def at(self, stage: str, done: int, units: int, rate: float | None, share: float, left: Left) -> None:
+    def at(self, at: At) -> None:
         """So much is done."""
         now = time.monotonic()
         if now - self._told < _SECONDS_BETWEEN:
             return
         self._told = now
-        seconds = left()
-        write_event(
-            "advance",
-            stage=stage,
-            doing=self._words,
-            done=done,
-            units=units,
-            rows_per_second=None if rate is None else round(rate, 1),
-            share=round(share, 4),
-            seconds_left=None if seconds is None else round(seconds, 1),
-        )
+        seconds = at.left()
+        facts = {"rows_per_second": None if at.rate is None else round(at.rate, 1), "share": round(at.share, 4)}
+        facts["seconds_left"] = None if seconds is None else round(seconds, 1)
+        write_event("advance", stage=at.stage, doing=at.words, done=at.done, units=at.units, **facts)
 
-    def end(self, stage: str, words: str, made: int, reused: int, rows: int, seconds: float) -> None:
+    def end(self, at: At) -> None:
         """A stage is sealed."""
-        write_event("end", stage=stage, doing=words, made=made, reused=reused, rows=rows, seconds=round(seconds, 3))
+        facts = {"made": at.made, "reused": at.reused, "rows": at.rows, "seconds": round(at.seconds, 3)}
+        write_event("end", stage=at.stage, doing=at.words, **facts)
 
     def tell(self, line: str) -> None:
         """Something the user should read."""
@@ -77,7 +70,7 @@ class Events:
             write_event("busy", doing=what)
         self._busy = what
 
-    def failed(self, error: BaseException) -> None:
+    def failed(self) -> None:
         """Nothing: every command that fails writes its error as an event (`pipelines.ending`)."""
 
     def done(self, seconds: float) -> None:

@@ -54,10 +54,11 @@ from pipelines.export import Export, ExportConversations, Source, units_of
 from pipelines.ledger import Funnel, funnel
 from pipelines.logs import run_log
 from pipelines.manifest import write_manifest
-from pipelines.progress import ProgressWatcher
+from pipelines.progress import ProgressWatcher, display_for
 from pipelines.recipe import InputChoice, Recipe, load
 from pipelines.report import write_report
 from pipelines.rules import rules_of, write_rules
+from pipelines.stage_words import steps_of
 from synth.seeds import SeedShard
 from synth.synthesize import synthesize
 
@@ -86,6 +87,8 @@ class Request:
     replace: bool = False
     log: str | None = None
     verbose: bool = False
+    quiet: bool = False
+    progress: str = "auto"
 
 
 @dataclass(frozen=True)
@@ -113,6 +116,7 @@ class Judged:
 def run_recipe(request: Request) -> Summary:
     """Run a recipe as the command line asks; raises BooksUnbalanced when the numbers differ at the end."""
     began = time.perf_counter()
+    display = display_for(request.progress, request.quiet)
     recipe = load(request.recipe, request.settings)
     if request.out is None:
         raise UsageError(f"say where the run goes: --out DIR, such as --out out/{recipe.name}")
@@ -120,6 +124,7 @@ def run_recipe(request: Request) -> Summary:
     claim(out, recipe.name, request.replace)
     sources = inputs_of(recipe, request.inputs, out)
     earlier = open_earlier(recipe.deduplicate, out) if recipe.deduplicate is not None else ()
+    sizes = {unit.name: sum(source.size for source in unit.sources) for unit in ingest.units_of(sources)}
     runner = _runner(request, out)
     versions = {name: version(name) for name in PACKAGES}
     facts: dict[str, Any] = {"recipe": recipe.name, "python": platform.python_version(), "versions": versions}
@@ -128,15 +133,15 @@ def run_recipe(request: Request) -> Summary:
     if earlier:
         facts["against"] = [run.told() for run in earlier]
     try:
-        if runner.workers > 1:
-            warm_up(recipe)
         with (
-            ProgressWatcher() as watcher,
+            ProgressWatcher(display, steps_of(recipe), sizes) as watcher,
             Session.open(
                 out, runner, frozen=request.frozen, watcher=watcher, facts=facts, recipe=recipe.name, replace=request.replace
             ) as session,
             run_log(out, request.log, request.verbose),
         ):
+            if runner.workers > 1:
+                warm_up(recipe)
             told = out / "recipe.toml"
             if not (request.frozen and told.exists()):
                 told.write_bytes(recipe.text.encode())
@@ -145,7 +150,8 @@ def run_recipe(request: Request) -> Summary:
             told.write_bytes(recipe.text.encode())
             write_rules(out, rules_of(recipe))
             session.tell_strangers()
-            books = add_up(out, partial(ledger_of, out))
+            with watcher.doing("adding up the books"):
+                books = add_up(out, partial(ledger_of, out))
             told_books = {"records": books.records, "fates": dict(books.fates), "faults": list(books.faults)}
             session.note("books", {**told_books, "lost": books.lost} if books.lost else told_books)
             books.require_balance()

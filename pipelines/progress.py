@@ -12,14 +12,14 @@ Results never go here: stdout is for them. Everything also goes to the run's log
 import logging
 import sys
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from typing import Literal
 
 from curation.errors import UsageError
 from curation.jit import while_compiling
 from curation.stage import Finished
-from pipelines.displays import Bar, Display, Nothing, Plain
+from pipelines.displays import At, Bar, Display, Nothing, Plain
 from pipelines.estimate import Estimate
 from pipelines.events import Events
 from pipelines.logs import LOG
@@ -48,8 +48,8 @@ class ProgressWatcher:
     def __init__(self, display: Display, steps: Sequence[Step] = (), unit_bytes: Mapping[str, int] | None = None) -> None:
         self._display = display
         self._estimate = Estimate(steps, unit_bytes or {})
-        self._done = self._units = self._rows = self._compiling = 0
-        self._began = time.monotonic()
+        self._done = self._units = self._rows = self._reused = self._compiling = 0
+        self._began = self._stage_began = time.monotonic()
         self._told_of_compiling = False
         self._open = ExitStack()
 
@@ -63,49 +63,65 @@ class ProgressWatcher:
         if error is None:
             self._display.done(time.monotonic() - self._began)
         else:
-            self._display.failed(error)
+            self._display.failed()
         self._open.close()
 
     def begin(self, stage: str, units: int, reused: int) -> None:
         """A stage begins."""
-        now = time.monotonic()
-        self._estimate.begin(stage, units, reused, now)
-        self._done, self._units, self._rows, self._reused, self._stage_began = reused, units, 0, reused, now
-        self._display.begin(stage, in_words(stage), units, reused)
-        self._show(stage, now)
+        self._stage_began = time.monotonic()
+        self._estimate.begin(stage, units, reused, self._stage_began)
+        self._done, self._units, self._rows, self._reused = reused, units, 0, reused
+        self._display.begin(self._at(stage))
 
     def advance(self, stage: str, finished: Finished) -> None:
         """One more unit is done."""
-        now = time.monotonic()
         rows = max((shard.rows for shard in finished.shards), default=0)
         self._done += 1
         self._rows += rows
-        self._estimate.advance(finished.name, self._done, self._units, int(finished.counts.get("text_bytes", 0)), now)
+        text_bytes = int(finished.counts.get("text_bytes", 0))
+        self._estimate.advance(finished.name, self._done, self._units, text_bytes, time.monotonic())
         LOG.debug("%s: %s, %d rows", in_words(stage), finished.name, rows)
-        self._show(stage, now)
+        self._display.at(self._at(stage))
 
     def end(self, stage: str) -> None:
         """The stage is sealed."""
-        seconds = time.monotonic() - self._stage_began
-        words, made = in_words(stage), self._units - self._reused
-        told = f"{words}: {made:,} of {self._units:,} units made" + (f", {self._reused:,} as before" if self._reused else "")
-        LOG.log(logging.INFO if made else logging.DEBUG, "%s, in %.1f s (%s)", told, seconds, stage)
-        self._display.end(stage, words, made, self._reused, self._rows, seconds)
+        at = self._at(stage)
+        before = f", {at.reused:,} as before" if at.reused else ""
+        level = logging.INFO if at.made else logging.DEBUG
+        LOG.log(level, "%s: %d of %d units made%s, in %.1f s (%s)", at.words, at.made, at.units, before, at.seconds, stage)
+        self._display.end(at)
 
     def tell(self, line: str) -> None:
         """Tell something the user should read."""
         LOG.info("%s", line)
         self._display.tell(line)
 
-    def _show(self, stage: str, now: float) -> None:
-        spent = now - self._stage_began
-        rate = self._rows / spent if self._rows and spent > 0.2 else None
-        self._display.at(stage, self._done, self._units, rate, self._estimate.share_done(), lambda: self._estimate.seconds_left(time.monotonic()))
+    @contextmanager
+    def doing(self, what: str) -> Iterator[None]:
+        """Show something that takes time and is no stage."""
+        self._display.busy_with(what)
+        try:
+            yield
+        finally:
+            self._display.busy_with(None)
+
+    def _at(self, stage: str) -> At:
+        return At(
+            stage,
+            in_words(stage),
+            self._units,
+            self._reused,
+            self._done,
+            self._rows,
+            time.monotonic() - self._stage_began,
+            self._estimate.share_done(),
+            lambda: self._estimate.seconds_left(time.monotonic()),
+        )
 
     def _compile(self, begins: bool) -> None:
         """A kernel is being compiled, or is now compiled; kernels may be compiled within others."""
         self._compiling += 1 if begins else -1
         if begins and not self._told_of_compiling:
             self._told_of_compiling = True
-            LOG.info("%s; later runs find them in the cache", COMPILING)
+            LOG.info("%s", COMPILING)
         self._display.busy_with(COMPILING if self._compiling else None)

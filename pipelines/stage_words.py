@@ -15,7 +15,7 @@ GENERATED = "6-synthesize/"
 
 @dataclass(frozen=True)
 class Step:
-    """A step: its words, the beginnings of its stages' names, and what it costs for a MB of text; None where nobody can tell (a teacher)."""
+    """A step: its words, the beginnings of its stages' names, and its cost for a MB of text; None where nobody can tell (a teacher)."""
 
     words: str
     stages: tuple[str, ...]

@@ -145,9 +145,11 @@ def test_a_filter_that_fails_in_warm_up_is_told_with_its_line(tmp_path: Path) ->
     (tmp_path / "mine.toml").write_text(f'[[filter]]\nfile = "{tmp_path}/broken.py"\nbad = "warm up"\n')
     done = run("run", tmp_path / "mine.toml", tmp_path / "text.jsonl", "--out", tmp_path / "out", "--workers", 2)
     assert done.returncode == 2
-    (line,) = done.stderr.splitlines()
+    line = done.stderr.splitlines()[-1]
     assert line.startswith("curate: filter broken fails on a text to warm up with: KeyError: 'no such mark")
-    assert line.endswith(f"({tmp_path}/broken.py, line {FAILING_LINE})")
+    assert line.endswith(f"({tmp_path}/broken.py, line {FAILING_LINE}); details in {tmp_path}/out/run.log")
+    assert "Traceback" in (tmp_path / "out/run.log").read_text()
+    assert "Traceback" not in done.stderr
 
 
 def test_an_error_that_nobody_foresaw_is_one_line_and_its_traceback_is_kept(capsys: pytest.CaptureFixture[str]) -> None:

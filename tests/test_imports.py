@@ -36,7 +36,7 @@ CONFINED = {
     "pydantic": {"curation/choices.py", "curation/records.py"},
     "ray": {"curation/ray_runner.py"},
     "resiliparse": {"curation/encoding.py", "curation/extraction/dom.py"},
-    "rich": {f"pipelines/{name}.py" for name in ("plan_tables", "progress", "sheets", "signal_tables", "tables", "terminal")},
+    "rich": {f"pipelines/{name}.py" for name in ("displays", "plan_tables", "sheets", "signal_tables", "tables", "terminal")},
     "tokenizers": {"curation/tokens.py"},
     "typer": {"pipelines/cli.py", "pipelines/ending.py"},
     "warcio": {"sample_data/build.py"},
