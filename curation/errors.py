@@ -4,6 +4,7 @@ RecipeError, InputError, UsageError   2   a bad recipe, input or call
 Refused                               3   frozen drift, budget, another live run, a failed check
 ShardsFailed, BooksUnbalanced         1   the run finished, but not wholly, or its numbers differ
 CannotWrite                           1   the disk is full, or the place is read-only
+NothingRead                           1   the run finished, but of some input file nothing could be read
 InternalError                         1   a mistake of this program
 """
 
@@ -48,6 +49,10 @@ class ShardsFailed(CurationError):
 
 class BooksUnbalanced(CurationError):
     """A record has no fate, or two, or the dataset does not hold what the ledger says."""
+
+
+class NothingRead(CurationError):
+    """Of some input file not one record could be read; the run was finished otherwise."""
 
 
 class CorruptShard(CurationError):

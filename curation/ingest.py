@@ -131,6 +131,7 @@ class Ingest(Stage):
                 files[source.relative] = {
                     "records": tally.frames,
                     "lost": tally.lost,
+                    "unreadable": writer.unreadable.get(source.relative),
                     "ignored": dict(sorted(tally.ignored.items())),
                     "sha256": _digest(source),
                 }
@@ -207,7 +208,10 @@ def _empty_batch() -> dict[str, list[Any]]:
 
 
 class _Writer:
-    """Gathers rows into batches, edits a batch at once, and cuts shards at PART_BYTES. Use as a context manager."""
+    """Gathers rows into batches, edits a batch at once, and cuts shards at PART_BYTES. Use as a context manager.
+
+    `unreadable` says of each file that has such records how many there are, and why the first of them is one.
+    """
 
     def __init__(self, unit: str, output: Output, edits: Sequence[tuple[str, Edit]], note: Callable[[Place], None]) -> None:
         self._note = note
@@ -223,6 +227,7 @@ class _Writer:
         self._parts = 0
         self._written = {"documents": 0, "text_bytes": 0}
         self._edited: dict[str, int] = {}
+        self.unreadable: dict[str, dict[str, Any]] = {}
 
     def __enter__(self) -> "_Writer":
         return self
@@ -271,6 +276,8 @@ class _Writer:
         detail: str | None = None,
     ) -> None:
         """Add a record that has no text to judge, and why."""
+        if fate == "unreadable":
+            self.unreadable.setdefault(source.relative, {"records": 0, "reason": rule, "detail": detail or ""})["records"] += 1
         self._rejects.append(
             {
                 "key": key,

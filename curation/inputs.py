@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Protocol
 
 from curation.errors import InputError
-from curation.location import TEMPORARY, FileFacts, Location
+from curation.location import TEMPORARY, FileFacts, Location, why_unreachable
 from curation.readers.contract import Fields, SourceFile
 from curation.resources import PACKAGES
 
@@ -118,6 +118,8 @@ def _find(pattern: str) -> list[_Found]:
         found = _named(location)
     except OSError as error:
         raise InputError(f"{pattern}: cannot be reached: {error}") from error
+    if found is None and location.scheme in _HTTP:
+        raise InputError(f"{pattern}: cannot be read: {why_unreachable(location) or 'the server says nothing of a file'}")
     if found is None:
         raise InputError(f"{pattern}: there is no such file or folder")
     if not found:

@@ -253,5 +253,40 @@ def _http_facts(location: Location, info: Any) -> FileFacts:
     return FileFacts(location, info.size or 0, changed)
 
 
+def why_unreachable(location: Location) -> str:
+    """Say what happened when a URL was asked for: refused, no such name, 404, ...; "" if it can be reached."""
+    import fsspec
+
+    try:
+        fsspec.filesystem(location.scheme).info(location.path)
+    except FileNotFoundError as error:
+        return _told_by(error.__cause__ or error)
+    except OSError as error:
+        return _told_by(error)
+    return ""
+
+
+def _told_by(error: BaseException) -> str:
+    """Put an HTTP client's error into words; its classes are not named, for the client is fsspec's choice."""
+    import socket
+    import ssl
+
+    status = getattr(error, "status", None)
+    if status is not None:
+        answer = f"{status} {getattr(error, 'message', '')}".strip()
+        known = {401: "it wants credentials", 403: "it may not be read without permission", 404: "nothing is there", 410: "it is gone"}
+        return f"the server answers {answer}" + (f": {known[status]}" if status in known else "")
+    reason = getattr(error, "os_error", None) or error
+    if isinstance(reason, socket.gaierror):
+        return "no host of that name is known here; check the spelling and the network"
+    if isinstance(reason, ssl.SSLError):
+        return f"no secure connection can be made ({reason.reason or reason}); is it http:// rather than https://?"
+    if isinstance(reason, ConnectionRefusedError):
+        return "the connection is refused: the host is there, but no server listens on that port"
+    if isinstance(reason, TimeoutError):
+        return "no answer came in time"
+    return str(reason) or type(reason).__name__
+
+
 def _facts(scheme: str, info: Any) -> FileFacts:
     return FileFacts(Location(scheme, info.path), info.size or 0, info.mtime_ns)

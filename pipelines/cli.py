@@ -138,7 +138,9 @@ def run(
         quiet=quiet,
         progress=progress,
     )
-    _show(run_recipe(asked), as_json, show_summary)
+    summary = run_recipe(asked)
+    _show(summary, as_json, show_summary)
+    summary.unread.require_none()
 
 
 @app.command()

@@ -11,7 +11,7 @@ import platform
 import time
 from collections.abc import Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from importlib.metadata import version
 from itertools import repeat, zip_longest
@@ -45,6 +45,7 @@ from curation.shards import Shard
 from curation.sign import sign_documents
 from curation.stage import Unit
 from curation.text import TextColumn
+from curation.unread import Unread, find_unread
 from filters.contract import told_as_user_s
 from filters.judge import Judge
 from filters.measure import NARROW, Measure
@@ -102,6 +103,7 @@ class Summary:
     report: str
     license: str
     seconds: float
+    unread: Unread = field(default_factory=Unread)
 
 
 @dataclass(frozen=True)
@@ -155,10 +157,15 @@ def run_recipe(request: Request) -> Summary:
             told_books = {"records": books.records, "fates": dict(books.fates), "faults": list(books.faults)}
             session.note("books", {**told_books, "lost": books.lost} if books.lost else told_books)
             books.require_balance()
+            unread = find_unread(out)
+            if unread.files:
+                session.note("unread", [found.file for found in unread.files])
     finally:
         runner.close()
     report = write_report(str(out))
-    return Summary(str(out), funnel(str(out)), books, str(out / "dataset"), str(report), recipe.license, time.perf_counter() - began)
+    return Summary(
+        str(out), funnel(str(out)), books, str(out / "dataset"), str(report), recipe.license, time.perf_counter() - began, unread
+    )
 
 
 def run_stages(session: Session, recipe: Recipe, sources: Sequence[SourceFile], request: Request, earlier: Sequence[Part] = ()) -> None:

@@ -2,6 +2,7 @@
 
 import gzip
 import os
+import socket
 import threading
 from dataclasses import dataclass, field
 from functools import partial
@@ -211,6 +212,24 @@ def test_http(site):
         assert [type(outcome) for outcome in read(source, Tally())] == [Record, Record]
     with pytest.raises(InputError, match=r"none\.jsonl"):
         relatives(f"{site}/none.jsonl")
+
+
+def test_a_url_that_cannot_be_read_says_what_happened(site, tmp_path):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        closed = f"http://127.0.0.1:{free.getsockname()[1]}/a.jsonl"
+    told = {
+        f"{site}/none.jsonl": "the server answers 404 File not found: nothing is there",
+        f"{site}/none*.jsonl": "404",
+        closed: "the connection is refused",
+        "http://no-such-host.invalid/a.jsonl": "no host of that name is known",
+        site.replace("http:", "https:") + "/b.jsonl": "no secure connection can be made",
+    }
+    for url, words in told.items():
+        with pytest.raises(InputError) as caught:
+            relatives(url)
+        assert str(caught.value).startswith(f"{url}: cannot be read: ")
+        assert words in str(caught.value)
 
 
 def test_what_lies_in_a_folder_is_told_through_links(tmp_path: Path) -> None:

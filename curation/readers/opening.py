@@ -3,7 +3,8 @@
 The format is told by content where content is unmistakable (WARC, ARC, Parquet), else by the name (.jsonl, .html, ...; .gz, .zst,
 .lz4, .bz2 and .xz at its end do not matter), else by the first character. Compression is always told by content.
 
-An empty file, compressed or not, holds no records. A file of unknown format is one record, Broken "unknown_format".
+An empty file, compressed or not, holds no records. A file of unknown format is one record, Broken "unknown_format"; the formats that people
+take for input most often are named, with what to do (`curation.readers.foreign`).
 """
 
 import re
@@ -13,12 +14,12 @@ from typing import Any
 from curation.readers.arc import ArcReader
 from curation.readers.contract import Broken, Ignored, Outcome, Reader, SourceFile, Tally
 from curation.readers.decompression import Content
+from curation.readers.foreign import LOOKED_AT, foreign
 from curation.readers.html import HtmlReader
 from curation.readers.jsonl import JsonlReader
 from curation.readers.parquet import ParquetReader
 from curation.readers.warc import WarcReader
 
-_LOOKED_AT = 1024
 _COMPRESSION_ENDINGS = (".gz", ".zst", ".zstd", ".lz4", ".bz2", ".xz")
 _MAGIC: tuple[tuple[bytes, type[Reader]], ...] = ((b"WARC/", WarcReader), (b"filedesc://", ArcReader), (b"PAR1", ParquetReader))
 _NAMES: dict[str, type[Reader]] = {
@@ -49,10 +50,15 @@ def read(source: SourceFile, tally: Tally) -> Iterator[Outcome]:
     """
     with source.location.open_stream() as file:
         content = Content(file)
-        reader = _reader_for(content, source)
-        frames: Iterator[Any] = (
-            content.damaged() if content.at_end() else _unknown(content) if reader is None else reader.frames(content, source)
-        )
+        known = foreign(content.peek(LOOKED_AT))
+        reader = None if known else _reader_for(content, source)
+        frames: Iterator[Any]
+        if content.at_end():
+            frames = content.damaged()
+        elif reader is None:
+            frames = iter([Broken(0, "unknown_format", known)]) if known else _unknown(content)
+        else:
+            frames = reader.frames(content, source)
         for frame in frames:
             tally.frames += 1
             outcome = frame if reader is None or isinstance(frame, Broken) else reader.parse(frame, source)
@@ -64,7 +70,7 @@ def read(source: SourceFile, tally: Tally) -> Iterator[Outcome]:
 
 
 def _reader_for(content: Content, source: SourceFile) -> Reader | None:
-    head = content.peek(_LOOKED_AT)
+    head = content.peek(LOOKED_AT)
     for magic, reader in _MAGIC:
         if head.startswith(magic):
             return reader()
