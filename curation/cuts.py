@@ -164,9 +164,11 @@ def _copy_outside(
         at = begin
         for span in range(span_offsets[text], span_offsets[text + 1]):
             size = begin + np.int64(span_starts[span]) - at
-            copied[place : place + size] = data[at : at + size]
+            for byte in range(size):
+                copied[place + byte] = data[at + byte]
             place += size
             at = begin + np.int64(span_ends[span])
         size = text_offsets[text + 1] - at
-        copied[place : place + size] = data[at : at + size]
+        for byte in range(size):
+            copied[place + byte] = data[at + byte]
         place += size

@@ -120,7 +120,7 @@ class _Compilable:
 
 
 class _Inline(_Compilable):
-    """A helper that becomes part of its callers before they are compiled."""
+    """A helper that becomes part of its callers. It does so as LLVM code: numba would type and lower it anew at every call."""
 
     @cached_property
     def for_python(self) -> Any:
@@ -130,7 +130,7 @@ class _Inline(_Compilable):
     @cached_property
     def for_kernels(self) -> Any:
         """What kernels call."""
-        return _made(self._function, inline="always")
+        return _made(self._function, nogil=True, boundscheck=False, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 
 
 class _Intrinsic(_Compilable):

@@ -75,7 +75,8 @@ class _Held(NamedTuple):
 class _State(NamedTuple):
     """What is known so far, by place, text, key, URL and bucket; `counts` are comparisons made and passed over.
 
-    `members` has room, from member_starts[bucket] on, for the first kept documents of each bucket, at most `most`.
+    `members` has room, from member_starts[bucket] on, for the first kept documents of each bucket, at most `most`, which rise; `heads` is
+    working space: where in `members` the next one of each of a document's buckets stands.
     """
 
     survivors: Places
@@ -89,6 +90,7 @@ class _State(NamedTuple):
     member_starts: Places
     members: npt.NDArray[np.int32]
     member_counts: Places
+    heads: Places
     counts: Places
 
 
@@ -124,6 +126,7 @@ class Judge:
             member_starts=member_starts,
             members=np.empty(member_starts[-1], np.int32),
             member_counts=np.zeros(len(sizes), np.int64),
+            heads=np.empty(np.diff(documents.bucket_starts).max(initial=0), np.int64),
             counts=np.zeros(2, np.int64),
         )
         self._settings = most, threshold, 2.0 if containment is None else containment  # which no document reaches
@@ -208,6 +211,25 @@ def _offer(own: Any, place: Any, most: int, member_starts: Places, members: npt.
 
 
 @kernel
+def _next_offered(own: Any, heads: Places, most: int, state: _State) -> Any:
+    """Return the best kept document of some buckets that was not returned yet, or -1: members of a bucket rise, so this merges them."""
+    best: Any = np.int64(-1)
+    for turn in range(len(own)):
+        if own[turn] >= 0:
+            shown = min(most, state.member_counts[own[turn]])
+            if heads[turn] < state.member_starts[own[turn]] + shown:
+                member = np.int64(state.members[heads[turn]])
+                if best < 0 or member < best:
+                    best = member
+    for turn in range(len(own)):
+        if own[turn] >= 0:
+            shown = min(most, state.member_counts[own[turn]])
+            if heads[turn] < state.member_starts[own[turn]] + shown and state.members[heads[turn]] == best:
+                heads[turn] += 1
+    return best
+
+
+@kernel
 def _judge_best_first(
     begin: int, end: int, facts: _Facts, held: _Held, state: _State, most: int, threshold: float, containment: float
 ) -> None:
@@ -244,16 +266,17 @@ def _judge_best_first(
             continue
         state.survivors[place] = place
         state.text_rule[text] = EXACT
-        offered = np.empty(len(own) * most, np.int64)
-        count = 0
-        for bucket in own:
+        heads = state.heads[: len(own)]
+        for turn in range(len(own)):
+            bucket = own[turn]
+            heads[turn] = 0
             if bucket >= 0:
-                shown = min(most, state.member_counts[bucket])
-                state.counts[1] += state.member_counts[bucket] - shown
-                first = state.member_starts[bucket]
-                offered[count : count + shown] = state.members[first : first + shown]
-                count += shown
-        for other in np.unique(offered[:count]):
+                state.counts[1] += max(state.member_counts[bucket] - most, 0)
+                heads[turn] = state.member_starts[bucket]
+        while True:
+            other = _next_offered(own, heads, most, state)
+            if other < 0:
+                break
             similarity, contained = _shared(held, row, facts.stands_for[facts.texts[other]])
             state.counts[0] += 1
             if similarity >= threshold or contained >= containment:

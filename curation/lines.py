@@ -147,7 +147,9 @@ def _mark_repeats(
     while slots < 2 * longest:
         slots *= 2
     keys = np.empty(slots, np.uint64)
-    filled = np.full(slots, -1, np.int64)  # the text that filled a slot last; the next text needs no clearing
+    filled = np.empty(slots, np.int64)  # the text that filled a slot last; the next text needs no clearing
+    for free in range(slots):
+        filled[free] = -1
     for text in range(len(offsets) - 1):
         for line in range(offsets[text], offsets[text + 1]):
             if not taking_part[line]:

@@ -172,7 +172,7 @@ def _count_repeated(
         tokens = offsets[text + 1] - begin
         for place in range(tokens):
             lengths[place + 1] = lengths[place] + np.int64(characters[begin + place])
-        count = 0
+        count: Any = np.int64(0)  # one type from the first round on: a kernel is compiled for each type it is called with
         for size in range(2, _LONGEST + 1):
             this_round += 1
             if size == 2:

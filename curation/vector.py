@@ -141,6 +141,19 @@ def copy_block(data: Any, place: int, end: int, spare: Any) -> None:
 
 
 @inline_kernel
+def lower_bound(values: Any, value: Any) -> Any:
+    """Return the place of the first of some rising values that is not below `value`; their number where all are."""
+    low, high = 0, len(values)
+    while low < high:
+        middle = (low + high) >> 1
+        if values[middle] < value:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+@inline_kernel
 def load_part(data: Any, place: Any, end: Any) -> Any:
     """Return data[place:end], at most eight bytes, as one number (uint64); the bytes after them are 0."""
     if place + 8 <= len(data):

@@ -28,6 +28,7 @@ from curation.jit import kernel
 from curation.lines import duplicates
 from curation.text import Bytes, Offsets, TextColumn
 from curation.unicode_classes import decode
+from curation.vector import lower_bound
 from filters.contract import Filter, Rule, Signals, above, below
 from filters.punctuation import Marks, terminal_marks
 
@@ -118,5 +119,5 @@ def _mark_sentence_ends(
             while last > start and data[last] & 0xC0 == 0x80:
                 last -= 1
             point, _ = decode(data, last, end)
-            nearest = np.searchsorted(marks, point)
+            nearest = lower_bound(marks, point)
             ends_sentence[line] = nearest < len(marks) and marks[nearest] == point

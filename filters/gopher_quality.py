@@ -30,6 +30,7 @@ import pyarrow as pa
 from curation.jit import inline_kernel, kernel
 from curation.text import Bytes, Offsets, TextColumn
 from curation.unicode_classes import decode
+from curation.vector import lower_bound
 from curation.words import ALPHABETIC, WORD
 from filters.contract import Filter, Rule, Signals, above, below
 from filters.gopher_stop_words import STOP_WORDS, hashes_of
@@ -150,7 +151,7 @@ def _holds_other_than(marks: npt.NDArray[np.int64], data: Bytes, start: int, end
     place = start
     while place < end:
         point, size = decode(data, place, end)
-        nearest = np.searchsorted(marks, point)
+        nearest = lower_bound(marks, point)
         if nearest == len(marks) or marks[nearest] != point:
             return True
         place += size
@@ -176,7 +177,9 @@ def _measure_words(
     A token may be all punctuation only if it is a symbol or begins like the full-width digit one. `some` has a bit for each stop word, so
     that a glance tells most other words apart.
     """
-    seen = np.full(len(stop_words), -1, np.int64)
+    seen = np.empty(len(stop_words), np.int64)  # the text that a stop word was found in last
+    for stop in range(len(stop_words)):
+        seen[stop] = -1
     some = np.uint64(0)
     for stop in range(len(stop_words)):
         some |= np.uint64(1) << (stop_words[stop] & np.uint64(63))

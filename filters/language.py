@@ -70,12 +70,26 @@ def _model() -> _Model:
 
 @kernel
 def _identify(
-    data: Any, offsets: Any, moves: Any, rows: Any, features: Any, weights: Any, priors: Any, merged: Any, best: Any, scores: Any
+    data: Any,
+    offsets: Any,
+    moves: Any,
+    rows: Any,
+    features: Any,
+    weights: Any,
+    priors: Any,
+    merged: Any,
+    counts: Any,
+    seen: Any,
+    best: Any,
+    scores: Any,
 ) -> None:
-    """Write the best column of each text and its probability; texts without any n-gram of the model get column -1."""
-    counts = np.zeros(weights.shape[0], np.int32)
-    seen = np.empty(weights.shape[0], np.int32)
+    """Write the best column of each text and its probability; texts without any n-gram of the model get column -1.
+
+    `counts` (zeros) and `seen` are working space for each n-gram.
+    """
     columns = len(priors)
+    logs = np.empty(columns, np.float32)
+    likelihoods = np.empty(columns, np.float64)
     for text in range(len(offsets) - 1):
         state, distinct = 0, 0
         for i in range(offsets[text], offsets[text + 1]):
@@ -89,7 +103,8 @@ def _identify(
         best[text] = -1
         if distinct == 0:
             continue
-        logs = priors.copy()
+        for column in range(columns):
+            logs[column], likelihoods[column] = priors[column], 0.0
         for k in range(distinct):
             feature = seen[k]
             weight = np.float32(np.log1p(counts[feature]))
@@ -97,12 +112,18 @@ def _identify(
             for column in range(columns):
                 logs[column] += weight * weights[feature, column]
         temperature = np.sqrt(offsets[text + 1] - offsets[text])
-        highest = logs.max()
-        likelihoods = np.zeros(columns, np.float64)
+        highest = logs[0]
+        for column in range(columns):
+            highest = max(highest, logs[column])
         for column in range(columns):
             likelihoods[merged[column]] += np.exp((logs[column] - highest) / temperature)
-        best[text] = likelihoods.argmax()
-        scores[text] = likelihoods[best[text]] / likelihoods.sum()
+        likeliest, whole = 0, 0.0
+        for column in range(columns):
+            whole += likelihoods[column]
+            if likelihoods[column] > likelihoods[likeliest]:
+                likeliest = column
+        best[text] = likeliest
+        scores[text] = likelihoods[likeliest] / whole
 
 
 _CASES_UP_TO = 0x2000
@@ -155,6 +176,8 @@ def identify(text: TextColumn, sample_bytes: int) -> tuple[Any, Any]:
         model.weights,
         model.priors,
         model.merged,
+        np.zeros(len(model.weights), np.int32),
+        np.empty(len(model.weights), np.int32),
         best,
         scores,
     )

@@ -39,7 +39,7 @@ from curation.lines import strip
 from curation.phrases import Phrases
 from curation.text import TextColumn
 from curation.unicode_classes import SPACE, character_classes, decode
-from curation.vector import BLOCK, copy_block, lowest_bit, mask_between, mask_of, mask_of_three
+from curation.vector import BLOCK, copy_block, lower_bound, lowest_bit, mask_between, mask_of, mask_of_three
 
 _JAVASCRIPT, _LOREM_IPSUM, _POLICY, _CURLY = 1, 2, 4, 8
 _PHRASES = {
@@ -223,7 +223,7 @@ def _after_citation(data: Any, place: int, end: int, digits: Any) -> int:
     at = place + 1
     while at < end:
         point, size = decode(data, at, end)
-        nearest = np.searchsorted(digits, point)
+        nearest = lower_bound(digits, point)
         if nearest == len(digits) or digits[nearest] != point:
             break
         at += size
