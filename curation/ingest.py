@@ -34,6 +34,7 @@ from curation.keys import record_key
 from curation.readers import MAX_RECORD_BYTES, Broken, Ignored, Outcome, Record, SourceFile, Tally, read
 from curation.schema import DOCUMENTS, REJECTS
 from curation.shards import PART_BYTES, ROW_GROUP_BYTES, ShardWriter
+from curation.side_fields import text_of
 from curation.stage import Output, Stage, Unit
 from curation.text import TextColumn
 
@@ -172,7 +173,7 @@ def _take(outcome: Outcome, source: SourceFile, extractor: Extractor, writer: "_
     if outcome.status is not None and outcome.status != 200:
         writer.reject(source, outcome, key, own_id, "dropped", "http_status", value=float(outcome.status), threshold=200.0)
         return
-    metadata, repairs = dict(outcome.metadata), dict(outcome.repairs)
+    metadata, repairs = {name: text_of(value) for name, value in outcome.metadata.items()}, dict(outcome.repairs)
     if isinstance(outcome.payload, str):
         text = outcome.payload
         encoded = text.encode() if repairs else outcome.raw
@@ -193,7 +194,7 @@ def _take(outcome: Outcome, source: SourceFile, extractor: Extractor, writer: "_
         extracted = extractor.extract(decoded.text)
         text, encoded = extracted.text, extracted.text.encode()
         if extracted.title:
-            metadata["title"] = extracted.title
+            metadata["title"] = text_of(extracted.title)
     if not text or text.isspace():
         writer.reject(source, outcome, key, own_id, "dropped", "empty_text")
         return

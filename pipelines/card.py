@@ -34,6 +34,7 @@ MEANINGS = {
     "score": "educational value, 0 to 5",
     "int_score": "the same, rounded",
     "minhash_cluster_size": "how many documents said the same, this one included; the others were left out",
+    "metadata": "JSON text: every other field of the input record, and what was noted when it was read (encoding, title, edits made)",
     "source": "where it came from: the recipe's label, else the input as it was written",
     "origin": "`web` or `synthetic`",
     "seed_ids": "ids of the rows a generated row was made from",
@@ -83,6 +84,7 @@ class CardFacts:
     packages: Mapping[str, str]
     cut: CutText | None = None
     alarms: Sequence[SourceLoss] = ()
+    keep: Sequence[str] = ()
 
 
 def card_facts(run: Location, rules: RunRules, exported: Location | None = None) -> CardFacts:
@@ -114,6 +116,7 @@ def card_facts(run: Location, rules: RunRules, exported: Location | None = None)
         packages=content.get("packages", {}),
         cut=counted.cut,
         alarms=counted.alarms[:SHOWN],
+        keep=content.get("keep", ()),
     )
 
 
@@ -138,7 +141,8 @@ def card(facts: CardFacts) -> str:
         flows=flows,
         ignored=", ".join(f"{number(count)} {kind}" for kind, count in facts.ignored.items()),
         cut=cut_in_words(facts.cut.passages, facts.cut.documents, facts.cut.text_bytes) if facts.cut is not None else "",
-        columns=[{"name": field.name, "type": str(field.type), "meaning": MEANINGS[field.name]} for field in DATASET],
+        columns=[{"name": field.name, "type": str(field.type), "meaning": MEANINGS[field.name]} for field in DATASET]
+        + [{"name": _cell(name), "type": "string", "meaning": "the input's field of that name"} for name in facts.keep],
         sources=facts.sources,
         alarms=[loss_in_words(_cell(loss.source), loss.duplicates, loss.documents, loss.alarm_share) for loss in facts.alarms],
         license=facts.license,

@@ -2,7 +2,8 @@
 
 A file of the dataset holds the kept rows of a run of whole documents shards, in their order, up to `shard_mib` of text; so a changed input
 rewrites only the files it is in. Columns are FineWeb's where they exist, then our own: where the row comes from, and for a synthetic row
-what it was made from and what checked it.
+what it was made from and what checked it. What a record's input said beside all that (licence, domain, ...) and what ingest noted of it
+(encoding, title, edits) is in `metadata`, as JSON text; the recipe's `keep` makes columns of some of it.
 
 `token_count` is that of the recipe's tokenizer.json, else round(bytes / 4), which the card then says.
 
@@ -26,6 +27,7 @@ from curation.hashing import digest_of_file
 from curation.keys import chance
 from curation.resources import resolve
 from curation.shards import Shard, batches, check_aligned, open_parquet, read
+from curation.side_fields import object_of, string_of
 from curation.stage import Output, Stage, Unit
 from curation.text import TextColumn
 from curation.tokens import token_counts
@@ -43,6 +45,7 @@ DATASET = pa.schema(
         pa.field("score", pa.float64()),
         pa.field("int_score", pa.int64()),
         pa.field("minhash_cluster_size", pa.int64(), nullable=False),
+        pa.field("metadata", pa.large_string(), nullable=False),
         pa.field("source", pa.string(), nullable=False),
         pa.field("origin", pa.string(), nullable=False),
         pa.field("seed_ids", pa.list_(pa.string())),
@@ -63,6 +66,8 @@ SFT = pa.schema(
     ]
 )
 
+_OF_GENERATED = ("origin", "seed_ids", "task", "teacher", "verifier", "messages")
+
 _ROW_GROUP_BYTES = 16 << 20
 _SIGNALS = {
     "language": ("language.language", "fineweb2.language"),
@@ -79,13 +84,20 @@ class ExportSettings:
     shard_mib  text in one file, in MiB
     tokenizer  path of a tokenizer.json (Hugging Face tokenizers) to count tokens with; none: round(bytes / 4)
     sft        write the conversations of synthetic rows to sft/ too
+    keep       fields of the input that become columns of their own beside `metadata`: text, null where a record lacks them
     """
 
     shard_mib: int = 256
     tokenizer: str | None = None
     sft: bool = True
+    keep: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        taken = sorted({*DATASET.names} & {*self.keep})
+        if taken:
+            raise ValueError(f"keep: {taken[0]!r} is a column of every dataset; `metadata` holds the input's field of that name")
+        if len(set(self.keep)) < len(self.keep) or "" in self.keep:
+            raise ValueError("keep: every field is named once, and has a name")
         if self.shard_mib < 1:
             raise ValueError("shard_mib must be at least 1")
 
@@ -136,8 +148,9 @@ class Export(Stage):
     tokenizer: str | None = None
     format: Literal["parquet", "jsonl"] = "parquet"
     mix: tuple[tuple[str, float], ...] = ()
+    keep: tuple[str, ...] = ()
     name: ClassVar[str] = "7-export"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     packages: ClassVar[tuple[str, ...]] = ("pyarrow", "tokenizers")
     folder: ClassVar[str | None] = "dataset/data"
 
@@ -158,7 +171,7 @@ class Export(Stage):
                     counts.update(_counts(table))
                     append(json.dumps(row, ensure_ascii=False) for row in table.to_pylist())
         else:
-            with output.shard(unit.name, DATASET, level=3) as writer:
+            with output.shard(unit.name, schema_with(self.keep), level=3) as writer:
                 for table in _gathered(self._rows(unit)):
                     counts.update(_counts(table))
                     writer.write(table)
@@ -169,7 +182,7 @@ class Export(Stage):
         cuts = {shard.name: shard for shard in unit.inputs.get("cuts", ())}
         for documents, ledger in zip(unit.inputs["documents"], unit.inputs["ledger"], strict=True):
             beside = signals.get(documents.name), cuts.get(documents.name)
-            yield from kept_rows(documents, ledger, *beside, self.tokenizer, dict(self.mix))
+            yield from kept_rows(documents, ledger, *beside, self.tokenizer, dict(self.mix), self.keep)
 
 
 @dataclass(frozen=True)
@@ -216,14 +229,21 @@ def _counts(table: Any) -> dict[str, int]:
 
 
 def kept_rows(
-    documents: Shard, ledger: Shard, signals: Shard | None, cuts: Shard | None, tokenizer: str | None, mix: Mapping[str, float]
+    documents: Shard,
+    ledger: Shard,
+    signals: Shard | None,
+    cuts: Shard | None,
+    tokenizer: str | None,
+    mix: Mapping[str, float],
+    keep: Sequence[str] = (),
 ) -> Iterator[Any]:
-    """Yield DATASET tables of the kept rows of one documents shard."""
+    """Yield tables of the kept rows of one documents shard: DATASET's columns, then those in `keep`."""
     if signals is not None:
         check_aligned([documents, signals])
     measured = _measured(signals)
     for batch, places in _kept_batches(documents, ledger, cuts):
-        provenance = _provenance(batch["metadata"])
+        fields = [dict(pairs or ()) for pairs in batch["metadata"].to_pylist()]
+        provenance = _provenance(fields)
         own = {name: column.take(places) for name, column in measured.items()}
         score = own["score"]
         table = pa.table(
@@ -239,27 +259,39 @@ def kept_rows(
                 "score": score,
                 "int_score": _rounded(score),
                 "minhash_cluster_size": batch["cluster_size"],
+                "metadata": [object_of(_beside(facts)) for facts in fields],
                 "source": batch["source"],
                 **provenance,
+                **{name: [None if name not in facts else string_of(facts[name]) for facts in fields] for name in keep},
             },
-            schema=DATASET,
+            schema=schema_with(keep),
         )
         yield table.filter(_drawn(batch, provenance["origin"], mix)) if mix else table
 
 
-def _provenance(metadata: Any) -> dict[str, Any]:
+def schema_with(keep: Sequence[str]) -> Any:
+    """Return the dataset's schema with the columns that a recipe keeps of its input."""
+    return pa.schema([*DATASET, *(pa.field(name, pa.string()) for name in keep)])
+
+
+def _provenance(fields: Sequence[Mapping[str, str]]) -> dict[str, Any]:
     """Return the columns that say where rows come from, and of generated ones what they were made from and what checked them."""
-    columns: dict[str, list[Any]] = {name: [None] * len(metadata) for name in ("seed_ids", "task", "teacher", "verifier")}
-    origin = ["web"] * len(metadata)
-    if any("origin" in chunk.keys.unique().to_pylist() for chunk in metadata.chunks):
-        for row, pairs in enumerate(metadata.to_pylist()):
-            facts = dict(pairs or [])
-            if facts.get("origin") == "synthetic":
-                origin[row] = "synthetic"
-                columns["seed_ids"][row] = json.loads(facts["seed_ids"]) if "seed_ids" in facts else None
-                for name in ("task", "teacher", "verifier"):
-                    columns[name][row] = facts.get(name)
+    columns: dict[str, list[Any]] = {name: [None] * len(fields) for name in ("seed_ids", "task", "teacher", "verifier")}
+    origin = ["web"] * len(fields)
+    for row, facts in enumerate(fields):
+        if facts.get("origin") == "synthetic":
+            origin[row] = "synthetic"
+            columns["seed_ids"][row] = json.loads(facts["seed_ids"]) if "seed_ids" in facts else None
+            for name in ("task", "teacher", "verifier"):
+                columns[name][row] = facts.get(name)
     return {name: pa.array(values, DATASET.field(name).type) for name, values in {"origin": origin, **columns}.items()}
+
+
+def _beside(facts: Mapping[str, str]) -> Mapping[str, str]:
+    """Return a record's side fields without those that are columns: of a generated row, what it was made from and its conversation."""
+    if facts.get("origin") != "synthetic":
+        return facts
+    return {name: text for name, text in facts.items() if name not in _OF_GENERATED}
 
 
 def _kept_batches(documents: Shard, ledger: Shard, cuts: Shard | None = None) -> Iterator[tuple[Any, Any]]:

@@ -4,6 +4,7 @@ Invariant: no times and no places; the same run gives the same manifest.
 """
 
 import json
+from collections.abc import Sequence
 from importlib.metadata import version
 from typing import Any
 
@@ -15,7 +16,7 @@ from curation.stage import Finished
 _PACKAGES = ("textbook-curation", "pyarrow", "polars", "numpy", "numba", "datasketch")
 
 
-def write_manifest(out: Location, recipe_key: str, files: Sealed, conversations: Sealed | None) -> None:
+def write_manifest(out: Location, recipe_key: str, files: Sealed, conversations: Sealed | None, keep: Sequence[str] = ()) -> None:
     """Write OUT/dataset/manifest.json."""
     shards = [_entry("data", unit) for unit in files.units]
     content = {
@@ -23,6 +24,7 @@ def write_manifest(out: Location, recipe_key: str, files: Sealed, conversations:
         "tokens": sum(entry["tokens"] for entry in shards),
         "recipe_key": recipe_key,
         "packages": {name: version(name) for name in _PACKAGES},
+        "keep": list(keep),
         "shards": shards,
         "sft": [_entry("sft", unit) for unit in conversations.units] if conversations is not None else [],
     }

@@ -263,10 +263,10 @@ def exportable(judged: Judged, ledger: Sealed, cuts: Sequence[Shard] = ()) -> li
 def write_dataset(session: Session, recipe: Recipe, web: Sequence[Source], synthetic: Sequence[Source]) -> None:
     """Write the dataset's files (web text, then generated), the conversations, the manifest and the card."""
     settings = recipe.export
-    files = session.run(Export(settings.tokenizer), units_of([*web, *synthetic], settings))
+    files = session.run(Export(settings.tokenizer, keep=settings.keep), units_of([*web, *synthetic], settings))
     talks = session.run(ExportConversations(), units_of(synthetic, settings)) if settings.sft and synthetic else None
     session.retire_others()
-    write_manifest(session.out, digest_of(recipe.text), files, talks)
+    write_manifest(session.out, digest_of(recipe.text), files, talks, settings.keep)
     write_ours(session.out / "dataset" / "README.md", card(card_facts(session.out, rules_of(recipe))).encode())
 
 

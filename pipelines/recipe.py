@@ -12,8 +12,9 @@ wrong type is a RecipeError that names its path in the file and the nearest key 
     [deduplicate]     ngram = 5  bands = 14  rows = 8  threshold = 0.75
     [repeated_lines]  unit = "line"  keep_first = 1
     [synthesize]      ...
-    [export]          shard_mib = 256
+    [export]          shard_mib = 256  keep = ["license", "domain"]
 
+What an input record says beside its text is in the dataset's `metadata` column, as JSON text; [export] keep = [...] makes columns of it.
 An [[input]] without a path says what the fields of inputs on the command line are called (text = "body").
 
 A part that is absent is not run: without [[filter]] nothing is measured or judged, without [deduplicate] everything kept stays.

@@ -24,7 +24,7 @@ from pipelines.card import card, card_facts
 from pipelines.export import Export, ExportSettings, Source, units_of
 from pipelines.manifest import write_manifest
 from pipelines.rules import read_rules
-from pipelines.run_folder import GENERATED, refuse_links_out
+from pipelines.run_folder import GENERATED, manifest, refuse_links_out
 from synth.synthesize import Synthesize
 
 _FORMATS = ("parquet", "jsonl")
@@ -41,11 +41,12 @@ def reexport(folder: str, out: str, shard_mib: int, tokenizer: str | None, file_
     sources = kept_sources(run)
     rules = replace(read_rules(run), name=run.name, tokenizer=tokenizer)
     settings = ExportSettings(shard_mib, tokenizer)
-    stage = Export(tokenizer, "jsonl" if file_format == "jsonl" else "parquet", parse_mix(mix))
+    keep = tuple((manifest(run) or {}).get("keep", ()))
+    stage = Export(tokenizer, "jsonl" if file_format == "jsonl" else "parquet", parse_mix(mix), keep)
     with Session.open(target, LocalRunner(), recipe=f"export of {run.name}") as session:
         files = session.run(stage, units_of(sources, settings))
         session.retire_others()
-    write_manifest(target, digest_of([rules.text, stage.identity()]), files, None)
+    write_manifest(target, digest_of([rules.text, stage.identity()]), files, None, keep)
     write_ours(target / "dataset" / "README.md", card(card_facts(run, rules, exported=target)).encode())
     return {"dataset": str(target / "dataset"), "files": len(files.units), "rows": files.total("rows"), "tokens": files.total("tokens")}
 

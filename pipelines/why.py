@@ -16,6 +16,7 @@ import polars as pl
 from curation.errors import UsageError
 from curation.location import Location
 from curation.select import CUT_STAGE
+from curation.side_fields import string_of
 from filters.contract import Side
 from pipelines.earlier_runs import find_earlier
 from pipelines.rules import RecipeRule, read_rules
@@ -207,7 +208,7 @@ def _explain(
         failed=row["failed"] or [],
         place=_place(out, place, number, found) if row["fate"] == "kept" else None,
         text=None if text is None else text[:BEGINNING],
-        metadata=dict(document.get("metadata") or []),
+        metadata={name: string_of(text) for name, text in document.get("metadata") or []},
         signals=signals,
         rules=[_seen(rule, signals, row) for rule in rules if rule.signal in signals],
         cuts=_cuts(place, number, text),

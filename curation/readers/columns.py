@@ -8,6 +8,7 @@ Invariants
     - A batch is taken in pieces whose strings have at most PIECE_BYTES, or of one row: no more than a piece exists twice, whatever the
       batch holds. A dictionary is spread out within a piece only, so that a text repeated a million times costs its bytes once.
     - Arrow does not measure its string views: such a column is copied once a batch.
+    - A nested value counts as large as those of its batch are on average.
     - Of a dictionary only the entries that the batch refers to are looked at: many batches may share one of millions.
 """
 
@@ -20,6 +21,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import types
 
+from curation.readers.nested import nested_values
+
 PIECE_BYTES = 256 << 10
 """Small enough that what is made of a piece is still in the processor's cache when its rows are parsed."""
 
@@ -31,6 +34,8 @@ def python_rows(columns: Sequence[Any]) -> Iterator[tuple[int, tuple[Any, ...]]]
     for column in columns:
         if _holds_strings(column.type):
             sizes += _sizes(column)
+        elif types.is_nested(column.type) and len(column):
+            sizes += column.nbytes // len(column)
     ends = np.cumsum(sizes)
     start = 0
     while start < len(sizes):
@@ -91,6 +96,8 @@ def _values(column: Any, is_long: bool) -> list[Any]:
         column = column.dictionary_decode()
     if types.is_temporal(column.type):
         return _times(column)
+    if types.is_nested(column.type) or types.is_decimal(column.type):
+        return nested_values(column)
     try:
         values: list[Any] = (as_binary(column) if is_long else column).to_pylist()
     except UnicodeDecodeError:

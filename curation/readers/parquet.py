@@ -1,7 +1,8 @@
 """Parquet files: a row is a record, its columns named by the recipe (`Fields`). How it becomes one is told in `curation.readers.rows`.
 
-Columns of strings, numbers, truth values and times are read; others (lists, structs, binary data beside the text) are not, for they are no
-metadata of a text and may be huge. Arrow's extension types stay off: a file must not choose the code that reads it.
+Columns of strings, numbers, truth values, times, and of lists, structs and maps of such are read; what holds binary data beside the text
+is not, nor are lists of floating numbers (`curation.readers.nested`). Arrow's extension types stay off: a file must not choose the code
+that reads it.
 
 Damage: a file whose footer cannot be read, that has no text column, or whose text is no string, is one Broken. A row group of which not all
 can be read (page checksums are verified, counts compared) gives what there is, and a Broken for each run of rows without a text, which says
@@ -26,7 +27,8 @@ from pyarrow import types
 from curation.readers.columns import is_binary, is_string
 from curation.readers.contract import MAX_EXPANSION, MAX_RECORD_BYTES, MAX_UNPACKED_BYTES, Broken, Outcome, SourceFile
 from curation.readers.decompression import Content, WatchedFile
-from curation.readers.parquet_groups import Row, claimed_rows, group_rows
+from curation.readers.nested import is_readable
+from curation.readers.parquet_groups import Row, claimed_rows, group_rows, is_part
 from curation.readers.repair import BadRow, Repairs, decoded
 from curation.readers.rows import likely_text, no_text, row_record
 
@@ -119,9 +121,7 @@ def _unpacked(kind: Any) -> Any:
 
 
 def _is_metadata(kind: Any) -> bool:
-    kind = _unpacked(kind)
-    is_time = types.is_temporal(kind) and not types.is_interval(kind)
-    return is_string(kind) or bool(types.is_integer(kind) or types.is_floating(kind) or types.is_boolean(kind) or is_time)
+    return not types.is_null(kind) and is_readable(kind)
 
 
 def _within(limit: int, rows: Iterator[Row | Broken]) -> Iterator[Row | Broken]:
@@ -158,14 +158,14 @@ def _groups(parquet: Any, columns: list[str], text: str, file: WatchedFile) -> I
 def _largest_chunk(metadata: Any, columns: list[str]) -> int:
     groups = (metadata.row_group(group) for group in range(metadata.num_row_groups))
     chunks = (group.column(index) for group in groups for index in range(group.num_columns))
-    return max((chunk.total_compressed_size for chunk in chunks if chunk.path_in_schema in columns), default=0)
+    return max((chunk.total_compressed_size for chunk in chunks if is_part(chunk.path_in_schema, columns)), default=0)
 
 
 def _bomb(facts: Any, columns: list[str]) -> str:
     for index in range(facts.num_columns):
         chunk = facts.column(index)
         size = chunk.total_uncompressed_size
-        if chunk.path_in_schema in columns and size > max(MAX_UNPACKED_CHUNK, MAX_EXPANSION * chunk.total_compressed_size):
+        if is_part(chunk.path_in_schema, columns) and size > max(MAX_UNPACKED_CHUNK, MAX_EXPANSION * chunk.total_compressed_size):
             return f"column {chunk.path_in_schema!r} unpacks to {size} bytes from {chunk.total_compressed_size}"
     return ""
 

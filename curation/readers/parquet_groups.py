@@ -14,7 +14,7 @@ Invariant: rows given and rows that a Broken stands for are together as many as 
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 import pyarrow as pa
@@ -129,7 +129,9 @@ def _rows_at_once(facts: Any, columns: set[str]) -> int:
     average = max(facts.total_byte_size, 1) / max(facts.num_rows, 1)
     chunks = (facts.column(index) for index in range(facts.num_columns))
     repeating = [
-        chunk.total_uncompressed_size for chunk in chunks if "DELTA_BYTE_ARRAY" in chunk.encodings and chunk.path_in_schema in columns
+        chunk.total_uncompressed_size
+        for chunk in chunks
+        if "DELTA_BYTE_ARRAY" in chunk.encodings and is_part(chunk.path_in_schema, columns)
     ]
     return max(1, min(_MAX_BATCH_ROWS, int(BATCH_BYTES / average), *(int(_REPEATED_BYTES // max(size, 1)) for size in repeating)))
 
@@ -159,3 +161,8 @@ def _miscounted(parquet: Any, group: int, columns: set[str], rows: int, file: Wa
 def _is_flat(parquet: Any, index: int) -> bool:
     """Whether a column has one value a row."""
     return bool(parquet.schema.column(index).max_repetition_level == 0)
+
+
+def is_part(path: str, columns: Collection[str]) -> bool:
+    """Whether the leaf of a footer's path is one of some columns, or lies within one that is nested."""
+    return path in columns or path.partition(".")[0] in columns

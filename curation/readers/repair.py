@@ -18,6 +18,8 @@ import json
 import math
 from typing import Any
 
+from curation.side_fields import Json
+
 MAX_DEPTH = 100
 CHARACTERS_PER_DAMAGE = 50
 """A text with more damaged bytes than one for so many characters is in another encoding, or none."""
@@ -76,7 +78,7 @@ def decoded(name: str, raw: bytes, repairs: Repairs, is_text: bool = True) -> st
 
 
 def as_text(value: Any, repairs: Repairs) -> str | None:
-    """Return a side field's value as text: strings as they are, others as JSON; None for what cannot be told."""
+    """Return a side field's value as text: strings as they are, others as Json; None for what cannot be told."""
     if isinstance(value, str):
         return mended(value, repairs)
     if isinstance(value, Unread) or value is None:
@@ -93,7 +95,7 @@ def as_text(value: Any, repairs: Repairs) -> str | None:
     if written is None or _nests_too_deeply(value, written):
         repairs["too_deep"] += 1
         return None
-    return mended(written, repairs)
+    return Json(mended(written, repairs))
 
 
 def _finite(value: Any, repairs: Repairs) -> Any:

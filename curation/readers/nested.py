@@ -1,0 +1,82 @@
+"""Nested columns (structs, lists, maps) and decimals of an Arrow batch as values that JSON has.
+
+A map becomes an object, of one key the last value; times are written as ISO 8601, decimals as strings, so that no digit is lost. What
+holds binary data anywhere is not read, nor a column that is a list of floating numbers (an embedding): they say nothing of a text that
+could be read, and may be huge.
+
+Invariant: no value raises. Strings that are no UTF-8 have U+FFFD where they are not.
+"""
+
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pyarrow as pa
+from pyarrow import types
+
+_MAX_DEPTH = 32
+
+
+def is_readable(kind: Any, depth: int = 0) -> bool:
+    """Whether values of a type can be told as JSON: nested or not, without binary data."""
+    if depth > _MAX_DEPTH:
+        return False
+    if types.is_struct(kind):
+        return all(is_readable(kind.field(place).type, depth + 1) for place in range(kind.num_fields))
+    if types.is_map(kind):
+        return is_readable(kind.key_type, depth + 1) and is_readable(kind.item_type, depth + 1)
+    if is_list(kind):
+        is_vector = depth == 0 and types.is_floating(kind.value_type)
+        return not is_vector and is_readable(kind.value_type, depth + 1)
+    if types.is_dictionary(kind):
+        return is_readable(kind.value_type, depth + 1)
+    is_time = types.is_temporal(kind) and not types.is_interval(kind)
+    is_string = types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind)
+    is_number = types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind)
+    return bool(is_string or is_number or is_time or types.is_boolean(kind) or types.is_null(kind))
+
+
+def is_list(kind: Any) -> bool:
+    """Whether a type is one of Arrow's for lists."""
+    return bool(types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind))
+
+
+def nested_values(column: Any) -> list[Any]:
+    """Return the values of a column of a readable type; null is None."""
+    try:
+        return [_plain(value) for value in column.to_pylist(maps_as_pydicts="lossy")]
+    except (UnicodeDecodeError, ValueError, OverflowError, pa.ArrowException):
+        return [_alone(scalar) for scalar in column]
+
+
+def _alone(scalar: Any) -> Any:
+    try:
+        return _plain(scalar.as_py(maps_as_pydicts="lossy"))
+    except UnicodeDecodeError:
+        return _of_bytes(scalar)
+    except (ValueError, OverflowError, pa.ArrowException):
+        return str(scalar)  # a time that Python has no value for: as Arrow prints it
+
+
+def _of_bytes(scalar: Any) -> Any:
+    """Return a value with its strings decoded one by one."""
+    if not scalar.is_valid:
+        return None
+    if types.is_struct(scalar.type):
+        return {name: _of_bytes(inner) for name, inner in scalar.items()}
+    if types.is_map(scalar.type):
+        return {str(_of_bytes(pair["key"])): _of_bytes(pair["value"]) for pair in scalar.values}
+    if is_list(scalar.type):
+        return [_of_bytes(inner) for inner in scalar.values]
+    buffer = scalar.as_buffer() if hasattr(scalar, "as_buffer") else None
+    return _plain(scalar.as_py()) if buffer is None else bytes(buffer).decode("utf-8", "replace")
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name if isinstance(name, str) else str(_plain(name)): _plain(inner) for name, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(inner) for inner in value]
+    if isinstance(value, (datetime, date, time)):
+        return value.isoformat()
+    return str(value) if isinstance(value, (Decimal, timedelta)) else value
