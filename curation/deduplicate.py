@@ -67,6 +67,22 @@ none.
 class DeduplicateSettings:
     """The recipe's [deduplicate]: how candidates are found, what makes a duplicate, and which one stays.
 
+    ngram            words or characters of a shingle
+    unit             what shingles are made of
+    bands, rows      buckets and hashes in each; 14 and 8 where nothing else is said
+    preset           bands and rows by name: "14x8", "20x13", "26x11"
+    permutations     so many hashes, from which bands and rows are chosen for `threshold`
+    seed             another seed, other hashes
+    threshold        exact Jaccard similarity from which a document is a duplicate
+    containment      also drop documents of whose shingles at least this part is in a kept one
+    compared         kept documents of each bucket that a document is compared with
+    sources          of copies, those from an earlier named source stay
+    prefer           SQL expression over columns and signals: of copies, the one where it is greater stays
+    by_url           also drop all but the best document of one URL
+    alarm_share      a source that loses more than this share is told
+    alarm_documents  a source of fewer documents is not told
+    against          folders of earlier runs whose kept documents win
+
     Shingles are n-grams of `ngram` words or, by `unit`, characters. Bands and rows are given as such, or as a `preset` ("14x8", "20x13",
     "26x11"), or chosen for `threshold` from a number of `permutations` (`curation.minhash.bands_for`); by default they are 14 and 8.
     What is chosen weighs pairs that meet in vain like pairs that are missed: 128 for 0.75 give 11 bands of 11, in which 38 % of pairs at

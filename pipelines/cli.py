@@ -293,15 +293,26 @@ def filters(name: Annotated[str | None, typer.Argument(metavar="[NAME]")] = None
 
 
 @app.command()
-def recipes(name: Annotated[str | None, typer.Argument(metavar="[NAME]")] = None, as_json: Json = False) -> None:
-    """List the shipped recipes, or print one whole, to copy and change.
+def recipes(
+    name: Annotated[str | None, typer.Argument(metavar="[NAME]")] = None,
+    reference: Annotated[bool, typer.Option("--reference", help="Print every table and key of a recipe, as Markdown.")] = False,
+    as_json: Json = False,
+) -> None:
+    """List the shipped recipes, or print one whole, to copy and change; with --reference, what a recipe can say.
 
     Example: curate recipes web > mine.toml
     """
     from pipelines.recipe_tables import show_recipes
     from pipelines.shipped import list_recipes, recipe_text
 
-    if name is None:
+    if reference:
+        from pipelines.recipe_reference import reference as whole
+        from pipelines.recipe_reference import tables
+
+        if name is not None:
+            raise UsageError("--reference is about all recipes: give it or a name")
+        _show(tables() if as_json else whole(), as_json, lambda text: typer.echo(text, nl=False))
+    elif name is None:
         _show(list_recipes(), as_json, show_recipes)
     else:
         _show(recipe_text(name), as_json, lambda recipe: typer.echo(recipe.text.encode(), nl=False))

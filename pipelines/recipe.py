@@ -53,9 +53,14 @@ _Settings = TypeVar("_Settings")
 
 @dataclass(frozen=True)
 class InputChoice:
-    """An input: a path, folder, glob or URL, a label for its records, and the fields of its lines or rows.
+    """An input, and what the fields of its lines or rows are called.
 
-    One without a path says the label and the fields of what is given on the command line.
+    path    a file, folder, glob or URL (s3://, gs://, https://); without one, this says label and fields of what the command line gives
+    source  a label for its records
+    id      the field with a record's own id
+    text    the field with its text
+    url     the field with its address
+    date    the field with the time it was crawled, ISO 8601
     """
 
     path: str = ""

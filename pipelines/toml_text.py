@@ -29,7 +29,7 @@ def _lines(table: Mapping[str, Any], path: str) -> Iterator[str]:
     """Yield the lines of a table: plain values, then tables and lists of tables below their headings."""
     for key, value in table.items():
         if not _is_section(value):
-            yield f"{_key(key)} = {_value(value)}"
+            yield f"{_key(key)} = {toml_value(value)}"
     for key, value in table.items():
         if _is_section(value):
             name = f"{path}.{_key(key)}" if path else _key(key)
@@ -45,7 +45,8 @@ def _is_section(value: Any) -> bool:
     return isinstance(value, list) and bool(value) and all(isinstance(entry, Mapping) for entry in value)
 
 
-def _value(value: Any) -> str:
+def toml_value(value: Any) -> str:
+    """Return a value as TOML writes it behind `=`. Raises RecipeError for one that no recipe can hold."""
     match value:
         case bool():
             return "true" if value else "false"
@@ -54,11 +55,11 @@ def _value(value: Any) -> str:
         case str():
             return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
         case Mapping():
-            return "{ " + ", ".join(f"{_key(key)} = {_value(entry)}" for key, entry in value.items()) + " }" if value else "{}"
+            return "{ " + ", ".join(f"{_key(key)} = {toml_value(entry)}" for key, entry in value.items()) + " }" if value else "{}"
         case Sequence():
-            return "[" + ", ".join(_value(entry) for entry in value) + "]"
+            return "[" + ", ".join(toml_value(entry) for entry in value) + "]"
     raise RecipeError(f"a recipe holds text, numbers, true or false, lists and tables, not {type(value).__name__} ({value})")
 
 
 def _key(key: str) -> str:
-    return key if _BARE.fullmatch(key) else _value(key)
+    return key if _BARE.fullmatch(key) else toml_value(key)

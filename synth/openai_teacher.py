@@ -26,12 +26,13 @@ from urllib.parse import urlsplit
 
 import openai
 
-from curation.errors import UsageError
+from curation.choices import nearest
+from curation.errors import Refused, UsageError
 from curation.hashing import canonical
 from synth.budget import Budget
 from synth.flow import bounded
 from synth.retrying import ordered_pause, pause
-from synth.teacher import PASSING, Reply, Request, Teacher
+from synth.teacher import PASSING, SETUP, Reply, Request, Teacher
 
 _OVERHEAD_TOKENS = 64
 """Tokens that a chat format may add to a prompt."""
@@ -39,13 +40,17 @@ _OVERHEAD_TOKENS = 64
 _DEFAULT_MAX_TOKENS = 2048
 _STRUCK_OUT = "[key]"
 
+_CHECK_SECONDS = 20.0
+"""How long an endpoint may take to list its models."""
+
 
 @dataclass(frozen=True)
 class OpenAITeacher(Teacher):
     """A chat model behind an endpoint.
 
     model              as the endpoint calls it (Azure: the deployment)
-    base_url           the endpoint; with `azure_api_version` an Azure resource
+    base_url           the endpoint; for Azure the resource
+    azure_api_version  says that the endpoint is Azure's, and which version of its API
     key_variable       environment variable that holds the key; "" where the endpoint wants none
     structured         how JSON is asked for: "schema" (strict), "object", or "text" for endpoints that know neither
     limit_name         what the endpoint calls the limit on an answer's tokens
@@ -120,6 +125,29 @@ class OpenAITeacher(Teacher):
             endpoint = _Endpoint(self, client, key, budget)
             async for pair in bounded(requests, endpoint.answer, lambda request: self.worst_cost(request) or 0.0, self.concurrency, budget):
                 yield pair
+
+    def check(self) -> None:
+        """Ask the endpoint which models it has.
+
+        Raises UsageError where the key is missing or refused or there is no such model, Refused where the endpoint cannot be reached.
+        """
+        asyncio.run(self._check())
+
+    async def _check(self) -> None:
+        async with self._client(self._key()) as client:
+            try:
+                models = {model.id async for model in client.with_options(timeout=_CHECK_SECONDS).models.list()}
+            except openai.NotFoundError:
+                return  # the endpoint lists no models, so only asking could tell
+            except openai.APIError as error:
+                failure = _failure(error, self)
+                if failure.error in SETUP:
+                    raise UsageError(f"teacher {self.label}: {failure.detail}") from error
+                if isinstance(error, openai.APIConnectionError):
+                    raise Refused(f"teacher {self.label}: {self.base_url} cannot be reached: {error.__cause__ or error}") from error
+                return
+        if models and self.azure_api_version is None and not {self.model, f"{self.model}:latest"} & models:
+            raise UsageError(f"teacher {self.label}: {self.base_url} has no model {self.model!r}{nearest(self.model, sorted(models))}")
 
     def _key(self) -> str:
         if not self.key_variable:

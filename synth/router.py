@@ -21,7 +21,13 @@ from synth.teacher import Request, Teacher, build_teacher
 
 @dataclass(frozen=True)
 class RouteSettings:
-    """A route as a recipe writes it; `tasks` empty means all."""
+    """A route: the first one that takes a question says who answers it; the others go to [synthesize.teacher].
+
+    teacher         the teacher's name and parameters
+    tasks           names of the tasks it takes; none: all
+    min_difficulty  questions from this difficulty on, 1 to 5
+    max_difficulty  questions up to this difficulty
+    """
 
     teacher: Mapping[str, Any]
     tasks: tuple[str, ...] = ()

@@ -33,7 +33,8 @@ class SeedPolicy:
     limit      at most so many
     min_bytes  shorter texts say too little to ask about
     max_bytes  longer texts are not used: a cut text loses its thread
-    order      "chance", or "score": the highest `score_signal` first, ties by chance
+    order      "chance", or "score": the highest score first, ties by chance
+    score_signal  the signal that is the score
     """
 
     limit: int = 1000

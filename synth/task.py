@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 
 from curation.choices import build
 from curation.errors import RecipeError
-from curation.plugins import Named, shipped_as
+from curation.plugins import Named, shipped, shipped_as
 
 
 class Rejected(Exception):
@@ -98,3 +98,8 @@ def build_task(choice: Mapping[str, Any]) -> Task:
 def task_class(name: str) -> type[Task]:
     """Return the class of a task. Raises RecipeError with the nearest name where there is none."""
     return shipped_as(name, "synth.tasks", Task)  # type: ignore[type-abstract]
+
+
+def shipped_tasks() -> dict[str, type[Task]]:
+    """Return name -> class of every task, by name."""
+    return shipped("synth.tasks", Task)  # type: ignore[type-abstract]

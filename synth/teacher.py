@@ -113,6 +113,10 @@ class Teacher(ABC):
     def ask(self, requests: Sequence[Request], budget: Budget) -> AsyncIterator[tuple[Request, Reply]]:
         """Yield a reply for every request, as they come. Once `budget` is stopped, nothing new is sent and what is under way is yielded."""
 
+    def check(self) -> None:
+        """Find out whether this teacher could answer. Raises UsageError for a wrong set-up, Refused where it cannot be reached."""
+        return
+
     def worst_cost(self, request: Request) -> float | None:
         """Return the most that answering may cost, in USD; None where prices are not known."""
         del request
@@ -137,10 +141,15 @@ def teachers() -> list[str]:
 def build_teacher(choice: Mapping[str, Any]) -> Teacher:
     """Make a teacher from a recipe's table: its name and parameters. Raises RecipeError naming what is wrong."""
     parameters = dict(choice)
-    name = parameters.pop("name", None)
+    name = str(parameters.pop("name", None))
+    return build(teacher_class(name), parameters, f"teacher {name}")
+
+
+def teacher_class(name: str) -> type[Teacher]:
+    """Return the class of a teacher. Raises RecipeError with the nearest name where there is none."""
     if name not in teachers():
-        raise RecipeError(f"there is no teacher {name!r}{nearest(str(name), teachers())}")
+        raise RecipeError(f"there is no teacher {name!r}{nearest(name, teachers())}")
     offered = class_in(importlib.import_module(f"synth.{name}_teacher"), Teacher)  # type: ignore[type-abstract]
     if offered is None:
         raise RecipeError(f"synth/{name}_teacher.py defines no teacher")
-    return build(offered, parameters, f"teacher {name}")
+    return offered

@@ -36,7 +36,12 @@ _SOURCE_TALK = ("the passage", "the text above", "the author", "this article", "
 
 @dataclass(frozen=True)
 class GroundedQuestion(Task):
-    """Questions from seeds. `max_copied`: greatest share of the explanation's 8-grams that may stand in the document."""
+    """Questions from seeds, which are kept documents.
+
+    count               how many to ask for
+    max_copied          greatest share of the explanation's 8-grams that may stand in the document
+    min_evidence_words  fewest words of a passage that the answer quotes
+    """
 
     max_copied: float = 0.3
     min_evidence_words: int = 4

@@ -44,7 +44,12 @@ _ANSWERS = ("**Answer:** {answer}.", "The answer is **{answer}**.", "So the fina
 
 @dataclass(frozen=True)
 class WorkedProblem(Task):
-    """Exercises with worked solutions. `topics`: names of generators (default all); `levels`: difficulties from 1 to 5 in turn."""
+    """Exercises with worked solutions.
+
+    count   how many to make
+    topics  names of generators in `synth/procedural`; none: all
+    levels  difficulties, 1 to 5, in turn
+    """
 
     topics: tuple[str, ...] = ()
     levels: tuple[int, ...] = LEVELS
