@@ -54,7 +54,10 @@ class StagePlan:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a run would do and take; `filters` and `duplicates` are None where the recipe has none, or no [deduplicate]."""
+    """What a run would do and take; `filters` and `duplicates` are None where the recipe has none, or no [deduplicate].
+
+    `records` and `kept` are what the sample's numbers come to for the whole input; `checked` names the teachers that were found to answer.
+    """
 
     recipe: str
     files: int
@@ -63,12 +66,15 @@ class Plan:
     units_done: int
     workers: int
     sample_bytes: int
+    sample_records: int
+    sample_kept: int
     wall_seconds: float
     peak_worker_mib: float
     disk_bytes: int
     retention: float
     records: int
     kept: int
+    checked: Sequence[str]
     stages: Sequence[StagePlan]
     filters: FilterPlan | None
     duplicates: DuplicatesPlan | None
@@ -83,6 +89,7 @@ def make_plan(
     if not sources and recipe.synthesize is None:
         raise InputError("there is no input to plan for")
     total = sum(source.size for source in sources)
+    checked = _check_teachers(recipe, Location.of(out) if out else None)
     units = units_of(sources)
     done = _done(recipe, units, Workspace(Location.of(out))) if out else 0
     with tempfile.TemporaryDirectory(prefix="curate-plan-") as folder:
@@ -103,16 +110,33 @@ def make_plan(
         units_done=done,
         workers=workers,
         sample_bytes=taken,
+        sample_records=seen.records,
+        sample_kept=seen.web.kept.documents,
         wall_seconds=round(start + sum(stage.worker_seconds for stage in stages) / busy, 1),
         peak_worker_mib=max((cost["peak_worker_mib"] for cost in costs), default=0.0),
         disk_bytes=sum(stage.disk_bytes for stage in stages),
         retention=round(seen.web.kept_share, 4),
         records=int(seen.records * scale),
         kept=int(seen.web.kept.documents * scale),
+        checked=checked,
         stages=stages,
         filters=filters,
         duplicates=duplicates,
     )
+
+
+def _check_teachers(recipe: Recipe, out: Location | None) -> list[str]:
+    """Have every teacher that would be asked say whether it could answer, and return their names.
+
+    A run whose replies lie in OUT already may need none, so it is not asked for. Raises UsageError and Refused as the run would.
+    """
+    if recipe.synthesize is None or (out is not None and next(iter((out / "replies").files()), None) is not None):
+        return []
+    router = recipe.synthesize.router()
+    asked = dict.fromkeys(router.teacher_for(task.name(), level) for task in recipe.synthesize.built_tasks() for level in range(1, 6))
+    for teacher in asked:
+        teacher.check()
+    return [teacher.label for teacher in asked]
 
 
 def _done(recipe: Recipe, units: Sequence[Unit], space: Workspace) -> int:

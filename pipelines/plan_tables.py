@@ -3,13 +3,13 @@
 Rendering knows results by their plain fields and computes nothing.
 """
 
-import dataclasses
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.text import Text
 
-from pipelines.terminal import new_console, new_table, print_pairs, print_table, show_fields, worded
+from pipelines.stage_words import in_words
+from pipelines.terminal import new_console, new_table, print_pairs, print_table, worded
 from pipelines.wording import comparison_in_words, number, printable, size
 
 if TYPE_CHECKING:
@@ -20,7 +20,26 @@ if TYPE_CHECKING:
 
 def show_plan(plan: "Plan") -> None:
     """Show a plan: its fields, then deduplication and filters."""
-    show_fields(dataclasses.replace(plan, filters=None, duplicates=None))
+    console = new_console()
+    print_pairs(
+        console,
+        {
+            "recipe": plan.recipe,
+            "input": f"{plan.files:,} files, {size(plan.input_bytes)}",
+            "done already": f"{plan.units_done:,} of {plan.units:,} units of input",
+            "tried": f"{size(plan.sample_bytes)} of {size(plan.input_bytes)}",
+            "kept of that": f"{plan.sample_kept:,} of {plan.sample_records:,} records ({plan.retention:.1%})",
+            "kept in all": f"about {plan.kept:,} of {plan.records:,} records; fewer where files are copies of each other",
+            "wall time": f"about {number(plan.wall_seconds)} s with {plan.workers:,} workers",
+            "memory": f"{number(plan.peak_worker_mib)} MiB a worker",
+            "disk": size(plan.disk_bytes),
+            "answer": ", ".join(plan.checked),
+        },
+    )
+    stages = new_table("stage", "what it does", "core s", "disk", title="Stages", numbers_from=2)
+    for stage in plan.stages:
+        stages.add_row(stage.stage, in_words(stage.stage), number(stage.worker_seconds), size(stage.disk_bytes))
+    print_table(console, stages)
     if plan.duplicates is not None:
         _show_duplicates(new_console(), plan.duplicates)
     if plan.filters is not None:

@@ -35,12 +35,22 @@ def failure(status: int, message: str = "no", code: str | None = None, **headers
     return Answer(status, json.dumps({"error": {"message": message, "type": "error", "code": code, "param": None}}).encode(), names)
 
 
+def models(*names: str) -> Answer:
+    """A list of models of the usual form."""
+    entries = [{"id": name, "object": "model", "created": 0, "owned_by": "us"} for name in names]
+    return Answer(body=json.dumps({"object": "list", "data": entries}).encode())
+
+
 @dataclass
 class Endpoint:
-    """The server's side: what it was asked (`bodies`, `headers`, `times`), and `answer(body, number of the call)`."""
+    """The server's side: what it was asked (`bodies`, `headers`, `times`), and `answer(body, number of the call)`.
+
+    `models` is what it says to who asks for its list of models.
+    """
 
     answer: Callable[[dict[str, Any], int], Answer]
     url: str = ""
+    models: Answer = field(default_factory=lambda: failure(404))
     bodies: list[dict[str, Any]] = field(default_factory=list)
     paths: list[str] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
@@ -75,6 +85,12 @@ def serving(answer: Callable[[dict[str, Any], int], Answer]) -> Iterator[Endpoin
             finally:
                 with endpoint.lock:
                     endpoint.at_once -= 1
+
+        def do_GET(self) -> None:
+            with endpoint.lock:
+                endpoint.paths.append(self.path)
+                endpoint.headers.append({name.lower(): value for name, value in self.headers.items()})
+            self._send(endpoint.models)
 
         def _send(self, told: Answer) -> None:
             time.sleep(told.hang)
