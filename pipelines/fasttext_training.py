@@ -117,5 +117,6 @@ def _main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    die_with(int(sys.argv[2]))
+    for parent in sys.argv[2:]:
+        die_with(int(parent))
     _main(Path(sys.argv[1]))

@@ -19,6 +19,9 @@ from pipelines.fasttext_training import TrainingSettings
 from pipelines.held_out import HeldOut
 from pipelines.wording import number, printable
 
+CARD_BEGINS = "# Educational score: "
+"""How the card for people begins, by which it is known again."""
+
 
 @dataclass(frozen=True)
 class SourceCount:

@@ -10,6 +10,7 @@ Invariants
     - Nothing is written unless the model tells good texts from others better than chance on groups held out, where both kinds are there.
 """
 
+import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
@@ -20,12 +21,12 @@ from curation.errors import InputError, Refused, UsageError
 from curation.location import Location
 from curation.text import TextColumn
 from curation.unicode_classes import UNICODE_VERSION
-from filters.fasttext_scorer import FastTextScorer, spelled
+from filters.fasttext_scorer import FastTextScorer, card_of, spelled
 from pipelines.fasttext_training import TrainingSettings
 from pipelines.folding import train_scorer
 from pipelines.held_out import FOLDS, HeldOut, figures, folds_of
 from pipelines.labels import LabelledText, read_labels
-from pipelines.model_card import SourceCount, TrainingResult, write_card
+from pipelines.model_card import CARD_BEGINS, SourceCount, TrainingResult, write_card
 
 _PACKAGES = ("fasttext-community", "numpy")
 
@@ -41,9 +42,11 @@ def train_model(
 ) -> TrainingResult:
     """Train on label files, evaluate on groups held out, write the model `out` (.npz) and its card.
 
-    Raises InputError for labels that cannot be read or are too few, UsageError for a bad name, Refused where a check fails.
+    Raises InputError for labels that cannot be read or are too few, UsageError for a bad name, Refused where a check fails, or `out` or its
+    card is a file that is not ours.
     """
     place = model_place(out)
+    check_place(place)
     rows = read_labels(labels, text, score, group)
     return write_model(rows, place, evaluate(rows, rows, settings), settings)
 
@@ -54,6 +57,34 @@ def model_place(out: str) -> Path:
     if not place.is_local or not place.name.endswith(".npz"):
         raise UsageError(f"--out {out}: name a local file that ends in .npz")
     return Path(place.path)
+
+
+def check_place(model: Path) -> None:
+    """Raise Refused where what lies at a model's place, or at its cards', is not a model of ours: that is never written over."""
+    card = card_of(model)
+    if model.exists() and not _is_model(model):
+        raise Refused(f"{model} is not a model that was trained here; move it, or give another --out")
+    if card.exists() and not _is_card(card):
+        raise Refused(f"{card}, where the model's card goes, is not one; move it, or give another --out")
+    told = model.with_suffix(".md")
+    if told.exists() and not told.read_bytes().startswith(CARD_BEGINS.encode()):
+        raise Refused(f"{told}, where the model's card for people goes, is not one; move it, or give another --out")
+
+
+def _is_model(place: Path) -> bool:
+    try:
+        FastTextScorer.from_bytes(place.read_bytes())
+    except ValueError:
+        return False
+    return True
+
+
+def _is_card(place: Path) -> bool:
+    try:
+        content = json.loads(place.read_bytes())
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(content, dict) and {"model", "sha256", "held_out"} <= content.keys()
 
 
 def evaluate(rows: Sequence[LabelledText], tried: Sequence[LabelledText], settings: TrainingSettings) -> HeldOut:

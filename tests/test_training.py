@@ -6,12 +6,14 @@ import os
 import random
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
 import polars as pl
+import psutil
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -23,6 +25,7 @@ from pipelines.fasttext_training import TrainingSettings
 from pipelines.folding import level_of, train_scorer
 from pipelines.held_out import FOLDS, figures, folds_of
 from pipelines.labels import read_labels
+from pipelines.model_card import CARD_BEGINS
 from pipelines.ship_model import FREE_LICENSES, learnt, scored_texts
 from pipelines.training import fit, train_model
 
@@ -255,3 +258,37 @@ def test_the_shipped_model_is_made_of_free_texts_only() -> None:
     card = json.loads(SHIPPED.with_suffix(".json").read_text())
     assert {source["license"] for source in card["sources"]} <= FREE_LICENSES | {"Apache-2.0 (this project's own)"}
     assert card["bytes"] == SHIPPED.stat().st_size < 1_500_000
+
+
+def test_only_a_model_of_ours_is_written_over(labels: str, tmp_path: Path) -> None:
+    out = tmp_path / "model.npz"
+    for name in ("model.npz", "model.json", "model.md"):
+        (tmp_path / name).write_text("{}")
+        with pytest.raises(Refused, match=f"{name}.*move it, or give another --out"):
+            train_model([labels], str(out), settings=FAST)
+        assert (tmp_path / name).read_text() == "{}"
+        (tmp_path / name).unlink()
+    first = train_model([labels], str(out), settings=FAST)
+    assert (tmp_path / "model.md").read_text().startswith(CARD_BEGINS)
+    assert train_model([labels], str(out), settings=FAST) == first
+
+
+def test_fasttext_ends_with_the_process_that_trains(tmp_path: Path) -> None:
+    """The child of a killed trainer is gone, though it has an hour of work before it."""
+    script = tmp_path / "train.py"
+    script.write_text(
+        "from pipelines.fasttext_training import TrainingSettings, train_apart\n"
+        "lines = [f'__label__{i % 3} ' + ' '.join(f'word{(i * 7 + j) % 500}' for j in range(60)) for i in range(3000)]\n"
+        "train_apart(lines, TrainingSettings(epochs=1_000_000, dimensions=64))\n"
+    )
+    trainer = subprocess.Popen([sys.executable, str(script)], env={**os.environ, "PYTHONPATH": str(ROOT), "MARK": str(tmp_path)})
+    parent, deadline = psutil.Process(trainer.pid), time.monotonic() + 60
+    while not (children := [child for child in parent.children() if "pipelines.fasttext_training" in child.cmdline()]):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    while children[0].cpu_times().user < 0.5:  # it has begun: the library is imported, the parent is known
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    trainer.kill()
+    trainer.wait()
+    assert psutil.wait_procs(children, timeout=10)[1] == []
