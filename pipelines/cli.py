@@ -1,7 +1,9 @@
 """The command line: verbs only, no logic.
 
 Results go to stdout (a table, or with --json one document), progress and notes to stderr. Exit codes: 0 done; 1 some shards failed, or the
-books do not balance; 2 bad recipe, input or usage; 3 refused (frozen drift, budget, another live run, a failed check).
+books do not balance, or the disk is full; 2 bad recipe, input or usage; 3 refused (frozen drift, budget, another live run, a folder that
+is not ours or another recipe's, a failed check); 129, 130, 143 ended by SIGHUP, SIGINT, SIGTERM. A run that is told to end so keeps what is
+finished, ends its workers and says why in run.json; the same command goes on; a second signal ends it at once.
 """
 
 import json
@@ -114,6 +116,8 @@ def run(
     as_json: Json = False,
 ) -> None:
     """Run a recipe: ingest, measure, judge, deduplicate, select, synthesize, export. The same command resumes.
+
+    Ctrl-C, SIGTERM and SIGHUP end it in order (exit 130, 143, 129): what is finished is kept, and a second one ends it at once.
 
     Example: curate run demo --out out/demo
     """
