@@ -17,10 +17,13 @@ from jinja2 import Environment, StrictUndefined
 from curation.location import Location
 from pipelines.export import DATASET
 from pipelines.ledger import CutText, Flow, SourceFlow, SourceLoss, funnel
+from pipelines.mixing import LeftOut, mix_in_words, mixed
 from pipelines.rules import RunRules
-from pipelines.run_folder import manifest
+from pipelines.run_folder import manifest_of
 from pipelines.sources import SHOWN, largest_flows
 from pipelines.wording import cut_in_words, license_in_words, loss_in_words, number, printable, size
+
+Mix = Sequence[tuple[str, float]]
 
 MEANINGS = {
     "text": "the text, UTF-8",
@@ -85,17 +88,21 @@ class CardFacts:
     cut: CutText | None = None
     alarms: Sequence[SourceLoss] = ()
     keep: Sequence[str] = ()
+    mix: Mix = ()
 
 
-def card_facts(run: Location, rules: RunRules, exported: Location | None = None) -> CardFacts:
-    """Gather what a card says: the ledger of a run, and the files and manifest of its dataset or of another made of it (`exported`)."""
-    counted = funnel(str(run))
-    out = exported or run
-    content = manifest(out) or {"shards": [], "rows": 0, "tokens": 0, "packages": {}}
+def card_facts(run: Location, rules: RunRules, exported: Location | None = None, mix: Mix = (), left: LeftOut | None = None) -> CardFacts:
+    """Gather what a card says: the ledger of a run, and the files and manifest of its dataset or of another made of it (`exported`).
+
+    `mix` is what the export kept a share of, `left` what that left out.
+    """
+    counted = mixed(funnel(str(run)), mix, left or {})
+    dataset = exported or run / "dataset"
+    content = manifest_of(dataset) or {"shards": [], "rows": 0, "tokens": 0, "packages": {}}
     ending = next((shard["file"].partition(".")[2] for shard in content["shards"]), "parquet")
     configs = {"default": f"data/train-*.{ending}"}
     for name in ("sft", "dpo"):
-        if any(facts.location.name.endswith(".parquet") for facts in (out / "dataset" / name).files()):
+        if any(facts.location.name.endswith(".parquet") for facts in (dataset / name).files()):
             configs[name] = f"{name}/*.parquet"
     return CardFacts(
         name=rules.name,
@@ -117,6 +124,7 @@ def card_facts(run: Location, rules: RunRules, exported: Location | None = None)
         cut=counted.cut,
         alarms=counted.alarms[:SHOWN],
         keep=content.get("keep", ()),
+        mix=mix,
     )
 
 
@@ -148,6 +156,7 @@ def card(facts: CardFacts) -> str:
         license=facts.license,
         license_note=license_in_words(facts.license),
         synthetic=facts.synthetic is not None,
+        mix=_cell(mix_in_words(facts.mix)),
         recipe=facts.recipe.strip().replace("```", "'''"),
         packages=", ".join(f"{name} {version}" for name, version in sorted(facts.packages.items())) or "packages that were not recorded",
     )

@@ -165,24 +165,38 @@ class Export(Stage):
     def make(self, unit: Unit, output: Output) -> Mapping[str, Any]:
         """Write one file."""
         counts = Counter({"rows": 0, "tokens": 0, "text_bytes": 0, "web": 0, "synthetic": 0})
+        left_out: dict[str, dict[str, list[int]]] = {}
         if self.format == "jsonl":
             with output.lines(unit.name) as append:
-                for table in self._rows(unit):
+                for table in self._rows(unit, left_out):
                     counts.update(_counts(table))
                     append(json.dumps(row, ensure_ascii=False) for row in table.to_pylist())
         else:
             with output.shard(unit.name, schema_with(self.keep), level=3) as writer:
-                for table in _gathered(self._rows(unit)):
+                for table in _gathered(self._rows(unit, left_out)):
                     counts.update(_counts(table))
                     writer.write(table)
-        return {**counts, "documents": [shard.name for shard in unit.inputs["documents"]]}
+        mixed = {"left_out": left_out} if self.mix else {}
+        return {**counts, **mixed, "documents": [shard.name for shard in unit.inputs["documents"]]}
 
-    def _rows(self, unit: Unit) -> Iterator[Any]:
+    def _rows(self, unit: Unit, left_out: dict[str, dict[str, list[int]]]) -> Iterator[Any]:
         signals = {shard.name: shard for shard in unit.inputs["signals"]}
         cuts = {shard.name: shard for shard in unit.inputs.get("cuts", ())}
         for documents, ledger in zip(unit.inputs["documents"], unit.inputs["ledger"], strict=True):
             beside = signals.get(documents.name), cuts.get(documents.name)
-            yield from kept_rows(documents, ledger, *beside, self.tokenizer, dict(self.mix), self.keep)
+            for table, batch in kept_rows(documents, ledger, *beside, self.tokenizer, self.keep):
+                yield self._mixed(table, batch, left_out) if self.mix else table
+
+    def _mixed(self, table: Any, batch: Any, left_out: dict[str, dict[str, list[int]]]) -> Any:
+        """Return the rows that the mix draws, and count those that it does not, by origin and source: rows and bytes of whole documents."""
+        drawn = _drawn(batch, table["origin"], dict(self.mix))
+        gone = pc.invert(drawn)
+        facts = (column.filter(gone).to_pylist() for column in (table["origin"], table["source"], batch["text_bytes"]))
+        for origin, source, size in zip(*facts, strict=True):
+            counted = left_out.setdefault(origin, {}).setdefault(source, [0, 0])
+            counted[0] += 1
+            counted[1] += size
+        return table.filter(drawn)
 
 
 @dataclass(frozen=True)
@@ -234,10 +248,9 @@ def kept_rows(
     signals: Shard | None,
     cuts: Shard | None,
     tokenizer: str | None,
-    mix: Mapping[str, float],
     keep: Sequence[str] = (),
-) -> Iterator[Any]:
-    """Yield tables of the kept rows of one documents shard: DATASET's columns, then those in `keep`."""
+) -> Iterator[tuple[Any, Any]]:
+    """Yield tables of the kept rows of one documents shard, DATASET's columns and those in `keep`, each with the documents it is of."""
     if signals is not None:
         check_aligned([documents, signals])
     measured = _measured(signals)
@@ -266,7 +279,7 @@ def kept_rows(
             },
             schema=schema_with(keep),
         )
-        yield table.filter(_drawn(batch, provenance["origin"], mix)) if mix else table
+        yield table, batch
 
 
 def schema_with(keep: Sequence[str]) -> Any:

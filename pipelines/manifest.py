@@ -16,8 +16,8 @@ from curation.stage import Finished
 _PACKAGES = ("textbook-curation", "pyarrow", "polars", "numpy", "numba", "datasketch")
 
 
-def write_manifest(out: Location, recipe_key: str, files: Sealed, conversations: Sealed | None, keep: Sequence[str] = ()) -> None:
-    """Write OUT/dataset/manifest.json."""
+def write_manifest(dataset: Location, recipe_key: str, files: Sealed, conversations: Sealed | None, keep: Sequence[str] = ()) -> None:
+    """Write the manifest of a dataset's folder."""
     shards = [_entry("data", unit) for unit in files.units]
     content = {
         "rows": sum(entry["rows"] for entry in shards),
@@ -28,7 +28,7 @@ def write_manifest(out: Location, recipe_key: str, files: Sealed, conversations:
         "shards": shards,
         "sft": [_entry("sft", unit) for unit in conversations.units] if conversations is not None else [],
     }
-    write_ours(out / "dataset" / "manifest.json", json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False).encode())
+    write_ours(dataset / "manifest.json", json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False).encode())
 
 
 def _entry(folder: str, unit: Finished) -> dict[str, Any]:

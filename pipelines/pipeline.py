@@ -266,7 +266,7 @@ def write_dataset(session: Session, recipe: Recipe, web: Sequence[Source], synth
     files = session.run(Export(settings.tokenizer, keep=settings.keep), units_of([*web, *synthetic], settings))
     talks = session.run(ExportConversations(), units_of(synthetic, settings)) if settings.sft and synthetic else None
     session.retire_others()
-    write_manifest(session.out, digest_of(recipe.text), files, talks, settings.keep)
+    write_manifest(session.out / "dataset", digest_of(recipe.text), files, talks, settings.keep)
     write_ours(session.out / "dataset" / "README.md", card(card_facts(session.out, rules_of(recipe))).encode())
 
 

@@ -1,28 +1,29 @@
 """Export again: the kept rows of a finished run in other sizes, formats or mixes, without touching the run.
 
-A mix keeps a share of the rows of a source, or of an origin (`web`, `synthetic`), by chance of the key: the same rows every time, and a
-smaller share is a part of a larger one.
+What is written is a dataset and nothing else: README.md, manifest.json and data/, in the folder itself. There are no stages to resume from;
+an export that was cut short is made again from its beginning.
 """
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from curation.errors import InputError, UsageError
-from curation.hashing import digest_of
+from curation.errors import InputError, Refused, UsageError
+from curation.hashing import digest_of, plain
 from curation.ingest import REJECTED, Ingest
-from curation.location import Location
-from curation.ownership import write_ours
+from curation.location import TEMPORARY, Location
+from curation.ownership import MADE_BY, locked, write_ours
 from curation.repeated_lines import Cutting
-from curation.runner import LocalRunner
 from curation.select import Select, SelectSynthetic
-from curation.session import Session
+from curation.session import Sealed
 from curation.shards import Shard
-from curation.stage import Finished, Workspace, finished_units
+from curation.stage import SHARD_ENDINGS, Finished, Output, Unit, Workspace, finished_units
 from filters.measure import Measure
 from pipelines.card import card, card_facts
 from pipelines.export import Export, ExportSettings, Source, units_of
 from pipelines.manifest import write_manifest
+from pipelines.mixing import parse_mix, sum_of
 from pipelines.rules import read_rules
 from pipelines.run_folder import GENERATED, manifest, refuse_links_out
 from synth.synthesize import Synthesize
@@ -31,39 +32,84 @@ _FORMATS = ("parquet", "jsonl")
 
 
 def reexport(folder: str, out: str, shard_mib: int, tokenizer: str | None, file_format: str, mix: Sequence[str]) -> dict[str, Any]:
-    """Write the dataset of a run again to another folder; returns what was written. Raises InputError and UsageError."""
+    """Write the dataset of a run again to a folder of its own; returns what was written.
+
+    Raises InputError and UsageError, and Refused where the folder holds something that no export of this run wrote.
+    """
     run, target = Location.of(folder), Location.of(out)
     if file_format not in _FORMATS:
         raise UsageError(f"--format is {' or '.join(_FORMATS)}, not {file_format!r}")
-    if run.path == target.path:
-        raise UsageError(f"--out is the run itself ({run}); name another folder")
+    _check_place(run, target)
     refuse_links_out(run)
     sources = kept_sources(run)
     rules = replace(read_rules(run), name=run.name, tokenizer=tokenizer)
-    settings = ExportSettings(shard_mib, tokenizer)
     keep = tuple((manifest(run) or {}).get("keep", ()))
-    stage = Export(tokenizer, "jsonl" if file_format == "jsonl" else "parquet", parse_mix(mix), keep)
-    with Session.open(target, LocalRunner(), recipe=f"export of {run.name}") as session:
-        files = session.run(stage, units_of(sources, settings))
-        session.retire_others()
-    write_manifest(target, digest_of([rules.text, stage.identity()]), files, None, keep)
-    write_ours(target / "dataset" / "README.md", card(card_facts(run, rules, exported=target)).encode())
-    return {"dataset": str(target / "dataset"), "files": len(files.units), "rows": files.total("rows"), "tokens": files.total("tokens")}
+    stage = Export(tokenizer, "jsonl" if file_format == "jsonl" else "parquet", parse_mix(mix, run), keep)
+    units = units_of(sources, ExportSettings(shard_mib, tokenizer))
+    with locked(target, f"export of {run.name}", replace=False):
+        files = _write(target, stage, units)
+        write_manifest(target, digest_of([rules.text, stage.identity()]), files, None, keep)
+        left = sum_of(unit.counts.get("left_out", {}) for unit in files.units)
+        write_ours(target / "README.md", card(card_facts(run, rules, target, stage.mix, left)).encode())
+    return {"dataset": str(target), "files": len(files.units), "rows": files.total("rows"), "tokens": files.total("tokens")}
 
 
-def parse_mix(mix: Sequence[str]) -> tuple[tuple[str, float], ...]:
-    """Return (source or origin, share) pairs from `NAME=SHARE`. Raises UsageError."""
-    pairs = []
-    for entry in mix:
-        name, _, share = entry.rpartition("=")
-        try:
-            value = float(share)
-        except ValueError:
-            value = -1.0
-        if not name or not 0 <= value <= 1:
-            raise UsageError(f"--mix {entry!r}: write NAME=SHARE with a share from 0 to 1, such as synthetic=0.5")
-        pairs.append((name, value))
-    return tuple(sorted(pairs))
+def _check_place(run: Location, target: Location) -> None:
+    """Raise UsageError where a dataset would lie in a run or in another dataset."""
+    if run.path == target.path:
+        raise UsageError(f"--out is the run itself ({run}); name another folder")
+    if run.holds(target) or target.holds(run):
+        raise UsageError(f"--out {target} and the run {run} would lie in one another; name a folder apart from it")
+    above = target.parent
+    while above.path not in ("", "/", "."):
+        if (above / "manifest.json").facts() is not None and (above / "data").is_folder():
+            raise UsageError(f"--out {target} would lie in the dataset {above}; name a folder apart from it")
+        above = above.parent
+
+
+def _write(target: Location, stage: Export, units: Sequence[Unit]) -> Sealed:
+    """Write the files of an export. What an earlier one of this folder wrote, also one that was cut short, is written over or removed.
+
+    A manifest that only names what is being written stands there until all of it is: it says whose the files are, and that they are not
+    whole. Raises Refused where a file is in the way that no manifest of this folder names.
+    """
+    ending = ".jsonl.gz" if stage.format == "jsonl" else ".parquet"
+    data = target / "data"
+    planned = {f"{unit.name}{ending}" for unit in units}
+    before = _named_before(target)
+    there = {facts.location.name for facts in data.files()}
+    strangers = sorted((there & planned) - before)
+    if strangers:
+        raise Refused(f"{data / strangers[0]} was not written by an export to this folder; move it, then give the same command again")
+    unfinished = {
+        "made_by": MADE_BY,
+        "unfinished": "the export did not end; give the same command again",
+        "shards": [{"file": f"data/{name}"} for name in sorted(planned | before)],
+        "sft": [],
+    }
+    write_ours(target / "manifest.json", json.dumps(unfinished, indent=1).encode())
+    for name in there:
+        if name.startswith(TEMPORARY) and name.removeprefix(TEMPORARY).partition("-")[2] in planned | before:
+            (data / name).delete()
+    finished = []
+    for unit in units:
+        output = Output(data)
+        counts = stage.make(unit, output)
+        finished.append(Finished(unit.name, "", tuple(output.shards), plain(counts)))
+    for name in before - planned:
+        (data / name).delete()
+    return Sealed(stage.name, tuple(finished))
+
+
+def _named_before(target: Location) -> set[str]:
+    """Return the names in data/ that an earlier export's manifest names; none where there is no such manifest, or it cannot be read."""
+    try:
+        content = json.loads((target / "manifest.json").read_bytes())
+        files = [str(entry["file"]) for entry in content["shards"]]
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        return set()
+    names = [file.removeprefix("data/") for file in files if file.startswith("data/")]
+    return {name for name in names if "/" not in name and name.endswith(SHARD_ENDINGS)}
 
 
 def kept_sources(run: Location) -> list[Source]:

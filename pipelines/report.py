@@ -14,7 +14,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import polars as pl
@@ -27,7 +27,7 @@ from curation.ownership import claim, write_ours
 from pipelines import charts
 from pipelines.histogram import Bin
 from pipelines.inspect import SignalSummary, signals_of, summarise
-from pipelines.ledger import Funnel, funnel
+from pipelines.ledger import Flow, Funnel, funnel
 from pipelines.rules import RecipeRule, read_rules
 from pipelines.run_folder import Place, open_run, places, scan_ledger, scan_measured, scan_rows
 from pipelines.samples import Choice, Sample, take_samples
@@ -40,6 +40,11 @@ _NEAR = 3
 _CLUSTERS = 10
 _EXCERPT = 420
 _SIMILARITIES = 20
+
+
+Origin = Literal["web", "synthetic"]
+ORIGINS: tuple[Origin, ...] = ("web", "synthetic")
+"""Documents from the web and generated rows are told apart everywhere: they came another way and fail other rules."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +98,8 @@ def render(out: Location) -> str:
     environment.filters.update(number=number, compact=compact, size=size, text=_text, percent=_percent, count_of=_count_of, name=_name)
     environment.globals.update(share_bar=charts.share_bar, is_link=_is_link, loss_in_words=loss_in_words)
     rules = read_rules(out)
-    cards = _signal_cards(rules.rules, found, counted)
+    origin, flow = _main_flow(counted)
+    cards = _signal_cards(rules.rules, [place for place in found if place.origin == origin], flow)
     samples = _samples(found, cards, counted)
     similarities = _similarities(out)
     return environment.from_string((templates / "report.html").read_text("utf-8")).render(
@@ -107,8 +113,9 @@ def render(out: Location) -> str:
         alarms=counted.alarms[:SHOWN],
         other_alarms=len(counted.alarms) - SHOWN,
         picture=charts.funnel_chart(charts.levels_of(counted)),
-        typical=_typical(out),
+        typical={origin: _typical(out, origin) for origin in ORIGINS},
         cards=cards,
+        measured="documents from the web" if origin == "web" else "generated rows",
         similarities=charts.histogram_chart("similarity", similarities, (), "duplicate") if similarities else None,
         clusters=_clusters(out),
         kept=samples.get("kept"),
@@ -119,13 +126,20 @@ def render(out: Location) -> str:
     )
 
 
-def _signal_cards(rules: Sequence[RecipeRule], found: Sequence[Place], counted: Funnel) -> list[SignalCard]:
-    """Return a card for each signal that a rule looks at, in recipe order."""
+def _main_flow(counted: Funnel) -> tuple[Origin, Flow]:
+    """Return what signals and rules are shown of: the web, or generated rows where there is nothing else."""
+    if counted.synthetic is not None and not counted.web.came.documents:
+        return "synthetic", counted.synthetic
+    return "web", counted.web
+
+
+def _signal_cards(rules: Sequence[RecipeRule], found: Sequence[Place], flow: Flow) -> list[SignalCard]:
+    """Return a card for each signal that a rule looks at, in recipe order; `found` and `flow` are of one origin."""
     try:
         known = signals_of(found)
     except UsageError:
         return []  # no filters, or their signals were deleted: the report goes without
-    dropped = {step.rule: step.taken.documents for step in counted.web.steps}
+    dropped = {step.rule: step.taken.documents for step in flow.steps}
     signals = list(dict.fromkeys(rule.signal for rule in rules if rule.signal in known))
     table = scan_measured(found, ["fate", "rule"], signals)
     cards = []
@@ -156,11 +170,11 @@ def _samples(found: Sequence[Place], cards: Sequence[SignalCard], counted: Funne
     for name, origin, most in (("kept", "web", _KEPT_SAMPLES), ("made", "synthetic", _SYNTHETIC_SAMPLES)):
         kept = rows.filter(pl.col("origin") == origin, pl.col("fate") == "kept").bottom_k(most, by="key").sort("key")
         choices.append(Choice(name, kept.with_columns(pl.lit(None, pl.Float64).alias("value")), _EXCERPT))
-    flows = [flow for flow in (counted.web, counted.synthetic) if flow is not None]
-    took = {step.rule for flow in flows for step in flow.steps if step.taken.documents}
+    origin, flow = _main_flow(counted)
+    took = {step.rule for step in flow.steps if step.taken.documents}
     for rule in (rule for card in cards for rule in card.summary.rules):
         if rule.name in took and rule.drops:
-            dropped = rows.filter(pl.col("rule") == rule.name, pl.col("value").is_finite())
+            dropped = rows.filter(pl.col("origin") == origin, pl.col("rule") == rule.name, pl.col("value").is_finite())
             nearest = [(pl.col("value") - pl.col("threshold")).abs(), "key", "shard", "row"]  # a record that came twice has one key
             choices.append(Choice(rule.name, dropped.bottom_k(_NEAR, by=nearest).sort(nearest)))
     samples: dict[str, list[Sample]] = {}
@@ -175,9 +189,9 @@ def _near(cards: Sequence[SignalCard], samples: Mapping[str, list[Sample]]) -> l
     return [(rule.name, dropped_side(rule.drops, rule.threshold), samples[rule.name]) for rule in rules]
 
 
-def _typical(out: Location) -> dict[str, Typical]:
+def _typical(out: Location, origin: Origin = "web") -> dict[str, Typical]:
     """Return for each rule the median that decided and the document with the least key (of copies, which share it, the least id)."""
-    ledger = pl.concat([scan_ledger(out), scan_ledger(out, "synthetic")]).filter(pl.col("rule").is_not_null())
+    ledger = scan_ledger(out, origin).filter(pl.col("rule").is_not_null())
     median = pl.col("value").quantile(0.5, interpolation="nearest").alias("median")
     counted = ledger.group_by("rule").agg(median, pl.col("key").min()).collect(engine="streaming")
     # In a second pass, as ids are wide: the first would hold those of all that was dropped.

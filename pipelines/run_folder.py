@@ -151,7 +151,12 @@ def read_rows(location: Location, rows: Iterable[int], columns: list[str]) -> di
 
 def manifest(out: Location) -> Mapping[str, Any] | None:
     """Return the dataset's manifest, or None where the run has not written one."""
-    location = out / "dataset" / "manifest.json"
+    return manifest_of(out / "dataset")
+
+
+def manifest_of(dataset: Location) -> Mapping[str, Any] | None:
+    """Return the manifest in a dataset's folder, or None where there is none."""
+    location = dataset / "manifest.json"
     return dict(json.loads(location.read_bytes())) if location.facts() is not None else None
 
 

@@ -67,10 +67,10 @@ def test_every_verb_answers(demo_run: Path, tmp_path: Path) -> None:
     assert "min_words" in curate("filters", "gopher_quality")
     exported = tmp_path / "exported"
     curate("export", demo_run, "--out", exported, "--shard-mib", 1, "--mix", "synthetic=0.5")
-    assert json.loads(curate("verify", exported / "dataset", "--json"))["faults"] == []
+    assert json.loads(curate("verify", exported, "--json"))["faults"] == []
     lines = tmp_path / "lines"
     curate("export", demo_run, "--out", lines, "--format", "jsonl")
-    with gzip.open(lines / "dataset/data/train-00000-of-00001.jsonl.gz", "rt", encoding="utf-8") as stream:
+    with gzip.open(lines / "data/train-00000-of-00001.jsonl.gz", "rt", encoding="utf-8") as stream:
         written = [json.loads(line)["id"] for line in stream]
     assert written == pl.read_parquet(demo_run / "dataset/data/*.parquet")["id"].to_list()
 

@@ -320,8 +320,8 @@ def test_through_the_command_line(tmp_path: Path) -> None:
     exported = tmp_path / "exported"
     curate("export", out, "--out", exported, "--format", "jsonl")
     curate("export", out, "--out", tmp_path / "again")
-    assert pl.read_parquet(tmp_path / "again/dataset/data/*.parquet").equals(data)
-    assert pl.read_ndjson(exported / "dataset/data/train-00000-of-00001.jsonl.gz")["text"].to_list() == data["text"].to_list()
+    assert pl.read_parquet(tmp_path / "again/data/*.parquet").equals(data)
+    assert pl.read_ndjson(exported / "data/train-00000-of-00001.jsonl.gz")["text"].to_list() == data["text"].to_list()
 
     before = shards(out)
     go("--frozen", "--workers", 2)

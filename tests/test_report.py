@@ -5,6 +5,7 @@ import hashlib
 import re
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Literal
 from xml.etree import ElementTree
 
 import pyarrow as pa
@@ -132,9 +133,10 @@ def test_samples_are_those_a_loop_would_choose(run: Path, html: str) -> None:
     assert _ids_after(html, name) == [row["id"] for row in few[:3]]
 
 
-def test_examples_are_those_a_loop_would_choose(run: Path) -> None:
-    rows = [row for file in sorted((run / "ledger").rglob("*.parquet")) for row in pq.read_table(file).to_pylist()]
-    typical = report._typical(Location.of(run))
+@pytest.mark.parametrize(("origin", "folder"), [("web", "ledger"), ("synthetic", "ledger/synthetic")])
+def test_examples_are_those_a_loop_would_choose_of_one_origin(run: Path, origin: Literal["web", "synthetic"], folder: str) -> None:
+    rows = [row for file in sorted((run / folder).glob("*.parquet")) for row in pq.read_table(file).to_pylist()]
+    typical = report._typical(Location.of(run), origin)
     assert set(typical) == {row["rule"] for row in rows} - {None}
     for rule, seen in typical.items():
         assert seen.example == min((row["key"], row["id"]) for row in rows if row["rule"] == rule)[1]
