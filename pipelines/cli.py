@@ -42,7 +42,7 @@ Settings = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="PATH=VALUE", help="Change a value of the recipe for this run: filter.gopher_quality.min_words=40."),
 ]
-Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Tell details: tracebacks of errors, every unit.")]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Print the tracebacks of errors; a run logs every unit too.")]
 Folder = Annotated[str, typer.Argument(metavar="DIR", help="The folder of a run.")]
 
 

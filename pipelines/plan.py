@@ -11,6 +11,7 @@ that the recipe deduplicates `against` are left out: neither what they would dro
 
 import json
 import math
+import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -31,8 +32,10 @@ from pipelines.duplicates_plan import DuplicatesPlan, plan_duplicates, seen_in
 from pipelines.filter_plan import FilterPlan, plan_filters
 from pipelines.ledger import funnel
 from pipelines.pipeline import Request, inputs_of, run_stages, warm_up
+from pipelines.progress import ProgressWatcher, display_for
 from pipelines.recipe import Recipe, load
 from pipelines.rules import rules_of, write_rules
+from pipelines.stage_words import steps_of
 
 FILES = 8
 """Input files that the sample is taken from."""
@@ -179,10 +182,14 @@ def _copy_head(source: SourceFile, path: Path, most: int) -> int:
 
 
 def _try(recipe: Recipe, sample: Sequence[SourceFile], out: Path) -> list[dict[str, Any]]:
-    """Run the recipe on the sample and return what run.json says of its stages; a teacher is not asked."""
-    warm_up(recipe)
+    """Run the recipe on the sample and return what run.json says of its stages; a teacher is not asked. A terminal is shown progress."""
     offline = replace(recipe, synthesize=None)
-    with Session.open(Location.of(out), LocalRunner()) as session:
+    sizes = {unit.name: sum(source.size for source in unit.sources) for unit in units_of(sample)}
+    with (
+        ProgressWatcher(display_for("bar" if sys.stderr.isatty() else "none"), steps_of(offline), sizes) as watcher,
+        Session.open(Location.of(out), LocalRunner(), watcher=watcher) as session,
+    ):
+        warm_up(recipe)
         (out / "recipe.toml").write_text(recipe.text, "utf-8")
         write_rules(Location.of(out), rules_of(recipe))
         run_stages(session, offline, sample, Request(recipe.name))

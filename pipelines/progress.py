@@ -31,7 +31,7 @@ KINDS = ("auto", "bar", "plain", "json", "none")
 COMPILING = "compiling kernels, once"
 
 
-def display_for(kind: str, quiet: bool) -> Display:
+def display_for(kind: str, quiet: bool = False) -> Display:
     """Return what shows progress. Raises UsageError for a kind that there is not."""
     if kind not in KINDS:
         raise UsageError(f"--progress is one of {', '.join(KINDS)}, not {kind!r}")
