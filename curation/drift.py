@@ -17,7 +17,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from curation.hashing import digest_of, plain
+from curation.hashing import digest_of, plain, shared
 from curation.readers import SourceFile
 
 LINES = 10
@@ -78,7 +78,7 @@ def differences(name: str, before: Any, after: Any) -> list[str]:
 
 def fingerprints(sources: Iterable[SourceFile]) -> dict[str, str]:
     """Return, by relative path, a fingerprint of what a key takes of each input file."""
-    return {source.relative: digest_of([source.source, source.fields, source.size, source.changed])[:16] for source in sources}
+    return {source.relative: digest_of([source.source, shared(source.fields), source.size, source.changed])[:16] for source in sources}
 
 
 def changed_inputs(before: Mapping[str, str], after: Mapping[str, str]) -> str:

@@ -8,7 +8,8 @@ import dataclasses
 import hashlib
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,12 @@ def plain(value: Any) -> Any:
     if isinstance(value, float) and math.isfinite(value):
         return value
     raise TypeError(f"{value!r} has no stable form to hash")
+
+
+@lru_cache(maxsize=64)
+def shared(value: Hashable) -> Any:
+    """Return `plain` of a frozen value that many things share, worked out once; nobody may change what is returned."""
+    return plain(value)
 
 
 def canonical(value: Any) -> str:

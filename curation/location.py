@@ -129,7 +129,7 @@ class Location:
         def path_of(other: "Location") -> str:
             folder, _, name = other.path.rpartition("/")
             path = f"{real(folder or '/').rstrip('/')}/{name}"
-            return os.path.realpath(path) if name in ("", ".", "..") or Path(path).is_symlink() else path
+            return os.path.realpath(path) if name in ("", ".", "..") or os.path.islink(path) else path  # noqa: PTH114  (a Path of each of many files takes longer)
 
         return [other.scheme == self.scheme and (path_of(other) if other.is_local else other.path).startswith(mine) for other in others]
 

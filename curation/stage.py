@@ -31,7 +31,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from curation.errors import Refused
-from curation.hashing import digest_of, digest_of_file, plain
+from curation.hashing import digest_of, digest_of_file, plain, shared
 from curation.journal import Journal
 from curation.location import TEMPORARY, Location
 from curation.readers import SourceFile
@@ -64,7 +64,7 @@ class Unit:
         return {
             "name": self.name,
             "inputs": {role: [[shard.name, shard.sha256] for shard in shards] for role, shards in self.inputs.items()},
-            "sources": [[s.relative, s.source, plain(s.fields), s.size, s.changed] for s in self.sources],
+            "sources": [[s.relative, s.source, shared(s.fields), s.size, s.changed] for s in self.sources],
             "extra": plain(self.extra),
         }
 
