@@ -8,7 +8,8 @@ its ICANN part is used, as tldextract does by default: a blog's host is `name.bl
              refuses stays as it is written. An IP address is a host, IPv6 in its brackets. A URL without a scheme begins with its host.
     domain   the label before the public suffix, and the suffix; none for an IP address, a bare suffix, and a suffix nobody lists
 
-Nothing is decoded: browsers do not send a host with %-escapes, and no list holds one.
+A host of more than 253 characters, which DNS cannot hold, is taken as it is written and has no domain: to look up each of its names would
+take time quadratic in its length. Nothing is decoded: browsers do not send a host with %-escapes, and no list holds one.
 
 Invariant: both are functions of the URL and of the package's copy of the list, whose version is part of the key of what uses them.
 """
@@ -22,6 +23,7 @@ import polars as pl
 from publicsuffixlist import PublicSuffixList
 
 SCHEME = r"^(?:[a-zA-Z0-9+.\-]+:)?//"
+_LONGEST_HOST = 253
 PACKAGES = ("polars", "publicsuffixlist", "idna")
 
 
@@ -57,6 +59,8 @@ def ascii_host(host: str) -> str:
 
 @lru_cache(maxsize=1 << 16)
 def _site_of(written: str) -> Site:
+    if len(written) > _LONGEST_HOST:
+        return Site(written, None, (written,))
     host = ascii_host(written)
     domain = None if _is_address(host) else _suffixes().privatesuffix(host)
     names = [host]

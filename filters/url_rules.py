@@ -74,6 +74,7 @@ class UrlRules(Filter):
     }
     threshold_fields: ClassVar[frozenset[str]] = frozenset({"min_soft_words"})
     file_fields: ClassVar[frozenset[str]] = frozenset(_LISTS)
+    version: ClassVar[int] = 2
     packages: ClassVar[tuple[str, ...]] = PACKAGES
     examples: ClassVar[tuple[tuple[str, str | None], ...]] = (("A text is not judged where no list is named.", None),)
 

@@ -11,8 +11,8 @@ from typing import Any
 
 from synth.task import Rejected
 
-_FENCE = re.compile(r"```[A-Za-z]*\s*\n(.*?)```", re.DOTALL)
-_STRING_OR_COMMA = re.compile(r'"(?:[^"\\]|\\.)*"|,(?=\s*[}\]])', re.DOTALL)
+_FENCE = re.compile(r"```[A-Za-z]*+[^\S\n]*+\n(.*?)(?:```|\Z)", re.DOTALL)
+_STRING_OR_COMMA = re.compile(r'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)|,(?=\s*[}\]])', re.DOTALL)
 
 
 def read_object(text: str) -> dict[str, Any]:

@@ -139,6 +139,16 @@ def test_white_space_options():
     assert edited(Whitespace(nfc=True), "e\u0301", "é")[1]["normalized"] == [1, 0]
 
 
+def test_piles_of_combining_marks_stay_as_they_are():
+    pile = "\u0301\u0316" * 16
+    within = "\u0301\u0316" * 15
+    text = f"e\u0301 a{pile} e\u0301 o{within}x"
+    (result,), counts = edited(Whitespace(nfc=True), text)
+    assert result == f"é a{pile} é ó" + "\u0316" * 15 + "\u0301" * 14 + "x"
+    assert counts["normalized"] == [1]
+    assert edited(Whitespace(nfc=True), result)[1]["normalized"] == [0]
+
+
 # --- mojibake -----------------------------------------------------------------------------------------------------------------------------
 
 SENTENCES = [

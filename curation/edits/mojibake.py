@@ -50,7 +50,6 @@ def _suspects(data: Any, offsets: Any, found: Any) -> None:
 
 
 _WHOLE_LINES = ftfy.TextFixerConfig(explain=False, decode_inconsistent_utf8=False)
-_PARTS_OF_LINES = ftfy.TextFixerConfig(explain=False)
 _FENCE = re.compile(r" {0,3}(?:```|~~~)")
 _CODE = re.compile(
     r"""^(?: (?:\ {4}|\t)(?!\s*+(?:[-*•]|\d{1,3}[.)])\ |.*[\x80-\x9f])   # indented, but no item of a list, nor what nobody can type
@@ -88,12 +87,24 @@ def _kind(character: str) -> str:
     return "quotation mark" if category in ("Pi", "Pf", "Ps") else category
 
 
+def _with_parts_fixed(line: str) -> str:
+    return UTF8_DETECTOR_RE.sub(lambda match: _fixed(match[0]), line)
+
+
+@lru_cache(maxsize=1 << 14)
+def _fixed(part: str) -> str:
+    return ftfy.fix_encoding(part, _WHOLE_LINES)
+
+
 def _repaired(line: str) -> str:
     """Return a line with its mojibake undone, where that is a mistake and not meant."""
-    if _is_meant(line):
+    whole = ftfy.fix_encoding(line, _WHOLE_LINES)
+    if (whole == line and not UTF8_DETECTOR_RE.search(line)) or _is_meant(line):
         return line
-    line = ftfy.fix_encoding(line, _WHOLE_LINES)
-    in_parts = ftfy.fix_encoding(line, _PARTS_OF_LINES)
+    line = whole
+    in_parts, further = line, _with_parts_fixed(line)
+    while further != in_parts:
+        in_parts, further = further, _with_parts_fixed(further)
     if in_parts == line:
         return line
     before, after = (Counter(character for character in text if character > "\x7f") for text in (line, in_parts))

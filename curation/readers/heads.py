@@ -11,7 +11,7 @@ from fastwarc.warc import HeaderMap
 
 __all__ = ["HeaderMap", "parse_head"]
 
-_LINE_END = re.compile(rb"\r*\n")
+_LINE_END = re.compile(rb"(?<!\r)\r*+\n")
 
 
 def parse_head(head: bytes) -> HeaderMap:

@@ -20,7 +20,7 @@ from curation.readers.contract import MAX_RECORD_BYTES
 from curation.readers.decompression import Content
 from curation.readers.heads import parse_head
 
-_BLANK_LINE = re.compile(rb"\r*\n\r*\n")
+_BLANK_LINE = re.compile(rb"(?<!\r)\r*+\n\r*+\n")
 _CHUNK_SIZE = re.compile(rb"[ \t]*([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\n]*)?\r?\n")
 _MARKUP = re.compile(rb"(?:\xef\xbb\xbf)?\s*<")
 _BY_MAGIC = ("gzip", "x-gzip", "zstd")

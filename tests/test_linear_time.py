@@ -1,0 +1,225 @@
+"""Whatever touches a record takes time linear in its size: hostile shapes, each doubled, and processor time measured.
+
+Each shape makes a record of about so many bytes that has cost some library or pattern the square of its length: here, in a peer, or in
+theory. Time is that of this thread, the least of three, so that a busy machine does not count. The whole table (`-m full`) doubles each
+record four times from 64 kB, and asks for less than 2.2 a doubling and 4 s a MB; by default small records are doubled once, and generously.
+"""
+
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from curation.edits import edit_named
+from curation.encoding import Undecodable, decode
+from curation.extraction.resiliparse import Resiliparse
+from curation.readers.http_response import BadBody, parse_response
+from curation.schema import DOCUMENTS
+from curation.text import TextColumn
+from filters.contract import Filter
+from filters.gopher_quality import GopherQuality
+from filters.gopher_repetition import GopherRepetition
+from filters.language import Language
+from filters.readability import Readability
+from filters.url_rules import UrlRules
+from synth.loose_json import read_object
+from synth.task import Rejected
+from tests.reading import read_bytes
+
+SMALL, LARGE = 1 << 14, 1 << 15
+NOISE = 0.002
+"""Seconds below which a time says nothing."""
+
+
+def _html(page: str) -> None:
+    Resiliparse().extract(page)
+
+
+def _edit(name: str, **settings: Any) -> Callable[[str], None]:
+    edit = edit_named(name)(**settings)
+
+    def run(text: str) -> None:
+        edit.apply(TextColumn.from_strings([text]))
+
+    return run
+
+
+def _filter(chosen: Filter) -> Callable[[str], None]:
+    def run(text: str) -> None:
+        column = TextColumn.from_strings([text])
+        chosen.signals(column, {name: pa.nulls(1, DOCUMENTS.field(name).type) for name in DOCUMENTS.names})
+
+    return run
+
+
+def _url(url: str) -> None:
+    facts = {name: pa.nulls(1, DOCUMENTS.field(name).type) for name in DOCUMENTS.names}
+    UrlRules().signals(TextColumn.from_strings(["x"]), {**facts, "url": pa.array([url])})
+
+
+def _bytes(payload: str) -> None:
+    try:
+        decode(payload.encode("latin-1"))
+    except Undecodable:
+        return
+
+
+def _http(block: str) -> None:
+    response = parse_response(block.encode("latin-1"))
+    try:
+        if response is not None:
+            response.body()
+    except BadBody:
+        return
+
+
+def _jsonl(line: str) -> None:
+    read_bytes("x.jsonl", line.encode() + b"\n")
+
+
+def _reply(text: str) -> None:
+    try:
+        read_object(text)
+    except Rejected:
+        return
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What a record is put through, and how it is made: once `before`, `piece` over and over, once `after`."""
+
+    run: Callable[[str], None]
+    piece: str
+    before: str = ""
+    after: str = ""
+    numbered: bool = False
+
+    def record(self, size: int) -> str:
+        """Return the record of about so many characters; `numbered` puts the number of each piece in for #."""
+        count = size // len(self.piece)
+        middle = "".join(self.piece.replace("#", str(number)) for number in range(count)) if self.numbered else self.piece * count
+        return self.before + middle + self.after
+
+
+_RESPONSE = "HTTP/1.1 200 OK\r\n"
+_CHUNKED = f"{_RESPONSE}Transfer-Encoding: chunked\r\n\r\n"
+
+SHAPES = {
+    # pages
+    "html: unclosed tag": Shape(_html, "<p ", "<html><body><p>some words here</p>"),
+    "html: unclosed attribute": Shape(_html, '<a href="'),
+    "html: unclosed title": Shape(_html, "<title>x<"),
+    "html: unclosed comment": Shape(_html, "<!-- x"),
+    "html: nested pre": Shape(_html, "<pre>"),
+    "html: nested tables": Shape(_html, "<table><tr><td>x"),
+    "html: deep, then wide": Shape(_html, "x<br>", "<div>" * 900),
+    "html: end tags of nothing": Shape(_html, "</x>", "<span>" * 900),
+    "html: attributes": Shape(_html, "x#=1 ", "<a ", ">text", numbered=True),
+    "html: attributes with quoted ends": Shape(_html, 'x#=">" ', "<a ", ">text", numbered=True),
+    "html: attributes of html": Shape(_html, "<html a#=1>", numbered=True),
+    "html: formatting left open": Shape(_html, "<b id=#></p><p>", numbered=True),
+    "html: misnested": Shape(_html, "<span><div></span></div>"),
+    "html: figures of code": Shape(_html, "<pre>x</pre>", "<figure>"),
+    "html: rows": Shape(_html, "<tr><td>a<td>b", "<table>"),
+    "html: no-break spaces": Shape(_html, "&nbsp;", "<p>a", "b"),
+    "html: marks of code": Shape(_html, "&#xfdd0;&#xfdd0;x"),
+    "html: a number of many digits": Shape(_html, "9", "<b>" * 2000 + "<p>&#", ";"),
+    # edits
+    "pii: column of phone numbers": Shape(_edit("pii"), "212-664-7665,"),
+    "pii: numbers that hide one another": Shape(_edit("pii"), "(030)901820"),
+    "pii: signs of addresses": Shape(_edit("pii"), "a@"),
+    "pii: one long domain": Shape(_edit("pii"), ".b", "a@b"),
+    "mojibake: one word": Shape(_edit("mojibake"), "Ã©"),
+    "mojibake: right and wrong by turns": Shape(_edit("mojibake"), "Ã© é "),
+    "mojibake: backticks": Shape(_edit("mojibake"), "`Ã©"),
+    "mojibake: brackets": Shape(_edit("mojibake"), "a(Ã©"),
+    "mojibake: spaces": Shape(_edit("mojibake"), "\xa0", "Ã©", "x"),
+    "whitespace: combining marks": Shape(_edit("whitespace", nfc=True), "\u0301\u0316", "a"),
+    "whitespace: blanks": Shape(_edit("whitespace"), " ", "", "x"),
+    "c4_lines: references": Shape(_edit("c4_lines"), "[[1]"),
+    "refinedweb_lines: short lines": Shape(_edit("refinedweb_lines"), "3 likes\n"),
+    # bytes
+    "encoding: unclosed meta": Shape(_bytes, "<meta "),
+    "encoding: escapes": Shape(_bytes, "\x1b$B"),
+    "encoding: broken UTF-8": Shape(_bytes, "\xc3("),
+    "http: folded header": Shape(_http, " c\r\n", f"{_RESPONSE}A: b\r\n", "\r\nx"),
+    "http: carriage returns": Shape(_http, "\r", _RESPONSE.strip(), "x"),
+    "http: chunks of one byte": Shape(_http, "1\r\na\r\n", _CHUNKED),
+    "http: codings": Shape(_http, "deflate,", f"{_RESPONSE}Content-Encoding: ", "\r\n\r\n<p>"),
+    "json: nested": Shape(_jsonl, "[", '{"text": '),
+    "json: a huge number": Shape(_jsonl, "9", '{"text": "x", "n": ', "}"),
+    "json: escapes": Shape(_jsonl, "\\u00e9", '{"text": "', '"}'),
+    "reply: fence": Shape(_reply, "\n", "```"),
+    "reply: escaped quotes": Shape(_reply, '\\"', '{"a": "'),
+    # filters
+    "url: dots": Shape(_url, "a.", "http://", "com/"),
+    "url: beyond ASCII": Shape(_url, "ä", "http://", ".com/"),
+    "url: signs": Shape(_url, "a@", "http://"),
+    "language: one letter": Shape(_filter(Language()), "a"),
+    "quality: dots": Shape(_filter(GopherQuality()), "... "),
+    "repetition: one word": Shape(_filter(GopherRepetition()), "word "),
+    "repetition: lines": Shape(_filter(GopherRepetition()), "a\n"),
+    "readability: short sentences": Shape(_filter(Readability()), "A. "),
+}
+
+
+def seconds(shape: Shape, size: int) -> float:
+    """Return the least of three processor times of this thread."""
+    record, least = shape.record(size), float("inf")
+    for _ in range(3):
+        begun = time.thread_time()
+        shape.run(record)
+        least = min(least, time.thread_time() - begun)
+    return least
+
+
+@cache
+def _warm(run: Callable[[str], None], beginning: str) -> None:
+    run(beginning)  # kernels and tables are made once
+
+
+def growth(times: list[float]) -> float:
+    """Return the mean growth a doubling between the first time above the noise and the last."""
+    first = next((place for place, taken in enumerate(times) if taken > NOISE), len(times) - 1)
+    doublings = len(times) - 1 - first
+    return (times[-1] / times[first]) ** (1 / doublings) if doublings else times[-1] / max(NOISE, times[-2])
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_time_doubles_with_the_record(name: str) -> None:
+    shape = SHAPES[name]
+    _warm(shape.run, shape.record(SMALL))
+    for attempt in range(3):
+        times = [seconds(shape, size) for size in (SMALL, LARGE)]
+        if times[1] < 2.8 * max(times[0], NOISE):
+            return
+        assert attempt < 2, f"{name}: {times[0]:.4f} s, and {times[1]:.4f} s for twice as much"
+
+
+@pytest.mark.full
+def test_no_shape_takes_more_than_its_size(capsys: pytest.CaptureFixture[str]) -> None:
+    rows, wrong = [], []
+    for name, shape in SHAPES.items():
+        _warm(shape.run, shape.record(1 << 14))
+        times = [seconds(shape, 1 << power) for power in range(16, 21)]
+        if growth(times) >= 2.2:  # once more, before the machine is taken for the code
+            times = [min(pair) for pair in zip(times, [seconds(shape, 1 << power) for power in range(16, 21)], strict=True)]
+        per_mb = times[-1] / (len(shape.record(1 << 20).encode()) / 1e6)
+        rows.append(f"| {name} | {' | '.join(f'{taken:.3f}' for taken in times)} | {growth(times):.2f} | {per_mb:.2f} |")
+        if growth(times) >= 2.2 or per_mb >= 4:
+            wrong.append(rows[-1])
+    with capsys.disabled():
+        print("\n| shape | 64 kB | 128 kB | 256 kB | 512 kB | 1 MB | growth | s/MB |\n|---|--:|--:|--:|--:|--:|--:|--:|", *rows, sep="\n")
+    assert len(rows) > 40
+    assert not wrong
+
+
+def test_a_pattern_of_quadratic_time_is_noticed() -> None:
+    pattern = re.compile("<p[^>]*>")
+    times = [seconds(Shape(lambda text: pattern.sub("", text) and None, "<p "), size) for size in (1 << 13, 1 << 14)]
+    assert growth(times) > 3
