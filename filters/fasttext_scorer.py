@@ -16,8 +16,10 @@ grows it fades, and fastText's scores rise with length alone (measured: of web p
 count it once for each `span` words, the mean length of the training texts: a text up to that length has fastText's own logits, a longer one
 those of lines of that length, averaged.
 
-The file is a NumPy .npz of plain arrays, read with pickling off. Beside it lies a card, the same name with .json, that holds the file's
-SHA-256; bytes that differ from it are never parsed.
+The file is a NumPy .npz of plain arrays, read with pickling off. It may be a stranger's: the sizes that its directory and each array's head
+declare are looked at before anything is unpacked; words are found by their hash, mixed, and a model whose words collide far more often than
+by chance is refused, for it would take time quadratic in their number. Beside it lies a card, the same name with .json, that holds the
+file's SHA-256; bytes that differ from it are never parsed.
 
 Invariants
     - A score depends on the text alone, not on its batch: words are added in the order of the text, in float64.
@@ -26,6 +28,8 @@ Invariants
 
 import io
 import json
+import math
+import zipfile
 from dataclasses import dataclass, fields
 from functools import cached_property
 from hashlib import sha256
@@ -37,13 +41,16 @@ import numpy as np
 import numpy.typing as npt
 
 from curation.errors import InputError
-from curation.jit import kernel, stored
+from curation.jit import inline_kernel, kernel, stored
 from curation.text import Offsets, TextColumn
 from curation.words import WORD
 
 HIGHEST_SCORE = 5
 LARGEST_LOGIT = 10_000.0
 """A word's logits are of the order of 100, for a text has many words and the mean of all counts; past this the file is not a model."""
+LARGEST_MODEL_BYTES = 1 << 30
+"""All arrays of a model, unpacked: 40 million words of five levels."""
+LONGEST_CARD_BYTES = 1 << 20
 
 _DECIMALS = 4
 _PROBE = "Déjà vu: the 3 words don't change, nor does ﬁre, in 1,024.5 years."
@@ -134,13 +141,38 @@ class FastTextScorer:
         """Read a model's file. Raises ValueError for what is none."""
         names = {field.name for field in fields(cls)}
         try:
-            with np.load(io.BytesIO(content), allow_pickle=False) as archive:
-                if set(archive.files) != names:
-                    raise ValueError(f"it holds {sorted(archive.files)}, not {sorted(names)}")
-                arrays = {name: np.ascontiguousarray(archive[name]) for name in names}
+            arrays = _arrays(content, names)
         except Exception as error:  # what zipfile and NumPy raise for bytes that are none of theirs has no common class
             raise ValueError(f"it is not a .npz of plain arrays: {error}") from error
-        return cls(**arrays)
+        scorer = cls(**arrays)
+        len(scorer.slots)  # words that collide are refused now, not at the first text
+        return scorer
+
+
+def _arrays(content: bytes, names: set[str]) -> dict[str, Any]:
+    """Return the arrays of a .npz. Raises whatever zipfile and NumPy raise, and ValueError for one that is too large to be a model's."""
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
+        if set(members) != names or len(members) != len(archive.infolist()):
+            raise ValueError(f"it holds {sorted(members)[:20]}, not {sorted(names)}")
+        if sum(info.file_size for info in members.values()) > LARGEST_MODEL_BYTES:
+            raise ValueError(f"its arrays are larger than {LARGEST_MODEL_BYTES >> 20} MiB")
+        return {name: _array(archive, info) for name, info in members.items()}
+
+
+def _array(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Any:
+    """Return one array, whose head is held against the size that the directory gives before the rest is unpacked."""
+    with archive.open(info) as stream:
+        major, _ = np.lib.format.read_magic(stream)
+        read_head = np.lib.format.read_array_header_1_0 if major == 1 else np.lib.format.read_array_header_2_0
+        shape, _, kind = read_head(stream)
+        if kind.hasobject:
+            raise ValueError(f"{info.filename} holds Python objects, which are never read")
+        declared = math.prod(shape) * kind.itemsize
+        if declared != info.file_size - stream.tell() or len(shape) > 2:
+            raise ValueError(f"{info.filename} is said to be {kind}{list(shape)}, which is not what its {info.file_size} bytes can hold")
+    with archive.open(info) as stream:
+        return np.ascontiguousarray(np.lib.format.read_array(stream, allow_pickle=False))
 
 
 def card_of(path: Path) -> Path:
@@ -152,12 +184,15 @@ def load_model(path: Path) -> tuple[FastTextScorer, str]:
     """Return a model and its SHA-256. Raises InputError where the file is missing, damaged, or not what its card says."""
     advice = "copy the model and its card again, or train it again with `curate train`"
     try:
-        expected = json.loads(card_of(path).read_bytes())["sha256"]
+        with card_of(path).open("rb") as stream:
+            expected = json.loads(stream.read(LONGEST_CARD_BYTES))["sha256"]
     except OSError as error:
         raise InputError(f"model {path} has no card {card_of(path).name} that can be read ({error.strerror}); {advice}") from error
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise InputError(f"{card_of(path)} is not a model's card: it has no sha256 that can be read; {advice}") from error
     try:
+        if path.stat().st_size > LARGEST_MODEL_BYTES:
+            raise InputError(f"model {path} is larger than {LARGEST_MODEL_BYTES >> 20} MiB, as no model of ours is; {advice}")
         content = path.read_bytes()
     except OSError as error:
         raise InputError(f"model {path} cannot be read ({error.strerror}); {advice}") from error
@@ -173,23 +208,40 @@ def load_model(path: Path) -> tuple[FastTextScorer, str]:
 
 
 def _slots(words: npt.NDArray[np.uint64]) -> npt.NDArray[np.int32]:
-    """Return an open-addressed table of 2^k slots, at most a quarter of them used: index of the word in each, -1 in a free one."""
+    """Return an open-addressed table of 2^k slots, at most a quarter of them used: index of the word in each, -1 in a free one.
+
+    Raises ValueError for words that collide.
+    """
     size = 64
     while size < 4 * len(words):
         size *= 2
     slots = np.full(size, -1, np.int32)
-    _fill(words, slots)
+    if not _fill(words, slots, 8 * len(words) + 64):
+        raise ValueError("its words collide as those of no training do")
     return slots
 
 
+@inline_kernel
+def _mixed(value: Any) -> Any:
+    """Return 64 bits, each of which depends on all of the value's (the finalizer of SplitMix64, Steele et al. 2014)."""
+    value = (value ^ (value >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    value = (value ^ (value >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return value ^ (value >> np.uint64(31))
+
+
 @kernel
-def _fill(words: npt.NDArray[np.uint64], slots: npt.NDArray[np.int32]) -> None:
+def _fill(words: npt.NDArray[np.uint64], slots: npt.NDArray[np.int32], most_collisions: int) -> bool:
+    """Fill the table; say whether that took no more collisions than allowed (by chance, one for six words)."""
     mask = np.uint64(len(slots) - 1)
     for word in range(len(words)):
-        slot = words[word] & mask
+        slot = _mixed(words[word]) & mask
         while slots[slot] >= 0:
+            most_collisions -= 1
+            if most_collisions < 0:
+                return False
             slot = (slot + np.uint64(1)) & mask
         slots[slot] = word
+    return True
 
 
 @kernel
@@ -215,7 +267,7 @@ def _add_words(
         for token in range(offsets[text], offsets[text + 1]):
             if not kinds[token] & WORD:
                 continue
-            slot = hashes[token] & mask
+            slot = _mixed(hashes[token]) & mask
             while slots[slot] >= 0 and words[slots[slot]] != hashes[token]:
                 slot = (slot + np.uint64(1)) & mask
             word = slots[slot]

@@ -68,7 +68,7 @@ def read_language_table(name: str) -> Mapping[str, LanguageEntry]:
 def _read(name: str, size: int, changed: int) -> Mapping[str, LanguageEntry]:  # noqa: ARG001  (part of the cache's key)
     try:
         tables: dict[str, Any] = tomllib.loads(resolve(name).read_text("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise RecipeError(f"{name} is not a table of languages: {error}") from error
     for label, entry in tables.items():
         if not isinstance(entry, dict):

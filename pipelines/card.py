@@ -7,6 +7,7 @@ Invariant: the card is a pure function of its facts, and those of the run's byte
 """
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
@@ -47,6 +48,7 @@ MEANINGS = {
 }
 """What each column of the dataset means. Names up to `minhash_cluster_size` are FineWeb's."""
 
+_BLOCK_OF_MARKDOWN = re.compile(r"^(?:#|---|===|\*\*\*|___|```|~~~|\||!\[|\[[^\]]*\]:)")
 _SIZES = (
     (10**3, "n<1K"),
     (10**4, "1K<n<10K"),
@@ -139,7 +141,7 @@ def card(facts: CardFacts) -> str:
     return template.render(
         header=_header(facts),
         title=_title(facts),
-        description=facts.description or "A corpus for pretraining.",
+        description=_prose(facts.description) or "A corpus for pretraining.",
         rows=facts.rows,
         tokens=facts.tokens,
         files=facts.files,
@@ -208,6 +210,15 @@ def _lines(flow: Flow) -> list[dict[str, str]]:
 def _line(stage: str, rule: str, documents: str, share: float, text_bytes: int, left: int) -> dict[str, str]:
     text = size(text_bytes) if text_bytes else ""
     return {"stage": stage, "rule": rule, "documents": documents, "share": f"{100 * share:.1f} %", "text": text, "left": number(left)}
+
+
+def _prose(text: str) -> str:
+    """Return a recipe's words as paragraphs of Markdown: neither HTML nor a heading, a rule, a fence or a table of the card's own.
+
+    Links stay, for a description may name its sources.
+    """
+    lines = [printable(line).replace("<", "&lt;").strip() for line in text.strip().splitlines()]
+    return "\n".join(_BLOCK_OF_MARKDOWN.sub(lambda mark: f"\\{mark[0]}", line) for line in lines)
 
 
 def _cell(text: str) -> str:

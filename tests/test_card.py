@@ -82,6 +82,17 @@ def test_cells_hold_their_text(facts: CardFacts) -> None:
     assert "| a\\|b ⏎ &lt;script> |" in card(odd)
 
 
+def test_a_description_stays_prose(facts: CardFacts) -> None:
+    odd = (
+        "Maps\x1b[31m of [rivers](https://rivers.example).\n---\nlicense: mit\n# Title\n<script>x</script>\n```\n| a | b |\n![x](http://y)"
+    )
+    text = card(dataclasses.replace(facts, description=odd, name="a\x1b[0m: b"))
+    assert "\x1b" not in text
+    assert "Maps\\u001b[31m of [rivers](https://rivers.example).\n\\---\nlicense: mit\n\\# Title\n&lt;script>x" in text
+    assert "\n\\```\n\\| a | b |\n\\![x](http://y)\n" in text
+    assert text.count("\n---\n") == 1
+
+
 def test_every_column_is_told(facts: CardFacts) -> None:
     assert list(MEANINGS) == DATASET.names
     text = card(facts)

@@ -3,6 +3,9 @@
 import io
 import json
 import random
+import time
+import tracemalloc
+import zipfile
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
@@ -216,6 +219,79 @@ def test_objects_are_never_unpickled(trained: Trained, tmp_path: Path) -> None:
         load_model(save(buffer.getvalue(), tmp_path / "model.npz"))
     with pytest.raises(ValueError, match=r"not a \.npz"):
         FastTextScorer.from_bytes(_npy(np.arange(3)))
+
+
+class _Writes:
+    """An object whose unpickling writes a file."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> Any:
+        return Path.write_text, (self.path, "unpickled")
+
+
+def test_a_pickle_that_writes_a_file_does_not(trained: Trained, tmp_path: Path) -> None:
+    written = tmp_path / "written.txt"
+    arrays = {name: getattr(trained.scorer, name) for name in ("levels", "words", "logits", "end", "span", "probe")}
+    buffer = io.BytesIO()
+    np.savez(buffer, **{**arrays, "span": np.array([_Writes(written)], object)})
+    with pytest.raises(InputError, match=r"model\.npz cannot be used.*Python objects"):
+        load_model(save(buffer.getvalue(), tmp_path / "model.npz"))
+    assert not written.exists()
+    with np.load(io.BytesIO(buffer.getvalue()), allow_pickle=True) as archive:
+        archive["span"]
+    assert written.read_text() == "unpickled", "the pickle is a live one"
+
+
+def test_words_that_collide_are_found_or_refused_at_once(trained: Trained) -> None:
+    count = 200_000
+    scorer = trained.scorer
+    collide = (np.arange(count, dtype=np.uint64) + np.uint64(1)) << np.uint64(40)
+    begun = time.process_time()
+    content = replace(scorer, words=collide, logits=np.ones((count, len(scorer.levels)), np.float32)).to_bytes()
+    assert FastTextScorer.from_bytes(content).slots.max() == count - 1
+    chosen = np.sort(np.array([_unmixed(number << 40) for number in range(1, 20_001)], np.uint64))
+    content = replace(scorer, words=chosen, logits=np.ones((20_000, len(scorer.levels)), np.float32)).to_bytes()
+    with pytest.raises(ValueError, match="collide"):
+        FastTextScorer.from_bytes(content)
+    assert time.process_time() - begun < 10
+
+
+def _unmixed(value: int) -> int:
+    """Undo the mixing of hashes: what someone would do who makes words that collide nevertheless."""
+    value ^= value >> 31 ^ value >> 62
+    value = value * pow(0x94D049BB133111EB, -1, 1 << 64) % (1 << 64)
+    value ^= value >> 27 ^ value >> 54
+    value = value * pow(0xBF58476D1CE4E5B9, -1, 1 << 64) % (1 << 64)
+    return value ^ value >> 30 ^ value >> 60
+
+
+def test_what_would_unpack_to_gigabytes_is_refused_before(trained: Trained, tmp_path: Path) -> None:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in ("levels", "words", "end", "span", "probe"):
+            archive.writestr(f"{name}.npy", _npy(getattr(trained.scorer, name)))
+        with archive.open("logits.npy", "w", force_zip64=True) as stream:
+            np.lib.format.write_array_header_1_0(stream, {"descr": "<f4", "fortran_order": False, "shape": (100_000_000, 4)})
+            for _ in range(100):
+                stream.write(bytes(16_000_000))
+    tracemalloc.start()
+    with pytest.raises(InputError, match=r"model\.npz cannot be used.*larger than 1024 MiB"):
+        load_model(save(buffer.getvalue(), tmp_path / "model.npz"))
+    assert tracemalloc.get_traced_memory()[1] < 50e6
+    tracemalloc.stop()
+
+
+def test_a_head_that_declares_more_than_there_is_is_refused(trained: Trained) -> None:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name in ("levels", "words", "end", "span", "probe"):
+            archive.writestr(f"{name}.npy", _npy(getattr(trained.scorer, name)))
+        with archive.open("logits.npy", "w") as stream:
+            np.lib.format.write_array_header_1_0(stream, {"descr": "<f4", "fortran_order": False, "shape": (1 << 40, 4)})
+    with pytest.raises(ValueError, match="not what its"):
+        FastTextScorer.from_bytes(buffer.getvalue())
 
 
 def _npy(array: Any) -> bytes:
