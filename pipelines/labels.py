@@ -7,6 +7,7 @@ Invariant: every row becomes a labelled text, or the reading fails and names the
 """
 
 import gzip
+import io
 import json
 import math
 import zlib
@@ -25,6 +26,7 @@ from filters.fasttext_scorer import HIGHEST_SCORE
 
 NOT_STATED = "not stated"
 """The licence of a row that names none."""
+_LARGEST_BYTES = 1 << 30
 
 
 @dataclass(frozen=True)
@@ -81,11 +83,19 @@ def _rows(place: Location) -> Iterable[tuple[int, Mapping[str, Any]]]:
         if name.endswith(".parquet"):
             return enumerate(pq.read_table(pa.BufferReader(place.read_bytes())).to_pylist(), start=1)
         if name.endswith((".jsonl", ".jsonl.gz", ".ndjson", ".ndjson.gz")):
-            content = gzip.decompress(place.read_bytes()) if name.endswith(".gz") else place.read_bytes()
+            content = _unpacked(place) if name.endswith(".gz") else place.read_bytes()
             return _json_rows(place, content)
     except (OSError, EOFError, pa.ArrowException, zlib.error) as error:
         raise InputError(f"{place} cannot be read: {error}") from error
     raise InputError(f"{place}: a label file ends in .jsonl, .jsonl.gz or .parquet")
+
+
+def _unpacked(place: Location) -> bytes:
+    with gzip.GzipFile(fileobj=io.BytesIO(place.read_bytes())) as stream:
+        content = stream.read(_LARGEST_BYTES + 1)
+    if len(content) > _LARGEST_BYTES:
+        raise InputError(f"{place} unpacks to more than {_LARGEST_BYTES >> 20} MiB; give the labels as Parquet, or fewer of them")
+    return content
 
 
 def _json_rows(place: Location, content: bytes) -> Iterator[tuple[int, Mapping[str, Any]]]:

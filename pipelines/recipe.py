@@ -127,7 +127,7 @@ def parse(text: str, name: str) -> Recipe:
     """Return the typed form of a recipe's text. Raises RecipeError naming the first thing that is wrong."""
     try:
         table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise RecipeError(f"recipe {name} is not TOML: {error}") from error
     where = f"recipe {name}"
     for key in table:

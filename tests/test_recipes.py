@@ -224,3 +224,11 @@ def test_a_recipe_that_is_no_text_or_not_there_is_told(tmp_path: Path) -> None:
         load(str(tmp_path / "mine.toml"))
     with pytest.raises(RecipeError, match="neither a file nor a shipped recipe; did you mean 'demo'"):
         load("demmo")
+
+
+@pytest.mark.parametrize("text", ["x = " + "[" * 20_000, "[[filter]]\nname = " + "{a=" * 20_000])
+def test_a_recipe_nested_without_end_is_no_toml(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "deep.toml"
+    path.write_text(text)
+    with pytest.raises(RecipeError, match="recipe deep is not TOML"):
+        load(str(path))
