@@ -297,7 +297,7 @@ def test_fasttext_ends_with_the_process_that_trains(tmp_path: Path) -> None:
 def test_packed_labels_are_unpacked_within_limits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "labels.jsonl.gz"
     path.write_bytes(gzip.compress(b'{"text": "a", "score": 1, "group": "g"}\n' * 1000))
-    assert len(read_labels([str(path)])) == 1000
+    assert len(read_labels([str(path)], "text", "score", "group")) == 1000
     monkeypatch.setattr("pipelines.labels._LARGEST_BYTES", 10_000)
     with pytest.raises(InputError, match=r"labels\.jsonl\.gz unpacks to more than"):
-        read_labels([str(path)])
+        read_labels([str(path)], "text", "score", "group")

@@ -88,12 +88,14 @@ def _kind(character: str) -> str:
 
 
 def _with_parts_fixed(line: str) -> str:
-    return UTF8_DETECTOR_RE.sub(lambda match: _fixed(match[0]), line)
+    fixed: str = UTF8_DETECTOR_RE.sub(lambda match: _fixed(match[0]), line)
+    return fixed
 
 
 @lru_cache(maxsize=1 << 14)
 def _fixed(part: str) -> str:
-    return ftfy.fix_encoding(part, _WHOLE_LINES)
+    fixed: str = ftfy.fix_encoding(part, _WHOLE_LINES)
+    return fixed
 
 
 def _repaired(line: str) -> str:
