@@ -21,8 +21,6 @@ import json
 import re
 from typing import Any, TypeVar
 
-from pydantic import TypeAdapter, ValidationError
-
 from curation.errors import CurationError
 from curation.location import Location
 
@@ -97,6 +95,8 @@ def find_record(location: Location, remedy: str = REMEDY) -> dict[str, Any] | No
 
 def typed(kind: type[_Kind], content: Any, location: Location, remedy: str = REMEDY) -> _Kind:
     """Return JSON values as a dataclass of ours. Raises CorruptRecord where a value is missing or of another type."""
+    from pydantic import TypeAdapter, ValidationError
+
     try:
         return TypeAdapter(kind).validate_json(json.dumps(content), strict=True)
     except ValidationError as error:

@@ -34,6 +34,7 @@ class Select(Stage):
     version: ClassVar[int] = 1
     packages: ClassVar[tuple[str, ...]] = ("pyarrow",)
     folder: ClassVar[str | None] = "ledger"
+    hashed_again: ClassVar[bool] = True
 
     def make(self, unit: Unit, output: Output) -> Mapping[str, Any]:
         """Write the ledger of one shard."""

@@ -5,15 +5,15 @@ after every stage. A killed session leaves finished units with sidecars and, of 
 sweeps those, names them as `interrupted`, and makes only what has no sidecar.
 """
 
-import json
 import platform
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any
 
+from curation.contents import CONTENTS, digest_at, write_contents
 from curation.drift import changed_inputs, changes, fingerprints, told, words_of
 from curation.errors import CannotWrite, Refused, ShardsFailed
 from curation.failures import Failure, told_of
@@ -22,6 +22,7 @@ from curation.journal import ENDING
 from curation.leftovers import check_free, check_public, folders_of_records, named_in, path_below, remove_stale, sweep
 from curation.location import Location
 from curation.ownership import FIXED, KEPT, MADE_BY, RUN, locked, read_mark
+from curation.records import CorruptRecord, find_record, write_record
 from curation.runner import Outcome, Runner
 from curation.shards import Shard
 from curation.signals import Ended
@@ -38,38 +39,7 @@ from curation.stage import (
     perform,
     read_sidecar,
 )
-
-
-class Watcher(Protocol):
-    """Is told how a run goes (the progress bar of the command line)."""
-
-    def begin(self, stage: str, units: int, reused: int) -> None:
-        """A stage begins with so many units, of which some are done already."""
-
-    def advance(self, stage: str, finished: Finished) -> None:
-        """One more unit is done."""
-
-    def end(self, stage: str) -> None:
-        """The stage is sealed."""
-
-    def tell(self, line: str) -> None:
-        """Something the user should read."""
-
-
-class Silent:
-    """A watcher that shows nothing."""
-
-    def begin(self, stage: str, units: int, reused: int) -> None:
-        """Show nothing."""
-
-    def advance(self, stage: str, finished: Finished) -> None:
-        """Show nothing."""
-
-    def end(self, stage: str) -> None:
-        """Show nothing."""
-
-    def tell(self, line: str) -> None:
-        """Show nothing."""
+from curation.watcher import Silent, Watcher
 
 
 @dataclass(frozen=True)
@@ -114,9 +84,13 @@ class Session:
             "stages": [],
             "outcome": "running",
         }
+        self._began = time.perf_counter()
         self._earlier = self._earlier_sessions()
         self._sealed: set[str] = set()
         self._ours: set[str] = set()
+        self._shards: dict[str, tuple[int, str]] = {}
+        self._sidecars: list[str] = []
+        self._closed = bool((read_mark(out) or {}).get("closed"))
         self._drift: list[str] = []
         self._remade = False
 
@@ -144,7 +118,6 @@ class Session:
             session = cls(out, runner, frozen, watcher or Silent(), facts or {}, recipe)
             runner.tell = session.watcher.tell
             session._write_report()
-            began = time.perf_counter()
             try:
                 yield session
                 session._report["outcome"] = "done"
@@ -155,9 +128,9 @@ class Session:
                 elif isinstance(error, OSError):
                     error.add_note(f"what is finished is kept in {out}, and the same command goes on from there")
                 with suppress(CannotWrite):  # a full disk has no room for this either; the first error is told
-                    session._close(began)
+                    session._end()
                 raise
-            session._close(began)
+            session._end()
 
     def run(self, stage: Stage, units: Iterable[Unit]) -> Sealed:
         """Bring every unit of a stage to done and seal it.
@@ -183,6 +156,8 @@ class Session:
         check_free(self.out, named, records)
         seal = self._read_seal(stage)
         self._tell_drift(stage, identity, seal, pending, jobs)
+        if pending or seal is None or seal["digest"] != _digest_of((job.unit.name, job.key) for job in jobs):
+            self.reopen()
         self.watcher.begin(self._title(stage), len(jobs), len(done))
         reused = len(done)
         try:
@@ -200,6 +175,8 @@ class Session:
         before = [named, named_in(self.out, folder)] if pending else [named]
         self._sealed.add(folder)
         self._ours |= shards | sidecars
+        self._sidecars += sorted(sidecars)
+        self._shards |= {f"{shard_folder}/{shard.location.name}": (shard.bytes, shard.sha256) for unit in finished for shard in unit.shards}
         stale = sorted(name for each in before for name in remove_stale(self.out, each, shards | sidecars))
         self._write_seal(stage, identity, jobs, finished, seal)
         for each in before:
@@ -257,6 +234,30 @@ class Session:
             more = f" and {len(strangers) - 10} more" if len(strangers) > 10 else ""
             self.watcher.tell(f"not made by this run, and left as they are in {self.out}: {', '.join(strangers[:10])}{more}")
 
+    def put(self, path: str, content: bytes) -> None:
+        """Write a file of the run, unless it says the same already."""
+        place = self.out / path
+        if place.facts() is None or place.read_bytes() != content:
+            self.reopen()
+            place.write_bytes(content)
+
+    def reopen(self) -> None:
+        """Say that the run has not ended, before anything of it changes."""
+        if self._closed or (self.out / CONTENTS).facts() is not None:
+            self._closed = False
+            self._write_report()
+            (self.out / CONTENTS).delete()
+
+    def conclude(self) -> None:
+        """Say in run.json that all is done, for those who look at the run before it is closed."""
+        self._report["outcome"] = "done"
+        self._end()
+
+    def close(self) -> None:
+        """Write what the run left (`curation.contents`): it has ended."""
+        write_contents(self.out, self._shards, self._sidecars)
+        self._closed = True
+
     def run_one(self, stage: Stage, unit: Unit) -> Finished:
         """Run a stage that has a single unit (a global step)."""
         return self.run(stage, [unit]).units[0]
@@ -272,9 +273,19 @@ class Session:
         done = {}
         for job in jobs:
             finished = read_sidecar(self.space, stage, job.unit.name)
-            if finished is not None and finished.key == job.key and is_whole(finished, sizes):
+            if finished is not None and finished.key == job.key and is_whole(finished, sizes) and self._is_sound(stage, finished):
                 done[job.unit.name] = finished
         return done
+
+    def _is_sound(self, stage: Stage, finished: Finished) -> bool:
+        """Whether a unit's shards are what was written, for a stage whose shards people read; others are checked as they are read."""
+        if not stage.hashed_again:
+            return True
+        for shard in finished.shards:
+            if digest_at(shard.location) != (shard.bytes, shard.sha256):
+                self.watcher.tell(f"{shard.location} is not what was written: it is made again")
+                return False
+        return True
 
     def _make(self, stage: Stage, pending: Sequence[Job], done: dict[str, Finished]) -> tuple[list[Cost], list[Outcome[Job, Any]]]:
         costs: list[Cost] = []
@@ -331,10 +342,9 @@ class Session:
 
     def _read_seal(self, stage: Stage) -> dict[str, Any] | None:
         try:
-            content: dict[str, Any] = json.loads((self.space.sidecars(stage) / SEAL).read_bytes())
-        except (FileNotFoundError, ValueError):
+            return find_record(self.space.sidecars(stage) / SEAL)
+        except CorruptRecord:
             return None
-        return content
 
     def _write_seal(self, stage: Stage, identity: Any, jobs: Sequence[Job], finished: Sequence[Finished], before: Any) -> None:
         content = {
@@ -349,20 +359,22 @@ class Session:
         if inputs:
             content["inputs"] = inputs
         if content != before:
-            text = json.dumps(content, sort_keys=True, indent=1, ensure_ascii=False)
-            (self.space.sidecars(stage) / SEAL).write_bytes(text.encode())
+            write_record(self.space.sidecars(stage) / SEAL, content)
 
     def _earlier_sessions(self) -> list[Any]:
-        sessions = (read_mark(self.out) or {}).get("sessions")
+        try:
+            sessions = (find_record(self.out / RUN) or {}).get("sessions")
+        except CorruptRecord:
+            return []  # what a damaged record says would be believed once it is written again
         return list(sessions) if isinstance(sessions, list) else []
 
-    def _close(self, began: float) -> None:
-        self._report["seconds"] = round(time.perf_counter() - began, 3)
+    def _end(self) -> None:
+        self._report["seconds"] = round(time.perf_counter() - self._began, 3)
         self._write_report()
 
     def _write_report(self) -> None:
-        content = {"made_by": MADE_BY, "recipe": self.recipe, "sessions": [*self._earlier, self._report]}
-        (self.out / RUN).write_bytes(json.dumps(content, indent=1, ensure_ascii=False).encode())
+        content = {"made_by": MADE_BY, "recipe": self.recipe, "closed": self._closed, "sessions": [*self._earlier, self._report]}
+        write_record(self.out / RUN, content)
 
 
 def _digest_of(units: Iterable[tuple[str, str]]) -> str:

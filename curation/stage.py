@@ -35,6 +35,7 @@ from curation.hashing import digest_of, digest_of_file, plain, shared
 from curation.journal import Journal
 from curation.location import TEMPORARY, Location
 from curation.readers import SourceFile
+from curation.records import REMEDY, CorruptRecord, find_record, read_record, write_record
 from curation.shards import Shard, ShardWriter
 
 SEAL = "_seal.json"
@@ -89,13 +90,13 @@ class Output:
             self._journal.announce(file)
         return self.folder / file
 
+    def known(self, file: str, rows: int, size: int, sha256: str) -> Shard:
+        """Return a shard of this folder from what is recorded of it. Raises ValueError where its name leads out of the folder."""
+        return Shard(file.partition(".")[0], self.folder.within(file), rows, size, sha256)
+
     def shard(self, name: str, schema: Any, metadata: Mapping[str, str] | None = None, level: int = 1) -> "_RecordingWriter":
         """Open a shard for writing; use as a context manager."""
         return _RecordingWriter(self, name, schema, metadata, level)
-
-    def known(self, file: str, rows: int, size: int, sha256: str) -> Shard:
-        """Return a shard of this folder from what is recorded of it."""
-        return Shard(file.partition(".")[0], self.folder / file, rows, size, sha256)
 
     @contextmanager
     def lines(self, name: str) -> Iterator[Callable[[Iterable[str]], None]]:
@@ -134,7 +135,7 @@ class _RecordingWriter(ShardWriter):
 
 
 def recorded(shard: Shard) -> list[Any]:
-    """Return what is written down of a shard; `Output.known` reads it."""
+    """Return what is written down of a shard."""
     return [shard.location.name, shard.rows, shard.bytes, shard.sha256]
 
 
@@ -143,6 +144,7 @@ class Stage(ABC):
     """Base of all stages. Its fields are its recipe; `make` is a pure function of them and of the unit.
 
     `folder` is where its shards go below OUT, `stages/<name>` unless the stage says otherwise; sidecars are always in `stages/<name>`.
+    `hashed_again`: every session hashes its shards again, and makes anew what is not as it was written: what people read.
     `survives_crashes`: a unit that kills its worker twice is made once more with `isolated=True` (see `curation.ingest`).
     """
 
@@ -151,6 +153,7 @@ class Stage(ABC):
     packages: ClassVar[tuple[str, ...]] = ("pyarrow",)
     folder: ClassVar[str | None] = None
     survives_crashes: ClassVar[bool] = False
+    hashed_again: ClassVar[bool] = False
 
     @abstractmethod
     def make(self, unit: Unit, output: Output) -> Mapping[str, Any]:
@@ -272,18 +275,19 @@ def write_sidecar(space: Workspace, stage: Stage, finished: Finished) -> None:
         "outputs": [recorded(shard) for shard in finished.shards],
         "counts": finished.counts,
     }
-    text = json.dumps(content, sort_keys=True, ensure_ascii=False, indent=1)
-    (space.sidecars(stage) / f"{finished.name}.json").write_bytes(text.encode())
+    write_record(space.sidecars(stage) / f"{finished.name}.json", content)
 
 
 def read_sidecar(space: Workspace, stage: Stage | type[Stage], name: str) -> Finished | None:
-    """Return what a sidecar says, or None where there is none that can be read."""
+    """Return what a sidecar says, or None where there is none that is as it was written."""
     try:
-        content = json.loads((space.sidecars(stage) / f"{name}.json").read_bytes())
+        content = find_record(space.sidecars(stage) / f"{name}.json")
+        if content is None:
+            return None
         output = Output(space.shards(stage))
         shards = tuple(output.known(*facts) for facts in content["outputs"])
-        return Finished(name, content["key"], shards, content["counts"])
-    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        return Finished(name, str(content["key"]), shards, dict(content["counts"]))
+    except (CorruptRecord, ValueError, KeyError, TypeError):
         return None
 
 
@@ -296,6 +300,21 @@ def shards_recorded(sidecar: Location) -> list[str] | None:
         return [f"{content['folder']}/{file}" for file, *_ in content["outputs"]]
     except (ValueError, KeyError, TypeError, RecursionError):
         return None
+
+
+def outputs_recorded(out: Location, sidecar: Location) -> list[tuple[str, int, str]]:
+    """Return path below OUT, size and SHA-256 of the shards that a sidecar records, whatever its stage.
+
+    Raises CorruptRecord for a sidecar that is not as it was written, or names what is not in OUT.
+    """
+    content = read_record(sidecar)
+    try:
+        found = [(f"{content['folder']}/{file}", int(size), str(sha256)) for file, _, size, sha256 in content["outputs"]]
+        for path, _, _ in found:
+            out.within(path)
+    except (KeyError, TypeError, ValueError) as error:
+        raise CorruptRecord(f"{sidecar} is not a sidecar ({error}); {REMEDY}") from error
+    return found
 
 
 def finished_units(space: Workspace, stage: type[Stage]) -> tuple[Finished, ...]:

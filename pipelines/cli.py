@@ -55,6 +55,17 @@ def _show(result: Any, as_json: bool, render: Callable[[Any], None]) -> None:
         render(result)
 
 
+def _note(*folders: str) -> None:
+    """Say on stderr where a run that is looked at has not ended, or its records are damaged."""
+    from pipelines.run_state import note_on
+    from pipelines.wording import printable
+
+    for folder in folders:
+        said = note_on(folder)
+        if said is not None:
+            typer.echo(f"curate: {printable(said)}", err=True)
+
+
 def _print_version(wanted: bool) -> None:
     if wanted:
         from importlib.metadata import version
@@ -167,6 +178,7 @@ def inspect(
         raise UsageError(f"{'--curve' if curve else '--at'} goes with --signal NAME: a threshold is one on a signal")
     if at is not None and curve:
         raise UsageError("--at is one threshold and --curve is all of them: give one of the two")
+    _note(folder)
     if signal is None:
         _show(looking.funnel_of(folder), as_json, show_funnel)
     elif curve:
@@ -186,6 +198,7 @@ def why(folder: Folder, name: Annotated[str, typer.Argument(metavar="ID|URL")], 
     from pipelines.tables import show_why
     from pipelines.why import why as explain
 
+    _note(folder)
     _show(explain(folder, name), as_json, show_why)
 
 
@@ -198,6 +211,7 @@ def duplicates(folder: Folder, name: Annotated[str, typer.Argument(metavar="ID")
     from pipelines.tables import show_duplicates
     from pipelines.why import duplicates as cluster
 
+    _note(folder)
     _show(cluster(folder, name), as_json, show_duplicates)
 
 
@@ -212,6 +226,7 @@ def diff(
     from pipelines.diff import diff as compare
     from pipelines.tables import show_diff
 
+    _note(first, second)
     _show(compare(first, second), as_json, show_diff)
 
 
@@ -223,6 +238,7 @@ def report(folder: Folder, as_json: Json = False) -> None:
     """
     from pipelines.report import write_report
 
+    _note(folder)
     _show({"report": str(write_report(folder))}, as_json, lambda result: typer.echo(result["report"]))
 
 
@@ -262,6 +278,7 @@ def export(
     from pipelines.reexport import reexport
     from pipelines.tables import show_export
 
+    _note(folder)
     _show(reexport(folder, out, shard_mib, tokenizer, file_format, mix or []), as_json, show_export)
 
 

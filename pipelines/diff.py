@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from pipelines.looking import looks_at_runs
 from pipelines.run_folder import open_run, scan_ledger
 
 EXAMPLES = 5
@@ -40,6 +41,7 @@ class Difference:
     examples_second: Sequence[str]
 
 
+@looks_at_runs(2)
 def diff(first: str, second: str) -> Difference:
     """Compare two runs, web and generated rows alike. Raises UsageError where a folder is not that of a run."""
     before, after = _fates(first), _fates(second)

@@ -10,7 +10,6 @@ Invariants
     - Of two earlier runs the one listed first goes before the other, and in one run web text before generated.
 """
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -23,6 +22,7 @@ from curation.ingest import REJECTED, Ingest
 from curation.location import Location
 from curation.minhash import MinHashSettings
 from curation.parts import Part
+from curation.records import CorruptRecord, find_record, typed
 from curation.select import Select, SelectSynthetic
 from curation.shards import Shard
 from curation.sign import Sign
@@ -30,6 +30,9 @@ from curation.stage import SEAL, Finished, Stage, Workspace, finished_units, is_
 from pipelines.rules import read_rules
 from pipelines.run_folder import GENERATED
 from synth.synthesize import Synthesize
+
+_LISTED = ("", "s3", "gs")
+"""The schemes of places where a run may lie."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,28 @@ class EarlierRun:
     def told(self) -> dict[str, Any]:
         """Return what run.json says of it."""
         return {"run": self.name, "place": str(self.place), "kept": self.kept}
+
+
+@dataclass(frozen=True)
+class _Held:
+    """An earlier run as run.json tells of it."""
+
+    run: str
+    place: str
+
+
+@dataclass(frozen=True)
+class _HeldSession:
+    """A session as run.json tells of it: what it was held against."""
+
+    against: tuple[_Held, ...] = ()
+
+
+@dataclass(frozen=True)
+class _History:
+    """The sessions of a run."""
+
+    sessions: tuple[_HeldSession, ...] = ()
 
 
 def open_earlier(settings: DeduplicateSettings, out: Location) -> tuple[EarlierRun, ...]:
@@ -74,6 +99,9 @@ def find_earlier(out: Location, name: str) -> tuple[Location | None, str]:
     """
     fault = f"nothing in {out} tells where the earlier run {name} lies"
     for place in dict.fromkeys(_places_told(out, name)):
+        if place.scheme not in _LISTED:  # no run was ever held against one: a run folder does not make us ask a server
+            fault = f"the earlier run {name} is said to lie at {place}, where no run can"
+            continue
         try:
             if not (place / "ledger").is_folder():
                 fault = f"the earlier run {name} is not at {place} any more"
@@ -107,11 +135,12 @@ def ledger_of(out: Location, name: str) -> tuple[list[Location], str]:
 def _places_told(out: Location, name: str) -> Iterator[Location]:
     """Yield the places where a run may lie: where it lay when it was last read, or else where the recipe says that earlier runs lie."""
     try:
-        sessions = json.loads((out / "run.json").read_bytes())["sessions"]
-    except (FileNotFoundError, ValueError, KeyError, TypeError):
-        sessions = []
-    told = [entry for session in reversed(sessions) for entry in session.get("against", ()) if entry["run"] == name]
-    yield from (Location.of(entry["place"]) for entry in told)
+        content = find_record(out / "run.json") or {}
+        history = typed(_History, content, out / "run.json")
+    except CorruptRecord:
+        history = _History()
+    told = [entry for session in reversed(history.sessions) for entry in session.against if entry.run == name]
+    yield from (Location.of(entry.place) for entry in told)
     try:
         comparing = read_rules(out).comparing
     except CurationError:
@@ -122,7 +151,7 @@ def _places_told(out: Location, name: str) -> Iterator[Location]:
 
 def _open(given: str, settings: MinHashSettings, out: Location, priority: int) -> EarlierRun:
     place = Location.of(given)
-    if place.scheme in ("http", "https"):
+    if place.scheme not in _LISTED:
         raise InputError(f"against: {given} cannot be listed; give a local folder, s3:// or gs://")
     if place.holds(out / SEAL):
         raise InputError(f"against: {given} is where this run goes; a run cannot be earlier than itself")
@@ -158,10 +187,9 @@ def _units(given: str, space: Workspace, *stages: type[Stage]) -> list[list[Fini
 
 def _seal(space: Workspace, stage: type[Stage]) -> dict[str, Any]:
     try:
-        content: dict[str, Any] = json.loads((space.sidecars(stage) / SEAL).read_bytes())
-    except (FileNotFoundError, ValueError):
+        return find_record(space.sidecars(stage) / SEAL) or {}
+    except CorruptRecord:
         return {}
-    return content
 
 
 def _parts(given: str, units: Sequence[Sequence[Finished]], priority: int) -> Iterator[Part]:

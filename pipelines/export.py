@@ -153,6 +153,7 @@ class Export(Stage):
     version: ClassVar[int] = 2
     packages: ClassVar[tuple[str, ...]] = ("pyarrow", "tokenizers")
     folder: ClassVar[str | None] = "dataset/data"
+    hashed_again: ClassVar[bool] = True
 
     def fields(self) -> Any:
         """Return all fields but the tokenizer's place: its digest is among the files."""
@@ -207,6 +208,7 @@ class ExportConversations(Stage):
     version: ClassVar[int] = 1
     packages: ClassVar[tuple[str, ...]] = ("pyarrow",)
     folder: ClassVar[str | None] = "dataset/sft"
+    hashed_again: ClassVar[bool] = True
 
     def make(self, unit: Unit, output: Output) -> Mapping[str, Any]:
         """Write one file."""

@@ -16,6 +16,7 @@ from curation.choices import nearest
 from curation.errors import UsageError
 from pipelines.histogram import Bin, count_bins, grid
 from pipelines.ledger import Funnel, funnel
+from pipelines.looking import looks_at_runs
 from pipelines.rules import RecipeRule, read_rules
 from pipelines.run_folder import Place, open_run, places, scan, scan_measured
 from pipelines.samples import Choice, Sample, take_samples
@@ -60,11 +61,13 @@ class SignalSummary:
     samples: Sequence[Sample] = ()
 
 
+@looks_at_runs()
 def funnel_of(folder: str) -> Funnel:
     """Return the funnel of a run."""
     return funnel(folder)
 
 
+@looks_at_runs()
 def signal_summary(folder: str, signal: str) -> SignalSummary:
     """Summarise a signal, with samples; its filter may be left out where only one has a signal of that name.
 

@@ -27,6 +27,7 @@ from curation.stage import Workspace, finished_units
 from curation.verify import Verify
 from pipelines.rules import Comparing, RecipeRule, read_rules
 from pipelines.run_folder import GENERATED, manifest, open_run, scan_ledger
+from pipelines.run_state import state_of
 
 BYTES_PER_TOKEN = 4
 
@@ -146,6 +147,7 @@ class Funnel:
 
     Text in `web` is that of whole documents; `cut` is what the dataset has less of it, None where the recipe has no [repeated_lines].
     `comparisons` are among documents from the web, `generated_comparisons` among generated rows and all that was kept before them.
+    `unfinished` says how far a run came that has not ended: what is told is of what there is.
     `unknown_sources` are those that the recipe prefers and no record came from: misspelt, or missing from the input.
     """
 
@@ -162,6 +164,7 @@ class Funnel:
     alarms: Sequence[SourceLoss] = ()
     compared_by: ComparedBy | None = None
     unknown_sources: Sequence[str] = ()
+    unfinished: str | None = None
 
 
 def amount(documents: int, text_bytes: int) -> Amount:
@@ -172,7 +175,7 @@ def amount(documents: int, text_bytes: int) -> Amount:
 def funnel(out: str) -> Funnel:
     """Count a run's funnel. Raises UsageError where the folder is not that of a run."""
     place = open_run(out)
-    told = read_rules(place)
+    told, state = read_rules(place), state_of(place)
     rules, settings = told.rules, told.comparing
     records, ignored, edits = _read_counts(place)
     web = _counts(place, "web")
@@ -192,6 +195,7 @@ def funnel(out: str) -> Funnel:
         alarms=_alarms(web, settings),
         compared_by=_compared_by(settings),
         unknown_sources=[name for name in settings.sources if name not in seen] if settings is not None else [],
+        unfinished=state.told if not state.ended else None,
     )
 
 

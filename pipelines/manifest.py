@@ -3,13 +3,13 @@
 Invariant: no times and no places; the same run gives the same manifest.
 """
 
-import json
 from collections.abc import Sequence
 from importlib.metadata import version
 from typing import Any
 
 from curation.location import Location
 from curation.ownership import write_ours
+from curation.records import encode
 from curation.session import Sealed
 from curation.stage import Finished
 
@@ -28,7 +28,7 @@ def write_manifest(dataset: Location, recipe_key: str, files: Sealed, conversati
         "shards": shards,
         "sft": [_entry("sft", unit) for unit in conversations.units] if conversations is not None else [],
     }
-    write_ours(dataset / "manifest.json", json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False).encode())
+    write_ours(dataset / "manifest.json", encode(content))
 
 
 def _entry(folder: str, unit: Finished) -> dict[str, Any]:

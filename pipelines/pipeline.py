@@ -32,7 +32,7 @@ from curation.ingest import Ingest
 from curation.inputs import expand
 from curation.location import Location
 from curation.minhash import sign
-from curation.ownership import claim, write_ours
+from curation.ownership import RULES, claim, write_ours
 from curation.parts import Part
 from curation.passages import find_passages
 from curation.readers import SourceFile
@@ -58,10 +58,12 @@ from pipelines.manifest import write_manifest
 from pipelines.progress import ProgressWatcher, display_for
 from pipelines.recipe import InputChoice, Recipe, load
 from pipelines.report import write_report
-from pipelines.rules import rules_of, write_rules
+from pipelines.rules import encoded, rules_of
 from pipelines.stage_words import steps_of
 from synth.seeds import SeedShard
 from synth.synthesize import synthesize
+
+RECIPE = "recipe.toml"
 
 PACKAGES = ("datasketch", "fastwarc", "numba", "numpy", "polars", "pyarrow", "ray", "resiliparse", "textbook-curation")
 
@@ -144,13 +146,10 @@ def run_recipe(request: Request) -> Summary:
         ):
             if runner.workers > 1:
                 warm_up(recipe)
-            told = out / "recipe.toml"
-            if not (request.frozen and told.exists()):
-                told.write_bytes(recipe.text.encode())
-                write_rules(out, rules_of(recipe))
+            if not (request.frozen and (out / RECIPE).exists()):
+                write_recipe(session, recipe)
             run_stages(session, recipe, sources, request, [part for run in earlier for part in run.parts])
-            told.write_bytes(recipe.text.encode())
-            write_rules(out, rules_of(recipe))
+            write_recipe(session, recipe)
             session.tell_strangers()
             with watcher.doing("adding up the books"):
                 books = add_up(out, partial(ledger_of, out))
@@ -160,12 +159,20 @@ def run_recipe(request: Request) -> Summary:
             unread = find_unread(out)
             if unread.files:
                 session.note("unread", [found.file for found in unread.files])
+            session.conclude()
+            report = write_report(str(out))
+            session.close()
     finally:
         runner.close()
-    report = write_report(str(out))
     return Summary(
         str(out), funnel(str(out)), books, str(out / "dataset"), str(report), recipe.license, time.perf_counter() - began, unread
     )
+
+
+def write_recipe(session: Session, recipe: Recipe) -> None:
+    """Write the recipe to OUT as it was given, and what it comes to."""
+    session.put(RECIPE, recipe.text.encode())
+    session.put(RULES, encoded(rules_of(recipe)))
 
 
 def run_stages(session: Session, recipe: Recipe, sources: Sequence[SourceFile], request: Request, earlier: Sequence[Part] = ()) -> None:

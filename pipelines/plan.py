@@ -31,10 +31,9 @@ from curation.stage import Unit, Workspace, finished_units, key_of, read_sidecar
 from pipelines.duplicates_plan import DuplicatesPlan, plan_duplicates, seen_in
 from pipelines.filter_plan import FilterPlan, plan_filters
 from pipelines.ledger import funnel
-from pipelines.pipeline import Request, inputs_of, run_stages, warm_up
+from pipelines.pipeline import Request, inputs_of, run_stages, warm_up, write_recipe
 from pipelines.progress import ProgressWatcher, display_for
 from pipelines.recipe import Recipe, load
-from pipelines.rules import rules_of, write_rules
 from pipelines.stage_words import steps_of
 
 FILES = 8
@@ -190,8 +189,7 @@ def _try(recipe: Recipe, sample: Sequence[SourceFile], out: Path) -> list[dict[s
         Session.open(Location.of(out), LocalRunner(), watcher=watcher) as session,
     ):
         warm_up(recipe)
-        (out / "recipe.toml").write_text(recipe.text, "utf-8")
-        write_rules(Location.of(out), rules_of(recipe))
+        write_recipe(session, recipe)
         run_stages(session, offline, sample, Request(recipe.name))
     stages: list[dict[str, Any]] = json.loads((out / "run.json").read_text("utf-8"))["sessions"][-1]["stages"]
     return stages

@@ -22,6 +22,7 @@ from curation.stage import SHARD_ENDINGS, Finished, Output, Unit, Workspace, fin
 from filters.measure import Measure
 from pipelines.card import card, card_facts
 from pipelines.export import Export, ExportSettings, Source, units_of
+from pipelines.looking import looks_at_runs
 from pipelines.manifest import write_manifest
 from pipelines.mixing import parse_mix, sum_of
 from pipelines.rules import read_rules
@@ -31,6 +32,7 @@ from synth.synthesize import Synthesize
 _FORMATS = ("parquet", "jsonl")
 
 
+@looks_at_runs()
 def reexport(folder: str, out: str, shard_mib: int, tokenizer: str | None, file_format: str, mix: Sequence[str]) -> dict[str, Any]:
     """Write the dataset of a run again to a folder of its own; returns what was written.
 
@@ -87,7 +89,7 @@ def _write(target: Location, stage: Export, units: Sequence[Unit]) -> Sealed:
         "shards": [{"file": f"data/{name}"} for name in sorted(planned | before)],
         "sft": [],
     }
-    write_ours(target / "manifest.json", json.dumps(unfinished, indent=1).encode())
+    write_ours(target / "manifest.json", encode(unfinished))
     for name in there:
         if name.startswith(TEMPORARY) and name.removeprefix(TEMPORARY).partition("-")[2] in planned | before:
             (data / name).delete()

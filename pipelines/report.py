@@ -9,9 +9,9 @@ Invariant: the report is a function of what lies in OUT; the only times are thos
 
 import base64
 import hashlib
-import json
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any, Literal
@@ -21,13 +21,16 @@ import polars as pl
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
+from curation.contents import rewrite_entry
 from curation.errors import UsageError
 from curation.location import Location
 from curation.ownership import claim, write_ours
+from curation.records import CorruptRecord, find_record
 from pipelines import charts
 from pipelines.histogram import Bin
 from pipelines.inspect import SignalSummary, signals_of, summarise
 from pipelines.ledger import Flow, Funnel, funnel
+from pipelines.looking import looks_at_runs
 from pipelines.rules import RecipeRule, read_rules
 from pipelines.run_folder import Place, open_run, places, scan_ledger, scan_measured, scan_rows
 from pipelines.samples import Choice, Sample, take_samples
@@ -75,6 +78,7 @@ class Typical:
     example: str
 
 
+@looks_at_runs()
 def write_report(folder: str) -> str:
     """Write the report of a run and return its path.
 
@@ -84,6 +88,8 @@ def write_report(folder: str) -> str:
     claim(out)
     place = out / "report.html"
     write_ours(place, render(out).encode("utf-8", "backslashreplace"))
+    with suppress(CorruptRecord):  # a contents.json that is damaged stays so, for `verify` to tell
+        rewrite_entry(out, place.name)
     return str(place)
 
 
@@ -229,8 +235,8 @@ def _clusters(out: Location) -> list[ClusterLine]:
 def _session(out: Location) -> Mapping[str, Any] | None:
     """Return the last session that made something, from run.json."""
     try:
-        sessions = json.loads((out / "run.json").read_bytes())["sessions"]
-    except (FileNotFoundError, KeyError, ValueError):
+        sessions = (find_record(out / "run.json") or {}).get("sessions", [])
+    except CorruptRecord:
         return None
     working = [session for session in sessions if any(stage["made"] for stage in session.get("stages", []))]
     return dict(working[-1]) if working else None

@@ -19,11 +19,10 @@ import polars as pl
 from curation.errors import UsageError
 from curation.hashing import plain
 from curation.location import Location
-from curation.records import CorruptRecord, find_record, typed, write_record
+from curation.ownership import RULES
+from curation.records import CorruptRecord, encode, find_record, typed
 from filters.contract import Bounds, Rule, Side
 from pipelines.recipe import Recipe
-
-RULES = "rules.json"
 
 
 @dataclass(frozen=True)
@@ -86,9 +85,9 @@ def rules_of(recipe: Recipe) -> RunRules:
     )
 
 
-def write_rules(out: Location, rules: RunRules) -> None:
-    """Write OUT/rules.json."""
-    write_record(out / RULES, plain(rules))
+def encoded(rules: RunRules) -> bytes:
+    """Return the bytes of OUT/rules.json."""
+    return encode(plain(rules))
 
 
 def read_rules(out: Location) -> RunRules:

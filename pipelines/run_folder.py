@@ -8,7 +8,6 @@ Invariants
     - Two tables are zipped by row only after their digests of keys were found equal.
 """
 
-import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ import pyarrow.dataset as ds
 from curation import exchange
 from curation.errors import Refused, UsageError
 from curation.location import Location
+from curation.records import find_record
 from curation.repeated_lines import Cutting
 from curation.schema import LEDGER
 from curation.shards import Shard, check_aligned, open_parquet
@@ -44,8 +44,8 @@ class Place:
 def open_run(folder: str) -> Location:
     """Return the place of a run. Raises UsageError where there is none, Refused where a link in it leads out of it."""
     out = Location.of(folder)
-    if not (out / "ledger").is_folder():
-        raise UsageError(f"{folder} is not the folder of a run: it has no ledger/; give the --out of a `curate run` that ended")
+    if not (out / "ledger").is_folder() and not (out / "stages").is_folder():
+        raise UsageError(f"{folder} is not the folder of a run: it has no ledger/ and no stages/; give the --out of a `curate run`")
     refuse_links_out(out)
     return out
 
@@ -89,6 +89,18 @@ def places(out: Location) -> list[Place]:
             cut = cuts.get(name) if origin == "web" else None
             found.append(Place(name, origin, location, None if rejected else documents.get(name), signals.get(name), cut))
     return found
+
+
+def undecided(out: Location, found: Iterable[Place]) -> list[Place]:
+    """Return the shards that ingest wrote and no ledger tells of, as in a run that has not ended; for a ledger, each has itself."""
+    known = {place.name for place in found}
+    signals = _parquet(out / "stages" / "2-measure")
+    ingested = sorted(_parquet(out / "stages" / "1-ingest").items())
+    return [
+        Place(name, "web", shard, None if name.endswith("-rejected") else shard, signals.get(name))
+        for name, shard in ingested
+        if name not in known
+    ]
 
 
 def scan(locations: Iterable[Location]) -> pl.LazyFrame:
@@ -155,9 +167,8 @@ def manifest(out: Location) -> Mapping[str, Any] | None:
 
 
 def manifest_of(dataset: Location) -> Mapping[str, Any] | None:
-    """Return the manifest in a dataset's folder, or None where there is none."""
-    location = dataset / "manifest.json"
-    return dict(json.loads(location.read_bytes())) if location.facts() is not None else None
+    """Return the manifest in a dataset's folder, or None where there is none. Raises CorruptRecord where it is damaged."""
+    return find_record(dataset / "manifest.json")
 
 
 def _as_shard(name: str, location: Location) -> Shard:

@@ -231,7 +231,10 @@ def show_verification(result: "Verification") -> None:
         console.print(f"{len(result.faults)} faults:", style="bold red")
         print_lines(console, result.faults)
     else:
-        console.print("All is as it was written.", style="bold green")
+        said = "All is as it was written." if result.unfinished is None else "What there is, is as it was written."
+        console.print(said, style="bold green")
+    if result.unfinished is not None:
+        print_lines(console, [f"Note: {result.unfinished}; its books cannot be added up yet."])
     if result.unchecked:
         console.print("Duplicates of earlier runs that cannot be looked up any more:", style="dim")
         print_lines(console, result.unchecked)

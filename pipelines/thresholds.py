@@ -21,6 +21,7 @@ from curation.location import Location
 from filters.contract import Side
 from pipelines.inspect import finite, is_number, resolve
 from pipelines.ledger import Amount, amount
+from pipelines.looking import looks_at_runs
 from pipelines.rules import RecipeRule, read_rules
 from pipelines.run_folder import Place, open_run, places, scan_measured
 
@@ -135,6 +136,7 @@ class _Signal:
         )
 
 
+@looks_at_runs()
 def threshold_effect(folder: str, signal: str, at: float) -> ThresholdEffect:
     """Return what a threshold at `at` would keep. Raises UsageError for an unknown signal, or one that is no number."""
     asked = _Signal.of(open_run(folder), signal)
@@ -158,6 +160,7 @@ def threshold_effect(folder: str, signal: str, at: float) -> ThresholdEffect:
     )
 
 
+@looks_at_runs()
 def retention(folder: str, signal: str) -> Retention:
     """Return what thresholds at some sixty quantiles of a signal, and the recipe's own, would keep.
 

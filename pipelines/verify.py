@@ -1,94 +1,191 @@
 """Verify: is everything still what was written?
 
-For a run: every shard's bytes are hashed and compared with its sidecar, the dataset's files with the manifest, and the books are added up
-again. For a dataset alone (a folder with manifest.json, as a training engineer receives it): every file against the manifest. A shard
-that the manifest does not name is a fault, for whoever loads the folder would train on it.
+A run that has ended left contents.json, which names every file: each is hashed again, the records' own digests are looked at, the manifest
+must say of the dataset what contents.json says, and the books are added up again. Of a run that has not ended, what is there is checked
+against its sidecars; its books cannot balance yet, and that is said instead. A dataset alone (a folder with manifest.json, as a training
+engineer receives it) is checked against its manifest.
+
+A shard that no record names is a fault, for whoever loads the folder would train on it.
 """
 
-import hashlib
-import json
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
 from curation.books import add_up
+from curation.contents import CONTENTS, LIVE, Contents, differences_from, digest_at
 from curation.errors import InputError
+from curation.ingest import Ingest
 from curation.location import Location
-from curation.stage import SEAL, SHARD_ENDINGS
+from curation.ownership import RULES, RUN
+from curation.records import CorruptRecord, find_record, read_record
+from curation.stage import SEAL, SHARD_ENDINGS, outputs_recorded
 from pipelines.earlier_runs import ledger_of
 from pipelines.run_folder import refuse_links_out
+from pipelines.run_state import state_of
+
+_SHARDS = ("stages", "ledger", "dataset", "data", "sft")
+"""The folders that hold shards, in a run or in an export."""
 
 
 @dataclass(frozen=True)
 class Verification:
-    """What was looked at, what was wrong (empty: nothing), and what could not be looked at: earlier runs that are gone."""
+    """What was looked at, what was wrong (empty: nothing), and what could not be looked at: earlier runs that are gone.
+
+    `unfinished` says how far a run came that has not ended; None for one that has, and for a dataset.
+    """
 
     files: int
     bytes: int
     faults: Sequence[str]
     unchecked: Sequence[str] = ()
+    unfinished: str | None = None
+
+
+@dataclass
+class _Checked:
+    """What was hashed so far: path below the folder -> SHA-256 recorded, bytes read, and what was wrong."""
+
+    recorded: dict[str, str] = field(default_factory=dict)
+    bytes: int = 0
+    faults: list[str] = field(default_factory=list)
 
 
 def verify(folder: Location) -> Verification:
     """Check a run or a dataset. Raises InputError where the folder is neither, Refused where a link in it leads out of it."""
     refuse_links_out(folder)
-    if (folder / "manifest.json").facts() is not None:
-        return _verify_dataset(folder)
-    if not (folder / "stages").exists() and not (folder / "dataset" / "manifest.json").exists():
+    is_run = any((folder / name).exists() for name in ("stages", CONTENTS, RUN))
+    dataset = folder if (folder / "manifest.json").facts() is not None else folder / "dataset"
+    if not is_run and not (dataset / "manifest.json").exists():
         raise InputError(f"{folder} is neither a run (it has no stages/) nor a dataset (it has no manifest.json)")
-    faults: list[str] = []
-    files, size = 0, 0
-    for location, expected in _recorded(folder, faults):
-        files, size = files + 1, size + _check(location, expected, faults)
-    dataset = _verify_dataset(folder / "dataset")
-    faults += dataset.faults
-    books = add_up(folder, partial(ledger_of, folder))
-    return Verification(files + dataset.files, size + dataset.bytes, sorted({*faults, *books.faults}), books.unchecked)
+    state = state_of(folder) if is_run else None
+    checked = _Checked()
+    if state is not None and state.fault:
+        checked.faults.append(state.fault)
+    if state is not None and state.contents is not None:
+        _check_contents(folder, state.contents, checked)
+    elif state is not None:
+        _check_sidecars(folder, checked)
+    has_ended = state is None or state.ended
+    if has_ended or (dataset / "manifest.json").exists():
+        _check_manifest(folder, dataset, checked)
+    if has_ended:
+        checked.faults += _strangers(folder, checked.recorded)
+    unchecked: Sequence[str] = ()
+    if has_ended and (folder / "stages" / Ingest.name).exists():
+        unchecked = _check_books(folder, checked)
+    told = state.told if state is not None and not has_ended else None
+    return Verification(len(checked.recorded), checked.bytes, sorted(set(checked.faults)), unchecked, told)
 
 
-def _recorded(out: Location, faults: list[str]) -> Iterator[tuple[Location, str]]:
-    """Yield every shard that a sidecar records, with its SHA-256."""
-    for facts in (out / "stages").files(recursive=True):
-        if not facts.location.name.endswith(".json") or facts.location.name == SEAL:
+def damaged_files(folder: Location) -> list[str]:
+    """Return what is not as it was written among the files of a run, without adding up its books."""
+    state, checked = state_of(folder), _Checked()
+    if state.fault:
+        checked.faults.append(state.fault)
+    if state.contents is not None:
+        _check_contents(folder, state.contents, checked)
+    else:
+        _check_sidecars(folder, checked)
+    return sorted(set(checked.faults))
+
+
+def _check_contents(folder: Location, contents: Contents, checked: _Checked) -> None:
+    """Hash everything that a run left when it ended."""
+    checked.bytes += differences_from(folder, contents, checked.faults)
+    checked.recorded |= {path: sha256 for path, (_, sha256) in {**contents.files, **contents.logs}.items()}
+    _check_records(folder, LIVE, checked)
+
+
+def _check_sidecars(folder: Location, checked: _Checked) -> None:
+    """Hash every shard that a sidecar records, and look at the records, of a run that has not ended."""
+    for facts in (folder / "stages").files(recursive=True):
+        if not facts.location.name.endswith(".json"):
             continue
+        checked.recorded[facts.location.path.removeprefix(f"{folder.path}/")] = ""
         try:
-            content = json.loads(facts.location.read_bytes())
-            recorded = [(out / content["folder"] / file, sha256) for file, _, _, sha256 in content["outputs"]]
-        except (ValueError, KeyError, TypeError):
-            faults.append(f"{facts.location} is not a sidecar that can be read; run the same command again")
+            shards = outputs_recorded(folder, facts.location) if facts.location.name != SEAL else []
+            find_record(facts.location)
+        except CorruptRecord as error:
+            checked.faults.append(str(error))
             continue
-        yield from recorded
+        for path, _, sha256 in shards:
+            _check(folder, path, sha256, checked)
+    _check_records(folder, (RUN, RULES), checked)
 
 
-def _verify_dataset(folder: Location) -> Verification:
-    manifest = folder / "manifest.json"
-    if manifest.facts() is None:
-        return Verification(0, 0, [f"{manifest} is missing"])
+def _check_records(folder: Location, names: Sequence[str], checked: _Checked) -> None:
+    for name in names:
+        try:
+            find_record(folder / name)
+        except CorruptRecord as error:
+            checked.faults.append(str(error))
+
+
+def _check_manifest(folder: Location, dataset: Location, checked: _Checked) -> None:
+    """Compare the manifest with what is recorded of the dataset's files, or else with the files."""
     try:
-        content: dict[str, Any] = json.loads(manifest.read_bytes())
-        entries = {entry["file"]: entry["sha256"] for entry in content["shards"] + content["sft"]}
-    except (ValueError, KeyError, TypeError) as error:
-        return Verification(0, 0, [f"{manifest} cannot be read: {error!r}"])
-    faults: list[str] = []
-    size = 0
+        content = read_record(dataset / "manifest.json")
+        entries = dict(_entries(content))
+    except CorruptRecord as error:
+        checked.faults.append(str(error))
+        return
+    except (KeyError, TypeError) as error:
+        checked.faults.append(f"{dataset / 'manifest.json'} is no manifest: {error!r}")
+        return
+    below = dataset.path.removeprefix(folder.path).lstrip("/")
     for file, sha256 in entries.items():
-        size += _check(folder / file, sha256, faults)
-    there = [f"{part}/{facts.location.name}" for part in ("data", "sft") for facts in (folder / part).files()]
-    faults += [f"{folder / file} is not in the manifest" for file in there if file.endswith(SHARD_ENDINGS) and file not in entries]
-    return Verification(len(entries), size, faults)
+        path = f"{below}/{file}" if below else file
+        known = checked.recorded.get(path)
+        if known is None:
+            _check(folder, path, sha256, checked)
+        elif known != sha256:
+            checked.faults.append(f"{dataset / file}: the manifest says that its sha256 is {sha256}, recorded is {known}")
 
 
-def _check(location: Location, expected: str, faults: list[str]) -> int:
-    """Hash a file; return its size, and add a fault where it is missing or differs."""
-    facts = location.facts()
-    if facts is None:
-        faults.append(f"{location} is missing")
-        return 0
-    digest = hashlib.sha256()
-    with location.open_stream() as stream:
-        while block := stream.read(1 << 22):
-            digest.update(block)
-    if digest.hexdigest() != expected:
-        faults.append(f"{location} is not what was written: its sha256 is {digest.hexdigest()}, recorded is {expected}")
-    return facts.size
+def _entries(content: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    for entry in [*content["shards"], *content["sft"]]:
+        yield str(entry["file"]), str(entry["sha256"])
+
+
+def _strangers(folder: Location, recorded: Mapping[str, str]) -> list[str]:
+    """Return a fault for every shard or sidecar that no record names."""
+    faults = []
+    for name in _SHARDS:
+        for facts in (folder / name).files(recursive=True):
+            path = facts.location.path.removeprefix(f"{folder.path}/")
+            sidecar = name == "stages" and path.endswith(".json")
+            if (path.endswith(SHARD_ENDINGS) or sidecar) and path not in recorded:
+                faults.append(f"{facts.location} is in no record of this folder; it is not ours, or what names it is damaged")
+    return faults
+
+
+def _check_books(folder: Location, checked: _Checked) -> Sequence[str]:
+    """Add up the books, and return what could not be looked up. With damaged files they may not be legible, and that is one more fault."""
+    try:
+        books = add_up(folder, partial(ledger_of, folder))
+    except Exception as error:
+        if not checked.faults:
+            raise
+        checked.faults.append(f"the books cannot be added up before that is mended ({type(error).__name__}: {error})")
+        return ()
+    checked.faults += books.faults
+    return books.unchecked
+
+
+def _check(folder: Location, path: str, sha256: str, checked: _Checked) -> None:
+    """Hash a file of the folder, and add a fault where it is missing or differs."""
+    try:
+        place = folder.within(path)
+    except ValueError as error:
+        checked.faults.append(str(error))
+        return
+    checked.recorded[path] = sha256
+    found = digest_at(place)
+    if found is None:
+        checked.faults.append(f"{place} is missing")
+        return
+    checked.bytes += found[0]
+    if found[1] != sha256:
+        checked.faults.append(f"{place} is not what was written: its sha256 is {found[1]}, recorded is {sha256}")

@@ -7,7 +7,7 @@ A document that was dropped for one of an earlier run is followed into that run'
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,16 +15,21 @@ import polars as pl
 
 from curation.errors import UsageError
 from curation.location import Location
+from curation.schema import LEDGER
 from curation.select import CUT_STAGE
 from curation.side_fields import string_of
 from filters.contract import Side
+from filters.judge import Judge
 from pipelines.earlier_runs import find_earlier
+from pipelines.looking import looks_at_runs
 from pipelines.rules import RecipeRule, read_rules
-from pipelines.run_folder import Place, manifest, open_run, places, read_rows, scan
+from pipelines.run_folder import Place, manifest, open_run, places, read_rows, scan, undecided
 from pipelines.samples import excerpt
 
 BEGINNING = 300
 """Characters of text that are shown."""
+
+_VERDICT = ["rule", "value", "threshold", "failed", "evidence"]
 
 MEMBERS = 1000
 """Documents of a cluster that are shown, at most."""
@@ -129,18 +134,20 @@ class Cluster:
     earlier: EarlierCopy | None = None
 
 
+@looks_at_runs()
 def why(folder: str, name: str) -> list[Explanation]:
     """Return the story of every record with this id or URL. Raises UsageError where there is none."""
     out = open_run(folder)
     found = places(out)
     named = (pl.col("id") == name) | pl.col("id").str.starts_with(f"{name}~") | (pl.col("url") == name)
-    rows = _rows(found, named)
+    rows = _rows(found, named) or list(_undecided(out, found, named))
     if not rows:
         raise UsageError(f"{folder} knows no record with the id or URL {name!r}{_hint(found, name)}")
     rules = read_rules(out).rules
     return [_explain(out, place, row, number, rules, found) for place, number, row in rows]
 
 
+@looks_at_runs()
 def duplicates(folder: str, name: str) -> Cluster:
     """Return the cluster of a document, named by its id. Raises UsageError where it is unknown or has none."""
     out = open_run(folder)
@@ -188,6 +195,21 @@ def _rows(found: Sequence[Place], wanted: pl.Expr) -> list[tuple[Place, int, dic
         for row in frame.iter_rows(named=True):
             rows.append((place, int(row.pop("_row")), row))
     return rows
+
+
+def _undecided(out: Location, found: Sequence[Place], wanted: pl.Expr) -> Iterator[tuple[Place, int, dict[str, Any]]]:
+    """Yield the rows of documents that no ledger tells of yet, as far as the stages came with them."""
+    verdicts = out / "stages" / Judge.name
+    for place in undecided(out, found):
+        there = scan([place.ledger])
+        known = [name for name in there.collect_schema().names() if name in LEDGER.names]
+        judged = verdicts / f"{place.name}.parquet"
+        stage = "judge" if judged.facts() is not None else "measure" if place.signals is not None else "ingest"
+        rows = there.with_row_index("_row").filter(wanted).select("_row", *known).collect(engine="streaming")
+        for row in rows.iter_rows(named=True):
+            number = int(row.pop("_row"))
+            verdict = read_rows(judged, [number], _VERDICT)[number] if stage == "judge" and place.documents is not None else {}
+            yield place, number, {**dict.fromkeys(LEDGER.names), "fate": "undecided", "stage": stage, "cluster_size": 1, **verdict, **row}
 
 
 def _explain(

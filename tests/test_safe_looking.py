@@ -1,5 +1,6 @@
 """A run folder from somebody else is safe to look at: nothing that it names is executed, and nothing outside of it is read or written."""
 
+import hashlib
 import json
 import shutil
 import sys
@@ -10,8 +11,11 @@ from typing import Any
 import polars as pl
 import pytest
 
-from curation.records import decode, encode
-from tests.running import SMALL_RECIPE, many_files
+from curation.errors import CurationError
+from curation.location import Location
+from pipelines.earlier_runs import find_earlier, open_earlier
+from pipelines.recipe import parse
+from tests.running import SMALL_RECIPE, many_files, reworded
 from tests.verbs import call
 
 TRAP = """
@@ -75,13 +79,6 @@ def trap(folder: Path) -> tuple[str, Path]:
     return str(evil), mark
 
 
-def reworded(record: Path, change: Callable[[dict[str, Any]], Any]) -> None:
-    """Change what a record says, and let its digest agree: what somebody would do who means harm."""
-    content = decode(record.read_bytes())
-    change(content)
-    record.write_bytes(encode(content))
-
-
 @pytest.mark.parametrize("verb", LOOKING)
 def test_no_verb_that_looks_runs_the_filters_that_a_recipe_names(verb: str, made: Path, tmp_path: Path, opened: list[str]) -> None:
     run = shutil.copytree(made, tmp_path / "run")
@@ -117,13 +114,15 @@ def test_rules_that_hold_odd_things_are_refused_in_words(verb: str, made: Path, 
         reworded(run / "rules.json", change)
         said = call(*LOOKING[verb](run, tmp_path))
         assert said.code in (1, 2), said
-        assert "rules.json" in said.err
+        assert "rules.json" in said.out + said.err
         assert "\x1b" not in said.out + said.err
         met += 1
     (run / "rules.json").write_text("[" * 100_000)
-    assert "rules.json is damaged" in call(*LOOKING[verb](run, tmp_path)).err
+    said = call(*LOOKING[verb](run, tmp_path))
+    assert "rules.json is damaged" in said.out + said.err
     (run / "rules.json").unlink()
-    assert "has no rules.json" in call(*LOOKING[verb](run, tmp_path)).err
+    said = call(*LOOKING[verb](run, tmp_path))
+    assert "has no rules.json" in said.out + said.err
     assert met == 7
 
 
@@ -135,7 +134,7 @@ def test_a_link_that_leads_out_of_the_folder_is_not_followed(verb: str, made: Pa
     (run / "ledger").symlink_to(secret)
     said = call(*LOOKING[verb](run, tmp_path))
     assert said.code == 3, said
-    assert "is a link that leads out of" in said.err
+    assert "is a link that leads out of" in said.out + said.err
 
 
 def test_the_report_of_a_folder_with_markup_in_every_name_holds_none_of_it(made: Path, tmp_path: Path) -> None:
@@ -163,3 +162,35 @@ def test_a_recipe_held_against_a_trapped_run_runs_nothing_of_it(made: Path, tmp_
     said = call("run", tmp_path / "held.toml", made.parent / "input/*.jsonl", "--out", tmp_path / "out")
     assert said.code == 0, said
     assert not mark.exists()
+    settings = parse(against, "held").deduplicate
+    assert settings is not None
+    sidecar = next((earlier / "stages/1-ingest").glob("*[0-9].json"))
+    reworded(sidecar, lambda content: content["outputs"][0].__setitem__(0, "../../../secret.parquet"))
+    with pytest.raises(CurationError, match="is not whole"):
+        open_earlier(settings, Location.of(tmp_path / "new"))
+
+
+def test_records_that_name_places_outside_of_the_folder_are_faults_and_nothing_there_is_read(made: Path, tmp_path: Path) -> None:
+    secret = tmp_path / "secret.parquet"
+    secret.write_bytes(b"not for others")
+    met = 0
+    for record, change in (
+        ("contents.json", lambda content: content["files"].update({"../secret.parquet": [14, "0" * 64]})),
+        ("contents.json", lambda content: content["files"].update({str(secret): [14, "0" * 64]})),
+        ("contents.json", lambda content: content.update(live=["../secret.parquet", "s3://elsewhere/run.json"])),
+        ("dataset/manifest.json", lambda content: content["shards"][0].update(file="../../secret.parquet")),
+        ("dataset/manifest.json", lambda content: content["shards"][0].update(file="s3://elsewhere/data.parquet")),
+        ("run.json", lambda content: content["sessions"][0].update(against=[{"run": "0" * 16, "place": "http://127.0.0.1:9/run"}])),
+    ):
+        run = shutil.copytree(made, tmp_path / f"run-{met}")
+        reworded(run / record, change)
+        before = secret.stat().st_atime_ns
+        said = call("verify", run, "--json")
+        assert hashlib.sha256(secret.read_bytes()).hexdigest() not in said.out
+        assert secret.stat().st_atime_ns == before or said.code == 3
+        assert said.code == (0 if record == "run.json" else 3), said
+        assert call("inspect", run).code == 0
+        met += 1
+    assert met == 6
+    place, fault = find_earlier(Location.of(run), "0" * 16)
+    assert (place, "where no run can" in fault) == (None, True)

@@ -1,0 +1,117 @@
+"""A run that has not ended: it can be looked at as far as it came, and every verb that looks says so."""
+
+import json
+import random
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.running import SMALL_RECIPE, many_files
+from tests.verbs import call
+
+SAID = "this run has not ended"
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("unfinished")
+    many_files(folder / "input", files=2, rows=24)
+    (folder / "plain.toml").write_text(SMALL_RECIPE)
+    assert call("run", folder / "plain.toml", folder / "input/*.jsonl", "--out", folder / "run").code == 0
+    return folder / "run"
+
+
+def broken_off(made: Path, tmp_path: Path, after: str) -> Path:
+    """Return a run as one that was killed leaves it: what comes after a stage is gone, and the closing record with it."""
+    run = shutil.copytree(made, tmp_path / "run")
+    for stage in sorted(path for path in (run / "stages").iterdir() if path.name > after):
+        shutil.rmtree(stage)
+    if after < "5-select":
+        shutil.rmtree(run / "ledger")
+    shutil.rmtree(run / "dataset")
+    for name in ("contents.json", "report.html"):
+        (run / name).unlink()
+    record = json.loads((run / "run.json").read_bytes())
+    from curation.records import encode
+
+    del record["sha256"]
+    record["closed"] = False
+    record["sessions"][-1]["outcome"] = "running"
+    (run / "run.json").write_bytes(encode(record))
+    return run
+
+
+@pytest.mark.parametrize("after", ["1-ingest", "2-measure", "3-judge", "5-select"])
+def test_it_is_looked_at_as_far_as_it_came_and_every_verb_says_so(made: Path, tmp_path: Path, after: str) -> None:
+    run = broken_off(made, tmp_path, after)
+    for verb in (["inspect", run], ["why", run, "0-0"], ["verify", run]):
+        said = call(*verb)
+        assert said.code == 0, said
+        assert SAID in " ".join(said.all.split())
+    assert json.loads(call("inspect", run, "--json").out)["records"] > 40
+    (story,) = json.loads(call("why", run, "0-0", "--json").out)
+    assert story["text"]
+    if after < "5-select":
+        assert (story["fate"], story["stage"]) == ("undecided", after[2:])
+    assert bool(story["signals"]) == (after != "1-ingest")
+    assert SAID in json.loads(call("verify", run, "--json").out)["unfinished"]
+    shard = random.Random(1).choice(sorted((run / "stages").rglob("*.parquet")))
+    content = bytearray(shard.read_bytes())
+    content[len(content) // 2] ^= 1
+    shard.write_bytes(content)
+    assert call("verify", run).code == 3
+
+
+def test_the_same_command_ends_it_and_closes_it(made: Path, tmp_path: Path) -> None:
+    run = broken_off(made, tmp_path, "2-measure")
+    said = call("run", made.parent / "plain.toml", made.parent / "input/*.jsonl", "--out", run)
+    assert said.code == 0, said
+    assert call("verify", run).code == 0
+    assert SAID not in call("inspect", run).all
+    (run / "contents.json").unlink()
+    said = call("verify", run)
+    assert said.code == 3
+    assert "contents.json is missing though the run has ended" in " ".join(said.out.split())
+
+
+def test_a_run_that_changes_nothing_stays_closed_and_one_that_is_refused_too(made: Path, tmp_path: Path) -> None:
+    run = shutil.copytree(made, tmp_path / "run")
+    before = (run / "contents.json").read_bytes()
+    stricter = tmp_path / "plain.toml"
+    stricter.write_text(SMALL_RECIPE.replace("min_words = 40", "min_words = 90"))
+    assert call("run", stricter, made.parent / "input/*.jsonl", "--out", run, "--frozen").code == 3
+    assert (run / "contents.json").read_bytes() == before
+    assert call("verify", run).code == 0
+    assert call("run", made.parent / "plain.toml", made.parent / "input/*.jsonl", "--out", run).code == 0
+    assert call("verify", run).code == 0
+
+
+def test_an_export_is_closed_too_and_damage_to_it_is_found(made: Path, tmp_path: Path) -> None:
+    exported = tmp_path / "exported"
+    assert call("export", made, "--out", exported).code == 0
+    assert call("verify", exported).code == 0
+    met = 0
+    for path in sorted(path for path in exported.rglob("*") if path.is_file() and path.name != ".lock"):
+        content = path.read_bytes()
+        path.write_bytes(content[: len(content) // 2])
+        said = call("verify", exported)
+        assert said.code == 3, (path, said)
+        path.write_bytes(content)
+        met += 1
+    assert met >= 5
+    assert call("verify", exported).code == 0
+
+
+def test_a_dataset_file_that_is_damaged_is_made_again(made: Path, tmp_path: Path) -> None:
+    run = shutil.copytree(made, tmp_path / "run")
+    (shard,) = (run / "dataset/data").glob("*.parquet")
+    whole = shard.read_bytes()
+    content = bytearray(whole)
+    content[len(content) // 2] ^= 4
+    shard.write_bytes(content)
+    said = call("run", made.parent / "plain.toml", made.parent / "input/*.jsonl", "--out", run)
+    assert said.code == 0, said
+    assert "is not what was written: it is made again" in " ".join(said.err.split())
+    assert shard.read_bytes() == whole
+    assert call("verify", run).code == 0
