@@ -137,7 +137,7 @@ def attempts(world: World, damages: int, seed: int) -> Iterator[tuple[int, str, 
 
 
 def tally(world: World, damages: int, every_verb: int, every_rerun: int, seed: int = 7) -> Tally:
-    """Damage a run many times; after each look for it, call one verb (every so often all), and every so often run again."""
+    """Damage a run many times; after each look for it, call one verb (one time in so many all), and one time in so many run again."""
     result = Tally()
     verbs = len(world.verbs())
     whole = dataset(world.whole)
@@ -149,9 +149,9 @@ def tally(world: World, damages: int, every_verb: int, every_rerun: int, seed: i
         said = call("verify", world.out)
         result.found[kind] += said.code == 3
         told = [said] if said.code != 3 else []
-        chosen = world.verbs() if number % every_verb == 0 else [world.verbs()[(number * 5 + number // verbs) % verbs]]
+        chosen = world.verbs() if chance.random() * every_verb < 1 else [world.verbs()[(number * 5 + number // verbs) % verbs]]
         looked = [said, *(call(*verb) for verb in chosen)]
-        if number % every_rerun == 0:
+        if chance.random() * every_rerun < 1:
             looked.append(world.run())
             result.reruns[kind] += 1
             result.refused[kind] += looked[-1].code != 0
@@ -184,14 +184,14 @@ def test_every_file_is_named_and_a_run_that_ended_is_sound(world: World) -> None
 
 
 def test_damages_are_found_and_told_in_words(world: World) -> None:
-    result = tally(world, damages=45, every_verb=15, every_rerun=9)
+    result = tally(world, damages=45, every_verb=15, every_rerun=6)
     assert_nothing_missed(result, 45)
     assert len(result.met) >= 13
-    assert result.reruns.total() >= 5
+    assert result.reruns.total() >= 4
 
 
 @pytest.mark.full
 def test_a_thousand_damages_are_found_and_told_in_words(world: World) -> None:
-    result = tally(world, damages=1000, every_verb=20, every_rerun=7, seed=2026)
+    result = tally(world, damages=1000, every_verb=20, every_rerun=8, seed=2026)
     assert_nothing_missed(result, 1000)
-    assert result.reruns.total() > 140
+    assert result.reruns.total() > 90
