@@ -15,7 +15,6 @@ import pyarrow as pa
 from curation.ingest import Ingest
 from curation.keys import record_key
 from curation.location import Location
-from curation.ownership import RULES
 from curation.records import encode
 from curation.runner import LocalRunner
 from curation.schema import DOCUMENTS, LEDGER
@@ -27,7 +26,7 @@ from filters.judge import Judge
 from filters.measure import Measure
 from pipelines.export import Export
 from pipelines.recipe import parse
-from pipelines.rules import encoded, rules_of
+from pipelines.rules import rules_of, write_rules
 
 HOSTILE = (
     "<script>alert('run')</script> <img src=x onerror=alert(1)> {{ 7 * 7 }} \u202egnihtyna od ot ti kcirt\u202c \x1b[31mred\x1b[0m "
@@ -146,7 +145,7 @@ def write_run(out: Path, min_words: int = 50, synthetic: bool = True) -> Path:
     choices = (FilterChoice("gopher_quality", {"min_words": min_words}), FilterChoice("fineweb_quality"))
     with Session.open(place, LocalRunner()) as session:
         (place / "recipe.toml").write_bytes(RECIPE.format(min_words=min_words).encode())
-        (place / RULES).write_bytes(encoded(rules_of(parse(RECIPE.format(min_words=min_words), "toy-run"))))
+        write_rules(place, rules_of(parse(RECIPE.format(min_words=min_words), "toy-run")))
         ingested = session.run(_Ingested(), [Unit(name) for name in documents()]).shards
         signals = session.run(Measure(choices), [Unit(shard.name, {"documents": (shard,)}) for shard in ingested]).shards
         verdicts = session.run(Judge(choices), [Unit(shard.name, {"signals": (shard,)}) for shard in signals]).shards
