@@ -14,6 +14,7 @@ from curation.hashing import digest_of, plain
 from curation.ingest import REJECTED, Ingest
 from curation.location import TEMPORARY, Location
 from curation.ownership import MADE_BY, locked, write_ours
+from curation.records import encode
 from curation.repeated_lines import Cutting
 from curation.select import Select, SelectSynthetic
 from curation.session import Sealed
