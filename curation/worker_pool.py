@@ -19,7 +19,8 @@ class WorkerPool:
     def __init__(self, workers: int, tell: Callable[[str], None]) -> None:
         context = multiprocessing.get_context("spawn")
         slots = context.RawArray("Q", heartbeat.FIELDS * workers)
-        started = context.Value("i", 0)
+        with workers_spared():  # the lock of `started` has multiprocessing start a process of its own, which a HUP would end
+            started = context.Value("i", 0)
         self._watch = heartbeat.Watch(slots, tell)
         self._executor = ProcessPoolExecutor(workers, mp_context=context, initializer=_begin, initargs=(os.getpid(), slots, started))
 
