@@ -20,7 +20,7 @@ from curation.errors import Refused, UsageError
 from curation.hashing import digest_of, digest_of_file
 from curation.location import Location
 from curation.runner import Item, Outcome, Result, attempt, tell_on_stderr
-from curation.signals import handlers_kept
+from curation.signals import Ended, handlers_kept, workers_spared
 from curation.watched import watched_here
 
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
@@ -54,11 +54,11 @@ class RayRunner:
         quiet: dict[str, Any] = {"log_to_driver": False, "configure_logging": False, "runtime_env": {"env_vars": _worker_environment()}}
         if address is None:
             _protect_token()
-            with handlers_kept():
+            with handlers_kept(), workers_spared():
                 ray.init(num_cpus=workers, include_dashboard=False, **quiet)
         else:
             try:
-                with handlers_kept():
+                with handlers_kept(), workers_spared():
                     ray.init(address=address, **quiet)
             except (ConnectionError, ValueError, RuntimeError) as error:
                 raise UsageError(f"no Ray cluster answers at {address}: {error}") from error
@@ -70,7 +70,7 @@ class RayRunner:
         waiting = iter(items)
         running: dict[Any, Item] = {remote.remote(task, item): item for item in islice(waiting, self._under_way)}
         while running:
-            done, _ = ray.wait(list(running), num_returns=1)
+            done = _wait(list(running))
             item = running.pop(done[0])
             for following in islice(waiting, 1):
                 running[remote.remote(task, following)] = following
@@ -112,6 +112,17 @@ class RayRunner:
                 raise Refused(f"node {node} does not see {out}; OUT must be a folder or bucket that all nodes share")
             if code != code_digest():
                 raise Refused(f"node {node} runs other code than this machine; install the same version on all nodes")
+
+
+def _wait(running: list[Any]) -> list[Any]:
+    """Return one task that is done. A signal that falls into Ray's own code comes out of it as a SystemError: the signal is what counts."""
+    try:
+        done, _ = ray.wait(running, num_returns=1)
+    except SystemError as error:
+        if isinstance(error.__cause__, Ended):
+            raise error.__cause__ from None
+        raise
+    return list(done)
 
 
 def attempt_watched(task: Callable[[Item], Result], item: Item) -> Outcome[Item, Result]:
