@@ -16,7 +16,12 @@ the bytes may refute:
 
 *Cleanly* means: at most one damaged sequence for every 50 non-ASCII characters (a few stray bytes must not turn a whole page into
 mojibake; they become U+FFFD and are counted; a character cut off at the end of a truncated page is forgiven), and few control
-characters, which text does not have and binary data does.
+characters, which text does not have and binary data does. Of UTF-8 one damaged sequence in a thousand bytes is clean too, if as many are
+whole: a page of English in which two letters are not ASCII, and one of them is damaged, is no page of windows-1252. For the same reason
+few damaged sequences do not weaken the proof of step 2.
+
+KOI8-R is read as KOI8-U where the bytes that differ (frames of boxes in the one, Ukrainian and Belarusian letters in the other) stand in
+words.
 
 Invariant: the text is valid Unicode without lone surrogates, NUL or control characters other than tab and newline; CR LF and CR are
 newlines, as an HTML parser reads them.
@@ -35,11 +40,19 @@ _NORMALIZER_BYTES = 8 << 10
 _CHARACTERS_PER_DAMAGE = 50
 _BYTES_PER_CONTROL = 100
 _MULTI_BYTE_PROOF = 4
+_BYTES_PER_STRAY = 1000
 
 _MARKS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
 _WIDER = {"iso8859-1": "cp1252", "shift_jis": "cp932", "euc_kr": "cp949", "gb2312": "gb18030", "gbk": "gb18030", "iso8859-11": "cp874"}
 """Python codecs that hold all of a WHATWG encoding, for those of the same name that hold less."""
 _MULTI_BYTE = frozenset({"cp932", "cp949", "gb18030", "big5", "euc_jp", "iso2022_jp"})
+
+_KOI8_U_LETTERS = b"\xa4\xa6\xa7\xad\xae\xb4\xb6\xb7\xbd\xbe"
+_KOI8_LETTER = rb"[\xa3\xb3\xc0-\xff]"
+_KOI8_U_IN_WORDS = re.compile(
+    rb"(?<=%b)[%b]|[%b](?=%b)" % (_KOI8_LETTER, re.escape(_KOI8_U_LETTERS), re.escape(_KOI8_U_LETTERS), _KOI8_LETTER)
+)
+_BELARUSIAN = str.maketrans("╝╬", "ўЎ")
 
 _HEADER_CHARSET = re.compile(r"""charset\s*=\s*["']?\s*([\w.:+-]+)""", re.IGNORECASE)
 _COMMENT = re.compile(rb"<!--.*?(?:-->|\Z)", re.DOTALL)
@@ -129,9 +142,24 @@ def _cleanly(payload: bytes, codec: str | None) -> tuple[str, str, int] | None:
         text = payload.decode(codec, "replace")
         damaged = text.count("\ufffd")
     strange = damaged + (len(_C1.findall(text)) if codec.startswith("iso8859") else 0)
-    if strange and strange * _CHARACTERS_PER_DAMAGE > len(_NON_ASCII.findall(text)):
-        return None
-    return text, codec, damaged
+    if strange and strange * _CHARACTERS_PER_DAMAGE > (non_ascii := len(_NON_ASCII.findall(text))):
+        is_stray = codec == "utf-8" and non_ascii >= 2 * damaged and damaged * _BYTES_PER_STRAY <= len(payload)
+        if not is_stray:
+            return None
+    if codec == "koi8-r" and _is_koi8_u(payload):
+        return _koi8_u(payload), "koi8-u", damaged
+    return (_koi8_u(payload) if codec == "koi8-u" else text), codec, damaged
+
+
+def _is_koi8_u(payload: bytes) -> bool:
+    """Whether most of the bytes in which KOI8-U has letters and KOI8-R has boxes stand beside letters."""
+    different = len(payload) - len(payload.translate(None, _KOI8_U_LETTERS))
+    return different > 0 and 2 * len(_KOI8_U_IN_WORDS.findall(payload)) > different
+
+
+def _koi8_u(payload: bytes) -> str:
+    """Decode as browsers do, with the Belarusian letter that Python's codec (RFC 2319) lacks."""
+    return payload.decode("koi8-u", "replace").translate(_BELARUSIAN)
 
 
 def _by_mark(payload: bytes) -> tuple[str, str, int] | None:
@@ -146,12 +174,22 @@ def _by_mark(payload: bytes) -> tuple[str, str, int] | None:
 def _by_proof(payload: bytes, declared: str | None) -> tuple[str, str, int] | None:
     """Return the bytes as UTF-8 where they are valid and hold enough multi-byte characters to refute the claim."""
     try:
-        text = _without_cut_end(payload).decode("utf-8")
+        text, damaged = _without_cut_end(payload).decode("utf-8"), 0
     except UnicodeDecodeError:
-        return None
-    if declared in _MULTI_BYTE and sum(1 for _ in _NON_ASCII.finditer(text)) < _MULTI_BYTE_PROOF:
-        return None
-    return (text, "utf-8", 0) if _looks_like_text(payload, "utf-8") else None
+        text = _without_cut_end(payload).decode("utf-8", "replace")
+        damaged = text.count("\ufffd")
+    if damaged or declared in _MULTI_BYTE:
+        whole = sum(1 for _ in _NON_ASCII.finditer(text)) - damaged
+        if whole < _MULTI_BYTE_PROOF or whole < damaged * (_CHARACTERS_PER_DAMAGE if declared in _MULTI_BYTE else _MULTI_BYTE_PROOF):
+            return None
+    return (text, "utf-8", damaged) if _looks_like_text(payload, "utf-8") else None
+
+
+def _stray(payload: bytes) -> tuple[str, str, int] | None:
+    """Return ASCII with a few bytes that are nothing."""
+    text = payload.decode("utf-8", "replace")
+    damaged = text.count("\ufffd")
+    return (text, "utf-8", damaged) if damaged * _BYTES_PER_STRAY <= len(payload) and _looks_like_text(payload, "utf-8") else None
 
 
 def _detected(payload: bytes) -> str | None:
@@ -201,6 +239,7 @@ def decode(payload: bytes, content_type: str | None = None) -> Decoded:
         or _by_claim(payload, header, page)
         or _cleanly(payload, "utf-8")
         or _by_detection(payload)
+        or _stray(payload)
     )
     if found is None:
         raise Undecodable(f"the bytes are no text in {declared or 'any encoding that was declared'}, UTF-8, or what the detectors found")

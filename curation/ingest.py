@@ -4,7 +4,8 @@ A unit is one input file, or a group of small ones. Its records become rows of D
 REJECTS with a reason: never both, never neither. The unit's counts say, for every file, how many records the reader *counted* before
 anything looked into them; the books compare that with the ledger at the end.
 
-Rules of this stage: `http_status` (not 200), `not_html`, `empty_text` (nothing left after extraction and edits); and the reasons of
+Pages (HTML, XHTML) are extracted; plain text is a document as it is. Rules of this stage: `http_status` (not 200), `not_html` (neither of
+these), `empty_text` (nothing left after extraction and edits); and the reasons of
 readers for what is unreadable. `crashed` and `timed_out`: the record took its process down, or held it, twice (see `curation.quarantine`).
 
 Invariants
@@ -14,6 +15,7 @@ Invariants
 
 import hashlib
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
@@ -49,6 +51,9 @@ READING = "reading"
 """What repairs of readers are counted under, among the edits."""
 
 _HTML = ("text/html", "application/xhtml+xml")
+_PLAIN = "text/plain"
+_WEB = ("http:", "https:", "ftp:", "file:")
+_LOOKS_LIKE_HTML = re.compile(rb"(?:\xef\xbb\xbf)?\s*<(?:!doctype\s+html|html)\b", re.IGNORECASE)
 _ROWS_PER_BATCH = 8192
 _GATHERED = ("key", "id", "url", "source", "file_path", "offset", "crawled_at", "text_bytes", "metadata")
 _NAMED = ("key", "id", "url", "source", "file_path", "offset")
@@ -179,28 +184,41 @@ def _take(outcome: Outcome, source: SourceFile, extractor: Extractor, writer: "_
         encoded = text.encode() if repairs else outcome.raw
     else:
         kind = (outcome.content_type or "text/html").partition(";")[0].strip().lower()
-        if kind not in _HTML:
+        is_plain = kind == _PLAIN and not _LOOKS_LIKE_HTML.match(outcome.payload)
+        if kind not in _HTML and not (kind == _PLAIN and _is_of_the_web(outcome)):
             writer.reject(source, outcome, key, own_id, "dropped", "not_html", detail=f"content type {kind}")
             return
         try:
             decoded = decode(outcome.payload, outcome.content_type)
         except Undecodable as error:
+            if kind == _PLAIN:  # what servers call a file that they do not know
+                writer.reject(source, outcome, key, own_id, "dropped", "not_html", detail=f"content type {kind}, but {error}")
+                return
             writer.reject(
                 source, outcome, key, f"{source.relative}:{outcome.offset}", "unreadable", "undecodable_charset", detail=str(error)
             )
             return
         metadata["encoding"] = decoded.encoding
         repairs |= {name: count for name, count in (("control", decoded.controls), ("undecodable", decoded.damaged)) if count}
-        extracted = extractor.extract(decoded.text)
-        text, encoded = extracted.text, extracted.text.encode()
-        if extracted.title:
-            metadata["title"] = text_of(extracted.title)
+        if is_plain:
+            text = decoded.text
+        else:
+            extracted = extractor.extract(decoded.text)
+            text = extracted.text
+            if extracted.title:
+                metadata["title"] = text_of(extracted.title)
+        encoded = text.encode()
     if not text or text.isspace():
         writer.reject(source, outcome, key, own_id, "dropped", "empty_text")
         return
     if repairs:
         metadata |= writer.repaired(repairs)
     writer.document(source, outcome, key, own_id, encoded, len(text), metadata)
+
+
+def _is_of_the_web(record: Record) -> bool:
+    """Whether a record is a server's, and not what a crawler wrote of itself (its log, its arguments) as text."""
+    return record.status is not None or (record.url or "http:").lower().startswith(_WEB)
 
 
 def _empty_batch() -> dict[str, list[Any]]:

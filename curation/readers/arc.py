@@ -13,6 +13,7 @@ from curation.readers.dates import parse_date
 from curation.readers.decompression import Content
 from curation.readers.framing import ENDS_FILE, Frame, frames
 from curation.readers.http_response import BadBody, parse_response
+from curation.readers.mime import content_type
 from curation.readers.repair import Repairs, mended
 
 _MAX_LINE = 8 << 10
@@ -51,10 +52,10 @@ class ArcReader:
             return Ignored(frame.offset, "filedesc")
         if frame.fault:
             return Broken(frame.offset, frame.fault.reason, frame.fault.detail, url=url)
-        status, content_type, payload, raw = None, line[4].decode("utf-8", "replace"), frame.block, frame.block
+        status, sent, payload, raw = None, line[4].decode("utf-8", "replace"), frame.block, frame.block
         response = parse_response(frame.block)
         if response is not None:
-            status, content_type, raw = response.status, response.content_type or content_type, response.stored
+            status, sent, raw = response.status, response.content_type or sent, response.stored
             try:
                 payload = response.body()
             except BadBody as error:
@@ -63,4 +64,6 @@ class ArcReader:
                 return Broken(frame.offset, "bad_http", "the status line holds no status", url=url, raw=raw)
         crawled_at = parse_date(line[3].decode())
         repairs = Repairs()
-        return Record(frame.offset, None, mended(url, repairs), crawled_at, payload, raw, status, content_type, repairs=repairs)
+        return Record(
+            frame.offset, None, mended(url, repairs), crawled_at, payload, raw, status, content_type([sent]) or sent, repairs=repairs
+        )

@@ -76,7 +76,8 @@ def frames(content: Content, shape: Shape) -> Iterator[Frame | Broken]:
             yield Frame(offset, head, content.take(length))
             continue
         if length is None or (fault and fault.reason == "wrong_content_length"):
-            content.skip_to(shape.start, shape.reach)
+            if not shape.start.match(b"\n" + content.peek(shape.reach)):
+                content.skip_to(shape.start, shape.reach)
         else:
             missing = length - content.skip(length)
             fault = _cut_off(content, missing) if missing else fault

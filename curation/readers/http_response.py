@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from curation.readers.contract import MAX_RECORD_BYTES
 from curation.readers.decompression import Content
 from curation.readers.heads import parse_head
+from curation.readers.mime import content_type
 
 _BLANK_LINE = re.compile(rb"(?<!\r)\r*+\n\r*+\n")
 _CHUNK_SIZE = re.compile(rb"[ \t]*([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\n]*)?\r?\n")
@@ -67,7 +68,7 @@ def parse_response(block: bytes) -> Response | None:
     status = _STATUS.match(headers.status_line or "")
     return Response(
         status=int(status[1]) if status else None,
-        content_type=headers.get("Content-Type"),
+        content_type=content_type(headers.get_multiple("Content-Type")),
         stored=stored,
         transfer_encoding=(headers.get("Transfer-Encoding") or "").lower(),
         content_encoding=(headers.get("Content-Encoding") or "").lower(),

@@ -72,7 +72,7 @@ def read(source: SourceFile, tally: Tally) -> Iterator[Outcome]:
 def _reader_for(content: Content, source: SourceFile) -> Reader | None:
     head = content.peek(LOOKED_AT)
     for magic, reader in _MAGIC:
-        if head.startswith(magic):
+        if head[:5].upper().startswith(magic) or head.startswith(magic):
             return reader()
     name = source.relative.lower()
     for ending in _COMPRESSION_ENDINGS:

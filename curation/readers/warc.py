@@ -6,7 +6,8 @@ its block. Heads are parsed by FastWARC (Bevendorff et al., 2018); where records
 FastWARC passes over damage without a word.
 
 What crawlers write wrongly and is read nevertheless: LF line ends, spaces or <> around URIs, a missing status text, several records in one
-gzip member, extra newlines, decoded bodies under headers that say otherwise.
+gzip member, extra newlines, decoded bodies under headers that say otherwise, `warc/1.0` in lower case. Where a server did not say what it
+sent, or that it does not know, the crawler's own WARC-Identified-Payload-Type says it.
 """
 
 import re
@@ -18,9 +19,10 @@ from curation.readers.decompression import Content
 from curation.readers.framing import ENDS_FILE, Frame, frames
 from curation.readers.heads import HeaderMap, parse_head
 from curation.readers.http_response import BadBody, parse_response
+from curation.readers.mime import identified
 from curation.readers.repair import BadRow, Repairs, decoded, mended
 
-MAX_HEAD_BYTES = 16 << 10
+MAX_HEAD_BYTES = 64 << 10
 _DOCUMENTS = ("response", "resource", "conversion")
 _COUNTED = ("warcinfo", "request", "metadata", "revisit", "continuation")
 _LENGTH = re.compile(rb"^content-length:[ \t]*(\d{1,18})[ \t\r]*$", re.IGNORECASE | re.MULTILINE)
@@ -29,12 +31,12 @@ _HTTP = "application/http"
 
 
 class _WarcShape:
-    start = re.compile(rb"\n(?=WARC/\d+\.\d+[ \t]*\r?\n)")
+    start = re.compile(rb"\n(?=WARC/\d+\.\d+[ \t]*\r?\n)", re.IGNORECASE)
     reach = 32
     newlines_after = 2
 
     def take_head(self, content: Content) -> bytes | None:
-        if content.peek(5) != b"WARC/":
+        if content.peek(5).upper() != b"WARC/":
             return None
         head = bytearray()
         while line := content.take_line(MAX_HEAD_BYTES - len(head)):
@@ -73,19 +75,19 @@ class WarcReader:
 
 
 def _page(frame: Frame, headers: HeaderMap) -> Outcome:
-    content_type = headers.get("Content-Type")
+    content_type, found = headers.get("Content-Type"), headers.get("WARC-Identified-Payload-Type")
     response = parse_response(frame.block)
     if response is None:
         if (content_type or "").lower().startswith(_HTTP):
             return _broken(frame, headers, "bad_http", "the block is said to be HTTP but does not begin with a status line and headers")
-        return _record(frame, headers, frame.block, frame.block, None, content_type)
+        return _record(frame, headers, frame.block, frame.block, None, identified(content_type, found))
     try:
         body = response.body(cut=bool(headers.get("WARC-Truncated")))
     except BadBody as error:
         return _broken(frame, headers, error.reason, str(error), response.stored)
     if response.status is None:
         return _broken(frame, headers, "bad_http", "the status line holds no status", response.stored)
-    return _record(frame, headers, body, response.stored, response.status, response.content_type)
+    return _record(frame, headers, body, response.stored, response.status, identified(response.content_type, found))
 
 
 def _conversion(frame: Frame, headers: HeaderMap) -> Outcome:
