@@ -11,7 +11,7 @@ import pytest
 from curation.errors import InputError
 from curation.location import Location
 from curation.readers import Broken, Record
-from curation.readers.parquet_pages import announced_values
+from curation.readers.parquet_pages import announced_values, lies_about_levels
 from curation.text_batches import parquet_texts
 from tests.reading import read_bytes
 from tests.running import curate
@@ -165,3 +165,20 @@ def test_texts_read_without_a_run_lose_no_row_either(tmp_path):
     assert len(first()) == 200
     with pytest.raises(InputError, match="199 texts"):
         second()
+
+
+def test_a_footer_that_would_end_the_process_is_told():
+    """Found by fuzzing: Arrow throws where nobody catches when a level histogram has another length than the column has levels."""
+    content = parquet(compression="none", use_dictionary=False)
+    footer = len(content) - 8 - int.from_bytes(content[-8:-4], "little")
+    levels = [(0, 1, True)] * 3
+    assert not lies_about_levels(content[footer:-8], levels)
+    met = 0
+    for place in range(footer, len(content) - 8):
+        damaged = bytearray(content)
+        damaged[place] ^= 0x10
+        if lies_about_levels(bytes(damaged[footer:-8]), levels):
+            [broken] = read_bytes("a.parquet", bytes(damaged))
+            assert broken.reason == "corrupt"
+            met += 1
+    assert met > 0

@@ -29,6 +29,7 @@ from curation.readers.contract import MAX_EXPANSION, MAX_RECORD_BYTES, MAX_UNPAC
 from curation.readers.decompression import Content, WatchedFile
 from curation.readers.nested import is_readable
 from curation.readers.parquet_groups import Row, claimed_rows, group_rows, is_part
+from curation.readers.parquet_pages import lies_about_levels
 from curation.readers.repair import BadRow, Repairs, decoded
 from curation.readers.rows import likely_text, no_text, row_record
 
@@ -83,6 +84,7 @@ def _open(file: WatchedFile, text: str) -> tuple[Any, list[str]]:
     python_file = pa.PythonFile(file, mode="r")
     limits = {"thrift_string_size_limit": _MAX_FOOTER_STRING, "thrift_container_size_limit": _MAX_FOOTER_ITEMS}
     footer = pq.ParquetFile(python_file, arrow_extensions_enabled=False, **limits)
+    _require_sound_levels(footer, file)
     columns = _columns(footer.schema_arrow, text)
     parquet = pq.ParquetFile(
         python_file,
@@ -95,6 +97,16 @@ def _open(file: WatchedFile, text: str) -> tuple[Any, list[str]]:
         **limits,
     )
     return parquet, columns
+
+
+def _require_sound_levels(footer: Any, file: WatchedFile) -> None:
+    """Raise BadRow for a footer that would end the process."""
+    described = (footer.schema.column(index) for index in range(footer.metadata.num_columns))
+    levels = [(column.max_repetition_level, column.max_definition_level, column.physical_type == "BYTE_ARRAY") for column in described]
+    end = file.seek(0, 2) - 8
+    size = int.from_bytes(file.read_at(end, 4), "little")
+    if lies_about_levels(file.read_at(end - size, size), levels):
+        raise BadRow("corrupt", "the Parquet footer cannot be read: its size statistics do not fit its columns")
 
 
 def _is_dictionary_safe(metadata: Any, text: str) -> bool:

@@ -10,7 +10,7 @@ Invariants
     - Of a page nothing but its header is read; a header of more than _MAX_HEADER bytes is not read.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 _HEADER = 256
@@ -46,6 +46,25 @@ def announced_values(read_at: ReadAt, start: int, size: int, expected: int) -> i
     return values
 
 
+def lies_about_levels(footer: bytes, levels: Sequence[tuple[int, int, bool]]) -> bool:
+    """Whether size statistics in a footer do not fit its columns, each with its highest levels and whether it holds strings.
+
+    Arrow throws where it first looks at such a column, from a place that pyarrow does not guard, and the process ends.
+    """
+    try:
+        groups = _Cut(footer).struct().get(4) or []
+        for group in groups:
+            for (repetition, definition, strings), chunk in zip(levels, group.get(1) or [], strict=False):
+                sizes = (chunk.get(3) or {}).get(16) or {}
+                if any(sizes.get(field) and len(sizes[field]) != level + 1 for field, level in ((2, repetition), (3, definition))):
+                    return True
+                if 1 in sizes and not strings:
+                    return True
+    except (IndexError, ValueError, AttributeError, TypeError):
+        return False  # then Arrow cannot read the footer either, and says so
+    return False
+
+
 def _header_at(read_at: ReadAt, place: int, end: int) -> tuple[dict[int, Any], int] | None:
     """Return the fields of the header at a place and its length; what statistics it holds may make it long."""
     size = _HEADER
@@ -69,7 +88,7 @@ class _Cut:
         self.at = 0
 
     def struct(self, depth: int = 0) -> dict[int, Any]:
-        """Take a struct and return its fields by number; strings, lists and the like come as None."""
+        """Take a struct and return its fields by number; strings and the like come as None."""
         if depth > _MAX_DEPTH:
             raise ValueError("nested too deeply")
         fields: dict[int, Any] = {}
@@ -91,19 +110,18 @@ class _Cut:
         elif kind == _BINARY:
             self._skip(self._unsigned())
         elif kind in (_LIST, _SET):
-            self._skip_list(depth)
+            return self._list(depth)
         else:
-            raise ValueError("a type that page headers do not have")
+            raise ValueError("a type that Parquet does not have")
         return None
 
-    def _skip_list(self, depth: int) -> None:
+    def _list(self, depth: int) -> list[Any]:
         byte = self._byte()
         kind = byte & 15
-        for _ in range(byte >> 4 if byte >> 4 < 15 else self._unsigned()):
-            if kind in (_FALSE, _TRUE):
-                self._skip(1)
-            else:
-                self._value(kind, depth + 1)
+        count = byte >> 4 if byte >> 4 < 15 else self._unsigned()
+        if count > len(self._content):
+            raise IndexError
+        return [self._byte() if kind in (_FALSE, _TRUE) else self._value(kind, depth + 1) for _ in range(count)]
 
     def _skip(self, size: int) -> None:
         self.at += size
