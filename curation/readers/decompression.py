@@ -61,7 +61,9 @@ class WatchedFile:
         return block
 
     def read_at(self, offset: int, size: int) -> bytes:
-        """Return the bytes at an offset, fewer at the end (files opened for random access)."""
+        """Return the bytes at an offset, fewer at the end, none outside (files opened for random access)."""
+        if not 0 <= offset <= self.seek(0, 2) or size < 0:
+            return b""
         self.seek(offset)
         return self.read(size)
 
