@@ -227,7 +227,9 @@ class _Frames:
             if content.startswith(_ZSTD_FRAME):
                 content = zstd.ZstdDecompressor(options=_MAX_WINDOW).decompress(content, _MAX_DICTIONARY)
             if content.startswith(_DICTIONARY):
-                self._dictionary = zstd.ZstdDict(content)
+                dictionary = zstd.ZstdDict(content)
+                zstd.ZstdDecompressor(dictionary)  # only now is it looked at
+                self._dictionary = dictionary
         except (zstd.ZstdError, ValueError) as error:
             raise BrokeOff("corrupt", f"the dictionary cannot be read: {error}", rest or b"\0") from None
         return rest
