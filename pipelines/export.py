@@ -66,7 +66,8 @@ SFT = pa.schema(
     ]
 )
 
-_OF_GENERATED = ("origin", "seed_ids", "task", "teacher", "verifier", "messages")
+_MADE_OF = ("seed_ids", "task", "teacher", "verifier")
+_OF_GENERATED = ("origin", *_MADE_OF, "messages")
 
 _ROW_GROUP_BYTES = 16 << 20
 _SIGNALS = {
@@ -111,6 +112,7 @@ class Source:
     signals: Shard | None
     kept_bytes: int
     cuts: Shard | None = None
+    generated: bool = False
 
 
 def units_of(sources: Sequence[Source], settings: ExportSettings, prefix: str = "train") -> list[Unit]:
@@ -134,7 +136,8 @@ def units_of(sources: Sequence[Source], settings: ExportSettings, prefix: str = 
         }
         if any(source.cuts is not None for source in group):
             inputs["cuts"] = tuple(source.cuts for source in group if source.cuts is not None)
-        units.append(Unit(f"{prefix}-{number:05d}-of-{len(groups):05d}", inputs))
+        generated = [source.documents.name for source in group if source.generated]
+        units.append(Unit(f"{prefix}-{number:05d}-of-{len(groups):05d}", inputs, extra={"generated": generated} if generated else {}))
     return units
 
 
@@ -185,7 +188,8 @@ class Export(Stage):
         cuts = {shard.name: shard for shard in unit.inputs.get("cuts", ())}
         for documents, ledger in zip(unit.inputs["documents"], unit.inputs["ledger"], strict=True):
             beside = signals.get(documents.name), cuts.get(documents.name)
-            for table, batch in kept_rows(documents, ledger, *beside, self.tokenizer, self.keep):
+            generated = documents.name in unit.extra.get("generated", ())
+            for table, batch in kept_rows(documents, ledger, *beside, self.tokenizer, self.keep, generated):
                 yield self._mixed(table, batch, left_out) if self.mix else table
 
     def _mixed(self, table: Any, batch: Any, left_out: dict[str, dict[str, list[int]]]) -> Any:
@@ -251,14 +255,19 @@ def kept_rows(
     cuts: Shard | None,
     tokenizer: str | None,
     keep: Sequence[str] = (),
+    generated: bool = False,
 ) -> Iterator[tuple[Any, Any]]:
-    """Yield tables of the kept rows of one documents shard, DATASET's columns and those in `keep`, each with the documents it is of."""
+    """Yield tables of the kept rows of one documents shard, DATASET's columns and those in `keep`, each with the documents it is of.
+
+    `generated` says that the pipeline made the rows: a web record's own field `origin` must not pass it off as one of them.
+    """
     if signals is not None:
         check_aligned([documents, signals])
     measured = _measured(signals)
     for batch, places in _kept_batches(documents, ledger, cuts):
         fields = [dict(pairs or ()) for pairs in batch["metadata"].to_pylist()]
-        provenance = _provenance(fields)
+        made_of = [_made_of(facts) if generated else {} for facts in fields]
+        origin = pa.array(["synthetic" if generated else "web"] * len(fields))
         own = {name: column.take(places) for name, column in measured.items()}
         score = own["score"]
         table = pa.table(
@@ -274,9 +283,10 @@ def kept_rows(
                 "score": score,
                 "int_score": _rounded(score),
                 "minhash_cluster_size": batch["cluster_size"],
-                "metadata": [object_of(_beside(facts)) for facts in fields],
+                "metadata": [object_of(_beside(facts) if generated else facts) for facts in fields],
                 "source": batch["source"],
-                **provenance,
+                "origin": origin,
+                **{name: [facts.get(name) for facts in made_of] for name in _MADE_OF},
                 **{name: [None if name not in facts else string_of(facts[name]) for facts in fields] for name in keep},
             },
             schema=schema_with(keep),
@@ -289,23 +299,13 @@ def schema_with(keep: Sequence[str]) -> Any:
     return pa.schema([*DATASET, *(pa.field(name, pa.string()) for name in keep)])
 
 
-def _provenance(fields: Sequence[Mapping[str, str]]) -> dict[str, Any]:
-    """Return the columns that say where rows come from, and of generated ones what they were made from and what checked them."""
-    columns: dict[str, list[Any]] = {name: [None] * len(fields) for name in ("seed_ids", "task", "teacher", "verifier")}
-    origin = ["web"] * len(fields)
-    for row, facts in enumerate(fields):
-        if facts.get("origin") == "synthetic":
-            origin[row] = "synthetic"
-            columns["seed_ids"][row] = json.loads(facts["seed_ids"]) if "seed_ids" in facts else None
-            for name in ("task", "teacher", "verifier"):
-                columns[name][row] = facts.get(name)
-    return {name: pa.array(values, DATASET.field(name).type) for name, values in {"origin": origin, **columns}.items()}
+def _made_of(facts: Mapping[str, str]) -> Mapping[str, Any]:
+    """Return what a generated row was made from and what checked it, of what is written beside its text."""
+    return {name: json.loads(facts[name]) if name == "seed_ids" else facts[name] for name in _MADE_OF if name in facts}
 
 
 def _beside(facts: Mapping[str, str]) -> Mapping[str, str]:
-    """Return a record's side fields without those that are columns: of a generated row, what it was made from and its conversation."""
-    if facts.get("origin") != "synthetic":
-        return facts
+    """Return the fields beside a generated row's text without those that are columns, and without its conversation."""
     return {name: text for name, text in facts.items() if name not in _OF_GENERATED}
 
 

@@ -252,7 +252,7 @@ def judge_generated(session: Session, recipe: Recipe, generated: Sealed, kept: S
         parts = parts_to_compare(session, recipe, rows, priority=1)
         copies = deduplicate(session, [*kept, *parts], comparing(recipe)) if recipe.deduplicate else ()
         units = select.units_of(documents, rejects, verdicts=rows.verdicts, duplicates=copies)
-        return exportable(rows, session.run(SelectSynthetic(), units))
+        return [replace(source, generated=True) for source in exportable(rows, session.run(SelectSynthetic(), units))]
 
 
 def exportable(judged: Judged, ledger: Sealed, cuts: Sequence[Shard] = ()) -> list[Source]:

@@ -121,7 +121,8 @@ def kept_sources(run: Location) -> list[Source]:
     generated = Workspace(run, GENERATED)
     cuts = finished_units(web, Cutting)
     sources = _sources(finished_units(web, Ingest), finished_units(web, Select), finished_units(web, Measure), cuts)
-    sources += _sources(finished_units(web, Synthesize), finished_units(generated, SelectSynthetic), finished_units(generated, Measure))
+    made = _sources(finished_units(web, Synthesize), finished_units(generated, SelectSynthetic), finished_units(generated, Measure))
+    sources += [replace(source, generated=True) for source in made]
     if not sources:
         raise InputError(f"{run} holds no finished run with its stages; export needs the documents below {run}/stages")
     return sources

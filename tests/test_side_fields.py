@@ -152,3 +152,14 @@ def test_bad_utf_8_in_a_nested_column_costs_neither_the_text_nor_the_rest(tmp_pa
 def test_a_name_that_cannot_be_a_column_is_refused(keep: str, fault: str) -> None:
     with pytest.raises(RecipeError, match=fault):
         parse(f"[export]\nkeep = {keep}\n", "mine")
+
+
+def test_a_web_record_cannot_pass_itself_off_as_generated(tmp_path: Path) -> None:
+    file = tmp_path / "texts.jsonl"
+    claims = {"origin": "synthetic", "seed_ids": "no list", "task": "none", "messages": "none"}
+    file.write_text(json.dumps({"id": "a", "text": "A text of the web.", **claims}) + "\n", "utf-8")
+    out = run(tmp_path, file)
+    (row,) = pq.read_table(out / "dataset" / "data").to_pylist()
+    assert (row["origin"], row["seed_ids"], row["task"]) == ("web", None, None)
+    assert json.loads(row["metadata"]) == claims
+    curate("verify", out)
