@@ -4,7 +4,7 @@ RecipeError, InputError, UsageError   2   a bad recipe, input or call
 Refused                               3   frozen drift, budget, another live run, a failed check
 ShardsFailed, BooksUnbalanced         1   the run finished, but not wholly, or its numbers differ
 CannotWrite                           1   the disk is full, or the place is read-only
-NothingRead                           1   the run finished, but of some input file nothing could be read
+NothingRead                           1   the run finished, but of some input file nothing, or not all, was read
 InternalError                         1   a mistake of this program
 """
 
@@ -52,7 +52,7 @@ class BooksUnbalanced(CurationError):
 
 
 class NothingRead(CurationError):
-    """Of some input file not one record could be read; the run was finished otherwise."""
+    """Of some input file not one record could be read, or a limit left the rest unread; the run was finished otherwise."""
 
 
 class CorruptShard(CurationError):

@@ -33,7 +33,7 @@ from curation.encoding import Undecodable, decode
 from curation.extraction import Extractor, extractor_named
 from curation.heartbeat import beat
 from curation.keys import record_key
-from curation.readers import MAX_RECORD_BYTES, Broken, Ignored, Outcome, Record, SourceFile, Tally, read
+from curation.readers import BOMB, MAX_RECORD_BYTES, Broken, Ignored, Outcome, Record, SourceFile, Tally, read
 from curation.schema import DOCUMENTS, REJECTS
 from curation.shards import PART_BYTES, ROW_GROUP_BYTES, ShardWriter
 from curation.side_fields import text_of
@@ -111,17 +111,20 @@ class Ingest(Stage):
 
     def make(self, unit: Unit, output: Output) -> Mapping[str, Any]:
         """Read the unit's files and write documents and rejects."""
-        return self.make_without(unit, output, {}, lambda _: None)
+        return self.make_without(unit, output, {}, lambda _: None, alone=False)
 
-    def make_without(self, unit: Unit, output: Output, fatal: Mapping[Place, str], note: Callable[[Place], None]) -> Mapping[str, Any]:
+    def make_without(
+        self, unit: Unit, output: Output, fatal: Mapping[Place, str], note: Callable[[Place], None], *, alone: bool = True
+    ) -> Mapping[str, Any]:
         """Do the same, but call `note(place)` before each record is read, and treat those in `fatal` as unreadable, for the reason there.
 
-        `note(BATCH)` says that edits begin on many records at once.
+        `alone`: edits are tried on each document by itself before it joins a batch, and what they make of it is thrown away; so that which
+        document they do not survive is known from the place noted last. `note(BATCH)` says that edits begin on many records at once.
         """
         extractor = build(extractor_named(self.extractor.name), self.extractor.parameters, "extractor")
         edits = [(choice.name, build(edit_named(choice.name), choice.parameters, f"edit {choice.name}")) for choice in self.edits]
         files = {}
-        with _Writer(unit.name, output, edits, note) as writer:
+        with _Writer(unit.name, output, edits, note, alone=alone) as writer:
             for source in unit.sources:
                 tally = Tally()
                 place = (source.relative, 0)
@@ -138,6 +141,7 @@ class Ingest(Stage):
                     "records": tally.frames,
                     "lost": tally.lost,
                     "unreadable": writer.unreadable.get(source.relative),
+                    "limited": writer.limited.get(source.relative),
                     "ignored": dict(sorted(tally.ignored.items())),
                     "sha256": _digest(source),
                 }
@@ -229,11 +233,13 @@ def _empty_batch() -> dict[str, list[Any]]:
 class _Writer:
     """Gathers rows into batches, edits a batch at once, and cuts shards at PART_BYTES. Use as a context manager.
 
-    `unreadable` says of each file that has such records how many there are, and why the first of them is one.
+    `unreadable` says of each file that has such records how many there are, and why the first of them is one; `limited`, of each file of
+    which a limit of ours left something unread, what it was.
     """
 
-    def __init__(self, unit: str, output: Output, edits: Sequence[tuple[str, Edit]], note: Callable[[Place], None]) -> None:
+    def __init__(self, unit: str, output: Output, edits: Sequence[tuple[str, Edit]], note: Callable[[Place], None], *, alone: bool) -> None:
         self._note = note
+        self._alone = alone
         self._unit = unit
         self._output = output
         self._edits = edits
@@ -247,6 +253,7 @@ class _Writer:
         self._written = {"documents": 0, "text_bytes": 0}
         self._edited: dict[str, int] = {}
         self.unreadable: dict[str, dict[str, Any]] = {}
+        self.limited: dict[str, str] = {}
 
     def __enter__(self) -> "_Writer":
         return self
@@ -273,6 +280,8 @@ class _Writer:
         self, source: SourceFile, record: Record, key: bytes, own_id: str, text: bytes, characters: int, metadata: Mapping[str, str]
     ) -> None:
         """Add a document and its text, in UTF-8, of so many characters."""
+        if self._alone:
+            self._edited_by_all(TextColumn.from_utf8(bytearray(text), [len(text)]))
         row = (key, own_id, record.url, source.source, source.relative, record.offset, record.crawled_at, len(text), metadata)
         for column, value in zip(self._batch.values(), row, strict=True):
             column.append(value)
@@ -297,6 +306,8 @@ class _Writer:
         """Add a record that has no text to judge, and why."""
         if fate == "unreadable":
             self.unreadable.setdefault(source.relative, {"records": 0, "reason": rule, "detail": detail or ""})["records"] += 1
+        if rule == BOMB:
+            self.limited.setdefault(source.relative, detail or "")
         self._rejects.append(
             {
                 "key": key,
@@ -321,13 +332,20 @@ class _Writer:
         beat(len(self._text))
         text = TextColumn.from_utf8(self._text, batch["text_bytes"])
         self._batch, self._text, self._characters = _empty_batch(), bytearray(), 0
+        text, counts = self._edited_by_all(text)
+        for name, per_document in counts:
+            self._note_edits(batch["metadata"], name, per_document)
+        table = pa.table({**batch, "text": text.to_arrow(), "text_bytes": text.lengths}, DOCUMENTS)
+        self._write(self._without_empty(table) if self._edits else table)
+
+    def _edited_by_all(self, text: TextColumn) -> tuple[TextColumn, list[tuple[str, Any]]]:
+        """Return what the edits make of some texts, and what each counted, by name."""
+        counts = []
         for name, edit in self._edits:
             edited = edit.apply(text)
             text = edited.text
-            for count, per_document in edited.counts.items():
-                self._note_edits(batch["metadata"], count if count == name else f"{name}.{count}", per_document)
-        table = pa.table({**batch, "text": text.to_arrow(), "text_bytes": text.lengths}, DOCUMENTS)
-        self._write(self._without_empty(table) if self._edits else table)
+            counts += [(count if count == name else f"{name}.{count}", values) for count, values in edited.counts.items()]
+        return text, counts
 
     def _note_edits(self, metadata: list[Any], name: str, per_document: Any) -> None:
         for row in np.flatnonzero(per_document):

@@ -6,18 +6,21 @@ one record holds it beyond its limit (`curation.heartbeat`) and it is ended, the
 twice is to blame (once may have been chance: a machine that ran out of memory, an operator's kill): from then on it counts as unreadable
 (`crashed`, `timed_out`). Only such records are lost, and each has its row in the ledger.
 
+Edits take many records at once. Here each record goes through them alone first, and what comes of that is thrown away: so a record that
+they do not survive is known too, and the shards are what they would be without quarantine.
+
+Place and result travel through shared memory and a pipe, so that nothing is left where a process is killed.
+
 The result is a function of the input's bytes: the same records crash or hang whoever reads them. A unit fails, and with it the run, when
-its children end before its first record, when leaving the record out does not help (the fault is in finding or parsing it), when edits are
-at work, which take a batch at once, or after more than MAX_CRASHES deaths.
+its children end before its first record, when leaving the record out does not help (the fault is in finding or parsing it), when edits do
+not survive together what they survive one by one, or after more than MAX_CRASHES deaths.
 """
 
-import json
 import multiprocessing
 import os
-import tempfile
 from collections import Counter
 from collections.abc import Mapping
-from pathlib import Path
+from multiprocessing.connection import Connection, wait
 from typing import Any
 
 from curation.heartbeat import FIELDS, TICK, Watch, attach, begin
@@ -29,6 +32,8 @@ from curation.signals import die_with, workers_spared
 from curation.stage import Job, Output, recorded
 
 MAX_CRASHES = 1000
+_RECORD_BITS = 40
+_NOWHERE, _TOGETHER = -1, -2
 
 
 def make_isolated(job: Job, output: Output) -> Mapping[str, Any]:
@@ -37,50 +42,67 @@ def make_isolated(job: Job, output: Output) -> Mapping[str, Any]:
         raise TypeError(f"stage {job.stage.name} has no records to leave out")
     deaths: Counter[Place] = Counter()
     fatal: dict[Place, str] = {}
-    with tempfile.TemporaryDirectory(prefix="quarantine-") as folder:
-        while deaths.total() <= MAX_CRASHES:
-            at, result = Path(folder) / "at.json", Path(folder) / "result.json"
-            at.unlink(missing_ok=True)
-            ending = _run(job, fatal, at, result)
-            if ending is None:
-                content = json.loads(result.read_bytes())
-                output.shards += [output.known(*facts) for facts in content["shards"]]
-                counts: dict[str, Any] = content["counts"]
-                return counts
-            what = f"unit {job.unit.name} {'holds' if ending == 'timed_out' else 'kills'} the process that reads it"
-            if not at.exists():
-                raise RuntimeError(f"{what} before its first record is read")
-            file_path, number = json.loads(at.read_bytes())
-            place = (file_path, number)
-            if place == BATCH:
-                raise RuntimeError(f"{what} while edits work on many records at once, so that it cannot be told which; leave an edit out")
-            if place in fatal:
-                raise RuntimeError(f"{what} at record {number} of {file_path}, even when that record is left out")
-            deaths[place] += 1
-            if deaths[place] >= 2:
-                fatal[place] = ending
-            _sweep(job)
+    while deaths.total() <= MAX_CRASHES:
+        content, place, ending = _run(job, fatal)
+        if content is not None:
+            output.shards += [output.known(*facts) for facts in content["shards"]]
+            counts: dict[str, Any] = content["counts"]
+            return counts
+        what = f"unit {job.unit.name} {'holds' if ending == 'timed_out' else 'kills'} the process that reads it"
+        if place is None:
+            raise RuntimeError(f"{what} before its first record is read")
+        if place == BATCH:
+            raise RuntimeError(f"{what} while edits work on many records at once, though not on any of them alone; leave an edit out")
+        if place in fatal:
+            raise RuntimeError(f"{what} at record {place[1]} of {place[0]}, even when that record is left out")
+        deaths[place] += 1
+        if deaths[place] >= 2:
+            fatal[place] = ending
+        _sweep(job)
     raise RuntimeError(f"unit {job.unit.name} has killed or held the processes that read it {MAX_CRASHES} times")
 
 
-def _run(job: Job, fatal: Mapping[Place, str], at: Path, result: Path) -> str | None:
-    """Make the unit in a child; return None, or how that ended before its time: `crashed` or `timed_out`."""
+def _run(job: Job, fatal: Mapping[Place, str]) -> tuple[dict[str, Any] | None, Place | None, str]:
+    """Make the unit in a child; return what it wrote (None where it did not end), the place noted last, and how it ended otherwise."""
     context = multiprocessing.get_context("spawn")
-    slots = context.RawArray("Q", FIELDS)
-    child = context.Process(target=_make, args=(job, fatal, at, result, slots, os.getpid()))
+    slots, at = context.RawArray("Q", FIELDS), context.RawValue("q", _NOWHERE)
+    receiver, sender = context.Pipe(duplex=False)
+    child = context.Process(target=_make, args=(job, fatal, at, sender, slots, os.getpid()))
     with workers_spared():
         child.start()
-    watch, ending = Watch(slots, tell_on_stderr), "crashed"
+    sender.close()
+    watch, ending, content = Watch(slots, tell_on_stderr), "crashed", None
     try:
-        while child.exitcode is None:
-            child.join(TICK)
+        while True:
+            if receiver in wait([receiver, child.sentinel], TICK):
+                content = _received(receiver)
+                break
+            if child.exitcode is not None and not receiver.poll():
+                break
             if watch.look():
                 ending = "timed_out"
                 child.kill()
     finally:
         child.kill()
         child.join()
-    return None if child.exitcode == 0 else ending
+        receiver.close()
+    return content, _place_of(job, at.value), ending
+
+
+def _received(receiver: Connection) -> dict[str, Any] | None:
+    """Return what a child sends; None where it died before it had."""
+    try:
+        content: dict[str, Any] = receiver.recv()
+        return content
+    except (EOFError, OSError):
+        return None
+
+
+def _place_of(job: Job, number: int) -> Place | None:
+    """Return the place that a child wrote down; None where it did not come so far."""
+    if number == _NOWHERE:
+        return None
+    return BATCH if number == _TOGETHER else (job.unit.sources[number >> _RECORD_BITS].relative, number & (1 << _RECORD_BITS) - 1)
 
 
 def _sweep(job: Job) -> None:
@@ -90,11 +112,14 @@ def _sweep(job: Job) -> None:
     sweep(job.space.out, [folder], [f"{folder}/{file}" for file in files])
 
 
-def _make(job: Job, fatal: Mapping[Place, str], at: Path, result: Path, slots: Any, parent: int) -> None:
+def _make(job: Job, fatal: Mapping[Place, str], at: Any, sender: Connection, slots: Any, parent: int) -> None:
     """Run in the child: make the unit, writing down each record's place before it is taken."""
 
+    numbers = {source.relative: number for number, source in enumerate(job.unit.sources)}
+
     def note(place: Place) -> None:
-        at.write_text(json.dumps(place))
+        """Write a place down as one number, which is written at once or not at all."""
+        at.value = _TOGETHER if place == BATCH else numbers[place[0]] << _RECORD_BITS | place[1]
 
     die_with(parent)
     attach(slots, 0)
@@ -102,5 +127,4 @@ def _make(job: Job, fatal: Mapping[Place, str], at: Path, result: Path, slots: A
     assert isinstance(job.stage, Ingest)
     output = job.output()
     counts = job.stage.make_without(job.unit, output, fatal, note)
-    shards = [recorded(shard) for shard in output.shards]
-    result.write_text(json.dumps({"counts": counts, "shards": shards}))
+    sender.send({"counts": counts, "shards": [recorded(shard) for shard in output.shards]})

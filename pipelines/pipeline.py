@@ -157,8 +157,8 @@ def run_recipe(request: Request) -> Summary:
             session.note("books", {**told_books, "lost": books.lost} if books.lost else told_books)
             books.require_balance()
             unread = find_unread(out)
-            if unread.files:
-                session.note("unread", [found.file for found in unread.files])
+            if unread.names:
+                session.note("unread", unread.names)
             session.conclude()
             report = write_report(str(out))
             session.close()

@@ -1,7 +1,9 @@
 """A run of which some file could not be read at all says so at its end, with what to do, and fails; its books are finished before."""
 
+import gzip
 import io
 import json
+import os
 import tarfile
 import zipfile
 from pathlib import Path
@@ -11,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from curation.readers import Broken
+from curation.readers import MAX_RECORD_BYTES, Broken
 from curation.readers.foreign import foreign
 from tests.reading import read_bytes
 from tests.running import curate
@@ -67,6 +69,38 @@ def test_a_file_cut_short_fails_a_run_only_alone(tmp_path):
     assert "books balance" in run(tmp_path, 0, a__jsonl=GOOD, b__warc=page(1)[:-60])
     (tmp_path / "in/a.jsonl").unlink()
     assert "truncated" in curate("run", tmp_path / "recipe.toml", tmp_path / "in", "--out", tmp_path / "out", code=1)
+
+
+LOWERED = """from curation.readers import decompression, parquet
+decompression.MAX_UNPACKED_BYTES = parquet.MAX_UNPACKED_BYTES = 1 << 20
+"""
+
+
+def test_a_file_that_a_limit_of_ours_cuts_short_fails_the_run(tmp_path):
+    """What was read before the limit stands, and yet the run must not pass over the rest."""
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site/sitecustomize.py").write_text(LOWERED)
+    (tmp_path / "in").mkdir()
+    lines = b"".join(b'{"id": "%06d", "text": "The tide comes in."}\n' % number for number in range(100)) + GOOD * 100_000
+    (tmp_path / "in/a.jsonl.gz").write_bytes(gzip.compress(lines, mtime=0))
+    repeated = pa.DictionaryArray.from_arrays(pa.array([0] * 100_000, pa.int32()), ["The tide goes out. " * 100])
+    (tmp_path / "in/b.parquet").write_bytes(parquet(text=repeated))
+    (tmp_path / "in/c.jsonl").write_bytes(GOOD + b'{"text": "' + b"x" * MAX_RECORD_BYTES + b'"}\n')
+    (tmp_path / "recipe.toml").write_text(RECIPE)
+    command = ["run", tmp_path / "recipe.toml", tmp_path / "in", "--out", tmp_path / "out"]
+    path = f"{tmp_path / 'site'}{os.pathsep}{Path(__file__).parents[1]}"
+    for _ in range(2):  # a run that has nothing to do says it again
+        told = curate(*command, code=1, env={"PYTHONPATH": path})
+        assert "a limit left the rest, or a part, of 2 files unread" in told
+        assert "a.jsonl.gz: bomb:" in told
+        assert "decompress the file first" in told
+        assert "b.parquet: bomb:" in told
+        assert "c.jsonl" not in told, "one record that is too large costs that record"
+    ledger = pl.read_parquet(tmp_path / "out/ledger/*.parquet")
+    assert ledger.filter(rule="bomb").sort("file_path")["file_path"].to_list() == ["a.jsonl.gz", "b.parquet"]
+    assert ledger.filter(rule="too_large")["file_path"].to_list() == ["c.jsonl"]
+    assert ledger.filter(fate="kept", file_path="a.jsonl.gz").height > 100
+    assert json.loads((tmp_path / "out/run.json").read_text("utf-8"))["sessions"][-1]["unread"] == ["a.jsonl.gz", "b.parquet"]
 
 
 def zipped(*names: str) -> bytes:

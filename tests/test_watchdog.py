@@ -13,6 +13,10 @@ import pytest
 
 from curation import heartbeat
 from curation.heartbeat import FIELDS, LEAST, PER_MIB, Watch, limit_for
+from curation.ingest import Choice, Ingest, Place, units_of
+from curation.location import Location
+from curation.readers import SourceFile
+from curation.stage import Output
 from tests.running import CURATE
 
 ROOT = Path(__file__).parents[1]
@@ -24,6 +28,15 @@ def extract(self, html):
         time.sleep(1000) if os.environ["HOW"] == "sleep" else sum(range(100000))
     return whole(self, html)
 Plain.extract = extract
+"""
+EDITING = """import os, signal, time
+from curation.edits.whitespace import Whitespace
+whole = Whitespace.apply
+def apply(self, text):
+    if b"HANG" in text.data.tobytes():
+        os.kill(os.getpid(), signal.SIGSEGV) if os.environ["HOW"] == "crash" else time.sleep(1000)
+    return whole(self, text)
+Whitespace.apply = apply
 """
 
 
@@ -68,6 +81,34 @@ def test_a_record_that_spins_is_left_out(pages: Path, options: tuple[str, ...]) 
     done = run(pages, "spin", *options)
     assert done.returncode == 0, done.stderr
     assert fates(pages) == LEFT_OUT
+
+
+@pytest.mark.parametrize(("how", "rule"), [("crash", "crashed"), ("sleep", "timed_out")])
+def test_an_edit_that_does_not_survive_a_record_costs_that_record(pages: Path, how: str, rule: str) -> None:
+    """Edits take the six pages at once, and yet one of them is to blame."""
+    (pages.parent / "site/sitecustomize.py").write_text(EDITING)
+    (pages.parent / "recipe.toml").write_text('[extractor]\nname = "plain"\n\n[[edit]]\nname = "whitespace"\n')
+    done = run(pages, how, "--workers", "2")
+    assert done.returncode == 0, done.stderr
+    assert fates(pages) == [(name, fate, rule if name == "page-3.html" else None) for name, fate, _ in LEFT_OUT]
+
+
+def test_quarantine_writes_the_bytes_that_would_be_written_without(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text(
+        "".join(f'{{"text": "The  sea\\u00a0rises {number} times.\\r\\n\\n\\n\\n"}}\n' for number in range(9000))
+    )
+    facts = Location.of(tmp_path / "a.jsonl").facts()
+    assert facts is not None
+    (unit,) = units_of([SourceFile(facts.location, "a.jsonl", "a", facts.size, facts.changed)])
+    stage = Ingest(edits=(Choice("whitespace", {"collapse": True}),))
+    written = []
+    for name in ("apart", "together"):
+        output = Output(Location.of(tmp_path / name))
+        noted: list[Place] = []
+        counts = stage.make(unit, output) if name == "together" else stage.make_without(unit, output, {}, noted.append)
+        written.append((counts, [(shard.name, shard.rows, shard.sha256) for shard in output.shards]))
+    assert written[0] == written[1]
+    assert written[0][0]["edits"]["whitespace.blanks"] == 18000
 
 
 def test_with_one_worker_the_run_ends_and_says_how_to_go_on(pages: Path) -> None:

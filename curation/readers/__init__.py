@@ -4,6 +4,7 @@
 """
 
 from curation.readers.contract import (
+    BOMB,
     MAX_EXPANSION,
     MAX_RECORD_BYTES,
     Broken,
@@ -18,6 +19,7 @@ from curation.readers.contract import (
 from curation.readers.opening import read
 
 __all__ = [
+    "BOMB",
     "MAX_EXPANSION",
     "MAX_RECORD_BYTES",
     "Broken",

@@ -31,6 +31,9 @@ MAX_UNPACKED_BYTES = 4 << 30
 MAX_EXPANSION = 200
 """Most bytes that one byte of compressed input may become, once MAX_UNPACKED_BYTES have come out: past it the file is a bomb."""
 
+BOMB = "bomb"
+"""Why a limit of ours left the rest of a file, or a piece of it, unread: a Broken with this reason stands for all of that."""
+
 
 @dataclass(frozen=True)
 class Fields:

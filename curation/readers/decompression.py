@@ -22,7 +22,7 @@ from typing import BinaryIO
 
 import pyarrow as pa
 
-from curation.readers.contract import MAX_EXPANSION, MAX_UNPACKED_BYTES, Broken
+from curation.readers.contract import BOMB, MAX_EXPANSION, MAX_UNPACKED_BYTES, Broken
 from curation.readers.members import READ, STARTS, BrokeOff, inflate, members
 
 BLOCK = 4 << 10
@@ -221,7 +221,7 @@ class Content:
             yield block
             if self._produced > max(MAX_UNPACKED_BYTES, MAX_EXPANSION * file.count):
                 raise BrokeOff(
-                    "bomb",
+                    BOMB,
                     f"{file.count} bytes of {self.compression} became more than {MAX_UNPACKED_BYTES}, and more than {MAX_EXPANSION} times "
                     "as many; the rest is not read. If they are sound, decompress the file first",
                 )

@@ -16,12 +16,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
-from curation.readers.contract import MAX_RECORD_BYTES, Broken
+from curation.readers.contract import BOMB, MAX_RECORD_BYTES, Broken
 from curation.readers.decompression import Content, Damage
 
 NEWLINES = b"\r\n"
 _NO_LENGTH = Damage("bad_content_length", "the record does not say how long it is")
-ENDS_FILE = ("truncated", "corrupt", "bomb")
+ENDS_FILE = ("truncated", "corrupt", BOMB)
 """Faults that may cost more than their own record: they are noticed whatever kind of record they fall on."""
 _GAP = 64
 

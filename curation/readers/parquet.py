@@ -25,7 +25,7 @@ import pyarrow.parquet as pq
 from pyarrow import types
 
 from curation.readers.columns import is_binary, is_string
-from curation.readers.contract import MAX_EXPANSION, MAX_RECORD_BYTES, MAX_UNPACKED_BYTES, Broken, Outcome, SourceFile
+from curation.readers.contract import BOMB, MAX_EXPANSION, MAX_RECORD_BYTES, MAX_UNPACKED_BYTES, Broken, Outcome, SourceFile
 from curation.readers.decompression import Content, WatchedFile
 from curation.readers.nested import is_readable
 from curation.readers.parquet_groups import Row, claimed_rows, group_rows, is_part
@@ -145,7 +145,10 @@ def _within(limit: int, rows: Iterator[Row | Broken]) -> Iterator[Row | Broken]:
             size += row_size
             if size > limit:
                 yield Broken(
-                    number, "bomb", f"the rows hold more than {limit} bytes, too many for a file of its size; the rest is not read"
+                    number,
+                    BOMB,
+                    f"the rows hold more than {limit} bytes, too many for a file of its size; the rest is not read. If they are sound, "
+                    "write them as JSON Lines",
                 )
                 return
         yield row
@@ -158,7 +161,12 @@ def _groups(parquet: Any, columns: list[str], text: str, file: WatchedFile) -> I
         rows = claimed_rows(parquet, group)
         bomb = _bomb(parquet.metadata.row_group(group), columns)
         if bomb:
-            yield Broken(first, "bomb", f"{bomb}; the {rows} rows of row group {group} are not read", records=rows)
+            yield Broken(
+                first,
+                BOMB,
+                f"{bomb}; the {rows} rows of row group {group} are not read. If they are sound, write them as JSON Lines",
+                records=rows,
+            )
         else:
             yield from group_rows(parquet, group, first, columns, text, file)
         first += rows
