@@ -167,7 +167,7 @@ def test_a_bad_row_is_named(tmp_path: Path, change: Callable[[dict[str, object]]
         ("a.jsonl", b'{"text": "\xff"}', "row 1 is not JSON"),
         ("a.jsonl", b"[" * 100_000, "row 1 is not JSON"),
         ("a.jsonl.gz", b"not gzip", "cannot be read"),
-        ("a.jsonl.gz", gzip.compress(b"{}" * 100)[:-9], "cannot be read"),
+        ("a.jsonl.gz", gzip.compress(b"{}" * 100, mtime=0)[:-9], "cannot be read"),
         ("a.parquet", b"PAR1 and no more", "cannot be read"),
         ("a.csv", b"text,score", "ends in .jsonl, .jsonl.gz or .parquet"),
         ("a.jsonl", b"\n", "there is no labelled text"),
