@@ -35,6 +35,9 @@ DOCUMENTS = pa.schema(
 
 FATES = ("kept", "dropped", "duplicate", "unreadable")
 
+CUT_STAGE = "repeated_lines"
+"""What the ledger calls the stage that drops documents for what the cuts left of them."""
+
 REJECTS = pa.schema(
     [
         pa.field("key", KEY, nullable=False),

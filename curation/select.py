@@ -14,12 +14,9 @@ from typing import Any, ClassVar
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from curation.schema import LEDGER
+from curation.schema import CUT_STAGE, LEDGER
 from curation.shards import Shard, check_aligned, read
 from curation.stage import Output, Stage, Unit
-
-CUT_STAGE = "repeated_lines"
-"""What the ledger calls the stage that drops documents for what the cuts left of them."""
 
 COPY_OF_DROPPED = "copy_of_dropped"
 

@@ -28,15 +28,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from curation.errors import Refused
 from curation.hashing import digest_of, digest_of_file, plain, shared
 from curation.journal import Journal
 from curation.location import TEMPORARY, Location
-from curation.readers import SourceFile
 from curation.records import REMEDY, CorruptRecord, find_record, read_record, write_record
 from curation.shards import Shard, ShardWriter
+
+if TYPE_CHECKING:
+    from curation.readers import SourceFile
 
 SEAL = "_seal.json"
 SHARD_ENDINGS = (".parquet", ".jsonl.gz")
@@ -52,7 +54,7 @@ class Unit:
 
     name: str
     inputs: Mapping[str, tuple[Shard, ...]] = field(default_factory=dict)
-    sources: tuple[SourceFile, ...] = ()
+    sources: tuple["SourceFile", ...] = ()
     extra: Mapping[str, Any] = field(default_factory=dict)
 
     def shard(self, role: str) -> Shard:

@@ -17,7 +17,8 @@ from jinja2 import Environment, StrictUndefined
 
 from curation.location import Location
 from pipelines.export import DATASET
-from pipelines.ledger import CutText, Flow, SourceFlow, SourceLoss, funnel
+from pipelines.flows import CutText, Flow, SourceFlow, SourceLoss
+from pipelines.ledger import funnel
 from pipelines.mixing import LeftOut, mix_in_words, mixed
 from pipelines.rules import RunRules
 from pipelines.run_folder import manifest_of

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from pipelines.flows import Flow, Funnel
 from pipelines.histogram import Bin
-from pipelines.ledger import Flow, Funnel
 from pipelines.wording import compact, number
 
 

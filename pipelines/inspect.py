@@ -14,8 +14,9 @@ import polars as pl
 
 from curation.choices import nearest
 from curation.errors import UsageError
+from pipelines.flows import Funnel
 from pipelines.histogram import Bin, count_bins, grid
-from pipelines.ledger import Funnel, funnel
+from pipelines.ledger import funnel
 from pipelines.looking import looks_at_runs
 from pipelines.rules import RecipeRule, read_rules
 from pipelines.run_folder import Place, open_run, places, scan, scan_measured

@@ -14,7 +14,7 @@ import polars as pl
 from curation.choices import nearest
 from curation.errors import UsageError
 from curation.location import Location
-from pipelines.ledger import Amount, Flow, Funnel, SourceFlow, Step, amount
+from pipelines.flows import Amount, Flow, Funnel, SourceFlow, Step, amount
 from pipelines.run_folder import scan_ledger
 from pipelines.sources import SHOWN, others_in_words
 

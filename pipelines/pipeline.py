@@ -52,7 +52,8 @@ from filters.measure import NARROW, Measure
 from pipelines.card import card, card_facts
 from pipelines.earlier_runs import ledger_of, open_earlier
 from pipelines.export import Export, ExportConversations, Source, units_of
-from pipelines.ledger import Funnel, funnel
+from pipelines.flows import Funnel
+from pipelines.ledger import funnel
 from pipelines.logs import run_log
 from pipelines.manifest import write_manifest
 from pipelines.progress import ProgressWatcher, display_for

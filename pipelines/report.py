@@ -27,9 +27,10 @@ from curation.location import Location
 from curation.ownership import claim, write_ours
 from curation.records import CorruptRecord, find_record
 from pipelines import charts
+from pipelines.flows import Flow, Funnel
 from pipelines.histogram import Bin
 from pipelines.inspect import SignalSummary, signals_of, summarise
-from pipelines.ledger import Flow, Funnel, funnel
+from pipelines.ledger import funnel
 from pipelines.looking import looks_at_runs
 from pipelines.rules import RecipeRule, read_rules
 from pipelines.run_folder import Place, open_run, places, scan_ledger, scan_measured, scan_rows

@@ -12,7 +12,7 @@ lists, for each, the rules that it fails.
 import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
@@ -22,7 +22,9 @@ from curation.location import Location
 from curation.ownership import RULES
 from curation.records import CorruptRecord, encode, find_record, typed
 from filters.contract import Bounds, Rule, Side
-from pipelines.recipe import Recipe
+
+if TYPE_CHECKING:
+    from pipelines.recipe import Recipe
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,7 @@ class RunRules:
     text: str
 
 
-def rules_of(recipe: Recipe) -> RunRules:
+def rules_of(recipe: "Recipe") -> RunRules:
     """Return what a recipe comes to: this builds its filters, also those that are files of the user's own."""
     return RunRules(
         name=recipe.name,
@@ -123,7 +125,7 @@ def side_dropped(rule: Rule) -> Side | None:
     return "below" if below else "above"
 
 
-def _rules(recipe: Recipe) -> Iterator[RecipeRule]:
+def _rules(recipe: "Recipe") -> Iterator[RecipeRule]:
     """Yield every rule, in the order in which they are tried."""
     for choice in recipe.filters:
         made = choice.build()
@@ -144,7 +146,7 @@ def _in_words(threshold: pl.Expr, bounds: Bounds | None) -> str:
     return f"by {bounds.signal}" if bounds is not None else str(threshold)
 
 
-def _comparing(recipe: Recipe) -> Comparing | None:
+def _comparing(recipe: "Recipe") -> Comparing | None:
     settings = recipe.deduplicate
     if settings is None:
         return None

@@ -15,18 +15,19 @@ from typing import Any, Literal
 
 import numpy as np
 import polars as pl
-import pyarrow.dataset as ds
 
 from curation import exchange
 from curation.errors import Refused, UsageError
 from curation.location import Location
 from curation.records import find_record
-from curation.repeated_lines import Cutting
 from curation.schema import LEDGER
 from curation.shards import Shard, check_aligned, open_parquet
 
 GENERATED = "stages/6-synthesize"
 """Where the stages over generated rows lie."""
+
+CUTS = "4i-cuts"
+"""The stage whose shards say what is cut of each document; its name stands here, so that looking need not import what makes it."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ def places(out: Location) -> list[Place]:
             _parquet(out / GENERATED / "2-measure"),
         ),
     ]
-    cuts = _parquet(out / "stages" / Cutting.name)
+    cuts = _parquet(out / "stages" / CUTS)
     found = []
     for origin, ledger, documents, signals in layout:
         for name, location in sorted(ledger.items()):
@@ -107,6 +108,8 @@ def scan(locations: Iterable[Location]) -> pl.LazyFrame:
     """Scan Parquet files as one table, in the order given."""
     files = list(locations)
     if files and not files[0].is_local:
+        import pyarrow.dataset as ds  # takes as long to import as all else here together
+
         return pl.scan_pyarrow_dataset(ds.dataset([file.path for file in files], filesystem=files[0].filesystem, format="parquet"))
     return pl.scan_parquet([file.path for file in files], glob=False)
 

@@ -6,8 +6,7 @@ Invariant: the rows add up to what all sources add up to.
 from collections.abc import Sequence
 
 from curation.schema import FATES
-from pipelines.ledger import Amount, SourceFlow
-from pipelines.thresholds import Split
+from pipelines.flows import Amount, SourceFlow, Split
 
 SHOWN = 20
 """Sources that a table shows by name."""

@@ -19,7 +19,7 @@ from pipelines.wording import license_in_words, loss_in_words, notes_of, number,
 if TYPE_CHECKING:
     from pipelines.catalogue import FilterDescription, FilterSummary
     from pipelines.diff import Difference
-    from pipelines.ledger import Flow, Funnel
+    from pipelines.flows import Flow, Funnel
     from pipelines.pipeline import Summary
     from pipelines.verify import Verification
     from pipelines.why import Cluster, EarlierCopy, Explanation

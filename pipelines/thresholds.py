@@ -19,8 +19,8 @@ import polars as pl
 from curation.errors import UsageError
 from curation.location import Location
 from filters.contract import Side
+from pipelines.flows import Amount, Split, amount
 from pipelines.inspect import finite, is_number, resolve
-from pipelines.ledger import Amount, amount
 from pipelines.looking import looks_at_runs
 from pipelines.rules import RecipeRule, read_rules
 from pipelines.run_folder import Place, open_run, places, scan_measured
@@ -30,16 +30,6 @@ NOTE = "Tokens are estimated (bytes / 4). Documents that come back have not been
 _EFFECT = ["source", "fate", "failed", "text_bytes"]
 _SHARES = (0.0, 0.001, 0.005, 0.01, *(step / 50 for step in range(1, 50)), 0.99, 0.995, 0.999, 1.0)
 """The quantiles of a signal that are points of its curve."""
-
-
-@dataclass(frozen=True)
-class Split:
-    """Of some documents, those that pass the recipe's threshold now, and those that would pass another."""
-
-    name: str
-    of: Amount
-    now: Amount
-    then: Amount
 
 
 @dataclass(frozen=True)

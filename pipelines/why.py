@@ -15,12 +15,10 @@ import polars as pl
 
 from curation.errors import UsageError
 from curation.location import Location
-from curation.schema import LEDGER
-from curation.select import CUT_STAGE
+from curation.schema import CUT_STAGE, LEDGER
 from curation.side_fields import string_of
 from filters.contract import Side
 from filters.judge import Judge
-from pipelines.earlier_runs import find_earlier
 from pipelines.looking import looks_at_runs
 from pipelines.rules import RecipeRule, read_rules
 from pipelines.run_folder import Place, manifest, open_run, places, read_rows, scan, undecided
@@ -178,6 +176,8 @@ def _member(place: Place, number: int, row: Mapping[str, Any]) -> Member:
 
 def _followed(out: Location, run: str, kept: str) -> EarlierCopy:
     """Look up a document that an earlier run kept."""
+    from pipelines.earlier_runs import find_earlier  # with all stages of a run, which most documents do without
+
     folder, fault = find_earlier(out, run)
     if folder is None:
         return EarlierCopy(run, None, fault, None)

@@ -10,13 +10,13 @@ from curation.location import Location
 from curation.schema import LEDGER
 from curation.stage import Output
 from pipelines.card import card, card_facts
-from pipelines.ledger import Amount, SourceFlow, funnel
+from pipelines.flows import Amount, SourceFlow, Split
+from pipelines.ledger import funnel
 from pipelines.recipe import parse
 from pipelines.report import render
 from pipelines.rules import read_rules, rules_of, write_rules
 from pipelines.sources import SHOWN, largest_flows, largest_splits
 from pipelines.tables import show_funnel
-from pipelines.thresholds import Split
 from tests.toy_run import reject, write_run
 
 

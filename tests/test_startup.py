@@ -53,6 +53,14 @@ def test_numba_waits_for_the_first_kernel_to_be_called(module: str) -> None:
     assert python(code, module) == "False\n"
 
 
+@pytest.mark.parametrize("module", ["pipelines.why", "pipelines.tables", "pipelines.run_folder", "pipelines.sources"])
+def test_looking_at_a_document_imports_no_stage_that_reads_or_makes_one(module: str) -> None:
+    code = "import importlib, sys; importlib.import_module(sys.argv[1]); print(*sys.modules)"
+    loaded = set(python(code, module).split())
+    assert not loaded & {"curation.ingest", "curation.deduplicate", "curation.repeated_lines", "curation.session", "pipelines.recipe"}
+    assert module in loaded
+
+
 KERNELS = """
 import sys
 from curation import jit

@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 
 from curation.errors import UsageError
 from curation.location import Location
+from pipelines.flows import Amount
 from pipelines.inspect import signal_summary
 from pipelines.rules import read_rules
 from pipelines.run_folder import places
-from pipelines.thresholds import Amount, retention, threshold_effect
+from pipelines.thresholds import retention, threshold_effect
 from tests.running import curate
 
 ODD_SIGNALS = """
