@@ -13,6 +13,8 @@ import time
 from collections.abc import Callable, MutableSequence
 from dataclasses import dataclass
 
+from curation.stopped import StoppedWorkers
+
 FIELDS = 4
 """Numbers of a slot: process id, item under way (from 1; 0: none), count of beats, bytes of the record (0: nothing to be watched)."""
 _PID, _ITEM, _BEATS, _BYTES = range(FIELDS)
@@ -21,8 +23,6 @@ TICK = 1.0
 """Seconds between two looks."""
 LEAST = 300.0
 PER_MIB = 60.0
-STOPPED_AFTER = 10.0
-"""Seconds after which a stopped worker is named."""
 
 _mine: MutableSequence[int] | None = None
 _first = 0
@@ -61,8 +61,6 @@ class _Seen:
     beats: int = -1
     held: float = 0.0
     busy: float = 0.0
-    stopped: float = 0.0
-    told: bool = False
 
 
 class Watch:
@@ -70,7 +68,7 @@ class Watch:
 
     def __init__(self, slots: MutableSequence[int], tell: Callable[[str], None]) -> None:
         self._slots = slots
-        self._tell = tell
+        self._stopped = StoppedWorkers(tell)
         self._seen = [_Seen() for _ in range(len(slots) // FIELDS)]
         self._looked = time.monotonic()
 
@@ -102,19 +100,5 @@ class Watch:
         elif status != psutil.STATUS_STOPPED:
             seen.held += busy - seen.busy
         seen.busy = busy
-        self._note_stop(seen, pid, passed if status == psutil.STATUS_STOPPED else None)
+        self._stopped.note(pid, passed if status == psutil.STATUS_STOPPED else None)
         return True
-
-    def _note_stop(self, seen: _Seen, pid: int, stopped: float | None) -> None:
-        if stopped is None:
-            if seen.told:
-                self._tell(f"worker {pid} goes on")
-            seen.stopped, seen.told = 0.0, False
-            return
-        seen.stopped += stopped
-        if seen.stopped >= STOPPED_AFTER and not seen.told:
-            seen.told = True
-            self._tell(
-                f"worker {pid} is stopped (SIGSTOP), and the run waits for it: `kill -CONT {pid}` lets it go on, "
-                f"`kill -KILL {pid}` has its shard made by another"
-            )

@@ -5,11 +5,11 @@ items and small results; text lies in files that every node sees. A task whose w
 again by Ray, a finite number of times, and is then reported as `killed`; a task that raises is not tried again.
 
 At the start every node is checked: it must see OUT and run the same code, else the run is Refused. Usage statistics and the dashboard are
-off; the token file of a local cluster is readable by its owner only.
+off; the token of a local cluster is in the environment of its processes only, which none but its owner can read.
 """
 
 import os
-import tempfile
+import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
@@ -21,15 +21,21 @@ from curation.hashing import digest_of, digest_of_file
 from curation.location import Location
 from curation.runner import Item, Outcome, Result, attempt, tell_on_stderr
 from curation.signals import Ended, handlers_kept, workers_spared
+from curation.stopped import StoppedWorkers
 from curation.watched import watched_here
 
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
 os.environ.setdefault("RAY_task_oom_retries", "3")
 os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
 
+import psutil
 import ray
 from ray.exceptions import OutOfMemoryError, RayError, WorkerCrashedError
 
+_LOOK = 2.0
+"""Seconds between two looks for stopped workers, while no task ends."""
+
+_TASK = "ray::attempt_watched"
 ATTEMPTS = 3
 """How often a task is begun when its workers die."""
 
@@ -53,7 +59,7 @@ class RayRunner:
     def _start(self, workers: int | None, address: str | None) -> None:
         quiet: dict[str, Any] = {"log_to_driver": False, "configure_logging": False, "runtime_env": {"env_vars": _worker_environment()}}
         if address is None:
-            _protect_token()
+            _choose_token()
             with handlers_kept(), workers_spared():
                 ray.init(num_cpus=workers, include_dashboard=False, **quiet)
         else:
@@ -69,8 +75,10 @@ class RayRunner:
         remote = ray.remote(num_cpus=1, max_retries=ATTEMPTS - 1, retry_exceptions=False)(attempt_watched)
         waiting = iter(items)
         running: dict[Any, Item] = {remote.remote(task, item): item for item in islice(waiting, self._under_way)}
+        stops = _Stops(self.tell)
         while running:
-            done = _wait(list(running))
+            while not (done := _wait(list(running))):
+                stops.look()
             item = running.pop(done[0])
             for following in islice(waiting, 1):
                 running[remote.remote(task, following)] = following
@@ -115,14 +123,46 @@ class RayRunner:
 
 
 def _wait(running: list[Any]) -> list[Any]:
-    """Return one task that is done. A signal that falls into Ray's own code comes out of it as a SystemError: the signal is what counts."""
+    """Return one task that is done; none if that takes longer than a look at the workers may wait.
+
+    A signal that falls into Ray's own code comes out of it as a SystemError: the signal is what counts.
+    """
     try:
-        done, _ = ray.wait(running, num_returns=1)
+        done, _ = ray.wait(running, num_returns=1, timeout=_LOOK)
     except SystemError as error:
         if isinstance(error.__cause__, Ended):
             raise error.__cause__ from None
         raise
     return list(done)
+
+
+class _Stops:
+    """Looks for workers on this machine that somebody has stopped, be the cluster ours or another's."""
+
+    def __init__(self, tell: Callable[[str], None]) -> None:
+        self._stopped = StoppedWorkers(tell)
+        self._looked = time.monotonic()
+        self._address = ray.get_runtime_context().gcs_address
+
+    def look(self) -> None:
+        """Look at the workers that have a task of ours."""
+        now = time.monotonic()
+        passed, self._looked = min(now - self._looked, 2 * _LOOK), now
+        for worker in self._at_work():
+            try:
+                self._stopped.note(worker.pid, passed if worker.status() == psutil.STATUS_STOPPED else None)
+            except psutil.Error:
+                continue
+
+    def _at_work(self) -> Iterator[psutil.Process]:
+        """Yield the cluster's worker processes; a raylet starts them, and their titles say what they do."""
+        for process in psutil.process_iter():
+            try:
+                if process.name() != "raylet" or not any(part.endswith(f"={self._address}") for part in process.cmdline()):
+                    continue
+                yield from (child for child in process.children() if any(_TASK in part for part in child.cmdline()))
+            except psutil.Error:
+                continue
 
 
 def attempt_watched(task: Callable[[Item], Result], item: Item) -> Outcome[Item, Result]:
@@ -152,12 +192,7 @@ def _worker_environment() -> dict[str, str]:
     return {"PYTHONPATH": os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH", "")])), "POLARS_MAX_THREADS": "1", **inherited}
 
 
-def _protect_token() -> None:
-    """Have the local cluster's token in a file that only its owner can read."""
-    if "RAY_AUTH_TOKEN_PATH" in os.environ or "RAY_AUTH_TOKEN" in os.environ:
-        return
-    folder = Path(tempfile.mkdtemp(prefix="ray-token-"))
-    path = folder / "token"
-    path.touch(mode=0o600)
-    path.write_text(uuid.uuid4().hex + uuid.uuid4().hex)
-    os.environ["RAY_AUTH_TOKEN_PATH"] = str(path)
+def _choose_token() -> None:
+    """Have the local cluster ask for a token that is in no file: the environment of a process is its owner's alone to read."""
+    if "RAY_AUTH_TOKEN_PATH" not in os.environ and "RAY_AUTH_TOKEN" not in os.environ:
+        os.environ["RAY_AUTH_TOKEN"] = uuid.uuid4().hex + uuid.uuid4().hex

@@ -61,6 +61,7 @@ from pipelines.recipe import InputChoice, Recipe, load
 from pipelines.report import write_report
 from pipelines.rules import encoded, rules_of
 from pipelines.stage_words import steps_of
+from synth.reply_log import require_log
 from synth.seeds import SeedShard
 from synth.synthesize import synthesize
 
@@ -128,6 +129,8 @@ def run_recipe(request: Request) -> Summary:
     out = Location.of(request.out)
     claim(out, recipe.name, request.replace)
     sources = inputs_of(recipe, request.inputs, out)
+    if recipe.synthesize is not None:
+        require_log(_replies(request, out))
     earlier = open_earlier(recipe.deduplicate, out) if recipe.deduplicate is not None else ()
     sizes = {unit.name: sum(source.size for source in unit.sources) for unit in ingest.units_of(sources)}
     runner = _runner(request, out)
@@ -189,13 +192,18 @@ def run_stages(session: Session, recipe: Recipe, sources: Sequence[SourceFile], 
     kept_web = exportable(web, session.run(Select(), units), repeated.cuts)
     kept_synthetic: list[Source] = []
     if recipe.synthesize is not None:
-        replies = Location.of(request.replies) if request.replies else session.out / "replies"
+        replies = _replies(request, session.out)
         seeds = [SeedShard(source.documents, source.ledger, source.signals) for source in kept_web]
         generated = synthesize(session, seeds, recipe.synthesize, replies, request.budget)
         beside = [shards for shards in (copies, repeated.cuts) if shards]
         kept = [replace(part, judged=(*part.judged, *found)) for part, *found in zip(parts, *beside, strict=True)] if parts else []
         kept_synthetic = judge_generated(session, recipe, generated, [*kept, *earlier])
     write_dataset(session, recipe, kept_web, kept_synthetic)
+
+
+def _replies(request: Request, out: Location) -> Location:
+    """Return the folder of the log of replies."""
+    return Location.of(request.replies) if request.replies else out / "replies"
 
 
 def parted(sealed: Sealed) -> tuple[tuple[Shard, ...], tuple[Shard, ...]]:

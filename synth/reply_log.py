@@ -23,12 +23,15 @@ from typing import Any
 
 import xxhash
 
-from curation.errors import CorruptShard, Refused
+from curation.errors import CorruptShard, Refused, UsageError
 from curation.hashing import canonical
+from curation.location import Location
 from synth.teacher import Reply, Request
 
 FILE = "replies.jsonl"
 SYNC_EVERY = 64
+_START = b'{"checksum":"'
+"""What every line of a log begins with."""
 
 
 def _checksum(content: Mapping[str, Any]) -> str:
@@ -44,9 +47,30 @@ def _opened_line(line: bytes) -> dict[str, Any] | None:
     try:
         content = json.loads(line)
         checksum = content.pop("checksum")
-    except (ValueError, KeyError, AttributeError):
+    except (ValueError, KeyError, AttributeError, TypeError, RecursionError):
         return None
     return content if checksum == _checksum(content) else None
+
+
+def require_log(folder: Location) -> None:
+    """Raise Refused where a folder's file of replies is none of ours, for we would write into it. A log that is torn or damaged is ours.
+
+    Raises UsageError where the folder is not on local disk.
+    """
+    if not folder.is_local:
+        raise UsageError(f"replies are kept on local disk, and {folder} is not; name a local folder with --replies DIR")
+    place = Path(folder.path) / FILE
+    if place.is_file():
+        with place.open("rb") as lines:
+            head = lines.read(len(_START))
+            lines.seek(0)
+            if _START.startswith(head) or any(_opened_line(line) is not None for line in lines):
+                return
+    elif not place.exists():
+        return
+    raise Refused(
+        f"{place} is no log of replies of ours, and nothing was written to it; name another folder with --replies, or move it away"
+    )
 
 
 def _encodable(reply: Reply) -> Reply:
@@ -71,7 +95,8 @@ class ReplyLog:
     @classmethod
     @contextmanager
     def open(cls, folder: Path) -> Iterator["ReplyLog"]:
-        """Open, or begin, the log of a folder. Raises Refused where another process has it open."""
+        """Open, or begin, the log of a folder. Raises Refused where another process has it open, or it is no log."""
+        require_log(Location.of(folder))
         folder.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(folder / FILE, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
         try:

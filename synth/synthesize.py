@@ -25,7 +25,7 @@ from typing import Any, ClassVar
 import pyarrow as pa
 
 from curation.choices import build
-from curation.errors import RecipeError, UsageError
+from curation.errors import RecipeError
 from curation.hashing import canonical, digest_of, plain
 from curation.ingest import REJECTED
 from curation.keys import record_key
@@ -37,7 +37,7 @@ from curation.shards import batches
 from curation.stage import Output, Stage, Unit
 from synth.asking import ask_missing
 from synth.budget import Budget
-from synth.reply_log import ReplyLog
+from synth.reply_log import ReplyLog, require_log
 from synth.router import Addressing, Router
 from synth.seeds import SeedPolicy, SeedShard, choose
 from synth.task import Draft, Rejected, Seed, Task, build_task
@@ -235,8 +235,7 @@ def synthesize(
 
     Raises Refused (budget reached, the endpoint is down), UsageError (a key is missing or refused), and what stages raise.
     """
-    if not replies_dir.is_local:
-        raise UsageError(f"replies are kept on local disk, and {replies_dir} is not; name a local folder with --replies DIR")
+    require_log(replies_dir)
     chosen = choose(seeds, settings.seed_policy()) if settings.needs_seeds else []
     asked = list(questions(settings, chosen))
     spent = Budget(budget)

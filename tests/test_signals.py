@@ -149,18 +149,20 @@ def test_workers_die_with_their_driver(world: Path) -> None:
     rerun(world, "killed", "2")
 
 
-def test_a_stopped_worker_is_named(world: Path) -> None:
-    process = start(world, "stopped", "2")
-    under_way(world, "stopped", process)
-    (victim, *_) = workers_of(world, "stopped")
+@pytest.mark.parametrize("runner", ["2", pytest.param("ray", marks=pytest.mark.full)])
+def test_a_stopped_worker_is_named(world: Path, runner: str) -> None:
+    out = f"stopped-{runner}"
+    process = start(world, out, runner)
+    under_way(world, out, process)
+    (victim, *_) = workers_of(world, out)
     victim.send_signal(signal.SIGSTOP)
     deadline = time.monotonic() + 60
-    while f"kill -CONT {victim.pid}" not in told(world, "stopped").replace("\n", " "):
-        assert time.monotonic() < deadline, told(world, "stopped")
+    while f"kill -CONT {victim.pid}" not in told(world, out).replace("\n", " "):
+        assert time.monotonic() < deadline, told(world, out)
         time.sleep(0.1)
     victim.send_signal(signal.SIGCONT)
     assert process.wait(timeout=120) == 0
-    assert shards(world / "stopped") == shards(world / "whole")
+    assert shards(world / out) == shards(world / "whole")
 
 
 @pytest.mark.full

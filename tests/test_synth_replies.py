@@ -148,6 +148,25 @@ def test_a_flipped_byte_is_noticed_and_nothing_is_deleted(tmp_path: Path) -> Non
     assert len((tmp_path / FILE).read_bytes()) == len(whole)
 
 
+@pytest.mark.parametrize("foreign", [b'{"prompt": "a", "reply": "b"}\n' * 3, b"notes\n", b"\0\0\0\0", b"\n", b'[{"checksum":"0"}]\n'])
+def test_a_file_that_is_no_log_is_refused_and_stays_as_it_is(tmp_path: Path, foreign: bytes) -> None:
+    (tmp_path / FILE).write_bytes(foreign)
+    with pytest.raises(Refused, match="no log of replies of ours"), ReplyLog.open(tmp_path):
+        pass
+    assert (tmp_path / FILE).read_bytes() == foreign
+    assert [path.name for path in tmp_path.iterdir()] == [FILE]
+
+
+@pytest.mark.parametrize("length", [0, 1, 12, 13, 60])
+def test_a_log_of_which_only_a_torn_line_is_left_is_ours(tmp_path: Path, length: int) -> None:
+    with ReplyLog.open(tmp_path) as log:
+        log.append(request(), Reply("a", "stop"))
+    whole = (tmp_path / FILE).read_bytes()
+    (tmp_path / FILE).write_bytes(whole[:length])
+    with ReplyLog.open(tmp_path) as log:
+        assert (len(log), log.damaged_lines) == (0, int(length > 0))
+
+
 def test_two_writers_are_refused(tmp_path: Path) -> None:
     with ReplyLog.open(tmp_path), pytest.raises(Refused, match="another run"), ReplyLog.open(tmp_path):
         pass

@@ -11,7 +11,7 @@ import polars as pl
 import psutil
 import pytest
 
-from curation import heartbeat
+from curation import stopped
 from curation.heartbeat import FIELDS, LEAST, PER_MIB, Watch, limit_for
 from curation.ingest import Choice, Ingest, Place, units_of
 from curation.location import Location
@@ -150,7 +150,7 @@ def watch_for(watch: Watch, seconds: float) -> list[tuple[int, int]]:
 
 def test_what_counts_is_time_in_which_the_worker_could_have_worked(worker: psutil.Process, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CURATION_RECORD_SECONDS", "0.5")
-    monkeypatch.setattr(heartbeat, "STOPPED_AFTER", 0.3)
+    monkeypatch.setattr(stopped, "STOPPED_AFTER", 0.3)
     told: list[str] = []
     slots = [worker.pid, 7, 1, 100]
     watch = Watch(slots, told.append)
