@@ -27,6 +27,7 @@ import pyarrow.compute as pc
 from curation.errors import BooksUnbalanced, CorruptShard
 from curation.id_sets import HELD, Multiset, differences, not_among
 from curation.ingest import Ingest
+from curation.leftovers import named_in, path_below
 from curation.location import Location
 from curation.schema import FATES
 from curation.shards import open_parquet, row_groups
@@ -79,7 +80,7 @@ def add_up(out: Location, ledger_of: LedgerOf, held: int = HELD) -> Books:
             faults.append(f"{file}: the reader counted {expected} records to be judged, the ledger has {found}")
         if lost[file] != web.lost[file]:
             faults.append(f"{file}: the reader counted {lost[file]} lost records more, the ledger's rows stand for {web.lost[file]}")
-    requests = _count_requests(out / "stages" / "6-replies")
+    requests = _count_requests(out, "stages/6-replies")
     if requests != sum(synthetic.fates.values()):
         faults.append(f"synthesis: {requests} requests to a teacher, but {sum(synthetic.fates.values())} rows in ledger/synthetic")
     faults += _dangling("ledger", web, web.files, held)
@@ -102,10 +103,12 @@ def _tables_in(folder: Location) -> list[Location]:
     return [location for location in names if not location.name.startswith(".")]
 
 
-def _count_requests(folder: Location) -> int:
+def _count_requests(out: Location, folder: str) -> int:
     """Count what a teacher was asked, in the shards that hold requests before anything reads the replies."""
-    requests = 0
-    for location in _tables_in(folder):
+    requests, ours = 0, named_in(out, folder).shards
+    for location in _tables_in(out / folder):
+        if path_below(out, location) not in ours:
+            continue
         with open_parquet(location) as file:
             requests += file.metadata.num_rows
     return requests

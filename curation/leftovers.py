@@ -14,9 +14,11 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from curation.contents import read_contents
 from curation.errors import Refused
 from curation.journal import ENDING, is_torn, read_journal
 from curation.location import TEMPORARY, Location
+from curation.records import CorruptRecord
 from curation.stage import SEAL, SHARD_ENDINGS, shards_recorded
 
 PUBLIC = ("ledger", "dataset")
@@ -110,6 +112,21 @@ def remove_stale(out: Location, named: Named, kept: Iterable[str]) -> list[str]:
 def folders_of_records(out: Location) -> list[str]:
     """Return the folders below OUT/stages that hold files, as paths below OUT."""
     return sorted({path_below(out, facts.location).rpartition("/")[0] for facts in (out / "stages").files(recursive=True)})
+
+
+def named_by_run(out: Location) -> frozenset[str]:
+    """Return what lies in a run by its own records, as paths below OUT: what it left when it ended, or else what its stages name so far.
+
+    Whatever else lies there is a stranger's: it is told, and neither opened nor counted.
+    """
+    try:
+        contents = read_contents(out)
+    except CorruptRecord:
+        contents = None
+    if contents is not None:
+        return frozenset(contents.names())
+    found = [named_in(out, folder) for folder in folders_of_records(out)]
+    return frozenset[str]().union(*(each.shards | each.records | each.journals for each in found))
 
 
 def path_below(out: Location, place: Location) -> str:

@@ -4,6 +4,7 @@ A shard of documents, its signals and its ledger have one name and the same rows
 row *i* of three files. Tables are scanned lazily: what is collected is counts and a few samples, whatever the size of the run.
 
 Invariants
+    - What no record of the run names is never opened (`curation.leftovers`).
     - Nothing here writes, and nothing is read that does not lie in the folder.
     - Two tables are zipped by row only after their digests of keys were found equal.
 """
@@ -18,6 +19,7 @@ import polars as pl
 
 from curation import exchange
 from curation.errors import Refused, UsageError
+from curation.leftovers import named_by_run, path_below
 from curation.location import Location
 from curation.records import find_record
 from curation.schema import LEDGER
@@ -69,20 +71,16 @@ def refuse_links_out(out: Location) -> None:
 
 def places(out: Location) -> list[Place]:
     """Return every ledger shard with the shards of the same rows, web before synthetic, by name."""
+    ours = named_by_run(out)
     generated: dict[str, Location] = {}
-    for name, location in _parquet(out / GENERATED, recursive=True).items():
+    for name, location in _parquet(out, GENERATED, ours, recursive=True).items():
         if location.parent.name not in ("2-measure", "3-judge") and _has_text(location):
             generated[name] = location
     layout: list[tuple[Literal["web", "synthetic"], dict[str, Location], dict[str, Location], dict[str, Location]]] = [
-        ("web", _parquet(out / "ledger"), _parquet(out / "stages" / "1-ingest"), _parquet(out / "stages" / "2-measure")),
-        (
-            "synthetic",
-            _parquet(out / "ledger" / "synthetic"),
-            generated,
-            _parquet(out / GENERATED / "2-measure"),
-        ),
+        ("web", _parquet(out, "ledger", ours), _parquet(out, "stages/1-ingest", ours), _parquet(out, "stages/2-measure", ours)),
+        ("synthetic", _parquet(out, "ledger/synthetic", ours), generated, _parquet(out, f"{GENERATED}/2-measure", ours)),
     ]
-    cuts = _parquet(out / "stages" / CUTS)
+    cuts = _parquet(out, f"stages/{CUTS}", ours)
     found = []
     for origin, ledger, documents, signals in layout:
         for name, location in sorted(ledger.items()):
@@ -95,8 +93,9 @@ def places(out: Location) -> list[Place]:
 def undecided(out: Location, found: Iterable[Place]) -> list[Place]:
     """Return the shards that ingest wrote and no ledger tells of, as in a run that has not ended; for a ledger, each has itself."""
     known = {place.name for place in found}
-    signals = _parquet(out / "stages" / "2-measure")
-    ingested = sorted(_parquet(out / "stages" / "1-ingest").items())
+    ours = named_by_run(out)
+    signals = _parquet(out, "stages/2-measure", ours)
+    ingested = sorted(_parquet(out, "stages/1-ingest", ours).items())
     return [
         Place(name, "web", shard, None if name.endswith("-rejected") else shard, signals.get(name))
         for name, shard in ingested
@@ -116,8 +115,8 @@ def scan(locations: Iterable[Location]) -> pl.LazyFrame:
 
 def scan_ledger(out: Location, origin: Literal["web", "synthetic"] = "web") -> pl.LazyFrame:
     """Scan the ledger of a run; that of a run without synthetic rows has none."""
-    folder = out / "ledger" if origin == "web" else out / "ledger" / "synthetic"
-    files = list(_parquet(folder).values())
+    folder = "ledger" if origin == "web" else "ledger/synthetic"
+    files = list(_parquet(out, folder, named_by_run(out)).values())
     return scan(files) if files else empty_ledger()
 
 
@@ -179,16 +178,12 @@ def _as_shard(name: str, location: Location) -> Shard:
     return Shard(name, location, 0, 0, "")
 
 
-def _parquet(folder: Location, recursive: bool = False) -> dict[str, Location]:
-    """Return name -> place of the Parquet files in a folder."""
-    return dict(_named(folder, recursive))
-
-
-def _named(folder: Location, recursive: bool) -> Iterator[tuple[str, Location]]:
-    for facts in folder.files(recursive=recursive):
-        name = facts.location.name
-        if name.endswith(".parquet") and not name.startswith("."):
-            yield name.removesuffix(".parquet"), facts.location
+def _parquet(out: Location, folder: str, ours: frozenset[str], recursive: bool = False) -> dict[str, Location]:
+    """Return name -> place of the Parquet files in a folder below OUT that are the run's own."""
+    places = (facts.location for facts in (out / folder).files(recursive=recursive))
+    return {
+        place.name.removesuffix(".parquet"): place for place in places if place.name.endswith(".parquet") and path_below(out, place) in ours
+    }
 
 
 def _has_text(location: Location) -> bool:

@@ -235,6 +235,9 @@ def show_verification(result: "Verification") -> None:
         console.print(said, style="bold green")
     if result.unfinished is not None:
         print_lines(console, [f"Note: {result.unfinished}; its books cannot be added up yet."])
+    if result.strangers:
+        more = f" and {len(result.strangers) - 10:,} more" if len(result.strangers) > 10 else ""
+        print_lines(console, [f"Not of this run, and not looked at: {', '.join(result.strangers[:10])}{more}"])
     if result.unchecked:
         console.print("Duplicates of earlier runs that cannot be looked up any more:", style="dim")
         print_lines(console, result.unchecked)

@@ -5,10 +5,11 @@ must say of the dataset what contents.json says, and the books are added up agai
 against its sidecars; its books cannot balance yet, and that is said instead. A dataset alone (a folder with manifest.json, as a training
 engineer receives it) is checked against its manifest.
 
-A shard that no record names is a fault, for whoever loads the folder would train on it.
+A shard in the ledger or the dataset that no record names is a fault, for whoever loads the folder would train on it. Any other file that no
+record names is a stranger's: it is told as one, and not opened.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -17,23 +18,27 @@ from curation.books import add_up
 from curation.contents import CONTENTS, LIVE, Contents, differences_from, digest_at
 from curation.errors import InputError
 from curation.ingest import Ingest
+from curation.leftovers import folders_of_records, named_in, path_below
 from curation.location import Location
-from curation.ownership import RULES, RUN
+from curation.ownership import FIXED, KEPT, RULES, RUN
 from curation.records import CorruptRecord, find_record, read_record
 from curation.stage import SEAL, SHARD_ENDINGS, outputs_recorded
 from pipelines.earlier_runs import ledger_of
 from pipelines.run_folder import refuse_links_out
 from pipelines.run_state import state_of
 
-_SHARDS = ("stages", "ledger", "dataset", "data", "sft")
-"""The folders that hold shards, in a run or in an export."""
+_PUBLIC = ("ledger", "dataset", "data", "sft")
+"""The folders that hold shards for others to read, in a run or in an export."""
+
+_PUBLIC_BEGIN = tuple(f"{name}/" for name in _PUBLIC)
 
 
 @dataclass(frozen=True)
 class Verification:
     """What was looked at, what was wrong (empty: nothing), and what could not be looked at: earlier runs that are gone.
 
-    `unfinished` says how far a run came that has not ended; None for one that has, and for a dataset.
+    `strangers` are files that are not ours and harm nobody. `unfinished` says how far a run came that has not ended; None for one that has,
+    and for a dataset.
     """
 
     files: int
@@ -41,13 +46,15 @@ class Verification:
     faults: Sequence[str]
     unchecked: Sequence[str] = ()
     unfinished: str | None = None
+    strangers: Sequence[str] = ()
 
 
 @dataclass
 class _Checked:
-    """What was hashed so far: path below the folder -> SHA-256 recorded, bytes read, and what was wrong."""
+    """What was hashed so far: path below the folder -> SHA-256 recorded; what else records name; bytes read, and what was wrong."""
 
     recorded: dict[str, str] = field(default_factory=dict)
+    named: set[str] = field(default_factory=set)
     bytes: int = 0
     faults: list[str] = field(default_factory=list)
 
@@ -70,13 +77,14 @@ def verify(folder: Location) -> Verification:
     has_ended = state is None or state.ended
     if has_ended or (dataset / "manifest.json").exists():
         _check_manifest(folder, dataset, checked)
+    strangers = _strangers(folder, checked.recorded.keys() | checked.named) if is_run else []
     if has_ended:
-        checked.faults += _strangers(folder, checked.recorded)
+        checked.faults += _misleading(folder, checked.recorded)
     unchecked: Sequence[str] = ()
     if has_ended and (folder / "stages" / Ingest.name).exists():
         unchecked = _check_books(folder, checked)
     told = state.told if state is not None and not has_ended else None
-    return Verification(len(checked.recorded), checked.bytes, sorted(set(checked.faults)), unchecked, told)
+    return Verification(len(checked.recorded), checked.bytes, sorted(set(checked.faults)), unchecked, told, strangers)
 
 
 def damaged_files(folder: Location) -> list[str]:
@@ -100,18 +108,22 @@ def _check_contents(folder: Location, contents: Contents, checked: _Checked) -> 
 
 def _check_sidecars(folder: Location, checked: _Checked) -> None:
     """Hash every shard that a sidecar records, and look at the records, of a run that has not ended."""
-    for facts in (folder / "stages").files(recursive=True):
-        if not facts.location.name.endswith(".json"):
+    named = [named_in(folder, place) for place in folders_of_records(folder)]
+    there = [path for each in named for path in sorted(each.records | each.journals)]
+    checked.named.update(there, *(each.shards for each in named))
+    for path in there:
+        place = folder / path
+        if not path.endswith(".json") or place.facts() is None:
             continue
-        checked.recorded[facts.location.path.removeprefix(f"{folder.path}/")] = ""
+        checked.recorded[path] = ""
         try:
-            shards = outputs_recorded(folder, facts.location) if facts.location.name != SEAL else []
-            find_record(facts.location)
+            outputs = outputs_recorded(folder, place) if place.name != SEAL else []
+            find_record(place)
         except CorruptRecord as error:
             checked.faults.append(str(error))
             continue
-        for path, _, sha256 in shards:
-            _check(folder, path, sha256, checked)
+        for output, _, sha256 in outputs:
+            _check(folder, output, sha256, checked)
     _check_records(folder, (RUN, RULES), checked)
 
 
@@ -149,16 +161,18 @@ def _entries(content: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield str(entry["file"]), str(entry["sha256"])
 
 
-def _strangers(folder: Location, recorded: Mapping[str, str]) -> list[str]:
-    """Return a fault for every shard or sidecar that no record names."""
-    faults = []
-    for name in _SHARDS:
-        for facts in (folder / name).files(recursive=True):
-            path = facts.location.path.removeprefix(f"{folder.path}/")
-            sidecar = name == "stages" and path.endswith(".json")
-            if (path.endswith(SHARD_ENDINGS) or sidecar) and path not in recorded:
-                faults.append(f"{facts.location} is in no record of this folder; it is not ours, or what names it is damaged")
-    return faults
+def _misleading(folder: Location, recorded: Mapping[str, str]) -> list[str]:
+    """Return a fault for every shard that no record names, where readers would take it for ours."""
+    shards = (facts.location for name in _PUBLIC for facts in (folder / name).files(recursive=True))
+    told = "is in no record of this folder; it is not ours, or what names it is damaged"
+    return [f"{place} {told}" for place in shards if place.name.endswith(SHARD_ENDINGS) and path_below(folder, place) not in recorded]
+
+
+def _strangers(folder: Location, named: Set[str]) -> list[str]:
+    """Return the files in a run's folder that no record names, but those that `_misleading` tells of."""
+    found = (path_below(folder, facts.location) for facts in folder.files(recursive=True))
+    unnamed = [path for path in found if path not in named and path not in FIXED and not path.startswith(KEPT)]
+    return [path for path in unnamed if not (path.startswith(_PUBLIC_BEGIN) and path.endswith(SHARD_ENDINGS))]
 
 
 def _check_books(folder: Location, checked: _Checked) -> Sequence[str]:

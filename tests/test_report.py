@@ -14,13 +14,12 @@ import pytest
 
 from curation.location import Location
 from curation.schema import LEDGER
-from curation.stage import Output
 from pipelines import charts, report
 from pipelines.histogram import Bin
 from pipelines.recipe import parse
 from pipelines.report import render, write_report
 from pipelines.rules import rules_of, write_rules
-from tests.toy_run import write_run
+from tests.toy_run import output_in, write_run
 
 
 class _Page(HTMLParser):
@@ -155,7 +154,7 @@ def mark(out: Path) -> None:
 
 def test_a_run_that_kept_nothing_has_a_report(tmp_path: Path) -> None:
     mark(tmp_path)
-    Output(Location.of(tmp_path) / "ledger").write("small-00-rejected", LEDGER.empty_table())
+    output_in(Location.of(tmp_path), "ledger").write("small-00-rejected", LEDGER.empty_table())
     assert "Curation report" in Path(write_report(str(tmp_path))).read_text("utf-8")
 
 
@@ -197,5 +196,5 @@ def test_reject_rows_alone_are_counted(tmp_path: Path) -> None:
         "fate": "unreadable", "stage": "ingest", "rule": "bad_json", "cluster_size": 1,
     }  # fmt: skip
     mark(tmp_path)
-    Output(Location.of(tmp_path) / "ledger").write("small-00-rejected", pa.Table.from_pylist([row], LEDGER))
+    output_in(Location.of(tmp_path), "ledger").write("small-00-rejected", pa.Table.from_pylist([row], LEDGER))
     assert "bad_" in Path(write_report(str(tmp_path))).read_text("utf-8")

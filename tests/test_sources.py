@@ -8,7 +8,6 @@ import pytest
 
 from curation.location import Location
 from curation.schema import LEDGER
-from curation.stage import Output
 from pipelines.card import card, card_facts
 from pipelines.flows import Amount, SourceFlow, Split
 from pipelines.ledger import funnel
@@ -17,7 +16,7 @@ from pipelines.report import render
 from pipelines.rules import read_rules, rules_of, write_rules
 from pipelines.sources import SHOWN, largest_flows, largest_splits
 from pipelines.tables import show_funnel
-from tests.toy_run import reject, write_run
+from tests.toy_run import output_in, reject, write_run
 
 
 def flow(number: int) -> SourceFlow:
@@ -53,7 +52,7 @@ def with_sources(out: Path, count: int) -> Path:
             reject(f"source-{number:05}", "many.jsonl", count + number, "duplicate", "exact", None) | {"duplicate_of": "doc-004"}
             for _ in range(2)
         ]
-    Output(Location.of(out) / "ledger").write("many-rejected", pa.Table.from_pylist(rows, LEDGER))
+    output_in(Location.of(out), "ledger").write("many-rejected", pa.Table.from_pylist(rows, LEDGER))
     recipe = (out / "recipe.toml").read_text()
     write_rules(Location.of(out), rules_of(parse(f"{recipe}\n[deduplicate]\nalarm_documents = 2\n", "toy")))
     return out

@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 import pyarrow as pa
 
 from curation.ingest import Ingest
+from curation.journal import Journal
 from curation.keys import record_key
 from curation.location import Location
 from curation.records import encode
@@ -166,6 +167,12 @@ def write_run(out: Path, min_words: int = 50, synthetic: bool = True) -> Path:
     return out
 
 
+def output_in(out: Location, folder: str) -> Output:
+    """Return where shards are written by hand, so that the run's records name them."""
+    (out / "stages/by-hand").make_folder()
+    return Output(out / folder, Journal(out / "stages/by-hand", folder.replace("/", "-"), folder))
+
+
 def _write_rejects(out: Location) -> None:
     """Write the ledger of what ingest rejected."""
     rejects = [
@@ -173,7 +180,7 @@ def _write_rejects(out: Location) -> None:
         reject("crawl", "crawl.warc.gz", 9100, "dropped", "not_html", None),
         reject("blogs", "blogs/posts.jsonl", 9200, "unreadable", "bad_json", None),
     ]
-    Output(out / "ledger").write("small-01-rejected", pa.Table.from_pylist(rejects, LEDGER))
+    output_in(out, "ledger").write("small-01-rejected", pa.Table.from_pylist(rejects, LEDGER))
 
 
 def reject(source: str, path: str, offset: int, fate: str, rule: str, value: float | None) -> dict[str, Any]:
@@ -186,7 +193,7 @@ def reject(source: str, path: str, offset: int, fate: str, rule: str, value: flo
 
 def _write_synthetic(out: Location) -> tuple[Shard, Shard]:
     """Write three generated rows, one of which its verifier refused, with their ledger."""
-    folder = out / "stages" / "6-synthesize" / "assemble"
+    folder = "stages/6-synthesize/assemble"
     rows = []
     for number in range(3):
         row = _row(
@@ -194,7 +201,7 @@ def _write_synthetic(out: Location) -> tuple[Shard, Shard]:
         )
         row["metadata"] = {"origin": "synthetic", "seed_ids": '["doc-004"]', "task": "worked_problem", "teacher": "procedural"}
         rows.append(row)
-    made = Output(folder).write("worked_problem-00000", pa.Table.from_pylist(rows, DOCUMENTS))
+    made = output_in(out, folder).write("worked_problem-00000", pa.Table.from_pylist(rows, DOCUMENTS))
     fates = [
         {"fate": "kept", "stage": "select"},
         {"fate": "dropped", "stage": "synthesize", "rule": "wrong_answer"},
@@ -202,4 +209,4 @@ def _write_synthetic(out: Location) -> tuple[Shard, Shard]:
     ]
     lines = [{**row, **fate, "cluster_size": 1} for row, fate in zip(rows, fates, strict=True)]
     table = pa.Table.from_pylist([{name: line.get(name) for name in LEDGER.names} for line in lines], LEDGER)
-    return made, Output(out / "ledger" / "synthetic").write("worked_problem-00000", table)
+    return made, output_in(out, "ledger/synthetic").write("worked_problem-00000", table)
