@@ -30,7 +30,7 @@ CONFINED = {
     "markupsafe": {"pipelines/charts.py", "pipelines/report.py", "sample_data/build.py"},
     "numba": {"curation/jit.py"},
     "openai": {"synth/openai_teacher.py"},
-    "psutil": {"curation/heartbeat.py"},
+    "psutil": {"curation/heartbeat.py", "curation/ray_runner.py"},
     "publicsuffixlist": {"curation/edits/identifiers.py", "filters/hosts.py"},
     "py3langid": {"filters/language.py"},
     "pydantic": {"curation/choices.py", "curation/records.py"},
