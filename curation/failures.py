@@ -57,7 +57,7 @@ def traceback_of(error: BaseException) -> str:
 
 def told_of(what: str, units: int, failures: Sequence[Failure]) -> tuple[str, str]:
     """Return what is told of a stage some of whose units failed, a line for each kind of failure, and all its details for the log."""
-    lines = [f"{len(failures)} of {units} units of {what} failed; everything else is done, the same command tries them again"]
+    lines = [f"{len(failures)} of {units} units of {what} failed; everything else is done; once mended, the same command goes on with them"]
     kinds: dict[str, list[Failure]] = {}
     for failure in sorted(failures, key=lambda failure: failure.unit):
         kinds.setdefault(failure.line, []).append(failure)

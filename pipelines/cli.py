@@ -154,6 +154,8 @@ def run(
         progress=progress,
     )
     summary = run_recipe(asked)
+    if as_json:
+        summary.unread.require_none()  # the error is the one document then
     _show(summary, as_json, show_summary)
     summary.unread.require_none()
 

@@ -19,6 +19,7 @@ import typer
 
 from curation.errors import CurationError, InternalError
 from curation.signals import Ended, raise_on_signals
+from pipelines.closed_pipes import STDOUT_CLOSED, endure_closed_stderr, silence_stdout
 from pipelines.wording import printable
 
 
@@ -55,6 +56,9 @@ def run_command(app: typer.Typer, arguments: Sequence[str]) -> int:
     except Ended as end:
         kept = f"; what is finished is kept in {end.kept}, and the same command goes on from there" if end.kept else ""
         return _tell(Ending("ended", f"{end}{kept}", end.exit_code), "", told)
+    except BrokenPipeError:
+        silence_stdout()
+        return STDOUT_CLOSED
     except OSError as error:
         from curation.failures import traceback_of
 
@@ -105,4 +109,5 @@ def _kind(error: CurationError) -> str:
 def main_exit(app: typer.Typer) -> None:
     """Run this process's command line and exit."""
     raise_on_signals()
+    endure_closed_stderr()
     sys.exit(run_command(app, sys.argv[1:]))

@@ -160,6 +160,10 @@ def run_recipe(request: Request) -> Summary:
             told_books = {"records": books.records, "fates": dict(books.fates), "faults": list(books.faults)}
             session.note("books", {**told_books, "lost": books.lost} if books.lost else told_books)
             books.require_balance()
+            if books.lost:
+                watcher.tell(f"{books.lost:,} records were lost to damage in input files; unreadable rows of the ledger stand for them")
+            if sources and not books.records:
+                watcher.tell(f"the input holds no record: none of its {len(sources):,} files has a line, a row or a page")
             unread = find_unread(out)
             if unread.names:
                 session.note("unread", unread.names)

@@ -20,6 +20,7 @@ from curation.select import Select, SelectSynthetic
 from curation.session import Sealed
 from curation.shards import Shard
 from curation.stage import SHARD_ENDINGS, Finished, Output, Unit, Workspace, finished_units
+from curation.tokens import load_tokenizer
 from filters.measure import Measure
 from pipelines.card import card, card_facts
 from pipelines.export import Export, ExportSettings, Source, units_of
@@ -49,6 +50,8 @@ def reexport(folder: str, out: str, shard_mib: int, tokenizer: str | None, file_
     keep = tuple((manifest(run) or {}).get("keep", ()))
     stage = Export(tokenizer, "jsonl" if file_format == "jsonl" else "parquet", parse_mix(mix, run), keep)
     units = units_of(sources, ExportSettings(shard_mib, tokenizer))
+    if tokenizer is not None:
+        load_tokenizer(tokenizer)  # raises what is wrong with it before anything is written
     with locked(target, f"export of {run.name}", replace=False):
         files = _write(target, stage, units)
         write_manifest(target, digest_of([rules.text, stage.identity()]), files, None, keep)
@@ -81,9 +84,13 @@ def _write(target: Location, stage: Export, units: Sequence[Unit]) -> Sealed:
     planned = {f"{unit.name}{ending}" for unit in units}
     before = _named_before(target)
     there = {facts.location.name for facts in data.files()}
-    strangers = sorted((there & planned) - before)
+    shards = {name for name in there if name.endswith(SHARD_ENDINGS) and not name.startswith(TEMPORARY)}
+    strangers = sorted(((there & planned) | shards) - before)
     if strangers:
-        raise Refused(f"{data / strangers[0]} was not written by an export to this folder; move it, then give the same command again")
+        raise Refused(
+            f"{data / strangers[0]} was not written by an export to this folder, but whoever reads the folder would take it for a part; "
+            "move it, then give the same command again"
+        )
     unfinished = {
         "made_by": MADE_BY,
         "unfinished": "the export did not end; give the same command again",

@@ -38,6 +38,8 @@ from pipelines.samples import Choice, Sample, take_samples
 from pipelines.sources import SHOWN, largest_flows
 from pipelines.wording import compact, dropped_side, loss_in_words, notes_of, number, readable, size
 
+_CONTROLS = re.compile("[\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\\x7f-\\x9f\\u202a-\\u202e\\u2066-\\u2069]")
+"""Characters that no page shows: they would move a terminal's cursor, or turn the direction of what follows."""
 _KEPT_SAMPLES = 9
 _SYNTHETIC_SAMPLES = 6
 _NEAR = 3
@@ -88,7 +90,7 @@ def write_report(folder: str) -> str:
     out = open_run(folder)
     claim(out)
     place = out / "report.html"
-    write_ours(place, render(out).encode("utf-8", "backslashreplace"))
+    write_ours(place, _CONTROLS.sub("\N{REPLACEMENT CHARACTER}", render(out)).encode("utf-8", "backslashreplace"))
     with suppress(CorruptRecord):  # a contents.json that is damaged stays so, for `verify` to tell
         rewrite_entry(out, place.name)
     return str(place)

@@ -98,8 +98,10 @@ _EMAIL = re.compile(
     rf"(?P<domain>(?:[{_LETTER}0-9](?:[{_LETTER}0-9-]{{0,61}}[{_LETTER}0-9])?\.){{1,8}}(?P<top>[Xx][Nn]--[A-Za-z0-9]{{2,40}}|[{_LETTER}]{{2,24}}))"
     rf"(?![{_LETTER}0-9(]|[.-][{_LETTER}0-9]|:[/~:])"
 )
-_FILE_ENDINGS = frozenset({"zip", "mov"})
-"""Top-level domains too, but after an @ they rather end the name of a file."""
+_FILE_ENDINGS = frozenset({"zip", "mov", "data"})
+"""Top-level domains too, but after an @ they rather end the name of a file or of an attribute."""
+_SCRIPT_ENDINGS = frozenset({"py", "sh", "md"})
+"""Countries whose addresses have a domain of their own before it (`com.py`); right after one name they end that of a file."""
 _VERSION = re.compile(r"v?\d+\.\d", re.IGNORECASE)
 _USER_OF_URL_BEFORE = re.compile(r"://[^\s/@<>]{0,64}\Z")
 
@@ -110,6 +112,7 @@ def _email(match: re.Match[str]) -> int:
         match["local"] == "git"
         or not domain
         or domain.rpartition(".")[2].lower() in _FILE_ENDINGS
+        or (domain.count(".") == 1 and domain.rpartition(".")[2] in _SCRIPT_ENDINGS)
         or is_reserved_name(domain)
         or _VERSION.match(domain)
         or _is_product(match)
