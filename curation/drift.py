@@ -151,7 +151,9 @@ def _by_name(parts: Sequence[Any]) -> dict[str, Any] | None:
 
 def _parts(identity: Mapping[str, Any]) -> dict[str, Any]:
     """Return the versions of the parts of ingest by name: its identity has them in the order extractor, edits."""
-    fields = identity.get("fields") or {}
+    fields = identity.get("fields")
+    if not isinstance(fields, Mapping):  # those of synthesis are a list
+        return {}
     extractor, edits = fields.get("extractor"), fields.get("edits")
     if not isinstance(extractor, dict) or not isinstance(edits, list):
         return {}

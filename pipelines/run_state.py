@@ -7,6 +7,7 @@ shards are written whole and named by their sidecars, but it is not all that the
 from dataclasses import dataclass
 
 from curation.contents import CONTENTS, Contents, read_contents
+from curation.errors import BooksUnbalanced
 from curation.location import Location
 from curation.ownership import RUN
 from curation.records import CorruptRecord, find_record
@@ -16,12 +17,16 @@ from pipelines.wording import printable
 
 @dataclass(frozen=True)
 class RunState:
-    """Whether a run has ended; `told` says how far it came, `fault` what is wrong with the records that should tell."""
+    """Whether a run has ended; `told` says how far it came, `fault` what is wrong with the records that should tell.
+
+    `unbalanced` says of one that has not ended that only its books stood in the way: every stage is done.
+    """
 
     ended: bool
     told: str
     contents: Contents | None = None
     fault: str | None = None
+    unbalanced: bool = False
 
 
 def state_of(out: Location) -> RunState:
@@ -41,7 +46,8 @@ def state_of(out: Location) -> RunState:
     sessions = content.get("sessions")
     last = sessions[-1] if isinstance(sessions, list) and sessions and isinstance(sessions[-1], dict) else {}
     outcome = last.get("outcome")
-    return RunState(False, _how_far(out, outcome if isinstance(outcome, str) else None))
+    said = outcome if isinstance(outcome, str) else None
+    return RunState(False, _how_far(out, said), unbalanced=said is not None and said.startswith(BooksUnbalanced.__name__))
 
 
 def note_on(folder: str) -> str | None:

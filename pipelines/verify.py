@@ -81,7 +81,7 @@ def verify(folder: Location) -> Verification:
     if has_ended:
         checked.faults += _misleading(folder, checked.recorded)
     unchecked: Sequence[str] = ()
-    if has_ended and (folder / "stages" / Ingest.name).exists():
+    if (has_ended or (state is not None and state.unbalanced)) and (folder / "stages" / Ingest.name).exists():
         unchecked = _check_books(folder, checked)
     told = state.told if state is not None and not has_ended else None
     return Verification(len(checked.recorded), checked.bytes, sorted(set(checked.faults)), unchecked, told, strangers)

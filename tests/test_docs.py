@@ -89,7 +89,7 @@ def test_a_command_that_does_not_exist_is_caught() -> None:
 
 def test_every_option_the_readme_names_exists() -> None:
     known = {name for verb in VERBS.values() for option in verb.params for name in option.opts} | {"--help"}
-    others = {"--check"}  # of ruff, in the test command
+    others = {"--check", "--dist"}  # of ruff and pytest, in the test command
     named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", README))
     assert named <= known | others
 

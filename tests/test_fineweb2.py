@@ -145,7 +145,7 @@ def test_verdicts_equal_the_plain_twin(batch: list[str]) -> None:
 def covered_texts(folder: Path) -> list[str]:
     """Return every real text in a language of the table."""
     strings = []
-    for path in sorted(folder.rglob("*.parquet")):
+    for path in sorted(path for path in folder.rglob("*.parquet") if "bugs" not in path.relative_to(folder).parts):  # those are damaged
         names = pl.read_parquet_schema(path).keys()
         for column in {"text", "gold_text"} & names:
             strings += [text for text in pl.read_parquet(path, columns=[column])[column].unique(maintain_order=True) if text]
@@ -311,7 +311,7 @@ def test_inspect_says_that_each_document_has_a_threshold_of_its_own(run: Path) -
     assert effect.otherwise_kept.of.documents == 4, "the three that are kept, and the one that only this rule drops"
     assert (effect.otherwise_kept.now.documents, effect.otherwise_kept.then.documents) == (3, 3)
     shown = curate("inspect", run, "--signal", "terminal_punctuation_ratio", "--at", "0.9")
-    assert "instead of each document's own threshold (fineweb2.few_sentence_ends)" in shown
+    assert "instead of each document's own threshold (fineweb2.few_sentence_ends)" in " ".join(shown.split())
 
 
 def test_the_report_and_the_catalogue_know_such_rules(run: Path) -> None:
