@@ -234,7 +234,7 @@ def show_verification(result: "Verification") -> None:
         said = "All is as it was written." if result.unfinished is None else "What there is, is as it was written."
         console.print(said, style="bold green")
     if result.unfinished is not None:
-        print_lines(console, [f"Note: {result.unfinished}; its books cannot be added up yet."])
+        print_lines(console, [f"Note: {result.unfinished}."])
     if result.strangers:
         more = f" and {len(result.strangers) - 10:,} more" if len(result.strangers) > 10 else ""
         print_lines(console, [f"Not of this run, and not looked at: {', '.join(result.strangers[:10])}{more}"])
