@@ -108,7 +108,8 @@ class LocalRunner:
             try:
                 while waiting and len(running) < 2 * self.workers:
                     number, item = waiting[-1]
-                    running[self._workers().submit(partial(attempt, task), item, number)] = waiting.pop()
+                    future = self._workers().submit(partial(attempt, task), item, number)
+                    running[future] = waiting.pop()  # only now: a pool that breaks takes nothing, and the item must not be lost
                     self._under_way = len(running)
                 done, _ = wait(running, timeout=TICK, return_when=FIRST_COMPLETED)
                 for pid, number in self._workers().overdue():
