@@ -8,6 +8,8 @@ from hypothesis import HealthCheck, settings
 
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
+for _name in ("COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "TERM"):
+    os.environ.pop(_name, None)  # what is printed must not depend on the terminal that the tests are started from
 
 settings.register_profile("project", derandomize=True, deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("project")

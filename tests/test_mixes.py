@@ -94,8 +94,10 @@ def test_an_export_that_was_cut_short_is_not_taken_for_whole(demo_run: Path, tmp
     (tmp_path / "a/data/train-00000-of-00002.parquet").write_bytes(b"half of it")
     (tmp_path / "a/data/mine.parquet").write_bytes(b"not ours")
     curate("verify", tmp_path / "a", code=3)
+    assert "mine.parquet was not written by an export" in curate("export", demo_run, "--out", tmp_path / "a", code=3)
+    (tmp_path / "a/data/mine.parquet").rename(tmp_path / "mine.parquet")
     curate("export", demo_run, "--out", tmp_path / "a")
-    assert files_of(tmp_path / "a/data") == ["mine.parquet", "train-00000-of-00001.parquet"]
+    assert files_of(tmp_path / "a/data") == ["train-00000-of-00001.parquet"]
     assert json.loads(manifest.read_text()) == content
 
 

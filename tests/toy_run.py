@@ -152,11 +152,12 @@ def write_run(out: Path, min_words: int = 50, synthetic: bool = True) -> Path:
         verdicts = session.run(Judge(choices), [Unit(shard.name, {"signals": (shard,)}) for shard in signals]).shards
         pairs = zip(ingested, verdicts, strict=True)
         ledger = session.run(_Ledger(), [Unit(a.name, {"documents": (a,), "verdicts": (b,)}) for a, b in pairs]).shards
-        sources = [("train-00000-of-00001", ingested, ledger)]
+        generated: list[str] = []
         if synthetic:
-            sources = [("train-00000-of-00001", (*ingested, *_write_synthetic(place)[:1]), (*ledger, *_write_synthetic(place)[1:]))]
-        units = [Unit(name, {"documents": tuple(a), "ledger": tuple(b), "signals": ()}) for name, a, b in sources]
-        (exported,) = session.run(Export(), units).units
+            made, fates = _write_synthetic(place)
+            ingested, ledger, generated = (*ingested, made), (*ledger, fates), [made.name]
+        inputs = {"documents": tuple(ingested), "ledger": tuple(ledger), "signals": ()}
+        (exported,) = session.run(Export(), [Unit("train-00000-of-00001", inputs, extra={"generated": generated})]).units
     _write_rejects(place)
     shard = exported.shards[0]
     entry = {"file": f"data/{shard.name}.parquet", "rows": shard.rows, "tokens": exported.counts["tokens"], "bytes": shard.bytes}
