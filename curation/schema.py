@@ -4,7 +4,7 @@ Every input record becomes either one row of DOCUMENTS (it has text, which later
 unreadable at ingest). *select* turns both into one row of LEDGER: the fate of every record, exactly once.
 
 Invariants
-    - `key` is 16 bytes, never null in DOCUMENTS; see `curation.keys`.
+    - `key` is 16 bytes, never null in DOCUMENTS; see `curation.storage.record_keys`.
     - `text` is valid UTF-8 without NUL and never empty in DOCUMENTS; `text_bytes` is its length, so that narrow stages need not read it.
     - `offset` counts bytes from the start of the (decompressed) file for WARC, ARC, JSONL; rows for Parquet; 0 for an HTML file.
     - A duplicate's `duplicate_of` is the id of a document that was kept: by this run where `duplicate_run` is null, else by the earlier run

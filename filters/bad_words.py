@@ -25,10 +25,10 @@ import numpy as np
 import pyarrow as pa
 
 from curation.errors import InputError
-from curation.hashing import digest_of_file
-from curation.phrases import Phrases, lower_cased
-from curation.resources import resolve
-from curation.text import TextColumn
+from curation.storage.digests import digest_of_file
+from curation.storage.resources import resolve
+from curation.text.phrases import Phrases, lower_cased
+from curation.text.text import TextColumn
 from filters.contract import Filter, Rule, Signals, above
 
 

@@ -2,7 +2,7 @@
 
 Source of the method: Brown et al. 2020 (GPT-3), appendix C: a text that shares a 13-gram with a benchmark is contaminated. Words are
 compared folded and without punctuation, so case, accents, line breaks, quotation marks and dashes do not hide a copy (see
-`curation.ngram_index`).
+`curation.text.ngram_index`).
 
     overlap     words in the longest passage that the text shares with the benchmarks; 0 where it shares none
     benchmark   name of the benchmark file that holds it, without its endings
@@ -30,13 +30,13 @@ from typing import Any, ClassVar
 import numpy as np
 import pyarrow as pa
 
-from curation.benchmark_items import Item, read_items
 from curation.errors import RecipeError
-from curation.hashing import digest_of_file
-from curation.ngram_index import Lengths, NgramIndex
-from curation.resources import resolve
-from curation.text import TextColumn
+from curation.storage.digests import digest_of_file
+from curation.storage.resources import resolve
+from curation.text.ngram_index import Lengths, NgramIndex
+from curation.text.text import TextColumn
 from filters.contract import Filter, Rule, Signals, above
+from filters.support.benchmark_items import Item, read_items
 
 _SPAN_CHARACTERS = 200
 

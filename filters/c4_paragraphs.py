@@ -16,8 +16,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from curation.jit import kernel
-from curation.text import Offsets, TextColumn
+from curation.text.kernels import kernel
+from curation.text.text import Offsets, TextColumn
 from filters.contract import Filter, Rule, Signals, below
 
 

@@ -1,9 +1,9 @@
 """C4's rules for whole pages: a page of a few sentences, of placeholder text or of code is dropped.
 
 Source: Raffel et al. 2020, "Exploring the Limits of Transfer Learning with a Unified Text-to-Text Transformer", section 2.2. C4's rules for
-lines are an edit, `curation.edits.c4_lines`, which runs before and leaves in the text what these rules judge:
+lines are an edit, `curation.ingest.edits.c4_lines`, which runs before and leaves in the text what these rules judge:
 
-    sentences        sentences of the text (`curation.sentences`)
+    sentences        sentences of the text (`curation.text.sentences`)
     lorem_ipsum      how often "lorem ipsum" occurs, in any case
     curly_brackets   how often "{" occurs: few languages need it, and many programs do
     characters       characters of the text
@@ -32,9 +32,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from curation.phrases import Phrases
-from curation.text import TextColumn
-from curation.vector import count_byte
+from curation.text.phrases import Phrases
+from curation.text.simd import count_byte
+from curation.text.text import TextColumn
 from filters.contract import Filter, Rule, Signals, above, below
 
 _CURLY = 0x7B

@@ -34,11 +34,11 @@ import polars as pl
 import pyarrow as pa
 
 from curation.choices import build
+from curation.engine.failures import in_one_line, traceback_of
 from curation.errors import CurationError, RecipeError
-from curation.failures import in_one_line, traceback_of
-from curation.hashing import digest_of_file
 from curation.plugins import USERS, Named, class_in, shipped, shipped_as
-from curation.text import TextColumn
+from curation.storage.digests import digest_of_file
+from curation.text.text import TextColumn
 
 Signals = Mapping[str, Any]
 Side = Literal["below", "above"]

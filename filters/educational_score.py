@@ -2,7 +2,7 @@
 
 Source of the scale and of the method: Penedo et al. 2024, "The FineWeb Datasets" (FineWeb-Edu): a large language model scores a sample
 under a rubric that adds up points, and a small classifier learns to score the rest. Theirs is a transformer; ours is a fastText model that
-costs one look-up a word (`filters.fasttext_scorer`), so that it can read a whole crawl.
+costs one look-up a word (`filters.support.scorer`), so that it can read a whole crawl.
 
     score   the expected score, 0 to 5; null where the text has no word that the model knows
 
@@ -18,10 +18,10 @@ from typing import Any, ClassVar
 
 import pyarrow as pa
 
-from curation.resources import resolve
-from curation.text import TextColumn
+from curation.storage.resources import resolve
+from curation.text.text import TextColumn
 from filters.contract import Filter, Rule, Signals, below
-from filters.fasttext_scorer import FastTextScorer, card_of, load_model
+from filters.support.scorer import FastTextScorer, card_of, load_model
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 Source: Penedo et al. 2025, "FineWeb2: One Pipeline to Scale Them All", as its repository runs it (github.com/huggingface/fineweb-2,
 fineweb-2-pipeline.py and configs/). Against English FineWeb: every language has its own thresholds; Gopher's rules on paragraphs and on
 the characters of duplicated lines, FineWeb's on short lines, and C4's are off; duplicated lines may hold 0.1 of the characters. Thresholds
-and stop words are in a table (`fineweb2.toml`, with the source of each language), read by `filters.language_table`.
+and stop words are in a table (`fineweb2.toml`, with the source of each language), read by `filters.support.language_table`.
 
     language, language_score        as `filters.language` finds them
     stop_words                      how many different stop words of its language the text holds; null in a language outside the table
@@ -12,7 +12,7 @@ and stop words are in a table (`fineweb2.toml`, with the source of each language
 Where we differ from the original
     - Its language scores are those of GlotLID, ours those of another model; the thresholds are used as they are. English is not in its
       table.
-    - Its words come from one tokenizer a language (spaCy mostly), ours from `curation.words`. "l'eau" is two words there, one here, so
+    - Its words come from one tokenizer a language (spaCy mostly), ours from `curation.text.words`. "l'eau" is two words there, one here, so
       words are somewhat longer here in French, Italian and Catalan.
     - Chinese, Japanese and Thai are written without spaces: there a tokenizer finds the words, here each letter is a word. Thresholds on
       the length of words and on n-grams of words say nothing of letters, so these rules, and too_many_words, are left out there. The others
@@ -41,15 +41,15 @@ import pyarrow as pa
 
 from curation.choices import nearest
 from curation.errors import RecipeError
-from curation.hashing import digest_of
-from curation.text import TextColumn
+from curation.storage.digests import digest_of
+from curation.text.text import TextColumn
 from filters.contract import Bounds, Filter, Rule, Signals, above, below, not_among
 from filters.fineweb_quality import FinewebQuality
 from filters.gopher_quality import GopherQuality
 from filters.gopher_repetition import GopherRepetition
 from filters.language import identify
-from filters.language_table import LanguageEntry, read_language_table
-from filters.stop_words import StopWordLists, count_stop_words
+from filters.support.language_table import LanguageEntry, read_language_table
+from filters.support.stop_words import StopWordLists, count_stop_words
 
 _OF_REPETITION = ("duplicate_line_share", *(f"top_{n}_gram" for n in range(2, 5)), *(f"duplicate_{n}_gram" for n in range(5, 11)))
 _OF_LINES = ("terminal_punctuation_ratio", "duplicate_character_ratio", "newline_ratio")

@@ -8,10 +8,10 @@ datatrove runs them. Blank lines take no part.
     duplicate_character_ratio   characters of lines that stood before in the text, over the text's characters without newlines
     newline_ratio               newlines, over all tokens (words and symbols)
 
-The marks that end a sentence are datatrove's (`filters.punctuation`); `terminal_marks` takes others instead, such as `.!?'"`.
+The marks that end a sentence are datatrove's (`filters.support.punctuation`); `terminal_marks` takes others instead, such as `.!?'"`.
 
 Equal to datatrove 0.10.1 in every signal and verdict on the same tokens (`tests/parity`). Its own tokens are spaCy's; ours are those of
-`curation.words`.
+`curation.text.words`.
 
 A text without lines has 0 everywhere: it is dropped, for no line ends a sentence. A text without tokens has a newline_ratio of 0.
 """
@@ -24,13 +24,13 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from curation.jit import kernel
-from curation.lines import duplicates
-from curation.text import Bytes, Offsets, TextColumn
-from curation.unicode_classes import decode
-from curation.vector import lower_bound
+from curation.text.kernels import kernel
+from curation.text.lines import duplicates
+from curation.text.simd import lower_bound
+from curation.text.text import Bytes, Offsets, TextColumn
+from curation.text.unicode_classes import decode
 from filters.contract import Filter, Rule, Signals, above, below
-from filters.punctuation import Marks, terminal_marks
+from filters.support.punctuation import Marks, terminal_marks
 
 
 @dataclass(frozen=True)

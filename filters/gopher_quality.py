@@ -4,7 +4,7 @@ Source: Rae et al. 2021, "Scaling Language Models: Methods, Analysis & Insights 
 gave them for FineWeb (Penedo et al. 2024). Projects that share the name differ in detail; `gopher_quality_dclm` and `gopher_quality_dolma`
 are two other readings. This is datatrove's:
 
-    words               tokens that are not made of punctuation alone (`filters.punctuation`)
+    words               tokens that are not made of punctuation alone (`filters.support.punctuation`)
     mean_word_length    characters of such a token
     hash_ratio          number of "#", over all tokens (words and symbols)
     ellipsis_ratio      number of "..." and "…", over all tokens
@@ -14,7 +14,7 @@ are two other readings. This is datatrove's:
     stop_words          how many different stop words occur, as they are written
 
 Equal to datatrove 0.10.1 in every signal and verdict on the same tokens (`tests/parity`). Its own tokens are spaCy's; ours are those of
-`curation.words`. Rows are the lines that `str.splitlines` gives.
+`curation.text.words`. Rows are the lines that `str.splitlines` gives.
 
 A text without such tokens has mean_word_length 0, one without any token ratios of 0; it is dropped as too short before they are looked at.
 """
@@ -27,14 +27,14 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from curation.jit import inline_kernel, kernel
-from curation.text import Bytes, Offsets, TextColumn
-from curation.unicode_classes import decode
-from curation.vector import lower_bound
-from curation.words import ALPHABETIC, WORD
+from curation.text.kernels import inline_kernel, kernel
+from curation.text.simd import lower_bound
+from curation.text.text import Bytes, Offsets, TextColumn
+from curation.text.unicode_classes import decode
+from curation.text.words import ALPHABETIC, WORD
 from filters.contract import Filter, Rule, Signals, above, below
-from filters.gopher_stop_words import STOP_WORDS, hashes_of
-from filters.punctuation import punctuation_marks
+from filters.support.gopher_stop_words import STOP_WORDS, hashes_of
+from filters.support.punctuation import punctuation_marks
 
 _POINT, _HASH, _HYPHEN = 0x2E, 0x23, 0x2D
 _ASCII_END, _FULL_WIDTH_LEAD = 0x80, 0xEF

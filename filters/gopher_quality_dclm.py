@@ -1,7 +1,7 @@
 """Gopher's quality rules as DCLM reads them, for its reproduction of RefinedWeb.
 
 Source: Rae et al. 2021 (Gopher), appendix A.1.1, as in Li et al. 2024, "DataComp-LM", `baselines/mappers/filters/content_filters.py` and
-`dclm_baseline_refinedweb.yaml`. A chunk is what stands between spaces (`curation.chunks`). Where it differs from datatrove's reading
+`dclm_baseline_refinedweb.yaml`. A chunk is what stands between spaces (`curation.text.chunks`). Where it differs from datatrove's reading
 (`gopher_quality`) is set in capitals:
 
     words               what stands between ASCII SPACES or NUL and BEGINS WITH a letter or number (fastText's tokenizer)
@@ -24,12 +24,12 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from curation.jit import inline_kernel, kernel
-from curation.text import Bytes, Offsets, TextColumn
-from curation.unicode_classes import decode
-from curation.words import WORD
+from curation.text.kernels import inline_kernel, kernel
+from curation.text.text import Bytes, Offsets, TextColumn
+from curation.text.unicode_classes import decode
+from curation.text.words import WORD
 from filters.contract import Filter, Rule, Signals, above, below
-from filters.gopher_stop_words import STOP_WORDS, hashes_of
+from filters.support.gopher_stop_words import STOP_WORDS, hashes_of
 
 _POINT, _HASH, _SPACE, _ELLIPSIS = 0x2E, 0x23, 0x20, 0x2026
 _BULLETS = (0x25CF, 0x2022, 0x2A, 0x2D)

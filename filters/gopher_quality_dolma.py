@@ -1,7 +1,7 @@
 """Gopher's quality rules as Dolma reads them.
 
 Source: Rae et al. 2021 (Gopher), appendix A.1.1, as in Soldaini et al. 2024, "Dolma", `python/dolma/taggers/gopher.py`. A chunk is what
-stands between spaces (`curation.chunks`). Where it differs from datatrove's reading (`gopher_quality`) is set in capitals:
+stands between spaces (`curation.text.chunks`). Where it differs from datatrove's reading (`gopher_quality`) is set in capitals:
 
     words               CHUNKS
     median_word_length  MEDIAN of the characters of a chunk
@@ -22,11 +22,11 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from curation.jit import kernel
-from curation.text import Bytes, Offsets, TextColumn
-from curation.unicode_classes import decode
+from curation.text.kernels import kernel
+from curation.text.text import Bytes, Offsets, TextColumn
+from curation.text.unicode_classes import decode
 from filters.contract import Filter, Rule, Signals, above, below
-from filters.gopher_stop_words import STOP_WORDS, hashes_of
+from filters.support.gopher_stop_words import STOP_WORDS, hashes_of
 
 _HASH, _STAR, _HYPHEN, _ELLIPSIS = 0x23, 0x2A, 0x2D, 0x2026
 

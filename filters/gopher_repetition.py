@@ -12,7 +12,8 @@ reading. This is datatrove's:
                     characters of the most frequent n-gram, times its occurrences, over the text's characters; may pass 1 where it overlaps
                     itself. No guard against an n-gram that occurs once, as in datatrove: a text of very few words fails.
     duplicate_5_gram .. duplicate_10_gram
-                    characters of repeated n-grams, read from left to right, over the text's characters (see `curation.ngrams`)
+                    characters of repeated n-grams, read from left to right, over the text's characters (see
+                    `curation.text.repeated_ngrams`)
 
 Paragraphs are cut at two or more newlines of the stripped text. Lines are cut at one or more newlines, which leaves an empty line before a
 leading and after a trailing run of newlines; both count as lines, as in datatrove.
@@ -31,9 +32,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from curation.lines import duplicates
-from curation.ngrams import DUPLICATED, TOP, repeated_characters
-from curation.text import TextColumn
+from curation.text.lines import duplicates
+from curation.text.repeated_ngrams import DUPLICATED, TOP, repeated_characters
+from curation.text.text import TextColumn
 from filters.contract import Filter, Rule, Signals, above
 
 

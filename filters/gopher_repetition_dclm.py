@@ -16,7 +16,7 @@ Source: Rae et al. 2021 (Gopher), appendix A.1.1, table A1, as in Li et al. 2024
 Lines are cut at newlines, paragraphs at pairs of them; both are STRIPPED, and EMPTY ONES LEFT OUT. A text with a single line (paragraph)
 has 0 there; one without any text is dropped (`lines` is 0).
 
-Equal to a plain twin written from that source, on the words of `curation.words` where the original's are those of the package uniseg.
+Equal to a plain twin written from that source, on the words of `curation.text.words` where the original's are those of the package uniseg.
 """
 
 from collections.abc import Mapping
@@ -27,12 +27,12 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from curation.jit import kernel
-from curation.lines import strip
-from curation.ngrams import DUPLICATED, TOP, covered_characters
-from curation.text import Bytes, Offsets, TextColumn
-from curation.unicode_classes import character_classes
-from curation.words import hash_bytes
+from curation.text.kernels import kernel
+from curation.text.lines import strip
+from curation.text.repeated_ngrams import DUPLICATED, TOP, covered_characters
+from curation.text.text import Bytes, Offsets, TextColumn
+from curation.text.unicode_classes import character_classes
+from curation.text.words import hash_bytes
 from filters.contract import Filter, Rule, Signals, above, below
 
 _NEWLINE = 0x0A

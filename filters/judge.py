@@ -16,9 +16,9 @@ import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
+from curation.engine.stage import Output, Stage, Unit
 from curation.schema import VERDICTS
-from curation.shards import batches
-from curation.stage import Output, Stage, Unit
+from curation.storage.shards import batches
 from filters.contract import Filter, FilterChoice, Rule
 
 Flags = npt.NDArray[np.bool_]

@@ -26,8 +26,8 @@ import numpy as np
 import pyarrow as pa
 from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
-from curation.jit import kernel
-from curation.text import TextColumn
+from curation.text.kernels import kernel
+from curation.text.text import TextColumn
 from filters.contract import Filter, Rule, Signals, below, not_among
 
 _CAPITALS, _SMALL = (bytes(range(ord(first), ord(first) + 26)) for first in "Aa")

@@ -17,10 +17,10 @@ from typing import Any, ClassVar
 import numpy as np
 import pyarrow as pa
 
+from curation.engine.stage import Output, Stage, Unit
 from curation.schema import DOCUMENTS, KEY
-from curation.shards import batches
-from curation.stage import Output, Stage, Unit
-from curation.text import TextColumn
+from curation.storage.shards import batches
+from curation.text.text import TextColumn
 from filters.contract import Filter, FilterChoice, Signals
 from filters.judge import passing
 

@@ -4,8 +4,8 @@ Source: Flesch 1948, "A New Readability Yardstick", Journal of Applied Psycholog
 English" (EFLAW, for readers whose first language is another). GneissWeb (Gohari et al. 2025) judges by the second: it keeps scores below 70
 in technical, medical, educational and scientific texts, and below 30 in others.
 
-    sentences            sentences of the text (`curation.sentences`)
-    words_per_sentence   words are those of `curation.words`, punctuation left out
+    sentences            sentences of the text (`curation.text.sentences`)
+    words_per_sentence   words are those of `curation.text.words`, punctuation left out
     syllables_per_word   as counted below
     flesch_reading_ease  206.835 - 1.015 * words_per_sentence - 84.6 * syllables_per_word; 60 to 70 is plain English, more is easier
     mcalpine_eflaw       words and, once more, mini-words (of at most three characters) over sentences; up to 20 is very easy, above 29 hard
@@ -30,10 +30,10 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from curation.jit import inline_kernel, kernel
-from curation.text import Bytes, Offsets, TextColumn
-from curation.unicode_classes import MARK, NUMBER, character_classes, decode, folded_forms
-from curation.words import WORD
+from curation.text.kernels import inline_kernel, kernel
+from curation.text.text import Bytes, Offsets, TextColumn
+from curation.text.unicode_classes import MARK, NUMBER, character_classes, decode, folded_forms
+from curation.text.words import WORD
 from filters.contract import Filter, Rule, Signals, above, below
 
 _MINI_WORD = 3

@@ -3,7 +3,7 @@
 Source: Penedo et al. 2023, "The RefinedWeb Dataset for Falcon LLM", appendix G.2: drop a document when the corrections remove more than 5 %
 of its words. DCLM has the same rule. The corrections are the edit `refinedweb_lines`, which ran at ingest and left a count behind.
 
-    removed_words  words (of `curation.words`) that the edit removed from the document
+    removed_words  words (of `curation.text.words`) that the edit removed from the document
     removed_ratio  these over all words that it had: the removed, and those of the text as it is now
 
 An edit notes only what it did, so a document in which it removed nothing has no entry in its metadata, as if it had not run. A recipe
@@ -20,8 +20,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from curation.text import TextColumn
-from curation.words import WORD
+from curation.text.text import TextColumn
+from curation.text.words import WORD
 from filters.contract import Filter, Rule, Signals, above
 
 _EDIT = "refinedweb_lines"

@@ -21,9 +21,9 @@ from typing import Any, ClassVar
 import numpy as np
 import pyarrow as pa
 
-from curation.resources import digest
-from curation.text import TextColumn
-from curation.tokens import load_tokenizer, token_counts
+from curation.storage.resources import digest
+from curation.text.text import TextColumn
+from curation.text.tokens import load_tokenizer, token_counts
 from filters.contract import Filter, Rule, Signals, above, below
 
 

@@ -1,10 +1,10 @@
 """URL rules: pages whose address alone says that they are adult content, spam or worse.
 
 Source: Penedo et al. 2023, "The RefinedWeb Dataset for Falcon LLM", section 3.1 and appendix G.1, in the form of datatrove's URLFilter;
-DCLM (Li et al. 2024) has the same rules. The lists are yours to name (see `filters.url_lists` for their form; RefinedWeb's domains are
-those of the UT1 lists); where none is named, its signal is null and no document is dropped.
+DCLM (Li et al. 2024) has the same rules. The lists are yours to name (see `filters.support.url_lists` for their form; RefinedWeb's domains
+are those of the UT1 lists); where none is named, its signal is null and no document is dropped.
 
-    domain         the registered domain of the URL's host (see `filters.hosts`)
+    domain         the registered domain of the URL's host (see `filters.support.hosts`)
     domain_listed  whether a list of domains holds the host, its registered domain, or a name between the two
     url_listed     whether a list of URLs holds the URL (see `url_keys`)
     hard_hits      how many different hard words are words of the URL; one is enough
@@ -34,11 +34,11 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from curation.resources import digest, resolve
-from curation.text import TextColumn
+from curation.storage.resources import digest, resolve
+from curation.text.text import TextColumn
 from filters.contract import Filter, Rule, Signals, above
-from filters.hosts import PACKAGES, Site, hosts_of, site_of
-from filters.url_lists import Hashes, among, bare_words, domain_hashes, hashed, url_hashes, url_keys, words
+from filters.support.hosts import PACKAGES, Site, hosts_of, site_of
+from filters.support.url_lists import Hashes, among, bare_words, domain_hashes, hashed, url_hashes, url_keys, words
 
 _LISTS = ("domains", "urls", "hard", "soft", "strict")
 _HIT_CHARACTERS = 200

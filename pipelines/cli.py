@@ -48,7 +48,7 @@ Folder = Annotated[str, typer.Argument(metavar="DIR", help="The folder of a run.
 
 def _show(result: Any, as_json: bool, render: Callable[[Any], None]) -> None:
     if as_json:
-        from pipelines.tables import as_plain
+        from pipelines.report.tables import as_plain
 
         typer.echo(json.dumps(as_plain(result), indent=2, ensure_ascii=False))
     else:
@@ -57,8 +57,8 @@ def _show(result: Any, as_json: bool, render: Callable[[Any], None]) -> None:
 
 def _note(*folders: str) -> None:
     """Say on stderr where a run that is looked at has not ended, or its records are damaged."""
-    from pipelines.run_state import note_on
-    from pipelines.wording import printable
+    from pipelines.inspect.run_state import note_on
+    from pipelines.terminal.wording import printable
 
     for folder in folders:
         said = note_on(folder)
@@ -96,8 +96,8 @@ def plan(
 
     Example: curate plan web crawl/*.warc.gz --workers 8
     """
-    from pipelines.plan import make_plan
-    from pipelines.plan_tables import show_plan
+    from pipelines.plan.plan import make_plan
+    from pipelines.plan.plan_tables import show_plan
 
     made = make_plan(recipe, inputs or [], out=out, workers=workers, sample_mib=sample_mib, settings=settings or ())
     _show(made, as_json, show_plan)
@@ -133,7 +133,7 @@ def run(
     Example: curate run demo --out out/demo
     """
     from pipelines.pipeline import Request, run_recipe
-    from pipelines.tables import show_summary
+    from pipelines.report.tables import show_summary
 
     asked = Request(
         recipe=recipe,
@@ -172,9 +172,10 @@ def inspect(
 
     Example: curate inspect out/demo --signal gopher_quality.words --at 100
     """
-    from pipelines import inspect as looking
-    from pipelines import signal_tables, thresholds
-    from pipelines.tables import show_funnel
+    from pipelines.inspect import thresholds
+    from pipelines.inspect import views as looking
+    from pipelines.report import signal_tables
+    from pipelines.report.tables import show_funnel
 
     if signal is None and (at is not None or curve):
         raise UsageError(f"{'--curve' if curve else '--at'} goes with --signal NAME: a threshold is one on a signal")
@@ -197,8 +198,8 @@ def why(folder: Folder, name: Annotated[str, typer.Argument(metavar="ID|URL")], 
 
     Example: curate why out/demo https://openphysics.example/motion
     """
-    from pipelines.tables import show_why
-    from pipelines.why import why as explain
+    from pipelines.inspect.why import why as explain
+    from pipelines.report.tables import show_why
 
     _note(folder)
     _show(explain(folder, name), as_json, show_why)
@@ -210,8 +211,8 @@ def duplicates(folder: Folder, name: Annotated[str, typer.Argument(metavar="ID")
 
     Example: curate duplicates out/demo tb-0001
     """
-    from pipelines.tables import show_duplicates
-    from pipelines.why import duplicates as cluster
+    from pipelines.inspect.why import duplicates as cluster
+    from pipelines.report.tables import show_duplicates
 
     _note(folder)
     _show(cluster(folder, name), as_json, show_duplicates)
@@ -225,8 +226,8 @@ def diff(
 
     Example: curate diff out/before out/after
     """
-    from pipelines.diff import diff as compare
-    from pipelines.tables import show_diff
+    from pipelines.inspect.diff import diff as compare
+    from pipelines.report.tables import show_diff
 
     _note(first, second)
     _show(compare(first, second), as_json, show_diff)
@@ -238,7 +239,7 @@ def report(folder: Folder, as_json: Json = False) -> None:
 
     Example: curate report out/demo
     """
-    from pipelines.report import write_report
+    from pipelines.report.report import write_report
 
     _note(folder)
     _show({"report": str(write_report(folder))}, as_json, lambda result: typer.echo(result["report"]))
@@ -257,8 +258,8 @@ def train(
 
     Example: curate train labels/*.jsonl --out edu.npz
     """
-    from pipelines.tables import show_training
-    from pipelines.training import train_model
+    from pipelines.report.tables import show_training
+    from pipelines.train.training import train_model
 
     _show(train_model(labels, out, text=text, score=score, group=group), as_json, show_training)
 
@@ -278,7 +279,7 @@ def export(
     Example: curate export out/demo --out out/small --shard-mib 64 --mix synthetic=0.5
     """
     from pipelines.reexport import reexport
-    from pipelines.tables import show_export
+    from pipelines.report.tables import show_export
 
     _note(folder)
     _show(reexport(folder, out, shard_mib, tokenizer, file_format, mix or []), as_json, show_export)
@@ -290,9 +291,9 @@ def verify(folder: Annotated[str, typer.Argument(metavar="DIR", help="A run or a
 
     Example: curate verify out/demo
     """
-    from curation.location import Location
-    from pipelines.tables import show_verification
-    from pipelines.verify import verify as check
+    from curation.storage.location import Location
+    from pipelines.inspect.verify import verify as check
+    from pipelines.report.tables import show_verification
 
     result = check(Location.of(folder))
     _show(result, as_json, show_verification)
@@ -306,8 +307,8 @@ def filters(name: Annotated[str | None, typer.Argument(metavar="[NAME]")] = None
 
     Example: curate filters gopher_quality
     """
-    from pipelines.catalogue import describe, list_filters
-    from pipelines.tables import show_filter, show_filters
+    from pipelines.recipes.catalogue import describe, list_filters
+    from pipelines.report.tables import show_filter, show_filters
 
     if name is None:
         _show(list_filters(), as_json, show_filters)
@@ -325,12 +326,12 @@ def recipes(
 
     Example: curate recipes web > mine.toml
     """
-    from pipelines.recipe_tables import show_recipes
-    from pipelines.shipped import list_recipes, recipe_text
+    from pipelines.recipes.shipped import list_recipes, recipe_text
+    from pipelines.report.recipe_tables import show_recipes
 
     if reference:
-        from pipelines.recipe_reference import reference as whole
-        from pipelines.recipe_reference import tables
+        from pipelines.recipes.reference import reference as whole
+        from pipelines.recipes.reference import tables
 
         if name is not None:
             raise UsageError("--reference is about all recipes: give it or a name")

@@ -17,10 +17,10 @@ from pathlib import Path
 
 import typer
 
+from curation.engine.signals import Ended, raise_on_signals
 from curation.errors import CurationError, InternalError
-from curation.signals import Ended, raise_on_signals
 from pipelines.closed_pipes import STDOUT_CLOSED, endure_closed_stderr, silence_stdout
-from pipelines.wording import printable
+from pipelines.terminal.wording import printable
 
 
 @dataclass(frozen=True)
@@ -60,12 +60,12 @@ def run_command(app: typer.Typer, arguments: Sequence[str]) -> int:
         silence_stdout()
         return STDOUT_CLOSED
     except OSError as error:
-        from curation.failures import traceback_of
+        from curation.engine.failures import traceback_of
 
         message = "; ".join([str(error), *getattr(error, "__notes__", ())])
         return _tell(Ending("os_error", message, 1), traceback_of(error), told)
     except Exception as error:
-        from curation.failures import in_one_line, traceback_of
+        from curation.engine.failures import in_one_line, traceback_of
 
         details = traceback_of(error)
         log = None if told.verbose else _kept(details)
@@ -82,7 +82,7 @@ def _tell(ending: Ending, details: str, told: _Telling) -> int:
     if told.as_json:
         typer.echo(json.dumps({"error": asdict(ending)}, indent=2, ensure_ascii=False))
     if told.as_event:
-        from pipelines.events import write_event
+        from pipelines.progress.events import write_event
 
         write_event("error", **asdict(ending))
         return ending.exit_code

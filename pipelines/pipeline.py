@@ -19,48 +19,49 @@ from typing import Any
 
 import pyarrow as pa
 
-from curation import ingest, select
-from curation.books import Books, add_up
 from curation.choices import build
-from curation.cuts import spans_of, without
-from curation.deduplicate import DeduplicateSettings, deduplicate
-from curation.edits import edit_named
+from curation.duplicates.deduplicate import DeduplicateSettings, deduplicate
+from curation.duplicates.minhash import sign
+from curation.duplicates.parts import Part
+from curation.duplicates.sign import sign_documents
+from curation.engine.runner import LocalRunner, Runner
+from curation.engine.session import Sealed, Session
+from curation.engine.stage import Unit
 from curation.errors import UsageError
-from curation.hashing import digest_of
-from curation.identifiers import resolve_ids
-from curation.ingest import Ingest
-from curation.inputs import expand
-from curation.location import Location
-from curation.minhash import sign
-from curation.ownership import RULES, claim, write_ours
-from curation.parts import Part
-from curation.passages import find_passages
-from curation.readers import SourceFile
-from curation.repeated_lines import Candidate, Repeated, cut_repeated_lines
-from curation.runner import LocalRunner, Runner
+from curation.ingest import ingest
+from curation.ingest.edits import edit_named
+from curation.ingest.ingest import Ingest
+from curation.ingest.inputs import expand
+from curation.ingest.readers import SourceFile
+from curation.ingest.record_ids import resolve_ids
+from curation.ingest.unread import Unread, find_unread
+from curation.ledger import write as ledger
+from curation.ledger.books import Books, add_up
+from curation.ledger.write import Select, SelectSynthetic
+from curation.repeats.cuts import spans_of, without
+from curation.repeats.passages import find_passages
+from curation.repeats.repeated_lines import Candidate, Repeated, cut_repeated_lines
 from curation.schema import DOCUMENTS
-from curation.select import Select, SelectSynthetic
-from curation.session import Sealed, Session
-from curation.shards import Shard
-from curation.sign import sign_documents
-from curation.stage import Unit
-from curation.text import TextColumn
-from curation.unread import Unread, find_unread
+from curation.storage.digests import digest_of
+from curation.storage.location import Location
+from curation.storage.ownership import RULES, claim, write_ours
+from curation.storage.shards import Shard
+from curation.text.text import TextColumn
 from filters.contract import told_as_user_s
 from filters.judge import Judge
 from filters.measure import NARROW, Measure
-from pipelines.card import card, card_facts
-from pipelines.earlier_runs import ledger_of, open_earlier
-from pipelines.export import Export, ExportConversations, Source, units_of
-from pipelines.flows import Funnel
-from pipelines.ledger import funnel
-from pipelines.logs import run_log
-from pipelines.manifest import write_manifest
-from pipelines.progress import ProgressWatcher, display_for
-from pipelines.recipe import InputChoice, Recipe, load
-from pipelines.report import write_report
-from pipelines.rules import encoded, rules_of
-from pipelines.stage_words import steps_of
+from pipelines.export.export import Export, ExportConversations, Source, units_of
+from pipelines.export.manifest import write_manifest
+from pipelines.inspect.earlier_runs import ledger_of, open_earlier
+from pipelines.inspect.flows import Funnel
+from pipelines.inspect.funnel import funnel
+from pipelines.inspect.rules import encoded, rules_of
+from pipelines.progress.logs import run_log
+from pipelines.progress.progress import ProgressWatcher, display_for
+from pipelines.recipes.recipe import InputChoice, Recipe, load
+from pipelines.recipes.stage_words import steps_of
+from pipelines.report.card import card, card_facts
+from pipelines.report.report import write_report
 from synth.reply_log import require_log
 from synth.seeds import SeedShard
 from synth.synthesize import synthesize
@@ -192,7 +193,7 @@ def run_stages(session: Session, recipe: Recipe, sources: Sequence[SourceFile], 
     parts = parts_to_compare(session, recipe, web, ids)
     copies = deduplicate(session, [*parts, *earlier], comparing(recipe)) if recipe.deduplicate else ()
     repeated = find_repeated_lines(session, recipe, web, copies)
-    units = select.units_of(documents, rejects, repeated.gone, ids=ids, verdicts=web.verdicts, duplicates=copies, cuts=repeated.cuts)
+    units = ledger.units_of(documents, rejects, repeated.gone, ids=ids, verdicts=web.verdicts, duplicates=copies, cuts=repeated.cuts)
     kept_web = exportable(web, session.run(Select(), units), repeated.cuts)
     kept_synthetic: list[Source] = []
     if recipe.synthesize is not None:
@@ -264,7 +265,7 @@ def judge_generated(session: Session, recipe: Recipe, generated: Sealed, kept: S
         rows = measure_and_judge(session, recipe, documents)
         parts = parts_to_compare(session, recipe, rows, priority=1)
         copies = deduplicate(session, [*kept, *parts], comparing(recipe)) if recipe.deduplicate else ()
-        units = select.units_of(documents, rejects, verdicts=rows.verdicts, duplicates=copies)
+        units = ledger.units_of(documents, rejects, verdicts=rows.verdicts, duplicates=copies)
         return [replace(source, generated=True) for source in exportable(rows, session.run(SelectSynthetic(), units))]
 
 
@@ -328,7 +329,7 @@ def warm_up(recipe: Recipe) -> None:
 
 def _runner(request: Request, out: Location) -> Runner:
     if request.runner == "ray":
-        from curation.ray_runner import RayRunner
+        from curation.engine.ray_runner import RayRunner
 
         return RayRunner(request.workers, request.address, out)
     if request.runner != "local" or request.address is not None:

@@ -9,26 +9,26 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from curation.engine.session import Sealed
+from curation.engine.stage import SHARD_ENDINGS, Finished, Output, Unit, Workspace, finished_units
 from curation.errors import InputError, Refused, UsageError
-from curation.hashing import digest_of, plain
-from curation.ingest import REJECTED, Ingest
-from curation.location import TEMPORARY, Location
-from curation.ownership import MADE_BY, locked, write_ours
-from curation.records import encode
-from curation.repeated_lines import Cutting
-from curation.select import Select, SelectSynthetic
-from curation.session import Sealed
-from curation.shards import Shard
-from curation.stage import SHARD_ENDINGS, Finished, Output, Unit, Workspace, finished_units
-from curation.tokens import load_tokenizer
+from curation.ingest.ingest import REJECTED, Ingest
+from curation.ledger.write import Select, SelectSynthetic
+from curation.repeats.repeated_lines import Cutting
+from curation.storage.digests import digest_of, plain
+from curation.storage.location import TEMPORARY, Location
+from curation.storage.ownership import MADE_BY, locked, write_ours
+from curation.storage.records import encode
+from curation.storage.shards import Shard
+from curation.text.tokens import load_tokenizer
 from filters.measure import Measure
-from pipelines.card import card, card_facts
-from pipelines.export import Export, ExportSettings, Source, units_of
-from pipelines.looking import looks_at_runs
-from pipelines.manifest import write_manifest
-from pipelines.mixing import parse_mix, sum_of
-from pipelines.rules import read_rules
-from pipelines.run_folder import GENERATED, manifest, refuse_links_out
+from pipelines.export.export import Export, ExportSettings, Source, units_of
+from pipelines.export.manifest import write_manifest
+from pipelines.inspect.looking import looks_at_runs
+from pipelines.inspect.mixing import parse_mix, sum_of
+from pipelines.inspect.rules import read_rules
+from pipelines.inspect.run_folder import GENERATED, manifest, refuse_links_out
+from pipelines.report.card import card, card_facts
 from synth.synthesize import Synthesize
 
 _FORMATS = ("parquet", "jsonl")

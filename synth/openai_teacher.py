@@ -28,7 +28,7 @@ import openai
 
 from curation.choices import nearest
 from curation.errors import Refused, UsageError
-from curation.hashing import canonical
+from curation.storage.digests import canonical
 from synth.budget import Budget
 from synth.flow import bounded
 from synth.retrying import ordered_pause, pause

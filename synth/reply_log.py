@@ -24,8 +24,8 @@ from typing import Any
 import xxhash
 
 from curation.errors import CorruptShard, Refused, UsageError
-from curation.hashing import canonical
-from curation.location import Location
+from curation.storage.digests import canonical
+from curation.storage.location import Location
 from synth.teacher import Reply, Request
 
 FILE = "replies.jsonl"

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-from curation.keys import chance
+from curation.storage.record_keys import chance
 
 LONGEST_ORDER = 600.0
 """Seconds for which we follow a Retry-After; whoever asks for more gets a request after that time."""

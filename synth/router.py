@@ -14,7 +14,7 @@ from typing import Any
 
 from curation.choices import build
 from curation.errors import RecipeError
-from curation.hashing import plain
+from curation.storage.digests import plain
 from synth.task import Draft, Task, task_class
 from synth.teacher import Request, Teacher, build_teacher
 

@@ -12,8 +12,8 @@ from typing import Literal
 
 import pyarrow as pa
 
-from curation.keys import chance
-from curation.shards import Shard, batches, check_aligned, read
+from curation.storage.record_keys import chance
+from curation.storage.shards import Shard, batches, check_aligned, read
 from synth.task import Seed
 
 

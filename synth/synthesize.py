@@ -25,16 +25,16 @@ from typing import Any, ClassVar
 import pyarrow as pa
 
 from curation.choices import build
+from curation.engine.runner import LocalRunner
+from curation.engine.session import Sealed, Session
+from curation.engine.stage import Output, Stage, Unit
 from curation.errors import RecipeError
-from curation.hashing import canonical, digest_of, plain
-from curation.ingest import REJECTED
-from curation.keys import record_key
-from curation.location import Location
-from curation.runner import LocalRunner
+from curation.ingest.ingest import REJECTED
 from curation.schema import DOCUMENTS, KEY, REJECTS
-from curation.session import Sealed, Session
-from curation.shards import batches
-from curation.stage import Output, Stage, Unit
+from curation.storage.digests import canonical, digest_of, plain
+from curation.storage.location import Location
+from curation.storage.record_keys import record_key
+from curation.storage.shards import batches
 from synth.asking import ask_missing
 from synth.budget import Budget
 from synth.reply_log import ReplyLog, require_log

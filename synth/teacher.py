@@ -28,8 +28,8 @@ from typing import Any, ClassVar
 
 from curation.choices import build, nearest
 from curation.errors import RecipeError
-from curation.hashing import digest_of
 from curation.plugins import class_in
+from curation.storage.digests import digest_of
 from synth.budget import Budget
 
 PASSING = frozenset({"rate", "overload", "timeout", "connection", "bad_response"})

@@ -2,15 +2,15 @@
 
 import pyarrow as pa
 
-from curation.deduplicate import DUPLICATES, DeduplicateSettings, deduplicate
-from curation.keys import record_key
-from curation.location import Location
-from curation.parts import Part
-from curation.runner import LocalRunner
+from curation.duplicates.deduplicate import DUPLICATES, DeduplicateSettings, deduplicate
+from curation.duplicates.parts import Part
+from curation.duplicates.sign import sign_documents
+from curation.engine.runner import LocalRunner
+from curation.engine.session import Session
 from curation.schema import DOCUMENTS, VERDICTS
-from curation.session import Session
-from curation.shards import ShardWriter, read
-from curation.sign import sign_documents
+from curation.storage.location import Location
+from curation.storage.record_keys import record_key
+from curation.storage.shards import ShardWriter, read
 
 
 def document(own_id, text, *, key=None, date=None, source="test", url=None):

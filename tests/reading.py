@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from curation.location import Location
-from curation.readers import Fields, Outcome, SourceFile, Tally, read
+from curation.ingest.readers import Fields, Outcome, SourceFile, Tally, read
+from curation.storage.location import Location
 
 
 def read_path(path: Path, fields: Fields = Fields()) -> list[Outcome]:  # noqa: B008

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from curation.records import decode, encode
+from curation.storage.records import decode, encode
 
 CURATE = Path(sys.executable).parent / "curate"
 ROOT = Path(__file__).parent.parent

@@ -17,12 +17,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curation import id_sets
-from curation.books import Books, add_up
-from curation.exchange import HASHES
-from curation.id_sets import HELD, Culprits, Multiset, differences, not_among
-from curation.location import Location
+from curation.ledger import id_sets
+from curation.ledger.books import Books, add_up
+from curation.ledger.id_sets import HELD, Culprits, Multiset, differences, not_among
 from curation.schema import LEDGER
+from curation.shuffle.exchange import HASHES
+from curation.storage.location import Location
 
 EARLIER = "0123456789abcdef"
 OTHER = "fedcba9876543210"

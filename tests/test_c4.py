@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curation.edits.c4_lines import C4Lines
 from curation.errors import InputError, RecipeError
-from curation.text import TextColumn
+from curation.ingest.edits.c4_lines import C4Lines
+from curation.text.text import TextColumn
 from filters.bad_words import BadWords
 from filters.c4_paragraphs import C4Paragraphs
 from filters.c4_quality import C4Quality

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from curation.location import Location
-from pipelines.card import MEANINGS, CardFacts, card, card_facts
-from pipelines.export import DATASET
-from pipelines.rules import read_rules
+from curation.storage.location import Location
+from pipelines.export.export import DATASET
+from pipelines.inspect.rules import read_rules
+from pipelines.report.card import MEANINGS, CardFacts, card, card_facts
 from tests.toy_run import write_run
 
 

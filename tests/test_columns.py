@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curation.readers import columns
-from curation.readers.columns import as_binary, is_string, python_rows
-from curation.text import TextColumn
+from curation.ingest.readers import columns
+from curation.ingest.readers.columns import as_binary, is_string, python_rows
+from curation.text.text import TextColumn
 from tests.reading import read_bytes
 from tests.test_readers_rows import parquet
 

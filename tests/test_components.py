@@ -9,16 +9,16 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-import curation.components
-import curation.exchange
-import curation.merging
-from curation.clusters import Edges, stars
-from curation.components import COMPONENTS, find_components, write_edges
-from curation.exchange import Range, read_range
-from curation.location import Location
-from curation.runner import LocalRunner
-from curation.session import Session
-from curation.stage import Output
+import curation.duplicates.components
+import curation.shuffle.exchange
+import curation.shuffle.merging
+from curation.duplicates.components import COMPONENTS, find_components, write_edges
+from curation.duplicates.union_find import Edges, stars
+from curation.engine.runner import LocalRunner
+from curation.engine.session import Session
+from curation.engine.stage import Output
+from curation.shuffle.exchange import Range, read_range
+from curation.storage.location import Location
 from tests.test_clusters import plain_labels
 
 DOCUMENTS = 40
@@ -63,10 +63,10 @@ def found_rows(folder: Path, edges: list[tuple[int, int, bool]], files: int, fir
 @pytest.fixture
 def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
     """Cut work into many shares, ranges, runs, row groups and merges."""
-    monkeypatch.setattr(curation.components, "SHARE_ROWS", 9)
-    monkeypatch.setattr(curation.components, "RUN_BYTES", 200)
-    monkeypatch.setattr(curation.merging, "FAN_IN", 4)
-    monkeypatch.setattr(curation.exchange, "ROW_GROUP_BYTES", 64)
+    monkeypatch.setattr(curation.duplicates.components, "SHARE_ROWS", 9)
+    monkeypatch.setattr(curation.duplicates.components, "RUN_BYTES", 200)
+    monkeypatch.setattr(curation.shuffle.merging, "FAN_IN", 4)
+    monkeypatch.setattr(curation.shuffle.exchange, "ROW_GROUP_BYTES", 64)
 
 
 @given(edges=EDGE_LISTS)

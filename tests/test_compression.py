@@ -8,7 +8,7 @@ import random
 import pytest
 from backports import zstd
 
-from curation.readers import Broken, Record
+from curation.ingest.readers import Broken, Record
 from tests.reading import compressed, read_bytes
 from tests.test_readers_archives import page
 from tests.test_readers_rows import lines, reasons
@@ -105,7 +105,7 @@ def test_a_dictionary_that_is_not_there_is_named():
 
 
 def test_xz_that_needs_too_much_memory_is_named(monkeypatch):
-    monkeypatch.setattr("curation.readers.members._XZ_MEMORY", 1 << 20)
+    monkeypatch.setattr("curation.ingest.readers.members._XZ_MEMORY", 1 << 20)
     assert reasons(read_bytes("a.jsonl.xz", lzma.compress(lines(*ROWS), preset=6))) == ["needs_memory"]
 
 

@@ -10,8 +10,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from curation.ngram_index import NgramIndex
-from curation.text import TextColumn
+from curation.text.ngram_index import NgramIndex
+from curation.text.text import TextColumn
 from tests.benchmark.decontamination import CHANGES, OURS, Questions, false_alarms, found, hosts, plant, read_questions
 from tests.running import curate
 

@@ -11,27 +11,27 @@ from datasketch import MinHashLSH
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import curation.candidates
-import curation.comparison
-import curation.components
-import curation.exchange
-import curation.identifiers
-import curation.merging
-import curation.numbering
-import curation.verify
-from curation.deduplicate import DeduplicateSettings, deduplicate
+import curation.duplicates.candidates
+import curation.duplicates.compare
+import curation.duplicates.components
+import curation.duplicates.gather
+import curation.ingest.record_ids
+import curation.shuffle.exchange
+import curation.shuffle.merging
+import curation.shuffle.numbering
+from curation.duplicates.compare import documents_of
+from curation.duplicates.deduplicate import DeduplicateSettings, deduplicate
+from curation.duplicates.minhash import MinHashSettings
+from curation.duplicates.parts import Part
+from curation.duplicates.resolve import RULES, Judge
+from curation.duplicates.sign import sign_documents
+from curation.duplicates.survivors import preference
+from curation.engine.runner import LocalRunner
+from curation.engine.session import Session
 from curation.errors import CorruptShard, InputError, RecipeError
-from curation.identifiers import resolve_ids
-from curation.judging import RULES, Judge
-from curation.location import Location
-from curation.minhash import MinHashSettings
-from curation.parts import Part
-from curation.runner import LocalRunner
-from curation.session import Session
-from curation.shards import read
-from curation.sign import sign_documents
-from curation.survivors import preference
-from curation.verify import documents_of
+from curation.ingest.record_ids import resolve_ids
+from curation.storage.location import Location
+from curation.storage.shards import read
 from tests.deduplicating import cut, document, facts, run, verdicts, words, write, write_documents
 from tests.planted import jaccard
 
@@ -39,16 +39,16 @@ from tests.planted import jaccard
 @pytest.fixture
 def narrow(monkeypatch):
     """Cut work into many small groups, ranges, runs and row groups."""
-    monkeypatch.setattr(curation.exchange, "ROW_GROUP_BYTES", 2000)
-    monkeypatch.setattr(curation.candidates, "RANGE_ROWS", 97)
-    monkeypatch.setattr(curation.components, "SHARE_ROWS", 100)
-    monkeypatch.setattr(curation.components, "RUN_BYTES", 2000)
-    monkeypatch.setattr(curation.merging, "FAN_IN", 4)
-    monkeypatch.setattr(curation.identifiers, "RANGE_ROWS", 3)
-    monkeypatch.setattr(curation.comparison, "RUN_BYTES", 20_000)
-    monkeypatch.setattr(curation.verify, "RANGE_BYTES", 20_000)
-    monkeypatch.setattr(curation.verify, "STRETCH_BYTES", 3_000)
-    monkeypatch.setattr(curation.numbering.groups_of, "__defaults__", (40, 1 << 30))
+    monkeypatch.setattr(curation.shuffle.exchange, "ROW_GROUP_BYTES", 2000)
+    monkeypatch.setattr(curation.duplicates.candidates, "RANGE_ROWS", 97)
+    monkeypatch.setattr(curation.duplicates.components, "SHARE_ROWS", 100)
+    monkeypatch.setattr(curation.duplicates.components, "RUN_BYTES", 2000)
+    monkeypatch.setattr(curation.shuffle.merging, "FAN_IN", 4)
+    monkeypatch.setattr(curation.ingest.record_ids, "RANGE_ROWS", 3)
+    monkeypatch.setattr(curation.duplicates.gather, "RUN_BYTES", 20_000)
+    monkeypatch.setattr(curation.duplicates.compare, "RANGE_BYTES", 20_000)
+    monkeypatch.setattr(curation.duplicates.compare, "STRETCH_BYTES", 3_000)
+    monkeypatch.setattr(curation.shuffle.numbering.groups_of, "__defaults__", (40, 1 << 30))
 
 
 def noisy_corpus(seed, families=12, copies=6):
@@ -169,7 +169,9 @@ def test_at_most_so_many_of_a_bucket_are_compared_and_the_rest_is_counted(tmp_pa
 
 
 def plain_judge(documents, threshold, containment, most, earlier):
-    """Judge documents (key, text, shingles, buckets), best first, as `curation.verify` says it; the first few are earlier runs'."""
+    """Judge documents (key, text, shingles, buckets), best first, as `curation.duplicates.compare` says it; the first few are earlier
+    runs'.
+    """
     kept, by_bucket, fates, seen = [], {}, [], {}
     compared = skipped = 0
     for place, (key, text, shingles, buckets, url) in enumerate(documents):
@@ -275,7 +277,7 @@ def test_the_best_document_of_one_url_stays_where_the_recipe_asks(tmp_path):
 
 
 def test_a_hash_that_two_urls_share_makes_no_duplicate(tmp_path, monkeypatch):
-    monkeypatch.setattr(curation.candidates, "hash_of", lambda form: 7)
+    monkeypatch.setattr(curation.duplicates.candidates, "hash_of", lambda form: 7)
     rows = [document(f"d{place}", " ".join(words(60, 100 * place)), url=f"https://lake.example/{place // 2}") for place in range(6)]
     found = run(tmp_path, {"x": rows}, DeduplicateSettings(by_url=True))
     assert sum(row["rule"] == "same_url" for row in found.values()) == 3

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from curation.errors import CannotWrite
-from curation.location import TEMPORARY, Location, telling_what_is_written
+from curation.storage.location import TEMPORARY, Location, telling_what_is_written
 from tests.running import CURATE, many_files, shards
 
 

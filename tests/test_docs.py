@@ -14,8 +14,8 @@ import typer
 from typer.testing import CliRunner
 
 from pipelines.cli import app
-from pipelines.recipe import load, parse
-from pipelines.shipped import shipped_recipes
+from pipelines.recipes.recipe import load, parse
+from pipelines.recipes.shipped import shipped_recipes
 from tests.running import ROOT
 
 README = (ROOT / "README.md").read_text("utf-8")

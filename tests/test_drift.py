@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curation.drift import LINES, changed_inputs, changes, differences, fingerprints, told, words_of
-from curation.ingest import Choice, Ingest
-from curation.location import Location
-from curation.readers import SourceFile
+from curation.engine.drift import LINES, changed_inputs, changes, differences, fingerprints, told, words_of
+from curation.ingest.ingest import Choice, Ingest
+from curation.ingest.readers import SourceFile
+from curation.storage.location import Location
 from filters.contract import FilterChoice
 from filters.judge import Judge
 from filters.measure import Measure

@@ -9,15 +9,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from curation.candidates import RANGE_ROWS
-from curation.comparison import Gathering
-from curation.deduplicate import DeduplicateSettings
-from curation.location import Location
-from curation.merging import levels_for
-from curation.numbering import GROUP_ROWS
-from curation.stage import Workspace, finished_units
-from pipelines import duplicates_plan
-from pipelines.duplicates_plan import Expected, plan_duplicates
+from curation.duplicates.candidates import RANGE_ROWS
+from curation.duplicates.deduplicate import DeduplicateSettings
+from curation.duplicates.gather import Gathering
+from curation.engine.stage import Workspace, finished_units
+from curation.shuffle.merging import levels_for
+from curation.shuffle.numbering import GROUP_ROWS
+from curation.storage.location import Location
+from pipelines.plan.duplicates_plan import Expected, plan_duplicates
+from pipelines.plan.plan import duplicates_plan
 from tests.deduplicating import words
 from tests.running import curate
 

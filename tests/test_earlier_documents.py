@@ -6,18 +6,18 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-import curation.comparison
-from curation.deduplicate import DeduplicateSettings, deduplicate
+import curation.duplicates.gather
+from curation.duplicates.deduplicate import DeduplicateSettings, deduplicate
+from curation.duplicates.minhash import MinHashSettings, bucket_hashes, sign
+from curation.duplicates.parts import Part
+from curation.duplicates.shingles import distinct, shingle
+from curation.duplicates.sign import sign_documents
+from curation.engine.runner import LocalRunner
+from curation.engine.session import Session
 from curation.errors import ShardsFailed
-from curation.location import Location
-from curation.minhash import MinHashSettings, bucket_hashes, sign
-from curation.parts import Part
-from curation.runner import LocalRunner
-from curation.session import Session
-from curation.shards import read
-from curation.shingles import distinct, shingle
-from curation.sign import sign_documents
-from curation.text import TextColumn
+from curation.storage.location import Location
+from curation.storage.shards import read
+from curation.text.text import TextColumn
 from tests.deduplicating import cut, document, facts, verdicts, words, write, write_documents
 from tests.test_deduplicate import narrow, noisy_corpus, plain_judge  # noqa: F401 (narrow is a fixture)
 
@@ -141,7 +141,7 @@ def test_of_an_earlier_text_only_row_groups_with_a_candidate_are_read(tmp_path, 
     def fates(folder):
         return {name: (row["duplicate_of"], row["rule"]) for name, row in run_against(folder, shards, earlier).items()}
 
-    whole = curation.comparison.gather
+    whole = curation.duplicates.gather.gather
 
     def damaged(row_groups):
         def gather(session, groups, *rest):
@@ -151,10 +151,10 @@ def test_of_an_earlier_text_only_row_groups_with_a_candidate_are_read(tmp_path, 
 
         return gather
 
-    monkeypatch.setattr("curation.deduplicate.gather", damaged([0, 2]))
+    monkeypatch.setattr("curation.duplicates.deduplicate.gather", damaged([0, 2]))
     assert fates(tmp_path / "unread") == expected
     assert gathered(tmp_path / "unread") == {"documents": 4, "shingled": 2}
-    monkeypatch.setattr("curation.deduplicate.gather", damaged([1]))
+    monkeypatch.setattr("curation.duplicates.deduplicate.gather", damaged([1]))
     with pytest.raises(ShardsFailed, match="row group 1, is damaged"):
         fates(tmp_path / "read")
 

@@ -12,12 +12,12 @@ import polars as pl
 import pyarrow.parquet as pq
 import pytest
 
-from curation.books import add_up
-from curation.location import Location
-from curation.minhash import MinHashSettings, bucket_hashes, sign
-from curation.shingles import distinct, shingle
-from curation.text import TextColumn
-from pipelines.earlier_runs import find_earlier, ledger_of, name_of
+from curation.duplicates.minhash import MinHashSettings, bucket_hashes, sign
+from curation.duplicates.shingles import distinct, shingle
+from curation.ledger.books import add_up
+from curation.storage.location import Location
+from curation.text.text import TextColumn
+from pipelines.inspect.earlier_runs import find_earlier, ledger_of, name_of
 from tests.object_store import object_store
 from tests.running import SMALL_RECIPE, curate, made, many_files, rerecorded, shards
 from tests.test_faults import kill_in

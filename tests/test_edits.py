@@ -5,14 +5,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curation.edits import Edit, edit_named, rewritten, shipped_edits
-from curation.edits.c4_lines import C4Lines
-from curation.edits.mojibake import Mojibake
-from curation.edits.pii import KINDS, Pii
-from curation.edits.refinedweb_lines import RefinedwebLines
-from curation.edits.whitespace import Whitespace
 from curation.errors import RecipeError
-from curation.text import TextColumn
+from curation.ingest.edits import Edit, edit_named, rewritten, shipped_edits
+from curation.ingest.edits.c4_lines import C4Lines
+from curation.ingest.edits.mojibake import Mojibake
+from curation.ingest.edits.pii import KINDS, Pii
+from curation.ingest.edits.refinedweb_lines import RefinedwebLines
+from curation.ingest.edits.whitespace import Whitespace
+from curation.text.text import TextColumn
 
 EVERY_EDIT = [
     Whitespace(),

@@ -8,8 +8,8 @@ import polars as pl
 import pytest
 
 from curation.errors import InputError
-from curation.hashing import digest_of_file
-from curation.text import TextColumn
+from curation.storage.digests import digest_of_file
+from curation.text.text import TextColumn
 from filters.contract import FilterChoice
 from filters.educational_score import EducationalScore
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curation.encoding import Decoded, Undecodable, decode, without_controls
+from curation.ingest.encoding import Decoded, Undecodable, decode, without_controls
 
 TEXTS = {
     "cp1252": "L’été dernier, nous sommes allés à la plage où les élèves étaient déjà. « Voilà », dit-elle, ça coûte 20 €. ",

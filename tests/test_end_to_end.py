@@ -146,15 +146,15 @@ def test_books_notice_a_deleted_ledger_row(small: Path) -> None:
 
 
 def test_books_notice_a_reader_that_swallows_a_record(small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import curation.ingest
-    from curation.readers import read
+    import curation.ingest.ingest
+    from curation.ingest.readers import read
 
     def swallowing(source: Any, tally: Any) -> Iterator[Any]:
         for number, outcome in enumerate(read(source, tally)):
             if not (source.relative == "part-003.jsonl" and number == 5):
                 yield outcome
 
-    monkeypatch.setattr(curation.ingest, "read", swallowing)
+    monkeypatch.setattr(curation.ingest.ingest, "read", swallowing)
     request = Request(str(small / "recipe.toml"), (str(small / "input/*.jsonl"),), str(small / "out"))
     with pytest.raises(BooksUnbalanced, match=r"part-003\.jsonl: the reader counted 13 records to be judged, the ledger has 12"):
         run_recipe(request)

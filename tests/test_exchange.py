@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curation import exchange
+from curation.engine.stage import Output
 from curation.errors import CorruptShard, InputError
-from curation.exchange import HASHES, Range, ranges_for, read_range, read_rows, write_sorted
-from curation.location import Location
-from curation.numbering import groups_of
-from curation.shards import Shard
-from curation.stage import Output
+from curation.shuffle import exchange
+from curation.shuffle.exchange import HASHES, Range, ranges_for, read_range, read_rows, write_sorted
+from curation.shuffle.numbering import groups_of
+from curation.storage.location import Location
+from curation.storage.shards import Shard
 
 SCHEMA = pa.schema([pa.field("hash", pa.uint64(), nullable=False), pa.field("row", pa.int64(), nullable=False)])
 SOME = st.lists(st.one_of(st.integers(0, 2**64 - 1), st.sampled_from([0, 1, 2**63 - 1, 2**63, 2**64 - 1])), max_size=40)

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curation.encoding import decode
 from curation.errors import RecipeError
-from curation.extraction import Extracted, extractor_named, shipped_extractors
-from curation.extraction.dom import Limits, extracted, parse
-from curation.extraction.plain import Plain
-from curation.extraction.resiliparse import Resiliparse
+from curation.ingest.encoding import decode
+from curation.ingest.extraction import Extracted, extractor_named, shipped_extractors
+from curation.ingest.extraction.dom import Limits, extracted, parse
+from curation.ingest.extraction.plain import Plain
+from curation.ingest.extraction.resiliparse import Resiliparse
 
 EVERY_EXTRACTOR = [Resiliparse(), Plain()]
 PROSE = "Rivers carry sand, and where they slow down, they drop it; so deltas grow into the sea, year after year."

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 import typer
 
+from curation.engine.failures import Failure, in_one_line, told_of
 from curation.errors import InternalError, RecipeError, UsageError
-from curation.failures import Failure, in_one_line, told_of
-from curation.location import Location
+from curation.storage.location import Location
 from pipelines.ending import run_command
-from pipelines.logs import LOG, run_log
+from pipelines.progress.logs import LOG, run_log
 from tests.object_store import BUCKET, object_store
 from tests.running import CURATE
 

@@ -18,11 +18,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from curation.errors import InputError
-from curation.text import TextColumn
-from curation.words import WORD
-from filters.fasttext_scorer import FastTextScorer, card_of, load_model, probe, spelled
-from pipelines.fasttext_training import TrainingSettings, matrices_of, train_here
-from pipelines.folding import fold, lines_of
+from curation.text.text import TextColumn
+from curation.text.words import WORD
+from filters.support.scorer import FastTextScorer, card_of, load_model, probe, spelled
+from pipelines.train.fasttext_training import TrainingSettings, matrices_of, train_here
+from pipelines.train.folding import fold, lines_of
 
 VOCABULARY = [
     "angle",

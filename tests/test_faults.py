@@ -20,7 +20,7 @@ import polars as pl
 import psutil
 import pytest
 
-from curation.location import TEMPORARY
+from curation.storage.location import TEMPORARY
 from tests.running import CURATE, SMALL_RECIPE, made, many_files, shards, stages
 
 WORKERS = 2
@@ -202,7 +202,7 @@ def test_the_record_that_crashes_its_reader_is_named(tmp_path: Path) -> None:
     plugin.mkdir()
     (plugin / "sitecustomize.py").write_text(
         "import os, signal\n"
-        "from curation.extraction.plain import Plain\n"
+        "from curation.ingest.extraction.plain import Plain\n"
         "whole = Plain.extract\n"
         "def extract(self, html):\n"
         "    if 'CRASH' in html:\n"

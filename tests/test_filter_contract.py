@@ -18,9 +18,9 @@ import pyarrow as pa
 import pytest
 from typer.testing import CliRunner
 
-from curation.resources import resolve
 from curation.schema import DOCUMENTS
-from curation.text import TextColumn
+from curation.storage.resources import resolve
+from curation.text.text import TextColumn
 from filters.contract import Filter, shipped_filters
 from filters.judge import failing, judge
 from filters.measure import NARROW, measure, signals_schema

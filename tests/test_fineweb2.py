@@ -15,16 +15,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from curation.errors import InputError, RecipeError
-from curation.resources import resolve
-from curation.text import TextColumn
+from curation.storage.resources import resolve
+from curation.text.text import TextColumn
 from filters.contract import Filter, FilterChoice, above, below
 from filters.fineweb2 import Fineweb2
 from filters.judge import judge
 from filters.language import Language
-from filters.stop_words import StopWordLists, count_stop_words
-from pipelines.inspect import signal_summary
-from pipelines.thresholds import threshold_effect
-from pipelines.why import why
+from filters.support.stop_words import StopWordLists, count_stop_words
+from pipelines.inspect.thresholds import threshold_effect
+from pipelines.inspect.views import signal_summary
+from pipelines.inspect.why import why
 from tests.running import ROOT, curate
 from tests.test_heuristic_filters import plain_signals
 

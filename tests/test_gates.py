@@ -13,14 +13,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from curation.carrying import already_found, carry
-from curation.text import TextColumn
+from curation.text.slicing import already_found, carry
+from curation.text.text import TextColumn
 from filters.contract import FilterChoice, shipped_filters
 from filters.measure import measure, signals_schema
-from pipelines.filter_costs import TEXT, FilterCost, Line, Trial, try_filters
-from pipelines.filter_plan import as_toml, plan_filters
-from pipelines.gates import Search, as_it_is
-from pipelines.recipe import parse
+from pipelines.plan.filter_costs import TEXT, FilterCost, Line, Trial, try_filters
+from pipelines.plan.filter_plan import as_toml, plan_filters
+from pipelines.plan.gates import Search, as_it_is
+from pipelines.recipes.recipe import parse
 from tests.running import ROOT, curate
 from tests.test_filter_contract import corpus, documents_of
 

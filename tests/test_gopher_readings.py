@@ -11,12 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from curation.errors import RecipeError
-from curation.text import TextColumn
+from curation.text.text import TextColumn
 from filters.contract import Filter
 from filters.gopher_quality_dclm import GopherQualityDclm
 from filters.gopher_quality_dolma import GopherQualityDolma
 from filters.gopher_repetition_dclm import GopherRepetitionDclm
-from filters.gopher_stop_words import STOP_WORDS
+from filters.support.gopher_stop_words import STOP_WORDS
 from tests.test_heuristic_filters import measured, ratio
 
 PIECES = ["the ", "The ", "THAT\n", "of", " ", "\n", "\n\n", "\n\n\n", "...", ". . .", ". ", "…", "#", "● ", "• ", "* ", "- ", "-", "12"]

@@ -21,17 +21,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curation.benchmark_items import read_items
 from curation.errors import InputError, RecipeError
-from curation.ngram_index import Lengths, NgramIndex
-from curation.resources import resolve
-from curation.text import TextColumn
+from curation.storage.resources import resolve
+from curation.text.ngram_index import Lengths, NgramIndex
+from curation.text.text import TextColumn
 from filters.benchmark_overlap import BenchmarkOverlap
 from filters.contract import Filter
 from filters.fineweb_quality import FinewebQuality
 from filters.gopher_quality import GopherQuality
 from filters.gopher_repetition import GopherRepetition
-from filters.punctuation import punctuation_marks, terminal_marks
+from filters.support.benchmark_items import read_items
+from filters.support.punctuation import punctuation_marks, terminal_marks
 
 REAL_TEXTS = Path(__file__).resolve().parents[2] / "shared" / "data"
 FILTERS: list[Filter] = [GopherQuality(), GopherRepetition(), FinewebQuality(), BenchmarkOverlap()]

@@ -14,11 +14,11 @@ import pyarrow.parquet as pq
 import pytest
 from pyarrow import fs
 
-from curation import location
 from curation.errors import InputError
-from curation.inputs import expand
-from curation.location import Location
-from curation.readers import Fields, Record, Tally, read
+from curation.ingest.inputs import expand
+from curation.ingest.readers import Fields, Record, Tally, read
+from curation.storage import location
+from curation.storage.location import Location
 from tests.test_readers_archives import page
 
 LINE = b'{"text": "x"}\n'

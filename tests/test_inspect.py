@@ -12,20 +12,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curation.books import Books
 from curation.errors import UsageError
-from curation.location import Location
-from pipelines import signal_tables, tables, terminal
-from pipelines.catalogue import describe, list_filters
-from pipelines.diff import diff
-from pipelines.histogram import count_bins, grid
-from pipelines.inspect import funnel_of, signal_summary
+from curation.ledger.books import Books
+from curation.storage.location import Location
+from pipelines.inspect.diff import diff
+from pipelines.inspect.histogram import count_bins, grid
+from pipelines.inspect.run_folder import places
+from pipelines.inspect.thresholds import retention, threshold_effect
+from pipelines.inspect.verify import Verification
+from pipelines.inspect.views import funnel_of, signal_summary
+from pipelines.inspect.why import duplicates, why
 from pipelines.pipeline import Summary
-from pipelines.run_folder import places
-from pipelines.thresholds import retention, threshold_effect
-from pipelines.verify import Verification
-from pipelines.why import duplicates, why
-from pipelines.wording import printable
+from pipelines.recipes.catalogue import describe, list_filters
+from pipelines.report import signal_tables, tables
+from pipelines.terminal import terminal
+from pipelines.terminal.wording import printable
 from tests.toy_run import HOSTILE_URL, write_run
 
 

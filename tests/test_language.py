@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
-from curation.text import TextColumn
+from curation.text.text import TextColumn
 from filters.language import Language
 
 SENTENCES = {

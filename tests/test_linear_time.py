@@ -15,12 +15,12 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from curation.edits import edit_named
-from curation.encoding import Undecodable, decode
-from curation.extraction.resiliparse import Resiliparse
-from curation.readers.http_response import BadBody, parse_response
+from curation.ingest.edits import edit_named
+from curation.ingest.encoding import Undecodable, decode
+from curation.ingest.extraction.resiliparse import Resiliparse
+from curation.ingest.readers.http_response import BadBody, parse_response
 from curation.schema import DOCUMENTS
-from curation.text import TextColumn
+from curation.text.text import TextColumn
 from filters.contract import Filter
 from filters.gopher_quality import GopherQuality
 from filters.gopher_repetition import GopherRepetition

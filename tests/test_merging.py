@@ -6,23 +6,23 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-import curation.exchange
-import curation.merging
-from curation.exchange import HASHES, Range, read_range, write_sorted
-from curation.location import Location
-from curation.merging import Merged, levels_for, merge
-from curation.runner import LocalRunner
-from curation.session import Session
-from curation.shards import Shard
-from curation.stage import Output
+import curation.shuffle.exchange
+import curation.shuffle.merging
+from curation.engine.runner import LocalRunner
+from curation.engine.session import Session
+from curation.engine.stage import Output
+from curation.shuffle.exchange import HASHES, Range, read_range, write_sorted
+from curation.shuffle.merging import Merged, levels_for, merge
+from curation.storage.location import Location
+from curation.storage.shards import Shard
 
 SCHEMA = pa.schema([pa.field("hash", pa.uint64(), nullable=False), pa.field("row", pa.int64(), nullable=False)])
 
 
 @pytest.fixture
 def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(curation.merging, "FAN_IN", 4)
-    monkeypatch.setattr(curation.exchange, "ROW_GROUP_BYTES", 320)
+    monkeypatch.setattr(curation.shuffle.merging, "FAN_IN", 4)
+    monkeypatch.setattr(curation.shuffle.exchange, "ROW_GROUP_BYTES", 320)
 
 
 def written(folder: Path, files: int, rows: int) -> list[Shard]:
@@ -62,13 +62,13 @@ def test_a_range_holds_the_same_rows_in_the_same_order(tmp_path: Path, files: in
 @pytest.mark.usefixtures("narrow")
 def test_what_is_read_grows_with_the_rows_and_not_with_their_square(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[int] = []
-    really = curation.exchange.read_row_group
+    really = curation.shuffle.exchange.read_row_group
 
     def counting(shard: Shard, file: object, index: int, columns: object) -> object:
         read.append(index)
         return really(shard, file, index, columns)
 
-    monkeypatch.setattr(curation.exchange, "read_row_group", counting)
+    monkeypatch.setattr(curation.shuffle.exchange, "read_row_group", counting)
     costs = []
     for files in (16, 64):
         read.clear()

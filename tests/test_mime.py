@@ -5,8 +5,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from curation.encoding import decode
-from curation.readers.mime import content_type, identified
+from curation.ingest.encoding import decode
+from curation.ingest.readers.mime import content_type, identified
 from tests.reading import read_bytes
 from tests.running import curate
 from tests.test_readers_archives import page, warc

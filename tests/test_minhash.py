@@ -9,10 +9,10 @@ from datasketch import MinHash
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curation.minhash import PRESETS, MinHashSettings, as_datasketch, bucket_hashes, sign, signatures
-from curation.shingles import distinct, shingle
-from curation.text import TextColumn
-from curation.unicode_classes import LETTER, MARK, NUMBER, SOLITARY, character_classes, fold
+from curation.duplicates.minhash import PRESETS, MinHashSettings, as_datasketch, bucket_hashes, sign, signatures
+from curation.duplicates.shingles import distinct, shingle
+from curation.text.text import TextColumn
+from curation.text.unicode_classes import LETTER, MARK, NUMBER, SOLITARY, character_classes, fold
 
 U64 = 2**64 - 1
 GOLDEN = 0x9E3779B97F4A7C15
@@ -238,9 +238,9 @@ def test_settings_that_cannot_work_are_refused(wrong):
 
 
 def test_the_chances_that_the_docstrings_tell_are_so():
-    import curation.minhash
+    import curation.duplicates.minhash
 
-    assert f"{MinHashSettings().candidate_probability(0.75):.2f} at 0.75" in (curation.minhash.__doc__ or "")
-    assert f"{MinHashSettings().candidate_probability(0.85):.3f} at 0.85" in (curation.minhash.__doc__ or "")
+    assert f"{MinHashSettings().candidate_probability(0.75):.2f} at 0.75" in (curation.duplicates.minhash.__doc__ or "")
+    assert f"{MinHashSettings().candidate_probability(0.85):.3f} at 0.85" in (curation.duplicates.minhash.__doc__ or "")
     for name, half in (("14x8", 0.68), ("20x13", 0.77), ("26x11", 0.72)):
         assert PRESETS[name].candidate_probability(half - 0.005) < 0.5 < PRESETS[name].candidate_probability(half + 0.005)

@@ -12,9 +12,9 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from curation.deduplicate import DeduplicateSettings
-from curation.minhash import PRESETS, MinHashSettings, bucket_hashes, sign
-from curation.text import TextColumn
+from curation.duplicates.deduplicate import DeduplicateSettings
+from curation.duplicates.minhash import PRESETS, MinHashSettings, bucket_hashes, sign
+from curation.text.text import TextColumn
 from tests.deduplicating import cut, document, run
 from tests.planted import Pair, chain, jaccard, pairs
 

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import curation.near_duplicates
+import curation.in_memory.near_duplicates
+from curation.duplicates.minhash import MinHashSettings
 from curation.errors import InputError
-from curation.minhash import MinHashSettings
-from curation.near_duplicates import Found, find_duplicates, write_kept
-from curation.text_batches import ReadTexts, parquet_texts
+from curation.in_memory.near_duplicates import Found, find_duplicates, write_kept
+from curation.in_memory.text_batches import ReadTexts, parquet_texts
 from tests.deduplicating import cut, document, run
 from tests.planted import jaccard
 from tests.test_deduplicate import noisy_corpus
@@ -54,7 +54,7 @@ def test_equal_texts_are_kept_once(strings: list[str]) -> None:
 
 @pytest.mark.parametrize("bytes_a_turn", [64 << 20, 4000])
 def test_it_decides_as_the_pipeline_does(tmp_path, monkeypatch, bytes_a_turn) -> None:
-    monkeypatch.setattr(curation.near_duplicates, "SHINGLE_BYTES", bytes_a_turn)
+    monkeypatch.setattr(curation.in_memory.near_duplicates, "SHINGLE_BYTES", bytes_a_turn)
     longer = [(row["id"], row["text"] + " !" * place * 40) for place, row in enumerate(noisy_corpus(5))]
     rows = [document(name, text) for name, text in longer]  # no two are equally long, so what stays does not hang on a key
     piped = run(tmp_path, cut(rows, 3))

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from curation.engine.runner import LocalRunner
+from curation.engine.session import Session
+from curation.engine.stage import Job, Unit, Workspace
 from curation.errors import CurationError, Refused, ShardsFailed, UsageError
-from curation.journal import Journal, is_torn, read_journal
-from curation.location import Location
-from curation.ownership import claim, write_ours
-from curation.runner import LocalRunner
-from curation.session import Session
-from curation.stage import Job, Unit, Workspace
+from curation.storage.journal import Journal, is_torn, read_journal
+from curation.storage.location import Location
+from curation.storage.ownership import claim, write_ours
 from pipelines.cli import app
 from tests.running import CURATE, curate
 from tests.toy_stages import Count

@@ -4,8 +4,8 @@ import polars as pl
 import pytest
 from resiliparse.parse.html import HTMLTree, traverse_dom
 
-from curation.encoding import decode
-from curation.extraction.page_shape import PageShape, page_shape
+from curation.ingest.encoding import decode
+from curation.ingest.extraction.page_shape import PageShape, page_shape
 
 
 def depth_of(html: str) -> int:

@@ -9,10 +9,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from curation.errors import InputError
-from curation.location import Location
-from curation.readers import Broken, Record
-from curation.readers.parquet_pages import announced_values, lies_about_levels
-from curation.text_batches import parquet_texts
+from curation.in_memory.text_batches import parquet_texts
+from curation.ingest.readers import Broken, Record
+from curation.ingest.readers.parquet_pages import announced_values, lies_about_levels
+from curation.storage.location import Location
 from tests.reading import read_bytes
 from tests.running import curate
 

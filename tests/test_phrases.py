@@ -5,8 +5,8 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curation.phrases import Phrases, lower_cased
-from curation.text import TextColumn
+from curation.text.phrases import Phrases, lower_cased
+from curation.text.text import TextColumn
 
 LETTERS = st.text(st.sampled_from("abk_ é中\u212a"), min_size=1, max_size=4)
 TEXTS = st.text(st.sampled_from("abkABK_ é中.\u212a\u0301İΣ"), max_size=30)

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from pipelines.displays import left_in_words
-from pipelines.estimate import Estimate
-from pipelines.recipe import load, parse
-from pipelines.stage_words import in_words, steps_of
+from pipelines.progress.displays import left_in_words
+from pipelines.progress.estimate import Estimate
+from pipelines.recipes.recipe import load, parse
+from pipelines.recipes.stage_words import in_words, steps_of
 from tests.running import CURATE, many_files
 
 DEDUP = steps_of(load("dedup"))

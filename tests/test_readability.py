@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curation.text import TextColumn
-from curation.unicode_classes import fold
-from curation.words import WORD
+from curation.text.text import TextColumn
+from curation.text.unicode_classes import fold
+from curation.text.words import WORD
 from filters.readability import Readability
 
 SILENT = (

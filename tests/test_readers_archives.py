@@ -13,7 +13,7 @@ import pytest
 from warcio.statusandheaders import StatusAndHeaders
 from warcio.warcwriter import WARCWriter
 
-from curation.readers import MAX_RECORD_BYTES, Broken, Ignored, Record
+from curation.ingest.readers import MAX_RECORD_BYTES, Broken, Ignored, Record
 from tests.reading import compressed, read_bytes, read_path
 
 PAGE = b"<html><body>A page about tides.</body></html>"

@@ -15,8 +15,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curation.readers import Broken, Ignored, Record
-from curation.readers.decompression import Content
+from curation.ingest.readers import Broken, Ignored, Record
+from curation.ingest.readers.decompression import Content
 from tests.reading import compressed, read_bytes
 from tests.test_readers_archives import FILEDESC, arc, page, warc
 
@@ -130,7 +130,7 @@ _MEASURED = """
 import resource, sys
 from pathlib import Path
 from tests.reading import read_path
-import curation.readers.opening
+import curation.ingest.readers.opening
 import pyarrow.parquet
 resource.setrlimit(resource.RLIMIT_DATA, (int(sys.argv[2]) << 20,) * 2)
 outcomes = read_path(Path(sys.argv[1]))

@@ -10,8 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curation.location import Location
-from curation.readers import (
+from curation.ingest.readers import (
     MAX_RECORD_BYTES,
     Broken,
     Fields,
@@ -21,7 +20,8 @@ from curation.readers import (
     decompression,
     read,
 )
-from curation.readers import parquet as parquet_reader
+from curation.ingest.readers import parquet as parquet_reader
+from curation.storage.location import Location
 from tests.reading import compressed, read_bytes
 
 ROW = {

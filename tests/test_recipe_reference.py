@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from pipelines.recipe import parse
-from pipelines.recipe_reference import meanings, reference, tables
+from pipelines.recipes.recipe import parse
+from pipelines.recipes.reference import meanings, reference, tables
 from tests.running import CURATE, ROOT, curate
 
 CHECKED_IN = ROOT / "pipelines/recipes/README.md"

@@ -6,9 +6,9 @@ import pytest
 
 from curation.errors import InputError, RecipeError, UsageError
 from pipelines.pipeline import inputs_of
-from pipelines.recipe import Recipe, load, parse
-from pipelines.shipped import shipped_recipes
-from pipelines.wording import NO_LICENSE
+from pipelines.recipes.recipe import Recipe, load, parse
+from pipelines.recipes.shipped import shipped_recipes
+from pipelines.terminal.wording import NO_LICENSE
 
 WHOLE = """
 description = "Every part once."

@@ -16,13 +16,13 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 from warcio.statusandheaders import StatusAndHeaders
 from warcio.warcwriter import WARCWriter
 
-from curation.edits.refinedweb_lines import RefinedwebLines
 from curation.errors import InputError, RecipeError
-from curation.text import TextColumn
+from curation.ingest.edits.refinedweb_lines import RefinedwebLines
+from curation.text.text import TextColumn
 from filters.refinedweb_removed import RefinedwebRemoved
 from filters.token_density import TokenDensity
-from pipelines.recipe import load, parse
-from pipelines.shipped import shipped_recipes
+from pipelines.recipes.recipe import load, parse
+from pipelines.recipes.shipped import shipped_recipes
 from tests.running import curate
 from tests.test_filter_contract import LISTS
 

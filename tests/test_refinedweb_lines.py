@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curation.edits.refinedweb_lines import RefinedwebLines, _needles
-from curation.text import TextColumn
-from curation.words import WORD
+from curation.ingest.edits.refinedweb_lines import RefinedwebLines, _needles
+from curation.text.text import TextColumn
+from curation.text.words import WORD
 from tests.test_edits import edited, one
 
 COUNTED = "likes|shares|comments|retweets|reposts|quotes|bookmarks|upvotes|downvotes|downloads|views|followers"

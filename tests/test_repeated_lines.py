@@ -12,19 +12,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import curation.exchange
-import curation.numbering
-import curation.repeated_lines
-from curation.cuts import CUTS, Spans, spans_of, without
-from curation.keys import record_key
-from curation.location import Location
-from curation.passages import find_passages
-from curation.repeated_lines import Candidate, RepeatedLinesSettings, cut_repeated_lines, taking_part
-from curation.runner import LocalRunner
+import curation.repeats.repeated_lines
+import curation.shuffle.exchange
+import curation.shuffle.numbering
+from curation.engine.runner import LocalRunner
+from curation.engine.session import Session
+from curation.repeats.cuts import CUTS, Spans, spans_of, without
+from curation.repeats.passages import find_passages
+from curation.repeats.repeated_lines import Candidate, RepeatedLinesSettings, cut_repeated_lines, taking_part
 from curation.schema import DOCUMENTS, VERDICTS
-from curation.session import Session
-from curation.shards import ShardWriter, read
-from curation.text import TextColumn
+from curation.storage.location import Location
+from curation.storage.record_keys import record_key
+from curation.storage.shards import ShardWriter, read
+from curation.text.text import TextColumn
 from tests.running import curate, made, shards
 
 LINES = st.sampled_from(["", " ", "menu", " menu ", "MENU!", "wörld of", "a tale", "--", "tail\t", "Ménu"])
@@ -55,7 +55,7 @@ def plain_form(passage, fold):
 
 
 def plain_cut(lines, goes):
-    """Return the lines without those that go and the blank ones that go along, as the docstring of `curation.cuts` says it."""
+    """Return the lines without those that go and the blank ones that go along, as the docstring of `curation.repeats.cuts` says it."""
     goes = list(goes)
     blank = [not line.strip() for line in lines]
     for place in range(len(lines)):
@@ -195,10 +195,10 @@ def plain(rows, settings, dropped=()):
 @pytest.fixture
 def narrow(monkeypatch):
     """Cut work into many small groups, ranges, runs and row groups."""
-    monkeypatch.setattr(curation.exchange, "ROW_GROUP_BYTES", 100)
-    monkeypatch.setattr(curation.repeated_lines, "RUN_ROWS", 4)
-    monkeypatch.setattr(curation.repeated_lines, "RANGE_ROWS", 5)
-    monkeypatch.setattr(curation.numbering.groups_of, "__defaults__", (4, 1 << 30))
+    monkeypatch.setattr(curation.shuffle.exchange, "ROW_GROUP_BYTES", 100)
+    monkeypatch.setattr(curation.repeats.repeated_lines, "RUN_ROWS", 4)
+    monkeypatch.setattr(curation.repeats.repeated_lines, "RANGE_ROWS", 5)
+    monkeypatch.setattr(curation.shuffle.numbering.groups_of, "__defaults__", (4, 1 << 30))
 
 
 def check(folder, texts, settings, shards):

@@ -12,13 +12,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from curation.location import Location
 from curation.schema import LEDGER
-from pipelines import charts, report
-from pipelines.histogram import Bin
-from pipelines.recipe import parse
-from pipelines.report import render, write_report
-from pipelines.rules import rules_of, write_rules
+from curation.storage.location import Location
+from pipelines.inspect.histogram import Bin
+from pipelines.inspect.rules import rules_of, write_rules
+from pipelines.recipes.recipe import parse
+from pipelines.report import charts, report
+from pipelines.report.report import render, write_report
 from tests.toy_run import output_in, write_run
 
 

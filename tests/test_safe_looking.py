@@ -12,9 +12,9 @@ import polars as pl
 import pytest
 
 from curation.errors import CurationError
-from curation.location import Location
-from pipelines.earlier_runs import find_earlier, open_earlier
-from pipelines.recipe import parse
+from curation.storage.location import Location
+from pipelines.inspect.earlier_runs import find_earlier, open_earlier
+from pipelines.recipes.recipe import parse
 from tests.running import SMALL_RECIPE, many_files, reworded
 from tests.verbs import call
 

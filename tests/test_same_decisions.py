@@ -1,4 +1,5 @@
-"""`curation.near_duplicates` and `curate run dedup` decide the same of the same files: every fate, reason, similarity and survivor.
+"""`curation.in_memory.near_duplicates` and `curate run dedup` decide the same of the same files: every fate, reason, similarity and
+survivor.
 
 Texts are such that the order of survivors matters: many are equally long, exact copies and whole records occur again, dates differ, are
 equal or missing, and chains make what stays depend on who was looked at first. Records of one key (id, URL and text) are one record that
@@ -17,9 +18,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from curation.errors import InputError
-from curation.near_duplicates import find_duplicates
-from curation.record_ranks import jsonl_ranks, parquet_ranks
-from curation.text_batches import jsonl_texts, parquet_texts
+from curation.in_memory.near_duplicates import find_duplicates
+from curation.in_memory.record_ranks import jsonl_ranks, parquet_ranks
+from curation.in_memory.text_batches import jsonl_texts, parquet_texts
 from pipelines.pipeline import Request, run_recipe
 
 SEED = 20261128

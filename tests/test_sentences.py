@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curation.sentences import sentence_terminal_marks
-from curation.text import TextColumn
+from curation.text.sentences import sentence_terminal_marks
+from curation.text.text import TextColumn
 
 WEAK, NEEDS_SPACE = ".…", ".…!?"
 MARKS = "".join({*sentence_terminal_marks(), "…"})

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from curation.engine.runner import LocalRunner
+from curation.engine.session import Sealed, Session
+from curation.engine.stage import Unit
 from curation.errors import Refused, ShardsFailed
-from curation.location import TEMPORARY, Location
-from curation.runner import LocalRunner
-from curation.session import Sealed, Session
-from curation.shards import read
-from curation.stage import Unit
+from curation.storage.location import TEMPORARY, Location
+from curation.storage.shards import read
 from tests.toy_stages import Count, DieOnce, Double, FailOn
 
 UNITS = [Unit(f"unit-{number}") for number in range(6)]

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from curation.errors import RecipeError
-from pipelines.recipe import parse
-from pipelines.settings_on_line import with_settings
-from pipelines.shipped import shipped_recipes
-from pipelines.toml_text import write_toml
+from pipelines.recipes.recipe import parse
+from pipelines.recipes.settings_on_line import with_settings
+from pipelines.recipes.shipped import shipped_recipes
+from pipelines.recipes.toml_text import write_toml
 from tests.running import CURATE, SMALL_RECIPE, curate, made, many_files, shards
 
 WHOLE = """

@@ -16,8 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from curation.errors import RecipeError
-from curation.side_fields import object_of, string_of, text_of, value_of
-from pipelines.recipe import parse
+from curation.ingest.side_fields import object_of, string_of, text_of, value_of
+from pipelines.recipes.recipe import parse
 from tests.running import curate
 
 RECIPE = '[export]\nkeep = ["license", "domain", "points"]\n'

@@ -15,7 +15,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from curation.location import TEMPORARY
+from curation.storage.location import TEMPORARY
 from tests.running import CURATE, shards
 
 RUNNERS = {
@@ -24,7 +24,7 @@ RUNNERS = {
     "ray": ("--runner", "ray", "--workers", "2"),
 }
 SLOW = """import time
-from curation.extraction.plain import Plain
+from curation.ingest.extraction.plain import Plain
 whole = Plain.extract
 def extract(self, html):
     time.sleep(0.05)

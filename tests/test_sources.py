@@ -6,16 +6,16 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from curation.location import Location
 from curation.schema import LEDGER
-from pipelines.card import card, card_facts
-from pipelines.flows import Amount, SourceFlow, Split
-from pipelines.ledger import funnel
-from pipelines.recipe import parse
-from pipelines.report import render
-from pipelines.rules import read_rules, rules_of, write_rules
-from pipelines.sources import SHOWN, largest_flows, largest_splits
-from pipelines.tables import show_funnel
+from curation.storage.location import Location
+from pipelines.inspect.flows import Amount, SourceFlow, Split
+from pipelines.inspect.funnel import funnel
+from pipelines.inspect.rules import read_rules, rules_of, write_rules
+from pipelines.inspect.sources import SHOWN, largest_flows, largest_splits
+from pipelines.recipes.recipe import parse
+from pipelines.report.card import card, card_facts
+from pipelines.report.report import render
+from pipelines.report.tables import show_funnel
 from tests.toy_run import output_in, reject, write_run
 
 

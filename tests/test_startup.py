@@ -37,36 +37,46 @@ def test_help_imports_only_what_parses_a_command_line(verb: list[str]) -> None:
 
 
 LOOKING = (
-    "pipelines.why",
-    "pipelines.inspect",
-    "pipelines.thresholds",
-    "pipelines.diff",
-    "pipelines.verify",
-    "pipelines.ledger",
-    "pipelines.tables",
+    "pipelines.inspect.why",
+    "pipelines.inspect.views",
+    "pipelines.inspect.thresholds",
+    "pipelines.inspect.diff",
+    "pipelines.inspect.verify",
+    "pipelines.inspect.funnel",
+    "pipelines.report.tables",
 )
 
 
-@pytest.mark.parametrize("module", [*LOOKING, "pipelines.pipeline", "pipelines.plan", "curation.near_duplicates", "filters.language"])
+@pytest.mark.parametrize(
+    "module", [*LOOKING, "pipelines.pipeline", "pipelines.plan.plan", "curation.in_memory.near_duplicates", "filters.language"]
+)
 def test_numba_waits_for_the_first_kernel_to_be_called(module: str) -> None:
     code = "import importlib, sys; importlib.import_module(sys.argv[1]); print('numba' in sys.modules)"
     assert python(code, module) == "False\n"
 
 
-@pytest.mark.parametrize("module", ["pipelines.why", "pipelines.tables", "pipelines.run_folder", "pipelines.sources"])
+@pytest.mark.parametrize(
+    "module", ["pipelines.inspect.why", "pipelines.report.tables", "pipelines.inspect.run_folder", "pipelines.inspect.sources"]
+)
 def test_looking_at_a_document_imports_no_stage_that_reads_or_makes_one(module: str) -> None:
     code = "import importlib, sys; importlib.import_module(sys.argv[1]); print(*sys.modules)"
     loaded = set(python(code, module).split())
-    assert not loaded & {"curation.ingest", "curation.deduplicate", "curation.repeated_lines", "curation.session", "pipelines.recipe"}
+    assert not loaded & {
+        "curation.ingest.ingest",
+        "curation.duplicates.deduplicate",
+        "curation.repeats.repeated_lines",
+        "curation.engine.session",
+        "pipelines.recipes.recipe",
+    }
     assert module in loaded
 
 
 KERNELS = """
 import sys
-from curation import jit
+from curation.text.text import kernels as jit
 print(jit.is_cold())
 import numpy as np
-from curation.vector import count_byte
+from curation.text.simd import count_byte
 counts = np.zeros(2, np.int64)
 data = np.frombuffer(b"a-b--", np.uint8)
 count_byte(data, np.array([0, 2, 5]), ord("-"), counts)

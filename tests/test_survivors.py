@@ -7,10 +7,10 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curation.comparison import COMPARED
-from curation.exchange import order_of
+from curation.duplicates.gather import COMPARED
+from curation.duplicates.survivors import BEST_FIRST, ranks
 from curation.schema import KEY, TIMESTAMP
-from curation.survivors import BEST_FIRST, ranks
+from curation.shuffle.exchange import order_of
 
 FLOATS = st.one_of(st.none(), st.floats(allow_nan=False, allow_infinity=False), st.sampled_from([0.0, -0.0, 1.5, -1.5]))
 DATES = st.one_of(st.none(), st.datetimes(datetime(1960, 1, 1), datetime(2030, 1, 1)).map(lambda date: date.replace(microsecond=0)))

@@ -9,14 +9,14 @@ import pyarrow as pa
 import pytest
 
 from curation.choices import build
+from curation.engine.runner import LocalRunner
+from curation.engine.session import Sealed, Session
 from curation.errors import RecipeError, Refused, UsageError
-from curation.ingest import REJECTED
-from curation.keys import record_key
-from curation.location import Location
-from curation.runner import LocalRunner
+from curation.ingest.ingest import REJECTED
 from curation.schema import DOCUMENTS, LEDGER, REJECTS
-from curation.session import Sealed, Session
-from curation.shards import Shard, ShardWriter, read
+from curation.storage.location import Location
+from curation.storage.record_keys import record_key
+from curation.storage.shards import Shard, ShardWriter, read
 from synth import synthesize as module
 from synth.prompt import load_prompt
 from synth.reply_log import FILE

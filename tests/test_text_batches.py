@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from curation.errors import InputError
-from curation.near_duplicates import find_duplicates
-from curation.text_batches import jsonl_texts, parquet_texts
+from curation.in_memory.near_duplicates import find_duplicates
+from curation.in_memory.text_batches import jsonl_texts, parquet_texts
 from tests.test_one_process import told
 
 PACKED: dict[str, Callable[[bytes], bytes]] = {
@@ -119,7 +119,7 @@ def test_a_file_that_breaks_off_is_told_at_once(tmp_path: Path) -> None:
 
 
 def test_a_line_that_is_too_long_is_told_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("curation.text_batches.MAX_RECORD_BYTES", 100)
+    monkeypatch.setattr("curation.in_memory.text_batches.MAX_RECORD_BYTES", 100)
     path = tmp_path / "a.jsonl"
     path.write_bytes(lines_of(["a", "b" * 100], True))
     with pytest.raises(InputError, match=r"a\.jsonl, line 2 has more than 100 bytes"):

@@ -11,12 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from curation.errors import UsageError
-from curation.location import Location
-from pipelines.flows import Amount
-from pipelines.inspect import signal_summary
-from pipelines.rules import read_rules
-from pipelines.run_folder import places
-from pipelines.thresholds import retention, threshold_effect
+from curation.storage.location import Location
+from pipelines.inspect.flows import Amount
+from pipelines.inspect.rules import read_rules
+from pipelines.inspect.run_folder import places
+from pipelines.inspect.thresholds import retention, threshold_effect
+from pipelines.inspect.views import signal_summary
 from tests.running import curate
 
 ODD_SIGNALS = """

@@ -19,15 +19,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from curation.errors import CurationError, InputError, Refused, UsageError
-from curation.text import TextColumn
-from filters.fasttext_scorer import load_model
-from pipelines.fasttext_training import TrainingSettings
-from pipelines.folding import level_of, train_scorer
-from pipelines.held_out import FOLDS, figures, folds_of
-from pipelines.labels import read_labels
-from pipelines.model_card import CARD_BEGINS
-from pipelines.ship_model import FREE_LICENSES, learnt, scored_texts
-from pipelines.training import fit, train_model
+from curation.text.text import TextColumn
+from filters.support.scorer import load_model
+from pipelines.train.fasttext_training import TrainingSettings
+from pipelines.train.folding import level_of, train_scorer
+from pipelines.train.held_out import FOLDS, figures, folds_of
+from pipelines.train.labels import read_labels
+from pipelines.train.model_card import CARD_BEGINS
+from pipelines.train.ship_model import FREE_LICENSES, learnt, scored_texts
+from pipelines.train.training import fit, train_model
 
 ROOT = Path(__file__).parents[1]
 SHIPPED = ROOT / "filters" / "models" / "edu.npz"
@@ -104,7 +104,9 @@ def test_what_only_repeats_is_learnt_once(labels: str, tmp_path: Path) -> None:
 
 def test_a_dirty_heap_changes_nothing(labels: str, tmp_path: Path) -> None:
     program = (
-        "import hashlib, sys; from pipelines.fasttext_training import TrainingSettings; from pipelines.training import fit, read_labels\n"
+        "import hashlib, sys\n"
+        "from pipelines.train.fasttext_training import TrainingSettings\n"
+        "from pipelines.train.training import fit, read_labels\n"
         "model, _ = fit(read_labels([sys.argv[1]], 'text', 'score', 'source'), TrainingSettings(epochs=5, dimensions=8))\n"
         "print(hashlib.sha256(model.to_bytes()).hexdigest())"
     )
@@ -122,7 +124,7 @@ def test_fasttext_itself_does_not_read_a_dirty_heap(tmp_path: Path) -> None:
     contents = []
     for perturb in ("0", "165", "255"):
         environment = {**os.environ, "MALLOC_PERTURB_": perturb, "PYTHONPATH": str(ROOT)}
-        subprocess.run([sys.executable, "-P", "-m", "pipelines.fasttext_training", str(tmp_path)], env=environment, check=True)
+        subprocess.run([sys.executable, "-P", "-m", "pipelines.train.fasttext_training", str(tmp_path)], env=environment, check=True)
         contents.append((tmp_path / "trained.npz").read_bytes())
     assert contents[0] == contents[1] == contents[2]
 
@@ -251,7 +253,7 @@ def test_figures_are_their_definitions(pairs: list[tuple[int, float]]) -> None:
 def test_the_shipped_model_is_rebuilt_byte_for_byte(real_data: Path) -> None:
     rows = learnt(scored_texts(str(real_data / "edu_scores" / "train.parquet")))
     model, _ = fit(rows, TrainingSettings())
-    assert model.to_bytes() == SHIPPED.read_bytes(), "run `python -m pipelines.ship_model` on the scores, and look at the new card"
+    assert model.to_bytes() == SHIPPED.read_bytes(), "run `python -m pipelines.train.ship_model` on the scores, and look at the new card"
 
 
 def test_the_shipped_model_is_made_of_free_texts_only() -> None:
@@ -277,13 +279,13 @@ def test_fasttext_ends_with_the_process_that_trains(tmp_path: Path) -> None:
     """The child of a killed trainer is gone, though it has an hour of work before it."""
     script = tmp_path / "train.py"
     script.write_text(
-        "from pipelines.fasttext_training import TrainingSettings, train_apart\n"
+        "from pipelines.train.fasttext_training import TrainingSettings, train_apart\n"
         "lines = [f'__label__{i % 3} ' + ' '.join(f'word{(i * 7 + j) % 500}' for j in range(60)) for i in range(3000)]\n"
         "train_apart(lines, TrainingSettings(epochs=1_000_000, dimensions=64))\n"
     )
     trainer = subprocess.Popen([sys.executable, str(script)], env={**os.environ, "PYTHONPATH": str(ROOT), "MARK": str(tmp_path)})
     parent, deadline = psutil.Process(trainer.pid), time.monotonic() + 60
-    while not (children := [child for child in parent.children() if "pipelines.fasttext_training" in child.cmdline()]):
+    while not (children := [child for child in parent.children() if "pipelines.train.fasttext_training" in child.cmdline()]):
         assert time.monotonic() < deadline
         time.sleep(0.05)
     while children[0].cpu_times().user < 0.5:  # it has begun: the library is imported, the parent is known
@@ -298,6 +300,6 @@ def test_packed_labels_are_unpacked_within_limits(tmp_path: Path, monkeypatch: p
     path = tmp_path / "labels.jsonl.gz"
     path.write_bytes(gzip.compress(b'{"text": "a", "score": 1, "group": "g"}\n' * 1000))
     assert len(read_labels([str(path)], "text", "score", "group")) == 1000
-    monkeypatch.setattr("pipelines.labels._LARGEST_BYTES", 10_000)
+    monkeypatch.setattr("pipelines.train.labels._LARGEST_BYTES", 10_000)
     with pytest.raises(InputError, match=r"labels\.jsonl\.gz unpacks to more than"):
         read_labels([str(path)], "text", "score", "group")

@@ -33,7 +33,7 @@ def broken_off(made: Path, tmp_path: Path, after: str) -> Path:
     for name in ("contents.json", "report.html"):
         (run / name).unlink()
     record = json.loads((run / "run.json").read_bytes())
-    from curation.records import encode
+    from curation.storage.records import encode
 
     del record["sha256"]
     record["closed"] = False

@@ -13,8 +13,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from curation.readers import MAX_RECORD_BYTES, Broken
-from curation.readers.foreign import foreign
+from curation.ingest.readers import MAX_RECORD_BYTES, Broken
+from curation.ingest.readers.foreign import foreign
 from tests.reading import read_bytes
 from tests.running import curate
 from tests.test_readers_archives import page
@@ -71,7 +71,7 @@ def test_a_file_cut_short_fails_a_run_only_alone(tmp_path):
     assert "truncated" in curate("run", tmp_path / "recipe.toml", tmp_path / "in", "--out", tmp_path / "out", code=1)
 
 
-LOWERED = """from curation.readers import decompression, parquet
+LOWERED = """from curation.ingest.readers import decompression, parquet
 decompression.MAX_UNPACKED_BYTES = parquet.MAX_UNPACKED_BYTES = 1 << 20
 """
 

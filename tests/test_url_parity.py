@@ -19,8 +19,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from curation.text import TextColumn
-from filters.hosts import hosts_of, site_of
+from curation.text.text import TextColumn
+from filters.support.hosts import hosts_of, site_of
 from filters.url_rules import UrlRules
 
 PEER = os.environ.get("CURATION_PEER_PYTHON")

@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from curation.errors import InputError
-from curation.text import TextColumn
-from filters.hosts import hosts_of, site_of
+from curation.text.text import TextColumn
 from filters.judge import judge
-from filters.url_lists import entries, url_keys
+from filters.support.hosts import hosts_of, site_of
+from filters.support.url_lists import entries, url_keys
 from filters.url_rules import UrlRules
 from tests.test_filter_contract import CONFIGURED, LISTS
 
@@ -206,7 +206,7 @@ def test_lists_may_be_compressed_and_their_order_does_not_matter(tmp_path: Path)
 
 
 def test_a_list_longer_than_a_block_is_read_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("filters.url_lists._BLOCK_BYTES", 7)
+    monkeypatch.setattr("filters.support.url_lists._BLOCK_BYTES", 7)
     path = Path(listing(tmp_path, "a.org\n# no\nlonger-than-a-block.org\n\nü.org".encode()))
     frame = pl.concat(list(entries(path)))
     assert frame.rows() == [(1, "a.org"), (3, "longer-than-a-block.org"), (5, "ü.org")]

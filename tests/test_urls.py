@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curation.urls import hash_of, same_page_form
+from curation.duplicates.urls import hash_of, same_page_form
 
 
 def form_of(url: str | None) -> str | None:

@@ -11,17 +11,17 @@ import polars as pl
 import psutil
 import pytest
 
-from curation import stopped
-from curation.heartbeat import FIELDS, LEAST, PER_MIB, Watch, limit_for
-from curation.ingest import Choice, Ingest, Place, units_of
-from curation.location import Location
-from curation.readers import SourceFile
-from curation.stage import Output
+from curation.engine import stopped
+from curation.engine.heartbeat import FIELDS, LEAST, PER_MIB, Watch, limit_for
+from curation.engine.stage import Output
+from curation.ingest.ingest import Choice, Ingest, Place, units_of
+from curation.ingest.readers import SourceFile
+from curation.storage.location import Location
 from tests.running import CURATE
 
 ROOT = Path(__file__).parents[1]
 HANG = """import os, time
-from curation.extraction.plain import Plain
+from curation.ingest.extraction.plain import Plain
 whole = Plain.extract
 def extract(self, html):
     while "HANG" in html:
@@ -30,7 +30,7 @@ def extract(self, html):
 Plain.extract = extract
 """
 EDITING = """import os, signal, time
-from curation.edits.whitespace import Whitespace
+from curation.ingest.edits.whitespace import Whitespace
 whole = Whitespace.apply
 def apply(self, text):
     if b"HANG" in text.data.tobytes():

@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console
 
-from pipelines import signal_tables, tables
-from pipelines.inspect import signal_summary
-from pipelines.ledger import funnel
-from pipelines.sheets import Sheet, wrapped
-from pipelines.terminal import WIDTH_WHEN_PLAIN, new_console, new_table, print_pairs, print_table
-from pipelines.thresholds import retention, threshold_effect
-from pipelines.why import duplicates, why
+from pipelines.inspect.funnel import funnel
+from pipelines.inspect.thresholds import retention, threshold_effect
+from pipelines.inspect.views import signal_summary
+from pipelines.inspect.why import duplicates, why
+from pipelines.report import signal_tables, tables
+from pipelines.terminal.sheets import Sheet, wrapped
+from pipelines.terminal.terminal import WIDTH_WHEN_PLAIN, new_console, new_table, print_pairs, print_table
 from tests.toy_run import write_run
 
 WIDTHS = (60, 80, 100, 200)

@@ -10,11 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curation import unicode_classes
-from curation.lines import Bounds, duplicates, find_lines, find_paragraphs
-from curation.rows import find_rows
-from curation.text import TextColumn
-from curation.words import ALPHABETIC, WORD
+from curation.text.lines import Bounds, duplicates, find_lines, find_paragraphs
+from curation.text.text import TextColumn, unicode_classes
+from curation.text.unicode_lines import find_rows
+from curation.text.words import ALPHABETIC, WORD
 
 SPACE, SYMBOL, LETTER, NUMBER, MARK, SOLITARY = "space", "symbol", "letter", "number", "mark", "solitary"
 WITHOUT_SPACES = ("CJK ", "HIRAGANA", "KATAKANA", "HENTAIGANA", "HALFWIDTH KATAKANA", "THAI", "LAO", "KHMER", "MYANMAR")

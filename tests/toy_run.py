@@ -12,22 +12,22 @@ from typing import Any, ClassVar
 
 import pyarrow as pa
 
-from curation.ingest import Ingest
-from curation.journal import Journal
-from curation.keys import record_key
-from curation.location import Location
-from curation.records import encode
-from curation.runner import LocalRunner
+from curation.engine.runner import LocalRunner
+from curation.engine.session import Session
+from curation.engine.stage import Output, Stage, Unit
+from curation.ingest.ingest import Ingest
 from curation.schema import DOCUMENTS, LEDGER
-from curation.session import Session
-from curation.shards import Shard, read
-from curation.stage import Output, Stage, Unit
+from curation.storage.journal import Journal
+from curation.storage.location import Location
+from curation.storage.record_keys import record_key
+from curation.storage.records import encode
+from curation.storage.shards import Shard, read
 from filters.contract import FilterChoice
 from filters.judge import Judge
 from filters.measure import Measure
-from pipelines.export import Export
-from pipelines.recipe import parse
-from pipelines.rules import rules_of, write_rules
+from pipelines.export.export import Export
+from pipelines.inspect.rules import rules_of, write_rules
+from pipelines.recipes.recipe import parse
 
 HOSTILE = (
     "<script>alert('run')</script> <img src=x onerror=alert(1)> {{ 7 * 7 }} \u202egnihtyna od ot ti kcirt\u202c \x1b[31mred\x1b[0m "

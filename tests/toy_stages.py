@@ -10,8 +10,8 @@ from typing import Any, ClassVar
 
 import pyarrow as pa
 
-from curation.shards import read
-from curation.stage import Output, Stage, Unit
+from curation.engine.stage import Output, Stage, Unit
+from curation.storage.shards import read
 
 NUMBERS = pa.schema([pa.field("number", pa.int64(), nullable=False)])
 

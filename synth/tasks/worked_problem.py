@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 from curation.choices import nearest
 from curation.errors import RecipeError
-from curation.hashing import canonical, digest_of
+from curation.storage.digests import canonical, digest_of
 from synth import solution
 from synth.meta_talk import refuse_meta_talk
 from synth.procedural import LEVELS, generator, generators

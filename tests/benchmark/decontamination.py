@@ -25,10 +25,10 @@ from typing import NamedTuple
 import numpy as np
 import polars as pl
 
-from curation.benchmark_items import Item, read_items
-from curation.ngram_index import Lengths, NgramIndex
-from curation.text import TextColumn
+from curation.text.ngram_index import Lengths, NgramIndex
+from curation.text.text import TextColumn
 from filters.benchmark_overlap import BenchmarkOverlap
+from filters.support.benchmark_items import Item, read_items
 
 FIELDS = BenchmarkOverlap.fields
 ANSWERS = ("answer", "solution")

@@ -18,7 +18,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 from resiliparse.extract.html2text import extract_plain_text
 
-from curation.extraction import extractor_named
+from curation.ingest.extraction import extractor_named
 
 
 def pages_of(paths: Sequence[Path], column: str) -> Iterator[str]:

@@ -16,10 +16,10 @@ import child
 import psutil
 import pyarrow.parquet as pq
 
-from curation.edits.c4_lines import C4Lines
-from curation.lines import find_lines
-from curation.text import TextColumn
-from curation.words import find_words
+from curation.ingest.edits.c4_lines import C4Lines
+from curation.text.lines import find_lines
+from curation.text.text import TextColumn
+from curation.text.words import find_words
 from filters.c4_quality import C4Quality
 from filters.contract import Filter
 from filters.educational_score import EducationalScore

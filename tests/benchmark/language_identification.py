@@ -24,7 +24,7 @@ import polars as pl
 from py3langid.langid import MODEL_FILE, LanguageIdentifier
 from resiliparse.parse.lang import detect_fast, supported_langs
 
-from curation.text import TextColumn
+from curation.text.text import TextColumn
 from filters.language import Language
 
 LENGTHS = (None, 200, 100, 50, 20)

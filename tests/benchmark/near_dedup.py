@@ -7,8 +7,8 @@ than it ours is, with and without verification; and how many planted pairs it le
 similarities (`planted.py`). Then our seconds and memory per stage. All on one core run once on a fiftieth before anything is
 measured.
 
-Ours is three: in one process, as Python offers it (`curation.near_duplicates`), which does what the peers do, and verifies; the whole run
-`curate run dedup`, with keys and counts, ledger, books, and a dataset with its card; and that with two workers on two cores. "Not
+Ours is three: in one process, as Python offers it (`curation.in_memory.near_duplicates`), which does what the peers do, and verifies; the
+whole run `curate run dedup`, with keys and counts, ledger, books, and a dataset with its card; and that with two workers on two cores. "Not
 verified" is a script on our signatures and components that does what the simplest peer does (`near_dedup_child.py`). text-dedup (whose
 command ends with an Arrow dataset, not Parquet) and datatrove get a share of the families of documents, and a quarter of that; their times
 are the line through both, at the whole, and their memory is the share's.

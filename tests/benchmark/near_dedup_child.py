@@ -48,9 +48,9 @@ def write(files: Sequence[Path], stays: Any, out: Path) -> None:
 
 def curate_verified(files: Sequence[Path]) -> Any:
     """Ours in one process, with exact similarities, as `curation` offers it to Python."""
-    from curation.near_duplicates import find_duplicates
-    from curation.record_ranks import parquet_ranks
-    from curation.text_batches import parquet_texts
+    from curation.in_memory.near_duplicates import find_duplicates
+    from curation.in_memory.record_ranks import parquet_ranks
+    from curation.in_memory.text_batches import parquet_texts
 
     return find_duplicates(parquet_texts(files), threshold=THRESHOLD, ranks=parquet_ranks(files)).duplicate_of < 0
 
@@ -60,9 +60,9 @@ def curate_unverified(files: Sequence[Path]) -> Any:
 
     No product: ours verifies.
     """
-    from curation.clusters import Forest
-    from curation.minhash import PRESETS, bucket_hashes, signatures
-    from curation.text import TextColumn
+    from curation.duplicates.minhash import PRESETS, bucket_hashes, signatures
+    from curation.duplicates.union_find import Forest
+    from curation.text.text import TextColumn
 
     settings = PRESETS["14x8"]
     tables = row_groups(files, ["text"])

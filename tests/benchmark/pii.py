@@ -21,8 +21,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from curation.edits.pii import KINDS, Pii
-from curation.text import TextColumn
+from curation.ingest.edits.pii import KINDS, Pii
+from curation.text.text import TextColumn
 
 LINES = Path(__file__).parents[1] / "pii_lines.txt"
 _MARK = re.compile(r"\{\{([a-z]+):(.*?)\}\}")

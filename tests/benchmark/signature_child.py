@@ -46,8 +46,8 @@ def encoded_shingles_of(text: str) -> list[bytes]:
 
 def curate(texts: Any) -> Work:
     """Our signatures, with the text hashes that come with them."""
-    from curation.minhash import PRESETS, signatures
-    from curation.text import TextColumn
+    from curation.duplicates.minhash import PRESETS, signatures
+    from curation.text.text import TextColumn
 
     column = TextColumn.from_arrow(texts)
     return lambda: signatures(column, PRESETS["14x8"])
@@ -55,8 +55,8 @@ def curate(texts: Any) -> Work:
 
 def curate_shingles(texts: Any) -> Work:
     """Our shingles alone."""
-    from curation.shingles import shingle
-    from curation.text import TextColumn
+    from curation.duplicates.shingles import shingle
+    from curation.text.text import TextColumn
 
     column = TextColumn.from_arrow(texts)
     return lambda: shingle(column, NGRAM)

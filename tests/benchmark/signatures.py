@@ -37,9 +37,9 @@ import pyarrow as pa
 import signature_child
 from datasketch import MinHash
 
-from curation.minhash import PRESETS, signatures
-from curation.shingles import shingle
-from curation.text import TextColumn
+from curation.duplicates.minhash import PRESETS, signatures
+from curation.duplicates.shingles import shingle
+from curation.text.text import TextColumn
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
@@ -60,8 +60,8 @@ class Contestant:
 
 CURATE, TWIN = "curate", "twin"
 CONTESTANTS = (
-    Contestant(CURATE, "**curate**", "`curation.minhash.signatures`, Arrow"),
-    Contestant("curate_shingles", "curate, shingles alone", "`curation.shingles.shingle`, Arrow"),
+    Contestant(CURATE, "**curate**", "`curation.duplicates.minhash.signatures`, Arrow"),
+    Contestant("curate_shingles", "curate, shingles alone", "`curation.duplicates.shingles.shingle`, Arrow"),
     Contestant(TWIN, "C++ twin", "`minhash_twin.cpp`, g++ -O3 -march=native"),
     Contestant("twin_shingles", "C++ twin, shingles alone", ""),
     Contestant("daft", "Daft", "normalize, minhash(112, 5, xxhash64), Arrow", "daft"),

@@ -23,8 +23,8 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from curation.edits.c4_lines import C4Lines
-from curation.text import TextColumn
+from curation.ingest.edits.c4_lines import C4Lines
+from curation.text.text import TextColumn
 from filters.c4_quality import C4Quality
 
 READINGS: dict[str, tuple[C4Lines, C4Quality, dict[str, Any]]] = {

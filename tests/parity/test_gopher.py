@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from curation.text import TextColumn
+from curation.text.text import TextColumn
 from filters.contract import Filter
 from filters.fineweb_quality import FinewebQuality
 from filters.gopher_quality import GopherQuality

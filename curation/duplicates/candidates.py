@@ -1,0 +1,205 @@
+"""Candidates: which documents may be duplicates of which, found by sorting and never by comparing all with all.
+
+Two steps, after sign and before documents that hang together are found (curation.duplicates.components):
+
+    Bucketing    for a group of documents, rows (bucket hash, number) for every bucket a document is in: one of its text, one of its key,
+                 one for each band, and where the recipe asks one of its URL. Of the documents that fall into one bucket within the group
+                 only the first goes on; the others are tied to it by an edge. A document with the text of an earlier one has its bands,
+                 and leaves them to it.
+    Linking      the exchange brings equal hashes of all groups together, and again each is tied to the first. A bucket of m documents gives
+                 m - 1 edges, however hot it is.
+
+Both hand on no more edges than it takes: of those of a unit, a forest.
+
+Among documents of one text the first, the text's *leader*, later stands for all of them: only it is shingled and compared.
+
+Documents of earlier runs, numbered after all others, are candidates for this run's documents and not for each other: of a bucket without
+one of this run's they are not tied together (but for one text), and a component without one is passed over. As a group of them cannot know
+which of its buckets this run's documents will be in, all its documents go on.
+
+Invariants
+    - Which documents hang together, and who leads a text, does not depend on how documents are grouped.
+    - A bucket's hash has 64 bits. Two buckets that share one by chance make candidates that *verify* tells apart; two texts that do, one in
+      10^19 pairs, leave the second without shingles, and it is kept.
+    - Memory: Bucketing 600 bytes for each document of a group (14 bands); Linking 140 bytes a row of a range.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from curation.duplicates.components import find_components, write_edges
+from curation.duplicates.minhash import MinHashSettings, bucket_hashes
+from curation.duplicates.parts import Part, extra_of, first_earlier, inputs_of, parts_of
+from curation.duplicates.shingles import Hashes
+from curation.duplicates.sign import halves_of, signatures_of
+from curation.duplicates.union_find import Edges, Forest, Numbers, stars, ties
+from curation.duplicates.urls import hash_of, same_page_form
+from curation.engine.session import Session
+from curation.engine.stage import Output, Stage, Unit
+from curation.shuffle.exchange import ranges_for, read_range, write_sorted
+from curation.shuffle.merging import Merged, merge, range_of
+from curation.shuffle.numbering import Group
+from curation.storage.shards import batches, read
+
+RANGE_ROWS = 1 << 20
+"""Rows of buckets that one unit of Linking reads, about."""
+
+EDGES_SUFFIX = "-edges"
+
+BUCKETS = pa.schema(
+    [
+        pa.field("hash", pa.uint64(), nullable=False),
+        pa.field("number", pa.int64(), nullable=False),
+        pa.field("of_text", pa.bool_(), nullable=False),
+    ]
+)
+"""A bucket, and the first document of a group that is in it (of an earlier run: each). `of_text`: its documents have one text."""
+
+_KEY_SALT = np.uint64(0xC2B2AE3D27D4EB4F)
+
+
+class Buckets(NamedTuple):
+    """Bucket hashes, the documents in them (numbers, or rows of a group) and whether these are of one text: the columns of BUCKETS."""
+
+    hashes: Hashes
+    rows: Numbers
+    of_text: npt.NDArray[np.bool_]
+
+
+def buckets_of(hashes: Hashes, rows: Numbers, of_text: bool = False) -> Buckets:
+    """Return buckets that are all of one kind."""
+    return Buckets(hashes, rows, np.full(len(rows), of_text))
+
+
+class _Gathered:
+    """Several Buckets laid out as one, in memory that is taken as it is filled."""
+
+    def __init__(self, most: int) -> None:
+        self._room = Buckets(np.empty(most, np.uint64), np.empty(most, np.int64), np.empty(most, np.bool_))
+        self._filled = 0
+
+    def add(self, buckets: Buckets) -> None:
+        """Add buckets behind those that are there."""
+        end = self._filled + len(buckets.rows)
+        for column, values in zip(self._room, buckets, strict=True):
+            column[self._filled : end] = values
+        self._filled = end
+
+    def buckets(self) -> Buckets:
+        """Return all that were added."""
+        return Buckets(self._room.hashes[: self._filled], self._room.rows[: self._filled], self._room.of_text[: self._filled])
+
+
+def tie_to_first(buckets: Buckets) -> tuple[Buckets, Edges]:
+    """Return the first document of each bucket, by hash, and edges that tie the others to it. Of equal hashes, rows must rise."""
+    tied = ties(buckets.hashes, buckets.rows)
+    firsts = tied.order[tied.starts]
+    others = np.delete(tied.order, tied.starts)
+    first = Buckets(buckets.hashes[firsts], buckets.rows[firsts], buckets.of_text[firsts])
+    return first, Edges(tied.left, tied.right, buckets.of_text[others])
+
+
+@dataclass(frozen=True)
+class Bucketing(Stage):
+    """Puts the documents of a group that take part into buckets."""
+
+    settings: MinHashSettings
+    by_url: bool = False
+    name: ClassVar[str] = "4b-buckets"
+    version: ClassVar[int] = 2
+    packages: ClassVar[tuple[str, ...]] = ("pyarrow", "numpy", "numba")
+
+    def make(self, unit: Unit, output: Output) -> Mapping[str, Any]:
+        """Write a group's buckets and edges."""
+        parts, base = parts_of(unit), unit.extra["base"]
+        documents, earlier = sum(part.documents.rows for part in parts), parts[0].run is not None
+        rows, keys, texts, bands = _hashes_of(parts, self.settings)
+        forest, follows = Forest(documents), np.zeros(documents, np.bool_)
+        leaders, tied = tie_to_first(buckets_of(texts, rows, of_text=True))
+        forest.join(tied.left, tied.right)
+        follows[tied.right] = True
+        leading = np.isin(rows, leaders.rows, assume_unique=True)
+        found = _Gathered((len(bands) + 3) * len(rows))
+        found.add(leaders)
+        of_urls = [_urls_of(parts)] if self.by_url else []
+        for hashes, members in chain([(keys ^ _KEY_SALT, rows), *of_urls], ((band[leading], rows[leading]) for band in bands)):
+            buckets = buckets_of(hashes, members)
+            if not earlier:
+                buckets, tied = tie_to_first(buckets)
+                forest.join(tied.left, tied.right)
+            found.add(buckets)
+        hashes, numbers, of_text = found.buckets()
+        numbers += base
+        write_sorted(output, unit.name, pa.table({"hash": hashes, "number": numbers, "of_text": of_text}), BUCKETS, ("hash",))
+        local = forest.stars(follows)
+        write_edges(output, unit.name + EDGES_SUFFIX, Edges(local.left + base, local.right + base, local.of_text), ("left", "right"))
+        return {"documents": len(rows), "buckets": len(hashes), "edges": len(local.left)}
+
+
+def _hashes_of(parts: Sequence[Part], settings: MinHashSettings) -> tuple[Numbers, Hashes, Hashes, Hashes]:
+    """Return local row, key hash, text hash and bucket hashes, shape (bands, documents), of the documents that take part."""
+    rows, keys, texts = [np.empty(0, np.int64)], [np.empty(0, np.uint64)], [np.empty(0, np.uint64)]
+    bands = [np.empty((settings.bands, 0), np.uint64)]
+    base = 0
+    for part in parts:
+        taking_part = part.taking_part()
+        begin = 0
+        for batch in batches(part.signatures, ["key", "text_hash", "signature"]):
+            chosen = np.flatnonzero(taking_part[begin : begin + batch.num_rows])
+            rows.append(chosen + base + begin)
+            keys.append(halves_of(batch["key"])[chosen, 0])
+            texts.append(halves_of(batch["text_hash"])[chosen, 0])
+            bands.append(bucket_hashes(signatures_of(batch)[chosen], settings))
+            begin += batch.num_rows
+        base += part.documents.rows
+    return np.concatenate(rows), np.concatenate(keys), np.concatenate(texts), np.concatenate(bands, axis=1)
+
+
+def _urls_of(parts: Sequence[Part]) -> tuple[Hashes, Numbers]:
+    """Return the hash of the URL and the local row of every document that takes part and has one."""
+    hashes, rows = [np.empty(0, np.uint64)], [np.empty(0, np.int64)]
+    base = 0
+    for part in parts:
+        forms = same_page_form(read(part.documents, ["url"])["url"])
+        chosen = np.flatnonzero(part.taking_part() & forms.is_valid().to_numpy(zero_copy_only=False))
+        hashes.append(np.array([hash_of(form) for form in forms.take(pa.array(chosen)).to_pylist()], np.uint64))
+        rows.append(chosen + base)
+        base += part.documents.rows
+    return np.concatenate(hashes), np.concatenate(rows)
+
+
+@dataclass(frozen=True)
+class Linking(Stage):
+    """Ties documents of different groups that share a bucket."""
+
+    name: ClassVar[str] = "4c-candidates"
+    version: ClassVar[int] = 2
+    packages: ClassVar[tuple[str, ...]] = ("pyarrow", "numpy", "numba")
+
+    def make(self, unit: Unit, output: Output) -> Mapping[str, Any]:
+        """Write the edges of one range of hashes."""
+        table = read_range(unit.inputs["buckets"], "hash", range_of(unit), BUCKETS)
+        _, edges = tie_to_first(Buckets(*(table[name].to_numpy() for name in BUCKETS.names)))
+        needed = stars(edges.chosen((edges.left < unit.extra["first_earlier"]) | edges.of_text))
+        write_edges(output, unit.name, needed, ("left", "right"))
+        return {"edges": len(needed.left)}
+
+
+def find_candidates(session: Session, groups: Sequence[Group[Part]], settings: MinHashSettings, by_url: bool = False) -> Merged:
+    """Run all steps and return COMPONENTS, by number."""
+    units = [
+        Unit(group.name, inputs_of(group, ("documents", "signatures", "judged")), extra={**extra_of(group), "base": group.base})
+        for group in groups
+    ]
+    bucketed = session.run(Bucketing(settings, by_url), units).units
+    earlier = first_earlier(groups)
+    buckets = merge(session, "4b-buckets", [unit.shard(unit.name) for unit in bucketed], ("hash",))
+    linked = session.run(Linking(), buckets.units("buckets", ranges_for(buckets.rows, RANGE_ROWS), first_earlier=earlier))
+    edges = [*(unit.shard(unit.name + EDGES_SUFFIX) for unit in bucketed), *linked.shards]
+    return find_components(session, edges, sum(group.rows for group in groups), earlier)

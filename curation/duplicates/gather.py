@@ -1,0 +1,165 @@
+"""Comparing: gathers, for every document that has a candidate, what it takes to judge whether it is a duplicate.
+
+A document sends one row through the exchange, by its component, so that a component arrives whole at one unit of *verify*: what the
+survivor order is made of, its text hash, and, if it leads a text in a component of several texts, its buckets and its distinct shingles.
+Text is read again for those leaders only, and only the row groups that hold one. Documents of earlier runs have no preference: the signals
+that this run's expression names may not have been measured then, and nothing is ever preferred to them.
+
+Disk: 8 bytes for each distinct shingle of those leaders, a little more than their text. Memory: one run (RUN_BYTES) and one row group.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from curation.duplicates.components import COMPONENTS
+from curation.duplicates.minhash import MinHashSettings, bucket_hashes
+from curation.duplicates.parts import Part, extra_of, inputs_of, parts_of
+from curation.duplicates.shingles import Hashes, distinct, shingle, spread_all
+from curation.duplicates.sign import signatures_of
+from curation.duplicates.survivors import BEST_FIRST, NARROW, RANKS, preference, ranks, source_ranks
+from curation.duplicates.urls import same_page_form
+from curation.engine.session import Session
+from curation.engine.stage import Output, Stage, Unit
+from curation.schema import KEY
+from curation.shuffle.exchange import Range, Runs, read_range, read_rows
+from curation.shuffle.merging import Merged, merge
+from curation.shuffle.numbering import Group
+from curation.storage.shards import Shard, check_aligned
+from curation.text.text import Offsets, TextColumn
+
+RUN_BYTES = 32 << 20
+"""Bytes of rows that are gathered before they are sorted and written as one file."""
+
+COMPARED = pa.schema(
+    [
+        pa.field("place", pa.uint64(), nullable=False),
+        pa.field("number", pa.int64(), nullable=False),
+        pa.field("key", KEY, nullable=False),
+        pa.field("id", pa.string(), nullable=False),
+        *RANKS,
+        pa.field("text_hash", pa.binary(16), nullable=False),
+        pa.field("url", pa.string()),
+        pa.field("buckets", pa.large_list(pa.uint64()), nullable=False),
+        pa.field("shingles", pa.large_list(pa.uint64()), nullable=False),
+    ]
+)
+"""A document with a candidate. `place` is the spread component; `shingles` rise; both lists are empty for those that stand for nobody.
+
+`url` is the form in which URLs are compared, null where they are not.
+"""
+
+COMPARED_BY = ("place", *BEST_FIRST)
+"""The columns that COMPARED is sorted by: component by component, best first."""
+
+_NO_TEXT = pa.array([], pa.large_string())
+
+
+@dataclass(frozen=True)
+class Gathering(Stage):
+    """Gathers the rows of a group's documents."""
+
+    settings: MinHashSettings
+    prefer: str | None = None
+    by_url: bool = False
+    sources: tuple[str, ...] = ()
+    name: ClassVar[str] = "4e-comparison"
+    version: ClassVar[int] = 4
+    packages: ClassVar[tuple[str, ...]] = ("pyarrow", "polars", "numpy", "numba")
+
+    def make(self, unit: Unit, output: Output) -> Mapping[str, Any]:
+        """Write the rows of one group, in runs."""
+        base, rows = unit.extra["base"], unit.extra["rows"]
+        members = read_range(unit.inputs["components"], "number", Range(base, base + rows), COMPONENTS).sort_by("number")
+        runs = Runs(output, unit.name, COMPARED, COMPARED_BY, RUN_BYTES)
+        begin, shingled = base, 0
+        for part in parts_of(unit):
+            numbers = members["number"].to_numpy()
+            own = slice(*np.searchsorted(numbers, [begin, begin + part.documents.rows]))
+            for table in _rows_of(part, members.slice(own.start, own.stop - own.start), begin, self):
+                runs.add(table)
+                shingled += int(pc.sum(pc.greater(pc.list_value_length(table["shingles"]), 0)).as_py() or 0)
+            begin += part.documents.rows
+        runs.close()
+        return {"documents": members.num_rows, "shingled": shingled, "bytes": runs.bytes}
+
+
+def _rows_of(part: Part, members: Any, base: int, chosen_by: Gathering) -> Iterator[Any]:
+    """Yield the COMPARED rows of one part's members, a row group of documents at a time."""
+    rows = members["number"].to_numpy() - base
+    if not len(rows):
+        return
+    settings, prefer = chosen_by.settings, chosen_by.prefer
+    check_aligned([shard for shard in (part.documents, part.signatures, part.signals, part.ids) if shard is not None])
+    whole = members["leads"].to_numpy() & members["varied"].to_numpy()
+    signed = _some_rows(part.signatures, ["text_hash", "signature"], rows)
+    ids = _some_rows(part.ids, ["id"], rows) if part.ids is not None else None
+    signals = _some_rows(part.signals, None, rows) if part.signals is not None else None
+    texts = read_rows(part.documents, ["text"], rows[whole])
+    done = 0
+    for chosen, documents in read_rows(part.documents, NARROW, rows):
+        here = slice(done, done + len(chosen))
+        sends = whole[here]
+        mine = signed.slice(done, len(chosen))
+        described = documents.select(NARROW)
+        if signals is not None:
+            for name in signals.column_names[2:]:
+                described = described.append_column(name, signals[name].slice(done, len(chosen)))
+        text = TextColumn.from_arrow(next(texts)[1]["text"] if sends.any() else _NO_TEXT)
+        shingles = distinct(shingle(text, settings.ngram, settings.characters))
+        buckets = bucket_hashes(signatures_of(mine)[sends], settings)
+        yield pa.table(
+            {
+                "place": spread_all(members["component"].to_numpy()[here]),
+                "number": chosen + base,
+                "key": documents["key"],
+                "id": documents["id"] if ids is None else ids["id"].slice(done, len(chosen)),
+                **ranks(
+                    part.priority,
+                    source_ranks(documents["source"], chosen_by.sources),
+                    preference(prefer if part.run is None else None, described),
+                    documents["text_bytes"],
+                    documents["crawled_at"],
+                ),
+                "text_hash": mine["text_hash"],
+                "url": same_page_form(documents["url"]) if chosen_by.by_url else pa.nulls(len(chosen), pa.string()),
+                "buckets": _lists_of(sends, buckets.T.ravel(), np.full(len(text), settings.bands)),
+                "shingles": _lists_of(sends, shingles.hashes, np.diff(shingles.offsets)),
+            },
+            schema=COMPARED,
+        )
+        done += len(chosen)
+
+
+def _some_rows(shard: Shard, columns: Sequence[str] | None, rows: Any) -> Any:
+    return pa.concat_tables([table for _, table in read_rows(shard, columns, rows)])
+
+
+def _lists_of(sends: Any, values: Hashes, lengths: Offsets) -> Any:
+    """Return a list for each row: its share of the values for those that send, an empty one for the others."""
+    counts = np.zeros(len(sends), np.int64)
+    counts[sends] = lengths
+    return pa.LargeListArray.from_arrays(pa.array(np.concatenate([[0], np.cumsum(counts)])), pa.array(values))
+
+
+class Gathered(NamedTuple):
+    """COMPARED by place, and the bytes of its rows, uncompressed."""
+
+    files: Merged
+    bytes: int
+
+
+def gather(session: Session, groups: Sequence[Group[Part]], components: Merged, how: Gathering) -> Gathered:
+    """Gather what it takes to compare the documents of COMPONENTS, which are given by number."""
+    roles = ("documents", "signatures", "ids", *(() if how.prefer is None else ("signals",)))
+    units = []
+    for group in groups:
+        inputs = {**inputs_of(group, roles), "components": components.meeting(Range(group.base, group.base + group.rows))}
+        extra = {**extra_of(group), "base": group.base, "rows": group.rows}
+        units.append(Unit(group.name, inputs, extra=extra))
+    sealed = session.run(how, units)
+    return Gathered(merge(session, how.name, sealed.shards, COMPARED_BY), sealed.total("bytes"))

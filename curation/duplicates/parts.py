@@ -1,0 +1,82 @@
+"""What deduplication reads of one documents shard: the shard itself and the side shards that lie beside it.
+
+A stage that works on a group of parts names their shards by place and role ("3.judged"), so that they enter the unit's key, and gets the
+parts back with `parts_of`.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from curation.engine.stage import Unit
+from curation.shuffle.numbering import Group
+from curation.storage.shards import Shard, check_aligned, read
+
+
+@dataclass(frozen=True)
+class Part:
+    """One documents shard and its side shards.
+
+    `judged` are shards with a column `rule` (verdicts, an earlier deduplication): a document takes part where it is null in all of them.
+    `signals` may be used by the recipe's preference; `ids` are the final ids (absent: those of the documents). Documents of a lower
+    `priority` number survive those of a higher, whatever else holds (web: 0, synthetic: 1, earlier runs: below 0). `run` names the earlier
+    run that kept the documents; None: they are this run's.
+    """
+
+    documents: Shard
+    signatures: Shard
+    judged: tuple[Shard, ...] = ()
+    signals: Shard | None = None
+    ids: Shard | None = None
+    priority: int = 0
+    run: str | None = None
+
+    @property
+    def counted(self) -> Shard:
+        """The shard whose rows are counted."""
+        return self.documents
+
+    def taking_part(self) -> npt.NDArray[np.bool_]:
+        """Return, for each document, whether it takes part. Raises CorruptShard where side shards are not of the same rows."""
+        check_aligned([self.documents, self.signatures, *self.judged])
+        part = np.ones(self.documents.rows, np.bool_)
+        for shard in self.judged:
+            part &= read(shard, ["rule"])["rule"].is_null().to_numpy()
+        return part
+
+
+def inputs_of(group: Group[Part], roles: Iterable[str]) -> dict[str, tuple[Shard, ...]]:
+    """Return a unit's inputs: the shards that a group's parts have in the given roles."""
+    inputs: dict[str, tuple[Shard, ...]] = {}
+    for place, part in enumerate(group.members):
+        for role in roles:
+            held = getattr(part, role)
+            inputs[f"{place}.{role}"] = held if isinstance(held, tuple) else () if held is None else (held,)
+    return inputs
+
+
+def extra_of(group: Group[Part]) -> Mapping[str, Any]:
+    """Return the facts about a group's parts that are no shards."""
+    return {"priorities": [part.priority for part in group.members], "runs": [part.run for part in group.members]}
+
+
+def first_earlier(groups: Sequence[Group[Part]]) -> int:
+    """Return the first number of earlier runs' documents, which come after all of this run's."""
+    return sum(group.rows for group in groups if group.members[0].run is None)
+
+
+def parts_of(unit: Unit) -> list[Part]:
+    """Return the parts of a unit, with the shards of those roles that it was given."""
+
+    def one(place: int, role: str) -> Shard | None:
+        return next(iter(unit.inputs.get(f"{place}.{role}", ())), None)
+
+    parts = []
+    for place, (priority, run) in enumerate(zip(unit.extra["priorities"], unit.extra["runs"], strict=True)):
+        documents, signatures = unit.shard(f"{place}.documents"), unit.shard(f"{place}.signatures")
+        judged = unit.inputs.get(f"{place}.judged", ())
+        parts.append(Part(documents, signatures, judged, one(place, "signals"), one(place, "ids"), priority, run))
+    return parts

@@ -1,0 +1,97 @@
+"""Sign, the first step of deduplication: of every document its text hash and MinHash signature, beside the documents shard.
+
+Signatures depend on the text and the settings alone, never on a verdict: a new threshold of a filter, or more input, signs nothing again.
+The settings are stored in each shard's metadata, so that signatures of an earlier run can be checked before they are compared with.
+
+Memory: one row group of text and its signatures.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import pyarrow as pa
+
+from curation.duplicates.minhash import MinHashSettings, Signatures, sign
+from curation.duplicates.shingles import Hashes
+from curation.engine.session import Session
+from curation.engine.stage import Output, Stage, Unit
+from curation.errors import InputError
+from curation.schema import KEY
+from curation.storage.digests import canonical
+from curation.storage.shards import Shard, batches, metadata_of
+from curation.text.text import TextColumn
+
+SETTINGS = "curation.minhash"
+"""Name of the settings in a shard's metadata."""
+
+
+def signatures_schema(settings: MinHashSettings) -> Any:
+    """Return the schema of a signatures shard: `text_hash` is the hash of the normalised text."""
+    return pa.schema(
+        [
+            pa.field("key", KEY, nullable=False),
+            pa.field("text_hash", pa.binary(16), nullable=False),
+            pa.field("signature", pa.list_(pa.uint32(), settings.permutations), nullable=False),
+        ]
+    )
+
+
+@dataclass(frozen=True)
+class Sign(Stage):
+    """Signs documents shards."""
+
+    settings: MinHashSettings
+    name: ClassVar[str] = "4a-sign"
+    version: ClassVar[int] = 2
+    packages: ClassVar[tuple[str, ...]] = ("pyarrow", "numpy", "numba")
+
+    def make(self, unit: Unit, output: Output) -> Mapping[str, Any]:
+        """Sign one documents shard."""
+        documents = unit.shard("documents")
+        schema = signatures_schema(self.settings)
+        with output.shard(documents.name, schema, {SETTINGS: canonical(self.settings)}) as writer:
+            for batch in batches(documents, ["key", "text"]):
+                signed = sign(TextColumn.from_arrow(batch["text"]), self.settings)
+                writer.write(
+                    pa.table(
+                        {
+                            "key": batch["key"],
+                            "text_hash": _as_binary(signed.text_hashes),
+                            "signature": pa.FixedSizeListArray.from_arrays(signed.signatures.ravel(), self.settings.permutations),
+                        },
+                        schema=schema,
+                    )
+                )
+        return {"documents": documents.rows}
+
+
+def sign_documents(session: Session, documents: Sequence[Shard], settings: MinHashSettings) -> tuple[Shard, ...]:
+    """Sign documents shards; the shards returned have their names, in the order of names."""
+    return session.run(Sign(settings), [Unit(shard.name, {"documents": (shard,)}) for shard in documents]).shards
+
+
+def check_settings(shard: Shard, settings: MinHashSettings) -> None:
+    """Raise InputError unless a signatures shard was made with these settings."""
+    stored = metadata_of(shard).get(SETTINGS)
+    if stored != canonical(settings):
+        raise InputError(f"{shard.location} was signed with {stored}, not with {canonical(settings)}; sign its documents again")
+
+
+def signatures_of(table: Any) -> Signatures:
+    """Return the signatures of a table, shape (rows, K)."""
+    column = table["signature"].combine_chunks()
+    return np.asarray(column.flatten()).reshape(len(column), -1)
+
+
+def halves_of(column: Any) -> Hashes:
+    """Return 16-byte values (keys, text hashes) as two 64-bit numbers each, shape (rows, 2)."""
+    array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    values = np.frombuffer(array.buffers()[1], np.dtype("<u8"), 2 * len(array), 16 * array.offset)
+    return values.reshape(len(array), 2)
+
+
+def _as_binary(halves: Hashes) -> Any:
+    values = np.ascontiguousarray(halves, np.dtype("<u8"))
+    return pa.Array.from_buffers(pa.binary(16), len(values), [None, pa.py_buffer(values)])

@@ -1,0 +1,158 @@
+"""Leftovers: what our records name in a stage's folders, and the removal of that, and nothing else, once it belongs to no unit.
+
+Three records name the files of a stage: the sidecar of a unit its shards, the seal all of them as they were when the stage was last done,
+and the journal of a unit under way those that it writes (`curation.storage.journal`). Any one of them may be damaged or missing: what the
+others name is still ours. A file that none of them names is a stranger: it is never deleted nor written over.
+
+Invariants
+    - Names lead to the stage's own folder, to the ledger or to the dataset, never anywhere else, whatever a record says.
+    - A temporary is ours if its name is of our making and what it was to become is named.
+"""
+
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from curation.engine.stage import SEAL, SHARD_ENDINGS, shards_recorded
+from curation.errors import Refused
+from curation.storage.contents import read_contents
+from curation.storage.journal import ENDING, is_torn, read_journal
+from curation.storage.location import TEMPORARY, Location
+from curation.storage.records import CorruptRecord
+
+PUBLIC = ("ledger", "dataset")
+"""Folders below OUT whose shards others read by listing them: a stranger there would be taken for ours."""
+
+_TEMPORARY = re.compile(re.escape(TEMPORARY) + r"[0-9a-f]{32}-(.+)", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Named:
+    """What the records in a folder of sidecars name, as paths below OUT.
+
+    records   what lies in that folder for finished units, and the seal
+    journals  the journals there
+    shards    what was made, wherever it lies
+    others    what else lies in the folder: strangers
+    """
+
+    records: frozenset[str] = frozenset()
+    journals: frozenset[str] = frozenset()
+    shards: frozenset[str] = frozenset()
+    others: frozenset[str] = frozenset()
+
+
+def named_in(out: Location, folder: str) -> Named:
+    """Read the records in a folder of sidecars, given as its path below OUT; a sidecar that seal or journal name is not opened."""
+    there = {facts.location.name: facts.location for facts in (out / folder).files()}
+    records, journals, shards = set[str](), set[str](), set[str]()
+    sealed = _sealed(there[SEAL], folder) if SEAL in there else None
+    if sealed is not None:
+        units, files = sealed
+        records |= {SEAL, *(f"{unit}.json" for unit in units)}
+        shards |= set(files)
+    for name in sorted(there):
+        journal = read_journal(there[name]) if name.endswith(ENDING) else None
+        if journal is not None:
+            journals.add(name)
+            records.add(f"{name.removesuffix(ENDING)}.json")
+            shards |= {f"{journal[0]}/{file}" for file in journal[1]}
+    for name in sorted(there.keys() - records):
+        recorded = shards_recorded(there[name]) if name.endswith(".json") and not name.startswith(TEMPORARY) else None
+        if recorded is not None:
+            records.add(name)
+            shards |= set(recorded)
+    found = (records, journals, there.keys() - records - journals)
+    mine, kept, others = (frozenset(f"{folder}/{name}" for name in names) for names in found)
+    return Named(mine, kept, frozenset(shard for shard in shards if _may_be(shard)), others)
+
+
+def _sealed(seal: Location, folder: str) -> tuple[list[str], list[str]] | None:
+    """Return the units and the shards (as paths below OUT) that a seal names; None for a file that is no seal."""
+    try:
+        content = json.loads(seal.read_bytes())
+        if not isinstance(content["digest"], str):
+            return None
+        files = [f"{content.get('folder', folder)}/{file}" for file in content.get("files", [])]
+        return [str(unit) for unit in content.get("names", [])], files
+    except (FileNotFoundError, ValueError, KeyError, TypeError, RecursionError):
+        return None
+
+
+def _may_be(shard: str) -> bool:
+    """Whether a shard that a record names can be ours at all."""
+    parts = shard.split("/")
+    return parts[0] in (*PUBLIC, "stages") and not {"", ".", ".."} & set(parts) and shard.endswith(SHARD_ENDINGS)
+
+
+def sweep(out: Location, folders: Iterable[str], known: Iterable[str]) -> list[str]:
+    """Delete what dead attempts left in folders below OUT ("" is OUT) of the files `known` (paths below OUT); return their names."""
+    wanted, found = set(known), []
+    for folder in sorted(set(folders)):
+        for facts in (out / folder if folder else out).files():
+            match = _TEMPORARY.fullmatch(facts.location.name)
+            if match and f"{folder}/{match[1]}".removeprefix("/") in wanted:
+                facts.location.delete()
+                found.append(match[1])
+    return sorted(found)
+
+
+def remove_stale(out: Location, named: Named, kept: Iterable[str]) -> list[str]:
+    """Delete what the records name and is not in `kept` (paths below OUT), records last; return the names of what was there."""
+    stays = set(kept)
+    removed = []
+    for path in (*sorted(named.shards - stays), *sorted(named.records - stays)):
+        if (out / path).facts() is not None:
+            (out / path).delete()
+            removed.append(path.rpartition("/")[2])
+    return sorted(removed)
+
+
+def folders_of_records(out: Location) -> list[str]:
+    """Return the folders below OUT/stages that hold files, as paths below OUT."""
+    return sorted({path_below(out, facts.location).rpartition("/")[0] for facts in (out / "stages").files(recursive=True)})
+
+
+def named_by_run(out: Location) -> frozenset[str]:
+    """Return what lies in a run by its own records, as paths below OUT: what it left when it ended, or else what its stages name so far.
+
+    Whatever else lies there is a stranger's: it is told, and neither opened nor counted.
+    """
+    try:
+        contents = read_contents(out)
+    except CorruptRecord:
+        contents = None
+    if contents is not None:
+        return frozenset(contents.names())
+    found = [named_in(out, folder) for folder in folders_of_records(out)]
+    return frozenset[str]().union(*(each.shards | each.records | each.journals for each in found))
+
+
+def path_below(out: Location, place: Location) -> str:
+    """Return a file's path below OUT."""
+    return place.path.removeprefix(out.path.rstrip("/") + "/")
+
+
+def check_public(out: Location) -> None:
+    """Raise Refused where a shard that is not ours lies in the ledger or the dataset: readers would take it for ours."""
+    there = [path_below(out, facts.location) for folder in PUBLIC for facts in (out / folder).files(recursive=True)]
+    shards = [path for path in there if path.endswith(SHARD_ENDINGS) and not _TEMPORARY.fullmatch(path.rpartition("/")[2])]
+    if not shards:
+        return
+    ours = frozenset[str]().union(*(named_in(out, folder).shards for folder in folders_of_records(out)))
+    strangers = [path for path in shards if path not in ours]
+    if strangers:
+        more = f" (and {len(strangers) - 1} more like it)" if len(strangers) > 1 else ""
+        raise Refused(
+            f"{out / strangers[0]}{more} was not made by this run, but whoever reads the folder would take it for a part of it; "
+            "move it elsewhere, then give the same command again"
+        )
+
+
+def check_free(out: Location, named: Named, wanted: Iterable[str]) -> None:
+    """Raise Refused where a record that is to be written (paths below OUT) would fall on a stranger."""
+    for path in sorted(named.others & set(wanted)):
+        if path.endswith(ENDING) and is_torn(out / path):
+            continue
+        raise Refused(f"{out / path} lies where this run keeps a record, and is not ours, or is damaged; move or delete it, then run again")

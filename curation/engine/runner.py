@@ -1,0 +1,154 @@
+"""Running a task over many items: in this process, in worker processes, or (in `curation.engine.ray_runner`) on a Ray cluster.
+
+A runner maps a function over small, picklable items and yields an Outcome for each as it ends, in any order. Text never travels through a
+runner: items and results are names and counts, tables travel as files.
+
+A task that raises gives an Outcome with the traceback; the others go on. A worker process that dies (SIGKILL, a native crash) breaks its
+pool: the pool is made anew, every item that was in flight is a suspect and is tried again alone, and only an item that kills a worker of
+its own is reported as `killed`. A worker that one record holds for too long (`curation.engine.heartbeat`) is ended, and its item reported
+so too.
+"""
+
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from functools import partial
+from typing import Generic, Protocol, TypeVar
+
+from curation.engine.failures import in_one_line, traceback_of
+from curation.engine.heartbeat import TICK
+from curation.engine.watched import watched_here
+from curation.engine.worker_pool import WorkerPool
+
+HELD = "a record of this shard has held its worker for longer than any record takes"
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class Outcome(Generic[Item, Result]):
+    """What became of one item: a result, or the error's traceback, and the error in one line; `killed` when it took its worker with it."""
+
+    item: Item
+    result: Result | None = None
+    error: str | None = None
+    killed: bool = False
+    line: str | None = None
+
+
+class Runner(Protocol):
+    """Maps a task over items; `workers` is how many may be under way at once, `tell` is told what a user should know of them."""
+
+    workers: int
+    tell: Callable[[str], None]
+
+    def map(self, task: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Outcome[Item, Result]]:
+        """Yield an Outcome for every item, in the order in which they end."""
+        ...
+
+    def close(self) -> None:
+        """Stop what was started."""
+        ...
+
+
+def attempt(task: Callable[[Item], Result], item: Item) -> Outcome[Item, Result]:
+    """Run the task on one item; an exception becomes an Outcome."""
+    try:
+        return Outcome(item, result=task(item))
+    except Exception as error:
+        return Outcome(item, error=traceback_of(error), line=in_one_line(error))
+
+
+def tell_on_stderr(line: str) -> None:
+    """Tell a line where nobody else does."""
+    print(line, file=sys.stderr, flush=True)
+
+
+class LocalRunner:
+    """Runs tasks in this process (workers = 1) or in spawned worker processes."""
+
+    def __init__(self, workers: int = 1) -> None:
+        self.workers = workers
+        self.tell: Callable[[str], None] = tell_on_stderr
+        self._pool: WorkerPool | None = None
+        self._under_way = 0
+
+    def map(self, task: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Outcome[Item, Result]]:
+        """Yield an Outcome for every item, in the order in which they end."""
+        if self.workers == 1:
+            for item in items:
+                with watched_here(self.tell):
+                    outcome = attempt(task, item)
+                yield outcome
+            return
+        yield from self._map_in_processes(task, list(items))
+
+    def close(self) -> None:
+        """End the worker processes, at once where they are still at something."""
+        if self._pool is not None:
+            pool, self._pool = self._pool, None
+            pool.kill() if self._under_way else pool.close()
+            self._under_way = 0
+
+    def _workers(self) -> WorkerPool:
+        if self._pool is None:
+            self._pool = WorkerPool(self.workers, self.tell)
+        return self._pool
+
+    def _map_in_processes(self, task: Callable[[Item], Result], items: list[Item]) -> Iterator[Outcome[Item, Result]]:
+        waiting = list(enumerate(items, start=1))[::-1]
+        suspects: list[Item] = []
+        hung: set[int] = set()
+        running: dict[Future[Outcome[Item, Result]], tuple[int, Item]] = {}
+        while waiting or running:
+            try:
+                while waiting and len(running) < 2 * self.workers:
+                    number, item = waiting[-1]
+                    future = self._workers().submit(partial(attempt, task), item, number)
+                    running[future] = waiting.pop()  # only now: a pool that breaks takes nothing, and the item must not be lost
+                    self._under_way = len(running)
+                done, _ = wait(running, timeout=TICK, return_when=FIRST_COMPLETED)
+                for pid, number in self._workers().overdue():
+                    hung.add(number)
+                    os.kill(pid, signal.SIGKILL)
+                for future in done:
+                    outcome = future.result()
+                    del running[future]
+                    self._under_way = len(running)
+                    yield outcome
+            except BrokenProcessPool:
+                others = [(number, item) for number, item in running.values() if number not in hung]
+                held = [item for number, item in running.values() if number in hung]
+                running.clear()
+                self.close()
+                if held:
+                    waiting += others[::-1]
+                else:
+                    suspects += [item for _, item in others]
+                for item in held:
+                    yield Outcome(item, error=HELD, line=HELD, killed=True)
+        for item in suspects:
+            yield self._run_alone(task, item)
+
+    def _run_alone(self, task: Callable[[Item], Result], item: Item) -> Outcome[Item, Result]:
+        pool = WorkerPool(1, self.tell)
+        died = "the worker process died twice on this shard"
+        try:
+            future = pool.submit(partial(attempt, task), item, 1)
+            while not wait([future], timeout=TICK).done:
+                for pid, _ in pool.overdue():
+                    died = HELD
+                    os.kill(pid, signal.SIGKILL)
+            outcome: Outcome[Item, Result] = future.result()
+            pool.close()
+            return outcome
+        except BrokenProcessPool:
+            return Outcome(item, error=died, line=died, killed=True)
+        except BaseException:
+            pool.kill()
+            raise

@@ -1,0 +1,394 @@
+"""A session: one live run on one output folder, that drives stages, one after the other, to their seals.
+
+The session owns what stages must not know: the runner, the lock, the clock, and `run.json`, where times, machines and counts are written
+after every stage. A killed session leaves finished units with sidecars and, of each unit under way, at most a temporary; the next session
+sweeps those, names them as `interrupted`, and makes only what has no sidecar.
+"""
+
+import platform
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from curation.engine.drift import changed_inputs, changes, fingerprints, told, words_of
+from curation.engine.failures import Failure, told_of
+from curation.engine.leftovers import check_free, check_public, folders_of_records, named_in, path_below, remove_stale, sweep
+from curation.engine.runner import Outcome, Runner
+from curation.engine.signals import Ended
+from curation.engine.stage import (
+    SEAL,
+    Cost,
+    Finished,
+    Job,
+    Stage,
+    Unit,
+    Workspace,
+    is_whole,
+    key_of,
+    perform,
+    read_sidecar,
+)
+from curation.engine.watcher import Silent, Watcher
+from curation.errors import CannotWrite, Refused, ShardsFailed
+from curation.storage.contents import CONTENTS, digest_at, write_contents
+from curation.storage.digests import digest_of
+from curation.storage.journal import ENDING
+from curation.storage.location import Location
+from curation.storage.ownership import FIXED, KEPT, MADE_BY, RUN, locked, read_mark
+from curation.storage.records import CorruptRecord, find_record, write_record
+from curation.storage.shards import Shard
+
+
+@dataclass(frozen=True)
+class Sealed:
+    """A stage that is done: its units by name."""
+
+    stage: str
+    units: tuple[Finished, ...]
+
+    @property
+    def shards(self) -> tuple[Shard, ...]:
+        """All shards of all units, by name."""
+        return tuple(sorted((shard for unit in self.units for shard in unit.shards), key=lambda shard: shard.name))
+
+    @property
+    def digest(self) -> str:
+        """The SHA-256 over names and bytes of all shards."""
+        return digest_of([[shard.name, shard.sha256] for shard in self.shards])
+
+    def total(self, count: str) -> int:
+        """Sum a count over all units."""
+        return sum(int(unit.counts.get(count, 0)) for unit in self.units)
+
+
+class Session:
+    """Drives stages on one output folder. Use as `with Session.open(...) as session: session.run(stage, units)`."""
+
+    def __init__(
+        self, out: Location, runner: Runner, frozen: bool, watcher: Watcher, facts: Mapping[str, Any], recipe: str | None = None
+    ) -> None:
+        self.out = out
+        self.recipe = recipe
+        self.space = Workspace(out)
+        self.runner = runner
+        self.frozen = frozen
+        self.watcher = watcher
+        self._report: dict[str, Any] = {
+            "began": datetime.now(UTC).isoformat(timespec="seconds"),
+            "machine": platform.node(),
+            "workers": runner.workers,
+            **facts,
+            "stages": [],
+            "outcome": "running",
+        }
+        self._began = time.perf_counter()
+        self._earlier = self._earlier_sessions()
+        self._sealed: set[str] = set()
+        self._ours: set[str] = set()
+        self._shards: dict[str, tuple[int, str]] = {}
+        self._sidecars: list[str] = []
+        self._closed = bool((read_mark(out) or {}).get("closed"))
+        self._drift: list[str] = []
+        self._remade = False
+
+    @classmethod
+    @contextmanager
+    def open(
+        cls,
+        out: Location,
+        runner: Runner,
+        *,
+        frozen: bool = False,
+        watcher: Watcher | None = None,
+        facts: Mapping[str, Any] | None = None,
+        recipe: str | None = None,
+        replace: bool = False,
+    ) -> Iterator["Session"]:
+        """Take the lock on OUT, mark it as ours, yield a session, and write how it ended.
+
+        `recipe` names whose dataset lies there; the folder of another one is taken only with `replace`. Raises Refused where OUT is not
+        ours, or another session is live.
+        """
+        with locked(out, recipe, replace):
+            check_public(out)
+            sweep(out, ("", "dataset"), FIXED)
+            session = cls(out, runner, frozen, watcher or Silent(), facts or {}, recipe)
+            runner.tell = session.watcher.tell
+            session._write_report()
+            try:
+                yield session
+                session._report["outcome"] = "done"
+            except BaseException as error:
+                session._report["outcome"] = str(error) if isinstance(error, Ended) else f"{type(error).__name__}: {error}"
+                if isinstance(error, Ended):
+                    error.kept = str(out)
+                elif isinstance(error, OSError):
+                    error.add_note(f"what is finished is kept in {out}, and the same command goes on from there")
+                with suppress(CannotWrite):  # a full disk has no room for this either; the first error is told
+                    session._end()
+                raise
+            session._end()
+
+    def run(self, stage: Stage, units: Iterable[Unit]) -> Sealed:
+        """Bring every unit of a stage to done and seal it.
+
+        Raises Refused (frozen, and something would be redone) and, after all other units are done, ShardsFailed.
+        """
+        began = time.perf_counter()
+        folder, shard_folder = f"{self.space.below}/{stage.name}", self.space.folder_of(stage)
+        for path in (folder, shard_folder):
+            (self.out / path).make_folder()
+        named = named_in(self.out, folder)
+        identity = stage.identity()
+        ordered = sorted(units, key=lambda unit: unit.name)
+        if len({unit.name for unit in ordered}) != len(ordered):
+            raise ValueError(f"stage {stage.name} has two units of one name")
+        records = {f"{folder}/{SEAL}", *(f"{folder}/{unit.name}{ending}" for unit in ordered for ending in (".json", ENDING))}
+        interrupted = sweep(self.out, (folder, shard_folder), named.shards | named.records | named.journals | records)
+        sizes = {facts.location.name: facts.size for facts in self.space.shards(stage).files()}
+        taken = frozenset(name for name in sizes if f"{shard_folder}/{name}" not in named.shards)
+        jobs = [Job(stage, unit, key_of(identity, unit), self.space, taken=taken) for unit in ordered]
+        done = self._already_done(stage, jobs, sizes)
+        pending = [job for job in jobs if job.unit.name not in done]
+        check_free(self.out, named, records)
+        seal = self._read_seal(stage)
+        self._tell_drift(stage, identity, seal, pending, jobs)
+        if pending or seal is None or seal["digest"] != _digest_of((job.unit.name, job.key) for job in jobs):
+            self.reopen()
+        self.watcher.begin(self._title(stage), len(jobs), len(done))
+        reused = len(done)
+        try:
+            costs, failures = self._make(stage, pending, done)
+        except Ended:
+            self.runner.close()
+            now = named_in(self.out, folder)
+            sweep(self.out, (folder, shard_folder), records | now.shards | now.records | now.journals)
+            raise
+        if failures:
+            raise ShardsFailed(*told_of(stage.name, len(jobs), [_failure(outcome) for outcome in failures]))
+        finished = tuple(done[job.unit.name] for job in jobs)
+        shards = {f"{shard_folder}/{shard.location.name}" for unit in finished for shard in unit.shards}
+        sidecars = {f"{folder}/{SEAL}", *(f"{folder}/{unit.name}.json" for unit in finished)}
+        before = [named, named_in(self.out, folder)] if pending else [named]
+        self._sealed.add(folder)
+        self._ours |= shards | sidecars
+        self._sidecars += sorted(sidecars)
+        self._shards |= {f"{shard_folder}/{shard.location.name}": (shard.bytes, shard.sha256) for unit in finished for shard in unit.shards}
+        stale = sorted(name for each in before for name in remove_stale(self.out, each, shards | sidecars))
+        self._write_seal(stage, identity, jobs, finished, seal)
+        for each in before:
+            sweep(self.out, (folder, shard_folder), each.shards | each.records | each.journals | records | shards)
+            for journal in each.journals:
+                (self.out / journal).delete()
+        self.watcher.end(self._title(stage))
+        self._report["stages"].append(
+            {
+                "stage": self._title(stage),
+                "units": len(jobs),
+                "reused": reused,
+                "made": len(pending),
+                "made_names": sorted(job.unit.name for job in pending)[:1000],
+                "interrupted": interrupted,
+                "removed": stale,
+                "seconds": round(time.perf_counter() - began, 3),
+                "worker_seconds": round(sum(cost.seconds for cost in costs), 3),
+                "peak_worker_mib": round(max((cost.peak_mib for cost in costs), default=0.0), 1),
+                "rows": sum(shard.rows for unit in finished for shard in unit.shards),
+                "bytes": sum(shard.bytes for unit in finished for shard in unit.shards),
+            }
+        )
+        self._write_report()
+        return Sealed(stage.name, finished)
+
+    @contextmanager
+    def within(self, folder: str) -> Iterator["Session"]:
+        """Run stages in a folder of their own, below `stages` or the folder of a `with` around this one."""
+        before, self.space = self.space, Workspace(self.out, f"{self.space.below}/{folder}")
+        try:
+            yield self
+        finally:
+            self.space = before
+
+    def retire_others(self) -> None:
+        """Delete the shards and sidecars of stages that this session did not run: an earlier recipe had them.
+
+        Raises Refused (frozen, and there are some).
+        """
+        retired = [(folder, named_in(self.out, folder)) for folder in folders_of_records(self.out) if folder not in self._sealed]
+        retired = [(folder, named) for folder, named in retired if named.records or named.journals]
+        if retired and self.frozen:
+            raise Refused(f"--frozen: {self.out} holds {retired[0][0]}, a stage that the recipe does not have")
+        for folder, named in retired:
+            known = named.shards | named.records | named.journals
+            sweep(self.out, {folder, *(shard.rpartition("/")[0] for shard in named.shards)}, known)
+            remove_stale(self.out, replace(named, records=named.records | named.journals), self._ours)
+
+    def tell_strangers(self) -> None:
+        """Tell the names of files in OUT that are not ours, which stay as they are."""
+        found = (path_below(self.out, facts.location) for facts in self.out.files(recursive=True))
+        strangers = [path for path in found if path not in self._ours and path not in FIXED and not path.startswith(KEPT)]
+        if strangers:
+            more = f" and {len(strangers) - 10} more" if len(strangers) > 10 else ""
+            self.watcher.tell(f"not made by this run, and left as they are in {self.out}: {', '.join(strangers[:10])}{more}")
+
+    def put(self, path: str, content: bytes) -> None:
+        """Write a file of the run, unless it says the same already."""
+        place = self.out / path
+        if place.facts() is None or place.read_bytes() != content:
+            self.reopen()
+            place.write_bytes(content)
+
+    def reopen(self) -> None:
+        """Say that the run has not ended, before anything of it changes."""
+        if self._closed or (self.out / CONTENTS).facts() is not None:
+            self._closed = False
+            self._write_report()
+            (self.out / CONTENTS).delete()
+
+    def conclude(self) -> None:
+        """Say in run.json that all is done, for those who look at the run before it is closed."""
+        self._report["outcome"] = "done"
+        self._end()
+
+    def close(self) -> None:
+        """Write what the run left (`curation.storage.contents`): it has ended."""
+        write_contents(self.out, self._shards, self._sidecars)
+        self._closed = True
+
+    def run_one(self, stage: Stage, unit: Unit) -> Finished:
+        """Run a stage that has a single unit (a global step)."""
+        return self.run(stage, [unit]).units[0]
+
+    def note(self, name: str, value: Any) -> None:
+        """Add a fact to this session's entry in run.json."""
+        self._report[name] = value
+
+    def _title(self, stage: Stage) -> str:
+        return f"{self.space.below}/{stage.name}".removeprefix("stages/")
+
+    def _already_done(self, stage: Stage, jobs: Sequence[Job], sizes: Mapping[str, int]) -> dict[str, Finished]:
+        done = {}
+        for job in jobs:
+            finished = read_sidecar(self.space, stage, job.unit.name)
+            if finished is not None and finished.key == job.key and is_whole(finished, sizes) and self._is_sound(stage, finished):
+                done[job.unit.name] = finished
+        return done
+
+    def _is_sound(self, stage: Stage, finished: Finished) -> bool:
+        """Whether a unit's shards are what was written, for a stage whose shards people read; others are checked as they are read."""
+        if not stage.hashed_again:
+            return True
+        for shard in finished.shards:
+            if digest_at(shard.location) != (shard.bytes, shard.sha256):
+                self.watcher.tell(f"{shard.location} is not what was written: it is made again")
+                return False
+        return True
+
+    def _make(self, stage: Stage, pending: Sequence[Job], done: dict[str, Finished]) -> tuple[list[Cost], list[Outcome[Job, Any]]]:
+        costs: list[Cost] = []
+        failures: list[Outcome[Job, Any]] = []
+        again: list[Job] = []
+        for outcome in self.runner.map(perform, pending):
+            if outcome.result is not None:
+                self._take(stage, outcome.result, done, costs)
+            elif outcome.killed and stage.survives_crashes:
+                again.append(replace(outcome.item, isolated=True))
+            else:
+                failures.append(outcome)
+        for outcome in self.runner.map(perform, again):
+            if outcome.result is not None:
+                self._take(stage, outcome.result, done, costs)
+            else:
+                failures.append(outcome)
+        return costs, failures
+
+    def _take(self, stage: Stage, result: tuple[Finished, Cost], done: dict[str, Finished], costs: list[Cost]) -> None:
+        finished, cost = result
+        done[finished.name] = finished
+        costs.append(cost)
+        self.watcher.advance(self._title(stage), finished)
+
+    def _tell_drift(self, stage: Stage, identity: Any, seal: Mapping[str, Any] | None, pending: Sequence[Job], jobs: Sequence[Job]) -> None:
+        """Say why units are made that were made before. What follows from what was told already is not told again.
+
+        Raises Refused (frozen, and something would be redone, or removed).
+        """
+        if seal is None:
+            return
+        is_less = not pending and seal["digest"] != _digest_of((job.unit.name, job.key) for job in jobs)
+        if not pending and not (is_less and self.frozen):
+            return
+        inputs = changed_inputs(seal.get("inputs", {}), _inputs_of(jobs))
+        lines = [inputs] if inputs else []
+        lines += [line for line in changes(seal["identity"], identity) if line not in self._drift]
+        work = f"{words_of(stage.name)} again, {len(pending):,} of {len(jobs):,} {'unit' if len(jobs) == 1 else 'units'}"
+        if is_less:
+            gone = inputs or f"{words_of(stage.name)} has units whose input is gone"
+            raise Refused(f"--frozen: {gone}; without --frozen what was made of it is removed")
+        if not lines and not self._remade:
+            lines = ["what it reads, or what it made, is not as it was"]
+        if self.frozen:
+            told_of = told(lines, work, str(self.out / "run.json")) if lines else work
+            self.note("drift", [*self._drift, *lines])
+            raise Refused(f"--frozen: the recipe, a model or the input differs from what this folder was made with\n  {told_of}")
+        self._remade = True
+        if lines:
+            self.watcher.tell(told(lines, work, str(self.out / "run.json")))
+            self._drift += lines
+            self.note("drift", self._drift)
+
+    def _read_seal(self, stage: Stage) -> dict[str, Any] | None:
+        try:
+            return find_record(self.space.sidecars(stage) / SEAL)
+        except CorruptRecord:
+            return None
+
+    def _write_seal(self, stage: Stage, identity: Any, jobs: Sequence[Job], finished: Sequence[Finished], before: Any) -> None:
+        content = {
+            "identity": identity,
+            "units": len(finished),
+            "digest": _digest_of((unit.name, unit.key) for unit in finished),
+            "folder": self.space.folder_of(stage),
+            "names": [unit.name for unit in finished],
+            "files": [shard.location.name for unit in finished for shard in unit.shards],
+        }
+        inputs = _inputs_of(jobs)
+        if inputs:
+            content["inputs"] = inputs
+        if content != before:
+            write_record(self.space.sidecars(stage) / SEAL, content)
+
+    def _earlier_sessions(self) -> list[Any]:
+        try:
+            sessions = (find_record(self.out / RUN) or {}).get("sessions")
+        except CorruptRecord:
+            return []  # what a damaged record says would be believed once it is written again
+        return list(sessions) if isinstance(sessions, list) else []
+
+    def _end(self) -> None:
+        self._report["seconds"] = round(time.perf_counter() - self._began, 3)
+        self._write_report()
+
+    def _write_report(self) -> None:
+        content = {"made_by": MADE_BY, "recipe": self.recipe, "closed": self._closed, "sessions": [*self._earlier, self._report]}
+        write_record(self.out / RUN, content)
+
+
+def _digest_of(units: Iterable[tuple[str, str]]) -> str:
+    """Return the digest of a stage's units, given as (name, key)."""
+    return digest_of(list(units))
+
+
+def _inputs_of(jobs: Sequence[Job]) -> dict[str, str]:
+    """Return the fingerprints of the input files that a stage reads; only ingest does."""
+    return fingerprints(source for job in jobs for source in job.unit.sources)
+
+
+def _failure(outcome: Outcome[Job, Any]) -> Failure:
+    """Return what is told of a unit that could not be made."""
+    error = outcome.error or "no reason was given"
+    unit = outcome.item.unit
+    return Failure(outcome.line or " ".join(error.split()), error, unit.name, [source.relative for source in unit.sources])

@@ -1,0 +1,346 @@
+"""Stages: pure functions from bytes to shards, and the one rule by which work is skipped or redone.
+
+A stage is a frozen dataclass whose fields are everything that can change its bytes. It works on *units*: a unit has a name, the shards it
+reads, and makes shards of its own. A unit's key is the SHA-256 over the stage (name, version, fields, package versions, digests of files it
+reads) and the SHA-256 of every shard it reads. When a unit's shards are written, a *sidecar* `<unit>.json` records key, outputs and counts.
+
+    The only rule: a unit whose sidecar holds its key, and whose outputs are there, is done. Any other is made.
+
+So a changed recipe, model or input redoes exactly what depends on it. The driver seals a stage when all its units are done; what an earlier
+recipe left behind is removed then. Times and places are never in a sidecar.
+
+Invariants
+    - Outputs are complete before the sidecar exists; the sidecar is complete before the seal exists.
+    - Two attempts at one unit write equal bytes, so it does not matter which one wins.
+    - A unit that fails does not stop the others; the run then ends with ShardsFailed.
+"""
+
+import dataclasses
+import gzip
+import json
+import re
+import resource
+import time
+import unicodedata
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from curation.errors import Refused
+from curation.storage.digests import digest_of, digest_of_file, plain, shared
+from curation.storage.journal import Journal
+from curation.storage.location import TEMPORARY, Location
+from curation.storage.records import REMEDY, CorruptRecord, find_record, read_record, write_record
+from curation.storage.shards import Shard, ShardWriter
+
+if TYPE_CHECKING:
+    from curation.ingest.readers import SourceFile
+
+SEAL = "_seal.json"
+SHARD_ENDINGS = (".parquet", ".jsonl.gz")
+_KEY = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True)
+class Unit:
+    """One piece of a stage's work.
+
+    `inputs` are the shards it reads, by role; `sources` the input files (ingest only); `extra` further values that change its bytes.
+    """
+
+    name: str
+    inputs: Mapping[str, tuple[Shard, ...]] = field(default_factory=dict)
+    sources: tuple["SourceFile", ...] = ()
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+    def shard(self, role: str) -> Shard:
+        """Return the one shard in a role."""
+        (shard,) = self.inputs[role]
+        return shard
+
+    def identity(self) -> dict[str, Any]:
+        """Return what the unit's bytes depend on: digests and relative paths, never places."""
+        return {
+            "name": self.name,
+            "inputs": {role: [[shard.name, shard.sha256] for shard in shards] for role, shards in self.inputs.items()},
+            "sources": [[s.relative, s.source, shared(s.fields), s.size, s.changed] for s in self.sources],
+            "extra": plain(self.extra),
+        }
+
+
+class Output:
+    """Where a unit writes: opens shards under temporary names and remembers those that were finished.
+
+    Each name is told to the `journal` first. `taken` are files in the folder that are not ours: none of them is written over.
+    """
+
+    def __init__(self, folder: Location, journal: Journal | None = None, taken: frozenset[str] = frozenset()) -> None:
+        self.folder = folder
+        self.shards: list[Shard] = []
+        self._journal = journal
+        self._taken = taken
+
+    def begin(self, file: str) -> Location:
+        """Return the place of a file that is about to be written. Raises Refused where a stranger lies there."""
+        if file in self._taken:
+            raise Refused(f"{self.folder / file} was not made by this run and lies where it writes; move it elsewhere, then run again")
+        if self._journal is not None:
+            self._journal.announce(file)
+        return self.folder / file
+
+    def known(self, file: str, rows: int, size: int, sha256: str) -> Shard:
+        """Return a shard of this folder from what is recorded of it. Raises ValueError where its name leads out of the folder."""
+        return Shard(file.partition(".")[0], self.folder.within(file), rows, size, sha256)
+
+    def shard(self, name: str, schema: Any, metadata: Mapping[str, str] | None = None, level: int = 1) -> "_RecordingWriter":
+        """Open a shard for writing; use as a context manager."""
+        return _RecordingWriter(self, name, schema, metadata, level)
+
+    @contextmanager
+    def lines(self, name: str) -> Iterator[Callable[[Iterable[str]], None]]:
+        """Open `<name>.jsonl.gz` for writing: yields a function that appends lines."""
+        location = self.begin(f"{name}.jsonl.gz")
+        rows = 0
+        with location.writing() as path:
+            with path.open("wb") as file, gzip.GzipFile(filename="", mode="wb", fileobj=file, compresslevel=6, mtime=0) as stream:
+
+                def append(texts: Iterable[str]) -> None:
+                    nonlocal rows
+                    for text in texts:
+                        stream.write(text.encode() + b"\n")
+                        rows += 1
+
+                yield append
+            size, digest = path.stat().st_size, digest_of_file(path)
+        self.shards.append(Shard(name, location, rows, size, digest))
+
+    def write(self, name: str, table: Any, metadata: Mapping[str, str] | None = None) -> Shard:
+        """Write a table as one shard."""
+        with self.shard(name, table.schema, metadata) as writer:
+            writer.write(table)
+        return self.shards[-1]
+
+
+class _RecordingWriter(ShardWriter):
+    def __init__(self, output: Output, name: str, schema: Any, metadata: Mapping[str, str] | None, level: int) -> None:
+        super().__init__(name, output.begin(f"{name}.parquet"), schema, metadata, level)
+        self._output = output
+
+    def __exit__(self, *raised: Any) -> None:
+        super().__exit__(*raised)
+        if self.shard is not None:
+            self._output.shards.append(self.shard)
+
+
+def recorded(shard: Shard) -> list[Any]:
+    """Return what is written down of a shard."""
+    return [shard.location.name, shard.rows, shard.bytes, shard.sha256]
+
+
+@dataclass(frozen=True)
+class Stage(ABC):
+    """Base of all stages. Its fields are its recipe; `make` is a pure function of them and of the unit.
+
+    `folder` is where its shards go below OUT, `stages/<name>` unless the stage says otherwise; sidecars are always in `stages/<name>`.
+    `hashed_again`: every session hashes its shards again, and makes anew what is not as it was written: what people read.
+    `survives_crashes`: a unit that kills its worker twice is made once more with `isolated=True` (see `curation.ingest.ingest`).
+    """
+
+    name: ClassVar[str]
+    version: ClassVar[int] = 1
+    packages: ClassVar[tuple[str, ...]] = ("pyarrow",)
+    folder: ClassVar[str | None] = None
+    survives_crashes: ClassVar[bool] = False
+    hashed_again: ClassVar[bool] = False
+
+    @abstractmethod
+    def make(self, unit: Unit, output: Output) -> Mapping[str, Any]:
+        """Write the unit's shards and return its counts: JSON values that depend on the unit's bytes alone."""
+
+    def files(self) -> Mapping[str, str]:
+        """Return name -> SHA-256 of the files this stage reads beside its shards (models, lists, prompts)."""
+        return {}
+
+    def fields(self) -> Any:
+        """Return the fields that change bytes, as JSON types."""
+        return {f.name: plain(getattr(self, f.name)) for f in dataclasses.fields(self)}
+
+    def identity(self) -> dict[str, Any]:
+        """Return what every unit of the stage depends on."""
+        return {
+            "stage": self.name,
+            "version": self.version,
+            "fields": self.fields(),
+            "files": dict(self.files()),
+            "packages": {package: version(package) for package in self.packages},
+            "unicode": unicodedata.unidata_version,
+        }
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A unit that is done: its shards and counts."""
+
+    name: str
+    key: str
+    shards: tuple[Shard, ...]
+    counts: Mapping[str, Any]
+
+    def shard(self, name: str) -> Shard:
+        """Return the shard of that name."""
+        return next(shard for shard in self.shards if shard.name == name)
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What making a unit took: wall seconds and the worker's peak resident memory in MiB so far."""
+
+    seconds: float
+    peak_mib: float
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """Where stages live: OUT, and the folder below it that holds theirs (the stages over synthetic rows have one of their own)."""
+
+    out: Location
+    below: str = "stages"
+
+    def sidecars(self, stage: Stage | type[Stage]) -> Location:
+        """Return the folder of a stage's sidecars and seal."""
+        return self.out / self.below / stage.name
+
+    def shards(self, stage: Stage | type[Stage]) -> Location:
+        """Return the folder of a stage's shards."""
+        return self.out / self.folder_of(stage)
+
+    def folder_of(self, stage: Stage | type[Stage]) -> str:
+        """Return the path of a stage's shards below OUT."""
+        return stage.folder if stage.folder is not None else f"{self.below}/{stage.name}"
+
+
+@dataclass(frozen=True)
+class Job:
+    """A unit to make, as it travels to a worker."""
+
+    stage: Stage
+    unit: Unit
+    key: str
+    space: Workspace
+    isolated: bool = False
+    taken: frozenset[str] = frozenset()
+
+    def output(self) -> Output:
+        """Return where the unit writes."""
+        journal = Journal(self.space.sidecars(self.stage), self.unit.name, self.space.folder_of(self.stage))
+        return Output(self.space.shards(self.stage), journal, self.taken)
+
+
+def perform(job: Job) -> tuple[Finished, Cost]:
+    """Make one unit: its shards, then its sidecar. Runs in a worker.
+
+    Raises RuntimeError where this worker would work with other files or packages than the key says.
+    """
+    began = time.perf_counter()
+    if key_of(job.stage.identity(), job.unit) != job.key:
+        raise RuntimeError("a model, list, filter or package is not the same here as where the run was started; make them the same")
+    output = job.output()
+    if job.isolated:
+        from curation.ingest.quarantine import make_isolated
+
+        counts = make_isolated(job, output)
+    else:
+        counts = job.stage.make(job.unit, output)
+    finished = Finished(job.unit.name, job.key, tuple(output.shards), plain(counts))
+    write_sidecar(job.space, job.stage, finished)
+    return finished, Cost(time.perf_counter() - began, _peak_mib())
+
+
+def _peak_mib() -> float:
+    """Return this process's peak resident memory; Linux's `ru_maxrss` begins with that of the process that started this one."""
+    try:
+        lines = Path("/proc/self/status").read_text().splitlines()
+        return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:")) / 1024
+    except (OSError, StopIteration):
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def write_sidecar(space: Workspace, stage: Stage, finished: Finished) -> None:
+    """Record that a unit is done."""
+    content = {
+        "key": finished.key,
+        "folder": space.folder_of(stage),
+        "outputs": [recorded(shard) for shard in finished.shards],
+        "counts": finished.counts,
+    }
+    write_record(space.sidecars(stage) / f"{finished.name}.json", content)
+
+
+def read_sidecar(space: Workspace, stage: Stage | type[Stage], name: str) -> Finished | None:
+    """Return what a sidecar says, or None where there is none that is as it was written."""
+    try:
+        content = find_record(space.sidecars(stage) / f"{name}.json")
+        if content is None:
+            return None
+        output = Output(space.shards(stage))
+        shards = tuple(output.known(*facts) for facts in content["outputs"])
+        return Finished(name, str(content["key"]), shards, dict(content["counts"]))
+    except (CorruptRecord, ValueError, KeyError, TypeError):
+        return None
+
+
+def shards_recorded(sidecar: Location) -> list[str] | None:
+    """Return the paths below OUT of the shards that a sidecar records, whatever its stage; None for a file that is none."""
+    try:
+        content = json.loads(sidecar.read_bytes())
+        if not _KEY.fullmatch(content["key"]):
+            return None
+        return [f"{content['folder']}/{file}" for file, *_ in content["outputs"]]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
+
+
+def outputs_recorded(out: Location, sidecar: Location) -> list[tuple[str, int, str]]:
+    """Return path below OUT, size and SHA-256 of the shards that a sidecar records, whatever its stage.
+
+    Raises CorruptRecord for a sidecar that is not as it was written, or names what is not in OUT.
+    """
+    content = read_record(sidecar)
+    try:
+        found = [(f"{content['folder']}/{file}", int(size), str(sha256)) for file, _, size, sha256 in content["outputs"]]
+        for path, _, _ in found:
+            out.within(path)
+    except (KeyError, TypeError, ValueError) as error:
+        raise CorruptRecord(f"{sidecar} is not a sidecar ({error}); {REMEDY}") from error
+    return found
+
+
+def finished_units(space: Workspace, stage: type[Stage]) -> tuple[Finished, ...]:
+    """Return every unit that a stage has a sidecar for, by name: how a run is looked at after its end. A seal says which are the run's."""
+    files = [facts.location.name for facts in space.sidecars(stage).files()]
+    names = [name.removesuffix(".json") for name in files if name.endswith(".json") and name != SEAL and not name.startswith(TEMPORARY)]
+    sealed = units_sealed(space.sidecars(stage) / SEAL) if SEAL in files else None
+    found = [read_sidecar(space, stage, name) for name in names if sealed is None or name in sealed]
+    return tuple(finished for finished in found if finished is not None)
+
+
+def units_sealed(seal: Location) -> frozenset[str] | None:
+    """Return the names of the units that a seal was set on; None where it does not say, or cannot be read."""
+    try:
+        return frozenset(json.loads(seal.read_bytes())["names"])
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
+
+
+def key_of(stage_identity: Mapping[str, Any], unit: Unit) -> str:
+    """Return the key of a unit of a stage."""
+    return digest_of([stage_identity, unit.identity()])
+
+
+def is_whole(finished: Finished, sizes: Mapping[str, int]) -> bool:
+    """Whether all outputs of a unit are there with the bytes they had; `sizes` is the listing of the stage's shard folder by file name."""
+    return all(sizes.get(shard.location.name) == shard.bytes for shard in finished.shards)

@@ -1,0 +1,255 @@
+"""Near-duplicates in one process: the pipeline's decisions for any texts that can be read again, without a run folder or a ledger.
+
+    found = find_duplicates(parquet_texts(paths), ranks=parquet_ranks(paths))
+    kept = found.duplicate_of < 0
+    fates = found.table(ids)
+    write_kept(paths, found, "kept.parquet")
+
+Signatures, buckets, components, exact similarities and the survivor order are those of `curation.duplicates.deduplicate`, kernel by
+kernel; what is left out is what makes them restart, spread over machines and account for every record. A document is dropped only for a
+kept one that it is really like. Of several copies the longer text stays. Of equally long ones a run keeps that of the earlier date, then
+that of the smaller key; so it is here where `ranks` says what these are, and without it the one that comes first stays. (What a run does
+with a record before it compares any, such as dropping an empty text, is left to the caller.)
+
+Texts come as a sequence of functions, each of which reads one batch (`curation.in_memory.text_batches`), so that those without a candidate
+are not read a second time.
+
+Memory: one batch; for each document 8 bytes a band, twice while they are joined, and some 60 more; and SHINGLE_BYTES of the texts that have
+candidates, whose components are taken in turns where they have more. (A component is compared at once, so a larger one takes what it
+takes.)
+
+Invariants
+    - What is decided depends on the texts and their order, not on how they are cut into batches; with ranks not on their order either.
+    - With ranks it is what `curate run dedup` decides of the same records: same fates, reasons and survivors.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from curation.duplicates.minhash import MinHashSettings, bucket_hashes, sign
+from curation.duplicates.resolve import KEPT, RULES, Documents, Judge
+from curation.duplicates.shingles import Hashes, distinct, shingle
+from curation.duplicates.union_find import Forest, Numbers, ties
+from curation.errors import InputError
+from curation.in_memory.record_ranks import Ranks
+from curation.in_memory.text_batches import FilePath, ReadTexts
+from curation.storage.location import Location
+from curation.text.text import TextColumn
+
+SHINGLE_BYTES = 64 << 20
+"""Bytes of shingles, about, that are compared in one turn."""
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """What became of each of n documents, by row."""
+
+    duplicate_of: Numbers
+    """Row of the document that is kept instead; -1 where the document is kept."""
+    rules: npt.NDArray[np.uint8]
+    """Place in `curation.duplicates.resolve.RULES` of the reason: exact, near_duplicate or contained."""
+    similarities: npt.NDArray[np.float64]
+    """Exact similarity to the document that is kept; 1 where the document is kept itself."""
+    compared: int
+    """Pairs whose exact similarity was worked out."""
+    skipped: int
+    """Pairs in one bucket that were not compared, for enough kept documents of it were."""
+
+    def rule(self, row: int) -> str | None:
+        """Return the reason why a document is dropped, or None."""
+        reason: str | None = RULES[int(self.rules[row])].as_py()
+        return reason
+
+    def table(self, ids: Any) -> Any:
+        """Return what became of each document as an Arrow table: its id, and the id it is a duplicate of, why and how similar, or nulls.
+
+        The ids are an array or a list of any type, one for each document in order; raises ValueError for any other number of them.
+        """
+        names = ids.combine_chunks() if isinstance(ids, pa.ChunkedArray) else pa.array(ids)
+        if len(names) != len(self.rules):
+            raise ValueError(f"{len(self.rules)} documents were compared, but there are {len(names)} ids")
+        kept = self.duplicate_of < 0
+        return pa.table(
+            {
+                "id": names,
+                "duplicate_of": names.take(pa.array(self.duplicate_of, mask=kept)),
+                "rule": RULES.take(pa.array(self.rules)),
+                "similarity": pa.array(self.similarities, mask=kept),
+            }
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class _Signed:
+    """What one pass over the texts leaves: bytes (n), text hashes (n, 2) and bucket hashes (bands, n), and the first row of each batch."""
+
+    sizes: Numbers
+    texts: Hashes
+    buckets: Hashes
+    firsts: Numbers
+
+
+def find_duplicates(
+    batches: Sequence[ReadTexts],
+    minhash: MinHashSettings | None = None,
+    threshold: float = 0.75,
+    containment: float | None = None,
+    compared: int = 8,
+    ranks: Callable[[Numbers], Ranks] | None = None,
+) -> Found:
+    """Find the near-duplicates among all texts; settings mean what they mean in a recipe's [deduplicate].
+
+    `ranks` returns date and key of the texts of some rows, rising (`curation.in_memory.record_ranks`); it is asked once, for those that
+    have an equally long one among their candidates.
+    """
+    minhash = minhash or MinHashSettings()
+    signed = _sign(batches, minhash)
+    labels, leads = _components(signed)
+    found = Found(np.full(len(labels), -1), np.full(len(labels), KEPT, np.uint8), np.ones(len(labels)), 0, 0)
+    dates, keys = _ranked(labels, signed.sizes, ranks)
+    pairs = skipped = 0
+    for rows, whole in _turns(labels, leads, signed.sizes):
+        starts, shingles = _shingles_of(batches, signed.firsts, rows[whole], signed.sizes[rows[whole]], minhash)
+        held = np.zeros(len(rows) + 1, np.int64)
+        held[1:] = np.cumsum(whole)
+        documents = Documents(
+            _codes(signed.texts[rows]),
+            np.unique(keys[rows], return_inverse=True)[1],
+            np.full(len(rows), -1),
+            np.zeros(len(rows), np.bool_),
+            held * minhash.bands,
+            signed.buckets[:, rows[whole]].T.ravel(),
+        )
+        order = np.lexsort((rows, keys[rows], dates[rows], -signed.sizes[rows]))
+        judge = Judge(documents, order, threshold, containment, compared)
+        judge.take(0, len(rows), np.flatnonzero(whole), starts, shingles)
+        judged = judge.judged()
+        mine = rows[order]
+        dropped = judged.rules != KEPT
+        found.duplicate_of[mine[dropped]] = mine[judged.survivors[dropped]]
+        found.rules[mine] = judged.rules
+        found.similarities[mine] = judged.similarities
+        pairs, skipped = pairs + judged.compared, skipped + judged.skipped
+    return Found(found.duplicate_of, found.rules, found.similarities, pairs, skipped)
+
+
+def write_kept(paths: Sequence[FilePath], found: Found, out: FilePath) -> int:
+    """Write the kept rows of Parquet files, all columns, to one file; return how many there are.
+
+    The files are those whose texts were compared (`parquet_texts`), in that order; they are read a row group at a time. Raises InputError
+    where they do not have as many rows as texts were compared, or have different columns.
+    """
+    kept = found.duplicate_of < 0
+    schemas = [pq.read_schema(path) for path in paths]
+    different = next((path for path, schema in zip(paths, schemas, strict=True) if not schema.equals(schemas[0])), None)
+    if different is not None:
+        raise InputError(f"{different} does not have the columns of {paths[0]}; write them apart")
+    rows = sum(pq.read_metadata(path).num_rows for path in paths)
+    if rows != len(kept) or not paths:
+        raise InputError(f"there are {rows} rows, but {len(kept)} texts were compared")
+    first = 0
+    with Location.of(out).writing() as temporary, pq.ParquetWriter(temporary, schemas[0], compression="zstd") as writer:
+        for path in paths:
+            with pq.ParquetFile(path) as file:
+                for index in range(file.num_row_groups):
+                    group = file.read_row_group(index)
+                    writer.write_table(group.filter(pa.array(kept[first : first + len(group)])))
+                    first += len(group)
+    return int(kept.sum())
+
+
+def _sign(batches: Sequence[ReadTexts], minhash: MinHashSettings) -> _Signed:
+    sizes, texts, buckets = [np.empty(0, np.int64)], [np.empty((0, 2), np.uint64)], [np.empty((minhash.bands, 0), np.uint64)]
+    for read in batches:
+        text = TextColumn.from_arrow(read())
+        signed = sign(text, minhash)
+        sizes.append(text.lengths)
+        texts.append(signed.text_hashes)
+        buckets.append(bucket_hashes(signed.signatures, minhash))
+    firsts = np.concatenate([[0], np.cumsum([len(size) for size in sizes[1:]], dtype=np.int64)])
+    return _Signed(np.concatenate(sizes), np.concatenate(texts), np.concatenate(buckets, axis=1), firsts)
+
+
+def _components(signed: _Signed) -> tuple[Numbers, npt.NDArray[np.bool_]]:
+    """Return the component of each document, named by its first, and whether it is the first of its text."""
+    rows = np.arange(len(signed.sizes))
+    forest = Forest(len(rows))
+    leads = np.ones(len(rows), np.bool_)
+    same = ties(signed.texts[:, 0], rows)
+    forest.join(same.left, same.right)
+    leads[same.right] = False
+    leading = rows[leads]
+    for band in signed.buckets:
+        forest.join_equal(band[leads], leading)
+    return forest.labels(), leads
+
+
+def _ranked(labels: Numbers, sizes: Numbers, ranks: Callable[[Numbers], Ranks] | None) -> tuple[Numbers, Numbers]:
+    """Return numbers that are in the order of the documents' dates, and of their keys; those without an equally long candidate are alone.
+
+    A number of a key is a row that has it, so that those of documents that nobody asked for are their own.
+    """
+    dates, keys = np.zeros(len(labels), np.int64), np.arange(len(labels))
+    order = np.lexsort((sizes, labels))
+    same = (np.diff(labels[order]) == 0) & (np.diff(sizes[order]) == 0)
+    tied = np.unique([order[1:][same], order[:-1][same]])
+    if ranks is not None and len(tied):
+        told = ranks(tied)
+        dates[tied] = told.dates
+        distinct_keys, places = np.unique(np.array(told.keys, dtype="S16"), return_inverse=True)
+        keys[tied] = tied[: len(distinct_keys)][places]
+    return dates, keys
+
+
+def _turns(labels: Numbers, leads: npt.NDArray[np.bool_], sizes: Numbers) -> Iterator[tuple[Numbers, npt.NDArray[np.bool_]]]:
+    """Yield the rows of some components at a time, rising, and which of them are compared: those that lead a text beside another one."""
+    members = np.bincount(labels, minlength=len(labels))
+    texts = np.bincount(labels[leads], minlength=len(labels))
+    rows = np.flatnonzero(members[labels] > 1)
+    rows = rows[np.argsort(labels[rows], kind="stable")]
+    whole = leads[rows] & (texts[labels[rows]] > 1)
+    spent = np.cumsum(np.where(whole, sizes[rows], 0)) * 4 // 3 // SHINGLE_BYTES  # a shingle of 8 bytes for each word of 6
+    begins = np.flatnonzero(np.diff(labels[rows], prepend=-1))
+    turn = spent[begins]
+    cuts = begins[np.flatnonzero(np.diff(turn, prepend=-1))]
+    for chosen in np.split(np.arange(len(rows)), cuts[1:]):
+        order = np.argsort(rows[chosen])
+        if len(chosen):
+            yield rows[chosen][order], whole[chosen][order]
+
+
+def _shingles_of(
+    batches: Sequence[ReadTexts], firsts: Numbers, rows: Numbers, sizes: Numbers, minhash: MinHashSettings
+) -> tuple[Numbers, Hashes]:
+    """Return offsets and distinct shingles of the texts of some rows, rising, whose bytes are given."""
+    starts = np.zeros(len(rows) + 1, np.int64)
+    likely = int(sizes.sum()) // (1 if minhash.characters else 2) + len(rows)
+    hashes = np.empty(likely, np.uint64)  # memory that is not written is not taken
+    done = 0
+    for index, read in enumerate(batches):
+        inside = rows[np.searchsorted(rows, firsts[index]) : np.searchsorted(rows, firsts[index + 1])] - firsts[index]
+        if len(inside):
+            text = TextColumn.from_arrow(read().take(inside))
+            shingles = distinct(shingle(text, minhash.ngram, minhash.characters))
+            begin, end = starts[done], starts[done] + len(shingles.hashes)
+            if end > len(hashes):  # some characters are several once they are folded
+                hashes = np.concatenate([hashes, np.empty(end, np.uint64)])
+            hashes[begin:end] = shingles.hashes
+            starts[done + 1 : done + len(inside) + 1] = begin + shingles.offsets[1:]
+            done += len(inside)
+    return starts, hashes[: starts[-1]]
+
+
+def _codes(texts: Hashes) -> Numbers:
+    """Return a small whole number for each distinct text hash."""
+    order = np.lexsort((texts[:, 1], texts[:, 0]))
+    ordered = texts[order]
+    codes = np.empty(len(texts), np.int64)
+    codes[order] = np.cumsum(np.concatenate([[0], (ordered[1:] != ordered[:-1]).any(axis=1)])) if len(texts) else 0
+    return codes

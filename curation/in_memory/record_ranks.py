@@ -1,0 +1,107 @@
+"""What orders equally long texts of a run, of the rows of files: their dates and keys, made as the run's readers make them.
+
+    parquet_ranks(paths)   of Parquet files
+    jsonl_ranks(paths)     of JSON Lines files, plain or compressed
+
+Both return a function that takes rows, rising, numbered through all files as `curation.in_memory.text_batches` numbers their texts, and
+returns the Ranks of these. Few rows of a corpus are ever asked for, so only theirs are made; files are read again from the front for that.
+
+Invariant: a key is that of the record in a run over the same files (`curation.storage.record_keys`); a row that would be no record there
+is an error.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from curation.errors import InputError
+from curation.in_memory.text_batches import FilePath
+from curation.ingest.readers import Broken, Fields, Record, SourceFile
+from curation.ingest.readers.columns import as_binary, python_rows
+from curation.ingest.readers.decompression import Content
+from curation.ingest.readers.jsonl import JsonlReader
+from curation.ingest.readers.parquet import row_strings
+from curation.ingest.readers.repair import BadRow, Repairs
+from curation.ingest.readers.rows import row_record
+from curation.storage.location import Location
+from curation.storage.record_keys import record_key
+
+Rows = npt.NDArray[np.int64]
+
+NO_DATE = np.iinfo(np.int64).max
+"""Later than any date."""
+
+
+class Ranks(NamedTuple):
+    """Seconds since 1970 (NO_DATE where there is no date) and key of each of some records."""
+
+    dates: Rows
+    keys: Sequence[bytes]
+
+
+def parquet_ranks(paths: Sequence[FilePath], fields: Fields | None = None) -> Callable[[Rows], Ranks]:
+    """Return what ranks rows of Parquet files; `fields` says which columns hold what, as a recipe's [[input]] does."""
+    return lambda rows: _ranks(_parquet_records(paths, fields or Fields(), rows))
+
+
+def jsonl_ranks(paths: Sequence[FilePath], fields: Fields | None = None) -> Callable[[Rows], Ranks]:
+    """Return what ranks lines of JSON Lines files, blank ones left out."""
+    return lambda rows: _ranks(_jsonl_records(paths, fields or Fields(), rows))
+
+
+def _ranks(records: Iterator[Record]) -> Ranks:
+    dates, keys = [], []
+    for record in records:
+        dates.append(NO_DATE if record.crawled_at is None else int(record.crawled_at.timestamp()))
+        keys.append(record_key(record.own_id, record.url, record.raw))
+    return Ranks(np.array(dates, np.int64), keys)
+
+
+def _parquet_records(paths: Sequence[FilePath], fields: Fields, rows: Rows) -> Iterator[Record]:
+    first = 0
+    for path in paths:
+        source = _source(path, fields)
+        with pq.ParquetFile(path, arrow_extensions_enabled=False) as file:
+            columns = [name for name in (fields.id, fields.text, fields.url, fields.date) if name in file.schema_arrow.names]
+            for index in range(file.num_row_groups):
+                end = first + file.metadata.row_group(index).num_rows
+                wanted = rows[np.searchsorted(rows, first) : np.searchsorted(rows, end)] - first
+                if len(wanted):
+                    table = file.read_row_group(index, columns=columns, use_threads=False).take(pa.array(wanted)).combine_chunks()
+                    named = {name: table[name].chunk(0) for name in columns}
+                    named[fields.text] = as_binary(named[fields.text])
+                    for row, (_, values) in zip(wanted.tolist(), python_rows(list(named.values())), strict=True):
+                        yield _record(dict(zip(named, values, strict=True)), first + row, source)
+                first = end
+
+
+def _record(named: Mapping[str, Any], row: int, source: SourceFile) -> Record:
+    text = named[source.fields.text]
+    repairs = Repairs()
+    try:
+        return row_record(row_strings(tuple(named), tuple(named.values()), source.fields.text, repairs), row, source, repairs, raw=text)
+    except BadRow as error:
+        raise InputError(f"{source.location}, row {row} of the texts is no record: {error}") from None
+
+
+def _jsonl_records(paths: Sequence[FilePath], fields: Fields, rows: Rows) -> Iterator[Record]:
+    reader, number, wanted = JsonlReader(), 0, set(rows.tolist())
+    for path in paths:
+        source = _source(path, fields)
+        with source.location.open_stream() as stream:
+            for frame in reader.frames(Content(stream), source):
+                if number in wanted:
+                    outcome = frame if isinstance(frame, Broken) else reader.parse(frame, source)
+                    if not isinstance(outcome, Record):
+                        raise InputError(f"{path}, line {number} of the texts is no record: {getattr(outcome, 'detail', '')}")
+                    yield outcome
+                number += 1
+
+
+def _source(path: FilePath, fields: Fields) -> SourceFile:
+    location = Location.of(path)
+    return SourceFile(location, location.name, location.name, 0, None, fields)

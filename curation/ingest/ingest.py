@@ -1,0 +1,387 @@
+"""Ingest: input files in, documents shards out. Text is decoded, extracted and edited here, once, and written.
+
+A unit is one input file, or a group of small ones. Its records become rows of DOCUMENTS, in parts of at most PART_BYTES of text, or rows of
+REJECTS with a reason: never both, never neither. The unit's counts say, for every file, how many records the reader *counted* before
+anything looked into them; the books compare that with the ledger at the end.
+
+Pages (HTML, XHTML) are extracted; plain text is a document as it is. Rules of this stage: `http_status` (not 200), `not_html` (neither of
+these), `empty_text` (nothing left after extraction and edits); and the reasons of
+readers for what is unreadable. `crashed` and `timed_out`: the record took its process down, or held it, twice (see
+`curation.ingest.quarantine`).
+
+Invariants
+    - Rows are in file order, files in the order of their relative paths; where a part ends depends on text bytes only.
+    - Everything a record becomes is a function of its own bytes, so it does not matter which worker reads which file.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from itertools import islice
+from types import TracebackType
+from typing import Any, ClassVar
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from curation.choices import build
+from curation.engine.heartbeat import beat
+from curation.engine.stage import Output, Stage, Unit
+from curation.ingest.edits import Edit, edit_named
+from curation.ingest.encoding import Undecodable, decode
+from curation.ingest.extraction import Extractor, extractor_named
+from curation.ingest.readers import BOMB, MAX_RECORD_BYTES, Broken, Ignored, Outcome, Record, SourceFile, Tally, read
+from curation.ingest.side_fields import text_of
+from curation.schema import DOCUMENTS, REJECTS
+from curation.storage.record_keys import record_key
+from curation.storage.shards import PART_BYTES, ROW_GROUP_BYTES, ShardWriter
+from curation.text.text import TextColumn
+
+SMALL_FILE = 8 << 20
+"""Files below this many bytes are grouped."""
+
+GROUPS = 64
+REJECTED = "-rejected"
+"""Ending of the name of a unit's shard of rejects."""
+
+READING = "reading"
+"""What repairs of readers are counted under, among the edits."""
+
+_HTML = ("text/html", "application/xhtml+xml")
+_PLAIN = "text/plain"
+_WEB = ("http:", "https:", "ftp:", "file:")
+_LOOKS_LIKE_HTML = re.compile(rb"(?:\xef\xbb\xbf)?\s*<(?:!doctype\s+html|html)\b", re.IGNORECASE)
+_ROWS_PER_BATCH = 8192
+_GATHERED = ("key", "id", "url", "source", "file_path", "offset", "crawled_at", "text_bytes", "metadata")
+_NAMED = ("key", "id", "url", "source", "file_path", "offset")
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A part of ingest (extractor or edit) as a recipe asks for it: its name and parameters."""
+
+    name: str
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+
+
+Place = tuple[str, int]
+"""A record's place: the file's relative path and the record's number in it, from 0."""
+
+BATCH: Place = ("", -1)
+"""Stands for many records: those that edits work on at once."""
+
+FATAL = {
+    "crashed": "the record took down the process that read it, twice",
+    "timed_out": "the record held the process that read it for longer than any record takes, twice",
+}
+"""Why a record is left out that no process survives; see `curation.ingest.quarantine`."""
+
+
+@dataclass(frozen=True)
+class Ingest(Stage):
+    """Reads, extracts and edits. `limit`: at most so many records of each file (None: all)."""
+
+    extractor: Choice = field(default_factory=lambda: Choice("resiliparse"))
+    edits: tuple[Choice, ...] = ()
+    limit: int | None = None
+    name: ClassVar[str] = "1-ingest"
+    version: ClassVar[int] = 2
+    packages: ClassVar[tuple[str, ...]] = (
+        "pyarrow",
+        "fastwarc",
+        "resiliparse",
+        "charset-normalizer",
+        "backports-zstd",
+        "xxhash",
+        "numpy",
+        "numba",
+    )
+    survives_crashes: ClassVar[bool] = True
+
+    def identity(self) -> dict[str, Any]:
+        """Add the versions of the extractor and the edits, and of the packages they use."""
+        parts: list[type[Extractor] | type[Edit]] = [extractor_named(self.extractor.name)]
+        parts += [edit_named(choice.name) for choice in self.edits]
+        own = super().identity()
+        packages = {package: version(package) for part in parts for package in part.packages}
+        return {**own, "parts": [part.version for part in parts], "packages": {**own["packages"], **packages}}
+
+    def make(self, unit: Unit, output: Output) -> Mapping[str, Any]:
+        """Read the unit's files and write documents and rejects."""
+        return self.make_without(unit, output, {}, lambda _: None, alone=False)
+
+    def make_without(
+        self, unit: Unit, output: Output, fatal: Mapping[Place, str], note: Callable[[Place], None], *, alone: bool = True
+    ) -> Mapping[str, Any]:
+        """Do the same, but call `note(place)` before each record is read, and treat those in `fatal` as unreadable, for the reason there.
+
+        `alone`: edits are tried on each document by itself before it joins a batch, and what they make of it is thrown away; so that which
+        document they do not survive is known from the place noted last. `note(BATCH)` says that edits begin on many records at once.
+        """
+        extractor = build(extractor_named(self.extractor.name), self.extractor.parameters, "extractor")
+        edits = [(choice.name, build(edit_named(choice.name), choice.parameters, f"edit {choice.name}")) for choice in self.edits]
+        files = {}
+        with _Writer(unit.name, output, edits, note, alone=alone) as writer:
+            for source in unit.sources:
+                tally = Tally()
+                place = (source.relative, 0)
+                note(place)
+                beat(MAX_RECORD_BYTES)
+                for number, outcome in enumerate(islice(read(source, tally), self.limit), start=1):
+                    beat(_size(outcome))
+                    _take(_left_out(outcome, fatal[place]) if place in fatal else outcome, source, extractor, writer)
+                    place = (source.relative, number)
+                    note(place)
+                    beat(MAX_RECORD_BYTES)
+                beat(0)
+                files[source.relative] = {
+                    "records": tally.frames,
+                    "lost": tally.lost,
+                    "unreadable": writer.unreadable.get(source.relative),
+                    "limited": writer.limited.get(source.relative),
+                    "ignored": dict(sorted(tally.ignored.items())),
+                    "sha256": _digest(source),
+                }
+        return {"files": files, **writer.counts()}
+
+
+def units_of(sources: Sequence[SourceFile]) -> list[Unit]:
+    """Cut input files into units: large ones alone, small ones in GROUPS groups, all named by a hash of the relative path."""
+    members: dict[str, list[SourceFile]] = {}
+    for source in sources:
+        digest = hashlib.sha256(source.relative.encode("utf-8", "surrogateescape")).hexdigest()
+        name = digest[:16] if source.size >= SMALL_FILE else f"small-{int(digest[:8], 16) % GROUPS:02d}"
+        members.setdefault(name, []).append(source)
+    return [Unit(name, sources=tuple(sorted(files, key=lambda file: file.relative))) for name, files in sorted(members.items())]
+
+
+def _left_out(outcome: Outcome, reason: str) -> Broken:
+    return Broken(outcome.offset, reason, FATAL[reason])
+
+
+def _size(outcome: Outcome) -> int:
+    """Return about how many bytes a record has, at least 1."""
+    if isinstance(outcome, Record) and not isinstance(outcome.payload, str):
+        return len(outcome.payload) + 1
+    return 1 if isinstance(outcome, Ignored) else len(outcome.raw) + 1
+
+
+def _take(outcome: Outcome, source: SourceFile, extractor: Extractor, writer: "_Writer") -> None:
+    """Turn one outcome into a row of DOCUMENTS or of REJECTS; what is Ignored was counted already."""
+    if isinstance(outcome, Ignored):
+        return
+    if isinstance(outcome, Broken):
+        key = record_key(outcome.own_id or f"{source.relative}:{outcome.offset}", outcome.url, outcome.raw)
+        writer.reject(source, outcome, key, f"{source.relative}:{outcome.offset}", "unreadable", outcome.reason, detail=outcome.detail)
+        return
+    key = record_key(outcome.own_id, outcome.url, outcome.raw)
+    own_id = outcome.own_id or key.hex()
+    if outcome.status is not None and outcome.status != 200:
+        writer.reject(source, outcome, key, own_id, "dropped", "http_status", value=float(outcome.status), threshold=200.0)
+        return
+    metadata, repairs = {name: text_of(value) for name, value in outcome.metadata.items()}, dict(outcome.repairs)
+    if isinstance(outcome.payload, str):
+        text = outcome.payload
+        encoded = text.encode() if repairs else outcome.raw
+    else:
+        kind = (outcome.content_type or "text/html").partition(";")[0].strip().lower()
+        is_plain = kind == _PLAIN and not _LOOKS_LIKE_HTML.match(outcome.payload)
+        if kind not in _HTML and not (kind == _PLAIN and _is_of_the_web(outcome)):
+            writer.reject(source, outcome, key, own_id, "dropped", "not_html", detail=f"content type {kind}")
+            return
+        try:
+            decoded = decode(outcome.payload, outcome.content_type)
+        except Undecodable as error:
+            if kind == _PLAIN:  # what servers call a file that they do not know
+                writer.reject(source, outcome, key, own_id, "dropped", "not_html", detail=f"content type {kind}, but {error}")
+                return
+            writer.reject(
+                source, outcome, key, f"{source.relative}:{outcome.offset}", "unreadable", "undecodable_charset", detail=str(error)
+            )
+            return
+        metadata["encoding"] = decoded.encoding
+        repairs |= {name: count for name, count in (("control", decoded.controls), ("undecodable", decoded.damaged)) if count}
+        if is_plain:
+            text = decoded.text
+        else:
+            extracted = extractor.extract(decoded.text)
+            text = extracted.text
+            if extracted.title:
+                metadata["title"] = text_of(extracted.title)
+        encoded = text.encode()
+    if not text or text.isspace():
+        writer.reject(source, outcome, key, own_id, "dropped", "empty_text")
+        return
+    if repairs:
+        metadata |= writer.repaired(repairs)
+    writer.document(source, outcome, key, own_id, encoded, len(text), metadata)
+
+
+def _is_of_the_web(record: Record) -> bool:
+    """Whether a record is a server's, and not what a crawler wrote of itself (its log, its arguments) as text."""
+    return record.status is not None or (record.url or "http:").lower().startswith(_WEB)
+
+
+def _empty_batch() -> dict[str, list[Any]]:
+    """Return a list for each column that is gathered; a tuple or dict a row would be visited by the garbage collector again and again."""
+    return {name: [] for name in _GATHERED}
+
+
+class _Writer:
+    """Gathers rows into batches, edits a batch at once, and cuts shards at PART_BYTES. Use as a context manager.
+
+    `unreadable` says of each file that has such records how many there are, and why the first of them is one; `limited`, of each file of
+    which a limit of ours left something unread, what it was.
+    """
+
+    def __init__(self, unit: str, output: Output, edits: Sequence[tuple[str, Edit]], note: Callable[[Place], None], *, alone: bool) -> None:
+        self._note = note
+        self._alone = alone
+        self._unit = unit
+        self._output = output
+        self._edits = edits
+        self._batch = _empty_batch()
+        self._text = bytearray()
+        self._rejects: list[dict[str, Any]] = []
+        self._characters = 0
+        self._part: ShardWriter | None = None
+        self._part_bytes = 0
+        self._parts = 0
+        self._written = {"documents": 0, "text_bytes": 0}
+        self._edited: dict[str, int] = {}
+        self.unreadable: dict[str, dict[str, Any]] = {}
+        self.limited: dict[str, str] = {}
+
+    def __enter__(self) -> "_Writer":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if kind is None:
+            self._flush()
+        if self._part is not None:
+            self._part.__exit__(kind, error, trace)
+        if kind is None:
+            self._output.write(f"{self._unit}{REJECTED}", pa.Table.from_pylist(self._rejects, REJECTS))
+
+    def counts(self) -> dict[str, Any]:
+        """Return what was written, for the unit's sidecar."""
+        return {**self._written, "rejects": len(self._rejects), "edits": dict(sorted(self._edited.items()))}
+
+    def repaired(self, repairs: Mapping[str, int]) -> dict[str, str]:
+        """Count what the reader mended as edits, and return it as metadata of the document."""
+        for name, count in repairs.items():
+            self._edited[f"{READING}.{name}"] = self._edited.get(f"{READING}.{name}", 0) + count
+        return {f"edits.{READING}.{name}": str(count) for name, count in repairs.items()}
+
+    def document(
+        self, source: SourceFile, record: Record, key: bytes, own_id: str, text: bytes, characters: int, metadata: Mapping[str, str]
+    ) -> None:
+        """Add a document and its text, in UTF-8, of so many characters."""
+        if self._alone:
+            self._edited_by_all(TextColumn.from_utf8(bytearray(text), [len(text)]))
+        row = (key, own_id, record.url, source.source, source.relative, record.offset, record.crawled_at, len(text), metadata)
+        for column, value in zip(self._batch.values(), row, strict=True):
+            column.append(value)
+        self._text += text
+        self._characters += characters
+        if self._characters >= ROW_GROUP_BYTES or len(self._batch["key"]) >= _ROWS_PER_BATCH:
+            self._flush()
+
+    def reject(
+        self,
+        source: SourceFile,
+        record: Record | Broken,
+        key: bytes,
+        own_id: str,
+        fate: str,
+        rule: str,
+        *,
+        value: float | None = None,
+        threshold: float | None = None,
+        detail: str | None = None,
+    ) -> None:
+        """Add a record that has no text to judge, and why."""
+        if fate == "unreadable":
+            self.unreadable.setdefault(source.relative, {"records": 0, "reason": rule, "detail": detail or ""})["records"] += 1
+        if rule == BOMB:
+            self.limited.setdefault(source.relative, detail or "")
+        self._rejects.append(
+            {
+                "key": key,
+                "id": own_id,
+                "url": record.url,
+                "source": source.source,
+                "file_path": source.relative,
+                "offset": record.offset,
+                "fate": fate,
+                "rule": rule,
+                "value": value,
+                "threshold": threshold,
+                "evidence": _evidence(record, detail) if detail else None,
+            }
+        )
+
+    def _flush(self) -> None:
+        batch = self._batch
+        if not batch["key"]:
+            return
+        self._note(BATCH)
+        beat(len(self._text))
+        text = TextColumn.from_utf8(self._text, batch["text_bytes"])
+        self._batch, self._text, self._characters = _empty_batch(), bytearray(), 0
+        text, counts = self._edited_by_all(text)
+        for name, per_document in counts:
+            self._note_edits(batch["metadata"], name, per_document)
+        table = pa.table({**batch, "text": text.to_arrow(), "text_bytes": text.lengths}, DOCUMENTS)
+        self._write(self._without_empty(table) if self._edits else table)
+
+    def _edited_by_all(self, text: TextColumn) -> tuple[TextColumn, list[tuple[str, Any]]]:
+        """Return what the edits make of some texts, and what each counted, by name."""
+        counts = []
+        for name, edit in self._edits:
+            edited = edit.apply(text)
+            text = edited.text
+            counts += [(count if count == name else f"{name}.{count}", values) for count, values in edited.counts.items()]
+        return text, counts
+
+    def _note_edits(self, metadata: list[Any], name: str, per_document: Any) -> None:
+        for row in np.flatnonzero(per_document):
+            metadata[row] = {**metadata[row], f"edits.{name}": str(int(per_document[row]))}
+        self._edited[name] = self._edited.get(name, 0) + int(np.sum(per_document))
+
+    def _without_empty(self, table: Any) -> Any:
+        """Return the documents that edits left with a text; the others are rejects."""
+        empty = pc.equal(pc.binary_length(pc.utf8_trim_whitespace(table["text"])), 0)
+        for row in table.filter(empty).select(list(_NAMED)).to_pylist():
+            self._rejects.append({**row, "fate": "dropped", "rule": "empty_text"})
+        return table.filter(pc.invert(empty))
+
+    def _write(self, table: Any) -> None:
+        """Write a batch of documents as one row group, in the next part where this one would hold more than PART_BYTES."""
+        size = int(pc.sum(table["text_bytes"]).as_py() or 0)
+        if self._part is not None and self._part_bytes + size > PART_BYTES:
+            self._part.__exit__(None, None, None)
+            self._part = None
+        if self._part is None:
+            self._part = self._output.shard(f"{self._unit}-{self._parts:05d}", DOCUMENTS)
+            self._part.__enter__()
+            self._parts, self._part_bytes = self._parts + 1, 0
+        self._part.write(table)
+        self._part_bytes += size
+        self._written["documents"] += table.num_rows
+        self._written["text_bytes"] += size
+
+
+def _evidence(record: Record | Broken, detail: str) -> str:
+    """Return why a record has no text, as JSON; where the row stands for several records (`records`), how many."""
+    several = {"records": record.records} if isinstance(record, Broken) and record.records != 1 else {}
+    return json.dumps({"detail": detail, **several}, ensure_ascii=False)
+
+
+def _digest(source: SourceFile) -> str:
+    with source.location.open_stream() as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()  # type: ignore[arg-type]

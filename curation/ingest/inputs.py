@@ -1,0 +1,191 @@
+"""From what a user names as input to the list of files to read, the same list on every machine.
+
+An input is a file, a folder (all files below it), a glob (`*`, `?`, `[...]` within a folder's name, `**` across folders), a URI (`s3://`,
+`gs://`, and `https://` for single files), or `<package>:<path or glob>` for data that a package carries (`sample_data:texts/*.jsonl`).
+
+A file's `relative` path is its identity in the ledger: the path below the input's fixed prefix, which is the folder part before the first
+wildcard, the folder itself, or for a single file its folder. So the same data gives the same ledger wherever it lies.
+
+An input without a label of its own has that of what was written: the glob or the folder, of a single file its name.
+
+Invariants
+    - The list is sorted by relative path; it does not depend on the order of inputs or of the file system.
+    - Two different files with one relative path are refused: the ledger could not tell them apart. One file named twice is read once.
+    - Files and folders whose names start with a dot are passed over (which holds for temporaries too), unless named outright.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from importlib.resources import files
+from pathlib import Path
+from typing import Protocol
+
+from curation.errors import InputError
+from curation.ingest.readers.contract import Fields, SourceFile
+from curation.storage.location import TEMPORARY, FileFacts, Location, why_unreachable
+from curation.storage.resources import PACKAGES
+
+_WILDCARD = re.compile(r"[*?\[]")
+_BRACKET = re.compile(r"\[(!?)(\]?[^\]]*)\]")
+_HTTP = ("http", "https")
+
+MOST_NAMED = 20
+"""Files of one folder that may be named one by one and still be sources of their own."""
+
+
+class Input(Protocol):
+    """What a recipe says of an input: where it is, the label of its records (None: see `_written`), and which fields hold what."""
+
+    @property
+    def path(self) -> str: ...  # noqa: D102
+
+    @property
+    def source(self) -> str | None: ...  # noqa: D102
+
+    @property
+    def fields(self) -> Fields: ...  # noqa: D102
+
+
+@dataclass(frozen=True)
+class _Found:
+    facts: FileFacts
+    relative: str
+
+
+def expand(inputs: Iterable[Input]) -> list[SourceFile]:
+    """Return the files that the inputs name, sorted by relative path.
+
+    Raises InputError for an input that names nothing or cannot be reached, for two files with one relative path, and for one file that two
+    inputs describe differently.
+    """
+    inputs = list(inputs)
+    neighbours = Counter(_folder(given.path) for given in inputs)
+    sources: dict[str, SourceFile] = {}
+    unlabelled: set[str] = set()
+    for given in inputs:
+        files = _find(given.path)
+        label = given.source or _written(given.path, files, neighbours)
+        for found in files:
+            place, relative = found.facts.location, found.relative
+            source = SourceFile(place, relative, label, found.facts.size, found.facts.changed, given.fields)
+            other = sources.setdefault(relative, source)
+            if other.location != place:
+                raise InputError(
+                    f"{other.location} and {place} would both be called {relative!r} in the ledger; "
+                    "give their common folder as one input, or rename one"
+                )
+            if other is source and given.source is None:
+                unlabelled.add(relative)
+            elif relative in unlabelled and given.source is None:  # named twice, labelled by none: one label, whichever came first
+                source = replace(source, source=min(other.source, label))
+                other = sources[relative] = replace(other, source=source.source)
+            if other != source:
+                raise InputError(f"{place} is named by two inputs that differ in source or fields; name it once")
+    return [sources[relative] for relative in sorted(sources)]
+
+
+def _written(pattern: str, files: Sequence[_Found], neighbours: Mapping[str, int]) -> str:
+    """Return the label of an input that has none: a folder or glob as it was written, a file's name.
+
+    Where more than MOST_NAMED files of a folder are named one by one, as a shell does with a glob, theirs is the folder as written.
+    Addresses go without user, password and query: those are secrets, and a label is published.
+    """
+    if files[0].facts.location != _locate(pattern):
+        return _public(pattern).rstrip("/") or pattern
+    folder = _folder(pattern)
+    return _public(folder) if neighbours[folder] > MOST_NAMED else files[0].facts.location.name.partition("?")[0]
+
+
+def _folder(pattern: str) -> str:
+    """Return the folder part of a path as it was written."""
+    return pattern.partition("?")[0].rpartition("/")[0] or "."
+
+
+def _public(pattern: str) -> str:
+    scheme, mark, rest = pattern.partition("://")
+    if not mark:
+        return pattern
+    host, slash, path = rest.partition("/")
+    path = path.partition("?")[0] if scheme in _HTTP else path
+    return f"{scheme}://{host.rpartition('@')[2]}{slash}{path}"
+
+
+def _find(pattern: str) -> list[_Found]:
+    location = _locate(pattern)
+    try:
+        found = _named(location)
+    except OSError as error:
+        raise InputError(f"{pattern}: cannot be reached: {error}") from error
+    if found is None and location.scheme in _HTTP:
+        raise InputError(f"{pattern}: cannot be read: {why_unreachable(location) or 'the server says nothing of a file'}")
+    if found is None:
+        raise InputError(f"{pattern}: there is no such file or folder")
+    if not found:
+        raise InputError(f"{pattern}: no file is there, or all have names that start with a dot")
+    return found
+
+
+def _locate(pattern: str) -> Location:
+    """Return where an input lies, wildcards kept."""
+    package, colon, path = pattern.partition(":")
+    if colon and package in PACKAGES:
+        return Location.of(Path(str(files(package))).resolve() / path)
+    return Location.of(Path(pattern).expanduser() if pattern.startswith("~") else pattern)
+
+
+def _named(location: Location) -> list[_Found] | None:
+    """Return the files a place or glob names; None where nothing has that name."""
+    if location.scheme not in _HTTP and location.is_folder():
+        return _below(location)
+    facts = location.facts()
+    if facts is not None:
+        return [_Found(facts, location.name.partition("?")[0])]
+    return _matches(location) if location.scheme not in _HTTP and _WILDCARD.search(location.path) else None
+
+
+def _below(folder: Location) -> list[_Found]:
+    prefix = folder.path.rstrip("/") + "/"
+    found = [_Found(facts, facts.location.path.removeprefix(prefix)) for facts in folder.files(recursive=True)]
+    return [file for file in found if not _is_hidden(file.relative)]
+
+
+def _is_hidden(relative: str) -> bool:
+    return any(part.startswith((".", TEMPORARY)) for part in relative.split("/"))
+
+
+def _matches(pattern: Location) -> list[_Found]:
+    """Return the files a glob matches, below the folder part before its first wildcard."""
+    parts = pattern.path.split("/")
+    first = next(index for index, part in enumerate(parts) if _WILDCARD.search(part))
+    expression = _expression(parts[first:])
+    return [file for file in _below(Location(pattern.scheme, "/".join(parts[:first]) or "/")) if expression.fullmatch(file.relative)]
+
+
+def _expression(parts: list[str]) -> re.Pattern[str]:
+    """Return the regular expression for a glob's parts; `**` stands for any number of folders, at the end for all files below."""
+    written = ""
+    for index, part in enumerate(parts):
+        last = index == len(parts) - 1
+        if part == "**":
+            written += ".*" if last else "(?:[^/]+/)*"
+        else:
+            written += _part_expression(part) + ("" if last else "/")
+    return re.compile(written, re.DOTALL)
+
+
+def _part_expression(part: str) -> str:
+    """Return the regular expression for one name with `*`, `?` and `[...]` (`[!...]` for none of)."""
+    written = ""
+    at = 0
+    while at < len(part):
+        bracket = _BRACKET.match(part, at)
+        if bracket:
+            inner = re.sub(r"([\\\[\]^&~|])", r"\\\1", bracket[2])
+            written += f"[{'^/' if bracket[1] else ''}{inner}]"
+            at = bracket.end()
+            continue
+        written += {"*": "[^/]*", "?": "[^/]"}.get(part[at]) or re.escape(part[at])
+        at += 1
+    return written

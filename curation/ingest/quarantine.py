@@ -1,0 +1,130 @@
+"""Quarantine: reading a unit whose records kill, or hold, the process that reads them.
+
+Native parsers can crash or never return on hostile input, and no `except` catches that. A unit that has killed two workers, or held one for
+too long, is made here in a child process that writes down, before each record, which record it is about to take. When the child dies, or
+one record holds it beyond its limit (`curation.engine.heartbeat`) and it is ended, the unit is begun again; a record at which that has
+happened twice is to blame (once may have been chance: a machine that ran out of memory, an operator's kill): from then on it counts as
+unreadable (`crashed`, `timed_out`). Only such records are lost, and each has its row in the ledger.
+
+Edits take many records at once. Here each record goes through them alone first, and what comes of that is thrown away: so a record that
+they do not survive is known too, and the shards are what they would be without quarantine.
+
+Place and result travel through shared memory and a pipe, so that nothing is left where a process is killed.
+
+The result is a function of the input's bytes: the same records crash or hang whoever reads them. A unit fails, and with it the run, when
+its children end before its first record, when leaving the record out does not help (the fault is in finding or parsing it), when edits do
+not survive together what they survive one by one, or after more than MAX_CRASHES deaths.
+"""
+
+import multiprocessing
+import os
+from collections import Counter
+from collections.abc import Mapping
+from multiprocessing.connection import Connection, wait
+from typing import Any
+
+from curation.engine.heartbeat import FIELDS, TICK, Watch, attach, begin
+from curation.engine.leftovers import sweep
+from curation.engine.runner import tell_on_stderr
+from curation.engine.signals import die_with, workers_spared
+from curation.engine.stage import Job, Output, recorded
+from curation.ingest.ingest import BATCH, Ingest, Place
+from curation.storage.journal import Journal, read_journal
+
+MAX_CRASHES = 1000
+_RECORD_BITS = 40
+_NOWHERE, _TOGETHER = -1, -2
+
+
+def make_isolated(job: Job, output: Output) -> Mapping[str, Any]:
+    """Make a unit of ingest in child processes, leaving out what they do not survive. Raises RuntimeError where that cannot end."""
+    if not isinstance(job.stage, Ingest):
+        raise TypeError(f"stage {job.stage.name} has no records to leave out")
+    deaths: Counter[Place] = Counter()
+    fatal: dict[Place, str] = {}
+    while deaths.total() <= MAX_CRASHES:
+        content, place, ending = _run(job, fatal)
+        if content is not None:
+            output.shards += [output.known(*facts) for facts in content["shards"]]
+            counts: dict[str, Any] = content["counts"]
+            return counts
+        what = f"unit {job.unit.name} {'holds' if ending == 'timed_out' else 'kills'} the process that reads it"
+        if place is None:
+            raise RuntimeError(f"{what} before its first record is read")
+        if place == BATCH:
+            raise RuntimeError(f"{what} while edits work on many records at once, though not on any of them alone; leave an edit out")
+        if place in fatal:
+            raise RuntimeError(f"{what} at record {place[1]} of {place[0]}, even when that record is left out")
+        deaths[place] += 1
+        if deaths[place] >= 2:
+            fatal[place] = ending
+        _sweep(job)
+    raise RuntimeError(f"unit {job.unit.name} has killed or held the processes that read it {MAX_CRASHES} times")
+
+
+def _run(job: Job, fatal: Mapping[Place, str]) -> tuple[dict[str, Any] | None, Place | None, str]:
+    """Make the unit in a child; return what it wrote (None where it did not end), the place noted last, and how it ended otherwise."""
+    context = multiprocessing.get_context("spawn")
+    slots, at = context.RawArray("Q", FIELDS), context.RawValue("q", _NOWHERE)
+    receiver, sender = context.Pipe(duplex=False)
+    child = context.Process(target=_make, args=(job, fatal, at, sender, slots, os.getpid()))
+    with workers_spared():
+        child.start()
+    sender.close()
+    watch, ending, content = Watch(slots, tell_on_stderr), "crashed", None
+    try:
+        while True:
+            if receiver in wait([receiver, child.sentinel], TICK):
+                content = _received(receiver)
+                break
+            if child.exitcode is not None and not receiver.poll():
+                break
+            if watch.look():
+                ending = "timed_out"
+                child.kill()
+    finally:
+        child.kill()
+        child.join()
+        receiver.close()
+    return content, _place_of(job, at.value), ending
+
+
+def _received(receiver: Connection) -> dict[str, Any] | None:
+    """Return what a child sends; None where it died before it had."""
+    try:
+        content: dict[str, Any] = receiver.recv()
+        return content
+    except (EOFError, OSError):
+        return None
+
+
+def _place_of(job: Job, number: int) -> Place | None:
+    """Return the place that a child wrote down; None where it did not come so far."""
+    if number == _NOWHERE:
+        return None
+    return BATCH if number == _TOGETHER else (job.unit.sources[number >> _RECORD_BITS].relative, number & (1 << _RECORD_BITS) - 1)
+
+
+def _sweep(job: Job) -> None:
+    """Delete the temporaries that a dead child left: those of the shards that the unit's journal names."""
+    place = Journal(job.space.sidecars(job.stage), job.unit.name, "").place
+    folder, files = (read_journal(place) if place.facts() is not None else None) or ("", [])
+    sweep(job.space.out, [folder], [f"{folder}/{file}" for file in files])
+
+
+def _make(job: Job, fatal: Mapping[Place, str], at: Any, sender: Connection, slots: Any, parent: int) -> None:
+    """Run in the child: make the unit, writing down each record's place before it is taken."""
+
+    numbers = {source.relative: number for number, source in enumerate(job.unit.sources)}
+
+    def note(place: Place) -> None:
+        """Write a place down as one number, which is written at once or not at all."""
+        at.value = _TOGETHER if place == BATCH else numbers[place[0]] << _RECORD_BITS | place[1]
+
+    die_with(parent)
+    attach(slots, 0)
+    begin(1)
+    assert isinstance(job.stage, Ingest)
+    output = job.output()
+    counts = job.stage.make_without(job.unit, output, fatal, note)
+    sender.send({"counts": counts, "shards": [recorded(shard) for shard in output.shards]})

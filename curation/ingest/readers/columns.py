@@ -1,0 +1,122 @@
+"""Rows of an Arrow batch as Python values, made a column at a time: there is no scalar object for each value.
+
+Strings come decoded, unless one of their neighbours is no UTF-8 or they are long: then they come as bytes, and whoever decodes them finds
+which it was. Binary comes as bytes. Times come as Arrow writes them; one that Arrow cannot write (no such year, no such zone) comes as its
+number.
+
+Invariants
+    - A batch is taken in pieces whose strings have at most PIECE_BYTES, or of one row: no more than a piece exists twice, whatever the
+      batch holds. A dictionary is spread out within a piece only, so that a text repeated a million times costs its bytes once.
+    - Arrow does not measure its string views: such a column is copied once a batch.
+    - A nested value counts as large as those of its batch are on average.
+    - Of a dictionary only the entries that the batch refers to are looked at: many batches may share one of millions.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow import types
+
+from curation.ingest.readers.nested import nested_values
+
+PIECE_BYTES = 256 << 10
+"""Small enough that what is made of a piece is still in the processor's cache when its rows are parsed."""
+
+
+def python_rows(columns: Sequence[Any]) -> Iterator[tuple[int, tuple[Any, ...]]]:
+    """Yield, of every row of some columns, how many bytes its strings have, and its values (None for null)."""
+    columns = [column.cast(pa.large_binary()) if _is_view(column.type) else column for column in columns]
+    sizes = np.zeros(len(columns[0]), np.int64)
+    for column in columns:
+        if _holds_strings(column.type):
+            sizes += _sizes(column)
+        elif types.is_nested(column.type) and len(column):
+            sizes += column.nbytes // len(column)
+    ends = np.cumsum(sizes)
+    start = 0
+    while start < len(sizes):
+        within = int(np.searchsorted(ends, ends[start] - sizes[start] + PIECE_BYTES, side="right"))
+        end = max(within, start + 1)
+        is_long = ends[end - 1] - ends[start] + sizes[start] > PIECE_BYTES
+        values = (_values(column[start:end], is_long) for column in columns)
+        yield from zip(sizes[start:end].tolist(), zip(*values, strict=True), strict=True)
+        start = end
+
+
+def as_binary(column: Any) -> Any:
+    """Return a column with its strings, if it holds such, as binary; they are not copied."""
+    if types.is_dictionary(column.type):
+        return pa.DictionaryArray.from_arrays(column.indices, as_binary(column.dictionary))
+    if types.is_string_view(column.type):
+        return column.cast(pa.large_binary())
+    return column.cast(pa.large_binary() if _is_large(column.type) else pa.binary()) if is_string(column.type) else column
+
+
+def is_string(kind: Any) -> bool:
+    """Whether a type is one of Arrow's for text."""
+    return bool(types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind))
+
+
+def is_binary(kind: Any) -> bool:
+    """Whether a type is one of Arrow's for bytes of any length."""
+    return bool(types.is_binary(kind) or types.is_large_binary(kind) or types.is_binary_view(kind))
+
+
+def _is_view(kind: Any) -> bool:
+    return bool(types.is_string_view(kind) or types.is_binary_view(kind))
+
+
+def _is_large(kind: Any) -> bool:
+    return bool(types.is_large_string(kind) or types.is_large_binary(kind))
+
+
+def _holds_strings(kind: Any) -> bool:
+    kind = kind.value_type if types.is_dictionary(kind) else kind
+    return is_string(kind) or is_binary(kind)
+
+
+def _sizes(column: Any) -> npt.NDArray[np.int64]:
+    """Return how many bytes each string of a column has; null has none."""
+    if not types.is_dictionary(column.type):
+        return np.asarray(pc.fill_null(pc.binary_length(column), 0))
+    entries = column.dictionary
+    if not len(entries):
+        return np.zeros(len(column), np.int64)
+    offsets = np.frombuffer(entries.buffers()[1], np.int64 if _is_large(entries.type) else np.int32)[entries.offset :]
+    places = np.asarray(pc.fill_null(column.indices, 0))
+    return np.where(np.asarray(column.is_valid()), offsets[places + 1] - offsets[places], 0)
+
+
+def _values(column: Any, is_long: bool) -> list[Any]:
+    if types.is_dictionary(column.type):
+        column = column.dictionary_decode()
+    if types.is_temporal(column.type):
+        return _times(column)
+    if types.is_nested(column.type) or types.is_decimal(column.type):
+        return nested_values(column)
+    try:
+        values: list[Any] = (as_binary(column) if is_long else column).to_pylist()
+    except UnicodeDecodeError:
+        values = as_binary(column).to_pylist()
+    return values
+
+
+def _times(column: Any) -> list[str | None]:
+    try:
+        written: list[str | None] = column.cast(pa.string()).to_pylist()
+        return written
+    except pa.ArrowException:
+        return [_time(scalar) for scalar in column]
+
+
+def _time(scalar: Any) -> str | None:
+    if not scalar.is_valid:
+        return None
+    try:
+        return str(scalar.cast(pa.string()).as_py())
+    except pa.ArrowException:
+        return str(scalar.cast(pa.int64()).as_py())

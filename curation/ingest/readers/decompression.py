@@ -1,0 +1,278 @@
+"""Compressed files as a stream of plain bytes that can be counted on: capped, and honest about where it broke off.
+
+gzip, Zstandard, bzip2 and xz (any number of members, see `curation.ingest.readers.members`) and LZ4 frames are told by their first bytes,
+never by the file's name; what is none of them is plain. `Content` is the reader's view of such a stream: look ahead, take, skip, search,
+always knowing the offset.
+
+Invariants
+    - Offsets count plain bytes, so they do not depend on how the file was compressed, nor on members, frames or read sizes.
+    - Damage never raises. A truncated, corrupt or explosive stream ends where it broke, and `Content.damage` says how. Of a truncated
+      file every byte is seen; else at most one read (READ bytes, BLOCK of LZ4) before the damage is lost with it. After a corrupt member a
+      reader may `resume` at the next one; offsets then count the bytes that could be read.
+    - No ratio makes a bomb of a file: what is repetitive compresses a thousand times. One record has its limit, MAX_RECORD_BYTES; a file
+      has one only past MAX_UNPACKED_BYTES, where it may not be more than MAX_EXPANSION times its compressed size.
+    - An error of the file system is no damage: it raises as it came, for it says nothing about the file.
+    - Memory is bounded by what a reader asks to look at, plus one block.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import BinaryIO
+
+import pyarrow as pa
+
+from curation.ingest.readers.contract import BOMB, MAX_EXPANSION, MAX_UNPACKED_BYTES, Broken
+from curation.ingest.readers.members import READ, STARTS, BrokeOff, inflate, members
+
+BLOCK = 4 << 10
+_MAGIC = {**STARTS, "lz4": re.compile(rb"\x04\x22\x4d\x18")}
+
+
+@dataclass(frozen=True)
+class Damage:
+    """Why bytes cannot be trusted: a rule's name (`truncated`, `corrupt`, `bomb`, ...) and the same in words.
+
+    `since` is the offset from which they are in doubt: the start of a member whose checksum was not reached or differs.
+    """
+
+    reason: str
+    detail: str
+    since: int = 0
+
+
+class WatchedFile:
+    """A file that counts the bytes read from it and remembers its own failure, so that this is not taken for damage in what it holds."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.count = 0
+        self.failure: Exception | None = None
+        self.closed = False
+
+    def read(self, size: int = -1) -> bytes:
+        """Read and count."""
+        try:
+            block = self._file.read(size)
+        except Exception as failure:
+            self.failure = failure
+            raise
+        self.count += len(block)
+        return block
+
+    def read_at(self, offset: int, size: int) -> bytes:
+        """Return the bytes at an offset, fewer at the end, none outside (files opened for random access)."""
+        if not 0 <= offset <= self.seek(0, 2) or size < 0:
+            return b""
+        self.seek(offset)
+        return self.read(size)
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        """Move to an offset (files opened for random access)."""
+        return self._file.seek(offset, whence)
+
+    def tell(self) -> int:
+        """Return the offset."""
+        return self._file.tell()
+
+    def close(self) -> None:
+        """Close."""
+        self.closed = True
+        self._file.close()
+
+    def raise_failure(self) -> None:
+        """Raise the file's own failure, if it had one."""
+        if self.failure is not None:
+            raise self.failure
+
+
+class Content:
+    """A file's plain bytes from front to back. `offset` is where the next byte stands; `compression` is "" for plain files.
+
+    Reading past the end gives fewer bytes. Where the end was not the true one, `damage` says so as soon as it has been reached. A caller
+    who knows the compression (of an HTTP body) may name it: "brotli" or "deflate", which have no magic bytes.
+    """
+
+    def __init__(self, file: BinaryIO, compression: str = "") -> None:
+        self.offset = 0
+        self.damage: Damage | None = None
+        self.compression = compression
+        self._blocks = self._plain(WatchedFile(file))
+        self._held = bytearray()
+        self._start = 0
+        self._ended = False
+        self._produced = 0
+        self._checked = 0
+
+    def peek(self, size: int, after: int = 0) -> bytes:
+        """Return the `size` bytes that come `after` as many others, or what there is of them, without taking them."""
+        self._hold(after + size)
+        first = self._start + after
+        return bytes(memoryview(self._held)[first : first + size])
+
+    def ahead(self, size: int) -> int:
+        """Return how many of the next `size` bytes exist."""
+        self._hold(size)
+        return min(size, len(self._held) - self._start)
+
+    def contains(self, pattern: re.Pattern[bytes], size: int) -> bool:
+        """Whether `pattern` matches in the next `size` bytes."""
+        self._hold(size)
+        return pattern.search(self._held, self._start, self._start + size) is not None
+
+    def at_end(self) -> bool:
+        """Whether nothing is left."""
+        return not self._hold(1)
+
+    def take(self, size: int) -> bytes:
+        """Take the next `size` bytes, or all that is left."""
+        taken = self.peek(size)
+        self._advance(len(taken))
+        return taken
+
+    def skip(self, size: int) -> int:
+        """Pass over `size` bytes without keeping them; return how many there were."""
+        left = size
+        while left and self._hold(1):
+            step = min(left, len(self._held) - self._start)
+            self._advance(step)
+            left -= step
+        return size - left
+
+    def skip_any(self, characters: bytes) -> bytes:
+        """Pass over bytes that are among `characters`; return the first few of them."""
+        first = b""
+        while self._hold(1) and self._held[self._start] in characters:
+            ahead = self.peek(BLOCK)
+            passed = len(ahead) - len(ahead.lstrip(characters))
+            first = first or ahead[:passed]
+            self._advance(passed)
+        return first
+
+    def take_line(self, limit: int) -> bytes | None:
+        """Take bytes up to and with the next newline (the last line may lack it); None, taking nothing, if it is longer than `limit`."""
+        searched = 0
+        while (newline := self._held.find(b"\n", self._start + searched)) < 0:
+            searched = len(self._held) - self._start
+            if searched > limit or self.ahead(searched + 1) == searched:
+                break
+        length = (newline + 1 if newline >= 0 else len(self._held)) - self._start
+        return self.take(length) if length <= limit else None
+
+    def skip_to(self, start: re.Pattern[bytes], reach: int) -> None:
+        """Pass over everything up to the end of the next match of `start` (at most `reach` bytes, all told); to the end if none."""
+        while self._hold(READ + reach):
+            found = start.search(self._held, self._start)
+            if found:
+                self._advance(found.end() - self._start)
+                return
+            ahead = len(self._held) - self._start
+            self._advance(ahead if self._ended else ahead - reach)
+
+    def damaged(self, at: int | None = None) -> Iterator[Broken]:
+        """Yield the file's last frame if it broke off: one Broken at offset `at`, else where the stream ended."""
+        if self.at_end() and self.damage is not None:
+            yield Broken(self.offset if at is None else at, self.damage.reason, self.damage.detail)
+
+    def resume(self) -> bool:
+        """Go on after damage, at the next member that can be read; return whether there is one. What damage has said is forgotten."""
+        while self.at_end() and self.damage is not None:
+            self.damage = None
+            self._ended = False
+        return not self.at_end()
+
+    def _hold(self, size: int) -> bool:
+        """Try to have `size` bytes ahead; return whether any are."""
+        while not self._ended and len(self._held) - self._start < size:
+            if self._start > 1 << 20:
+                del self._held[: self._start]
+                self._start = 0
+            try:
+                block = next(self._blocks, b"")
+            except BrokeOff as broke_off:
+                block = self._damage_of(broke_off)
+            if isinstance(block, Damage):
+                self.damage = block
+                block = b""
+            self._produced += len(block)
+            self._ended = not block
+            self._held += block
+        return len(self._held) > self._start
+
+    def _damage_of(self, broke_off: BrokeOff) -> Damage:
+        return Damage(broke_off.reason, str(broke_off), self._checked)
+
+    def _advance(self, size: int) -> None:
+        self._start += size
+        self.offset += size
+        if self._start == len(self._held):
+            self._held.clear()
+            self._start = 0
+
+    def _plain(self, file: WatchedFile) -> Iterator[bytes | Damage]:
+        head = file.read(READ)
+        self.compression = self.compression or _compression_of(head)
+        if not self.compression:
+            while head:
+                yield head
+                head = file.read(READ)
+            return
+        for block in self._decompressed(head, file):
+            yield block
+            if self._produced > max(MAX_UNPACKED_BYTES, MAX_EXPANSION * file.count):
+                raise BrokeOff(
+                    BOMB,
+                    f"{file.count} bytes of {self.compression} became more than {MAX_UNPACKED_BYTES}, and more than {MAX_EXPANSION} times "
+                    "as many; the rest is not read. If they are sound, decompress the file first",
+                )
+
+    def _decompressed(self, head: bytes, file: WatchedFile) -> Iterator[bytes | Damage]:
+        if self.compression == "deflate":
+            yield from inflate(head, file)
+            return
+        if self.compression not in STARTS:
+            yield from self._decode_frames(head, file)
+            return
+        for block in members(self.compression, head, file):
+            if block is None:
+                self._checked = self._produced
+            else:
+                yield self._damage_of(block) if isinstance(block, BrokeOff) else block
+
+    def _decode_frames(self, head: bytes, file: WatchedFile) -> Iterator[bytes]:
+        """Yield what LZ4 or Brotli frames hold."""
+        stream = pa.CompressedInputStream(pa.PythonFile(_Rejoined(head, file), mode="r"), self.compression)
+        while True:
+            try:
+                block = stream.read(BLOCK)
+            except OSError as error:
+                file.raise_failure()
+                reason = "truncated" if "Truncated" in str(error) else "corrupt"
+                raise BrokeOff(reason, f"the {self.compression} data cannot be decompressed: {error}") from None
+            if not block:
+                return
+            yield block
+            self._checked = self._produced
+
+
+def _compression_of(head: bytes) -> str:
+    return next((kind for kind, start in _MAGIC.items() if start.match(head)), "")
+
+
+class _Rejoined:
+    """A file whose first bytes were read already; who opened it closes it."""
+
+    closed = False
+
+    def close(self) -> None:
+        """Do nothing."""
+
+    def __init__(self, head: bytes, file: WatchedFile) -> None:
+        self._head = head
+        self._file = file
+
+    def read(self, size: int = -1) -> bytes:
+        if not self._head:
+            return self._file.read(size)
+        block, self._head = (self._head, b"") if size < 0 else (self._head[:size], self._head[size:])
+        return block

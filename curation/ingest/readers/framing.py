@@ -1,0 +1,114 @@
+"""Archives as a row of *head, length, block*: how WARC and ARC files are cut into records even where lengths lie.
+
+Both formats put a short head before each record, which says how many bytes its block has; newlines close the block. A length is believed
+only if what follows the block is the next record or the end. Where it is not, the record is faulty and reading goes on at the next line
+that looks like the start of a record, so that one lie costs one record.
+
+Invariants
+    - Every byte of the file belongs to a frame or is a newline between frames: what is skipped is a frame with a fault, never silence.
+    - After a corrupt gzip member reading goes on at the next one, so that it costs one row too.
+    - A record that ends the readable part of a damaged gzip member is faulty too: nothing vouches for its bytes.
+    - A block of more than MAX_RECORD_BYTES is passed over without being held.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from curation.ingest.readers.contract import BOMB, MAX_RECORD_BYTES, Broken
+from curation.ingest.readers.decompression import Content, Damage
+
+NEWLINES = b"\r\n"
+_NO_LENGTH = Damage("bad_content_length", "the record does not say how long it is")
+ENDS_FILE = ("truncated", "corrupt", BOMB)
+"""Faults that may cost more than their own record: they are noticed whatever kind of record they fall on."""
+_GAP = 64
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A record as it stands: `head` with its newline(s), `block`, and why the block is not to be trusted (it is empty then)."""
+
+    offset: int
+    head: bytes
+    block: bytes
+    fault: Damage | None = None
+
+
+class Shape(Protocol):
+    """What tells WARC from ARC."""
+
+    start: re.Pattern[bytes]
+    """Matches a newline after which, by lookahead, a record starts; `reach` bytes at most."""
+
+    reach: int
+    newlines_after: int
+    """How many line ends close a block."""
+
+    def take_head(self, content: Content) -> bytes | None:
+        """Take a record's head; None, taking nothing, if no record starts here."""
+        ...
+
+    def length_of(self, head: bytes) -> int | None:
+        """Return how long the block says it is; None if it does not say."""
+        ...
+
+
+def frames(content: Content, shape: Shape) -> Iterator[Frame | Broken]:
+    """Yield the records of an archive, and a Broken for each stretch of bytes that belongs to none."""
+    while True:
+        content.skip_any(NEWLINES)
+        offset = content.offset
+        if content.at_end():
+            yield from content.damaged()
+            if content.resume():
+                continue
+            return
+        head = shape.take_head(content)
+        if head is None:
+            content.skip_to(shape.start, shape.reach)
+            yield Broken(offset, "garbage", f"{content.offset - offset} bytes that belong to no record")
+            continue
+        length = shape.length_of(head)
+        fault = _fault(content, shape, length)
+        if fault is None and length is not None:
+            yield Frame(offset, head, content.take(length))
+            continue
+        if length is None or (fault and fault.reason == "wrong_content_length"):
+            if not shape.start.match(b"\n" + content.peek(shape.reach)):
+                content.skip_to(shape.start, shape.reach)
+        else:
+            missing = length - content.skip(length)
+            fault = _cut_off(content, missing) if missing else fault
+            content.skip_any(NEWLINES)
+        yield Frame(offset, head, b"", fault)
+        if content.at_end() and fault and fault.reason in ENDS_FILE and not content.resume():
+            return
+
+
+def _fault(content: Content, shape: Shape, length: int | None) -> Damage | None:
+    """Judge a record by what follows its head, which was taken."""
+    if length is None:
+        return _cut_off(content, 1) if content.at_end() else _NO_LENGTH
+    if length > MAX_RECORD_BYTES:
+        return Damage("too_large", f"the record has {length} bytes, more than {MAX_RECORD_BYTES}")
+    ahead = content.ahead(length)
+    if ahead < length:
+        if content.contains(shape.start, ahead):
+            return Damage("wrong_content_length", f"the record says it has {length} bytes, but the next record starts before")
+        return _cut_off(content, length - ahead)
+    following = content.peek(_GAP + shape.reach, after=length)
+    gap = following[: len(following) - len(following.lstrip(NEWLINES))]
+    if len(following) == len(gap):
+        doubted = content.damage is not None and content.damage.since < content.offset + length
+        return content.damage if doubted else None
+    if shape.start.match(b"\n" + following[len(gap) :]):
+        return None
+    if gap.count(b"\n") >= shape.newlines_after and not content.contains(shape.start, length):
+        return None
+    return Damage("wrong_content_length", f"no record starts where this one ends, were it {length} bytes long")
+
+
+def _cut_off(content: Content, missing: int) -> Damage:
+    return content.damage or Damage("truncated", f"the file ends {missing} bytes or more before the record does")

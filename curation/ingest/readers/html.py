@@ -1,0 +1,27 @@
+"""HTML files: one file is one record, its bytes the payload. It has no URL, no id of its own and no date.
+
+Which encoding the bytes are in is not decided here (see `curation.ingest.encoding`).
+"""
+
+from collections.abc import Iterator
+
+from curation.ingest.readers.contract import MAX_RECORD_BYTES, Broken, Outcome, Record, SourceFile
+from curation.ingest.readers.decompression import Content
+
+
+class HtmlReader:
+    """Reads one page a file."""
+
+    def frames(self, content: Content, source: SourceFile) -> Iterator[bytes | Broken]:  # noqa: ARG002
+        """Yield the whole file, once."""
+        page = content.take(MAX_RECORD_BYTES + 1)
+        if len(page) > MAX_RECORD_BYTES:
+            yield Broken(0, "too_large", f"the page has more than {MAX_RECORD_BYTES} bytes")
+        elif content.at_end() and content.damage:
+            yield from content.damaged(0)
+        else:
+            yield page
+
+    def parse(self, frame: bytes, source: SourceFile) -> Outcome:  # noqa: ARG002
+        """Return the page as a record."""
+        return Record(offset=0, own_id=None, url=None, crawled_at=None, payload=frame, raw=frame, content_type="text/html")

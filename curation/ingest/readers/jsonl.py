@@ -1,0 +1,54 @@
+"""JSON Lines: one JSON object a line, in UTF-8, its fields named by the recipe (`Fields`).
+
+A line is a record unless it is blank; blank lines are not counted. A byte-order mark at the start of the file is passed over. How an
+object becomes a record is told in `curation.ingest.readers.rows`.
+"""
+
+import re
+from collections.abc import Iterator
+
+from curation.ingest.readers.contract import MAX_RECORD_BYTES, Broken, Outcome, SourceFile
+from curation.ingest.readers.decompression import Content
+from curation.ingest.readers.json_objects import object_of
+from curation.ingest.readers.repair import BadRow, Repairs
+from curation.ingest.readers.rows import row_record
+
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_NEWLINE = re.compile(rb"\n")
+
+
+Line = tuple[int, bytes]
+"""The offset a line starts at, and the line. Frames of which a file has millions are plain tuples: an object with names costs a
+microsecond."""
+
+
+class JsonlReader:
+    """Reads a record a line."""
+
+    def frames(self, content: Content, source: SourceFile) -> Iterator[Line | Broken]:  # noqa: ARG002
+        """Yield the lines that are not blank."""
+        if content.peek(3) == _BYTE_ORDER_MARK:
+            content.skip(3)
+        while True:
+            content.skip_any(b"\r\n")
+            offset = content.offset
+            line = content.take_line(MAX_RECORD_BYTES)
+            if line is None:
+                content.skip_to(_NEWLINE, 1)
+                yield Broken(offset, "too_large", f"the line has more than {MAX_RECORD_BYTES} bytes")
+            elif line.endswith(b"\n") or (line and content.damage is None):
+                if line.strip():
+                    yield offset, line
+            else:
+                yield from content.damaged(offset)
+                if not content.resume():
+                    return
+
+    def parse(self, frame: Line, source: SourceFile) -> Outcome:
+        """Return a line's outcome."""
+        offset, line = frame
+        repairs = Repairs()
+        try:
+            return row_record(object_of(line, source.fields.text, repairs), offset, source, repairs)
+        except BadRow as error:
+            return Broken(offset, error.reason, str(error), raw=line.rstrip(b"\r\n"))

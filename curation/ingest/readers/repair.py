@@ -1,0 +1,124 @@
+"""Mending what a record can do without, so that no side field costs a text; every repair is counted.
+
+The names under which repairs are counted, the same in all formats:
+
+    nul               a NUL was dropped (from the text or a side field)
+    lone_surrogate    half of a surrogate pair, which JSON can spell, became U+FFFD
+    undecodable       bytes that are no UTF-8 became U+FFFD
+    control           control characters were dropped from a page
+    not_finite        a side field held NaN or an infinity, which is no JSON: null
+    bad_value         a side field's value was no JSON, or a number of thousands of digits: null
+    too_deep          a side field nested deeper than MAX_DEPTH: null
+    too_large         a side field was larger than a record may be: null
+    bad_id, bad_url   the id or URL was a list, a truth value, ...: not used as such, but kept as metadata
+    lost_field        damage in the file took a side field of this row: null
+"""
+
+import json
+import math
+from typing import Any
+
+from curation.ingest.side_fields import Json
+
+MAX_DEPTH = 100
+CHARACTERS_PER_DAMAGE = 50
+"""A text with more damaged bytes than one for so many characters is in another encoding, or none."""
+
+
+class Repairs(dict[str, int]):
+    """How often each repair was made. Not a Counter: making one for every record would take a tenth of the time of reading."""
+
+    def __missing__(self, name: str) -> int:
+        return 0
+
+
+class Unread:
+    """Stands for a value that could not be read; it was counted."""
+
+
+UNREAD = Unread()
+
+
+class BadRow(Exception):
+    """A row that is no record; `reason` is a rule's name."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
+
+
+def mended(text: str, repairs: Repairs) -> str:
+    """Return a string without NUL and halves of surrogate pairs."""
+    if "\0" in text:
+        repairs["nul"] += text.count("\0")
+        text = text.replace("\0", "")
+    if text.isascii():
+        return text
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        whole = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+        if halves := whole.count("\ufffd") - text.count("\ufffd"):
+            repairs["lone_surrogate"] += halves
+        return whole
+    return text
+
+
+def decoded(name: str, raw: bytes, repairs: Repairs, is_text: bool = True) -> str:
+    """Return bytes that should be UTF-8 as a string. Raises BadRow for a text of which too much is not."""
+    try:
+        return raw.decode()
+    except UnicodeDecodeError as error:
+        text = raw.decode("utf-8", "replace")
+        damaged = text.count("\ufffd") - raw.count(b"\xef\xbf\xbd")
+        if is_text and damaged * CHARACTERS_PER_DAMAGE > len(text):
+            raise BadRow("undecodable", f"{name!r} is not UTF-8: {error.reason} at byte {error.start}") from None
+        repairs["undecodable"] += damaged
+        return text
+
+
+def as_text(value: Any, repairs: Repairs) -> str | None:
+    """Return a side field's value as text: strings as they are, others as Json; None for what cannot be told."""
+    if isinstance(value, str):
+        return mended(value, repairs)
+    if isinstance(value, Unread) or value is None:
+        return None
+    if isinstance(value, float) and not math.isfinite(value):
+        repairs["not_finite"] += 1
+        return None
+    try:
+        written = json.dumps(value, ensure_ascii=False, allow_nan=False)
+    except RecursionError:
+        written = None
+    except ValueError:
+        written = json.dumps(_finite(value, repairs), ensure_ascii=False)
+    if written is None or _nests_too_deeply(value, written):
+        repairs["too_deep"] += 1
+        return None
+    return Json(mended(written, repairs))
+
+
+def _finite(value: Any, repairs: Repairs) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        repairs["not_finite"] += 1
+        return None
+    if isinstance(value, dict):
+        return {name: _finite(inner, repairs) for name, inner in value.items()}
+    return [_finite(inner, repairs) for inner in value] if isinstance(value, list) else value
+
+
+def _nests_too_deeply(value: Any, written: str) -> bool:
+    """Whether a value nests deeper than MAX_DEPTH; how deep the parser can go differs between versions of Python."""
+    if written.count("[") + written.count("{") <= MAX_DEPTH:
+        return False
+    level = [value]
+    for _ in range(MAX_DEPTH):
+        level = [inner for outer in level for inner in _inside(outer)]
+        if not level:
+            return False
+    return True
+
+
+def _inside(value: Any) -> list[Any]:
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return [item for item in inner if isinstance(item, dict | list)]

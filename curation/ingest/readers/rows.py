@@ -1,0 +1,100 @@
+"""Rows of named fields as records: what a JSONL line and a Parquet row have in common.
+
+The recipe's `Fields` says which field is what. The text is taken as it is, nothing is trimmed; what later stages could not carry (NUL,
+halves of surrogate pairs) is mended and counted, in the text and in side fields (`curation.ingest.readers.repair`). An empty text is a
+record. What is none of id, text, url and date becomes metadata, strings as they are, others as JSON; so does a date that cannot be told,
+and an id or URL that is neither a string nor a number. Nulls are as if they were not there, but a text that is null is told from one that
+is missing.
+"""
+
+import json
+import math
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from curation.ingest.readers.contract import Record, SourceFile
+from curation.ingest.readers.dates import parse_date
+from curation.ingest.readers.repair import BadRow, Repairs, Unread, as_text, mended
+
+_USUAL = ("content", "body", "raw_content", "document", "page_content", "article", "passage", "markdown", "html")
+"""What fields of text are called where they are not called text."""
+
+
+def row_record(fields: Mapping[str, Any], offset: int, source: SourceFile, repairs: Repairs, raw: bytes | None = None) -> Record:
+    """Return the record that named fields make (JSONL and Parquet alike), counting what was mended in `repairs`. Raises BadRow.
+
+    `raw` is the text as it stands in the file, where the format has it at hand.
+    """
+    names = source.fields
+    text = _text(fields, names.text)
+    own_id, url = _own_id(fields.get(names.id), repairs), _url(fields.get(names.url), repairs)
+    date = _date(fields.get(names.date))
+    taken = {names.text: True, names.id: own_id is not None, names.url: url is not None, names.date: date is not None}
+    metadata = {}
+    for name, value in fields.items():
+        if value is None or taken.get(name):
+            continue
+        told = as_text(value, repairs)
+        if told is not None and (told or name not in taken):
+            metadata[name if name.isascii() and "\0" not in name else mended(name, repairs)] = told
+    try:
+        raw = text.encode() if raw is None else raw
+    except UnicodeEncodeError:
+        raw = text.encode("utf-8", "surrogatepass")
+        text = mended(text, repairs)
+    if "\0" in text:
+        text = mended(text, repairs)
+    return Record(offset, own_id, url, date, text, raw, None, None, metadata, repairs)
+
+
+def no_text(name: str, present: Iterable[str], likely: str | None) -> str:
+    """Say that a field of text is not there, what is, and which of it the recipe should name."""
+    has = ", ".join(map(repr, present)) or "no fields"
+    remedy = f": [[input]] text = {json.dumps(likely)}" if likely else ""
+    return f"{name!r} is not there; it has {has[:900]}{remedy}"
+
+
+def likely_text(strings: Mapping[str, int], names: Iterable[str]) -> str | None:
+    """Return which of the fields that hold strings (each with a length) may be the text; never one of `names`, which are other things."""
+    others = set(names)
+    left = {name: length for name, length in strings.items() if name not in others}
+    usual = next((name for name in _USUAL if name in left), None)
+    return usual or max(left, key=lambda name: left[name], default=None)
+
+
+def _text(fields: Mapping[str, Any], name: str) -> str:
+    text = fields.get(name)
+    if isinstance(text, str):
+        return text
+    if name not in fields:
+        strings = {field: len(value) for field, value in fields.items() if isinstance(value, str)}
+        raise BadRow("missing_text", no_text(name, fields, likely_text(strings, ("id", "url", "date"))))
+    if text is None:
+        raise BadRow("missing_text", f"{name!r} is null")
+    if isinstance(text, Unread):
+        raise BadRow("broken_json", f"{name!r} is no JSON value")
+    raise BadRow("text_not_string", f"{name!r} is not a string but {type(text).__name__}")
+
+
+def _own_id(value: Any, repairs: Repairs) -> str | None:
+    if isinstance(value, str):
+        return mended(value, repairs) or None
+    if value is None or isinstance(value, Unread):
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        repairs["bad_id"] += 1
+        return None
+    return str(value)
+
+
+def _url(value: Any, repairs: Repairs) -> str | None:
+    if isinstance(value, str):
+        return mended(value, repairs) or None
+    if value is not None and not isinstance(value, Unread):
+        repairs["bad_url"] += 1
+    return None
+
+
+def _date(value: Any) -> datetime | None:
+    return parse_date(value) if isinstance(value, str) else None

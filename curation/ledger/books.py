@@ -1,0 +1,276 @@
+"""The books: every record that a reader counted has exactly one fate, and the dataset holds just the kept.
+
+Nothing here trusts a stage's own word about its output. Records come from the readers' counts (made before parsing, in ingest's sidecars);
+fates are counted from the ledger as it lies on disk; dataset rows are counted from the files themselves.
+
+    for every input file     records counted - ignored kinds  ==  ledger rows; and the lost records that the reader counted beyond
+                             them == those that unreadable rows say they stand for (`records` in their evidence)
+    for the synthesis        requests to a teacher  ==  rows of ledger/synthetic
+    for every ledger row     one of the FATES; a duplicate's duplicate_of is the id of a kept row: of this run's, or where there
+                             is a duplicate_run of that earlier run's, if its ledger can still be opened
+    for the dataset          rows of origin web == kept web rows;  rows of origin synthetic == kept synthetic rows;
+                             the rows' ids are those of the kept rows, each as often
+
+Memory does not grow with the documents: files are read a row group at a time, the narrow columns of the ledger once to count and twice for
+every `id_sets.HELD` duplicates; ids are compared by `curation.ledger.id_sets`, in less than 600 MiB. The names of input files and shards
+are held.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import pyarrow.compute as pc
+
+from curation.engine.leftovers import named_in, path_below
+from curation.engine.stage import Workspace, finished_units
+from curation.errors import BooksUnbalanced, CorruptShard
+from curation.ingest.ingest import Ingest
+from curation.ledger.id_sets import HELD, Multiset, differences, not_among
+from curation.schema import FATES
+from curation.storage.location import Location
+from curation.storage.shards import open_parquet, row_groups
+
+LedgerOf = Callable[[str], tuple[Sequence[Location], str]]
+"""Takes the name of an earlier run and returns the files of its ledger and "", or none and why it cannot be opened."""
+
+
+@dataclass(frozen=True)
+class Books:
+    """The totals of a run, and what does not add up (empty: they balance).
+
+    `lost`: how many more records input files say they have than there are rows for, since one unreadable row may stand for many.
+    `unchecked` says which earlier runs cannot be opened any more: what is a duplicate of theirs is taken at its word.
+    """
+
+    records: int
+    ignored: Mapping[str, int]
+    fates: Mapping[str, int]
+    synthetic_fates: Mapping[str, int]
+    dataset: Mapping[str, int]
+    faults: Sequence[str]
+    unchecked: Sequence[str] = ()
+    lost: int = 0
+
+    def require_balance(self) -> None:
+        """Raise BooksUnbalanced, naming every file that is out, unless the books balance."""
+        if self.faults:
+            raise BooksUnbalanced("the books do not balance:\n  " + "\n  ".join(self.faults[:50]))
+
+
+def add_up(out: Location, ledger_of: LedgerOf, held: int = HELD) -> Books:
+    """Count everything again from what lies in OUT; what is said of earlier runs is looked up in theirs. Holds about `held` ids at once."""
+    faults: list[str] = []
+    unchecked: list[str] = []
+    counted: dict[str, int] = {}
+    ignored: Counter[str] = Counter()
+    lost: Counter[str] = Counter()
+    for unit in finished_units(Workspace(out), Ingest):
+        for file, facts in unit.counts["files"].items():
+            counted[file] = facts["records"] - sum(facts["ignored"].values())
+            ignored.update(facts["ignored"])
+            lost[file] += facts.get("lost", 0)
+    web = _read_ledger(out / "ledger", faults)
+    synthetic = _read_ledger(out / "ledger" / "synthetic", faults)
+    for file in sorted(counted.keys() | web.records.keys()):
+        expected, found = counted.get(file, 0), web.records.get(file, 0)
+        if expected != found:
+            faults.append(f"{file}: the reader counted {expected} records to be judged, the ledger has {found}")
+        if lost[file] != web.lost[file]:
+            faults.append(f"{file}: the reader counted {lost[file]} lost records more, the ledger's rows stand for {web.lost[file]}")
+    requests = _count_requests(out, "stages/6-replies")
+    if requests != sum(synthetic.fates.values()):
+        faults.append(f"synthesis: {requests} requests to a teacher, but {sum(synthetic.fates.values())} rows in ledger/synthetic")
+    faults += _dangling("ledger", web, web.files, held)
+    faults += _dangling("ledger/synthetic", synthetic, [*web.files, *synthetic.files], held)
+    for run in sorted(name for name in web.pointing.keys() | synthetic.pointing.keys() if name is not None):
+        faults += _dangling_earlier(run, (web, synthetic), ledger_of, unchecked, held)
+    dataset = _read_dataset(out / "dataset" / "data", faults)
+    faults += _strangers(dataset, (web, synthetic), held)
+    for origin, ledger in (("web", web), ("synthetic", synthetic)):
+        there, kept = dataset.origins.get(origin, 0), ledger.fates.get("kept", 0)
+        if there != kept:
+            faults.append(f"dataset: {there} rows of origin {origin}, but the ledger keeps {kept}")
+    records = sum(counted.values()) + ignored.total()
+    told = dict(sorted(ignored.items())), dict(web.fates), dict(synthetic.fates), dict(dataset.origins)
+    return Books(records, *told, faults, unchecked, lost.total())
+
+
+def _tables_in(folder: Location) -> list[Location]:
+    names = [facts.location for facts in folder.files() if facts.location.name.endswith(".parquet")]
+    return [location for location in names if not location.name.startswith(".")]
+
+
+def _count_requests(out: Location, folder: str) -> int:
+    """Count what a teacher was asked, in the shards that hold requests before anything reads the replies."""
+    requests, ours = 0, named_in(out, folder).shards
+    for location in _tables_in(out / folder):
+        if path_below(out, location) not in ours:
+            continue
+        with open_parquet(location) as file:
+            requests += file.metadata.num_rows
+    return requests
+
+
+@dataclass
+class _Ledger:
+    """What some ledger files hold: rows by input file and by fate, duplicates by the run they point into (None: this one), ids kept.
+
+    `lost` is how many more records than rows there are, by input file.
+    """
+
+    files: list[Location] = field(default_factory=list)
+    records: Counter[str] = field(default_factory=Counter)
+    fates: Counter[str] = field(default_factory=Counter)
+    pointing: Counter[str | None] = field(default_factory=Counter)
+    kept: Multiset = field(default_factory=Multiset)
+    lost: Counter[str] = field(default_factory=Counter)
+
+    def include(self, other: "_Ledger") -> None:
+        self.files += other.files
+        self.records.update(other.records)
+        self.fates.update(other.fates)
+        self.pointing.update(other.pointing)
+        self.lost.update(other.lost)
+        self.kept.include(other.kept)
+
+
+def _read_ledger(folder: Location, faults: list[str]) -> _Ledger:
+    """Count the rows of all files that can be read; no row of another counts, nor is it read again."""
+    ledger = _Ledger()
+    for location in _tables_in(folder):
+        try:
+            found = _read_ledger_file(location)
+        except CorruptShard as error:
+            faults.append(f"{location}: {error}")
+            continue
+        ledger.include(found)
+        unsaid = found.fates["duplicate"] - found.pointing.total()
+        if unsaid:
+            faults.append(f"{location}: {unsaid} duplicates do not say of what")
+    for fate in ledger.fates:
+        if fate not in FATES:
+            faults.append(f"{folder}: {ledger.fates[fate]} rows have the fate {fate!r}, which is none")
+    return ledger
+
+
+def _read_ledger_file(location: Location) -> _Ledger:
+    found = _Ledger([location])
+    for table in row_groups(location, ["id", "file_path", "fate", "duplicate_of", "duplicate_run", "evidence"]):
+        found.records.update(_tally(table["file_path"]))
+        found.fates.update(_tally(table["fate"]))
+        found.kept.add(_kept(table))
+        pointing = table.filter(pc.and_(pc.equal(table["fate"], "duplicate"), pc.is_valid(table["duplicate_of"])))
+        found.pointing.update(_tally(pointing["duplicate_run"]))
+        found.lost.update(_lost(table))
+    return found
+
+
+def _lost(table: Any) -> Counter[str]:
+    """Return how many records more than rows the unreadable rows of each input file stand for."""
+    several = table.filter(pc.and_(pc.equal(table["fate"], "unreadable"), pc.match_substring(table["evidence"], '"records": ')))
+    lost: Counter[str] = Counter()
+    for file, evidence in zip(several["file_path"].to_pylist(), several["evidence"].to_pylist(), strict=True):
+        lost[file] += json.loads(evidence).get("records", 1) - 1
+    return lost
+
+
+def _tally(column: Any) -> dict[Any, int]:
+    return {entry["values"]: entry["counts"] for entry in pc.value_counts(column).to_pylist()}
+
+
+def _kept(table: Any) -> Any:
+    return table["id"].filter(pc.equal(table["fate"], "kept"))
+
+
+def _kept_in(files: Sequence[Location]) -> Iterator[Any]:
+    """Yield the ids that ledger files keep."""
+    for file in files:
+        for table in row_groups(file, ["id", "fate"]):
+            yield _kept(table)
+
+
+def _pointed_at(files: Sequence[Location], run: str | None) -> Iterator[Any]:
+    """Yield the ids of a run (None: this one) that the duplicates in ledger files point at."""
+    for file in files:
+        for table in row_groups(file, ["fate", "duplicate_of", "duplicate_run"]):
+            named = pc.is_null(table["duplicate_run"]) if run is None else pc.equal(table["duplicate_run"], run)
+            yield table["duplicate_of"].filter(pc.and_(pc.equal(table["fate"], "duplicate"), named)).drop_null()
+
+
+def _dangling(name: str, ledger: _Ledger, kept_in: Sequence[Location], held: int) -> list[str]:
+    """Return a fault for ids that duplicates point at but nobody kept."""
+    pointed = partial(_pointed_at, ledger.files, None)
+    missing = not_among(pointed, ledger.pointing[None], partial(_kept_in, kept_in), held)
+    return [f"{name}: {missing.rows} duplicates point at ids that are not kept, such as {missing.example!r}"] if missing else []
+
+
+def _dangling_earlier(run: str, ledgers: Sequence[_Ledger], ledger_of: LedgerOf, unchecked: list[str], held: int) -> list[str]:
+    """Return a fault for ids that an earlier run did not keep though duplicates point at them there."""
+    files, fault = ledger_of(run)
+    pointed = partial(_pointed_at, [file for ledger in ledgers for file in ledger.files], run)
+    missing = None
+    if not fault:
+        try:
+            missing = not_among(pointed, sum(ledger.pointing[run] for ledger in ledgers), partial(_kept_in, files), held)
+        except (CorruptShard, OSError) as error:
+            fault = f"the ledger of the earlier run {run} cannot be read: {error}"
+    if fault:
+        unchecked.append(fault)
+    if missing is None:
+        return []
+    return [f"ledger: duplicates point at {missing.ids} ids that the earlier run {run} does not keep, such as {missing.example!r}"]
+
+
+@dataclass
+class _Dataset:
+    """What the dataset's files hold: rows of each origin, and ids."""
+
+    files: list[Location] = field(default_factory=list)
+    origins: Counter[str] = field(default_factory=Counter)
+    ids: Multiset = field(default_factory=Multiset)
+
+    def include(self, other: "_Dataset") -> None:
+        self.files += other.files
+        self.origins.update(other.origins)
+        self.ids.include(other.ids)
+
+
+def _read_dataset(folder: Location, faults: list[str]) -> _Dataset:
+    """Count the rows of all files that can be read."""
+    dataset = _Dataset()
+    for location in _tables_in(folder):
+        found = _Dataset([location])
+        try:
+            for table in row_groups(location, ["id", "origin"]):
+                found.origins.update(_tally(table["origin"]))
+                found.ids.add(table["id"])
+        except CorruptShard as error:
+            faults.append(f"{location}: {error}")
+            continue
+        dataset.include(found)
+    return dataset
+
+
+def _ids_in(files: Sequence[Location]) -> Iterator[Any]:
+    for file in files:
+        for table in row_groups(file, ["id"]):
+            yield table["id"]
+
+
+def _strangers(dataset: _Dataset, ledgers: Sequence[_Ledger], held: int) -> list[str]:
+    """Return a fault for dataset rows that the ledger does not keep, one for rows that stand there again, and one for kept rows missing."""
+    kept = Multiset()
+    for ledger in ledgers:
+        kept.include(ledger.kept)
+    files = [file for ledger in ledgers for file in ledger.files]
+    found = differences(partial(_ids_in, dataset.files), partial(_kept_in, files), (dataset.ids, kept), held)
+    told = (
+        (found.strange, "rows are not kept by the ledger"),
+        (found.again, "rows stand there more often than the ledger keeps them"),
+        (found.missing, "kept rows are not there"),
+    )
+    return [f"dataset: {some.counted} {what}, such as {some.example!r}" for some, what in told if some is not None]

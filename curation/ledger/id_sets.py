@@ -1,0 +1,189 @@
+"""Comparing sets of ids that are too many for memory: by their hashes, of which a bounded number is held at once.
+
+An id is known by a 64-bit hash, that of polars (tens of millions a second), which need not outlive the process. Equal ids have equal
+hashes, so what is in order is never called a fault. A given stranger has by accident the hash of one of n known ids with probability
+n / 2^64, less than 10^-10 for a billion: so seldom is a fault overlooked.
+
+    Is all that is looked for known?    The hashes looked for are held, each once, a range at a time, as in the exchange; all that is known
+                                        streams past them. Both are read once for every HELD ids looked for. (To hold what is known instead
+                                        would take one reading, and memory that grows with the corpus.)
+    Are two multisets equal?            The sums of their hashes tell (MSet-Add-Hash, Clarke and others 2003), in one reading and constant
+                                        memory; unlike an exclusive or, a sum also sees what stands twice. There is one sum for each bucket
+                                        of hashes, so that where sums differ, one more reading finds the culprits among few ids.
+
+Invariant: at most about HELD hashes of those looked for are held, in HELD_BYTES each: 544 MiB, whatever the number of ids. Where multisets
+differ, an eighth as many are, in no more memory, unless one id stands there millions of times.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+import pyarrow as pa
+
+from curation.shuffle.exchange import Range, ranges_for
+
+Hashes = npt.NDArray[np.uint64]
+
+Ids = Callable[[], Iterable[Any]]
+"""Reads ids from the start whenever it is called: columns of text without nulls, a row group at a time."""
+
+HELD = 1 << 25
+"""Hashes that are held at once, about."""
+
+HELD_BYTES = 17
+"""Memory of each: it, a copy while repetitions are taken out, and a mark."""
+
+BUCKET_BITS = 16
+"""The first bits of a hash, which are its bucket."""
+
+
+@dataclass(frozen=True)
+class Culprits:
+    """Ids at fault: how many, in how many rows, and one of them. `all_seen` is False where not all of them were looked for."""
+
+    ids: int
+    rows: int
+    example: str
+    all_seen: bool = True
+
+    @property
+    def counted(self) -> str:
+        """The number of rows in words."""
+        return str(self.rows) if self.all_seen else f"at least {self.rows}"
+
+
+@dataclass(frozen=True)
+class Differences:
+    """How a multiset of ids differs from the one that is expected; None where it does not.
+
+    `strange` are not expected at all, `again` are there more often than expected, `missing` less often.
+    """
+
+    strange: Culprits | None = None
+    again: Culprits | None = None
+    missing: Culprits | None = None
+
+
+@dataclass
+class Multiset:
+    """The sum of the hashes of some ids, bucket by bucket, modulo 2^64."""
+
+    size: int = 0
+    sums: Hashes = field(default_factory=lambda: np.zeros(1 << BUCKET_BITS, np.uint64))
+
+    def add(self, ids: Any) -> None:
+        """Add the ids of a column."""
+        hashes = _hashes(ids)
+        np.add.at(self.sums, _buckets(hashes), hashes)
+        self.size += len(hashes)
+
+    def include(self, other: "Multiset") -> None:
+        """Add all that is in another."""
+        self.sums += other.sums
+        self.size += other.size
+
+
+def not_among(looked_for: Ids, amount: int, known: Ids, held: int = HELD) -> Culprits | None:
+    """Return which of the ids that are looked for, `amount` with repetitions, are not known; None where all are."""
+    if not amount:
+        return None
+    parts = [_not_among_within(part, looked_for, known) for part in ranges_for(amount, held)]
+    found = [part for part in parts if part is not None]
+    return Culprits(sum(part.ids for part in found), sum(part.rows for part in found), found[0].example) if found else None
+
+
+def differences(there: Ids, expected: Ids, sums: tuple[Multiset, Multiset], held: int = HELD) -> Differences:
+    """Return how ids that are there differ from those expected, whose `sums` were taken before."""
+    differing = np.flatnonzero(sums[0].sums != sums[1].sums)
+    if not len(differing):
+        return Differences()
+    fitting = max(1, (held // 8 << BUCKET_BITS) // (sums[0].size + sums[1].size))
+    buckets = np.zeros(1 << BUCKET_BITS, np.bool_)
+    buckets[differing[:fitting]] = True
+    expected_counts = _counts(expected, buckets, "expected")
+    counts = _counts(there, buckets, "there").join(expected_counts, on="hash", how="full", coalesce=True).fill_null(0)
+    more = counts.with_columns(rows=pl.col("there") - pl.col("expected"))
+    all_seen = len(differing) <= fitting
+    return Differences(
+        strange=_culprits(there, more.filter(pl.col("expected") == 0), all_seen),
+        again=_culprits(there, more.filter(pl.col("expected") > 0, pl.col("rows") > 0), all_seen),
+        missing=_culprits(expected, more.filter(pl.col("rows") < 0), all_seen),
+    )
+
+
+def _hashes(ids: Any) -> Hashes:
+    return pl.Series(ids).hash().to_numpy()
+
+
+def _buckets(hashes: Hashes) -> npt.NDArray[np.int64]:
+    return (hashes >> np.uint64(64 - BUCKET_BITS)).astype(np.int64)
+
+
+def _within(part: Range, hashes: Hashes) -> Hashes:
+    return hashes[(hashes >= np.uint64(part.low)) & (hashes <= np.uint64(part.high - 1))]
+
+
+def _not_among_within(part: Range, looked_for: Ids, known: Ids) -> Culprits | None:
+    unknown = _unknown(_distinct(looked_for, part), known, part)
+    if not len(unknown):
+        return None
+    rows, example = 0, ""
+    for found in _rows_of(looked_for, unknown):
+        rows, example = rows + len(found), example or found[0].as_py()
+    return Culprits(len(unknown), rows, example)
+
+
+def _distinct(ids: Ids, part: Range) -> Hashes:
+    """Return the hashes in a range, rising, each once.
+
+    Each column's own repetitions go first: else an id that a tenth of all duplicates point at would fill a range alone.
+    """
+    held = np.concatenate([np.empty(0, np.uint64), *(np.unique(_within(part, _hashes(column))) for column in ids())])
+    held.sort()
+    first = np.ones(len(held), np.bool_)
+    np.not_equal(held[1:], held[:-1], out=first[1:])
+    return held[first]
+
+
+def _unknown(hashes: Hashes, known: Ids, part: Range) -> Hashes:
+    """Return which of some rising hashes, all in one range, no known id has."""
+    if not len(hashes):
+        return hashes
+    met = np.zeros(len(hashes), np.bool_)
+    for column in known():
+        streaming = np.sort(_within(part, _hashes(column)))  # rising, so that looking up goes through memory in one direction
+        places, equal = _look_up(streaming, hashes)
+        met[places[equal]] = True
+    return hashes[~met]
+
+
+def _look_up(hashes: Hashes, among: Hashes) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
+    """Return, for each hash, where it stands among some rising ones (at least one), and whether it does."""
+    places = np.minimum(np.searchsorted(among, hashes), len(among) - 1)
+    return places, among[places] == hashes
+
+
+def _counts(ids: Ids, buckets: npt.NDArray[np.bool_], name: str) -> pl.DataFrame:
+    """Return how often each hash of some buckets occurs, as columns `hash` and `name`."""
+    hashes = (_hashes(column) for column in ids())
+    held = np.concatenate([np.empty(0, np.uint64), *(batch[buckets[_buckets(batch)]] for batch in hashes)])
+    return pl.DataFrame({"hash": held}).group_by("hash").agg(pl.len().cast(pl.Int64).alias(name))
+
+
+def _culprits(ids: Ids, more: pl.DataFrame, all_seen: bool) -> Culprits | None:
+    if more.is_empty():
+        return None
+    example = next(_rows_of(ids, more["hash"].sort().to_numpy()))[0].as_py()
+    return Culprits(more.height, int(more["rows"].abs().sum()), example, all_seen)
+
+
+def _rows_of(ids: Ids, hashes: Hashes) -> Iterator[Any]:
+    """Yield the columns again, of each the rows with some rising hashes, where it has any."""
+    for column in ids():
+        chosen = column.filter(pa.array(_look_up(_hashes(column), hashes)[1]))
+        if len(chosen):
+            yield chosen

@@ -1,0 +1,172 @@
+"""Select: the ledger. One row for every input record, with its fate.
+
+A unit is one documents shard (with its verdicts, its duplicates and its cuts, row by row) or one shard of rejects. Precedence: what ingest
+rejected stays rejected; else what a rule dropped is dropped; else what is a copy of a kept document is a duplicate; else what the cuts left
+too little of is dropped, and its copies with it, for a duplicate always points at a kept document; the rest is kept. No record can get two
+fates, because each is one row here, and none can get none, because the rows are those of ingest.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from curation.engine.stage import Output, Stage, Unit
+from curation.schema import CUT_STAGE, LEDGER
+from curation.storage.shards import Shard, check_aligned, read
+
+COPY_OF_DROPPED = "copy_of_dropped"
+
+_NAMED = ["key", "id", "url", "source", "file_path", "offset"]
+
+
+@dataclass(frozen=True)
+class Select(Stage):
+    """Writes the ledger."""
+
+    name: ClassVar[str] = "5-select"
+    version: ClassVar[int] = 1
+    packages: ClassVar[tuple[str, ...]] = ("pyarrow",)
+    folder: ClassVar[str | None] = "ledger"
+    hashed_again: ClassVar[bool] = True
+
+    def make(self, unit: Unit, output: Output) -> Mapping[str, Any]:
+        """Write the ledger of one shard."""
+        check_aligned([shard for role, shards in unit.inputs.items() if role != "gone" for shard in shards])
+        table = _of_rejects(unit) if "rejects" in unit.inputs else _of_documents(unit)
+        output.write(unit.name, table)
+        kept = pc.equal(table["fate"], "kept")
+        size = table["text_bytes"]
+        if "cuts" in unit.inputs:
+            size = pc.subtract(size, read(unit.shard("cuts"), ["cut_bytes"])["cut_bytes"])
+        fates = {entry["values"]: entry["counts"] for entry in pc.value_counts(table["fate"]).to_pylist()}
+        return {**{fate: fates.get(fate, 0) for fate in sorted(fates)}, "kept_bytes": pc.sum(size.filter(kept)).as_py() or 0}
+
+
+@dataclass(frozen=True)
+class SelectSynthetic(Select):
+    """Writes the ledger of generated rows, in a folder of its own."""
+
+    folder: ClassVar[str | None] = "ledger/synthetic"
+
+
+def units_of(documents: Sequence[Shard], rejects: Sequence[Shard], gone: Sequence[Shard] = (), **beside: Sequence[Shard]) -> list[Unit]:
+    """Pair each shard with those of its name beside it; the roles are `ids`, `verdicts`, `duplicates` and `cuts`, and any may be empty.
+
+    `gone` are the keys of documents that the cuts dropped though they have duplicates (see `curation.repeats.repeated_lines`).
+    """
+    named = {role: {shard.name: shard for shard in shards} for role, shards in beside.items()}
+    units = []
+    for role, shards in (("documents", documents), ("rejects", rejects)):
+        for shard in shards:
+            found: dict[str, tuple[Shard, ...]] = {
+                other: (by_name[shard.name],) for other, by_name in named.items() if shard.name in by_name
+            }
+            if gone and "duplicates" in found:
+                found["gone"] = tuple(gone)
+            units.append(Unit(shard.name, {role: (shard,), **found}))
+    return units
+
+
+def _of_rejects(unit: Unit) -> Any:
+    table = read(unit.shard("rejects"))
+    rows = table.num_rows
+    columns = {name: table[name] for name in (*_NAMED, "fate", "rule", "value", "threshold", "evidence")} | _final_ids(unit)
+    return _ledger(
+        rows,
+        {
+            **columns,
+            "stage": pa.repeat(pa.scalar("ingest"), rows),
+            "failed": pa.array([[rule] for rule in table["rule"].to_pylist()], pa.list_(pa.string())),
+            "text_bytes": pa.repeat(pa.scalar(0, pa.int64()), rows),
+            "cluster_size": pa.repeat(pa.scalar(1, pa.int64()), rows),
+        },
+    )
+
+
+def _of_documents(unit: Unit) -> Any:
+    documents = unit.shard("documents")
+    narrow = read(documents, [*_NAMED, "text_bytes"])
+    rows = narrow.num_rows
+    columns: dict[str, Any] = {name: narrow[name] for name in narrow.column_names} | {
+        "fate": pa.repeat(pa.scalar("kept"), rows),
+        "stage": pa.repeat(pa.scalar("select"), rows),
+        "cluster_size": pa.repeat(pa.scalar(1, pa.int64()), rows),
+    }
+    columns |= _final_ids(unit)
+    if "duplicates" in unit.inputs:
+        _mark_duplicates(columns, read(unit.shard("duplicates")))
+    if "cuts" in unit.inputs:
+        _mark_cut(columns, read(unit.shard("cuts"), ["rule", "value", "threshold"]))
+    if "gone" in unit.inputs:
+        _mark_copies_of_gone(columns, read(unit.shard("duplicates"), ["duplicate_of_key"])["duplicate_of_key"], unit.inputs["gone"])
+    if "verdicts" in unit.inputs:
+        _mark_dropped(columns, read(unit.shard("verdicts")))
+    return _ledger(rows, columns)
+
+
+def _final_ids(unit: Unit) -> dict[str, Any]:
+    return {"id": read(unit.shard("ids"), ["id"])["id"]} if "ids" in unit.inputs else {}
+
+
+def _mark_duplicates(columns: dict[str, Any], found: Any) -> None:
+    is_copy = pc.is_valid(found["rule"])
+    columns["fate"] = pc.if_else(is_copy, "duplicate", columns["fate"])
+    columns["stage"] = pc.if_else(is_copy, "deduplicate", columns["stage"])
+    columns["rule"] = found["rule"]
+    columns["duplicate_of"] = found["duplicate_of"]
+    columns["duplicate_run"] = found["duplicate_run"]
+    columns["similarity"] = found["similarity"]
+    columns["cluster_size"] = found["cluster_size"]
+
+
+def _mark_cut(columns: dict[str, Any], cuts: Any) -> None:
+    dropped = pc.is_valid(cuts["rule"])
+    columns["fate"] = pc.if_else(dropped, "dropped", columns["fate"])
+    columns["stage"] = pc.if_else(dropped, CUT_STAGE, columns["stage"])
+    columns["rule"] = pc.if_else(dropped, cuts["rule"], columns["rule"]) if "rule" in columns else cuts["rule"]
+    columns["failed"] = _failing(columns["rule"], dropped)
+    for name in ("value", "threshold"):
+        columns[name] = pc.if_else(dropped, cuts[name], None)
+
+
+def _mark_copies_of_gone(columns: dict[str, Any], survivors: Any, gone: Sequence[Shard]) -> None:
+    """Drop the duplicates of dropped documents; which document that was stays told as evidence."""
+    keys = pa.concat_tables([read(shard, ["key"]) for shard in gone])["key"].combine_chunks()
+    dropped = pc.fill_null(pc.is_in(survivors, keys), False)
+    told = [json.dumps({"copy_of": name}, ensure_ascii=False) if gone else None for name, gone in _zipped(columns["duplicate_of"], dropped)]
+    columns["evidence"] = pa.array(told, pa.string())
+    columns["fate"] = pc.if_else(dropped, "dropped", columns["fate"])
+    columns["stage"] = pc.if_else(dropped, CUT_STAGE, columns["stage"])
+    columns["rule"] = pc.if_else(dropped, COPY_OF_DROPPED, columns["rule"])
+    columns["failed"] = pc.coalesce(_failing(columns["rule"], dropped), columns["failed"])
+    for name in ("duplicate_of", "similarity"):
+        columns[name] = pc.if_else(dropped, None, columns[name])
+
+
+def _failing(rules: Any, dropped: Any) -> Any:
+    """Return, for rows that are dropped, their rule as the list of all that failed."""
+    return pa.array([[rule] if gone else None for rule, gone in _zipped(rules, dropped)], pa.list_(pa.string()))
+
+
+def _zipped(*columns: Any) -> Any:
+    return zip(*(column.to_pylist() for column in columns), strict=True)
+
+
+def _mark_dropped(columns: dict[str, Any], verdicts: Any) -> None:
+    """Let a verdict win: what a rule drops was not compared with anything."""
+    dropped = pc.is_valid(verdicts["rule"])
+    columns["fate"] = pc.if_else(dropped, "dropped", columns["fate"])
+    columns["stage"] = pc.if_else(dropped, "judge", columns["stage"])
+    columns["rule"] = pc.if_else(dropped, verdicts["rule"], columns["rule"]) if "rule" in columns else verdicts["rule"]
+    for name in ("value", "threshold", "failed", "evidence"):
+        columns[name] = pc.if_else(dropped, verdicts[name], columns[name]) if name in columns else verdicts[name]
+
+
+def _ledger(rows: int, columns: Mapping[str, Any]) -> Any:
+    return pa.table(
+        {field.name: columns[field.name] if field.name in columns else pa.nulls(rows, field.type) for field in LEDGER}, schema=LEDGER
+    )

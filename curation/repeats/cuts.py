@@ -1,0 +1,174 @@
+"""Cuts: what is taken out of a document's text when the dataset is written, as byte spans in a side shard beside the documents.
+
+Text is written at ingest and at export only. What a step over the whole corpus takes out of a text is therefore kept apart, as spans, and
+the text of a document is what it was until export leaves the spans out.
+
+A passage (a line, a paragraph) is cut with the newlines up to the next one, the last with those before it; so lines that stay are joined
+by newlines as before. Blank lines after what was cut go too where a blank line, or nothing, is before it, and so do blank lines between it
+and the end of the text: a cut leaves no larger gap than there was, and no blank lines at an end.
+
+Invariants
+    - Spans rise, are not empty, do not touch, and begin and end between characters.
+    - What stays is the bytes outside the spans, in their order.
+"""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from curation.repeats.passages import Passages
+from curation.schema import KEY
+from curation.text.kernels import kernel
+from curation.text.text import Bytes, Offsets, TextColumn
+
+SPANS = pa.list_(pa.struct([pa.field("start", pa.uint32(), nullable=False), pa.field("end", pa.uint32(), nullable=False)]))
+
+CUTS = pa.schema(
+    [
+        pa.field("key", KEY, nullable=False),
+        pa.field("rule", pa.string()),
+        pa.field("value", pa.float64()),
+        pa.field("threshold", pa.float64()),
+        pa.field("passages", pa.int64(), nullable=False),
+        pa.field("cut_bytes", pa.int64(), nullable=False),
+        pa.field("spans", SPANS, nullable=False),
+    ]
+)
+"""What is cut from a document. `rule` drops it for what is left (null: it stays); `value` is the share of its text that repeats.
+
+`passages` counts what was found to repeat, `cut_bytes` the bytes of all spans, newlines included.
+"""
+
+
+class Spans:
+    """The spans of n texts: text i has spans offsets[i] to offsets[i + 1] of `starts` and `ends`."""
+
+    def __init__(self, offsets: Offsets, starts: npt.NDArray[np.uint32], ends: npt.NDArray[np.uint32]) -> None:
+        self.offsets = offsets
+        self.starts = starts
+        self.ends = ends
+
+    @classmethod
+    def from_arrow(cls, column: Any) -> "Spans":
+        """Take over a column of SPANS, sliced or chunked."""
+        array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+        values = array.flatten()
+        offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(array.value_lengths().to_numpy(zero_copy_only=False), dtype=np.int64)])
+        return cls(offsets, values.field("start").to_numpy(), values.field("end").to_numpy())
+
+    def to_arrow(self) -> Any:
+        """Return them as a column of SPANS."""
+        pairs = pa.StructArray.from_arrays([pa.array(self.starts), pa.array(self.ends)], fields=list(SPANS.value_type))
+        return pa.ListArray.from_arrays(pa.array(self.offsets.astype(np.int32)), pairs, type=SPANS)
+
+    @property
+    def bytes(self) -> npt.NDArray[np.int64]:
+        """Bytes of the spans of each text."""
+        before = np.concatenate([np.zeros(1, np.int64), np.cumsum(self.ends.astype(np.int64) - self.starts)])
+        sums: npt.NDArray[np.int64] = before[self.offsets[1:]] - before[self.offsets[:-1]]
+        return sums
+
+
+def spans_of(text: TextColumn, passages: Passages, goes: npt.NDArray[np.bool_]) -> Spans:
+    """Return the spans that take the passages marked in `goes` out of every text."""
+    offsets = np.zeros(len(text) + 1, np.int64)
+    starts, ends = (np.empty(int(goes.sum()), np.uint32) for _ in range(2))
+    goes = goes.copy()
+    _take_blank_along(passages.offsets, passages.sizes == 0, goes)
+    found = _find_spans(text.offsets, passages.offsets, passages.starts, passages.ends, goes, offsets, starts, ends)
+    return Spans(offsets, starts[:found], ends[:found])
+
+
+def without(text: TextColumn, spans: Spans) -> TextColumn:
+    """Return the texts without their spans."""
+    offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(text.lengths - spans.bytes, dtype=np.int64)])
+    data = np.empty(offsets[-1], np.uint8)
+    _copy_outside(text.data, text.offsets, spans.offsets, spans.starts, spans.ends, data)
+    return TextColumn(data, offsets)
+
+
+@kernel
+def _take_blank_along(offsets: Offsets, blank: npt.NDArray[np.bool_], goes: npt.NDArray[np.bool_]) -> None:
+    """Mark the blank passages that go with those that are cut."""
+    for text in range(len(offsets) - 1):
+        first, after = offsets[text], offsets[text + 1]
+        passage = first
+        while passage < after:
+            if not goes[passage]:
+                passage += 1
+                continue
+            takes_blank = passage == first or blank[passage - 1]
+            while passage < after and (goes[passage] or (takes_blank and blank[passage])):
+                goes[passage] = True
+                passage += 1
+        for step in (1, -1):
+            edge = first if step == 1 else after - 1
+            inner = edge
+            cut = False
+            while first <= inner < after and (goes[inner] or blank[inner]):
+                cut |= goes[inner]
+                inner += step
+            while cut and edge != inner:
+                goes[edge] = True
+                edge += step
+
+
+@kernel
+def _find_spans(
+    text_offsets: Offsets,
+    offsets: Offsets,
+    starts: npt.NDArray[np.uint32],
+    ends: npt.NDArray[np.uint32],
+    goes: npt.NDArray[np.bool_],
+    span_offsets: Offsets,
+    span_starts: npt.NDArray[np.uint32],
+    span_ends: npt.NDArray[np.uint32],
+) -> int:
+    """Fill the spans of each text, one for each run of passages that go; return their number."""
+    found = 0
+    for text in range(len(text_offsets) - 1):
+        first, after = offsets[text], offsets[text + 1]
+        passage = first
+        while passage < after:
+            if not goes[passage]:
+                passage += 1
+                continue
+            begin = passage
+            while passage < after and goes[passage]:
+                passage += 1
+            if passage < after:
+                span_starts[found] = starts[begin] if begin > first else 0
+                span_ends[found] = starts[passage]
+            else:
+                span_starts[found] = ends[begin - 1] if begin > first else 0
+                span_ends[found] = text_offsets[text + 1] - text_offsets[text]
+            found += 1
+        span_offsets[text + 1] = found
+    return found
+
+
+@kernel
+def _copy_outside(
+    data: Bytes,
+    text_offsets: Offsets,
+    span_offsets: Offsets,
+    span_starts: npt.NDArray[np.uint32],
+    span_ends: npt.NDArray[np.uint32],
+    copied: Bytes,
+) -> None:
+    place = 0
+    for text in range(len(text_offsets) - 1):
+        begin = text_offsets[text]
+        at = begin
+        for span in range(span_offsets[text], span_offsets[text + 1]):
+            size = begin + np.int64(span_starts[span]) - at
+            for byte in range(size):
+                copied[place + byte] = data[at + byte]
+            place += size
+            at = begin + np.int64(span_ends[span])
+        size = text_offsets[text + 1] - at
+        for byte in range(size):
+            copied[place + byte] = data[at + byte]
+        place += size

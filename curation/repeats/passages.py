@@ -1,0 +1,100 @@
+"""Passages: the lines or paragraphs of texts as repetition across documents sees them, with what tells whether two are equal.
+
+A passage is a line or a paragraph of `curation.text.lines` without the space at its ends. Two are equal where their 64-bit hashes are: the
+hash of the bytes, or, folded, that of the words in their order, whatever their case, accents, punctuation and spacing (`Words.folded`; a
+passage without a word then equals nothing). cc_net (Wenzek et al. 2020) compares 64 bits of a SHA-1. Among n different passages n^2 / 2^65
+pairs are expected to be confused: none among 10^9, three among 10^10.
+
+Invariant: a text's passages do not depend on its neighbours in the batch; positions count bytes from the text's own start.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from curation.text.kernels import kernel
+from curation.text.lines import Bounds, strip
+from curation.text.text import Bytes, Offsets, TextColumn
+from curation.text.unicode_classes import character_classes
+from curation.text.words import WORD, mixed
+from curation.text.words import hash_bytes as hash_of_bytes
+
+PassageUnit = Literal["line", "paragraph"]
+
+_NEXT = np.uint64(0xD1342543DE82EF95)
+
+
+@dataclass(frozen=True, eq=False)
+class Passages(Bounds):
+    """The lines or paragraphs of n texts, with the space at their ends; what follows is known of each without it."""
+
+    sizes: npt.NDArray[np.uint32]
+    """Bytes; 0 where a passage is blank."""
+    characters: npt.NDArray[np.uint32]
+    """Code points."""
+    hashes: npt.NDArray[np.uint64]
+    """Equal for equal passages."""
+    comparable: npt.NDArray[np.bool_]
+    """Whether there is anything to compare: bytes, or words where these are compared."""
+
+
+def find_passages(text: TextColumn, unit: PassageUnit, fold: bool) -> Passages:
+    """Find the lines or paragraphs of every text of a column."""
+    bounds = text.lines if unit == "line" else text.paragraphs
+    sizes, characters = (np.empty(len(bounds.starts), np.uint32) for _ in range(2))
+    hashes = np.empty(len(bounds.starts), np.uint64)
+    _describe(text.data, text.offsets, character_classes(), bounds.offsets, bounds.starts, bounds.ends, sizes, characters, hashes)
+    comparable = sizes > 0
+    if fold:
+        words = text.words
+        is_word = (words.kinds & WORD) != 0
+        _hash_words(bounds.offsets, bounds.ends, words.offsets, words.starts, is_word, words.folded, hashes, comparable)
+    return Passages(bounds.offsets, bounds.starts, bounds.ends, sizes, characters, hashes, comparable)
+
+
+@kernel
+def _describe(
+    data: Bytes,
+    text_offsets: Offsets,
+    classes: npt.NDArray[np.uint8],
+    offsets: Offsets,
+    starts: npt.NDArray[np.uint32],
+    ends: npt.NDArray[np.uint32],
+    sizes: npt.NDArray[np.uint32],
+    characters: npt.NDArray[np.uint32],
+    hashes: npt.NDArray[np.uint64],
+) -> None:
+    """Fill what is known of each passage without the space at its ends."""
+    for text in range(len(text_offsets) - 1):
+        begin = text_offsets[text]
+        for passage in range(offsets[text], offsets[text + 1]):
+            start, end = strip(data, begin + np.int64(starts[passage]), begin + np.int64(ends[passage]), classes)
+            sizes[passage] = end - start
+            hashes[passage], characters[passage] = hash_of_bytes(data, start, end)
+
+
+@kernel
+def _hash_words(
+    offsets: Offsets,
+    ends: npt.NDArray[np.uint32],
+    token_offsets: Offsets,
+    token_starts: npt.NDArray[np.uint32],
+    is_word: npt.NDArray[np.bool_],
+    folded: npt.NDArray[np.uint64],
+    hashes: npt.NDArray[np.uint64],
+    comparable: npt.NDArray[np.bool_],
+) -> None:
+    """Fill the hash of each passage's folded words, and whether it has any."""
+    for text in range(len(offsets) - 1):
+        token, after = token_offsets[text], token_offsets[text + 1]
+        for passage in range(offsets[text], offsets[text + 1]):
+            value, words = np.uint64(0), 0
+            while token < after and token_starts[token] < ends[passage]:
+                if is_word[token]:
+                    value = (value + folded[token]) * _NEXT
+                    words += 1
+                token += 1
+            hashes[passage] = mixed(value)
+            comparable[passage] = words > 0

@@ -1,0 +1,139 @@
+"""Ownership: what in a folder is ours, so that nothing else is ever written over or deleted.
+
+A folder is ours when it is empty, or when its `run.json` says so (`made_by`; before that mark existed, `sessions`). The mark also holds the
+name of the recipe whose dataset lies there: another recipe would replace it, and has to be told to.
+
+A file that is written under a fixed name (report, card, manifest) names this project in its text; one that does not is somebody else's and
+is not written over. What stages made is known by their own records (`curation.engine.leftovers`).
+
+Invariant: `claim` is asked before anything is written to a folder; it writes nothing itself.
+"""
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from curation.errors import Refused, UsageError
+from curation.storage.location import Location, telling_what_is_written
+
+MADE_BY = "textbook-curation"
+RUN = "run.json"
+RULES = "rules.json"
+LOCK = ".lock"
+FIXED = frozenset(
+    (LOCK, RUN, "recipe.toml", "rules.json", "contents.json", "run.log", "report.html", "dataset/README.md", "dataset/manifest.json")
+)
+"""Paths below OUT of the files of a run that have one name in every run."""
+KEPT = ("replies/", "files/")
+"""Folders below OUT of which nothing is ever deleted: teachers' replies, and the files that a recipe names."""
+
+
+def claim(out: Location, recipe: str | None = None, replace: bool = False) -> None:
+    """Raise unless a run of `recipe` may write to OUT.
+
+    Raises UsageError where OUT is a file, Refused where it holds something and no run of ours, or another recipe's run and not `replace`.
+    """
+    if out.facts() is not None:
+        raise UsageError(f"{out} is a file; --out names a folder")
+    mark = read_mark(out)
+    if mark is None:
+        stranger = _first_file(out)
+        if stranger is not None:
+            raise Refused(f"{out} holds files and no run of ours ({stranger} for one); nothing was touched, name another folder with --out")
+        return
+    other = recipe_of(mark)
+    if recipe is not None and other is not None and other != recipe and not replace:
+        raise Refused(
+            f"{out} holds a run of the recipe {other!r}, whose dataset {recipe!r} would replace; choose another --out, or say --replace"
+        )
+
+
+def read_mark(out: Location) -> dict[str, Any] | None:
+    """Return what run.json says, or where that is missing or damaged what the lock says; None where the folder holds no run of ours."""
+    try:
+        content = json.loads((out / RUN).read_bytes())
+    except (FileNotFoundError, NotADirectoryError, ValueError, RecursionError):
+        content = None
+    if isinstance(content, dict) and (content.get("made_by") == MADE_BY or isinstance(content.get("sessions"), list)):
+        return content
+    return _read_lock(out)
+
+
+def _read_lock(out: Location) -> dict[str, Any] | None:
+    if not out.is_local:
+        return None
+    try:
+        head, _, recipe = (out / LOCK).read_bytes().decode("utf-8", "replace").rstrip("\n").partition("\n")
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return {"made_by": MADE_BY, "recipe": recipe or None, "sessions": []} if head == MADE_BY else None
+
+
+@contextmanager
+def locked(out: Location, recipe: str | None, replace: bool) -> Iterator[None]:
+    """Claim OUT and hold it for this process; the operating system lets go of it when the process dies. Object stores have no lock.
+
+    The lock says whose it is too, so that a damaged run.json does not make a stranger of the folder.
+    """
+    claim(out, recipe, replace)
+    out.make_folder()
+    if not out.is_local:
+        yield
+        return
+    with telling_what_is_written(out / LOCK):
+        Path(out.path, LOCK).open("a").close()
+    with Path(out.path, LOCK).open("a+") as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Refused(f"another run is live on {out}; wait for it or choose another --out") from None
+        claim(out, recipe, replace)
+        with telling_what_is_written(out / LOCK):
+            stream.truncate(0)
+            stream.write(f"{MADE_BY}\n{recipe or ''}\n")
+            stream.flush()
+        yield
+
+
+def recipe_of(mark: dict[str, Any]) -> str | None:
+    """Return the name of the recipe that a folder was made with; None where that was not written down."""
+    if "made_by" in mark:
+        name = mark.get("recipe")
+    else:
+        last = mark["sessions"][-1] if mark["sessions"] else {}
+        name = last.get("recipe") if isinstance(last, dict) else None
+    return name if isinstance(name, str) else None
+
+
+def write_ours(place: Location, content: bytes) -> None:
+    """Write a file that names this project in its text. Raises Refused where one lies there that does not: we did not write that."""
+    if MADE_BY.encode() not in content:
+        raise ValueError(f"{place.name} would not be known as ours again")
+    if place.facts() is not None and MADE_BY.encode() not in place.read_bytes():
+        raise Refused(f"{place} was not written by this program, or is damaged; move or delete it, then give the same command again")
+    place.write_bytes(content)
+
+
+def _first_file(out: Location) -> str | None:
+    """Return the path below OUT of some file in it; an empty lock, which a run leaves that was killed as it began, is none."""
+    if not out.is_local:
+        return next((_below(out, facts.location.path) for facts in out.files(recursive=True)), None)
+    for folder, _, names in os.walk(out.path, onerror=_raise):
+        for name in sorted(names):
+            path = Path(folder, name)
+            if not (name == LOCK and folder == out.path and path.stat().st_size == 0):
+                return _below(out, str(path))
+    return None
+
+
+def _below(out: Location, path: str) -> str:
+    return path.removeprefix(out.path.rstrip("/") + "/")
+
+
+def _raise(error: OSError) -> None:
+    if not isinstance(error, FileNotFoundError):
+        raise error

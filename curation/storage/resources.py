@@ -1,0 +1,47 @@
+"""Files that a recipe names: those shipped inside our packages, and the user's own.
+
+    sample_data:benchmarks/questions.jsonl    a file of an installed package, wherever it is installed
+    evals/gsm8k.jsonl.gz                      a local file, relative to the current folder
+
+Invariant: the same name means the same file on a laptop, in a wheel and on a worker; that the bytes are the same is the digest's task.
+"""
+
+from functools import lru_cache
+from importlib.resources import files
+from pathlib import Path
+
+from curation.errors import InputError
+from curation.storage.digests import digest_of_file
+
+PACKAGES = ("curation", "filters", "synth", "pipelines", "sample_data")
+"""The packages whose files a recipe may name."""
+
+
+def resolve(path: str) -> Path:
+    """Return the place of a file named in a recipe. Raises InputError where there is none."""
+    package, colon, inside = path.partition(":")
+    if colon and package in PACKAGES:
+        root = Path(str(files(package))).resolve()
+        found = (root / inside).resolve()
+        if not found.is_relative_to(root):
+            raise InputError(f"{path} leads out of the package {package}; name a file inside it")
+        if not found.is_file():
+            raise InputError(f"{path}: the package {package} ships no file {inside}")
+        return found
+    found = Path(path).expanduser()
+    if not found.is_file():
+        raise InputError(
+            f"{path}: no such file in {Path.cwd()}; name a local file or <package>:<file>, package one of {', '.join(PACKAGES)}"
+        )
+    return found
+
+
+def digest(path: str) -> str:
+    """Return the SHA-256 of a file named in a recipe, computed once a process unless it changes. Raises InputError where there is none."""
+    state = resolve(path).stat()
+    return _digest(path, state.st_size, state.st_mtime_ns)
+
+
+@lru_cache(maxsize=256)
+def _digest(path: str, size: int, modified: int) -> str:  # noqa: ARG001  (a file that changes is read again)
+    return digest_of_file(resolve(path))

@@ -1,0 +1,78 @@
+"""The chunks of a batch of texts: what stands between spaces, as `str.split` gives it. Many published rules call these words.
+
+A chunk is a run of tokens of `curation.text.words` without space between them, so chunks are found by looking at tokens, not at text
+again. In scripts written without spaces a chunk is a phrase or a whole sentence; rules over chunks mean little there.
+
+Invariant: a text's chunks do not depend on its neighbours in the batch.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from curation.text.kernels import kernel
+from curation.text.text import Offsets
+from curation.text.words import ALPHABETIC, Words
+
+
+@dataclass(frozen=True, eq=False)
+class Chunks:
+    """The m chunks of n texts: text i has chunks offsets[i] to offsets[i + 1]."""
+
+    offsets: Offsets
+    """n + 1 places in the arrays below (int64)."""
+    firsts: npt.NDArray[np.uint32]
+    """First token of each chunk, counted from the first of its text."""
+    sizes: npt.NDArray[np.uint32]
+    """Tokens in each chunk."""
+    characters: npt.NDArray[np.uint32]
+    """Code points in each chunk."""
+    alphabetic: npt.NDArray[np.bool_]
+    """Whether each chunk holds a letter."""
+
+    @property
+    def counts(self) -> npt.NDArray[np.int64]:
+        """Chunks in each text."""
+        return np.diff(self.offsets)
+
+
+def find_chunks(words: Words) -> Chunks:
+    """Find the chunks of every text whose tokens are given."""
+    offsets = np.zeros(len(words.offsets), np.int64)
+    firsts, sizes, characters = (np.empty(len(words.starts), np.uint32) for _ in range(3))
+    alphabetic = np.empty(len(words.starts), np.bool_)
+    of_tokens = (words.offsets, words.starts, words.ends, words.characters, words.kinds)
+    found = _join_tokens(*of_tokens, offsets, firsts, sizes, characters, alphabetic)
+    return Chunks(offsets, firsts[:found], sizes[:found], characters[:found], alphabetic[:found])
+
+
+@kernel
+def _join_tokens(
+    token_offsets: Offsets,
+    starts: npt.NDArray[np.uint32],
+    ends: npt.NDArray[np.uint32],
+    token_characters: npt.NDArray[np.uint32],
+    kinds: npt.NDArray[np.uint8],
+    offsets: Offsets,
+    firsts: npt.NDArray[np.uint32],
+    sizes: npt.NDArray[np.uint32],
+    characters: npt.NDArray[np.uint32],
+    alphabetic: npt.NDArray[np.bool_],
+) -> int:
+    """Fill what is known of chunks; return their number."""
+    found = 0
+    for text in range(len(offsets) - 1):
+        begin, end = token_offsets[text], token_offsets[text + 1]
+        first = begin
+        length, letters = np.uint32(0), np.uint8(0)
+        for token in range(begin, end):
+            length += token_characters[token]
+            letters |= kinds[token]
+            if token + 1 == end or starts[token + 1] != ends[token]:
+                firsts[found], sizes[found] = first - begin, token + 1 - first
+                characters[found], alphabetic[found] = length, letters & ALPHABETIC != 0
+                found += 1
+                first, length, letters = token + 1, np.uint32(0), np.uint8(0)
+        offsets[text + 1] = found
+    return found

@@ -1,0 +1,236 @@
+"""Compiling kernels: one decorator, one cache folder, and nothing of numba until a kernel is called.
+
+A kernel is a plain Python function over numpy arrays that numba compiles to machine code: integer maths, no fastmath, no parallel
+reductions, so that every machine gets the same bits. Importing numba takes longer than all else together that looking at a run needs, and
+compiling takes seconds a kernel, so both wait for the first call. What has no kernel to call pays for none.
+
+Compiled code is cached in a folder of mode 0700 that is named by the digest of all kernel sources, numba's version and the CPU: numba
+itself does not notice when a kernel *called* by a cached kernel has changed. Only kernels that Python calls are kept there; what a kernel
+calls is compiled for kernels alone, without what Python would need to call it, and becomes part of its caller.
+
+Invariant: this is the only module that imports numba (a test reads the imports), so the cache folder is always set first.
+"""
+
+import functools
+import hashlib
+import importlib
+import os
+import platform
+import sys
+import tempfile
+import threading
+import types
+import unicodedata
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cached_property, lru_cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["inline_kernel", "intrinsic", "is_cold", "kernel", "numba_types", "stored", "while_compiling"]
+
+_KERNEL_MARK = b"from curation.text.kernels import"
+_ROOT = Path(__file__).parents[2]
+_COMPILING = threading.RLock()
+_TOLD: list[Callable[[bool], None]] = []
+"""Who is told when compiling begins and ends."""
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+
+def kernel(function: _Function) -> _Function:
+    """Compile a kernel on first call, from the cache where possible; it releases the GIL and does not check bounds."""
+    return cast(_Function, _Compilable(function))
+
+
+def inline_kernel(function: _Function) -> _Function:
+    """Compile a small helper that is merged into the kernels that call it."""
+    return cast(_Function, _Inline(function))
+
+
+def intrinsic(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Make a function that gives types and a generator of LLVM code into one that kernels can call."""
+    return cast(Callable[..., Any], _Intrinsic(function))
+
+
+def numba_types() -> Any:
+    """Return numba's types, for intrinsics."""
+    return _numba().types
+
+
+def is_cold() -> bool:
+    """Tell whether the cache holds no compiled kernel, so that a run begins with compiling."""
+    return next(_cache_folder().rglob("*.nbi"), None) is None
+
+
+@contextmanager
+def while_compiling(tell: Callable[[bool], None]) -> Iterator[None]:
+    """Within this, call `tell(True)` when the compiling of a kernel begins in this process and `tell(False)` when it ends.
+
+    Kernels that come from the cache are not told of.
+    """
+    _TOLD.append(tell)
+    try:
+        yield
+    finally:
+        _TOLD.remove(tell)
+
+
+def stored(name: str, make: Callable[[], npt.NDArray[Any]]) -> npt.NDArray[Any]:
+    """Return a table that kernels read, made once and kept in the cache folder under the Unicode version it was made from; read-only.
+
+    The folder's name has a digest of the sources that make it. A file that cannot be read, or is no array, is made again.
+    """
+    path = _cache_folder() / f"{name}-{unicodedata.unidata_version}.npy"
+    try:
+        table: npt.NDArray[Any] = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError):
+        table = make()
+        with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as file:
+            np.save(file, table)
+        Path(file.name).replace(path)
+    table.flags.writeable = False
+    return table
+
+
+class _Compilable:
+    """A function of which numba makes something else when that is first wanted, for Python and for kernels apart."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self._function = function
+        functools.update_wrapper(self, function)
+
+    def __call__(self, *arguments: Any) -> Any:
+        """Run it, compiled."""
+        return self.for_python(*arguments)
+
+    @cached_property
+    def for_python(self) -> Any:
+        """What Python calls."""
+        return _made(self._function, cache=True, nogil=True, boundscheck=False, no_cfunc_wrapper=True)
+
+    @cached_property
+    def for_kernels(self) -> Any:
+        """What kernels call."""
+        return _made(self._function, nogil=True, boundscheck=False, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+
+
+class _Inline(_Compilable):
+    """A helper that becomes part of its callers. It does so as LLVM code: numba would type and lower it anew at every call."""
+
+    @cached_property
+    def for_python(self) -> Any:
+        """What Python calls."""
+        return _made(self._function)
+
+    @cached_property
+    def for_kernels(self) -> Any:
+        """What kernels call."""
+        return _made(self._function, nogil=True, boundscheck=False, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+
+
+class _Intrinsic(_Compilable):
+    """LLVM code that stands for a call; only kernels have any."""
+
+    @cached_property
+    def for_kernels(self) -> Any:
+        """What kernels call."""
+        with _COMPILING:
+            return _numba().extending.intrinsic(self._function)
+
+
+def _made(function: Callable[..., Any], **options: Any) -> Any:
+    """Return the function as numba compiles it; what it calls by name is made ready for kernels, in a namespace of its own."""
+    with _COMPILING:
+        called = {name: value for name in _names(function.__code__) if isinstance(value := function.__globals__.get(name), _Compilable)}
+        namespace = {**function.__globals__, **{name: value.for_kernels for name, value in called.items()}}
+        linked = types.FunctionType(function.__code__, namespace, function.__name__, function.__defaults__, function.__closure__)
+        linked.__qualname__, linked.__module__, linked.__doc__ = function.__qualname__, function.__module__, function.__doc__
+        return _numba().njit(error_model="numpy", **options)(linked)
+
+
+def _names(code: types.CodeType) -> Iterator[str]:
+    yield from code.co_names
+    for constant in code.co_consts:
+        if isinstance(constant, types.CodeType):
+            yield from _names(constant)
+
+
+@lru_cache(maxsize=1)
+def _numba() -> Any:
+    """Import numba, its cache in our folder."""
+    os.environ["NUMBA_CACHE_DIR"] = str(_cache_folder())
+    import numba
+    import numba.extending
+
+    numba.config.CACHE_DIR = str(_cache_folder())  # it reads the environment once, and others may have imported it
+    _settle_that_there_is_no_blas()
+    _listen()
+    return numba
+
+
+def _listen() -> None:
+    """Have numba say when it compiles, which it does not say of what it finds in its cache."""
+    from numba.core import event
+
+    class Listener(event.Listener):  # type: ignore[misc]
+        def on_start(self, _: Any) -> None:
+            for tell in _TOLD:
+                tell(True)
+
+        def on_end(self, _: Any) -> None:
+            for tell in _TOLD:
+                tell(False)
+
+    event.register("numba:compile", Listener())
+
+
+def _settle_that_there_is_no_blas() -> None:
+    """Keep numba from importing all of SciPy's linear algebra (a third of a second, 15 MiB) to see whether kernels may call it.
+
+    None of ours does. Whoever imports `scipy.linalg` elsewhere has it as ever, and other people's kernels get BLAS when they ask for it,
+    but for inner products, which numba then makes by a loop.
+    """
+    if "scipy.linalg" not in sys.modules:
+        sys.modules["scipy.linalg"] = None  # type: ignore[assignment]  # so Python is told that a module cannot be imported
+        try:
+            importlib.import_module("numba.np.arraymath")
+        finally:
+            del sys.modules["scipy.linalg"]
+
+
+@lru_cache(maxsize=1)
+def _cache_folder() -> Path:
+    """Return the private cache folder, made when missing; a temporary one where the user's cache cannot be written or is not ours alone."""
+    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "textbook-curation"
+    folder = base / f"kernels-{_sources_digest()}"
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        state = folder.stat()
+        if state.st_uid == os.getuid() and not state.st_mode & 0o077 and os.access(folder, os.W_OK):
+            return folder
+    except OSError:
+        pass
+    return Path(tempfile.mkdtemp(prefix="kernels-"))
+
+
+def _sources_digest() -> str:
+    digest = hashlib.sha256((version("numba") + _cpu_name() + platform.python_version()).encode())
+    for package in ("curation", "filters", "synth"):
+        for path in sorted((_ROOT / package).rglob("*.py")):
+            source = path.read_bytes()
+            if _KERNEL_MARK in source:
+                digest.update(path.relative_to(_ROOT).as_posix().encode() + b"\0" + source)
+    return digest.hexdigest()[:16]
+
+
+def _cpu_name() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return next(line for line in lines if line.startswith(("model name", "flags", "Features"))) + platform.machine()
+    except (OSError, StopIteration):
+        return platform.processor() + platform.machine()

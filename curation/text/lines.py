@@ -1,0 +1,301 @@
+"""The lines and paragraphs of a batch of texts, found once and shared by every filter.
+
+    line        what stands between newlines (\\n) or the ends of the text, empty lines included: as `text.split("\\n")`
+    paragraph   what stands between runs of two or more newlines of the stripped text: as `re.split("\\n{2,}", text.strip())`
+
+So every text has at least one line and one paragraph, if an empty one, and a text has one newline fewer than it has lines.
+
+Each line and paragraph has a 64-bit hash of its bytes; two are held to be equal where their hashes are. A paragraph is a run of lines, and
+its hash is made of theirs; only where the text begins or ends with space are bytes looked at again.
+
+Invariant: a text's pieces do not depend on its neighbours in the batch; positions count bytes from the text's own start (below 4 GiB).
+"""
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from curation.text.kernels import kernel
+from curation.text.simd import BLOCK, copy_block, lowest_bit, mask_of
+from curation.text.text import Bytes, Offsets, TextColumn
+from curation.text.unicode_classes import SPACE, character_classes, decode
+from curation.text.words import hash_bytes, mixed
+
+NEWLINE = 0x0A
+_RUN = np.uint64(0xD1342543DE82EF95)
+
+
+@dataclass(frozen=True, eq=False)
+class Bounds:
+    """The m pieces of n texts: text i has pieces offsets[i] to offsets[i + 1]."""
+
+    offsets: Offsets
+    """n + 1 places in the arrays below (int64)."""
+    starts: npt.NDArray[np.uint32]
+    """First byte of each piece, counted from the start of its text."""
+    ends: npt.NDArray[np.uint32]
+    """The byte after each piece (its newline, where it has one), counted likewise."""
+
+    @property
+    def counts(self) -> npt.NDArray[np.int64]:
+        """Pieces in each text."""
+        return np.diff(self.offsets)
+
+    def sums(self, values: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
+        """Return for each text the sum of a value of its pieces."""
+        before = np.concatenate([np.zeros(1, np.int64), np.cumsum(values, dtype=np.int64)])
+        sums: npt.NDArray[np.int64] = before[self.offsets[1:]] - before[self.offsets[:-1]]
+        return sums
+
+
+@dataclass(frozen=True, eq=False)
+class Rows(Bounds):
+    """Rows, and where their text stands in them."""
+
+    visible_starts: npt.NDArray[np.uint32]
+    """First byte that is not space; equal to `visible_ends` in a blank row."""
+    visible_ends: npt.NDArray[np.uint32]
+    """The byte after the last character that is not space."""
+
+
+@dataclass(frozen=True, eq=False)
+class Paragraphs(Bounds):
+    """Paragraphs, with what tells whether two are equal, and how long they are."""
+
+    characters: npt.NDArray[np.uint32]
+    """Code points in each."""
+    hashes: npt.NDArray[np.uint64]
+    """Hash of the bytes of each."""
+
+
+@dataclass(frozen=True, eq=False)
+class Lines(Rows, Paragraphs):
+    """Lines: what is known of rows and of paragraphs."""
+
+    @property
+    def text_characters(self) -> npt.NDArray[np.int64]:
+        """Code points in each text, newlines included."""
+        return self.sums(self.characters) + self.counts - 1
+
+    @property
+    def blank(self) -> npt.NDArray[np.bool_]:
+        """Whether each line holds nothing but space."""
+        blank: npt.NDArray[np.bool_] = self.visible_starts == self.visible_ends
+        return blank
+
+
+class Duplicates(NamedTuple):
+    """What stood before in the same text, for each of n texts (int64)."""
+
+    among: npt.NDArray[np.int64]
+    """Lines that took part."""
+    repeated: npt.NDArray[np.int64]
+    """Lines equal to an earlier one: of three equal lines, two."""
+    characters: npt.NDArray[np.int64]
+    """Characters of the repeated lines."""
+
+
+def duplicates(lines: Paragraphs, taking_part: npt.NDArray[np.bool_]) -> Duplicates:
+    """Count the lines (or paragraphs) of each text that repeat an earlier one, among those that take part."""
+    repeats = np.zeros(len(lines.hashes), np.bool_)
+    _mark_repeats(lines.offsets, lines.hashes, taking_part, int(lines.counts.max(initial=0)), repeats)
+    return Duplicates(lines.sums(taking_part), lines.sums(repeats), lines.sums(np.where(repeats, lines.characters, 0)))
+
+
+def find_lines(column: TextColumn) -> Lines:
+    """Find the lines of every text of a column."""
+    offsets = np.zeros(len(column) + 1, np.int64)
+    _count_lines(column.data, column.offsets, offsets)
+    starts, ends, visible_starts, visible_ends, characters = (np.empty(offsets[-1], np.uint32) for _ in range(5))
+    hashes = np.empty(offsets[-1], np.uint64)
+    _place_lines(column.data, column.offsets, offsets, starts, ends)
+    _describe(column.data, column.offsets, character_classes(), offsets, starts, ends, visible_starts, visible_ends, characters, hashes)
+    return Lines(
+        offsets=offsets,
+        starts=starts,
+        ends=ends,
+        characters=characters,
+        hashes=hashes,
+        visible_starts=visible_starts,
+        visible_ends=visible_ends,
+    )
+
+
+def find_paragraphs(column: TextColumn) -> Paragraphs:
+    """Find the paragraphs of every text of a column, from its lines."""
+    lines = column.lines
+    offsets = np.zeros(len(column) + 1, np.int64)
+    starts, ends, characters = (np.empty(len(lines.starts), np.uint32) for _ in range(3))
+    hashes = np.empty(len(lines.starts), np.uint64)
+    of_lines = (lines.offsets, lines.starts, lines.ends, lines.visible_starts, lines.visible_ends, lines.characters, lines.hashes)
+    found = _join_lines(column.data, column.offsets, *of_lines, offsets, starts, ends, characters, hashes)
+    return Paragraphs(offsets, starts[:found], ends[:found], characters[:found], hashes[:found])
+
+
+@kernel
+def _mark_repeats(
+    offsets: Offsets,
+    hashes: npt.NDArray[np.uint64],
+    taking_part: npt.NDArray[np.bool_],
+    longest: int,
+    repeats: npt.NDArray[np.bool_],
+) -> None:
+    """Mark each line whose hash occurred before in its text."""
+    slots = 64
+    while slots < 2 * longest:
+        slots *= 2
+    keys = np.empty(slots, np.uint64)
+    filled = np.empty(slots, np.int64)  # the text that filled a slot last; the next text needs no clearing
+    for free in range(slots):
+        filled[free] = -1
+    for text in range(len(offsets) - 1):
+        for line in range(offsets[text], offsets[text + 1]):
+            if not taking_part[line]:
+                continue
+            slot = np.int64(hashes[line] & np.uint64(slots - 1))
+            while filled[slot] == text and keys[slot] != hashes[line]:
+                slot = (slot + 1) & (slots - 1)
+            if filled[slot] == text:
+                repeats[line] = True
+            else:
+                filled[slot] = text
+                keys[slot] = hashes[line]
+
+
+@kernel
+def _count_lines(data: Bytes, text_offsets: Offsets, offsets: Offsets) -> None:
+    for text in range(len(text_offsets) - 1):
+        lines = 1
+        for byte in data[text_offsets[text] : text_offsets[text + 1]]:
+            lines += byte == NEWLINE
+        offsets[text + 1] = offsets[text] + lines
+
+
+@kernel
+def _place_lines(
+    data: Bytes, text_offsets: Offsets, offsets: Offsets, starts: npt.NDArray[np.uint32], ends: npt.NDArray[np.uint32]
+) -> None:
+    spare = np.zeros(BLOCK, np.uint8)
+    for text in range(len(text_offsets) - 1):
+        begin, end = text_offsets[text], text_offsets[text + 1]
+        line = offsets[text]
+        starts[line] = 0
+        for place in range(begin, end, BLOCK):
+            if place + BLOCK <= len(data):
+                newlines = mask_of(data, place, NEWLINE)
+            else:
+                copy_block(data, place, end, spare)
+                newlines = mask_of(spare, 0, NEWLINE)
+            while newlines != np.uint64(0):
+                at = place + lowest_bit(newlines)
+                newlines &= newlines - np.uint64(1)
+                if at >= end:
+                    break
+                ends[line] = at - begin
+                line += 1
+                starts[line] = at - begin + 1
+        ends[line] = end - begin
+
+
+@kernel
+def strip(data: Bytes, start: int, end: int, classes: npt.NDArray[np.uint8]) -> tuple[int, int]:
+    """Return the bounds of data[start:end] without the space at both ends; (end, end) where it is all space."""
+    while start < end:
+        point, size = decode(data, start, end)
+        if classes[point] != SPACE:
+            break
+        start += size
+    while end > start:
+        last = end - 1
+        while last > start and data[last] & 0xC0 == 0x80:
+            last -= 1
+        point, size = decode(data, last, end)
+        if classes[point] != SPACE or last + size != end:
+            break
+        end = last
+    return start, end
+
+
+@kernel
+def _describe(
+    data: Bytes,
+    text_offsets: Offsets,
+    classes: npt.NDArray[np.uint8],
+    offsets: Offsets,
+    starts: npt.NDArray[np.uint32],
+    ends: npt.NDArray[np.uint32],
+    visible_starts: npt.NDArray[np.uint32],
+    visible_ends: npt.NDArray[np.uint32],
+    characters: npt.NDArray[np.uint32],
+    hashes: npt.NDArray[np.uint64],
+) -> None:
+    """Fill what is known of each line besides its bounds."""
+    for text in range(len(text_offsets) - 1):
+        begin = text_offsets[text]
+        for line in range(offsets[text], offsets[text + 1]):
+            start, end = begin + np.int64(starts[line]), begin + np.int64(ends[line])
+            visible_start, visible_end = strip(data, start, end, classes)
+            visible_starts[line] = visible_start - begin
+            visible_ends[line] = visible_end - begin
+            hashes[line], characters[line] = hash_bytes(data, start, end)
+
+
+@kernel
+def _join_lines(
+    data: Bytes,
+    text_offsets: Offsets,
+    line_offsets: Offsets,
+    line_starts: npt.NDArray[np.uint32],
+    line_ends: npt.NDArray[np.uint32],
+    visible_starts: npt.NDArray[np.uint32],
+    visible_ends: npt.NDArray[np.uint32],
+    line_characters: npt.NDArray[np.uint32],
+    line_hashes: npt.NDArray[np.uint64],
+    offsets: Offsets,
+    starts: npt.NDArray[np.uint32],
+    ends: npt.NDArray[np.uint32],
+    characters: npt.NDArray[np.uint32],
+    hashes: npt.NDArray[np.uint64],
+) -> int:
+    """Fill what is known of paragraphs; return their number. A text that is all space has one, empty, at its end."""
+    found = 0
+    for text in range(len(text_offsets) - 1):
+        begin = text_offsets[text]
+        first, last = line_offsets[text], line_offsets[text + 1] - 1
+        while first <= last and visible_starts[first] == visible_ends[first]:
+            first += 1
+        while last > first and visible_starts[last] == visible_ends[last]:
+            last -= 1
+        if first > last:
+            starts[found] = ends[found] = text_offsets[text + 1] - begin
+            hashes[found], characters[found] = hash_bytes(data, text_offsets[text + 1], text_offsets[text + 1])
+            found += 1
+            offsets[text + 1] = found
+            continue
+        starts[found] = visible_starts[first]
+        value, count = np.uint64(0), np.int64(0)
+        for line in range(first, last + 1):
+            start = visible_starts[line] if line == first else line_starts[line]
+            end = visible_ends[line] if line == last else line_ends[line]
+            if start == end:
+                if line_ends[line - 1] > line_starts[line - 1]:  # the paragraph ends here, and more empty lines may follow
+                    ends[found] = line_ends[line - 1]
+                    hashes[found], characters[found] = mixed(value), count - 1
+                    found += 1
+                    value, count = np.uint64(0), np.int64(0)
+                starts[found] = line_ends[line] + 1
+                continue
+            if start == line_starts[line] and end == line_ends[line]:
+                value = (value + line_hashes[line]) * _RUN
+                count += np.int64(line_characters[line]) + 1
+            else:
+                own, length = hash_bytes(data, begin + np.int64(start), begin + np.int64(end))
+                value = (value + own) * _RUN
+                count += length + 1
+        ends[found] = visible_ends[last]
+        hashes[found], characters[found] = mixed(value), count - 1
+        found += 1
+        offsets[text + 1] = found
+    return found

@@ -1,0 +1,214 @@
+"""Looking for many phrases at once: one automaton over bytes, whatever the number of phrases.
+
+Source: Aho and Corasick, "Efficient String Matching: An Aid to Bibliographic Search", Communications of the ACM 18(6), 1975. A state is the
+longest beginning of any phrase that the bytes read so far end in. All moves are worked out beforehand, so that reading a byte is one look
+into a table; bytes that no phrase holds share a column of it.
+
+Phrases are in lower case, and Latin letters A to Z of a text match either case. Other letters match as they are: `lower_cased` brings a
+text to lower case first, as `str.lower` does.
+
+Invariant: a phrase is found wherever its characters are, and nowhere else: UTF-8 is self-synchronizing, so no match begins or ends inside a
+character.
+"""
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+
+from curation.ingest.edits import rewritten
+from curation.text.kernels import kernel
+from curation.text.simd import BLOCK, mask_of_three
+from curation.text.text import Bytes, Offsets, TextColumn
+from curation.text.unicode_classes import LETTER, NUMBER, SOLITARY, character_classes, decode
+
+_CASED = range(0x80, 0x1E944)
+"""Where the letters with a lower case lie, beside A to Z."""
+
+
+@dataclass(frozen=True, eq=False)
+class Phrases:
+    """The automaton of p phrases. A state is named by the place of its row in `moves`; state 0 has read nothing of use."""
+
+    columns: npt.NDArray[np.uint8]
+    """The column of each byte (256)."""
+    moves: npt.NDArray[np.int32]
+    """The next state, at state + column; all arrays below are as long, and are read at states only."""
+    ending: npt.NDArray[np.int32]
+    """The phrase, by number, that ends in each state and begins where what it has read begins, or -1."""
+    longest: npt.NDArray[np.int32]
+    """The state that tells, in `ending`, the longest phrase that ends in each state, or 0."""
+    shorter: npt.NDArray[np.int32]
+    """The state that tells the next shorter one, or 0."""
+    lengths: npt.NDArray[np.int64]
+    """Bytes of each phrase (p)."""
+
+    @classmethod
+    def of(cls, phrases: Sequence[str]) -> "Phrases":
+        """Build the automaton of different phrases in lower case, none of them empty."""
+        encoded = [phrase.encode() for phrase in phrases]
+        held = sorted({byte for phrase in encoded for byte in phrase})
+        width = len(held) + 1
+        columns = np.zeros(256, np.uint8)
+        columns[held] = range(1, width)
+        for letter in range(ord("a"), ord("z") + 1):
+            columns[letter - 0x20] = columns[letter]
+        children: list[dict[int, int]] = [{}]
+        ends: dict[int, int] = {}
+        for number, phrase in enumerate(encoded):
+            state = 0
+            for byte in phrase:
+                state = children[state // width].setdefault(int(columns[byte]), len(children) * width)
+                if state == len(children) * width:
+                    children.append({})
+            ends[state] = number
+        moves, shorter = (np.zeros(len(children) * width, np.int32) for _ in range(2))
+        ending = np.full(len(moves), -1, np.int32)
+        ending[list(ends)] = list(ends.values())
+        fallback = dict.fromkeys(range(0, len(moves), width), 0)  # the longest other state that what was read ends in
+        waiting = deque([0])
+        while waiting:
+            state = waiting.popleft()
+            behind = fallback[state]
+            moves[state : state + width] = moves[behind : behind + width]
+            shorter[state] = behind if behind in ends else shorter[behind]
+            for column, child in children[state // width].items():
+                fallback[child] = int(moves[state + column])
+                moves[state + column] = child
+                waiting.append(child)
+        longest = np.where(ending >= 0, np.arange(len(moves), dtype=np.int32), shorter)
+        return cls(columns, moves, ending, longest, shorter, np.array([len(phrase) for phrase in encoded], np.int64))
+
+    def flags(self, bits: Sequence[int]) -> npt.NDArray[np.uint8]:
+        """Return for each state the bits (one number a phrase) of all phrases that end there, joined by "or"."""
+        flags = np.zeros(len(self.moves), np.uint8)
+        for state in np.flatnonzero(self.longest).tolist():
+            at = int(self.longest[state])
+            while at:
+                flags[state] |= bits[self.ending[at]]
+                at = int(self.shorter[at])
+        return flags
+
+    def find(self, column: TextColumn, flanked: bool = False, near: bytes = b"") -> "Found":
+        """Look through every text; `flanked` counts only what no letter, number or underscore touches (as `\\W` in a pattern).
+
+        `near`, three small letters that every phrase holds, lets texts without them be passed over quickly.
+        """
+        hits, first = np.zeros(len(column), np.int32), np.full(len(column), -1, np.int32)
+        looked_at = np.ones(len(column), np.bool_)
+        if near:
+            _mark_near(column.data, column.offsets, near[0], near[1], near[2], looked_at)
+        tables = (self.columns, self.moves, self.ending, self.longest, self.shorter, self.lengths)
+        _find(column.data, column.offsets, *tables, character_classes(), flanked, looked_at, hits, first)
+        return Found(hits, first)
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """What was found in each of n texts."""
+
+    hits: npt.NDArray[np.int32]
+    """How often phrases occur; one inside or across another counts too."""
+    first: npt.NDArray[np.int32]
+    """The phrase that begins first, and of several the longest, by number; -1 where there is none."""
+
+
+def lower_cased(column: TextColumn) -> TextColumn:
+    """Return the column in lower case, but for A to Z alone in texts without other capitals: those match either case as they are."""
+    cased = np.zeros(len(column), np.bool_)
+    _mark_cased(column.data, column.offsets, _has_lower_case(), cased)
+    return rewritten(column, {text: column.string(text).lower().encode() for text in np.flatnonzero(cased).tolist()})
+
+
+@lru_cache(maxsize=1)
+def _has_lower_case() -> npt.NDArray[np.bool_]:
+    """Tell for each code point below 0x1E944 whether `str.lower` changes it, A to Z left out."""
+    return np.array([point in _CASED and chr(point).lower() != chr(point) for point in range(_CASED.stop)])
+
+
+@kernel
+def _mark_cased(data: Bytes, offsets: Offsets, cased: npt.NDArray[np.bool_], texts: npt.NDArray[np.bool_]) -> None:
+    """Mark the texts that hold a character of `cased`."""
+    for text in range(len(offsets) - 1):
+        place, end = offsets[text], offsets[text + 1]
+        while place < end:
+            if data[place] < 0x80:
+                place += 1
+                continue
+            point, size = decode(data, place, end)
+            if point < len(cased) and cased[point]:
+                texts[text] = True
+                break
+            place += size
+
+
+@kernel
+def _mark_near(data: Bytes, offsets: Offsets, one: int, two: int, three: int, found: npt.NDArray[np.bool_]) -> None:
+    """Tell for each text whether the three letters occur in it, in either case, or may, for it ends where the data do."""
+    for text in range(len(offsets) - 1):
+        seen = np.uint64(0)
+        if offsets[text + 1] + BLOCK + 2 <= len(data):
+            for place in range(offsets[text], offsets[text + 1], BLOCK):
+                seen |= mask_of_three(data, place, one, two, three)
+            found[text] = seen != np.uint64(0)
+
+
+@kernel
+def _find(
+    data: Bytes,
+    offsets: Offsets,
+    columns: npt.NDArray[np.uint8],
+    moves: npt.NDArray[np.int32],
+    ending: npt.NDArray[np.int32],
+    longest: npt.NDArray[np.int32],
+    shorter: npt.NDArray[np.int32],
+    lengths: npt.NDArray[np.int64],
+    classes: npt.NDArray[np.uint8],
+    flanked: bool,
+    looked_at: npt.NDArray[np.bool_],
+    hits: npt.NDArray[np.int32],
+    first: npt.NDArray[np.int32],
+) -> None:
+    """Fill `hits` and `first` of each text that is looked at."""
+    for text in range(len(offsets) - 1):
+        begin, end = offsets[text], offsets[text + 1]
+        if not looked_at[text]:
+            continue
+        first_start = first_length = np.int64(0)
+        state = np.int64(0)
+        for place in range(begin, end):
+            state = np.int64(moves[state + columns[data[place]]])
+            at = np.int64(longest[state])
+            while at:
+                length = lengths[ending[at]]
+                start = place + 1 - length
+                if not flanked or not (
+                    _is_word(data, _before(data, start, begin), start, classes) or _is_word(data, place + 1, end, classes)
+                ):
+                    hits[text] += 1
+                    if first[text] < 0 or start < first_start or (start == first_start and length > first_length):
+                        first[text] = ending[at]
+                        first_start, first_length = start, length
+                at = np.int64(shorter[at])
+
+
+@kernel
+def _before(data: Bytes, place: int, begin: int) -> int:
+    """Return where the character before `place` begins; `begin` at the start of the text."""
+    if place > begin:
+        place -= 1
+        while place > begin and data[place] & 0xC0 == 0x80:
+            place -= 1
+    return place
+
+
+@kernel
+def _is_word(data: Bytes, place: int, end: int, classes: npt.NDArray[np.uint8]) -> bool:
+    """Tell whether a letter, a number or an underscore begins at `place`; nothing does at the end."""
+    if place >= end:
+        return False
+    point, _ = decode(data, place, end)
+    return point == 0x5F or classes[point] in (LETTER, NUMBER, SOLITARY)

@@ -1,0 +1,261 @@
+"""How much of a text its repeated n-grams take: the top n-gram and the duplicated n-grams of Gopher's repetition rules, in two readings.
+
+Source of the measures: Rae et al. 2021 (Gopher), appendix A.1.1, table A1. The paper does not say how occurrences that overlap are counted,
+and code bases read it differently:
+
+    `repeated_characters`, over all tokens, as datatrove counts (Penedo et al. 2024, FineWeb)
+        top n-gram          the n-gram that occurs most often, the first of those that occur equally often: the characters of its tokens
+                            and of the n - 1 spaces between them, times its occurrences (which may overlap)
+        duplicated n-grams  read from left to right: an n-gram that was read before counts with its tokens' characters, and reading goes on
+                            after it; any other is remembered, and reading goes on at the next token
+
+    `covered_characters`, over words alone, as DCLM counts (Li et al. 2024)
+        top n-gram          of the n-grams that occur most often, the one of most characters, times its occurrences; 0 where none repeats
+        duplicated n-grams  the words that lie in any n-gram which occurs more than once, first occurrences too, each word once
+
+How it is fast. A table of bytes, small enough for the first cache, tells which bigrams may occur twice; only these are looked up. From
+there an n-gram is named by the place of its first occurrence, and an (n + 1)-gram is the pair of the names of the two n-grams in it, so
+that only pairs of which both halves repeat need a look: a handful after n = 4 in natural text. (Naming runs by pairs of names is how
+Karp, Miller and Rosenberg 1972 find repeated patterns.)
+
+Invariant: results depend on a text's own tokens only; the one approximation is that pairs of tokens are equal where 64-bit hashes made of
+their hashes are.
+"""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from curation.text.kernels import inline_kernel, kernel
+from curation.text.text import Offsets
+from curation.text.words import Words
+
+TOP = (2, 3, 4)
+"""The n of which the top n-gram is measured."""
+DUPLICATED = (5, 6, 7, 8, 9, 10)
+"""The n of which duplicated n-grams are measured."""
+
+_LONGEST = DUPLICATED[-1]
+_SPREAD = np.uint64(0x9E3779B97F4A7C15)
+_PAIR = np.uint64(0xBF58476D1CE4E5B9)
+_PLACE = np.int64(0xFFFFFFFF)
+
+
+def repeated_characters(words: Words) -> npt.NDArray[np.int64]:
+    """Return the characters in top n-grams (rows 0 to 2, n of TOP) and duplicated n-grams (rows 3 to 8, n of DUPLICATED) of each text.
+
+    Shape (9, texts). Over all tokens, as datatrove counts. A text with fewer than n tokens has 0. Where no n-gram repeats, the top n-gram
+    is the first, which occurs once.
+    """
+    return _counted(words.offsets, words.hashes, words.characters, False)
+
+
+def covered_characters(words: Words) -> npt.NDArray[np.int64]:
+    """Return the same shape as `repeated_characters`, over words alone, as DCLM counts."""
+    return _counted(*words.without_symbols, True)
+
+
+def _counted(offsets: Offsets, hashes: Any, characters: Any, covering: bool) -> npt.NDArray[np.int64]:
+    counts = np.zeros((len(TOP) + len(DUPLICATED), len(offsets) - 1), np.int64)
+    _count_repeated(offsets, hashes, characters, int(np.diff(offsets).max(initial=0)), covering, counts)
+    return counts
+
+
+@inline_kernel
+def _bits_for(items: Any, least: Any) -> Any:
+    """Return b such that 2^b holds `items`; at least `least`."""
+    bits = least
+    while np.int64(1) << bits < items:
+        bits += 1
+    return bits
+
+
+@kernel
+def _bigrams_that_may_repeat(
+    hashes: npt.NDArray[np.uint64],
+    begin: int,
+    pairs: int,
+    seen: npt.NDArray[np.uint8],
+    keys: npt.NDArray[np.uint64],
+    places: npt.NDArray[np.int32],
+) -> int:
+    """Write key and place of each bigram that shares its slot of `seen` with another; return how many there are."""
+    bits = _bits_for(4 * pairs, 6)
+    seen[: np.int64(1) << bits] = 0
+    shift = np.uint64(64 - bits)
+    for place in range(pairs):
+        key = hashes[begin + place] * _PAIR + hashes[begin + place + 1]
+        slot = (key * _SPREAD) >> shift
+        seen[slot] = (seen[slot] << 1) | np.uint8(1)  # 1: once; any other but 0: more often
+        keys[place] = key
+    found = 0
+    for place in range(pairs):
+        key = keys[place]
+        keys[found], places[found] = key, place
+        found += seen[(key * _SPREAD) >> shift] != 1
+    return found
+
+
+@kernel
+def _name(
+    count: int,
+    this_round: Any,
+    keys: npt.NDArray[np.uint64],
+    places: npt.NDArray[np.int32],
+    table_keys: npt.NDArray[np.uint64],
+    table_firsts: npt.NDArray[np.int64],
+    names: npt.NDArray[np.int32],
+    occurrences: npt.NDArray[np.int32],
+) -> int:
+    """Name the n-grams of `count` keys at `places` by their first place, and close `places` up to those that repeat; return how many.
+
+    A slot of the table holds the key and round * 2^32 + first place; one of an earlier round is free.
+    """
+    bits = _bits_for(4 * count, 4)
+    shift, mask = np.uint64(64 - bits), (np.int64(1) << bits) - 1
+    for index in range(count):
+        key, place = keys[index], np.int64(places[index])
+        slot = np.int64((key * _SPREAD) >> shift)
+        while table_keys[slot] != key and table_firsts[slot] >> 32 == this_round:
+            slot = (slot + 1) & mask
+        entry = table_firsts[slot]
+        first = entry & _PLACE if entry >> 32 == this_round else place
+        table_keys[slot] = key
+        table_firsts[slot] = np.int64(this_round) << 32 | first
+        occurrences[place] = 0
+        names[place] = first
+        occurrences[first] += 1
+    repeating = 0
+    for index in range(count):
+        place = places[index]
+        places[repeating] = place
+        repeating += occurrences[names[place]] > 1
+    return repeating
+
+
+@kernel
+def _pair_up(count: int, places: npt.NDArray[np.int32], names: npt.NDArray[np.int32], keys: npt.NDArray[np.uint64]) -> int:
+    """Close `places` up to those whose next place is there too, with the pair of their names as key; return how many."""
+    pairs = 0
+    for index in range(count - 1):
+        place, following = places[index], places[index + 1]
+        keys[pairs] = np.uint64(names[place]) << np.uint64(32) | np.uint64(names[following])
+        places[pairs] = place
+        pairs += following == place + 1
+    return pairs
+
+
+@kernel
+def _count_repeated(
+    offsets: Offsets,
+    hashes: npt.NDArray[np.uint64],
+    characters: npt.NDArray[np.uint32],
+    longest: int,
+    covering: bool,
+    counts: npt.NDArray[np.int64],
+) -> None:
+    """Fill `counts`, text by text, in working space for a text of `longest` tokens."""
+    slots = np.int64(1) << _bits_for(4 * longest, 6)
+    seen = np.empty(slots, np.uint8)
+    table_keys = np.empty(slots, np.uint64)
+    table_firsts = np.zeros(slots, np.int64)
+    keys = np.empty(longest + 1, np.uint64)
+    places = np.empty(longest + 1, np.int32)
+    names = np.empty(longest + 1, np.int32)
+    occurrences = np.empty(longest + 1, np.int32)  # of the n-gram whose name is the index
+    last_read = np.zeros(longest + 1, np.int64)  # the round in which the n-gram of this name was read
+    lengths = np.zeros(longest + 1, np.int64)  # characters before each token
+    this_round = np.int64(0)
+    for text in range(len(offsets) - 1):
+        begin = offsets[text]
+        tokens = offsets[text + 1] - begin
+        for place in range(tokens):
+            lengths[place + 1] = lengths[place] + np.int64(characters[begin + place])
+        count: Any = np.int64(0)  # one type from the first round on: a kernel is compiled for each type it is called with
+        for size in range(2, _LONGEST + 1):
+            this_round += 1
+            if size == 2:
+                count = _bigrams_that_may_repeat(hashes, begin, max(tokens - 1, 0), seen, keys, places)
+            else:
+                count = _pair_up(count, places, names, keys)
+            count = _name(count, this_round, keys, places, table_keys, table_firsts, names, occurrences)
+            if size <= TOP[-1] and tokens >= size:
+                if covering:
+                    counts[size - 2, text] = _top_longest(size, count, places, names, occurrences, lengths)
+                else:
+                    counts[size - 2, text] = _top_first(size, count, places, names, occurrences, lengths)
+            elif size > TOP[-1]:
+                if covering:
+                    counts[size - 2, text] = _covered(size, count, places, lengths)
+                else:
+                    counts[size - 2, text] = _read_again(size, count, places, names, last_read, this_round, lengths)
+
+
+@kernel
+def _top_first(
+    size: int,
+    count: int,
+    places: npt.NDArray[np.int32],
+    names: npt.NDArray[np.int32],
+    occurrences: npt.NDArray[np.int32],
+    lengths: npt.NDArray[np.int64],
+) -> Any:
+    top, most = np.int64(0), np.int64(1)
+    for index in range(count):
+        place = np.int64(places[index])
+        if occurrences[place] > most and names[place] == place:
+            top, most = place, np.int64(occurrences[place])
+    return most * (lengths[top + size] - lengths[top] + size - 1)
+
+
+@kernel
+def _top_longest(
+    size: int,
+    count: int,
+    places: npt.NDArray[np.int32],
+    names: npt.NDArray[np.int32],
+    occurrences: npt.NDArray[np.int32],
+    lengths: npt.NDArray[np.int64],
+) -> Any:
+    most, length = np.int64(0), np.int64(0)
+    for index in range(count):
+        place = np.int64(places[index])
+        times = np.int64(occurrences[names[place]])
+        own = lengths[place + size] - lengths[place]
+        if times > most or (times == most and own > length):
+            most, length = times, own
+    return most * length
+
+
+@kernel
+def _read_again(
+    size: int,
+    count: int,
+    places: npt.NDArray[np.int32],
+    names: npt.NDArray[np.int32],
+    last_read: npt.NDArray[np.int64],
+    this_round: Any,
+    lengths: npt.NDArray[np.int64],
+) -> Any:
+    repeated, unread = np.int64(0), np.int64(0)
+    for index in range(count):
+        place = np.int64(places[index])
+        if place < unread:
+            continue
+        if last_read[names[place]] == this_round:
+            repeated += lengths[place + size] - lengths[place]
+            unread = place + size
+        else:
+            last_read[names[place]] = this_round
+    return repeated
+
+
+@kernel
+def _covered(size: int, count: int, places: npt.NDArray[np.int32], lengths: npt.NDArray[np.int64]) -> Any:
+    covered, after = np.int64(0), np.int64(0)
+    for index in range(count):
+        place = np.int64(places[index])
+        covered += lengths[place + size] - lengths[max(place, after)]
+        after = place + size
+    return covered

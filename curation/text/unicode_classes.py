@@ -1,0 +1,142 @@
+"""What a character is: the class and the folded form of every code point, and the decoding of UTF-8 inside kernels.
+
+`character_classes` puts every code point into one class, by its general category and its script:
+
+    SPACE    what `str.isspace` says is space
+    LETTER   L*; a letter of a script that is written without spaces between words is SOLITARY instead
+    NUMBER   N*
+    MARK     M* and Cf: what attaches to the character before it (accents, vowel signs, joiners, variation selectors, soft hyphens)
+    SYMBOL   everything else: punctuation, symbols, controls, private and unassigned characters
+
+`folded_forms` gives what a character becomes when texts are compared: compatibility-decomposed (full-width and styled letters, ligatures),
+case-folded, without accents, optional vowel points, format characters, apostrophes and NUL. At most three code points, packed 21 bits each,
+the first lowest; zero is nothing. A character that would need more stays as it is.
+
+Source: the Unicode Character Database as Python's `unicodedata` carries it (`UNICODE_VERSION`, 14.0 in Python 3.11). A character added to
+Unicode later is a SYMBOL until then, so it enters the key of every stage that looks for words.
+
+Invariants
+    - Malformed UTF-8 never leads outside a table or a text: a byte that begins no whole character is one U+FFFD.
+    - The tables are built once and kept beside the compiled kernels; they are passed to kernels as arguments (a constant of this size would
+      be compiled in).
+"""
+
+import unicodedata
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from curation.text.kernels import inline_kernel, stored
+
+UNICODE_VERSION = unicodedata.unidata_version
+
+SPACE, SYMBOL, LETTER, NUMBER, MARK, SOLITARY = range(6)
+
+_CODE_POINTS = 0x110000
+_REPLACEMENT = 0xFFFD
+_ASSIGNED = (range(0x34000), range(0xE0000, 0xE1000))  # no letter, mark or number lies elsewhere
+_SOLITARY_SCRIPTS = ("CJK ", "HIRAGANA", "KATAKANA", "HENTAIGANA", "HALFWIDTH KATAKANA", "THAI", "LAO", "KHMER", "MYANMAR")
+_LEFT_OUT = "'’ʼ＇\0"
+_SHIFT = 21
+
+
+def _class_of(character: str) -> int:
+    if character.isspace():
+        return SPACE
+    category = unicodedata.category(character)
+    if category[0] == "L" or character == "〇":
+        name = unicodedata.name(character, "")
+        return SOLITARY if name.startswith(_SOLITARY_SCRIPTS) or character in "々〇〻" else LETTER
+    if category[0] == "N":
+        return NUMBER
+    return MARK if category[0] == "M" or category == "Cf" else SYMBOL
+
+
+@lru_cache(maxsize=1)
+def character_classes() -> npt.NDArray[np.uint8]:
+    """Return the class of every code point (uint8, 0x110000 entries)."""
+    return stored("classes", _character_classes)
+
+
+def _character_classes() -> npt.NDArray[np.uint8]:
+    classes = np.full(_CODE_POINTS, SYMBOL, np.uint8)
+    for block in _ASSIGNED:
+        classes[block.start : block.stop] = [_class_of(chr(point)) for point in block]
+    return classes
+
+
+def fold(character: str) -> str:
+    """Return the folded form of one character: zero to three characters."""
+    decomposed = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", character).casefold())
+    kept = "".join(part for part in decomposed if not _is_left_out(part))
+    return kept if len(kept) <= 3 else character
+
+
+def _is_left_out(character: str) -> bool:
+    """Tell whether a character says how a word is written, not which: an accent, a Hebrew or Arabic point, a format mark; and NUL."""
+    accent_class = unicodedata.combining(character)
+    return accent_class >= 200 or 10 <= accent_class <= 35 or unicodedata.category(character) == "Cf" or character in _LEFT_OUT
+
+
+@lru_cache(maxsize=1)
+def folded_forms() -> npt.NDArray[np.uint64]:
+    """Return the folded form of every code point below 0x34000 (uint64, up to three code points of 21 bits); beyond, nothing folds."""
+    return stored("folded", lambda: _packed(fold))
+
+
+@lru_cache(maxsize=1)
+def lowered_forms() -> npt.NDArray[np.uint64]:
+    """Return what `str.lower` makes of every code point below 0x34000 by itself, packed likewise; beyond, nothing has capitals.
+
+    By itself: a capital sigma becomes σ, also where `str.lower` sees that it ends a word and makes it ς.
+    """
+    return stored("lowered", lambda: _packed(str.lower))
+
+
+def _packed(form_of: Callable[[str], str]) -> npt.NDArray[np.uint64]:
+    forms = np.zeros(_ASSIGNED[0].stop, np.uint64)
+    for point in range(len(forms)):
+        character = chr(point)
+        if unicodedata.category(character) in ("Cn", "Co", "Cs"):
+            forms[point] = point
+            continue
+        for place, part in enumerate(form_of(character)):
+            forms[point] |= np.uint64(ord(part) << (_SHIFT * place))
+    return forms
+
+
+@inline_kernel
+def decode(data: npt.NDArray[np.uint8], place: int, end: int) -> tuple[Any, int]:
+    """Return (code point, bytes) of the character that begins at data[place]; place < end."""
+    lead = np.int64(data[place])
+    if lead < 0x80:
+        return lead, 1
+    size = 2 if lead < 0xE0 else 3 if lead < 0xF0 else 4
+    if lead < 0xC2 or lead > 0xF4 or place + size > end:
+        return np.int64(_REPLACEMENT), 1
+    point = lead & (0x7F >> size)
+    for follower in range(1, size):
+        byte = np.int64(data[place + follower])
+        if byte & 0xC0 != 0x80:
+            return np.int64(_REPLACEMENT), 1
+        point = point << 6 | (byte & 0x3F)
+    if point >= _CODE_POINTS:
+        return np.int64(_REPLACEMENT), 1
+    return point, size
+
+
+@inline_kernel
+def encode(point: Any, data: npt.NDArray[np.uint8], place: int) -> int:
+    """Write a code point to data[place:] as UTF-8; return how many bytes that took."""
+    if point < 0x80:
+        data[place] = point
+        return 1
+    size = 2 if point < 0x800 else 3 if point < 0x10000 else 4
+    for follower in range(size - 1, 0, -1):
+        data[place + follower] = 0x80 | (point & 0x3F)
+        point >>= 6
+    data[place] = point | (0xF00 >> size & 0xFF)
+    return size

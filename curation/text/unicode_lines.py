@@ -1,0 +1,126 @@
+"""The rows of a batch of texts: what `text.splitlines()` gives. Rules whose original says `splitlines` look at rows, others at lines.
+
+A row ends at \\n, \\r, \\r\\n or one of the rarer line ends (\\v, \\f, U+001C to U+001E, U+0085, U+2028, U+2029); after the last one there
+is no empty row. Where edits or readers have brought all line ends to \\n, rows are the lines that were found already (curation.text.lines);
+only a text that holds another line end is looked at character by character.
+"""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from curation.text.kernels import inline_kernel, kernel
+from curation.text.lines import NEWLINE, Rows, strip
+from curation.text.simd import BLOCK, copy_block, lowest_bit, mask_between, mask_of
+from curation.text.text import Bytes, Offsets, TextColumn
+from curation.text.unicode_classes import character_classes, decode
+
+_RETURN = 0x0D
+_LINE_ENDS = (0x0A, 0x0B, 0x0C, 0x0D, 0x1C, 0x1D, 0x1E, 0x85, 0x2028, 0x2029)
+
+
+def find_rows(column: TextColumn) -> Rows:
+    """Find the rows of every text of a column."""
+    lines = column.lines
+    offsets, rare = np.zeros(len(column) + 1, np.int64), np.zeros(len(column), np.bool_)
+    _count_rows(column.data, column.offsets, lines.offsets, lines.starts, lines.ends, offsets, rare)
+    bounds = [np.empty(offsets[-1], np.uint32) for _ in range(4)]
+    of_lines = (lines.offsets, lines.starts, lines.ends, lines.visible_starts, lines.visible_ends)
+    _place_rows(column.data, column.offsets, character_classes(), *of_lines, offsets, rare, *bounds)
+    return Rows(offsets, *bounds)
+
+
+@inline_kernel
+def _may_end_row(data: Bytes, place: int) -> Any:
+    """Return which of 64 bytes end a row, other than a newline, or begin a character that may."""
+    rare = mask_between(data, place, 0x0B, 0x0D) | mask_between(data, place, 0x1C, 0x1E)
+    return rare | mask_of(data, place, 0xC2) | mask_of(data, place, 0xE2)
+
+
+@kernel
+def _holds_rare_line_end(data: Bytes, begin: int, end: int, spare: Bytes) -> bool:
+    for place in range(begin, end, BLOCK):
+        if place + BLOCK <= len(data):
+            suspects = _may_end_row(data, place)
+        else:
+            copy_block(data, place, end, spare)
+            suspects = _may_end_row(spare, 0)
+        while suspects != np.uint64(0):
+            at = place + lowest_bit(suspects)
+            suspects &= suspects - np.uint64(1)
+            if at < end and decode(data, at, end)[0] in _LINE_ENDS:
+                return True
+    return False
+
+
+@kernel
+def _count_rows(
+    data: Bytes,
+    text_offsets: Offsets,
+    line_offsets: Offsets,
+    line_starts: npt.NDArray[np.uint32],
+    line_ends: npt.NDArray[np.uint32],
+    offsets: Offsets,
+    rare: npt.NDArray[np.bool_],
+) -> None:
+    """Fill the offsets of rows, and mark texts that hold a line end other than a newline."""
+    spare = np.zeros(BLOCK, np.uint8)
+    for text in range(len(text_offsets) - 1):
+        begin, end = text_offsets[text], text_offsets[text + 1]
+        rare[text] = _holds_rare_line_end(data, begin, end, spare)
+        rows = np.int64(0)
+        if rare[text]:
+            place = begin
+            while place < end:
+                _, place = _next_row(data, place, end)
+                rows += 1
+        else:
+            last = line_offsets[text + 1] - 1
+            rows = last + 1 - line_offsets[text] - np.int64(line_starts[last] == line_ends[last])
+        offsets[text + 1] = offsets[text] + rows
+
+
+@kernel
+def _next_row(data: Bytes, place: Any, end: Any) -> tuple[Any, Any]:
+    """Return the end of the row that begins at place, and where the next one begins."""
+    while place < end:
+        point, size = decode(data, place, end)
+        if point in _LINE_ENDS:
+            double = point == _RETURN and place + 1 < end and data[place + 1] == NEWLINE
+            return place, place + size + np.int64(double)
+        place += size
+    return place, place
+
+
+@kernel
+def _place_rows(
+    data: Bytes,
+    text_offsets: Offsets,
+    classes: npt.NDArray[np.uint8],
+    line_offsets: Offsets,
+    line_starts: npt.NDArray[np.uint32],
+    line_ends: npt.NDArray[np.uint32],
+    line_visible_starts: npt.NDArray[np.uint32],
+    line_visible_ends: npt.NDArray[np.uint32],
+    offsets: Offsets,
+    rare: npt.NDArray[np.bool_],
+    starts: npt.NDArray[np.uint32],
+    ends: npt.NDArray[np.uint32],
+    visible_starts: npt.NDArray[np.uint32],
+    visible_ends: npt.NDArray[np.uint32],
+) -> None:
+    for text in range(len(text_offsets) - 1):
+        begin, end = text_offsets[text], text_offsets[text + 1]
+        place = begin
+        for row in range(offsets[text], offsets[text + 1]):
+            if rare[text]:
+                row_end, following = _next_row(data, place, end)
+                visible_start, visible_end = strip(data, place, row_end, classes)
+                starts[row], ends[row] = place - begin, row_end - begin
+                visible_starts[row], visible_ends[row] = visible_start - begin, visible_end - begin
+                place = following
+            else:
+                line = line_offsets[text] + row - offsets[text]
+                starts[row], ends[row] = line_starts[line], line_ends[line]
+                visible_starts[row], visible_ends[row] = line_visible_starts[line], line_visible_ends[line]

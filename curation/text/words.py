@@ -1,0 +1,409 @@
+"""The words of a batch of texts, found in one pass over its bytes and shared by every filter.
+
+What a word is, for every filter (classes from `curation.text.unicode_classes`):
+
+    word        a maximal run of letters, numbers and the marks upon them. An apostrophe (' or ’) between a letter or number and another
+                belongs to it ("don't"), and so do a point and a comma between two numbers ("1,024.5"). A letter of a script that is written
+                without spaces (Han, Kana, Thai, Lao, Khmer, Burmese) is, with its marks, a word by itself.
+    symbol      every other character that is not space, with its marks, is a token by itself; but a run of points or of hyphens is one
+                ("...", "-----"), up to a mark upon them.
+
+The tokens of a text are its words and symbols in order. The published ratios need both: the tokens of datatrove, whose thresholds we use,
+come from spaCy and include punctuation. Where spaCy's English tokens differ: it splits "don't" into "do" and "n't", and keeps an
+abbreviation with its points, a URL and an e-mail address whole. A number of words means less in scripts without spaces, where a letter
+counts as one: there are more of them than a dictionary would find in Chinese or Thai.
+
+How it is fast. The rules look at neighbours only, so they are worked out for 64 bytes at a time as masks of bits (`curation.text.simd`):
+one mask for each class, shifts for "the character before" and "after". Only characters that are not ASCII are decoded one by one, to set
+their bits. A token is then visited once, where it begins, and hashed eight bytes at a step.
+
+Each token has a 64-bit hash of its bytes; two tokens are held to be equal where their hashes are: among 10^6 different words of a batch, a
+pair is confused with probability 3 * 10^-8.
+
+Invariants
+    - A text's tokens do not depend on its neighbours in the batch; positions count bytes from the text's own start (below 4 GiB).
+    - The text `"".join(tokens)` is the text without its spaces: no character is lost, none is counted twice.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from curation.text.kernels import inline_kernel, kernel
+from curation.text.simd import BLOCK, copy_block, count_bits, load_part, load_word, lowest_bit, mask_between, mask_of
+from curation.text.text import Bytes, Offsets, TextColumn
+from curation.text.unicode_classes import (
+    LETTER,
+    MARK,
+    NUMBER,
+    SOLITARY,
+    SPACE,
+    character_classes,
+    decode,
+    encode,
+    folded_forms,
+    lowered_forms,
+)
+
+WORD = 1
+"""The bit of `Words.kinds` that tells a word from a symbol."""
+ALPHABETIC = 2
+"""The bit of `Words.kinds` that tells that a word holds a letter."""
+
+_BASE = np.uint64(0x9E6C63D0876A9A47)
+_MIX = np.uint64(0xD6E8FEB86659FD93)
+_POINT, _HYPHEN, _COMMA, _APOSTROPHE, _TYPOGRAPHIC_APOSTROPHE = 0x2E, 0x2D, 0x2C, 0x27, 0x2019
+_IDEOGRAPHIC_ZERO = 0x3007
+_UNDECIDED = 0xFF
+
+_ONE, _ALL = np.uint64(1), np.uint64(0xFFFFFFFFFFFFFFFF)
+_LAST = np.uint64(BLOCK - 1)
+_EACH_BYTE = np.uint64(0x0101010101010101)
+
+
+@dataclass(frozen=True, eq=False)
+class Words:
+    """The m tokens of n texts: text i has tokens offsets[i] to offsets[i + 1]."""
+
+    data: Bytes
+    text_offsets: Offsets
+    offsets: Offsets
+    """n + 1 places in the arrays below (int64)."""
+    starts: npt.NDArray[np.uint32]
+    """First byte of each token, counted from the start of its text."""
+    ends: npt.NDArray[np.uint32]
+    """The byte after each token, counted likewise."""
+    characters: npt.NDArray[np.uint32]
+    """Code points in each token."""
+    hashes: npt.NDArray[np.uint64]
+    """Hash of each token as it is written."""
+    kinds: npt.NDArray[np.uint8]
+    """0 for a symbol, WORD for a word, WORD | ALPHABETIC for a word that holds a letter."""
+
+    @property
+    def counts(self) -> npt.NDArray[np.int64]:
+        """Tokens in each text."""
+        return np.diff(self.offsets)
+
+    @cached_property
+    def folded(self) -> npt.NDArray[np.uint64]:
+        """Hash of each token's folded form, found when asked for: the same whatever its case, accents, ligatures, width and apostrophes.
+
+        Over the code points of the form: h -> (h + point + 1) * B modulo 2^64, then mixed.
+        """
+        hashes = np.empty(len(self.hashes), np.uint64)
+        _fold_words(self.data, self.text_offsets, self.offsets, self.starts, self.ends, folded_forms(), hashes)
+        return hashes
+
+    @cached_property
+    def lowered(self) -> npt.NDArray[np.uint64]:
+        """Hash of each token in lower case, found when asked for (see `curation.text.unicode_classes.lowered_forms`)."""
+        hashes = np.empty(len(self.hashes), np.uint64)
+        longest = int((self.ends - self.starts).max(initial=0))
+        _lower_words(self.data, self.text_offsets, self.offsets, self.starts, self.ends, lowered_forms(), longest, hashes)
+        return hashes
+
+    @cached_property
+    def without_symbols(self) -> tuple[Offsets, npt.NDArray[np.uint64], npt.NDArray[np.uint32]]:
+        """Offsets, hashes and characters of the words alone."""
+        is_word = (self.kinds & WORD) != 0
+        before = np.concatenate([np.zeros(1, np.int64), np.cumsum(is_word, dtype=np.int64)])
+        return before[self.offsets], self.hashes[is_word], self.characters[is_word]
+
+    def strings(self, index: int) -> list[str]:
+        """Return the tokens of text `index` as Python strings (tests, small inputs)."""
+        start = self.text_offsets[index]
+        bounds = range(self.offsets[index], self.offsets[index + 1])
+        return [self.data[start + self.starts[i] : start + self.ends[i]].tobytes().decode("utf-8", "replace") for i in bounds]
+
+
+def find_words(column: TextColumn) -> Words:
+    """Find the words and symbols of every text of a column."""
+    capacity = int(column.offsets[-1] - column.offsets[0]) + 1  # a token has at least one byte; pages never written to cost nothing
+    offsets = np.zeros(len(column) + 1, np.int64)
+    starts, ends = (np.empty(capacity, np.uint32) for _ in range(2))
+    found = _find_tokens(column.data, column.offsets, character_classes(), offsets, starts, ends)
+    characters, hashes, kinds = np.empty(found, np.uint32), np.empty(found, np.uint64), np.empty(found, np.uint8)
+    _describe(column.data, column.offsets, character_classes(), offsets, starts, ends, characters, hashes, _ascii_kinds(), kinds)
+    return Words(column.data, column.offsets, offsets, starts[:found], ends[:found], characters, hashes, kinds)
+
+
+@inline_kernel
+def extend_hash(value: Any, point: Any) -> Any:
+    """Return the unmixed hash (uint64) of a folded word, one code point longer."""
+    return (value + (np.uint64(point) + np.uint64(1))) * _BASE
+
+
+@inline_kernel
+def mixed(value: Any) -> Any:
+    """Return a uint64 whose every bit depends on every bit of value."""
+    value = (value ^ (value >> np.uint64(32))) * _MIX
+    return value ^ (value >> np.uint64(32))
+
+
+@kernel
+def hash_bytes(data: Bytes, start: int, end: int) -> tuple[Any, int]:
+    """Return a hash (uint64) of data[start:end], and how many code points it holds."""
+    size = np.int64(end) - np.int64(start)
+    value = np.uint64(size) * _BASE
+    following = np.int64(0)
+    place = np.int64(start)
+    while end - place > 8:
+        word = load_word(data, place)
+        following += count_bits((word >> np.uint64(7)) & ~(word >> np.uint64(6)) & _EACH_BYTE)
+        value = mixed((value ^ word) * _BASE)
+        place += 8
+    word = load_part(data, place, end)
+    following += count_bits((word >> np.uint64(7)) & ~(word >> np.uint64(6)) & _EACH_BYTE)
+    return mixed((value ^ word) * _BASE), size - following
+
+
+@inline_kernel
+def _ascii_classes(data: Bytes, place: int) -> tuple[Any, Any, Any, Any]:
+    """Return which of 64 bytes are ASCII letters, digits and space, and which are not ASCII."""
+    letters = mask_between(data, place, 0x61, 0x7A) | mask_between(data, place, 0x41, 0x5A)
+    digits = mask_between(data, place, 0x30, 0x39)
+    space = mask_of(data, place, 0x20) | mask_between(data, place, 0x09, 0x0D) | mask_between(data, place, 0x1C, 0x1F)
+    return letters, digits, space, mask_between(data, place, 0x80, 0xFF)
+
+
+@inline_kernel
+def _joiners(data: Bytes, place: int) -> tuple[Any, Any, Any, Any]:
+    """Return which of 64 bytes are apostrophes, commas, points and hyphens."""
+    return mask_of(data, place, _APOSTROPHE), mask_of(data, place, _COMMA), mask_of(data, place, _POINT), mask_of(data, place, _HYPHEN)
+
+
+@inline_kernel
+def _shifted(mask: Any, before: Any) -> Any:
+    """Return for each byte the bit of the byte before it; `before` has that of the byte before the block in its highest bit."""
+    return mask << _ONE | before >> _LAST
+
+
+@kernel
+def _find_tokens(
+    data: Bytes,
+    text_offsets: Offsets,
+    classes: npt.NDArray[np.uint8],
+    offsets: Offsets,
+    starts: npt.NDArray[np.uint32],
+    ends: npt.NDArray[np.uint32],
+) -> Any:
+    """Write the bounds of all tokens; return their number.
+
+    All masks are of one block; names that begin with `last_` are those of the block before, of which only the highest bit matters. A class
+    that a character passes on to its following bytes in the next block is kept in `over_` masks, whose lowest bits they are.
+    """
+    spare = np.zeros(BLOCK, np.uint8)
+    none = np.uint64(0)
+    found = np.int64(0)
+    for text in range(len(text_offsets) - 1):
+        begin, end = text_offsets[text], text_offsets[text + 1]
+        last_letters, last_digits, last_solitary, last_space = none, none, none, _ALL
+        last_word, last_points, last_hyphens = none, none, none
+        over_letters, over_digits, over_solitary, over_space, over_joined, over = none, none, none, none, none, none
+        is_open = np.int64(0)
+        for place in range(begin, end, BLOCK):
+            valid = _ALL if end - place >= BLOCK else (_ONE << np.uint64(end - place)) - _ONE
+            if place + BLOCK <= len(data):
+                letters, digits, space, others = _ascii_classes(data, place)
+                apostrophes, commas, points, hyphens = _joiners(data, place)
+            else:
+                copy_block(data, place, end, spare)
+                letters, digits, space, others = _ascii_classes(spare, 0)
+                apostrophes, commas, points, hyphens = _joiners(spare, 0)
+            letters, digits, space, others = letters & valid, digits & valid, space & valid, others & valid & ~over
+            letters, digits, solitary, space = letters | over_letters, digits | over_digits, over_solitary, space | over_space
+            joined, following = over_joined, over  # following: bytes that begin no token, for they go on with the character before
+            over_letters, over_digits, over_solitary, over_space, over_joined, over = none, none, none, none, none, none
+            while others != none:
+                bit = lowest_bit(others)
+                at = place + bit
+                point, size = decode(data, at, end)
+                group = classes[point]
+                first = _ONE << np.uint64(bit)
+                own = ((_ONE << np.uint64(size)) - _ONE) << np.uint64(bit)
+                beyond = (_ONE << np.uint64(bit + size - BLOCK)) - _ONE if bit + size > BLOCK else none
+                others &= ~own
+                following |= own & ~first
+                over = beyond
+                if group == MARK:
+                    before_letter = _shifted(letters, last_letters) & first
+                    before_digit = _shifted(digits, last_digits) & first
+                    if not _shifted(space, last_space) & first:
+                        following |= first
+                    if before_letter:
+                        group = LETTER
+                    elif before_digit:
+                        group = NUMBER
+                    elif _shifted(solitary, last_solitary) & first:
+                        group = SOLITARY
+                if group == LETTER:
+                    letters, over_letters = letters | own, beyond
+                elif group == NUMBER:
+                    digits, over_digits = digits | own, beyond
+                elif group == SOLITARY:
+                    solitary, over_solitary = solitary | own, beyond
+                elif group == SPACE:
+                    space, over_space = space | own, beyond
+                elif point == _TYPOGRAPHIC_APOSTROPHE and at + size < end:
+                    after = classes[decode(data, at + size, end)[0]]
+                    if _shifted(letters | digits, last_letters | last_digits) & first and after in (LETTER, NUMBER):
+                        joined, over_joined = joined | own, beyond
+            beginning = (letters | digits) & ~following
+            after_letter_or_digit, after_digit = beginning >> _ONE, digits & ~following
+            after_digit >>= _ONE
+            if (apostrophes | commas | points) >> _LAST and place + BLOCK < end:
+                after = classes[decode(data, place + BLOCK, end)[0]]
+                highest = _ONE << _LAST
+                if after == NUMBER:
+                    after_digit |= highest
+                if after in (LETTER, NUMBER):
+                    after_letter_or_digit |= highest
+            joined |= apostrophes & _shifted(letters | digits, last_letters | last_digits) & after_letter_or_digit
+            joined |= (commas | points) & _shifted(digits, last_digits) & after_digit
+            word = letters | digits | joined
+            symbols = valid & ~(word | space | solitary)
+            points &= symbols
+            hyphens &= symbols
+            runs = (points & _shifted(points, last_points)) | (hyphens & _shifted(hyphens, last_hyphens))
+            beginnings = ~following & (solitary | (symbols & ~runs) | (word & ~_shifted(word, last_word)))
+            events = beginnings | (space & ~_shifted(space, last_space))
+            while events != none:
+                bit = lowest_bit(events)
+                events &= events - _ONE
+                ends[found] = place - begin + bit
+                found += is_open
+                starts[found] = place - begin + bit
+                is_open = np.int64((beginnings >> np.uint64(bit)) & _ONE)
+            last_letters, last_digits, last_solitary, last_space = letters, digits, solitary, space
+            last_word, last_points, last_hyphens = word, points, hyphens
+        ends[found] = end - begin
+        found += is_open
+        offsets[text + 1] = found
+    return found
+
+
+@kernel
+def _describe(
+    data: Bytes,
+    text_offsets: Offsets,
+    classes: npt.NDArray[np.uint8],
+    offsets: Offsets,
+    starts: npt.NDArray[np.uint32],
+    ends: npt.NDArray[np.uint32],
+    characters: npt.NDArray[np.uint32],
+    hashes: npt.NDArray[np.uint64],
+    ascii_kinds: npt.NDArray[np.uint8],
+    kinds: npt.NDArray[np.uint8],
+) -> None:
+    """Fill what is known of each token besides its bounds."""
+    for text in range(len(text_offsets) - 1):
+        begin, text_end = text_offsets[text], text_offsets[text + 1]
+        for token in range(offsets[text], offsets[text + 1]):
+            start, end = begin + np.int64(starts[token]), begin + np.int64(ends[token])
+            if end - start <= 8 and start + 8 <= len(data):
+                word = load_part(data, start, end)
+                hashes[token] = mixed(((np.uint64(end - start) * _BASE) ^ word) * _BASE)
+                characters[token] = end - start - count_bits((word >> np.uint64(7)) & ~(word >> np.uint64(6)) & _EACH_BYTE)
+            else:
+                hashes[token], characters[token] = hash_bytes(data, start, end)
+            kinds[token] = ascii_kinds[data[start]]
+            if kinds[token] == _UNDECIDED:
+                kinds[token] = _kind(data, start, end, text_end, classes)
+
+
+def _ascii_kinds() -> npt.NDArray[np.uint8]:
+    """Return the kind of a token by its first byte, where that says it: not where a number may have letters, or the byte is not ASCII."""
+    of_class = {LETTER: WORD | ALPHABETIC, NUMBER: _UNDECIDED}
+    return np.array([of_class.get(int(group), 0) for group in character_classes()[:0x80]] + [_UNDECIDED] * 0x80, np.uint8)
+
+
+@kernel
+def _kind(data: Bytes, start: int, end: int, text_end: int, classes: npt.NDArray[np.uint8]) -> int:
+    point, size = decode(data, start, text_end)
+    group = classes[point]
+    if group == LETTER:
+        return WORD | ALPHABETIC
+    if group == SOLITARY:
+        return WORD if point == _IDEOGRAPHIC_ZERO else WORD | ALPHABETIC
+    if group != NUMBER:
+        return 0
+    start += size
+    while start < end:
+        point, size = decode(data, start, end)
+        if classes[point] == LETTER:
+            return WORD | ALPHABETIC
+        start += size
+    return WORD
+
+
+@kernel
+def _fold_words(
+    data: Bytes,
+    text_offsets: Offsets,
+    offsets: Offsets,
+    starts: npt.NDArray[np.uint32],
+    ends: npt.NDArray[np.uint32],
+    forms: npt.NDArray[np.uint64],
+    hashes: npt.NDArray[np.uint64],
+) -> None:
+    """Fill `hashes` with the hash of each token's folded form."""
+    slot = np.uint64(0x1FFFFF)
+    for text in range(len(offsets) - 1):
+        begin = text_offsets[text]
+        for word in range(offsets[text], offsets[text + 1]):
+            place = begin + np.int64(starts[word])
+            end = begin + np.int64(ends[word])
+            value = np.uint64(0)
+            while place < end:
+                point, size = decode(data, place, end)
+                place += size
+                form = forms[point] if point < len(forms) else np.uint64(point)
+                while form != 0:
+                    value = extend_hash(value, form & slot)
+                    form >>= np.uint64(21)
+            hashes[word] = mixed(value)
+
+
+@kernel
+def _lower_words(
+    data: Bytes,
+    text_offsets: Offsets,
+    offsets: Offsets,
+    starts: npt.NDArray[np.uint32],
+    ends: npt.NDArray[np.uint32],
+    forms: npt.NDArray[np.uint64],
+    longest: int,
+    hashes: npt.NDArray[np.uint64],
+) -> None:
+    """Fill `hashes` with the hash of each token in lower case, in working space for a token of `longest` bytes.
+
+    Eight ASCII bytes are lowered at once: adding to each moves its highest bit where it is at least "A", or more than "Z".
+    """
+    spare = np.empty(12 * longest + 8, np.uint8)  # a character becomes at most three, of four bytes each
+    slot, high = np.uint64(0x1FFFFF), _EACH_BYTE << np.uint64(7)
+    for text in range(len(offsets) - 1):
+        begin = text_offsets[text]
+        for token in range(offsets[text], offsets[text + 1]):
+            place, end = begin + np.int64(starts[token]), begin + np.int64(ends[token])
+            if end - place <= 8:
+                word = load_part(data, place, end)
+                if word & high == np.uint64(0):
+                    capitals = (word + np.uint64(0x80 - 0x41) * _EACH_BYTE) & ~(word + np.uint64(0x7F - 0x5A) * _EACH_BYTE) & high
+                    hashes[token] = mixed(((np.uint64(end - place) * _BASE) ^ (word | capitals >> np.uint64(2))) * _BASE)
+                    continue
+            size = 0
+            while place < end:
+                point, step = decode(data, place, end)
+                place += step
+                form = forms[point] if point < len(forms) else np.uint64(point)
+                if point == 0:
+                    spare[size] = 0
+                    size += 1
+                while form != np.uint64(0):
+                    size += encode(np.int64(form & slot), spare, size)
+                    form >>= np.uint64(21)
+            hashes[token], _ = hash_bytes(spare, 0, size)

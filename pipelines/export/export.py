@@ -1,0 +1,385 @@
+"""Export: the dataset that a training run reads. Text is written here for the second and last time.
+
+A file of the dataset holds the kept rows of a run of whole documents shards, in their order, up to `shard_mib` of text; so a changed input
+rewrites only the files it is in. Columns are FineWeb's where they exist, then our own: where the row comes from, and for a synthetic row
+what it was made from and what checked it. What a record's input said beside all that (licence, domain, ...) and what ingest noted of it
+(encoding, title, edits) is in `metadata`, as JSON text; the recipe's `keep` makes columns of some of it.
+
+`token_count` is that of the recipe's tokenizer.json, else round(bytes / 4), which the card then says.
+
+Invariants
+    - A row of the dataset is a row of the ledger with fate `kept`, once; its text is the document's without its cuts
+      (`curation.repeats.cuts`).
+    - Settings are part of the key; the bytes depend on nothing else but the rows.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from curation.engine.stage import Output, Stage, Unit
+from curation.ingest.side_fields import object_of, string_of
+from curation.repeats.cuts import Spans, without
+from curation.storage.digests import digest_of_file
+from curation.storage.record_keys import chance
+from curation.storage.resources import resolve
+from curation.storage.shards import Shard, batches, check_aligned, open_parquet, read
+from curation.text.text import TextColumn
+from curation.text.tokens import token_counts
+
+DATASET = pa.schema(
+    [
+        pa.field("text", pa.large_string(), nullable=False),
+        pa.field("id", pa.string(), nullable=False),
+        pa.field("url", pa.string()),
+        pa.field("date", pa.string()),
+        pa.field("file_path", pa.string(), nullable=False),
+        pa.field("language", pa.string()),
+        pa.field("language_score", pa.float64()),
+        pa.field("token_count", pa.int64(), nullable=False),
+        pa.field("score", pa.float64()),
+        pa.field("int_score", pa.int64()),
+        pa.field("minhash_cluster_size", pa.int64(), nullable=False),
+        pa.field("metadata", pa.large_string(), nullable=False),
+        pa.field("source", pa.string(), nullable=False),
+        pa.field("origin", pa.string(), nullable=False),
+        pa.field("seed_ids", pa.list_(pa.string())),
+        pa.field("task", pa.string()),
+        pa.field("teacher", pa.string()),
+        pa.field("verifier", pa.string()),
+    ]
+)
+
+MESSAGES = pa.list_(pa.struct([pa.field("role", pa.string()), pa.field("content", pa.string())]))
+SFT = pa.schema(
+    [
+        pa.field("id", pa.string(), nullable=False),
+        pa.field("messages", MESSAGES, nullable=False),
+        pa.field("task", pa.string()),
+        pa.field("teacher", pa.string()),
+        pa.field("seed_ids", pa.list_(pa.string())),
+    ]
+)
+
+_MADE_OF = ("seed_ids", "task", "teacher", "verifier")
+_OF_GENERATED = ("origin", *_MADE_OF, "messages")
+
+_ROW_GROUP_BYTES = 16 << 20
+_SIGNALS = {
+    "language": ("language.language", "fineweb2.language"),
+    "language_score": ("language.score", "fineweb2.language_score"),
+    "score": ("educational_score.score",),
+}
+"""The signals that columns of the dataset come from: the first that was measured."""
+
+
+@dataclass(frozen=True)
+class ExportSettings:
+    """How the dataset is cut and counted.
+
+    shard_mib  text in one file, in MiB
+    tokenizer  path of a tokenizer.json (Hugging Face tokenizers) to count tokens with; none: round(bytes / 4)
+    sft        write the conversations of synthetic rows to sft/ too
+    keep       fields of the input that become columns of their own beside `metadata`: text, null where a record lacks them
+    """
+
+    shard_mib: int = 256
+    tokenizer: str | None = None
+    sft: bool = True
+    keep: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        taken = sorted({*DATASET.names} & {*self.keep})
+        if taken:
+            raise ValueError(f"keep: {taken[0]!r} is a column of every dataset; `metadata` holds the input's field of that name")
+        if len(set(self.keep)) < len(self.keep) or "" in self.keep:
+            raise ValueError("keep: every field is named once, and has a name")
+        if self.shard_mib < 1:
+            raise ValueError("shard_mib must be at least 1")
+
+
+@dataclass(frozen=True)
+class Source:
+    """A documents shard with its ledger and, where there are some, its signals and its cuts: the same rows in each file."""
+
+    documents: Shard
+    ledger: Shard
+    signals: Shard | None
+    kept_bytes: int
+    cuts: Shard | None = None
+    generated: bool = False
+
+
+def units_of(sources: Sequence[Source], settings: ExportSettings, prefix: str = "train") -> list[Unit]:
+    """Cut the kept text of documents shards into files of about `shard_mib`; at least one file, be it empty."""
+    groups: list[list[Source]] = [[]]
+    size = 0
+    for source in sources:
+        if source.kept_bytes == 0:
+            continue
+        if groups[-1] and size + source.kept_bytes > settings.shard_mib << 20:
+            groups.append([])
+            size = 0
+        groups[-1].append(source)
+        size += source.kept_bytes
+    units = []
+    for number, group in enumerate(groups):
+        inputs = {
+            "documents": tuple(source.documents for source in group),
+            "ledger": tuple(source.ledger for source in group),
+            "signals": tuple(source.signals for source in group if source.signals is not None),
+        }
+        if any(source.cuts is not None for source in group):
+            inputs["cuts"] = tuple(source.cuts for source in group if source.cuts is not None)
+        generated = [source.documents.name for source in group if source.generated]
+        units.append(Unit(f"{prefix}-{number:05d}-of-{len(groups):05d}", inputs, extra={"generated": generated} if generated else {}))
+    return units
+
+
+@dataclass(frozen=True)
+class Export(Stage):
+    """Writes the dataset's files.
+
+    `mix` keeps, by chance of the key, only that share of the rows of a source or an origin (absent: all).
+    """
+
+    tokenizer: str | None = None
+    format: Literal["parquet", "jsonl"] = "parquet"
+    mix: tuple[tuple[str, float], ...] = ()
+    keep: tuple[str, ...] = ()
+    name: ClassVar[str] = "7-export"
+    version: ClassVar[int] = 2
+    packages: ClassVar[tuple[str, ...]] = ("pyarrow", "tokenizers")
+    folder: ClassVar[str | None] = "dataset/data"
+    hashed_again: ClassVar[bool] = True
+
+    def fields(self) -> Any:
+        """Return all fields but the tokenizer's place: its digest is among the files."""
+        return {name: value for name, value in super().fields().items() if name != "tokenizer"}
+
+    def files(self) -> Mapping[str, str]:
+        """Return the tokenizer's digest."""
+        return {"tokenizer": digest_of_file(resolve(self.tokenizer))} if self.tokenizer else {}
+
+    def make(self, unit: Unit, output: Output) -> Mapping[str, Any]:
+        """Write one file."""
+        counts = Counter({"rows": 0, "tokens": 0, "text_bytes": 0, "web": 0, "synthetic": 0})
+        left_out: dict[str, dict[str, list[int]]] = {}
+        if self.format == "jsonl":
+            with output.lines(unit.name) as append:
+                for table in self._rows(unit, left_out):
+                    counts.update(_counts(table))
+                    append(json.dumps(row, ensure_ascii=False) for row in table.to_pylist())
+        else:
+            with output.shard(unit.name, schema_with(self.keep), level=3) as writer:
+                for table in _gathered(self._rows(unit, left_out)):
+                    counts.update(_counts(table))
+                    writer.write(table)
+        mixed = {"left_out": left_out} if self.mix else {}
+        return {**counts, **mixed, "documents": [shard.name for shard in unit.inputs["documents"]]}
+
+    def _rows(self, unit: Unit, left_out: dict[str, dict[str, list[int]]]) -> Iterator[Any]:
+        signals = {shard.name: shard for shard in unit.inputs["signals"]}
+        cuts = {shard.name: shard for shard in unit.inputs.get("cuts", ())}
+        for documents, ledger in zip(unit.inputs["documents"], unit.inputs["ledger"], strict=True):
+            beside = signals.get(documents.name), cuts.get(documents.name)
+            generated = documents.name in unit.extra.get("generated", ())
+            for table, batch in kept_rows(documents, ledger, *beside, self.tokenizer, self.keep, generated):
+                yield self._mixed(table, batch, left_out) if self.mix else table
+
+    def _mixed(self, table: Any, batch: Any, left_out: dict[str, dict[str, list[int]]]) -> Any:
+        """Return the rows that the mix draws, and count those that it does not, by origin and source: rows and bytes of whole documents."""
+        drawn = _drawn(batch, table["origin"], dict(self.mix))
+        gone = pc.invert(drawn)
+        facts = (column.filter(gone).to_pylist() for column in (table["origin"], table["source"], batch["text_bytes"]))
+        for origin, source, size in zip(*facts, strict=True):
+            counted = left_out.setdefault(origin, {}).setdefault(source, [0, 0])
+            counted[0] += 1
+            counted[1] += size
+        return table.filter(drawn)
+
+
+@dataclass(frozen=True)
+class ExportConversations(Stage):
+    """Writes the conversations (`messages`) of kept synthetic rows, for supervised fine-tuning."""
+
+    name: ClassVar[str] = "7-export-sft"
+    version: ClassVar[int] = 1
+    packages: ClassVar[tuple[str, ...]] = ("pyarrow",)
+    folder: ClassVar[str | None] = "dataset/sft"
+    hashed_again: ClassVar[bool] = True
+
+    def make(self, unit: Unit, output: Output) -> Mapping[str, Any]:
+        """Write one file."""
+        with output.shard(unit.name, SFT, level=3) as writer:
+            for documents, ledger in zip(unit.inputs["documents"], unit.inputs["ledger"], strict=True):
+                for batch, _ in _kept_batches(documents, ledger):
+                    rows = [(row, dict(row["metadata"] or [])) for row in batch.select(["id", "metadata"]).to_pylist()]
+                    spoken = [_conversation(row["id"], facts) for row, facts in rows if "messages" in facts]
+                    writer.write(pa.Table.from_pylist(spoken, SFT))
+        return {"rows": writer.rows}
+
+
+def _gathered(tables: Iterator[Any]) -> Iterator[Any]:
+    """Join small tables up to about _ROW_GROUP_BYTES of text."""
+    waiting: list[Any] = []
+    for table in tables:
+        waiting.append(table)
+        if sum(one["text"].nbytes for one in waiting) >= _ROW_GROUP_BYTES:
+            yield pa.concat_tables(waiting)
+            waiting = []
+    if waiting:
+        yield pa.concat_tables(waiting)
+
+
+def _counts(table: Any) -> dict[str, int]:
+    synthetic = pc.sum(pc.equal(table["origin"], "synthetic")).as_py() or 0
+    return {
+        "rows": table.num_rows,
+        "tokens": pc.sum(table["token_count"]).as_py() or 0,
+        "text_bytes": pc.sum(pc.binary_length(table["text"])).as_py() or 0,
+        "synthetic": synthetic,
+        "web": table.num_rows - synthetic,
+    }
+
+
+def kept_rows(
+    documents: Shard,
+    ledger: Shard,
+    signals: Shard | None,
+    cuts: Shard | None,
+    tokenizer: str | None,
+    keep: Sequence[str] = (),
+    generated: bool = False,
+) -> Iterator[tuple[Any, Any]]:
+    """Yield tables of the kept rows of one documents shard, DATASET's columns and those in `keep`, each with the documents it is of.
+
+    `generated` says that the pipeline made the rows: a web record's own field `origin` must not pass it off as one of them.
+    """
+    if signals is not None:
+        check_aligned([documents, signals])
+    measured = _measured(signals)
+    for batch, places in _kept_batches(documents, ledger, cuts):
+        fields = [dict(pairs or ()) for pairs in batch["metadata"].to_pylist()]
+        made_of = [_made_of(facts) if generated else {} for facts in fields]
+        origin = pa.array(["synthetic" if generated else "web"] * len(fields))
+        own = {name: column.take(places) for name, column in measured.items()}
+        score = own["score"]
+        table = pa.table(
+            {
+                "text": batch["text"],
+                "id": batch["id"],
+                "url": batch["url"],
+                "date": pc.strftime(batch["crawled_at"], "%Y-%m-%dT%H:%M:%SZ"),
+                "file_path": batch["file_path"],
+                "language": own["language"],
+                "language_score": own["language_score"],
+                "token_count": _tokens(batch["text"], tokenizer),
+                "score": score,
+                "int_score": _rounded(score),
+                "minhash_cluster_size": batch["cluster_size"],
+                "metadata": [object_of(_beside(facts) if generated else facts) for facts in fields],
+                "source": batch["source"],
+                "origin": origin,
+                **{name: [facts.get(name) for facts in made_of] for name in _MADE_OF},
+                **{name: [None if name not in facts else string_of(facts[name]) for facts in fields] for name in keep},
+            },
+            schema=schema_with(keep),
+        )
+        yield table, batch
+
+
+def schema_with(keep: Sequence[str]) -> Any:
+    """Return the dataset's schema with the columns that a recipe keeps of its input."""
+    return pa.schema([*DATASET, *(pa.field(name, pa.string()) for name in keep)])
+
+
+def _made_of(facts: Mapping[str, str]) -> Mapping[str, Any]:
+    """Return what a generated row was made from and what checked it, of what is written beside its text."""
+    return {name: json.loads(facts[name]) if name == "seed_ids" else facts[name] for name in _MADE_OF if name in facts}
+
+
+def _beside(facts: Mapping[str, str]) -> Mapping[str, str]:
+    """Return the fields beside a generated row's text without those that are columns, and without its conversation."""
+    return {name: text for name, text in facts.items() if name not in _OF_GENERATED}
+
+
+def _kept_batches(documents: Shard, ledger: Shard, cuts: Shard | None = None) -> Iterator[tuple[Any, Any]]:
+    """Yield, per batch of documents, the kept rows, cut, with the ledger's ids and cluster sizes, and their row numbers in the shard."""
+    check_aligned([documents, ledger] if cuts is None else [documents, ledger, cuts])
+    spans = None if cuts is None else read(cuts, ["spans"])["spans"]
+    fates = read(ledger, ["id", "fate", "cluster_size"])
+    kept = pc.equal(fates["fate"], "kept")
+    begin = 0
+    for batch in batches(documents):
+        rows = slice(begin, begin + batch.num_rows)
+        here = kept[rows]
+        chosen = batch.set_column(batch.schema.get_field_index("id"), "id", fates["id"][rows]).append_column(
+            "cluster_size", fates["cluster_size"][rows]
+        )
+        places = np.flatnonzero(here.to_numpy()) + begin
+        begin += batch.num_rows
+        if len(places):
+            table = chosen.filter(here)
+            if spans is not None:
+                cut = without(TextColumn.from_arrow(table["text"]), Spans.from_arrow(spans.take(pa.array(places))))
+                table = table.set_column(table.schema.get_field_index("text"), DATASET.field("text"), cut.to_arrow())
+            yield table, pa.array(places)
+
+
+def _measured(signals: Shard | None) -> dict[str, Any]:
+    """Return the columns of signals that the dataset carries; nulls where they were not measured."""
+    kinds = {name: DATASET.field(name).type for name in _SIGNALS}
+    if signals is None:
+        return {name: _Nulls(kind) for name, kind in kinds.items()}
+    with open_parquet(signals.location) as file:
+        present = set(file.schema_arrow.names)
+    chosen = {name: next((signal for signal in known if signal in present), None) for name, known in _SIGNALS.items()}
+    table = read(signals, [signal for signal in chosen.values() if signal is not None])
+    return {name: table[signal].cast(kinds[name]) if signal is not None else _Nulls(kinds[name]) for name, signal in chosen.items()}
+
+
+@dataclass(frozen=True)
+class _Nulls:
+    """A column of nothing but nulls, of any length."""
+
+    kind: Any
+
+    def take(self, places: Any) -> Any:
+        """Return as many nulls as there are places."""
+        return pa.nulls(len(places), self.kind)
+
+
+def _rounded(score: Any) -> Any:
+    """Return the score as FineWeb-Edu's int_score: rounded, from 0 to 5."""
+    values = score.to_numpy() if isinstance(score, pa.ChunkedArray) else score.to_numpy(zero_copy_only=False)
+    unknown = np.isnan(values.astype(np.float64))
+    return pa.array(np.clip(np.rint(np.where(unknown, 0.0, values)), 0, 5).astype(np.int64), mask=unknown)
+
+
+def _tokens(text: Any, tokenizer: str | None) -> Any:
+    if tokenizer is None:
+        return pc.cast(pc.round(pc.divide(pc.cast(pc.binary_length(text), pa.float64()), 4.0)), pa.int64())
+    return pa.array(token_counts(text.to_pylist(), tokenizer))
+
+
+def _drawn(batch: Any, origin: Any, mix: Mapping[str, float]) -> Any:
+    """Return which rows stay in a mix: each with the share of its source or origin, by chance of its key."""
+    rows = zip(batch["key"].to_pylist(), batch["source"].to_pylist(), origin.to_pylist(), strict=True)
+    return pa.array([chance(key, "mix") < mix.get(source, mix.get(kind, 1.0)) for key, source, kind in rows])
+
+
+def _conversation(row_id: str, facts: Mapping[str, str]) -> dict[str, Any]:
+    return {
+        "id": row_id,
+        "messages": json.loads(facts["messages"]),
+        "task": facts.get("task"),
+        "teacher": facts.get("teacher"),
+        "seed_ids": json.loads(facts.get("seed_ids", "[]")),
+    }

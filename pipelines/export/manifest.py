@@ -1,0 +1,40 @@
+"""The manifest: what the dataset's files hold and what their bytes hash to, so that whoever receives them can check them.
+
+Invariant: no times and no places; the same run gives the same manifest.
+"""
+
+from collections.abc import Sequence
+from importlib.metadata import version
+from typing import Any
+
+from curation.engine.session import Sealed
+from curation.engine.stage import Finished
+from curation.storage.location import Location
+from curation.storage.ownership import write_ours
+from curation.storage.records import encode
+
+_PACKAGES = ("textbook-curation", "pyarrow", "polars", "numpy", "numba", "datasketch")
+
+
+def write_manifest(dataset: Location, recipe_key: str, files: Sealed, conversations: Sealed | None, keep: Sequence[str] = ()) -> None:
+    """Write the manifest of a dataset's folder."""
+    shards = [_entry("data", unit) for unit in files.units]
+    content = {
+        "rows": sum(entry["rows"] for entry in shards),
+        "tokens": sum(entry["tokens"] for entry in shards),
+        "recipe_key": recipe_key,
+        "packages": {name: version(name) for name in _PACKAGES},
+        "keep": list(keep),
+        "shards": shards,
+        "sft": [_entry("sft", unit) for unit in conversations.units] if conversations is not None else [],
+    }
+    write_ours(dataset / "manifest.json", encode(content))
+
+
+def _entry(folder: str, unit: Finished) -> dict[str, Any]:
+    (shard,) = unit.shards
+    entry = {"file": f"{folder}/{shard.location.name}", "rows": shard.rows, "bytes": shard.bytes, "sha256": shard.sha256}
+    for name in ("tokens", "documents"):
+        if name in unit.counts:
+            entry[name] = unit.counts[name]
+    return entry

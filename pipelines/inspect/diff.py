@@ -1,0 +1,80 @@
+"""Diff: which documents went another way in a second run, grouped by the way they went before and after.
+
+Records are matched by key, which does not depend on recipe, folder or order. Where one key stands for several records (the same record
+twice), they are matched in the order of file and offset.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import polars as pl
+
+from pipelines.inspect.looking import looks_at_runs
+from pipelines.inspect.run_folder import open_run, scan_ledger
+
+EXAMPLES = 5
+
+_WAY = ["fate", "rule"]
+
+
+@dataclass(frozen=True)
+class Change:
+    """Documents that went one way in the first run and another in the second; a way is fate and rule."""
+
+    before: tuple[str, str | None]
+    after: tuple[str, str | None]
+    documents: int
+    text_bytes: int
+    examples: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """What differs between two runs, most frequent change first; `only_first` and `only_second` count records the other has not."""
+
+    same: int
+    changed: int
+    changes: Sequence[Change]
+    only_first: int
+    only_second: int
+    examples_first: Sequence[str]
+    examples_second: Sequence[str]
+
+
+@looks_at_runs(2)
+def diff(first: str, second: str) -> Difference:
+    """Compare two runs, web and generated rows alike. Raises UsageError where a folder is not that of a run."""
+    before, after = _fates(first), _fates(second)
+    both = before.join(after, on=["key", "turn"], how="inner", suffix="_after")
+    same = pl.all_horizontal(pl.col(name).eq_missing(pl.col(f"{name}_after")) for name in _WAY)
+    ways = ["fate", "rule", "fate_after", "rule_after"]
+    examples = pl.col("id").bottom_k_by("key", EXAMPLES).alias("examples")
+    size = pl.max_horizontal("text_bytes", "text_bytes_after").sum().alias("bytes")
+    changes = both.filter(~same).group_by(ways).agg(pl.len().alias("documents"), size, examples)
+    lonely = [one.join(other, on=["key", "turn"], how="anti") for one, other in ((before, after), (after, before))]
+    queries = [both.select(same.sum().alias("same")), changes.sort("documents", *ways, descending=[True, *[False] * 4], nulls_last=True)]
+    queries += [frame.select(pl.len().alias("rows"), examples.implode()) for frame in lonely]
+    agreed, changed, only_first, only_second = pl.collect_all(queries, engine="streaming")
+    rows = [
+        Change((row["fate"], row["rule"]), (row["fate_after"], row["rule_after"]), row["documents"], row["bytes"], row["examples"])
+        for row in changed.iter_rows(named=True)
+    ]
+    return Difference(
+        int(agreed.item()),
+        sum(change.documents for change in rows),
+        rows,
+        int(only_first["rows"][0]),
+        int(only_second["rows"][0]),
+        only_first["examples"][0].to_list(),
+        only_second["examples"][0].to_list(),
+    )
+
+
+def _fates(folder: str) -> pl.LazyFrame:
+    """Return key, turn (which of the records of that key), id, fate and rule of every record."""
+    out = open_run(folder)
+    columns = ["key", "id", "file_path", "offset", "text_bytes", *_WAY]
+    ledgers = pl.concat([scan_ledger(out, "web").select(columns), scan_ledger(out, "synthetic").select(columns)])
+    row = pl.int_range(pl.len())
+    first_of_key = pl.when(pl.col("key").ne_missing(pl.col("key").shift())).then(row).forward_fill()
+    return ledgers.sort("key", "file_path", "offset").with_columns((row - first_of_key).alias("turn"))

@@ -1,0 +1,217 @@
+"""The funnel: what became of every record between the crawl and the dataset, counted from the ledger as it lies on disk.
+
+    records read  ->  of no interest (request, warcinfo, ...)  ->  rejected at ingest  ->  dropped by a rule  ->  duplicate  ->  kept
+
+A document is counted under the first rule that dropped it, in recipe order, so the steps add up; `failing` says how many documents the rule
+holds for, whoever was first. Tokens are an estimate, text bytes / 4 (English text in common tokenizers); the dataset's own count is exact
+where the recipe names a tokenizer.
+
+Invariant: documents = kept + the documents of all steps, for the web, for each source and for synthetic rows.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+from operator import itemgetter
+from typing import Literal
+
+import polars as pl
+
+from curation.duplicates.compare import Verify
+from curation.engine.stage import Workspace, finished_units
+from curation.ingest.ingest import Ingest
+from curation.repeats.repeated_lines import Cutting
+from curation.schema import CUT_STAGE, FATES
+from curation.storage.location import Location
+from pipelines.inspect.flows import (
+    Amount,
+    ComparedBy,
+    Comparisons,
+    CutText,
+    DatasetSize,
+    Flow,
+    Funnel,
+    SourceFlow,
+    SourceLoss,
+    Step,
+    amount,
+)
+from pipelines.inspect.rules import Comparing, RecipeRule, read_rules
+from pipelines.inspect.run_folder import GENERATED, manifest, open_run, scan_ledger
+from pipelines.inspect.run_state import state_of
+
+_STAGES = ("ingest", "synthesize", "judge", "deduplicate", CUT_STAGE)
+_COPIES = ("same_record", "exact", "same_url", "near_duplicate", "contained")
+
+
+def funnel(out: str) -> Funnel:
+    """Count a run's funnel. Raises UsageError where the folder is not that of a run."""
+    place = open_run(out)
+    told, state = read_rules(place), state_of(place)
+    rules, settings = told.rules, told.comparing
+    records, ignored, edits = _read_counts(place)
+    web = _counts(place, "web")
+    synthetic = _counts(place, "synthetic")
+    seen = {*web["source"], *synthetic["source"]}
+    return Funnel(
+        records=max(records, int(web["documents"].sum()) + sum(ignored.values())),
+        ignored=ignored,
+        edits=edits,
+        web=_flow(web, _failing(place, "web"), rules),
+        sources=_sources(web),
+        synthetic=_flow(synthetic, _failing(place, "synthetic"), rules) if synthetic.height else None,
+        dataset=_dataset(place),
+        cut=_cut(place),
+        comparisons=_comparisons(Workspace(place)),
+        generated_comparisons=_comparisons(Workspace(place, GENERATED)),
+        alarms=_alarms(web, settings),
+        compared_by=_compared_by(settings),
+        unknown_sources=[name for name in settings.sources if name not in seen] if settings is not None else [],
+        unfinished=state.told if not state.ended else None,
+    )
+
+
+def _read_counts(out: Location) -> tuple[int, dict[str, int], dict[str, int]]:
+    """Return what ingest's sidecars say: records, ignored kinds, edits."""
+    records = 0
+    ignored: dict[str, int] = {}
+    edits: dict[str, int] = {}
+    for unit in finished_units(Workspace(out), Ingest):
+        for facts in unit.counts["files"].values():
+            records += facts["records"]
+            for kind, count in facts["ignored"].items():
+                ignored[kind] = ignored.get(kind, 0) + count
+        for name, count in unit.counts.get("edits", {}).items():
+            edits[name] = edits.get(name, 0) + count
+    return records, dict(sorted(ignored.items())), dict(sorted(edits.items()))
+
+
+def _cut(out: Location) -> CutText | None:
+    """Return what the sidecars of the cuts say."""
+    counts = [unit.counts for unit in finished_units(Workspace(out), Cutting)]
+    if not counts:
+        return None
+    return CutText(*(sum(count[name] for count in counts) for name in ("documents", "passages", "cut_bytes")))
+
+
+def _comparisons(space: Workspace) -> Comparisons | None:
+    """Return what the sidecars of verify say."""
+    counts = [unit.counts for unit in finished_units(space, Verify)]
+    if not counts:
+        return None
+    return Comparisons(*(sum(count[name] for count in counts) for name in ("documents", "compared", "skipped")))
+
+
+def _compared_by(settings: Comparing | None) -> ComparedBy | None:
+    if settings is None:
+        return None
+    return ComparedBy(settings.shingles, settings.bands, settings.rows, settings.threshold)
+
+
+def _alarms(counts: pl.DataFrame, settings: Comparing | None) -> list[SourceLoss]:
+    """Return the sources that lost too much, most first.
+
+    What is dropped later, for its repeated lines, was compared too; a copy of such a document is told there and is no loss here.
+    """
+    if settings is None:
+        return []
+    duplicate = pl.col("documents").filter(pl.col("fate") == "duplicate").sum()
+    was_compared = pl.col("fate").is_in(["kept", "duplicate"]) | (pl.col("stage") == CUT_STAGE)
+    compared = counts.filter(was_compared).group_by("source").agg(pl.col("documents").sum(), lost=duplicate)
+    share = pl.col("lost") / pl.col("documents")
+    found = compared.filter((pl.col("documents") >= settings.alarm_documents) & (share > settings.alarm_share))
+    ordered = found.sort(share, "source", descending=[True, False])
+    return [SourceLoss(name, documents, lost, lost / documents, settings.alarm_share) for name, documents, lost in ordered.iter_rows()]
+
+
+def _counts(out: Location, origin: Literal["web", "synthetic"]) -> pl.DataFrame:
+    """Return documents and text bytes by source, stage, fate and rule: a small table, whatever the size of the run."""
+    by = ["source", "stage", "fate", "rule"]
+    counted = scan_ledger(out, origin).group_by(by).agg(pl.len().cast(pl.Int64).alias("documents"), pl.col("text_bytes").sum())
+    return counted.sort(by, nulls_last=True).collect(engine="streaming")
+
+
+def _failing(out: Location, origin: Literal["web", "synthetic"]) -> dict[str, int]:
+    """Return for each rule how many documents it holds for."""
+    lists = scan_ledger(out, origin).select(pl.col("failed")).filter(pl.col("failed").list.len() > 0)
+    counted = lists.explode("failed").group_by("failed").agg(pl.len()).collect(engine="streaming")
+    return dict(counted.sort("failed").iter_rows())
+
+
+def _flow(counts: pl.DataFrame, failing: Mapping[str, int], rules: Sequence[RecipeRule]) -> Flow:
+    came = _total(counts)
+    known = {rule.name: rule for rule in rules}
+    taken: dict[tuple[str, str, str], Amount] = {("judge", "dropped", rule.name): Amount() for rule in rules}
+    gone = counts.filter(pl.col("fate") != "kept")
+    for (stage, fate, rule), group in gone.group_by(["stage", "fate", "rule"], maintain_order=True):
+        taken[str(stage), str(fate), str(rule)] = _total(group)
+    steps = []
+    remaining = came.documents
+    for stage, fate, rule in sorted(taken, key=lambda step: _order(step, taken[step], list(known))):
+        here = taken[stage, fate, rule]
+        remaining -= here.documents
+        of_recipe = known.get(rule)
+        steps.append(
+            Step(
+                stage=stage,
+                fate=fate,
+                rule=rule,
+                taken=here,
+                share=_share(here.documents, came.documents),
+                remaining=remaining,
+                failing=max(failing.get(rule, 0), here.documents),
+                signal=of_recipe.signal if of_recipe else None,
+                threshold=of_recipe.threshold if of_recipe else None,
+            )
+        )
+    kept = _total(counts.filter(pl.col("fate") == "kept"))
+    return Flow(came, _fates(counts), steps, kept, _share(kept.documents, came.documents))
+
+
+def _order(step: tuple[str, str, str], taken: Amount, recipe: Sequence[str]) -> tuple[int, int, int, str]:
+    """Order steps as they happen: by stage; at judge in recipe order, at deduplicate from sure to likely, at ingest largest first."""
+    stage, _, rule = step
+    known: Sequence[str] = recipe if stage == "judge" else _COPIES
+    return (
+        _STAGES.index(stage) if stage in _STAGES else len(_STAGES),
+        known.index(rule) if rule in known else len(known),
+        -taken.documents,
+        rule,
+    )
+
+
+def _sources(counts: pl.DataFrame) -> list[SourceFlow]:
+    """Return what came from each source, by name, in one pass over the counts: there may be as many sources as files."""
+    flows = []
+    rows = counts.sort("source").select("source", "fate", "rule", "documents", "text_bytes").iter_rows()
+    for name, own in groupby(rows, key=itemgetter(0)):
+        documents, text_bytes, rules = dict.fromkeys(FATES, 0), dict.fromkeys(FATES, 0), Counter[str]()
+        for _, fate, rule, count, size in own:
+            documents[fate] += count
+            text_bytes[fate] += size
+            if rule is not None:
+                rules[rule] += count
+        came, kept = amount(sum(documents.values()), sum(text_bytes.values())), amount(documents["kept"], text_bytes["kept"])
+        ordered = dict(sorted(rules.items(), key=lambda entry: (-entry[1], entry[0])))
+        flows.append(SourceFlow(name, came, documents, kept, _share(kept.documents, came.documents), ordered))
+    return flows
+
+
+def _fates(counts: pl.DataFrame) -> dict[str, int]:
+    return {fate: int(counts.filter(pl.col("fate") == fate)["documents"].sum()) for fate in FATES}
+
+
+def _total(counts: pl.DataFrame) -> Amount:
+    return amount(int(counts["documents"].sum()), int(counts["text_bytes"].sum()))
+
+
+def _share(part: int, whole: int) -> float:
+    return part / whole if whole else 0.0
+
+
+def _dataset(out: Location) -> DatasetSize | None:
+    content = manifest(out)
+    if content is None:
+        return None
+    shards = content["shards"]
+    return DatasetSize(content["rows"], content["tokens"], sum(shard["bytes"] for shard in shards), len(shards))

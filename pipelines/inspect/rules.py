@@ -1,0 +1,170 @@
+"""OUT/rules.json: what looking at a run needs of its recipe, as data.
+
+A recipe is code's doorstep: it names filters, and a filter of one's own is a Python file. Whoever looks at a run that somebody else made
+must not run what its folder names. So the one who makes the run, and trusts the recipe, writes down what it came to: every rule with its
+signal and its bound, how documents were compared, which edits were made, what is said of the dataset. Looking reads that, and nothing else.
+
+A rule that compares each document with a bound of its own is told as a table where its filter has one (`filters.contract.Bounds`), and
+else by the text of its expression, which is shown and never evaluated. Which documents a rule drops is not worked out again: the ledger
+lists, for each, the rules that it fails.
+"""
+
+import dataclasses
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from curation.errors import UsageError
+from curation.storage.digests import plain
+from curation.storage.location import Location
+from curation.storage.ownership import RULES
+from curation.storage.records import CorruptRecord, encode, find_record, typed
+from filters.contract import Bounds, Rule, Side
+
+if TYPE_CHECKING:
+    from pipelines.recipes.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class RecipeRule:
+    """A rule of the recipe under its full name: the signal it looks at, its bound, and the side of the bound that it drops.
+
+    `drops` is None for a rule that is not a plain comparison with a bound. `threshold` is None for such a rule, and for one that compares
+    each document with a bound of its own: `bounds` are those bounds where they are a table, `own` says them in words.
+    """
+
+    name: str
+    signal: str
+    threshold: float | None
+    drops: Side | None
+    own: str | None = None
+    bounds: Bounds | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
+class Comparing:
+    """How documents were compared: the recipe's [deduplicate] as it was understood."""
+
+    shingles: str
+    bands: int
+    rows: int
+    threshold: float
+    sources: tuple[str, ...]
+    alarm_share: float
+    alarm_documents: int
+    against: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class RunRules:
+    """What a run's recipe came to; `text` is the recipe itself, to be shown."""
+
+    name: str
+    description: str
+    license: str
+    rules: tuple[RecipeRule, ...]
+    comparing: Comparing | None
+    edits: tuple[str, ...]
+    languages: tuple[str, ...]
+    tokenizer: str | None
+    text: str
+
+
+def rules_of(recipe: "Recipe") -> RunRules:
+    """Return what a recipe comes to: this builds its filters, also those that are files of the user's own."""
+    return RunRules(
+        name=recipe.name,
+        description=recipe.description,
+        license=recipe.license,
+        rules=tuple(_rules(recipe)),
+        comparing=_comparing(recipe),
+        edits=tuple(edit.name for edit in recipe.edits),
+        languages=tuple(label for choice in recipe.filters if choice.name == "language" for label in choice.parameters.get("keep", ())),
+        tokenizer=recipe.export.tokenizer,
+        text=recipe.text,
+    )
+
+
+def encoded(rules: RunRules) -> bytes:
+    """Return the bytes of OUT/rules.json."""
+    return encode(plain(rules))
+
+
+def write_rules(out: Location, rules: RunRules) -> None:
+    """Write OUT/rules.json."""
+    (out / RULES).write_bytes(encoded(rules))
+
+
+def read_rules(out: Location) -> RunRules:
+    """Return what OUT/rules.json says. Raises CorruptRecord where it is damaged, UsageError where it is missing."""
+    content = find_record(out / RULES)
+    if content is None:
+        raise UsageError(f"{out} has no {RULES}: it was lost, or an earlier version made this run; run its command again, which writes it")
+    rules = typed(RunRules, content, out / RULES)
+    for name in _names(rules):
+        if not name.isprintable():
+            raise CorruptRecord(f"{out / RULES} holds a name that cannot be shown: {name!r}; do not trust this folder")
+    return rules
+
+
+def side_dropped(rule: Rule) -> Side | None:
+    """Return the side of its threshold that a rule drops, told or found by trying both; None for a rule that is not so simple."""
+    threshold = rule.single_threshold
+    if rule.side is not None or threshold is None:
+        return rule.side
+    step = max(abs(threshold), 1.0) * 1e-3
+    probe = pl.DataFrame({rule.signal: [threshold - step, threshold + step]})
+    try:
+        below, above = probe.select(rule.drops.fill_null(False).alias("drops"))["drops"].to_list()
+    except (pl.exceptions.PolarsError, ValueError):
+        return None
+    if below == above:
+        return None
+    return "below" if below else "above"
+
+
+def _rules(recipe: "Recipe") -> Iterator[RecipeRule]:
+    """Yield every rule, in the order in which they are tried."""
+    for choice in recipe.filters:
+        made = choice.build()
+        for reason, rule in made.rules().items():
+            bounds = None if rule.bounds is None else dataclasses.replace(rule.bounds, signal=f"{made.name()}.{rule.bounds.signal}")
+            yield RecipeRule(
+                name=f"{made.name()}.{reason}",
+                signal=f"{made.name()}.{rule.signal}",
+                threshold=rule.single_threshold,
+                drops=side_dropped(rule),
+                own=_in_words(rule.threshold, bounds) if isinstance(rule.threshold, pl.Expr) else None,
+                bounds=bounds,
+            )
+
+
+def _in_words(threshold: pl.Expr, bounds: Bounds | None) -> str:
+    """Say what a document's own bound is."""
+    return f"by {bounds.signal}" if bounds is not None else str(threshold)
+
+
+def _comparing(recipe: "Recipe") -> Comparing | None:
+    settings = recipe.deduplicate
+    if settings is None:
+        return None
+    chosen = settings.minhash
+    return Comparing(
+        shingles=f"{chosen.ngram} {chosen.unit}s",
+        bands=chosen.bands,
+        rows=chosen.rows,
+        threshold=settings.threshold,
+        sources=settings.sources,
+        alarm_share=settings.alarm_share,
+        alarm_documents=settings.alarm_documents,
+        against=settings.against,
+    )
+
+
+def _names(rules: RunRules) -> Iterator[Any]:
+    """Yield the names that are shown on terminals as they are."""
+    yield from (rules.name, rules.license, *rules.edits, *rules.languages)
+    for rule in rules.rules:
+        yield from (rule.name, rule.signal)

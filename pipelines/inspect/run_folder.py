@@ -1,0 +1,191 @@
+"""The folder of a run, as those who look at it see it: where its tables lie, and which belong together.
+
+A shard of documents, its signals and its ledger have one name and the same rows in the same order, so looking at a document means reading
+row *i* of three files. Tables are scanned lazily: what is collected is counts and a few samples, whatever the size of the run.
+
+Invariants
+    - What no record of the run names is never opened (`curation.engine.leftovers`).
+    - Nothing here writes, and nothing is read that does not lie in the folder.
+    - Two tables are zipped by row only after their digests of keys were found equal.
+"""
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import polars as pl
+
+from curation.engine.leftovers import named_by_run, path_below
+from curation.errors import Refused, UsageError
+from curation.schema import LEDGER
+from curation.shuffle import exchange
+from curation.storage.location import Location
+from curation.storage.records import find_record
+from curation.storage.shards import Shard, check_aligned, open_parquet
+
+GENERATED = "stages/6-synthesize"
+"""Where the stages over generated rows lie."""
+
+CUTS = "4i-cuts"
+"""The stage whose shards say what is cut of each document; its name stands here, so that looking need not import what makes it."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the rows of one ledger shard lie: what lies beside it is None where it was deleted, or never was (rejects)."""
+
+    name: str
+    origin: Literal["web", "synthetic"]
+    ledger: Location
+    documents: Location | None
+    signals: Location | None
+    cuts: Location | None = None
+
+
+def open_run(folder: str) -> Location:
+    """Return the place of a run. Raises UsageError where there is none, Refused where a link in it leads out of it."""
+    out = Location.of(folder)
+    if not (out / "ledger").is_folder() and not (out / "stages").is_folder():
+        raise UsageError(f"{folder} is not the folder of a run: it has no ledger/ and no stages/; give the --out of a `curate run`")
+    refuse_links_out(out)
+    return out
+
+
+def refuse_links_out(out: Location) -> None:
+    """Raise Refused where a link in a run folder leads out of it: looking would show what lies there as if it were the run's."""
+    if not out.is_local or not out.is_folder():
+        return
+    waiting = [out.path]
+    while waiting:
+        with os.scandir(waiting.pop()) as entries:
+            for entry in entries:
+                if entry.is_symlink():
+                    if not out.holds(Location.of(entry.path)):
+                        where = f"out of {out}, to {os.path.realpath(entry.path)}"
+                        raise Refused(f"{entry.path} is a link that leads {where}; put there what it stands for, or remove it")
+                elif entry.is_dir():
+                    waiting.append(entry.path)
+
+
+def places(out: Location) -> list[Place]:
+    """Return every ledger shard with the shards of the same rows, web before synthetic, by name."""
+    ours = named_by_run(out)
+    generated: dict[str, Location] = {}
+    for name, location in _parquet(out, GENERATED, ours, recursive=True).items():
+        if location.parent.name not in ("2-measure", "3-judge") and _has_text(location):
+            generated[name] = location
+    layout: list[tuple[Literal["web", "synthetic"], dict[str, Location], dict[str, Location], dict[str, Location]]] = [
+        ("web", _parquet(out, "ledger", ours), _parquet(out, "stages/1-ingest", ours), _parquet(out, "stages/2-measure", ours)),
+        ("synthetic", _parquet(out, "ledger/synthetic", ours), generated, _parquet(out, f"{GENERATED}/2-measure", ours)),
+    ]
+    cuts = _parquet(out, f"stages/{CUTS}", ours)
+    found = []
+    for origin, ledger, documents, signals in layout:
+        for name, location in sorted(ledger.items()):
+            rejected = name.endswith("-rejected")
+            cut = cuts.get(name) if origin == "web" else None
+            found.append(Place(name, origin, location, None if rejected else documents.get(name), signals.get(name), cut))
+    return found
+
+
+def undecided(out: Location, found: Iterable[Place]) -> list[Place]:
+    """Return the shards that ingest wrote and no ledger tells of, as in a run that has not ended; for a ledger, each has itself."""
+    known = {place.name for place in found}
+    ours = named_by_run(out)
+    signals = _parquet(out, "stages/2-measure", ours)
+    ingested = sorted(_parquet(out, "stages/1-ingest", ours).items())
+    return [
+        Place(name, "web", shard, None if name.endswith("-rejected") else shard, signals.get(name))
+        for name, shard in ingested
+        if name not in known
+    ]
+
+
+def scan(locations: Iterable[Location]) -> pl.LazyFrame:
+    """Scan Parquet files as one table, in the order given."""
+    files = list(locations)
+    if files and not files[0].is_local:
+        import pyarrow.dataset as ds  # takes as long to import as all else here together
+
+        return pl.scan_pyarrow_dataset(ds.dataset([file.path for file in files], filesystem=files[0].filesystem, format="parquet"))
+    return pl.scan_parquet([file.path for file in files], glob=False)
+
+
+def scan_ledger(out: Location, origin: Literal["web", "synthetic"] = "web") -> pl.LazyFrame:
+    """Scan the ledger of a run; that of a run without synthetic rows has none."""
+    folder = "ledger" if origin == "web" else "ledger/synthetic"
+    files = list(_parquet(out, folder, named_by_run(out)).values())
+    return scan(files) if files else empty_ledger()
+
+
+def empty_ledger() -> pl.LazyFrame:
+    """Return a ledger without rows."""
+    return pl.DataFrame(LEDGER.empty_table()).lazy()
+
+
+def scan_rows(found: Iterable[Place]) -> pl.LazyFrame:
+    """Scan the ledgers of some places, with `origin`, `shard` (the place's name) and `row` (in the shard)."""
+    return pl.concat([_numbered(place, scan([place.ledger])) for place in found])
+
+
+def scan_measured(found: Iterable[Place], ledger: list[str], signals: list[str]) -> pl.LazyFrame:
+    """Zip columns of the ledger and of the signals, with `origin`, `shard` and `row` as `scan_rows` has them, for all that was measured.
+
+    Raises CorruptShard where a signals shard does not hold the rows of its ledger.
+    """
+    frames = []
+    for place in found:
+        if place.signals is None:
+            continue
+        check_aligned([_as_shard(place.name, place.ledger), _as_shard(place.name, place.signals)])
+        zipped = pl.concat([scan([place.ledger]).select(ledger), scan([place.signals]).select(signals)], how="horizontal")
+        frames.append(_numbered(place, zipped))
+    if not frames:
+        raise UsageError("this run has no signals: its recipe has no filters, or stages/2-measure was deleted")
+    return pl.concat(frames)
+
+
+def _numbered(place: Place, table: pl.LazyFrame) -> pl.LazyFrame:
+    return table.with_row_index("row").with_columns(pl.lit(place.name).alias("shard"), pl.lit(place.origin).alias("origin"))
+
+
+def iter_rows(location: Location, rows: Iterable[int], columns: list[str]) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield (number, values) for some rows of a shard, rising; one row group at a time is in memory, and those without any are not read."""
+    wanted = np.array(sorted(set(rows)), np.int64)
+    for numbers, table in exchange.read_rows(_as_shard(location.name, location), columns, wanted):
+        yield from zip(numbers.tolist(), table.to_pylist(), strict=True)
+
+
+def read_rows(location: Location, rows: Iterable[int], columns: list[str]) -> dict[int, dict[str, Any]]:
+    """Return some rows of a shard by number; row groups without any are not read."""
+    return dict(iter_rows(location, rows, columns))
+
+
+def manifest(out: Location) -> Mapping[str, Any] | None:
+    """Return the dataset's manifest, or None where the run has not written one."""
+    return manifest_of(out / "dataset")
+
+
+def manifest_of(dataset: Location) -> Mapping[str, Any] | None:
+    """Return the manifest in a dataset's folder, or None where there is none. Raises CorruptRecord where it is damaged."""
+    return find_record(dataset / "manifest.json")
+
+
+def _as_shard(name: str, location: Location) -> Shard:
+    """Return a shard to read; what its sidecar says of it is not needed for looking."""
+    return Shard(name, location, 0, 0, "")
+
+
+def _parquet(out: Location, folder: str, ours: frozenset[str], recursive: bool = False) -> dict[str, Location]:
+    """Return name -> place of the Parquet files in a folder below OUT that are the run's own."""
+    places = (facts.location for facts in (out / folder).files(recursive=recursive))
+    return {
+        place.name.removesuffix(".parquet"): place for place in places if place.name.endswith(".parquet") and path_below(out, place) in ours
+    }
+
+
+def _has_text(location: Location) -> bool:
+    with open_parquet(location) as file:
+        return {"text", "metadata", "key"} <= set(file.schema_arrow.names)

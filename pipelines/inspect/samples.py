@@ -1,0 +1,105 @@
+"""Samples: a few documents with the beginning of their text, read from the shards row group by row group.
+
+Choosing looks at narrow columns of all rows; everything else is read afterwards, of the chosen rows alone. All choices are read together,
+so that a row group is decoded once, and of its text only the beginnings are kept: what a sample costs does not grow with its document.
+
+Invariant: which documents are shown depends on values and keys alone.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from pipelines.inspect.run_folder import Place, iter_rows, scan
+
+EXCERPT = 200
+"""Characters of text in a sample."""
+
+Row = tuple[str, str, int]
+"""A row by origin, shard and number."""
+
+_FACTS = ["id", "url", "source", "fate", "rule"]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Rows to take as samples: why they are chosen, a query for their `origin`, `shard`, `row` and `value`, and how much text to show."""
+
+    where: str
+    rows: pl.LazyFrame
+    characters: int = EXCERPT
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A document as an example: why it was chosen, and the beginning of its text (empty where that was deleted)."""
+
+    where: str
+    value: float | None
+    id: str
+    url: str | None
+    source: str
+    fate: str
+    rule: str | None
+    excerpt: str
+
+
+def take_samples(choices: Sequence[Choice], found: Sequence[Place]) -> list[Sample]:
+    """Collect the chosen rows and read what the ledger and the shards say of them; in the order of the choices and of their rows."""
+    chosen = [
+        (choice, (origin, shard, row), value)
+        for choice in choices
+        for origin, shard, row, value in choice.rows.select("origin", "shard", "row", "value").collect(engine="streaming").iter_rows()
+    ]
+    rows = [row for _, row, _ in chosen]
+    facts = _facts_of(rows, found)
+    texts = _beginnings(rows, found, max((_span(choice.characters) for choice, _, _ in chosen), default=0))
+    return [Sample(choice.where, value, **facts[row], excerpt=excerpt(texts.get(row), choice.characters)) for choice, row, value in chosen]
+
+
+def _facts_of(rows: Iterable[Row], found: Iterable[Place]) -> dict[Row, Mapping[str, Any]]:
+    """Return what the ledger says of some rows."""
+    facts: dict[Row, Mapping[str, Any]] = {}
+    wanted = _by_shard(rows)
+    for place in found:
+        numbers = wanted.get((place.origin, place.name))
+        if numbers:
+            table = scan([place.ledger]).select(_FACTS).with_row_index("row").filter(pl.col("row").is_in(sorted(set(numbers))))
+            for row in table.collect(engine="streaming").iter_rows(named=True):
+                facts[place.origin, place.name, row.pop("row")] = row
+    return facts
+
+
+def _beginnings(rows: Iterable[Row], found: Iterable[Place], characters: int) -> dict[Row, str]:
+    """Return the beginnings of the texts of some rows; those whose shard was deleted are absent."""
+    beginnings: dict[Row, str] = {}
+    wanted = _by_shard(rows)
+    for place in found:
+        numbers = wanted.get((place.origin, place.name))
+        if numbers and place.documents is not None:
+            for number, values in iter_rows(place.documents, numbers, ["text"]):
+                beginnings[place.origin, place.name, number] = str(values["text"])[:characters]
+    return beginnings
+
+
+def _by_shard(rows: Iterable[Row]) -> dict[tuple[str, str], list[int]]:
+    """Return the numbers of rows by the origin and shard they are in."""
+    numbers: dict[tuple[str, str], list[int]] = {}
+    for origin, shard, row in rows:
+        numbers.setdefault((origin, shard), []).append(row)
+    return numbers
+
+
+def _span(characters: int) -> int:
+    """Return how many characters of a text an excerpt is made of: more than it has, as runs of white space become one blank."""
+    return 4 * characters
+
+
+def excerpt(text: str | None, characters: int = EXCERPT) -> str:
+    """Return the beginning of a text on one line."""
+    if text is None:
+        return ""
+    begin = " ".join(text[: _span(characters)].split())
+    return begin if len(begin) <= characters else f"{begin[: characters - 1]}…"

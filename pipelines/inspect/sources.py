@@ -1,0 +1,49 @@
+"""Tables by source show the largest sources one by one and all others as one row, so that no table grows with the input.
+
+Invariant: the rows add up to what all sources add up to.
+"""
+
+from collections.abc import Sequence
+
+from curation.schema import FATES
+from pipelines.inspect.flows import Amount, SourceFlow, Split
+
+SHOWN = 20
+"""Sources that a table shows by name."""
+
+
+def largest_flows(flows: Sequence[SourceFlow], most: int = SHOWN) -> list[SourceFlow]:
+    """Return the sources with most documents, largest first, and the others as one of the name "180 others"."""
+    ordered = sorted(flows, key=lambda flow: (-flow.came.documents, flow.source))
+    if len(ordered) <= most + 1:
+        return ordered
+    others = ordered[most:]
+    came, kept = _sum([flow.came for flow in others]), _sum([flow.kept for flow in others])
+    rules: dict[str, int] = {}
+    for flow in others:
+        for rule, count in flow.rules.items():
+            rules[rule] = rules.get(rule, 0) + count
+    by_count = dict(sorted(rules.items(), key=lambda rule: (-rule[1], rule[0])))
+    fates = {fate: sum(flow.fates.get(fate, 0) for flow in others) for fate in FATES}
+    share = kept.documents / came.documents if came.documents else 0.0
+    return [*ordered[:most], SourceFlow(others_in_words(len(others)), came, fates, kept, share, by_count)]
+
+
+def largest_splits(splits: Sequence[Split], most: int = SHOWN) -> list[Split]:
+    """Return the splits of most documents, largest first, and the others as one."""
+    ordered = sorted(splits, key=lambda split: (-split.of.documents, split.name))
+    if len(ordered) <= most + 1:
+        return ordered
+    others = ordered[most:]
+    sums = (_sum([getattr(split, part) for split in others]) for part in ("of", "now", "then"))
+    return [*ordered[:most], Split(others_in_words(len(others)), *sums)]
+
+
+def others_in_words(count: int) -> str:
+    """Say how many others one row stands for."""
+    return f"{count:,} others"
+
+
+def _sum(amounts: Sequence[Amount]) -> Amount:
+    columns = ("documents", "text_bytes", "tokens")
+    return Amount(*(sum(getattr(amount, column) for amount in amounts) for column in columns))

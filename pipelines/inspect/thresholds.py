@@ -1,0 +1,230 @@
+"""Thresholds: what another one on a signal would keep, and the curve of what each along the way would.
+
+Nothing is judged again: the ledger tells which rules every document fails, so what a rule with another threshold would keep is counted from
+the signal, and what would then be in the dataset from the documents that fail no other rule and are no duplicates.
+
+A threshold takes the place of the recipe's nearest one on the signal. A signal on which the recipe has none is taken as one whose low
+values are dropped. A document without the signal passes, as it does when it is judged.
+
+Invariant: a point of the curve is what `--at` says of its threshold, for both count by the same expressions.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from curation.errors import UsageError
+from curation.storage.location import Location
+from filters.contract import Side
+from pipelines.inspect.flows import Amount, Split, amount
+from pipelines.inspect.looking import looks_at_runs
+from pipelines.inspect.rules import RecipeRule, read_rules
+from pipelines.inspect.run_folder import Place, open_run, places, scan_measured
+from pipelines.inspect.views import finite, is_number, resolve
+
+NOTE = "Tokens are estimated (bytes / 4). Documents that come back have not been compared with others: some will be duplicates."
+
+_EFFECT = ["source", "fate", "failed", "text_bytes"]
+_SHARES = (0.0, 0.001, 0.005, 0.01, *(step / 50 for step in range(1, 50)), 0.99, 0.995, 0.999, 1.0)
+"""The quantiles of a signal that are points of its curve."""
+
+
+@dataclass(frozen=True)
+class ThresholdEffect:
+    """What a threshold at `at` would keep, of all documents and of those that pass every other rule and are no duplicates."""
+
+    signal: str
+    at: float
+    drops: Side
+    rule: str | None
+    threshold: float | None
+    all: Split
+    otherwise_kept: Split
+    sources: Sequence[Split]
+    note: str
+
+
+@dataclass(frozen=True)
+class Point:
+    """What passes a threshold, of all documents and of those that would otherwise be kept; shares are of all, and of the latter.
+
+    recipe  whether this is the recipe's own threshold
+    """
+
+    at: float
+    recipe: bool
+    all: Amount
+    share: float
+    token_share: float
+    otherwise_kept: Amount
+    otherwise_share: float
+    otherwise_token_share: float
+
+
+@dataclass(frozen=True)
+class Curve:
+    """The thresholds that would take the place of one rule of the recipe (None: of none), rising, and what each would keep.
+
+    `otherwise_kept` is of the documents that pass every other rule and are no duplicates.
+    """
+
+    rule: str | None
+    threshold: float | None
+    drops: Side
+    all: Amount
+    otherwise_kept: Amount
+    points: Sequence[Point]
+
+
+@dataclass(frozen=True)
+class Retention:
+    """The curves of a signal, one for each rule that the recipe has on it, or one for none."""
+
+    signal: str
+    documents: int
+    missing: int
+    curves: Sequence[Curve]
+    note: str
+
+
+@dataclass(frozen=True)
+class _Signal:
+    """A signal that is a number, where its values lie, and the recipe's thresholds on it."""
+
+    name: str
+    kind: Any
+    found: Sequence[Place]
+    rules: Sequence[RecipeRule]
+
+    @classmethod
+    def of(cls, out: Location, signal: str) -> "_Signal":
+        """Find a signal in a run. Raises UsageError for an unknown one, or one that is no number."""
+        found = places(out)
+        name, kind = resolve(signal, found)
+        if not is_number(kind):
+            raise UsageError(f"{name} is not a number, so it has no threshold; `curate inspect DIR --signal {name}` shows its values")
+        return cls(name, kind, found, [rule for rule in read_rules(out).rules if rule.signal == name and rule.drops is not None])
+
+    def replaced_by(self, at: float) -> RecipeRule | None:
+        """Return the rule whose threshold is nearest to `at`."""
+        return min(self.rules, key=lambda rule: _distance(rule.threshold, at)) if self.rules else None
+
+    def judged(self, rule: RecipeRule | None) -> pl.LazyFrame:
+        """Return source, text_bytes and value of every document, whether it passes `rule`, and whether it is otherwise kept."""
+        fails = pl.col("failed").list.contains(rule.name).fill_null(False) if rule is not None else pl.lit(False)
+        fails_others = (pl.col("failed").list.len().fill_null(0) - fails.cast(pl.UInt32)) > 0
+        value = pl.col(self.name)
+        return scan_measured(self.found, _EFFECT, [self.name]).select(
+            "source",
+            "text_bytes",
+            (value.cast(pl.UInt8) if self.kind == pl.Boolean else value).alias("value"),
+            (~fails).alias("now"),
+            (~fails_others & (pl.col("fate") != "duplicate")).alias("otherwise"),
+        )
+
+
+@looks_at_runs()
+def threshold_effect(folder: str, signal: str, at: float) -> ThresholdEffect:
+    """Return what a threshold at `at` would keep. Raises UsageError for an unknown signal, or one that is no number."""
+    asked = _Signal.of(open_run(folder), signal)
+    rule = asked.replaced_by(at)
+    drops = _side(rule)
+    table = asked.judged(rule).with_columns(_passes(drops, at).alias("then"))
+    amounts = [*_sums("of"), *_sums("now", pl.col("now")), *_sums("then", pl.col("then"))]
+    kept = table.filter(pl.col("otherwise"))
+    queries = [table.select(amounts), kept.select(amounts), kept.group_by("source").agg(amounts).sort("source")]
+    everything, otherwise, sources = pl.collect_all(queries, engine="streaming")
+    return ThresholdEffect(
+        asked.name,
+        at,
+        drops,
+        rule.name if rule is not None else None,
+        rule.threshold if rule is not None else None,
+        _split("all", everything.row(0, named=True)),
+        _split("otherwise kept", otherwise.row(0, named=True)),
+        [_split(row["source"], row) for row in sources.iter_rows(named=True)],
+        NOTE,
+    )
+
+
+@looks_at_runs()
+def retention(folder: str, signal: str) -> Retention:
+    """Return what thresholds at some sixty quantiles of a signal, and the recipe's own, would keep.
+
+    Raises UsageError for an unknown signal, or one that is no number.
+    """
+    asked = _Signal.of(open_run(folder), signal)
+    value = pl.col("value")
+    facts = finite(asked.judged(None)).select(
+        pl.len().alias("documents"),
+        value.null_count().alias("missing"),
+        value.quantile(list(_SHARES), interpolation="nearest").alias("quantiles"),
+    )
+    documents, missing, quantiles = facts.collect(engine="streaming").row(0)
+    own = [rule.threshold for rule in asked.rules if rule.threshold is not None]
+    thresholds = sorted({at for at in (*own, *(quantiles or ())) if at is not None})
+    curves = []
+    for rule in asked.rules or (None,):
+        nearest = [at for at in thresholds if asked.replaced_by(at) is rule]
+        curves.append(_curve(asked.judged(rule), rule, nearest))
+    return Retention(asked.name, documents, missing, curves, NOTE)
+
+
+def _curve(judged: pl.LazyFrame, rule: RecipeRule | None, thresholds: Sequence[float]) -> Curve:
+    drops, otherwise = _side(rule), pl.col("otherwise")
+    sums = [*_sums("all"), *_sums("otherwise", otherwise)]
+    for place, at in enumerate(thresholds):
+        passes = _passes(drops, at)
+        sums += [*_sums(f"all {place}", passes), *_sums(f"otherwise {place}", passes & otherwise)]
+    row = judged.select(sums).collect(engine="streaming").row(0, named=True)
+    everything, kept = _amount("all", row), _amount("otherwise", row)
+    points = []
+    for place, at in enumerate(thresholds):
+        passing, staying = _amount(f"all {place}", row), _amount(f"otherwise {place}", row)
+        own = rule is not None and rule.threshold == at
+        points.append(Point(at, own, passing, *_shares(passing, everything), staying, *_shares(staying, kept)))
+    name, threshold = (rule.name, rule.threshold) if rule is not None else (None, None)
+    return Curve(name, threshold, drops, everything, kept, points)
+
+
+def _side(rule: RecipeRule | None) -> Side:
+    return rule.drops if rule is not None and rule.drops is not None else "below"
+
+
+def _passes(drops: Side, at: float) -> pl.Expr:
+    """Return whether a document passes a threshold."""
+    value = pl.col("value")
+    return ~(value < at if drops == "below" else value > at).fill_null(False)
+
+
+def _sums(name: str, passes: pl.Expr | None = None) -> list[pl.Expr]:
+    """Return the number of documents, all or those that pass, and the bytes of their text."""
+    text_bytes = pl.col("text_bytes")
+    if passes is None:
+        return [pl.len().alias(name), text_bytes.sum().alias(f"{name} bytes")]
+    return [passes.sum().alias(name), pl.when(passes).then(text_bytes).otherwise(0).sum().alias(f"{name} bytes")]
+
+
+def _amount(name: str, row: dict[str, Any]) -> Amount:
+    return amount(row[name], row[f"{name} bytes"])
+
+
+def _shares(part: Amount, whole: Amount) -> tuple[float, float]:
+    """Return the share of the documents and that of the tokens."""
+    return part.documents / max(1, whole.documents), part.text_bytes / max(1, whole.text_bytes)
+
+
+def _split(name: str, row: dict[str, Any]) -> Split:
+    return Split(name, *(_amount(side, row) for side in ("of", "now", "then")))
+
+
+def _distance(threshold: float | None, at: float) -> float:
+    """Return how far a threshold is from `at`: in powers where both are positive, so that 100 is nearer to 50 than to 100,000."""
+    if threshold is None:
+        return math.inf
+    if threshold > 0 and at > 0:
+        return abs(math.log(threshold / at))
+    return abs(threshold - at)

@@ -1,0 +1,205 @@
+"""Verify: is everything still what was written?
+
+A run that has ended left contents.json, which names every file: each is hashed again, the records' own digests are looked at, the manifest
+must say of the dataset what contents.json says, and the books are added up again. Of a run that has not ended, what is there is checked
+against its sidecars; its books cannot balance yet, and that is said instead. A dataset alone (a folder with manifest.json, as a training
+engineer receives it) is checked against its manifest.
+
+A shard in the ledger or the dataset that no record names is a fault, for whoever loads the folder would train on it. Any other file that no
+record names is a stranger's: it is told as one, and not opened.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from curation.engine.leftovers import folders_of_records, named_in, path_below
+from curation.engine.stage import SEAL, SHARD_ENDINGS, outputs_recorded
+from curation.errors import InputError
+from curation.ingest.ingest import Ingest
+from curation.ledger.books import add_up
+from curation.storage.contents import CONTENTS, LIVE, Contents, differences_from, digest_at
+from curation.storage.location import Location
+from curation.storage.ownership import FIXED, KEPT, RULES, RUN
+from curation.storage.records import CorruptRecord, find_record, read_record
+from pipelines.inspect.earlier_runs import ledger_of
+from pipelines.inspect.run_folder import refuse_links_out
+from pipelines.inspect.run_state import state_of
+
+_PUBLIC = ("ledger", "dataset", "data", "sft")
+"""The folders that hold shards for others to read, in a run or in an export."""
+
+_PUBLIC_BEGIN = tuple(f"{name}/" for name in _PUBLIC)
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What was looked at, what was wrong (empty: nothing), and what could not be looked at: earlier runs that are gone.
+
+    `strangers` are files that are not ours and harm nobody. `unfinished` says how far a run came that has not ended; None for one that has,
+    and for a dataset.
+    """
+
+    files: int
+    bytes: int
+    faults: Sequence[str]
+    unchecked: Sequence[str] = ()
+    unfinished: str | None = None
+    strangers: Sequence[str] = ()
+
+
+@dataclass
+class _Checked:
+    """What was hashed so far: path below the folder -> SHA-256 recorded; what else records name; bytes read, and what was wrong."""
+
+    recorded: dict[str, str] = field(default_factory=dict)
+    named: set[str] = field(default_factory=set)
+    bytes: int = 0
+    faults: list[str] = field(default_factory=list)
+
+
+def verify(folder: Location) -> Verification:
+    """Check a run or a dataset. Raises InputError where the folder is neither, Refused where a link in it leads out of it."""
+    refuse_links_out(folder)
+    is_run = any((folder / name).exists() for name in ("stages", CONTENTS, RUN))
+    dataset = folder if (folder / "manifest.json").facts() is not None else folder / "dataset"
+    if not is_run and not (dataset / "manifest.json").exists():
+        raise InputError(f"{folder} is neither a run (it has no stages/) nor a dataset (it has no manifest.json)")
+    state = state_of(folder) if is_run else None
+    checked = _Checked()
+    if state is not None and state.fault:
+        checked.faults.append(state.fault)
+    if state is not None and state.contents is not None:
+        _check_contents(folder, state.contents, checked)
+    elif state is not None:
+        _check_sidecars(folder, checked)
+    has_ended = state is None or state.ended
+    if has_ended or (dataset / "manifest.json").exists():
+        _check_manifest(folder, dataset, checked)
+    strangers = _strangers(folder, checked.recorded.keys() | checked.named) if is_run else []
+    if has_ended:
+        checked.faults += _misleading(folder, checked.recorded)
+    unchecked: Sequence[str] = ()
+    if (has_ended or (state is not None and state.unbalanced)) and (folder / "stages" / Ingest.name).exists():
+        unchecked = _check_books(folder, checked)
+    told = state.told if state is not None and not has_ended else None
+    return Verification(len(checked.recorded), checked.bytes, sorted(set(checked.faults)), unchecked, told, strangers)
+
+
+def damaged_files(folder: Location) -> list[str]:
+    """Return what is not as it was written among the files of a run, without adding up its books."""
+    state, checked = state_of(folder), _Checked()
+    if state.fault:
+        checked.faults.append(state.fault)
+    if state.contents is not None:
+        _check_contents(folder, state.contents, checked)
+    else:
+        _check_sidecars(folder, checked)
+    return sorted(set(checked.faults))
+
+
+def _check_contents(folder: Location, contents: Contents, checked: _Checked) -> None:
+    """Hash everything that a run left when it ended."""
+    checked.bytes += differences_from(folder, contents, checked.faults)
+    checked.recorded |= {path: sha256 for path, (_, sha256) in {**contents.files, **contents.logs}.items()}
+    _check_records(folder, LIVE, checked)
+
+
+def _check_sidecars(folder: Location, checked: _Checked) -> None:
+    """Hash every shard that a sidecar records, and look at the records, of a run that has not ended."""
+    named = [named_in(folder, place) for place in folders_of_records(folder)]
+    there = [path for each in named for path in sorted(each.records | each.journals)]
+    checked.named.update(there, *(each.shards for each in named))
+    for path in there:
+        place = folder / path
+        if not path.endswith(".json") or place.facts() is None:
+            continue
+        checked.recorded[path] = ""
+        try:
+            outputs = outputs_recorded(folder, place) if place.name != SEAL else []
+            find_record(place)
+        except CorruptRecord as error:
+            checked.faults.append(str(error))
+            continue
+        for output, _, sha256 in outputs:
+            _check(folder, output, sha256, checked)
+    _check_records(folder, (RUN, RULES), checked)
+
+
+def _check_records(folder: Location, names: Sequence[str], checked: _Checked) -> None:
+    for name in names:
+        try:
+            find_record(folder / name)
+        except CorruptRecord as error:
+            checked.faults.append(str(error))
+
+
+def _check_manifest(folder: Location, dataset: Location, checked: _Checked) -> None:
+    """Compare the manifest with what is recorded of the dataset's files, or else with the files."""
+    try:
+        content = read_record(dataset / "manifest.json")
+        entries = dict(_entries(content))
+    except CorruptRecord as error:
+        checked.faults.append(str(error))
+        return
+    except (KeyError, TypeError) as error:
+        checked.faults.append(f"{dataset / 'manifest.json'} is no manifest: {error!r}")
+        return
+    below = dataset.path.removeprefix(folder.path).lstrip("/")
+    for file, sha256 in entries.items():
+        path = f"{below}/{file}" if below else file
+        known = checked.recorded.get(path)
+        if known is None:
+            _check(folder, path, sha256, checked)
+        elif known != sha256:
+            checked.faults.append(f"{dataset / file}: the manifest says that its sha256 is {sha256}, recorded is {known}")
+
+
+def _entries(content: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    for entry in [*content["shards"], *content["sft"]]:
+        yield str(entry["file"]), str(entry["sha256"])
+
+
+def _misleading(folder: Location, recorded: Mapping[str, str]) -> list[str]:
+    """Return a fault for every shard that no record names, where readers would take it for ours."""
+    shards = (facts.location for name in _PUBLIC for facts in (folder / name).files(recursive=True))
+    told = "is in no record of this folder; it is not ours, or what names it is damaged"
+    return [f"{place} {told}" for place in shards if place.name.endswith(SHARD_ENDINGS) and path_below(folder, place) not in recorded]
+
+
+def _strangers(folder: Location, named: Set[str]) -> list[str]:
+    """Return the files in a run's folder that no record names, but those that `_misleading` tells of."""
+    found = (path_below(folder, facts.location) for facts in folder.files(recursive=True))
+    unnamed = [path for path in found if path not in named and path not in FIXED and not path.startswith(KEPT)]
+    return [path for path in unnamed if not (path.startswith(_PUBLIC_BEGIN) and path.endswith(SHARD_ENDINGS))]
+
+
+def _check_books(folder: Location, checked: _Checked) -> Sequence[str]:
+    """Add up the books, and return what could not be looked up. With damaged files they may not be legible, and that is one more fault."""
+    try:
+        books = add_up(folder, partial(ledger_of, folder))
+    except Exception as error:
+        if not checked.faults:
+            raise
+        checked.faults.append(f"the books cannot be added up before that is mended ({type(error).__name__}: {error})")
+        return ()
+    checked.faults += books.faults
+    return books.unchecked
+
+
+def _check(folder: Location, path: str, sha256: str, checked: _Checked) -> None:
+    """Hash a file of the folder, and add a fault where it is missing or differs."""
+    try:
+        place = folder.within(path)
+    except ValueError as error:
+        checked.faults.append(str(error))
+        return
+    checked.recorded[path] = sha256
+    found = digest_at(place)
+    if found is None:
+        checked.faults.append(f"{place} is missing")
+        return
+    checked.bytes += found[0]
+    if found[1] != sha256:
+        checked.faults.append(f"{place} is not what was written: its sha256 is {found[1]}, recorded is {sha256}")

@@ -1,0 +1,292 @@
+"""Why: one document's story from the crawl to its place in the dataset, and the cluster it belongs to.
+
+The ledger says what became of it; its signals, laid beside every rule of the recipe, say by how much; its documents row has the text. An id
+that the crawl used twice has several stories (`id`, `id~1a2b3c4d`), as has a URL that was crawled twice.
+
+A document that was dropped for one of an earlier run is followed into that run's folder; where the folder is gone, that is said.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from curation.errors import UsageError
+from curation.ingest.side_fields import string_of
+from curation.schema import CUT_STAGE, LEDGER
+from curation.storage.location import Location
+from filters.contract import Side
+from filters.judge import Judge
+from pipelines.inspect.looking import looks_at_runs
+from pipelines.inspect.rules import RecipeRule, read_rules
+from pipelines.inspect.run_folder import Place, manifest, open_run, places, read_rows, scan, undecided
+from pipelines.inspect.samples import excerpt
+
+BEGINNING = 300
+"""Characters of text that are shown."""
+
+_VERDICT = ["rule", "value", "threshold", "failed", "evidence"]
+
+MEMBERS = 1000
+"""Documents of a cluster that are shown, at most."""
+
+
+@dataclass(frozen=True)
+class RuleSeen:
+    """A rule of the recipe as this document met it, `threshold` the document's own; `value` is None where the signal was not measured."""
+
+    rule: str
+    signal: str
+    value: Any
+    drops: Side | None
+    threshold: float | None
+    fails: bool
+
+
+@dataclass(frozen=True)
+class Cut:
+    """Bytes of the text, from `start` up to `end`, that the dataset leaves out, and how they begin."""
+
+    start: int
+    end: int
+    excerpt: str
+
+
+@dataclass(frozen=True)
+class DatasetPlace:
+    """The file of the dataset that holds it and its row there, from 0."""
+
+    file: str
+    row: int
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """All that is known of one record."""
+
+    id: str
+    key: str
+    url: str | None
+    source: str
+    origin: str
+    file_path: str
+    offset: int
+    fate: str
+    stage: str
+    rule: str | None
+    value: float | None
+    threshold: float | None
+    evidence: str | None
+    failed: Sequence[str]
+    duplicate_of: str | None
+    duplicate_run: str | None
+    similarity: float | None
+    earlier: "EarlierCopy | None"
+    cluster_size: int
+    place: DatasetPlace | None
+    text_bytes: int
+    text: str | None
+    metadata: Mapping[str, str]
+    signals: Mapping[str, Any]
+    rules: Sequence[RuleSeen]
+    cuts: Sequence[Cut] = ()
+
+
+@dataclass(frozen=True)
+class Member:
+    """A document of a cluster; `similarity` is that with the one that stayed, None for that one itself."""
+
+    id: str
+    url: str | None
+    source: str
+    origin: str
+    fate: str
+    rule: str | None
+    similarity: float | None
+    text_bytes: int
+    excerpt: str
+
+
+@dataclass(frozen=True)
+class EarlierCopy:
+    """The document of an earlier run for which others were dropped; where it cannot be looked at, `fault` says why."""
+
+    run: str
+    place: str | None
+    fault: str | None
+    document: Member | None
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """Documents that say the same: who stayed, then who went, most similar first (at most MEMBERS of them).
+
+    `earlier` tells of the one that stayed where an earlier run kept it; it is counted, and one of the members where it can be looked at.
+    """
+
+    stayed: str
+    size: int
+    members: Sequence[Member]
+    earlier: EarlierCopy | None = None
+
+
+@looks_at_runs()
+def why(folder: str, name: str) -> list[Explanation]:
+    """Return the story of every record with this id or URL. Raises UsageError where there is none."""
+    out = open_run(folder)
+    found = places(out)
+    named = (pl.col("id") == name) | pl.col("id").str.starts_with(f"{name}~") | (pl.col("url") == name)
+    rows = _rows(found, named) or list(_undecided(out, found, named))
+    if not rows:
+        raise UsageError(f"{folder} knows no record with the id or URL {name!r}{_hint(found, name)}")
+    rules = read_rules(out).rules
+    return [_explain(out, place, row, number, rules, found) for place, number, row in rows]
+
+
+@looks_at_runs()
+def duplicates(folder: str, name: str) -> Cluster:
+    """Return the cluster of a document, named by its id. Raises UsageError where it is unknown or has none."""
+    out = open_run(folder)
+    found = places(out)
+    mine = _rows(found, pl.col("id") == name)
+    if not mine:
+        raise UsageError(f"{folder} knows no record with the id {name!r}{_hint(found, name)}")
+    _, _, row = mine[0]
+    if row["fate"] not in ("kept", "duplicate"):
+        when = "with its copies" if row["stage"] == CUT_STAGE else "before anything was compared"
+        raise UsageError(f"{name} was {row['fate']} by {row['rule']}, {when}; see: curate why {folder} {name}")
+    stayed, run = row["duplicate_of"] or row["id"], row["duplicate_run"]
+    went = (pl.col("duplicate_of") == stayed) & pl.col("duplicate_run").eq_missing(pl.lit(run, pl.String))
+    rows = _rows(found, went if run is not None else went | ((pl.col("id") == stayed) & (pl.col("fate") == "kept")))
+    rows.sort(key=lambda entry: (entry[2]["fate"] != "kept", -(entry[2]["similarity"] or 0.0), entry[2]["id"]))
+    members = [_member(place, number, entry) for place, number, entry in rows[:MEMBERS]]
+    if run is None:
+        return Cluster(stayed, len(rows), members)
+    earlier = _followed(out, run, stayed)
+    return Cluster(stayed, len(rows) + 1, [*([earlier.document] if earlier.document is not None else []), *members], earlier)
+
+
+def _member(place: Place, number: int, row: Mapping[str, Any]) -> Member:
+    text = read_rows(place.documents, [number], ["text"])[number]["text"] if place.documents is not None else None
+    same = {name: row[name] for name in ("id", "url", "source", "fate", "rule", "similarity", "text_bytes")}
+    return Member(**same, origin=place.origin, excerpt=excerpt(text))
+
+
+def _followed(out: Location, run: str, kept: str) -> EarlierCopy:
+    """Look up a document that an earlier run kept."""
+    from pipelines.inspect.earlier_runs import find_earlier  # with all stages of a run, which most documents do without
+
+    folder, fault = find_earlier(out, run)
+    if folder is None:
+        return EarlierCopy(run, None, fault, None)
+    rows = _rows(places(folder), (pl.col("id") == kept) & (pl.col("fate") == "kept"))
+    if not rows:
+        return EarlierCopy(run, str(folder), f"{folder} keeps no document with the id {kept!r}", None)
+    return EarlierCopy(run, str(folder), None, _member(*rows[0]))
+
+
+def _rows(found: Sequence[Place], wanted: pl.Expr) -> list[tuple[Place, int, dict[str, Any]]]:
+    """Return the ledger rows that are wanted, each with its place and row number."""
+    queries = [scan([place.ledger]).with_row_index("_row").filter(wanted) for place in found]
+    rows = []
+    for place, frame in zip(found, pl.collect_all(queries, engine="streaming"), strict=True):
+        for row in frame.iter_rows(named=True):
+            rows.append((place, int(row.pop("_row")), row))
+    return rows
+
+
+def _undecided(out: Location, found: Sequence[Place], wanted: pl.Expr) -> Iterator[tuple[Place, int, dict[str, Any]]]:
+    """Yield the rows of documents that no ledger tells of yet, as far as the stages came with them."""
+    verdicts = out / "stages" / Judge.name
+    for place in undecided(out, found):
+        there = scan([place.ledger])
+        known = [name for name in there.collect_schema().names() if name in LEDGER.names]
+        judged = verdicts / f"{place.name}.parquet"
+        stage = "judge" if judged.facts() is not None else "measure" if place.signals is not None else "ingest"
+        rows = there.with_row_index("_row").filter(wanted).select("_row", *known).collect(engine="streaming")
+        for row in rows.iter_rows(named=True):
+            number = int(row.pop("_row"))
+            verdict = read_rows(judged, [number], _VERDICT)[number] if stage == "judge" and place.documents is not None else {}
+            yield place, number, {**dict.fromkeys(LEDGER.names), "fate": "undecided", "stage": stage, "cluster_size": 1, **verdict, **row}
+
+
+def _explain(
+    out: Location, place: Place, row: Mapping[str, Any], number: int, rules: Sequence[RecipeRule], found: Sequence[Place]
+) -> Explanation:
+    document = read_rows(place.documents, [number], ["text", "metadata"])[number] if place.documents is not None else {}
+    signals = {}
+    if place.signals is not None:
+        measured = scan([place.signals]).slice(number, 1).collect().row(0, named=True)
+        signals = {name: value for name, value in measured.items() if name not in ("key", "id")}
+    text = document.get("text")
+    same = ("id", "url", "source", "file_path", "offset", "fate", "stage", "rule", "value", "threshold", "evidence", "duplicate_of")
+    return Explanation(
+        **{name: row[name] for name in (*same, "duplicate_run", "similarity", "cluster_size", "text_bytes")},
+        earlier=_followed(out, row["duplicate_run"], row["duplicate_of"]) if row["duplicate_run"] is not None else None,
+        key=row["key"].hex(),
+        origin=place.origin,
+        failed=row["failed"] or [],
+        place=_place(out, place, number, found) if row["fate"] == "kept" else None,
+        text=None if text is None else text[:BEGINNING],
+        metadata={name: string_of(text) for name, text in document.get("metadata") or []},
+        signals=signals,
+        rules=[_seen(rule, signals, row) for rule in rules if rule.signal in signals],
+        cuts=_cuts(place, number, text),
+    )
+
+
+def _cuts(place: Place, number: int, text: str | None) -> list[Cut]:
+    if place.cuts is None or text is None:
+        return []
+    encoded = text.encode()
+    spans = [(span["start"], span["end"]) for span in read_rows(place.cuts, [number], ["spans"])[number]["spans"]]
+    return [Cut(start, end, excerpt(encoded[start:end].decode())) for start, end in spans]
+
+
+def _seen(rule: RecipeRule, signals: Mapping[str, Any], row: Mapping[str, Any]) -> RuleSeen:
+    """Return a rule as a document met it. Whether it fails is what the ledger says, for nothing is judged here."""
+    value = signals[rule.signal]
+    fails = value is not None and rule.name in (row["failed"] or ())
+    return RuleSeen(rule.name, rule.signal, value, rule.drops, _threshold(rule, signals, row), fails)
+
+
+def _threshold(rule: RecipeRule, signals: Mapping[str, Any], row: Mapping[str, Any]) -> float | None:
+    """Return what a document was compared with: of its own bounds, that which a table gives, or the one that decided."""
+    if rule.bounds is not None:
+        return rule.bounds.of(signals.get(rule.bounds.signal))
+    return row["threshold"] if rule.own is not None and row["rule"] == rule.name else rule.threshold
+
+
+def _place(out: Location, place: Place, number: int, found: Sequence[Place]) -> DatasetPlace | None:
+    """Return where the dataset holds a kept row: after the kept rows of the shards before its own, and those before it in its own."""
+    content = manifest(out)
+    ledgers = {(entry.name, entry.origin): entry.ledger for entry in found}
+    for shard in content["shards"] if content is not None else []:
+        if place.name not in shard["documents"]:
+            continue
+        before = 0
+        for name in shard["documents"]:
+            if name == place.name:
+                return DatasetPlace(shard["file"], before + _kept(place.ledger, number))
+            before += _kept(ledgers.get((name, "web")) or ledgers[name, "synthetic"])
+    return None
+
+
+def _kept(ledger: Location, rows: int | None = None) -> int:
+    """Count the kept rows of a ledger shard, or those among its first rows."""
+    table = scan([ledger]).select("fate")
+    counted = (table if rows is None else table.head(rows)).select((pl.col("fate") == "kept").sum())
+    return int(counted.collect().item())
+
+
+def _hint(found: Sequence[Place], name: str) -> str:
+    """Say which ids or URLs look like the one asked for."""
+    tail = name.rstrip("/").rsplit("/", 1)[-1]
+    if len(tail) < 3:
+        return ""
+    alike = pl.col("id").str.contains(tail, literal=True) | pl.col("url").str.contains(tail, literal=True).fill_null(False)
+    frames = pl.collect_all([scan([place.ledger]).filter(alike).select("id", "url").head(3) for place in found], engine="streaming")
+    close = [row[1] if row[1] and tail in row[1] else row[0] for frame in frames for row in frame.iter_rows()][:3]
+    return f"; did you mean {' or '.join(json.dumps(entry, ensure_ascii=False) for entry in close)}?" if close else ""

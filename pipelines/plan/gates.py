@@ -1,0 +1,102 @@
+"""Gates: in which order filters measure, and which of them let the later ones skip what they drop, so that measuring takes least.
+
+Ordering costly tests that each drop a share is the pipelined set cover problem: for independent filters the best order is by cost over
+share dropped, for correlated ones that rule can be wrong (Munagala et al. 2005, "The Pipelined Set Cover Problem"). Recipes have few
+filters, so we look for the best itself, by dynamic programming over sets (as Held and Karp 1962 did for routes): what is left after some
+gates does not depend on their order, and what was found of the text depends only on who has measured. Verdicts are those of the sample's
+own documents, not shares multiplied.
+
+    a filter takes    its own cost for the documents left, and the cost of every shared part that no filter before asked for
+    a gate takes      besides, its rules at once, and carrying the texts and the parts of the documents that pass
+    the last filter   is never a gate: nothing comes after it
+
+Invariants
+    - Costs are whole nanoseconds, so that equal costs are equal; of equal ones, the order with fewer gates, then the recipe's own, is best.
+    - The best is exact as long as there are at most BEAM states of so many filters: up to 8 filters. With more, the cheapest BEAM go on.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from pipelines.plan.filter_costs import TEXT, Trial
+
+BEAM = 2048
+
+Order = tuple[tuple[int, bool], ...]
+"""Filters by their place in the recipe, in the order in which they measure, and whether each is a gate."""
+
+
+@dataclass(frozen=True)
+class Search:
+    """Counts what orders take on the documents of a trial. Sets of filters are bits of a number."""
+
+    trial: Trial
+
+    def nanoseconds(self, order: Order) -> int:
+        """Return what measuring the sample in this order takes."""
+        total = measured = gates = 0
+        for place, (filter_, gate) in enumerate(order, 1):
+            gate = gate and place < len(order)  # noqa: PLW2901  (as measure does)
+            total += self._step(measured, gates, filter_, gate)
+            measured, gates = measured | 1 << filter_, gates | gate << filter_
+        return total
+
+    def reaching(self, order: Order) -> Iterator[tuple[int, int]]:
+        """Yield the documents, and the bytes of their text, that reach each filter of an order."""
+        gates = 0
+        for filter_, gate in order:
+            yield self._left(gates)
+            gates |= gate << filter_
+
+    def best(self, reorder: bool = True) -> Order:
+        """Return the order and the gates that take least; with `reorder` false, the recipe's order and the best gates."""
+        count = len(self.trial.filters)
+        states: dict[tuple[int, int], tuple[int, int, Order]] = {(0, 0): (0, 0, ())}
+        for place in range(count):
+            following: dict[tuple[int, int], tuple[int, int, Order]] = {}
+            for (measured, gates), (spent, closed, order) in states.items():
+                for filter_ in range(count) if reorder else (place,):
+                    if measured >> filter_ & 1:
+                        continue
+                    for gate in (False, True) if place + 1 < count else (False,):
+                        state = measured | 1 << filter_, gates | gate << filter_
+                        taken = spent + self._step(measured, gates, filter_, gate)
+                        entry = taken, closed + gate, (*order, (filter_, gate))
+                        following[state] = min(entry, following.get(state, entry))
+            states = dict(sorted(following.items(), key=lambda item: item[1])[:BEAM])
+        return min(states.values())[2]
+
+    def _step(self, measured: int, gates: int, filter_: int, gate: bool) -> int:
+        """Return the nanoseconds of a filter after some have measured, some of them as gates."""
+        trial, cost = self.trial, self.trial.filters[filter_]
+        left = self._left(gates)
+        found = self._found(measured)
+        seconds = [cost.signals.of(*left), *(trial.parts[part].of(*left) for part in sorted(cost.needs - found))]
+        if gate:
+            _, passing = self._left(gates | 1 << filter_)
+            carried = [TEXT, *sorted(found | cost.needs)]
+            seconds += [cost.rules.of(*left), *(trial.carrying[part] * passing for part in carried)]
+        return sum(round(each * 1e9) for each in seconds)
+
+    def _found(self, measured: int) -> frozenset[str]:
+        return frozenset[str]().union(*(cost.needs for place, cost in enumerate(self.trial.filters) if measured >> place & 1))
+
+    def _left(self, gates: int) -> tuple[int, int]:
+        """Return the documents, and the bytes of their text, that some gates let pass."""
+        if gates not in self._known:
+            closed = [place for place in range(len(self.trial.filters)) if gates >> place & 1]
+            stays = ~self.trial.drops[:, closed].any(axis=1)
+            self._known[gates] = int(np.count_nonzero(stays)), int(self.trial.text_bytes[stays].sum())
+        return self._known[gates]
+
+    @cached_property
+    def _known(self) -> dict[int, tuple[int, int]]:
+        return {}
+
+
+def as_it_is(gates: Sequence[bool]) -> Order:
+    """Return the order of a recipe, given which of its filters are gates."""
+    return tuple(enumerate(gates))

@@ -1,0 +1,203 @@
+"""Plan: what would run, what is done already, and what it will take, measured on a sample of the very input.
+
+The sample is the head of up to FILES input files, evenly spaced by size, in their own compression; the recipe is run on it, whole, in a
+temporary folder, in this process. Seconds and bytes of every stage are then scaled by the bytes of the input, seconds divided by the
+workers that the input's units can keep busy. Peak memory is not scaled: stages work batch by batch. On the sample's documents every filter
+is tried apart, to tell what each costs and drops and which gates would save time (`pipelines.plan.filter_plan`).
+
+What a sample cannot tell: duplicates between files it did not see (retention is an upper bound), and other machines' speed. Earlier runs
+that the recipe deduplicates `against` are left out: neither what they would drop nor the reading of their signatures is counted.
+"""
+
+import json
+import math
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from curation.engine.runner import LocalRunner
+from curation.engine.session import Session
+from curation.engine.stage import Unit, Workspace, finished_units, key_of, read_sidecar
+from curation.errors import InputError
+from curation.ingest.ingest import REJECTED, Ingest, units_of
+from curation.ingest.readers import SourceFile
+from curation.storage.location import Location
+from curation.storage.shards import batches
+from pipelines.inspect.funnel import funnel
+from pipelines.pipeline import Request, inputs_of, run_stages, warm_up, write_recipe
+from pipelines.plan.duplicates_plan import DuplicatesPlan, plan_duplicates, seen_in
+from pipelines.plan.filter_plan import FilterPlan, plan_filters
+from pipelines.progress.progress import ProgressWatcher, display_for
+from pipelines.recipes.recipe import Recipe, load
+from pipelines.recipes.stage_words import steps_of
+
+FILES = 8
+"""Input files that the sample is taken from."""
+
+START_SECONDS = 2.0
+"""Importing the libraries and reading kernels from the cache, once; and once more for worker processes."""
+
+WORKER_START_SECONDS = 3.0
+
+
+@dataclass(frozen=True)
+class StagePlan:
+    """What one stage is predicted to take: CPU seconds over all workers, and bytes on disk."""
+
+    stage: str
+    worker_seconds: float
+    disk_bytes: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run would do and take; `filters` and `duplicates` are None where the recipe has none, or no [deduplicate].
+
+    `records` and `kept` are what the sample's numbers come to for the whole input; `checked` names the teachers that were found to answer.
+    """
+
+    recipe: str
+    files: int
+    input_bytes: int
+    units: int
+    units_done: int
+    workers: int
+    sample_bytes: int
+    sample_records: int
+    sample_kept: int
+    wall_seconds: float
+    peak_worker_mib: float
+    disk_bytes: int
+    retention: float
+    records: int
+    kept: int
+    checked: Sequence[str]
+    stages: Sequence[StagePlan]
+    filters: FilterPlan | None
+    duplicates: DuplicatesPlan | None
+
+
+def make_plan(
+    recipe_name: str, given: Sequence[str], *, out: str | None, workers: int, sample_mib: int, settings: Sequence[str] = ()
+) -> Plan:
+    """Predict a run. Raises RecipeError and InputError as the run would."""
+    recipe = load(recipe_name, settings)
+    sources = inputs_of(recipe, given, Location.of(out) if out else None)
+    if not sources and recipe.synthesize is None:
+        raise InputError("there is no input to plan for")
+    total = sum(source.size for source in sources)
+    checked = _check_teachers(recipe, Location.of(out) if out else None)
+    units = units_of(sources)
+    done = _done(recipe, units, Workspace(Location.of(out))) if out else 0
+    with tempfile.TemporaryDirectory(prefix="curate-plan-") as folder:
+        sample, taken = _take_sample(sources, Path(folder) / "sample", sample_mib << 20)
+        costs = _try(recipe, sample, Path(folder) / "out")
+        seen = funnel(str(Path(folder) / "out"))
+        scale = total / taken if taken else 1.0
+        duplicates = plan_duplicates(recipe.deduplicate, seen_in(Location.of(folder) / "out").times(scale)) if recipe.deduplicate else None
+        filters = plan_filters(recipe.filters, _documents(Path(folder) / "out"), scale)
+    busy = max(1, min(workers, len(units)))
+    stages = [StagePlan(cost["stage"], round(cost["worker_seconds"] * scale, 2), int(cost["bytes"] * scale)) for cost in costs]
+    start = START_SECONDS + (WORKER_START_SECONDS if workers > 1 else 0.0)
+    return Plan(
+        recipe=recipe.name,
+        files=len(sources),
+        input_bytes=total,
+        units=len(units),
+        units_done=done,
+        workers=workers,
+        sample_bytes=taken,
+        sample_records=seen.records,
+        sample_kept=seen.web.kept.documents,
+        wall_seconds=round(start + sum(stage.worker_seconds for stage in stages) / busy, 1),
+        peak_worker_mib=max((cost["peak_worker_mib"] for cost in costs), default=0.0),
+        disk_bytes=sum(stage.disk_bytes for stage in stages),
+        retention=round(seen.web.kept_share, 4),
+        records=int(seen.records * scale),
+        kept=int(seen.web.kept.documents * scale),
+        checked=checked,
+        stages=stages,
+        filters=filters,
+        duplicates=duplicates,
+    )
+
+
+def _check_teachers(recipe: Recipe, out: Location | None) -> list[str]:
+    """Have every teacher that would be asked say whether it could answer, and return their names.
+
+    A run whose replies lie in OUT already may need none, so it is not asked for. Raises UsageError and Refused as the run would.
+    """
+    if recipe.synthesize is None or (out is not None and next(iter((out / "replies").files()), None) is not None):
+        return []
+    router = recipe.synthesize.router()
+    asked = dict.fromkeys(router.teacher_for(task.name(), level) for task in recipe.synthesize.built_tasks() for level in range(1, 6))
+    for teacher in asked:
+        teacher.check()
+    return [teacher.label for teacher in asked]
+
+
+def _done(recipe: Recipe, units: Sequence[Unit], space: Workspace) -> int:
+    """Count the units of ingest whose sidecar holds their key."""
+    stage = Ingest(recipe.extractor, recipe.edits)
+    identity = stage.identity()
+    found = [(read_sidecar(space, stage, unit.name), key_of(identity, unit)) for unit in units]
+    return sum(finished is not None and finished.key == key for finished, key in found)
+
+
+def _take_sample(sources: Sequence[SourceFile], folder: Path, most: int) -> tuple[list[SourceFile], int]:
+    """Copy the heads of some files; return them as sources and the input bytes that they stand for."""
+    folder.mkdir()
+    step = max(1, math.ceil(len(sources) / FILES))
+    chosen = sorted(sources, key=lambda source: (source.size, source.relative))[step // 2 :: step]
+    share = max(1, most // max(1, len(chosen)))
+    sample, taken = [], 0
+    for number, source in enumerate(chosen):
+        path = folder / f"{number}-{Path(source.relative).name}"
+        taken += _copy_head(source, path, share)
+        size = path.stat().st_size
+        sample.append(replace(source, location=Location.of(path), relative=f"{number}/{source.relative}", size=size, changed=None))
+    return sample, taken
+
+
+def _copy_head(source: SourceFile, path: Path, most: int) -> int:
+    """Copy about `most` bytes of a file: a prefix, or of Parquet the first row groups. Return the input bytes this stands for."""
+    if source.size <= most or not source.relative.endswith(".parquet"):
+        with source.location.open_stream() as stream:
+            return path.write_bytes(stream.read(most))
+    with pq.ParquetFile(source.location.open_random()) as file, pq.ParquetWriter(path, file.schema_arrow) as writer:
+        rows = max(1, int(file.metadata.num_rows * most / source.size))
+        copied = 0
+        for batch in file.iter_batches(batch_size=min(rows, 4096)):
+            writer.write_batch(batch)
+            copied += batch.num_rows
+            if copied >= rows:
+                break
+        return int(source.size * copied / max(1, file.metadata.num_rows))
+
+
+def _try(recipe: Recipe, sample: Sequence[SourceFile], out: Path) -> list[dict[str, Any]]:
+    """Run the recipe on the sample and return what run.json says of its stages; a teacher is not asked. A terminal is shown progress."""
+    offline = replace(recipe, synthesize=None)
+    sizes = {unit.name: sum(source.size for source in unit.sources) for unit in units_of(sample)}
+    with (
+        ProgressWatcher(display_for("bar" if sys.stderr.isatty() else "none"), steps_of(offline), sizes) as watcher,
+        Session.open(Location.of(out), LocalRunner(), watcher=watcher) as session,
+    ):
+        warm_up(recipe)
+        write_recipe(session, recipe)
+        run_stages(session, offline, sample, Request(recipe.name))
+    stages: list[dict[str, Any]] = json.loads((out / "run.json").read_text("utf-8"))["sessions"][-1]["stages"]
+    return stages
+
+
+def _documents(out: Path) -> Iterator[Any]:
+    """Yield the documents of a run, batch by batch."""
+    for unit in finished_units(Workspace(Location.of(out)), Ingest):
+        for shard in unit.shards:
+            if not shard.name.endswith(REJECTED):
+                yield from batches(shard)

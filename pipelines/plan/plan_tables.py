@@ -1,0 +1,103 @@
+"""A plan on the terminal: what a run would take, what each filter costs and drops, and which gates would save time.
+
+Rendering knows results by their plain fields and computes nothing.
+"""
+
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.text import Text
+
+from pipelines.recipes.stage_words import in_words
+from pipelines.terminal.terminal import new_console, new_table, print_pairs, print_table, worded
+from pipelines.terminal.wording import comparison_in_words, number, printable, size
+
+if TYPE_CHECKING:
+    from pipelines.plan.duplicates_plan import DuplicatesPlan
+    from pipelines.plan.filter_plan import Arrangement, FilterPlan
+    from pipelines.plan.plan import Plan
+
+
+def show_plan(plan: "Plan") -> None:
+    """Show a plan: its fields, then deduplication and filters."""
+    console = new_console()
+    print_pairs(
+        console,
+        {
+            "recipe": plan.recipe,
+            "input": f"{plan.files:,} files, {size(plan.input_bytes)}",
+            "done already": f"{plan.units_done:,} of {plan.units:,} units of input",
+            "tried": f"{size(plan.sample_bytes)} of {size(plan.input_bytes)}",
+            "kept of that": f"{plan.sample_kept:,} of {plan.sample_records:,} records ({plan.retention:.1%})",
+            "kept in all": f"about {plan.kept:,} of {plan.records:,} records; fewer where files are copies of each other",
+            "wall time": f"about {number(plan.wall_seconds)} s with {plan.workers:,} workers",
+            "memory": f"{number(plan.peak_worker_mib)} MiB a worker",
+            "disk": size(plan.disk_bytes),
+            "answer": ", ".join(plan.checked),
+        },
+    )
+    stages = new_table("stage", "what it does", "core s", "disk", title="Stages", numbers_from=2)
+    for stage in plan.stages:
+        stages.add_row(stage.stage, in_words(stage.stage), number(stage.worker_seconds), size(stage.disk_bytes))
+    print_table(console, stages)
+    if plan.duplicates is not None:
+        _show_duplicates(new_console(), plan.duplicates)
+    if plan.filters is not None:
+        console = new_console()
+        _show_costs(console, plan.filters)
+        _show_arrangements(console, plan.filters)
+
+
+def _show_duplicates(console: Console, plan: "DuplicatesPlan") -> None:
+    title = f"Deduplication: {comparison_in_words(plan.shingles, plan.bands, plan.rows, plan.threshold)}"
+    table = new_table("similarity", *(number(each.similarity) for each in plan.meetings), title=title)
+    table.add_row("meets", *(f"{each.candidates:.1%}" for each in plan.meetings))
+    print_table(console, table)
+    needs = new_table("takes", "for", "bytes", title="Disk before compression, memory beside the libraries", numbers_from=2)
+    for takes, part, taken in (
+        ("disk", "signatures", plan.signature_bytes),
+        ("disk", "buckets", plan.bucket_bytes),
+        ("disk", "comparison, with as many candidates as in the sample", plan.comparison_bytes),
+        ("disk", "comparison, if every document had a candidate", plan.full_comparison_bytes),
+        ("memory", "a worker, at its largest unit", plan.worker_bytes),
+        ("memory", "the driver, adding up the books", plan.driver_bytes),
+    ):
+        needs.add_row(takes, part, size(taken))
+    print_table(console, needs)
+
+
+def _show_costs(console: Console, plan: "FilterPlan") -> None:
+    title = f"Filters, tried on {plan.documents:,} documents with {size(plan.text_bytes)} of text"
+    table = new_table("filter", "core s per GB", "drops", "and no filter before", "text", title=title, droppable=(4, 3))
+    first = {part.part: part.asked_by[0] for part in plan.shared}
+    for row in plan.filters:
+        for part in plan.shared:
+            if first[part.part] == row.filter:
+                table.add_row(f"{part.part} (shared)", number(part.seconds_per_gb), "", "", "", style="dim")
+        name = printable(row.filter) + (" (gate)" if row.gate else "")
+        table.add_row(name, number(row.seconds_per_gb), *(f"{share:.1%}" for share in (row.drops, row.drops_first, row.drops_text)))
+    print_table(console, table)
+
+
+def _show_arrangements(console: Console, plan: "FilterPlan") -> None:
+    table = new_table("measuring", "core s", "saved", "share", "order", title="Gates", numbers_to=3)
+    for name, arranged in (("as it is", plan.as_it_is), ("with gates", plan.gates), ("with gates, in another order", plan.order_and_gates)):
+        saved = number(arranged.saved_seconds) if arranged.saved_seconds else ""
+        table.add_row(name, worded(arranged.seconds), saved, f"{arranged.saved_share:.1%}" if saved else "", _told(arranged))
+    print_table(console, table)
+    if plan.suggestion is None:
+        console.print("No gates would save much: the filters can stay as they are.", style="dim")
+        return
+    print_pairs(console, {"note": plan.note})
+    console.print("\nThe filters of the recipe with the gates that save most:\n")
+    console.print(Text("\n".join(printable(line) for line in plan.suggestion.splitlines())), soft_wrap=True)
+
+
+def _told(arranged: "Arrangement") -> str:
+    """Return an order in words: where a gate has closed, the share of the text that still comes."""
+    told, reached = [], 1.0
+    for place in arranged.order:
+        less = f"{place.reached_by:.0%} " if place.reached_by < reached else ""
+        told.append(f"{less}{printable(place.filter)}{' |' if place.gate else ''}")
+        reached = place.reached_by
+    return ", ".join(told).replace("|,", "|")

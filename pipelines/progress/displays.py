@@ -1,0 +1,246 @@
+"""How progress looks: a live line on a terminal, plain lines in a file or pipe, or nothing.
+
+A display is told what to show and decides nothing but how. What it prints of a run is text, never markup, with control characters escaped.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Protocol
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
+from rich.text import Text
+
+from pipelines.terminal.wording import printable
+
+Left = Callable[[], float | None]
+"""Says how many seconds are left, None where that is not known."""
+
+_SECONDS_BETWEEN_LINES = 10.0
+_SECONDS_FOR_A_RATE = 0.2
+_WIDTH_WITH_RATE = 110
+
+
+@dataclass(frozen=True)
+class At:
+    """Where a run is: the stage's name, the same in words, its units (`reused` are there from before), the rows of those that were made.
+
+    `seconds` is the time this stage has taken; `share` is of the whole run.
+    """
+
+    stage: str
+    words: str
+    units: int
+    reused: int
+    done: int
+    rows: int
+    seconds: float
+    share: float
+    left: Left
+
+    @property
+    def made(self) -> int:
+        """Units that this run made."""
+        return self.done - self.reused
+
+    @property
+    def rate(self) -> float | None:
+        """Rows a second; None before there is anything to tell."""
+        return self.rows / self.seconds if self.rows and self.seconds > _SECONDS_FOR_A_RATE else None
+
+
+class Display(Protocol):
+    """Shows progress; a context manager."""
+
+    def __enter__(self) -> object: ...
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None: ...
+
+    def begin(self, at: At) -> None:
+        """A stage begins, of whose units some are there from before."""
+
+    def at(self, at: At) -> None:
+        """So much is done."""
+
+    def end(self, at: At) -> None:
+        """A stage is sealed."""
+
+    def tell(self, line: str) -> None:
+        """Show something the user should read."""
+
+    def busy_with(self, what: str | None) -> None:
+        """Something goes on within the stage that has a name of its own, or is over (None)."""
+
+    def failed(self) -> None:
+        """The run ends with an error, which the command tells."""
+
+    def done(self, seconds: float) -> None:
+        """The run is done."""
+
+
+class Nothing:
+    """Shows nothing but, where wanted, notes."""
+
+    def __init__(self, notes: bool = False) -> None:
+        self._notes = notes
+        self._console = _console()
+
+    def __enter__(self) -> object:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        return None
+
+    def begin(self, at: At) -> None:
+        """Show nothing."""
+
+    def at(self, at: At) -> None:
+        """Show nothing."""
+
+    def end(self, at: At) -> None:
+        """Show nothing."""
+
+    def tell(self, line: str) -> None:
+        """Print the note."""
+        if self._notes:
+            _print(self._console, line)
+
+    def busy_with(self, what: str | None) -> None:
+        """Show nothing."""
+
+    def failed(self) -> None:
+        """Show nothing: the command tells the error."""
+
+    def done(self, seconds: float) -> None:
+        """Show nothing."""
+
+
+class Plain(Nothing):
+    """Prints a line for every step that made something, and where it is every ten seconds."""
+
+    def __init__(self) -> None:
+        super().__init__(notes=True)
+        self._words = ""
+        self._made = self._rows = 0
+        self._seconds = 0.0
+        self._told = time.monotonic()
+        self._busy: str | None = None
+        self._within_stage = False
+
+    def begin(self, at: At) -> None:
+        """Print what the step before this one did, once another begins."""
+        self._within_stage = True
+        if at.words != self._words:
+            self._print_step()
+            self._words, self._rows, self._seconds = at.words, 0, 0.0
+
+    def at(self, at: At) -> None:
+        """Print where the run is, now and then."""
+        if time.monotonic() - self._told >= _SECONDS_BETWEEN_LINES:
+            self._told = time.monotonic()
+            speed = f", {at.rate:,.0f} rows/s" if at.rate else ""
+            units = f"{at.done:,} of {at.units:,} units"
+            _print(self._console, f"{at.share:.0%} of the run; {at.words}: {units}{speed}, {left_in_words(at.left())}")
+
+    def end(self, at: At) -> None:
+        """Add a stage to its step."""
+        self._within_stage = False
+        self._made += at.made
+        self._rows += at.rows
+        self._seconds += at.seconds
+
+    def busy_with(self, what: str | None) -> None:
+        """Print what goes on, once."""
+        if what is not None and what != self._busy:
+            self._busy = what
+            if not self._within_stage:
+                self._print_step()
+            _print(self._console, what)
+
+    def failed(self) -> None:
+        """Print what was done before."""
+        self._print_step()
+
+    def done(self, seconds: float) -> None:
+        """Print what the last step did, and that the run is done."""
+        self._print_step()
+        _print(self._console, f"done in {seconds:.1f} s")
+
+    def _print_step(self) -> None:
+        if self._made:
+            rate = f", {self._rows / self._seconds:,.0f} rows/s" if self._rows and self._seconds > _SECONDS_FOR_A_RATE else ""
+            units = "1 unit" if self._made == 1 else f"{self._made:,} units"
+            _print(self._console, f"{self._words}: {units} in {self._seconds:.1f} s{rate}")
+        self._made = 0
+
+
+class Bar(Nothing):
+    """One live line for the whole run; it goes away when the run ends."""
+
+    def __init__(self) -> None:
+        super().__init__(notes=True)
+        self._busy: str | None = None
+        self._words = "starting"
+        self._progress = Progress(
+            TextColumn("{task.description}", markup=False),
+            BarColumn(bar_width=16),
+            TextColumn("{task.percentage:>3.0f} %"),
+            TextColumn("{task.fields[units]}", markup=False),
+            _TimeLeft(),
+            console=self._console,
+            transient=True,
+        )
+        self._task = self._progress.add_task(self._words, total=1.0, units="", left=lambda: None)
+
+    def __enter__(self) -> object:
+        self._progress.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._progress.stop()
+
+    def begin(self, at: At) -> None:
+        """Show the stage's words."""
+        self._words = at.words
+        self._progress.update(self._task, description=self._busy or at.words)
+
+    def at(self, at: At) -> None:
+        """Move the bar."""
+        speed = f"  {at.rate:,.0f} rows/s" if at.rate and self._console.width >= _WIDTH_WITH_RATE else ""
+        told = f"{at.done:,} of {at.units:,} units{speed}" if at.units > 1 else ""
+        self._progress.update(self._task, completed=at.share, units=told, left=at.left)
+
+    def busy_with(self, what: str | None) -> None:
+        """Show what goes on in the place of the stage's words."""
+        self._busy = what
+        self._progress.update(self._task, description=what or self._words)
+
+
+class _TimeLeft(ProgressColumn):
+    """How long the rest of the run will take, worked out anew each time it is shown."""
+
+    def render(self, task: Task) -> Text:
+        """Return the words."""
+        return Text(left_in_words(task.fields["left"]()))
+
+
+def left_in_words(seconds: float | None) -> str:
+    """Say how long the rest will take, no more exactly than it is known."""
+    if seconds is None:
+        return "time left not known yet"
+    if seconds < 60:
+        return f"about {max(1, round(seconds))} s left"
+    if seconds < 90 * 60:
+        return f"about {round(seconds / 60)} min left"
+    return f"about {seconds / 3600:.0f} h left" if seconds < 48 * 3600 else f"about {seconds / 86400:.0f} days left"
+
+
+def _console() -> Console:
+    return Console(stderr=True, highlight=False, markup=False, emoji=False)
+
+
+def _print(console: Console, text: str) -> None:
+    for line in text.splitlines():
+        console.print(Text(printable(line)), soft_wrap=True)

@@ -1,0 +1,127 @@
+"""Progress on stderr: one line for the whole run, with what it is doing in words and how long the rest will take.
+
+    auto    a bar on a terminal, plain lines anywhere else
+    bar     one live line: comparing near-duplicates ━━━━━──── 43 %  12 of 64 units  about 2 min left
+    plain   a line when a step ends, and one every ten seconds
+    json    one JSON line an event, for schedulers (`pipelines.progress.events`)
+    none    nothing; with -q notes are not shown either
+
+Results never go here: stdout is for them. Everything also goes to the run's log.
+"""
+
+import logging
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import Literal
+
+from curation.engine.stage import Finished
+from curation.errors import UsageError
+from curation.text.kernels import while_compiling
+from pipelines.progress.displays import At, Bar, Display, Nothing, Plain
+from pipelines.progress.estimate import Estimate
+from pipelines.progress.events import Events
+from pipelines.progress.logs import LOG
+from pipelines.recipes.stage_words import Step, in_words
+
+Kind = Literal["auto", "bar", "plain", "json", "none"]
+KINDS = ("auto", "bar", "plain", "json", "none")
+
+COMPILING = "compiling kernels, once"
+
+
+def display_for(kind: str, quiet: bool = False) -> Display:
+    """Return what shows progress. Raises UsageError for a kind that there is not."""
+    if kind not in KINDS:
+        raise UsageError(f"--progress is one of {', '.join(KINDS)}, not {kind!r}")
+    if quiet or kind == "none":
+        return Nothing(notes=not quiet)
+    if kind == "json":
+        return Events()
+    return Bar() if kind == "bar" or (kind == "auto" and sys.stderr.isatty()) else Plain()
+
+
+class ProgressWatcher:
+    """Shows how a session goes; use as a context manager."""
+
+    def __init__(self, display: Display, steps: Sequence[Step] = (), unit_bytes: Mapping[str, int] | None = None) -> None:
+        self._display = display
+        self._estimate = Estimate(steps, unit_bytes or {})
+        self._done = self._units = self._rows = self._reused = self._compiling = 0
+        self._began = self._stage_began = time.monotonic()
+        self._told_of_compiling = False
+        self._open = ExitStack()
+
+    def __enter__(self) -> "ProgressWatcher":
+        self._open.enter_context(self._display)
+        self._open.enter_context(while_compiling(self._compile))
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        self._estimate.end()
+        if error is None:
+            self._display.done(time.monotonic() - self._began)
+        else:
+            self._display.failed()
+        self._open.close()
+
+    def begin(self, stage: str, units: int, reused: int) -> None:
+        """A stage begins."""
+        self._stage_began = time.monotonic()
+        self._estimate.begin(stage, units, reused, self._stage_began)
+        self._done, self._units, self._rows, self._reused = reused, units, 0, reused
+        self._display.begin(self._at(stage))
+
+    def advance(self, stage: str, finished: Finished) -> None:
+        """One more unit is done."""
+        rows = max((shard.rows for shard in finished.shards), default=0)
+        self._done += 1
+        self._rows += rows
+        text_bytes = int(finished.counts.get("text_bytes", 0))
+        self._estimate.advance(finished.name, self._done, self._units, text_bytes, time.monotonic())
+        LOG.debug("%s: %s, %d rows", in_words(stage), finished.name, rows)
+        self._display.at(self._at(stage))
+
+    def end(self, stage: str) -> None:
+        """The stage is sealed."""
+        at = self._at(stage)
+        before = f", {at.reused:,} as before" if at.reused else ""
+        level = logging.INFO if at.made else logging.DEBUG
+        LOG.log(level, "%s: %d of %d units made%s, in %.1f s (%s)", at.words, at.made, at.units, before, at.seconds, stage)
+        self._display.end(at)
+
+    def tell(self, line: str) -> None:
+        """Tell something the user should read."""
+        LOG.info("%s", line)
+        self._display.tell(line)
+
+    @contextmanager
+    def doing(self, what: str) -> Iterator[None]:
+        """Show something that takes time and is no stage."""
+        self._display.busy_with(what)
+        try:
+            yield
+        finally:
+            self._display.busy_with(None)
+
+    def _at(self, stage: str) -> At:
+        return At(
+            stage,
+            in_words(stage),
+            self._units,
+            self._reused,
+            self._done,
+            self._rows,
+            time.monotonic() - self._stage_began,
+            self._estimate.share_done(),
+            lambda: self._estimate.seconds_left(time.monotonic()),
+        )
+
+    def _compile(self, begins: bool) -> None:
+        """A kernel is being compiled, or is now compiled; kernels may be compiled within others."""
+        self._compiling += 1 if begins else -1
+        if begins and not self._told_of_compiling:
+            self._told_of_compiling = True
+            LOG.info("%s", COMPILING)
+        self._display.busy_with(COMPILING if self._compiling else None)

@@ -1,0 +1,173 @@
+"""The reference of recipes: every table and key with type, default and meaning, read from the dataclasses of the typed recipe.
+
+Meanings are lines of a dataclass's docstring, `name  meaning` or `name: meaning`, several names apart by commas; a line without a name goes
+on with the meaning before it. So what `curate recipes --reference` prints has the defaults that the code has. The same text is checked in
+as `pipelines/recipes/README.md`, which a test compares; its examples (`templates/recipe_examples.md`) are parsed by a test.
+"""
+
+import dataclasses
+import inspect
+import json
+import re
+import types
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from curation.duplicates.deduplicate import DeduplicateSettings
+from curation.ingest.edits import shipped_edits
+from curation.ingest.extraction import shipped_extractors
+from curation.repeats.repeated_lines import RepeatedLinesSettings
+from curation.storage.digests import plain
+from filters.contract import shipped_filters
+from pipelines.export.export import ExportSettings
+from pipelines.recipes.recipe import InputChoice
+from pipelines.recipes.toml_text import toml_value
+from pipelines.terminal.wording import NO_LICENSE
+from synth.router import RouteSettings
+from synth.seeds import SeedPolicy
+from synth.synthesize import SynthesisSettings
+from synth.task import shipped_tasks
+from synth.teacher import teacher_class, teachers
+
+_LONGEST = 60
+"""Characters of a default that are shown."""
+
+_WORDS = {int: "integer", float: "number", str: "text", bool: "true or false"}
+
+
+@dataclass(frozen=True)
+class Key:
+    """A key of a table; `default` is written as in TOML, None where the key is needed, "" where it is absent by default."""
+
+    name: str
+    type: str
+    default: str | None
+    meaning: str
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of a recipe: how its heading is written, what it is for, and its keys."""
+
+    heading: str
+    about: str
+    keys: Sequence[Key]
+
+
+def tables() -> list[Table]:
+    """Return every table of a recipe, in the order in which a recipe has them."""
+    top = [
+        Key("description", "text", '""', "what the dataset is, in a sentence; the card begins with it"),
+        Key("license", "text", json.dumps(NO_LICENSE), "the licence that the dataset is given, as the Hugging Face hub writes it"),
+    ]
+    gate = Key("gate", "true or false", "false", "later filters measure only what this one keeps")
+    file = Key("file", "text", "", "your own filter: a Python file, instead of a name")
+    return [
+        Table("(above all tables)", "What is said of the whole.", top),
+        _of(InputChoice, "[[input]]"),
+        *(_named(kind, "[extractor]", name) for name, kind in shipped_extractors().items()),
+        *(_named(kind, "[[edit]]", name) for name, kind in shipped_edits().items()),
+        Table("[[filter]]", "What every filter takes beside its own keys.", [_name("a shipped filter"), file, gate]),
+        *(_named(kind, "[[filter]]", name) for name, kind in shipped_filters().items()),
+        _of(DeduplicateSettings, "[deduplicate]"),
+        _of(RepeatedLinesSettings, "[repeated_lines]"),
+        _of(SynthesisSettings, "[synthesize]"),
+        *(_named(teacher_class(name), "[synthesize.teacher]", name) for name in teachers()),
+        *(_named(kind, "[[synthesize.tasks]]", name) for name, kind in shipped_tasks().items()),
+        _of(RouteSettings, "[[synthesize.routes]]"),
+        _of(SeedPolicy, "[synthesize.seeds]"),
+        _of(ExportSettings, "[export]"),
+    ]
+
+
+def reference() -> str:
+    """Return the whole reference as Markdown."""
+    sections = [_opening(), *(_markdown(table) for table in tables()), _examples().strip()]
+    return "\n\n".join(sections) + "\n"
+
+
+def meanings(kind: type) -> Mapping[str, str]:
+    """Return what a dataclass's docstring says of each of its fields."""
+    known = {field.name for field in dataclasses.fields(kind)}
+    found: dict[str, str] = {}
+    current: list[str] = []
+    for line in inspect.cleandoc(kind.__doc__ or "").splitlines():
+        match = re.match(r"(\w+(?:, \w+)*)(?::\s+|\s{2,}|\s(?=\d))(\S.*)", line)
+        names = match[1].split(", ") if match else []
+        if match and all(name in known for name in names):
+            current = names
+            found.update(dict.fromkeys(names, match[2]))
+        elif not line.strip():
+            current = []
+        else:
+            found.update({name: f"{found[name]} {line.strip()}" for name in current})
+    return {name: meaning.rstrip(".") for name, meaning in found.items()}
+
+
+def _named(kind: type, heading: str, name: str) -> Table:
+    table = _of(kind, heading)
+    about = (inspect.getmodule(kind).__doc__ or "").strip().partition("\n\n")[0]
+    return Table(f'{heading} name = "{name}"', " ".join(about.split()), table.keys)
+
+
+def _of(kind: type, heading: str) -> Table:
+    said = meanings(kind)
+    hints = get_type_hints(kind)
+    keys = [Key(f.name, _type(hints[f.name]), _default(f), said.get(f.name, "")) for f in dataclasses.fields(kind) if f.init]
+    return Table(heading, inspect.cleandoc(kind.__doc__ or "").partition("\n")[0], keys)
+
+
+def _name(what: str) -> Key:
+    return Key("name", "text", None, what)
+
+
+def _type(hint: Any) -> str:
+    """Return a type in words."""
+    origin, inner = get_origin(hint), get_args(hint)
+    if origin in (Union, types.UnionType):
+        return " or ".join(_type(part) for part in inner if part is not type(None))
+    if origin is Literal:
+        return " or ".join(json.dumps(value) for value in inner)
+    if origin in (tuple, list):
+        return f"list of {_type(inner[0])}s".replace("texts", "text").replace("true or falses", "true or false")
+    if origin is not None and issubclass(origin, Mapping):
+        return "table"
+    return _WORDS.get(hint, getattr(hint, "__name__", str(hint)))
+
+
+def _default(field: "dataclasses.Field[Any]") -> str | None:
+    if field.default is not dataclasses.MISSING:
+        value = field.default
+    elif field.default_factory is not dataclasses.MISSING:
+        value = field.default_factory()
+    else:
+        return None
+    return "" if value is None else toml_value(plain(value))
+
+
+def _opening() -> str:
+    return """# Recipes
+
+What a recipe can say: every table and key, read from the code by `curate recipes --reference`. `curate recipes` lists the recipes in this
+folder, `curate recipes NAME > mine.toml` copies one, `--set PATH=VALUE` changes one value for one run. An unknown key is an error."""
+
+
+def _markdown(table: Table) -> str:
+    lines = [f"## `{table.heading}`" if table.heading.startswith("[") else f"## {table.heading}", "", table.about]
+    if table.keys:
+        lines += ["", "| key | type | default | meaning |", "|---|---|---|---|", *_rows(table.keys)]
+    return "\n".join(lines)
+
+
+def _rows(keys: Sequence[Key]) -> Iterator[str]:
+    for key in keys:
+        default = "needed" if key.default is None else f"`{key.default}`" if key.default else "none"
+        if key.default is not None and len(key.default) > _LONGEST:
+            default = f"`{key.default[:_LONGEST]}` …"
+        yield "| " + " | ".join(cell.replace("|", "\\|") for cell in (f"`{key.name}`", key.type, default, key.meaning)) + " |"
+
+
+def _examples() -> str:
+    return (files("pipelines") / "templates" / "recipe_examples.md").read_text("utf-8")

@@ -1,0 +1,110 @@
+"""Values of a recipe that the command line changes for one run: `--set 'filter.gopher_quality.min_words=40'`.
+
+    PATH=VALUE   filter.NAME.key   edit.NAME.key   deduplicate.key   export.key   license   input.key
+                 input.0.key   synthesize.teacher.model   synthesize.tasks.NAME.count
+                 an entry of a list of tables is said by its name (a filter's file without `.py`), or by its place, from 0
+                 VALUE is TOML (40, 0.5, true, ["en", "de"], "two words"); a bare word is a text
+
+The changed recipe is a recipe like any other: it is written out as TOML, parsed as strictly, recorded in the run folder, and what it
+changes is redone by the one rule of resuming. Its comments are lost; without --set the text stays as it is, byte for byte.
+
+A table that the recipe has not is not switched on by a key in it, for the part would then run: `--set 'deduplicate={}'` asks for that.
+"""
+
+import json
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from curation.choices import nearest
+from curation.errors import RecipeError
+from pipelines.recipes.toml_text import write_toml
+
+_ALWAYS: Mapping[str, Any] = {"input": [{}], "extractor": {"name": "resiliparse"}, "export": {}}
+"""What every run has, as it is where the recipe does not write it; an input without a path describes those on the command line."""
+
+
+def with_settings(text: str, where: str, settings: Sequence[str]) -> str:
+    """Return a recipe's text with some values changed. Raises RecipeError where a path leads nowhere or a value is no TOML."""
+    if not settings:
+        return text
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise RecipeError(f"{where} is not TOML: {error}") from error
+    for setting in settings:
+        path, mark, value = setting.partition("=")
+        steps = path.strip().split(".")
+        if not mark or not all(steps):
+            raise RecipeError(f"--set {setting!r} is not PATH=VALUE, such as filter.gopher_quality.min_words=40")
+        try:
+            _put(table, steps, _value(value.strip()), where)
+        except RecipeError as error:
+            raise RecipeError(f"--set {setting}: {error}") from None
+    return write_toml(table)
+
+
+def _value(text: str) -> Any:
+    """Return what a value on the command line means."""
+    try:
+        read = tomllib.loads(f"value = {text}")
+    except tomllib.TOMLDecodeError as error:
+        if not text or text[0] in "\"'[{" or "\n" in text:
+            raise RecipeError(f'the value is not TOML ({error}); write 40, 0.5, true, ["en"] or a bare word') from None
+        return text
+    if list(read) != ["value"]:
+        raise RecipeError("one --set changes one value; give --set once more for another")
+    return read["value"]
+
+
+def _put(table: dict[str, Any], steps: Sequence[str], value: Any, where: str) -> None:
+    """Change one value of a recipe's table."""
+    first = steps[0]
+    if len(steps) > 1 and first not in table:
+        if first not in _ALWAYS:
+            raise RecipeError(f"{where} has no {first!r}{nearest(first, {**table, **_ALWAYS})}")
+        table[first] = json.loads(json.dumps(_ALWAYS[first]))
+    place: Any = table
+    for depth, step in enumerate(steps[:-1]):
+        told = ".".join(steps[:depth])
+        if isinstance(place, list):
+            place = _entry(place, step, told)
+        else:
+            place = _table(place, told).setdefault(step, {})
+        if isinstance(place, list) and len(place) == 1 and _name(place[0]) is None and not steps[depth + 1].isdecimal():
+            (place,) = place
+    told = ".".join(steps[:-1])
+    if isinstance(place, list):
+        raise RecipeError(f"{told} is a list; say which entry and which key of it: {told}.{_names(place)[0]}.KEY")
+    _table(place, told)[steps[-1]] = value
+
+
+def _table(place: Any, told: str) -> dict[str, Any]:
+    if not isinstance(place, dict):
+        raise RecipeError(f"{told} is {place!r}, which has no keys")
+    return place
+
+
+def _entry(entries: list[Any], step: str, told: str) -> Any:
+    """Return the entry of a list of tables that a step names."""
+    named = [entry for entry in entries if _name(entry) == step]
+    if named:
+        return named[0]
+    if step.isdecimal() and int(step) < len(entries):
+        return entries[int(step)]
+    raise RecipeError(f"there is no {told}.{step}{nearest(step, _names(entries))}")
+
+
+def _names(entries: Sequence[Any]) -> list[str]:
+    """Return how the entries of a list can be said: by name, or by place where they have none."""
+    return [_name(entry) or str(place) for place, entry in enumerate(entries)]
+
+
+def _name(entry: Any) -> str | None:
+    """Return an entry's name; that of a user's own filter is its file's."""
+    if not isinstance(entry, Mapping):
+        return None
+    file = entry.get("file")
+    name = entry.get("name", Path(file).stem if isinstance(file, str) else None)
+    return name if isinstance(name, str) else None

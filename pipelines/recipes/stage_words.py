@@ -1,0 +1,76 @@
+"""What a run is doing, in words, step by step, and what each step costs: one table for progress, the log and the estimate of time left.
+
+A step is one or more stages that a user need not tell apart. The costs are processor seconds for a MB (million bytes) of text on one core,
+measured on web pages (see the README's Decisions); only their proportions matter, for a run measures its own speed
+(`pipelines.progress.estimate`).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from pipelines.recipes.recipe import Recipe
+
+GENERATED = "6-synthesize/"
+"""Where the stages over generated rows lie."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """A step: its words, the beginnings of its stages' names, and its cost for a MB of text; None where nobody can tell (a teacher)."""
+
+    words: str
+    stages: tuple[str, ...]
+    seconds_per_mb: float | None
+
+
+READING = Step("reading the input", ("1-ingest",), 0.021)
+_ALWAYS_FIRST = (READING, Step("giving every record its id", ("1a-", "1b-", "1-ids"), 0.001))
+_JUDGING = (Step("measuring", ("2-measure",), 0.029), Step("judging", ("3-judge",), 0.001))
+_DEDUPLICATING = (
+    Step("signing documents", ("4a-",), 0.008),
+    Step("finding near-duplicates", ("4b-", "4c-"), 0.003),
+    Step("grouping near-duplicates", ("4d-",), 0.001),
+    Step("comparing near-duplicates", ("4e-", "4f-"), 0.005),
+    Step("noting duplicates", ("4-deduplicate",), 0.001),
+)
+_REPEATED_LINES = (Step("finding repeated lines", ("4g-", "4h-", "4i-"), 0.012),)
+_SELECTING = (Step("deciding every record's fate", ("5-select",), 0.001),)
+_GENERATING = Step("generating", ("6-replies", "6-synthesize"), 0.002)
+_WRITING = (Step("writing the dataset", ("7-export",), 0.016),)
+_ALL = (*_ALWAYS_FIRST, *_JUDGING, *_DEDUPLICATING, *_REPEATED_LINES, *_SELECTING, _GENERATING, *_WRITING)
+
+
+def steps_of(recipe: Recipe) -> Sequence[Step]:
+    """Return the steps of a run of this recipe, in order."""
+    return (
+        *_ALWAYS_FIRST,
+        *(_JUDGING if recipe.filters else ()),
+        *(_DEDUPLICATING if recipe.deduplicate is not None else ()),
+        *(_REPEATED_LINES if recipe.repeated_lines is not None else ()),
+        *_SELECTING,
+        *_generating(recipe),
+        *_WRITING,
+    )
+
+
+def _generating(recipe: Recipe) -> Sequence[Step]:
+    """Return the step of generated rows; how long a model behind an endpoint takes, nobody knows beforehand."""
+    if recipe.synthesize is None:
+        return ()
+    teachers = [recipe.synthesize.teacher, *(route["teacher"] for route in recipe.synthesize.routes)]
+    at_hand = all(teacher["name"] == "procedural" for teacher in teachers)
+    return (_GENERATING if at_hand else replace(_GENERATING, seconds_per_mb=None),)
+
+
+def step_of(stage: str, steps: Sequence[Step] = _ALL) -> Step | None:
+    """Return the step that a stage belongs to, generated rows' stages to theirs; None for a stage that has no words."""
+    return next((step for step in steps if stage.startswith(step.stages)), None)
+
+
+def in_words(stage: str) -> str:
+    """Say what a stage does; a stage without words is called by its name."""
+    if stage.startswith(GENERATED):
+        inner = next((step.words for step in _ALL if stage.removeprefix(GENERATED).startswith(step.stages)), stage)
+        return f"generated rows: {inner}"
+    step = step_of(stage)
+    return step.words if step is not None else stage

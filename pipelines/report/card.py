@@ -1,0 +1,227 @@
+"""The dataset card: what a person reads before training on a dataset, and what the Hugging Face hub reads to load it.
+
+Source: the hub's dataset card format, Markdown after a YAML header (`configs` names the files of each split). Header values are written as
+JSON, which is YAML too, so that nothing a recipe says can break out of its place.
+
+Invariant: the card is a pure function of its facts, and those of the run's bytes; it names no time and no machine.
+"""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any
+
+from jinja2 import Environment, StrictUndefined
+
+from curation.storage.location import Location
+from pipelines.export.export import DATASET
+from pipelines.inspect.flows import CutText, Flow, SourceFlow, SourceLoss
+from pipelines.inspect.funnel import funnel
+from pipelines.inspect.mixing import LeftOut, mix_in_words, mixed
+from pipelines.inspect.rules import RunRules
+from pipelines.inspect.run_folder import manifest_of
+from pipelines.inspect.sources import SHOWN, largest_flows
+from pipelines.terminal.wording import cut_in_words, license_in_words, loss_in_words, number, printable, size
+
+Mix = Sequence[tuple[str, float]]
+
+MEANINGS = {
+    "text": "the text, UTF-8",
+    "id": "the record's own id, unique in the dataset",
+    "url": "where it was crawled",
+    "date": "when it was crawled, ISO 8601 in UTC",
+    "file_path": "the input file it was read from",
+    "language": "language found, as an ISO 639 code",
+    "language_score": "probability of that language, 0 to 1",
+    "token_count": "length of the text in tokens (see above)",
+    "score": "educational value, 0 to 5",
+    "int_score": "the same, rounded",
+    "minhash_cluster_size": "how many documents said the same, this one included; the others were left out",
+    "metadata": "JSON text: every other field of the input record, and what was noted when it was read (encoding, title, edits made)",
+    "source": "where it came from: the recipe's label, else the input as it was written",
+    "origin": "`web` or `synthetic`",
+    "seed_ids": "ids of the rows a generated row was made from",
+    "task": "the task a generated row was made for",
+    "teacher": "what generated it",
+    "verifier": "what checked it",
+}
+"""What each column of the dataset means. Names up to `minhash_cluster_size` are FineWeb's."""
+
+_BLOCK_OF_MARKDOWN = re.compile(r"^(?:#|---|===|\*\*\*|___|```|~~~|\||!\[|\[[^\]]*\]:)")
+_SIZES = (
+    (10**3, "n<1K"),
+    (10**4, "1K<n<10K"),
+    (10**5, "10K<n<100K"),
+    (10**6, "100K<n<1M"),
+    (10**7, "1M<n<10M"),
+    (10**8, "10M<n<100M"),
+    (10**9, "100M<n<1B"),
+    (10**10, "1B<n<10B"),
+    (10**11, "10B<n<100B"),
+    (10**12, "100B<n<1T"),
+)
+
+
+@dataclass(frozen=True)
+class CardFacts:
+    """All that a card says.
+
+    `languages` are those the recipe's language filter keeps; `tokenizer` is the recipe's, None for the estimate; `configs` maps a name to
+    the glob of its files.
+    """
+
+    name: str
+    description: str
+    license: str
+    languages: Sequence[str]
+    configs: Mapping[str, str]
+    rows: int
+    tokens: int
+    bytes: int
+    files: int
+    tokenizer: str | None
+    ignored: Mapping[str, int]
+    web: Flow
+    synthetic: Flow | None
+    sources: Sequence[SourceFlow]
+    recipe: str
+    packages: Mapping[str, str]
+    cut: CutText | None = None
+    alarms: Sequence[SourceLoss] = ()
+    keep: Sequence[str] = ()
+    mix: Mix = ()
+
+
+def card_facts(run: Location, rules: RunRules, exported: Location | None = None, mix: Mix = (), left: LeftOut | None = None) -> CardFacts:
+    """Gather what a card says: the ledger of a run, and the files and manifest of its dataset or of another made of it (`exported`).
+
+    `mix` is what the export kept a share of, `left` what that left out.
+    """
+    counted = mixed(funnel(str(run)), mix, left or {})
+    dataset = exported or run / "dataset"
+    content = manifest_of(dataset) or {"shards": [], "rows": 0, "tokens": 0, "packages": {}}
+    ending = next((shard["file"].partition(".")[2] for shard in content["shards"]), "parquet")
+    configs = {"default": f"data/train-*.{ending}"}
+    for name in ("sft", "dpo"):
+        if any(facts.location.name.endswith(".parquet") for facts in (dataset / name).files()):
+            configs[name] = f"{name}/*.parquet"
+    return CardFacts(
+        name=rules.name,
+        description=rules.description,
+        license=rules.license,
+        languages=rules.languages,
+        configs=configs,
+        rows=content["rows"],
+        tokens=content["tokens"],
+        bytes=sum(shard["bytes"] for shard in content["shards"]),
+        files=len(content["shards"]),
+        tokenizer=rules.tokenizer,
+        ignored=counted.ignored,
+        web=counted.web,
+        synthetic=counted.synthetic,
+        sources=largest_flows(counted.sources),
+        recipe=rules.text,
+        packages=content.get("packages", {}),
+        cut=counted.cut,
+        alarms=counted.alarms[:SHOWN],
+        keep=content.get("keep", ()),
+        mix=mix,
+    )
+
+
+def card(facts: CardFacts) -> str:
+    """Return the card as Markdown with its YAML header."""
+    environment = Environment(undefined=StrictUndefined, autoescape=False, keep_trailing_newline=True)
+    environment.filters.update(count=number, size=size, cell=_cell)
+    flows = [{"title": "Web", "lines": _lines(facts.web)}]
+    if facts.synthetic is not None:
+        flows.append({"title": "Generated", "lines": _lines(facts.synthetic)})
+    template = environment.from_string((files("pipelines") / "templates" / "card.md").read_text("utf-8"))
+    return template.render(
+        header=_header(facts),
+        title=_title(facts),
+        description=_prose(facts.description) or "A corpus for pretraining.",
+        rows=facts.rows,
+        tokens=facts.tokens,
+        files=facts.files,
+        bytes=facts.bytes,
+        token_count=_how_counted(facts.tokenizer),
+        sft="sft" in facts.configs,
+        flows=flows,
+        ignored=", ".join(f"{number(count)} {kind}" for kind, count in facts.ignored.items()),
+        cut=cut_in_words(facts.cut.passages, facts.cut.documents, facts.cut.text_bytes) if facts.cut is not None else "",
+        columns=[{"name": field.name, "type": str(field.type), "meaning": MEANINGS[field.name]} for field in DATASET]
+        + [{"name": _cell(name), "type": "string", "meaning": "the input's field of that name"} for name in facts.keep],
+        sources=facts.sources,
+        alarms=[loss_in_words(_cell(loss.source), loss.duplicates, loss.documents, loss.alarm_share) for loss in facts.alarms],
+        license=facts.license,
+        license_note=license_in_words(facts.license),
+        synthetic=facts.synthetic is not None,
+        mix=_cell(mix_in_words(facts.mix)),
+        recipe=facts.recipe.strip().replace("```", "'''"),
+        packages=", ".join(f"{name} {version}" for name, version in sorted(facts.packages.items())) or "packages that were not recorded",
+    )
+
+
+def _header(facts: CardFacts) -> str:
+    configs: list[dict[str, Any]] = [
+        {"config_name": name, **({"default": True} if name == "default" else {}), "data_files": [{"split": "train", "path": path}]}
+        for name, path in facts.configs.items()
+    ]
+    tags = ["pretraining", "textbook-curation", "deduplicated"] + (["synthetic"] if facts.synthetic is not None else [])
+    header: dict[str, Any] = {
+        "pretty_name": _title(facts),
+        "license": facts.license,
+        **({"language": list(facts.languages)} if facts.languages else {}),
+        "task_categories": ["text-generation"],
+        "size_categories": [_size_category(facts.rows)],
+        "tags": tags,
+        "configs": configs,
+    }
+    return "".join(f"{name}: {json.dumps(value, ensure_ascii=False)}\n" for name, value in header.items())
+
+
+def _title(facts: CardFacts) -> str:
+    return printable(facts.name).replace("-", " ").replace("_", " ").capitalize()
+
+
+def _size_category(rows: int) -> str:
+    return next((name for bound, name in _SIZES if rows < bound), "n>1T")
+
+
+def _how_counted(tokenizer: str | None) -> str:
+    if tokenizer is None:
+        return "an estimate, round(bytes of UTF-8 / 4)"
+    return f"counted with the tokenizer `{printable(tokenizer.rsplit('/', 1)[-1])}`"
+
+
+def _lines(flow: Flow) -> list[dict[str, str]]:
+    came, kept = flow.came, flow.kept
+    lines = [_line("", "all", number(came.documents), 1.0, came.text_bytes, came.documents)]
+    for step in flow.steps:
+        if step.taken.documents:
+            taken = f"-{number(step.taken.documents)}"
+            lines.append(_line(step.stage, step.rule, taken, step.share, step.taken.text_bytes, step.remaining))
+    lines.append(_line("**kept**", "", f"**{number(kept.documents)}**", flow.kept_share, kept.text_bytes, kept.documents))
+    return lines
+
+
+def _line(stage: str, rule: str, documents: str, share: float, text_bytes: int, left: int) -> dict[str, str]:
+    text = size(text_bytes) if text_bytes else ""
+    return {"stage": stage, "rule": rule, "documents": documents, "share": f"{100 * share:.1f} %", "text": text, "left": number(left)}
+
+
+def _prose(text: str) -> str:
+    """Return a recipe's words as paragraphs of Markdown: neither HTML nor a heading, a rule, a fence or a table of the card's own.
+
+    Links stay, for a description may name its sources.
+    """
+    lines = [printable(line).replace("<", "&lt;").strip() for line in text.strip().splitlines()]
+    return "\n".join(_BLOCK_OF_MARKDOWN.sub(lambda mark: f"\\{mark[0]}", line) for line in lines)
+
+
+def _cell(text: str) -> str:
+    """Return text that stays within its cell of a Markdown table and is not read as HTML."""
+    return printable(text).replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").replace("`", "'")

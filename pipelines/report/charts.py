@@ -1,0 +1,197 @@
+"""Charts as SVG markup, drawn on the server: no script, no style attribute, no request.
+
+Markup is built with markupsafe, which escapes every value put into it, so that a label is text whatever it holds. Colours are CSS classes
+of the page, so charts follow light and dark. Every chart has a title and a description for readers that do not see it, and every bar its
+own title.
+
+Bars of histograms are as high as the square root of their count: a bin with one document in a hundred is still seen.
+"""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from pipelines.inspect.flows import Flow, Funnel
+from pipelines.inspect.histogram import Bin
+from pipelines.terminal.wording import compact, number
+
+
+@dataclass(frozen=True)
+class Level:
+    """A level of the funnel: what was left after a step, and what it took; `kind` is the class that colours what it took."""
+
+    label: str
+    left: int
+    taken: int
+    kind: str
+
+
+def levels_of(funnel: Funnel) -> list[Level]:
+    """Return the funnel's levels: the records, ingest, each filter with all its rules, deduplication."""
+    levels = [Level("records read", funnel.records, 0, "ignored")]
+    if funnel.ignored:
+        levels.append(Level("documents", funnel.web.came.documents, sum(funnel.ignored.values()), "ignored"))
+    return levels + _levels(funnel.web)
+
+
+def funnel_chart(levels: Sequence[Level]) -> Markup:
+    """Draw levels from top to bottom: what is left as a bar, what the step took as its end."""
+    width, left, right, row, bar = 960, 210, 190, 40, 24
+    room = width - left - right
+    most = max((level.left + level.taken for level in levels), default=0) or 1
+    parts = []
+    for place, level in enumerate(levels):
+        y = 8 + place * row
+        stays, goes = room * level.left / most, room * level.taken / most
+        last = place == len(levels) - 1
+        said = f"{level.label}: {number(level.left)} left, {number(level.taken)} taken"
+        parts.append(
+            Markup('<g><title>{}</title><text x="{}" y="{}" class="label end">{}</text>').format(said, left - 14, y + 17, level.label)
+        )
+        parts.append(_rect(left, y, max(stays, 1 if level.left else 0), bar, "kept" if last else "stays"))
+        if level.taken:
+            parts.append(_rect(left + stays, y, max(goes, 1.5), bar, level.kind))
+        text = left + stays + goes + 10
+        parts.append(Markup('<text x="{}" y="{}" class="figure">{}</text>').format(_at(text), y + 17, number(level.left)))
+        if level.taken:
+            shift = 9 * len(number(level.left)) + 12
+            taken = f"−{number(level.taken)}"
+            parts.append(Markup('<text x="{}" y="{}" class="figure {}-ink">{}</text>').format(_at(text + shift), y + 17, level.kind, taken))
+        parts.append(Markup("</g>"))
+    about = "; ".join(f"{level.label} {number(level.left)}" for level in levels)
+    return _svg("funnel", width, 12 + row * len(levels), "From the records read to the documents kept", about, parts)
+
+
+def histogram_chart(name: str, bins: Sequence[Bin], thresholds: Sequence[float], rest: str = "elsewhere") -> Markup:
+    """Draw bins side by side, each split into kept, dropped by a rule on this signal, and the rest (in the colour of `rest`)."""
+    width, height, left, top, floor = 340, 176, 38, 24, 148
+    right = width - 18
+    room = (right - left) / max(len(bins), 1)
+    most = max((entry.documents for entry in bins), default=0) or 1
+    parts = []
+    for count in _grid_counts(most):
+        y = floor - (floor - top) * math.sqrt(count / most)
+        line = Markup('<line x1="{}" x2="{}" y1="{}" y2="{}" class="grid"/><text x="{}" y="{}" class="tick end">{}</text>')
+        parts.append(line.format(left, right, _at(y), _at(y), left - 6, _at(y + 4), compact(count)))
+    for place, entry in enumerate(bins):
+        if not entry.documents:
+            continue
+        high = (floor - top) * math.sqrt(entry.documents / most)
+        others = entry.documents - entry.kept - entry.dropped_here
+        x, y = left + place * room + 0.5, float(floor)
+        split = (f"{number(entry.kept)} kept", f"{number(entry.dropped_here)} dropped by its rules", f"{number(others)} gone otherwise")
+        said = f"{number(entry.low)} to {number(entry.high)}: {', '.join(split)}"
+        parts.append(Markup("<g><title>{}</title>").format(said))
+        for kind, count in (("kept", entry.kept), (rest, others), ("dropped", entry.dropped_here)):
+            share = high * count / entry.documents
+            y -= share
+            if count:
+                parts.append(_rect(x, y, max(room - 1, 1), share, kind))
+        parts.append(Markup("</g>"))
+    edges = [*(entry.low for entry in bins), *(entry.high for entry in bins[-1:])]
+    for place in _tick_places(len(bins)) if bins else ():
+        value = edges[place]
+        parts.append(
+            Markup('<text x="{}" y="{}" class="tick middle">{}</text>').format(_at(left + place * room), floor + 18, compact(value))
+        )
+    parts.append(Markup('<line x1="{}" x2="{}" y1="{}" y2="{}" class="axis"/>').format(left, right, floor, floor))
+    for threshold in thresholds:
+        within = _place_in(bins, threshold)
+        if within is None:
+            continue
+        x = left + within * room
+        side = "end" if x > width / 2 else "start"
+        label = Markup(
+            '<line x1="{0}" x2="{0}" y1="{1}" y2="{2}" class="threshold"/><text x="{3}" y="{4}" class="threshold-ink {5}">{6}</text>'
+        )
+        parts.append(label.format(_at(x), top - 8, floor, _at(x + (-5 if side == "end" else 5)), top - 2, side, number(threshold)))
+    kept, all_ = sum(entry.kept for entry in bins), sum(entry.documents for entry in bins)
+    about = f"{number(all_)} documents in {len(bins)} bins, {number(kept)} kept; thresholds: {', '.join(map(number, thresholds)) or 'none'}"
+    return _svg("histogram", width, height, f"Histogram of {name}", about, parts)
+
+
+def bars_chart(name: str, rows: Sequence[tuple[str, int, int]]) -> Markup:
+    """Draw values of a signal that is text, or any (label, documents, kept), as lying bars."""
+    width, left, row = 340, 84, 22
+    most = max((documents for _, documents, _ in rows), default=0) or 1
+    parts = []
+    for place, (label, documents, kept) in enumerate(rows):
+        y = 6 + place * row
+        whole = (width - left - 56) * math.sqrt(documents / most)
+        said = f"{label}: {number(documents)} documents, {number(kept)} kept"
+        parts.append(
+            Markup('<g><title>{}</title><text x="{}" y="{}" class="tick end">{}</text>').format(said, left - 8, y + 12, label[:12])
+        )
+        parts.append(_rect(left, y, whole * kept / documents, 15, "kept"))
+        parts.append(_rect(left + whole * kept / documents, y, whole * (documents - kept) / documents, 15, "elsewhere"))
+        parts.append(Markup('<text x="{}" y="{}" class="tick">{}</text></g>').format(_at(left + whole + 6), y + 12, number(documents)))
+    about = "; ".join(f"{label} {number(documents)}" for label, documents, _ in rows)
+    return _svg("bars", width, 12 + row * len(rows), f"Documents by {name}", about, parts)
+
+
+def share_bar(share: float, kind: str = "kept") -> Markup:
+    """Draw a share as a small bar for a table's cell; the cell's text says the number."""
+    bar = Markup('<svg class="share" viewBox="0 0 100 8" preserveAspectRatio="none" aria-hidden="true" focusable="false">{}{}</svg>')
+    return bar.format(_rect(0, 0, 100, 8, "track"), _rect(0, 0, 100 * min(max(share, 0.0), 1.0), 8, kind))
+
+
+def _levels(flow: Flow) -> list[Level]:
+    taken: dict[str, tuple[int, str]] = {}
+    for step in flow.steps:
+        if step.stage == "judge":
+            label, kind = step.rule.partition(".")[0], "dropped"
+        elif step.stage == "deduplicate":
+            label, kind = "deduplicate", "duplicate"
+        else:
+            label, kind = step.stage, "unreadable"
+        taken[label] = (taken.get(label, (0, kind))[0] + step.taken.documents, kind)
+    levels, left = [], flow.came.documents
+    for label, (count, kind) in taken.items():
+        left -= count
+        levels.append(Level(label, left, count, kind))
+    return [*levels, Level("kept", flow.kept.documents, 0, "kept")]
+
+
+def _svg(kind: str, width: int, height: int, title: str, about: str, parts: Iterable[Markup]) -> Markup:
+    frame = Markup('<svg class="chart {}" viewBox="0 0 {} {}" role="img" aria-label="{}"><desc>{}</desc>{}</svg>')
+    return frame.format(kind, width, height, title, about, Markup("").join(parts))
+
+
+def _rect(x: float, y: float, width: float, height: float, kind: str) -> Markup:
+    shape = Markup('<rect x="{}" y="{}" width="{}" height="{}" class="{}"/>')
+    return shape.format(_at(x), _at(y), _at(width), _at(height), kind)
+
+
+def _at(value: float) -> str:
+    return f"{value:.2f}".rstrip("0").rstrip(".")
+
+
+def _grid_counts(most: int) -> list[int]:
+    """Return up to four round counts for grid lines, the greatest near the top."""
+    counts: list[int] = []
+    for share in (1.0, 0.4, 0.1, 0.02):
+        target = most * share
+        power = 10 ** math.floor(math.log10(target)) if target >= 1 else 0
+        count = next((int(times * power) for times in (5, 2, 1) if times * power <= target), 0)
+        if count and count not in counts:
+            counts.append(count)
+    return counts
+
+
+def _tick_places(bins: int) -> list[int]:
+    """Return the edges that are labelled: about five, evenly apart, the first and the last among them."""
+    step = max(1, round(bins / 4))
+    places = list(range(0, bins, step))
+    if places and bins - places[-1] < step / 2 and len(places) > 1:
+        places.pop()
+    return [*places, bins]
+
+
+def _place_in(bins: Sequence[Bin], value: float) -> float | None:
+    """Return where a value stands, in bins from the left; None outside of them."""
+    for place, entry in enumerate(bins):
+        if entry.low <= value < entry.high or (place == len(bins) - 1 and value == entry.high):
+            return place + (value - entry.low) / (entry.high - entry.low)
+    return None

@@ -1,0 +1,17 @@
+"""Recipes on the terminal: the list of those that come with the project."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from pipelines.terminal.terminal import new_console, new_table, print_table
+
+if TYPE_CHECKING:
+    from pipelines.recipes.shipped import RecipeSummary
+
+
+def show_recipes(recipes: Sequence["RecipeSummary"]) -> None:
+    """Show the recipes that come with the project."""
+    table = new_table("recipe", "what it makes", numbers_from=None)
+    for entry in recipes:
+        table.add_row(entry.name, entry.description)
+    print_table(new_console(), table)

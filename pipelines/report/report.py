@@ -1,0 +1,276 @@
+"""The report: OUT/report.html, one file that shows a run to a person: funnel, rules, sources, signals, duplicates, samples.
+
+It is drawn on the server and needs nothing else: no script, no request, no style but its own, which its content security policy names by
+hash. All text that came from a crawl is escaped by the template engine, kept apart from its surroundings' direction of writing, and cut;
+a URL is a link only where it is http or https.
+
+Invariant: the report is a function of what lies in OUT; the only times are those of run.json.
+"""
+
+import base64
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+import polars as pl
+from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup
+
+from curation.errors import UsageError
+from curation.storage.contents import rewrite_entry
+from curation.storage.location import Location
+from curation.storage.ownership import claim, write_ours
+from curation.storage.records import CorruptRecord, find_record
+from pipelines.inspect.flows import Flow, Funnel
+from pipelines.inspect.funnel import funnel
+from pipelines.inspect.histogram import Bin
+from pipelines.inspect.looking import looks_at_runs
+from pipelines.inspect.rules import RecipeRule, read_rules
+from pipelines.inspect.run_folder import Place, open_run, places, scan_ledger, scan_measured, scan_rows
+from pipelines.inspect.samples import Choice, Sample, take_samples
+from pipelines.inspect.sources import SHOWN, largest_flows
+from pipelines.inspect.views import SignalSummary, signals_of, summarise
+from pipelines.report import charts
+from pipelines.terminal.wording import compact, dropped_side, loss_in_words, notes_of, number, readable, size
+
+_CONTROLS = re.compile("[\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\\x7f-\\x9f\\u202a-\\u202e\\u2066-\\u2069]")
+"""Characters that no page shows: they would move a terminal's cursor, or turn the direction of what follows."""
+_KEPT_SAMPLES = 9
+_SYNTHETIC_SAMPLES = 6
+_NEAR = 3
+_CLUSTERS = 10
+_EXCERPT = 420
+_SIMILARITIES = 20
+
+
+Origin = Literal["web", "synthetic"]
+ORIGINS: tuple[Origin, ...] = ("web", "synthetic")
+"""Documents from the web and generated rows are told apart everywhere: they came another way and fail other rules."""
+
+
+@dataclass(frozen=True)
+class SignalCard:
+    """A signal of the recipe's rules with its chart; a signal that is the same everywhere has none."""
+
+    summary: SignalSummary
+    chart: Markup | None
+    dropped: int
+
+
+@dataclass(frozen=True)
+class ClusterLine:
+    """A large cluster: the id that stayed and how many went for it."""
+
+    stayed: str
+    url: str | None
+    source: str
+    went: int
+    similarity: float | None
+
+
+@dataclass(frozen=True)
+class Typical:
+    """What a rule's dropped documents look like: the median of the values that decided, and one of them."""
+
+    value: float | None
+    example: str
+
+
+@looks_at_runs()
+def write_report(folder: str) -> str:
+    """Write the report of a run and return its path.
+
+    Raises UsageError where the folder is not that of a run, Refused where it is not ours, or a report.html lies there that is not.
+    """
+    out = open_run(folder)
+    claim(out)
+    place = out / "report.html"
+    write_ours(place, _CONTROLS.sub("\N{REPLACEMENT CHARACTER}", render(out)).encode("utf-8", "backslashreplace"))
+    with suppress(CorruptRecord):  # a contents.json that is damaged stays so, for `verify` to tell
+        rewrite_entry(out, place.name)
+    return str(place)
+
+
+def render(out: Location) -> str:
+    """Return the report as HTML."""
+    found = places(out)
+    counted = funnel(str(out))
+    templates = files("pipelines") / "templates"
+    style = (templates / "report.css").read_text("utf-8")
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment.filters.update(number=number, compact=compact, size=size, text=_text, percent=_percent, count_of=_count_of, name=_name)
+    environment.globals.update(share_bar=charts.share_bar, is_link=_is_link, loss_in_words=loss_in_words)
+    rules = read_rules(out)
+    origin, flow = _main_flow(counted)
+    cards = _signal_cards(rules.rules, [place for place in found if place.origin == origin], flow)
+    samples = _samples(found, cards, counted)
+    similarities = _similarities(out)
+    return environment.from_string((templates / "report.html").read_text("utf-8")).render(
+        style=Markup(style),
+        policy=f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'",
+        title=_title(out),
+        description=rules.description,
+        funnel=counted,
+        notes=notes_of(counted),
+        sources=largest_flows(counted.sources),
+        alarms=counted.alarms[:SHOWN],
+        other_alarms=len(counted.alarms) - SHOWN,
+        picture=charts.funnel_chart(charts.levels_of(counted)),
+        typical={origin: _typical(out, origin) for origin in ORIGINS},
+        cards=cards,
+        measured="documents from the web" if origin == "web" else "generated rows",
+        similarities=charts.histogram_chart("similarity", similarities, (), "duplicate") if similarities else None,
+        clusters=_clusters(out),
+        kept=samples.get("kept"),
+        near=_near(cards, samples),
+        made=samples.get("made"),
+        recipe=rules.text,
+        session=_session(out),
+    )
+
+
+def _main_flow(counted: Funnel) -> tuple[Origin, Flow]:
+    """Return what signals and rules are shown of: the web, or generated rows where there is nothing else."""
+    if counted.synthetic is not None and not counted.web.came.documents:
+        return "synthetic", counted.synthetic
+    return "web", counted.web
+
+
+def _signal_cards(rules: Sequence[RecipeRule], found: Sequence[Place], flow: Flow) -> list[SignalCard]:
+    """Return a card for each signal that a rule looks at, in recipe order; `found` and `flow` are of one origin."""
+    try:
+        known = signals_of(found)
+    except UsageError:
+        return []  # no filters, or their signals were deleted: the report goes without
+    dropped = {step.rule: step.taken.documents for step in flow.steps}
+    signals = list(dict.fromkeys(rule.signal for rule in rules if rule.signal in known))
+    table = scan_measured(found, ["fate", "rule"], signals)
+    cards = []
+    for signal in signals:
+        on_it = [rule for rule in rules if rule.signal == signal]
+        summary = summarise(signal, known[signal], table.rename({signal: "value"}), on_it)
+        chart: Markup | None
+        if summary.quantiles and summary.quantiles[0].value == summary.quantiles[-1].value:
+            chart = None
+        elif summary.scale == "values":
+            chart = charts.bars_chart(signal, [(value.value, value.documents, value.kept) for value in summary.values[:8]])
+        else:
+            thresholds = [rule.threshold for rule in summary.rules if rule.threshold is not None]
+            chart = charts.histogram_chart(signal, summary.bins, thresholds)
+        cards.append(SignalCard(summary, chart, sum(dropped.get(rule.name, 0) for rule in on_it)))
+    return cards
+
+
+def _samples(found: Sequence[Place], cards: Sequence[SignalCard], counted: Funnel) -> dict[str, list[Sample]]:
+    """Return samples of what was kept ("kept", "made": by key, which is as good as chance) and, under its name, of what a rule dropped.
+
+    They are taken all at once: a row group of text that several need is read once.
+    """
+    if not found:
+        return {}
+    rows = scan_rows(found)
+    choices = []
+    for name, origin, most in (("kept", "web", _KEPT_SAMPLES), ("made", "synthetic", _SYNTHETIC_SAMPLES)):
+        kept = rows.filter(pl.col("origin") == origin, pl.col("fate") == "kept").bottom_k(most, by="key").sort("key")
+        choices.append(Choice(name, kept.with_columns(pl.lit(None, pl.Float64).alias("value")), _EXCERPT))
+    origin, flow = _main_flow(counted)
+    took = {step.rule for step in flow.steps if step.taken.documents}
+    for rule in (rule for card in cards for rule in card.summary.rules):
+        if rule.name in took and rule.drops:
+            dropped = rows.filter(pl.col("origin") == origin, pl.col("rule") == rule.name, pl.col("value").is_finite())
+            nearest = [(pl.col("value") - pl.col("threshold")).abs(), "key", "shard", "row"]  # a record that came twice has one key
+            choices.append(Choice(rule.name, dropped.bottom_k(_NEAR, by=nearest).sort(nearest)))
+    samples: dict[str, list[Sample]] = {}
+    for sample in take_samples(choices, found):
+        samples.setdefault(sample.where, []).append(sample)
+    return samples
+
+
+def _near(cards: Sequence[SignalCard], samples: Mapping[str, list[Sample]]) -> list[tuple[str, str, list[Sample]]]:
+    """Return (rule, what it says, samples of what it dropped) for every rule that dropped something; those nearest to its threshold."""
+    rules = [rule for card in cards for rule in card.summary.rules if rule.name in samples]
+    return [(rule.name, dropped_side(rule.drops, rule.threshold), samples[rule.name]) for rule in rules]
+
+
+def _typical(out: Location, origin: Origin = "web") -> dict[str, Typical]:
+    """Return for each rule the median that decided and the document with the least key (of copies, which share it, the least id)."""
+    ledger = scan_ledger(out, origin).filter(pl.col("rule").is_not_null())
+    median = pl.col("value").quantile(0.5, interpolation="nearest").alias("median")
+    counted = ledger.group_by("rule").agg(median, pl.col("key").min()).collect(engine="streaming")
+    # In a second pass, as ids are wide: the first would hold those of all that was dropped.
+    chosen = ledger.filter(pl.col("key").is_in(counted["key"].implode())).select("rule", "key", "id").collect(engine="streaming")
+    examples = counted.join(chosen, on=["rule", "key"]).group_by("rule", "median").agg(pl.col("id").min())
+    return {rule: Typical(value, example) for rule, value, example in examples.iter_rows()}
+
+
+def _similarities(out: Location) -> list[Bin]:
+    """Return the similarity of duplicates in bins from 0 to 1; nothing where there are none."""
+    near = scan_ledger(out).filter((pl.col("fate") == "duplicate") & pl.col("similarity").is_not_null())
+    place = (pl.col("similarity") * _SIMILARITIES).floor().clip(0, _SIMILARITIES - 1).cast(pl.Int64)
+    counts = dict(near.group_by(place.alias("bin")).agg(pl.len()).collect(engine="streaming").iter_rows())
+    if not counts:
+        return []
+    first = min(*counts, _SIMILARITIES // 2)
+    return [Bin(at / _SIMILARITIES, (at + 1) / _SIMILARITIES, counts.get(at, 0), 0, 0) for at in range(first, _SIMILARITIES)]
+
+
+def _clusters(out: Location) -> list[ClusterLine]:
+    ledger = scan_ledger(out)
+    named = ["duplicate_of", "duplicate_run"]
+    went = ledger.filter(pl.col("duplicate_of").is_not_null()).group_by(named)
+    largest = went.agg(pl.len().alias("went"), pl.col("similarity").mean()).sort("went", *named, descending=[True, False, False])
+    top = largest.head(_CLUSTERS).collect(engine="streaming")
+    stayed = ledger.filter((pl.col("fate") == "kept") & pl.col("id").is_in(top["duplicate_of"].to_list()))
+    facts = {row[0]: row[1:] for row in stayed.select("id", "url", "source").collect(engine="streaming").iter_rows()}
+    lines = []
+    for name, run, went, similarity in top.iter_rows():
+        url, source = facts.get(name, (None, "")) if run is None else (None, f"earlier run {run}")
+        lines.append(ClusterLine(name, url, source, went, similarity))
+    return lines
+
+
+def _session(out: Location) -> Mapping[str, Any] | None:
+    """Return the last session that made something, from run.json."""
+    try:
+        sessions = (find_record(out / "run.json") or {}).get("sessions", [])
+    except CorruptRecord:
+        return None
+    working = [session for session in sessions if any(stage["made"] for stage in session.get("stages", []))]
+    return dict(working[-1]) if working else None
+
+
+def _title(out: Location) -> str:
+    session = _session(out)
+    return str((session or {}).get("recipe") or out.name)
+
+
+def _text(value: str | None, most: int = 200) -> Markup:
+    """Return foreign text as an isolated run of readable characters, cut to a length."""
+    return Markup("<bdi>{}</bdi>").format(readable(value or "", most))
+
+
+def _name(value: str) -> Markup:
+    """Return a dotted name that may be broken after its dots and underscores."""
+    return Markup("<wbr>").join(re.findall(r"[^._]*[._]?", readable(value, 200)))
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %"
+
+
+def _count_of(count: int, one: str) -> str:
+    return f"{number(count)} {one}" + ("" if count == 1 else "s")
+
+
+def _is_link(url: str | None) -> bool:
+    """Whether a URL may be a link: http or https, and nothing else."""
+    try:
+        return urlsplit(url or "").scheme.lower() in ("http", "https")
+    except ValueError:
+        return False

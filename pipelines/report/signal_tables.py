@@ -1,0 +1,121 @@
+"""Signals on the terminal: how one is spread, what another threshold would keep, and what each threshold along the way keeps.
+
+Rendering knows results by their plain fields and computes nothing.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from rich.text import Text
+
+from pipelines.inspect.sources import largest_splits
+from pipelines.terminal.sheets import Sheet
+from pipelines.terminal.terminal import bar, bar_length, new_console, new_table, print_table
+from pipelines.terminal.wording import dropped_side, number, printable
+
+if TYPE_CHECKING:
+    from pipelines.inspect.thresholds import Retention, ThresholdEffect
+    from pipelines.inspect.views import SignalSummary
+
+
+def show_signal(summary: "SignalSummary") -> None:
+    """Show a signal: quantiles, histogram, samples."""
+    console = new_console()
+    mean = f", mean {number(summary.mean)}" if summary.mean is not None else ""
+    console.print(f"{summary.signal}: {summary.documents:,} documents, {summary.missing:,} not measured{mean}", style="bold")
+    for rule in summary.rules:
+        side = dropped_side(rule.drops, rule.threshold)
+        console.print(f"  {rule.name} {side}")
+    if summary.values:
+        values = new_table("value", "documents", "kept", "", bars=True)
+        most = max(value.documents for value in summary.values)
+        for value in summary.values:
+            values.add_row(printable(value.value), f"{value.documents:,}", f"{value.kept:,}", bar(value.documents, most))
+        print_table(console, values)
+    if summary.quantiles:
+        quantiles = new_table(*(f"{entry.share:.0%}" for entry in summary.quantiles), title="Quantiles", numbers_from=0)
+        quantiles.add_row(*(number(entry.value) for entry in summary.quantiles))
+        print_table(console, quantiles)
+        title = f"Histogram ({summary.scale} bins; █ kept, ░ not)"
+        bins = new_table("from", "to", "documents", "kept", "", title=title, numbers_from=0, bars=True)
+        most = max((entry.documents for entry in summary.bins), default=0)
+        for entry in summary.bins:
+            if not entry.documents:
+                continue
+            kept, others = bar_length(entry.kept, most), bar_length(entry.documents - entry.kept, most)
+            split = Text.assemble(("█" * kept, "green"), ("░" * others, "red"))
+            bins.add_row(number(entry.low), number(entry.high), f"{entry.documents:,}", f"{entry.kept:,}", split)
+        print_table(console, bins)
+    if not summary.samples:
+        return
+    samples = new_table("where", "value", "fate", "id", "text", title="Samples", numbers_from=None)
+    for sample in summary.samples:
+        fate = sample.fate if sample.rule is None else f"{sample.fate}: {sample.rule}"
+        samples.add_row(sample.where, number(sample.value), printable(fate), printable(sample.id, 60), printable(sample.excerpt))
+    print_table(console, samples)
+
+
+def _instead(threshold: float | None) -> str:
+    return "each document's own threshold" if threshold is None else number(threshold)
+
+
+def show_threshold(effect: "ThresholdEffect") -> None:
+    """Show what another threshold would keep."""
+    console = new_console()
+    replaced = f" instead of {_instead(effect.threshold)} ({effect.rule})" if effect.rule else ""
+    console.print(f"{effect.signal}: drop what is {effect.drops} {number(effect.at)}{replaced}", style="bold")
+    table = new_table("", "of", "passes now", "would pass", "change", "tokens now", "tokens then", "change", droppable=(5, 6, 7))
+    for part in (effect.all, effect.otherwise_kept):
+        _add_split(table, part.name, part)
+    if effect.sources:
+        table.add_section()
+        for part in largest_splits(effect.sources):
+            _add_split(table, f"otherwise kept, from {printable(part.name)}", part)
+    print_table(console, table)
+    console.print(effect.note, style="dim", soft_wrap=True)
+
+
+def _add_split(table: Sheet, name: str, part: Any) -> None:
+    change = part.then.documents - part.now.documents
+    tokens = part.then.tokens - part.now.tokens
+    table.add_row(
+        name,
+        f"{part.of.documents:,}",
+        f"{part.now.documents:,}",
+        f"{part.then.documents:,}",
+        f"{change:+,}",
+        f"{part.now.tokens:,}",
+        f"{part.then.tokens:,}",
+        f"{tokens:+,}",
+    )
+
+
+def show_retention(retention: "Retention") -> None:
+    """Show what thresholds along a signal would keep: of all documents, and of those that pass every other rule and are no duplicates."""
+    console = new_console()
+    console.print(f"{retention.signal}: {retention.documents:,} documents, {retention.missing:,} not measured, which pass", style="bold")
+    for curve in retention.curves:
+        if not curve.points:
+            console.print("  There is no value to put a threshold at.")
+            continue
+        instead = f", instead of {_instead(curve.threshold)} ({curve.rule})" if curve.rule else ""
+        title = f"Drop what is {curve.drops} ...{instead}"
+        columns = ("documents", "share", "tokens", "share", "kept", "share", "tokens kept", "share", "")
+        table = new_table(curve.drops, "", *columns, title=title, numbers_from=0, bars=True, droppable=(4, 5, 3, 8, 2, 9, 1))
+        for point in curve.points:
+            table.add_row(
+                number(point.at),
+                "recipe" if point.recipe else "",
+                f"{point.all.documents:,}",
+                f"{point.share:.1%}",
+                f"{point.all.tokens:,}",
+                f"{point.token_share:.1%}",
+                f"{point.otherwise_kept.documents:,}",
+                f"{point.otherwise_share:.1%}",
+                f"{point.otherwise_kept.tokens:,}",
+                f"{point.otherwise_token_share:.1%}",
+                bar(point.otherwise_kept.tokens, curve.otherwise_kept.tokens, 20),
+                style="bold" if point.recipe else None,
+            )
+        print_table(console, table)
+    console.print("Kept: of the documents that pass every other rule and are no duplicates.", style="dim", soft_wrap=True)
+    console.print(retention.note, style="dim", soft_wrap=True)

@@ -1,0 +1,270 @@
+"""Tables for the terminal: what a result looks like to a person; `as_plain` is the same for a program.
+
+Rendering knows results by their plain fields and computes nothing; signals and plans have files of their own
+(`pipelines.report.signal_tables`, `pipelines.plan.plan_tables`). Text that came from a crawl is printed as text: markup is off, and
+control characters, which could move the cursor or turn the direction of writing, are shown as escapes.
+"""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from rich.text import Text
+
+from pipelines.inspect.sources import SHOWN, largest_flows, others_in_words
+from pipelines.terminal.sheets import Sheet
+from pipelines.terminal.terminal import minus, new_console, new_table, print_lines, print_pairs, print_table, show_fields, worded
+from pipelines.terminal.wording import license_in_words, loss_in_words, notes_of, number, printable, size
+
+if TYPE_CHECKING:
+    from pipelines.inspect.diff import Difference
+    from pipelines.inspect.flows import Flow, Funnel
+    from pipelines.inspect.verify import Verification
+    from pipelines.inspect.why import Cluster, EarlierCopy, Explanation
+    from pipelines.pipeline import Summary
+    from pipelines.recipes.catalogue import FilterDescription, FilterSummary
+
+
+def as_plain(value: Any) -> Any:
+    """Return a result as JSON types: dataclasses as objects of their fields, keys and bytes as hex, numbers that JSON lacks as null."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: as_plain(getattr(value, field.name)) for field in dataclasses.fields(value) if field.repr}
+    if isinstance(value, Mapping):
+        return {str(name): as_plain(entry) for name, entry in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [as_plain(entry) for entry in (sorted(value) if isinstance(value, (set, frozenset)) else value)]
+    if isinstance(value, bytes):
+        return value.hex()
+    if isinstance(value, float) and value - value != 0:
+        return None
+    return value if value is None or isinstance(value, (bool, int, float, str)) else str(value)
+
+
+def show_summary(summary: "Summary") -> None:
+    """Show the end of a run: its funnel, whether the books balance, and where things are."""
+    console = new_console()
+    show_funnel(summary.funnel)
+    books = summary.books
+    if books.faults:
+        console.print(f"\nThe books do not balance: {len(books.faults)} faults", style="bold red")
+        print_lines(console, books.faults)
+    else:
+        console.print(f"\nThe books balance: {books.records:,} records, each with one fate.", style="bold green")
+        if books.lost:
+            console.print(f"{books.lost:,} more were lost to damage in input files; unreadable rows of the ledger stand for them.")
+    console.print()
+    note = license_in_words(summary.license)
+    if note:
+        console.print(f"{note}\n", style="yellow")
+    print_pairs(console, {"dataset": summary.dataset, "report": summary.report, "run": summary.out, "time": f"{summary.seconds:.1f} s"})
+
+
+def show_funnel(funnel: "Funnel") -> None:
+    """Show the funnel: what came, what each rule took, what stayed; then by source."""
+    console = new_console()
+    columns = ("", "rule", "documents", "text", "share", "left", "also fail")
+    steps = new_table(*columns, title="From the crawl to the dataset", droppable=(6, 3, 4))
+    steps.add_row("read", "all records", f"{funnel.records:,}", "", "", "", "")
+    for kind, count in funnel.ignored.items():
+        steps.add_row("", f"no document: {kind}", minus(count), "", "", "", "")
+    _add_flow(steps, funnel.web, "documents")
+    if funnel.synthetic is not None:
+        steps.add_section()
+        _add_flow(steps, funnel.synthetic, "generated rows")
+    print_table(console, steps)
+    idle = [step.rule for step in funnel.web.steps if not step.failing]
+    if idle:
+        console.print(f"{len(idle)} rules of the recipe held for no document.", style="dim")
+    for note in notes_of(funnel):
+        console.print(note, style="dim")
+    for alarm in funnel.alarms[:SHOWN]:
+        lost = loss_in_words(printable(alarm.source), alarm.duplicates, alarm.documents, alarm.alarm_share)
+        console.print(f"Alarm: {lost}.", style="bold yellow")
+    if len(funnel.alarms) > SHOWN:
+        console.print(f"Alarm: {others_in_words(len(funnel.alarms) - SHOWN)} lost more than that share too.", style="bold yellow")
+    if funnel.unknown_sources:
+        named = ", ".join(map(printable, funnel.unknown_sources))
+        console.print(f"No document comes from a source that the recipe prefers: {named}.", style="bold yellow")
+    if len(funnel.sources) > 1:
+        by_source = ("source", "documents", "kept", "share", "dropped", "duplicate", "unreadable", "tokens kept")
+        sources = new_table(*by_source, title="By source", droppable=(3, 7, 6, 5, 4))
+        for source in largest_flows(funnel.sources):
+            fates = source.fates
+            counts = [f"{fates[fate]:,}" for fate in ("dropped", "duplicate", "unreadable")]
+            kept = [f"{source.kept.documents:,}", f"{source.kept_share:.1%}"]
+            sources.add_row(printable(source.source), f"{source.came.documents:,}", *kept, *counts, f"{source.kept.tokens:,}")
+        console.print()
+        print_table(console, sources)
+    if funnel.dataset is not None:
+        made = funnel.dataset
+        in_files = f"{made.files} {'file' if made.files == 1 else 'files'}"
+        console.print(f"\nDataset: {made.rows:,} rows, {made.tokens:,} tokens, {size(made.bytes)} in {in_files}.")
+
+
+def _add_flow(table: Sheet, flow: "Flow", what: str) -> None:
+    came = flow.came
+    table.add_row("", what, f"{came.documents:,}", size(came.text_bytes), "100.0%", f"{came.documents:,}", "", style="bold")
+    stage = ""
+    for step in flow.steps:
+        if not step.failing:
+            continue
+        taken = step.taken
+        also = step.failing - taken.documents
+        rule = printable(step.rule) + (f" ({number(step.threshold)})" if step.threshold is not None else "")
+        shown = ("" if step.stage == stage else step.stage, rule if step.fate != "unreadable" else f"unreadable: {rule}")
+        text = size(taken.text_bytes) if taken.text_bytes else ""
+        table.add_row(*shown, minus(taken.documents), text, f"{step.share:.1%}", f"{step.remaining:,}", f"{also:,}" if also else "")
+        stage = step.stage
+    kept = flow.kept
+    share = f"{flow.kept_share:.1%}"
+    table.add_row("kept", "", f"{kept.documents:,}", size(kept.text_bytes), share, f"{kept.documents:,}", "", style="bold green")
+
+
+def show_why(explanations: Sequence["Explanation"]) -> None:
+    """Show each document's story."""
+    console = new_console()
+    for place, told in enumerate(explanations):
+        if place:
+            console.rule()
+        style = {"kept": "bold green", "duplicate": "bold yellow"}.get(told.fate, "bold red")
+        console.print(Text(f"{told.fate}", style=style) + Text(f" at {told.stage}" + (f" by {printable(told.rule)}" if told.rule else "")))
+        record = {
+            "id": told.id,
+            "url": told.url,
+            "source": told.source,
+            "origin": told.origin,
+            "file": f"{told.file_path} at {told.offset}",
+        }
+        if told.value is not None:
+            record["value"] = number(told.value) + (f" against {number(told.threshold)}" if told.threshold is not None else "")
+        if told.evidence:
+            record["evidence"] = told.evidence
+        if told.duplicate_of:
+            record["duplicate of"] = f"{told.duplicate_of} (similarity {number(told.similarity)})"
+            record |= _of_earlier(told.earlier)
+        elif told.cluster_size > 1 and told.fate == "kept":
+            record["stayed for"] = f"a cluster of {told.cluster_size}"
+        if told.place is not None:
+            record["in the dataset"] = f"{told.place.file}, row {told.place.row}"
+        record["text"] = f"{told.text_bytes:,} bytes"
+        print_pairs(console, record | {f"metadata {name}": value for name, value in told.metadata.items()})
+        if told.rules:
+            rules = new_table("rule", "value", "drops", "verdict", title="Rules", droppable=(2,))
+            for rule in told.rules:
+                limit = "" if rule.threshold is None else f"{rule.drops or 'see'} {number(rule.threshold)}"
+                verdict = Text("fails", style="red") if rule.fails else Text("passes", style="green")
+                rules.add_row(printable(rule.rule), worded(rule.value), limit, verdict if rule.value is not None else "not measured")
+            print_table(console, rules)
+        others = {name: value for name, value in told.signals.items() if name not in {rule.signal for rule in told.rules}}
+        if others:
+            signals = new_table("signal", "value", title="Other signals")
+            for name, value in others.items():
+                signals.add_row(printable(name), worded(value))
+            print_table(console, signals)
+        if told.cuts:
+            cuts = new_table("bytes", "", title="Cut as repeated elsewhere", numbers_from=None)
+            for cut in told.cuts:
+                cuts.add_row(f"{cut.start:,} to {cut.end:,}", printable(cut.excerpt))
+            print_table(console, cuts)
+        if told.text is not None:
+            console.print(Text(printable(told.text)))
+
+
+def _of_earlier(earlier: "EarlierCopy | None") -> dict[str, str]:
+    """Return what is told of a document that an earlier run kept: where it is, or why it cannot be looked at."""
+    if earlier is None:
+        return {}
+    told = {"of earlier run": f"{earlier.run} at {earlier.place}" if earlier.place is not None else earlier.run}
+    if earlier.fault is not None:
+        return told | {"not found": earlier.fault}
+    if earlier.document is not None:
+        told |= {"there": f"{earlier.document.url or earlier.document.source}: {printable(earlier.document.excerpt, 200)}"}
+    return told
+
+
+def show_duplicates(cluster: "Cluster") -> None:
+    """Show a cluster: who stayed first, then who went, most similar first."""
+    console = new_console()
+    columns = ("", "similarity", "id", "url", "source", "text", "excerpt")
+    table = new_table(*columns, title=f"A cluster of {cluster.size:,}", numbers_from=None, droppable=(5, 4, 6))
+    for member in cluster.members:
+        went = member.fate != "kept"
+        similarity = number(member.similarity) if member.similarity is not None else ""
+        named = [printable(member.id, 60), printable(member.url or "", 80), printable(member.source)]
+        fate = Text(member.rule or member.fate, style="yellow") if went else Text("stayed", style="bold green")
+        table.add_row(fate, similarity, *named, size(member.text_bytes), printable(member.excerpt or ""))
+    if cluster.earlier is not None:
+        print_pairs(console, {"stayed": cluster.stayed, **_of_earlier(cluster.earlier)})
+    print_table(console, table)
+
+
+def show_diff(difference: "Difference") -> None:
+    """Show which documents went another way."""
+    console = new_console()
+    counts = f"{difference.same:,} documents as before, {difference.changed:,} with another fate"
+    console.print(
+        f"{counts}, {difference.only_first:,} only in the first run, {difference.only_second:,} only in the second.", style="bold"
+    )
+    if difference.changes:
+        table = new_table("documents", "before", "after", "for example", numbers_from=0, numbers_to=0)
+        for change in difference.changes:
+            before, after = (printable(": ".join(filter(None, side))) for side in (change.before, change.after))
+            table.add_row(f"{change.documents:,}", before, after, ", ".join(printable(name, 60) for name in change.examples))
+        print_table(console, table)
+
+
+def show_training(result: Any) -> None:
+    """Show what training gave, field by field."""
+    show_fields(result)
+
+
+def show_export(result: Mapping[str, Any]) -> None:
+    """Show what was written."""
+    print_pairs(new_console(), {name: worded(value) for name, value in result.items()})
+
+
+def show_verification(result: "Verification") -> None:
+    """Show what was checked and what was wrong."""
+    console = new_console()
+    console.print(f"{result.files:,} files, {size(result.bytes)} hashed again.")
+    if result.faults:
+        console.print(f"{len(result.faults)} faults:", style="bold red")
+        print_lines(console, result.faults)
+    else:
+        said = "All is as it was written." if result.unfinished is None else "What there is, is as it was written."
+        console.print(said, style="bold green")
+    if result.unfinished is not None:
+        print_lines(console, [f"Note: {result.unfinished}."])
+    if result.strangers:
+        more = f" and {len(result.strangers) - 10:,} more" if len(result.strangers) > 10 else ""
+        print_lines(console, [f"Not of this run, and not looked at: {', '.join(result.strangers[:10])}{more}"])
+    if result.unchecked:
+        console.print("Duplicates of earlier runs that cannot be looked up any more:", style="dim")
+        print_lines(console, result.unchecked)
+
+
+def show_filters(filters: Sequence["FilterSummary"]) -> None:
+    """Show the catalogue."""
+    table = new_table("filter", "what it asks", numbers_from=None)
+    for entry in filters:
+        table.add_row(entry.name, entry.summary)
+    print_table(new_console(), table)
+
+
+def show_filter(described: "FilterDescription") -> None:
+    """Show one filter: its docstring, parameters, signals and rules."""
+    console = new_console()
+    console.print(Text(f"{described.name}\n\n{described.about}\n\n{described.details}\n"))
+    parameters = new_table("parameter", "type", "default", "moves", title="Parameters", numbers_from=None)
+    for parameter in described.parameters:
+        moves = "rules only: re-judges in seconds" if parameter.judges else "signals: measures again"
+        parameters.add_row(parameter.name, parameter.type, worded(parameter.default), moves)
+    signals = new_table("signal", "type", title="Signals", numbers_from=None)
+    for name, kind in described.signals.items():
+        signals.add_row(name, kind)
+    rules = new_table("rule", "signal", "threshold", title="Rules", numbers_from=2)
+    for name, (signal, threshold) in described.rules.items():
+        rules.add_row(name, signal, worded(threshold))
+    for table in (parameters, signals, rules):
+        if table.row_count:
+            print_table(console, table)

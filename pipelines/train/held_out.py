@@ -1,0 +1,139 @@
+"""How good is a score? Figures on groups that the model has not seen.
+
+Texts of one book or site resemble each other, so holding out rows flatters a model: it has read the rest of the book. Whole groups are held
+out instead, in five folds; each text is scored by the model that was trained without its group, and the figures are over all of them.
+
+Figures: ROC AUC and F1 for "score at least 3", FineWeb-Edu's threshold; Cohen's kappa with quadratic weights (1968) on rounded scores; mean
+absolute error; Spearman's rank correlation. A figure that is not defined (no text of one kind) is None.
+
+Invariant: the folds depend on the names of the groups only.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from filters.support.scorer import HIGHEST_SCORE
+
+FOLDS = 5
+GOOD = 3.0
+"""The label from which a text counts as educational."""
+_THRESHOLDS = (1.0, 1.5, 2.0, 2.5, 3.0, 3.5, 4.0)
+_BIN_WIDTH = 0.5
+
+Scores = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class ReliabilityBin:
+    """Texts predicted from `low` to below `high`: how many, what was predicted and what the labels say, on average."""
+
+    low: float
+    high: float
+    rows: int
+    mean_predicted: float
+    mean_label: float
+
+
+@dataclass(frozen=True)
+class ThresholdEffect:
+    """Keeping what scores at least `min_score`: the share kept, how much of it is good, and how much of the good is kept."""
+
+    min_score: float
+    kept: float
+    precision: float | None
+    recall: float | None
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """The figures over all texts that were held out."""
+
+    rows: int
+    groups: int
+    auc: float | None
+    f1: float | None
+    quadratic_kappa: float | None
+    mean_absolute_error: float
+    spearman: float | None
+    reliability: tuple[ReliabilityBin, ...]
+    thresholds: tuple[ThresholdEffect, ...]
+
+
+def folds_of(groups: Iterable[str], folds: int = FOLDS) -> dict[str, int]:
+    """Return group -> fold: dealt out in turn, in the order of their hashes, so that no fold is empty where groups suffice."""
+    ordered = sorted(set(groups), key=lambda group: (sha256(group.encode("utf-8", "surrogatepass")).digest(), group))
+    return {group: place % folds for place, group in enumerate(ordered)}
+
+
+def figures(labels: Sequence[float], predicted: Sequence[float], groups: int) -> HeldOut:
+    """Compare predictions with labels, both from 0 to 5; at least one."""
+    truth, guess = np.asarray(labels, np.float64), np.asarray(predicted, np.float64)
+    good = truth >= GOOD
+    return HeldOut(
+        rows=len(truth),
+        groups=groups,
+        auc=_rounded(_auc(good, guess)),
+        f1=_rounded(_f1(good, guess >= GOOD - 0.5)),
+        quadratic_kappa=_rounded(_quadratic_kappa(_whole(truth), _whole(guess))),
+        mean_absolute_error=round(float(np.abs(truth - guess).mean()), 4),
+        spearman=_rounded(_spearman(truth, guess)),
+        reliability=tuple(_reliability(truth, guess)),
+        thresholds=tuple(_threshold_effect(good, guess >= bound, bound) for bound in _THRESHOLDS),
+    )
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None or not np.isfinite(value) else round(value, 4)
+
+
+def _whole(scores: Scores) -> npt.NDArray[np.int64]:
+    return np.clip(np.floor(scores + 0.5), 0, HIGHEST_SCORE).astype(np.int64)
+
+
+def _auc(good: npt.NDArray[np.bool_], guess: Scores) -> float | None:
+    """Return the chance that a good text scores above another one (Mann and Whitney's statistic, ties count half)."""
+    positives, negatives = int(good.sum()), int((~good).sum())
+    if not positives or not negatives:
+        return None
+    ranks = pl.Series(guess).rank("average").to_numpy()
+    return float((ranks[good].sum() - positives * (positives + 1) / 2) / (positives * negatives))
+
+
+def _f1(good: npt.NDArray[np.bool_], kept: npt.NDArray[np.bool_]) -> float | None:
+    either = int(good.sum()) + int(kept.sum())
+    return 2 * int((good & kept).sum()) / either if either else None
+
+
+def _quadratic_kappa(truth: npt.NDArray[np.int64], guess: npt.NDArray[np.int64]) -> float | None:
+    """Return 1 - observed / expected disagreement, weighted by squared distance."""
+    observed = ((truth - guess) ** 2).mean()
+    expected = ((truth[:, None] - np.arange(HIGHEST_SCORE + 1)) ** 2 @ np.bincount(guess, minlength=HIGHEST_SCORE + 1)).mean() / len(guess)
+    return float(1 - observed / expected) if expected else None
+
+
+def _spearman(truth: Scores, guess: Scores) -> float | None:
+    if len(np.unique(truth)) < 2 or len(np.unique(guess)) < 2:
+        return None
+    ranks = [pl.Series(values).rank("average").to_numpy() for values in (truth, guess)]
+    return float(np.corrcoef(ranks[0], ranks[1])[0, 1])
+
+
+def _reliability(truth: Scores, guess: Scores) -> Iterable[ReliabilityBin]:
+    for low in np.arange(0, HIGHEST_SCORE, _BIN_WIDTH):
+        high = low + _BIN_WIDTH
+        inside = (guess >= low) & ((guess < high) | (high == HIGHEST_SCORE))
+        if inside.any():
+            means = (round(float(values[inside].mean()), 3) for values in (guess, truth))
+            yield ReliabilityBin(float(low), float(high), int(inside.sum()), *means)
+
+
+def _threshold_effect(good: npt.NDArray[np.bool_], kept: npt.NDArray[np.bool_], bound: float) -> ThresholdEffect:
+    both = int((good & kept).sum())
+    precision = both / int(kept.sum()) if kept.any() else None
+    recall = both / int(good.sum()) if good.any() else None
+    return ThresholdEffect(bound, round(float(kept.mean()), 4), _rounded(precision), _rounded(recall))

@@ -1,0 +1,111 @@
+"""Labelled texts: what a model is trained on and tried on.
+
+A label file is JSONL (also .gz) or Parquet. Each row has a text, its score from 0 to 5, and a group: what belongs together (a book, a
+site), so that no part of it is held out while another part is learnt. A `license` column, where there is one, goes to the model's card.
+
+Invariant: every row becomes a labelled text, or the reading fails and names the file and the row; none is passed over.
+"""
+
+import gzip
+import io
+import json
+import math
+import zlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from curation.errors import InputError
+from curation.ingest.inputs import expand
+from curation.ingest.readers.contract import Fields
+from curation.storage.location import Location
+from filters.support.scorer import HIGHEST_SCORE
+
+NOT_STATED = "not stated"
+"""The licence of a row that names none."""
+_LARGEST_BYTES = 1 << 30
+
+
+@dataclass(frozen=True)
+class LabelledText:
+    """A text and its score; `group` says what it belongs to, `source` where it is from."""
+
+    text: str
+    score: float
+    group: str
+    source: str
+    license: str = NOT_STATED
+
+
+@dataclass(frozen=True)
+class _Named:
+    """What `curation.ingest.inputs` is asked for: files by path, folder or glob."""
+
+    path: str
+    source: str | None = None
+    fields: Fields = field(default_factory=Fields)
+
+
+def read_labels(inputs: Sequence[str], text: str, score: str, group: str) -> list[LabelledText]:
+    """Read label files: paths, folders or globs. `text`, `score` and `group` name their columns; `source` is the file's name.
+
+    Raises InputError for what is missing, broken or out of range, naming file and row.
+    """
+    places = {file.location: None for given in inputs for file in expand([_Named(given)])}
+    found = [row for place in places for row in _read_file(place, text, score, group)]
+    if not found:
+        raise InputError(f"{', '.join(inputs)}: there is no labelled text")
+    return found
+
+
+def _read_file(place: Location, text: str, score: str, group: str) -> Iterator[LabelledText]:
+    for number, row in _rows(place):
+        where = f"{place}, row {number}"
+        for column in (text, score, group):
+            if row.get(column) is None:
+                there = ", ".join(map(repr, row)) or "nothing"
+                raise InputError(f"{where} has no {column!r}; it has {there}; name its columns with --text, --score, --group")
+        if not isinstance(row[text], str):
+            raise InputError(f"{where}: {text} is not text but {row[text]!r}")
+        value = row[score]
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not (math.isfinite(value) and 0 <= value <= HIGHEST_SCORE):
+            raise InputError(f"{where}: {score} must be a number from 0 to {HIGHEST_SCORE}, not {value!r}")
+        yield LabelledText(row[text], float(value), str(row[group]), place.name, str(row.get("license") or NOT_STATED))
+
+
+def _rows(place: Location) -> Iterable[tuple[int, Mapping[str, Any]]]:
+    """Yield each row with its number from 1 (in JSONL: its line)."""
+    name = place.name.lower()
+    try:
+        if name.endswith(".parquet"):
+            return enumerate(pq.read_table(pa.BufferReader(place.read_bytes())).to_pylist(), start=1)
+        if name.endswith((".jsonl", ".jsonl.gz", ".ndjson", ".ndjson.gz")):
+            content = _unpacked(place) if name.endswith(".gz") else place.read_bytes()
+            return _json_rows(place, content)
+    except (OSError, EOFError, pa.ArrowException, zlib.error) as error:
+        raise InputError(f"{place} cannot be read: {error}") from error
+    raise InputError(f"{place}: a label file ends in .jsonl, .jsonl.gz or .parquet")
+
+
+def _unpacked(place: Location) -> bytes:
+    with gzip.GzipFile(fileobj=io.BytesIO(place.read_bytes())) as stream:
+        content = stream.read(_LARGEST_BYTES + 1)
+    if len(content) > _LARGEST_BYTES:
+        raise InputError(f"{place} unpacks to more than {_LARGEST_BYTES >> 20} MiB; give the labels as Parquet, or fewer of them")
+    return content
+
+
+def _json_rows(place: Location, content: bytes) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    for number, line in enumerate(content.split(b"\n"), start=1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line.decode("utf-8-sig"))
+        except (ValueError, RecursionError) as error:
+            raise InputError(f"{place}, row {number} is not JSON: {error}") from error
+        if not isinstance(row, dict):
+            raise InputError(f"{place}, row {number} is not a JSON object")
+        yield number, row
