@@ -16,8 +16,8 @@ from curation.engine.stage import Workspace, finished_units
 from curation.shuffle.merging import levels_for
 from curation.shuffle.numbering import GROUP_ROWS
 from curation.storage.location import Location
+from pipelines.plan import duplicates_plan
 from pipelines.plan.duplicates_plan import Expected, plan_duplicates
-from pipelines.plan.plan import duplicates_plan
 from tests.deduplicating import words
 from tests.running import curate
 

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from curation.text import unicode_classes
 from curation.text.lines import Bounds, duplicates, find_lines, find_paragraphs
-from curation.text.text import TextColumn, unicode_classes
+from curation.text.text import TextColumn
 from curation.text.unicode_lines import find_rows
 from curation.text.words import ALPHABETIC, WORD
 
