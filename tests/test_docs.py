@@ -196,7 +196,7 @@ def test_the_readme_s_recipe_is_a_recipe(tmp_path: Path) -> None:
 def test_the_readme_s_filter_is_a_filter(tmp_path: Path) -> None:
     from filters.contract import filter_from_file
     from filters.judge import judge
-    from tests.test_filter_contract import documents_of, measured
+    from tests.filters.test_filter_contract import documents_of, measured
 
     (code,) = (code for code in python_blocks() if "(Filter)" in code)
     (tmp_path / "shouting_of_the_readme.py").write_text(code, "utf-8")

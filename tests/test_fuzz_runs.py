@@ -26,10 +26,10 @@ import pyarrow.parquet as pq
 import pytest
 from backports import zstd
 
+from tests.ingest.test_compression import dictionary, in_skippable_frame
+from tests.ingest.test_readers_archives import FILEDESC, arc, page, warc
 from tests.reading import compressed
 from tests.running import curate
-from tests.test_compression import dictionary, in_skippable_frame
-from tests.test_readers_archives import FILEDESC, arc, page, warc
 
 RECORDS = 12
 TEXTS = [f"Tide table {number}: " + "high water, low water, März. " * 12 for number in range(RECORDS)]

@@ -18,9 +18,9 @@ from filters.contract import Filter
 from filters.fineweb_quality import FinewebQuality
 from filters.gopher_quality import GopherQuality
 from filters.gopher_repetition import GopherRepetition
+from tests.filters.test_heuristic_filters import measured, plain_gopher_repetition, verdicts
 from tests.parity.peer import needs_peer, run_peer
 from tests.parity.texts import ODD, real_texts
-from tests.test_heuristic_filters import measured, plain_gopher_repetition, verdicts
 
 FILTERS: tuple[Filter, ...] = (GopherQuality(), GopherRepetition(), FinewebQuality())
 REASONS = {

@@ -1,4 +1,4 @@
-"""datatrove's URLFilter on the URLs and lists it is given. Run by the peer's Python, from `tests/test_url_parity.py`.
+"""datatrove's URLFilter on the URLs and lists it is given. Run by the peer's Python, from `tests/filters/test_url_parity.py`.
 
     PEER_PYTHON url_datatrove.py LISTS < URLS > REASONS
 

@@ -1,0 +1,182 @@
+"""Sessions: what is done stays done, what changed is redone, what fails is told, and a killed run loses nothing."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from curation.engine.runner import LocalRunner
+from curation.engine.session import Sealed, Session
+from curation.engine.stage import Unit
+from curation.errors import Refused, ShardsFailed
+from curation.storage.location import TEMPORARY, Location
+from curation.storage.shards import read
+from tests.toy_stages import Count, DieOnce, Double, FailOn
+
+UNITS = [Unit(f"unit-{number}") for number in range(6)]
+
+
+def count_and_double(
+    out: Path, double: Double, *, size: int = 10, units: list[Unit] = UNITS, workers: int = 1, frozen: bool = False
+) -> Sealed:
+    runner = LocalRunner(workers)
+    try:
+        with Session.open(Location.of(out), runner, frozen=frozen) as session:
+            counted = session.run(Count(size), units)
+            return session.run(double, [Unit(shard.name, {"numbers": (shard,)}) for shard in counted.shards])
+    finally:
+        runner.close()
+
+
+def last_session(out: Path) -> dict[str, dict[str, object]]:
+    session = json.loads((out / "run.json").read_text())["sessions"][-1]
+    return {stage["stage"]: stage for stage in session["stages"]}
+
+
+def bytes_below(out: Path) -> dict[str, bytes]:
+    return {
+        p.relative_to(out).as_posix(): p.read_bytes() for p in sorted(out.rglob("*")) if p.is_file() and p.name not in ("run.json", ".lock")
+    }
+
+
+def test_a_second_run_makes_nothing(tmp_path: Path) -> None:
+    first = count_and_double(tmp_path, Double())
+    before = bytes_below(tmp_path)
+    again = count_and_double(tmp_path, Double())
+    assert again == first
+    assert bytes_below(tmp_path) == before
+    assert [stage["made"] for stage in last_session(tmp_path).values()] == [0, 0]
+    assert read(first.shards[0])["number"].to_pylist() == [2 * number for number in range(10)]
+
+
+def test_a_changed_field_redoes_its_stage_only(tmp_path: Path) -> None:
+    count_and_double(tmp_path, Double())
+    count_and_double(tmp_path, Double(factor=3))
+    stages = last_session(tmp_path)
+    assert (stages["1-count"]["made"], stages["2-double"]["made"]) == (0, 6)
+
+
+def test_a_changed_input_redoes_what_reads_it(tmp_path: Path) -> None:
+    count_and_double(tmp_path, Double(), units=UNITS[:5])
+    sealed = count_and_double(tmp_path, Double())
+    stages = last_session(tmp_path)
+    assert (stages["1-count"]["made"], stages["2-double"]["made"]) == (1, 1)
+    assert len(sealed.shards) == 6
+
+
+def test_what_an_earlier_recipe_left_is_removed(tmp_path: Path) -> None:
+    count_and_double(tmp_path, Double())
+    count_and_double(tmp_path, Double(), units=UNITS[:2])
+    assert sorted(p.name for p in (tmp_path / "stages/2-double").glob("*.parquet")) == ["unit-0.parquet", "unit-1.parquet"]
+
+
+def test_frozen_refuses_drift(tmp_path: Path) -> None:
+    count_and_double(tmp_path, Double())
+    count_and_double(tmp_path, Double(), frozen=True)
+    with pytest.raises(Refused, match=r"factor 2 -> 3: double again, 6 of 6 units"):
+        count_and_double(tmp_path, Double(factor=3), frozen=True)
+
+
+def test_a_missing_or_cut_shard_is_made_again(tmp_path: Path) -> None:
+    count_and_double(tmp_path, Double())
+    before = bytes_below(tmp_path)
+    (tmp_path / "stages/2-double/unit-3.parquet").unlink()
+    cut = tmp_path / "stages/1-count/unit-1.parquet"
+    cut.write_bytes(cut.read_bytes()[:-5])
+    count_and_double(tmp_path, Double())
+    assert bytes_below(tmp_path) == before
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_failing_unit_does_not_stop_the_others(tmp_path: Path, workers: int) -> None:
+    with pytest.raises(ShardsFailed, match="cannot double unit-2"):
+        count_and_double(tmp_path, FailOn(bad="unit-2"), workers=workers)
+    assert len(list((tmp_path / "stages/2-double").glob("unit-*.parquet"))) == 5
+
+
+def test_workers_do_not_change_bytes(tmp_path: Path) -> None:
+    count_and_double(tmp_path / "one", Double(), workers=1)
+    count_and_double(tmp_path / "two", Double(), workers=2)
+    assert bytes_below(tmp_path / "one") == bytes_below(tmp_path / "two")
+
+
+def test_a_killed_worker_costs_one_unit(tmp_path: Path) -> None:
+    (tmp_path / "fuse").write_text("1")
+    sealed = count_and_double(tmp_path / "out", DieOnce(bad="unit-1", fuse=str(tmp_path / "fuse")), workers=2)
+    assert len(sealed.shards) == 6
+
+
+def test_a_unit_that_kills_every_worker_is_named(tmp_path: Path) -> None:
+    (tmp_path / "fuse").write_text("9")
+    with pytest.raises(
+        ShardsFailed, match=r"1 of 6 units of 2-double failed.*\n  1 unit: the worker process died twice on this shard \[unit-1\]"
+    ):
+        count_and_double(tmp_path / "out", DieOnce(bad="unit-1", fuse=str(tmp_path / "fuse")), workers=2)
+    assert len(list((tmp_path / "out/stages/2-double").glob("unit-*.parquet"))) == 5
+
+
+def test_a_second_live_run_is_refused(tmp_path: Path) -> None:
+    with Session.open(Location.of(tmp_path), LocalRunner()), pytest.raises(Refused, match="another run is live"):
+        count_and_double(tmp_path, Double())
+
+
+SLOW_RUN = """
+import sys
+from pathlib import Path
+from tests.engine.test_session import count_and_double
+from tests.toy_stages import SlowDouble
+
+if __name__ == "__main__":
+    count_and_double(Path(sys.argv[1]), SlowDouble(), workers=2)
+"""
+
+
+@pytest.mark.parametrize("done_before_kill", [1, 3])
+def test_a_killed_run_loses_nothing_that_was_done(tmp_path: Path, done_before_kill: int) -> None:
+    script = tmp_path / "slow_run.py"
+    script.write_text(SLOW_RUN)
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    command = [sys.executable, str(script)]
+    subprocess.run([*command, str(tmp_path / "whole")], check=True, env=environment, timeout=120)
+    out = tmp_path / "killed"
+    child = subprocess.Popen([*command, str(out)], env=environment, start_new_session=True)
+    while len(list((out / "stages/2-double").glob("unit-*.json"))) < done_before_kill:
+        assert child.poll() is None
+        time.sleep(0.005)
+    os.killpg(child.pid, signal.SIGKILL)
+    child.wait()
+    done = len(list((out / "stages/2-double").glob("unit-*.json")))
+    subprocess.run([*command, str(out)], check=True, env=environment, timeout=120)
+    assert bytes_below(out) == bytes_below(tmp_path / "whole")
+    assert not [path for path in out.rglob("*") if path.name.startswith(TEMPORARY)]
+    stage = last_session(out)["2-double"]
+    assert stage["reused"] == done
+    assert len(stage["interrupted"]) <= 2
+
+
+def test_frozen_removes_nothing(tmp_path: Path) -> None:
+    count_and_double(tmp_path, Double())
+    before = bytes_below(tmp_path)
+    with pytest.raises(Refused, match="count has units whose input is gone"):
+        count_and_double(tmp_path, Double(), units=UNITS[:2], frozen=True)
+    assert bytes_below(tmp_path) == before
+
+
+def test_a_stage_that_is_run_no_more_is_retired(tmp_path: Path) -> None:
+    with Session.open(Location.of(tmp_path / "nowhere" / ".."), LocalRunner()) as session:
+        counted = session.run(Count(3), UNITS)
+        with session.within("2-double"):
+            session.run(Double(), [Unit(shard.name, {"numbers": (shard,)}) for shard in counted.shards])
+    with Session.open(Location.of(tmp_path), LocalRunner(), frozen=True) as session, pytest.raises(Refused, match="2-double"):
+        session.run(Count(3), UNITS)
+        session.retire_others()
+    with Session.open(Location.of(tmp_path), LocalRunner()) as session:
+        session.run(Count(3), UNITS)
+        session.retire_others()
+    assert {path.parent.name for path in (tmp_path / "stages").rglob("*.*") if path.is_file()} == {"1-count"}
+    assert len(list((tmp_path / "stages/1-count").glob("unit-*.parquet"))) == len(UNITS)

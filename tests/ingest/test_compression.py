@@ -1,0 +1,118 @@
+"""Compressed files of every make: members one after the other, windows and dictionaries of Zstandard, damage in one of many members."""
+
+import bz2
+import gzip
+import lzma
+import random
+
+import pytest
+from backports import zstd
+
+from curation.ingest.readers import Broken, Record
+from tests.ingest.test_readers_archives import page
+from tests.ingest.test_readers_rows import lines, reasons
+from tests.reading import compressed, read_bytes
+
+PACKERS = {
+    "gz": lambda plain: gzip.compress(plain, mtime=0),
+    "bz2": bz2.compress,
+    "xz": lzma.compress,
+    "zst": lambda plain: zstd.compress(plain, options={zstd.CompressionParameter.checksum_flag: 1}),
+}
+WORDS = ["tide", "ebb", "flow", "sea", "moon", "water", "high", "low", "spring", "neap", "harbour", "gauge"]
+ROWS = [{"id": f"r{n}", "text": " ".join(random.Random(n).choices(WORDS, k=60))} for n in range(90)]
+
+
+def texts(outcomes) -> list[str]:
+    return [outcome.own_id for outcome in outcomes if isinstance(outcome, Record)]
+
+
+IDS = [row["id"] for row in ROWS]
+
+
+@pytest.mark.parametrize("ending", PACKERS)
+def test_members_follow_each_other_with_padding_between(ending):
+    content = b"".join(PACKERS[ending](lines(*ROWS[start : start + 30])) + bytes(8) for start in (0, 30, 60))
+    assert texts(read_bytes(f"a.jsonl.{ending}", content)) == IDS
+    assert texts(read_bytes("a", content)) == IDS
+
+
+@pytest.mark.parametrize("ending", PACKERS)
+def test_damage_in_one_member_does_not_cost_those_after_it(ending):
+    packed = [PACKERS[ending](lines(*ROWS[start : start + 30])) for start in (0, 30, 60)]
+    damaged = bytearray(packed[1])
+    damaged[len(damaged) // 2] ^= 0x10
+    outcomes = read_bytes(f"a.jsonl.{ending}", packed[0] + bytes(damaged) + packed[2])
+    found = texts(outcomes)
+    assert found[:30] == IDS[:30]
+    assert found[-30:] == IDS[-30:]
+    assert [outcome.reason for outcome in outcomes if isinstance(outcome, Broken) and outcome.reason == "corrupt"] == ["corrupt"]
+
+
+@pytest.mark.parametrize("ending", PACKERS)
+def test_archives_of_many_members_lose_one_record(ending):
+    packed = [PACKERS[ending](page(number, body=b"<p>" + str(number).encode() * 400)) for number in range(5)]
+    damaged = bytearray(packed[2])
+    damaged[len(damaged) * 2 // 3] ^= 0x10
+    outcomes = read_bytes(f"a.warc.{ending}", b"".join([*packed[:2], bytes(damaged), *packed[3:]]))
+    assert reasons(outcomes) == ["Record", "Record", "corrupt", "Record", "Record"]
+
+
+@pytest.mark.parametrize("ending", PACKERS)
+def test_a_cut_file_says_so(ending):
+    content = PACKERS[ending](lines(*ROWS))
+    for cut in (1, 5, len(content) // 2, len(content) - 12):
+        assert reasons(read_bytes(f"a.jsonl.{ending}", content[:-cut]))[-1] == "truncated"
+
+
+@pytest.mark.parametrize("window", [27, 28, 31])
+def test_zstandard_windows_of_any_length(window):
+    stream = zstd.ZstdCompressor(options={zstd.CompressionParameter.window_log: window})
+    content = stream.compress(lines(*ROWS[:45])) + stream.compress(lines(*ROWS[45:])) + stream.flush()
+    assert zstd.get_frame_info(content).decompressed_size is None, "only a stream whose size is unknown needs the whole window"
+    assert texts(read_bytes("a.jsonl.zst", content)) == IDS
+
+
+def dictionary() -> zstd.ZstdDict:
+    pages = [page(number, body=b"<p>" + ROWS[number % 90]["text"].encode()) for number in range(200)]
+    return zstd.train_dict(pages, 4096)
+
+
+def in_skippable_frame(content: bytes) -> bytes:
+    return b"\x5d\x2a\x4d\x18" + len(content).to_bytes(4, "little") + content
+
+
+@pytest.mark.parametrize("packing", ["", "zstd"])
+def test_a_dictionary_in_the_first_skippable_frame(packing):
+    """As ArchiveTeam writes `.warc.zst`."""
+    words = dictionary()
+    head = in_skippable_frame(compressed(words.dict_content, packing))
+    frames = [zstd.compress(page(number, body=b"<p>ebb and flow"), zstd_dict=words) for number in range(3)]
+    outcomes = read_bytes("a.warc.zst", head + b"".join(frames))
+    assert reasons(outcomes) == ["Record"] * 3
+    twice = read_bytes("a.warc.zst", (head + b"".join(frames)) * 2)
+    assert reasons(twice) == ["Record"] * 6
+
+
+def test_a_dictionary_that_is_not_there_is_named():
+    words = dictionary()
+    content = zstd.compress(lines(*ROWS), zstd_dict=words)
+    for given in (content, in_skippable_frame(b"something else") + content):
+        outcomes = read_bytes("a.jsonl.zst", given)
+        assert reasons(outcomes) == ["needs_dictionary"]
+        assert f"dictionary {words.dict_id}" in outcomes[0].detail
+        assert "zstd -d -D" in outcomes[0].detail
+
+
+def test_xz_that_needs_too_much_memory_is_named(monkeypatch):
+    monkeypatch.setattr("curation.ingest.readers.members._XZ_MEMORY", 1 << 20)
+    assert reasons(read_bytes("a.jsonl.xz", lzma.compress(lines(*ROWS), preset=6))) == ["needs_memory"]
+
+
+@pytest.mark.parametrize("ending", ["gz", "xz", "zst"])
+def test_what_repeats_itself_is_no_bomb(ending):
+    """40 MB from some kilobytes; as it was in no reader a limit on one record."""
+    row = lines({"text": "The river carries silt. " * 400})
+    outcomes = read_bytes(f"a.jsonl.{ending}", PACKERS[ending](row * 4200))
+    assert len(outcomes) == 4200
+    assert set(reasons(outcomes)) == {"Record"}

@@ -1,0 +1,248 @@
+"""Expanding inputs to files, on a local disk, in packages, on an object store and over HTTP; and reading from there."""
+
+import gzip
+import os
+import socket
+import threading
+from dataclasses import dataclass, field
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from pyarrow import fs
+
+from curation.errors import InputError
+from curation.ingest.inputs import expand
+from curation.ingest.readers import Fields, Record, Tally, read
+from curation.storage import location
+from curation.storage.location import Location
+from tests.ingest.test_readers_archives import page
+
+LINE = b'{"text": "x"}\n'
+
+
+@dataclass(frozen=True)
+class Given:
+    path: str
+    source: str | None = None
+    fields: Fields = field(default_factory=Fields)
+
+
+def relatives(*paths) -> list[str]:
+    return [source.relative for source in expand([Given(str(path)) for path in paths])]
+
+
+@pytest.fixture
+def tree(tmp_path):
+    for name in (
+        "b.jsonl",
+        "a.jsonl",
+        "sub/c.jsonl",
+        "sub/deep/d.jsonl",
+        "sub/e.html",
+        "x[1].jsonl",
+        ".hidden.jsonl",
+        ".git/f.jsonl",
+        "sub/.tmp-1-g.jsonl",
+    ):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(LINE)
+    return tmp_path
+
+
+def test_a_file_is_called_by_its_name(tree):
+    [source] = expand([Given(str(tree / "sub" / "c.jsonl"), "web", Fields(text="body"))])
+    assert (source.relative, source.source, source.size, source.fields.text) == ("c.jsonl", "web", len(LINE), "body")
+    assert source.changed == (tree / "sub" / "c.jsonl").stat().st_mtime_ns
+    assert expand([Given(str(tree / "sub" / "c.jsonl"))])[0].source == "c.jsonl"
+
+
+def labels(*patterns: str) -> list[str]:
+    return sorted({source.source for source in expand([Given(pattern) for pattern in patterns])})
+
+
+def test_a_source_without_a_label_is_called_as_the_input_was_written(tree, monkeypatch):
+    monkeypatch.chdir(tree)
+    assert labels("sub") == labels("sub/") == ["sub"]
+    assert labels("*.jsonl") == ["*.jsonl"]
+    assert labels(f"{tree}/sub/**/*.jsonl") == [f"{tree}/sub/**/*.jsonl"]
+    assert labels("sub/c.jsonl", "a.jsonl") == ["a.jsonl", "c.jsonl"]
+    assert labels("a.jsonl", "*.jsonl") == labels("*.jsonl", "a.jsonl") == ["*.jsonl"]
+    assert labels("sample_data:texts/*.jsonl") == ["sample_data:texts/*.jsonl"]
+
+
+def test_files_that_a_shell_named_one_by_one_are_one_source(tree, monkeypatch):
+    monkeypatch.chdir(tree)
+    names = [f"many/{number:03}.jsonl" for number in range(200)]
+    (tree / "many").mkdir()
+    for name in names:
+        (tree / name).write_bytes(LINE)
+    assert labels(*names, "a.jsonl") == ["a.jsonl", "many"]
+    assert labels(*names[:3]) == ["000.jsonl", "001.jsonl", "002.jsonl"]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "expected"),
+    [
+        ("", ["a.jsonl", "b.jsonl", "sub/c.jsonl", "sub/deep/d.jsonl", "sub/e.html", "x[1].jsonl"]),
+        ("sub", ["c.jsonl", "deep/d.jsonl", "e.html"]),
+        ("*.jsonl", ["a.jsonl", "b.jsonl", "x[1].jsonl"]),
+        ("?.jsonl", ["a.jsonl", "b.jsonl"]),
+        ("[!a].jsonl", ["b.jsonl"]),
+        ("[ab].jsonl", ["a.jsonl", "b.jsonl"]),
+        ("[a-c].jsonl", ["a.jsonl", "b.jsonl"]),
+        ("x[1].jsonl", ["x[1].jsonl"]),
+        ("x[[]1].*", ["x[1].jsonl"]),
+        ("**/*.jsonl", ["a.jsonl", "b.jsonl", "sub/c.jsonl", "sub/deep/d.jsonl", "x[1].jsonl"]),
+        ("**", ["a.jsonl", "b.jsonl", "sub/c.jsonl", "sub/deep/d.jsonl", "sub/e.html", "x[1].jsonl"]),
+        ("sub/**/*.jsonl", ["c.jsonl", "deep/d.jsonl"]),
+        ("s*/*.jsonl", ["sub/c.jsonl"]),
+        (".git/*", ["f.jsonl"]),
+        (".hidden.jsonl", [".hidden.jsonl"]),
+    ],
+)
+def test_patterns(tree, pattern, expected):
+    assert relatives(tree / pattern) == expected
+
+
+def test_the_list_does_not_depend_on_order_folder_or_repetition(tree, monkeypatch):
+    monkeypatch.chdir(tree)
+    whole = relatives("sub/deep", "a.jsonl", "b.jsonl")
+    assert whole == relatives("b.jsonl", tree / "a.jsonl", "sub/deep/", "./b.jsonl") == ["a.jsonl", "b.jsonl", "d.jsonl"]
+
+
+def test_two_files_of_one_name_are_refused(tree):
+    (tree / "other").mkdir()
+    (tree / "other" / "a.jsonl").write_bytes(LINE)
+    with pytest.raises(InputError) as refused:
+        relatives(tree / "a.jsonl", tree / "other")
+    assert str(tree / "a.jsonl") in str(refused.value)
+    assert str(tree / "other" / "a.jsonl") in str(refused.value)
+
+
+@pytest.mark.parametrize("pattern", ["nothing", "nothing/*.jsonl", "*.parquet", "sample_data:nothing.jsonl", "ftp://a.example/x", "empty"])
+def test_what_is_not_there_is_an_input_error(tree, pattern):
+    (tree / "empty").mkdir()
+    with pytest.raises(InputError, match=r"nothing|\*|ftp|empty"):
+        relatives(pattern if ":" in pattern else tree / pattern)
+
+
+def test_files_of_packages():
+    assert relatives("sample_data:texts/*.jsonl")
+    assert relatives("sample_data:texts/textbook.jsonl") == ["textbook.jsonl"]
+
+
+@pytest.fixture
+def bucket(monkeypatch):
+    moto = pytest.importorskip("moto.server")
+    server = moto.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    for name, value in {
+        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("AWS_ENDPOINT_URL_S3", raising=False)
+    location._filesystem.cache_clear()
+    store = fs.S3FileSystem(endpoint_override=f"{host}:{port}", scheme="http", allow_bucket_creation=True)
+    store.create_dir("crawl")
+    for name, content in files().items():
+        with store.open_output_stream(f"crawl/2024/{name}", compression=None) as stream:
+            stream.write(content)
+    yield "s3://crawl"
+    location._filesystem.cache_clear()
+    server.stop()
+
+
+def files() -> dict[str, bytes]:
+    parquet = pa.BufferOutputStream()
+    pq.write_table(pa.table({"text": ["x", "y"]}), parquet)
+    return {
+        "a.warc.gz": gzip.compress(page(1)) + gzip.compress(page(2)),
+        "b.jsonl": LINE * 2,
+        "sub/c.parquet": parquet.getvalue().to_pybytes(),
+    }
+
+
+def test_an_object_store(bucket):
+    assert relatives(f"{bucket}/2024") == relatives(f"{bucket}/2024/**") == ["a.warc.gz", "b.jsonl", "sub/c.parquet"]
+    assert relatives(f"{bucket}/2024/*.gz", f"{bucket}/2024/b.jsonl") == ["a.warc.gz", "b.jsonl"]
+    for source in expand([Given(f"{bucket}/2024")]):
+        assert source.size == len(files()[source.relative])
+        assert source.changed
+        assert [type(outcome) for outcome in read(source, Tally())] == [Record, Record]
+    for absent in ("2024/z.jsonl", "2024/*.arc", "2025"):
+        with pytest.raises(InputError, match=absent.replace("*", r"\*")):
+            relatives(f"{bucket}/{absent}")
+    with pytest.raises(InputError):
+        relatives("s3://no-such-bucket/x.jsonl")
+
+
+class _Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def site(tmp_path):
+    for name, content in files().items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(content)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=os.fspath(tmp_path)))
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+def test_http(site):
+    sources = expand([Given(f"{site}/{name}") for name in ("b.jsonl", "a.warc.gz")])
+    assert [source.relative for source in sources] == ["a.warc.gz", "b.jsonl"]
+    for source in sources:
+        assert source.size == len(files()[source.relative])
+        assert [type(outcome) for outcome in read(source, Tally())] == [Record, Record]
+    with pytest.raises(InputError, match=r"none\.jsonl"):
+        relatives(f"{site}/none.jsonl")
+
+
+def test_a_url_that_cannot_be_read_says_what_happened(site, tmp_path):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        closed = f"http://127.0.0.1:{free.getsockname()[1]}/a.jsonl"
+    told = {
+        f"{site}/none.jsonl": "the server answers 404 File not found: nothing is there",
+        f"{site}/none*.jsonl": "404",
+        closed: "the connection is refused",
+        "http://no-such-host.invalid/a.jsonl": "no host of that name is known",
+        site.replace("http:", "https:") + "/b.jsonl": "no secure connection can be made",
+    }
+    for url, words in told.items():
+        with pytest.raises(InputError) as caught:
+            relatives(url)
+        assert str(caught.value).startswith(f"{url}: cannot be read: ")
+        assert words in str(caught.value)
+
+
+def test_what_lies_in_a_folder_is_told_through_links(tmp_path: Path) -> None:
+    (tmp_path / "out" / "deep").mkdir(parents=True)
+    (tmp_path / "apart").mkdir()
+    for name in ("out/a", "out/deep/b", "apart/c"):
+        (tmp_path / name).write_text("x")
+    (tmp_path / "apart" / "to-file").symlink_to(tmp_path / "out" / "a")
+    (tmp_path / "apart" / "to-folder").symlink_to(tmp_path / "out" / "deep")
+    (tmp_path / "outside").mkdir()
+    inside = ["out/a", "out/deep/b", "apart/to-file", "apart/to-folder/b", "apart/../out/a"]
+    outside = ["apart/c", "outside", "out", "out/../apart/c", "apart/to-folder/.."]
+    folder = Location.of(tmp_path / "out")
+    found = folder.holds_which(Location("", f"{tmp_path}/{name}") for name in [*inside, *outside])
+    assert found == [True] * len(inside) + [False, False, False, False, False]
+    assert not folder.holds(Location.of("s3://bucket/a"))

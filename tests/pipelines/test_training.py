@@ -1,0 +1,305 @@
+"""Training: reproducible, evaluated on whole groups held out, and clear about bad labels."""
+
+import gzip
+import json
+import os
+import random
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import psutil
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from curation.errors import CurationError, InputError, Refused, UsageError
+from curation.text.text import TextColumn
+from filters.support.scorer import load_model
+from pipelines.train.fasttext_training import TrainingSettings
+from pipelines.train.folding import level_of, train_scorer
+from pipelines.train.held_out import FOLDS, figures, folds_of
+from pipelines.train.labels import read_labels
+from pipelines.train.model_card import CARD_BEGINS
+from pipelines.train.ship_model import FREE_LICENSES, learnt, scored_texts
+from pipelines.train.training import fit, train_model
+
+ROOT = Path(__file__).parents[2]
+SHIPPED = ROOT / "filters" / "models" / "edu.npz"
+FAST = TrainingSettings(epochs=5, dimensions=8)
+TEACHING = ["because", "example", "prove", "angle", "energy", "cell", "theorem", "measure", "explain", "therefore"]
+SELLING = ["sale", "cheap", "click", "shipping", "offer", "deal", "buy", "subscribe", "bargain", "discount"]
+
+
+def invented_rows(count: int = 120, groups: int = 6, seed: int = 7) -> list[dict[str, object]]:
+    chooser = random.Random(seed)
+    rows: list[dict[str, object]] = []
+    for number in range(count):
+        score = chooser.randrange(6)
+        words = [chooser.choice(TEACHING if chooser.random() < score / 5 else SELLING) for _ in range(40)]
+        rows.append({"text": " ".join(words), "score": score, "source": f"book {number % groups}"})
+    return rows
+
+
+def write_jsonl(path: Path, rows: list[dict[str, object]]) -> str:
+    content = "".join(json.dumps(row) + "\n" for row in rows).encode()
+    path.write_bytes(gzip.compress(content) if path.suffix == ".gz" else content)
+    return str(path)
+
+
+@pytest.fixture
+def labels(tmp_path: Path) -> str:
+    return write_jsonl(tmp_path / "labels.jsonl", invented_rows())
+
+
+def test_a_model_and_its_card_are_written(labels: str, tmp_path: Path) -> None:
+    out = tmp_path / "model.npz"
+    result = train_model([labels], str(out), settings=FAST)
+    model, digest = load_model(out)
+    assert digest == result.sha256 == sha256(out.read_bytes()).hexdigest()
+    assert (result.rows, result.groups, result.levels) == (120, 6, (1, 2, 3, 4, 5))
+    assert result.held_out.rows == 120
+    assert result.held_out.auc is not None
+    assert result.held_out.auc > 0.9
+    teaching, selling = model.score(TextColumn.from_strings([" ".join(TEACHING) * 4, " ".join(SELLING) * 4]))[0]
+    assert teaching > selling
+    card = json.loads(out.with_suffix(".json").read_text())
+    assert card["sha256"] == digest
+    assert card["sources"] == [{"source": "labels.jsonl", "license": "not stated", "rows": 120}]
+    assert card["versions"].keys() == {"fasttext-community", "numpy", "unicode"}
+    page = out.with_suffix(".md").read_text()
+    assert digest in page
+    assert "labels.jsonl | not stated | 120 |" in page
+    assert "{{" not in page
+    assert "{%" not in page
+
+
+def model_of(*inputs: str, settings: TrainingSettings = FAST) -> bytes:
+    return fit(read_labels(inputs, "text", "score", "source"), settings)[0].to_bytes()
+
+
+def test_training_again_gives_the_same_bytes_whatever_the_order_and_the_files(labels: str, tmp_path: Path) -> None:
+    rows = invented_rows()
+    random.Random(1).shuffle(rows)
+    write_jsonl(tmp_path / "part-1.jsonl.gz", rows[:50])
+    pl.DataFrame(rows[50:]).write_parquet(tmp_path / "part-2.parquet")
+    expected = model_of(labels)
+    assert model_of(labels, labels) == expected
+    assert model_of(str(tmp_path / "part-*")) == expected
+    assert model_of(labels, settings=TrainingSettings(epochs=5, dimensions=8, seed=2)) != expected
+
+
+def test_what_only_repeats_is_learnt_once(labels: str, tmp_path: Path) -> None:
+    rows = [{**row, "text": f"{str(row['text']).upper()}!"} for row in invented_rows()]
+    twice = read_labels([labels, write_jsonl(tmp_path / "again.jsonl", rows)], "text", "score", "source")
+    model, duplicates = fit(twice, FAST)
+    assert duplicates == len(rows)
+    assert model.to_bytes() == model_of(labels)
+
+
+def test_a_dirty_heap_changes_nothing(labels: str, tmp_path: Path) -> None:
+    program = (
+        "import hashlib, sys\n"
+        "from pipelines.train.fasttext_training import TrainingSettings\n"
+        "from pipelines.train.training import fit, read_labels\n"
+        "model, _ = fit(read_labels([sys.argv[1]], 'text', 'score', 'source'), TrainingSettings(epochs=5, dimensions=8))\n"
+        "print(hashlib.sha256(model.to_bytes()).hexdigest())"
+    )
+    environment = {**os.environ, "MALLOC_PERTURB_": "165", "PYTHONPATH": str(ROOT), "PYTHONHASHSEED": "99"}
+    command = [sys.executable, "-c", program, labels]
+    done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == sha256(model_of(labels)).hexdigest()
+
+
+def test_fasttext_itself_does_not_read_a_dirty_heap(tmp_path: Path) -> None:
+    """The pinned package, without our clean environment: the child's own work, its heap filled with 165 first."""
+    names = [f"{number:016x}" for number in range(50)]
+    (tmp_path / "lines.txt").write_text("".join(f"__label__{i % 3} {' '.join(names[i % 40 : i % 40 + 10])}\n" for i in range(200)))
+    (tmp_path / "settings.json").write_text('{"epochs": 3, "dimensions": 8}')
+    contents = []
+    for perturb in ("0", "165", "255"):
+        environment = {**os.environ, "MALLOC_PERTURB_": perturb, "PYTHONPATH": str(ROOT)}
+        subprocess.run([sys.executable, "-P", "-m", "pipelines.train.fasttext_training", str(tmp_path)], env=environment, check=True)
+        contents.append((tmp_path / "trained.npz").read_bytes())
+    assert contents[0] == contents[1] == contents[2]
+
+
+def test_a_child_that_dies_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    broken = tmp_path / "fasttext.py"
+    broken.write_text("import os, signal\nos.kill(os.getpid(), signal.SIGSEGV)\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with pytest.raises(Refused, match="fastText could not train: the process ended with -11"):
+        train_scorer(["a b"] * 5, [1] * 5, FAST)
+    broken.write_text("raise ValueError('no room')\n")
+    with pytest.raises(Refused, match="ValueError: no room"):
+        train_scorer(["a b"] * 5, [1] * 5, FAST)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda row: row.pop("text"), r"row 3 has no 'text'; it has 'score', 'source'; name its columns"),
+        (lambda row: row.update(score=None), r"row 3 has no 'score'"),
+        (lambda row: row.pop("source"), r"row 3 has no 'source'"),
+        (lambda row: row.update(text=5), r"row 3: text is not text but 5"),
+        (lambda row: row.update(score="4"), r"row 3: score must be a number from 0 to 5, not '4'"),
+        (lambda row: row.update(score=True), r"row 3: score must be"),
+        (lambda row: row.update(score=5.5), r"row 3: score must be"),
+        (lambda row: row.update(score=-1), r"row 3: score must be"),
+        (lambda row: row.update(score=float("nan")), r"row 3: score must be"),
+    ],
+)
+def test_a_bad_row_is_named(tmp_path: Path, change: Callable[[dict[str, object]], object], message: str) -> None:
+    rows = invented_rows(5)
+    change(rows[2])
+    with pytest.raises(InputError, match=rf"labels\.jsonl, {message}"):
+        read_labels([write_jsonl(tmp_path / "labels.jsonl", rows)], "text", "score", "source")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("a.jsonl", b'{"text": "x", "score": 1, "source": "s"}\n{', "row 2 is not JSON"),
+        ("a.jsonl", b"\n\n[]", "row 3 is not a JSON object"),
+        ("a.jsonl", b'{"text": "\xff"}', "row 1 is not JSON"),
+        ("a.jsonl", b"[" * 100_000, "row 1 is not JSON"),
+        ("a.jsonl.gz", b"not gzip", "cannot be read"),
+        ("a.jsonl.gz", gzip.compress(b"{}" * 100, mtime=0)[:-9], "cannot be read"),
+        ("a.parquet", b"PAR1 and no more", "cannot be read"),
+        ("a.csv", b"text,score", "ends in .jsonl, .jsonl.gz or .parquet"),
+        ("a.jsonl", b"\n", "there is no labelled text"),
+    ],
+)
+def test_a_bad_file_is_named(tmp_path: Path, name: str, content: bytes, message: str) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(InputError, match=message) as caught:
+        read_labels([str(tmp_path / name)], "text", "score", "source")
+    assert name in str(caught.value)
+
+
+def test_what_cannot_be_trained_on_is_told(tmp_path: Path) -> None:
+    def attempt(rows: list[dict[str, object]], out: str = "model.npz") -> None:
+        train_model([write_jsonl(tmp_path / "labels.jsonl", rows)], str(tmp_path / out), settings=FAST)
+
+    cases: list[tuple[list[dict[str, object]], str, type[CurationError], str]] = [
+        (invented_rows(groups=1), "model.npz", InputError, "all texts are of the group 'book 0'"),
+        ([{**row, "score": 0} for row in invented_rows()], "model.npz", InputError, "teach nothing"),
+        ([{"text": "?!", "score": 3, "source": str(i)} for i in range(9)], "model.npz", InputError, "teach nothing"),
+        (invented_rows(2, 2), "model.npz", InputError, "teach nothing"),
+        (invented_rows(), "model.bin", UsageError, "ends in .npz"),
+    ]
+    for rows, out, kind, message in cases:
+        with pytest.raises(kind, match=message):
+            attempt(rows, out)
+    with pytest.raises(InputError, match="there is no such file"):
+        train_model([str(tmp_path / "absent.jsonl")], str(tmp_path / "model.npz"))
+    assert [path.name for path in tmp_path.iterdir()] == ["labels.jsonl"]
+
+
+def test_a_score_no_better_than_chance_is_not_written(tmp_path: Path) -> None:
+    """In each book the words mean the opposite of what they mean in the other one."""
+    rows = invented_rows(200, groups=2)
+    for row in rows:
+        if row["source"] == "book 1":
+            row["score"] = 5 - int(str(row["score"]))
+    with pytest.raises(Refused, match="no better than chance"):
+        train_model([write_jsonl(tmp_path / "labels.jsonl", rows)], str(tmp_path / "model.npz"), settings=FAST)
+    assert not (tmp_path / "model.npz").exists()
+
+
+def test_whole_scores() -> None:
+    assert [level_of(score) for score in (0, 0.49, 0.5, 2.5, 4.4, 5)] == [0, 0, 1, 3, 4, 5]
+
+
+@given(groups=st.sets(st.text(max_size=5), max_size=30))
+def test_folds_are_even_and_depend_on_names_only(groups: set[str]) -> None:
+    folds = folds_of(groups)
+    counts = np.bincount(list(folds.values()), minlength=FOLDS)
+    assert counts.max() - counts.min() <= 1
+    assert folds == folds_of(sorted(groups, reverse=True))
+
+
+scores = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 20).map(lambda n: n / 4)), min_size=1, max_size=40)
+
+
+@given(pairs=scores)
+def test_figures_are_their_definitions(pairs: list[tuple[int, float]]) -> None:
+    truth, guess = [t for t, _ in pairs], [g for _, g in pairs]
+    found = figures(truth, guess, 3)
+    wins = [(a > b) + (a == b) / 2 for t, a in pairs for u, b in pairs if t >= 3 > u]
+    assert found.auc == (pytest.approx(sum(wins) / len(wins), abs=1e-4) if wins else None)
+    hits, good, kept = sum(t >= 3 and g >= 2.5 for t, g in pairs), sum(t >= 3 for t in truth), sum(g >= 2.5 for g in guess)
+    assert found.f1 == (pytest.approx(2 * hits / (good + kept), abs=1e-4) if good + kept else None)
+    whole = [int(g + 0.5) for g in guess]
+    expected = sum((t - g) ** 2 for t in truth for g in whole) / len(pairs) ** 2
+    observed = sum((t - g) ** 2 for t, g in zip(truth, whole, strict=True)) / len(pairs)
+    assert found.quadratic_kappa == (pytest.approx(1 - observed / expected, abs=1e-4) if expected else None)
+    assert found.mean_absolute_error == pytest.approx(sum(abs(t - g) for t, g in pairs) / len(pairs), abs=1e-4)
+    if len(set(truth)) > 1 and len(set(guess)) > 1:
+        frame = pl.DataFrame({"t": [float(t) for t in truth], "g": guess})
+        assert found.spearman == pytest.approx(frame.select(pl.corr("t", "g", method="spearman")).item(), abs=1e-4)
+    assert sum(part.rows for part in found.reliability) == len(pairs)
+    at = {effect.min_score: effect for effect in found.thresholds}
+    assert at[2.5].kept == pytest.approx(kept / len(pairs), abs=1e-4)
+    assert at[2.5].precision == (pytest.approx(hits / kept, abs=1e-4) if kept else None)
+    assert at[2.5].recall == (pytest.approx(hits / good, abs=1e-4) if good else None)
+
+
+def test_the_shipped_model_is_rebuilt_byte_for_byte(real_data: Path) -> None:
+    rows = learnt(scored_texts(str(real_data / "edu_scores" / "train.parquet")))
+    model, _ = fit(rows, TrainingSettings())
+    assert model.to_bytes() == SHIPPED.read_bytes(), "run `python -m pipelines.train.ship_model` on the scores, and look at the new card"
+
+
+def test_the_shipped_model_is_made_of_free_texts_only() -> None:
+    card = json.loads(SHIPPED.with_suffix(".json").read_text())
+    assert {source["license"] for source in card["sources"]} <= FREE_LICENSES | {"Apache-2.0 (this project's own)"}
+    assert card["bytes"] == SHIPPED.stat().st_size < 1_500_000
+
+
+def test_only_a_model_of_ours_is_written_over(labels: str, tmp_path: Path) -> None:
+    out = tmp_path / "model.npz"
+    for name in ("model.npz", "model.json", "model.md"):
+        (tmp_path / name).write_text("{}")
+        with pytest.raises(Refused, match=f"{name}.*move it, or give another --out"):
+            train_model([labels], str(out), settings=FAST)
+        assert (tmp_path / name).read_text() == "{}"
+        (tmp_path / name).unlink()
+    first = train_model([labels], str(out), settings=FAST)
+    assert (tmp_path / "model.md").read_text().startswith(CARD_BEGINS)
+    assert train_model([labels], str(out), settings=FAST) == first
+
+
+def test_fasttext_ends_with_the_process_that_trains(tmp_path: Path) -> None:
+    """The child of a killed trainer is gone, though it has an hour of work before it."""
+    script = tmp_path / "train.py"
+    script.write_text(
+        "from pipelines.train.fasttext_training import TrainingSettings, train_apart\n"
+        "lines = [f'__label__{i % 3} ' + ' '.join(f'word{(i * 7 + j) % 500}' for j in range(60)) for i in range(3000)]\n"
+        "train_apart(lines, TrainingSettings(epochs=1_000_000, dimensions=64))\n"
+    )
+    trainer = subprocess.Popen([sys.executable, str(script)], env={**os.environ, "PYTHONPATH": str(ROOT), "MARK": str(tmp_path)})
+    parent, deadline = psutil.Process(trainer.pid), time.monotonic() + 60
+    while not (children := [child for child in parent.children() if "pipelines.train.fasttext_training" in child.cmdline()]):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    while children[0].cpu_times().user < 0.5:  # it has begun: the library is imported, the parent is known
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    trainer.kill()
+    trainer.wait()
+    assert psutil.wait_procs(children, timeout=10)[1] == []
+
+
+def test_packed_labels_are_unpacked_within_limits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "labels.jsonl.gz"
+    path.write_bytes(gzip.compress(b'{"text": "a", "score": 1, "group": "g"}\n' * 1000))
+    assert len(read_labels([str(path)], "text", "score", "group")) == 1000
+    monkeypatch.setattr("pipelines.train.labels._LARGEST_BYTES", 10_000)
+    with pytest.raises(InputError, match=r"labels\.jsonl\.gz unpacks to more than"):
+        read_labels([str(path)], "text", "score", "group")
