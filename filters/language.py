@@ -30,7 +30,9 @@ from curation.text.kernels import kernel
 from curation.text.text import TextColumn
 from filters.contract import Filter, Rule, Signals, below, not_among
 
-_CAPITALS, _SMALL = (bytes(range(ord(first), ord(first) + 26)) for first in "Aa")
+_A, _Z, _SMALL_A, _SMALL_Z = map(ord, "AZaz")
+_FIRST_OF_SEVERAL = 0xC0
+"""A byte from here up begins a character of two bytes or more."""
 _SCORE_DIGITS = 6
 """Scores are rounded, for the last bits of an exponential differ between machines."""
 
@@ -143,19 +145,36 @@ def _is_in_capitals(string: str) -> bool:
     return int(_cases()[np.minimum(points, _CASES_UP_TO)].sum(dtype=np.int64)) > 0
 
 
+@kernel
+def _count_capitals(data: Any, offsets: Any, most: int, excess: Any, others: Any) -> None:
+    """Write how many more capitals than small letters of ASCII the first bytes of each text have, and how many other characters."""
+    for text in range(len(offsets) - 1):
+        begin = offsets[text]
+        balance, beyond_ascii = 0, 0
+        for i in range(begin, min(offsets[text + 1], begin + most)):
+            byte = data[i]
+            balance += int(_A <= byte <= _Z) - int(_SMALL_A <= byte <= _SMALL_Z)
+            beyond_ascii += int(byte >= _FIRST_OF_SEVERAL)
+        excess[text], others[text] = balance, beyond_ascii
+
+
 def _prepared(text: TextColumn, most: int) -> TextColumn:
     """Return each text's first bytes as the model was trained on them: whole characters, normal form C, no text in capitals."""
+    excess, others = np.empty((2, len(text)), np.int64)
+    _count_capitals(text.data, text.offsets, most, excess, others)
     pieces = []
-    for begin, end in zip(text.offsets[:-1].tolist(), text.offsets[1:].tolist(), strict=True):
+    for begin, end, more, beyond_ascii in zip(
+        text.offsets[:-1].tolist(), text.offsets[1:].tolist(), excess.tolist(), others.tolist(), strict=True
+    ):
         piece = text.data[begin : min(end, begin + most)].tobytes()
         if piece.isascii():
-            capitals, small = (len(piece) - len(piece.translate(None, letters)) for letters in (_CAPITALS, _SMALL))
-            pieces.append(piece.lower() if capitals > small else piece)
+            pieces.append(piece.lower() if more > 0 else piece)
             continue
         string = piece.decode("utf-8", "ignore")
-        pieces.append(unicodedata.normalize("NFC", string.lower() if _is_in_capitals(string) else string).encode())
-    offsets = np.concatenate(([0], np.cumsum([len(piece) for piece in pieces]))).astype(np.int64)
-    return TextColumn(np.frombuffer(b"".join(pieces), np.uint8), offsets)
+        if more + beyond_ascii > 0 and _is_in_capitals(string):  # most texts need no second look
+            string = string.lower()
+        pieces.append(unicodedata.normalize("NFC", string).encode())
+    return TextColumn.from_utf8(b"".join(pieces), [len(piece) for piece in pieces])
 
 
 def identify(text: TextColumn, sample_bytes: int) -> tuple[Any, Any]:

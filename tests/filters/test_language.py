@@ -111,6 +111,13 @@ def test_capitals_of_any_script_are_read_like_small_letters(text):
     assert identified([text])[0] == identified([text.capitalize()])[0]
 
 
+def test_capitals_and_small_letters_of_different_scripts_are_counted_together():
+    capitals = SENTENCES["ru"].upper()
+    read_small, left = f"an {capitals}", f"{SENTENCES['en']} ДОМ"
+    assert identified([read_small]) == identified([read_small.lower()]) != identified([capitals])
+    assert identified([left]) != identified([left.lower()])
+
+
 def test_capitals_on_the_declaration_of_human_rights(real_data):
     texts = [text[:500] for text in pl.read_parquet(real_data / "langid" / "udhr.parquet")["text"]]
     cased = [text for text in texts if text.upper().lower() == text.lower() != text.upper()]
