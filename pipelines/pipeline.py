@@ -9,7 +9,7 @@ to do.
 
 import platform
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -24,6 +24,7 @@ from curation.duplicates.deduplicate import DeduplicateSettings, deduplicate
 from curation.duplicates.minhash import sign
 from curation.duplicates.parts import Part
 from curation.duplicates.sign import sign_documents
+from curation.engine.mending import mended
 from curation.engine.runner import LocalRunner, Runner
 from curation.engine.session import Sealed, Session
 from curation.engine.stage import Unit
@@ -153,29 +154,42 @@ def run_recipe(request: Request) -> Summary:
                 warm_up(recipe)
             if not (request.frozen and (out / RECIPE).exists()):
                 write_recipe(session, recipe)
-            run_stages(session, recipe, sources, request, [part for run in earlier for part in run.parts])
-            write_recipe(session, recipe)
-            session.tell_strangers()
-            with watcher.doing("adding up the books"):
-                books = add_up(out, partial(ledger_of, out))
-            told_books = {"records": books.records, "fates": dict(books.fates), "faults": list(books.faults)}
-            session.note("books", {**told_books, "lost": books.lost} if books.lost else told_books)
-            books.require_balance()
-            if books.lost:
-                watcher.tell(f"{books.lost:,} records were lost to damage in input files; unreadable rows of the ledger stand for them")
-            if sources and not books.records:
-                watcher.tell(f"the input holds no record: none of its {len(sources):,} files has a line, a row or a page")
-            unread = find_unread(out)
-            if unread.names:
-                session.note("unread", unread.names)
-            session.conclude()
-            report = write_report(str(out))
+            earlier_parts = [part for run in earlier for part in run.parts]
+
+            def work(check: Callable[[], None]) -> tuple[Books, Unread, str]:
+                run_stages(session, recipe, sources, request, earlier_parts)
+                check()
+                return conclude(session, recipe, watcher, len(sources))
+
+            books, unread, report = mended(session, work)
             session.close()
     finally:
         runner.close()
-    return Summary(
-        str(out), funnel(str(out)), books, str(out / "dataset"), str(report), recipe.license, time.perf_counter() - began, unread
-    )
+    return Summary(str(out), funnel(str(out)), books, str(out / "dataset"), report, recipe.license, time.perf_counter() - began, unread)
+
+
+def conclude(session: Session, recipe: Recipe, watcher: ProgressWatcher, inputs: int) -> tuple[Books, Unread, str]:
+    """Add up the books of a run whose stages are done, and write what is told of it.
+
+    Raises BooksUnbalanced.
+    """
+    out = session.out
+    write_recipe(session, recipe)
+    session.tell_strangers()
+    with watcher.doing("adding up the books"):
+        books = add_up(out, partial(ledger_of, out))
+    told_books = {"records": books.records, "fates": dict(books.fates), "faults": list(books.faults)}
+    session.note("books", {**told_books, "lost": books.lost} if books.lost else told_books)
+    books.require_balance()
+    if books.lost:
+        watcher.tell(f"{books.lost:,} records were lost to damage in input files; unreadable rows of the ledger stand for them")
+    if inputs and not books.records:
+        watcher.tell(f"the input holds no record: none of its {inputs:,} files has a line, a row or a page")
+    unread = find_unread(out)
+    if unread.names:
+        session.note("unread", unread.names)
+    session.conclude()
+    return books, unread, write_report(str(out))
 
 
 def write_recipe(session: Session, recipe: Recipe) -> None:

@@ -37,7 +37,7 @@ from curation.storage.record_keys import record_key
 from curation.storage.shards import batches
 from synth.asking import ask_missing
 from synth.budget import Budget
-from synth.reply_log import ReplyLog, require_log
+from synth.reply_log import FILE, ReplyLog, require_log
 from synth.router import Addressing, Router
 from synth.seeds import SeedPolicy, SeedShard, choose
 from synth.task import Draft, Rejected, Seed, Task, build_task
@@ -241,7 +241,7 @@ def synthesize(
     spent = Budget(budget)
     with ReplyLog.open(Path(replies_dir.path)) as log:
         if log.damaged_lines:
-            session.watcher.tell(f"{log.damaged_lines} torn lines in {replies_dir} are skipped; their requests are asked again")
+            session.watcher.tell(_damage_told(log))
         known = len(log)
         try:
             ask_missing([(question.request, question.teacher) for question in asked], log, spent, session.watcher.tell)
@@ -254,6 +254,13 @@ def synthesize(
             gathered = session.run(GatherReplies(parts, log), [_unit_of(name, part, log) for name, part in parts.items()])
     units = [Unit(unit.name, {"replies": unit.shards}) for unit in gathered.units]
     return session.run(Synthesize(settings.built_tasks()), units)
+
+
+def _damage_told(log: ReplyLog) -> str:
+    """Say that replies are lost, which cost something to get."""
+    lines, are = ("1 line", "is") if log.damaged_lines == 1 else (f"{log.damaged_lines} lines", "are")
+    again = "what they answered is asked again, and paid for again where the teacher is paid"
+    return f"{lines} of {log.folder / FILE} {are} torn or damaged and {are} skipped: {again}"
 
 
 def _unit_of(name: str, part: Sequence[Question], log: ReplyLog) -> Unit:

@@ -11,7 +11,7 @@ Invariants
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from dataclasses import dataclass
 
 from curation.engine.stage import SEAL, SHARD_ENDINGS, shards_recorded
@@ -19,6 +19,7 @@ from curation.errors import Refused
 from curation.storage.contents import read_contents
 from curation.storage.journal import ENDING, is_torn, read_journal
 from curation.storage.location import TEMPORARY, Location
+from curation.storage.ownership import FIXED, KEPT
 from curation.storage.records import CorruptRecord
 
 PUBLIC = ("ledger", "dataset")
@@ -127,6 +128,12 @@ def named_by_run(out: Location) -> frozenset[str]:
         return frozenset(contents.names())
     found = [named_in(out, folder) for folder in folders_of_records(out)]
     return frozenset[str]().union(*(each.shards | each.records | each.journals for each in found))
+
+
+def strangers_in(out: Location, ours: Set[str]) -> list[str]:
+    """Return the files in OUT, as paths below it, that are not ours."""
+    found = (path_below(out, facts.location) for facts in out.files(recursive=True))
+    return [path for path in found if path not in ours and path not in FIXED and not path.startswith(KEPT)]
 
 
 def path_below(out: Location, place: Location) -> str:

@@ -15,29 +15,17 @@ from typing import Any
 
 from curation.engine.drift import changed_inputs, changes, fingerprints, told, words_of
 from curation.engine.failures import Failure, told_of
-from curation.engine.leftovers import check_free, check_public, folders_of_records, named_in, path_below, remove_stale, sweep
+from curation.engine.leftovers import check_free, check_public, folders_of_records, named_in, remove_stale, strangers_in, sweep
 from curation.engine.runner import Outcome, Runner
 from curation.engine.signals import Ended
-from curation.engine.stage import (
-    SEAL,
-    Cost,
-    Finished,
-    Job,
-    Stage,
-    Unit,
-    Workspace,
-    is_whole,
-    key_of,
-    perform,
-    read_sidecar,
-)
+from curation.engine.stage import SEAL, Cost, Finished, Job, Stage, Unit, Workspace, is_whole, key_of, perform, read_sidecar
 from curation.engine.watcher import Silent, Watcher
 from curation.errors import CannotWrite, Refused, ShardsFailed
 from curation.storage.contents import CONTENTS, digest_at, write_contents
 from curation.storage.digests import digest_of
 from curation.storage.journal import ENDING
 from curation.storage.location import Location
-from curation.storage.ownership import FIXED, KEPT, MADE_BY, RUN, locked, read_mark
+from curation.storage.ownership import FIXED, MADE_BY, RUN, locked, read_mark
 from curation.storage.records import CorruptRecord, find_record, write_record
 from curation.storage.shards import Shard
 
@@ -88,7 +76,8 @@ class Session:
         self._earlier = self._earlier_sessions()
         self._sealed: set[str] = set()
         self._ours: set[str] = set()
-        self._shards: dict[str, tuple[int, str]] = {}
+        self.shards: dict[str, tuple[int, str]] = {}
+        self.suspects: list[Shard] = []
         self._sidecars: list[str] = []
         self._closed = bool((read_mark(out) or {}).get("closed"))
         self._drift: list[str] = []
@@ -156,7 +145,7 @@ class Session:
         check_free(self.out, named, records)
         seal = self._read_seal(stage)
         self._tell_drift(stage, identity, seal, pending, jobs)
-        if pending or seal is None or seal["digest"] != _digest_of((job.unit.name, job.key) for job in jobs):
+        if pending or seal is None or seal["digest"] != digest_of([(job.unit.name, job.key) for job in jobs]):
             self.reopen()
         self.watcher.begin(self._title(stage), len(jobs), len(done))
         reused = len(done)
@@ -168,6 +157,7 @@ class Session:
             sweep(self.out, (folder, shard_folder), records | now.shards | now.records | now.journals)
             raise
         if failures:
+            self.suspects = [shard for failure in failures for shards in failure.item.unit.inputs.values() for shard in shards]
             raise ShardsFailed(*told_of(stage.name, len(jobs), [_failure(outcome) for outcome in failures]))
         finished = tuple(done[job.unit.name] for job in jobs)
         shards = {f"{shard_folder}/{shard.location.name}" for unit in finished for shard in unit.shards}
@@ -176,7 +166,7 @@ class Session:
         self._sealed.add(folder)
         self._ours |= shards | sidecars
         self._sidecars += sorted(sidecars)
-        self._shards |= {f"{shard_folder}/{shard.location.name}": (shard.bytes, shard.sha256) for unit in finished for shard in unit.shards}
+        self.shards |= {f"{shard_folder}/{shard.location.name}": (shard.bytes, shard.sha256) for unit in finished for shard in unit.shards}
         stale = sorted(name for each in before for name in remove_stale(self.out, each, shards | sidecars))
         self._write_seal(stage, identity, jobs, finished, seal)
         for each in before:
@@ -184,7 +174,7 @@ class Session:
             for journal in each.journals:
                 (self.out / journal).delete()
         self.watcher.end(self._title(stage))
-        self._report["stages"].append(
+        self._add_to_report(
             {
                 "stage": self._title(stage),
                 "units": len(jobs),
@@ -228,8 +218,7 @@ class Session:
 
     def tell_strangers(self) -> None:
         """Tell the names of files in OUT that are not ours, which stay as they are."""
-        found = (path_below(self.out, facts.location) for facts in self.out.files(recursive=True))
-        strangers = [path for path in found if path not in self._ours and path not in FIXED and not path.startswith(KEPT)]
+        strangers = strangers_in(self.out, self._ours)
         if strangers:
             more = f" and {len(strangers) - 10} more" if len(strangers) > 10 else ""
             self.watcher.tell(f"not made by this run, and left as they are in {self.out}: {', '.join(strangers[:10])}{more}")
@@ -255,16 +244,31 @@ class Session:
 
     def close(self) -> None:
         """Write what the run left (`curation.storage.contents`): it has ended."""
-        write_contents(self.out, self._shards, self._sidecars)
+        write_contents(self.out, self.shards, self._sidecars)
         self._closed = True
 
     def run_one(self, stage: Stage, unit: Unit) -> Finished:
         """Run a stage that has a single unit (a global step)."""
         return self.run(stage, [unit]).units[0]
 
+    @property
+    def made(self) -> int:
+        """How many units this session made so far."""
+        return sum(int(stage["made"]) for stage in self._report["stages"])
+
     def note(self, name: str, value: Any) -> None:
         """Add a fact to this session's entry in run.json."""
         self._report[name] = value
+
+    def _add_to_report(self, entry: dict[str, Any]) -> None:
+        """Say of a stage what was done; a stage that a session goes through again has one entry all the same."""
+        stages = self._report["stages"]
+        before = next((stage for stage in stages if stage["stage"] == entry["stage"]), None)
+        if before is None:
+            stages.append(entry)
+            return
+        for name in ("made", "made_names", "interrupted", "removed", "seconds", "worker_seconds"):
+            before[name] += entry[name]
 
     def _title(self, stage: Stage) -> str:
         return f"{self.space.below}/{stage.name}".removeprefix("stages/")
@@ -318,7 +322,7 @@ class Session:
         """
         if seal is None:
             return
-        is_less = not pending and seal["digest"] != _digest_of((job.unit.name, job.key) for job in jobs)
+        is_less = not pending and seal["digest"] != digest_of([(job.unit.name, job.key) for job in jobs])
         if not pending and not (is_less and self.frozen):
             return
         inputs = changed_inputs(seal.get("inputs", {}), _inputs_of(jobs))
@@ -350,7 +354,7 @@ class Session:
         content = {
             "identity": identity,
             "units": len(finished),
-            "digest": _digest_of((unit.name, unit.key) for unit in finished),
+            "digest": digest_of([(unit.name, unit.key) for unit in finished]),
             "folder": self.space.folder_of(stage),
             "names": [unit.name for unit in finished],
             "files": [shard.location.name for unit in finished for shard in unit.shards],
@@ -375,11 +379,6 @@ class Session:
     def _write_report(self) -> None:
         content = {"made_by": MADE_BY, "recipe": self.recipe, "closed": self._closed, "sessions": [*self._earlier, self._report]}
         write_record(self.out / RUN, content)
-
-
-def _digest_of(units: Iterable[tuple[str, str]]) -> str:
-    """Return the digest of a stage's units, given as (name, key)."""
-    return digest_of(list(units))
 
 
 def _inputs_of(jobs: Sequence[Job]) -> dict[str, str]:

@@ -138,13 +138,13 @@ def rows_in(shard: Shard, column: str, wanted: Range, schema: Any) -> Iterator[t
             first, begin = begin, begin + file.metadata.row_group(index).num_rows
             known = file.metadata.row_group(index).column(position).statistics
             if known is None or not known.has_min_max:
-                raise CorruptShard(f"{shard.location} has no index of its {column}; delete it and run the same command again")
+                raise CorruptShard(f"{shard.location} has no index of its {column}; the run's command makes it again")
             if known.max < wanted.low or known.min >= wanted.high:
                 continue
             table = read_row_group(shard, file, index, schema.names)
             values = table[column].to_numpy()
             if (values[1:] < values[:-1]).any():
-                raise CorruptShard(f"{shard.location}, row group {index}, is not sorted by {column}; delete it and run again")
+                raise CorruptShard(f"{shard.location}, row group {index}, is not sorted by {column}; the run's command makes it again")
             start, end = _place(values, wanted.low), _place(values, wanted.high)
             if start < end:
                 yield first + start, _alone(table, start, end).cast(schema)
@@ -171,7 +171,7 @@ def read_row_group(shard: Shard, file: Any, index: int, columns: Sequence[str] |
             None
         )
     except (pa.ArrowInvalid, OSError) as error:
-        raise CorruptShard(f"{shard.location}, row group {index}, is damaged ({error}); delete it and run again") from error
+        raise CorruptShard(f"{shard.location}, row group {index}, is damaged ({error}); the run's command makes it again") from error
 
 
 def read_rows(shard: Shard, columns: Sequence[str] | None, rows: npt.NDArray[np.int64]) -> Iterator[tuple[npt.NDArray[np.int64], Any]]:

@@ -130,7 +130,7 @@ def open_parquet(location: Location, **options: Any) -> Any:
     except (pa.ArrowInvalid, OSError) as error:
         if isinstance(error, FileNotFoundError):
             raise
-        raise CorruptShard(f"{location} is damaged ({error}); delete it and run the same command again") from error
+        raise CorruptShard(f"{location} is damaged ({error}); the run's command makes it again") from error
 
 
 def read(shard: Shard, columns: Sequence[str] | None = None) -> Any:
@@ -155,7 +155,7 @@ def row_groups(location: Location, columns: Sequence[str] | None = None) -> Iter
             try:
                 table = file.read_row_group(index, columns=list(columns) if columns is not None else None, use_threads=False)
             except (pa.ArrowInvalid, OSError) as error:
-                raise CorruptShard(f"{location}, row group {index}, is damaged ({error}); delete it and run again") from error
+                raise CorruptShard(f"{location}, row group {index}, is damaged ({error}); the run's command makes it again") from error
             yield table.replace_schema_metadata(None)
 
 
@@ -190,4 +190,4 @@ def check_aligned(shards: Sequence[Shard]) -> None:
     first = keys_digest(shards[0])
     for shard in shards[1:]:
         if keys_digest(shard) != first:
-            raise CorruptShard(f"{shard.location} and {shards[0].location} do not hold the same rows; delete the former and run again")
+            raise CorruptShard(f"{shard.location} and {shards[0].location} do not hold the same rows; the run's command makes them again")

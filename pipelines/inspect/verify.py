@@ -14,14 +14,14 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from curation.engine.leftovers import folders_of_records, named_in, path_below
+from curation.engine.leftovers import folders_of_records, named_in, path_below, strangers_in
 from curation.engine.stage import SEAL, SHARD_ENDINGS, outputs_recorded
 from curation.errors import InputError
 from curation.ingest.ingest import Ingest
 from curation.ledger.books import add_up
 from curation.storage.contents import CONTENTS, LIVE, Contents, differences_from, digest_at
 from curation.storage.location import Location
-from curation.storage.ownership import FIXED, KEPT, RULES, RUN
+from curation.storage.ownership import RULES, RUN
 from curation.storage.records import CorruptRecord, find_record, read_record
 from pipelines.inspect.earlier_runs import ledger_of
 from pipelines.inspect.run_folder import refuse_links_out
@@ -170,9 +170,7 @@ def _misleading(folder: Location, recorded: Mapping[str, str]) -> list[str]:
 
 def _strangers(folder: Location, named: Set[str]) -> list[str]:
     """Return the files in a run's folder that no record names, but those that `_misleading` tells of."""
-    found = (path_below(folder, facts.location) for facts in folder.files(recursive=True))
-    unnamed = [path for path in found if path not in named and path not in FIXED and not path.startswith(KEPT)]
-    return [path for path in unnamed if not (path.startswith(_PUBLIC_BEGIN) and path.endswith(SHARD_ENDINGS))]
+    return [path for path in strangers_in(folder, named) if not (path.startswith(_PUBLIC_BEGIN) and path.endswith(SHARD_ENDINGS))]
 
 
 def _check_books(folder: Location, checked: _Checked) -> Sequence[str]:
