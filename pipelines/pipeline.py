@@ -317,7 +317,7 @@ def inputs_of(recipe: Recipe, given: Sequence[str], out: Location | None = None)
         raise UsageError(f"recipe {recipe.name} names no input; {usage}")
     if not all(choice.path for choice in wanted):
         raise UsageError(f"recipe {recipe.name} has an [[input]] without a path, which describes input on the command line; {usage}")
-    found = expand(wanted)
+    found = expand(wanted, "" if given else recipe.folder)
     held = out.holds_which(source.location for source in found) if out is not None else [False] * len(found)
     sources = [source for source, is_held in zip(found, held, strict=True) if not is_held]
     if wanted and not sources:

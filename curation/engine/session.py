@@ -79,6 +79,7 @@ class Session:
         self.shards: dict[str, tuple[int, str]] = {}
         self.suspects: list[Shard] = []
         self._sidecars: list[str] = []
+        self._left = self._left_before()
         self._closed = bool((read_mark(out) or {}).get("closed"))
         self._drift: list[str] = []
         self._remade = False
@@ -142,7 +143,7 @@ class Session:
         jobs = [Job(stage, unit, key_of(identity, unit), self.space, taken=taken) for unit in ordered]
         done = self._already_done(stage, jobs, sizes)
         pending = [job for job in jobs if job.unit.name not in done]
-        check_free(self.out, named, records)
+        check_free(self.out, named, records - self._left)
         seal = self._read_seal(stage)
         self._tell_drift(stage, identity, seal, pending, jobs)
         if pending or seal is None or seal["digest"] != digest_of([(job.unit.name, job.key) for job in jobs]):
@@ -371,6 +372,14 @@ class Session:
         except CorruptRecord:
             return []  # what a damaged record says would be believed once it is written again
         return list(sessions) if isinstance(sessions, list) else []
+
+    def _left_before(self) -> set[str]:
+        """Return the paths of what the run left when it last ended: ours, however damaged."""
+        try:
+            contents = read_contents(self.out)
+        except CorruptRecord:
+            return set()
+        return contents.names() if contents is not None else set()
 
     def _end(self) -> None:
         self._report["seconds"] = round(time.perf_counter() - self._began, 3)

@@ -25,7 +25,7 @@ from typing import Protocol
 from curation.errors import InputError
 from curation.ingest.readers.contract import Fields, SourceFile
 from curation.storage.location import TEMPORARY, FileFacts, Location, why_unreachable
-from curation.storage.resources import PACKAGES
+from curation.storage.resources import PACKAGES, beside
 
 _WILDCARD = re.compile(r"[*?\[]")
 _BRACKET = re.compile(r"\[(!?)(\]?[^\]]*)\]")
@@ -54,8 +54,8 @@ class _Found:
     relative: str
 
 
-def expand(inputs: Iterable[Input]) -> list[SourceFile]:
-    """Return the files that the inputs name, sorted by relative path.
+def expand(inputs: Iterable[Input], folder: str = "") -> list[SourceFile]:
+    """Return the files that the inputs name, sorted by relative path; relative ones are named from `folder`, else the current one.
 
     Raises InputError for an input that names nothing or cannot be reached, for two files with one relative path, and for one file that two
     inputs describe differently.
@@ -65,8 +65,9 @@ def expand(inputs: Iterable[Input]) -> list[SourceFile]:
     sources: dict[str, SourceFile] = {}
     unlabelled: set[str] = set()
     for given in inputs:
-        files = _find(given.path)
-        label = given.source or _written(given.path, files, neighbours)
+        pattern = beside(folder, given.path)
+        files = _find(pattern)
+        label = given.source or _written(given.path, _locate(pattern), files, neighbours)
         for found in files:
             place, relative = found.facts.location, found.relative
             source = SourceFile(place, relative, label, found.facts.size, found.facts.changed, given.fields)
@@ -86,13 +87,13 @@ def expand(inputs: Iterable[Input]) -> list[SourceFile]:
     return [sources[relative] for relative in sorted(sources)]
 
 
-def _written(pattern: str, files: Sequence[_Found], neighbours: Mapping[str, int]) -> str:
+def _written(pattern: str, place: Location, files: Sequence[_Found], neighbours: Mapping[str, int]) -> str:
     """Return the label of an input that has none: a folder or glob as it was written, a file's name.
 
     Where more than MOST_NAMED files of a folder are named one by one, as a shell does with a glob, theirs is the folder as written.
     Addresses go without user, password and query: those are secrets, and a label is published.
     """
-    if files[0].facts.location != _locate(pattern):
+    if files[0].facts.location != place:
         return _public(pattern).rstrip("/") or pattern
     folder = _folder(pattern)
     return _public(folder) if neighbours[folder] > MOST_NAMED else files[0].facts.location.name.partition("?")[0]

@@ -1,11 +1,13 @@
 """Files that a recipe names: those shipped inside our packages, and the user's own.
 
     sample_data:benchmarks/questions.jsonl    a file of an installed package, wherever it is installed
-    evals/gsm8k.jsonl.gz                      a local file, relative to the current folder
+    evals/gsm8k.jsonl.gz                      a local file, relative to the folder of the recipe that names it (`beside`)
 
 Invariant: the same name means the same file on a laptop, in a wheel and on a worker; that the bytes are the same is the digest's task.
 """
 
+import os.path
+import re
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
@@ -15,6 +17,20 @@ from curation.storage.digests import digest_of_file
 
 PACKAGES = ("curation", "filters", "synth", "pipelines", "sample_data")
 """The packages whose files a recipe may name."""
+
+
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+
+
+def beside(folder: str, path: str) -> str:
+    """Return a path that a recipe in `folder` names, as seen from the current folder; what is no relative path of a file stays as it is.
+
+    A recipe without a folder ("": it is shipped, or lies in the current folder) names paths relative to the current one.
+    """
+    package, colon, _ = path.partition(":")
+    if not folder or not path or path.startswith(("/", "~")) or (colon and package in PACKAGES) or _SCHEME.match(path):
+        return path
+    return os.path.normpath(Path(folder, path))
 
 
 def resolve(path: str) -> Path:
@@ -31,7 +47,7 @@ def resolve(path: str) -> Path:
     found = Path(path).expanduser()
     if not found.is_file():
         raise InputError(
-            f"{path}: no such file in {Path.cwd()}; name a local file or <package>:<file>, package one of {', '.join(PACKAGES)}"
+            f"{path}: no such file, seen from {Path.cwd()}; name a local file or <package>:<file>, package one of {', '.join(PACKAGES)}"
         )
     return found
 

@@ -17,13 +17,15 @@ wrong type is a RecipeError that names its path in the file and the nearest key 
 What an input record says beside its text is in the dataset's `metadata` column, as JSON text; [export] keep = [...] makes columns of it.
 An [[input]] without a path says what the fields of inputs on the command line are called (text = "body").
 
+Paths in a recipe's file are relative to the folder that the file lies in; those on the command line, to the current folder.
+
 A part that is absent is not run: without [[filter]] nothing is measured or judged, without [deduplicate] everything kept stays.
 """
 
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -40,6 +42,7 @@ from curation.ingest.readers import Fields
 from curation.repeats.repeated_lines import RepeatedLinesSettings
 from curation.schema import DOCUMENTS
 from curation.storage.location import Location
+from curation.storage.resources import beside
 from filters.contract import Filter, FilterChoice
 from filters.measure import signals_schema
 from pipelines.export.export import Export, ExportSettings
@@ -78,10 +81,15 @@ class InputChoice:
 
 @dataclass(frozen=True)
 class Recipe:
-    """A recipe as it was understood."""
+    """A recipe as it was understood.
+
+    `folder` is that of its file as it was written, "" where there is none. The paths of its parts are seen from the current folder, but those
+    of its inputs stay as written, for they label records.
+    """
 
     name: str
     text: str
+    folder: str = ""
     description: str = ""
     license: str = NO_LICENSE
     inputs: tuple[InputChoice, ...] = ()
@@ -104,27 +112,28 @@ def load(name_or_path: str, settings: Sequence[str] = ()) -> Recipe:
     """
     recipes = shipped_recipes()
     if name_or_path in recipes:
-        name, text = name_or_path, recipes[name_or_path]
+        name, text, folder = name_or_path, recipes[name_or_path], ""
     else:
-        name, text = _read(name_or_path, recipes)
-    recipe = parse(with_settings(text, f"recipe {name}", settings), name)
+        name, text, folder = _read(name_or_path, recipes)
+    recipe = parse(with_settings(text, f"recipe {name}", settings), name, folder)
     _check_files(recipe)
     return recipe
 
 
-def _read(path: str, shipped: Mapping[str, str]) -> tuple[str, str]:
-    """Return the name and the text of a recipe's file."""
+def _read(path: str, shipped: Mapping[str, str]) -> tuple[str, str, str]:
+    """Return the name and the text of a recipe's file, and its folder, which is "" on an object store."""
     location = Location.of(path)
     if location.facts() is None:
         raise RecipeError(f"{path} is neither a file nor a shipped recipe{nearest(path, shipped)}")
     try:
-        return Path(location.path).stem, location.read_bytes().decode("utf-8")
+        text = location.read_bytes().decode("utf-8")
     except UnicodeDecodeError as error:
         raise RecipeError(f"recipe {path} is not UTF-8 text: {error}") from error
+    return Path(location.path).stem, text, str(Path(path).parent) if location.is_local else ""
 
 
-def parse(text: str, name: str) -> Recipe:
-    """Return the typed form of a recipe's text. Raises RecipeError naming the first thing that is wrong."""
+def parse(text: str, name: str, folder: str = "") -> Recipe:
+    """Return the typed form of the text of a recipe that lies in a folder. Raises RecipeError naming the first thing that is wrong."""
     try:
         table = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
@@ -136,19 +145,31 @@ def parse(text: str, name: str) -> Recipe:
     recipe = Recipe(
         name=name,
         text=text,
+        folder=folder,
         description=_of_type(table, "description", str, "", where),
         license=_of_type(table, "license", str, NO_LICENSE, where),
         inputs=tuple(build(InputChoice, entry, f"{where}: input[{i}]") for i, entry in enumerate(_tables(table, "input", where))),
         extractor=_choice(_of_type(table, "extractor", dict, {"name": "resiliparse"}, where), f"{where}: extractor"),
         edits=tuple(_choice(entry, f"{where}: edit[{i}]") for i, entry in enumerate(_tables(table, "edit", where))),
-        filters=tuple(_filter(entry, f"{where}: filter[{i}]") for i, entry in enumerate(_tables(table, "filter", where))),
+        filters=tuple(_filter(entry, f"{where}: filter[{i}]", folder) for i, entry in enumerate(_tables(table, "filter", where))),
         deduplicate=_settings(DeduplicateSettings, table, "deduplicate", where),
         repeated_lines=_settings(RepeatedLinesSettings, table, "repeated_lines", where),
         synthesize=_settings(SynthesisSettings, table, "synthesize", where),
         export=_settings(ExportSettings, table, "export", where) or ExportSettings(),
     )
+    recipe = _with_places(recipe)
     _check_parts(recipe)
     return recipe
+
+
+def _with_places(recipe: Recipe) -> Recipe:
+    """Return the recipe with the paths of [deduplicate] and [export] as seen from the current folder."""
+    deduplicating, exporting = recipe.deduplicate, recipe.export
+    if deduplicating is not None:
+        deduplicating = replace(deduplicating, against=tuple(beside(recipe.folder, path) for path in deduplicating.against))
+    if exporting.tokenizer is not None:
+        exporting = replace(exporting, tokenizer=beside(recipe.folder, exporting.tokenizer))
+    return replace(recipe, deduplicate=deduplicating, export=exporting)
 
 
 def _check_parts(recipe: Recipe) -> None:
@@ -229,10 +250,20 @@ def _choice(entry: Mapping[str, Any], where: str) -> Choice:
     return Choice(name, parameters)
 
 
-def _filter(entry: Mapping[str, Any], where: str) -> FilterChoice:
+def _filter(entry: Mapping[str, Any], where: str, folder: str) -> FilterChoice:
     parameters = dict(entry)
     file, gate = parameters.pop("file", None), parameters.pop("gate", False)
     name = parameters.pop("name", Path(file).stem if isinstance(file, str) else None)
     if not isinstance(name, str) or not isinstance(file, (str, type(None))) or not isinstance(gate, bool):
         raise RecipeError(f"{where} needs a name (text) or a file (text); gate is true or false")
-    return FilterChoice(name, parameters, file, gate)
+    with _told_at(where):
+        choice = FilterChoice(name, parameters, None if file is None else beside(folder, file), gate)
+        places = {key: _placed(folder, parameters[key]) for key in choice.filter_class().file_fields & parameters.keys()}
+    return replace(choice, parameters={**parameters, **places})
+
+
+def _placed(folder: str, value: Any) -> Any:
+    """Return the path, or the list of paths, that a filter is given; what is neither is told when the filter is built."""
+    if isinstance(value, list):
+        return [beside(folder, path) if isinstance(path, str) else path for path in value]
+    return beside(folder, value) if isinstance(value, str) else value

@@ -151,7 +151,11 @@ def _opening() -> str:
     return """# Recipes
 
 What a recipe can say: every table and key, read from the code by `curate recipes --reference`. `curate recipes` lists the recipes in this
-folder, `curate recipes NAME > mine.toml` copies one, `--set PATH=VALUE` changes one value for one run. An unknown key is an error."""
+folder, `curate recipes NAME > mine.toml` copies one, `--set PATH=VALUE` changes one value for one run. An unknown key is an error.
+
+Paths in a recipe (inputs, `file`, models, lists, tokenizers, `against`) are relative to the folder of the recipe's file, also where `--set`
+gives them; those of a shipped recipe, or of one on an object store, and inputs on the command line are relative to the current folder.
+`sample_data:texts/web.jsonl` is a file of an installed package."""
 
 
 def _markdown(table: Table) -> str:

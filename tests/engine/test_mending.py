@@ -84,6 +84,18 @@ def test_what_a_pending_unit_reads_is_mended_on_the_way(world: Path, tmp_path: P
     assert call("verify", out).code == 0
 
 
+def test_records_that_cannot_be_read_any_more_are_written_again(world: Path, tmp_path: Path) -> None:
+    out = copy_of(world, tmp_path / "out")
+    broken = [*sorted((out / "stages").rglob("_seal.json")), *sorted((out / "stages").rglob("small-*.json"))[:20]]
+    assert len(broken) > 30
+    for place in broken:
+        place.write_bytes(b"{" + place.read_bytes()[1:].replace(b'"', b"'"))
+    said = run(world, out)
+    assert said.code == 0, said.all
+    assert shards(out) == shards(world / "whole")
+    assert call("verify", out).code == 0
+
+
 def test_frozen_tells_of_damage_and_mends_nothing(world: Path, tmp_path: Path) -> None:
     out = copy_of(world, tmp_path / "out")
     damaged = next((out / "stages/2-measure").glob("*.parquet"))
