@@ -120,14 +120,20 @@ def named_by_run(out: Location) -> frozenset[str]:
 
     Whatever else lies there is a stranger's: it is told, and neither opened nor counted.
     """
+    left = left_by_run(out)
+    if left:
+        return left
+    found = [named_in(out, folder) for folder in folders_of_records(out)]
+    return frozenset[str]().union(*(each.shards | each.records | each.journals for each in found))
+
+
+def left_by_run(out: Location) -> frozenset[str]:
+    """Return the paths below OUT of what a run left when it ended, which are its own however damaged they are; none of one that has not."""
     try:
         contents = read_contents(out)
     except CorruptRecord:
-        contents = None
-    if contents is not None:
-        return frozenset(contents.names())
-    found = [named_in(out, folder) for folder in folders_of_records(out)]
-    return frozenset[str]().union(*(each.shards | each.records | each.journals for each in found))
+        return frozenset()
+    return frozenset(contents.names()) if contents is not None else frozenset()
 
 
 def strangers_in(out: Location, ours: Set[str]) -> list[str]:
@@ -147,7 +153,7 @@ def check_public(out: Location) -> None:
     shards = [path for path in there if path.endswith(SHARD_ENDINGS) and not _TEMPORARY.fullmatch(path.rpartition("/")[2])]
     if not shards:
         return
-    ours = frozenset[str]().union(*(named_in(out, folder).shards for folder in folders_of_records(out)))
+    ours = left_by_run(out).union(*(named_in(out, folder).shards for folder in folders_of_records(out)))
     strangers = [path for path in shards if path not in ours]
     if strangers:
         more = f" (and {len(strangers) - 1} more like it)" if len(strangers) > 1 else ""

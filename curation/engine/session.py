@@ -15,7 +15,7 @@ from typing import Any
 
 from curation.engine.drift import changed_inputs, changes, fingerprints, told, words_of
 from curation.engine.failures import Failure, told_of
-from curation.engine.leftovers import check_free, check_public, folders_of_records, named_in, remove_stale, strangers_in, sweep
+from curation.engine.leftovers import check_free, check_public, folders_of_records, left_by_run, named_in, remove_stale, strangers_in, sweep
 from curation.engine.runner import Outcome, Runner
 from curation.engine.signals import Ended
 from curation.engine.stage import SEAL, Cost, Finished, Job, Stage, Unit, Workspace, is_whole, key_of, perform, read_sidecar
@@ -79,7 +79,7 @@ class Session:
         self.shards: dict[str, tuple[int, str]] = {}
         self.suspects: list[Shard] = []
         self._sidecars: list[str] = []
-        self._left = self._left_before()
+        self._left = left_by_run(out)
         self._closed = bool((read_mark(out) or {}).get("closed"))
         self._drift: list[str] = []
         self._remade = False
@@ -139,7 +139,8 @@ class Session:
         records = {f"{folder}/{SEAL}", *(f"{folder}/{unit.name}{ending}" for unit in ordered for ending in (".json", ENDING))}
         interrupted = sweep(self.out, (folder, shard_folder), named.shards | named.records | named.journals | records)
         sizes = {facts.location.name: facts.size for facts in self.space.shards(stage).files()}
-        taken = frozenset(name for name in sizes if f"{shard_folder}/{name}" not in named.shards)
+        mine = named.shards | self._left
+        taken = frozenset(name for name in sizes if f"{shard_folder}/{name}" not in mine)
         jobs = [Job(stage, unit, key_of(identity, unit), self.space, taken=taken) for unit in ordered]
         done = self._already_done(stage, jobs, sizes)
         pending = [job for job in jobs if job.unit.name not in done]
@@ -372,14 +373,6 @@ class Session:
         except CorruptRecord:
             return []  # what a damaged record says would be believed once it is written again
         return list(sessions) if isinstance(sessions, list) else []
-
-    def _left_before(self) -> set[str]:
-        """Return the paths of what the run left when it last ended: ours, however damaged."""
-        try:
-            contents = read_contents(self.out)
-        except CorruptRecord:
-            return set()
-        return contents.names() if contents is not None else set()
 
     def _end(self) -> None:
         self._report["seconds"] = round(time.perf_counter() - self._began, 3)

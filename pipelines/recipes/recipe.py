@@ -83,8 +83,8 @@ class InputChoice:
 class Recipe:
     """A recipe as it was understood.
 
-    `folder` is that of its file as it was written, "" where there is none. The paths of its parts are seen from the current folder, but those
-    of its inputs stay as written, for they label records.
+    `folder` is that of its file as it was written, "" where there is none. The paths of its parts are seen from the current folder, but
+    those of its inputs stay as written, for they label records.
     """
 
     name: str
