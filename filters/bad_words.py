@@ -28,7 +28,7 @@ from curation.errors import InputError
 from curation.storage.digests import digest_of_file
 from curation.storage.resources import resolve
 from curation.text.phrases import Phrases, lower_cased
-from curation.text.text import TextColumn
+from curation.text.text import Text
 from filters.contract import Filter, Rule, Signals, above
 
 
@@ -58,7 +58,7 @@ class BadWords(Filter):
         states = ((path, resolve(path).stat()) for path in self.lists)
         return tuple((path, _digest(path, state.st_size, state.st_mtime_ns)) for path, state in states)
 
-    def signals(self, text: TextColumn, documents: Any) -> Signals:  # noqa: ARG002
+    def signals(self, text: Text, documents: Any) -> Signals:  # noqa: ARG002
         """Look for all entries at once, with an automaton that is made once a process."""
         if not self.lists:
             return {name: pa.nulls(len(text), kind) for name, kind in self.signal_types.items()}

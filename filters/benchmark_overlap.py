@@ -34,7 +34,7 @@ from curation.errors import RecipeError
 from curation.storage.digests import digest_of_file
 from curation.storage.resources import resolve
 from curation.text.ngram_index import Lengths, NgramIndex
-from curation.text.text import TextColumn
+from curation.text.text import Text
 from filters.contract import Filter, Rule, Signals, above
 from filters.support.benchmark_items import Item, read_items
 
@@ -89,7 +89,7 @@ class BenchmarkOverlap(Filter):
         states = ((path, resolve(path).stat()) for path in self.benchmarks)
         return tuple((path, _digest(path, state.st_size, state.st_mtime_ns)) for path, state in states)
 
-    def signals(self, text: TextColumn, documents: Any) -> Signals:  # noqa: ARG002
+    def signals(self, text: Text, documents: Any) -> Signals:  # noqa: ARG002
         """Measure a batch against the index of all benchmarks, which is made once a process."""
         if not self.benchmarks:
             return {name: pa.nulls(len(text), kind) for name, kind in self.signal_types.items()}

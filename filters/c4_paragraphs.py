@@ -16,8 +16,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from curation.text.column import Offsets
 from curation.text.kernels import kernel
-from curation.text.text import Offsets, TextColumn
+from curation.text.text import Text
 from filters.contract import Filter, Rule, Signals, below
 
 
@@ -40,7 +41,7 @@ class C4Paragraphs(Filter):
         ("Home\nThe keeper lit the lamp at dusk.\nContact", "short_paragraphs"),
     )
 
-    def signals(self, text: TextColumn, documents: Any) -> Signals:  # noqa: ARG002
+    def signals(self, text: Text, documents: Any) -> Signals:  # noqa: ARG002
         """Measure a batch on its lines."""
         third = np.zeros(len(text), np.int32)
         _third_longest(text.lines.offsets, text.lines.characters, third)

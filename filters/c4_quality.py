@@ -34,7 +34,7 @@ import pyarrow.compute as pc
 
 from curation.text.phrases import Phrases
 from curation.text.simd import count_byte
-from curation.text.text import TextColumn
+from curation.text.text import Text
 from filters.contract import Filter, Rule, Signals, above, below
 
 _CURLY = 0x7B
@@ -69,7 +69,7 @@ class C4Quality(Filter):
         ("Ice floats. It is lighter than water.", "too_few_sentences"),
     )
 
-    def signals(self, text: TextColumn, documents: Any) -> Signals:  # noqa: ARG002
+    def signals(self, text: Text, documents: Any) -> Signals:  # noqa: ARG002
         """Measure a batch: its sentences, and one pass for each kind of sign."""
         curly_brackets = np.empty(len(text), np.int32)
         count_byte(text.data, text.offsets, _CURLY, curly_brackets)

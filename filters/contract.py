@@ -38,7 +38,7 @@ from curation.engine.failures import in_one_line, traceback_of
 from curation.errors import CurationError, RecipeError
 from curation.plugins import USERS, Named, class_in, shipped, shipped_as
 from curation.storage.digests import digest_of_file
-from curation.text.text import TextColumn
+from curation.text.text import Text
 
 Signals = Mapping[str, Any]
 Side = Literal["below", "above"]
@@ -140,7 +140,7 @@ class Filter(Named, ABC):
     examples: ClassVar[Sequence[tuple[str, str | None]]] = ()
 
     @abstractmethod
-    def signals(self, text: TextColumn, documents: Any) -> Signals:
+    def signals(self, text: Text, documents: Any) -> Signals:
         """Measure a batch: numpy or Arrow columns, one value a text. `documents` is the Arrow table of the same rows without text."""
 
     @abstractmethod

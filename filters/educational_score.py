@@ -19,7 +19,7 @@ from typing import Any, ClassVar
 import pyarrow as pa
 
 from curation.storage.resources import resolve
-from curation.text.text import TextColumn
+from curation.text.text import Text
 from filters.contract import Filter, Rule, Signals, below
 from filters.support.scorer import FastTextScorer, card_of, load_model
 
@@ -56,7 +56,7 @@ class EducationalScore(Filter):
         """Return the SHA-256 of the model. Raises InputError where it is missing or damaged."""
         return {"model": _model(self.model)[1]}
 
-    def signals(self, text: TextColumn, documents: Any) -> Signals:  # noqa: ARG002
+    def signals(self, text: Text, documents: Any) -> Signals:  # noqa: ARG002
         """Score a batch with the model, which is read once a process."""
         scores, known = _model(self.model)[0].score(text)
         return {"score": pa.array(scores, pa.float64(), mask=known == 0)}

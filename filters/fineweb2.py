@@ -42,7 +42,7 @@ import pyarrow as pa
 from curation.choices import nearest
 from curation.errors import RecipeError
 from curation.storage.digests import digest_of
-from curation.text.text import TextColumn
+from curation.text.text import Text
 from filters.contract import Bounds, Filter, Rule, Signals, above, below, not_among
 from filters.fineweb_quality import FinewebQuality
 from filters.gopher_quality import GopherQuality
@@ -175,7 +175,7 @@ class Fineweb2(Filter):
         own = super().measuring()
         return {**own, "fields": {name: value for name, value in own["fields"].items() if name != "thresholds"}}
 
-    def signals(self, text: TextColumn, documents: Any) -> Signals:
+    def signals(self, text: Text, documents: Any) -> Signals:
         """Identify the language of each text, and measure a batch with the filters whose rules are tuned."""
         languages, scores = identify(text, self.sample_bytes)
         parts: dict[str, Any] = {"language": languages, "language_score": scores}

@@ -24,10 +24,11 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from curation.text.column import Bytes, Offsets
 from curation.text.kernels import kernel
 from curation.text.lines import duplicates
 from curation.text.simd import lower_bound
-from curation.text.text import Bytes, Offsets, TextColumn
+from curation.text.text import Text
 from curation.text.unicode_classes import decode
 from filters.contract import Filter, Rule, Signals, above, below
 from filters.support.punctuation import Marks, terminal_marks
@@ -70,7 +71,7 @@ class FinewebQuality(Filter):
         ("Extraordinarily long-windedness\n\n\n\n\n\n\nCharacteristically uninterrupted.", "mostly_newlines"),
     )
 
-    def signals(self, text: TextColumn, documents: Any) -> Signals:  # noqa: ARG002
+    def signals(self, text: Text, documents: Any) -> Signals:  # noqa: ARG002
         """Measure a batch on its lines."""
         lines = text.lines
         visible = ~lines.blank

@@ -27,9 +27,10 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from curation.text.column import Bytes, Offsets
 from curation.text.kernels import inline_kernel, kernel
 from curation.text.simd import lower_bound
-from curation.text.text import Bytes, Offsets, TextColumn
+from curation.text.text import Text
 from curation.text.unicode_classes import decode
 from curation.text.words import ALPHABETIC, WORD
 from filters.contract import Filter, Rule, Signals, above, below
@@ -112,7 +113,7 @@ class GopherQuality(Filter):
         if self.stop_words != STOP_WORDS:
             hashes_of(self.stop_words)
 
-    def signals(self, text: TextColumn, documents: Any) -> Signals:  # noqa: ARG002
+    def signals(self, text: Text, documents: Any) -> Signals:  # noqa: ARG002
         """Measure a batch in one pass over its tokens and one over the ends of its rows."""
         words, rows = text.words, text.rows
         table = np.zeros((len(self.signal_types), len(text)), np.float64)

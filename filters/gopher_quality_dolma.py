@@ -22,8 +22,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from curation.text.column import Bytes, Offsets
 from curation.text.kernels import kernel
-from curation.text.text import Bytes, Offsets, TextColumn
+from curation.text.text import Text
 from curation.text.unicode_classes import decode
 from filters.contract import Filter, Rule, Signals, above, below
 from filters.support.gopher_stop_words import STOP_WORDS, hashes_of
@@ -94,7 +95,7 @@ class GopherQualityDolma(Filter):
         if self.stop_words != STOP_WORDS:
             hashes_of(self.stop_words)
 
-    def signals(self, text: TextColumn, documents: Any) -> Signals:  # noqa: ARG002
+    def signals(self, text: Text, documents: Any) -> Signals:  # noqa: ARG002
         """Measure a batch on its chunks and lines."""
         words, chunks, lines = text.words, text.chunks, text.lines
         table = np.zeros((len(self.signal_types), len(text)), np.float64)

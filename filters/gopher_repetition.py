@@ -34,7 +34,7 @@ import pyarrow as pa
 
 from curation.text.lines import duplicates
 from curation.text.repeated_ngrams import DUPLICATED, TOP, repeated_characters
-from curation.text.text import TextColumn
+from curation.text.text import Text
 from filters.contract import Filter, Rule, Signals, above
 
 
@@ -90,7 +90,7 @@ class GopherRepetition(Filter):
         ("to do and to be or to do, as to do is to do", "top_2_gram"),
     )
 
-    def signals(self, text: TextColumn, documents: Any) -> Signals:  # noqa: ARG002
+    def signals(self, text: Text, documents: Any) -> Signals:  # noqa: ARG002
         """Measure a batch: duplicates among paragraphs and lines, then repeated n-grams of tokens."""
         lines, paragraphs = text.lines, text.paragraphs
         cut_at_runs = lines.ends > lines.starts

@@ -27,10 +27,11 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from curation.text.column import Bytes, Offsets
 from curation.text.kernels import kernel
 from curation.text.lines import strip
 from curation.text.repeated_ngrams import DUPLICATED, TOP, covered_characters
-from curation.text.text import Bytes, Offsets, TextColumn
+from curation.text.text import Text
 from curation.text.unicode_classes import character_classes
 from curation.text.words import hash_bytes
 from filters.contract import Filter, Rule, Signals, above, below
@@ -97,7 +98,7 @@ class GopherRepetitionDclm(Filter):
         (" \n ", "empty"),
     )
 
-    def signals(self, text: TextColumn, documents: Any) -> Signals:  # noqa: ARG002
+    def signals(self, text: Text, documents: Any) -> Signals:  # noqa: ARG002
         """Measure a batch: pieces that stand more than once, then repeated n-grams of words."""
         counts = np.zeros((2, 4, len(text)), np.int64)
         longest = int(text.lines.counts.max(initial=0))

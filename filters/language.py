@@ -27,7 +27,7 @@ import pyarrow as pa
 from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
 from curation.text.kernels import kernel
-from curation.text.text import TextColumn
+from curation.text.text import Text
 from filters.contract import Filter, Rule, Signals, below, not_among
 
 _A, _Z, _SMALL_A, _SMALL_Z = map(ord, "AZaz")
@@ -158,7 +158,7 @@ def _count_capitals(data: Any, offsets: Any, most: int, excess: Any, others: Any
         excess[text], others[text] = balance, beyond_ascii
 
 
-def _prepared(text: TextColumn, most: int) -> TextColumn:
+def _prepared(text: Text, most: int) -> Text:
     """Return each text's first bytes as the model was trained on them: whole characters, normal form C, no text in capitals."""
     excess, others = np.empty((2, len(text)), np.int64)
     _count_capitals(text.data, text.offsets, most, excess, others)
@@ -174,10 +174,10 @@ def _prepared(text: TextColumn, most: int) -> TextColumn:
         if more + beyond_ascii > 0 and _is_in_capitals(string):  # most texts need no second look
             string = string.lower()
         pieces.append(unicodedata.normalize("NFC", string).encode())
-    return TextColumn.from_utf8(b"".join(pieces), [len(piece) for piece in pieces])
+    return Text.from_utf8(b"".join(pieces), [len(piece) for piece in pieces])
 
 
-def identify(text: TextColumn, sample_bytes: int) -> tuple[Any, Any]:
+def identify(text: Text, sample_bytes: int) -> tuple[Any, Any]:
     """Return the label (Arrow string) and probability (float64) of each text's language, read from its first `sample_bytes`.
 
     Both are null where a text holds nothing the model knows.
@@ -233,7 +233,7 @@ class Language(Filter):
     keep: tuple[str, ...] = ("en",)
     min_score: float = 0.65
 
-    def signals(self, text: TextColumn, documents: Any) -> Signals:  # noqa: ARG002  (text alone says it)
+    def signals(self, text: Text, documents: Any) -> Signals:  # noqa: ARG002  (text alone says it)
         """Identify the language of each text."""
         languages, scores = identify(text, self.sample_bytes)
         return {"language": languages, "score": scores}

@@ -4,7 +4,7 @@ The table is public: `key`, `id`, and a column `<filter>.<signal>` for every sig
 row group; words and lines are found once a batch and shared by all filters.
 
 A filter marked `gate` lets the filters after it skip the documents it drops: their signals are null there, and a null never fails a rule.
-For those that pass, words and lines found before are carried over, so that nothing is scanned twice (`TextColumn.where`).
+For those that pass, words and lines found before are carried over, so that nothing is scanned twice (`Text.where`).
 
 Invariant: signals depend on the filters' measuring parameters and on the document's own text, never on a threshold (but a gate's), on the
 batch, or on the neighbours in it.
@@ -20,7 +20,7 @@ import pyarrow as pa
 from curation.engine.stage import Output, Stage, Unit
 from curation.schema import DOCUMENTS, KEY
 from curation.storage.shards import batches
-from curation.text.text import TextColumn
+from curation.text.text import Text
 from filters.contract import Filter, FilterChoice, Signals
 from filters.judge import passing
 
@@ -70,7 +70,7 @@ def signals_schema(filters: list[Filter]) -> Any:
 def measure(batch: Any, filters: list[tuple[Filter, bool]], schema: Any) -> Any:
     """Return the signals of a batch of DOCUMENTS rows."""
     columns: dict[str, Any] = {"key": batch["key"], "id": batch["id"]}
-    text = TextColumn.from_arrow(batch["text"])
+    text = Text.from_arrow(batch["text"])
     narrow = batch.select(NARROW)
     places = None
     for place, (made, gate) in enumerate(filters, 1):
@@ -89,7 +89,7 @@ def measure(batch: Any, filters: list[tuple[Filter, bool]], schema: Any) -> Any:
     return pa.table({name: columns[name] for name in schema.names}, schema=schema)
 
 
-def signals_of(made: Filter, text: TextColumn, narrow: Any) -> Signals:
+def signals_of(made: Filter, text: Text, narrow: Any) -> Signals:
     """Return a filter's signals of a batch; an error says which filter it was."""
     try:
         return made.signals(text, narrow)

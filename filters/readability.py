@@ -30,8 +30,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from curation.text.column import Bytes, Offsets
 from curation.text.kernels import inline_kernel, kernel
-from curation.text.text import Bytes, Offsets, TextColumn
+from curation.text.text import Text
 from curation.text.unicode_classes import MARK, NUMBER, character_classes, decode, folded_forms
 from curation.text.words import WORD
 from filters.contract import Filter, Rule, Signals, above, below
@@ -75,7 +76,7 @@ class Readability(Filter):
         ("Notwithstanding interdepartmental reorganisation, administrative responsibilities remained fundamentally indeterminate.", None),
     )
 
-    def signals(self, text: TextColumn, documents: Any) -> Signals:  # noqa: ARG002
+    def signals(self, text: Text, documents: Any) -> Signals:  # noqa: ARG002
         """Measure a batch on its words and sentences."""
         words = text.words
         counts = np.zeros((3, len(text)), np.int64)

@@ -22,7 +22,7 @@ import numpy as np
 import pyarrow as pa
 
 from curation.storage.resources import digest
-from curation.text.text import TextColumn
+from curation.text.text import Text
 from curation.text.tokens import load_tokenizer, token_counts
 from filters.contract import Filter, Rule, Signals, above, below
 
@@ -52,7 +52,7 @@ class TokenDensity(Filter):
         load_tokenizer(self.tokenizer)
         return {"tokenizer": digest(self.tokenizer)}
 
-    def signals(self, text: TextColumn, documents: Any) -> Signals:  # noqa: ARG002
+    def signals(self, text: Text, documents: Any) -> Signals:  # noqa: ARG002
         """Count the tokens and the characters of each text."""
         if self.tokenizer is None:
             return {name: pa.nulls(len(text), kind) for name, kind in self.signal_types.items()}

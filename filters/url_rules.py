@@ -35,7 +35,7 @@ import polars as pl
 import pyarrow as pa
 
 from curation.storage.resources import digest, resolve
-from curation.text.text import TextColumn
+from curation.text.text import Text
 from filters.contract import Filter, Rule, Signals, above
 from filters.support.hosts import PACKAGES, Site, hosts_of, site_of
 from filters.support.url_lists import Hashes, among, bare_words, domain_hashes, hashed, url_hashes, url_keys, words
@@ -86,7 +86,7 @@ class UrlRules(Filter):
     def _digests(self) -> tuple[tuple[str, int, str, str], ...]:
         return tuple((kind, number, path, digest(path)) for kind in _LISTS for number, path in enumerate(getattr(self, kind)))
 
-    def signals(self, text: TextColumn, documents: Any) -> Signals:
+    def signals(self, text: Text, documents: Any) -> Signals:
         """Measure a batch by its URLs; the text is not read."""
         lists = _read(self._digests())
         urls = pl.Series("url", documents["url"], pl.String).replace("", None)

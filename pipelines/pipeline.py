@@ -11,7 +11,7 @@ import platform
 import time
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from importlib.metadata import version
 from itertools import repeat, zip_longest
@@ -33,11 +33,10 @@ from curation.ingest import ingest
 from curation.ingest.edits import edit_named
 from curation.ingest.ingest import Ingest
 from curation.ingest.inputs import expand
-from curation.ingest.readers import SourceFile
 from curation.ingest.record_ids import resolve_ids
-from curation.ingest.unread import Unread, find_unread
+from curation.ingest.unread import find_unread
 from curation.ledger import write as ledger
-from curation.ledger.books import Books, add_up
+from curation.ledger.books import add_up
 from curation.ledger.write import Select, SelectSynthetic
 from curation.repeats.cuts import spans_of, without
 from curation.repeats.passages import find_passages
@@ -47,14 +46,14 @@ from curation.storage.digests import digest_of
 from curation.storage.location import Location
 from curation.storage.ownership import RULES, claim, write_ours
 from curation.storage.shards import Shard
-from curation.text.text import TextColumn
+from curation.storage.source_file import SourceFile
+from curation.text.text import Text
 from filters.contract import told_as_user_s
 from filters.judge import Judge
 from filters.measure import NARROW, Measure
 from pipelines.export.export import Export, ExportConversations, Source, units_of
 from pipelines.export.manifest import write_manifest
 from pipelines.inspect.earlier_runs import ledger_of, open_earlier
-from pipelines.inspect.flows import Funnel
 from pipelines.inspect.funnel import funnel
 from pipelines.inspect.rules import encoded, rules_of
 from pipelines.progress.logs import run_log
@@ -63,6 +62,7 @@ from pipelines.recipes.recipe import InputChoice, Recipe, load
 from pipelines.recipes.stage_words import steps_of
 from pipelines.report.card import card, card_facts
 from pipelines.report.report import write_report
+from pipelines.report.summary import Summary
 from synth.reply_log import require_log
 from synth.seeds import SeedShard
 from synth.synthesize import synthesize
@@ -96,20 +96,6 @@ class Request:
     verbose: bool = False
     quiet: bool = False
     progress: str = "auto"
-
-
-@dataclass(frozen=True)
-class Summary:
-    """What a run tells at its end."""
-
-    out: str
-    funnel: Funnel
-    books: Books
-    dataset: str
-    report: str
-    license: str
-    seconds: float
-    unread: Unread = field(default_factory=Unread)
 
 
 @dataclass(frozen=True)
@@ -327,7 +313,7 @@ def inputs_of(recipe: Recipe, given: Sequence[str], out: Location | None = None)
 
 def warm_up(recipe: Recipe) -> None:
     """Compile (or load from the cache) the kernels that the recipe needs, once, before workers do so side by side."""
-    text = TextColumn.from_strings(["A first sentence to warm up with. It has an é in it.", "- a list\n- of two"])
+    text = Text.from_strings(["A first sentence to warm up with. It has an é in it.", "- a list\n- of two"])
     facts = pa.table({name: pa.nulls(len(text), DOCUMENTS.field(name).type) for name in NARROW})
     for choice in recipe.edits:
         build(edit_named(choice.name), choice.parameters, f"edit {choice.name}").apply(text)

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from curation.ingest.readers import Fields, Outcome, SourceFile, Tally, read
+from curation.ingest.readers import Outcome, Tally, read
 from curation.storage.location import Location
+from curation.storage.source_file import Fields, SourceFile
 
 
 def read_path(path: Path, fields: Fields = Fields()) -> list[Outcome]:  # noqa: B008

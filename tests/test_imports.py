@@ -1,21 +1,58 @@
-"""Who may import whom: the packages point one way, and each third-party library is confined to the files that say so."""
+"""Who may import whom: rooms point one way without a circle, and each third-party library is confined to the files that say so."""
 
 import ast
 import re
 import sys
 import tomllib
+from collections.abc import Mapping
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parent.parent
-ALLOWED = {
-    "curation": {"curation"},
-    "filters": {"filters", "curation"},
-    "synth": {"synth", "curation"},
-    "pipelines": {"pipelines", "filters", "synth", "curation"},
-    "sample_data": {"sample_data"},
+PACKAGES = ("curation", "filters", "synth", "pipelines", "sample_data")
+
+_GROUND = {"curation"}
+_BELOW = {*_GROUND, "curation.storage", "curation.text", "curation.engine", "curation.shuffle"}
+_CURATION = {*_BELOW, "curation.ingest", "curation.duplicates", "curation.repeats", "curation.ledger"}
+_JUDGES = {"filters", "filters.support", "synth"}
+_VIEWS = {"pipelines.terminal", "pipelines.recipes", "pipelines.export", "pipelines.inspect"}
+_RUN = {*_VIEWS, "pipelines.report", "pipelines.progress", "pipelines.pipeline"}
+
+ARROWS: Mapping[str, set[str]] = {
+    # the ground: errors, schema, plugins, choices
+    "curation": set(),
+    "curation.storage": _GROUND,
+    "curation.text": {*_GROUND, "curation.storage"},
+    "curation.engine": {*_GROUND, "curation.storage"},
+    "curation.shuffle": {*_GROUND, "curation.storage", "curation.engine"},
+    "curation.ingest": _BELOW,
+    "curation.duplicates": _BELOW,
+    "curation.repeats": _BELOW,
+    "curation.ledger": {*_BELOW, "curation.ingest"},
+    "curation.in_memory": {*_BELOW, "curation.ingest", "curation.duplicates"},
+    "filters.support": {*_GROUND, "curation.storage", "curation.text"},
+    "filters": {*_GROUND, "curation.storage", "curation.text", "curation.engine", "filters.support"},
+    "synth": {*_GROUND, "curation.storage", "curation.engine", "curation.ingest"},
+    "pipelines.terminal": _GROUND,
+    "pipelines.export": _CURATION,
+    "pipelines.recipes": {*_CURATION, *_JUDGES, "pipelines.export", "pipelines.terminal"},
+    "pipelines.progress": {*_CURATION, "pipelines.recipes", "pipelines.terminal"},
+    "pipelines.inspect": {*_CURATION, *_JUDGES, "pipelines.recipes", "pipelines.terminal"},
+    "pipelines.report": {*_CURATION, *_VIEWS},
+    "pipelines.pipeline": {*_CURATION, *_JUDGES, *_VIEWS, "pipelines.report", "pipelines.progress"},
+    "pipelines.plan": {*_CURATION, *_JUDGES, *_RUN},
+    "pipelines.reexport": {*_CURATION, *_JUDGES, *_VIEWS, "pipelines.report"},
+    "pipelines.train": {*_CURATION, *_JUDGES, "pipelines.terminal"},
+    "pipelines.closed_pipes": _GROUND,
+    "pipelines.ending": {*_CURATION, "pipelines.closed_pipes", "pipelines.progress", "pipelines.terminal"},
+    "pipelines.cli": {*_CURATION, *_RUN, "pipelines.plan", "pipelines.reexport", "pipelines.train", "pipelines.ending"},
+    "pipelines": set(),
+    "sample_data": set(),
 }
+"""Room -> the rooms that it may import beside itself."""
+
 CONFINED = {
     "backports": {"curation/ingest/readers/members.py"},
     "charset_normalizer": {"curation/ingest/encoding.py"},
@@ -72,14 +109,59 @@ def imports(path: Path) -> set[str]:
 
 
 def sources() -> list[Path]:
-    return sorted(path for package in ALLOWED for path in (ROOT / package).rglob("*.py"))
+    return sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
 
 
-@pytest.mark.parametrize("path", sources(), ids=lambda path: path.relative_to(ROOT).as_posix())
-def test_arrows_point_one_way(path: Path) -> None:
-    package = path.relative_to(ROOT).parts[0]
-    ours = {name.partition(".")[0] for name in imports(path)} & set(ALLOWED)
-    assert ours <= ALLOWED[package], f"{package} may not import {sorted(ours - ALLOWED[package])}"
+def name_of(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+MODULES = {name_of(path): path for path in sources()}
+
+
+def modules_imported(path: Path) -> set[str]:
+    """Return our own modules that a file imports: `from package import module` names the module."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {name if (name := f"{node.module}.{alias.name}") in MODULES else node.module for alias in node.names}
+    return (found & set(MODULES)) - {name_of(path)}
+
+
+def room_of(module: str) -> str:
+    """Return the room that a module lies in: of the table's names the longest that it lies under."""
+    return max((room for room in ARROWS if f"{module}.".startswith(f"{room}.")), key=len)
+
+
+@pytest.mark.parametrize("module", sorted(MODULES))
+def test_arrows_point_one_way(module: str) -> None:
+    room = room_of(module)
+    rooms = {room_of(imported) for imported in modules_imported(MODULES[module])}
+    assert rooms <= ARROWS[room] | {room}, f"{room} may not import {sorted(rooms - ARROWS[room] - {room})}"
+
+
+def test_no_circle_of_rooms_is_allowed() -> None:
+    order = list(TopologicalSorter(ARROWS).static_order())
+    assert order.index("curation.storage") < order.index("curation.ingest") < order.index("pipelines.cli")
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    graph = {module: modules_imported(path) for module, path in MODULES.items()}
+    assert sum(map(len, graph.values())) > 800
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        pytest.fail(f"a circle of imports: {' <- '.join(error.args[1])}")
+
+
+def test_every_room_has_files() -> None:
+    used: dict[str, set[str]] = {}
+    for module, path in MODULES.items():
+        used.setdefault(room_of(module), set()).update(room_of(imported) for imported in modules_imported(path))
+    empty = {room for room in ARROWS if room not in used}
+    assert not empty, f"rooms without a file: {sorted(empty)}"
 
 
 @pytest.mark.parametrize("library", CONFINED)
@@ -90,7 +172,7 @@ def test_libraries_are_confined(library: str) -> None:
 
 
 def test_every_library_is_known() -> None:
-    ours_or_standard = set(ALLOWED) | sys.stdlib_module_names
+    ours_or_standard = set(PACKAGES) | sys.stdlib_module_names
     used = {name.partition(".")[0]: path for path in sources() for name in imports(path)}
     unknown = {name: str(path) for name, path in used.items() if name not in ours_or_standard | EVERYWHERE | set(CONFINED)}
     assert not unknown, f"say in this test which files may import them: {unknown}"

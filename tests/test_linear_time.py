@@ -20,7 +20,7 @@ from curation.ingest.encoding import Undecodable, decode
 from curation.ingest.extraction.resiliparse import Resiliparse
 from curation.ingest.readers.http_response import BadBody, parse_response
 from curation.schema import DOCUMENTS
-from curation.text.text import TextColumn
+from curation.text.text import Text
 from filters.contract import Filter
 from filters.gopher_quality import GopherQuality
 from filters.gopher_repetition import GopherRepetition
@@ -44,14 +44,14 @@ def _edit(name: str, **settings: Any) -> Callable[[str], None]:
     edit = edit_named(name)(**settings)
 
     def run(text: str) -> None:
-        edit.apply(TextColumn.from_strings([text]))
+        edit.apply(Text.from_strings([text]))
 
     return run
 
 
 def _filter(chosen: Filter) -> Callable[[str], None]:
     def run(text: str) -> None:
-        column = TextColumn.from_strings([text])
+        column = Text.from_strings([text])
         chosen.signals(column, {name: pa.nulls(1, DOCUMENTS.field(name).type) for name in DOCUMENTS.names})
 
     return run
@@ -59,7 +59,7 @@ def _filter(chosen: Filter) -> Callable[[str], None]:
 
 def _url(url: str) -> None:
     facts = {name: pa.nulls(1, DOCUMENTS.field(name).type) for name in DOCUMENTS.names}
-    UrlRules().signals(TextColumn.from_strings(["x"]), {**facts, "url": pa.array([url])})
+    UrlRules().signals(Text.from_strings(["x"]), {**facts, "url": pa.array([url])})
 
 
 def _bytes(payload: str) -> None:

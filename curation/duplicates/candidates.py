@@ -37,7 +37,7 @@ from curation.duplicates.components import find_components, write_edges
 from curation.duplicates.minhash import MinHashSettings, bucket_hashes
 from curation.duplicates.parts import Part, extra_of, first_earlier, inputs_of, parts_of
 from curation.duplicates.shingles import Hashes
-from curation.duplicates.sign import halves_of, signatures_of
+from curation.duplicates.sign import signatures_of
 from curation.duplicates.union_find import Edges, Forest, Numbers, stars, ties
 from curation.duplicates.urls import hash_of, same_page_form
 from curation.engine.session import Session
@@ -45,6 +45,7 @@ from curation.engine.stage import Output, Stage, Unit
 from curation.shuffle.exchange import ranges_for, read_range, write_sorted
 from curation.shuffle.merging import Merged, merge, range_of
 from curation.shuffle.numbering import Group
+from curation.storage.record_keys import halves_of
 from curation.storage.shards import batches, read
 
 RANGE_ROWS = 1 << 20

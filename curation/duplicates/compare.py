@@ -39,7 +39,7 @@ from curation.schema import KEY
 from curation.shuffle.exchange import Range, order_of, ranges_for, read_rows, rows_in, write_sorted
 from curation.shuffle.merging import Merged, merge, range_of
 from curation.storage.shards import Shard
-from curation.text.text import Offsets
+from curation.text.column import Offsets
 
 RANGE_BYTES = 32 << 20
 """Bytes of rows that one unit reads, about: uncompressed, for near copies compress so well together that their file says nothing."""

@@ -30,7 +30,8 @@ from curation.shuffle.exchange import Range, Runs, read_range, read_rows
 from curation.shuffle.merging import Merged, merge
 from curation.shuffle.numbering import Group
 from curation.storage.shards import Shard, check_aligned
-from curation.text.text import Offsets, TextColumn
+from curation.text.column import Offsets
+from curation.text.text import Text
 
 RUN_BYTES = 32 << 20
 """Bytes of rows that are gathered before they are sorted and written as one file."""
@@ -109,7 +110,7 @@ def _rows_of(part: Part, members: Any, base: int, chosen_by: Gathering) -> Itera
         if signals is not None:
             for name in signals.column_names[2:]:
                 described = described.append_column(name, signals[name].slice(done, len(chosen)))
-        text = TextColumn.from_arrow(next(texts)[1]["text"] if sends.any() else _NO_TEXT)
+        text = Text.from_arrow(next(texts)[1]["text"] if sends.any() else _NO_TEXT)
         shingles = distinct(shingle(text, settings.ngram, settings.characters))
         buckets = bucket_hashes(signatures_of(mine)[sends], settings)
         yield pa.table(

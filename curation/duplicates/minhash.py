@@ -31,8 +31,9 @@ from curation.duplicates.shingles import (
     units_of,
     working_space,
 )
+from curation.text.column import Bytes, Offsets
 from curation.text.kernels import inline_kernel, kernel
-from curation.text.text import Bytes, Offsets, TextColumn
+from curation.text.text import Text
 
 Signatures = npt.NDArray[np.uint32]
 """Shape (texts, bands * rows)."""
@@ -110,7 +111,7 @@ def _affine(settings: MinHashSettings) -> tuple[npt.NDArray[np.uint32], npt.NDAr
     return factors, generator.randint(0, 1 << 32, settings.permutations, dtype=np.uint32)
 
 
-def sign(text: TextColumn, settings: MinHashSettings) -> Signed:
+def sign(text: Text, settings: MinHashSettings) -> Signed:
     """Return signatures and text hashes of every text."""
     factors, terms = _affine(settings)
     signatures = np.empty((len(text), settings.permutations), np.uint32)
@@ -121,7 +122,7 @@ def sign(text: TextColumn, settings: MinHashSettings) -> Signed:
     return Signed(signatures, text_hashes)
 
 
-def signatures(text: TextColumn, settings: MinHashSettings) -> Signatures:
+def signatures(text: Text, settings: MinHashSettings) -> Signatures:
     """Return the signature of every text."""
     return sign(text, settings).signatures
 

@@ -19,8 +19,8 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from curation.duplicates.shingles import Hashes
+from curation.text.column import Offsets
 from curation.text.kernels import inline_kernel, kernel
-from curation.text.text import Offsets
 
 KEPT, SAME_RECORD, EXACT, NEAR_DUPLICATE, CONTAINED, SAME_URL = range(6)
 RULES = pa.array([None, "same_record", "exact", "near_duplicate", "contained", "same_url"], pa.string())

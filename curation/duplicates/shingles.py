@@ -30,9 +30,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from curation.text.column import Bytes, Offsets
 from curation.text.kernels import inline_kernel, kernel
 from curation.text.simd import BLOCK, copy_block, load_part, load_word, lowest_bit, mask_between
-from curation.text.text import Bytes, Offsets, TextColumn
+from curation.text.text import Text
 from curation.text.unicode_classes import LETTER, MARK, NUMBER, SOLITARY, character_classes, decode, folded_forms
 
 Hashes = npt.NDArray[np.uint64]
@@ -328,13 +329,13 @@ def hash_sequence(words: Hashes, count: Any) -> tuple[Any, Any]:
     return spread(first), spread(second)
 
 
-def units_of(text: TextColumn, characters: bool) -> Any:
+def units_of(text: Text, characters: bool) -> Any:
     """Return working space for the words, or characters, of the longest text of a column."""
     longest = int(text.lengths.max(initial=0))
     return np.empty(2 * longest + 2 if characters else longest // 2 + 2, np.uint64)
 
 
-def shingle(text: TextColumn, ngram: int = 5, characters: bool = False) -> Shingles:
+def shingle(text: Text, ngram: int = 5, characters: bool = False) -> Shingles:
     """Return the shingles of every text: n-grams of words, or of characters."""
     units = units_of(text, characters)
     capacity = int((2 * text.lengths + 2 if characters else text.lengths // 2 + 1).sum())  # pages never written to cost nothing

@@ -21,7 +21,7 @@ from curation.errors import InputError
 from curation.schema import KEY
 from curation.storage.digests import canonical
 from curation.storage.shards import Shard, batches, metadata_of
-from curation.text.text import TextColumn
+from curation.text.text import Text
 
 SETTINGS = "curation.minhash"
 """Name of the settings in a shard's metadata."""
@@ -53,7 +53,7 @@ class Sign(Stage):
         schema = signatures_schema(self.settings)
         with output.shard(documents.name, schema, {SETTINGS: canonical(self.settings)}) as writer:
             for batch in batches(documents, ["key", "text"]):
-                signed = sign(TextColumn.from_arrow(batch["text"]), self.settings)
+                signed = sign(Text.from_arrow(batch["text"]), self.settings)
                 writer.write(
                     pa.table(
                         {
@@ -83,13 +83,6 @@ def signatures_of(table: Any) -> Signatures:
     """Return the signatures of a table, shape (rows, K)."""
     column = table["signature"].combine_chunks()
     return np.asarray(column.flatten()).reshape(len(column), -1)
-
-
-def halves_of(column: Any) -> Hashes:
-    """Return 16-byte values (keys, text hashes) as two 64-bit numbers each, shape (rows, 2)."""
-    array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
-    values = np.frombuffer(array.buffers()[1], np.dtype("<u8"), 2 * len(array), 16 * array.offset)
-    return values.reshape(len(array), 2)
 
 
 def _as_binary(halves: Hashes) -> Any:

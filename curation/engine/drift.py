@@ -17,8 +17,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from curation.ingest.readers import SourceFile
 from curation.storage.digests import digest_of, plain, shared
+from curation.storage.source_file import SourceFile
 
 LINES = 10
 _ELEMENTS = 5

@@ -38,7 +38,7 @@ from curation.storage.records import REMEDY, CorruptRecord, find_record, read_re
 from curation.storage.shards import Shard, ShardWriter
 
 if TYPE_CHECKING:
-    from curation.ingest.readers import SourceFile
+    from curation.storage.source_file import SourceFile
 
 SEAL = "_seal.json"
 SHARD_ENDINGS = (".parquet", ".jsonl.gz")
@@ -147,7 +147,7 @@ class Stage(ABC):
 
     `folder` is where its shards go below OUT, `stages/<name>` unless the stage says otherwise; sidecars are always in `stages/<name>`.
     `hashed_again`: every session hashes its shards again, and makes anew what is not as it was written: what people read.
-    `survives_crashes`: a unit that kills its worker twice is made once more with `isolated=True` (see `curation.ingest.ingest`).
+    `survives_crashes`: a unit that kills its worker twice is made once more by `make_isolated`.
     """
 
     name: ClassVar[str]
@@ -160,6 +160,10 @@ class Stage(ABC):
     @abstractmethod
     def make(self, unit: Unit, output: Output) -> Mapping[str, Any]:
         """Write the unit's shards and return its counts: JSON values that depend on the unit's bytes alone."""
+
+    def make_isolated(self, job: "Job", output: Output) -> Mapping[str, Any]:  # noqa: ARG002
+        """Make a unit that kills its workers without the records that kill them; only a stage that `survives_crashes` can."""
+        raise TypeError(f"stage {self.name} has no records to leave out of {job.unit.name}")
 
     def files(self) -> Mapping[str, str]:
         """Return name -> SHA-256 of the files this stage reads beside its shards (models, lists, prompts)."""
@@ -249,12 +253,7 @@ def perform(job: Job) -> tuple[Finished, Cost]:
     if key_of(job.stage.identity(), job.unit) != job.key:
         raise RuntimeError("a model, list, filter or package is not the same here as where the run was started; make them the same")
     output = job.output()
-    if job.isolated:
-        from curation.ingest.quarantine import make_isolated
-
-        counts = make_isolated(job, output)
-    else:
-        counts = job.stage.make(job.unit, output)
+    counts = job.stage.make_isolated(job, output) if job.isolated else job.stage.make(job.unit, output)
     finished = Finished(job.unit.name, job.key, tuple(output.shards), plain(counts))
     write_sidecar(job.space, job.stage, finished)
     return finished, Cost(time.perf_counter() - began, _peak_mib())

@@ -40,7 +40,7 @@ from curation.errors import InputError
 from curation.in_memory.record_ranks import Ranks
 from curation.in_memory.text_batches import FilePath, ReadTexts
 from curation.storage.location import Location
-from curation.text.text import TextColumn
+from curation.text.text import Text
 
 SHINGLE_BYTES = 64 << 20
 """Bytes of shingles, about, that are compared in one turn."""
@@ -167,7 +167,7 @@ def write_kept(paths: Sequence[FilePath], found: Found, out: FilePath) -> int:
 def _sign(batches: Sequence[ReadTexts], minhash: MinHashSettings) -> _Signed:
     sizes, texts, buckets = [np.empty(0, np.int64)], [np.empty((0, 2), np.uint64)], [np.empty((minhash.bands, 0), np.uint64)]
     for read in batches:
-        text = TextColumn.from_arrow(read())
+        text = Text.from_arrow(read())
         signed = sign(text, minhash)
         sizes.append(text.lengths)
         texts.append(signed.text_hashes)
@@ -235,7 +235,7 @@ def _shingles_of(
     for index, read in enumerate(batches):
         inside = rows[np.searchsorted(rows, firsts[index]) : np.searchsorted(rows, firsts[index + 1])] - firsts[index]
         if len(inside):
-            text = TextColumn.from_arrow(read().take(inside))
+            text = Text.from_arrow(read().take(inside))
             shingles = distinct(shingle(text, minhash.ngram, minhash.characters))
             begin, end = starts[done], starts[done] + len(shingles.hashes)
             if end > len(hashes):  # some characters are several once they are folded

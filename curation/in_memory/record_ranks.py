@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 
 from curation.errors import InputError
 from curation.in_memory.text_batches import FilePath
-from curation.ingest.readers import Broken, Fields, Record, SourceFile
+from curation.ingest.readers import Broken, Record
 from curation.ingest.readers.columns import as_binary, python_rows
 from curation.ingest.readers.decompression import Content
 from curation.ingest.readers.jsonl import JsonlReader
@@ -29,6 +29,7 @@ from curation.ingest.readers.repair import BadRow, Repairs
 from curation.ingest.readers.rows import row_record
 from curation.storage.location import Location
 from curation.storage.record_keys import record_key
+from curation.storage.source_file import Fields, SourceFile
 
 Rows = npt.NDArray[np.int64]
 

@@ -30,16 +30,18 @@ import pyarrow.compute as pc
 
 from curation.choices import build
 from curation.engine.heartbeat import beat
-from curation.engine.stage import Output, Stage, Unit
+from curation.engine.stage import Job, Output, Stage, Unit
 from curation.ingest.edits import Edit, edit_named
 from curation.ingest.encoding import Undecodable, decode
 from curation.ingest.extraction import Extractor, extractor_named
-from curation.ingest.readers import BOMB, MAX_RECORD_BYTES, Broken, Ignored, Outcome, Record, SourceFile, Tally, read
+from curation.ingest.quarantine import BATCH, Place, make_isolated
+from curation.ingest.readers import BOMB, MAX_RECORD_BYTES, Broken, Ignored, Outcome, Record, Tally, read
 from curation.ingest.side_fields import text_of
 from curation.schema import DOCUMENTS, REJECTS
 from curation.storage.record_keys import record_key
 from curation.storage.shards import PART_BYTES, ROW_GROUP_BYTES, ShardWriter
-from curation.text.text import TextColumn
+from curation.storage.source_file import SourceFile
+from curation.text.text import Text
 
 SMALL_FILE = 8 << 20
 """Files below this many bytes are grouped."""
@@ -67,12 +69,6 @@ class Choice:
     name: str
     parameters: Mapping[str, Any] = field(default_factory=dict)
 
-
-Place = tuple[str, int]
-"""A record's place: the file's relative path and the record's number in it, from 0."""
-
-BATCH: Place = ("", -1)
-"""Stands for many records: those that edits work on at once."""
 
 FATAL = {
     "crashed": "the record took down the process that read it, twice",
@@ -113,6 +109,10 @@ class Ingest(Stage):
     def make(self, unit: Unit, output: Output) -> Mapping[str, Any]:
         """Read the unit's files and write documents and rejects."""
         return self.make_without(unit, output, {}, lambda _: None, alone=False)
+
+    def make_isolated(self, job: Job, output: Output) -> Mapping[str, Any]:
+        """Make the unit in child processes, without the records that they do not survive."""
+        return make_isolated(job, output)
 
     def make_without(
         self, unit: Unit, output: Output, fatal: Mapping[Place, str], note: Callable[[Place], None], *, alone: bool = True
@@ -282,7 +282,7 @@ class _Writer:
     ) -> None:
         """Add a document and its text, in UTF-8, of so many characters."""
         if self._alone:
-            self._edited_by_all(TextColumn.from_utf8(bytearray(text), [len(text)]))
+            self._edited_by_all(Text.from_utf8(bytearray(text), [len(text)]))
         row = (key, own_id, record.url, source.source, source.relative, record.offset, record.crawled_at, len(text), metadata)
         for column, value in zip(self._batch.values(), row, strict=True):
             column.append(value)
@@ -331,7 +331,7 @@ class _Writer:
             return
         self._note(BATCH)
         beat(len(self._text))
-        text = TextColumn.from_utf8(self._text, batch["text_bytes"])
+        text = Text.from_utf8(self._text, batch["text_bytes"])
         self._batch, self._text, self._characters = _empty_batch(), bytearray(), 0
         text, counts = self._edited_by_all(text)
         for name, per_document in counts:
@@ -339,7 +339,7 @@ class _Writer:
         table = pa.table({**batch, "text": text.to_arrow(), "text_bytes": text.lengths}, DOCUMENTS)
         self._write(self._without_empty(table) if self._edits else table)
 
-    def _edited_by_all(self, text: TextColumn) -> tuple[TextColumn, list[tuple[str, Any]]]:
+    def _edited_by_all(self, text: Text) -> tuple[Text, list[tuple[str, Any]]]:
         """Return what the edits make of some texts, and what each counted, by name."""
         counts = []
         for name, edit in self._edits:

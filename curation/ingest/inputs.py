@@ -23,9 +23,9 @@ from pathlib import Path
 from typing import Protocol
 
 from curation.errors import InputError
-from curation.ingest.readers.contract import Fields, SourceFile
 from curation.storage.location import TEMPORARY, FileFacts, Location, why_unreachable
 from curation.storage.resources import PACKAGES, beside
+from curation.storage.source_file import Fields, SourceFile
 
 _WILDCARD = re.compile(r"[*?\[]")
 _BRACKET = re.compile(r"\[(!?)(\]?[^\]]*)\]")

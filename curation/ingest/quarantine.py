@@ -19,27 +19,41 @@ not survive together what they survive one by one, or after more than MAX_CRASHE
 import multiprocessing
 import os
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from multiprocessing.connection import Connection, wait
-from typing import Any
+from typing import Any, Protocol, cast
 
 from curation.engine.heartbeat import FIELDS, TICK, Watch, attach, begin
 from curation.engine.leftovers import sweep
 from curation.engine.runner import tell_on_stderr
 from curation.engine.signals import die_with, workers_spared
-from curation.engine.stage import Job, Output, recorded
-from curation.ingest.ingest import BATCH, Ingest, Place
+from curation.engine.stage import Job, Output, Unit, recorded
 from curation.storage.journal import Journal, read_journal
+
+Place = tuple[str, int]
+"""A record's place: the file's relative path and the record's number in it, from 0."""
+
+BATCH: Place = ("", -1)
+"""Stands for many records: those that edits work on at once."""
 
 MAX_CRASHES = 1000
 _RECORD_BITS = 40
 _NOWHERE, _TOGETHER = -1, -2
 
 
+class ReadsRecords(Protocol):
+    """A stage that can leave records out, and says which one it is about to take."""
+
+    def make_without(self, unit: Unit, output: Output, fatal: Mapping[Place, str], note: Callable[[Place], None]) -> Mapping[str, Any]:
+        """Make a unit; call `note(place)` before each record, and treat those in `fatal` as unreadable, for the reason there."""
+        ...
+
+
 def make_isolated(job: Job, output: Output) -> Mapping[str, Any]:
-    """Make a unit of ingest in child processes, leaving out what they do not survive. Raises RuntimeError where that cannot end."""
-    if not isinstance(job.stage, Ingest):
-        raise TypeError(f"stage {job.stage.name} has no records to leave out")
+    """Make a unit in child processes, leaving out what they do not survive. Raises RuntimeError where that cannot end.
+
+    The job's stage is one that ReadsRecords.
+    """
     deaths: Counter[Place] = Counter()
     fatal: dict[Place, str] = {}
     while deaths.total() <= MAX_CRASHES:
@@ -124,7 +138,6 @@ def _make(job: Job, fatal: Mapping[Place, str], at: Any, sender: Connection, slo
     die_with(parent)
     attach(slots, 0)
     begin(1)
-    assert isinstance(job.stage, Ingest)
     output = job.output()
-    counts = job.stage.make_without(job.unit, output, fatal, note)
+    counts = cast(ReadsRecords, job.stage).make_without(job.unit, output, fatal, note)
     sender.send({"counts": counts, "shards": [recorded(shard) for shard in output.shards]})

@@ -20,8 +20,9 @@ import pyarrow as pa
 
 from curation.repeats.passages import Passages
 from curation.schema import KEY
+from curation.text.column import Bytes, Offsets
 from curation.text.kernels import kernel
-from curation.text.text import Bytes, Offsets, TextColumn
+from curation.text.text import Text
 
 SPANS = pa.list_(pa.struct([pa.field("start", pa.uint32(), nullable=False), pa.field("end", pa.uint32(), nullable=False)]))
 
@@ -71,7 +72,7 @@ class Spans:
         return sums
 
 
-def spans_of(text: TextColumn, passages: Passages, goes: npt.NDArray[np.bool_]) -> Spans:
+def spans_of(text: Text, passages: Passages, goes: npt.NDArray[np.bool_]) -> Spans:
     """Return the spans that take the passages marked in `goes` out of every text."""
     offsets = np.zeros(len(text) + 1, np.int64)
     starts, ends = (np.empty(int(goes.sum()), np.uint32) for _ in range(2))
@@ -81,12 +82,12 @@ def spans_of(text: TextColumn, passages: Passages, goes: npt.NDArray[np.bool_]) 
     return Spans(offsets, starts[:found], ends[:found])
 
 
-def without(text: TextColumn, spans: Spans) -> TextColumn:
+def without(text: Text, spans: Spans) -> Text:
     """Return the texts without their spans."""
     offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(text.lengths - spans.bytes, dtype=np.int64)])
     data = np.empty(offsets[-1], np.uint8)
     _copy_outside(text.data, text.offsets, spans.offsets, spans.starts, spans.ends, data)
-    return TextColumn(data, offsets)
+    return Text(data, offsets)
 
 
 @kernel

@@ -14,9 +14,10 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from curation.text.column import Bytes, Offsets
 from curation.text.kernels import kernel
 from curation.text.lines import Bounds, strip
-from curation.text.text import Bytes, Offsets, TextColumn
+from curation.text.text import Text
 from curation.text.unicode_classes import character_classes
 from curation.text.words import WORD, mixed
 from curation.text.words import hash_bytes as hash_of_bytes
@@ -40,7 +41,7 @@ class Passages(Bounds):
     """Whether there is anything to compare: bytes, or words where these are compared."""
 
 
-def find_passages(text: TextColumn, unit: PassageUnit, fold: bool) -> Passages:
+def find_passages(text: Text, unit: PassageUnit, fold: bool) -> Passages:
     """Find the lines or paragraphs of every text of a column."""
     bounds = text.lines if unit == "line" else text.paragraphs
     sizes, characters = (np.empty(len(bounds.starts), np.uint32) for _ in range(2))

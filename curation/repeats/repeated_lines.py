@@ -38,7 +38,6 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from curation.duplicates.sign import halves_of
 from curation.engine.session import Session
 from curation.engine.stage import Output, Stage, Unit
 from curation.repeats.cuts import CUTS, Spans, spans_of
@@ -47,8 +46,9 @@ from curation.schema import KEY
 from curation.shuffle.exchange import Range, ranges_for, read_range, read_rows, write_sorted
 from curation.shuffle.merging import merge, range_of
 from curation.shuffle.numbering import Group, groups_of
+from curation.storage.record_keys import halves_of
 from curation.storage.shards import Shard, batches, check_aligned, read
-from curation.text.text import TextColumn
+from curation.text.text import Text
 
 RUN_ROWS = 1 << 21
 """Passages that are gathered before they are sorted and written as one file: half a gigabyte of text, about."""
@@ -161,7 +161,7 @@ class Gathering(Stage):
             begin = 0
             for batch in batches(member.documents, ["key", "text"]) if chosen.any() else ():
                 here = np.flatnonzero(chosen[begin : begin + batch.num_rows])
-                text = TextColumn.from_arrow(batch["text"].take(pa.array(here)))
+                text = Text.from_arrow(batch["text"].take(pa.array(here)))
                 passages = find_passages(text, self.unit, self.fold)
                 text_bytes += int(text.lengths.sum())
                 runs.add(passages, taking_part(passages, self.min_characters), halves_of(batch["key"])[here, 0], here + begin + base)
@@ -309,7 +309,7 @@ class Cutting(Stage):
         shares, counts = np.zeros(len(keys)), np.bincount(rows, minlength=len(keys))
         starts, ends, spans = [np.empty(0, np.uint32)], [np.empty(0, np.uint32)], np.zeros(len(keys), np.int64)
         for numbers, table in read_rows(member.documents, ["text"], np.flatnonzero(counts)):
-            text = TextColumn.from_arrow(table["text"])
+            text = Text.from_arrow(table["text"])
             passages = find_passages(text, self.unit, self.fold)
             here = slice(*np.searchsorted(rows, [numbers[0], numbers[-1] + 1]))
             goes = np.zeros(len(passages.starts), np.bool_)

@@ -7,6 +7,11 @@ differ and a missing part differs from an empty one.
 Invariant: `record_key` and `chance` are pure; the same arguments give the same answer on any machine and in any version of this project.
 """
 
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
 import xxhash
 
 _ABSENT = (2**64 - 1).to_bytes(8, "little")
@@ -29,3 +34,10 @@ def record_key(own_id: str | None, url: str | None, payload: bytes) -> bytes:
 def chance(key: bytes, purpose: str) -> float:
     """Return a number in [0, 1) that depends only on the key and on what it is drawn for."""
     return float(xxhash.xxh3_64_intdigest(purpose.encode() + b"\0" + key) >> 11) / 2.0**53
+
+
+def halves_of(column: Any) -> npt.NDArray[np.uint64]:
+    """Return 16-byte values (keys, text hashes) as two 64-bit numbers each, shape (rows, 2)."""
+    array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    values = np.frombuffer(array.buffers()[1], np.dtype("<u8"), 2 * len(array), 16 * array.offset)
+    return values.reshape(len(array), 2)

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from curation.text.column import Offsets
 from curation.text.kernels import kernel
-from curation.text.text import Offsets
 from curation.text.words import ALPHABETIC, Words
 
 

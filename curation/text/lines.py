@@ -17,9 +17,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from curation.text.column import Bytes, Offsets, TextColumn
 from curation.text.kernels import kernel
 from curation.text.simd import BLOCK, copy_block, lowest_bit, mask_of
-from curation.text.text import Bytes, Offsets, TextColumn
 from curation.text.unicode_classes import SPACE, character_classes, decode
 from curation.text.words import hash_bytes, mixed
 
@@ -123,9 +123,8 @@ def find_lines(column: TextColumn) -> Lines:
     )
 
 
-def find_paragraphs(column: TextColumn) -> Paragraphs:
+def find_paragraphs(column: TextColumn, lines: Lines) -> Paragraphs:
     """Find the paragraphs of every text of a column, from its lines."""
-    lines = column.lines
     offsets = np.zeros(len(column) + 1, np.int64)
     starts, ends, characters = (np.empty(len(lines.starts), np.uint32) for _ in range(3))
     hashes = np.empty(len(lines.starts), np.uint64)

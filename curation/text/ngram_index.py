@@ -20,8 +20,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from curation.text.column import Offsets
 from curation.text.kernels import inline_kernel, kernel
-from curation.text.text import Offsets, TextColumn
+from curation.text.text import Text
 from curation.text.words import WORD, Words, mixed
 
 _BASE = np.uint64(0xA24BAED4963EE407)
@@ -74,7 +75,7 @@ class NgramIndex:
     @classmethod
     def of(cls, items: Sequence[str], rule: Lengths) -> "NgramIndex":
         """Index the n-grams of items. 1 <= fewest <= smallest <= size."""
-        words = TextColumn.from_strings(items).words
+        words = Text.from_strings(items).words
         offsets, folded = _words_only(words)
         counts = np.diff(offsets)
         lengths = rule.of(counts)

@@ -19,10 +19,9 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from curation.ingest.edits import rewritten
+from curation.text.column import Bytes, Offsets, TextColumn, rewritten
 from curation.text.kernels import kernel
 from curation.text.simd import BLOCK, mask_of_three
-from curation.text.text import Bytes, Offsets, TextColumn
 from curation.text.unicode_classes import LETTER, NUMBER, SOLITARY, character_classes, decode
 
 _CASED = range(0x80, 0x1E944)

@@ -27,8 +27,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from curation.text.column import Offsets
 from curation.text.kernels import inline_kernel, kernel
-from curation.text.text import Offsets
 from curation.text.words import Words
 
 TOP = (2, 3, 4)

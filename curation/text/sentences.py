@@ -29,8 +29,8 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
+from curation.text.column import Bytes, Offsets, TextColumn
 from curation.text.kernels import kernel
-from curation.text.text import Bytes, Offsets, TextColumn
 from curation.text.unicode_classes import LETTER, MARK, NUMBER, SOLITARY, SPACE, character_classes, decode
 
 SENTENCE_TERMINAL = """

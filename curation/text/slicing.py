@@ -10,13 +10,12 @@ Invariant: what is carried equals what would be found, in every array.
 import dataclasses
 from collections.abc import Iterator
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-if TYPE_CHECKING:
-    from curation.text.text import TextColumn
+from curation.text.column import TextColumn, offsets_of
 
 _Found = TypeVar("_Found")
 _Array = npt.NDArray[Any]
@@ -29,12 +28,7 @@ def slices(values: _Array, offsets: npt.NDArray[np.int64], stays: npt.NDArray[np
     return np.concatenate([values[:0], *pieces])
 
 
-def offsets_of(counts: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """Return the offsets of pieces of so many values each, laid end to end from 0."""
-    return np.concatenate([np.zeros(1, np.int64), np.cumsum(counts, dtype=np.int64)])
-
-
-def carry(found: _Found, stays: npt.NDArray[np.bool_], column: "TextColumn") -> _Found:
+def carry(found: _Found, stays: npt.NDArray[np.bool_], column: TextColumn) -> _Found:
     """Return the words or lines of the texts that stay, which `column` holds; with what was found of them since (folded forms).
 
     `found` is a dataclass with `offsets`; each of its other fields is the column's `data` or `text_offsets`, or one value a token. Raises

@@ -10,19 +10,18 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from curation.text.column import Bytes, Offsets, TextColumn
 from curation.text.kernels import inline_kernel, kernel
-from curation.text.lines import NEWLINE, Rows, strip
+from curation.text.lines import NEWLINE, Lines, Rows, strip
 from curation.text.simd import BLOCK, copy_block, lowest_bit, mask_between, mask_of
-from curation.text.text import Bytes, Offsets, TextColumn
 from curation.text.unicode_classes import character_classes, decode
 
 _RETURN = 0x0D
 _LINE_ENDS = (0x0A, 0x0B, 0x0C, 0x0D, 0x1C, 0x1D, 0x1E, 0x85, 0x2028, 0x2029)
 
 
-def find_rows(column: TextColumn) -> Rows:
-    """Find the rows of every text of a column."""
-    lines = column.lines
+def find_rows(column: TextColumn, lines: Lines) -> Rows:
+    """Find the rows of every text of a column, from its lines."""
     offsets, rare = np.zeros(len(column) + 1, np.int64), np.zeros(len(column), np.bool_)
     _count_rows(column.data, column.offsets, lines.offsets, lines.starts, lines.ends, offsets, rare)
     bounds = [np.empty(offsets[-1], np.uint32) for _ in range(4)]

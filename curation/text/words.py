@@ -32,9 +32,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from curation.text.column import Bytes, Offsets, TextColumn
 from curation.text.kernels import inline_kernel, kernel
 from curation.text.simd import BLOCK, copy_block, count_bits, load_part, load_word, lowest_bit, mask_between, mask_of
-from curation.text.text import Bytes, Offsets, TextColumn
 from curation.text.unicode_classes import (
     LETTER,
     MARK,

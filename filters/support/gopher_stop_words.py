@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from curation.errors import RecipeError
-from curation.text.text import TextColumn
+from curation.text.text import Text
 
 STOP_WORDS = ("the", "be", "to", "of", "and", "that", "have", "with")
 
@@ -17,7 +17,7 @@ STOP_WORDS = ("the", "be", "to", "of", "and", "that", "have", "with")
 @lru_cache(maxsize=64)
 def hashes_of(stop_words: tuple[str, ...], lowered: bool = False) -> npt.NDArray[np.uint64]:
     """Return the hash of each stop word, each once. Raises RecipeError for one that is no single word or, to be `lowered`, has capitals."""
-    found = TextColumn.from_strings(stop_words).words
+    found = Text.from_strings(stop_words).words
     for index, word in enumerate(stop_words):
         if found.strings(index) != [word]:
             raise RecipeError(f"stop word {word!r} is not one word; name single words")

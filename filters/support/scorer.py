@@ -41,8 +41,9 @@ import numpy as np
 import numpy.typing as npt
 
 from curation.errors import InputError
+from curation.text.column import Offsets
 from curation.text.kernels import inline_kernel, kernel, stored
-from curation.text.text import Offsets, TextColumn
+from curation.text.text import Text
 from curation.text.words import WORD
 
 HIGHEST_SCORE = 5
@@ -58,10 +59,10 @@ _PROBE = "Déjà vu: the 3 words don't change, nor does ﬁre, in 1,024.5 years.
 
 def probe() -> npt.NDArray[np.uint64]:
     """Return the hashes of a fixed sentence's words: a model is of use only where these are what they were at its training."""
-    return stored("probe", lambda: TextColumn.from_strings([_PROBE]).words.folded)
+    return stored("probe", lambda: Text.from_strings([_PROBE]).words.folded)
 
 
-def spelled(text: TextColumn) -> list[str]:
+def spelled(text: Text) -> list[str]:
     """Return each text as fastText is given it: its words, symbols left out, each as the 16 hex digits of its folded hash."""
     words = text.words
     kept = np.flatnonzero(words.kinds & WORD)
@@ -112,17 +113,17 @@ class FastTextScorer:
         """The table in which a word is found by its hash."""
         return _slots(self.words)
 
-    def score(self, text: TextColumn) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
+    def score(self, text: Text) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
         """Return each text's expected score, from 0 to HIGHEST_SCORE, and how many of its words the model knows."""
         probabilities, known = self.probabilities(text)
         return np.round(probabilities.sum(axis=1), _DECIMALS), known
 
-    def probabilities(self, text: TextColumn) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
+    def probabilities(self, text: Text) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
         """Return the probability that each text reaches each level (n by k), and how many of its words the model knows (n)."""
         logits, known = self.text_logits(text)
         return 1.0 / (1.0 + np.exp(-np.clip(logits, -500, 500))), known  # past 500 nothing changes but exp overflows
 
-    def text_logits(self, text: TextColumn) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
+    def text_logits(self, text: Text) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
         """Return each text's logit of each level (n by k), and how many of its words the model knows (n)."""
         words = text.words
         logits = np.empty((len(text), len(self.levels)))

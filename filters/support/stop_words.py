@@ -16,8 +16,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from curation.text.column import Bytes, Offsets
 from curation.text.kernels import inline_kernel, kernel
-from curation.text.text import Bytes, Offsets, TextColumn
+from curation.text.text import Text
 
 _APOSTROPHE = 0x27
 
@@ -44,7 +45,7 @@ class StopWordLists(NamedTuple):
         )
 
 
-def count_stop_words(text: TextColumn, lists: StopWordLists, list_of_text: npt.NDArray[np.int64]) -> npt.NDArray[np.int32]:
+def count_stop_words(text: Text, lists: StopWordLists, list_of_text: npt.NDArray[np.int64]) -> npt.NDArray[np.int32]:
     """Return how many different words of its list each text holds; 0 for a text whose list is -1."""
     counts = np.zeros(len(text), np.int32)
     words = text.words

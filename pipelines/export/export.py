@@ -30,7 +30,7 @@ from curation.storage.digests import digest_of_file
 from curation.storage.record_keys import chance
 from curation.storage.resources import resolve
 from curation.storage.shards import Shard, batches, check_aligned, open_parquet, read
-from curation.text.text import TextColumn
+from curation.text.text import Text
 from curation.text.tokens import token_counts
 
 DATASET = pa.schema(
@@ -328,7 +328,7 @@ def _kept_batches(documents: Shard, ledger: Shard, cuts: Shard | None = None) ->
         if len(places):
             table = chosen.filter(here)
             if spans is not None:
-                cut = without(TextColumn.from_arrow(table["text"]), Spans.from_arrow(spans.take(pa.array(places))))
+                cut = without(Text.from_arrow(table["text"]), Spans.from_arrow(spans.take(pa.array(places))))
                 table = table.set_column(table.schema.get_field_index("text"), DATASET.field("text"), cut.to_arrow())
             yield table, pa.array(places)
 

@@ -21,7 +21,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from curation.text.slicing import already_found
-from curation.text.text import TextColumn
+from curation.text.text import Text
 from filters.contract import Filter, FilterChoice
 from filters.judge import passing
 from filters.measure import NARROW, as_array
@@ -75,7 +75,7 @@ class _Points:
     def __init__(self) -> None:
         self.sums = np.zeros((2, 3))
 
-    def add(self, half: int, seconds: float, column: TextColumn) -> None:
+    def add(self, half: int, seconds: float, column: Text) -> None:
         self.sums[half] += (seconds, len(column), column.offsets[-1] - column.offsets[0])
 
     @property
@@ -142,11 +142,11 @@ def _halves(batch: Any) -> Iterator[Any]:
         yield batch.take(pa.array(np.sort(rows)))
 
 
-def _column(rows: Any) -> TextColumn:
-    return TextColumn.from_arrow(rows["text"])
+def _column(rows: Any) -> Text:
+    return Text.from_arrow(rows["text"])
 
 
-def _signals(made: Filter, column: TextColumn, narrow: Any) -> Any:
+def _signals(made: Filter, column: Text, narrow: Any) -> Any:
     found = made.signals(column, narrow)
     return pa.table({name: as_array(found[name], kind) for name, kind in made.signal_types.items()})
 
@@ -159,13 +159,13 @@ def _parts_of(holder: Any, prefix: str = "") -> Iterator[str]:
             yield from _parts_of(value, f"{name}.")
 
 
-def _find(column: TextColumn, part: str) -> None:
+def _find(column: Text, part: str) -> None:
     holder: Any = column
     for name in filter(None, part.split(".")):
         holder = getattr(holder, name)
 
 
-def _prepared(rows: Any, parts: Iterable[str]) -> TextColumn:
+def _prepared(rows: Any, parts: Iterable[str]) -> Text:
     """Return a new column with some parts found."""
     column = _column(rows)
     for part in parts:
@@ -184,7 +184,7 @@ def _carry(rows: Any, parts: Sequence[str], carrying: dict[str, float]) -> int:
     return int(_column(rows).lengths[stays].sum())
 
 
-def _least(action: Callable[..., Any], prepare: Callable[[], TextColumn] | None = None) -> float:
+def _least(action: Callable[..., Any], prepare: Callable[[], Text] | None = None) -> float:
     """Return the least processor seconds that an action takes; if it is one on a column, `prepare` makes that anew each time."""
     times = []
     for _ in range(REPEATS):

@@ -25,9 +25,9 @@ from curation.engine.session import Session
 from curation.engine.stage import Unit, Workspace, finished_units, key_of, read_sidecar
 from curation.errors import InputError
 from curation.ingest.ingest import REJECTED, Ingest, units_of
-from curation.ingest.readers import SourceFile
 from curation.storage.location import Location
 from curation.storage.shards import batches
+from curation.storage.source_file import SourceFile
 from pipelines.inspect.funnel import funnel
 from pipelines.pipeline import Request, inputs_of, run_stages, warm_up, write_recipe
 from pipelines.plan.duplicates_plan import DuplicatesPlan, plan_duplicates, seen_in

@@ -38,11 +38,11 @@ from curation.errors import RecipeError
 from curation.ingest.edits import edit_named
 from curation.ingest.extraction import extractor_named
 from curation.ingest.ingest import Choice
-from curation.ingest.readers import Fields
 from curation.repeats.repeated_lines import RepeatedLinesSettings
 from curation.schema import DOCUMENTS
 from curation.storage.location import Location
 from curation.storage.resources import beside
+from curation.storage.source_file import Fields
 from filters.contract import Filter, FilterChoice
 from filters.measure import signals_schema
 from pipelines.export.export import Export, ExportSettings

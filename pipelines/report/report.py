@@ -36,7 +36,8 @@ from pipelines.inspect.samples import Choice, Sample, take_samples
 from pipelines.inspect.sources import SHOWN, largest_flows
 from pipelines.inspect.views import SignalSummary, signals_of, summarise
 from pipelines.report import charts
-from pipelines.terminal.wording import compact, dropped_side, loss_in_words, notes_of, number, readable, size
+from pipelines.report.notes import notes_of
+from pipelines.terminal.wording import compact, dropped_side, loss_in_words, number, readable, size
 
 _CONTROLS = re.compile("[\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\\x7f-\\x9f\\u202a-\\u202e\\u2066-\\u2069]")
 """Characters that no page shows: they would move a terminal's cursor, or turn the direction of what follows."""

@@ -12,17 +12,18 @@ from typing import TYPE_CHECKING, Any
 from rich.text import Text
 
 from pipelines.inspect.sources import SHOWN, largest_flows, others_in_words
+from pipelines.report.notes import notes_of
 from pipelines.terminal.sheets import Sheet
 from pipelines.terminal.terminal import minus, new_console, new_table, print_lines, print_pairs, print_table, show_fields, worded
-from pipelines.terminal.wording import license_in_words, loss_in_words, notes_of, number, printable, size
+from pipelines.terminal.wording import license_in_words, loss_in_words, number, printable, size
 
 if TYPE_CHECKING:
     from pipelines.inspect.diff import Difference
     from pipelines.inspect.flows import Flow, Funnel
     from pipelines.inspect.verify import Verification
     from pipelines.inspect.why import Cluster, EarlierCopy, Explanation
-    from pipelines.pipeline import Summary
     from pipelines.recipes.catalogue import FilterDescription, FilterSummary
+    from pipelines.report.summary import Summary
 
 
 def as_plain(value: Any) -> Any:

@@ -4,10 +4,6 @@ Invariant: `printable` returns no character that could move a cursor, end a line
 """
 
 import unicodedata
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from pipelines.inspect.flows import Funnel
 
 _DIRECTIONS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 """Unicode's Bidi_Control characters."""
@@ -73,22 +69,6 @@ def license_in_words(license: str) -> str:
 def comparison_in_words(shingles: str, bands: int, rows: int, threshold: float) -> str:
     """Say how documents were, or would be, compared."""
     return f"{shingles} a shingle, {bands} bands of {rows}, duplicates from {number(threshold)}"
-
-
-def notes_of(funnel: "Funnel") -> list[str]:
-    """Say what a funnel's table has no column for: what was cut of documents that were kept, what was compared, and how."""
-    notes = []
-    if funnel.cut is not None:
-        notes.append(f"{cut_in_words(funnel.cut.passages, funnel.cut.documents, funnel.cut.text_bytes)}.")
-    for where, found in (("", funnel.comparisons), ("Of generated rows and what was kept, ", funnel.generated_comparisons)):
-        if found is not None and found.documents:
-            passed_over = f"; {found.skipped:,} more in crowded buckets were passed over" if found.skipped else ""
-            pairs = f"{found.compared:,} pairs were" if found.compared != 1 else "1 pair was"
-            notes.append(f"{where}{found.documents:,} documents had a candidate, {pairs} compared{passed_over}.")
-    if funnel.compared_by is not None:
-        by = funnel.compared_by
-        notes.append(f"Compared by {comparison_in_words(by.shingles, by.bands, by.rows, by.threshold)}.")
-    return notes
 
 
 def printable(text: str, most: int | None = None) -> str:

@@ -20,8 +20,8 @@ import pyarrow.parquet as pq
 
 from curation.errors import InputError
 from curation.ingest.inputs import expand
-from curation.ingest.readers.contract import Fields
 from curation.storage.location import Location
+from curation.storage.source_file import Fields
 from filters.support.scorer import HIGHEST_SCORE
 
 NOT_STATED = "not stated"

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from curation.errors import InputError, Refused, UsageError
 from curation.storage.location import Location
-from curation.text.text import TextColumn
+from curation.text.text import Text
 from curation.text.unicode_classes import UNICODE_VERSION
 from filters.support.scorer import FastTextScorer, card_of, spelled
 from pipelines.train.fasttext_training import TrainingSettings
@@ -100,13 +100,13 @@ def evaluate(rows: Sequence[LabelledText], tried: Sequence[LabelledText], settin
         if held_out:
             model, _ = fit([row for row in rows if folds[row.group] != fold], settings)
             labels += [row.score for row in held_out]
-            predicted += model.score(TextColumn.from_strings([row.text for row in held_out]))[0].tolist()
+            predicted += model.score(Text.from_strings([row.text for row in held_out]))[0].tolist()
     return figures(labels, predicted, len({row.group for row in tried}))
 
 
 def fit(rows: Sequence[LabelledText], settings: TrainingSettings) -> tuple[FastTextScorer, int]:
     """Return the model trained on rows, and how many of them say what another one says."""
-    examples = set(zip(spelled(TextColumn.from_strings([row.text for row in rows])), [row.score for row in rows], strict=True))
+    examples = set(zip(spelled(Text.from_strings([row.text for row in rows])), [row.score for row in rows], strict=True))
     texts, scores = zip(*examples, strict=True) if examples else ((), ())
     return train_scorer(texts, scores, settings), len(rows) - len(examples)
 

@@ -26,7 +26,7 @@ import numpy as np
 import polars as pl
 
 from curation.text.ngram_index import Lengths, NgramIndex
-from curation.text.text import TextColumn
+from curation.text.text import Text
 from filters.benchmark_overlap import BenchmarkOverlap
 from filters.support.benchmark_items import Item, read_items
 
@@ -133,7 +133,7 @@ def _texts(items: Sequence[Item]) -> list[str]:
 
 def folded_words(texts: Sequence[str]) -> list[list[int]]:
     """Return the hashes of each text's folded words, without symbols: what the index compares."""
-    words = TextColumn.from_strings(texts).words
+    words = Text.from_strings(texts).words
     return [
         words.folded[begin:end][(words.kinds[begin:end] & 1) != 0].tolist()
         for begin, end in zip(words.offsets[:-1].tolist(), words.offsets[1:].tolist(), strict=True)
@@ -143,7 +143,7 @@ def folded_words(texts: Sequence[str]) -> list[list[int]]:
 def hosts(texts: Sequence[str], indexes: Sequence[NgramIndex]) -> list[str]:
     """Return the beginnings of the texts that no rule flags, cut at a space."""
     pieces = [text[:_HOST_CHARACTERS].rsplit(" ", 1)[0] for text in texts]
-    words = TextColumn.from_strings(pieces).words
+    words = Text.from_strings(pieces).words
     flagged = np.any([index.longest_passages(words).words > 0 for index in indexes], axis=0)
     return [piece for piece, is_flagged in zip(pieces, flagged, strict=True) if not is_flagged]
 
@@ -162,7 +162,7 @@ def plant(questions: Questions, changes: Mapping[str, Callable[[str], str]], int
 
 def found(index: NgramIndex, planted: Sequence[Planted]) -> np.ndarray:
     """Return which of the planted texts are flagged."""
-    return index.longest_passages(TextColumn.from_strings([one.text for one in planted]).words).words > 0
+    return index.longest_passages(Text.from_strings([one.text for one in planted]).words).words > 0
 
 
 def phi_finds(questions: Questions, texts: Sequence[str], size: int = 10, share: float = 0.5) -> np.ndarray:
@@ -210,7 +210,7 @@ def length_class(words: int) -> str:
     return next(name for name, (least, below) in CLASSES.items() if least <= words < below)
 
 
-def false_alarms(index: NgramIndex, questions: Questions, column: TextColumn) -> list[str]:
+def false_alarms(index: NgramIndex, questions: Questions, column: Text) -> list[str]:
     """Return a line for each text that is flagged: the item, its words, and the passage."""
     passages = index.longest_passages(column.words)
     lines = []
@@ -222,7 +222,7 @@ def false_alarms(index: NgramIndex, questions: Questions, column: TextColumn) ->
     return lines
 
 
-def speed(index: NgramIndex, column: TextColumn) -> float:
+def speed(index: NgramIndex, column: Text) -> float:
     """Return MB/s of looking up a column whose words are found: the best of five."""
     column.words.folded  # noqa: B018  (found once and kept)
     index.longest_passages(column.words)
@@ -235,7 +235,7 @@ def speed(index: NgramIndex, column: TextColumn) -> float:
 
 
 def rule_table(
-    indexes: Mapping[str, NgramIndex], questions: Questions, clean: Mapping[str, TextColumn], hits: Mapping[str, np.ndarray]
+    indexes: Mapping[str, NgramIndex], questions: Questions, clean: Mapping[str, Text], hits: Mapping[str, np.ndarray]
 ) -> Iterator[str]:
     """What each rule finds, what it flags of clean text, and how fast it looks up."""
     yield f"| rule | recall | {' | '.join(f'flagged of {len(column)} {name}' for name, column in clean.items())} | MB/s |"
@@ -256,7 +256,7 @@ def main() -> None:
     questions = read_questions(asked.benchmarks)
     indexes = {name: NgramIndex.of(_texts(questions.items), rule) for name, rule in RULES.items()}
     texts = {path.parent.name: pl.read_parquet(path)["text"].drop_nulls().to_list() for path in [asked.hosts, *asked.clean]}
-    clean = {name: TextColumn.from_strings(rows) for name, rows in texts.items()}
+    clean = {name: Text.from_strings(rows) for name, rows in texts.items()}
     into = hosts(next(iter(texts.values())), list(indexes.values()))
     planted = plant(questions, CHANGES, into)
     ours = next(name for name, rule in RULES.items() if rule == OURS)

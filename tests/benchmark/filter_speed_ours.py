@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 
 from curation.ingest.edits.c4_lines import C4Lines
 from curation.text.lines import find_lines
-from curation.text.text import TextColumn
+from curation.text.text import Text
 from curation.text.words import find_words
 from filters.c4_quality import C4Quality
 from filters.contract import Filter
@@ -44,7 +44,7 @@ OTHERS: tuple[Filter, ...] = (
 ROWS = 512
 
 
-def batches(paths: list[Path], share: float) -> Iterator[TextColumn]:
+def batches(paths: list[Path], share: float) -> Iterator[Text]:
     """Yield the texts of files, ROWS at a time; of a share, the first of each."""
     for path in paths:
         file = pq.ParquetFile(path)
@@ -55,18 +55,18 @@ def batches(paths: list[Path], share: float) -> Iterator[TextColumn]:
                 break
             texts = batch.column(0).slice(0, min(left, batch.num_rows))
             left -= len(texts)
-            yield TextColumn.from_arrow(texts)
+            yield Text.from_arrow(texts)
 
 
-def c4(text: TextColumn) -> None:
+def c4(text: Text) -> None:
     """C4's rules: lines, then pages of what is left."""
     C4Quality().signals(C4Lines().apply(text).text, None)
 
 
-def steps() -> dict[str, Callable[[TextColumn], Any]]:
+def steps() -> dict[str, Callable[[Text], Any]]:
     """Return what is measured, by name; each starts from texts in which nothing was found yet."""
 
-    def together(text: TextColumn) -> None:
+    def together(text: Text) -> None:
         for made in FOUR:
             made.signals(text, None)
         c4(text)
@@ -97,9 +97,9 @@ def main() -> None:
     for number, batch in enumerate(batches(asked.texts, asked.share)):
         if number == 0:
             for step in measuring.values():
-                step(TextColumn(batch.data, batch.offsets))
+                step(Text(batch.data, batch.offsets))
         for name, step in measuring.items():
-            fresh = TextColumn(batch.data, batch.offsets)
+            fresh = Text(batch.data, batch.offsets)
             began = time.process_time()
             step(fresh)
             spent[name] += time.process_time() - began

@@ -24,7 +24,7 @@ import polars as pl
 from py3langid.langid import MODEL_FILE, LanguageIdentifier
 from resiliparse.parse.lang import detect_fast, supported_langs
 
-from curation.text.text import TextColumn
+from curation.text.text import Text
 from filters.language import Language
 
 LENGTHS = (None, 200, 100, 50, 20)
@@ -61,7 +61,7 @@ def read_paragraphs(path: Path) -> tuple[list[Paragraph], list[str]]:
 
 def scored(texts: Sequence[str]) -> tuple[list[str | None], list[float | None]]:
     """Return the filter's label and score of each text."""
-    signals = Language().signals(TextColumn.from_strings(texts), None)
+    signals = Language().signals(Text.from_strings(texts), None)
     return [one_label(label) for label in signals["language"].to_pylist()], signals["score"].to_pylist()
 
 

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from curation.ingest.edits.pii import KINDS, Pii
-from curation.text.text import TextColumn
+from curation.text.text import Text
 
 LINES = Path(__file__).parents[1] / "pii_lines.txt"
 _MARK = re.compile(r"\{\{([a-z]+):(.*?)\}\}")
@@ -103,7 +103,7 @@ def masked_spans(line: Line, masked: str) -> frozenset[Span]:
 
 def measure(lines: list[Line]) -> tuple[dict[str, Figures], list[Errors]]:
     """Mask every line as a document of its own; return the figures of each kind, and the lines with errors."""
-    edited = Pii(mask=f"{_OPEN}{{kind}}{_CLOSE}").apply(TextColumn.from_strings([line.text for line in lines])).text
+    edited = Pii(mask=f"{_OPEN}{{kind}}{_CLOSE}").apply(Text.from_strings([line.text for line in lines])).text
     right, missed, false = Counter[str](), Counter[str](), Counter[str]()
     errors = []
     for number, line in enumerate(lines):

@@ -47,18 +47,18 @@ def encoded_shingles_of(text: str) -> list[bytes]:
 def curate(texts: Any) -> Work:
     """Our signatures, with the text hashes that come with them."""
     from curation.duplicates.minhash import PRESETS, signatures
-    from curation.text.text import TextColumn
+    from curation.text.text import Text
 
-    column = TextColumn.from_arrow(texts)
+    column = Text.from_arrow(texts)
     return lambda: signatures(column, PRESETS["14x8"])
 
 
 def curate_shingles(texts: Any) -> Work:
     """Our shingles alone."""
     from curation.duplicates.shingles import shingle
-    from curation.text.text import TextColumn
+    from curation.text.text import Text
 
-    column = TextColumn.from_arrow(texts)
+    column = Text.from_arrow(texts)
     return lambda: shingle(column, NGRAM)
 
 

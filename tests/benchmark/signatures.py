@@ -39,7 +39,7 @@ from datasketch import MinHash
 
 from curation.duplicates.minhash import PRESETS, signatures
 from curation.duplicates.shingles import shingle
-from curation.text.text import TextColumn
+from curation.text.text import Text
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
@@ -101,7 +101,7 @@ def gather(files: Sequence[Path], megabytes: float, path: Path) -> Any:
 def check_ours(texts: Any) -> str:
     """Compare our signatures bit by bit with datasketch's of the same shingle hashes. Raises SystemExit where one differs."""
     settings = PRESETS["14x8"]
-    column = TextColumn.from_arrow(texts.slice(0, COMPARED))
+    column = Text.from_arrow(texts.slice(0, COMPARED))
     ours, shingles = signatures(column, settings), shingle(column, settings.ngram)
     hashes = (shingles.hashes >> np.uint64(32)).tolist()
     model = MinHash(settings.permutations, hashfunc=int, seed=settings.seed, scheme=settings.scheme)
@@ -130,7 +130,7 @@ def compile_twin(work: Path) -> Path | None:
 def check_twin(texts: Any, library: Path) -> str:
     """Compare the twin's signatures with those of its plain loop, and its number of shingles with ours."""
     some = texts.slice(0, COMPARED // 5)
-    ours = len(shingle(TextColumn.from_arrow(some)).hashes)
+    ours = len(shingle(Text.from_arrow(some)).hashes)
     quick, plain = (signature_child.twin(some, str(library), function)() for function in ("sign_texts", "sign_plainly"))
     if not np.array_equal(quick, plain):
         raise SystemExit("the twin's signatures are not those of its plain loop")

@@ -17,7 +17,7 @@ from curation.engine.session import Session
 from curation.errors import ShardsFailed
 from curation.storage.location import Location
 from curation.storage.shards import read
-from curation.text.text import TextColumn
+from curation.text.text import Text
 from tests.deduplicating import cut, document, facts, verdicts, words, write, write_documents
 from tests.duplicates.test_deduplicate import narrow, noisy_corpus, plain_judge  # noqa: F401 (narrow is a fixture)
 
@@ -46,7 +46,7 @@ def by_comparing_all(new, earlier):
     settings = DeduplicateSettings().minhash
     best = sorted(new, key=lambda row: (-row["text_bytes"], row["key"]))
     rows = [*(row for held in earlier for row in sorted(held, key=lambda row: (-row["text_bytes"], row["key"]))), *best]
-    column = TextColumn.from_strings([row["text"] for row in rows])
+    column = Text.from_strings([row["text"] for row in rows])
     signed, found = sign(column, settings), distinct(shingle(column, settings.ngram, settings.characters))
     buckets = bucket_hashes(signed.signatures, settings).T.tolist()
     shingles = [set(found.hashes[a:b].tolist()) for a, b in zip(found.offsets, found.offsets[1:], strict=False)]
@@ -105,7 +105,7 @@ def beside_but_not(text, other):
     """Return a text that shares a bucket with one text and none with another."""
     for place in range(1000):
         candidate = " ".join([*words(12, 10**6 * (place + 20)), *text.split()[12:]])
-        hashes = bucket_hashes(sign(TextColumn.from_strings([candidate, text, other]), MinHashSettings()).signatures, MinHashSettings())
+        hashes = bucket_hashes(sign(Text.from_strings([candidate, text, other]), MinHashSettings()).signatures, MinHashSettings())
         if (hashes[:, 0] == hashes[:, 1]).any() and not (hashes[:, 0] == hashes[:, 2]).any():
             return candidate
     raise AssertionError("there is no such text among a thousand")

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from curation.duplicates.minhash import PRESETS, MinHashSettings, as_datasketch, bucket_hashes, sign, signatures
 from curation.duplicates.shingles import distinct, shingle
-from curation.text.text import TextColumn
+from curation.text.text import Text
 from curation.text.unicode_classes import LETTER, MARK, NUMBER, SOLITARY, character_classes, fold
 
 U64 = 2**64 - 1
@@ -98,7 +98,7 @@ def datasketch_signature(hashes, settings):
 
 @given(st.lists(TEXTS, max_size=8), st.integers(1, 6), st.booleans())
 def test_shingles_are_those_of_the_plain_twin(texts, ngram, characters):
-    found = shingle(TextColumn.from_strings(texts), ngram, characters)
+    found = shingle(Text.from_strings(texts), ngram, characters)
     own = [found.hashes[found.offsets[i] : found.offsets[i + 1]].tolist() for i in range(len(texts))]
     assert own == [plain_shingles(text, ngram, characters) for text in texts]
 
@@ -107,21 +107,21 @@ def test_shingles_are_those_of_the_plain_twin(texts, ngram, characters):
 def test_blocks_leave_no_trace(text):
     """Whatever stands at the end of a block of 64 bytes."""
     texts = ["." * shift + text for shift in range(60, 64)]
-    found = shingle(TextColumn.from_strings(texts), 2)
+    found = shingle(Text.from_strings(texts), 2)
     own = [found.hashes[found.offsets[i] : found.offsets[i + 1]].tolist() for i in range(len(texts))]
     assert own == [plain_shingles(text, 2) for text in texts]
 
 
 @given(st.lists(TEXTS, max_size=8), st.integers(1, 3))
 def test_distinct_shingles_rise_and_are_there_once(texts, ngram):
-    found = distinct(shingle(TextColumn.from_strings(texts), ngram))
+    found = distinct(shingle(Text.from_strings(texts), ngram))
     own = [found.hashes[found.offsets[i] : found.offsets[i + 1]].tolist() for i in range(len(texts))]
     assert own == [sorted(set(plain_shingles(text, ngram))) for text in texts]
 
 
 @given(st.lists(TEXTS, max_size=6), st.sampled_from([MinHashSettings(), MinHashSettings(3, 5, 3, seed=7), MinHashSettings(1, 1, 1)]))
 def test_signatures_are_bit_for_bit_those_of_datasketch(texts, settings):
-    found = signatures(TextColumn.from_strings(texts), settings)
+    found = signatures(Text.from_strings(texts), settings)
     expected = [datasketch_signature(plain_shingles(text, settings.ngram), settings) for text in texts]
     assert found.tolist() == [signature.tolist() for signature in expected]
 
@@ -130,7 +130,7 @@ def test_signatures_are_bit_for_bit_those_of_datasketch(texts, settings):
 def test_signatures_of_real_texts_are_those_of_datasketch(real_data, preset):
     settings = PRESETS[preset]
     texts = pq.read_table(real_data / "edu_labels" / "train.parquet", columns=["text"])["text"].slice(0, 7500 if preset == "14x8" else 300)
-    column = TextColumn.from_arrow(texts[::3] if preset == "14x8" else texts)
+    column = Text.from_arrow(texts[::3] if preset == "14x8" else texts)
     found, hashes = signatures(column, settings), shingle(column, settings.ngram)
     for row in range(len(column)):
         own = hashes.hashes[hashes.offsets[row] : hashes.offsets[row + 1]]
@@ -140,7 +140,7 @@ def test_signatures_of_real_texts_are_those_of_datasketch(real_data, preset):
 def test_real_words_are_those_of_the_plain_twin(real_data):
     table = pq.read_table(real_data / "neardup" / "docs.parquet", columns=["text"])["text"]
     texts = [text[:3000] for text in table.to_pylist()[:40]]
-    found = shingle(TextColumn.from_strings(texts), 5)
+    found = shingle(Text.from_strings(texts), 5)
     for row, text in enumerate(texts):
         assert found.hashes[found.offsets[row] : found.offsets[row + 1]].tolist() == plain_shingles(text, 5)
 
@@ -148,7 +148,7 @@ def test_real_words_are_those_of_the_plain_twin(real_data):
 def test_signatures_open_in_datasketch():
     settings = MinHashSettings()
     words = [f"word{number}" for number in range(400)]
-    found = signatures(TextColumn.from_strings([" ".join(words), " ".join(words[:360])]), settings)
+    found = signatures(Text.from_strings([" ".join(words), " ".join(words[:360])]), settings)
     one, other = (as_datasketch(signature, settings) for signature in found)
     assert one.jaccard(other) == pytest.approx(356 / 396, abs=0.1)
     one.update_batch([])
@@ -158,15 +158,15 @@ def test_signatures_open_in_datasketch():
 @given(st.lists(TEXTS, min_size=1, max_size=8), st.integers(0, 7))
 def test_a_text_is_signed_alike_in_any_batch(texts, place):
     place %= len(texts)
-    whole = sign(TextColumn.from_strings(texts), MinHashSettings())
-    alone = sign(TextColumn.from_strings([texts[place]]), MinHashSettings())
+    whole = sign(Text.from_strings(texts), MinHashSettings())
+    alone = sign(Text.from_strings([texts[place]]), MinHashSettings())
     assert np.array_equal(whole.signatures[place], alone.signatures[0])
     assert np.array_equal(whole.text_hashes[place], alone.text_hashes[0])
 
 
 @given(st.lists(TEXTS, min_size=2, max_size=12))
 def test_text_hashes_are_equal_where_normalised_texts_are(texts):
-    hashes = sign(TextColumn.from_strings(texts), MinHashSettings()).text_hashes.tolist()
+    hashes = sign(Text.from_strings(texts), MinHashSettings()).text_hashes.tolist()
     normal = [plain_words(text) or text.encode() for text in texts]
     for one in range(len(texts)):
         for other in range(one):
@@ -185,35 +185,35 @@ def test_text_hashes_are_equal_where_normalised_texts_are(texts):
     ],
 )
 def test_what_makes_no_difference(one, other):
-    first, second = sign(TextColumn.from_strings([one, other]), MinHashSettings()).text_hashes.tolist()
+    first, second = sign(Text.from_strings([one, other]), MinHashSettings()).text_hashes.tolist()
     assert first == second
 
 
 def test_texts_without_words_are_alike_only_where_equal():
     texts = ["---", "***", "", "…", "---", "\n", "☃☃", "☃"]
-    hashes = [tuple(pair) for pair in sign(TextColumn.from_strings(texts), MinHashSettings()).text_hashes.tolist()]
+    hashes = [tuple(pair) for pair in sign(Text.from_strings(texts), MinHashSettings()).text_hashes.tolist()]
     assert len(set(hashes)) == 7
     assert hashes[0] == hashes[4]
-    assert len({row.tobytes() for row in signatures(TextColumn.from_strings(texts), MinHashSettings())}) == 7
+    assert len({row.tobytes() for row in signatures(Text.from_strings(texts), MinHashSettings())}) == 7
 
 
 def test_short_texts_have_one_shingle_of_all_their_words():
     texts = ["a", "a b", "a b c d", "b a", "a b c d e", "a a"]
-    found = shingle(TextColumn.from_strings(texts), 5)
+    found = shingle(Text.from_strings(texts), 5)
     assert np.diff(found.offsets).tolist() == [1] * 6
     assert len(set(found.hashes.tolist())) == 6
 
 
 def test_long_words_of_one_letter_differ():
     texts = ["a" * count for count in (63, 64, 65, 127, 128, 129)] + ["b" * 64, "b" * 128]
-    hashes = sign(TextColumn.from_strings(texts), MinHashSettings()).text_hashes
+    hashes = sign(Text.from_strings(texts), MinHashSettings()).text_hashes
     assert len({tuple(pair) for pair in hashes.tolist()}) == len(texts)
 
 
 def test_malformed_bytes_are_separators_and_do_no_harm():
     data = np.frombuffer(b"one\xfftwo \xc3", np.uint8)
-    malformed = sign(TextColumn(data, np.array([0, len(data)])), MinHashSettings()).text_hashes
-    assert malformed.tolist() == sign(TextColumn.from_strings(["one two"]), MinHashSettings()).text_hashes.tolist()
+    malformed = sign(Text(data, np.array([0, len(data)])), MinHashSettings()).text_hashes
+    assert malformed.tolist() == sign(Text.from_strings(["one two"]), MinHashSettings()).text_hashes.tolist()
 
 
 def test_buckets_meet_as_often_as_theory_says():

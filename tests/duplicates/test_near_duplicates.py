@@ -14,7 +14,7 @@ import pytest
 
 from curation.duplicates.deduplicate import DeduplicateSettings
 from curation.duplicates.minhash import PRESETS, MinHashSettings, bucket_hashes, sign
-from curation.text.text import TextColumn
+from curation.text.text import Text
 from tests.deduplicating import cut, document, run
 from tests.planted import Pair, chain, jaccard, pairs
 
@@ -25,7 +25,7 @@ SEED = 20261124
 def meetings(planted: list[Pair], settings: MinHashSettings) -> list[bool]:
     """Whether each pair shares a bucket."""
     one, other = (
-        bucket_hashes(sign(TextColumn.from_strings(texts), settings).signatures, settings)
+        bucket_hashes(sign(Text.from_strings(texts), settings).signatures, settings)
         for texts in ([pair.one for pair in planted], [pair.other for pair in planted])
     )
     return (one == other).any(axis=0).tolist()

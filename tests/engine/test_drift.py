@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from curation.engine.drift import LINES, changed_inputs, changes, differences, fingerprints, told, words_of
 from curation.ingest.ingest import Choice, Ingest
-from curation.ingest.readers import SourceFile
 from curation.storage.location import Location
+from curation.storage.source_file import SourceFile
 from filters.contract import FilterChoice
 from filters.judge import Judge
 from filters.measure import Measure

@@ -14,9 +14,10 @@ import pytest
 from curation.engine import stopped
 from curation.engine.heartbeat import FIELDS, LEAST, PER_MIB, Watch, limit_for
 from curation.engine.stage import Output
-from curation.ingest.ingest import Choice, Ingest, Place, units_of
-from curation.ingest.readers import SourceFile
+from curation.ingest.ingest import Choice, Ingest, units_of
+from curation.ingest.quarantine import Place
 from curation.storage.location import Location
+from curation.storage.source_file import SourceFile
 from tests.running import CURATE
 
 ROOT = Path(__file__).parents[2]

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from curation.errors import InputError, RecipeError
 from curation.ingest.edits.c4_lines import C4Lines
-from curation.text.text import TextColumn
+from curation.text.text import Text
 from filters.bad_words import BadWords
 from filters.c4_paragraphs import C4Paragraphs
 from filters.c4_quality import C4Quality
@@ -33,12 +33,12 @@ EDITS = [
 
 
 def edited(edit: C4Lines, *texts: str) -> tuple[list[str], dict[str, list[int]]]:
-    result = edit.apply(TextColumn.from_strings(texts))
+    result = edit.apply(Text.from_strings(texts))
     return [result.text.string(i) for i in range(len(texts))], {name: count.tolist() for name, count in result.counts.items()}
 
 
 def signals(made: Filter, *texts: str) -> list[dict[str, object]]:
-    found = made.signals(TextColumn.from_strings(texts), None)
+    found = made.signals(Text.from_strings(texts), None)
     columns = {name: pa.array(found[name], kind).to_pylist() for name, kind in made.signal_types.items()}
     return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
@@ -209,7 +209,7 @@ def test_an_edit_without_end_marks_is_refused() -> None:
 
 @given(st.lists(TEXTS, max_size=4))
 def test_page_signals_equal_a_plain_twin(texts: list[str]) -> None:
-    sentences = TextColumn.from_strings(texts).sentences.counts  # proved equal to their own twin in test_sentences
+    sentences = Text.from_strings(texts).sentences.counts  # proved equal to their own twin in test_sentences
     assert signals(C4Quality(), *texts) == [
         {
             "sentences": sentences[row],
@@ -276,7 +276,7 @@ def test_a_file_that_is_no_list_is_named(tmp_path: Path, content: bytes, message
     path = tmp_path / "list.txt"
     path.write_bytes(content)
     with pytest.raises(InputError, match=f"list.txt {message}"):
-        BadWords(lists=(str(path),)).signals(TextColumn.from_strings(["x"]), None)
+        BadWords(lists=(str(path),)).signals(Text.from_strings(["x"]), None)
 
 
 def test_a_changed_list_is_read_again(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 from curation.text.ngram_index import NgramIndex
-from curation.text.text import TextColumn
+from curation.text.text import Text
 from tests.benchmark.decontamination import CHANGES, OURS, Questions, false_alarms, found, hosts, plant, read_questions
 from tests.running import curate
 
@@ -49,7 +49,7 @@ def test_copies_are_found(clean: Clean) -> None:
 
 def test_clean_text_is_not_flagged(clean: Clean) -> None:
     questions, index, texts = clean
-    assert false_alarms(index, questions, TextColumn.from_strings(texts)) == []
+    assert false_alarms(index, questions, Text.from_strings(texts)) == []
 
 
 def test_evidence_names_benchmark_item_and_passage(real_data: Path, tmp_path: Path, clean: Clean) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from curation.errors import InputError
 from curation.storage.digests import digest_of_file
-from curation.text.text import TextColumn
+from curation.text.text import Text
 from filters.contract import FilterChoice
 from filters.educational_score import EducationalScore
 
@@ -24,7 +24,7 @@ def model(tmp_path: Path) -> Path:
 
 
 def scores(texts: list[str | None], model: str = "filters:models/edu.npz") -> list[float | None]:
-    found = EducationalScore(model).signals(TextColumn.from_strings(texts), None)["score"]
+    found = EducationalScore(model).signals(Text.from_strings(texts), None)["score"]
     assert len(found) == len(texts)
     values: list[float | None] = found.to_pylist()
     return values

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from curation.errors import InputError, RecipeError
 from curation.storage.resources import resolve
-from curation.text.text import TextColumn
+from curation.text.text import Text
 from filters.contract import Filter, FilterChoice, above, below
 from filters.fineweb2 import Fineweb2
 from filters.judge import judge
@@ -51,7 +51,7 @@ texts = st.one_of(pieces, st.sampled_from([*KEPT.values(), "", "Plain English is
 
 def measured(made: Filter, strings: list[str]) -> Any:
     """Return the signals of a batch as judge reads them."""
-    found = made.signals(TextColumn.from_strings(strings), None)
+    found = made.signals(Text.from_strings(strings), None)
     columns = {f"{made.name()}.{name}": pa.array(found[name], kind) for name, kind in made.signal_types.items()}
     keys = pa.array([number.to_bytes(16, "big") for number in range(len(strings))], pa.binary(16))
     return pa.table({"key": keys, **columns})
@@ -122,9 +122,9 @@ def assert_equal_to_plain(strings: list[str]) -> None:
     made = Fineweb2()
     signals = measured(made, strings)
     languages, scores = (signals[f"fineweb2.{name}"].to_pylist() for name in ("language", "language_score"))
-    assert languages == Language().signals(TextColumn.from_strings(strings), None)["language"].to_pylist()
+    assert languages == Language().signals(Text.from_strings(strings), None)["language"].to_pylist()
     counted = signals["fineweb2.stop_words"].to_pylist()
-    plain, words = plain_signals(strings), TextColumn.from_strings(strings).words
+    plain, words = plain_signals(strings), Text.from_strings(strings).words
     failed = judge(signals, [made])["failed"].to_pylist()
     for row, text in enumerate(strings):
         config = TABLE.get(languages[row] or "")
@@ -149,7 +149,7 @@ def covered_texts(folder: Path) -> list[str]:
         names = pl.read_parquet_schema(path).keys()
         for column in {"text", "gold_text"} & names:
             strings += [text for text in pl.read_parquet(path, columns=[column])[column].unique(maintain_order=True) if text]
-    languages = Language().signals(TextColumn.from_strings(strings), None)["language"].to_pylist()
+    languages = Language().signals(Text.from_strings(strings), None)["language"].to_pylist()
     return [text for text, language in zip(strings, languages, strict=True) if language in TABLE]
 
 
@@ -180,7 +180,7 @@ bits = st.sampled_from(ELISIONS + OTHERS)
 
 @given(st.lists(st.tuples(st.lists(bits, max_size=12).map("".join), st.integers(-1, len(LISTS) - 1)), max_size=6))
 def test_stop_words_are_counted_as_a_loop_counts_them(batch: list[tuple[str, int]]) -> None:
-    column = TextColumn.from_strings([text for text, _ in batch])
+    column = Text.from_strings([text for text, _ in batch])
     counts = count_stop_words(column, StopWordLists.of(LISTS), np.array([own for _, own in batch], np.int64))
     expected = [plain_stop_words(text, column.words.strings(i), *LISTS[own]) if own >= 0 else 0 for i, (text, own) in enumerate(batch)]
     assert counts.tolist() == expected
@@ -189,7 +189,7 @@ def test_stop_words_are_counted_as_a_loop_counts_them(batch: list[tuple[str, int
 def test_every_stop_word_of_the_table_is_found_in_itself() -> None:
     for entry in TABLE.values():
         lists = StopWordLists.of([(entry["stop_words"], entry.get("stop_words_within", False))])
-        text = TextColumn.from_strings([" ".join(entry["stop_words"])])
+        text = Text.from_strings([" ".join(entry["stop_words"])])
         assert count_stop_words(text, lists, np.zeros(1, np.int64)).tolist() == [len(set(entry["stop_words"]))]
 
 

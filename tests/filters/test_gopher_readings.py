@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from curation.errors import RecipeError
-from curation.text.text import TextColumn
+from curation.text.text import Text
 from filters.contract import Filter
 from filters.gopher_quality_dclm import GopherQualityDclm
 from filters.gopher_quality_dolma import GopherQualityDolma
@@ -27,7 +27,7 @@ texts = st.one_of(
 
 
 def words_of(text: str) -> list[str]:
-    return [token for token in TextColumn.from_strings([text]).words.strings(0) if token[0].isalnum()]
+    return [token for token in Text.from_strings([text]).words.strings(0) if token[0].isalnum()]
 
 
 def plain_quality_dclm(text: str) -> dict[str, Any]:

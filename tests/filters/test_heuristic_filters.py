@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 from curation.errors import InputError, RecipeError
 from curation.storage.resources import resolve
 from curation.text.ngram_index import Lengths, NgramIndex
-from curation.text.text import TextColumn
+from curation.text.text import Text
 from filters.benchmark_overlap import BenchmarkOverlap
 from filters.contract import Filter
 from filters.fineweb_quality import FinewebQuality
@@ -77,7 +77,7 @@ texts = st.one_of(st.lists(parts, max_size=60).map("".join), st.text(st.characte
 
 def measured(made: Filter, strings: list[str]) -> pl.DataFrame:
     """Return the signals of a batch, each in its declared type."""
-    found = made.signals(TextColumn.from_strings(strings), None)
+    found = made.signals(Text.from_strings(strings), None)
     assert list(found) == list(made.signal_types)
     return pl.DataFrame({name: pl.Series(name, pa.array(found[name], kind)) for name, kind in made.signal_types.items()})
 
@@ -153,7 +153,7 @@ def plain_fineweb_quality(text: str, tokens: list[str]) -> dict[str, float]:
 
 
 def plain_signals(strings: list[str]) -> dict[str, list[dict[str, Any]]]:
-    words = TextColumn.from_strings(strings).words  # proved equal to their own twin in test_words
+    words = Text.from_strings(strings).words  # proved equal to their own twin in test_words
     rows: dict[str, list[dict[str, Any]]] = {"gopher_quality": [], "gopher_repetition": [], "fineweb_quality": []}
     for index, text in enumerate(strings):
         tokens = words.strings(index)
@@ -217,7 +217,7 @@ def test_no_text_is_too_odd_to_measure(made: Filter, text: str) -> None:
 def test_null_and_empty_batches() -> None:
     for made in FILTERS[:3]:
         assert len(measured(made, [])) == 0
-        null = made.signals(TextColumn.from_strings([None]), None)
+        null = made.signals(Text.from_strings([None]), None)
         assert {name: values[0] for name, values in null.items()} == {
             name: values[0] for name, values in measured(made, [""]).to_dict().items()
         }
@@ -233,7 +233,7 @@ def test_thresholds_are_fields_and_every_rule_names_a_signal(made: Filter) -> No
 
 def test_stop_words_are_single_words() -> None:
     with pytest.raises(RecipeError, match="single words"):
-        GopherQuality(stop_words=("of the",)).signals(TextColumn.from_strings(["x"]), None)
+        GopherQuality(stop_words=("of the",)).signals(Text.from_strings(["x"]), None)
     assert measured(GopherQuality(stop_words=("der", "die", "der")), ["der Hund und die Katze"])["stop_words"].to_list() == [2]
 
 
@@ -289,7 +289,7 @@ def test_benchmark_overlap(benchmarks: tuple[str, ...], text: str, overlap: int,
     assert verdicts(made, measured(made, [text])) == ["holds_benchmark_item" if overlap else None]
     if overlap:
         assert row["span"] in text
-        assert len(TextColumn.from_strings([row["span"]]).words.strings(0)) >= overlap
+        assert len(Text.from_strings([row["span"]]).words.strings(0)) >= overlap
     else:
         assert row["span"] is None
 
@@ -334,7 +334,7 @@ def test_passages_equal_plain_twin(items: list[list[str]], documents: list[list[
             for place in range(len(item) - length + 1):
                 grams.setdefault(tuple(item[place : place + length]), owner)
     found = NgramIndex.of([" ".join(item) for item in items], Lengths(size, smallest, percent, fewest)).longest_passages(
-        TextColumn.from_strings([" ! ".join(words) for words in documents]).words
+        Text.from_strings([" ! ".join(words) for words in documents]).words
     )
     for row, words in enumerate(documents):
         best, best_owner = (0, 0), -1
@@ -397,7 +397,7 @@ def test_lengths_are_checked() -> None:
         with pytest.raises(RecipeError, match="min_percent" if "min_percent" in wrong else "min_words <= min_ngram <= ngram"):
             BenchmarkOverlap(**wrong)
     nothing = NgramIndex.of([], Lengths(13, 8, 60, 5))
-    assert np.array_equal(nothing.longest_passages(TextColumn.from_strings([QUESTION]).words).words, [0])
+    assert np.array_equal(nothing.longest_passages(Text.from_strings([QUESTION]).words).words, [0])
 
 
 def test_how_long_a_passage_must_be() -> None:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
-from curation.text.text import TextColumn
+from curation.text.text import Text
 from filters.language import Language
 
 SENTENCES = {
@@ -25,7 +25,7 @@ def twin() -> LanguageIdentifier:
 
 
 def identified(texts, **parameters):
-    signals = Language(**parameters).signals(TextColumn.from_strings(texts), None)
+    signals = Language(**parameters).signals(Text.from_strings(texts), None)
     return signals["language"].to_pylist(), signals["score"].to_pylist()
 
 
@@ -64,8 +64,8 @@ def test_texts_without_language_have_null_signals():
 
 
 def test_malformed_bytes_are_no_error():
-    whole = TextColumn.from_strings(["abcé", SENTENCES["ru"]])
-    broken = TextColumn(whole.data, whole.offsets - [0, 1, 0])
+    whole = Text.from_strings(["abcé", SENTENCES["ru"]])
+    broken = Text(whole.data, whole.offsets - [0, 1, 0])
     assert len(Language().signals(broken, None)["score"]) == 2
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curation.text.text import TextColumn
+from curation.text.text import Text
 from curation.text.unicode_classes import fold
 from curation.text.words import WORD
 from filters.readability import Readability
@@ -34,13 +34,13 @@ def plain_syllables(word: str) -> int:
 
 
 def measured(*texts: str) -> list[dict[str, float | None]]:
-    found = Readability().signals(TextColumn.from_strings(texts), None)
+    found = Readability().signals(Text.from_strings(texts), None)
     columns = {name: pa.array(found[name], kind).to_pylist() for name, kind in Readability.signal_types.items()}
     return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
 
 def plain(text: str) -> dict[str, float | None]:
-    column = TextColumn.from_strings([text])
+    column = Text.from_strings([text])
     words = [word for word, kind in zip(column.words.strings(0), column.words.kinds, strict=True) if kind & WORD]
     sentences = int(column.sentences.counts[0])
     if not sentences:

@@ -18,7 +18,7 @@ from warcio.warcwriter import WARCWriter
 
 from curation.errors import InputError, RecipeError
 from curation.ingest.edits.refinedweb_lines import RefinedwebLines
-from curation.text.text import TextColumn
+from curation.text.text import Text
 from filters.refinedweb_removed import RefinedwebRemoved
 from filters.token_density import TokenDensity
 from pipelines.recipes.recipe import load, parse
@@ -32,7 +32,7 @@ from tests.running import curate
 def removed(text: str, metadata: Mapping[str, str] | None) -> tuple[int | None, float | None]:
     pairs = None if metadata is None else list(metadata.items())
     documents = pa.table({"metadata": pa.array([pairs], pa.map_(pa.string(), pa.string()))})
-    found = RefinedwebRemoved().signals(TextColumn.from_strings([text]), documents)
+    found = RefinedwebRemoved().signals(Text.from_strings([text]), documents)
     return found["removed_words"].to_pylist()[0], found["removed_ratio"].to_pylist()[0]
 
 
@@ -50,7 +50,7 @@ def test_what_was_removed_is_compared_with_all_there_was() -> None:
     st.lists(st.sampled_from(["Menu", "A line of some words.", "3 likes", "ALL CAPITALS HERE", "12", "See it, read more..."]), max_size=12)
 )
 def test_the_ratio_is_that_of_the_words_before_and_after(lines: list[str]) -> None:
-    column = TextColumn.from_strings(["\n".join(lines)])
+    column = Text.from_strings(["\n".join(lines)])
     edited = RefinedwebLines().apply(column)
     words = edited.counts["words"].tolist()[0]
     before, after = (int((each.words.kinds & 1).sum()) for each in (column, edited.text))
@@ -68,7 +68,7 @@ def test_the_filter_needs_its_edit() -> None:
 
 
 def density(tokenizer: Path | str, *texts: str) -> list[tuple[int, float | None]]:
-    found = TokenDensity(tokenizer=str(tokenizer)).signals(TextColumn.from_strings(texts), None)
+    found = TokenDensity(tokenizer=str(tokenizer)).signals(Text.from_strings(texts), None)
     return list(zip(found["tokens"].tolist(), found["density"].to_pylist(), strict=True))
 
 

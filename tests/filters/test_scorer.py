@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from curation.errors import InputError
-from curation.text.text import TextColumn
+from curation.text.text import Text
 from curation.text.words import WORD
 from filters.support.scorer import FastTextScorer, card_of, load_model, probe, spelled
 from pipelines.train.fasttext_training import TrainingSettings, matrices_of, train_here
@@ -64,7 +64,7 @@ def invented_texts(count: int, seed: int) -> list[tuple[str, int]]:
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
     rows = invented_texts(300, 1)
-    names = spelled(TextColumn.from_strings([text for text, _ in rows]))
+    names = spelled(Text.from_strings([text for text, _ in rows]))
     lines = tmp_path_factory.mktemp("fasttext") / "lines.txt"
     lines.write_text("".join(line + "\n" for line in lines_of(names, [score for _, score in rows])))
     model = train_here(lines, TrainingSettings(epochs=10))
@@ -82,8 +82,8 @@ def save(content: bytes, path: Path) -> Path:
     return path
 
 
-def short(texts: list[str]) -> TextColumn:
-    return TextColumn.from_strings([" ".join(text.split()[:SPAN]) for text in texts])
+def short(texts: list[str]) -> Text:
+    return Text.from_strings([" ".join(text.split()[:SPAN]) for text in texts])
 
 
 def test_logits_are_fasttexts(trained: Trained) -> None:
@@ -114,7 +114,7 @@ def test_probabilities_are_those_of_predict(trained: Trained) -> None:
 
 def plain_score(scorer: FastTextScorer, text: str) -> tuple[float | None, int]:
     """The kernel's twin, word by word."""
-    column = TextColumn.from_strings([text])
+    column = Text.from_strings([text])
     logits = dict(zip(scorer.words.tolist(), scorer.logits.astype(float), strict=True))
     names = [h for h, kind in zip(column.words.folded.tolist(), column.words.kinds.tolist(), strict=True) if kind & WORD]
     found = [logits[name] for name in names if name in logits]
@@ -128,7 +128,7 @@ words = st.lists(st.one_of(st.sampled_from(VOCABULARY), st.text(max_size=6)), ma
 
 @given(texts=st.lists(words, max_size=5))
 def test_the_kernel_is_its_plain_twin(trained: Trained, texts: list[str]) -> None:
-    scores, known = trained.scorer.score(TextColumn.from_strings(texts))
+    scores, known = trained.scorer.score(Text.from_strings(texts))
     for text, score, count in zip(texts, scores, known, strict=True):
         expected, expected_count = plain_score(trained.scorer, text)
         assert count == expected_count
@@ -137,30 +137,30 @@ def test_the_kernel_is_its_plain_twin(trained: Trained, texts: list[str]) -> Non
 
 @given(texts=st.lists(words, min_size=1, max_size=8), cut=st.integers(0, 8))
 def test_a_score_does_not_depend_on_the_batch(trained: Trained, texts: list[str], cut: int) -> None:
-    whole = trained.scorer.score(TextColumn.from_strings(texts))[0]
+    whole = trained.scorer.score(Text.from_strings(texts))[0]
     column = pa.array(texts, pa.large_string())
-    parts = [trained.scorer.score(TextColumn.from_arrow(part))[0] for part in (column[:cut], column[cut:])]
+    parts = [trained.scorer.score(Text.from_arrow(part))[0] for part in (column[:cut], column[cut:])]
     assert np.array_equal(whole, np.concatenate(parts))
 
 
 def test_length_alone_moves_nothing(trained: Trained) -> None:
     text = " ".join(VOCABULARY * 3)
-    once, often = trained.scorer.score(TextColumn.from_strings([text, f"{text} " * 50]))[0]
+    once, often = trained.scorer.score(Text.from_strings([text, f"{text} " * 50]))[0]
     assert once == often
 
 
 def test_case_accents_and_symbols_do_not_count(trained: Trained) -> None:
-    scores, known = trained.scorer.score(TextColumn.from_strings(["prove the theoreme", "PROVE -- the, THÉORÈME!"]))
+    scores, known = trained.scorer.score(Text.from_strings(["prove the theoreme", "PROVE -- the, THÉORÈME!"]))
     assert scores[0] == scores[1]
     assert known.tolist() == [3, 3]
 
 
 def test_unknown_words_are_not_known(trained: Trained) -> None:
-    assert trained.scorer.score(TextColumn.from_strings(["", "?!", "zyx wvu", "the zyx"]))[1].tolist() == [0, 0, 0, 1]
+    assert trained.scorer.score(Text.from_strings(["", "?!", "zyx wvu", "the zyx"]))[1].tolist() == [0, 0, 0, 1]
 
 
 def test_spelled_keeps_words_of_each_text_apart() -> None:
-    lines = spelled(TextColumn.from_strings(["one, two", "", "Two!"]))
+    lines = spelled(Text.from_strings(["one, two", "", "Two!"]))
     assert [len(line.split()) for line in lines] == [2, 0, 1]
     assert lines[0].split()[1] == lines[2]
 
@@ -169,7 +169,7 @@ def test_saved_and_loaded_is_the_same(trained: Trained, saved: Path) -> None:
     model, digest = load_model(saved)
     assert digest == sha256(saved.read_bytes()).hexdigest()
     assert model.to_bytes() == trained.scorer.to_bytes()
-    text = TextColumn.from_strings([text for text, _ in invented_texts(20, 4)])
+    text = Text.from_strings([text for text, _ in invented_texts(20, 4)])
     assert np.array_equal(model.score(text)[0], trained.scorer.score(text)[0])
 
 

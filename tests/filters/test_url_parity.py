@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from curation.text.text import TextColumn
+from curation.text.text import Text
 from filters.support.hosts import hosts_of, site_of
 from filters.url_rules import UrlRules
 
@@ -100,7 +100,7 @@ def theirs(urls: list[str], lists: Path, folder: Path) -> list[str]:
 
 def ours(urls: list[str], lists: Path) -> list[dict[str, object]]:
     made = UrlRules(**{kind: (str(lists / f"{kind}.txt"),) for kind in KINDS})
-    found = made.signals(TextColumn.from_strings([""] * len(urls)), pa.table({"url": pa.array(urls, pa.string())}))
+    found = made.signals(Text.from_strings([""] * len(urls)), pa.table({"url": pa.array(urls, pa.string())}))
     return list(pa.table(dict(found)).to_pylist())
 
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from curation.errors import InputError
-from curation.text.text import TextColumn
+from curation.text.text import Text
 from filters.judge import judge
 from filters.support.hosts import hosts_of, site_of
 from filters.support.url_lists import entries, url_keys
@@ -22,12 +22,12 @@ RULES = UrlRules(**CONFIGURED["url_rules"])
 
 
 def measured(made: UrlRules, *urls: str | None) -> list[dict[str, object]]:
-    found = made.signals(TextColumn.from_strings([""] * len(urls)), pa.table({"url": pa.array(urls, pa.string())}))
+    found = made.signals(Text.from_strings([""] * len(urls)), pa.table({"url": pa.array(urls, pa.string())}))
     return pa.table(dict(found)).to_pylist()
 
 
 def rule_of(made: UrlRules, url: str) -> str | None:
-    found = made.signals(TextColumn.from_strings([""]), pa.table({"url": pa.array([url])}))
+    found = made.signals(Text.from_strings([""]), pa.table({"url": pa.array([url])}))
     table = pa.table({"key": pa.array([bytes(16)], pa.binary(16)), **{f"url_rules.{name}": column for name, column in found.items()}})
     (rule,) = judge(table, [made])["rule"].to_pylist()
     return rule and rule.removeprefix("url_rules.")

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from curation.ingest.readers import columns
 from curation.ingest.readers.columns import as_binary, is_string, python_rows
-from curation.text.text import TextColumn
+from curation.text.text import Text
 from tests.ingest.test_readers_rows import parquet
 from tests.reading import read_bytes
 
@@ -110,6 +110,6 @@ def vars_of(outcome: Any) -> list[Any]:
 @given(st.lists(st.text(max_size=20)))
 def test_texts_end_to_end_are_the_column_of_their_strings(texts):
     encoded = [text.encode("utf-8", "replace") for text in texts]
-    column = TextColumn.from_utf8(b"".join(encoded), [len(text) for text in encoded])
+    column = Text.from_utf8(b"".join(encoded), [len(text) for text in encoded])
     assert [column.string(index).encode() for index in range(len(column))] == encoded
-    assert column.to_arrow().equals(TextColumn.from_strings([text.decode() for text in encoded]).to_arrow())
+    assert column.to_arrow().equals(Text.from_strings([text.decode() for text in encoded]).to_arrow())

@@ -6,13 +6,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from curation.errors import RecipeError
-from curation.ingest.edits import Edit, edit_named, rewritten, shipped_edits
+from curation.ingest.edits import Edit, edit_named, shipped_edits
 from curation.ingest.edits.c4_lines import C4Lines
 from curation.ingest.edits.mojibake import Mojibake
 from curation.ingest.edits.pii import KINDS, Pii
 from curation.ingest.edits.refinedweb_lines import RefinedwebLines
 from curation.ingest.edits.whitespace import Whitespace
-from curation.text.text import TextColumn
+from curation.text.column import rewritten
+from curation.text.text import Text
 
 EVERY_EDIT = [
     Whitespace(),
@@ -27,7 +28,7 @@ EVERY_EDIT = [
 
 
 def edited(edit: Edit, *texts: str) -> tuple[list[str], dict[str, list[int]]]:
-    result = edit.apply(TextColumn.from_strings(texts))
+    result = edit.apply(Text.from_strings(texts))
     return [result.text.string(i) for i in range(len(texts))], {name: count.tolist() for name, count in result.counts.items()}
 
 
@@ -69,7 +70,7 @@ def test_edits_are_idempotent_independent_of_batches_and_give_valid_utf8(edit, t
     front, back = edited(edit, *texts[:cut]), edited(edit, *texts[cut:])
     assert front[0] + back[0] == once
     assert {name: front[1][name] + back[1][name] for name in counts} == counts
-    raw = edit.apply(TextColumn.from_strings(texts)).text
+    raw = edit.apply(Text.from_strings(texts)).text
     raw.data.tobytes()[int(raw.offsets[0]) : int(raw.offsets[-1])].decode("utf-8", "strict")
     for text, edited_text, *numbers in zip(texts, once, *counts.values(), strict=True):
         assert any(numbers) or edited_text == text, "what changed was not counted"
@@ -78,8 +79,8 @@ def test_edits_are_idempotent_independent_of_batches_and_give_valid_utf8(edit, t
 @pytest.mark.parametrize("edit", EVERY_EDIT, ids=repr)
 def test_a_sliced_column_is_edited_like_a_whole_one(edit):
     texts = ["x", "  a \n\n\n b\xa0 ", "cafÃ© und ann@mail.de", "", "Tel. +49 30 1234567"]
-    whole = TextColumn.from_strings(texts)
-    part = TextColumn(whole.data, whole.offsets[1:])
+    whole = Text.from_strings(texts)
+    part = Text(whole.data, whole.offsets[1:])
     result = edit.apply(part).text
     assert [result.string(i) for i in range(4)] == edited(edit, *texts)[0][1:]
 
@@ -92,7 +93,7 @@ def test_edits_are_found_by_name():
 
 
 def test_rewriting_replaces_documents_and_copies_the_rest():
-    column = TextColumn.from_strings(["a", "bb", "", "dddd"])
+    column = Text.from_strings(["a", "bb", "", "dddd"])
     assert rewritten(column, {}) is column
     result = rewritten(column, {1: b"B", 2: "ü".encode()})
     assert [result.string(i) for i in range(4)] == ["a", "B", "ü", "dddd"]
@@ -127,7 +128,7 @@ def test_white_space_counts_what_it_did():
 
 
 def test_clean_text_comes_back_as_the_same_column():
-    column = TextColumn.from_strings(["clean\n\n  text", ""])
+    column = Text.from_strings(["clean\n\n  text", ""])
     assert Whitespace().apply(column).text is column
 
 

@@ -16,9 +16,10 @@ from pyarrow import fs
 
 from curation.errors import InputError
 from curation.ingest.inputs import expand
-from curation.ingest.readers import Fields, Record, Tally, read
+from curation.ingest.readers import Record, Tally, read
 from curation.storage import location
 from curation.storage.location import Location
+from curation.storage.source_file import Fields
 from tests.ingest.test_readers_archives import page
 
 LINE = b'{"text": "x"}\n'

@@ -10,18 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curation.ingest.readers import (
-    MAX_RECORD_BYTES,
-    Broken,
-    Fields,
-    Record,
-    SourceFile,
-    Tally,
-    decompression,
-    read,
-)
+from curation.ingest.readers import MAX_RECORD_BYTES, Broken, Record, Tally, decompression, read
 from curation.ingest.readers import parquet as parquet_reader
 from curation.storage.location import Location
+from curation.storage.source_file import Fields, SourceFile
 from tests.reading import compressed, read_bytes
 
 ROW = {

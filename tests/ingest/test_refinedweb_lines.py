@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from curation.ingest.edits.refinedweb_lines import RefinedwebLines, _needles
-from curation.text.text import TextColumn
+from curation.text.text import Text
 from curation.text.words import WORD
 from tests.ingest.test_edits import edited, one
 
@@ -59,7 +59,7 @@ def falls_by(rule: str, line: str) -> bool:
 
 
 def words_of(text: str) -> int:
-    return int((TextColumn.from_strings([text]).words.kinds & WORD).sum())
+    return int((Text.from_strings([text]).words.kinds & WORD).sum())
 
 
 def twin(text: str) -> tuple[str, dict[str, int]]:
@@ -180,7 +180,7 @@ def test_what_is_counted():
 
 def test_indentation_and_order_stay():
     text = "  def f(x):\n\treturn x + 1  \n\n  and so on"
-    column = TextColumn.from_strings([text])
+    column = Text.from_strings([text])
     assert RefinedwebLines().apply(column).text is column
 
 

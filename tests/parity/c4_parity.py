@@ -24,7 +24,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from curation.ingest.edits.c4_lines import C4Lines
-from curation.text.text import TextColumn
+from curation.text.text import Text
 from filters.c4_quality import C4Quality
 
 READINGS: dict[str, tuple[C4Lines, C4Quality, dict[str, Any]]] = {
@@ -53,7 +53,7 @@ class Parity:
 def compared(texts: list[str], reading: str, peer: str) -> Parity:
     """Run both over the texts in one reading, and compare."""
     edit, page, options = READINGS[reading]
-    edited = edit.apply(TextColumn.from_strings(texts)).text
+    edited = edit.apply(Text.from_strings(texts)).text
     reasons = _reasons(page, edited)
     theirs = _asked(peer, options, texts)
     kept = verdicts = same_reasons = same_texts = stable_verdicts = stable_texts = 0
@@ -70,7 +70,7 @@ def compared(texts: list[str], reading: str, peer: str) -> Parity:
     return Parity(len(texts), kept, verdicts, same_reasons, same_texts, stable_verdicts, stable_texts, differing)
 
 
-def _reasons(page: C4Quality, text: TextColumn) -> list[set[str]]:
+def _reasons(page: C4Quality, text: Text) -> list[set[str]]:
     """Return the rules that each text fails."""
     signals = pl.DataFrame({name: pl.Series(pa.array(column)) for name, column in page.signals(text, None).items()})
     failed = {reason: signals.select(rule.drops.fill_null(False)).to_series().to_list() for reason, rule in page.rules().items()}
@@ -90,7 +90,7 @@ def _asked(peer: str, options: dict[str, Any], texts: list[str]) -> list[list[An
 
 
 def _write_lines(folder: Path, lines: list[str]) -> Any:
-    counts = TextColumn.from_strings(lines).sentences.counts
+    counts = Text.from_strings(lines).sentences.counts
     pq.write_table(pa.table({"line": pa.array(lines, pa.large_string()), "sentences": counts}), folder / "sentences.parquet")
     return counts
 
@@ -114,7 +114,7 @@ def lines_of(text: str) -> Iterator[str]:
 
 def agreement(texts: list[str], peer: str) -> tuple[int, int, float]:
     """Return, of the lines that C4 keeps, how many there are, how many have as many sentences as datatrove finds, and our sum over its."""
-    edited = C4Lines().apply(TextColumn.from_strings(texts)).text
+    edited = C4Lines().apply(Text.from_strings(texts)).text
     lines = sorted({line for row in range(len(texts)) for line in edited.string(row).split("\n") if line})
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

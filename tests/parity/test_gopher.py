@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from curation.text.text import TextColumn
+from curation.text.text import Text
 from filters.contract import Filter
 from filters.fineweb_quality import FinewebQuality
 from filters.gopher_quality import GopherQuality
@@ -51,7 +51,7 @@ NOTHING = ("empty", "undefined")
 
 def ask(texts: Sequence[str], folder: Path, *flags: str) -> tuple[list[dict[str, object]], dict[str, list[str | None]]]:
     """Return what the peer told of each text, and our verdicts under the peer's names."""
-    words = TextColumn.from_strings(texts).words
+    words = Text.from_strings(texts).words
     columns: dict[str, object] = {"text": texts, "tokens": [words.strings(index) for index in range(len(texts))]}
     ours = {}
     for made in FILTERS:
@@ -72,7 +72,7 @@ def compare(texts: Sequence[str], folder: Path) -> Counter[str]:
         assert peer["differing"] == run_together, f"{peer['differing']} of {text[:200]!r}"
         if run_together:
             mine = measured(GopherRepetition(), [text]).row(0, named=True)
-            assert mine == plain_gopher_repetition(text, TextColumn.from_strings([text]).words.strings(0))
+            assert mine == plain_gopher_repetition(text, Text.from_strings([text]).words.strings(0))
             named.update(run_together)
         for name, reasons in ours.items():
             if not run_together and peer[name] not in NOTHING:

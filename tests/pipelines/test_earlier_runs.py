@@ -16,7 +16,7 @@ from curation.duplicates.minhash import MinHashSettings, bucket_hashes, sign
 from curation.duplicates.shingles import distinct, shingle
 from curation.ledger.books import add_up
 from curation.storage.location import Location
-from curation.text.text import TextColumn
+from curation.text.text import Text
 from pipelines.inspect.earlier_runs import find_earlier, ledger_of, name_of
 from tests.engine.test_faults import kill_in
 from tests.object_store import object_store
@@ -66,7 +66,7 @@ def texts(out: Path) -> dict[str, str]:
 
 def similar_candidates(rows: list[str], others: list[str]) -> list[tuple[int, int]]:
     """Return the pairs that share a bucket and whose shingles pass the threshold, by comparing all with all."""
-    columns = [TextColumn.from_strings(each) for each in (rows, others)]
+    columns = [Text.from_strings(each) for each in (rows, others)]
     buckets = [bucket_hashes(sign(column, SETTINGS).signatures, SETTINGS) for column in columns]
     sets = []
     for column in columns:

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from curation.text.slicing import already_found, carry
-from curation.text.text import TextColumn
+from curation.text.text import Text
 from filters.contract import FilterChoice, shipped_filters
 from filters.measure import measure, signals_schema
 from pipelines.plan.filter_costs import TEXT, FilterCost, Line, Trial, try_filters
@@ -33,14 +33,14 @@ texts = st.lists(st.text(st.sampled_from("Aé1 .'\n-…你"), max_size=30), max_
 @given(texts=texts, data=st.data())
 def test_what_was_found_is_carried_as_it_would_be_found(texts: list[str], data: st.DataObject) -> None:
     stays = np.array(data.draw(st.lists(st.booleans(), min_size=len(texts), max_size=len(texts))), np.bool_)
-    whole = TextColumn.from_strings(["left out", *texts]).where(np.array([False] + [True] * len(texts)))
+    whole = Text.from_strings(["left out", *texts]).where(np.array([False] + [True] * len(texts)))
     asked = data.draw(st.sets(st.sampled_from(PARTS)))
     for part in asked:
         find(whole, part)
     chosen = whole.where(stays)
     carried = {name for name, _ in already_found(chosen)}
     assert {part.partition(".")[0] for part in asked} <= carried
-    fresh = TextColumn.from_strings([text for text, stay in zip(texts, stays, strict=True) if stay])
+    fresh = Text.from_strings([text for text, stay in zip(texts, stays, strict=True) if stay])
     assert [chosen.string(row) for row in range(len(chosen))] == [fresh.string(row) for row in range(len(fresh))]
     for part in PARTS:
         left, right = find(chosen, part), find(fresh, part)
@@ -52,7 +52,7 @@ def test_what_was_found_is_carried_as_it_would_be_found(texts: list[str], data: 
             assert getattr(left, field.name).dtype == getattr(right, field.name).dtype
 
 
-def find(column: TextColumn, part: str) -> Any:
+def find(column: Text, part: str) -> Any:
     holder: Any = column
     for name in part.split("."):
         holder = getattr(holder, name)
@@ -65,7 +65,7 @@ def test_a_field_that_cannot_be_carried_is_told() -> None:
         offsets: Any
         total: int
 
-    column = TextColumn.from_strings(["a", "b"])
+    column = Text.from_strings(["a", "b"])
     with pytest.raises(TypeError, match=r"Found\.total is not one value a token"):
         carry(Found(np.array([0, 1, 2]), 2), np.array([True, False]), column)
 

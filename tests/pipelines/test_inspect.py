@@ -22,9 +22,9 @@ from pipelines.inspect.thresholds import retention, threshold_effect
 from pipelines.inspect.verify import Verification
 from pipelines.inspect.views import funnel_of, signal_summary
 from pipelines.inspect.why import duplicates, why
-from pipelines.pipeline import Summary
 from pipelines.recipes.catalogue import describe, list_filters
 from pipelines.report import signal_tables, tables
+from pipelines.report.summary import Summary
 from pipelines.terminal import terminal
 from pipelines.terminal.wording import printable
 from tests.toy_run import HOSTILE_URL, write_run

@@ -19,7 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from curation.errors import CurationError, InputError, Refused, UsageError
-from curation.text.text import TextColumn
+from curation.text.text import Text
 from filters.support.scorer import load_model
 from pipelines.train.fasttext_training import TrainingSettings
 from pipelines.train.folding import level_of, train_scorer
@@ -66,7 +66,7 @@ def test_a_model_and_its_card_are_written(labels: str, tmp_path: Path) -> None:
     assert result.held_out.rows == 120
     assert result.held_out.auc is not None
     assert result.held_out.auc > 0.9
-    teaching, selling = model.score(TextColumn.from_strings([" ".join(TEACHING) * 4, " ".join(SELLING) * 4]))[0]
+    teaching, selling = model.score(Text.from_strings([" ".join(TEACHING) * 4, " ".join(SELLING) * 4]))[0]
     assert teaching > selling
     card = json.loads(out.with_suffix(".json").read_text())
     assert card["sha256"] == digest

@@ -24,7 +24,7 @@ from curation.schema import DOCUMENTS, VERDICTS
 from curation.storage.location import Location
 from curation.storage.record_keys import record_key
 from curation.storage.shards import ShardWriter, read
-from curation.text.text import TextColumn
+from curation.text.text import Text
 from tests.running import curate, made, shards
 
 LINES = st.sampled_from(["", " ", "menu", " menu ", "MENU!", "wörld of", "a tale", "--", "tail\t", "Ménu"])
@@ -79,7 +79,7 @@ def plain_cut(lines, goes):
 @given(st.lists(st.tuples(LINES, st.booleans()), min_size=1, max_size=9))
 def test_lines_that_go_leave_the_others_joined_as_before(chosen):
     lines, goes = [line for line, _ in chosen], [go and bool(line.strip()) for line, go in chosen]
-    text = TextColumn.from_strings(["before", "\n".join(lines), ""])
+    text = Text.from_strings(["before", "\n".join(lines), ""])
     passages = find_passages(text, "line", False)
     marks = pa.array([False, *goes, False]).to_numpy(zero_copy_only=False)
     spans = spans_of(text, passages, marks)
@@ -96,7 +96,7 @@ def test_lines_that_go_leave_the_others_joined_as_before(chosen):
 @given(st.lists(st.tuples(st.sampled_from(["a b", "tale\nof two", "é"]), st.booleans(), st.sampled_from(["\n\n", "\n\n\n\n"])), min_size=1))
 def test_paragraphs_that_go_leave_the_others_parted_as_before(chosen):
     whole = "".join(paragraph + gap for paragraph, _, gap in chosen)[: -len(chosen[-1][2])]
-    text = TextColumn.from_strings([whole])
+    text = Text.from_strings([whole])
     marks = pa.array([go for _, go, _ in chosen]).to_numpy(zero_copy_only=False)
     left = without(text, spans_of(text, find_passages(text, "paragraph", False), marks)).string(0)
     stay = [paragraph for paragraph, go, _ in chosen if not go]
@@ -106,7 +106,7 @@ def test_paragraphs_that_go_leave_the_others_parted_as_before(chosen):
 
 @given(st.lists(st.lists(LINES, max_size=6).map("\n".join), max_size=5), st.sampled_from(["line", "paragraph"]), st.booleans())
 def test_passages_are_equal_where_the_plain_twin_says_so(texts, unit, fold):
-    found = find_passages(TextColumn.from_strings(texts), unit, fold)
+    found = find_passages(Text.from_strings(texts), unit, fold)
     plain = [passage for text in texts for passage in plain_passages(text, unit)]
     forms = [plain_form(passage, fold) for passage in plain]
     assert [bool(flag) for flag in found.comparable] == [form is not None for form in forms]
@@ -158,7 +158,7 @@ def run(folder, parted, settings, *, dropped=(), workers=1, reverse=False):
         table = read(shard)
         assert table.schema == CUTS
         rows = parted[shard.name]
-        texts = without(TextColumn.from_strings([row["text"] for row in rows]), Spans.from_arrow(table["spans"]))
+        texts = without(Text.from_strings([row["text"] for row in rows]), Spans.from_arrow(table["spans"]))
         for place, (row, cut) in enumerate(zip(rows, table.to_pylist(), strict=True)):
             assert cut["key"] == row["key"]
             assert cut["cut_bytes"] == len(row["text"].encode()) - len(texts.string(place).encode())

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from curation.text.phrases import Phrases, lower_cased
-from curation.text.text import TextColumn
+from curation.text.text import Text
 
 LETTERS = st.text(st.sampled_from("abk_ é中\u212a"), min_size=1, max_size=4)
 TEXTS = st.text(st.sampled_from("abkABK_ é中.\u212a\u0301İΣ"), max_size=30)
@@ -14,7 +14,7 @@ TEXTS = st.text(st.sampled_from("abkABK_ é中.\u212a\u0301İΣ"), max_size=30)
 
 @given(st.lists(LETTERS.map(str.lower), min_size=1, max_size=6, unique=True), st.lists(TEXTS, max_size=3), st.booleans())
 def test_phrases_equal_plain_searching(phrases: list[str], texts: list[str], flanked: bool) -> None:
-    column = lower_cased(TextColumn.from_strings(texts))
+    column = lower_cased(Text.from_strings(texts))
     found = Phrases.of(phrases).find(column, flanked)
     for row, text in enumerate(texts):
         pattern = r"(?<!\w)(?={}(?!\w))" if flanked else "(?={})"
@@ -42,9 +42,9 @@ def test_flags_tell_all_phrases_that_end_in_a_state(phrases: list[str], text: st
 def test_lower_case_is_python_s() -> None:
     everything = "".join(chr(point) for point in range(0x110000) if not 0xD800 <= point < 0xE000)
     texts = [everything, "plain ASCII Text", "ΟΔΟΣ", "ǅ", ""]
-    column = lower_cased(TextColumn.from_strings(texts))
+    column = lower_cased(Text.from_strings(texts))
     assert [column.string(i) for i in range(len(texts))] == [everything.lower(), texts[1], "οδος", "ǆ", ""]
-    plain = TextColumn.from_strings(["plain ASCII Text", "größer"])
+    plain = Text.from_strings(["plain ASCII Text", "größer"])
     assert lower_cased(plain) is plain
 
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from curation.text.sentences import sentence_terminal_marks
-from curation.text.text import TextColumn
+from curation.text.text import Text
 
 WEAK, NEEDS_SPACE = ".…", ".…!?"
 MARKS = "".join({*sentence_terminal_marks(), "…"})
@@ -59,7 +59,7 @@ def sentences_of(text: str) -> list[str]:
 
 
 def found(*texts: str) -> list[list[str]]:
-    column = TextColumn.from_strings(texts)
+    column = Text.from_strings(texts)
     sentences = column.sentences
     return [
         [
@@ -84,7 +84,7 @@ def test_sentences_equal_a_plain_twin_whatever_the_batch(texts: list[str], cut: 
     expected = [sentences_of(text) for text in texts]
     assert found(*texts) == expected
     assert found(*texts[:cut]) + found(*texts[cut:]) == expected
-    assert TextColumn.from_strings(texts).sentences.counts.tolist() == [len(pieces) for pieces in expected]
+    assert Text.from_strings(texts).sentences.counts.tolist() == [len(pieces) for pieces in expected]
 
 
 @given(TEXTS)
@@ -115,5 +115,5 @@ def test_sentences(text: str, sentences: list[str]) -> None:
 
 
 def test_a_sliced_column_has_the_sentences_of_a_whole_one() -> None:
-    whole = TextColumn.from_strings(["One. Two.", "Three. Four", ""])
-    assert TextColumn(whole.data, whole.offsets[1:]).sentences.counts.tolist() == [2, 0]
+    whole = Text.from_strings(["One. Two.", "Three. Four", ""])
+    assert Text(whole.data, whole.offsets[1:]).sentences.counts.tolist() == [2, 0]

@@ -11,9 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from curation.text import unicode_classes
-from curation.text.lines import Bounds, duplicates, find_lines, find_paragraphs
-from curation.text.text import TextColumn
-from curation.text.unicode_lines import find_rows
+from curation.text.lines import Bounds, duplicates
+from curation.text.text import Text
 from curation.text.words import ALPHABETIC, WORD
 
 SPACE, SYMBOL, LETTER, NUMBER, MARK, SOLITARY = "space", "symbol", "letter", "number", "mark", "solitary"
@@ -131,8 +130,8 @@ texts = st.one_of(
 )
 
 
-def column(*strings: str) -> TextColumn:
-    return TextColumn.from_strings(strings)
+def column(*strings: str) -> Text:
+    return Text.from_strings(strings)
 
 
 @pytest.mark.parametrize(
@@ -169,12 +168,12 @@ def test_words_equal_plain_twin(batch: list[str]) -> None:
 def test_words_and_lines_do_not_depend_on_batches(batch: list[str], data: st.DataObject) -> None:
     start = data.draw(st.integers(0, len(batch)))
     stop = data.draw(st.integers(start, len(batch)))
-    whole, part = column(*batch), TextColumn.from_arrow(pa.array(batch, pa.string()).slice(start, stop - start))
+    whole, part = column(*batch), Text.from_arrow(pa.array(batch, pa.string()).slice(start, stop - start))
     chosen = slice(whole.words.offsets[start], whole.words.offsets[stop])
     for name in ("starts", "ends", "characters", "hashes", "kinds", "folded"):
         assert np.array_equal(getattr(whole.words, name)[chosen], getattr(part.words, name))
-    for find in (find_lines, find_paragraphs, find_rows):
-        mine, others = find(whole), find(part)
+    for find in ("lines", "paragraphs", "rows"):
+        mine, others = getattr(whole, find), getattr(part, find)
         chosen = slice(mine.offsets[start], mine.offsets[stop])
         for name in (field.name for field in dataclasses.fields(mine) if field.name != "offsets"):
             assert np.array_equal(getattr(mine, name)[chosen], getattr(others, name))
@@ -197,7 +196,7 @@ def test_decoding_is_utf8(character: str) -> None:
 @given(st.binary(max_size=30))
 def test_malformed_bytes_are_neither_lost_nor_fatal(noise: bytes) -> None:
     data = np.frombuffer(b"ab " + noise + b" cd", np.uint8)
-    text = TextColumn(data, np.array([0, 3, 3 + len(noise), len(data)], np.int64))
+    text = Text(data, np.array([0, 3, 3 + len(noise), len(data)], np.int64))
     words = text.words
     covered = sum(int(end) - int(start) for start, end in zip(words.starts, words.ends, strict=True))
     assert covered <= len(data)
@@ -205,7 +204,7 @@ def test_malformed_bytes_are_neither_lost_nor_fatal(noise: bytes) -> None:
     assert words.strings(2) == ["cd"]
     assert len(words.folded) == len(words.hashes)
     assert text.lines.counts.tolist() == [1, 1 + noise.count(b"\n"), 1]
-    assert find_paragraphs(text).counts[1] >= 1
+    assert text.paragraphs.counts[1] >= 1
 
 
 @pytest.mark.parametrize(
@@ -255,7 +254,7 @@ def test_blocks_leave_no_trace(text: str) -> None:
         assert column(shifted).words.strings(0) == tokens_of(shifted)
 
 
-def pieces_of(text: TextColumn, pieces: Bounds, index: int) -> list[str]:
+def pieces_of(text: Text, pieces: Bounds, index: int) -> list[str]:
     begin = text.offsets[index]
     bounds = range(pieces.offsets[index], pieces.offsets[index + 1])
     return [text.data[begin + pieces.starts[i] : begin + pieces.ends[i]].tobytes().decode() for i in bounds]
@@ -264,7 +263,7 @@ def pieces_of(text: TextColumn, pieces: Bounds, index: int) -> list[str]:
 @given(st.lists(texts, max_size=4))
 def test_lines_and_paragraphs_equal_plain_twin(batch: list[str]) -> None:
     text = column(*batch)
-    lines, paragraphs, rows = text.lines, find_paragraphs(text), find_rows(text)
+    lines, paragraphs, rows = text.lines, text.paragraphs, text.rows
     for index, string in enumerate(batch):
         assert pieces_of(text, lines, index) == string.split("\n")
         assert pieces_of(text, paragraphs, index) == re.split("\n{2,}", string.strip())

@@ -23,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from curation.plugins import Named, shipped, shipped_as
-from curation.text.text import TextColumn
+from curation.text.text import Text
 
 Counts = npt.NDArray[np.int64]
 
@@ -32,7 +32,7 @@ Counts = npt.NDArray[np.int64]
 class Edited:
     """The texts after an edit, and what was done to each: name -> int64 count a document."""
 
-    text: TextColumn
+    text: Text
     counts: Mapping[str, Counts]
 
 
@@ -44,24 +44,8 @@ class Edit(Named, ABC):
     packages: ClassVar[tuple[str, ...]] = ()
 
     @abstractmethod
-    def apply(self, text: TextColumn) -> Edited:
+    def apply(self, text: Text) -> Edited:
         """Edit a batch."""
-
-
-def rewritten(text: TextColumn, replacements: Mapping[int, bytes]) -> TextColumn:
-    """Return the column with some documents replaced (index -> UTF-8 bytes); the column itself where there is none."""
-    if not replacements:
-        return text
-    lengths = text.lengths.copy()
-    pieces = []
-    copied = 0
-    for index in sorted(replacements):
-        pieces.append(text.data[text.offsets[copied] : text.offsets[index]])
-        pieces.append(np.frombuffer(replacements[index], np.uint8))
-        lengths[index] = len(replacements[index])
-        copied = index + 1
-    pieces.append(text.data[text.offsets[copied] : text.offsets[-1]])
-    return TextColumn(np.concatenate(pieces), np.concatenate(([0], np.cumsum(lengths))).astype(np.int64))
 
 
 def shipped_edits() -> dict[str, type[Edit]]:

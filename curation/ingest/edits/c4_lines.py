@@ -38,7 +38,7 @@ from curation.text.kernels import inline_kernel, kernel
 from curation.text.lines import strip
 from curation.text.phrases import Phrases
 from curation.text.simd import BLOCK, copy_block, lower_bound, lowest_bit, mask_between, mask_of, mask_of_three
-from curation.text.text import TextColumn
+from curation.text.text import Text
 from curation.text.unicode_classes import SPACE, character_classes, decode
 
 _JAVASCRIPT, _LOREM_IPSUM, _POLICY, _CURLY = 1, 2, 4, 8
@@ -84,7 +84,7 @@ class C4Lines(Edit):
         if self.require_end_mark and not self.end_marks:
             raise RecipeError("c4_lines: end_marks is empty; to keep lines without an end mark, say require_end_mark = false")
 
-    def apply(self, text: TextColumn) -> Edited:
+    def apply(self, text: Text) -> Edited:
         """Edit a batch; where nothing had to change, the same column comes back."""
         phrases, flags = _phrases()
         rules = (self.min_words, self.max_word_length, _points(self.end_marks if self.require_end_mark else ""), self.require_end_mark)
@@ -106,7 +106,7 @@ class C4Lines(Edit):
             offsets,
             counts,
         )
-        edited = TextColumn(out[: offsets[-1]], offsets) if counts.any() else text
+        edited = Text(out[: offsets[-1]], offsets) if counts.any() else text
         return Edited(edited, {name: counts[:, i].copy() for i, name in enumerate(_COUNTS)})
 
 

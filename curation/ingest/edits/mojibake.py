@@ -27,9 +27,10 @@ import ftfy
 import numpy as np
 from ftfy.chardata import UTF8_DETECTOR_RE
 
-from curation.ingest.edits import Edit, Edited, rewritten
+from curation.ingest.edits import Edit, Edited
+from curation.text.column import rewritten
 from curation.text.kernels import kernel
-from curation.text.text import TextColumn
+from curation.text.text import Text
 
 
 @kernel
@@ -130,7 +131,7 @@ class Mojibake(Edit):
     version: ClassVar[int] = 2
     packages: ClassVar[tuple[str, ...]] = ("ftfy",)
 
-    def apply(self, text: TextColumn) -> Edited:
+    def apply(self, text: Text) -> Edited:
         """Edit a batch."""
         found = np.zeros(len(text), np.bool_)
         _suspects(text.data, text.offsets, found)

@@ -28,10 +28,11 @@ from typing import Any, ClassVar
 import numpy as np
 
 from curation.errors import RecipeError
-from curation.ingest.edits import Edit, Edited, rewritten
+from curation.ingest.edits import Edit, Edited
 from curation.ingest.edits.identifiers import iban_length, is_card_number, is_iban, is_public_address, is_reserved_name, is_top_level_domain
+from curation.text.column import rewritten
 from curation.text.kernels import kernel
-from curation.text.text import TextColumn
+from curation.text.text import Text
 
 KINDS = ("email", "iban", "card", "ip", "phone")
 """All kinds, in the order in which they are masked: the stricter check first."""
@@ -339,7 +340,7 @@ class Pii(Edit):
     def _masks(self) -> dict[str, str]:
         return {kind: self.mask.replace("{kind}", kind) for kind in KINDS if kind in self.kinds}
 
-    def apply(self, text: TextColumn) -> Edited:
+    def apply(self, text: Text) -> Edited:
         """Edit a batch."""
         found = np.zeros(len(text), np.uint8)
         _suspects(text.data, text.offsets, found)

@@ -36,8 +36,9 @@ import numpy as np
 import numpy.typing as npt
 
 from curation.ingest.edits import Edit, Edited
+from curation.text.column import Bytes, Offsets
 from curation.text.kernels import kernel
-from curation.text.text import Bytes, Offsets, TextColumn
+from curation.text.text import Text
 from curation.text.unicode_classes import decode
 from curation.text.words import WORD
 
@@ -98,13 +99,13 @@ class RefinedwebLines(Edit):
         if empty:
             raise ValueError(f"{empty[0]} holds a text of nothing but space")
 
-    def apply(self, text: TextColumn) -> Edited:
+    def apply(self, text: Text) -> Edited:
         """Edit a batch; where nothing had to change, the same column comes back."""
         first_lines = np.zeros(len(text) + 1, np.int64)
         _count_lines(text.data, text.offsets, first_lines)
         starts, ends = (np.empty(first_lines[-1], np.int64) for _ in range(2))
         verdicts = np.empty(first_lines[-1], np.uint8)
-        needles = TextColumn.from_strings(_needles((*self.anywhere, *self.at_end, *self.at_start)))
+        needles = Text.from_strings(_needles((*self.anywhere, *self.at_end, *self.at_start)))
         _judge_lines(
             text.data,
             text.offsets,
@@ -123,7 +124,7 @@ class RefinedwebLines(Edit):
         )
         counts = np.zeros((len(text), len(_COUNTS)), np.int64)
         shorter, pieces = self._look(text, first_lines, starts, ends, verdicts, counts)
-        replaced = TextColumn.from_strings(list(shorter.values()))
+        replaced = Text.from_strings(list(shorter.values()))
         replacements = np.full(len(verdicts), -1, np.int32)
         replacements[list(shorter)] = np.arange(len(shorter))
         size = int(text.offsets[-1] - text.offsets[0])
@@ -147,15 +148,15 @@ class RefinedwebLines(Edit):
             counts,
         )
         if counts.any():
-            counts[:, _WORDS] = _words(TextColumn(dropped[: dropped_offsets[-1]], dropped_offsets))
+            counts[:, _WORDS] = _words(Text(dropped[: dropped_offsets[-1]], dropped_offsets))
             documents = np.searchsorted(first_lines, list(shorter), "right") - 1
             np.add.at(counts[:, _WORDS], documents, _words(pieces) - _words(replaced))
-        edited = TextColumn(out[: offsets[-1]], offsets) if counts.any() else text
+        edited = Text(out[: offsets[-1]], offsets) if counts.any() else text
         return Edited(edited, {name: counts[:, i].copy() for i, name in enumerate(_COUNTS)})
 
     def _look(
-        self, text: TextColumn, first_lines: Offsets, starts: Offsets, ends: Offsets, verdicts: npt.NDArray[np.uint8], counts: Any
-    ) -> tuple[dict[int, str], TextColumn]:
+        self, text: Text, first_lines: Offsets, starts: Offsets, ends: Offsets, verdicts: npt.NDArray[np.uint8], counts: Any
+    ) -> tuple[dict[int, str], Text]:
         """Decide the lines that the kernel left open; return what is left of those that lose a phrase and stay, and what they were."""
         shorter: dict[int, str] = {}
         whole = []
@@ -169,7 +170,7 @@ class RefinedwebLines(Edit):
             if verdict == _KEEP and phrases:
                 shorter[line] = after
                 whole.append(before)
-        return shorter, TextColumn.from_strings(whole)
+        return shorter, Text.from_strings(whole)
 
     def _settle(self, line: str) -> tuple[str, int, int]:
         """Return what is left of a line that is not blank, its verdict, and the phrases that went, once no rule holds any more."""
@@ -241,7 +242,7 @@ def _character_flags() -> npt.NDArray[np.uint8]:
     return flags
 
 
-def _words(text: TextColumn) -> npt.NDArray[np.int64]:
+def _words(text: Text) -> npt.NDArray[np.int64]:
     """Return the number of words in each text."""
     before = np.concatenate([[0], np.cumsum(text.words.kinds & WORD, dtype=np.int64)])
     counts: npt.NDArray[np.int64] = np.diff(before[text.words.offsets])

@@ -22,9 +22,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from curation.ingest.edits import Edit, Edited, rewritten
+from curation.ingest.edits import Edit, Edited
+from curation.text.column import rewritten
 from curation.text.kernels import inline_kernel, kernel
-from curation.text.text import TextColumn
+from curation.text.text import Text
 
 _COUNTS = ("invisible", "newlines", "blanks", "blank_lines")
 _INVISIBLE, _NEWLINE, _BLANK, _BLANK_LINE = range(4)
@@ -148,13 +149,13 @@ class Whitespace(Edit):
     collapse: bool = False
     nfc: bool = False
 
-    def apply(self, text: TextColumn) -> Edited:
+    def apply(self, text: Text) -> Edited:
         """Edit a batch; where nothing had to change, the same column comes back."""
         out = np.empty(int(text.offsets[-1] - text.offsets[0]), np.uint8)
         offsets = np.zeros(len(text) + 1, np.int64)
         counts = np.zeros((len(text), len(_COUNTS)), np.int64)
         _edit(text.data, text.offsets, self.blank_lines + 1, self.collapse, out, offsets, counts)
-        edited = TextColumn(out[: offsets[-1]], offsets) if counts.any() else text
+        edited = Text(out[: offsets[-1]], offsets) if counts.any() else text
         named = {name: counts[:, i].copy() for i, name in enumerate(_COUNTS)}
         if self.nfc:
             edited, named["normalized"] = _normalized(edited)
@@ -178,7 +179,7 @@ def _composed(string: str) -> str:
     return "".join(part if number % 2 else unicodedata.normalize("NFC", part) for number, part in enumerate(_piles().split(string)))
 
 
-def _normalized(text: TextColumn) -> tuple[TextColumn, Any]:
+def _normalized(text: Text) -> tuple[Text, Any]:
     counts = np.zeros(len(text), np.int64)
     composed = {}
     for i in range(len(text)):

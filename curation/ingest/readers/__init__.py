@@ -3,32 +3,19 @@
 `read` is the way in; `contract` says what a record is, what a broken one is, and what every reader promises.
 """
 
-from curation.ingest.readers.contract import (
-    BOMB,
-    MAX_EXPANSION,
-    MAX_RECORD_BYTES,
-    Broken,
-    Fields,
-    Ignored,
-    Outcome,
-    Reader,
-    Record,
-    SourceFile,
-    Tally,
-)
+from curation.ingest.readers.contract import Reader
 from curation.ingest.readers.opening import read
+from curation.ingest.readers.outcomes import BOMB, MAX_EXPANSION, MAX_RECORD_BYTES, Broken, Ignored, Outcome, Record, Tally
 
 __all__ = [
     "BOMB",
     "MAX_EXPANSION",
     "MAX_RECORD_BYTES",
     "Broken",
-    "Fields",
     "Ignored",
     "Outcome",
     "Reader",
     "Record",
-    "SourceFile",
     "Tally",
     "read",
 ]

@@ -8,13 +8,14 @@ itself. URLs may hold spaces: what tells a record line is its date between words
 import re
 from collections.abc import Iterator
 
-from curation.ingest.readers.contract import Broken, Ignored, Outcome, Record, SourceFile
 from curation.ingest.readers.dates import parse_date
 from curation.ingest.readers.decompression import Content
 from curation.ingest.readers.framing import ENDS_FILE, Frame, frames
 from curation.ingest.readers.http_response import BadBody, parse_response
 from curation.ingest.readers.mime import content_type
+from curation.ingest.readers.outcomes import Broken, Ignored, Outcome, Record
 from curation.ingest.readers.repair import Repairs, mended
+from curation.storage.source_file import SourceFile
 
 _MAX_LINE = 8 << 10
 _RECORD_LINE = rb"([A-Za-z][A-Za-z0-9+.-]{0,30}:[^\r\n]{1,6000}?) ([0-9A-Fa-f.:]{1,60}) (\d{8,18}) ([^\r\n]{0,1000}?) ?(\S{1,60})\r?\n"

@@ -22,8 +22,8 @@ from typing import BinaryIO
 
 import pyarrow as pa
 
-from curation.ingest.readers.contract import BOMB, MAX_EXPANSION, MAX_UNPACKED_BYTES, Broken
 from curation.ingest.readers.members import READ, STARTS, BrokeOff, inflate, members
+from curation.ingest.readers.outcomes import BOMB, MAX_EXPANSION, MAX_UNPACKED_BYTES, Broken
 
 BLOCK = 4 << 10
 _MAGIC = {**STARTS, "lz4": re.compile(rb"\x04\x22\x4d\x18")}

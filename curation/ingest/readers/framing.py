@@ -16,8 +16,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
-from curation.ingest.readers.contract import BOMB, MAX_RECORD_BYTES, Broken
 from curation.ingest.readers.decompression import Content, Damage
+from curation.ingest.readers.outcomes import BOMB, MAX_RECORD_BYTES, Broken
 
 NEWLINES = b"\r\n"
 _NO_LENGTH = Damage("bad_content_length", "the record does not say how long it is")

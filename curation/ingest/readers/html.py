@@ -5,8 +5,9 @@ Which encoding the bytes are in is not decided here (see `curation.ingest.encodi
 
 from collections.abc import Iterator
 
-from curation.ingest.readers.contract import MAX_RECORD_BYTES, Broken, Outcome, Record, SourceFile
 from curation.ingest.readers.decompression import Content
+from curation.ingest.readers.outcomes import MAX_RECORD_BYTES, Broken, Outcome, Record
+from curation.storage.source_file import SourceFile
 
 
 class HtmlReader:

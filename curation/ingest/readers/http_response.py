@@ -16,10 +16,10 @@ import io
 import re
 from dataclasses import dataclass
 
-from curation.ingest.readers.contract import MAX_RECORD_BYTES
 from curation.ingest.readers.decompression import Content
 from curation.ingest.readers.heads import parse_head
 from curation.ingest.readers.mime import content_type
+from curation.ingest.readers.outcomes import MAX_RECORD_BYTES
 
 _BLANK_LINE = re.compile(rb"(?<!\r)\r*+\n\r*+\n")
 _CHUNK_SIZE = re.compile(rb"[ \t]*([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\n]*)?\r?\n")

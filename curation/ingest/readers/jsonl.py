@@ -7,11 +7,12 @@ object becomes a record is told in `curation.ingest.readers.rows`.
 import re
 from collections.abc import Iterator
 
-from curation.ingest.readers.contract import MAX_RECORD_BYTES, Broken, Outcome, SourceFile
 from curation.ingest.readers.decompression import Content
 from curation.ingest.readers.json_objects import object_of
+from curation.ingest.readers.outcomes import MAX_RECORD_BYTES, Broken, Outcome
 from curation.ingest.readers.repair import BadRow, Repairs
 from curation.ingest.readers.rows import row_record
+from curation.storage.source_file import SourceFile
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _NEWLINE = re.compile(rb"\n")

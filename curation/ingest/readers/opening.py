@@ -12,13 +12,15 @@ from collections.abc import Iterator
 from typing import Any
 
 from curation.ingest.readers.arc import ArcReader
-from curation.ingest.readers.contract import Broken, Ignored, Outcome, Reader, SourceFile, Tally
+from curation.ingest.readers.contract import Reader
 from curation.ingest.readers.decompression import Content
 from curation.ingest.readers.foreign import LOOKED_AT, foreign
 from curation.ingest.readers.html import HtmlReader
 from curation.ingest.readers.jsonl import JsonlReader
+from curation.ingest.readers.outcomes import Broken, Ignored, Outcome, Tally
 from curation.ingest.readers.parquet import ParquetReader
 from curation.ingest.readers.warc import WarcReader
+from curation.storage.source_file import SourceFile
 
 _COMPRESSION_ENDINGS = (".gz", ".zst", ".zstd", ".lz4", ".bz2", ".xz")
 _MAGIC: tuple[tuple[bytes, type[Reader]], ...] = ((b"WARC/", WarcReader), (b"filedesc://", ArcReader), (b"PAR1", ParquetReader))

@@ -26,13 +26,14 @@ import pyarrow.parquet as pq
 from pyarrow import types
 
 from curation.ingest.readers.columns import is_binary, is_string
-from curation.ingest.readers.contract import BOMB, MAX_EXPANSION, MAX_RECORD_BYTES, MAX_UNPACKED_BYTES, Broken, Outcome, SourceFile
 from curation.ingest.readers.decompression import Content, WatchedFile
 from curation.ingest.readers.nested import is_readable
+from curation.ingest.readers.outcomes import BOMB, MAX_EXPANSION, MAX_RECORD_BYTES, MAX_UNPACKED_BYTES, Broken, Outcome
 from curation.ingest.readers.parquet_groups import Row, claimed_rows, group_rows, is_part
 from curation.ingest.readers.parquet_pages import lies_about_levels
 from curation.ingest.readers.repair import BadRow, Repairs, decoded
 from curation.ingest.readers.rows import likely_text, no_text, row_record
+from curation.storage.source_file import SourceFile
 
 _MAX_FOOTER_STRING = 16 << 20
 _MAX_FOOTER_ITEMS = 1 << 20

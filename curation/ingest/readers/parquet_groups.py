@@ -21,8 +21,8 @@ from typing import Any
 import pyarrow as pa
 
 from curation.ingest.readers.columns import as_binary, python_rows
-from curation.ingest.readers.contract import Broken
 from curation.ingest.readers.decompression import WatchedFile
+from curation.ingest.readers.outcomes import Broken
 from curation.ingest.readers.parquet_pages import announced_values
 
 BATCH_BYTES = 8 << 20

@@ -13,9 +13,10 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from curation.ingest.readers.contract import Record, SourceFile
 from curation.ingest.readers.dates import parse_date
+from curation.ingest.readers.outcomes import Record
 from curation.ingest.readers.repair import BadRow, Repairs, Unread, as_text, mended
+from curation.storage.source_file import SourceFile
 
 _USUAL = ("content", "body", "raw_content", "document", "page_content", "article", "passage", "markdown", "html")
 """What fields of text are called where they are not called text."""

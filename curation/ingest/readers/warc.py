@@ -13,14 +13,15 @@ sent, or that it does not know, the crawler's own WARC-Identified-Payload-Type s
 import re
 from collections.abc import Iterator
 
-from curation.ingest.readers.contract import Broken, Ignored, Outcome, Record, SourceFile
 from curation.ingest.readers.dates import parse_date
 from curation.ingest.readers.decompression import Content
 from curation.ingest.readers.framing import ENDS_FILE, Frame, frames
 from curation.ingest.readers.heads import HeaderMap, parse_head
 from curation.ingest.readers.http_response import BadBody, parse_response
 from curation.ingest.readers.mime import identified
+from curation.ingest.readers.outcomes import Broken, Ignored, Outcome, Record
 from curation.ingest.readers.repair import BadRow, Repairs, decoded, mended
+from curation.storage.source_file import SourceFile
 
 MAX_HEAD_BYTES = 64 << 10
 _DOCUMENTS = ("response", "resource", "conversion")

@@ -1,0 +1,102 @@
+"""A batch of texts as Arrow holds them: one run of UTF-8 bytes and the offsets between documents.
+
+Kernels scan these two arrays directly; no Python string is made. `curation.text.text` adds what is found in the texts.
+
+Invariants
+    - `offsets` has n + 1 entries, rises, and starts at the first byte of the first document; document i is data[offsets[i]:offsets[i+1]].
+    - A null becomes an empty text; slices and chunks of any Arrow string type are accepted.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Self, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+Bytes = npt.NDArray[np.uint8]
+Offsets = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class TextColumn:
+    """n texts as bytes (uint8) and n + 1 offsets (int64)."""
+
+    data: Bytes
+    offsets: Offsets
+
+    def __post_init__(self) -> None:
+        """Make both arrays read-only: Arrow's are sometimes writable, and numba would compile every kernel once more for those."""
+        for name in ("data", "offsets"):
+            view = getattr(self, name).view()
+            view.flags.writeable = False
+            object.__setattr__(self, name, view)
+
+    @classmethod
+    def from_arrow(cls, array: Any) -> Self:
+        """Take over an Arrow string array (any string type, sliced or chunked) without copying where it is already large_string."""
+        if isinstance(array, pa.ChunkedArray):
+            array = array.combine_chunks() if array.num_chunks != 1 else array.chunk(0)
+        if array.type != pa.large_string():
+            array = array.cast(pa.large_string())
+        if array.null_count:
+            array = pc.fill_null(array, "")
+        _, offset_buffer, data_buffer = array.buffers()
+        if len(array) == 0:
+            return cls(np.empty(0, np.uint8), np.zeros(1, np.int64))
+        offsets = np.frombuffer(offset_buffer, np.int64)[array.offset : array.offset + len(array) + 1]
+        data = np.frombuffer(data_buffer, np.uint8) if data_buffer is not None and data_buffer.size else np.empty(0, np.uint8)
+        return cls(data, offsets)
+
+    @classmethod
+    def from_strings(cls, texts: Sequence[str | None]) -> Self:
+        """Build a column from Python strings (tests, small inputs)."""
+        return cls.from_arrow(pa.array(texts, pa.large_string()))
+
+    @classmethod
+    def from_utf8(cls, data: bytes | bytearray, lengths: Sequence[int]) -> Self:
+        """Take over texts that lie end to end; whether they are UTF-8 is not looked at again."""
+        return cls(np.frombuffer(data, np.uint8), offsets_of(np.array(lengths, np.int64)))
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    @property
+    def lengths(self) -> npt.NDArray[np.int64]:
+        """Bytes in each text."""
+        return np.diff(self.offsets)
+
+    def string(self, index: int) -> str:
+        """Return text `index` as a Python string."""
+        return self.data[self.offsets[index] : self.offsets[index + 1]].tobytes().decode("utf-8", "replace")
+
+    def to_arrow(self) -> Any:
+        """Return the column as a large_string array that shares its bytes."""
+        offsets = pa.py_buffer(np.ascontiguousarray(self.offsets))
+        return pa.Array.from_buffers(pa.large_string(), len(self), [None, offsets, pa.py_buffer(self.data)])
+
+
+_Column = TypeVar("_Column", bound=TextColumn)
+
+
+def offsets_of(counts: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Return the offsets of pieces of so many values each, laid end to end from 0."""
+    return np.concatenate([np.zeros(1, np.int64), np.cumsum(counts, dtype=np.int64)])
+
+
+def rewritten(text: _Column, replacements: Mapping[int, bytes]) -> _Column:
+    """Return the column with some documents replaced (index -> UTF-8 bytes); the column itself where there is none."""
+    if not replacements:
+        return text
+    lengths = text.lengths.copy()
+    pieces = []
+    copied = 0
+    for index in sorted(replacements):
+        pieces.append(text.data[text.offsets[copied] : text.offsets[index]])
+        pieces.append(np.frombuffer(replacements[index], np.uint8))
+        lengths[index] = len(replacements[index])
+        copied = index + 1
+    pieces.append(text.data[text.offsets[copied] : text.offsets[-1]])
+    return type(text)(np.concatenate(pieces), offsets_of(lengths))
