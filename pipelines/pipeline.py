@@ -34,9 +34,9 @@ from curation.ingest.edits import edit_named
 from curation.ingest.ingest import Ingest
 from curation.ingest.inputs import expand
 from curation.ingest.record_ids import resolve_ids
-from curation.ingest.unread import find_unread
+from curation.ingest.unread import Unread, find_unread
 from curation.ledger import write as ledger
-from curation.ledger.books import add_up
+from curation.ledger.books import Books, add_up
 from curation.ledger.write import Select, SelectSynthetic
 from curation.repeats.cuts import spans_of, without
 from curation.repeats.passages import find_passages
