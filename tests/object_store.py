@@ -1,4 +1,8 @@
-"""An object store on this machine that speaks S3: what commands need in their environment, and a client to fill it."""
+"""An object store on this machine that speaks S3: what commands need in their environment, and a client to fill it.
+
+The stores of one process share what they hold, one after the other too, so each is emptied when it is opened: a test that looks for the
+first file of some kind would else find another test's.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,6 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import boto3
+from moto.moto_api._internal import moto_api_backend
 from moto.server import ThreadedMotoServer
 
 BUCKET = "crawls"
@@ -32,6 +37,7 @@ class ObjectStore(NamedTuple):
 @contextmanager
 def object_store() -> Iterator[ObjectStore]:
     """Serve an object store with one bucket."""
+    moto_api_backend.reset()
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     try:

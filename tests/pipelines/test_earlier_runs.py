@@ -12,12 +12,15 @@ import polars as pl
 import pyarrow.parquet as pq
 import pytest
 
+from curation.duplicates.deduplicate import DeduplicateSettings
 from curation.duplicates.minhash import MinHashSettings, bucket_hashes, sign
 from curation.duplicates.shingles import distinct, shingle
+from curation.errors import InputError
 from curation.ledger.books import add_up
 from curation.storage.location import Location
 from curation.text.text import Text
-from pipelines.inspect.earlier_runs import find_earlier, ledger_of, name_of
+from pipelines.inspect.earlier_runs import find_earlier, ledger_of, name_of, open_earlier
+from pipelines.recipes.recipe import load
 from tests.engine.test_faults import kill_in
 from tests.object_store import object_store
 from tests.running import SMALL_RECIPE, curate, made, many_files, rerecorded, shards
@@ -141,7 +144,7 @@ def test_an_earlier_run_is_the_same_wherever_it_lies(world: Path, tmp_path: Path
     assert made(world / "beside-moved") == {}
 
 
-def test_an_earlier_run_may_lie_on_an_object_store(world: Path, tmp_path: Path) -> None:
+def test_an_earlier_run_may_lie_on_an_object_store(world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     place = "s3://crawls/runs/first"
     chosen = recipe(tmp_path, place)
     out = tmp_path / "out"
@@ -163,9 +166,19 @@ def test_an_earlier_run_may_lie_on_an_object_store(world: Path, tmp_path: Path) 
         held(out, "--frozen")
         assert made(out) == {}
         assert "cannot be earlier than itself" in " ".join(held(place, "--replace", "--replies", tmp_path / "replies", code=2).split())
-        for name in before:
-            if "/stages/4a-sign/" in name and name.endswith(".parquet"):
-                store.client.delete_object(Bucket="crawls", Key=name)
+        assert all(name.startswith("runs/first/") for name in before)
+        signed = [name for name in before if "/4a-sign/" in name and name.endswith(".parquet")]
+        assert len(signed) == 6
+        for key in signed:
+            shard = world / "first" / key.removeprefix("runs/first/")
+            store.client.delete_object(Bucket="crawls", Key=key)
+            with monkeypatch.context() as patched:
+                for name, value in store.env.items():
+                    patched.setenv(name, value)
+                with pytest.raises(InputError, match="first is not whole: 4a-sign"):
+                    open_earlier(load(str(chosen)).deduplicate or DeduplicateSettings(), Location.of(out))
+            if key != signed[-1]:
+                store.client.upload_file(str(shard), "crawls", key)
         assert "first is not whole: 4a-sign" in " ".join(held(out, code=2).split())
         chosen = recipe(tmp_path, "s3://crawls/runs/nowhere")
         assert "s3://crawls/runs/nowhere is not there" in " ".join(held(out, code=2).split())
