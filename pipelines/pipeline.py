@@ -20,6 +20,7 @@ from typing import Any
 import pyarrow as pa
 
 from curation.choices import build
+from curation.counting import counted
 from curation.duplicates.deduplicate import DeduplicateSettings, deduplicate
 from curation.duplicates.minhash import sign
 from curation.duplicates.parts import Part
@@ -63,6 +64,7 @@ from pipelines.recipes.stage_words import steps_of
 from pipelines.report.card import card, card_facts
 from pipelines.report.report import write_report
 from pipelines.report.summary import Summary
+from pipelines.terminal.wording import lost_in_words
 from synth.reply_log import require_log
 from synth.seeds import SeedShard
 from synth.synthesize import synthesize
@@ -168,9 +170,9 @@ def conclude(session: Session, recipe: Recipe, watcher: ProgressWatcher, inputs:
     session.note("books", {**told_books, "lost": books.lost} if books.lost else told_books)
     books.require_balance()
     if books.lost:
-        watcher.tell(f"{books.lost:,} records were lost to damage in input files; unreadable rows of the ledger stand for them")
+        watcher.tell(lost_in_words(books.lost))
     if inputs and not books.records:
-        watcher.tell(f"the input holds no record: none of its {inputs:,} files has a line, a row or a page")
+        watcher.tell(f"the input holds no record: none of its {counted(inputs, 'file')} has a line, a row or a page")
     unread = find_unread(out)
     if unread.names:
         session.note("unread", unread.names)

@@ -12,6 +12,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import aclosing
 
+from curation.counting import counted
 from curation.errors import Refused, UsageError
 from synth.budget import Budget
 from synth.reply_log import ReplyLog
@@ -30,7 +31,7 @@ def ask_missing(asked: Sequence[tuple[Request, Teacher]], log: ReplyLog, budget:
             count += 1
     for teacher, requests in missing.items():
         _check_prices(teacher, requests[0], budget)
-        tell(f"{teacher.label}: asking for {len(requests)} replies, {len(asked) - count} are in the log already")
+        tell(f"{teacher.label}: asking for {counted(len(requests), 'reply', 'replies')}, {len(asked) - count} are in the log already")
         asyncio.run(_ask(teacher, requests, log, budget))
     log.sync()
     return count

@@ -25,6 +25,7 @@ from typing import Any, ClassVar
 import pyarrow as pa
 
 from curation.choices import build
+from curation.counting import counted
 from curation.engine.runner import LocalRunner
 from curation.engine.session import Sealed, Session
 from curation.engine.stage import Output, Stage, Unit
@@ -258,7 +259,7 @@ def synthesize(
 
 def _damage_told(log: ReplyLog) -> str:
     """Say that replies are lost, which cost something to get."""
-    lines, are = ("1 line", "is") if log.damaged_lines == 1 else (f"{log.damaged_lines} lines", "are")
+    lines, are = counted(log.damaged_lines, "line"), "is" if log.damaged_lines == 1 else "are"
     again = "what they answered is asked again, and paid for again where the teacher is paid"
     return f"{lines} of {log.folder / FILE} {are} torn or damaged and {are} skipped: {again}"
 

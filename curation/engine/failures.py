@@ -10,6 +10,7 @@ import traceback
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from curation.counting import counted
 from curation.plugins import USERS
 
 _GROUPS = 10
@@ -57,7 +58,8 @@ def traceback_of(error: BaseException) -> str:
 
 def told_of(what: str, units: int, failures: Sequence[Failure]) -> tuple[str, str]:
     """Return what is told of a stage some of whose units failed, a line for each kind of failure, and all its details for the log."""
-    lines = [f"{len(failures)} of {units} units of {what} failed; everything else is done; once mended, the same command goes on with them"]
+    failed = f"{len(failures)} of {counted(units, 'unit')} of {what} failed"
+    lines = [f"{failed}; everything else is done; once mended, the same command goes on with them"]
     kinds: dict[str, list[Failure]] = {}
     for failure in sorted(failures, key=lambda failure: failure.unit):
         kinds.setdefault(failure.line, []).append(failure)
@@ -65,10 +67,10 @@ def told_of(what: str, units: int, failures: Sequence[Failure]) -> tuple[str, st
     for line, alike in largest_first[:_GROUPS]:
         files = dict.fromkeys(file for failure in alike for file in failure.files)
         inputs = f"; input {_some(files)}" if files else ""
-        units_told = "1 unit" if len(alike) == 1 else f"{len(alike)} units"
+        units_told = counted(len(alike), "unit")
         lines.append(f"  {units_told}: {line} [{_some(failure.unit for failure in alike)}{inputs}]")
     if len(kinds) > _GROUPS:
-        lines.append(f"  and {len(kinds) - _GROUPS} other kinds of failure")
+        lines.append(f"  and {counted(len(kinds) - _GROUPS, 'other kind', 'other kinds')} of failure")
     return "\n".join(lines), "\n".join(f"--- {failure.unit}\n{failure.details.rstrip()}" for failure in failures)
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from curation.counting import counted
 from curation.engine.drift import changed_inputs, changes, fingerprints, told, words_of
 from curation.engine.failures import Failure, told_of
 from curation.engine.leftovers import check_free, check_public, folders_of_records, left_by_run, named_in, remove_stale, strangers_in, sweep
@@ -330,7 +331,7 @@ class Session:
         inputs = changed_inputs(seal.get("inputs", {}), _inputs_of(jobs))
         lines = [inputs] if inputs else []
         lines += [line for line in changes(seal["identity"], identity) if line not in self._drift]
-        work = f"{words_of(stage.name)} again, {len(pending):,} of {len(jobs):,} {'unit' if len(jobs) == 1 else 'units'}"
+        work = f"{words_of(stage.name)} again, {len(pending):,} of {counted(len(jobs), 'unit')}"
         if is_less:
             gone = inputs or f"{words_of(stage.name)} has units whose input is gone"
             raise Refused(f"--frozen: {gone}; without --frozen what was made of it is removed")

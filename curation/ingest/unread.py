@@ -12,6 +12,7 @@ whether the file is sound.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from curation.counting import counted
 from curation.engine.stage import Workspace, finished_units
 from curation.errors import NothingRead
 from curation.ingest.ingest import FATAL, Ingest
@@ -50,10 +51,10 @@ class Unread:
         """Raise NothingRead, naming the files, unless there is none."""
         told = []
         if self.files:
-            which = "the input" if len(self.files) == self.of else f"{len(self.files)} files of {self.of}"
+            which = "the input" if len(self.files) == self.of else f"{counted(len(self.files), 'file')} of {self.of:,}"
             told += [f"nothing could be read of {which}:", *_listed(self.files)]
         if self.limited:
-            which = "1 file" if len(self.limited) == 1 else f"{len(self.limited)} files"
+            which = counted(len(self.limited), "file")
             told += [f"a limit left the rest, or a part, of {which} unread:", *_listed(self.limited)]
         if told:
             rest = "The run is finished otherwise, and its ledger says of every record what became of it."
@@ -63,7 +64,7 @@ class Unread:
 def _listed(files: Sequence[UnreadFile]) -> list[str]:
     told = [f"  {found.file}: {found.reason}: {found.detail}" for found in files[:_TOLD]]
     more = len(files) - len(told)
-    return told + ([f"  and {more} others"] if more else [])
+    return told + ([f"  and {counted(more, 'other')}"] if more else [])
 
 
 def find_unread(out: Location) -> Unread:

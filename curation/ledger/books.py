@@ -25,6 +25,7 @@ from typing import Any
 
 import pyarrow.compute as pc
 
+from curation.counting import counted
 from curation.engine.leftovers import named_in, path_below
 from curation.engine.stage import Workspace, finished_units
 from curation.errors import BooksUnbalanced, CorruptShard
@@ -65,20 +66,20 @@ def add_up(out: Location, ledger_of: LedgerOf, held: int = HELD) -> Books:
     """Count everything again from what lies in OUT; what is said of earlier runs is looked up in theirs. Holds about `held` ids at once."""
     faults: list[str] = []
     unchecked: list[str] = []
-    counted: dict[str, int] = {}
+    judged: dict[str, int] = {}
     ignored: Counter[str] = Counter()
     lost: Counter[str] = Counter()
     for unit in finished_units(Workspace(out), Ingest):
         for file, facts in unit.counts["files"].items():
-            counted[file] = facts["records"] - sum(facts["ignored"].values())
+            judged[file] = facts["records"] - sum(facts["ignored"].values())
             ignored.update(facts["ignored"])
             lost[file] += facts.get("lost", 0)
     web = _read_ledger(out / "ledger", faults)
     synthetic = _read_ledger(out / "ledger" / "synthetic", faults)
-    for file in sorted(counted.keys() | web.records.keys()):
-        expected, found = counted.get(file, 0), web.records.get(file, 0)
+    for file in sorted(judged.keys() | web.records.keys()):
+        expected, found = judged.get(file, 0), web.records.get(file, 0)
         if expected != found:
-            faults.append(f"{file}: the reader counted {expected} records to be judged, the ledger has {found}")
+            faults.append(f"{file}: the reader counted {expected:,} records to be judged, the ledger has {found}")
         if lost[file] != web.lost[file]:
             faults.append(f"{file}: the reader counted {lost[file]} lost records more, the ledger's rows stand for {web.lost[file]}")
     requests = _count_requests(out, "stages/6-replies")
@@ -94,7 +95,7 @@ def add_up(out: Location, ledger_of: LedgerOf, held: int = HELD) -> Books:
         there, kept = dataset.origins.get(origin, 0), ledger.fates.get("kept", 0)
         if there != kept:
             faults.append(f"dataset: {there} rows of origin {origin}, but the ledger keeps {kept}")
-    records = sum(counted.values()) + ignored.total()
+    records = sum(judged.values()) + ignored.total()
     told = dict(sorted(ignored.items())), dict(web.fates), dict(synthetic.fates), dict(dataset.origins)
     return Books(records, *told, faults, unchecked, lost.total())
 
@@ -150,7 +151,7 @@ def _read_ledger(folder: Location, faults: list[str]) -> _Ledger:
         ledger.include(found)
         unsaid = found.fates["duplicate"] - found.pointing.total()
         if unsaid:
-            faults.append(f"{location}: {unsaid} duplicates do not say of what")
+            faults.append(f"{location}: {counted(unsaid, 'duplicate does', 'duplicates do')} not say of what")
     for fate in ledger.fates:
         if fate not in FATES:
             faults.append(f"{folder}: {ledger.fates[fate]} rows have the fate {fate!r}, which is none")
@@ -205,7 +206,11 @@ def _dangling(name: str, ledger: _Ledger, kept_in: Sequence[Location], held: int
     """Return a fault for ids that duplicates point at but nobody kept."""
     pointed = partial(_pointed_at, ledger.files, None)
     missing = not_among(pointed, ledger.pointing[None], partial(_kept_in, kept_in), held)
-    return [f"{name}: {missing.rows} duplicates point at ids that are not kept, such as {missing.example!r}"] if missing else []
+    return (
+        [f"{name}: {counted(missing.rows, 'duplicate points', 'duplicates point')} at ids that are not kept, such as {missing.example!r}"]
+        if missing
+        else []
+    )
 
 
 def _dangling_earlier(run: str, ledgers: Sequence[_Ledger], ledger_of: LedgerOf, unchecked: list[str], held: int) -> list[str]:
@@ -222,7 +227,9 @@ def _dangling_earlier(run: str, ledgers: Sequence[_Ledger], ledger_of: LedgerOf,
         unchecked.append(fault)
     if missing is None:
         return []
-    return [f"ledger: duplicates point at {missing.ids} ids that the earlier run {run} does not keep, such as {missing.example!r}"]
+    return [
+        f"ledger: duplicates point at {counted(missing.ids, 'id')} that the earlier run {run} does not keep, such as {missing.example!r}"
+    ]
 
 
 @dataclass

@@ -6,6 +6,7 @@ sound, for shards are written whole and named by their sidecars, but it is not a
 
 from dataclasses import dataclass
 
+from curation.counting import counted
 from curation.engine.stage import SEAL
 from curation.errors import BooksUnbalanced
 from curation.storage.contents import CONTENTS, Contents, read_contents
@@ -71,11 +72,14 @@ def _how_far(out: Location, outcome: str | None) -> str:
             stages[stage] = stages.get(stage, False) or name == SEAL
             units += name != SEAL
     done, begun = [name for name, sealed in stages.items() if sealed], [name for name, sealed in stages.items() if not sealed]
-    lines = [f"this run has not ended: {units:,} units and {len(done)} stages are done"]
+    lines = [f"this run has not ended: {counted(units, 'unit')} and {counted(len(done), 'stage')} are done"]
     if begun:
-        lines.append(f"in the middle of {printable(', '.join(begun))}")
-    if outcome not in (None, "running", "done"):
-        lines.append(f"its last session ended with {printable(str(outcome).splitlines()[0], 200)}")
+        from pipelines.recipes.stage_words import in_words  # knows recipes, which take long to import
+
+        lines.append(f"in the middle of {printable(', '.join(dict.fromkeys(map(in_words, begun))))}")
+    if outcome and outcome not in ("running", "done"):
+        said = printable(outcome.splitlines()[0], 200)
+        lines.append(f"its last session was {said}" if said.startswith("ended by ") else f"its last session ended with {said}")
     if not (out / "ledger").is_folder():
         lines.append("no document has a fate yet")
     return ", ".join(lines) + "; the same command goes on with it"

@@ -5,6 +5,7 @@ Invariant: the rows add up to what all sources add up to.
 
 from collections.abc import Sequence
 
+from curation.counting import counted
 from curation.schema import FATES
 from pipelines.inspect.flows import Amount, SourceFlow, Split
 
@@ -41,7 +42,7 @@ def largest_splits(splits: Sequence[Split], most: int = SHOWN) -> list[Split]:
 
 def others_in_words(count: int) -> str:
     """Say how many others one row stands for."""
-    return f"{count:,} others"
+    return counted(count, "other")
 
 
 def _sum(amounts: Sequence[Amount]) -> Amount:

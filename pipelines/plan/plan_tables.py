@@ -3,11 +3,13 @@
 Rendering knows results by their plain fields and computes nothing.
 """
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.text import Text
 
+from curation.counting import counted
 from pipelines.recipes.stage_words import in_words
 from pipelines.terminal.terminal import new_console, new_table, print_pairs, print_table, worded
 from pipelines.terminal.wording import comparison_in_words, number, printable, size
@@ -15,7 +17,7 @@ from pipelines.terminal.wording import comparison_in_words, number, printable, s
 if TYPE_CHECKING:
     from pipelines.plan.duplicates_plan import DuplicatesPlan
     from pipelines.plan.filter_plan import Arrangement, FilterPlan
-    from pipelines.plan.plan import Plan
+    from pipelines.plan.plan import Plan, StagePlan
 
 
 def show_plan(plan: "Plan") -> None:
@@ -25,27 +27,35 @@ def show_plan(plan: "Plan") -> None:
         console,
         {
             "recipe": plan.recipe,
-            "input": f"{plan.files:,} files, {size(plan.input_bytes)}",
-            "done already": f"{plan.units_done:,} of {plan.units:,} units of input",
+            "input": f"{counted(plan.files, 'file')}, {size(plan.input_bytes)}",
+            "done already": f"{plan.units_done:,} of {counted(plan.units, 'unit')} of input",
             "tried": f"{size(plan.sample_bytes)} of {size(plan.input_bytes)}",
-            "kept of that": f"{plan.sample_kept:,} of {plan.sample_records:,} records ({plan.retention:.1%})",
-            "kept in all": f"about {plan.kept:,} of {plan.records:,} records; fewer where files are copies of each other",
-            "wall time": f"about {number(plan.wall_seconds)} s with {plan.workers:,} workers",
+            "kept of that": f"{plan.sample_kept:,} of {counted(plan.sample_records, 'record')} ({plan.retention:.1%})",
+            "kept in all": f"about {plan.kept:,} of {counted(plan.records, 'record')}; fewer where files are copies of each other",
+            "wall time": f"about {number(plan.wall_seconds)} s with {counted(plan.workers, 'worker')}",
             "memory": f"{number(plan.peak_worker_mib)} MiB a worker",
             "disk": size(plan.disk_bytes),
             "answer": ", ".join(plan.checked),
         },
     )
-    stages = new_table("stage", "what it does", "core s", "disk", title="Stages", numbers_from=2)
-    for stage in plan.stages:
-        stages.add_row(stage.stage, in_words(stage.stage), number(stage.worker_seconds), size(stage.disk_bytes))
-    print_table(console, stages)
+    steps = new_table("what it does", "core s", "disk", title="Steps")
+    for words, stages in _by_words(plan.stages).items():
+        steps.add_row(words, number(sum(stage.worker_seconds for stage in stages)), size(sum(stage.disk_bytes for stage in stages)))
+    print_table(console, steps)
     if plan.duplicates is not None:
         _show_duplicates(new_console(), plan.duplicates)
     if plan.filters is not None:
         console = new_console()
         _show_costs(console, plan.filters)
         _show_arrangements(console, plan.filters)
+
+
+def _by_words(stages: "Sequence[StagePlan]") -> "dict[str, list[StagePlan]]":
+    """Return the stages by what they do in words, in the order of the run: several may do one thing that a user knows."""
+    found: dict[str, list[StagePlan]] = {}
+    for stage in stages:
+        found.setdefault(in_words(stage.stage), []).append(stage)
+    return found
 
 
 def _show_duplicates(console: Console, plan: "DuplicatesPlan") -> None:
@@ -67,7 +77,7 @@ def _show_duplicates(console: Console, plan: "DuplicatesPlan") -> None:
 
 
 def _show_costs(console: Console, plan: "FilterPlan") -> None:
-    title = f"Filters, tried on {plan.documents:,} documents with {size(plan.text_bytes)} of text"
+    title = f"Filters, tried on {counted(plan.documents, 'document')} with {size(plan.text_bytes)} of text"
     table = new_table("filter", "core s per GB", "drops", "and no filter before", "text", title=title, droppable=(4, 3))
     first = {part.part: part.asked_by[0] for part in plan.shared}
     for row in plan.filters:

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
 from rich.text import Text
 
+from curation.counting import counted
 from pipelines.terminal.wording import printable
 
 Left = Callable[[], float | None]
@@ -141,7 +142,7 @@ class Plain(Nothing):
         if time.monotonic() - self._told >= _SECONDS_BETWEEN_LINES:
             self._told = time.monotonic()
             speed = f", {at.rate:,.0f} rows/s" if at.rate else ""
-            units = f"{at.done:,} of {at.units:,} units"
+            units = f"{at.done:,} of {counted(at.units, 'unit')}"
             _print(self._console, f"{at.share:.0%} of the run; {at.words}: {units}{speed}, {left_in_words(at.left())}")
 
     def end(self, at: At) -> None:
@@ -171,7 +172,7 @@ class Plain(Nothing):
     def _print_step(self) -> None:
         if self._made:
             rate = f", {self._rows / self._seconds:,.0f} rows/s" if self._rows and self._seconds > _SECONDS_FOR_A_RATE else ""
-            units = "1 unit" if self._made == 1 else f"{self._made:,} units"
+            units = counted(self._made, "unit")
             _print(self._console, f"{self._words}: {units} in {self._seconds:.1f} s{rate}")
         self._made = 0
 

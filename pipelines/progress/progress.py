@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Literal
 
+from curation.counting import counted
 from curation.engine.stage import Finished
 from curation.errors import UsageError
 from curation.text.kernels import while_compiling
@@ -88,7 +89,7 @@ class ProgressWatcher:
         at = self._at(stage)
         before = f", {at.reused:,} as before" if at.reused else ""
         level = logging.INFO if at.made else logging.DEBUG
-        LOG.log(level, "%s: %d of %d units made%s, in %.1f s (%s)", at.words, at.made, at.units, before, at.seconds, stage)
+        LOG.log(level, "%s: %d of %s made%s, in %.1f s (%s)", at.words, at.made, counted(at.units, "unit"), before, at.seconds, stage)
         self._display.end(at)
 
     def tell(self, line: str) -> None:

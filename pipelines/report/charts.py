@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from curation.counting import counted
 from pipelines.inspect.flows import Flow, Funnel
 from pipelines.inspect.histogram import Bin
 from pipelines.terminal.wording import compact, number
@@ -108,7 +109,8 @@ def histogram_chart(name: str, bins: Sequence[Bin], thresholds: Sequence[float],
         )
         parts.append(label.format(_at(x), top - 8, floor, _at(x + (-5 if side == "end" else 5)), top - 2, side, number(threshold)))
     kept, all_ = sum(entry.kept for entry in bins), sum(entry.documents for entry in bins)
-    about = f"{number(all_)} documents in {len(bins)} bins, {number(kept)} kept; thresholds: {', '.join(map(number, thresholds)) or 'none'}"
+    spread = f"{counted(all_, 'document')} in {counted(len(bins), 'bin')}, {number(kept)} kept"
+    about = f"{spread}; thresholds: {', '.join(map(number, thresholds)) or 'none'}"
     return _svg("histogram", width, height, f"Histogram of {name}", about, parts)
 
 
@@ -120,7 +122,7 @@ def bars_chart(name: str, rows: Sequence[tuple[str, int, int]]) -> Markup:
     for place, (label, documents, kept) in enumerate(rows):
         y = 6 + place * row
         whole = (width - left - 56) * math.sqrt(documents / most)
-        said = f"{label}: {number(documents)} documents, {number(kept)} kept"
+        said = f"{label}: {counted(documents, 'document')}, {number(kept)} kept"
         parts.append(
             Markup('<g><title>{}</title><text x="{}" y="{}" class="tick end">{}</text>').format(said, left - 8, y + 12, label[:12])
         )

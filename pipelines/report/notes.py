@@ -1,5 +1,6 @@
 """What a funnel's table has no column for, in words that terminal, card and report share."""
 
+from curation.counting import counted
 from pipelines.inspect.flows import Funnel
 from pipelines.terminal.wording import comparison_in_words, cut_in_words
 
@@ -12,8 +13,8 @@ def notes_of(funnel: Funnel) -> list[str]:
     for where, found in (("", funnel.comparisons), ("Of generated rows and what was kept, ", funnel.generated_comparisons)):
         if found is not None and found.documents:
             passed_over = f"; {found.skipped:,} more in crowded buckets were passed over" if found.skipped else ""
-            pairs = f"{found.compared:,} pairs were" if found.compared != 1 else "1 pair was"
-            notes.append(f"{where}{found.documents:,} documents had a candidate, {pairs} compared{passed_over}.")
+            pairs = counted(found.compared, "pair was", "pairs were")
+            notes.append(f"{where}{counted(found.documents, 'document')} had a candidate, {pairs} compared{passed_over}.")
     if funnel.compared_by is not None:
         by = funnel.compared_by
         notes.append(f"Compared by {comparison_in_words(by.shingles, by.bands, by.rows, by.threshold)}.")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
+from curation.counting import counted
 from pipelines.inspect.sources import largest_splits
 from pipelines.terminal.sheets import Sheet
 from pipelines.terminal.terminal import bar, bar_length, new_console, new_table, print_table
@@ -21,7 +22,7 @@ def show_signal(summary: "SignalSummary") -> None:
     """Show a signal: quantiles, histogram, samples."""
     console = new_console()
     mean = f", mean {number(summary.mean)}" if summary.mean is not None else ""
-    console.print(f"{summary.signal}: {summary.documents:,} documents, {summary.missing:,} not measured{mean}", style="bold")
+    console.print(f"{summary.signal}: {counted(summary.documents, 'document')}, {summary.missing:,} not measured{mean}", style="bold")
     for rule in summary.rules:
         side = dropped_side(rule.drops, rule.threshold)
         console.print(f"  {rule.name} {side}")
@@ -71,7 +72,7 @@ def show_threshold(effect: "ThresholdEffect") -> None:
         for part in largest_splits(effect.sources):
             _add_split(table, f"otherwise kept, from {printable(part.name)}", part)
     print_table(console, table)
-    console.print(effect.note, style="dim", soft_wrap=True)
+    console.print(effect.note, style="dim")
 
 
 def _add_split(table: Sheet, name: str, part: Any) -> None:
@@ -92,7 +93,9 @@ def _add_split(table: Sheet, name: str, part: Any) -> None:
 def show_retention(retention: "Retention") -> None:
     """Show what thresholds along a signal would keep: of all documents, and of those that pass every other rule and are no duplicates."""
     console = new_console()
-    console.print(f"{retention.signal}: {retention.documents:,} documents, {retention.missing:,} not measured, which pass", style="bold")
+    console.print(
+        f"{retention.signal}: {counted(retention.documents, 'document')}, {retention.missing:,} not measured, which pass", style="bold"
+    )
     for curve in retention.curves:
         if not curve.points:
             console.print("  There is no value to put a threshold at.")
@@ -117,5 +120,5 @@ def show_retention(retention: "Retention") -> None:
                 style="bold" if point.recipe else None,
             )
         print_table(console, table)
-    console.print("Kept: of the documents that pass every other rule and are no duplicates.", style="dim", soft_wrap=True)
-    console.print(retention.note, style="dim", soft_wrap=True)
+    console.print("Kept: of the documents that pass every other rule and are no duplicates.", style="dim")
+    console.print(retention.note, style="dim")

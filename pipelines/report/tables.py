@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
+from curation.counting import counted
 from pipelines.inspect.sources import SHOWN, largest_flows, others_in_words
 from pipelines.report.notes import notes_of
 from pipelines.terminal.sheets import Sheet
 from pipelines.terminal.terminal import minus, new_console, new_table, print_lines, print_pairs, print_table, show_fields, worded
-from pipelines.terminal.wording import license_in_words, loss_in_words, number, printable, size
+from pipelines.terminal.wording import license_in_words, loss_in_words, lost_in_words, number, printable, size
 
 if TYPE_CHECKING:
     from pipelines.inspect.diff import Difference
@@ -47,12 +48,12 @@ def show_summary(summary: "Summary") -> None:
     show_funnel(summary.funnel)
     books = summary.books
     if books.faults:
-        console.print(f"\nThe books do not balance: {len(books.faults)} faults", style="bold red")
+        console.print(f"\nThe books do not balance: {counted(len(books.faults), 'fault')}", style="bold red")
         print_lines(console, books.faults)
     else:
-        console.print(f"\nThe books balance: {books.records:,} records, each with one fate.", style="bold green")
+        console.print(f"\nThe books balance: {counted(books.records, 'record')}, each with one fate.", style="bold green")
         if books.lost:
-            console.print(f"{books.lost:,} more were lost to damage in input files; unreadable rows of the ledger stand for them.")
+            console.print(f"Beside these, {lost_in_words(books.lost)}.")
     console.print()
     note = license_in_words(summary.license)
     if note:
@@ -75,7 +76,7 @@ def show_funnel(funnel: "Funnel") -> None:
     print_table(console, steps)
     idle = [step.rule for step in funnel.web.steps if not step.failing]
     if idle:
-        console.print(f"{len(idle)} rules of the recipe held for no document.", style="dim")
+        console.print(f"{counted(len(idle), 'rule')} of the recipe held for no document.", style="dim")
     for note in notes_of(funnel):
         console.print(note, style="dim")
     for alarm in funnel.alarms[:SHOWN]:
@@ -98,8 +99,8 @@ def show_funnel(funnel: "Funnel") -> None:
         print_table(console, sources)
     if funnel.dataset is not None:
         made = funnel.dataset
-        in_files = f"{made.files} {'file' if made.files == 1 else 'files'}"
-        console.print(f"\nDataset: {made.rows:,} rows, {made.tokens:,} tokens, {size(made.bytes)} in {in_files}.")
+        told = [counted(made.rows, "row"), counted(made.tokens, "token"), f"{size(made.bytes)} in {counted(made.files, 'file')}"]
+        console.print(f"\nDataset: {', '.join(told)}.")
 
 
 def _add_flow(table: Sheet, flow: "Flow", what: str) -> None:
@@ -147,7 +148,7 @@ def show_why(explanations: Sequence["Explanation"]) -> None:
             record["stayed for"] = f"a cluster of {told.cluster_size}"
         if told.place is not None:
             record["in the dataset"] = f"{told.place.file}, row {told.place.row}"
-        record["text"] = f"{told.text_bytes:,} bytes"
+        record["text"] = counted(told.text_bytes, "byte")
         print_pairs(console, record | {f"metadata {name}": value for name, value in told.metadata.items()})
         if told.rules:
             rules = new_table("rule", "value", "drops", "verdict", title="Rules", droppable=(2,))
@@ -202,7 +203,7 @@ def show_duplicates(cluster: "Cluster") -> None:
 def show_diff(difference: "Difference") -> None:
     """Show which documents went another way."""
     console = new_console()
-    counts = f"{difference.same:,} documents as before, {difference.changed:,} with another fate"
+    counts = f"{counted(difference.same, 'document')} as before, {difference.changed:,} with another fate"
     console.print(
         f"{counts}, {difference.only_first:,} only in the first run, {difference.only_second:,} only in the second.", style="bold"
     )
@@ -227,9 +228,9 @@ def show_export(result: Mapping[str, Any]) -> None:
 def show_verification(result: "Verification") -> None:
     """Show what was checked and what was wrong."""
     console = new_console()
-    console.print(f"{result.files:,} files, {size(result.bytes)} hashed again.")
+    console.print(f"{counted(result.files, 'file')}, {size(result.bytes)} hashed again.")
     if result.faults:
-        console.print(f"{len(result.faults)} faults:", style="bold red")
+        console.print(f"{counted(len(result.faults), 'fault')}:", style="bold red")
         print_lines(console, result.faults)
     else:
         said = "All is as it was written." if result.unfinished is None else "What there is, is as it was written."

@@ -5,6 +5,8 @@ Invariant: `printable` returns no character that could move a cursor, end a line
 
 import unicodedata
 
+from curation.counting import counted
+
 _DIRECTIONS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 """Unicode's Bidi_Control characters."""
 
@@ -47,12 +49,18 @@ def size(count: float) -> str:
 
 def cut_in_words(passages: int, documents: int, text_bytes: int) -> str:
     """Say what repeated lines took out of the documents that were kept."""
-    return f"Cut from kept documents: {passages:,} repeated lines or paragraphs, {size(text_bytes)}, in {documents:,} documents"
+    cut = counted(passages, "repeated line or paragraph", "repeated lines or paragraphs")
+    return f"Cut from kept documents: {cut}, {size(text_bytes)}, in {counted(documents, 'document')}"
+
+
+def lost_in_words(records: int) -> str:
+    """Say that records were lost that no row of the ledger is alone for."""
+    return f"{counted(records, 'record was', 'records were')} lost to damage in input files; unreadable rows of the ledger stand for them"
 
 
 def loss_in_words(source: str, duplicates: int, documents: int, alarm_share: float) -> str:
     """Say that a source lost more of its documents than the recipe's share; the source's name is as printable as the caller makes it."""
-    lost = f"{duplicates:,} of {documents:,} documents ({duplicates / documents:.0%}) as duplicates"
+    lost = f"{duplicates:,} of {counted(documents, 'document')} ({duplicates / documents:.0%}) as duplicates"
     return f"source {source} lost {lost}, more than {alarm_share:.0%}"
 
 

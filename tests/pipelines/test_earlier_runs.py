@@ -279,7 +279,7 @@ def test_the_books_notice_a_copy_of_what_the_earlier_run_did_not_keep(world: Pat
     shard, copy = shard_with(out, pl.col("duplicate_run") == name)
     pointed = pl.when(pl.col("id") == copy["id"]).then(pl.lit(gone["id"])).otherwise("duplicate_of").alias("duplicate_of")
     rewrite(shard, lambda rows: rows.with_columns(pointed))
-    fault = f"ledger: duplicates point at 1 ids that the earlier run {name} does not keep, such as {gone['id']!r}"
+    fault = f"ledger: duplicates point at 1 id that the earlier run {name} does not keep, such as {gone['id']!r}"
     assert fault in told("verify", out, code=3)["faults"]
     assert fault in run(world, chosen, "input", str(out), code=1)
 

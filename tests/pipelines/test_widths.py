@@ -139,6 +139,7 @@ def test_every_view_says_the_same_at_every_width(
             found[columns] = capsys.readouterr().out
         widest, here = (Counted(found[columns]) for columns in (2000, width))
         assert here.numbers <= widest.numbers
+        assert max(map(cell_len, here.text.splitlines())) <= width
         assert "…" not in here.text.replace("…", "", widest.text.count("…"))
 
 
