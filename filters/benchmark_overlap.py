@@ -36,7 +36,7 @@ from curation.storage.resources import resolve
 from curation.text.ngram_index import Lengths, NgramIndex
 from curation.text.text import Text
 from filters.contract import Filter, Rule, Signals, above
-from filters.support.benchmark_items import Item, read_items
+from filters.support.benchmark_items import BenchmarkItem, read_items
 
 _SPAN_CHARACTERS = 200
 
@@ -121,6 +121,6 @@ def _digest(path: str, size: int, modified: int) -> str:  # noqa: ARG001  (a fil
 @lru_cache(maxsize=4)
 def _index(files: tuple[tuple[str, str], ...], fields: tuple[str, ...], rule: Lengths) -> tuple[NgramIndex, list[tuple[str, str]]]:
     """Return the index of the files (path, digest), and each item's benchmark and name."""
-    items: list[Item] = [item for path, _ in files for item in read_items(resolve(path), fields)]
+    items: list[BenchmarkItem] = [item for path, _ in files for item in read_items(resolve(path), fields)]
     index = NgramIndex.of([item.text for item in items], rule)
     return index, [(item.benchmark, item.name) for item in items]

@@ -29,7 +29,7 @@ from curation.text.kernels import kernel
 from curation.text.lines import duplicates
 from curation.text.simd import lower_bound
 from curation.text.text import Text
-from curation.text.unicode_classes import decode
+from curation.text.unicode_classes import decode_character
 from filters.contract import Filter, Rule, Signals, above, below
 from filters.support.punctuation import Marks, terminal_marks
 
@@ -119,6 +119,6 @@ def _mark_sentence_ends(
             last = end - 1
             while last > start and data[last] & 0xC0 == 0x80:
                 last -= 1
-            point, _ = decode(data, last, end)
+            point, _ = decode_character(data, last, end)
             nearest = lower_bound(marks, point)
             ends_sentence[line] = nearest < len(marks) and marks[nearest] == point

@@ -31,7 +31,7 @@ from curation.text.column import Bytes, Offsets
 from curation.text.kernels import inline_kernel, kernel
 from curation.text.simd import lower_bound
 from curation.text.text import Text
-from curation.text.unicode_classes import decode
+from curation.text.unicode_classes import decode_character
 from curation.text.words import ALPHABETIC, WORD
 from filters.contract import Filter, Rule, Signals, above, below
 from filters.support.gopher_stop_words import STOP_WORDS, hashes_of
@@ -151,7 +151,7 @@ def _holds_other_than(marks: npt.NDArray[np.int64], data: Bytes, start: int, end
     """Tell whether data[start:end] holds a character that is none of `marks`."""
     place = start
     while place < end:
-        point, size = decode(data, place, end)
+        point, size = decode_character(data, place, end)
         nearest = lower_bound(marks, point)
         if nearest == len(marks) or marks[nearest] != point:
             return True

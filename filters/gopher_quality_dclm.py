@@ -27,7 +27,7 @@ import pyarrow as pa
 from curation.text.column import Bytes, Offsets
 from curation.text.kernels import inline_kernel, kernel
 from curation.text.text import Text
-from curation.text.unicode_classes import decode
+from curation.text.unicode_classes import decode_character
 from curation.text.words import WORD
 from filters.contract import Filter, Rule, Signals, above, below
 from filters.support.gopher_stop_words import STOP_WORDS, hashes_of
@@ -172,7 +172,7 @@ def _measure_symbols(
                     points += 1
                 symbols += points // 3
             elif data[place] == 0xE2:
-                symbols += decode(data, place, end)[0] == _ELLIPSIS
+                symbols += decode_character(data, place, end)[0] == _ELLIPSIS
         table[0, text] = words
         table[2, text] = symbols / max(chunk_offsets[text + 1] - chunk_offsets[text], 1)
 
@@ -226,12 +226,12 @@ def _measure_lines(
             if start == stop:
                 continue
             lines += 1
-            bullets += decode(data, start, stop)[0] in _BULLETS
+            bullets += decode_character(data, start, stop)[0] in _BULLETS
             if stop - start >= 3:
                 if data[stop - 1] == _POINT:
                     close = data[stop - 2] == _POINT and data[stop - 3] == _POINT
                     ellipses += close or (stop - start >= 5 and data[stop - 5] == _POINT and _is_spaced_ellipsis(data, stop - 5, stop))
                 else:
-                    ellipses += decode(data, stop - 3, stop)[0] == _ELLIPSIS
+                    ellipses += decode_character(data, stop - 3, stop)[0] == _ELLIPSIS
         table[3, text] = bullets / max(lines, 1)
         table[4, text] = ellipses / max(lines, 1)

@@ -25,7 +25,7 @@ import pyarrow as pa
 from curation.text.column import Bytes, Offsets
 from curation.text.kernels import kernel
 from curation.text.text import Text
-from curation.text.unicode_classes import decode
+from curation.text.unicode_classes import decode_character
 from filters.contract import Filter, Rule, Signals, above, below
 from filters.support.gopher_stop_words import STOP_WORDS, hashes_of
 
@@ -155,7 +155,7 @@ def _measure_chunks(
             first = token_offsets[text] + np.int64(firsts[chunk])
             for token in range(first, first + np.int64(sizes[chunk])):
                 place = begin + np.int64(starts[token])
-                marked |= data[place] == _HASH or (data[place] == 0xE2 and decode(data, place, end)[0] == _ELLIPSIS)
+                marked |= data[place] == _HASH or (data[place] == 0xE2 and decode_character(data, place, end)[0] == _ELLIPSIS)
             with_symbols += marked
             if sizes[chunk] == 1:
                 for stop in range(len(stop_words)):
@@ -200,6 +200,6 @@ def _measure_lines(
         for line in range(offsets[text], offsets[text + 1]):
             start, stop = begin + np.int64(starts[line]), begin + np.int64(ends[line])
             bullets += start < stop and data[start] in (_STAR, _HYPHEN)
-            ellipses += stop - start >= 3 and decode(data, stop - 3, stop)[0] == _ELLIPSIS
+            ellipses += stop - start >= 3 and decode_character(data, stop - 3, stop)[0] == _ELLIPSIS
         table[5, text] = bullets / (offsets[text + 1] - offsets[text])
         table[6, text] = ellipses / (offsets[text + 1] - offsets[text])

@@ -24,7 +24,7 @@ from curation.text.text import Text
 from filters.contract import Filter, FilterChoice, Signals
 from filters.judge import passing
 
-NARROW = [name for name in DOCUMENTS.names if name != "text"]
+DESCRIBING = [name for name in DOCUMENTS.names if name != "text"]
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def measure(batch: Any, filters: list[tuple[Filter, bool]], schema: Any) -> Any:
     """Return the signals of a batch of DOCUMENTS rows."""
     columns: dict[str, Any] = {"key": batch["key"], "id": batch["id"]}
     text = Text.from_arrow(batch["text"])
-    narrow = batch.select(NARROW)
+    narrow = batch.select(DESCRIBING)
     places = None
     for place, (made, gate) in enumerate(filters, 1):
         found = signals_of(made, text, narrow)

@@ -33,7 +33,7 @@ import pyarrow as pa
 from curation.text.column import Bytes, Offsets
 from curation.text.kernels import inline_kernel, kernel
 from curation.text.text import Text
-from curation.text.unicode_classes import MARK, NUMBER, character_classes, decode, folded_forms
+from curation.text.unicode_classes import MARK, NUMBER, character_classes, decode_character, folded_forms
 from curation.text.words import WORD
 from filters.contract import Filter, Rule, Signals, above, below
 
@@ -154,7 +154,7 @@ def _syllables(data: Bytes, place: int, end: int, forms: npt.NDArray[np.uint64],
     a: Any = np.int64(0)
     b = c = d = a
     while place < end:
-        point, size = decode(data, place, end)
+        point, size = decode_character(data, place, end)
         place += size
         figures += classes[point] == NUMBER
         if classes[point] == MARK and d == _E:

@@ -132,10 +132,10 @@ def run(
 
     Example: curate run demo --out out/demo
     """
-    from pipelines.pipeline import Request, run_recipe
+    from pipelines.pipeline import RunRequest, run_recipe
     from pipelines.report.tables import show_summary
 
-    asked = Request(
+    asked = RunRequest(
         recipe=recipe,
         inputs=tuple(inputs or ()),
         out=out,

@@ -41,7 +41,7 @@ from curation.ledger.books import Books, add_up
 from curation.ledger.write import Select, SelectSynthetic
 from curation.repeats.cuts import spans_of, without
 from curation.repeats.passages import find_passages
-from curation.repeats.repeated_lines import Candidate, Repeated, cut_repeated_lines
+from curation.repeats.repeated_lines import LinesPart, Repeated, cut_repeated_lines
 from curation.schema import DOCUMENTS
 from curation.storage.digests import digest_of
 from curation.storage.location import Location
@@ -51,7 +51,7 @@ from curation.storage.source_file import SourceFile
 from curation.text.text import Text
 from filters.contract import told_as_user_s
 from filters.judge import Judge
-from filters.measure import NARROW, Measure
+from filters.measure import DESCRIBING, Measure
 from pipelines.export.export import Export, ExportConversations, Source, units_of
 from pipelines.export.manifest import write_manifest
 from pipelines.inspect.earlier_runs import ledger_of, open_earlier
@@ -79,7 +79,7 @@ BETTER = "educational_score.score"
 
 
 @dataclass(frozen=True)
-class Request:
+class RunRequest:
     """What `curate run` was asked for."""
 
     recipe: str
@@ -101,7 +101,7 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Judged:
+class JudgedDocuments:
     """Documents on their way: text, signals and verdicts, shard by shard (the latter two empty where the recipe has no filters)."""
 
     documents: tuple[Shard, ...]
@@ -109,7 +109,7 @@ class Judged:
     verdicts: tuple[Shard, ...]
 
 
-def run_recipe(request: Request) -> Summary:
+def run_recipe(request: RunRequest) -> Summary:
     """Run a recipe as the command line asks; raises BooksUnbalanced when the numbers differ at the end."""
     began = time.perf_counter()
     display = display_for(request.progress, request.quiet)
@@ -186,7 +186,7 @@ def write_recipe(session: Session, recipe: Recipe) -> None:
     session.put(RULES, encoded(rules_of(recipe)))
 
 
-def run_stages(session: Session, recipe: Recipe, sources: Sequence[SourceFile], request: Request, earlier: Sequence[Part] = ()) -> None:
+def run_stages(session: Session, recipe: Recipe, sources: Sequence[SourceFile], request: RunRequest, earlier: Sequence[Part] = ()) -> None:
     """Bring every stage to its seal: this is the pipeline. `earlier` is what earlier runs kept, which all of this one is held against."""
     ingested = session.run(Ingest(recipe.extractor, recipe.edits, request.limit), ingest.units_of(sources))
     documents, rejects = parted(ingested)
@@ -208,7 +208,7 @@ def run_stages(session: Session, recipe: Recipe, sources: Sequence[SourceFile], 
     write_dataset(session, recipe, kept_web, kept_synthetic)
 
 
-def _replies(request: Request, out: Location) -> Location:
+def _replies(request: RunRequest, out: Location) -> Location:
     """Return the folder of the log of replies."""
     return Location.of(request.replies) if request.replies else out / "replies"
 
@@ -219,16 +219,16 @@ def parted(sealed: Sealed) -> tuple[tuple[Shard, ...], tuple[Shard, ...]]:
     return tuple(shard for shard in sealed.shards if shard not in rejects), rejects
 
 
-def measure_and_judge(session: Session, recipe: Recipe, documents: Sequence[Shard]) -> Judged:
+def measure_and_judge(session: Session, recipe: Recipe, documents: Sequence[Shard]) -> JudgedDocuments:
     """Measure and judge documents by the recipe's filters."""
     if not recipe.filters:
-        return Judged(tuple(documents), (), ())
+        return JudgedDocuments(tuple(documents), (), ())
     signals = session.run(Measure(recipe.filters), [Unit(shard.name, {"documents": (shard,)}) for shard in documents])
     verdicts = session.run(Judge(recipe.filters), [Unit(shard.name, {"signals": (shard,)}) for shard in signals.shards])
-    return Judged(tuple(documents), signals.shards, verdicts.shards)
+    return JudgedDocuments(tuple(documents), signals.shards, verdicts.shards)
 
 
-def parts_to_compare(session: Session, recipe: Recipe, judged: Judged, ids: Sequence[Shard] = (), priority: int = 0) -> list[Part]:
+def parts_to_compare(session: Session, recipe: Recipe, judged: JudgedDocuments, ids: Sequence[Shard] = (), priority: int = 0) -> list[Part]:
     """Sign documents and lay beside each shard what deduplication needs; none where the recipe has no [deduplicate]."""
     if recipe.deduplicate is None:
         return []
@@ -249,13 +249,13 @@ def comparing(recipe: Recipe) -> DeduplicateSettings:
     return replace(settings, prefer=f'"{BETTER}"') if scored and settings.prefer is None else settings
 
 
-def find_repeated_lines(session: Session, recipe: Recipe, judged: Judged, copies: Sequence[Shard]) -> Repeated:
+def find_repeated_lines(session: Session, recipe: Recipe, judged: JudgedDocuments, copies: Sequence[Shard]) -> Repeated:
     """Find what is cut of the documents that would otherwise be kept; nothing where the recipe has no [repeated_lines]."""
     if recipe.repeated_lines is None:
         return Repeated()
     verdicts, found = ({shard.name: shard for shard in shards} for shards in (judged.verdicts, copies))
     candidates = [
-        Candidate(shard, (verdicts[shard.name],) if shard.name in verdicts else (), found.get(shard.name)) for shard in judged.documents
+        LinesPart(shard, (verdicts[shard.name],) if shard.name in verdicts else (), found.get(shard.name)) for shard in judged.documents
     ]
     return cut_repeated_lines(session, candidates, recipe.repeated_lines)
 
@@ -271,7 +271,7 @@ def judge_generated(session: Session, recipe: Recipe, generated: Sealed, kept: S
         return [replace(source, generated=True) for source in exportable(rows, session.run(SelectSynthetic(), units))]
 
 
-def exportable(judged: Judged, ledger: Sealed, cuts: Sequence[Shard] = ()) -> list[Source]:
+def exportable(judged: JudgedDocuments, ledger: Sealed, cuts: Sequence[Shard] = ()) -> list[Source]:
     """Return documents shards with what lies beside them and how much text of each is kept."""
     fates = {unit.name: unit for unit in ledger.units}
     signals, cut = ({shard.name: shard for shard in shards} for shards in (judged.signals, cuts))
@@ -316,7 +316,7 @@ def inputs_of(recipe: Recipe, given: Sequence[str], out: Location | None = None)
 def warm_up(recipe: Recipe) -> None:
     """Compile (or load from the cache) the kernels that the recipe needs, once, before workers do so side by side."""
     text = Text.from_strings(["A first sentence to warm up with. It has an é in it.", "- a list\n- of two"])
-    facts = pa.table({name: pa.nulls(len(text), DOCUMENTS.field(name).type) for name in NARROW})
+    facts = pa.table({name: pa.nulls(len(text), DOCUMENTS.field(name).type) for name in DESCRIBING})
     for choice in recipe.edits:
         build(edit_named(choice.name), choice.parameters, f"edit {choice.name}").apply(text)
     for chosen in recipe.filters:
@@ -329,7 +329,7 @@ def warm_up(recipe: Recipe) -> None:
         without(text, spans_of(text, passages, passages.comparable))
 
 
-def _runner(request: Request, out: Location) -> Runner:
+def _runner(request: RunRequest, out: Location) -> Runner:
     if request.runner == "ray":
         from curation.engine.ray_runner import RayRunner
 

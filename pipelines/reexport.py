@@ -14,11 +14,11 @@ from curation.engine.stage import SHARD_ENDINGS, Finished, Output, Unit, Workspa
 from curation.errors import InputError, Refused, UsageError
 from curation.ingest.ingest import REJECTED, Ingest
 from curation.ledger.write import Select, SelectSynthetic
-from curation.repeats.repeated_lines import Cutting
+from curation.repeats.repeated_lines import FindCuts
 from curation.storage.digests import digest_of, plain
 from curation.storage.location import TEMPORARY, Location
 from curation.storage.ownership import MADE_BY, locked, write_ours
-from curation.storage.records import encode
+from curation.storage.records import encode_record
 from curation.storage.shards import Shard
 from curation.text.tokens import load_tokenizer
 from filters.measure import Measure
@@ -97,7 +97,7 @@ def _write(target: Location, stage: Export, units: Sequence[Unit]) -> Sealed:
         "shards": [{"file": f"data/{name}"} for name in sorted(planned | before)],
         "sft": [],
     }
-    write_ours(target / "manifest.json", encode(unfinished))
+    write_ours(target / "manifest.json", encode_record(unfinished))
     for name in there:
         if name.startswith(TEMPORARY) and name.removeprefix(TEMPORARY).partition("-")[2] in planned | before:
             (data / name).delete()
@@ -126,7 +126,7 @@ def kept_sources(run: Location) -> list[Source]:
     """Return the documents shards of a finished run, with ledger and signals. Raises InputError where they are gone."""
     web = Workspace(run)
     generated = Workspace(run, GENERATED)
-    cuts = finished_units(web, Cutting)
+    cuts = finished_units(web, FindCuts)
     sources = _sources(finished_units(web, Ingest), finished_units(web, Select), finished_units(web, Measure), cuts)
     made = _sources(finished_units(web, Synthesize), finished_units(generated, SelectSynthetic), finished_units(generated, Measure))
     sources += [replace(source, generated=True) for source in made]

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-from curation.storage.record_keys import chance
+from curation.storage.record_keys import unit_interval
 
 LONGEST_ORDER = 600.0
 """Seconds for which we follow a Retry-After; whoever asks for more gets a request after that time."""
@@ -18,7 +18,7 @@ LONGEST_ORDER = 600.0
 def pause(key: str, attempt: int, first: float, longest: float, ordered: float | None) -> float:
     """Return the seconds to wait after failed attempt number `attempt` (1, 2, ...)."""
     ceiling = min(longest, first * 2.0 ** (attempt - 1))
-    jitter = ceiling * chance(key.encode(), f"attempt {attempt}")
+    jitter = ceiling * unit_interval(key.encode(), f"attempt {attempt}")
     return jitter if ordered is None else min(ordered, LONGEST_ORDER) + min(jitter, 1.0)
 
 

@@ -12,8 +12,8 @@ from typing import Literal
 
 import pyarrow as pa
 
-from curation.storage.record_keys import chance
-from curation.storage.shards import Shard, batches, check_aligned, read
+from curation.storage.record_keys import unit_interval
+from curation.storage.shards import Shard, batches, check_aligned, read_shard
 from synth.task import Seed
 
 
@@ -40,7 +40,7 @@ class SeedPolicy:
     limit: int = 1000
     min_bytes: int = 600
     max_bytes: int = 24_000
-    order: Literal["chance", "score"] = "chance"
+    order: Literal["unit_interval", "score"] = "unit_interval"
     score_signal: str = "educational_score.score"
 
 
@@ -60,24 +60,24 @@ def _candidates(sources: Sequence[SeedShard], policy: SeedPolicy) -> Iterator[tu
     """Yield (minus score, chance, key, source, row) of every document that may be a seed."""
     for number, source in enumerate(sources):
         check_aligned([shard for shard in (source.documents, source.ledger, source.signals) if shard is not None])
-        ledger = read(source.ledger, ["key", "fate", "text_bytes"])
+        ledger = read_shard(source.ledger, ["key", "fate", "text_bytes"])
         scores = _scores(source, policy, ledger.num_rows)
         columns = zip(ledger["key"].to_pylist(), ledger["fate"].to_pylist(), ledger["text_bytes"].to_pylist(), scores, strict=True)
         for row, (key, fate, size, score) in enumerate(columns):
             if fate == "kept" and policy.min_bytes <= size <= policy.max_bytes:
-                yield -(score or 0.0), chance(key, "seed"), key, number, row
+                yield -(score or 0.0), unit_interval(key, "seed"), key, number, row
 
 
 def _scores(source: SeedShard, policy: SeedPolicy, rows: int) -> Sequence[float | None]:
-    if policy.order == "chance" or source.signals is None:
+    if policy.order == "unit_interval" or source.signals is None:
         return [None] * rows
-    scores: list[float | None] = read(source.signals, [policy.score_signal])[policy.score_signal].to_pylist()
+    scores: list[float | None] = read_shard(source.signals, [policy.score_signal])[policy.score_signal].to_pylist()
     return scores
 
 
 def _read(source: SeedShard, wanted: dict[int, int]) -> Iterator[tuple[int, Seed]]:
     """Yield (rank, seed) of the wanted rows (row -> rank) of one shard; ids are the ledger's."""
-    ids = read(source.ledger, ["id"])["id"]
+    ids = read_shard(source.ledger, ["id"])["id"]
     begin = 0
     for batch in batches(source.documents, ["key", "text"]):
         here = [row for row in wanted if begin <= row < begin + batch.num_rows]

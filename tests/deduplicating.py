@@ -10,7 +10,7 @@ from curation.engine.session import Session
 from curation.schema import DOCUMENTS, VERDICTS
 from curation.storage.location import Location
 from curation.storage.record_keys import record_key
-from curation.storage.shards import ShardWriter, read
+from curation.storage.shards import ShardWriter, read_shard
 
 
 def document(own_id, text, *, key=None, date=None, source="test", url=None):
@@ -70,7 +70,7 @@ def run(folder, shards, chosen=None, *, workers=1, dropped=(), signals=None, pri
     assert [shard.name for shard in found] == sorted(shards)
     rows = []
     for shard in found:
-        table = read(shard)
+        table = read_shard(shard)
         assert table.schema == DUPLICATES
         assert table["key"].to_pylist() == [row["key"] for row in shards[shard.name]]
         rows += [{"id": row["id"], **fate} for row, fate in zip(shards[shard.name], table.to_pylist(), strict=True)]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from curation.ingest.readers import Outcome, Tally, read
+from curation.ingest.readers import Outcome, Tally, read_records
 from curation.storage.location import Location
 from curation.storage.source_file import Fields, SourceFile
 
@@ -16,7 +16,7 @@ def read_path(path: Path, fields: Fields = Fields()) -> list[Outcome]:  # noqa: 
     tally = Tally()
     source = SourceFile(Location.of(path), path.name, "test", path.stat().st_size, None, fields)
     outcomes = []
-    for outcome in read(source, tally):
+    for outcome in read_records(source, tally):
         outcomes.append(outcome)
         assert tally.frames == len(outcomes)
     assert tally.frames == len(outcomes)

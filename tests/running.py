@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from curation.storage.records import decode, encode
+from curation.storage.records import decode_record, encode_record
 
 CURATE = Path(sys.executable).parent / "curate"
 ROOT = Path(__file__).parent.parent
@@ -61,9 +61,9 @@ def shards(out: Path) -> dict[str, str]:
 
 def reworded(record: Path, change: Callable[[dict[str, Any]], Any]) -> None:
     """Change what a record says, and let its digest agree: what somebody would do who means harm."""
-    content = decode(record.read_bytes())
+    content = decode_record(record.read_bytes())
     change(content)
-    record.write_bytes(encode(content))
+    record.write_bytes(encode_record(content))
 
 
 def rerecorded(sidecar: Path, shard: Path) -> None:

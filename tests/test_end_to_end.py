@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from curation.errors import BooksUnbalanced
-from pipelines.pipeline import Request, run_recipe
+from pipelines.pipeline import RunRequest, run_recipe
 from tests.object_store import object_store
 from tests.running import ROOT, SMALL_RECIPE, TEXTS, curate, made, many_files, picture, shards, stages
 
@@ -147,15 +147,15 @@ def test_books_notice_a_deleted_ledger_row(small: Path) -> None:
 
 def test_books_notice_a_reader_that_swallows_a_record(small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import curation.ingest.ingest
-    from curation.ingest.readers import read
+    from curation.ingest.readers import read_records
 
     def swallowing(source: Any, tally: Any) -> Iterator[Any]:
-        for number, outcome in enumerate(read(source, tally)):
+        for number, outcome in enumerate(read_records(source, tally)):
             if not (source.relative == "part-003.jsonl" and number == 5):
                 yield outcome
 
-    monkeypatch.setattr(curation.ingest.ingest, "read", swallowing)
-    request = Request(str(small / "recipe.toml"), (str(small / "input/*.jsonl"),), str(small / "out"))
+    monkeypatch.setattr(curation.ingest.ingest, "read_records", swallowing)
+    request = RunRequest(str(small / "recipe.toml"), (str(small / "input/*.jsonl"),), str(small / "out"))
     with pytest.raises(BooksUnbalanced, match=r"part-003\.jsonl: the reader counted 13 records to be judged, the ledger has 12"):
         run_recipe(request)
 

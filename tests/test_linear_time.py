@@ -16,7 +16,7 @@ import pyarrow as pa
 import pytest
 
 from curation.ingest.edits import edit_named
-from curation.ingest.encoding import Undecodable, decode
+from curation.ingest.encoding import Undecodable, decode_text
 from curation.ingest.extraction.resiliparse import Resiliparse
 from curation.ingest.readers.http_response import BadBody, parse_response
 from curation.schema import DOCUMENTS
@@ -64,7 +64,7 @@ def _url(url: str) -> None:
 
 def _bytes(payload: str) -> None:
     try:
-        decode(payload.encode("latin-1"))
+        decode_text(payload.encode("latin-1"))
     except Undecodable:
         return
 

@@ -20,8 +20,8 @@ from curation.schema import DOCUMENTS, LEDGER
 from curation.storage.journal import Journal
 from curation.storage.location import Location
 from curation.storage.record_keys import record_key
-from curation.storage.records import encode
-from curation.storage.shards import Shard, read
+from curation.storage.records import encode_record
+from curation.storage.shards import Shard, read_shard
 from filters.contract import FilterChoice
 from filters.judge import Judge
 from filters.measure import Measure
@@ -123,8 +123,8 @@ class _Ledger(Stage):
 
     def make(self, unit: Unit, output: Output) -> Mapping[str, Any]:
         rows = []
-        verdicts = read(unit.shard("verdicts")).to_pylist()
-        for document, verdict in zip(read(unit.shard("documents")).drop_columns(["text"]).to_pylist(), verdicts, strict=True):
+        verdicts = read_shard(unit.shard("verdicts")).to_pylist()
+        for document, verdict in zip(read_shard(unit.shard("documents")).drop_columns(["text"]).to_pylist(), verdicts, strict=True):
             row = {**document, **verdict, "fate": "kept", "stage": "select", "cluster_size": 3 if document["id"] == "doc-004" else 1}
             if verdict["rule"] is not None:
                 row |= {"fate": "dropped", "stage": "judge"}
@@ -164,7 +164,7 @@ def write_run(out: Path, min_words: int = 50, synthetic: bool = True) -> Path:
     entry |= {"sha256": shard.sha256, "documents": exported.counts["documents"]}
     packages = {"polars": "2.1.0", "pyarrow": "26.0.1", "textbook-curation": "0.1.0"}
     content = {"shards": [entry], "rows": shard.rows, "tokens": entry["tokens"], "recipe_key": "0" * 64, "packages": packages}
-    (place / "dataset" / "manifest.json").write_bytes(encode({**content, "sft": []}))
+    (place / "dataset" / "manifest.json").write_bytes(encode_record({**content, "sft": []}))
     return out
 
 

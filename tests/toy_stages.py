@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import pyarrow as pa
 
 from curation.engine.stage import Output, Stage, Unit
-from curation.storage.shards import read
+from curation.storage.shards import read_shard
 
 NUMBERS = pa.schema([pa.field("number", pa.int64(), nullable=False)])
 
@@ -38,7 +38,7 @@ class Double(Stage):
     name: ClassVar[str] = "2-double"
 
     def make(self, unit: Unit, output: Output) -> Mapping[str, Any]:
-        numbers = read(unit.shard("numbers"))["number"].to_pylist()
+        numbers = read_shard(unit.shard("numbers"))["number"].to_pylist()
         output.write(unit.name, pa.table({"number": [self.factor * number for number in numbers]}, schema=NUMBERS))
         return {"rows": len(numbers)}
 
@@ -48,7 +48,7 @@ class SlowDouble(Double):
     """Takes its time, so that it can be killed."""
 
     def make(self, unit: Unit, output: Output) -> Mapping[str, Any]:
-        numbers = read(unit.shard("numbers"))["number"].to_pylist()
+        numbers = read_shard(unit.shard("numbers"))["number"].to_pylist()
         with output.shard(unit.name, NUMBERS) as writer:
             for number in numbers:
                 time.sleep(0.02)

@@ -38,7 +38,7 @@ from curation.duplicates.minhash import MinHashSettings, bucket_hashes
 from curation.duplicates.parts import Part, extra_of, first_earlier, inputs_of, parts_of
 from curation.duplicates.shingles import Hashes
 from curation.duplicates.sign import signatures_of
-from curation.duplicates.union_find import Edges, Forest, Numbers, stars, ties
+from curation.duplicates.union_find import Edges, Numbers, UnionFind, stars, ties
 from curation.duplicates.urls import hash_of, same_page_form
 from curation.engine.session import Session
 from curation.engine.stage import Output, Stage, Unit
@@ -46,7 +46,7 @@ from curation.shuffle.exchange import ranges_for, read_range, write_sorted
 from curation.shuffle.merging import Merged, merge, range_of
 from curation.shuffle.numbering import Group
 from curation.storage.record_keys import halves_of
-from curation.storage.shards import batches, read
+from curation.storage.shards import batches, read_shard
 
 RANGE_ROWS = 1 << 20
 """Rows of buckets that one unit of Linking reads, about."""
@@ -107,7 +107,7 @@ def tie_to_first(buckets: Buckets) -> tuple[Buckets, Edges]:
 
 
 @dataclass(frozen=True)
-class Bucketing(Stage):
+class FillBuckets(Stage):
     """Puts the documents of a group that take part into buckets."""
 
     settings: MinHashSettings
@@ -121,7 +121,7 @@ class Bucketing(Stage):
         parts, base = parts_of(unit), unit.extra["base"]
         documents, earlier = sum(part.documents.rows for part in parts), parts[0].run is not None
         rows, keys, texts, bands = _hashes_of(parts, self.settings)
-        forest, follows = Forest(documents), np.zeros(documents, np.bool_)
+        forest, follows = UnionFind(documents), np.zeros(documents, np.bool_)
         leaders, tied = tie_to_first(buckets_of(texts, rows, of_text=True))
         forest.join(tied.left, tied.right)
         follows[tied.right] = True
@@ -167,7 +167,7 @@ def _urls_of(parts: Sequence[Part]) -> tuple[Hashes, Numbers]:
     hashes, rows = [np.empty(0, np.uint64)], [np.empty(0, np.int64)]
     base = 0
     for part in parts:
-        forms = same_page_form(read(part.documents, ["url"])["url"])
+        forms = same_page_form(read_shard(part.documents, ["url"])["url"])
         chosen = np.flatnonzero(part.taking_part() & forms.is_valid().to_numpy(zero_copy_only=False))
         hashes.append(np.array([hash_of(form) for form in forms.take(pa.array(chosen)).to_pylist()], np.uint64))
         rows.append(chosen + base)
@@ -176,7 +176,7 @@ def _urls_of(parts: Sequence[Part]) -> tuple[Hashes, Numbers]:
 
 
 @dataclass(frozen=True)
-class Linking(Stage):
+class FindCandidates(Stage):
     """Ties documents of different groups that share a bucket."""
 
     name: ClassVar[str] = "4c-candidates"
@@ -198,9 +198,9 @@ def find_candidates(session: Session, groups: Sequence[Group[Part]], settings: M
         Unit(group.name, inputs_of(group, ("documents", "signatures", "judged")), extra={**extra_of(group), "base": group.base})
         for group in groups
     ]
-    bucketed = session.run(Bucketing(settings, by_url), units).units
+    bucketed = session.run(FillBuckets(settings, by_url), units).units
     earlier = first_earlier(groups)
     buckets = merge(session, "4b-buckets", [unit.shard(unit.name) for unit in bucketed], ("hash",))
-    linked = session.run(Linking(), buckets.units("buckets", ranges_for(buckets.rows, RANGE_ROWS), first_earlier=earlier))
+    linked = session.run(FindCandidates(), buckets.units("buckets", ranges_for(buckets.rows, RANGE_ROWS), first_earlier=earlier))
     edges = [*(unit.shard(unit.name + EDGES_SUFFIX) for unit in bucketed), *linked.shards]
     return find_components(session, edges, sum(group.rows for group in groups), earlier)

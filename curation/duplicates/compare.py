@@ -30,7 +30,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from curation.duplicates.gather import COMPARED, COMPARED_BY, Gathered
-from curation.duplicates.resolve import KEPT, RULES, Documents, Judge, Places
+from curation.duplicates.resolve import KEPT, RULES, Documents, Places, Resolver
 from curation.duplicates.shingles import Hashes
 from curation.duplicates.survivors import text_bytes_of
 from curation.engine.session import Session
@@ -65,13 +65,13 @@ _NARROW = pa.schema([field for field in COMPARED if field.name != "shingles"])
 
 
 @dataclass(frozen=True)
-class Verify(Stage):
+class Compare(Stage):
     """Judges the documents of a range of components."""
 
     threshold: float
     containment: float | None
     compared: int
-    name: ClassVar[str] = "4f-verify"
+    name: ClassVar[str] = "4f-compare"
     version: ClassVar[int] = 3
     packages: ClassVar[tuple[str, ...]] = ("pyarrow", "numpy", "numba")
 
@@ -79,7 +79,7 @@ class Verify(Stage):
         """Write what became of the documents of one range."""
         rows = _Rows(unit.inputs["compared"], range_of(unit))
         order = order_of(rows.table, COMPARED_BY)
-        judge = Judge(documents_of(rows.table, unit.extra["first_earlier"]), order, self.threshold, self.containment, self.compared)
+        judge = Resolver(documents_of(rows.table, unit.extra["first_earlier"]), order, self.threshold, self.containment, self.compared)
         for begin, end in _stretches(rows.table, order):
             awaited = judge.awaited(begin, end)
             judge.take(begin, end, awaited, *rows.shingles(awaited))
@@ -164,10 +164,10 @@ def _lists(column: Any) -> tuple[Offsets, Hashes]:
     return starts, values
 
 
-def verify(
+def compare(
     session: Session, gathered: Gathered, threshold: float, containment: float | None, compared: int, documents: int, first_earlier: int
 ) -> Merged:
     """Judge everything that was gathered; returns VERIFIED by number."""
     units = gathered.files.units("compared", ranges_for(gathered.bytes, RANGE_BYTES), first_earlier=first_earlier)
-    sealed = session.run(Verify(threshold, containment, compared), units)
-    return merge(session, Verify.name, sealed.shards, ("number",), Range(0, documents))
+    sealed = session.run(Compare(threshold, containment, compared), units)
+    return merge(session, Compare.name, sealed.shards, ("number",), Range(0, documents))

@@ -73,7 +73,7 @@ def write_edges(output: Output, name: str, edges: Edges, by: Sequence[str]) -> S
 
 
 @dataclass(frozen=True)
-class Sharing(Stage):
+class ShareEdges(Stage):
     """Makes stars of a share of the edges."""
 
     name: ClassVar[str] = "4d-stars"
@@ -133,7 +133,7 @@ class LargeStar(Stage):
 
 
 @dataclass(frozen=True)
-class Members(Stage):
+class WriteComponents(Stage):
     """Lists the members of the stars whose first document is in a range."""
 
     name: ClassVar[str] = "4d-components"
@@ -225,7 +225,7 @@ def find_components(session: Session, files: Sequence[Shard], documents: int, fi
     """
     everything = Range(0, documents)
     shares = [Unit(f"{place:06d}", {"edges": share}) for place, share in enumerate(_shares(files))]
-    found = session.run(Sharing(), shares)
+    found = session.run(ShareEdges(), shares)
     by_left, by_right = _both_ways(session, found, "4d-stars", everything)
     turn, settled = 0, len(shares) == 1
     while not settled:
@@ -242,7 +242,7 @@ def find_components(session: Session, files: Sequence[Shard], documents: int, fi
             by_left, by_right = _both_ways(session, large, "large-star", everything)
         settled = small.total("changed") == large.total("changed") == 0
     ranges = ranges_for(max(documents, by_left.rows), SHARE_ROWS, Range(0, first_earlier))
-    members = session.run(Members(), by_left.units("by_left", ranges))
+    members = session.run(WriteComponents(), by_left.units("by_left", ranges))
     return merge(session, "4d-components", members.shards, ("number",), everything)
 
 

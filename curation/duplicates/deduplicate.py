@@ -33,12 +33,12 @@ import pyarrow.compute as pc
 
 from curation.choices import nearest
 from curation.duplicates.candidates import find_candidates
-from curation.duplicates.compare import VERIFIED, verify
-from curation.duplicates.gather import Gathering, gather
+from curation.duplicates.compare import VERIFIED, compare
+from curation.duplicates.gather import GatherShingles, gather
 from curation.duplicates.minhash import PRESETS, MinHashSettings, bands_for
 from curation.duplicates.parts import Part, extra_of, first_earlier, inputs_of, parts_of
 from curation.duplicates.sign import check_settings
-from curation.duplicates.survivors import NARROW, preference
+from curation.duplicates.survivors import PREFERABLE, preference
 from curation.duplicates.union_find import Numbers
 from curation.engine.session import Session
 from curation.engine.stage import Output, Stage, Unit
@@ -47,7 +47,7 @@ from curation.schema import KEY
 from curation.shuffle.exchange import Range, read_range
 from curation.shuffle.merging import Merged
 from curation.shuffle.numbering import Group, groups_in_turn
-from curation.storage.shards import Shard, open_parquet, read
+from curation.storage.shards import Shard, open_parquet, read_shard
 
 DUPLICATES = pa.schema(
     [
@@ -154,7 +154,7 @@ class DeduplicateSettings:
 
 
 @dataclass(frozen=True)
-class Report(Stage):
+class WriteDuplicates(Stage):
     """Lays what was verified beside the documents shards of a group."""
 
     name: ClassVar[str] = "4-deduplicate"
@@ -179,7 +179,7 @@ class Report(Stage):
                 part.documents.name,
                 pa.table(
                     {
-                        "key": read(part.signatures, ["key"])["key"],
+                        "key": read_shard(part.signatures, ["key"])["key"],
                         **{name: rows_of[name] for name in ("duplicate_of", "duplicate_of_key", "rule", "similarity")},
                         "cluster": clusters,
                         "cluster_size": rows_of["cluster_size"].fill_null(1),
@@ -216,13 +216,13 @@ def deduplicate(session: Session, parts: Sequence[Part], settings: DeduplicateSe
     priorities = sorted({part.priority for part in earlier})
     groups = groups_in_turn([new, *([part for part in earlier if part.priority == each] for each in priorities)])
     components = find_candidates(session, groups, settings.minhash, settings.by_url)
-    how = Gathering(settings.minhash, settings.prefer, settings.by_url, settings.sources)
+    how = GatherShingles(settings.minhash, settings.prefer, settings.by_url, settings.sources)
     gathered = gather(session, groups, components, how)
     documents = sum(group.rows for group in groups)
-    verified = verify(session, gathered, settings.threshold, settings.containment, settings.compared, documents, first_earlier(groups))
+    verified = compare(session, gathered, settings.threshold, settings.containment, settings.compared, documents, first_earlier(groups))
     bases = [(group.base, group.members[0].run) for group in groups if group.members[0].run is not None]
     units = [_report_unit(group, verified, bases) for group in groups if group.members[0].run is None]
-    return session.run(Report(), units).shards
+    return session.run(WriteDuplicates(), units).shards
 
 
 def _report_unit(group: Group[Part], verified: Merged, earlier: Sequence[tuple[int, str]]) -> Unit:
@@ -242,7 +242,7 @@ def _check_preference(parts: Sequence[Part], settings: DeduplicateSettings) -> N
 
 def _schema_of(part: Part) -> Any:
     with open_parquet(part.documents.location) as file:
-        fields = [file.schema_arrow.field(name) for name in NARROW]
+        fields = [file.schema_arrow.field(name) for name in PREFERABLE]
     if part.signals is not None:
         with open_parquet(part.signals.location) as file:
             fields += [field for field in file.schema_arrow if field.name not in ("key", "id")]

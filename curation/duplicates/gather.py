@@ -21,7 +21,7 @@ from curation.duplicates.minhash import MinHashSettings, bucket_hashes
 from curation.duplicates.parts import Part, extra_of, inputs_of, parts_of
 from curation.duplicates.shingles import Hashes, distinct, shingle, spread_all
 from curation.duplicates.sign import signatures_of
-from curation.duplicates.survivors import BEST_FIRST, NARROW, RANKS, preference, ranks, source_ranks
+from curation.duplicates.survivors import BEST_FIRST, PREFERABLE, RANKS, preference, ranks, source_ranks
 from curation.duplicates.urls import same_page_form
 from curation.engine.session import Session
 from curation.engine.stage import Output, Stage, Unit
@@ -61,14 +61,14 @@ _NO_TEXT = pa.array([], pa.large_string())
 
 
 @dataclass(frozen=True)
-class Gathering(Stage):
+class GatherShingles(Stage):
     """Gathers the rows of a group's documents."""
 
     settings: MinHashSettings
     prefer: str | None = None
     by_url: bool = False
     sources: tuple[str, ...] = ()
-    name: ClassVar[str] = "4e-comparison"
+    name: ClassVar[str] = "4e-gather"
     version: ClassVar[int] = 4
     packages: ClassVar[tuple[str, ...]] = ("pyarrow", "polars", "numpy", "numba")
 
@@ -89,7 +89,7 @@ class Gathering(Stage):
         return {"documents": members.num_rows, "shingled": shingled, "bytes": runs.bytes}
 
 
-def _rows_of(part: Part, members: Any, base: int, chosen_by: Gathering) -> Iterator[Any]:
+def _rows_of(part: Part, members: Any, base: int, chosen_by: GatherShingles) -> Iterator[Any]:
     """Yield the COMPARED rows of one part's members, a row group of documents at a time."""
     rows = members["number"].to_numpy() - base
     if not len(rows):
@@ -102,11 +102,11 @@ def _rows_of(part: Part, members: Any, base: int, chosen_by: Gathering) -> Itera
     signals = _some_rows(part.signals, None, rows) if part.signals is not None else None
     texts = read_rows(part.documents, ["text"], rows[whole])
     done = 0
-    for chosen, documents in read_rows(part.documents, NARROW, rows):
+    for chosen, documents in read_rows(part.documents, PREFERABLE, rows):
         here = slice(done, done + len(chosen))
         sends = whole[here]
         mine = signed.slice(done, len(chosen))
-        described = documents.select(NARROW)
+        described = documents.select(PREFERABLE)
         if signals is not None:
             for name in signals.column_names[2:]:
                 described = described.append_column(name, signals[name].slice(done, len(chosen)))
@@ -154,7 +154,7 @@ class Gathered(NamedTuple):
     bytes: int
 
 
-def gather(session: Session, groups: Sequence[Group[Part]], components: Merged, how: Gathering) -> Gathered:
+def gather(session: Session, groups: Sequence[Group[Part]], components: Merged, how: GatherShingles) -> Gathered:
     """Gather what it takes to compare the documents of COMPONENTS, which are given by number."""
     roles = ("documents", "signatures", "ids", *(() if how.prefer is None else ("signals",)))
     units = []

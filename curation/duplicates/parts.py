@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from curation.engine.stage import Unit
 from curation.shuffle.numbering import Group
-from curation.storage.shards import Shard, check_aligned, read
+from curation.storage.shards import Shard, check_aligned, read_shard
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Part:
         check_aligned([self.documents, self.signatures, *self.judged])
         part = np.ones(self.documents.rows, np.bool_)
         for shard in self.judged:
-            part &= read(shard, ["rule"])["rule"].is_null().to_numpy()
+            part &= read_shard(shard, ["rule"])["rule"].is_null().to_numpy()
         return part
 
 

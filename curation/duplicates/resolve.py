@@ -42,7 +42,7 @@ class Documents(NamedTuple):
     buckets: Hashes
 
 
-class Judged(NamedTuple):
+class Resolved(NamedTuple):
     """For each document, best first: place of its survivor (its own where it is kept), rule and similarity; and comparisons in all."""
 
     survivors: Places
@@ -94,7 +94,7 @@ class _State(NamedTuple):
     counts: Places
 
 
-class Judge:
+class Resolver:
     """Judges documents, whose best-first order is given, a stretch at a time; at most `most` of each bucket are compared with."""
 
     def __init__(self, documents: Documents, order: Places, threshold: float, containment: float | None, most: int) -> None:
@@ -146,15 +146,15 @@ class Judge:
         The distinct shingles of the rows awaited are given one after the other, each rising; the array may be overwritten.
         """
         self._hold(rows, starts, shingles)
-        _judge_best_first(begin, end, self._facts, self._held, self._state, *self._settings)
+        _resolve_best_first(begin, end, self._facts, self._held, self._state, *self._settings)
         if end < len(self._facts.texts):
             texts = self._text_of[rows]
             self._let_go(rows, (self._state.text_kept_by[texts] >= 0) & (self._state.text_rule[texts] == EXACT))
 
-    def judged(self) -> Judged:
+    def judged(self) -> Resolved:
         """Return what became of all documents."""
         state = self._state
-        return Judged(state.survivors, state.rules, state.similarities, int(state.counts[0]), int(state.counts[1]))
+        return Resolved(state.survivors, state.rules, state.similarities, int(state.counts[0]), int(state.counts[1]))
 
     def _hold(self, rows: Places, starts: Offsets, shingles: Hashes) -> None:
         """Lay shingles behind those that are held."""
@@ -230,7 +230,7 @@ def _next_offered(own: Any, heads: Places, most: int, state: _State) -> Any:
 
 
 @kernel
-def _judge_best_first(
+def _resolve_best_first(
     begin: int, end: int, facts: _Facts, held: _Held, state: _State, most: int, threshold: float, containment: float
 ) -> None:
     """Judge the documents from place `begin` up to `end`, in survivor order."""

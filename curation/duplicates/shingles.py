@@ -34,7 +34,7 @@ from curation.text.column import Bytes, Offsets
 from curation.text.kernels import inline_kernel, kernel
 from curation.text.simd import BLOCK, copy_block, load_part, load_word, lowest_bit, mask_between
 from curation.text.text import Text
-from curation.text.unicode_classes import LETTER, MARK, NUMBER, SOLITARY, character_classes, decode, folded_forms
+from curation.text.unicode_classes import LETTER, MARK, NUMBER, SOLITARY, character_classes, decode_character, folded_forms
 
 Hashes = npt.NDArray[np.uint64]
 
@@ -128,7 +128,7 @@ def hash_words(data: Bytes, begin: int, end: int, alphabet: Alphabet, working: W
         over_word, over_solitary, over = none, none, none
         while others != none:
             bit = lowest_bit(others)
-            point, size = decode(data, place + bit, end)
+            point, size = decode_character(data, place + bit, end)
             group = classes[point]
             first = one << np.uint64(bit)
             own = ((one << np.uint64(size)) - one) << np.uint64(bit)
@@ -222,7 +222,7 @@ def _folded_hash(data: Bytes, place: int, end: int, forms: Hashes) -> Any:
     value, part, filled = np.uint64(0), np.uint64(0), np.uint64(0)  # filled: bits of part
     parts = 0
     while place < end:
-        point, size = decode(data, place, end)
+        point, size = decode_character(data, place, end)
         place += size
         form = forms[point] if point < len(forms) else np.uint64(point)
         while form != np.uint64(0):
@@ -267,7 +267,7 @@ def hash_characters(data: Bytes, place: int, end: int, alphabet: Alphabet, value
     found = np.int64(0)
     apart = False
     while place < end:
-        point, size = decode(data, place, end)
+        point, size = decode_character(data, place, end)
         place += size
         group = alphabet.classes[point]
         if group not in (LETTER, NUMBER, SOLITARY) and (group != MARK or apart or found == 0):

@@ -33,7 +33,7 @@ RANKS = pa.schema([pa.field(f"rank_{name}", pa.uint64(), nullable=False) for nam
 BEST_FIRST = (*RANKS.names, "key", "number")
 """The columns by which documents are sorted, best first."""
 
-NARROW = [name for name in DOCUMENTS.names if name not in ("text", "metadata")]
+PREFERABLE = [name for name in DOCUMENTS.names if name not in ("text", "metadata")]
 """The columns of documents that a preference may name."""
 
 _SIGN, _LARGEST = np.uint64(1 << 63), np.uint64((1 << 64) - 1)

@@ -53,7 +53,7 @@ class Edges(NamedTuple):
         return Edges(self.left[which], self.right[which], self.of_text[which])
 
 
-class Forest:
+class UnionFind:
     """Components over the numbers 0 to count - 1."""
 
     def __init__(self, count: int) -> None:
@@ -92,7 +92,7 @@ def stars(edges: Edges) -> Edges:
     """
     numbers, places = np.unique(np.concatenate([edges.left, edges.right]), return_inverse=True)
     left, right = places[: len(edges.left)], places[len(edges.left) :]
-    forest = Forest(len(numbers))
+    forest = UnionFind(len(numbers))
     forest.join(left, right)
     follows = np.zeros(len(numbers), np.bool_)
     follows[right[edges.of_text]] = True

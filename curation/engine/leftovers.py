@@ -29,7 +29,7 @@ _TEMPORARY = re.compile(re.escape(TEMPORARY) + r"[0-9a-f]{32}-(.+)", re.DOTALL)
 
 
 @dataclass(frozen=True)
-class Named:
+class NamedFiles:
     """What the records in a folder of sidecars name, as paths below OUT.
 
     records   what lies in that folder for finished units, and the seal
@@ -44,7 +44,7 @@ class Named:
     others: frozenset[str] = frozenset()
 
 
-def named_in(out: Location, folder: str) -> Named:
+def named_in(out: Location, folder: str) -> NamedFiles:
     """Read the records in a folder of sidecars, given as its path below OUT; a sidecar that seal or journal name is not opened."""
     there = {facts.location.name: facts.location for facts in (out / folder).files()}
     records, journals, shards = set[str](), set[str](), set[str]()
@@ -66,7 +66,7 @@ def named_in(out: Location, folder: str) -> Named:
             shards |= set(recorded)
     found = (records, journals, there.keys() - records - journals)
     mine, kept, others = (frozenset(f"{folder}/{name}" for name in names) for names in found)
-    return Named(mine, kept, frozenset(shard for shard in shards if _may_be(shard)), others)
+    return NamedFiles(mine, kept, frozenset(shard for shard in shards if _may_be(shard)), others)
 
 
 def _sealed(seal: Location, folder: str) -> tuple[list[str], list[str]] | None:
@@ -99,7 +99,7 @@ def sweep(out: Location, folders: Iterable[str], known: Iterable[str]) -> list[s
     return sorted(found)
 
 
-def remove_stale(out: Location, named: Named, kept: Iterable[str]) -> list[str]:
+def remove_stale(out: Location, named: NamedFiles, kept: Iterable[str]) -> list[str]:
     """Delete what the records name and is not in `kept` (paths below OUT), records last; return the names of what was there."""
     stays = set(kept)
     removed = []
@@ -163,7 +163,7 @@ def check_public(out: Location) -> None:
         )
 
 
-def check_free(out: Location, named: Named, wanted: Iterable[str]) -> None:
+def check_free(out: Location, named: NamedFiles, wanted: Iterable[str]) -> None:
     """Raise Refused where a record that is to be written (paths below OUT) would fall on a stranger."""
     for path in sorted(named.others & set(wanted)):
         if path.endswith(ENDING) and is_torn(out / path):

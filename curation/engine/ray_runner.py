@@ -16,7 +16,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from curation.engine.runner import Item, Outcome, Result, attempt, tell_on_stderr
+from curation.engine.runner import Item, Result, TaskOutcome, attempt, tell_on_stderr
 from curation.engine.signals import Ended, handlers_kept, workers_spared
 from curation.engine.stopped import StoppedWorkers
 from curation.engine.watched import watched_here
@@ -70,7 +70,7 @@ class RayRunner:
                 raise UsageError(f"no Ray cluster answers at {address}: {error}") from error
         self._started = True
 
-    def map(self, task: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Outcome[Item, Result]]:
+    def map(self, task: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[TaskOutcome[Item, Result]]:
         """Yield an Outcome for every item, in the order in which they end."""
         remote = ray.remote(num_cpus=1, max_retries=ATTEMPTS - 1, retry_exceptions=False)(attempt_watched)
         waiting = iter(items)
@@ -84,14 +84,14 @@ class RayRunner:
                 running[remote.remote(task, following)] = following
             yield self._outcome(done[0], item)
 
-    def _outcome(self, reference: Any, item: Item) -> Outcome[Item, Any]:
+    def _outcome(self, reference: Any, item: Item) -> TaskOutcome[Item, Any]:
         try:
-            outcome: Outcome[Item, Any] = ray.get(reference)
+            outcome: TaskOutcome[Item, Any] = ray.get(reference)
         except (WorkerCrashedError, OutOfMemoryError) as error:
-            return Outcome(item, error=f"its worker died {ATTEMPTS} times: {error}", killed=True)
+            return TaskOutcome(item, error=f"its worker died {ATTEMPTS} times: {error}", killed=True)
         except RayError as error:
-            return Outcome(item, error=str(error))
-        return Outcome(item, outcome.result, outcome.error, outcome.killed, outcome.line)
+            return TaskOutcome(item, error=str(error))
+        return TaskOutcome(item, outcome.result, outcome.error, outcome.killed, outcome.line)
 
     def close(self) -> None:
         """Leave the cluster; a local one is stopped."""
@@ -165,7 +165,7 @@ class _Stops:
                 continue
 
 
-def attempt_watched(task: Callable[[Item], Result], item: Item) -> Outcome[Item, Result]:
+def attempt_watched(task: Callable[[Item], Result], item: Item) -> TaskOutcome[Item, Result]:
     """Run the task on one item in a Ray worker, which ends itself where a record holds it for too long."""
     with watched_here(tell_on_stderr):
         return attempt(task, item)

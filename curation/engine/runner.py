@@ -31,7 +31,7 @@ Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
-class Outcome(Generic[Item, Result]):
+class TaskOutcome(Generic[Item, Result]):
     """What became of one item: a result, or the error's traceback, and the error in one line; `killed` when it took its worker with it."""
 
     item: Item
@@ -47,7 +47,7 @@ class Runner(Protocol):
     workers: int
     tell: Callable[[str], None]
 
-    def map(self, task: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Outcome[Item, Result]]:
+    def map(self, task: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[TaskOutcome[Item, Result]]:
         """Yield an Outcome for every item, in the order in which they end."""
         ...
 
@@ -56,12 +56,12 @@ class Runner(Protocol):
         ...
 
 
-def attempt(task: Callable[[Item], Result], item: Item) -> Outcome[Item, Result]:
+def attempt(task: Callable[[Item], Result], item: Item) -> TaskOutcome[Item, Result]:
     """Run the task on one item; an exception becomes an Outcome."""
     try:
-        return Outcome(item, result=task(item))
+        return TaskOutcome(item, result=task(item))
     except Exception as error:
-        return Outcome(item, error=traceback_of(error), line=in_one_line(error))
+        return TaskOutcome(item, error=traceback_of(error), line=in_one_line(error))
 
 
 def tell_on_stderr(line: str) -> None:
@@ -78,7 +78,7 @@ class LocalRunner:
         self._pool: WorkerPool | None = None
         self._under_way = 0
 
-    def map(self, task: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Outcome[Item, Result]]:
+    def map(self, task: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[TaskOutcome[Item, Result]]:
         """Yield an Outcome for every item, in the order in which they end."""
         if self.workers == 1:
             for item in items:
@@ -100,11 +100,11 @@ class LocalRunner:
             self._pool = WorkerPool(self.workers, self.tell)
         return self._pool
 
-    def _map_in_processes(self, task: Callable[[Item], Result], items: list[Item]) -> Iterator[Outcome[Item, Result]]:
+    def _map_in_processes(self, task: Callable[[Item], Result], items: list[Item]) -> Iterator[TaskOutcome[Item, Result]]:
         waiting = list(enumerate(items, start=1))[::-1]
         suspects: list[Item] = []
         hung: set[int] = set()
-        running: dict[Future[Outcome[Item, Result]], tuple[int, Item]] = {}
+        running: dict[Future[TaskOutcome[Item, Result]], tuple[int, Item]] = {}
         while waiting or running:
             try:
                 while waiting and len(running) < 2 * self.workers:
@@ -131,11 +131,11 @@ class LocalRunner:
                 else:
                     suspects += [item for _, item in others]
                 for item in held:
-                    yield Outcome(item, error=HELD, line=HELD, killed=True)
+                    yield TaskOutcome(item, error=HELD, line=HELD, killed=True)
         for item in suspects:
             yield self._run_alone(task, item)
 
-    def _run_alone(self, task: Callable[[Item], Result], item: Item) -> Outcome[Item, Result]:
+    def _run_alone(self, task: Callable[[Item], Result], item: Item) -> TaskOutcome[Item, Result]:
         pool = WorkerPool(1, self.tell)
         died = "the worker process died twice on this shard"
         try:
@@ -144,11 +144,11 @@ class LocalRunner:
                 for pid, _ in pool.overdue():
                     died = HELD
                     os.kill(pid, signal.SIGKILL)
-            outcome: Outcome[Item, Result] = future.result()
+            outcome: TaskOutcome[Item, Result] = future.result()
             pool.close()
             return outcome
         except BrokenProcessPool:
-            return Outcome(item, error=died, line=died, killed=True)
+            return TaskOutcome(item, error=died, line=died, killed=True)
         except BaseException:
             pool.kill()
             raise

@@ -17,7 +17,7 @@ from curation.counting import counted
 from curation.engine.drift import changed_inputs, changes, fingerprints, told, words_of
 from curation.engine.failures import Failure, told_of
 from curation.engine.leftovers import check_free, check_public, folders_of_records, left_by_run, named_in, remove_stale, strangers_in, sweep
-from curation.engine.runner import Outcome, Runner
+from curation.engine.runner import Runner, TaskOutcome
 from curation.engine.signals import Ended
 from curation.engine.stage import SEAL, Cost, Finished, Job, Stage, Unit, Workspace, is_whole, key_of, perform, read_sidecar
 from curation.engine.watcher import Silent, Watcher
@@ -294,9 +294,9 @@ class Session:
                 return False
         return True
 
-    def _make(self, stage: Stage, pending: Sequence[Job], done: dict[str, Finished]) -> tuple[list[Cost], list[Outcome[Job, Any]]]:
+    def _make(self, stage: Stage, pending: Sequence[Job], done: dict[str, Finished]) -> tuple[list[Cost], list[TaskOutcome[Job, Any]]]:
         costs: list[Cost] = []
-        failures: list[Outcome[Job, Any]] = []
+        failures: list[TaskOutcome[Job, Any]] = []
         again: list[Job] = []
         for outcome in self.runner.map(perform, pending):
             if outcome.result is not None:
@@ -389,7 +389,7 @@ def _inputs_of(jobs: Sequence[Job]) -> dict[str, str]:
     return fingerprints(source for job in jobs for source in job.unit.sources)
 
 
-def _failure(outcome: Outcome[Job, Any]) -> Failure:
+def _failure(outcome: TaskOutcome[Job, Any]) -> Failure:
     """Return what is told of a unit that could not be made."""
     error = outcome.error or "no reason was given"
     unit = outcome.item.unit

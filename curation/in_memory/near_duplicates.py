@@ -33,9 +33,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from curation.duplicates.minhash import MinHashSettings, bucket_hashes, sign
-from curation.duplicates.resolve import KEPT, RULES, Documents, Judge
+from curation.duplicates.resolve import KEPT, RULES, Documents, Resolver
 from curation.duplicates.shingles import Hashes, distinct, shingle
-from curation.duplicates.union_find import Forest, Numbers, ties
+from curation.duplicates.union_find import Numbers, UnionFind, ties
 from curation.errors import InputError
 from curation.in_memory.record_ranks import Ranks
 from curation.in_memory.text_batches import FilePath, ReadTexts
@@ -47,7 +47,7 @@ SHINGLE_BYTES = 64 << 20
 
 
 @dataclass(frozen=True, eq=False)
-class Found:
+class Duplicates:
     """What became of each of n documents, by row."""
 
     duplicate_of: Numbers
@@ -102,7 +102,7 @@ def find_duplicates(
     containment: float | None = None,
     compared: int = 8,
     ranks: Callable[[Numbers], Ranks] | None = None,
-) -> Found:
+) -> Duplicates:
     """Find the near-duplicates among all texts; settings mean what they mean in a recipe's [deduplicate].
 
     `ranks` returns date and key of the texts of some rows, rising (`curation.in_memory.record_ranks`); it is asked once, for those that
@@ -111,7 +111,7 @@ def find_duplicates(
     minhash = minhash or MinHashSettings()
     signed = _sign(batches, minhash)
     labels, leads = _components(signed)
-    found = Found(np.full(len(labels), -1), np.full(len(labels), KEPT, np.uint8), np.ones(len(labels)), 0, 0)
+    found = Duplicates(np.full(len(labels), -1), np.full(len(labels), KEPT, np.uint8), np.ones(len(labels)), 0, 0)
     dates, keys = _ranked(labels, signed.sizes, ranks)
     pairs = skipped = 0
     for rows, whole in _turns(labels, leads, signed.sizes):
@@ -127,7 +127,7 @@ def find_duplicates(
             signed.buckets[:, rows[whole]].T.ravel(),
         )
         order = np.lexsort((rows, keys[rows], dates[rows], -signed.sizes[rows]))
-        judge = Judge(documents, order, threshold, containment, compared)
+        judge = Resolver(documents, order, threshold, containment, compared)
         judge.take(0, len(rows), np.flatnonzero(whole), starts, shingles)
         judged = judge.judged()
         mine = rows[order]
@@ -136,10 +136,10 @@ def find_duplicates(
         found.rules[mine] = judged.rules
         found.similarities[mine] = judged.similarities
         pairs, skipped = pairs + judged.compared, skipped + judged.skipped
-    return Found(found.duplicate_of, found.rules, found.similarities, pairs, skipped)
+    return Duplicates(found.duplicate_of, found.rules, found.similarities, pairs, skipped)
 
 
-def write_kept(paths: Sequence[FilePath], found: Found, out: FilePath) -> int:
+def write_kept(paths: Sequence[FilePath], found: Duplicates, out: FilePath) -> int:
     """Write the kept rows of Parquet files, all columns, to one file; return how many there are.
 
     The files are those whose texts were compared (`parquet_texts`), in that order; they are read a row group at a time. Raises InputError
@@ -179,7 +179,7 @@ def _sign(batches: Sequence[ReadTexts], minhash: MinHashSettings) -> _Signed:
 def _components(signed: _Signed) -> tuple[Numbers, npt.NDArray[np.bool_]]:
     """Return the component of each document, named by its first, and whether it is the first of its text."""
     rows = np.arange(len(signed.sizes))
-    forest = Forest(len(rows))
+    forest = UnionFind(len(rows))
     leads = np.ones(len(rows), np.bool_)
     same = ties(signed.texts[:, 0], rows)
     forest.join(same.left, same.right)

@@ -229,7 +229,7 @@ def _by_claim(payload: bytes, header: str | None, page: str | None) -> tuple[str
     return by_header or by_page
 
 
-def decode(payload: bytes, content_type: str | None = None) -> Decoded:
+def decode_text(payload: bytes, content_type: str | None = None) -> Decoded:
     """Decode a page by its bytes, the HTTP header `content_type` and its own declaration. Raises Undecodable."""
     header, page = _header_codec(content_type), _page_codec(payload)
     declared = header or page

@@ -32,10 +32,10 @@ from curation.choices import build
 from curation.engine.heartbeat import beat
 from curation.engine.stage import Job, Output, Stage, Unit
 from curation.ingest.edits import Edit, edit_named
-from curation.ingest.encoding import Undecodable, decode
+from curation.ingest.encoding import Undecodable, decode_text
 from curation.ingest.extraction import Extractor, extractor_named
-from curation.ingest.quarantine import BATCH, Place, make_isolated
-from curation.ingest.readers import BOMB, MAX_RECORD_BYTES, Broken, Ignored, Outcome, Record, Tally, read
+from curation.ingest.quarantine import BATCH, RecordPlace, make_isolated
+from curation.ingest.readers import BOMB, MAX_RECORD_BYTES, Broken, Ignored, Outcome, Record, Tally, read_records
 from curation.ingest.side_fields import text_of
 from curation.schema import DOCUMENTS, REJECTS
 from curation.storage.record_keys import record_key
@@ -63,7 +63,7 @@ _NAMED = ("key", "id", "url", "source", "file_path", "offset")
 
 
 @dataclass(frozen=True)
-class Choice:
+class IngestPart:
     """A part of ingest (extractor or edit) as a recipe asks for it: its name and parameters."""
 
     name: str
@@ -81,8 +81,8 @@ FATAL = {
 class Ingest(Stage):
     """Reads, extracts and edits. `limit`: at most so many records of each file (None: all)."""
 
-    extractor: Choice = field(default_factory=lambda: Choice("resiliparse"))
-    edits: tuple[Choice, ...] = ()
+    extractor: IngestPart = field(default_factory=lambda: IngestPart("resiliparse"))
+    edits: tuple[IngestPart, ...] = ()
     limit: int | None = None
     name: ClassVar[str] = "1-ingest"
     version: ClassVar[int] = 2
@@ -115,7 +115,7 @@ class Ingest(Stage):
         return make_isolated(job, output)
 
     def make_without(
-        self, unit: Unit, output: Output, fatal: Mapping[Place, str], note: Callable[[Place], None], *, alone: bool = True
+        self, unit: Unit, output: Output, fatal: Mapping[RecordPlace, str], note: Callable[[RecordPlace], None], *, alone: bool = True
     ) -> Mapping[str, Any]:
         """Do the same, but call `note(place)` before each record is read, and treat those in `fatal` as unreadable, for the reason there.
 
@@ -131,7 +131,7 @@ class Ingest(Stage):
                 place = (source.relative, 0)
                 note(place)
                 beat(MAX_RECORD_BYTES)
-                for number, outcome in enumerate(islice(read(source, tally), self.limit), start=1):
+                for number, outcome in enumerate(islice(read_records(source, tally), self.limit), start=1):
                     beat(_size(outcome))
                     _take(_left_out(outcome, fatal[place]) if place in fatal else outcome, source, extractor, writer)
                     place = (source.relative, number)
@@ -194,7 +194,7 @@ def _take(outcome: Outcome, source: SourceFile, extractor: Extractor, writer: "_
             writer.reject(source, outcome, key, own_id, "dropped", "not_html", detail=f"content type {kind}")
             return
         try:
-            decoded = decode(outcome.payload, outcome.content_type)
+            decoded = decode_text(outcome.payload, outcome.content_type)
         except Undecodable as error:
             if kind == _PLAIN:  # what servers call a file that they do not know
                 writer.reject(source, outcome, key, own_id, "dropped", "not_html", detail=f"content type {kind}, but {error}")
@@ -238,7 +238,9 @@ class _Writer:
     which a limit of ours left something unread, what it was.
     """
 
-    def __init__(self, unit: str, output: Output, edits: Sequence[tuple[str, Edit]], note: Callable[[Place], None], *, alone: bool) -> None:
+    def __init__(
+        self, unit: str, output: Output, edits: Sequence[tuple[str, Edit]], note: Callable[[RecordPlace], None], *, alone: bool
+    ) -> None:
         self._note = note
         self._alone = alone
         self._unit = unit

@@ -30,10 +30,10 @@ from curation.engine.signals import die_with, workers_spared
 from curation.engine.stage import Job, Output, Unit, recorded
 from curation.storage.journal import Journal, read_journal
 
-Place = tuple[str, int]
+RecordPlace = tuple[str, int]
 """A record's place: the file's relative path and the record's number in it, from 0."""
 
-BATCH: Place = ("", -1)
+BATCH: RecordPlace = ("", -1)
 """Stands for many records: those that edits work on at once."""
 
 MAX_CRASHES = 1000
@@ -44,7 +44,9 @@ _NOWHERE, _TOGETHER = -1, -2
 class ReadsRecords(Protocol):
     """A stage that can leave records out, and says which one it is about to take."""
 
-    def make_without(self, unit: Unit, output: Output, fatal: Mapping[Place, str], note: Callable[[Place], None]) -> Mapping[str, Any]:
+    def make_without(
+        self, unit: Unit, output: Output, fatal: Mapping[RecordPlace, str], note: Callable[[RecordPlace], None]
+    ) -> Mapping[str, Any]:
         """Make a unit; call `note(place)` before each record, and treat those in `fatal` as unreadable, for the reason there."""
         ...
 
@@ -54,8 +56,8 @@ def make_isolated(job: Job, output: Output) -> Mapping[str, Any]:
 
     The job's stage is one that ReadsRecords.
     """
-    deaths: Counter[Place] = Counter()
-    fatal: dict[Place, str] = {}
+    deaths: Counter[RecordPlace] = Counter()
+    fatal: dict[RecordPlace, str] = {}
     while deaths.total() <= MAX_CRASHES:
         content, place, ending = _run(job, fatal)
         if content is not None:
@@ -76,7 +78,7 @@ def make_isolated(job: Job, output: Output) -> Mapping[str, Any]:
     raise RuntimeError(f"unit {job.unit.name} has killed or held the processes that read it {MAX_CRASHES} times")
 
 
-def _run(job: Job, fatal: Mapping[Place, str]) -> tuple[dict[str, Any] | None, Place | None, str]:
+def _run(job: Job, fatal: Mapping[RecordPlace, str]) -> tuple[dict[str, Any] | None, RecordPlace | None, str]:
     """Make the unit in a child; return what it wrote (None where it did not end), the place noted last, and how it ended otherwise."""
     context = multiprocessing.get_context("spawn")
     slots, at = context.RawArray("Q", FIELDS), context.RawValue("q", _NOWHERE)
@@ -112,7 +114,7 @@ def _received(receiver: Connection) -> dict[str, Any] | None:
         return None
 
 
-def _place_of(job: Job, number: int) -> Place | None:
+def _place_of(job: Job, number: int) -> RecordPlace | None:
     """Return the place that a child wrote down; None where it did not come so far."""
     if number == _NOWHERE:
         return None
@@ -126,12 +128,12 @@ def _sweep(job: Job) -> None:
     sweep(job.space.out, [folder], [f"{folder}/{file}" for file in files])
 
 
-def _make(job: Job, fatal: Mapping[Place, str], at: Any, sender: Connection, slots: Any, parent: int) -> None:
+def _make(job: Job, fatal: Mapping[RecordPlace, str], at: Any, sender: Connection, slots: Any, parent: int) -> None:
     """Run in the child: make the unit, writing down each record's place before it is taken."""
 
     numbers = {source.relative: number for number, source in enumerate(job.unit.sources)}
 
-    def note(place: Place) -> None:
+    def note(place: RecordPlace) -> None:
         """Write a place down as one number, which is written at once or not at all."""
         at.value = _TOGETHER if place == BATCH else numbers[place[0]] << _RECORD_BITS | place[1]
 

@@ -27,7 +27,7 @@ from curation.schema import KEY
 from curation.shuffle.exchange import Range, ranges_for, read_range, write_sorted
 from curation.shuffle.merging import merge, range_of
 from curation.shuffle.numbering import groups_of
-from curation.storage.shards import Shard, batches, read
+from curation.storage.shards import Shard, batches, read_shard
 
 RANGE_ROWS = 1 << 19
 """Ids that one unit looks at for conflicts, about."""
@@ -48,7 +48,7 @@ IDS = pa.schema([pa.field("key", KEY, nullable=False), pa.field("id", pa.string(
 
 
 @dataclass(frozen=True)
-class Named:
+class IdShard:
     """A shard with the columns `key` and `id`: documents or rejects."""
 
     shard: Shard
@@ -123,7 +123,7 @@ class WriteIds(Stage):
         numbers, digits = conflicts["number"].to_numpy(), conflicts["digits"].to_pylist()
         for shard in unit.inputs["shards"]:
             start, end = np.searchsorted(numbers, [base, base + shard.rows])
-            table = read(shard, ["key", "id"]).combine_chunks()
+            table = read_shard(shard, ["key", "id"]).combine_chunks()
             output.write(shard.name, _with_longer(table, numbers[start:end] - base, digits[start:end]).cast(IDS))
             base += shard.rows
         return {"records": rows, "renamed": conflicts.num_rows}
@@ -145,7 +145,7 @@ def resolve_ids(session: Session, shards: Sequence[Shard]) -> tuple[Shard, ...]:
     """Give every record of documents and rejects an id of its own; returns shards of IDS with the given shards' names, by name."""
     if not shards:
         return ()
-    groups = groups_of([Named(shard) for shard in shards])
+    groups = groups_of([IdShard(shard) for shard in shards])
     inputs = {group.name: tuple(named.shard for named in group.members) for group in groups}
     units = [Unit(group.name, {"shards": inputs[group.name]}, extra={"base": group.base}) for group in groups]
     hashes = merge(session, HashIds.name, session.run(HashIds(), units).shards, ("hash",))

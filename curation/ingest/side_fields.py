@@ -6,7 +6,7 @@ dataset has them all as one JSON object, its names sorted.
 
 Invariants
     - `value_of(text_of(string)) == string` for every string that is no Json.
-    - `object_of` depends on names and values alone, not on their order.
+    - `json_object_of` depends on names and values alone, not on their order.
 """
 
 import json
@@ -45,7 +45,7 @@ def string_of(text: str) -> str:
     return value if isinstance(value, str) else text
 
 
-def object_of(fields: Mapping[str, str] | Iterable[tuple[str, str]]) -> str:
+def json_object_of(fields: Mapping[str, str] | Iterable[tuple[str, str]]) -> str:
     """Return side fields, as documents carry them, as one JSON object."""
     values = {name: value_of(text) for name, text in dict(fields).items()}
     written = json.dumps(values, ensure_ascii=False, sort_keys=True, separators=(",", ":"))

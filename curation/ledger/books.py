@@ -30,7 +30,7 @@ from curation.engine.leftovers import named_in, path_below
 from curation.engine.stage import Workspace, finished_units
 from curation.errors import BooksUnbalanced, CorruptShard
 from curation.ingest.ingest import Ingest
-from curation.ledger.id_sets import HELD, Multiset, differences, not_among
+from curation.ledger.id_sets import HELD, Multiset, id_differences, ids_not_among
 from curation.schema import FATES
 from curation.storage.location import Location
 from curation.storage.shards import open_parquet, row_groups
@@ -205,7 +205,7 @@ def _pointed_at(files: Sequence[Location], run: str | None) -> Iterator[Any]:
 def _dangling(name: str, ledger: _Ledger, kept_in: Sequence[Location], held: int) -> list[str]:
     """Return a fault for ids that duplicates point at but nobody kept."""
     pointed = partial(_pointed_at, ledger.files, None)
-    missing = not_among(pointed, ledger.pointing[None], partial(_kept_in, kept_in), held)
+    missing = ids_not_among(pointed, ledger.pointing[None], partial(_kept_in, kept_in), held)
     return (
         [f"{name}: {counted(missing.rows, 'duplicate points', 'duplicates point')} at ids that are not kept, such as {missing.example!r}"]
         if missing
@@ -220,7 +220,7 @@ def _dangling_earlier(run: str, ledgers: Sequence[_Ledger], ledger_of: LedgerOf,
     missing = None
     if not fault:
         try:
-            missing = not_among(pointed, sum(ledger.pointing[run] for ledger in ledgers), partial(_kept_in, files), held)
+            missing = ids_not_among(pointed, sum(ledger.pointing[run] for ledger in ledgers), partial(_kept_in, files), held)
         except (CorruptShard, OSError) as error:
             fault = f"the ledger of the earlier run {run} cannot be read: {error}"
     if fault:
@@ -274,7 +274,7 @@ def _strangers(dataset: _Dataset, ledgers: Sequence[_Ledger], held: int) -> list
     for ledger in ledgers:
         kept.include(ledger.kept)
     files = [file for ledger in ledgers for file in ledger.files]
-    found = differences(partial(_ids_in, dataset.files), partial(_kept_in, files), (dataset.ids, kept), held)
+    found = id_differences(partial(_ids_in, dataset.files), partial(_kept_in, files), (dataset.ids, kept), held)
     told = (
         (found.strange, "rows are not kept by the ledger"),
         (found.again, "rows stand there more often than the ledger keeps them"),

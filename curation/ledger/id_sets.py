@@ -87,7 +87,7 @@ class Multiset:
         self.size += other.size
 
 
-def not_among(looked_for: Ids, amount: int, known: Ids, held: int = HELD) -> Culprits | None:
+def ids_not_among(looked_for: Ids, amount: int, known: Ids, held: int = HELD) -> Culprits | None:
     """Return which of the ids that are looked for, `amount` with repetitions, are not known; None where all are."""
     if not amount:
         return None
@@ -96,7 +96,7 @@ def not_among(looked_for: Ids, amount: int, known: Ids, held: int = HELD) -> Cul
     return Culprits(sum(part.ids for part in found), sum(part.rows for part in found), found[0].example) if found else None
 
 
-def differences(there: Ids, expected: Ids, sums: tuple[Multiset, Multiset], held: int = HELD) -> Differences:
+def id_differences(there: Ids, expected: Ids, sums: tuple[Multiset, Multiset], held: int = HELD) -> Differences:
     """Return how ids that are there differ from those expected, whose `sums` were taken before."""
     differing = np.flatnonzero(sums[0].sums != sums[1].sums)
     if not len(differing):

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from curation.engine.stage import Output, Stage, Unit
 from curation.schema import CUT_STAGE, LEDGER
-from curation.storage.shards import Shard, check_aligned, read
+from curation.storage.shards import Shard, check_aligned, read_shard
 
 COPY_OF_DROPPED = "copy_of_dropped"
 
@@ -41,7 +41,7 @@ class Select(Stage):
         kept = pc.equal(table["fate"], "kept")
         size = table["text_bytes"]
         if "cuts" in unit.inputs:
-            size = pc.subtract(size, read(unit.shard("cuts"), ["cut_bytes"])["cut_bytes"])
+            size = pc.subtract(size, read_shard(unit.shard("cuts"), ["cut_bytes"])["cut_bytes"])
         fates = {entry["values"]: entry["counts"] for entry in pc.value_counts(table["fate"]).to_pylist()}
         return {**{fate: fates.get(fate, 0) for fate in sorted(fates)}, "kept_bytes": pc.sum(size.filter(kept)).as_py() or 0}
 
@@ -72,7 +72,7 @@ def units_of(documents: Sequence[Shard], rejects: Sequence[Shard], gone: Sequenc
 
 
 def _of_rejects(unit: Unit) -> Any:
-    table = read(unit.shard("rejects"))
+    table = read_shard(unit.shard("rejects"))
     rows = table.num_rows
     columns = {name: table[name] for name in (*_NAMED, "fate", "rule", "value", "threshold", "evidence")} | _final_ids(unit)
     return _ledger(
@@ -89,7 +89,7 @@ def _of_rejects(unit: Unit) -> Any:
 
 def _of_documents(unit: Unit) -> Any:
     documents = unit.shard("documents")
-    narrow = read(documents, [*_NAMED, "text_bytes"])
+    narrow = read_shard(documents, [*_NAMED, "text_bytes"])
     rows = narrow.num_rows
     columns: dict[str, Any] = {name: narrow[name] for name in narrow.column_names} | {
         "fate": pa.repeat(pa.scalar("kept"), rows),
@@ -98,18 +98,18 @@ def _of_documents(unit: Unit) -> Any:
     }
     columns |= _final_ids(unit)
     if "duplicates" in unit.inputs:
-        _mark_duplicates(columns, read(unit.shard("duplicates")))
+        _mark_duplicates(columns, read_shard(unit.shard("duplicates")))
     if "cuts" in unit.inputs:
-        _mark_cut(columns, read(unit.shard("cuts"), ["rule", "value", "threshold"]))
+        _mark_cut(columns, read_shard(unit.shard("cuts"), ["rule", "value", "threshold"]))
     if "gone" in unit.inputs:
-        _mark_copies_of_gone(columns, read(unit.shard("duplicates"), ["duplicate_of_key"])["duplicate_of_key"], unit.inputs["gone"])
+        _mark_copies_of_gone(columns, read_shard(unit.shard("duplicates"), ["duplicate_of_key"])["duplicate_of_key"], unit.inputs["gone"])
     if "verdicts" in unit.inputs:
-        _mark_dropped(columns, read(unit.shard("verdicts")))
+        _mark_dropped(columns, read_shard(unit.shard("verdicts")))
     return _ledger(rows, columns)
 
 
 def _final_ids(unit: Unit) -> dict[str, Any]:
-    return {"id": read(unit.shard("ids"), ["id"])["id"]} if "ids" in unit.inputs else {}
+    return {"id": read_shard(unit.shard("ids"), ["id"])["id"]} if "ids" in unit.inputs else {}
 
 
 def _mark_duplicates(columns: dict[str, Any], found: Any) -> None:
@@ -135,7 +135,7 @@ def _mark_cut(columns: dict[str, Any], cuts: Any) -> None:
 
 def _mark_copies_of_gone(columns: dict[str, Any], survivors: Any, gone: Sequence[Shard]) -> None:
     """Drop the duplicates of dropped documents; which document that was stays told as evidence."""
-    keys = pa.concat_tables([read(shard, ["key"]) for shard in gone])["key"].combine_chunks()
+    keys = pa.concat_tables([read_shard(shard, ["key"]) for shard in gone])["key"].combine_chunks()
     dropped = pc.fill_null(pc.is_in(survivors, keys), False)
     told = [json.dumps({"copy_of": name}, ensure_ascii=False) if gone else None for name, gone in _zipped(columns["duplicate_of"], dropped)]
     columns["evidence"] = pa.array(told, pa.string())

@@ -19,7 +19,7 @@ from curation.text.kernels import kernel
 from curation.text.lines import Bounds, strip
 from curation.text.text import Text
 from curation.text.unicode_classes import character_classes
-from curation.text.words import WORD, mixed
+from curation.text.words import WORD, mix_bits
 from curation.text.words import hash_bytes as hash_of_bytes
 
 PassageUnit = Literal["line", "paragraph"]
@@ -97,5 +97,5 @@ def _hash_words(
                     value = (value + folded[token]) * _NEXT
                     words += 1
                 token += 1
-            hashes[passage] = mixed(value)
+            hashes[passage] = mix_bits(value)
             comparable[passage] = words > 0

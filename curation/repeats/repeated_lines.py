@@ -47,7 +47,7 @@ from curation.shuffle.exchange import Range, ranges_for, read_range, read_rows, 
 from curation.shuffle.merging import merge, range_of
 from curation.shuffle.numbering import Group, groups_of
 from curation.storage.record_keys import halves_of
-from curation.storage.shards import Shard, batches, check_aligned, read
+from curation.storage.shards import Shard, batches, check_aligned, read_shard
 from curation.text.text import Text
 
 RUN_ROWS = 1 << 21
@@ -103,7 +103,7 @@ class RepeatedLinesSettings:
 
 
 @dataclass(frozen=True)
-class Candidate:
+class LinesPart:
     """A documents shard and its side shards: those with a column `rule`, null for documents to look at, and what deduplication found."""
 
     documents: Shard
@@ -121,11 +121,11 @@ class Candidate:
         check_aligned([self.documents, *beside])
         chosen = np.ones(self.documents.rows, np.bool_)
         for shard in beside:
-            chosen &= read(shard, ["rule"])["rule"].is_null().to_numpy()
+            chosen &= read_shard(shard, ["rule"])["rule"].is_null().to_numpy()
         return chosen
 
 
-def _inputs_of(group: Group[Candidate]) -> dict[str, tuple[Shard, ...]]:
+def _inputs_of(group: Group[LinesPart]) -> dict[str, tuple[Shard, ...]]:
     inputs: dict[str, tuple[Shard, ...]] = {}
     for place, member in enumerate(group.members):
         inputs[f"{place}.documents"] = (member.documents,)
@@ -134,14 +134,14 @@ def _inputs_of(group: Group[Candidate]) -> dict[str, tuple[Shard, ...]]:
     return inputs
 
 
-def _members_of(unit: Unit) -> Iterator[Candidate]:
+def _members_of(unit: Unit) -> Iterator[LinesPart]:
     for place in range(unit.extra["members"]):
         copies = next(iter(unit.inputs[f"{place}.copies"]), None)
-        yield Candidate(unit.shard(f"{place}.documents"), unit.inputs[f"{place}.judged"], copies)
+        yield LinesPart(unit.shard(f"{place}.documents"), unit.inputs[f"{place}.judged"], copies)
 
 
 @dataclass(frozen=True)
-class Gathering(Stage):
+class GatherLines(Stage):
     """Gathers the passages of a group's documents."""
 
     unit: PassageUnit
@@ -246,7 +246,7 @@ def rank_among_equal(values: npt.NDArray[np.uint64]) -> npt.NDArray[np.int64]:
 
 
 @dataclass(frozen=True)
-class Choosing(Stage):
+class FindRepeats(Stage):
     """Chooses, among equal passages of all runs, those that stay."""
 
     keep_first: int
@@ -266,7 +266,7 @@ class Choosing(Stage):
 
 
 @dataclass(frozen=True)
-class Cutting(Stage):
+class FindCuts(Stage):
     """Lays beside each documents shard of a group what is cut from its documents."""
 
     unit: PassageUnit
@@ -297,15 +297,15 @@ class Cutting(Stage):
             for rule in (ONLY_REPEATED, MOSTLY_REPEATED):
                 counts[rule] += pc.sum(pc.equal(table["rule"], rule)).as_py() or 0
             if member.copies is not None:
-                survived_others = pc.greater(read(member.copies, ["cluster_size"])["cluster_size"], 1)
+                survived_others = pc.greater(read_shard(member.copies, ["cluster_size"])["cluster_size"], 1)
                 gone += table["key"].filter(pc.and_(table["rule"].is_valid(), survived_others)).chunks
             begin += member.documents.rows
         output.write(unit.name + GONE, pa.table({"key": pa.chunked_array(gone, KEY)}, schema=GONE_KEYS))
         return counts
 
-    def _cuts(self, member: Candidate, rows: npt.NDArray[np.int64], places: npt.NDArray[np.uint32]) -> Any:
+    def _cuts(self, member: LinesPart, rows: npt.NDArray[np.int64], places: npt.NDArray[np.uint32]) -> Any:
         """Return the CUTS of one documents shard; `rows` rise, and each has the places of its passages that go."""
-        keys = read(member.documents, ["key"])["key"]
+        keys = read_shard(member.documents, ["key"])["key"]
         shares, counts = np.zeros(len(keys)), np.bincount(rows, minlength=len(keys))
         starts, ends, spans = [np.empty(0, np.uint32)], [np.empty(0, np.uint32)], np.zeros(len(keys), np.int64)
         for numbers, table in read_rows(member.documents, ["text"], np.flatnonzero(counts)):
@@ -348,24 +348,24 @@ class Repeated:
     gone: tuple[Shard, ...] = ()
 
 
-def cut_repeated_lines(session: Session, candidates: Sequence[Candidate], settings: RepeatedLinesSettings) -> Repeated:
+def cut_repeated_lines(session: Session, candidates: Sequence[LinesPart], settings: RepeatedLinesSettings) -> Repeated:
     """Find the lines or paragraphs that repeat among all documents that are looked at, and what is cut of each document."""
     if not candidates:
         return Repeated()
     groups = groups_of(candidates)
-    gathering = Gathering(settings.unit, settings.keep_first, settings.min_characters, settings.fold)
+    gathering = GatherLines(settings.unit, settings.keep_first, settings.min_characters, settings.fold)
     units = [Unit(group.name, _inputs_of(group), extra={"members": len(group.members), "base": group.base}) for group in groups]
     gathered = session.run(gathering, units)
     runs = merge(session, gathering.name, [shard for shard in gathered.shards if not _is_surplus(shard)], ("hash",))
-    found = session.run(Choosing(settings.keep_first), runs.units("runs", ranges_for(runs.rows, RANGE_ROWS)))
+    found = session.run(FindRepeats(settings.keep_first), runs.units("runs", ranges_for(runs.rows, RANGE_ROWS)))
     everything = Range(0, sum(group.rows for group in groups))
-    chosen = merge(session, Choosing.name, found.shards, ("number",), everything)
+    chosen = merge(session, FindRepeats.name, found.shards, ("number",), everything)
     units = []
     for unit, group in zip(gathered.units, groups, strict=True):
         own = {"chosen": chosen.meeting(Range(group.base, group.base + group.rows)), "surplus": tuple(filter(_is_surplus, unit.shards))}
         extra = {"members": len(group.members), "base": group.base, "rows": group.rows}
         units.append(Unit(group.name, {**_inputs_of(group), **own}, extra=extra))
-    shards = session.run(Cutting(settings.unit, settings.fold, settings.max_share), units).shards
+    shards = session.run(FindCuts(settings.unit, settings.fold, settings.max_share), units).shards
     gone = tuple(shard for shard in shards if shard.name.endswith(GONE))
     return Repeated(tuple(shard for shard in shards if shard not in gone), gone)
 

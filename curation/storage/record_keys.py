@@ -4,7 +4,8 @@ The key hashes what the source said (own id, URL) and the raw payload before dec
 extractor, the folder, or the order of input. Hash: XXH3-128 (Collet), over length-framed parts, so that ("ab", "c") and ("a", "bc")
 differ and a missing part differs from an empty one.
 
-Invariant: `record_key` and `chance` are pure; the same arguments give the same answer on any machine and in any version of this project.
+Invariant: `record_key` and `unit_interval` are pure; the same arguments give the same answer on any machine and in any version of this
+project.
 """
 
 from typing import Any
@@ -31,7 +32,7 @@ def record_key(own_id: str | None, url: str | None, payload: bytes) -> bytes:
     return digest.digest()
 
 
-def chance(key: bytes, purpose: str) -> float:
+def unit_interval(key: bytes, purpose: str) -> float:
     """Return a number in [0, 1) that depends only on the key and on what it is drawn for."""
     return float(xxhash.xxh3_64_intdigest(purpose.encode() + b"\0" + key) >> 11) / 2.0**53
 

@@ -40,7 +40,7 @@ class CorruptRecord(CurationError):
     """A JSON file of a run folder is not as it was written."""
 
 
-def encode(content: dict[str, Any]) -> bytes:
+def encode_record(content: dict[str, Any]) -> bytes:
     """Return the bytes of a record. Raises ValueError where it is empty, for a digest of nothing says nothing."""
     if not content or DIGEST in content:
         raise ValueError(f"a record holds something, and leaves {DIGEST!r} to its digest")
@@ -48,7 +48,7 @@ def encode(content: dict[str, Any]) -> bytes:
     return b'{\n "sha256": "' + hashlib.sha256(body).hexdigest().encode() + b'",' + body[1:]
 
 
-def decode(content: bytes) -> dict[str, Any]:
+def decode_record(content: bytes) -> dict[str, Any]:
     """Return what the bytes of a record say. Raises ValueError, saying what is wrong."""
     head = _HEAD.match(content)
     if head is None:
@@ -64,7 +64,7 @@ def decode(content: bytes) -> dict[str, Any]:
 
 def write_record(location: Location, content: dict[str, Any]) -> None:
     """Write a record, atomically; one that says the same already is left alone."""
-    written = encode(content)
+    written = encode_record(content)
     facts = location.facts()
     if facts is None or facts.size != len(written) or location.read_bytes() != written:
         location.write_bytes(written)
@@ -86,7 +86,7 @@ def find_record(location: Location, remedy: str = REMEDY) -> dict[str, Any] | No
     try:
         if facts.size > _LARGEST:
             raise ValueError(f"it has {facts.size:,} bytes, which no record has")
-        return decode(location.read_bytes())
+        return decode_record(location.read_bytes())
     except FileNotFoundError:
         return None
     except ValueError as error:

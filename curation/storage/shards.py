@@ -133,7 +133,7 @@ def open_parquet(location: Location, **options: Any) -> Any:
         raise CorruptShard(f"{location} is damaged ({error}); the run's command makes it again") from error
 
 
-def read(shard: Shard, columns: Sequence[str] | None = None) -> Any:
+def read_shard(shard: Shard, columns: Sequence[str] | None = None) -> Any:
     """Return a shard's table, or some of its columns."""
     tables = list(batches(shard, columns))
     if tables:
@@ -177,7 +177,7 @@ def metadata_of(shard: Shard) -> dict[str, str]:
 def read_aligned(columns: Mapping[Shard, Sequence[str]]) -> Any:
     """Zip columns of several shards of the same rows into one table. Raises CorruptShard where their keys differ."""
     check_aligned(list(columns))
-    tables = [read(shard, names) for shard, names in columns.items()]
+    tables = [read_shard(shard, names) for shard, names in columns.items()]
     joined = tables[0]
     for table in tables[1:]:
         for name in table.column_names:

@@ -20,8 +20,8 @@ import numpy.typing as npt
 from curation.text.column import Bytes, Offsets, TextColumn
 from curation.text.kernels import kernel
 from curation.text.simd import BLOCK, copy_block, lowest_bit, mask_of
-from curation.text.unicode_classes import SPACE, character_classes, decode
-from curation.text.words import hash_bytes, mixed
+from curation.text.unicode_classes import SPACE, character_classes, decode_character
+from curation.text.words import hash_bytes, mix_bits
 
 NEWLINE = 0x0A
 _RUN = np.uint64(0xD1342543DE82EF95)
@@ -202,7 +202,7 @@ def _place_lines(
 def strip(data: Bytes, start: int, end: int, classes: npt.NDArray[np.uint8]) -> tuple[int, int]:
     """Return the bounds of data[start:end] without the space at both ends; (end, end) where it is all space."""
     while start < end:
-        point, size = decode(data, start, end)
+        point, size = decode_character(data, start, end)
         if classes[point] != SPACE:
             break
         start += size
@@ -210,7 +210,7 @@ def strip(data: Bytes, start: int, end: int, classes: npt.NDArray[np.uint8]) -> 
         last = end - 1
         while last > start and data[last] & 0xC0 == 0x80:
             last -= 1
-        point, size = decode(data, last, end)
+        point, size = decode_character(data, last, end)
         if classes[point] != SPACE or last + size != end:
             break
         end = last
@@ -281,7 +281,7 @@ def _join_lines(
             if start == end:
                 if line_ends[line - 1] > line_starts[line - 1]:  # the paragraph ends here, and more empty lines may follow
                     ends[found] = line_ends[line - 1]
-                    hashes[found], characters[found] = mixed(value), count - 1
+                    hashes[found], characters[found] = mix_bits(value), count - 1
                     found += 1
                     value, count = np.uint64(0), np.int64(0)
                 starts[found] = line_ends[line] + 1
@@ -294,7 +294,7 @@ def _join_lines(
                 value = (value + own) * _RUN
                 count += length + 1
         ends[found] = visible_ends[last]
-        hashes[found], characters[found] = mixed(value), count - 1
+        hashes[found], characters[found] = mix_bits(value), count - 1
         found += 1
         offsets[text + 1] = found
     return found

@@ -23,7 +23,7 @@ import numpy.typing as npt
 from curation.text.column import Offsets
 from curation.text.kernels import inline_kernel, kernel
 from curation.text.text import Text
-from curation.text.words import WORD, Words, mixed
+from curation.text.words import WORD, Words, mix_bits
 
 _BASE = np.uint64(0xA24BAED4963EE407)
 
@@ -46,7 +46,7 @@ class Lengths(NamedTuple):
         return np.where(words >= self.fewest, lengths, 0).astype(np.int64)
 
 
-class Passages(NamedTuple):
+class SharedPassages(NamedTuple):
     """The longest shared passage of each of n texts."""
 
     words: npt.NDArray[np.int32]
@@ -89,12 +89,14 @@ class NgramIndex:
         _fill(offsets, folded, lengths, occurring[-1] if len(occurring) else 0, keys, owners, beginnings)
         return cls(occurring, keys, owners, beginnings)
 
-    def longest_passages(self, words: Words) -> Passages:
+    def longest_passages(self, words: Words) -> SharedPassages:
         """Return the longest passage each text shares with the items; of equally long ones, the first."""
         texts = len(words.counts)
         offsets, folded = _words_only(words)
         is_word = (words.kinds & WORD) != 0
-        found = Passages(np.zeros(texts, np.int32), np.full(texts, -1, np.int32), np.zeros(texts, np.int64), np.zeros(texts, np.int64))
+        found = SharedPassages(
+            np.zeros(texts, np.int32), np.full(texts, -1, np.int32), np.zeros(texts, np.int64), np.zeros(texts, np.int64)
+        )
         _find_passages(
             offsets, folded, words.starts[is_word], words.ends[is_word], self.lengths, self.keys, self.owners, self.beginnings, *found
         )
@@ -110,7 +112,7 @@ def _words_only(words: Words) -> tuple[Offsets, npt.NDArray[np.uint64]]:
 
 @inline_kernel
 def _ngram_hash(prefixes: npt.NDArray[np.uint64], place: int, length: int, power: Any) -> Any:
-    return mixed(prefixes[place + length] - prefixes[place] * power + np.uint64(length))
+    return mix_bits(prefixes[place + length] - prefixes[place] * power + np.uint64(length))
 
 
 @inline_kernel

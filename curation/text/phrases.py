@@ -22,7 +22,7 @@ import numpy.typing as npt
 from curation.text.column import Bytes, Offsets, TextColumn, rewritten
 from curation.text.kernels import kernel
 from curation.text.simd import BLOCK, mask_of_three
-from curation.text.unicode_classes import LETTER, NUMBER, SOLITARY, character_classes, decode
+from curation.text.unicode_classes import LETTER, NUMBER, SOLITARY, character_classes, decode_character
 
 _CASED = range(0x80, 0x1E944)
 """Where the letters with a lower case lie, beside A to Z."""
@@ -91,7 +91,7 @@ class Phrases:
                 at = int(self.shorter[at])
         return flags
 
-    def find(self, column: TextColumn, flanked: bool = False, near: bytes = b"") -> "Found":
+    def find(self, column: TextColumn, flanked: bool = False, near: bytes = b"") -> "PhraseHits":
         """Look through every text; `flanked` counts only what no letter, number or underscore touches (as `\\W` in a pattern).
 
         `near`, three small letters that every phrase holds, lets texts without them be passed over quickly.
@@ -102,11 +102,11 @@ class Phrases:
             _mark_near(column.data, column.offsets, near[0], near[1], near[2], looked_at)
         tables = (self.columns, self.moves, self.ending, self.longest, self.shorter, self.lengths)
         _find(column.data, column.offsets, *tables, character_classes(), flanked, looked_at, hits, first)
-        return Found(hits, first)
+        return PhraseHits(hits, first)
 
 
 @dataclass(frozen=True, eq=False)
-class Found:
+class PhraseHits:
     """What was found in each of n texts."""
 
     hits: npt.NDArray[np.int32]
@@ -137,7 +137,7 @@ def _mark_cased(data: Bytes, offsets: Offsets, cased: npt.NDArray[np.bool_], tex
             if data[place] < 0x80:
                 place += 1
                 continue
-            point, size = decode(data, place, end)
+            point, size = decode_character(data, place, end)
             if point < len(cased) and cased[point]:
                 texts[text] = True
                 break
@@ -209,5 +209,5 @@ def _is_word(data: Bytes, place: int, end: int, classes: npt.NDArray[np.uint8]) 
     """Tell whether a letter, a number or an underscore begins at `place`; nothing does at the end."""
     if place >= end:
         return False
-    point, _ = decode(data, place, end)
+    point, _ = decode_character(data, place, end)
     return point == 0x5F or classes[point] in (LETTER, NUMBER, SOLITARY)

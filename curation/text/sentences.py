@@ -31,7 +31,7 @@ import numpy.typing as npt
 
 from curation.text.column import Bytes, Offsets, TextColumn
 from curation.text.kernels import kernel
-from curation.text.unicode_classes import LETTER, MARK, NUMBER, SOLITARY, SPACE, character_classes, decode
+from curation.text.unicode_classes import LETTER, MARK, NUMBER, SOLITARY, SPACE, character_classes, decode_character
 
 SENTENCE_TERMINAL = """
     0021 002E 003F 0589 061D-061F 06D4 0700-0702 07F9 0837 0839 083D-083E 0964-0965 104A-104B 1362 1367-1368 166E 1735-1736 1803 1809
@@ -128,7 +128,7 @@ def _scan_sentences(
                     last -= 1
                 before = kinds[data[place - 1]]
                 continue
-            point, size = decode(data, place, end)
+            point, size = decode_character(data, place, end)
             kind = kinds[point]
             place += size
             ended = kind == _NEWLINE
@@ -145,7 +145,7 @@ def _scan_sentences(
                 final = point
                 follower = _NEWLINE
                 while place < end:
-                    point, size = decode(data, place, end)
+                    point, size = decode_character(data, place, end)
                     follower = kinds[point]
                     if follower < _FIRST_END:
                         break
@@ -160,7 +160,7 @@ def _scan_sentences(
                 elif follower == _BLANK:
                     ahead = place
                     while ahead < end and follower == _BLANK:
-                        point, size = decode(data, ahead, end)
+                        point, size = decode_character(data, ahead, end)
                         follower = kinds[point]
                         ahead += size
                     ended = not weak or (follower != _LOWER and not initial)

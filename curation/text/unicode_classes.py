@@ -109,7 +109,7 @@ def _packed(form_of: Callable[[str], str]) -> npt.NDArray[np.uint64]:
 
 
 @inline_kernel
-def decode(data: npt.NDArray[np.uint8], place: int, end: int) -> tuple[Any, int]:
+def decode_character(data: npt.NDArray[np.uint8], place: int, end: int) -> tuple[Any, int]:
     """Return (code point, bytes) of the character that begins at data[place]; place < end."""
     lead = np.int64(data[place])
     if lead < 0x80:
@@ -129,7 +129,7 @@ def decode(data: npt.NDArray[np.uint8], place: int, end: int) -> tuple[Any, int]
 
 
 @inline_kernel
-def encode(point: Any, data: npt.NDArray[np.uint8], place: int) -> int:
+def encode_character(point: Any, data: npt.NDArray[np.uint8], place: int) -> int:
     """Write a code point to data[place:] as UTF-8; return how many bytes that took."""
     if point < 0x80:
         data[place] = point

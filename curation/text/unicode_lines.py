@@ -14,7 +14,7 @@ from curation.text.column import Bytes, Offsets, TextColumn
 from curation.text.kernels import inline_kernel, kernel
 from curation.text.lines import NEWLINE, Lines, Rows, strip
 from curation.text.simd import BLOCK, copy_block, lowest_bit, mask_between, mask_of
-from curation.text.unicode_classes import character_classes, decode
+from curation.text.unicode_classes import character_classes, decode_character
 
 _RETURN = 0x0D
 _LINE_ENDS = (0x0A, 0x0B, 0x0C, 0x0D, 0x1C, 0x1D, 0x1E, 0x85, 0x2028, 0x2029)
@@ -48,7 +48,7 @@ def _holds_rare_line_end(data: Bytes, begin: int, end: int, spare: Bytes) -> boo
         while suspects != np.uint64(0):
             at = place + lowest_bit(suspects)
             suspects &= suspects - np.uint64(1)
-            if at < end and decode(data, at, end)[0] in _LINE_ENDS:
+            if at < end and decode_character(data, at, end)[0] in _LINE_ENDS:
                 return True
     return False
 
@@ -84,7 +84,7 @@ def _count_rows(
 def _next_row(data: Bytes, place: Any, end: Any) -> tuple[Any, Any]:
     """Return the end of the row that begins at place, and where the next one begins."""
     while place < end:
-        point, size = decode(data, place, end)
+        point, size = decode_character(data, place, end)
         if point in _LINE_ENDS:
             double = point == _RETURN and place + 1 < end and data[place + 1] == NEWLINE
             return place, place + size + np.int64(double)

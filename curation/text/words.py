@@ -42,8 +42,8 @@ from curation.text.unicode_classes import (
     SOLITARY,
     SPACE,
     character_classes,
-    decode,
-    encode,
+    decode_character,
+    encode_character,
     folded_forms,
     lowered_forms,
 )
@@ -138,7 +138,7 @@ def extend_hash(value: Any, point: Any) -> Any:
 
 
 @inline_kernel
-def mixed(value: Any) -> Any:
+def mix_bits(value: Any) -> Any:
     """Return a uint64 whose every bit depends on every bit of value."""
     value = (value ^ (value >> np.uint64(32))) * _MIX
     return value ^ (value >> np.uint64(32))
@@ -154,11 +154,11 @@ def hash_bytes(data: Bytes, start: int, end: int) -> tuple[Any, int]:
     while end - place > 8:
         word = load_word(data, place)
         following += count_bits((word >> np.uint64(7)) & ~(word >> np.uint64(6)) & _EACH_BYTE)
-        value = mixed((value ^ word) * _BASE)
+        value = mix_bits((value ^ word) * _BASE)
         place += 8
     word = load_part(data, place, end)
     following += count_bits((word >> np.uint64(7)) & ~(word >> np.uint64(6)) & _EACH_BYTE)
-    return mixed((value ^ word) * _BASE), size - following
+    return mix_bits((value ^ word) * _BASE), size - following
 
 
 @inline_kernel
@@ -221,7 +221,7 @@ def _find_tokens(
             while others != none:
                 bit = lowest_bit(others)
                 at = place + bit
-                point, size = decode(data, at, end)
+                point, size = decode_character(data, at, end)
                 group = classes[point]
                 first = _ONE << np.uint64(bit)
                 own = ((_ONE << np.uint64(size)) - _ONE) << np.uint64(bit)
@@ -249,14 +249,14 @@ def _find_tokens(
                 elif group == SPACE:
                     space, over_space = space | own, beyond
                 elif point == _TYPOGRAPHIC_APOSTROPHE and at + size < end:
-                    after = classes[decode(data, at + size, end)[0]]
+                    after = classes[decode_character(data, at + size, end)[0]]
                     if _shifted(letters | digits, last_letters | last_digits) & first and after in (LETTER, NUMBER):
                         joined, over_joined = joined | own, beyond
             beginning = (letters | digits) & ~following
             after_letter_or_digit, after_digit = beginning >> _ONE, digits & ~following
             after_digit >>= _ONE
             if (apostrophes | commas | points) >> _LAST and place + BLOCK < end:
-                after = classes[decode(data, place + BLOCK, end)[0]]
+                after = classes[decode_character(data, place + BLOCK, end)[0]]
                 highest = _ONE << _LAST
                 if after == NUMBER:
                     after_digit |= highest
@@ -306,7 +306,7 @@ def _describe(
             start, end = begin + np.int64(starts[token]), begin + np.int64(ends[token])
             if end - start <= 8 and start + 8 <= len(data):
                 word = load_part(data, start, end)
-                hashes[token] = mixed(((np.uint64(end - start) * _BASE) ^ word) * _BASE)
+                hashes[token] = mix_bits(((np.uint64(end - start) * _BASE) ^ word) * _BASE)
                 characters[token] = end - start - count_bits((word >> np.uint64(7)) & ~(word >> np.uint64(6)) & _EACH_BYTE)
             else:
                 hashes[token], characters[token] = hash_bytes(data, start, end)
@@ -323,7 +323,7 @@ def _ascii_kinds() -> npt.NDArray[np.uint8]:
 
 @kernel
 def _kind(data: Bytes, start: int, end: int, text_end: int, classes: npt.NDArray[np.uint8]) -> int:
-    point, size = decode(data, start, text_end)
+    point, size = decode_character(data, start, text_end)
     group = classes[point]
     if group == LETTER:
         return WORD | ALPHABETIC
@@ -333,7 +333,7 @@ def _kind(data: Bytes, start: int, end: int, text_end: int, classes: npt.NDArray
         return 0
     start += size
     while start < end:
-        point, size = decode(data, start, end)
+        point, size = decode_character(data, start, end)
         if classes[point] == LETTER:
             return WORD | ALPHABETIC
         start += size
@@ -359,13 +359,13 @@ def _fold_words(
             end = begin + np.int64(ends[word])
             value = np.uint64(0)
             while place < end:
-                point, size = decode(data, place, end)
+                point, size = decode_character(data, place, end)
                 place += size
                 form = forms[point] if point < len(forms) else np.uint64(point)
                 while form != 0:
                     value = extend_hash(value, form & slot)
                     form >>= np.uint64(21)
-            hashes[word] = mixed(value)
+            hashes[word] = mix_bits(value)
 
 
 @kernel
@@ -393,17 +393,17 @@ def _lower_words(
                 word = load_part(data, place, end)
                 if word & high == np.uint64(0):
                     capitals = (word + np.uint64(0x80 - 0x41) * _EACH_BYTE) & ~(word + np.uint64(0x7F - 0x5A) * _EACH_BYTE) & high
-                    hashes[token] = mixed(((np.uint64(end - place) * _BASE) ^ (word | capitals >> np.uint64(2))) * _BASE)
+                    hashes[token] = mix_bits(((np.uint64(end - place) * _BASE) ^ (word | capitals >> np.uint64(2))) * _BASE)
                     continue
             size = 0
             while place < end:
-                point, step = decode(data, place, end)
+                point, step = decode_character(data, place, end)
                 place += step
                 form = forms[point] if point < len(forms) else np.uint64(point)
                 if point == 0:
                     spare[size] = 0
                     size += 1
                 while form != np.uint64(0):
-                    size += encode(np.int64(form & slot), spare, size)
+                    size += encode_character(np.int64(form & slot), spare, size)
                     form >>= np.uint64(21)
             hashes[token], _ = hash_bytes(spare, 0, size)

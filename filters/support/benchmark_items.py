@@ -21,7 +21,7 @@ from curation.errors import InputError
 _NAMES_OF_ROWS = ("id", "task_id")
 
 
-class Item(NamedTuple):
+class BenchmarkItem(NamedTuple):
     """One text of a benchmark."""
 
     benchmark: str
@@ -31,7 +31,7 @@ class Item(NamedTuple):
     text: str
 
 
-def read_items(path: Path, fields: Sequence[str]) -> Iterator[Item]:
+def read_items(path: Path, fields: Sequence[str]) -> Iterator[BenchmarkItem]:
     """Read the items of a benchmark file. Raises InputError for a file that is broken, of no known format, or without any of the fields."""
     benchmark = path.name.split(".")[0]
     wanted = [field.casefold() for field in fields]
@@ -44,7 +44,7 @@ def read_items(path: Path, fields: Sequence[str]) -> Iterator[Item]:
         for field in wanted:
             for text in _texts(by_name.get(field)):
                 used = True
-                yield Item(benchmark, f"{label} {field}", text)
+                yield BenchmarkItem(benchmark, f"{label} {field}", text)
     if not used:
         raise InputError(
             f"benchmark {path} has no text in {', '.join(fields)}; it has {', '.join(sorted(columns)) or 'no rows'}; name its fields"

@@ -24,12 +24,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from curation.engine.stage import Output, Stage, Unit
-from curation.ingest.side_fields import object_of, string_of
+from curation.ingest.side_fields import json_object_of, string_of
 from curation.repeats.cuts import Spans, without
 from curation.storage.digests import digest_of_file
-from curation.storage.record_keys import chance
+from curation.storage.record_keys import unit_interval
 from curation.storage.resources import resolve
-from curation.storage.shards import Shard, batches, check_aligned, open_parquet, read
+from curation.storage.shards import Shard, batches, check_aligned, open_parquet, read_shard
 from curation.text.text import Text
 from curation.text.tokens import token_counts
 
@@ -284,7 +284,7 @@ def kept_rows(
                 "score": score,
                 "int_score": _rounded(score),
                 "minhash_cluster_size": batch["cluster_size"],
-                "metadata": [object_of(_beside(facts) if generated else facts) for facts in fields],
+                "metadata": [json_object_of(_beside(facts) if generated else facts) for facts in fields],
                 "source": batch["source"],
                 "origin": origin,
                 **{name: [facts.get(name) for facts in made_of] for name in _MADE_OF},
@@ -313,8 +313,8 @@ def _beside(facts: Mapping[str, str]) -> Mapping[str, str]:
 def _kept_batches(documents: Shard, ledger: Shard, cuts: Shard | None = None) -> Iterator[tuple[Any, Any]]:
     """Yield, per batch of documents, the kept rows, cut, with the ledger's ids and cluster sizes, and their row numbers in the shard."""
     check_aligned([documents, ledger] if cuts is None else [documents, ledger, cuts])
-    spans = None if cuts is None else read(cuts, ["spans"])["spans"]
-    fates = read(ledger, ["id", "fate", "cluster_size"])
+    spans = None if cuts is None else read_shard(cuts, ["spans"])["spans"]
+    fates = read_shard(ledger, ["id", "fate", "cluster_size"])
     kept = pc.equal(fates["fate"], "kept")
     begin = 0
     for batch in batches(documents):
@@ -341,7 +341,7 @@ def _measured(signals: Shard | None) -> dict[str, Any]:
     with open_parquet(signals.location) as file:
         present = set(file.schema_arrow.names)
     chosen = {name: next((signal for signal in known if signal in present), None) for name, known in _SIGNALS.items()}
-    table = read(signals, [signal for signal in chosen.values() if signal is not None])
+    table = read_shard(signals, [signal for signal in chosen.values() if signal is not None])
     return {name: table[signal].cast(kinds[name]) if signal is not None else _Nulls(kinds[name]) for name, signal in chosen.items()}
 
 
@@ -372,7 +372,7 @@ def _tokens(text: Any, tokenizer: str | None) -> Any:
 def _drawn(batch: Any, origin: Any, mix: Mapping[str, float]) -> Any:
     """Return which rows stay in a mix: each with the share of its source or origin, by chance of its key."""
     rows = zip(batch["key"].to_pylist(), batch["source"].to_pylist(), origin.to_pylist(), strict=True)
-    return pa.array([chance(key, "mix") < mix.get(source, mix.get(kind, 1.0)) for key, source, kind in rows])
+    return pa.array([unit_interval(key, "mix") < mix.get(source, mix.get(kind, 1.0)) for key, source, kind in rows])
 
 
 def _conversation(row_id: str, facts: Mapping[str, str]) -> dict[str, Any]:

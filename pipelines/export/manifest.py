@@ -11,7 +11,7 @@ from curation.engine.session import Sealed
 from curation.engine.stage import Finished
 from curation.storage.location import Location
 from curation.storage.ownership import write_ours
-from curation.storage.records import encode
+from curation.storage.records import encode_record
 
 _PACKAGES = ("textbook-curation", "pyarrow", "polars", "numpy", "numba", "datasketch")
 
@@ -28,7 +28,7 @@ def write_manifest(dataset: Location, recipe_key: str, files: Sealed, conversati
         "shards": shards,
         "sft": [_entry("sft", unit) for unit in conversations.units] if conversations is not None else [],
     }
-    write_ours(dataset / "manifest.json", encode(content))
+    write_ours(dataset / "manifest.json", encode_record(content))
 
 
 def _entry(folder: str, unit: Finished) -> dict[str, Any]:

@@ -17,10 +17,10 @@ from typing import Literal
 
 import polars as pl
 
-from curation.duplicates.compare import Verify
+from curation.duplicates.compare import Compare
 from curation.engine.stage import Workspace, finished_units
 from curation.ingest.ingest import Ingest
-from curation.repeats.repeated_lines import Cutting
+from curation.repeats.repeated_lines import FindCuts
 from curation.schema import CUT_STAGE, FATES
 from curation.storage.location import Location
 from pipelines.inspect.flows import (
@@ -88,7 +88,7 @@ def _read_counts(out: Location) -> tuple[int, dict[str, int], dict[str, int]]:
 
 def _cut(out: Location) -> CutText | None:
     """Return what the sidecars of the cuts say."""
-    counts = [unit.counts for unit in finished_units(Workspace(out), Cutting)]
+    counts = [unit.counts for unit in finished_units(Workspace(out), FindCuts)]
     if not counts:
         return None
     return CutText(*(sum(count[name] for count in counts) for name in ("documents", "passages", "cut_bytes")))
@@ -96,7 +96,7 @@ def _cut(out: Location) -> CutText | None:
 
 def _comparisons(space: Workspace) -> Comparisons | None:
     """Return what the sidecars of verify say."""
-    counts = [unit.counts for unit in finished_units(space, Verify)]
+    counts = [unit.counts for unit in finished_units(space, Compare)]
     if not counts:
         return None
     return Comparisons(*(sum(count[name] for count in counts) for name in ("documents", "compared", "skipped")))

@@ -20,7 +20,7 @@ from curation.errors import UsageError
 from curation.storage.digests import plain
 from curation.storage.location import Location
 from curation.storage.ownership import RULES
-from curation.storage.records import CorruptRecord, encode, find_record, typed
+from curation.storage.records import CorruptRecord, encode_record, find_record, typed
 from filters.contract import Bounds, Rule, Side
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def rules_of(recipe: "Recipe") -> RunRules:
 
 def encoded(rules: RunRules) -> bytes:
     """Return the bytes of OUT/rules.json."""
-    return encode(plain(rules))
+    return encode_record(plain(rules))
 
 
 def write_rules(out: Location, rules: RunRules) -> None:

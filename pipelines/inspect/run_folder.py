@@ -33,7 +33,7 @@ CUTS = "4i-cuts"
 
 
 @dataclass(frozen=True)
-class Place:
+class ShardPlace:
     """Where the rows of one ledger shard lie: what lies beside it is None where it was deleted, or never was (rejects)."""
 
     name: str
@@ -69,7 +69,7 @@ def refuse_links_out(out: Location) -> None:
                     waiting.append(entry.path)
 
 
-def places(out: Location) -> list[Place]:
+def places(out: Location) -> list[ShardPlace]:
     """Return every ledger shard with the shards of the same rows, web before synthetic, by name."""
     ours = named_by_run(out)
     generated: dict[str, Location] = {}
@@ -86,18 +86,18 @@ def places(out: Location) -> list[Place]:
         for name, location in sorted(ledger.items()):
             rejected = name.endswith("-rejected")
             cut = cuts.get(name) if origin == "web" else None
-            found.append(Place(name, origin, location, None if rejected else documents.get(name), signals.get(name), cut))
+            found.append(ShardPlace(name, origin, location, None if rejected else documents.get(name), signals.get(name), cut))
     return found
 
 
-def undecided(out: Location, found: Iterable[Place]) -> list[Place]:
+def undecided(out: Location, found: Iterable[ShardPlace]) -> list[ShardPlace]:
     """Return the shards that ingest wrote and no ledger tells of, as in a run that has not ended; for a ledger, each has itself."""
     known = {place.name for place in found}
     ours = named_by_run(out)
     signals = _parquet(out, "stages/2-measure", ours)
     ingested = sorted(_parquet(out, "stages/1-ingest", ours).items())
     return [
-        Place(name, "web", shard, None if name.endswith("-rejected") else shard, signals.get(name))
+        ShardPlace(name, "web", shard, None if name.endswith("-rejected") else shard, signals.get(name))
         for name, shard in ingested
         if name not in known
     ]
@@ -125,12 +125,12 @@ def empty_ledger() -> pl.LazyFrame:
     return pl.DataFrame(LEDGER.empty_table()).lazy()
 
 
-def scan_rows(found: Iterable[Place]) -> pl.LazyFrame:
+def scan_rows(found: Iterable[ShardPlace]) -> pl.LazyFrame:
     """Scan the ledgers of some places, with `origin`, `shard` (the place's name) and `row` (in the shard)."""
     return pl.concat([_numbered(place, scan([place.ledger])) for place in found])
 
 
-def scan_measured(found: Iterable[Place], ledger: list[str], signals: list[str]) -> pl.LazyFrame:
+def scan_measured(found: Iterable[ShardPlace], ledger: list[str], signals: list[str]) -> pl.LazyFrame:
     """Zip columns of the ledger and of the signals, with `origin`, `shard` and `row` as `scan_rows` has them, for all that was measured.
 
     Raises CorruptShard where a signals shard does not hold the rows of its ledger.
@@ -147,7 +147,7 @@ def scan_measured(found: Iterable[Place], ledger: list[str], signals: list[str])
     return pl.concat(frames)
 
 
-def _numbered(place: Place, table: pl.LazyFrame) -> pl.LazyFrame:
+def _numbered(place: ShardPlace, table: pl.LazyFrame) -> pl.LazyFrame:
     return table.with_row_index("row").with_columns(pl.lit(place.name).alias("shard"), pl.lit(place.origin).alias("origin"))
 
 
@@ -158,7 +158,7 @@ def iter_rows(location: Location, rows: Iterable[int], columns: list[str]) -> It
         yield from zip(numbers.tolist(), table.to_pylist(), strict=True)
 
 
-def read_rows(location: Location, rows: Iterable[int], columns: list[str]) -> dict[int, dict[str, Any]]:
+def read_ledger_rows(location: Location, rows: Iterable[int], columns: list[str]) -> dict[int, dict[str, Any]]:
     """Return some rows of a shard by number; row groups without any are not read."""
     return dict(iter_rows(location, rows, columns))
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import polars as pl
 
-from pipelines.inspect.run_folder import Place, iter_rows, scan
+from pipelines.inspect.run_folder import ShardPlace, iter_rows, scan
 
 EXCERPT = 200
 """Characters of text in a sample."""
@@ -24,7 +24,7 @@ _FACTS = ["id", "url", "source", "fate", "rule"]
 
 
 @dataclass(frozen=True)
-class Choice:
+class SampleQuery:
     """Rows to take as samples: why they are chosen, a query for their `origin`, `shard`, `row` and `value`, and how much text to show."""
 
     where: str
@@ -46,7 +46,7 @@ class Sample:
     excerpt: str
 
 
-def take_samples(choices: Sequence[Choice], found: Sequence[Place]) -> list[Sample]:
+def take_samples(choices: Sequence[SampleQuery], found: Sequence[ShardPlace]) -> list[Sample]:
     """Collect the chosen rows and read what the ledger and the shards say of them; in the order of the choices and of their rows."""
     chosen = [
         (choice, (origin, shard, row), value)
@@ -59,7 +59,7 @@ def take_samples(choices: Sequence[Choice], found: Sequence[Place]) -> list[Samp
     return [Sample(choice.where, value, **facts[row], excerpt=excerpt(texts.get(row), choice.characters)) for choice, row, value in chosen]
 
 
-def _facts_of(rows: Iterable[Row], found: Iterable[Place]) -> dict[Row, Mapping[str, Any]]:
+def _facts_of(rows: Iterable[Row], found: Iterable[ShardPlace]) -> dict[Row, Mapping[str, Any]]:
     """Return what the ledger says of some rows."""
     facts: dict[Row, Mapping[str, Any]] = {}
     wanted = _by_shard(rows)
@@ -72,7 +72,7 @@ def _facts_of(rows: Iterable[Row], found: Iterable[Place]) -> dict[Row, Mapping[
     return facts
 
 
-def _beginnings(rows: Iterable[Row], found: Iterable[Place], characters: int) -> dict[Row, str]:
+def _beginnings(rows: Iterable[Row], found: Iterable[ShardPlace], characters: int) -> dict[Row, str]:
     """Return the beginnings of the texts of some rows; those whose shard was deleted are absent."""
     beginnings: dict[Row, str] = {}
     wanted = _by_shard(rows)

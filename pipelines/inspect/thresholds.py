@@ -22,8 +22,8 @@ from filters.contract import Side
 from pipelines.inspect.flows import Amount, Split, amount
 from pipelines.inspect.looking import looks_at_runs
 from pipelines.inspect.rules import RecipeRule, read_rules
-from pipelines.inspect.run_folder import Place, open_run, places, scan_measured
-from pipelines.inspect.views import finite, is_number, resolve
+from pipelines.inspect.run_folder import ShardPlace, open_run, places, scan_measured
+from pipelines.inspect.views import finite, full_name, is_number
 
 NOTE = "Tokens are estimated (bytes / 4). Documents that come back have not been compared with others: some will be duplicates."
 
@@ -96,14 +96,14 @@ class _Signal:
 
     name: str
     kind: Any
-    found: Sequence[Place]
+    found: Sequence[ShardPlace]
     rules: Sequence[RecipeRule]
 
     @classmethod
     def of(cls, out: Location, signal: str) -> "_Signal":
         """Find a signal in a run. Raises UsageError for an unknown one, or one that is no number."""
         found = places(out)
-        name, kind = resolve(signal, found)
+        name, kind = full_name(signal, found)
         if not is_number(kind):
             raise UsageError(f"{name} is not a number, so it has no threshold; `curate inspect DIR --signal {name}` shows its values")
         return cls(name, kind, found, [rule for rule in read_rules(out).rules if rule.signal == name and rule.drops is not None])

@@ -19,8 +19,8 @@ from pipelines.inspect.funnel import funnel
 from pipelines.inspect.histogram import Bin, count_bins, grid
 from pipelines.inspect.looking import looks_at_runs
 from pipelines.inspect.rules import RecipeRule, read_rules
-from pipelines.inspect.run_folder import Place, open_run, places, scan, scan_measured
-from pipelines.inspect.samples import Choice, Sample, take_samples
+from pipelines.inspect.run_folder import ShardPlace, open_run, places, scan, scan_measured
+from pipelines.inspect.samples import Sample, SampleQuery, take_samples
 from pipelines.terminal.wording import number
 
 QUANTILES = (0.0, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 1.0)
@@ -76,7 +76,7 @@ def signal_summary(folder: str, signal: str) -> SignalSummary:
     """
     out = open_run(folder)
     found = places(out)
-    name, kind = resolve(signal, found)
+    name, kind = full_name(signal, found)
     table = scan_measured(found, ["key", "fate", "rule"], [name]).rename({name: "value"})
     summary = summarise(name, kind, table, [rule for rule in read_rules(out).rules if rule.signal == name])
     choices = _of_values(table, summary) if summary.scale == "values" else _around(finite(table), summary)
@@ -104,7 +104,7 @@ def summarise(signal: str, kind: Any, table: pl.LazyFrame, rules: Sequence[Recip
     return SignalSummary(signal, rows, missing, mean, quantiles, scale, bins, (), rules)
 
 
-def signals_of(found: Iterable[Place]) -> dict[str, Any]:
+def signals_in(found: Iterable[ShardPlace]) -> dict[str, Any]:
     """Return the name and polars type of every signal of a run, in recipe order."""
     for place in found:
         if place.signals is not None:
@@ -113,9 +113,9 @@ def signals_of(found: Iterable[Place]) -> dict[str, Any]:
     raise UsageError("this run has no signals: its recipe has no filters, or stages/2-measure was deleted")
 
 
-def resolve(signal: str, found: Iterable[Place]) -> tuple[str, Any]:
+def full_name(signal: str, found: Iterable[ShardPlace]) -> tuple[str, Any]:
     """Return the full name and type of a signal. Raises UsageError, with the nearest name, where there is none or more than one."""
-    known = signals_of(found)
+    known = signals_in(found)
     matches = [signal] if signal in known else [name for name in known if name.partition(".")[2] == signal]
     if len(matches) > 1:
         raise UsageError(f"{signal!r} is a signal of several filters: {', '.join(matches)}")
@@ -145,16 +145,16 @@ def _summary_of_text(signal: str, table: pl.LazyFrame, rules: Sequence[RecipeRul
     return SignalSummary(signal, int(counts["documents"].sum()), missing, None, (), "values", (), values, rules)
 
 
-def _of_values(table: pl.LazyFrame, summary: SignalSummary) -> list[Choice]:
+def _of_values(table: pl.LazyFrame, summary: SignalSummary) -> list[SampleQuery]:
     """Choose a document for each of the most frequent values of a signal that is text."""
     chosen = []
     for value in summary.values[:10]:
         rows = table.filter(pl.col("value").cast(pl.String) == value.value).bottom_k(1, by="key")
-        chosen.append(Choice(f"is {value.value}", rows.with_columns(pl.lit(None, pl.Float64).alias("value"))))
+        chosen.append(SampleQuery(f"is {value.value}", rows.with_columns(pl.lit(None, pl.Float64).alias("value"))))
     return chosen
 
 
-def _around(numbers: pl.LazyFrame, summary: SignalSummary) -> list[Choice]:
+def _around(numbers: pl.LazyFrame, summary: SignalSummary) -> list[SampleQuery]:
     """Choose documents at quantiles and, on both sides of each threshold, the nearest; first those that it dropped and those kept."""
     value = pl.col("value")
     chosen = []
@@ -162,7 +162,7 @@ def _around(numbers: pl.LazyFrame, summary: SignalSummary) -> list[Choice]:
     for at, same in groupby(sampled, lambda quantile: quantile.value):
         shares = [f"{quantile.share:.0%}" for quantile in same]
         where = f"at {' to '.join(shares[:: max(1, len(shares) - 1)])}"
-        chosen.append(Choice(where, numbers.filter(value == at).bottom_k(1, by="key")))
+        chosen.append(SampleQuery(where, numbers.filter(value == at).bottom_k(1, by="key")))
     for rule in summary.rules:
         if rule.threshold is None or rule.drops is None:
             continue
@@ -171,5 +171,5 @@ def _around(numbers: pl.LazyFrame, summary: SignalSummary) -> list[Choice]:
         far = (value - rule.threshold).abs()
         dropped = numbers.filter(drops).sort((pl.col("rule") == rule.name).fill_null(False).not_(), far, "key").head(_AROUND)
         passing = numbers.filter(drops.not_()).sort(pl.col("fate") != "kept", far, "key").head(_AROUND)
-        chosen += [Choice(f"{rule.drops} {bound}", dropped), Choice(f"not {rule.drops} {bound}", passing)]
+        chosen += [SampleQuery(f"{rule.drops} {bound}", dropped), SampleQuery(f"not {rule.drops} {bound}", passing)]
     return chosen

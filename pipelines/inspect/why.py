@@ -21,7 +21,7 @@ from filters.contract import Side
 from filters.judge import Judge
 from pipelines.inspect.looking import looks_at_runs
 from pipelines.inspect.rules import RecipeRule, read_rules
-from pipelines.inspect.run_folder import Place, manifest, open_run, places, read_rows, scan, undecided
+from pipelines.inspect.run_folder import ShardPlace, manifest, open_run, places, read_ledger_rows, scan, undecided
 from pipelines.inspect.samples import excerpt
 
 BEGINNING = 300
@@ -168,8 +168,8 @@ def duplicates(folder: str, name: str) -> Cluster:
     return Cluster(stayed, len(rows) + 1, [*([earlier.document] if earlier.document is not None else []), *members], earlier)
 
 
-def _member(place: Place, number: int, row: Mapping[str, Any]) -> Member:
-    text = read_rows(place.documents, [number], ["text"])[number]["text"] if place.documents is not None else None
+def _member(place: ShardPlace, number: int, row: Mapping[str, Any]) -> Member:
+    text = read_ledger_rows(place.documents, [number], ["text"])[number]["text"] if place.documents is not None else None
     same = {name: row[name] for name in ("id", "url", "source", "fate", "rule", "similarity", "text_bytes")}
     return Member(**same, origin=place.origin, excerpt=excerpt(text))
 
@@ -187,7 +187,7 @@ def _followed(out: Location, run: str, kept: str) -> EarlierCopy:
     return EarlierCopy(run, str(folder), None, _member(*rows[0]))
 
 
-def _rows(found: Sequence[Place], wanted: pl.Expr) -> list[tuple[Place, int, dict[str, Any]]]:
+def _rows(found: Sequence[ShardPlace], wanted: pl.Expr) -> list[tuple[ShardPlace, int, dict[str, Any]]]:
     """Return the ledger rows that are wanted, each with its place and row number."""
     queries = [scan([place.ledger]).with_row_index("_row").filter(wanted) for place in found]
     rows = []
@@ -197,7 +197,7 @@ def _rows(found: Sequence[Place], wanted: pl.Expr) -> list[tuple[Place, int, dic
     return rows
 
 
-def _undecided(out: Location, found: Sequence[Place], wanted: pl.Expr) -> Iterator[tuple[Place, int, dict[str, Any]]]:
+def _undecided(out: Location, found: Sequence[ShardPlace], wanted: pl.Expr) -> Iterator[tuple[ShardPlace, int, dict[str, Any]]]:
     """Yield the rows of documents that no ledger tells of yet, as far as the stages came with them."""
     verdicts = out / "stages" / Judge.name
     for place in undecided(out, found):
@@ -208,14 +208,14 @@ def _undecided(out: Location, found: Sequence[Place], wanted: pl.Expr) -> Iterat
         rows = there.with_row_index("_row").filter(wanted).select("_row", *known).collect(engine="streaming")
         for row in rows.iter_rows(named=True):
             number = int(row.pop("_row"))
-            verdict = read_rows(judged, [number], _VERDICT)[number] if stage == "judge" and place.documents is not None else {}
+            verdict = read_ledger_rows(judged, [number], _VERDICT)[number] if stage == "judge" and place.documents is not None else {}
             yield place, number, {**dict.fromkeys(LEDGER.names), "fate": "undecided", "stage": stage, "cluster_size": 1, **verdict, **row}
 
 
 def _explain(
-    out: Location, place: Place, row: Mapping[str, Any], number: int, rules: Sequence[RecipeRule], found: Sequence[Place]
+    out: Location, place: ShardPlace, row: Mapping[str, Any], number: int, rules: Sequence[RecipeRule], found: Sequence[ShardPlace]
 ) -> Explanation:
-    document = read_rows(place.documents, [number], ["text", "metadata"])[number] if place.documents is not None else {}
+    document = read_ledger_rows(place.documents, [number], ["text", "metadata"])[number] if place.documents is not None else {}
     signals = {}
     if place.signals is not None:
         measured = scan([place.signals]).slice(number, 1).collect().row(0, named=True)
@@ -237,11 +237,11 @@ def _explain(
     )
 
 
-def _cuts(place: Place, number: int, text: str | None) -> list[Cut]:
+def _cuts(place: ShardPlace, number: int, text: str | None) -> list[Cut]:
     if place.cuts is None or text is None:
         return []
     encoded = text.encode()
-    spans = [(span["start"], span["end"]) for span in read_rows(place.cuts, [number], ["spans"])[number]["spans"]]
+    spans = [(span["start"], span["end"]) for span in read_ledger_rows(place.cuts, [number], ["spans"])[number]["spans"]]
     return [Cut(start, end, excerpt(encoded[start:end].decode())) for start, end in spans]
 
 
@@ -259,7 +259,7 @@ def _threshold(rule: RecipeRule, signals: Mapping[str, Any], row: Mapping[str, A
     return row["threshold"] if rule.own is not None and row["rule"] == rule.name else rule.threshold
 
 
-def _place(out: Location, place: Place, number: int, found: Sequence[Place]) -> DatasetPlace | None:
+def _place(out: Location, place: ShardPlace, number: int, found: Sequence[ShardPlace]) -> DatasetPlace | None:
     """Return where the dataset holds a kept row: after the kept rows of the shards before its own, and those before it in its own."""
     content = manifest(out)
     ledgers = {(entry.name, entry.origin): entry.ledger for entry in found}
@@ -281,7 +281,7 @@ def _kept(ledger: Location, rows: int | None = None) -> int:
     return int(counted.collect().item())
 
 
-def _hint(found: Sequence[Place], name: str) -> str:
+def _hint(found: Sequence[ShardPlace], name: str) -> str:
     """Say which ids or URLs look like the one asked for."""
     tail = name.rstrip("/").rsplit("/", 1)[-1]
     if len(tail) < 3:

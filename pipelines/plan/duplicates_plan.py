@@ -28,7 +28,7 @@ import polars as pl
 
 from curation.duplicates import candidates, compare
 from curation.duplicates.deduplicate import DeduplicateSettings
-from curation.duplicates.gather import Gathering
+from curation.duplicates.gather import GatherShingles
 from curation.engine.stage import Workspace, finished_units
 from curation.ledger import id_sets
 from curation.shuffle.numbering import GROUP_ROWS
@@ -96,7 +96,7 @@ class DuplicatesPlan:
 def seen_in(out: Location) -> Expected:
     """Count what a run deduplicated."""
     counted = scan_ledger(out).select(documents=pl.len(), text_bytes=pl.col("text_bytes").sum()).collect(engine="streaming")
-    gathered = sum(unit.counts["bytes"] for unit in finished_units(Workspace(out), Gathering))
+    gathered = sum(unit.counts["bytes"] for unit in finished_units(Workspace(out), GatherShingles))
     return Expected(**counted.row(0, named=True), comparison_bytes=gathered)
 
 

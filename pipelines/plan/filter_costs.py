@@ -24,7 +24,7 @@ from curation.text.slicing import already_found
 from curation.text.text import Text
 from filters.contract import Filter, FilterChoice
 from filters.judge import passing
-from filters.measure import NARROW, as_array
+from filters.measure import DESCRIBING, as_array
 
 REPEATS = 3
 
@@ -33,7 +33,7 @@ TEXT = "text"
 
 
 @dataclass(frozen=True)
-class Line:
+class CostLine:
     """A cost in seconds of one core, for each document and for each byte of its text."""
 
     per_document: float = 0.0
@@ -49,8 +49,8 @@ class FilterCost:
     """What a filter takes: for its signals, for its rules (which a gate judges at once), and which shared parts it asks for."""
 
     name: str
-    signals: Line
-    rules: Line
+    signals: CostLine
+    rules: CostLine
     needs: frozenset[str]
 
 
@@ -59,7 +59,7 @@ class Trial:
     """A sample of n documents, tried by f filters."""
 
     filters: Sequence[FilterCost]
-    parts: Mapping[str, Line]
+    parts: Mapping[str, CostLine]
     """What finding each shared part takes; a part comes after those that it is made from."""
     carrying: Mapping[str, float]
     """Seconds a byte of text to copy its bytes (TEXT) and each shared part to a column of fewer documents, as a gate does."""
@@ -79,18 +79,18 @@ class _Points:
         self.sums[half] += (seconds, len(column), column.offsets[-1] - column.offsets[0])
 
     @property
-    def line(self) -> Line:
+    def line(self) -> CostLine:
         """The line through both points; a term that would be negative is left out, and the other takes it all."""
         (short_seconds, short, short_bytes), (long_seconds, long, long_bytes) = self.sums
         seconds, documents, text_bytes = self.sums.sum(axis=0)
         determinant = short * long_bytes - long * short_bytes
         if determinant <= 0:
-            return Line(0.0, seconds / max(text_bytes, 1))
+            return CostLine(0.0, seconds / max(text_bytes, 1))
         per_document = (short_seconds * long_bytes - long_seconds * short_bytes) / determinant
         per_byte = (short * long_seconds - long * short_seconds) / determinant
         if per_byte < 0:
-            return Line(seconds / documents, 0.0)
-        return Line(per_document, per_byte) if per_document >= 0 else Line(0.0, seconds / text_bytes)
+            return CostLine(seconds / documents, 0.0)
+        return CostLine(per_document, per_byte) if per_document >= 0 else CostLine(0.0, seconds / text_bytes)
 
 
 def try_filters(choices: Sequence[FilterChoice], batches: Iterable[Any]) -> Trial:
@@ -104,7 +104,7 @@ def try_filters(choices: Sequence[FilterChoice], batches: Iterable[Any]) -> Tria
     drops, sizes = [np.zeros((0, len(made)), np.bool_)], [np.zeros(0, np.int64)]
     for batch in batches:
         for half, rows in enumerate(_halves(batch)):
-            column, narrow = _column(rows), rows.select(NARROW)
+            column, narrow = _column(rows), rows.select(DESCRIBING)
             held = np.zeros((len(column), len(made)), np.bool_)
             for place, filter_ in enumerate(made):
                 fresh = _column(rows)

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from filters.contract import FilterChoice
-from pipelines.plan.filter_costs import Line, Trial, try_filters
+from pipelines.plan.filter_costs import CostLine, Trial, try_filters
 from pipelines.plan.gates import Order, Search, as_it_is
 
 LEAST_SAVING = 0.05
@@ -56,7 +56,7 @@ class SharedRow:
 
 
 @dataclass(frozen=True)
-class Place:
+class FilterPosition:
     """A filter's place in an order: whether it is a gate there, and the share of the text that reaches it."""
 
     filter: str
@@ -73,7 +73,7 @@ class Arrangement:
     saved_share    of the seconds that the recipe takes as it is
     """
 
-    order: Sequence[Place]
+    order: Sequence[FilterPosition]
     seconds: float
     saved_seconds: float
     saved_share: float
@@ -111,7 +111,7 @@ def plan_filters(choices: Sequence[FilterChoice], batches: Iterable[Any], scale:
         taken = search.nanoseconds(order)
         saved = max(0, before - taken)
         reached = (text_bytes / max(1, whole) for _, text_bytes in search.reaching(order))
-        places = [Place(choices[place].name, gate, round(share, 4)) for (place, gate), share in zip(order, reached, strict=True)]
+        places = [FilterPosition(choices[place].name, gate, round(share, 4)) for (place, gate), share in zip(order, reached, strict=True)]
         return Arrangement(places, round(taken * scale / 1e9, 3), round(saved * scale / 1e9, 3), round(saved / max(1, before), 4))
 
     arranged = arrangement(best)
@@ -152,7 +152,7 @@ def _rows(trial: Trial, choices: Sequence[FilterChoice]) -> list[FilterRow]:
     return rows
 
 
-def _per_gb(trial: Trial, line: Line) -> float:
+def _per_gb(trial: Trial, line: CostLine) -> float:
     text_bytes = int(trial.text_bytes.sum())
     return round(line.of(len(trial.text_bytes), text_bytes) / max(1, text_bytes) * 1e9, 3)
 

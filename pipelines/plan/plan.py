@@ -29,7 +29,7 @@ from curation.storage.location import Location
 from curation.storage.shards import batches
 from curation.storage.source_file import SourceFile
 from pipelines.inspect.funnel import funnel
-from pipelines.pipeline import Request, inputs_of, run_stages, warm_up, write_recipe
+from pipelines.pipeline import RunRequest, inputs_of, run_stages, warm_up, write_recipe
 from pipelines.plan.duplicates_plan import DuplicatesPlan, plan_duplicates, seen_in
 from pipelines.plan.filter_plan import FilterPlan, plan_filters
 from pipelines.progress.progress import ProgressWatcher, display_for
@@ -190,7 +190,7 @@ def _try(recipe: Recipe, sample: Sequence[SourceFile], out: Path) -> list[dict[s
     ):
         warm_up(recipe)
         write_recipe(session, recipe)
-        run_stages(session, offline, sample, Request(recipe.name))
+        run_stages(session, offline, sample, RunRequest(recipe.name))
     stages: list[dict[str, Any]] = json.loads((out / "run.json").read_text("utf-8"))["sessions"][-1]["stages"]
     return stages
 

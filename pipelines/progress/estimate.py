@@ -11,7 +11,7 @@ Until a second of work is measured, the time left is not known, nor while a teac
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from pipelines.recipes.stage_words import READING, Step, step_of
+from pipelines.recipes.stage_words import READING, RunStep, step_of
 
 _KNOWN_AFTER = 1.0
 """Seconds of work from which speed is known."""
@@ -24,15 +24,15 @@ _TEXT_SHARE = 0.5
 class Estimate:
     """Follows a run's stages. `unit_bytes` are the input bytes of reading's units; times are seconds on any clock that only goes on."""
 
-    steps: Sequence[Step]
+    steps: Sequence[RunStep]
     unit_bytes: Mapping[str, int]
     done_work: float = 0.0
     worked_seconds: float = 0.0
     _text_bytes: int = 0
     _read_bytes: int = 0
     _fresh: float = 1.0
-    _passed: set[Step] = field(default_factory=set)
-    _step: Step | None = None
+    _passed: set[RunStep] = field(default_factory=set)
+    _step: RunStep | None = None
     _share: float = 0.0
     _reused: float = 0.0
     _now: float = 0.0
@@ -96,10 +96,10 @@ class Estimate:
             place = self.steps.index(self._step)
             self._passed.update(self.steps[: place + 1])
 
-    def _ahead(self) -> Sequence[Step]:
+    def _ahead(self) -> Sequence[RunStep]:
         return [step for step in self.steps if step not in self._passed and step is not self._step]
 
-    def _work(self, step: Step | None) -> float:
+    def _work(self, step: RunStep | None) -> float:
         """Return what a step costs, in seconds of one core of the machine where the table was measured."""
         if step is None or step.seconds_per_mb is None:
             return 0.0

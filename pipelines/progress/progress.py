@@ -24,7 +24,7 @@ from pipelines.progress.displays import At, Bar, Display, Nothing, Plain
 from pipelines.progress.estimate import Estimate
 from pipelines.progress.events import Events
 from pipelines.progress.logs import LOG
-from pipelines.recipes.stage_words import Step, in_words
+from pipelines.recipes.stage_words import RunStep, in_words
 
 Kind = Literal["auto", "bar", "plain", "json", "none"]
 KINDS = ("auto", "bar", "plain", "json", "none")
@@ -46,7 +46,7 @@ def display_for(kind: str, quiet: bool = False) -> Display:
 class ProgressWatcher:
     """Shows how a session goes; use as a context manager."""
 
-    def __init__(self, display: Display, steps: Sequence[Step] = (), unit_bytes: Mapping[str, int] | None = None) -> None:
+    def __init__(self, display: Display, steps: Sequence[RunStep] = (), unit_bytes: Mapping[str, int] | None = None) -> None:
         self._display = display
         self._estimate = Estimate(steps, unit_bytes or {})
         self._done = self._units = self._rows = self._reused = self._compiling = 0

@@ -33,11 +33,11 @@ import pyarrow as pa
 
 from curation.choices import build, nearest
 from curation.duplicates.deduplicate import DeduplicateSettings
-from curation.duplicates.survivors import NARROW, preference
+from curation.duplicates.survivors import PREFERABLE, preference
 from curation.errors import RecipeError
 from curation.ingest.edits import edit_named
 from curation.ingest.extraction import extractor_named
-from curation.ingest.ingest import Choice
+from curation.ingest.ingest import IngestPart
 from curation.repeats.repeated_lines import RepeatedLinesSettings
 from curation.schema import DOCUMENTS
 from curation.storage.location import Location
@@ -93,8 +93,8 @@ class Recipe:
     description: str = ""
     license: str = NO_LICENSE
     inputs: tuple[InputChoice, ...] = ()
-    extractor: Choice = field(default_factory=lambda: Choice("resiliparse"))
-    edits: tuple[Choice, ...] = ()
+    extractor: IngestPart = field(default_factory=lambda: IngestPart("resiliparse"))
+    edits: tuple[IngestPart, ...] = ()
     filters: tuple[FilterChoice, ...] = ()
     deduplicate: DeduplicateSettings | None = None
     repeated_lines: RepeatedLinesSettings | None = None
@@ -200,7 +200,7 @@ def _check_parts(recipe: Recipe) -> None:
             f"{where}: synthesize: seeds: no filter measures score_signal {policy.score_signal!r}{nearest(policy.score_signal, signals)}"
         )
     if recipe.deduplicate is not None:
-        columns = [*(DOCUMENTS.field(name) for name in NARROW), *list(signals_schema(built))[2:]]
+        columns = [*(DOCUMENTS.field(name) for name in PREFERABLE), *list(signals_schema(built))[2:]]
         with _told_at(where):
             preference(recipe.deduplicate.prefer, pa.schema(columns).empty_table())
 
@@ -242,12 +242,12 @@ def _tables(table: Mapping[str, Any], key: str, where: str) -> list[dict[str, An
     return value
 
 
-def _choice(entry: Mapping[str, Any], where: str) -> Choice:
+def _choice(entry: Mapping[str, Any], where: str) -> IngestPart:
     parameters = dict(entry)
     name = parameters.pop("name", None)
     if not isinstance(name, str):
         raise RecipeError(f"{where} needs a name")
-    return Choice(name, parameters)
+    return IngestPart(name, parameters)
 
 
 def _filter(entry: Mapping[str, Any], where: str, folder: str) -> FilterChoice:

@@ -15,7 +15,7 @@ GENERATED = "6-synthesize/"
 
 
 @dataclass(frozen=True)
-class Step:
+class RunStep:
     """A step: its words, the beginnings of its stages' names, and its cost for a MB of text; None where nobody can tell (a teacher)."""
 
     words: str
@@ -23,24 +23,24 @@ class Step:
     seconds_per_mb: float | None
 
 
-READING = Step("reading the input", ("1-ingest",), 0.021)
-_ALWAYS_FIRST = (READING, Step("giving every record its id", ("1a-", "1b-", "1-ids"), 0.001))
-_JUDGING = (Step("measuring", ("2-measure",), 0.029), Step("judging", ("3-judge",), 0.001))
+READING = RunStep("reading the input", ("1-ingest",), 0.021)
+_ALWAYS_FIRST = (READING, RunStep("giving every record its id", ("1a-", "1b-", "1-ids"), 0.001))
+_JUDGING = (RunStep("measuring", ("2-measure",), 0.029), RunStep("judging", ("3-judge",), 0.001))
 _DEDUPLICATING = (
-    Step("signing documents", ("4a-",), 0.008),
-    Step("finding near-duplicates", ("4b-", "4c-"), 0.003),
-    Step("grouping near-duplicates", ("4d-",), 0.001),
-    Step("comparing near-duplicates", ("4e-", "4f-"), 0.005),
-    Step("noting duplicates", ("4-deduplicate",), 0.001),
+    RunStep("signing documents", ("4a-",), 0.008),
+    RunStep("finding near-duplicates", ("4b-", "4c-"), 0.003),
+    RunStep("grouping near-duplicates", ("4d-",), 0.001),
+    RunStep("comparing near-duplicates", ("4e-", "4f-"), 0.005),
+    RunStep("noting duplicates", ("4-deduplicate",), 0.001),
 )
-_REPEATED_LINES = (Step("finding repeated lines", ("4g-", "4h-", "4i-"), 0.012),)
-_SELECTING = (Step("deciding every record's fate", ("5-select",), 0.001),)
-_GENERATING = Step("generating", ("6-replies", "6-synthesize"), 0.002)
-_WRITING = (Step("writing the dataset", ("7-export",), 0.016),)
+_REPEATED_LINES = (RunStep("finding repeated lines", ("4g-", "4h-", "4i-"), 0.012),)
+_SELECTING = (RunStep("deciding every record's fate", ("5-select",), 0.001),)
+_GENERATING = RunStep("generating", ("6-replies", "6-synthesize"), 0.002)
+_WRITING = (RunStep("writing the dataset", ("7-export",), 0.016),)
 _ALL = (*_ALWAYS_FIRST, *_JUDGING, *_DEDUPLICATING, *_REPEATED_LINES, *_SELECTING, _GENERATING, *_WRITING)
 
 
-def steps_of(recipe: Recipe) -> Sequence[Step]:
+def steps_of(recipe: Recipe) -> Sequence[RunStep]:
     """Return the steps of a run of this recipe, in order."""
     return (
         *_ALWAYS_FIRST,
@@ -53,7 +53,7 @@ def steps_of(recipe: Recipe) -> Sequence[Step]:
     )
 
 
-def _generating(recipe: Recipe) -> Sequence[Step]:
+def _generating(recipe: Recipe) -> Sequence[RunStep]:
     """Return the step of generated rows; how long a model behind an endpoint takes, nobody knows beforehand."""
     if recipe.synthesize is None:
         return ()
@@ -62,7 +62,7 @@ def _generating(recipe: Recipe) -> Sequence[Step]:
     return (_GENERATING if at_hand else replace(_GENERATING, seconds_per_mb=None),)
 
 
-def step_of(stage: str, steps: Sequence[Step] = _ALL) -> Step | None:
+def step_of(stage: str, steps: Sequence[RunStep] = _ALL) -> RunStep | None:
     """Return the step that a stage belongs to, generated rows' stages to theirs; None for a stage that has no words."""
     return next((step for step in steps if stage.startswith(step.stages)), None)
 

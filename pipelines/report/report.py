@@ -31,10 +31,10 @@ from pipelines.inspect.funnel import funnel
 from pipelines.inspect.histogram import Bin
 from pipelines.inspect.looking import looks_at_runs
 from pipelines.inspect.rules import RecipeRule, read_rules
-from pipelines.inspect.run_folder import Place, open_run, places, scan_ledger, scan_measured, scan_rows
-from pipelines.inspect.samples import Choice, Sample, take_samples
+from pipelines.inspect.run_folder import ShardPlace, open_run, places, scan_ledger, scan_measured, scan_rows
+from pipelines.inspect.samples import Sample, SampleQuery, take_samples
 from pipelines.inspect.sources import SHOWN, largest_flows
-from pipelines.inspect.views import SignalSummary, signals_of, summarise
+from pipelines.inspect.views import SignalSummary, signals_in, summarise
 from pipelines.report import charts
 from pipelines.report.notes import notes_of
 from pipelines.terminal.wording import compact, dropped_side, loss_in_words, number, readable, size
@@ -143,10 +143,10 @@ def _main_flow(counted: Funnel) -> tuple[Origin, Flow]:
     return "web", counted.web
 
 
-def _signal_cards(rules: Sequence[RecipeRule], found: Sequence[Place], flow: Flow) -> list[SignalCard]:
+def _signal_cards(rules: Sequence[RecipeRule], found: Sequence[ShardPlace], flow: Flow) -> list[SignalCard]:
     """Return a card for each signal that a rule looks at, in recipe order; `found` and `flow` are of one origin."""
     try:
-        known = signals_of(found)
+        known = signals_in(found)
     except UsageError:
         return []  # no filters, or their signals were deleted: the report goes without
     dropped = {step.rule: step.taken.documents for step in flow.steps}
@@ -168,7 +168,7 @@ def _signal_cards(rules: Sequence[RecipeRule], found: Sequence[Place], flow: Flo
     return cards
 
 
-def _samples(found: Sequence[Place], cards: Sequence[SignalCard], counted: Funnel) -> dict[str, list[Sample]]:
+def _samples(found: Sequence[ShardPlace], cards: Sequence[SignalCard], counted: Funnel) -> dict[str, list[Sample]]:
     """Return samples of what was kept ("kept", "made": by key, which is as good as chance) and, under its name, of what a rule dropped.
 
     They are taken all at once: a row group of text that several need is read once.
@@ -179,14 +179,14 @@ def _samples(found: Sequence[Place], cards: Sequence[SignalCard], counted: Funne
     choices = []
     for name, origin, most in (("kept", "web", _KEPT_SAMPLES), ("made", "synthetic", _SYNTHETIC_SAMPLES)):
         kept = rows.filter(pl.col("origin") == origin, pl.col("fate") == "kept").bottom_k(most, by="key").sort("key")
-        choices.append(Choice(name, kept.with_columns(pl.lit(None, pl.Float64).alias("value")), _EXCERPT))
+        choices.append(SampleQuery(name, kept.with_columns(pl.lit(None, pl.Float64).alias("value")), _EXCERPT))
     origin, flow = _main_flow(counted)
     took = {step.rule for step in flow.steps if step.taken.documents}
     for rule in (rule for card in cards for rule in card.summary.rules):
         if rule.name in took and rule.drops:
             dropped = rows.filter(pl.col("origin") == origin, pl.col("rule") == rule.name, pl.col("value").is_finite())
             nearest = [(pl.col("value") - pl.col("threshold")).abs(), "key", "shard", "row"]  # a record that came twice has one key
-            choices.append(Choice(rule.name, dropped.bottom_k(_NEAR, by=nearest).sort(nearest)))
+            choices.append(SampleQuery(rule.name, dropped.bottom_k(_NEAR, by=nearest).sort(nearest)))
     samples: dict[str, list[Sample]] = {}
     for sample in take_samples(choices, found):
         samples.setdefault(sample.where, []).append(sample)

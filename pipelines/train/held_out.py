@@ -40,7 +40,7 @@ class ReliabilityBin:
 
 
 @dataclass(frozen=True)
-class ThresholdEffect:
+class HeldOutEffect:
     """Keeping what scores at least `min_score`: the share kept, how much of it is good, and how much of the good is kept."""
 
     min_score: float
@@ -61,7 +61,7 @@ class HeldOut:
     mean_absolute_error: float
     spearman: float | None
     reliability: tuple[ReliabilityBin, ...]
-    thresholds: tuple[ThresholdEffect, ...]
+    thresholds: tuple[HeldOutEffect, ...]
 
 
 def folds_of(groups: Iterable[str], folds: int = FOLDS) -> dict[str, int]:
@@ -132,8 +132,8 @@ def _reliability(truth: Scores, guess: Scores) -> Iterable[ReliabilityBin]:
             yield ReliabilityBin(float(low), float(high), int(inside.sum()), *means)
 
 
-def _threshold_effect(good: npt.NDArray[np.bool_], kept: npt.NDArray[np.bool_], bound: float) -> ThresholdEffect:
+def _threshold_effect(good: npt.NDArray[np.bool_], kept: npt.NDArray[np.bool_], bound: float) -> HeldOutEffect:
     both = int((good & kept).sum())
     precision = both / int(kept.sum()) if kept.any() else None
     recall = both / int(good.sum()) if good.any() else None
-    return ThresholdEffect(bound, round(float(kept.mean()), 4), _rounded(precision), _rounded(recall))
+    return HeldOutEffect(bound, round(float(kept.mean()), 4), _rounded(precision), _rounded(recall))

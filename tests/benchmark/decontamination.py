@@ -28,7 +28,7 @@ import polars as pl
 from curation.text.ngram_index import Lengths, NgramIndex
 from curation.text.text import Text
 from filters.benchmark_overlap import BenchmarkOverlap
-from filters.support.benchmark_items import Item, read_items
+from filters.support.benchmark_items import BenchmarkItem, read_items
 
 FIELDS = BenchmarkOverlap.fields
 ANSWERS = ("answer", "solution")
@@ -115,7 +115,7 @@ class Planted(NamedTuple):
 class Questions(NamedTuple):
     """All items of the benchmarks, the numbers of those that are questions, and how many words each item has."""
 
-    items: list[Item]
+    items: list[BenchmarkItem]
     planted: list[int]
     words: list[int]
 
@@ -127,7 +127,7 @@ def read_questions(paths: Sequence[Path]) -> Questions:
     return Questions(items, [i for i, asked in enumerate(is_question) if asked], [len(words) for words in folded_words(_texts(items))])
 
 
-def _texts(items: Sequence[Item]) -> list[str]:
+def _texts(items: Sequence[BenchmarkItem]) -> list[str]:
     return [item.text for item in items]
 
 

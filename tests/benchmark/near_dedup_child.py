@@ -61,14 +61,14 @@ def curate_unverified(files: Sequence[Path]) -> Any:
     No product: ours verifies.
     """
     from curation.duplicates.minhash import PRESETS, bucket_hashes, signatures
-    from curation.duplicates.union_find import Forest
+    from curation.duplicates.union_find import UnionFind
     from curation.text.text import Text
 
     settings = PRESETS["14x8"]
     tables = row_groups(files, ["text"])
     hashes = [bucket_hashes(signatures(Text.from_arrow(table["text"]), settings), settings) for table in tables]
     bands = np.concatenate(hashes, axis=1)
-    forest, rows = Forest(bands.shape[1]), np.arange(bands.shape[1])
+    forest, rows = UnionFind(bands.shape[1]), np.arange(bands.shape[1])
     for band in bands:
         forest.join_equal(band, rows)
     return forest.labels() == rows

@@ -23,7 +23,7 @@ from curation.duplicates.compare import documents_of
 from curation.duplicates.deduplicate import DeduplicateSettings, deduplicate
 from curation.duplicates.minhash import MinHashSettings
 from curation.duplicates.parts import Part
-from curation.duplicates.resolve import RULES, Judge
+from curation.duplicates.resolve import RULES, Resolver
 from curation.duplicates.sign import sign_documents
 from curation.duplicates.survivors import preference
 from curation.engine.runner import LocalRunner
@@ -31,7 +31,7 @@ from curation.engine.session import Session
 from curation.errors import CorruptShard, InputError, RecipeError
 from curation.ingest.record_ids import resolve_ids
 from curation.storage.location import Location
-from curation.storage.shards import read
+from curation.storage.shards import read_shard
 from tests.deduplicating import cut, document, facts, run, verdicts, words, write, write_documents
 from tests.planted import jaccard
 
@@ -163,7 +163,7 @@ def test_at_most_so_many_of_a_bucket_are_compared_and_the_rest_is_counted(tmp_pa
     common = words(200)
     rows = [document(f"d{place}", " ".join([*common, *words(60, 10**4 * (place + 1))])) for place in range(12)]
     run(tmp_path, {"x": rows}, DeduplicateSettings(threshold=0.99, bands=4, rows=1, compared=2))
-    counts = [json.loads(path.read_text())["counts"] for path in (tmp_path / "out" / "stages" / "4f-verify").glob("0*.json")]
+    counts = [json.loads(path.read_text())["counts"] for path in (tmp_path / "out" / "stages" / "4f-compare").glob("0*.json")]
     assert sum(count["skipped"] for count in counts) > 0
     assert sum(count["compared"] for count in counts) <= 12 * 4 * 2
 
@@ -248,7 +248,7 @@ def test_judging_is_that_of_the_plain_twin(texts, chosen, containment, most, ear
         }
     )
     rotated = np.roll(np.arange(len(documents)), 1)
-    judge = Judge(documents_of(table.take(pa.array(np.argsort(rotated))), 100), rotated, 0.6, containment, most)
+    judge = Resolver(documents_of(table.take(pa.array(np.argsort(rotated))), 100), rotated, 0.6, containment, most)
     bounds = [0, *sorted(cut for cut in cuts if cut < len(documents)), len(documents)]
     for begin, end in pairwise(bounds):
         awaited = judge.awaited(begin, end)
@@ -408,9 +408,9 @@ def test_generated_documents_are_held_against_the_kept(tmp_path):
             (signed_made,) = sign_documents(session, [made_shard], chosen.minhash)
             parts = [Part(web_shard, signed, (judged, first)), Part(made_shard, signed_made, priority=1)]
             second, again = deduplicate(session, parts, chosen)
-    assert read(first)["duplicate_of"].to_pylist() == [None, "kept", None]
-    assert read(again)["rule"].to_pylist() == [None] * 3
-    assert read(second)["duplicate_of"].to_pylist() == [None, "kept", None]
+    assert read_shard(first)["duplicate_of"].to_pylist() == [None, "kept", None]
+    assert read_shard(again)["rule"].to_pylist() == [None] * 3
+    assert read_shard(second)["duplicate_of"].to_pylist() == [None, "kept", None]
 
 
 def test_a_new_threshold_only_verifies_again(tmp_path):
@@ -422,7 +422,7 @@ def test_a_new_threshold_only_verifies_again(tmp_path):
         for session in json.loads((tmp_path / "out" / "run.json").read_text())["sessions"]
     ]
     assert len(made[0]) == 8
-    assert made[1] == ["4f-verify", "4-deduplicate"]
+    assert made[1] == ["4f-compare", "4-deduplicate"]
 
 
 def test_no_documents_and_empty_shards(tmp_path):
@@ -457,7 +457,7 @@ def final_ids(folder, shards):
         written = [write_documents(folder / "documents", name, rows) for name, rows in shards.items()]
         found = resolve_ids(session, written)
         assert [shard.name for shard in found] == sorted(shards)
-        return {shard.name: read(shard)["id"].to_pylist() for shard in found}
+        return {shard.name: read_shard(shard)["id"].to_pylist() for shard in found}
 
 
 def test_an_id_with_several_keys_is_made_several_ids(tmp_path, request):
@@ -481,4 +481,4 @@ def test_ids_reach_duplicates(tmp_path):
         (ids,) = resolve_ids(session, [shard])
         (signed,) = sign_documents(session, [shard], DeduplicateSettings().minhash)
         (found,) = deduplicate(session, [Part(shard, signed, ids=ids)], DeduplicateSettings())
-        assert read(found)["duplicate_of"].to_pylist() == [None, read(ids)["id"].to_pylist()[0]]
+        assert read_shard(found)["duplicate_of"].to_pylist() == [None, read_shard(ids)["id"].to_pylist()[0]]

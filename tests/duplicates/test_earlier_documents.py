@@ -16,7 +16,7 @@ from curation.engine.runner import LocalRunner
 from curation.engine.session import Session
 from curation.errors import ShardsFailed
 from curation.storage.location import Location
-from curation.storage.shards import read
+from curation.storage.shards import read_shard
 from curation.text.text import Text
 from tests.deduplicating import cut, document, facts, verdicts, words, write, write_documents
 from tests.duplicates.test_deduplicate import narrow, noisy_corpus, plain_judge  # noqa: F401 (narrow is a fixture)
@@ -37,7 +37,9 @@ def run_against(folder, shards, earlier, chosen=None, dropped=()):
                 parts.append(Part(shard, signature, (judged,), priority=turn - 1 - len(earlier) if turn else 0, run=name))
         found = deduplicate(session, parts, chosen)
     assert [shard.name for shard in found] == sorted(shards)
-    rows = [{"id": row["id"], **fate} for shard in found for row, fate in zip(shards[shard.name], read(shard).to_pylist(), strict=True)]
+    rows = [
+        {"id": row["id"], **fate} for shard in found for row, fate in zip(shards[shard.name], read_shard(shard).to_pylist(), strict=True)
+    ]
     return {row["id"]: row for row in rows}
 
 
@@ -113,7 +115,7 @@ def beside_but_not(text, other):
 
 def gathered(folder):
     """Return how many documents were compared, and how many of them were shingled for it."""
-    counts = [json.loads(path.read_text())["counts"] for path in (folder / "out/stages/4e-comparison").glob("0*.json")]
+    counts = [json.loads(path.read_text())["counts"] for path in (folder / "out/stages/4e-gather").glob("0*.json")]
     return {name: sum(count[name] for count in counts) for name in ("documents", "shingled")}
 
 
@@ -156,7 +158,7 @@ def test_of_an_earlier_text_only_row_groups_with_a_candidate_are_read(tmp_path, 
     assert gathered(tmp_path / "unread") == {"documents": 4, "shingled": 2}
     monkeypatch.setattr("curation.duplicates.deduplicate.gather", damaged([1]))
     with pytest.raises(ShardsFailed, match="row group 1, is damaged"):
-        fates(tmp_path / "read")
+        fates(tmp_path / "read_shard")
 
 
 def test_an_earlier_run_goes_before_this_one(tmp_path):

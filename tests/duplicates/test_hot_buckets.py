@@ -91,9 +91,9 @@ def cost(out: Path, pages: int) -> Cost:
         pages=pages,
         kept=pages - counts["4-deduplicate duplicates"],
         edges=counts["4b-buckets edges"] + counts["4c-candidates edges"],
-        shingled=counts["4e-comparison shingled"],
-        compared=counts["4f-verify compared"],
-        skipped=counts["4f-verify skipped"],
+        shingled=counts["4e-gather shingled"],
+        compared=counts["4f-compare compared"],
+        skipped=counts["4f-compare skipped"],
         seconds=round(sum(stage["worker_seconds"] for stage in steps), 2),
         worker_mib=max(stage["peak_worker_mib"] for stage in steps),
     )
@@ -150,10 +150,10 @@ def test_ranges_are_cut_by_what_rows_take_in_memory(tmp_path, monkeypatch):
     """Near copies compress to a fraction of their size: by the size of their file, a range of them would have no bound."""
     monkeypatch.setattr(curation.duplicates.compare, "RANGE_BYTES", 50_000)
     made = in_process(tmp_path, list(near_identical(FEW))) / "stages"
-    (sidecar,) = (json.loads(path.read_text()) for path in (made / "4e-comparison").glob("[!_]*.json"))
+    (sidecar,) = (json.loads(path.read_text()) for path in (made / "4e-gather").glob("[!_]*.json"))
     files, rows = sum(size for _, _, size, _ in sidecar["outputs"]), sidecar["counts"]["bytes"]
     assert files < rows / 2
-    assert len(list((made / "4f-verify").glob("[!_]*.json"))) == -(-rows // 50_000)
+    assert len(list((made / "4f-compare").glob("[!_]*.json"))) == -(-rows // 50_000)
 
 
 @pytest.mark.full

@@ -16,7 +16,7 @@ from tests.engine.test_faults import finish, kill_group, start, wait_until_withi
 from tests.running import many_files
 
 RECIPE = "[deduplicate]\n"
-STAGES = ("4a-sign", "4b-buckets", "4c-candidates", "4d-stars", "4d-components", "4e-comparison", "4f-verify", "4-deduplicate")
+STAGES = ("4a-sign", "4b-buckets", "4c-candidates", "4d-stars", "4d-components", "4e-gather", "4f-compare", "4-deduplicate")
 SEED = 20261124
 
 
@@ -91,7 +91,7 @@ def test_another_order_of_files_two_workers_and_ray(world: Path, shuffled: Path,
 
 
 def test_a_run_killed_while_it_deduplicates(shuffled: Path, expected: dict[str, dict]) -> None:
-    hit, found = killed_and_ran(shuffled, "4e-comparison")
+    hit, found = killed_and_ran(shuffled, "4e-gather")
     assert hit
     assert found == expected
 

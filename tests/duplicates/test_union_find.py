@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curation.duplicates.union_find import Forest
+from curation.duplicates.union_find import UnionFind
 
 EDGES = st.lists(st.tuples(st.integers(0, 29), st.integers(0, 29)), max_size=60)
 
@@ -35,18 +35,18 @@ def join(forest, edges):
 
 @given(EDGES)
 def test_labels_are_the_smallest_reachable_numbers(edges):
-    forest = Forest(30)
+    forest = UnionFind(30)
     join(forest, edges)
     assert forest.labels().tolist() == plain_labels(30, edges)
 
 
 @given(EDGES, st.randoms(use_true_random=False), st.integers(0, 60))
 def test_order_direction_repetition_and_batches_do_not_matter(edges, random, cut):
-    forest = Forest(30)
+    forest = UnionFind(30)
     join(forest, edges)
     shuffled = [(right, left) if random.random() < 0.5 else (left, right) for left, right in edges + edges[:5]]
     random.shuffle(shuffled)
-    other = Forest(30)
+    other = UnionFind(30)
     join(other, shuffled[:cut])
     other.labels()
     join(other, shuffled[cut:])
@@ -56,7 +56,7 @@ def test_order_direction_repetition_and_batches_do_not_matter(edges, random, cut
 @given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 29)), max_size=40), EDGES)
 def test_numbers_of_equal_hashes_are_joined(named, edges):
     """Small hashes meet in the same slots, as 17 and 1 do among 16."""
-    forest, other = Forest(30), Forest(30)
+    forest, other = UnionFind(30), UnionFind(30)
     join(forest, edges)
     hashes = np.array([16 * value + 1 for value, _ in named], np.uint64)
     forest.join_equal(hashes, np.array([number for _, number in named], np.int64))
@@ -67,11 +67,11 @@ def test_numbers_of_equal_hashes_are_joined(named, edges):
 def test_a_long_chain_is_one_component():
     count = 200_000
     numbers = np.arange(count - 1)
-    forest = Forest(count)
+    forest = UnionFind(count)
     forest.join(numbers[::-1].copy(), numbers[::-1] + 1)
     assert not forest.labels().any()
 
 
 def test_an_edge_beyond_the_forest_is_refused():
     with pytest.raises(IndexError, match="beyond the 3"):
-        join(Forest(3), [(0, 3)])
+        join(UnionFind(3), [(0, 3)])

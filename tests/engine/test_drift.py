@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from curation.engine.drift import LINES, changed_inputs, changes, differences, fingerprints, told, words_of
-from curation.ingest.ingest import Choice, Ingest
+from curation.ingest.ingest import Ingest, IngestPart
 from curation.storage.location import Location
 from curation.storage.source_file import SourceFile
 from filters.contract import FilterChoice
@@ -36,8 +36,8 @@ def judge(*filters: tuple[str, dict[str, Any]]) -> dict[str, Any]:
         ),
         (judge(LANGUAGE), judge(("language", {"keep": ["de"]})), ["language.keep: de added, en removed"]),
         (
-            Ingest(edits=(Choice("pii"), Choice("whitespace"))).identity(),
-            Ingest(Choice("plain"), edits=(Choice("whitespace", {"nfc": True}),), limit=5).identity(),
+            Ingest(edits=(IngestPart("pii"), IngestPart("whitespace"))).identity(),
+            Ingest(IngestPart("plain"), edits=(IngestPart("whitespace", {"nfc": True}),), limit=5).identity(),
             ["edit pii is no longer there", "whitespace.nfc none -> true", "extractor resiliparse -> plain", "limit none -> 5"],
         ),
     ],

@@ -15,7 +15,7 @@ from curation.engine.session import Sealed, Session
 from curation.engine.stage import Unit
 from curation.errors import Refused, ShardsFailed
 from curation.storage.location import TEMPORARY, Location
-from curation.storage.shards import read
+from curation.storage.shards import read_shard
 from tests.toy_stages import Count, DieOnce, Double, FailOn
 
 UNITS = [Unit(f"unit-{number}") for number in range(6)]
@@ -51,7 +51,7 @@ def test_a_second_run_makes_nothing(tmp_path: Path) -> None:
     assert again == first
     assert bytes_below(tmp_path) == before
     assert [stage["made"] for stage in last_session(tmp_path).values()] == [0, 0]
-    assert read(first.shards[0])["number"].to_pylist() == [2 * number for number in range(10)]
+    assert read_shard(first.shards[0])["number"].to_pylist() == [2 * number for number in range(10)]
 
 
 def test_a_changed_field_redoes_its_stage_only(tmp_path: Path) -> None:

@@ -14,8 +14,8 @@ import pytest
 from curation.engine import stopped
 from curation.engine.heartbeat import FIELDS, LEAST, PER_MIB, Watch, limit_for
 from curation.engine.stage import Output
-from curation.ingest.ingest import Choice, Ingest, units_of
-from curation.ingest.quarantine import Place
+from curation.ingest.ingest import Ingest, IngestPart, units_of
+from curation.ingest.quarantine import RecordPlace
 from curation.storage.location import Location
 from curation.storage.source_file import SourceFile
 from tests.running import CURATE
@@ -101,11 +101,11 @@ def test_quarantine_writes_the_bytes_that_would_be_written_without(tmp_path: Pat
     facts = Location.of(tmp_path / "a.jsonl").facts()
     assert facts is not None
     (unit,) = units_of([SourceFile(facts.location, "a.jsonl", "a", facts.size, facts.changed)])
-    stage = Ingest(edits=(Choice("whitespace", {"collapse": True}),))
+    stage = Ingest(edits=(IngestPart("whitespace", {"collapse": True}),))
     written = []
     for name in ("apart", "together"):
         output = Output(Location.of(tmp_path / name))
-        noted: list[Place] = []
+        noted: list[RecordPlace] = []
         counts = stage.make(unit, output) if name == "together" else stage.make_without(unit, output, {}, noted.append)
         written.append((counts, [(shard.name, shard.rows, shard.sha256) for shard in output.shards]))
     assert written[0] == written[1]

@@ -23,7 +23,7 @@ from curation.storage.resources import resolve
 from curation.text.text import Text
 from filters.contract import Filter, shipped_filters
 from filters.judge import failing, judge
-from filters.measure import NARROW, measure, signals_schema
+from filters.measure import DESCRIBING, measure, signals_schema
 from pipelines.cli import app
 
 FILTERS = shipped_filters()
@@ -82,7 +82,7 @@ def measured(made: Filter, batch: Any) -> Any:
 
 def raw_signals(made: Filter, texts: list[str | None]) -> dict[str, Any]:
     """Return what the filter itself gives, before measure casts it."""
-    narrow = documents_of([text or "" for text in texts]).select(NARROW)
+    narrow = documents_of([text or "" for text in texts]).select(DESCRIBING)
     found = made.signals(Text.from_strings(texts), narrow)
     return {name: column if isinstance(column, (pa.Array, pa.ChunkedArray)) else pa.array(column) for name, column in found.items()}
 
@@ -126,7 +126,7 @@ def test_awkward_texts_are_measured_without_error(name: str) -> None:
 def test_a_null_is_an_empty_text(name: str) -> None:
     for made in variants(name):
         assert raw_signals(made, [None, "one more"]) == raw_signals(made, ["", "one more"])
-    assert FILTERS[name]().signals(Text.from_strings([]), documents_of([]).select(NARROW)).keys() == FILTERS[name].signal_types.keys()
+    assert FILTERS[name]().signals(Text.from_strings([]), documents_of([]).select(DESCRIBING)).keys() == FILTERS[name].signal_types.keys()
 
 
 @filters

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 import curation.in_memory.near_duplicates
 from curation.duplicates.minhash import MinHashSettings
 from curation.errors import InputError
-from curation.in_memory.near_duplicates import Found, find_duplicates, write_kept
+from curation.in_memory.near_duplicates import Duplicates, find_duplicates, write_kept
 from curation.in_memory.text_batches import ReadTexts, parquet_texts
 from tests.deduplicating import cut, document, run
 from tests.duplicates.test_deduplicate import noisy_corpus
@@ -27,7 +27,7 @@ def batches(strings: Sequence[str], size: int) -> list[ReadTexts]:
     return [lambda at=at: pa.array(strings[at : at + size], pa.large_string()) for at in range(0, len(strings), size)]
 
 
-def told(found: Found) -> list[tuple[int, str | None, float]]:
+def told(found: Duplicates) -> list[tuple[int, str | None, float]]:
     return [(int(found.duplicate_of[row]), found.rule(row), float(found.similarities[row])) for row in range(len(found.rules))]
 
 

@@ -21,7 +21,7 @@ from curation.errors import InputError
 from curation.in_memory.near_duplicates import find_duplicates
 from curation.in_memory.record_ranks import jsonl_ranks, parquet_ranks
 from curation.in_memory.text_batches import jsonl_texts, parquet_texts
-from pipelines.pipeline import Request, run_recipe
+from pipelines.pipeline import RunRequest, run_recipe
 
 SEED = 20261128
 WORDS = [f"w{number:03d}x" for number in range(900)]  # of one length: changing a word leaves a text as long as it was
@@ -64,7 +64,7 @@ def written(folder: Path, rows: list[dict[str, Any]], ending: str) -> list[Path]
 
 def by_run(folder: Path, paths: list[Path]) -> list[tuple[Any, ...]]:
     """Return what a run decided of each record, by id."""
-    run_recipe(Request("dedup", tuple(map(str, paths)), str(folder / "out")))
+    run_recipe(RunRequest("dedup", tuple(map(str, paths)), str(folder / "out")))
     ledger = pl.read_parquet(folder / "out" / "ledger" / "*.parquet")
     told = ledger.select("id", "rule", "duplicate_of", "similarity").rows()
     return sorted(((_plain(own), rule, _plain(of), similarity) for own, rule, of, similarity in told), key=str)

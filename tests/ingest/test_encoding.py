@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curation.ingest.encoding import Decoded, Undecodable, decode, without_controls
+from curation.ingest.encoding import Decoded, Undecodable, decode_text, without_controls
 
 TEXTS = {
     "cp1252": "L’été dernier, nous sommes allés à la plage où les élèves étaient déjà. « Voilà », dit-elle, ça coûte 20 €. ",
@@ -37,7 +37,7 @@ def page(text: str, head: str = "") -> str:
 )
 @pytest.mark.parametrize("encoding", TEXTS)
 def test_a_wrong_or_missing_header_does_no_harm(encoding, header):
-    decoded = decode(page(TEXTS[encoding]).encode(encoding), header)
+    decoded = decode_text(page(TEXTS[encoding]).encode(encoding), header)
     assert decoded.text == page(TEXTS[encoding])
     assert decoded.damaged == decoded.controls == 0
 
@@ -55,64 +55,64 @@ def test_a_wrong_or_missing_header_does_no_harm(encoding, header):
 def test_the_page_declares_its_encoding(head, label, encoding):
     text = "これは" if encoding == "cp932" else "Żółw"
     html = page(text, head.format(label))
-    decoded = decode(html.encode(encoding))
+    decoded = decode_text(html.encode(encoding))
     assert (decoded.text, decoded.encoding) == (html, encoding)
 
 
 def test_an_xml_declaration_counts():
     html = '<?xml version="1.0" encoding="ISO-8859-2"?>\n' + page("Żółw")
-    assert decode(html.encode("iso8859-2")).text == html
+    assert decode_text(html.encode("iso8859-2")).text == html
 
 
 def test_labels_mean_what_browsers_take_them_for():
     html = page("“smart” – 5 €")
-    assert decode(html.encode("cp1252"), "text/html; charset=iso-8859-1") == Decoded(html, "cp1252", "cp1252")
-    assert decode("①".encode("cp932"), "text/html; charset=shift_jis").text == "①"
-    assert decode("똠".encode("cp949"), "text/html; charset=euc-kr").text == "똠"
-    assert decode("镕".encode("gbk"), "text/html; charset=gb2312").text == "镕"
+    assert decode_text(html.encode("cp1252"), "text/html; charset=iso-8859-1") == Decoded(html, "cp1252", "cp1252")
+    assert decode_text("①".encode("cp932"), "text/html; charset=shift_jis").text == "①"
+    assert decode_text("똠".encode("cp949"), "text/html; charset=euc-kr").text == "똠"
+    assert decode_text("镕".encode("gbk"), "text/html; charset=gb2312").text == "镕"
 
 
 def test_windows_1252_that_claims_utf8_comes_out_right():
     html = page("It’s a “test” – café", '<meta charset="utf-8">')
-    decoded = decode(html.encode("cp1252"), "text/html; charset=utf-8")
+    decoded = decode_text(html.encode("cp1252"), "text/html; charset=utf-8")
     assert decoded.text == html
     assert decoded.declared == "utf-8"
     assert decoded.encoding != "utf-8"
 
 
 def test_utf8_that_claims_something_else_is_utf8():
-    assert decode("café".encode(), "text/html; charset=iso-8859-1").text == "café"
-    assert decode(("测试文本" * 3).encode(), "text/html; charset=gbk").encoding == "utf-8"
+    assert decode_text("café".encode(), "text/html; charset=iso-8859-1").text == "café"
+    assert decode_text(("测试文本" * 3).encode(), "text/html; charset=gbk").encoding == "utf-8"
 
 
 def test_few_bytes_do_not_refute_a_multi_byte_claim():
     payload = "通".encode("gb18030")
     assert payload.decode("utf-8") != "通", "the example is valid UTF-8 by accident"
-    assert decode(payload, "text/html; charset=gb2312").text == "通"
+    assert decode_text(payload, "text/html; charset=gb2312").text == "通"
 
 
 def test_header_before_page_unless_the_bytes_side_with_the_page():
     html = page("Żółw i jaźń, gęślą zażółć", '<meta charset="iso-8859-2">')
-    assert decode(html.encode("iso8859-2"), "text/html; charset=iso-8859-1").encoding == "iso8859-2"
+    assert decode_text(html.encode("iso8859-2"), "text/html; charset=iso-8859-1").encoding == "iso8859-2"
     html = page("L’été à la plage, déjà vu", '<meta charset="windows-1251">')
-    assert decode(html.encode("cp1252"), "text/html; charset=windows-1252").text == html
+    assert decode_text(html.encode("cp1252"), "text/html; charset=windows-1252").text == html
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
 def test_marks_decide(encoding):
     html = page("Größe, Привет", '<meta charset="windows-1252">')
-    assert decode(html.encode(encoding), "text/html; charset=windows-1252").text == html
+    assert decode_text(html.encode(encoding), "text/html; charset=windows-1252").text == html
 
 
 @pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
 def test_utf16_without_a_mark(encoding):
     html = page("Größe", '<meta charset="utf-16">')
-    assert decode(html.encode(encoding)).text == html
+    assert decode_text(html.encode(encoding)).text == html
 
 
 def test_a_few_damaged_bytes_are_replaced_and_counted():
     payload = (page("Größe und Länge, Bäume über Flüsse. ") * 5).encode()
-    decoded = decode(payload.replace(b"<title>", b"<title>\xff\xfe", 1), "text/html; charset=utf-8")
+    decoded = decode_text(payload.replace(b"<title>", b"<title>\xff\xfe", 1), "text/html; charset=utf-8")
     assert (decoded.encoding, decoded.damaged) == ("utf-8", 2)
     assert "\ufffd\ufffdA page" in decoded.text
     assert "Flüsse" in decoded.text
@@ -120,7 +120,7 @@ def test_a_few_damaged_bytes_are_replaced_and_counted():
 
 @pytest.mark.parametrize("cut", [1, 2, 3])
 def test_a_character_cut_off_at_the_end_is_dropped(cut):
-    assert decode("añb🙂".encode()[:-cut]) == Decoded("añb", "utf-8", None)
+    assert decode_text("añb🙂".encode()[:-cut]) == Decoded("añb", "utf-8", None)
 
 
 @pytest.mark.parametrize("header", [None, "text/html; charset=windows-1252", "x; charset=gbk", "x; charset=koi8-r"])
@@ -128,11 +128,11 @@ def test_binary_data_is_undecodable(header):
     noise = random.Random(5).randbytes(4000)
     for payload in (noise, b"\x89PNG\r\n\x1a\n" + noise, gzip.compress(noise), b"%PDF-1.7\n" + noise):
         with pytest.raises(Undecodable):
-            decode(payload, header)
+            decode_text(payload, header)
 
 
 def test_controls_are_dropped_and_counted_and_newlines_made_plain():
-    assert decode(b"a\0b\x1bc\x7f" + b"d" * 600 + b"\r\n\re\tf\x0cg\0\0\0") == Decoded(
+    assert decode_text(b"a\0b\x1bc\x7f" + b"d" * 600 + b"\r\n\re\tf\x0cg\0\0\0") == Decoded(
         "abc" + "d" * 600 + "\n\ne\tf g", "utf-8", None, 0, 6
     )
     assert without_controls("a\ud800b\x01") == ("a\ufffdb", 1)
@@ -140,8 +140,8 @@ def test_controls_are_dropped_and_counted_and_newlines_made_plain():
 
 
 def test_nothing_is_text():
-    assert decode(b"") == Decoded("", "utf-8", None)
-    assert decode(b"\0" * 500).text == ""
+    assert decode_text(b"") == Decoded("", "utf-8", None)
+    assert decode_text(b"\0" * 500).text == ""
 
 
 payloads = st.one_of(
@@ -157,14 +157,14 @@ headers = st.sampled_from(
 @given(payload=payloads, header=headers)
 def test_whatever_comes_the_text_is_valid_or_refused(payload, header):
     try:
-        decoded = decode(payload, header)
+        decoded = decode_text(payload, header)
     except Undecodable:
         return
     decoded.text.encode()
     assert not [c for c in decoded.text if (c < " " and c not in "\t\n") or c == "\x7f"]
-    assert decode(payload, header) == decoded
+    assert decode_text(payload, header) == decoded
 
 
 def test_real_pages_decode(real_data):
     pages = pl.read_parquet(real_data / "html_gold" / "pages.parquet", columns=["html"])["html"].to_list()
-    assert all(decode(payload).damaged == 0 for payload in pages)
+    assert all(decode_text(payload).damaged == 0 for payload in pages)

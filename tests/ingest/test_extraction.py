@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from curation.errors import RecipeError
-from curation.ingest.encoding import decode
+from curation.ingest.encoding import decode_text
 from curation.ingest.extraction import Extracted, extractor_named, shipped_extractors
 from curation.ingest.extraction.dom import Limits, extracted, parse
 from curation.ingest.extraction.plain import Plain
@@ -182,6 +182,8 @@ def f1(found: str, gold: str) -> float:
 
 def test_f1_on_pages_with_gold_text(real_data):
     table = pl.read_parquet(real_data / "html_gold" / "pages.parquet")
-    scores = [f1(Resiliparse().extract(decode(html).text).text, gold) for html, gold in zip(table["html"], table["gold_text"], strict=True)]
+    scores = [
+        f1(Resiliparse().extract(decode_text(html).text).text, gold) for html, gold in zip(table["html"], table["gold_text"], strict=True)
+    ]
     by_kind = table.select("gold_kind").with_columns(f1=pl.Series(scores)).group_by("gold_kind").agg(pl.col("f1").mean())
     assert by_kind["f1"].min() > 0.9, by_kind.to_dicts()

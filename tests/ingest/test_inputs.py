@@ -16,7 +16,7 @@ from pyarrow import fs
 
 from curation.errors import InputError
 from curation.ingest.inputs import expand
-from curation.ingest.readers import Record, Tally, read
+from curation.ingest.readers import Record, Tally, read_records
 from curation.storage import location
 from curation.storage.location import Location
 from curation.storage.source_file import Fields
@@ -178,7 +178,7 @@ def test_an_object_store(bucket):
     for source in expand([Given(f"{bucket}/2024")]):
         assert source.size == len(files()[source.relative])
         assert source.changed
-        assert [type(outcome) for outcome in read(source, Tally())] == [Record, Record]
+        assert [type(outcome) for outcome in read_records(source, Tally())] == [Record, Record]
     for absent in ("2024/z.jsonl", "2024/*.arc", "2025"):
         with pytest.raises(InputError, match=absent.replace("*", r"\*")):
             relatives(f"{bucket}/{absent}")
@@ -210,7 +210,7 @@ def test_http(site):
     assert [source.relative for source in sources] == ["a.warc.gz", "b.jsonl"]
     for source in sources:
         assert source.size == len(files()[source.relative])
-        assert [type(outcome) for outcome in read(source, Tally())] == [Record, Record]
+        assert [type(outcome) for outcome in read_records(source, Tally())] == [Record, Record]
     with pytest.raises(InputError, match=r"none\.jsonl"):
         relatives(f"{site}/none.jsonl")
 

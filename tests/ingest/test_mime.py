@@ -5,7 +5,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from curation.ingest.encoding import decode
+from curation.ingest.encoding import decode_text
 from curation.ingest.readers.mime import content_type, identified
 from tests.ingest.test_readers_archives import page, warc
 from tests.ingest.test_readers_rows import reasons
@@ -111,13 +111,13 @@ def koi8_u(text: str) -> bytes:
 @pytest.mark.parametrize("text", [UKRAINIAN, BELARUSIAN])
 def test_koi8_u_is_told_from_koi8_r(text, header):
     html = f"<html><body><p>{text * 5}</p></body></html>"
-    assert decode(koi8_u(html), header).text == html
+    assert decode_text(koi8_u(html), header).text == html
 
 
 def test_boxes_stay_boxes():
     frame = "╔════════╗\n║ Река   ║\n╚════════╝\n╓─╖ ╙─╜ ╢ ╣\n"
     html = f"<html><body><pre>{frame}</pre><p>{RUSSIAN * 5}</p></body></html>"
-    assert decode(html.encode("koi8-r")).text == html
+    assert decode_text(html.encode("koi8-r")).text == html
 
 
 STRAY = ("<meta charset=utf-8>einfach schön" + "\n<p>An ASCII line of words here.\n" * 120).encode() + b"Kouga\xef</a>"
@@ -125,7 +125,7 @@ STRAY = ("<meta charset=utf-8>einfach schön" + "\n<p>An ASCII line of words her
 
 @pytest.mark.parametrize("header", [None, "text/html", "text/html; charset=utf-8"])
 def test_one_stray_byte_is_one_replacement(header):
-    decoded = decode(STRAY, header)
+    decoded = decode_text(STRAY, header)
     assert (decoded.encoding, decoded.damaged) == ("utf-8", 1)
     assert decoded.text.endswith("Kouga\ufffd</a>")
     assert "schön" in decoded.text
@@ -134,12 +134,12 @@ def test_one_stray_byte_is_one_replacement(header):
 def test_a_stray_byte_does_not_make_utf8_what_a_header_claims():
     for claim, whole in (("iso-8859-1", 3), ("windows-1251", 3), ("gbk", 12)):
         html = ("<p>Größe und Länge, Bäume über Flüsse.</p>" * whole).encode() + b"\xef <p>end"
-        decoded = decode(html, f"text/html; charset={claim}")
+        decoded = decode_text(html, f"text/html; charset={claim}")
         assert (decoded.encoding, decoded.damaged, decoded.text.count("\ufffd")) == ("utf-8", 1, 1)
-    assert decode("<p>Größe und Länge, Bäume über Flüsse.</p>".encode("cp1252"), "text/html; charset=utf-8").encoding == "cp1252"
+    assert decode_text("<p>Größe und Länge, Bäume über Flüsse.</p>".encode("cp1252"), "text/html; charset=utf-8").encoding == "cp1252"
 
 
 def test_ascii_with_a_byte_that_is_nothing_is_kept():
-    decoded = decode(b"<p>An ASCII line of words here.\n" * 120 + b"\x81")
+    decoded = decode_text(b"<p>An ASCII line of words here.\n" * 120 + b"\x81")
     assert decoded.damaged <= 1
     assert len(decoded.text) > 3000

@@ -4,7 +4,7 @@ import polars as pl
 import pytest
 from resiliparse.parse.html import HTMLTree, traverse_dom
 
-from curation.ingest.encoding import decode
+from curation.ingest.encoding import decode_text
 from curation.ingest.extraction.page_shape import PageShape, page_shape
 
 
@@ -58,7 +58,7 @@ def test_the_pass_ends_where_too_much_is_open() -> None:
 
 
 def test_depths_of_real_pages_are_those_of_the_tree(real_data) -> None:
-    pages = [decode(html).text for html in pl.read_parquet(real_data / "html_gold" / "pages.parquet")["html"]]
+    pages = [decode_text(html).text for html in pl.read_parquet(real_data / "html_gold" / "pages.parquet")["html"]]
     off = [abs(page_shape(page, 1000).depth - depth_of(page)) for page in pages]
     assert len(off) > 150
     assert sum(difference <= 1 for difference in off) >= 0.95 * len(off)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curation.ingest.readers import MAX_RECORD_BYTES, Broken, Record, Tally, decompression, read
+from curation.ingest.readers import MAX_RECORD_BYTES, Broken, Record, Tally, decompression, read_records
 from curation.ingest.readers import parquet as parquet_reader
 from curation.storage.location import Location
 from curation.storage.source_file import Fields, SourceFile
@@ -359,7 +359,7 @@ def test_the_format_is_told_by_content_then_name(name, content, found):
 def test_a_file_that_vanishes_is_no_fault_of_a_record(tmp_path):
     source = SourceFile(Location.of(tmp_path / "gone.jsonl"), "gone.jsonl", "x", 5, None)
     with pytest.raises(FileNotFoundError):
-        list(read(source, Tally()))
+        list(read_records(source, Tally()))
 
 
 @given(

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from curation.errors import RecipeError
-from curation.ingest.side_fields import object_of, string_of, text_of, value_of
+from curation.ingest.side_fields import json_object_of, string_of, text_of, value_of
 from pipelines.recipes.recipe import parse
 from tests.running import curate
 
@@ -50,14 +50,14 @@ def test_values_come_back_as_they_were(value: Any) -> None:
     text = text_of(value) if isinstance(value, str) else json.dumps(value)
     assert value_of(text) == value
     assert string_of(text) == (value if isinstance(value, str) else json.dumps(value))
-    assert json.loads(object_of({"b": text, "a": "x"})) == {"a": "x", "b": value}
-    assert object_of({"b": text, "a": "x"}) == object_of([("a", "x"), ("b", text)])
+    assert json.loads(json_object_of({"b": text, "a": "x"})) == {"a": "x", "b": value}
+    assert json_object_of({"b": text, "a": "x"}) == json_object_of([("a", "x"), ("b", text)])
 
 
 def test_what_utf_8_cannot_hold_is_escaped() -> None:
-    assert object_of({"a": '{"b": "\\ud800"}'}) == '{"a":{"b":"\\ud800"}}'
-    assert object_of({}) == "{}"
-    assert object_of({"a": "1e999"}) == '{"a":"1e999"}'
+    assert json_object_of({"a": '{"b": "\\ud800"}'}) == '{"a":{"b":"\\ud800"}}'
+    assert json_object_of({}) == "{}"
+    assert json_object_of({"a": "1e999"}) == '{"a":"1e999"}'
 
 
 def run(folder: Path, file: Path) -> Path:

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from curation.ledger import id_sets
 from curation.ledger.books import Books, add_up
-from curation.ledger.id_sets import HELD, Culprits, Multiset, differences, not_among
+from curation.ledger.id_sets import HELD, Culprits, Multiset, id_differences, ids_not_among
 from curation.schema import LEDGER
 from curation.shuffle.exchange import HASHES
 from curation.storage.location import Location
@@ -227,7 +227,7 @@ def columns(prefix: str, first: int, after: int) -> Iterator[Any]:
 def test_what_is_held_takes_the_memory_that_is_told(held: int) -> None:
     pointed, known = (list(columns("document ", 0, after)) for after in (200_000, 199_999))
     tracemalloc.start()
-    found = not_among(lambda: pointed, 200_000, lambda: known, held)
+    found = ids_not_among(lambda: pointed, 200_000, lambda: known, held)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert found == Culprits(1, 1, "document 199999")
@@ -247,6 +247,6 @@ def test_few_differences_among_many_ids_are_all_told() -> None:
     for ids, taken in zip((there, expected), sums, strict=True):
         for column in ids():
             taken.add(column)
-    found = differences(there, expected, sums, held=8000)
+    found = id_differences(there, expected, sums, held=8000)
     assert (found.strange, found.missing) == (Culprits(3, 3, "document 100000"), Culprits(3, 3, "document 0"))
     assert found.again is None

@@ -11,7 +11,7 @@ import pytest
 
 from curation.duplicates.candidates import RANGE_ROWS
 from curation.duplicates.deduplicate import DeduplicateSettings
-from curation.duplicates.gather import Gathering
+from curation.duplicates.gather import GatherShingles
 from curation.engine.stage import Workspace, finished_units
 from curation.shuffle.merging import levels_for
 from curation.shuffle.numbering import GROUP_ROWS
@@ -143,7 +143,7 @@ def test_plan_tells_what_comparison_takes(tmp_path: Path) -> None:
     recipe.write_text("[deduplicate]\n")
     plan = json.loads(curate("plan", recipe, given, "--json"))["duplicates"]
     curate("run", recipe, given, "--out", out)
-    counts = [unit.counts for unit in finished_units(Workspace(Location.of(out)), Gathering)]
+    counts = [unit.counts for unit in finished_units(Workspace(Location.of(out)), GatherShingles)]
     assert plan["comparison_bytes"] == sum(count["bytes"] for count in counts) > 20 * 280 * 8
     gathered = plan["comparison_bytes"] / sum(count["documents"] for count in counts)  # a document
     alone = len(" ".join(words(60, 90000))) * 8 / 6 + 14 * 8 + 150

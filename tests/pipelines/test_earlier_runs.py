@@ -185,7 +185,7 @@ def test_an_earlier_run_may_lie_on_an_object_store(world: Path, tmp_path: Path, 
 
 
 def test_a_killed_run_ends_with_the_same_bytes(world: Path) -> None:
-    assert any(kill_in(world, stage, 0.5, number) for number, stage in enumerate(("4b-buckets", "4e-comparison", "2-measure")))
+    assert any(kill_in(world, stage, 0.5, number) for number, stage in enumerate(("4b-buckets", "4e-gather", "2-measure")))
 
 
 def test_why_and_duplicates_follow_into_the_earlier_run(world: Path, tmp_path: Path) -> None:

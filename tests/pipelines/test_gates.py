@@ -17,7 +17,7 @@ from curation.text.slicing import already_found, carry
 from curation.text.text import Text
 from filters.contract import FilterChoice, shipped_filters
 from filters.measure import measure, signals_schema
-from pipelines.plan.filter_costs import TEXT, FilterCost, Line, Trial, try_filters
+from pipelines.plan.filter_costs import TEXT, CostLine, FilterCost, Trial, try_filters
 from pipelines.plan.filter_plan import as_toml, plan_filters
 from pipelines.plan.gates import Search, as_it_is
 from pipelines.recipes.recipe import parse
@@ -103,7 +103,7 @@ def rules_held(made: Any, rows: list[dict[str, Any]]) -> list[bool]:
 def trials(draw: st.DrawFn, most: int = 4) -> Trial:
     count, documents = draw(st.integers(1, most)), draw(st.integers(1, 12))
     cost = st.integers(0, 50).map(lambda thousandths: thousandths / 1000)
-    line = st.builds(Line, cost, cost)
+    line = st.builds(CostLine, cost, cost)
     return Trial(
         filters=[
             FilterCost(f"f{place}", draw(line), draw(line), frozenset(draw(st.sets(st.sampled_from(PARTS))))) for place in range(count)
@@ -156,7 +156,7 @@ def test_no_order_takes_less_than_the_best(trial: Trial) -> None:
 
 def test_many_filters_are_ordered_too() -> None:
     chance = np.random.default_rng(3)
-    filters = [FilterCost(f"f{place}", Line(0, cost), Line(), frozenset()) for place, cost in enumerate(chance.uniform(1, 9, 14))]
+    filters = [FilterCost(f"f{place}", CostLine(0, cost), CostLine(), frozenset()) for place, cost in enumerate(chance.uniform(1, 9, 14))]
     trial = Trial(filters, {}, {TEXT: 0.001}, chance.random((400, 14)) < chance.uniform(0.02, 0.6, 14), np.full(400, 1000))
     search = Search(trial)
     ratio = sorted(range(14), key=lambda place: filters[place].signals.per_byte / trial.drops[:, place].mean())

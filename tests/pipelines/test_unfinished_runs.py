@@ -33,12 +33,12 @@ def broken_off(made: Path, tmp_path: Path, after: str) -> Path:
     for name in ("contents.json", "report.html"):
         (run / name).unlink()
     record = json.loads((run / "run.json").read_bytes())
-    from curation.storage.records import encode
+    from curation.storage.records import encode_record
 
     del record["sha256"]
     record["closed"] = False
     record["sessions"][-1]["outcome"] = "running"
-    (run / "run.json").write_bytes(encode(record))
+    (run / "run.json").write_bytes(encode_record(record))
     return run
 
 

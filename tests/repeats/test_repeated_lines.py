@@ -19,11 +19,11 @@ from curation.engine.runner import LocalRunner
 from curation.engine.session import Session
 from curation.repeats.cuts import CUTS, Spans, spans_of, without
 from curation.repeats.passages import find_passages
-from curation.repeats.repeated_lines import Candidate, RepeatedLinesSettings, cut_repeated_lines, taking_part
+from curation.repeats.repeated_lines import LinesPart, RepeatedLinesSettings, cut_repeated_lines, taking_part
 from curation.schema import DOCUMENTS, VERDICTS
 from curation.storage.location import Location
 from curation.storage.record_keys import record_key
-from curation.storage.shards import ShardWriter, read
+from curation.storage.shards import ShardWriter, read_shard
 from curation.text.text import Text
 from tests.running import curate, made, shards
 
@@ -149,13 +149,13 @@ def run(folder, parted, settings, *, dropped=(), workers=1, reverse=False):
         for name, rows in parted.items():
             verdicts = [{"key": row["key"], "rule": "some.rule" if row["id"] in dropped else None} for row in rows]
             documents = write(folder / "documents", name, pa.Table.from_pylist(rows, DOCUMENTS))
-            candidates.append(Candidate(documents, (write(folder / "verdicts", name, pa.Table.from_pylist(verdicts, VERDICTS)),)))
+            candidates.append(LinesPart(documents, (write(folder / "verdicts", name, pa.Table.from_pylist(verdicts, VERDICTS)),)))
         found = cut_repeated_lines(session, candidates[::-1] if reverse else candidates, settings)
     runner.close()
     assert [shard.name for shard in found.cuts] == sorted(parted)
     left = {}
     for shard in found.cuts:
-        table = read(shard)
+        table = read_shard(shard)
         assert table.schema == CUTS
         rows = parted[shard.name]
         texts = without(Text.from_strings([row["text"] for row in rows]), Spans.from_arrow(table["spans"]))
@@ -272,7 +272,7 @@ tasks = [{ name = "worked_problem", count = 5 }]
 def pages(folder: Path) -> None:
     """Write pages that share a notice, and twice each some that are made of the lines of two pages."""
     subjects = ["tides", "levers", "seeds", "bridges", "ferries", "clocks", "maps", "kites", "wells", "mills", "looms", "kilns"]
-    lines = {s: [f"About {s} there is line {n} to be read and learned by heart, says {s}." for n in range(6)] for s in subjects}
+    lines = {s: [f"About {s} there is line {n} to be read_shard and learned by heart, says {s}." for n in range(6)] for s in subjects}
     texts = {s: "\n".join([NOTICE, *own]) for s, own in lines.items()}
     for number, (one, other) in enumerate(zip(subjects, [*subjects[1:], subjects[0]], strict=True)):
         mixed = "\n".join([*lines[one][:3], *lines[other][3:]])

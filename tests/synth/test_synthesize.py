@@ -16,7 +16,7 @@ from curation.ingest.ingest import REJECTED
 from curation.schema import DOCUMENTS, LEDGER, REJECTS
 from curation.storage.location import Location
 from curation.storage.record_keys import record_key
-from curation.storage.shards import Shard, ShardWriter, read
+from curation.storage.shards import Shard, ShardWriter, read_shard
 from synth import synthesize as module
 from synth.prompt import load_prompt
 from synth.reply_log import FILE
@@ -66,8 +66,8 @@ def generate(
 
 
 def rows_of(sealed: Sealed) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    accepted = [row for shard in sealed.shards if not shard.name.endswith(REJECTED) for row in read(shard).to_pylist()]
-    rejected = [row for shard in sealed.shards if shard.name.endswith(REJECTED) for row in read(shard).to_pylist()]
+    accepted = [row for shard in sealed.shards if not shard.name.endswith(REJECTED) for row in read_shard(shard).to_pylist()]
+    rejected = [row for shard in sealed.shards if shard.name.endswith(REJECTED) for row in read_shard(shard).to_pylist()]
     return accepted, rejected
 
 
@@ -244,7 +244,7 @@ def test_rows_from_seeds_and_one_fate_for_every_request(tmp_path: Path) -> None:
     assert {row["fate"] for row in rejected if row["rule"] != "unparsable"} == {"dropped"}
     used = {json.loads(dict(row["metadata"])["seed_ids"])[0] for row in accepted}
     assert used <= {f"a-{n}" for n in range(8)} - {"a-2"}
-    schema = read(next(shard for shard in sealed.shards if shard.name.endswith(REJECTED))).schema
+    schema = read_shard(next(shard for shard in sealed.shards if shard.name.endswith(REJECTED))).schema
     assert schema == REJECTS
     assert not [path for path in (tmp_path / "out").rglob("*") if path.is_file() and KEY.encode() in path.read_bytes()]
 

@@ -190,7 +190,7 @@ def test_every_code_point_has_its_class() -> None:
 @given(st.characters(exclude_categories=["Cs"]))
 def test_decoding_is_utf8(character: str) -> None:
     encoded = np.frombuffer(character.encode() + b"x", np.uint8)
-    assert unicode_classes.decode(encoded, 0, len(encoded)) == (ord(character), len(encoded) - 1)
+    assert unicode_classes.decode_character(encoded, 0, len(encoded)) == (ord(character), len(encoded) - 1)
 
 
 @given(st.binary(max_size=30))

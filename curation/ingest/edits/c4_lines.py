@@ -39,7 +39,7 @@ from curation.text.lines import strip
 from curation.text.phrases import Phrases
 from curation.text.simd import BLOCK, copy_block, lower_bound, lowest_bit, mask_between, mask_of, mask_of_three
 from curation.text.text import Text
-from curation.text.unicode_classes import SPACE, character_classes, decode
+from curation.text.unicode_classes import SPACE, character_classes, decode_character
 
 _JAVASCRIPT, _LOREM_IPSUM, _POLICY, _CURLY = 1, 2, 4, 8
 _PHRASES = {
@@ -188,7 +188,7 @@ def _has_words(line: Any, place: int, end: int, classes: Any, least: int) -> boo
     words = 0
     inside = False
     while place < end and words < least:
-        point, size = decode(line, place, end)
+        point, size = decode_character(line, place, end)
         solid = classes[point] != SPACE
         words += solid and not inside
         inside = solid
@@ -211,7 +211,7 @@ def _has_long_word(line: Any, place: int, end: int, classes: Any, most: int) -> 
         return False
     characters = 0
     while start < end and characters <= most:
-        point, size = decode(line, start, end)
+        point, size = decode_character(line, start, end)
         characters = 0 if classes[point] == SPACE else characters + 1
         start += size
     return characters > most
@@ -222,7 +222,7 @@ def _after_citation(data: Any, place: int, end: int, digits: Any) -> int:
     """Return where the citation that begins with the bracket at `place` ends; `place` where none begins."""
     at = place + 1
     while at < end:
-        point, size = decode(data, at, end)
+        point, size = decode_character(data, at, end)
         nearest = lower_bound(digits, point)
         if nearest == len(digits) or digits[nearest] != point:
             break
@@ -294,7 +294,7 @@ def _verdict(line: Any, begin: int, end: int, has_words: bool, columns: Any, mov
             last -= 1
         ends = False
         if last >= begin:
-            point, _ = decode(line, last, end)
+            point, _ = decode_character(line, last, end)
             for mark in marks:
                 ends |= mark == point
         if not ends or (end - begin >= 3 and line[end - 1] == _POINT and line[end - 2] == _POINT and line[end - 3] == _POINT):

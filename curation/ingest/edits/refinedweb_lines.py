@@ -39,7 +39,7 @@ from curation.ingest.edits import Edit, Edited
 from curation.text.column import Bytes, Offsets
 from curation.text.kernels import kernel
 from curation.text.text import Text
-from curation.text.unicode_classes import decode
+from curation.text.unicode_classes import decode_character
 from curation.text.words import WORD
 
 _COUNTS = ("uppercase", "numeric", "counters", "short", "phrases", "blank_lines", "words")
@@ -286,7 +286,7 @@ def _judge_lines(
                 if data[place] < 0x80:
                     flag, size = flags[data[place]], 1
                 else:
-                    point, size = decode(data, place, end)
+                    point, size = decode_character(data, place, end)
                     flag = flags[point]
                 characters += 1
                 if flag & _SPACE:

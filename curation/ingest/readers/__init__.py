@@ -1,10 +1,10 @@
 """Reading crawl files: WARC, WET, ARC, JSONL, Parquet and HTML, compressed or not, from any place, each record exactly once.
 
-`read` is the way in; `contract` says what a record is, what a broken one is, and what every reader promises.
+`read_records` is the way in; `contract` says what a record is, what a broken one is, and what every reader promises.
 """
 
 from curation.ingest.readers.contract import Reader
-from curation.ingest.readers.opening import read
+from curation.ingest.readers.opening import read_records
 from curation.ingest.readers.outcomes import BOMB, MAX_EXPANSION, MAX_RECORD_BYTES, Broken, Ignored, Outcome, Record, Tally
 
 __all__ = [
@@ -17,5 +17,5 @@ __all__ = [
     "Reader",
     "Record",
     "Tally",
-    "read",
+    "read_records",
 ]

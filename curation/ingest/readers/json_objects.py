@@ -14,7 +14,7 @@ import re
 from json.decoder import scanstring  # type: ignore[attr-defined]
 from typing import Any, NoReturn
 
-from curation.ingest.readers.repair import CHARACTERS_PER_DAMAGE, UNREAD, BadRow, Repairs
+from curation.ingest.readers.repair import CHARACTERS_PER_DAMAGE, UNREADABLE, BadRow, Repairs
 
 _BLANK = re.compile(r"[ \t\r\n]*")
 _SCALAR = re.compile(r"[^\s,{}\[\]\":]+")
@@ -106,12 +106,12 @@ def _value(written: str, at: int, repairs: Repairs) -> tuple[Any, int]:
     piece = _without_marks(written[at:end], repairs)
     try:
         value = _lenient(repairs).decode(piece)
-        return (UNREAD if value is None and piece != "null" else value), end
+        return (UNREADABLE if value is None and piece != "null" else value), end
     except RecursionError:
         repairs["too_deep"] += 1
     except ValueError:
         repairs["bad_value"] += 1
-    return UNREAD, end
+    return UNREADABLE, end
 
 
 def _end_of_scalar(written: str, at: int) -> int:

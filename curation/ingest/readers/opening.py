@@ -45,7 +45,7 @@ _BEGINNINGS: tuple[tuple[re.Pattern[bytes], type[Reader]], ...] = (
 )
 
 
-def read(source: SourceFile, tally: Tally) -> Iterator[Outcome]:
+def read_records(source: SourceFile, tally: Tally) -> Iterator[Outcome]:
     """Yield one outcome for every record of the file, in file order, counting it in `tally` before it is parsed.
 
     Raises OSError where the file itself cannot be opened or read any more; what the file holds never raises.

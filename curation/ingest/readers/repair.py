@@ -32,11 +32,11 @@ class Repairs(dict[str, int]):
         return 0
 
 
-class Unread:
+class Unreadable:
     """Stands for a value that could not be read; it was counted."""
 
 
-UNREAD = Unread()
+UNREADABLE = Unreadable()
 
 
 class BadRow(Exception):
@@ -81,7 +81,7 @@ def as_text(value: Any, repairs: Repairs) -> str | None:
     """Return a side field's value as text: strings as they are, others as Json; None for what cannot be told."""
     if isinstance(value, str):
         return mended(value, repairs)
-    if isinstance(value, Unread) or value is None:
+    if isinstance(value, Unreadable) or value is None:
         return None
     if isinstance(value, float) and not math.isfinite(value):
         repairs["not_finite"] += 1

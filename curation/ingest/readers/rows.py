@@ -15,7 +15,7 @@ from typing import Any
 
 from curation.ingest.readers.dates import parse_date
 from curation.ingest.readers.outcomes import Record
-from curation.ingest.readers.repair import BadRow, Repairs, Unread, as_text, mended
+from curation.ingest.readers.repair import BadRow, Repairs, Unreadable, as_text, mended
 from curation.storage.source_file import SourceFile
 
 _USUAL = ("content", "body", "raw_content", "document", "page_content", "article", "passage", "markdown", "html")
@@ -73,7 +73,7 @@ def _text(fields: Mapping[str, Any], name: str) -> str:
         raise BadRow("missing_text", no_text(name, fields, likely_text(strings, ("id", "url", "date"))))
     if text is None:
         raise BadRow("missing_text", f"{name!r} is null")
-    if isinstance(text, Unread):
+    if isinstance(text, Unreadable):
         raise BadRow("broken_json", f"{name!r} is no JSON value")
     raise BadRow("text_not_string", f"{name!r} is not a string but {type(text).__name__}")
 
@@ -81,7 +81,7 @@ def _text(fields: Mapping[str, Any], name: str) -> str:
 def _own_id(value: Any, repairs: Repairs) -> str | None:
     if isinstance(value, str):
         return mended(value, repairs) or None
-    if value is None or isinstance(value, Unread):
+    if value is None or isinstance(value, Unreadable):
         return None
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         repairs["bad_id"] += 1
@@ -92,7 +92,7 @@ def _own_id(value: Any, repairs: Repairs) -> str | None:
 def _url(value: Any, repairs: Repairs) -> str | None:
     if isinstance(value, str):
         return mended(value, repairs) or None
-    if value is not None and not isinstance(value, Unread):
+    if value is not None and not isinstance(value, Unreadable):
         repairs["bad_url"] += 1
     return None
 
