@@ -6,6 +6,7 @@ module's name; a module that defines none is a helper; two are an error.
 
 import importlib
 import pkgutil
+from functools import cache
 from types import ModuleType
 from typing import TypeVar
 
@@ -41,15 +42,19 @@ def class_in(module: ModuleType, kind: type[_Kind]) -> type[_Kind] | None:
 
 def shipped(package: str, kind: type[_Kind]) -> dict[str, type[_Kind]]:
     """Return name -> class of everything of that kind in a package, by name."""
-    names = sorted(info.name for info in pkgutil.iter_modules(importlib.import_module(package).__path__))
-    found = {name: class_in(importlib.import_module(f"{package}.{name}"), kind) for name in names}
+    found = {name: class_in(importlib.import_module(f"{package}.{name}"), kind) for name in _modules_of(package)}
     return {name: offered for name, offered in found.items() if offered is not None}
 
 
 def shipped_as(name: str, package: str, kind: type[_Kind]) -> type[_Kind]:
     """Return the class of that name, importing its file alone. Raises RecipeError with the nearest name where there is none."""
-    names = [info.name for info in pkgutil.iter_modules(importlib.import_module(package).__path__)]
-    offered = class_in(importlib.import_module(f"{package}.{name}"), kind) if name in names else None
+    offered = class_in(importlib.import_module(f"{package}.{name}"), kind) if name in _modules_of(package) else None
     if offered is None:
         raise RecipeError(f"there is no {kind.__name__.lower()} {name!r}{nearest(name, shipped(package, kind))}")
     return offered
+
+
+@cache
+def _modules_of(package: str) -> tuple[str, ...]:
+    """Return the names of a package's modules, in order; its folder is read once, for a run asks hundreds of times."""
+    return tuple(sorted(info.name for info in pkgutil.iter_modules(importlib.import_module(package).__path__)))

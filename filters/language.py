@@ -20,13 +20,14 @@ import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
+from importlib.metadata import version
 from typing import Any, ClassVar
 
 import numpy as np
 import pyarrow as pa
 from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
-from curation.text.kernels import kernel
+from curation.text.kernels import kernel, stored
 from curation.text.text import Text
 from filters.contract import Filter, Rule, Signals, below, not_among
 
@@ -57,14 +58,23 @@ class _Model:
 
 @cache
 def _model() -> _Model:
-    identifier = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
-    labels = tuple(identifier.nb_classes)
+    """Return the tables, kept in the cache folder: unpacking py3langid's own file takes half a second."""
+
+    @cache
+    def identifier() -> Any:
+        return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
+
+    def table(name: str, kind: Any) -> Any:
+        return stored(f"py3langid-{release}-{name}", lambda: np.asarray(getattr(identifier(), name), kind))
+
+    release = version("py3langid")
+    labels = tuple(table("nb_classes", np.str_).tolist())
     return _Model(
-        np.asarray(identifier.tk_nextmove, np.uint32),
-        np.asarray(identifier.tk_row, np.int64) << 8,
-        np.asarray(identifier.tk_output, np.int32),
-        np.asarray(identifier.nb_ptc, np.float32),
-        np.asarray(identifier.nb_pc, np.float32),
+        table("tk_nextmove", np.uint32),
+        table("tk_row", np.int64) << 8,
+        table("tk_output", np.int32),
+        table("nb_ptc", np.float32),
+        table("nb_pc", np.float32),
         labels,
         np.array([labels.index(label) for label in labels], np.int64),
     )

@@ -40,6 +40,8 @@ _REPLACEMENT = 0xFFFD
 _ASSIGNED = (range(0x34000), range(0xE0000, 0xE1000))  # no letter, mark or number lies elsewhere
 _SOLITARY_SCRIPTS = ("CJK ", "HIRAGANA", "KATAKANA", "HENTAIGANA", "HALFWIDTH KATAKANA", "THAI", "LAO", "KHMER", "MYANMAR")
 _LEFT_OUT = "'’ʼ＇\0"
+_HANGUL = range(0xAC00, 0xD7A4)
+"""Syllables come apart by rule, of which `unicodedata.decomposition` does not tell."""
 _SHIFT = 21
 
 
@@ -100,8 +102,9 @@ def _packed(form_of: Callable[[str], str]) -> npt.NDArray[np.uint64]:
     forms = np.zeros(_ASSIGNED[0].stop, np.uint64)
     for point in range(len(forms)):
         character = chr(point)
-        if unicodedata.category(character) in ("Cn", "Co", "Cs"):
-            forms[point] = point
+        category = unicodedata.category(character)
+        if category in ("Cn", "Co", "Cs") or (category == "Lo" and not unicodedata.decomposition(character) and point not in _HANGUL):
+            forms[point] = point  # most characters: ideographs, and others without capitals, parts or marks
             continue
         for place, part in enumerate(form_of(character)):
             forms[point] |= np.uint64(ord(part) << (_SHIFT * place))
