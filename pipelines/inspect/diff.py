@@ -45,8 +45,7 @@ class Difference:
 def diff(first: str, second: str) -> Difference:
     """Compare two runs, web and generated rows alike. Raises UsageError where a folder is not that of a run."""
     before, after = _fates(first), _fates(second)
-    both = before.join(after, on=["key", "turn"], how="inner", suffix="_after")
-    same = pl.all_horizontal(pl.col(name).eq_missing(pl.col(f"{name}_after")) for name in _WAY)
+    both, same = _paired(before, after), _goes_the_same_way()
     ways = ["fate", "rule", "fate_after", "rule_after"]
     examples = pl.col("id").bottom_k_by("key", EXAMPLES).alias("examples")
     size = pl.max_horizontal("text_bytes", "text_bytes_after").sum().alias("bytes")
@@ -70,10 +69,26 @@ def diff(first: str, second: str) -> Difference:
     )
 
 
+@looks_at_runs(2)
+def changed_documents(first: str, second: str) -> pl.LazyFrame:
+    """Scan the documents of two runs that went another way in the second: id, url and source, and the way and size before and after."""
+    before, after = _fates(first), _fates(second)
+    told = ["id", "url", "source", "fate", "rule", "text_bytes", "fate_after", "rule_after", "text_bytes_after"]
+    return _paired(before, after).filter(~_goes_the_same_way()).select(told)
+
+
+def _paired(before: pl.LazyFrame, after: pl.LazyFrame) -> pl.LazyFrame:
+    return before.join(after, on=["key", "turn"], how="inner", suffix="_after")
+
+
+def _goes_the_same_way() -> pl.Expr:
+    return pl.all_horizontal(pl.col(name).eq_missing(pl.col(f"{name}_after")) for name in _WAY)
+
+
 def _fates(folder: str) -> pl.LazyFrame:
-    """Return key, turn (which of the records of that key), id, fate and rule of every record."""
+    """Return key, turn (which of the records of that key), names, size, fate and rule of every record."""
     out = open_run(folder)
-    columns = ["key", "id", "file_path", "offset", "text_bytes", *_WAY]
+    columns = ["key", "id", "url", "source", "file_path", "offset", "text_bytes", *_WAY]
     ledgers = pl.concat([scan_ledger(out, "web").select(columns), scan_ledger(out, "synthetic").select(columns)])
     row = pl.int_range(pl.len())
     first_of_key = pl.when(pl.col("key").ne_missing(pl.col("key").shift())).then(row).forward_fill()

@@ -135,16 +135,26 @@ def scan_measured(found: Iterable[ShardPlace], ledger: list[str], signals: list[
 
     Raises CorruptShard where a signals shard does not hold the rows of its ledger.
     """
-    frames = []
-    for place in found:
-        if place.signals is None:
-            continue
-        check_aligned([_as_shard(place.name, place.ledger), _as_shard(place.name, place.signals)])
-        zipped = pl.concat([scan([place.ledger]).select(ledger), scan([place.signals]).select(signals)], how="horizontal")
-        frames.append(_numbered(place, zipped))
+    frames = [_zipped(place, place.signals, ledger, signals) for place in found if place.signals is not None]
     if not frames:
         raise UsageError("this run has no signals: its recipe has no filters, or stages/2-measure was deleted")
     return pl.concat(frames)
+
+
+def scan_texts(found: Iterable[ShardPlace], ledger: list[str], documents: list[str]) -> pl.LazyFrame:
+    """Zip columns of the ledger and of the documents, numbered as `scan_rows` does, for all that was ingested.
+
+    Raises CorruptShard where a documents shard does not hold the rows of its ledger.
+    """
+    frames = [_zipped(place, place.documents, ledger, documents) for place in found if place.documents is not None]
+    if not frames:
+        raise UsageError("this run has no documents: nothing was ingested, or stages/1-ingest was deleted")
+    return pl.concat(frames)
+
+
+def _zipped(place: ShardPlace, beside: Location, ledger: list[str], columns: list[str]) -> pl.LazyFrame:
+    check_aligned([_as_shard(place.name, place.ledger), _as_shard(place.name, beside)])
+    return _numbered(place, pl.concat([scan([place.ledger]).select(ledger), scan([beside]).select(columns)], how="horizontal"))
 
 
 def _numbered(place: ShardPlace, table: pl.LazyFrame) -> pl.LazyFrame:

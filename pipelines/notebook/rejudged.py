@@ -1,0 +1,189 @@
+"""What other thresholds would keep, worked out from a run's stored signals and its ledger: no text is read and nothing is written.
+
+The ledger lists the rules that each document fails. The rules that are given other thresholds are compared with the signals again; all
+others stay as the ledger has them. Whether a document passes all rules is then known. Whether it stays is known too, but for those that
+pass and were not compared as they would be: a document that was dropped before, and a copy whose kept one is dropped now. These are told
+apart, as "to compare": some of them will be kept, some are duplicates.
+
+A gate's rule decides what later filters measured: documents that pass it only now have no later signals, and a missing signal fails no
+rule.
+
+Invariant: which documents pass is what a run with these thresholds would decide, where no rule is a gate's.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import polars as pl
+
+from curation.choices import nearest
+from curation.errors import UsageError
+from pipelines.inspect.flows import BYTES_PER_TOKEN
+from pipelines.inspect.looking import looks_at_runs
+from pipelines.inspect.rules import RecipeRule, read_rules
+from pipelines.inspect.run_folder import open_run, places, scan_measured
+
+TO_COMPARE = "to compare"
+"""What would become of a document that passes and has not been compared with those that would be kept."""
+
+_JUDGED = "judge"
+"""What the ledger calls the stage of a document that a rule dropped."""
+
+_FACTS = ["id", "url", "source", "fate", "rule", "stage", "failed", "duplicate_of", "duplicate_run", "text_bytes"]
+_NAMES = ["id", "url", "source", "fate", "rule"]
+
+_RULES = pl.Schema({"rule": pl.String, "signal": pl.String, "drops": pl.String, "threshold": pl.Float64})
+
+
+@dataclass(frozen=True, repr=False)
+class Rejudged:
+    """What would become of a run's documents.
+
+    rules     the rules that were changed: `threshold` and `fails` as the run has them, `threshold_after` and `fails_after`
+    fates     documents, bytes of text and estimated tokens by `fate`, as the run has it, and `after`
+    sources   by source: documents kept by the run, kept still, and to compare
+    """
+
+    rules: pl.DataFrame
+    fates: pl.DataFrame
+    sources: pl.DataFrame
+    _documents: pl.LazyFrame = field(compare=False)
+
+    @property
+    def kept(self) -> int:
+        """Documents that the run keeps and that would pass all rules."""
+        return self._after("kept")
+
+    @property
+    def to_compare(self) -> int:
+        """Documents that would pass all rules, and would be kept where they are no duplicates."""
+        return self._after(TO_COMPARE)
+
+    def documents(self) -> pl.LazyFrame:
+        """Return every measured document: names, `fate` and `rule` as the run has them, what `after` would be, and the signals."""
+        return self._documents
+
+    def __repr__(self) -> str:
+        """Return what would be kept, by rule and by fate."""
+        return f"{self._summary()}\n{self.rules}\n{self.fates}"
+
+    def _repr_html_(self) -> str:
+        return f"<p>{self._summary()}</p>{self.rules._repr_html_()}{self.fates._repr_html_()}"
+
+    def _summary(self) -> str:
+        now = self.fates.filter(pl.col("fate") == "kept")["documents"].sum()
+        return f"{self.kept:,} of {now:,} kept documents stay; {self.to_compare:,} others pass and would be compared"
+
+    def _after(self, fate: str) -> int:
+        return int(self.fates.filter(pl.col("after") == fate)["documents"].sum())
+
+
+@dataclass(frozen=True)
+class _Changed:
+    """A rule of the recipe with another threshold; None leaves it out."""
+
+    rule: RecipeRule
+    threshold: float | None
+
+    def fails(self) -> pl.Expr:
+        """Return whether a document fails the rule as it would be, by the comparison that judge makes."""
+        if self.threshold is None:
+            return pl.lit(False)
+        value = pl.col(self.rule.signal)
+        return (value < self.threshold if self.rule.drops == "below" else value > self.threshold).fill_null(False)
+
+
+@looks_at_runs()
+def rejudge_run(folder: str, thresholds: Mapping[str, float | None]) -> Rejudged:
+    """Return what other thresholds would keep; see `pipelines.notebook.opened.Run.rejudge`."""
+    out = open_run(folder)
+    changed = _resolve(thresholds, read_rules(out).rules)
+    found = places(out)
+    if not found:
+        raise UsageError(f"{folder} has no ledger yet, so no document has a fate that other thresholds could change; end the run first")
+    signals = list(dict.fromkeys(change.rule.signal for change in changed))
+    judged = _with_fate_after(scan_measured(found, _FACTS, signals), changed)
+    size = pl.len().alias("documents"), pl.col("text_bytes").sum(), (pl.col("text_bytes").sum() / BYTES_PER_TOKEN).round().cast(pl.Int64)
+    fates = judged.group_by("fate", "after").agg(*size[:2], size[2].alias("tokens")).sort("fate", "after", descending=[True, False])
+    counted = [
+        (pl.col("fate") == "kept").sum().alias("kept"),
+        ((pl.col("fate") == "kept") & (pl.col("after") == "kept")).sum().alias("kept_after"),
+        (pl.col("after") == TO_COMPARE).sum().alias("to_compare"),
+    ]
+    sources = judged.group_by("source").agg(counted).sort("source")
+    failing = judged.select(*(pl.col(f"{side}{place}").sum() for place in range(len(changed)) for side in ("fails", "fails_after")))
+    by_fate, by_source, fails = pl.collect_all([fates, sources, failing], engine="streaming")
+    return Rejudged(_rules(changed, fails), by_fate, by_source, judged.select(*_NAMES, "after", "text_bytes", *signals))
+
+
+def rules_table(rules: Sequence[RecipeRule]) -> pl.DataFrame:
+    """Return rules with the signal that each looks at, the side of its threshold that it drops, and the threshold; null is none."""
+    return pl.DataFrame([(rule.name, rule.signal, rule.drops, rule.threshold) for rule in rules], _RULES, orient="row")
+
+
+def _with_fate_after(table: pl.LazyFrame, changed: Sequence[_Changed]) -> pl.LazyFrame:
+    """Add to every document whether it fails each changed rule now and after, and what would become of it (`after`)."""
+    now = [pl.col("failed").list.contains(change.rule.name).fill_null(False).alias(f"fails{i}") for i, change in enumerate(changed)]
+    then = [change.fails().alias(f"fails_after{i}") for i, change in enumerate(changed)]
+    held = pl.sum_horizontal([pl.col(f"fails{i}").cast(pl.Int64) for i in range(len(changed))])
+    others = pl.col("failed").list.len().fill_null(0).cast(pl.Int64) - held > 0
+    passes = ~(others | pl.any_horizontal([pl.col(f"fails_after{i}") for i in range(len(changed))]))
+    judged = table.with_columns(*now, *then).with_columns(passes.alias("passes"))
+    gone = judged.filter((pl.col("fate") == "kept") & ~pl.col("passes")).select(
+        pl.col("id").alias("duplicate_of"), pl.lit(True).alias("freed")
+    )
+    was_compared = pl.col("fate").is_in(["kept", "duplicate"]) & ~(pl.col("freed").fill_null(False) & pl.col("duplicate_run").is_null())
+    after = (
+        pl.when((pl.col("fate") == "dropped") & (pl.col("stage") != _JUDGED))
+        .then(pl.col("fate"))
+        .when(~pl.col("fate").is_in(["kept", "duplicate", "dropped"]))
+        .then(pl.col("fate"))
+        .when(~pl.col("passes"))
+        .then(pl.lit("dropped"))
+        .when(was_compared)
+        .then(pl.col("fate"))
+        .otherwise(pl.lit(TO_COMPARE))
+    )
+    return judged.join(gone, on="duplicate_of", how="left").with_columns(after.alias("after"))
+
+
+def _rules(changed: Sequence[_Changed], fails: pl.DataFrame) -> pl.DataFrame:
+    kept = rules_table([change.rule for change in changed])
+    return kept.with_columns(
+        pl.Series("threshold_after", [change.threshold for change in changed], pl.Float64),
+        pl.Series("fails", [int(fails[f"fails{i}"][0]) for i in range(len(changed))], pl.Int64),
+        pl.Series("fails_after", [int(fails[f"fails_after{i}"][0]) for i in range(len(changed))], pl.Int64),
+    )
+
+
+def _resolve(thresholds: Mapping[str, float | None], rules: Sequence[RecipeRule]) -> list[_Changed]:
+    """Return the rules that are meant, with what each is given."""
+    if not thresholds:
+        raise UsageError("say which thresholds to change, such as {'gopher_quality.too_few_words': 30}; Run.rules() lists them")
+    changed: list[_Changed] = []
+    for name, threshold in thresholds.items():
+        rule = _rule_named(name, rules)
+        if any(known.rule == rule for known in changed):
+            raise UsageError(f"{name!r} means the rule {rule.name}, which is given a threshold already")
+        if threshold is not None and (isinstance(threshold, bool) or not isinstance(threshold, int | float) or math.isnan(threshold)):
+            raise UsageError(f"the threshold of {name!r} must be a number, or None to leave the rule out, not {threshold!r}")
+        if threshold is not None and rule.drops is None:
+            raise UsageError(f"the rule {rule.name} has no threshold; None leaves it out")
+        changed.append(_Changed(rule, None if threshold is None else float(threshold)))
+    return changed
+
+
+def _rule_named(name: str, rules: Sequence[RecipeRule]) -> RecipeRule:
+    """Return the rule of a name, else the one on the signal of that name; with or without the filter's name."""
+    for told in (lambda rule: rule.name, lambda rule: rule.signal, lambda rule: _bare(rule.name), lambda rule: _bare(rule.signal)):
+        matches = [rule for rule in rules if told(rule) == name]
+        if len(matches) == 1:
+            return matches[0]
+        if matches:
+            raise UsageError(f"{name!r} may mean several rules: {', '.join(rule.name for rule in matches)}")
+    raise UsageError(f"this run has no rule {name!r}{nearest(name, [rule.name for rule in rules])}")
+
+
+def _bare(name: str) -> str:
+    return name.partition(".")[2]

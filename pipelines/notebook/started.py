@@ -1,0 +1,61 @@
+"""Starting a run from Python: `curate run` as a function that returns the run."""
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+from curation.errors import UsageError
+from pipelines.notebook.opened import Run
+from pipelines.pipeline import RunRequest, run_recipe
+from pipelines.recipes.toml_text import toml_value
+
+Path = str | os.PathLike[str]
+
+
+def run(
+    recipe: Path,
+    inputs: Path | Sequence[Path] | None = None,
+    out: Path | None = None,
+    *,
+    settings: Mapping[str, Any] | None = None,
+    workers: int = 1,
+    limit: int | None = None,
+    frozen: bool = False,
+    replace: bool = False,
+    budget: float | None = None,
+    replies: Path | None = None,
+    progress: Literal["auto", "bar", "plain", "json", "none"] = "auto",
+) -> Run:
+    """Run a recipe, a file or the name of a shipped one, and return the run; called again, it goes on with what is missing.
+
+    inputs    files, folders, globs or URLs, instead of the recipe's own
+    out       where the run goes
+    settings  values of the recipe that are others for this run: {"filter.gopher_quality.min_words": 40}
+    workers   processes; with more than one, a script needs its `if __name__ == "__main__":`, as with `multiprocessing`
+
+    All else is as with `curate run`. Raises UsageError (RecipeError, InputError) for what cannot be run, Refused, ShardsFailed,
+    BooksUnbalanced, and NothingRead where a finished run read nothing, or not all, of some input file.
+    """
+    if workers < 1:
+        raise UsageError(f"workers must be at least 1, not {workers}")
+    if inputs is None:
+        given: Sequence[Path] = ()
+    else:
+        given = [inputs] if isinstance(inputs, str | os.PathLike) else inputs
+    summary = run_recipe(
+        RunRequest(
+            recipe=os.fspath(recipe),
+            inputs=tuple(os.fspath(path) for path in given),
+            out=None if out is None else os.fspath(out),
+            workers=workers,
+            limit=limit,
+            frozen=frozen,
+            budget=budget,
+            replies=None if replies is None else os.fspath(replies),
+            settings=tuple(f"{path}={toml_value(value)}" for path, value in (settings or {}).items()),
+            replace=replace,
+            progress=progress,
+        )
+    )
+    summary.unread.require_none()
+    return Run(summary.out)
