@@ -1,6 +1,7 @@
 """Export again: the kept rows of a finished run in other sizes, formats or mixes, without touching the run.
 
-What is written is a dataset and nothing else: README.md, manifest.json and data/, in the folder itself. There are no stages to resume from;
+What is written is a dataset and nothing else: README.md, manifest.json and data/, in the folder itself, and contents.json, which names and
+hashes them. There are no stages to resume from;
 an export that was cut short is made again from its beginning.
 """
 
@@ -15,6 +16,7 @@ from curation.errors import InputError, Refused, UsageError
 from curation.ingest.ingest import REJECTED, Ingest
 from curation.ledger.write import Select, SelectSynthetic
 from curation.repeats.repeated_lines import FindCuts
+from curation.storage.contents import CONTENTS, write_contents
 from curation.storage.digests import digest_of, plain
 from curation.storage.location import TEMPORARY, Location
 from curation.storage.ownership import MADE_BY, locked, write_ours
@@ -57,6 +59,7 @@ def reexport(folder: str, out: str, shard_mib: int, tokenizer: str | None, file_
         write_manifest(target, digest_of([rules.text, stage.identity()]), files, None, keep)
         left = sum_of(unit.counts.get("left_out", {}) for unit in files.units)
         write_ours(target / "README.md", card(card_facts(run, rules, target, stage.mix, left)).encode())
+        write_contents(target, {f"data/{shard.location.name}": (shard.bytes, shard.sha256) for shard in files.shards}, ())
     return {"dataset": str(target), "files": len(files.units), "rows": files.total("rows"), "tokens": files.total("tokens")}
 
 
@@ -97,6 +100,8 @@ def _write(target: Location, stage: Export, units: Sequence[Unit]) -> Sealed:
         "shards": [{"file": f"data/{name}"} for name in sorted(planned | before)],
         "sft": [],
     }
+    if (target / CONTENTS).facts() is not None:
+        (target / CONTENTS).delete()
     write_ours(target / "manifest.json", encode_record(unfinished))
     for name in there:
         if name.startswith(TEMPORARY) and name.removeprefix(TEMPORARY).partition("-")[2] in planned | before:

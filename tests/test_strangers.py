@@ -82,3 +82,66 @@ def test_strangers_are_not_looked_at(made: Path, tmp_path: Path, finished: bool)
     again = call("run", made / "recipe.toml", made / "rows.jsonl", "--out", run)
     assert (again.code, "Traceback" in again.all) == (0, False), again.all
     assert all((run / folder / name).read_text() == body for folder in FOLDERS for name, body in BODIES.items() if name != "mine.parquet")
+
+
+def with_strangers(run: Path, records_of: Path) -> None:
+    """Put strangers in every folder of a run, also such as look like ours: a shard and a sidecar of it."""
+    for folder in (*FOLDERS, "stages/4a-sign", "stages/6-synthesize/4a-sign", "stages/6-synthesize/5-select"):
+        (run / folder).mkdir(parents=True, exist_ok=True)
+        for name, body in BODIES.items():
+            (run / folder / name).write_text(body)
+        shutil.copy(next((records_of / "ledger").glob("*.parquet")), run / folder / "sound.parquet")
+        shutil.copy(next((records_of / "stages/1-ingest").glob("small-*.json")), run / folder / "unit.json")
+
+
+def test_strangers_are_neither_compared_nor_exported(made: Path, tmp_path: Path) -> None:
+    run, clean = tmp_path / "out", made / "out"
+    shutil.copytree(clean, run)
+    with_strangers(run, clean)
+    compared = json.loads(call("diff", clean, run, "--json").out)
+    assert (compared["same"], compared["changed"], compared["only_first"], compared["only_second"]) == (5, 0, 0, 0)
+    data = []
+    for number, place in enumerate((clean, run)):
+        said = call("export", place, "--out", tmp_path / f"export-{number}")
+        assert said.code == 0, said.all
+        data.append({path.name: path.read_bytes() for path in (tmp_path / f"export-{number}/data").iterdir()})
+    assert data[0] == data[1]
+
+
+def test_a_run_is_held_against_what_an_earlier_one_kept_and_no_stranger_in_it(made: Path, tmp_path: Path) -> None:
+    plain, recipe, earlier = tmp_path / "plain.toml", tmp_path / "held.toml", tmp_path / "earlier"
+    plain.write_text(f"{(made / 'recipe.toml').read_text()}\n[deduplicate]\n")
+    recipe.write_text(plain.read_text() + f"against = [{json.dumps(str(earlier))}]\n")
+    assert call("run", plain, made / "rows.jsonl", "--out", earlier).code == 0
+    ledgers = []
+    for out in ("before", "after"):
+        said = call("run", recipe, made / "rows.jsonl", "--out", tmp_path / out)
+        assert said.code == 0, said.all
+        ledgers.append({path.name: path.read_bytes() for path in sorted((tmp_path / out / "ledger").rglob("*.parquet"))})
+        with_strangers(earlier, made / "out")
+    assert ledgers[0] == ledgers[1]
+    assert len(ledgers[0]) >= 2
+    assert call("verify", tmp_path / "after").code == 0
+
+
+def test_every_file_of_an_export_is_hashed_and_strangers_beside_it_are_named(made: Path, tmp_path: Path) -> None:
+    target = tmp_path / "export"
+    assert call("export", made / "out", "--out", target).code == 0
+    files = [path for path in sorted(target.rglob("*")) if path.is_file() and path.name != ".lock"]
+    assert {path.name for path in files} >= {"README.md", "manifest.json", "contents.json"}
+    assert call("verify", target).code == 0
+    for path in files:
+        content = path.read_bytes()
+        path.write_bytes(content[:-9] + bytes([content[-9] ^ 1]) + content[-8:])
+        said = call("verify", target)
+        assert (said.code, path.name in said.out) == (3, True), said.all
+        path.write_bytes(content)
+    (target / "notes.txt").write_text("mine")
+    (target / "data/mine.parquet").write_text("mine")
+    told = json.loads(call("verify", target, "--json").out)
+    assert told["strangers"] == ["notes.txt"]
+    assert len(told["faults"]) == 1
+    (target / "data/mine.parquet").unlink()
+    assert call("export", made / "out", "--out", target, "--format", "jsonl").code == 0
+    assert call("verify", target).code == 0
+    assert (target / "notes.txt").read_text() == "mine"

@@ -60,7 +60,8 @@ def write_contents(out: Location, shards: Mapping[str, tuple[int, str]], sidecar
         if found is not None:
             files[path] = found
     logs = {path: found for path in _LOGS if (found := digest_at(out / path)) is not None}
-    write_record(out / CONTENTS, plain(Contents(files, logs, LIVE)))
+    live = tuple(path for path in LIVE if (out / path).facts() is not None)
+    write_record(out / CONTENTS, plain(Contents(files, logs, live)))
 
 
 def rewrite_entry(out: Location, path: str) -> None:

@@ -30,12 +30,12 @@ def test_an_export_is_a_dataset_and_nothing_else(demo_run: Path, tmp_path: Path)
     out = tmp_path / "small"
     told = json.loads(curate("export", demo_run, "--out", out, "--shard-mib", 1, "--json"))
     assert told["dataset"] == str(out)
-    assert files_of(out) == ["README.md", "data/train-00000-of-00001.parquet", "manifest.json"]
+    assert files_of(out) == ["README.md", "contents.json", "data/train-00000-of-00001.parquet", "manifest.json"]
     whole = pl.read_parquet(demo_run / "dataset/data/*.parquet")
     assert pl.read_parquet(out / "data/*.parquet").equals(whole)
     assert json.loads(curate("verify", out, "--json"))["faults"] == []
     curate("export", demo_run, "--out", out, "--format", "jsonl")
-    assert files_of(out) == ["README.md", "data/train-00000-of-00001.jsonl.gz", "manifest.json"]
+    assert files_of(out) == ["README.md", "contents.json", "data/train-00000-of-00001.jsonl.gz", "manifest.json"]
     assert json.loads(curate("verify", out, "--json"))["faults"] == []
 
 
