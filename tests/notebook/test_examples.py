@@ -1,4 +1,4 @@
-"""The examples of the notebooks' README and docstrings run, and what other thresholds would keep is what a run with them keeps."""
+"""The examples in examples.md and in docstrings run, and what other thresholds would keep is what a run with them keeps."""
 
 import doctest
 import re
@@ -13,18 +13,18 @@ import curation
 from pipelines.notebook import texts
 from tests.running import ROOT
 
-README = ROOT / "pipelines/notebook/README.md"
+EXAMPLES = ROOT / "pipelines/notebook/examples.md"
 
 
 @pytest.fixture(scope="module")
 def ran(demo_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Any]:
-    """The names that the README's examples leave, run in a folder where `out/demo` is the demo's."""
-    folder = tmp_path_factory.mktemp("readme")
+    """The names that the examples leave, run in a folder where `out/demo` is the demo's."""
+    folder = tmp_path_factory.mktemp("examples")
     (folder / "out").mkdir()
     (folder / "out" / "demo").symlink_to(demo_run)
-    examples = re.sub(r"^```.*$", "", README.read_text("utf-8"), flags=re.MULTILINE)
+    examples = re.sub(r"^```.*$", "", EXAMPLES.read_text("utf-8"), flags=re.MULTILINE)
     names: dict[str, Any] = {}
-    test = doctest.DocTestParser().get_doctest(examples, names, README.name, str(README), 0)
+    test = doctest.DocTestParser().get_doctest(examples, names, EXAMPLES.name, str(EXAMPLES), 0)
     assert len(test.examples) > 20
     told: list[str] = []
     with pytest.MonkeyPatch.context() as patch:
