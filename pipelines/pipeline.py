@@ -62,7 +62,7 @@ from pipelines.progress.progress import ProgressWatcher, display_for
 from pipelines.recipes.recipe import InputChoice, Recipe, load
 from pipelines.recipes.stage_words import steps_of
 from pipelines.report.card import card, card_facts
-from pipelines.report.report import write_report
+from pipelines.report.report import report_of
 from pipelines.report.summary import Summary
 from pipelines.terminal.wording import lost_in_words
 from synth.reply_log import require_log
@@ -177,7 +177,7 @@ def conclude(session: Session, recipe: Recipe, watcher: ProgressWatcher, inputs:
     if unread.names:
         session.note("unread", unread.names)
     session.conclude()
-    return books, unread, write_report(str(out))
+    return books, unread, report_of(str(out))
 
 
 def write_recipe(session: Session, recipe: Recipe) -> None:

@@ -21,7 +21,7 @@ from curation.engine.signals import Ended, handlers_kept, workers_spared
 from curation.engine.stopped import StoppedWorkers
 from curation.engine.watched import watched_here
 from curation.errors import Refused, UsageError
-from curation.storage.digests import digest_of, digest_of_file
+from curation.storage.digests import code_digest
 from curation.storage.location import Location
 
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
@@ -38,8 +38,6 @@ _LOOK = 2.0
 _TASK = "ray::attempt_watched"
 ATTEMPTS = 3
 """How often a task is begun when its workers die."""
-
-_PACKAGES = ("curation", "filters", "synth", "pipelines")
 
 
 class RayRunner:
@@ -169,13 +167,6 @@ def attempt_watched(task: Callable[[Item], Result], item: Item) -> TaskOutcome[I
     """Run the task on one item in a Ray worker, which ends itself where a record holds it for too long."""
     with watched_here(tell_on_stderr):
         return attempt(task, item)
-
-
-def code_digest() -> str:
-    """Return the SHA-256 over the project's packages: sources, and the models, prompts and templates that they read."""
-    root = Path(__file__).parents[2]
-    paths = sorted(path for package in _PACKAGES for path in (root / package).rglob("*") if path.is_file() and path.suffix != ".pyc")
-    return digest_of([[path.relative_to(root).as_posix(), digest_of_file(path)] for path in paths])
 
 
 def _look(probe: Location) -> tuple[str | None, str]:

@@ -13,6 +13,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+_PACKAGES = ("curation", "filters", "synth", "pipelines")
+
 
 def plain(value: Any) -> Any:
     """Return value as JSON types only. Raises TypeError for what has no stable form."""
@@ -53,3 +55,10 @@ def digest_of_file(path: str | Path) -> str:
     """Return the SHA-256 of a local file's bytes, read in constant memory."""
     with Path(path).open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def code_digest() -> str:
+    """Return the SHA-256 over the project's packages: sources, and the models, prompts and templates that they read."""
+    root = Path(__file__).parents[2]
+    paths = sorted(path for package in _PACKAGES for path in (root / package).rglob("*") if path.is_file() and path.suffix != ".pyc")
+    return digest_of([[path.relative_to(root).as_posix(), digest_of_file(path)] for path in paths])

@@ -22,9 +22,10 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from curation.errors import UsageError
-from curation.storage.contents import rewrite_entry
+from curation.storage.contents import digest_at, read_contents, rewrite_entry
+from curation.storage.digests import code_digest
 from curation.storage.location import Location
-from curation.storage.ownership import claim, write_ours
+from curation.storage.ownership import MADE_BY, claim, write_ours
 from curation.storage.records import CorruptRecord, find_record
 from pipelines.inspect.flows import Flow, Funnel
 from pipelines.inspect.funnel import funnel
@@ -41,6 +42,9 @@ from pipelines.terminal.wording import compact, dropped_side, loss_in_words, num
 
 _CONTROLS = re.compile("[\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\\x7f-\\x9f\\u202a-\\u202e\\u2066-\\u2069]")
 """Characters that no page shows: they would move a terminal's cursor, or turn the direction of what follows."""
+REPORT = "report.html"
+_HEAD = 1 << 10
+"""Bytes of a report in which it says what wrote it."""
 _KEPT_SAMPLES = 9
 _SYNTHETIC_SAMPLES = 6
 _NEAR = 3
@@ -82,6 +86,29 @@ class Typical:
     example: str
 
 
+def report_of(folder: str) -> str:
+    """Return the path of a run's report, written again unless this code wrote it and nothing of the run has changed since."""
+    out = Location.of(folder)
+    return str(out / REPORT) if _is_current(out) else write_report(folder)
+
+
+def _is_current(out: Location) -> bool:
+    """Whether the run is closed as it was when the report was written: contents.json goes before anything changes."""
+    try:
+        contents = read_contents(out)
+    except CorruptRecord:
+        return False
+    if contents is None or REPORT not in contents.files or digest_at(out / REPORT) != contents.files[REPORT]:
+        return False
+    with (out / REPORT).open_stream() as stream:
+        return _written_by().encode() in stream.read(_HEAD)
+
+
+def _written_by() -> str:
+    """Return the tag that says which code wrote a report."""
+    return f'<meta name="generator" content="{MADE_BY} {code_digest()}">'
+
+
 @looks_at_runs()
 def write_report(folder: str) -> str:
     """Write the report of a run and return its path.
@@ -90,7 +117,7 @@ def write_report(folder: str) -> str:
     """
     out = open_run(folder)
     claim(out)
-    place = out / "report.html"
+    place = out / REPORT
     write_ours(place, _CONTROLS.sub("\N{REPLACEMENT CHARACTER}", render(out)).encode("utf-8", "backslashreplace"))
     with suppress(CorruptRecord):  # a contents.json that is damaged stays so, for `verify` to tell
         rewrite_entry(out, place.name)
@@ -113,6 +140,7 @@ def render(out: Location) -> str:
     samples = _samples(found, cards, counted)
     similarities = _similarities(out)
     return environment.from_string((templates / "report.html").read_text("utf-8")).render(
+        written_by=Markup(_written_by()),
         style=Markup(style),
         policy=f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'",
         title=_title(out),

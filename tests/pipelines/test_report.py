@@ -16,6 +16,8 @@ from curation.schema import LEDGER
 from curation.storage.location import Location
 from pipelines.inspect.histogram import Bin
 from pipelines.inspect.rules import rules_of, write_rules
+from pipelines.inspect.verify import verify
+from pipelines.pipeline import RunRequest, run_recipe
 from pipelines.recipes.recipe import parse
 from pipelines.report import charts, report
 from pipelines.report.report import render, write_report
@@ -156,6 +158,31 @@ def test_a_run_that_kept_nothing_has_a_report(tmp_path: Path) -> None:
     mark(tmp_path)
     output_in(Location.of(tmp_path), "ledger").write("small-00-rejected", LEDGER.empty_table())
     assert "Curation report" in Path(write_report(str(tmp_path))).read_text("utf-8")
+
+
+def test_a_rerun_writes_the_report_again_only_where_something_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = tmp_path / "texts.jsonl"
+    texts.write_text("".join(f'{{"id": "{i}", "text": "words number {i} of a text that is kept"}}\n' for i in range(5)))
+    out, written = tmp_path / "out", []
+
+    def run_again(*settings: str) -> bool:
+        run_recipe(RunRequest(recipe="dedup", inputs=(str(texts),), out=str(out), quiet=True, settings=settings))
+        written.append((out / "report.html").stat().st_ino)  # a file is replaced, never written over
+        assert not verify(Location.of(out)).faults
+        return len(written) > 1 and written[-1] != written[-2]
+
+    run_again()
+    assert not run_again()
+    assert run_again("deduplicate.threshold=0.8")
+    assert not run_again("deduplicate.threshold=0.8")
+    page = (out / "report.html").read_bytes()
+    (out / "report.html").write_bytes(page.replace(b"Curation report", b"Curation rep0rt"))
+    assert run_again("deduplicate.threshold=0.8")
+    assert b"Curation rep0rt" not in (out / "report.html").read_bytes()
+    (out / "contents.json").write_bytes(b"{}")
+    assert run_again("deduplicate.threshold=0.8")
+    monkeypatch.setattr(report, "code_digest", lambda: "of another version")
+    assert run_again("deduplicate.threshold=0.8")
 
 
 def test_a_run_without_stages_has_a_report(tmp_path: Path) -> None:
