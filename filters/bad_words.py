@@ -26,10 +26,13 @@ import pyarrow as pa
 
 from curation.errors import InputError
 from curation.storage.digests import digest_of_file
-from curation.storage.resources import resolve
+from curation.storage.resources import resolve, resolve_at_most
 from curation.text.phrases import Phrases, lower_cased
 from curation.text.text import Text
 from filters.contract import Filter, Rule, Signals, above
+
+_MOST_BYTES = 16 << 20
+"""Most bytes of a list: the published ones have some kB, and the automaton takes a hundred times a list's bytes."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +85,7 @@ def _automaton(lists: tuple[tuple[str, str], ...]) -> tuple[list[str], Phrases]:
     entries: dict[str, None] = {}
     for path, _ in lists:
         try:
-            lines = resolve(path).read_text("utf-8-sig").splitlines()
+            lines = resolve_at_most(path, _MOST_BYTES, "a list of bad words").read_text("utf-8-sig").splitlines()
         except UnicodeDecodeError as error:
             raise InputError(f"bad_words: {path} is not UTF-8 text: {error}") from error
         held = dict.fromkeys(line.strip().lower() for line in lines if line.strip())

@@ -52,6 +52,18 @@ def resolve(path: str) -> Path:
     return found
 
 
+def resolve_at_most(path: str, most: int, what: str) -> Path:
+    """Return the place of a file that is read whole. Raises InputError where there is none, or it is larger than such a file may be.
+
+    A limit is far above what people have; past it the wrong file was named, and reading it would take the memory of the machine.
+    """
+    found = resolve(path)
+    size = found.stat().st_size
+    if size > most:
+        raise InputError(f"{path} has {size:,} bytes, and {what} at most {most:,}; is it the right file?")
+    return found
+
+
 def digest(path: str) -> str:
     """Return the SHA-256 of a file named in a recipe, computed once a process unless it changes. Raises InputError where there is none."""
     state = resolve(path).stat()

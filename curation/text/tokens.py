@@ -14,7 +14,10 @@ import numpy as np
 import numpy.typing as npt
 
 from curation.errors import RecipeError
-from curation.storage.resources import digest, resolve
+from curation.storage.resources import digest, resolve_at_most
+
+_MOST_BYTES = 512 << 20
+"""Most bytes of a tokenizer.json; the largest that models come with have some 35 million."""
 
 
 def token_counts(texts: Sequence[str], tokenizer: str, special_tokens: bool = True) -> npt.NDArray[np.int64]:
@@ -35,8 +38,9 @@ def load_tokenizer(path: str) -> Any:
 def _load(path: str, sha256: str) -> Any:  # noqa: ARG001  (a file that changes is read again)
     from tokenizers import Tokenizer
 
+    place = resolve_at_most(path, _MOST_BYTES, "a tokenizer")
     try:
-        tokenizer = Tokenizer.from_file(str(resolve(path)))
+        tokenizer = Tokenizer.from_file(str(place))
     except Exception as error:  # the library raises bare Exception
         raise RecipeError(f"tokenizer {path} cannot be read: {error}") from error
     tokenizer.no_truncation()

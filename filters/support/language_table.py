@@ -14,7 +14,7 @@ from typing import Any
 
 from curation.choices import build
 from curation.errors import RecipeError
-from curation.storage.resources import resolve
+from curation.storage.resources import resolve, resolve_at_most
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,10 @@ class LanguageEntry:
             raise ValueError(f"stop word {wrong[0]!r} is empty or has space about it")
 
 
+_MOST_BYTES = 16 << 20
+"""Most bytes of a table; that of 32 languages has some kB."""
+
+
 def read_language_table(name: str) -> Mapping[str, LanguageEntry]:
     """Return label -> entry, by label; a file that has changed is read again.
 
@@ -66,8 +70,9 @@ def read_language_table(name: str) -> Mapping[str, LanguageEntry]:
 
 @lru_cache(maxsize=8)
 def _read(name: str, size: int, changed: int) -> Mapping[str, LanguageEntry]:  # noqa: ARG001  (part of the cache's key)
+    place = resolve_at_most(name, _MOST_BYTES, "a table of languages")
     try:
-        tables: dict[str, Any] = tomllib.loads(resolve(name).read_text("utf-8"))
+        tables: dict[str, Any] = tomllib.loads(place.read_text("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise RecipeError(f"{name} is not a table of languages: {error}") from error
     for label, entry in tables.items():

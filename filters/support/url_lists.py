@@ -30,6 +30,9 @@ from filters.support.hosts import SCHEME, ascii_host
 Hashes = npt.NDArray[np.uint64]
 
 _BLOCK_BYTES = 16 << 20
+_MOST_BYTES = 16 << 30
+"""Most bytes of a list once decompressed: a hundred times UT1's largest."""
+
 _DOMAIN = r"^(?:[^\s/:@?#\[\]%*,]+|\[[0-9a-f:.]+\])$"
 _URL = r"^[^\s/?#]+[/?#]\S*$|^[^\s/?#]+$"
 _NO_WORD = "[^a-zA-Z0-9]+"
@@ -108,16 +111,21 @@ def entries(path: Path) -> Iterator[pl.DataFrame]:
 
 def _blocks(path: Path) -> Iterator[bytes]:
     """Yield a list's bytes in pieces that end with a line."""
-    rest = b""
+    rest, unpacked = b"", 0
     try:
         with gzip.open(path) if path.name.endswith(".gz") else path.open("rb") as stream:
             while block := stream.read(_BLOCK_BYTES):
+                unpacked += len(block)
+                if unpacked > _MOST_BYTES:
+                    raise InputError(f"list {path} holds more than {_MOST_BYTES:,} bytes; is it the right file?")
                 whole, newline, begun = block.rpartition(b"\n")
                 if newline:
                     yield rest + whole + newline
                     rest = begun
                 else:
                     rest += block
+                    if len(rest) > _BLOCK_BYTES:
+                        raise InputError(f"list {path} has a line of more than {_BLOCK_BYTES:,} bytes; is it the right file?")
     except (OSError, EOFError, zlib.error) as error:
         raise InputError(f"list {path} cannot be read: {error}") from error
     if rest:

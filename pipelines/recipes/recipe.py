@@ -105,6 +105,10 @@ class Recipe:
 _TOP = ("description", "license", "input", "extractor", "edit", "filter", "deduplicate", "repeated_lines", "synthesize", "export")
 
 
+_MOST_BYTES = 4 << 20
+"""Most bytes of a recipe's file."""
+
+
 def load(name_or_path: str, settings: Sequence[str] = ()) -> Recipe:
     """Load a shipped recipe by name or a file by path, with the values that `--set` changes (`pipelines.recipes.settings_on_line`).
 
@@ -125,6 +129,9 @@ def _read(path: str, shipped: Mapping[str, str]) -> tuple[str, str, str]:
     location = Location.of(path)
     if location.facts() is None:
         raise RecipeError(f"{path} is neither a file nor a shipped recipe{nearest(path, shipped)}")
+    facts = location.facts()
+    if facts is not None and facts.size > _MOST_BYTES:
+        raise RecipeError(f"{path} has {facts.size:,} bytes, and a recipe at most {_MOST_BYTES:,}; is it the right file?")
     try:
         text = location.read_bytes().decode("utf-8")
     except UnicodeDecodeError as error:
