@@ -45,7 +45,22 @@ def test_a_wrong_text_column_fails_after_the_books(tmp_path):
     again = curate("run", tmp_path / "recipe.toml", tmp_path / "in", "--out", tmp_path / "out", code=1)
     assert "missing_text" in again, "a run that has nothing to do says it again"
     (tmp_path / "recipe.toml").write_text(RECIPE + '\n[[input]]\ntext = "body"\n')
-    assert "1 rows" in curate("run", tmp_path / "recipe.toml", tmp_path / "in", "--out", tmp_path / "out")
+    assert "Dataset: 1 row, " in curate("run", tmp_path / "recipe.toml", tmp_path / "in", "--out", tmp_path / "out")
+
+
+def test_rows_of_a_wrong_text_column_are_counted(tmp_path):
+    rows = 1234
+    file = io.BytesIO()
+    pq.write_table(pa.table({"id": [str(row) for row in range(rows)], "body": ["Ebb and flow."] * rows}), file, row_group_size=500)
+    numbers = io.BytesIO()
+    pq.write_table(pa.table({"text": list(range(77))}), numbers)
+    told = run(tmp_path, 1, a__parquet=file.getvalue(), b__parquet=numbers.getvalue(), c__parquet=parquet(body=pa.array([], pa.string())))
+    lost = pl.read_parquet(tmp_path / "out/ledger/*.parquet").sort("file_path")
+    assert [json.loads(evidence).get("records", 1) for evidence in lost["evidence"]] == [rows, 77, 1]
+    assert f"{rows + 77 - 2:,} records were lost" in told
+    session = json.loads((tmp_path / "out/run.json").read_text("utf-8"))["sessions"][-1]
+    assert session["books"]["lost"] == rows + 77 - 2
+    assert session["books"]["faults"] == []
 
 
 def test_one_unread_file_among_good_ones_fails_and_the_others_are_kept(tmp_path):

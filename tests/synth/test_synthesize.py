@@ -200,7 +200,7 @@ def test_a_torn_log_is_told_and_mended(tmp_path: Path) -> None:
     again, listener = generate(tmp_path / "out", problems(20))
     assert whole.digest == again.digest
     assert any("torn" in line for line in listener.lines)
-    assert any("asking for 1 replies" in line for line in listener.lines)
+    assert any("asking for 1 reply," in line for line in listener.lines)
 
 
 def test_rows_from_seeds_and_one_fate_for_every_request(tmp_path: Path) -> None:

@@ -60,7 +60,7 @@ class ParquetReader:
             try:
                 parquet, columns = _open(file, source.fields.text)
             except BadRow as error:
-                yield Broken(0, error.reason, str(error))
+                yield Broken(0, error.reason, str(error), records=error.rows)
                 return
             except (OSError, pa.ArrowException, UnicodeDecodeError) as error:
                 file.raise_failure()
@@ -87,7 +87,11 @@ def _open(file: WatchedFile, text: str) -> tuple[Any, list[str]]:
     limits = {"thrift_string_size_limit": _MAX_FOOTER_STRING, "thrift_container_size_limit": _MAX_FOOTER_ITEMS}
     footer = pq.ParquetFile(python_file, arrow_extensions_enabled=False, **limits)
     _require_sound_levels(footer, file)
-    columns = _columns(footer.schema_arrow, text)
+    try:
+        columns = _columns(footer.schema_arrow, text)
+    except BadRow as error:
+        rows = sum(claimed_rows(footer, group) for group in range(footer.metadata.num_row_groups))
+        raise BadRow(error.reason, str(error), max(rows, 1)) from error
     parquet = pq.ParquetFile(
         python_file,
         metadata=footer.metadata,

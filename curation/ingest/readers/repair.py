@@ -40,11 +40,12 @@ UNREADABLE = Unreadable()
 
 
 class BadRow(Exception):
-    """A row that is no record; `reason` is a rule's name."""
+    """A row that is no record, or `rows` of them; `reason` is a rule's name."""
 
-    def __init__(self, reason: str, detail: str) -> None:
+    def __init__(self, reason: str, detail: str, rows: int = 1) -> None:
         super().__init__(detail)
         self.reason = reason
+        self.rows = rows
 
 
 def mended(text: str, repairs: Repairs) -> str:
