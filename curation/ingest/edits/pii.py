@@ -137,9 +137,15 @@ _ATTRIBUTES = frozenset(
 """What objects have in programs and domains end in."""
 _OLD_DOMAINS = frozenset({"com", "net", "org", "edu"})
 _EXPRESSION_BEFORE = re.compile(
-    r"(?:(?P<target>[A-Za-z_][\w.]{0,30})(?:\[[^\]\n]{0,20}\])? ?(?:[-+*/@]?=|:=|<-) ?|\breturn |\w\(|[\w)\]] [-+*/] )\(*\Z", re.ASCII
+    r"(?:(?P<target>[A-Za-z_][\w.]{0,30})(?:\[[^\]\n]{0,20}\])? ?(?:[-+*/@]?=|:=|<-) ?"
+    r"|\b(?:return|yield|assert|elif) |\blambda [\w, ]{1,20}: |\w\(|[\w)\]] [-+*/] )\(*\Z",
+    re.ASCII,
 )
 _EXPRESSION_AFTER = re.compile(r"\)* (?:[-+*/%@]|==) ?[\w(]|\[[\w:\"'-]", re.ASCII)
+_STATEMENT_BEFORE = re.compile(r"(?:^|\n)[ \t]{0,16}(?:if|while|for \w{1,20} in)(?: not)? \Z", re.ASCII)
+_STATEMENT_AFTER = re.compile(r":[ \t]{0,8}(?:\n|\Z)")
+_COMPREHENSION_AFTER = re.compile(r" for \w{1,20} in \w", re.ASCII)
+"""What stands around an expression in a statement (`if a@b.id:`) and in a list made of it (`[a@b.id for b in bs]`)."""
 _ADDRESS_NAME = re.compile(
     r"mail|from|to\Z|cc|reply|author|contact|user|login|sender|recipient|owner|admin|support|account|addr", re.IGNORECASE
 )
@@ -159,8 +165,16 @@ def _is_product(match: re.Match[str]) -> bool:
     if factors["attribute"] not in _ATTRIBUTES and max(len(factors["left"]), len(factors["right"])) > 2:
         return False
     before = _EXPRESSION_BEFORE.search(match.string, max(0, match.start() - 64), match.start())
-    is_expression = before is not None or _EXPRESSION_AFTER.match(match.string, match.end()) is not None
+    is_expression = before is not None or _EXPRESSION_AFTER.match(match.string, match.end()) is not None or _stands_in_code(match)
     return is_expression and not (before and before["target"] and _ADDRESS_NAME.search(before["target"]))
+
+
+def _stands_in_code(match: re.Match[str]) -> bool:
+    """Say whether a statement or a comprehension stands around: both of its ends are looked at, for prose has the one or the other."""
+    string, begin, end = match.string, match.start(), match.end()
+    if _STATEMENT_AFTER.match(string, end):
+        return _STATEMENT_BEFORE.search(string, max(0, begin - 64), begin) is not None
+    return string[begin - 1 : begin] == "[" and _COMPREHENSION_AFTER.match(string, end) is not None
 
 
 _IBAN = re.compile(r"(?<![A-Za-z0-9])[A-Z]{2}\d\d(?:[ \u00a0]?[A-Z0-9]){11,30}", re.ASCII)
