@@ -3,6 +3,7 @@
 Source: Rae et al. 2021 (Gopher), appendix A.1.1, table A1, as in Li et al. 2024, "DataComp-LM",
 `baselines/mappers/filters/content_filters.py`. Where it differs from datatrove's reading (`gopher_repetition`) is set in capitals:
 
+    lines           lines of the text that are not blank
     duplicate_line_share, duplicate_paragraph_share
                     share of lines (paragraphs) that stand more than once: of three equal ones, ALL THREE are duplicates
     duplicate_line_characters, duplicate_paragraph_characters

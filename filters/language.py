@@ -5,6 +5,9 @@ Source: langid.py (Lui and Baldwin, "langid.py: An Off-the-shelf Language Identi
 its temperature the root of the number of bytes, so that long texts do not all score 1. FineWeb's rule, language and a least score of 0.65,
 is the default here too.
 
+    language  the label: ISO 639-1, and 639-3 where there is none; "zxx" is no language, such as numbers or base64
+    score     the probability of that label, 0 to 1
+
 The automaton is walked and the weights are added up by a kernel over the model's own tables; labels are those of py3langid's classifier,
 scores too up to rounding. Only a text's first `sample_bytes` are read. The model was trained on few texts in capitals, and takes English in
 capitals for Nigerian Pidgin; so a text with more capitals than small letters is read in lower case, whole.

@@ -5,8 +5,8 @@ English" (EFLAW, for readers whose first language is another). GneissWeb (Gohari
 in technical, medical, educational and scientific texts, and below 30 in others.
 
     sentences            sentences of the text (`curation.text.sentences`)
-    words_per_sentence   words are those of `curation.text.words`, punctuation left out
-    syllables_per_word   as counted below
+    words_per_sentence   words over sentences; words are those of `curation.text.words`, punctuation left out
+    syllables_per_word   syllables, counted by the rules below, over words
     flesch_reading_ease  206.835 - 1.015 * words_per_sentence - 84.6 * syllables_per_word; 60 to 70 is plain English, more is easier
     mcalpine_eflaw       words and, once more, mini-words (of at most three characters) over sentences; up to 20 is very easy, above 29 hard
 

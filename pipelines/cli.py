@@ -302,15 +302,27 @@ def verify(folder: Annotated[str, typer.Argument(metavar="DIR", help="A run or a
 
 
 @app.command()
-def filters(name: Annotated[str | None, typer.Argument(metavar="[NAME]")] = None, as_json: Json = False) -> None:
-    """List the filters, or tell one filter's parameters, defaults, signals and rules.
+def filters(
+    name: Annotated[str | None, typer.Argument(metavar="[NAME]")] = None,
+    reference: Annotated[
+        bool, typer.Option("--reference", help="Print what every filter measures and drops, with its source, as Markdown.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """List the filters, or tell one filter's parameters, defaults, signals and rules; with --reference, what all of them measure and drop.
 
     Example: curate filters gopher_quality
     """
     from pipelines.recipes.catalogue import describe, list_filters
     from pipelines.report.tables import show_filter, show_filters
 
-    if name is None:
+    if reference:
+        from pipelines.recipes.filter_reference import filter_reference, filter_references
+
+        if name is not None:
+            raise UsageError("--reference is about all filters: give it or a name")
+        _show(filter_references() if as_json else filter_reference(), as_json, lambda text: typer.echo(text, nl=False))
+    elif name is None:
         _show(list_filters(), as_json, show_filters)
     else:
         _show(describe(name), as_json, show_filter)

@@ -1,0 +1,160 @@
+"""The reference of filters: what each measures and what it drops, read from the docstrings of the files and from the rules themselves.
+
+A signal's meaning is a line of its file's docstring, indented by four: `name  meaning`, several names apart by commas, a run of them as
+`first .. last`, `all others` for the rest; deeper lines go on with it. So `curate filters --reference` says what the code says. The same
+text is checked in as `filters/README.md`, which a test compares.
+"""
+
+import inspect
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import groupby
+
+import polars as pl
+import pyarrow as pa
+
+from filters.contract import Filter, Rule, shipped_filters
+
+_NAMES = re.compile(r" {4}(all others|\w+(?: \.\. \w+)?(?:, \w+)*)(?: +(\S.*))?")
+_KINDS = ((pa.types.is_boolean, "yes or no"), (pa.types.is_integer, "whole number"), (pa.types.is_floating, "number"))
+
+
+@dataclass(frozen=True)
+class SignalReference:
+    """A signal: its name in the signals table, its type in words, and what it is, with its unit."""
+
+    name: str
+    type: str
+    meaning: str
+
+
+@dataclass(frozen=True)
+class RuleReference:
+    """A rule: its name in the ledger, and the condition under which it drops a document, with the default threshold."""
+
+    name: str
+    drops: str
+
+
+@dataclass(frozen=True)
+class FilterReference:
+    """A filter: what it asks, the source of the method, its signals and its rules in order."""
+
+    name: str
+    asks: str
+    source: str
+    signals: tuple[SignalReference, ...]
+    rules: tuple[RuleReference, ...]
+
+
+def filter_references() -> list[FilterReference]:
+    """Return all shipped filters, by name."""
+    return [_reference(name, kind) for name, kind in shipped_filters().items()]
+
+
+def filter_reference() -> str:
+    """Return the whole reference as Markdown."""
+    found = filter_references()
+    index = ["| filter | asks |", "|---|---|", *(f"| [`{each.name}`](#{each.name}) | {_cell(each.asks)} |" for each in found)]
+    return "\n\n".join([_OPENING, "\n".join(index), *(_markdown(each) for each in found)]) + "\n"
+
+
+def signal_meanings(kind: type[Filter]) -> Mapping[str, str]:
+    """Return what the docstring of a filter's file says of each of its signals."""
+    known = list(kind.signal_types)
+    found: dict[str, str] = {}
+    current: list[str] = []
+    for line in _docstring(kind).splitlines():
+        match = _NAMES.fullmatch(line)
+        names = _named(match[1], known, found) if match else []
+        if match and names:
+            current = names
+            found.update(dict.fromkeys(names, match[2] or ""))
+        elif line.startswith(" " * 5):
+            found.update({name: f"{found[name]} {line.strip()}".strip() for name in current})
+        else:
+            current = []
+    return found
+
+
+def _named(names: str, known: list[str], found: Mapping[str, str]) -> list[str]:
+    """Return the signals that a line of a docstring is about; none where it is about something else."""
+    if names == "all others":
+        return [name for name in known if name not in found]
+    first, _, last = names.partition(" .. ")
+    if last:
+        return known[known.index(first) : known.index(last) + 1] if {first, last} <= set(known) else []
+    each = names.split(", ")
+    return each if set(each) <= set(known) else []
+
+
+def _reference(name: str, kind: type[Filter]) -> FilterReference:
+    asks, *paragraphs = _docstring(kind).split("\n\n")
+    source = next((" ".join(text.split()) for text in paragraphs if text.startswith("Source")), "")
+    meanings = signal_meanings(kind)
+    signals = tuple(SignalReference(f"{name}.{each}", _type(of), meanings.get(each, "")) for each, of in kind.signal_types.items())
+    rules = tuple(RuleReference(f"{name}.{reason}", _drops(rule)) for reason, rule in kind().rules().items())
+    return FilterReference(name, " ".join(asks.split()), source, signals, rules)
+
+
+def _docstring(kind: type[Filter]) -> str:
+    return (inspect.getmodule(kind).__doc__ or "").strip()
+
+
+def _type(kind: pa.DataType) -> str:
+    return next((words for holds, words in _KINDS if holds(kind)), "text")
+
+
+def _drops(rule: Rule) -> str:
+    """Say when a rule drops a document: by its threshold, or by its expression where it is no comparison with one."""
+    if rule.side is None:
+        return f"`{_expression(rule)}`"
+    sign = "<" if rule.side == "below" else ">"
+    if isinstance(rule.threshold, pl.Expr):
+        return f"`{rule.signal} {sign}` the threshold of its {rule.bounds.signal if rule.bounds is not None else 'own'}"
+    return f"`{rule.signal} {sign} {rule.threshold:,.15g}`"
+
+
+def _expression(rule: Rule) -> str:
+    """Return a rule that is no plain comparison in a reader's words."""
+    text = str(rule.drops).strip("[]")
+    text = re.sub(r'col\("(\w+)"\)', r"\1", text)
+    text = re.sub(r"dyn \w+: ", "", text).replace("(", "").replace(")", "").replace("[[", "[").replace("]]", "]")
+    return re.sub(r"(\w+)\.is_in(\[.*\])\.not", r"\1 not in \2", text)
+
+
+def _markdown(each: FilterReference) -> str:
+    parts = [f"## {each.name}", each.asks]
+    if each.source:
+        parts.append(each.source)
+    parts.append(f'In full: [`{each.name}.py`]({each.name}.py). In a recipe: `[[filter]]`, `name = "{each.name}"`.')
+    rows = []
+    for (kind, meaning), alike in groupby(each.signals, lambda signal: (signal.type, signal.meaning)):
+        names = ", ".join(f"`{signal.name.partition('.')[2]}`" for signal in alike)
+        rows.append(f"| {names} | {kind} | {_cell(meaning)} |")
+    parts.append("\n".join(["| signal | type | meaning |", "|---|---|---|", *rows]))
+    rules = [f"| `{rule.name.partition('.')[2]}` | {_cell(rule.drops)} |" for rule in each.rules]
+    parts.append("\n".join(["| rule | drops a document where |", "|---|---|", *rules]) if rules else "No rule is on by default.")
+    return "\n\n".join(parts)
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+_OPENING = """# Filters
+
+How documents are judged: one file a filter. A filter measures named signals of a text and, apart from that, has named rules over them.
+`curate filters --reference` writes this page from the code; `curate filters NAME` shows one filter with its parameters, which
+[the reference of recipes](../pipelines/recipes/README.md) lists for all. Thresholds below are the defaults; a recipe's are its own.
+
+`contract.py` says what a filter is, `measure.py` and `judge.py` run them, every other file is a filter; `support/` is what they share, and
+`models/` holds the model that comes with the project.
+
+**To add one**, write one file: a frozen dataclass that extends `contract.Filter`, with `signals` and `rules`. No list needs an edit. The
+file's docstring says the source, and what each signal is in a line of its own, `name  meaning`, indented by four. Give `examples`; the
+contract tests run them, together with empty, very long and malformed texts.
+
+**Signals and rules are apart**, so that a new threshold judges stored signals again, in seconds, and no text is read twice. A signal that
+could not be measured is null, and a null fails no rule. A rule knows its signal and its threshold, so that the ledger can name both."""
