@@ -19,7 +19,7 @@ from curation.storage.location import Location
 from curation.storage.shards import read_shard
 from curation.text.text import Text
 from tests.deduplicating import cut, document, facts, verdicts, words, write, write_documents
-from tests.duplicates.test_deduplicate import narrow, noisy_corpus, plain_judge  # noqa: F401 (narrow is a fixture)
+from tests.duplicates.test_deduplicate import narrow, noisy_corpus, plain_resolve  # noqa: F401 (narrow is a fixture)
 
 
 def run_against(folder, shards, earlier, chosen=None, dropped=()):
@@ -57,7 +57,7 @@ def by_comparing_all(new, earlier):
         for row, text, *both in zip(rows, signed.text_hashes.tolist(), shingles, buckets, strict=True)
     ]
     first = len(rows) - len(new)
-    fates, _, _ = plain_judge(documents, 0.75, None, 8, first)
+    fates, _, _ = plain_resolve(documents, 0.75, None, 8, first)
     return {
         rows[place]["id"]: (rows[survivor]["id"], rule, similarity) if rule else (None, None, None)
         for place, (survivor, rule, similarity) in enumerate(fates)
