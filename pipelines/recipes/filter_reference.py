@@ -154,7 +154,34 @@ How documents are judged: one file a filter. A filter measures named signals of 
 
 **To add one**, write one file: a frozen dataclass that extends `contract.Filter`, with `signals` and `rules`. No list needs an edit. The
 file's docstring says the source, and what each signal is in a line of its own, `name  meaning`, indented by four. Give `examples`; the
-contract tests run them, together with empty, very long and malformed texts.
+contract tests run them, together with empty, very long and malformed texts. A filter of your own need not lie here: `[[filter]]` with
+`file = "shouting.py"` and `max_marks = 1` uses this one.
+
+```python
+'''Drops texts that shout.'''
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from filters.contract import Filter, above
+
+
+@dataclass(frozen=True)
+class Shouting(Filter):
+    '''max_marks: exclamation marks a text may have.'''
+
+    max_marks: int = 3
+    signal_types = {"marks": pa.int64()}
+    threshold_fields = frozenset({"max_marks"})
+
+    def signals(self, text, documents):
+        return {"marks": np.array([text.string(i).count("!") for i in range(len(text))])}
+
+    def rules(self):
+        return {"shouts": above("marks", self.max_marks)}
+```
 
 **Signals and rules are apart**, so that a new threshold judges stored signals again, in seconds, and no text is read twice. A signal that
 could not be measured is null, and a null fails no rule. A rule knows its signal and its threshold, so that the ledger can name both."""

