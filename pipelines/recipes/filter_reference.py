@@ -158,7 +158,7 @@ contract tests run them, together with empty, very long and malformed texts. A f
 `file = "shouting.py"` and `max_marks = 1` uses this one.
 
 ```python
-'''Drops texts that shout.'''
+\"\"\"Drops texts that shout.\"\"\"
 
 from dataclasses import dataclass
 
@@ -170,7 +170,7 @@ from filters.contract import Filter, above
 
 @dataclass(frozen=True)
 class Shouting(Filter):
-    '''max_marks: exclamation marks a text may have.'''
+    \"\"\"max_marks: exclamation marks a text may have.\"\"\"
 
     max_marks: int = 3
     signal_types = {"marks": pa.int64()}
