@@ -7,14 +7,15 @@ happens with probability 1 - (1 - s^r)^b: 0.77 at 0.75 and 0.988 at 0.85 for 14 
 
 Permutations are those of `datasketch.MinHash(scheme="affine32")`: MurmurHash3's finalizer, then a * h + b modulo 2^32 with a odd, a and b
 from the same generator and seed. So a signature is bit for bit the one that datasketch makes of the same 32-bit shingle hashes, and opens
-there for queries; see `as_datasketch`. The kernel only makes it quick: it takes eight shingles at a time through all permutations.
+there for queries, as `MinHash(hashvalues=signature, seed=seed, scheme="affine32")`. The kernel only makes it quick: it takes eight
+shingles at a time through all permutations.
 
 Invariant: a signature depends on the text's bytes and the settings alone.
 """
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -125,13 +126,6 @@ def sign(text: Text, settings: MinHashSettings) -> Signed:
 def signatures(text: Text, settings: MinHashSettings) -> Signatures:
     """Return the signature of every text."""
     return sign(text, settings).signatures
-
-
-def as_datasketch(signature: npt.NDArray[np.uint32], settings: MinHashSettings) -> Any:
-    """Return a signature as a datasketch.MinHash, for its queries and indexes."""
-    from datasketch import MinHash
-
-    return MinHash(hashvalues=signature, seed=settings.seed, scheme=settings.scheme)
 
 
 def bucket_hashes(signatures: Signatures, settings: MinHashSettings) -> Hashes:

@@ -48,7 +48,7 @@ class RayRunner:
         self.tell: Callable[[str], None] = tell_on_stderr
         if not ray.is_initialized():
             self._start(workers, address)
-        self.workers = workers or max(1, int(ray.cluster_resources().get("CPU", 1)))
+        self.workers = workers or max(1, int(ray.cluster_resources().get("CPU", 1)))  # type: ignore[no-untyped-call]
         # A cluster of our own has as many CPUs as workers, so the second task of each waits; on another's, `workers` is what we may use.
         self._under_way = self.workers if address is not None and workers is not None else 2 * self.workers
         if out is not None:
@@ -70,7 +70,7 @@ class RayRunner:
 
     def map(self, task: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[TaskOutcome[Item, Result]]:
         """Yield an Outcome for every item, in the order in which they end."""
-        remote = ray.remote(num_cpus=1, max_retries=ATTEMPTS - 1, retry_exceptions=False)(attempt_watched)
+        remote: Any = ray.remote(num_cpus=1, max_retries=ATTEMPTS - 1, retry_exceptions=False)(attempt_watched)
         waiting = iter(items)
         running: dict[Any, Item] = {remote.remote(task, item): item for item in islice(waiting, self._under_way)}
         stops = _Stops(self.tell)
@@ -107,7 +107,7 @@ class RayRunner:
         probe.write_bytes(token.encode())
         try:
             look = ray.remote(num_cpus=0)(_look)
-            nodes = [node["NodeID"] for node in ray.nodes() if node["Alive"]]
+            nodes = [node["NodeID"] for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]
             answers = ray.get(
                 [look.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node, soft=False)).remote(probe) for node in nodes]
             )

@@ -250,10 +250,6 @@ class Session:
         write_contents(self.out, self.shards, self._sidecars)
         self._closed = True
 
-    def run_one(self, stage: Stage, unit: Unit) -> Finished:
-        """Run a stage that has a single unit (a global step)."""
-        return self.run(stage, [unit]).units[0]
-
     @property
     def made(self) -> int:
         """How many units this session made so far."""

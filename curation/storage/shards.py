@@ -174,17 +174,6 @@ def metadata_of(shard: Shard) -> dict[str, str]:
         return {name.decode(): value.decode() for name, value in (file.metadata.metadata or {}).items()}
 
 
-def read_aligned(columns: Mapping[Shard, Sequence[str]]) -> Any:
-    """Zip columns of several shards of the same rows into one table. Raises CorruptShard where their keys differ."""
-    check_aligned(list(columns))
-    tables = [read_shard(shard, names) for shard, names in columns.items()]
-    joined = tables[0]
-    for table in tables[1:]:
-        for name in table.column_names:
-            joined = joined.append_column(name, table[name])
-    return joined
-
-
 def check_aligned(shards: Sequence[Shard]) -> None:
     """Raise CorruptShard unless all shards hold the same keys in the same order."""
     first = keys_digest(shards[0])

@@ -31,7 +31,7 @@ from typing import Any, TypeVar, cast
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["inline_kernel", "intrinsic", "is_cold", "kernel", "numba_types", "stored", "while_compiling"]
+__all__ = ["inline_kernel", "intrinsic", "kernel", "numba_types", "stored", "while_compiling"]
 
 _KERNEL_MARK = b"from curation.text.kernels import"
 _ROOT = Path(__file__).parents[2]
@@ -60,11 +60,6 @@ def intrinsic(function: Callable[..., Any]) -> Callable[..., Any]:
 def numba_types() -> Any:
     """Return numba's types, for intrinsics."""
     return _numba().types
-
-
-def is_cold() -> bool:
-    """Tell whether the cache holds no compiled kernel, so that a run begins with compiling."""
-    return next(_cache_folder().rglob("*.nbi"), None) is None
 
 
 @contextmanager
@@ -167,7 +162,8 @@ def _numba() -> Any:
     import numba
     import numba.extending
 
-    numba.config.CACHE_DIR = str(_cache_folder())  # it reads the environment once, and others may have imported it
+    # It reads the environment once, and others may have imported it before.
+    numba.config.CACHE_DIR = str(_cache_folder())  # type: ignore[attr-defined]
     _settle_that_there_is_no_blas()
     _listen()
     return numba
@@ -177,7 +173,7 @@ def _listen() -> None:
     """Have numba say when it compiles, which it does not say of what it finds in its cache."""
     from numba.core import event
 
-    class Listener(event.Listener):  # type: ignore[misc]
+    class Listener(event.Listener):
         def on_start(self, _: Any) -> None:
             for tell in _TOLD:
                 tell(True)
@@ -186,7 +182,7 @@ def _listen() -> None:
             for tell in _TOLD:
                 tell(False)
 
-    event.register("numba:compile", Listener())
+    event.register("numba:compile", Listener())  # type: ignore[no-untyped-call]
 
 
 def _settle_that_there_is_no_blas() -> None:

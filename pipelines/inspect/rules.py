@@ -92,11 +92,6 @@ def encoded(rules: RunRules) -> bytes:
     return encode_record(plain(rules))
 
 
-def write_rules(out: Location, rules: RunRules) -> None:
-    """Write OUT/rules.json."""
-    (out / RULES).write_bytes(encoded(rules))
-
-
 def read_rules(out: Location) -> RunRules:
     """Return what OUT/rules.json says. Raises CorruptRecord where it is damaged, UsageError where it is missing."""
     content = find_record(out / RULES)

@@ -2,11 +2,12 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
 from curation.errors import UsageError
 from pipelines.notebook.opened import Run
 from pipelines.pipeline import RunRequest, run_recipe
+from pipelines.progress.progress import Kind
 from pipelines.recipes.toml_text import toml_value
 
 Path = str | os.PathLike[str]
@@ -24,7 +25,7 @@ def run(
     replace: bool = False,
     budget: float | None = None,
     replies: Path | None = None,
-    progress: Literal["auto", "bar", "plain", "json", "none"] = "auto",
+    progress: Kind = "auto",
 ) -> Run:
     """Run a recipe, a file or the name of a shipped one, and return the run; called again, it goes on with what is missing.
 

@@ -14,7 +14,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from typing import Literal
+from typing import Literal, get_args
 
 from curation.counting import counted
 from curation.engine.stage import Finished
@@ -27,7 +27,7 @@ from pipelines.progress.logs import LOG
 from pipelines.recipes.stage_words import RunStep, in_words
 
 Kind = Literal["auto", "bar", "plain", "json", "none"]
-KINDS = ("auto", "bar", "plain", "json", "none")
+KINDS: tuple[str, ...] = get_args(Kind)
 
 COMPILING = "compiling kernels, once"
 

@@ -9,7 +9,7 @@ from datasketch import MinHash
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curation.duplicates.minhash import PRESETS, MinHashSettings, as_datasketch, bucket_hashes, sign, signatures
+from curation.duplicates.minhash import PRESETS, MinHashSettings, bucket_hashes, sign, signatures
 from curation.duplicates.shingles import distinct, shingle
 from curation.text.text import Text
 from curation.text.unicode_classes import LETTER, MARK, NUMBER, SOLITARY, character_classes, fold
@@ -149,7 +149,7 @@ def test_signatures_open_in_datasketch():
     settings = MinHashSettings()
     words = [f"word{number}" for number in range(400)]
     found = signatures(Text.from_strings([" ".join(words), " ".join(words[:360])]), settings)
-    one, other = (as_datasketch(signature, settings) for signature in found)
+    one, other = (MinHash(hashvalues=signature, seed=settings.seed, scheme=settings.scheme) for signature in found)
     assert one.jaccard(other) == pytest.approx(356 / 396, abs=0.1)
     one.update_batch([])
     assert np.array_equal(one.hashvalues, found[0])

@@ -14,8 +14,9 @@ import pytest
 
 from curation.schema import LEDGER
 from curation.storage.location import Location
+from curation.storage.ownership import RULES
 from pipelines.inspect.histogram import Bin
-from pipelines.inspect.rules import rules_of, write_rules
+from pipelines.inspect.rules import encoded, rules_of
 from pipelines.inspect.verify import verify
 from pipelines.pipeline import RunRequest, run_recipe
 from pipelines.recipes.recipe import parse
@@ -151,7 +152,7 @@ def test_huge_strings_stay_small(run: Path, html: str) -> None:
 def mark(out: Path) -> None:
     """Make a folder one of a run of ours."""
     (out / "run.json").write_text('{"made_by": "textbook-curation", "recipe": "toy", "sessions": []}')
-    write_rules(Location.of(out), rules_of(parse('description = "nothing"', "toy")))
+    (out / RULES).write_bytes(encoded(rules_of(parse('description = "nothing"', "toy"))))
 
 
 def test_a_run_that_kept_nothing_has_a_report(tmp_path: Path) -> None:

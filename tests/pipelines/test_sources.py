@@ -8,9 +8,10 @@ import pytest
 
 from curation.schema import LEDGER
 from curation.storage.location import Location
+from curation.storage.ownership import RULES
 from pipelines.inspect.flows import Amount, SourceFlow, Split
 from pipelines.inspect.funnel import funnel
-from pipelines.inspect.rules import read_rules, rules_of, write_rules
+from pipelines.inspect.rules import encoded, read_rules, rules_of
 from pipelines.inspect.sources import SHOWN, largest_flows, largest_splits
 from pipelines.recipes.recipe import parse
 from pipelines.report.card import card, card_facts
@@ -54,7 +55,7 @@ def with_sources(out: Path, count: int) -> Path:
         ]
     output_in(Location.of(out), "ledger").write("many-rejected", pa.Table.from_pylist(rows, LEDGER))
     recipe = (out / "recipe.toml").read_text()
-    write_rules(Location.of(out), rules_of(parse(f"{recipe}\n[deduplicate]\nalarm_documents = 2\n", "toy")))
+    (out / RULES).write_bytes(encoded(rules_of(parse(f"{recipe}\n[deduplicate]\nalarm_documents = 2\n", "toy"))))
     return out
 
 
