@@ -8,17 +8,11 @@ What a word is, for every filter (classes from `curation.text.unicode_classes`):
     symbol      every other character that is not space, with its marks, is a token by itself; but a run of points or of hyphens is one
                 ("...", "-----"), up to a mark upon them.
 
-The tokens of a text are its words and symbols in order. The published ratios need both: the tokens of datatrove, whose thresholds we use,
-come from spaCy and include punctuation. Where spaCy's English tokens differ: it splits "don't" into "do" and "n't", and keeps an
-abbreviation with its points, a URL and an e-mail address whole. A number of words means less in scripts without spaces, where a letter
-counts as one: there are more of them than a dictionary would find in Chinese or Thai.
+A text's tokens are its words and symbols in order. The published ratios need both: datatrove's tokens come from spaCy and include
+punctuation. spaCy differs on English: it splits "don't", and it keeps a URL, an e-mail address and an abbreviation with its points whole.
 
-How it is fast. The rules look at neighbours only, so they are worked out for 64 bytes at a time as masks of bits (`curation.text.simd`):
-one mask for each class, shifts for "the character before" and "after". Only characters that are not ASCII are decoded one by one, to set
-their bits. A token is then visited once, where it begins, and hashed eight bytes at a step.
-
-Each token has a 64-bit hash of its bytes; two tokens are held to be equal where their hashes are: among 10^6 different words of a batch, a
-pair is confused with probability 3 * 10^-8.
+Rules look at neighbours only, so masks of 64 bytes decide them (`curation.text.simd`); only characters beyond ASCII are decoded one by one.
+Tokens with equal 64-bit hashes count as equal.
 
 Invariants
     - A text's tokens do not depend on its neighbours in the batch; positions count bytes from the text's own start (below 4 GiB).
