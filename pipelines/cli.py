@@ -28,6 +28,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+train = typer.Typer(no_args_is_help=True, help="Train a model of the project's own on your labels, and evaluate it on groups held out.")
+app.add_typer(train, name="train")
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of a table.")]
 RecipeName = Annotated[str, typer.Argument(metavar="RECIPE", help="A recipe file, or the name of a shipped recipe.")]
@@ -245,23 +247,24 @@ def report(folder: Folder, as_json: Json = False) -> None:
     _show({"report": str(write_report(folder))}, as_json, lambda result: typer.echo(result["report"]))
 
 
-@app.command()
-def train(
+@train.command("score")
+def train_score(
     labels: Annotated[list[str], typer.Argument(metavar="LABELS...", help="JSONL or Parquet with text and score (0-5).")],
-    out: Annotated[str, typer.Option(help="The model file to write; its card is written beside it.")] = "model.npz",
+    out: Annotated[str, typer.Option(help="The model file to write; its card is written beside it.")] = "model.safetensors",
     text: Annotated[str, typer.Option(help="The column with the text.")] = "text",
     score: Annotated[str, typer.Option(help="The column with the score, 0 to 5.")] = "score",
     group: Annotated[str, typer.Option(help="The column that says what belongs together; whole groups are held out.")] = "source",
+    trainer: Annotated[str, typer.Option(help="linear, fasttext, or best: both, and the better one stays.")] = "linear",
     as_json: Json = False,
 ) -> None:
     """Train the educational score on labelled text and evaluate it on groups held out.
 
-    Example: curate train labels/*.jsonl --out edu.npz
+    Example: curate train score labels/*.jsonl --out edu.safetensors --group site
     """
     from pipelines.report.tables import show_training
     from pipelines.train.training import train_model
 
-    _show(train_model(labels, out, text=text, score=score, group=group), as_json, show_training)
+    _show(train_model(labels, out, text=text, score=score, group=group, trainer=trainer), as_json, show_training)
 
 
 @app.command()

@@ -44,7 +44,7 @@ ARROWS: Mapping[str, set[str]] = {
     "pipelines.pipeline": {*_CURATION, *_JUDGES, *_VIEWS, "pipelines.report", "pipelines.progress"},
     "pipelines.plan": {*_CURATION, *_JUDGES, *_RUN},
     "pipelines.reexport": {*_CURATION, *_JUDGES, *_VIEWS, "pipelines.report"},
-    "pipelines.train": {*_CURATION, *_JUDGES, "pipelines.terminal"},
+    "pipelines.train": {*_CURATION, *_JUDGES, "curation.in_memory", "pipelines.terminal"},
     "pipelines.notebook": {*_CURATION, *_JUDGES, *_RUN, "curation.in_memory"},
     "pipelines.closed_pipes": _GROUND,
     "pipelines.ending": {*_CURATION, "pipelines.closed_pipes", "pipelines.progress", "pipelines.terminal"},

@@ -45,9 +45,9 @@ _BATCH_BYTES = 16 << 20
 def measure(texts: Texts, filters: FilterLike | Sequence[FilterLike], *, urls: Sequence[str | None] | None = None) -> pl.DataFrame:
     """Return the signals of texts: a row for each in order, a column `<filter>.<signal>` for each signal.
 
-    A filter is given by name, as a Python file, as the table of a recipe (`{"name": "educational_score", "model": "mine.npz"}`), or as an
-    object. `urls` are for filters that look at them. Raises TypeError for a text that is no string, RecipeError for an unknown filter.
-    """
+    A filter is given by name, as a Python file, as the table of a recipe (`{"name": "educational_score", "model": "m.safetensors"}`), or
+    as an object. `urls` are for filters that look at them. Raises TypeError for a text that is no string, RecipeError for an unknown
+    filter."""
     column = _as_column(texts)
     made = [_filter(given) for given in ([filters] if isinstance(filters, str | Mapping | Filter) else filters)]
     names = [each.name() for each in made]

@@ -15,7 +15,7 @@ from curation.counting import counted
 from pipelines.inspect.sources import SHOWN, largest_flows, others_in_words
 from pipelines.report.notes import notes_of
 from pipelines.terminal.sheets import Sheet
-from pipelines.terminal.terminal import minus, new_console, new_table, print_lines, print_pairs, print_table, show_fields, worded
+from pipelines.terminal.terminal import minus, new_console, new_table, print_lines, print_pairs, print_table, worded
 from pipelines.terminal.wording import license_in_words, loss_in_words, lost_in_words, number, printable, size
 
 if TYPE_CHECKING:
@@ -216,8 +216,29 @@ def show_diff(difference: "Difference") -> None:
 
 
 def show_training(result: Any) -> None:
-    """Show what training gave, field by field."""
-    show_fields(result)
+    """Show what was trained, on what, and how good it is; the card has the rest."""
+    told, console = result.held_out, new_console()
+    facts: dict[str, Any] = {
+        "model": result.model,
+        "sha256": result.sha256,
+        "size": size(result.bytes),
+        "trainer": result.trainer,
+        **result.settings,
+        "texts learnt": result.rows,
+        "copies left out": result.copies,
+        "groups": result.groups,
+    }
+    print_pairs(console, {name: worded(value) for name, value in facts.items()})
+    console.print(f"On {told.rows:,} texts of {told.groups:,} groups held out:")
+    figures = {
+        "ROC AUC, score at least 3": told.auc,
+        "average precision": told.average_precision,
+        "F1 at 3": told.f1,
+        "kappa, quadratic weights": told.quadratic_kappa,
+        "mean absolute error": told.mean_absolute_error,
+        "calibration error": told.calibration_error,
+    }
+    print_pairs(console, {name: worded(value) for name, value in figures.items()})
 
 
 def show_export(result: Mapping[str, Any]) -> None:

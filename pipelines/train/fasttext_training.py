@@ -34,7 +34,7 @@ _INHERITED = ("PATH", "LD_LIBRARY_PATH", "SYSTEMROOT", "TMPDIR", "HOME")
 
 @dataclass(frozen=True)
 class TrainingSettings:
-    """How fastText trains; measured on groups held out (the card of the shipped model tells the figures).
+    """How fastText trains.
 
     dimensions     numbers in a word's vector
     epochs         times that each text is seen

@@ -3,8 +3,9 @@
 Texts of one book or site resemble each other, so holding out rows flatters a model: it has read the rest of the book. Whole groups are held
 out instead, in five folds; each text is scored by the model that was trained without its group, and the figures are over all of them.
 
-Figures: ROC AUC and F1 for "score at least 3", FineWeb-Edu's threshold; Cohen's kappa with quadratic weights (1968) on rounded scores; mean
-absolute error; Spearman's rank correlation. A figure that is not defined (no text of one kind) is None.
+Figures: ROC AUC, average precision and F1 for "score at least 3", FineWeb-Edu's threshold; Cohen's kappa with quadratic weights (1968) on
+rounded scores; mean absolute error; Spearman's rank correlation; the expected calibration error, by which a predicted score misses the mean
+label of those scored alike; the bias, predicted less label on average. A figure that is not defined (no text of one kind) is None.
 
 Invariant: the folds depend on the names of the groups only.
 """
@@ -22,7 +23,8 @@ from filters.support.scorer import HIGHEST_SCORE
 FOLDS = 5
 GOOD = 3.0
 """The label from which a text counts as educational."""
-_THRESHOLDS = (1.0, 1.5, 2.0, 2.5, 3.0, 3.5, 4.0)
+_THRESHOLDS = (1.0, 1.25, 1.5, 1.75, 2.0, 2.25, 2.5, 2.75, 3.0, 3.25, 3.5)
+_RETENTIONS = (0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5)
 _BIN_WIDTH = 0.5
 
 Scores = npt.NDArray[np.float64]
@@ -60,8 +62,15 @@ class HeldOut:
     quadratic_kappa: float | None
     mean_absolute_error: float
     spearman: float | None
+    average_precision: float | None
+    calibration_error: float
+    bias: float
     reliability: tuple[ReliabilityBin, ...]
     thresholds: tuple[HeldOutEffect, ...]
+    retentions: tuple[HeldOutEffect, ...]
+    """The thresholds that keep certain shares of the texts, best first."""
+    confusion: tuple[tuple[int, ...], ...]
+    """Texts by whole label (rows) and whole prediction (columns)."""
 
 
 def folds_of(groups: Iterable[str], folds: int = FOLDS) -> dict[str, int]:
@@ -74,6 +83,7 @@ def figures(labels: Sequence[float], predicted: Sequence[float], groups: int) ->
     """Compare predictions with labels, both from 0 to 5; at least one."""
     truth, guess = np.asarray(labels, np.float64), np.asarray(predicted, np.float64)
     good = truth >= GOOD
+    reliability = tuple(_reliability(truth, guess))
     return HeldOut(
         rows=len(truth),
         groups=groups,
@@ -82,9 +92,32 @@ def figures(labels: Sequence[float], predicted: Sequence[float], groups: int) ->
         quadratic_kappa=_rounded(_quadratic_kappa(_whole(truth), _whole(guess))),
         mean_absolute_error=round(float(np.abs(truth - guess).mean()), 4),
         spearman=_rounded(_spearman(truth, guess)),
-        reliability=tuple(_reliability(truth, guess)),
+        average_precision=_rounded(_average_precision(good, guess)),
+        calibration_error=round(sum(bin_.rows * abs(bin_.mean_predicted - bin_.mean_label) for bin_ in reliability) / len(truth), 4),
+        bias=round(float((guess - truth).mean()), 4),
+        reliability=reliability,
         thresholds=tuple(_threshold_effect(good, guess >= bound, bound) for bound in _THRESHOLDS),
+        retentions=tuple(
+            _threshold_effect(good, guess >= bound, round(bound, 3)) for bound in np.quantile(guess, 1 - np.array(_RETENTIONS)).tolist()
+        ),
+        confusion=tuple(map(tuple, _confusion(_whole(truth), _whole(guess)).tolist())),
     )
+
+
+def least_score(labels: Sequence[float], predicted: Sequence[float], precision: float) -> float | None:
+    """Return the least threshold, in steps of 0.05, from which on what is kept is good with this precision; None where there is none.
+
+    Thresholds that keep fewer than 20 texts say too little, and are not looked at.
+    """
+    good, guess = np.asarray(labels) >= GOOD, np.asarray(predicted)
+    least = None
+    for bound in np.arange(HIGHEST_SCORE * 20, -1, -1) / 20:
+        kept = guess >= bound
+        if kept.sum() >= 20:
+            if good[kept].mean() < precision:
+                break
+            least = float(bound)
+    return least
 
 
 def _rounded(value: float | None) -> float | None:
@@ -102,6 +135,20 @@ def _auc(good: npt.NDArray[np.bool_], guess: Scores) -> float | None:
         return None
     ranks = pl.Series(guess).rank("average").to_numpy()
     return float((ranks[good].sum() - positives * (positives + 1) / 2) / (positives * negatives))
+
+
+def _average_precision(good: npt.NDArray[np.bool_], guess: Scores) -> float | None:
+    """Return the mean, over the good texts, of the precision among all that score at least as high."""
+    if not good.any():
+        return None
+    values, places = np.unique(-guess, return_inverse=True)
+    kept, hits = np.cumsum(np.bincount(places, minlength=len(values))), np.cumsum(np.bincount(places[good], minlength=len(values)))
+    return float((hits / kept)[places[good]].mean())
+
+
+def _confusion(truth: npt.NDArray[np.int64], guess: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    size = HIGHEST_SCORE + 1
+    return np.bincount(truth * size + guess, minlength=size * size).reshape(size, size)
 
 
 def _f1(good: npt.NDArray[np.bool_], kept: npt.NDArray[np.bool_]) -> float | None:

@@ -1,7 +1,8 @@
 """Labelled texts: what a model is trained on and tried on.
 
 A label file is JSONL (also .gz) or Parquet. Each row has a text, its score from 0 to 5, and a group: what belongs together (a book, a
-site), so that no part of it is held out while another part is learnt. A `license` column, where there is one, goes to the model's card.
+site), so that no part of it is held out while another part is learnt. What the columns `license` and `kind` say, where they are
+there, goes to the model's card.
 
 Invariant: every row becomes a labelled text, or the reading fails and names the file and the row; none is passed over.
 """
@@ -26,18 +27,21 @@ from filters.support.scorer import HIGHEST_SCORE
 
 NOT_STATED = "not stated"
 """The licence of a row that names none."""
+NO_KIND = "text"
+"""The kind of a row that names none."""
 _LARGEST_BYTES = 1 << 30
 
 
 @dataclass(frozen=True)
 class LabelledText:
-    """A text and its score; `group` says what it belongs to, `source` where it is from."""
+    """A text and its score; `group` says what it belongs to, `source` where it is from, `kind` what it is (an article, a forum, ...)."""
 
     text: str
     score: float
     group: str
     source: str
     license: str = NOT_STATED
+    kind: str = NO_KIND
 
 
 @dataclass(frozen=True)
@@ -73,7 +77,9 @@ def _read_file(place: Location, text: str, score: str, group: str) -> Iterator[L
         value = row[score]
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not (math.isfinite(value) and 0 <= value <= HIGHEST_SCORE):
             raise InputError(f"{where}: {score} must be a number from 0 to {HIGHEST_SCORE}, not {value!r}")
-        yield LabelledText(row[text], float(value), str(row[group]), place.name, str(row.get("license") or NOT_STATED))
+        yield LabelledText(
+            row[text], float(value), str(row[group]), place.name, str(row.get("license") or NOT_STATED), str(row.get("kind") or NO_KIND)
+        )
 
 
 def _rows(place: Location) -> Iterable[tuple[int, Mapping[str, Any]]]:

@@ -10,13 +10,13 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 from jinja2 import Environment, StrictUndefined
 
 from curation.storage.location import Location
-from filters.support.scorer import card_of
+from filters.support.models import card_of
 from pipelines.terminal.wording import number, printable
-from pipelines.train.fasttext_training import TrainingSettings
 from pipelines.train.held_out import HeldOut
 
 CARD_BEGINS = "# Educational score: "
@@ -33,28 +33,66 @@ class SourceCount:
 
 
 @dataclass(frozen=True)
+class Part:
+    """The figures of some of the texts held out: those of one kind, of one source, of one length."""
+
+    name: str
+    rows: int
+    good: int
+    auc: float | None
+    quadratic_kappa: float | None
+    bias: float
+
+
+@dataclass(frozen=True)
+class LearningStep:
+    """What a share of the groups, and so many texts, would have been enough for."""
+
+    share: float
+    rows: int
+    auc: float | None
+    quadratic_kappa: float | None
+
+
+@dataclass(frozen=True)
+class Telling:
+    """A token that moves the score by much, over many texts: up where `effect` is above 0; the largest is 1."""
+
+    token: str
+    texts: int
+    effect: float
+
+
+@dataclass(frozen=True)
 class TrainingResult:
     """A model that was trained. `compared` has the figures of other trainings, tried on the same texts; those models are not written."""
 
     model: str
     sha256: str
     bytes: int
+    trainer: str
+    settings: Mapping[str, Any]
     rows: int
-    duplicates: int
+    copies: int
     groups: int
-    known_words: int
+    features: int
     levels: tuple[int, ...]
-    settings: TrainingSettings
     held_out: HeldOut
+    parts: Mapping[str, tuple[Part, ...]]
+    """By kind, by source, by length."""
+    learning: tuple[LearningStep, ...]
+    telling: tuple[Telling, ...]
     sources: tuple[SourceCount, ...]
     versions: Mapping[str, str]
     compared: Mapping[str, HeldOut] = field(default_factory=dict)
+    thresholds: Mapping[str, float | None] = field(default_factory=dict)
+    """What for -> min_score."""
     notes: tuple[str, ...] = ()
 
 
 def write_card(result: TrainingResult, model: Path) -> None:
     """Write both forms of the card beside the model."""
-    content = json.dumps(asdict(result), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    content = json.dumps(asdict(result), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
     Location.of(model.with_suffix(".md")).write_bytes(markdown(result).encode())
     Location.of(card_of(model)).write_bytes(content.encode())
 
@@ -64,7 +102,7 @@ def markdown(result: TrainingResult) -> str:
     environment = Environment(undefined=StrictUndefined, autoescape=False, keep_trailing_newline=True, trim_blocks=True)
     environment.filters.update(count=number, share=_share, figure=_figure, cell=_cell)
     template = environment.from_string((files("pipelines") / "templates" / "model.md").read_text("utf-8"))
-    return template.render(result=result, settings=asdict(result.settings), trials={"this model": result.held_out, **result.compared})
+    return template.render(result=result, trials={"this model": result.held_out, **result.compared})
 
 
 def _share(value: float | None) -> str:
@@ -76,4 +114,4 @@ def _figure(value: float | None) -> str:
 
 
 def _cell(text: str) -> str:
-    return printable(text).replace("|", "\\|")
+    return printable(text).replace("|", "\\|").replace("`", "'")

@@ -1,35 +1,45 @@
-"""Training an educational score on labelled texts, with an evaluation that cannot flatter it.
+"""Training an educational score on labelled texts, with an evaluation that cannot flatter it (`pipelines.train.evaluation`).
 
-The texts' groups are dealt into five folds; for each fold a model is trained on the other four and scores this one
-(`pipelines.train.held_out`). The model that is written is then trained on all texts. Its card, written beside it, says what it was made
-of, how it was trained, and what the held-out figures were: `model.md` for people, `model.json` for programs, with the SHA-256 without
-which the model is not read.
+Copies among the labels go first. The figures are of texts held out by group; the model that is written learnt from all texts. Its card,
+written beside it, says what it was made of, how it was trained, and what the held-out figures were: `model.md` for people, `model.json` for
+programs, with the SHA-256 without which the model is not read.
 
 Invariants
-    - The model is a function of the set of (text, score) and the settings; the order of rows and files, and the environment, do not matter.
-    - A text with the same words and score as another is learnt once.
+    - The model is a function of the set of labelled texts and the candidates; the order of rows, files and the environment do not matter.
     - Nothing is written unless the model tells good texts from others better than chance on groups held out, where both kinds are there.
 """
 
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
 
-from curation.errors import InputError, Refused, UsageError
+import numpy as np
+
+from curation.errors import Refused, UsageError
 from curation.storage.location import Location
-from curation.text.text import Text
 from curation.text.unicode_classes import UNICODE_VERSION
-from filters.support.scorer import FastTextScorer, card_of, spelled
-from pipelines.train.fasttext_training import TrainingSettings
-from pipelines.train.folding import train_scorer
-from pipelines.train.held_out import FOLDS, HeldOut, figures, folds_of
-from pipelines.train.labels import LabelledText, read_labels
+from filters.support.models import ENDING, card_of
+from filters.support.scorer import Scorer
+from pipelines.train.card_tables import learning_curve, parts_of, telling_tokens
+from pipelines.train.evaluation import Numbers, Pool, pool_of, train, try_out
+from pipelines.train.examples import without_copies
+from pipelines.train.fasttext_trainer import FastTextTrainer
+from pipelines.train.held_out import FOLDS, HeldOut, figures
+from pipelines.train.judges import Trainer
+from pipelines.train.labels import read_labels
+from pipelines.train.linear_trainer import LinearTrainer
 from pipelines.train.model_card import CARD_BEGINS, SourceCount, TrainingResult, write_card
 
-_PACKAGES = ("fasttext-community", "numpy")
+LINEAR: tuple[Trainer, ...] = (LinearTrainer(cost=16.0), LinearTrainer(cost=48.0))
+FASTTEXT: tuple[Trainer, ...] = (FastTextTrainer(),)
+TRAINERS: Mapping[str, tuple[Trainer, ...]] = {"linear": LINEAR, "fasttext": FASTTEXT, "best": LINEAR + FASTTEXT}
+"""Name -> the candidates among which a training chooses."""
+
+_PACKAGES = ("fasttext-community", "numba", "numpy")
 
 
 def train_model(
@@ -39,24 +49,29 @@ def train_model(
     text: str = "text",
     score: str = "score",
     group: str = "source",
-    settings: TrainingSettings = TrainingSettings(),  # noqa: B008  (frozen)
+    trainer: str = "linear",
 ) -> TrainingResult:
-    """Train on label files, evaluate on groups held out, write the model `out` (.npz) and its card.
+    """Train on label files, evaluate on groups held out, write the model `out` and its card.
 
     Raises InputError for labels that cannot be read or are too few, UsageError for a bad name, Refused where a check fails, or `out` or its
     card is a file that is not ours.
     """
+    if trainer not in TRAINERS:
+        raise UsageError(f"--trainer {trainer}: there are {', '.join(TRAINERS)}")
     place = model_place(out)
     check_place(place)
     rows = read_labels(labels, text, score, group)
-    return write_model(rows, place, evaluate(rows, rows, settings), settings)
+    pool = pool_of(without_copies(rows))
+    learn = np.ones(len(pool.rows), bool)
+    held_out = try_out(pool, TRAINERS[trainer], learn)
+    return write_model(pool, learn, TRAINERS[trainer], held_out, place, copies=len(rows) - len(pool.rows))
 
 
 def model_place(out: str) -> Path:
-    """Return the local path of a model. Raises UsageError where its name does not end in .npz, or it is not local."""
+    """Return the local path of a model. Raises UsageError where its name does not end in ENDING, or it is not local."""
     place = Location.of(out)
-    if not place.is_local or not place.name.endswith(".npz"):
-        raise UsageError(f"--out {out}: name a local file that ends in .npz")
+    if not place.is_local or not place.name.endswith(ENDING):
+        raise UsageError(f"--out {out}: name a local file that ends in {ENDING}")
     return Path(place.path)
 
 
@@ -74,7 +89,7 @@ def check_place(model: Path) -> None:
 
 def _is_model(place: Path) -> bool:
     try:
-        FastTextScorer.from_bytes(place.read_bytes())
+        Scorer.from_bytes(place.read_bytes())
     except ValueError:
         return False
     return True
@@ -88,59 +103,55 @@ def _is_card(place: Path) -> bool:
     return isinstance(content, dict) and {"model", "sha256", "held_out"} <= content.keys()
 
 
-def evaluate(rows: Sequence[LabelledText], tried: Sequence[LabelledText], settings: TrainingSettings) -> HeldOut:
-    """Score each of `tried` with a model trained on the `rows` of other folds. Raises InputError where there is one group only."""
-    folds = folds_of(row.group for row in (*rows, *tried))
-    if len(folds) < 2:
-        raise InputError(f"all texts are of the group {rows[0].group!r}; label texts of two groups at least, so that one can be held out")
-    labels: list[float] = []
-    predicted: list[float] = []
-    for fold in range(min(FOLDS, len(folds))):
-        held_out = [row for row in tried if folds[row.group] == fold]
-        if held_out:
-            model, _ = fit([row for row in rows if folds[row.group] != fold], settings)
-            labels += [row.score for row in held_out]
-            predicted += model.score(Text.from_strings([row.text for row in held_out]))[0].tolist()
-    return figures(labels, predicted, len({row.group for row in tried}))
-
-
-def fit(rows: Sequence[LabelledText], settings: TrainingSettings) -> tuple[FastTextScorer, int]:
-    """Return the model trained on rows, and how many of them say what another one says."""
-    examples = set(zip(spelled(Text.from_strings([row.text for row in rows])), [row.score for row in rows], strict=True))
-    texts, scores = zip(*examples, strict=True) if examples else ((), ())
-    return train_scorer(texts, scores, settings), len(rows) - len(examples)
+def held_out_figures(pool: Pool, predicted: Numbers) -> HeldOut:
+    """Return the figures of all texts that were tried."""
+    tried = np.flatnonzero(~np.isnan(predicted))
+    return figures(pool.scores[tried].tolist(), predicted[tried].tolist(), len(set(pool.groups[tried].tolist())))
 
 
 def write_model(
-    rows: Sequence[LabelledText],
+    pool: Pool,
+    learn: np.ndarray[tuple[int], np.dtype[np.bool_]],
+    candidates: Sequence[Trainer],
+    held_out: Numbers,
     place: Path,
-    held_out: HeldOut,
-    settings: TrainingSettings,
+    *,
+    copies: int,
     compared: Mapping[str, HeldOut] | None = None,
+    thresholds: Mapping[str, float | None] | None = None,
     notes: tuple[str, ...] = (),
+    with_curve: bool = False,
 ) -> TrainingResult:
-    """Train on all rows and write model and card. Raises Refused where the held-out AUC is no better than chance."""
-    if held_out.auc is not None and held_out.auc <= 0.5:
+    """Train on the texts of `learn` and write model and card. Raises Refused where the held-out AUC is no better than chance."""
+    found = held_out_figures(pool, held_out)
+    if found.auc is not None and found.auc <= 0.5:
         raise Refused(
-            f"on groups held out the score tells good texts from others no better than chance (AUC {held_out.auc}); no model is written"
+            f"on groups held out the score tells good texts from others no better than chance (AUC {found.auc}); no model is written"
         )
-    model, duplicates = fit(rows, settings)
-    content = model.to_bytes()
-    counts = Counter((row.source, row.license) for row in rows)
+    chosen = np.flatnonzero(learn)
+    trial = train(pool, candidates, chosen, FOLDS)
+    content = trial.scorer.to_bytes()
+    learnt = [pool.rows[row] for row in chosen.tolist()]
+    counts = Counter((row.source, row.license) for row in learnt)
     result = TrainingResult(
         model=place.name,
         sha256=sha256(content).hexdigest(),
         bytes=len(content),
-        rows=len(rows),
-        duplicates=duplicates,
-        groups=len({row.group for row in rows}),
-        known_words=len(model.words),
-        levels=tuple(model.levels.tolist()),
-        settings=settings,
-        held_out=held_out,
+        trainer=trial.trainer.name,
+        settings=asdict(trial.trainer),  # type: ignore[call-overload]
+        rows=len(learnt),
+        copies=copies,
+        groups=len({row.group for row in learnt}),
+        features=int(np.count_nonzero(trial.scorer.rows)),
+        levels=tuple(trial.scorer.levels.tolist()),
+        held_out=found,
+        parts=parts_of(pool, held_out),
+        learning=learning_curve(pool, trial.trainer, learn) if with_curve else (),
+        telling=telling_tokens(pool, trial.scorer, chosen),
         sources=tuple(SourceCount(source, license_, count) for (source, license_), count in sorted(counts.items())),
         versions={**{package: version(package) for package in _PACKAGES}, "unicode": UNICODE_VERSION},
         compared=compared or {},
+        thresholds=thresholds or {},
         notes=notes,
     )
     Location.of(place).write_bytes(content)

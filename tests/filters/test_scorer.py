@@ -1,15 +1,15 @@
-"""The folded scorer: equal to fastText, the same whatever the batch, and never loaded from a damaged file."""
+"""The linear scorer: equal to its plain twin and to fastText, the same whatever the batch, and never loaded from a damaged file."""
 
-import io
 import json
+import math
 import random
-import time
-import tracemalloc
-import zipfile
+import struct
 from dataclasses import replace
+from functools import cache
 from hashlib import sha256
+from itertools import pairwise
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -19,10 +19,15 @@ from hypothesis import strategies as st
 
 from curation.errors import InputError
 from curation.text.text import Text
-from curation.text.words import WORD
-from filters.support.scorer import FastTextScorer, card_of, load_model, probe, spelled
+from filters.support.features import WINDOW, find_windows, list_features, pair, single
+from filters.support.models import card_of, load_model
+from filters.support.scorer import GRID, Scorer, pack, probe
+from pipelines.train.evaluation import text_scores
+from pipelines.train.examples import examples_of
+from pipelines.train.fasttext_trainer import FastTextTrainer, lines_of
 from pipelines.train.fasttext_training import TrainingSettings, matrices_of, train_here
-from pipelines.train.folding import fold, lines_of
+from pipelines.train.judges import Trainer, known_features, scorer_of
+from pipelines.train.linear_trainer import LinearTrainer
 
 VOCABULARY = [
     "angle",
@@ -37,15 +42,10 @@ VOCABULARY = [
     "click",
     "shipping",
     "offer",
-    "the",
+    "!",
     "of",
 ]
-SPAN = 40
-
-
-class Trained(NamedTuple):
-    model: Any
-    scorer: FastTextScorer
+TRAINERS: list[Trainer] = [LinearTrainer(), LinearTrainer(pairs=False), FastTextTrainer(epochs=5, dimensions=4)]
 
 
 def invented_texts(count: int, seed: int) -> list[tuple[str, int]]:
@@ -54,26 +54,25 @@ def invented_texts(count: int, seed: int) -> list[tuple[str, int]]:
     rows = []
     for _ in range(count):
         score = chooser.randrange(6)
-        words = [
-            chooser.choice(VOCABULARY[:7] if chooser.random() < score / 5 else VOCABULARY[7:]) for _ in range(chooser.randrange(5, 60))
-        ]
+        kinds = (VOCABULARY[:7], VOCABULARY[7:])
+        words = [chooser.choice(kinds[chooser.random() >= score / 5]) for _ in range(chooser.randrange(5, 60))]
         rows.append((" ".join([*words, f"rare{chooser.randrange(10_000)}"]), score))
     return rows
 
 
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
-    rows = invented_texts(300, 1)
-    names = spelled(Text.from_strings([text for text, _ in rows]))
-    lines = tmp_path_factory.mktemp("fasttext") / "lines.txt"
-    lines.write_text("".join(line + "\n" for line in lines_of(names, [score for _, score in rows])))
-    model = train_here(lines, TrainingSettings(epochs=10))
-    return Trained(model, fold(matrices_of(model), SPAN))
+@cache
+def trained(place: int) -> Scorer:
+    trainer, rows = TRAINERS[place], invented_texts(300, 1)
+    texts = Text.from_strings([text for text, _ in rows])
+    return scorer_of(trainer.fit(examples_of(texts, [score for _, score in rows], pairs=trainer.pairs, once=trainer.once)), trainer)
+
+
+every_trainer = pytest.mark.parametrize("place", range(len(TRAINERS)))
 
 
 @pytest.fixture
-def saved(trained: Trained, tmp_path: Path) -> Path:
-    return save(trained.scorer.to_bytes(), tmp_path / "model.npz")
+def saved(tmp_path: Path) -> Path:
+    return save(trained(0).to_bytes(), tmp_path / "model.safetensors")
 
 
 def save(content: bytes, path: Path) -> Path:
@@ -82,95 +81,147 @@ def save(content: bytes, path: Path) -> Path:
     return path
 
 
-def short(texts: list[str]) -> Text:
-    return Text.from_strings([" ".join(text.split()[:SPAN]) for text in texts])
+def plain_features(text: str, scorer: Scorer) -> list[int]:
+    """The features of a text of one window, token by token."""
+    pairs, once, _ = scorer.reading.tolist()
+    hashes = Text.from_strings([text]).words.hashes
+    found = [int(single(token)) for token in hashes]
+    if pairs:
+        found += [int(pair(first, second)) for first, second in pairwise(hashes)]
+    if not once:
+        return found
+    kept, remembered = [], {}
+    for feature in found:
+        if remembered.get(feature >> 52) != feature:
+            kept.append(feature)
+        remembered[feature >> 52] = feature
+    return kept
 
 
-def test_logits_are_fasttexts(trained: Trained) -> None:
-    text = short([text for text, _ in invented_texts(200, 2)])
-    logits, _ = trained.scorer.text_logits(text)
-    labels = [int(label.removeprefix("__label__")) for label in trained.model.get_labels()]
-    rows = [labels.index(level) for level in trained.scorer.levels]
-    expected = [trained.model.get_output_matrix()[rows] @ trained.model.get_sentence_vector(line) for line in spelled(text)]
-    assert np.abs(logits - np.array(expected)).max() < 1e-5
+def plain_score(scorer: Scorer, text: str) -> float:
+    """The kernel's twin, feature by feature."""
+    known = [share for feature in plain_features(text, scorer) if (share := scorer.share(feature)) is not None]
+    total = sum((share for _, share in known), np.zeros(len(scorer.levels)))
+    if scorer.reading[2]:
+        logits = total / max(1.0, math.sqrt(sum(weight**2 for weight, _ in known))) + scorer.intercepts
+    else:
+        logits = (total + scorer.intercepts) / (len(known) + 1)
+    return float((1 / (1 + np.exp(-logits))).sum())
 
 
-def test_probabilities_are_those_of_predict(trained: Trained) -> None:
-    """fastText reads its sigmoid from a table of 512 steps and adds 0.00001; both are done here to what the scorer gives."""
-
-    def through_table(x: Any) -> Any:
-        inside = 1 / (1 + np.exp(8 - np.floor((x + 8) * 32) / 32))
-        return (0 if x < -8 else 1 if x > 8 else inside) + 1e-5
-
-    text = short([text for text, _ in invented_texts(200, 3)])
-    ours = trained.scorer.text_logits(text)[0]
-    labels, values = trained.model.predict(spelled(text), k=-1)
-    for row in range(len(text)):
-        theirs = dict(zip(labels[row], values[row], strict=True))
-        for column, level in enumerate(trained.scorer.levels):
-            value, x = theirs[f"__label__{level}"], ours[row, column]
-            assert min(abs(value - through_table(x + step)) for step in (-1e-5, 0, 1e-5)) < 1e-5
+words = st.lists(st.one_of(st.sampled_from(VOCABULARY), st.text(max_size=6)), max_size=80).map(" ".join)
 
 
-def plain_score(scorer: FastTextScorer, text: str) -> tuple[float | None, int]:
-    """The kernel's twin, word by word."""
-    column = Text.from_strings([text])
-    logits = dict(zip(scorer.words.tolist(), scorer.logits.astype(float), strict=True))
-    names = [h for h, kind in zip(column.words.folded.tolist(), column.words.kinds.tolist(), strict=True) if kind & WORD]
-    found = [logits[name] for name in names if name in logits]
-    ends = max(1, len(found) / scorer.span[0])
-    mean = (sum(found, np.zeros(len(scorer.levels))) + ends * scorer.end.astype(float)) / (len(found) + ends)
-    return round(float((1 / (1 + np.exp(-mean))).sum()), 4), len(found)
+@every_trainer
+@given(texts=st.lists(words, max_size=4))
+def test_the_kernel_is_its_plain_twin(place: int, texts: list[str]) -> None:
+    scorer = trained(place)
+    texts = [text for text in texts if len(text.encode()) < 1.4 * WINDOW]
+    scores, seen = scorer.score_windows(Text.from_strings(texts))
+    assert len(scores) == len(texts)
+    for text, score, tokens in zip(texts, scores, seen.tokens, strict=True):
+        assert abs(score - plain_score(scorer, text)) <= 1.001e-4
+        assert tokens <= len(Text.from_strings([text]).words.hashes)
 
 
-words = st.lists(st.one_of(st.sampled_from(VOCABULARY), st.text(max_size=6)), max_size=120).map(" ".join)
+def test_repeated_features_count_once_and_only_there() -> None:
+    once, often = "prove the angle", "prove the angle prove the angle prove the angle"
+    assert len(plain_features(often, trained(0))) == len(plain_features(once, trained(0))) + 1  # the pair "angle prove" is new
+    assert len(plain_features(often, trained(2))) == 17
+    for place in (0, 2):
+        column, scorer = Text.from_strings([often]), trained(place)
+        found, offsets = np.empty(40, np.uint64), np.empty(2, np.int64)
+        count = list_features(column.words.offsets, column.words.hashes, True, bool(scorer.reading[1]), found, offsets)
+        assert found[:count].tolist() == plain_features(often, scorer)
 
 
-@given(texts=st.lists(words, max_size=5))
-def test_the_kernel_is_its_plain_twin(trained: Trained, texts: list[str]) -> None:
-    scores, known = trained.scorer.score(Text.from_strings(texts))
-    for text, score, count in zip(texts, scores, known, strict=True):
-        expected, expected_count = plain_score(trained.scorer, text)
-        assert count == expected_count
-        assert abs(score - expected) <= 1.001e-4
+@every_trainer
+def test_good_texts_score_above_others(place: int) -> None:
+    good, bad = text_scores(trained(place), Text.from_strings([" ".join(VOCABULARY[:7] * 3), " ".join(VOCABULARY[7:] * 3)]))
+    assert good > bad + 1
 
 
 @given(texts=st.lists(words, min_size=1, max_size=8), cut=st.integers(0, 8))
-def test_a_score_does_not_depend_on_the_batch(trained: Trained, texts: list[str], cut: int) -> None:
-    whole = trained.scorer.score(Text.from_strings(texts))[0]
+def test_a_score_does_not_depend_on_the_batch(texts: list[str], cut: int) -> None:
+    whole = trained(0).score_windows(Text.from_strings(texts))[0]
     column = pa.array(texts, pa.large_string())
-    parts = [trained.scorer.score(Text.from_arrow(part))[0] for part in (column[:cut], column[cut:])]
+    parts = [trained(0).score_windows(Text.from_arrow(part))[0] for part in (column[:cut], column[cut:])]
     assert np.array_equal(whole, np.concatenate(parts))
 
 
-def test_length_alone_moves_nothing(trained: Trained) -> None:
-    text = " ".join(VOCABULARY * 3)
-    once, often = trained.scorer.score(Text.from_strings([text, f"{text} " * 50]))[0]
-    assert once == often
+def test_windows_hold_each_token_once_in_equal_parts() -> None:
+    texts = ["", "a b c", "word " * 290, "word " * 310, "word " * 2000, "x" * 5000 + " tail", " " * 3000]
+    column = Text.from_strings(texts)
+    windows = find_windows(column)
+    counts = [max(1, (len(text) + WINDOW // 2) // WINDOW) for text in texts]
+    assert np.diff(windows.offsets).tolist() == counts
+    assert windows.tokens[windows.offsets].tolist() == column.words.offsets.tolist()
+    assert (np.diff(windows.tokens) >= 0).all()
+    of_long = np.diff(windows.tokens[windows.offsets[4] : windows.offsets[5] + 1])
+    assert of_long.sum() == 2000
+    assert of_long.max() - of_long.min() <= 1
 
 
-def test_case_accents_and_symbols_do_not_count(trained: Trained) -> None:
-    scores, known = trained.scorer.score(Text.from_strings(["prove the theoreme", "PROVE -- the, THÉORÈME!"]))
-    assert scores[0] == scores[1]
-    assert known.tolist() == [3, 3]
+def test_a_long_text_is_the_mean_of_its_parts() -> None:
+    good, bad = "prove the angle because " * 42, "cheap offer! click, sale " * 42
+    good, bad = good[:999], bad[:999]
+    scores, _ = trained(0).score_windows(Text.from_strings([f"{good}\n{bad}\n", good, bad]))
+    assert np.abs(scores[:2] - scores[2:]).max() < 0.02
 
 
-def test_unknown_words_are_not_known(trained: Trained) -> None:
-    assert trained.scorer.score(Text.from_strings(["", "?!", "zyx wvu", "the zyx"]))[1].tolist() == [0, 0, 0, 1]
+def test_fasttext_folded_is_fasttext(tmp_path: Path) -> None:
+    """fastText's own probabilities of the features' lines, up to its table of sigmoids and our small numbers."""
+    trainer, rows = FastTextTrainer(epochs=5, dimensions=4), invented_texts(300, 1)
+    texts = Text.from_strings([text for text, _ in rows])
+    examples = examples_of(texts, [score for _, score in rows], pairs=True, once=False)
+    features, _ = known_features(examples, trainer.least_texts)
+    lines = lines_of(examples, features)
+    (tmp_path / "lines.txt").write_text("".join(line + "\n" for line in lines))
+    model = train_here(tmp_path / "lines.txt", TrainingSettings(4, 5, trainer.learning_rate, 1, 1))
+    assert set(matrices_of(model).words) == {f"{feature:016x}" for feature in features.tolist()} | {"</s>"}
+    scores, _ = trained(2).score_windows(texts)
+    by_text = {}
+    for text, line in zip(range(len(texts)), _unsorted(examples, features), strict=True):
+        labels, values = model.predict([line], k=-1)
+        by_text[text] = sum(float(value) for label, value in zip(labels[0], values[0], strict=True) if label != "__label__0")
+    assert np.abs(scores - np.array([by_text[text] for text in range(len(texts))])).max() < 0.05
 
 
-def test_spelled_keeps_words_of_each_text_apart() -> None:
-    lines = spelled(Text.from_strings(["one, two", "", "Two!"]))
-    assert [len(line.split()) for line in lines] == [2, 0, 1]
-    assert lines[0].split()[1] == lines[2]
+def _unsorted(examples: Any, features: Any) -> list[str]:
+    known = set(features.tolist())
+    cut = [examples.features[begin:end].tolist() for begin, end in zip(examples.offsets[:-1], examples.offsets[1:], strict=True)]
+    return [" ".join(f"{feature:016x}" for feature in of_text if feature in known) for of_text in cut]
 
 
-def test_saved_and_loaded_is_the_same(trained: Trained, saved: Path) -> None:
+def test_packing_keeps_what_it_says() -> None:
+    chance = np.random.default_rng(5)
+    features = chance.integers(1, 1 << 64, 700, dtype=np.uint64)
+    steps = chance.integers(-127, 128, (700, 5)).astype(np.int8)
+    weights = chance.integers(1, 256, 700).astype(np.uint8)
+    rows, lost = pack(features, weights, steps, 10)
+    scorer = replace(trained(0), levels=np.arange(1, 6), rows=rows, scales=np.ones(5, np.float32), intercepts=np.zeros(5, np.float32))
+    found = [scorer.share(feature) for feature in features.tolist()]
+    held = [place for place, share in enumerate(found) if share is not None]
+    assert len(held) == 700 - lost
+    assert 0 < lost < 150
+    assert all(found[place][0] == weights[place] for place in held)  # type: ignore[index]
+    assert all((found[place][1] == weights[place] * steps[place].astype(float)).all() for place in held)  # type: ignore[index]
+    assert sum(scorer.share(int(other)) is not None for other in chance.integers(1, 1 << 64, 10_000, dtype=np.uint64)) < 5
+
+
+def test_curves_give_each_band_its_own() -> None:
+    scorer = replace(
+        trained(0), bands=np.array([0, 10]), curves=np.stack([np.zeros(len(GRID)), np.full(len(GRID), 4.0)]).astype(np.float32)
+    )
+    assert text_scores(scorer, Text.from_strings(["prove " * 9, "prove " * 10])).tolist() == [0.0, 4.0]
+
+
+def test_saved_and_loaded_is_the_same(saved: Path) -> None:
     model, digest = load_model(saved)
     assert digest == sha256(saved.read_bytes()).hexdigest()
-    assert model.to_bytes() == trained.scorer.to_bytes()
+    assert model.to_bytes() == trained(0).to_bytes()
     text = Text.from_strings([text for text, _ in invented_texts(20, 4)])
-    assert np.array_equal(model.score(text)[0], trained.scorer.score(text)[0])
+    assert np.array_equal(model.score_windows(text)[0], trained(0).score_windows(text)[0])
 
 
 @pytest.mark.parametrize("part", range(30))
@@ -190,129 +241,47 @@ def test_a_flipped_bit_never_loads(saved: Path, seed: int) -> None:
         load_model(saved)
 
 
-def test_damage_that_the_card_confirms_is_a_clear_error_or_harmless(trained: Trained, tmp_path: Path) -> None:
-    content, chooser, refused = trained.scorer.to_bytes(), random.Random(5), 0
-    for _ in range(300):
+def test_damage_that_the_card_confirms_is_a_clear_error_or_harmless(tmp_path: Path) -> None:
+    content, chooser, refused = trained(0).to_bytes(), random.Random(5), 0
+    text = Text.from_strings(["prove the angle " * 500])
+    for trial in range(300):
         damaged = bytearray(content)
         for _ in range(chooser.choice((1, 8))):
-            damaged[chooser.randrange(len(damaged))] = chooser.randrange(256)
+            damaged[chooser.randrange(600 if trial % 2 else len(damaged))] = chooser.randrange(256)
         if chooser.random() < 0.2:
             del damaged[chooser.randrange(len(damaged)) :]
         try:
-            load_model(save(bytes(damaged), tmp_path / "model.npz"))
+            model, _ = load_model(save(bytes(damaged), tmp_path / "model.safetensors"))
         except InputError as error:
             assert "cannot be used" in str(error)
             refused += 1
-    assert refused > 200
+        else:
+            scores, _ = model.score_windows(text)
+            assert ((scores >= 0) & (scores <= 5)).all()
+    assert refused > 100
 
 
-@pytest.mark.parametrize("content", [b"", b"PK\x05\x06" + bytes(18), b"\x80\x04]\x94.", b"not a model"])
+@pytest.mark.parametrize("content", [b"", b"PK\x05\x06" + bytes(18), b"\x80\x04]\x94.", b"not a model", struct.pack("<Q", 2) + b"{}"])
 def test_what_is_no_model_is_refused(content: bytes, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="cannot be used"):
-        load_model(save(content, tmp_path / "model.npz"))
+        load_model(save(content, tmp_path / "model.safetensors"))
 
 
-def test_objects_are_never_unpickled(trained: Trained, tmp_path: Path) -> None:
-    buffer = io.BytesIO()
-    np.savez(buffer, levels=np.array([print], object))
-    with pytest.raises(InputError, match="cannot be used"):
-        load_model(save(buffer.getvalue(), tmp_path / "model.npz"))
-    with pytest.raises(ValueError, match=r"not a \.npz"):
-        FastTextScorer.from_bytes(_npy(np.arange(3)))
-
-
-class _Writes:
-    """An object whose unpickling writes a file."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __reduce__(self) -> Any:
-        return Path.write_text, (self.path, "unpickled")
-
-
-def test_a_pickle_that_writes_a_file_does_not(trained: Trained, tmp_path: Path) -> None:
-    written = tmp_path / "written.txt"
-    arrays = {name: getattr(trained.scorer, name) for name in ("levels", "words", "logits", "end", "span", "probe")}
-    buffer = io.BytesIO()
-    np.savez(buffer, **{**arrays, "span": np.array([_Writes(written)], object)})
-    with pytest.raises(InputError, match=r"model\.npz cannot be used.*Python objects"):
-        load_model(save(buffer.getvalue(), tmp_path / "model.npz"))
-    assert not written.exists()
-    with np.load(io.BytesIO(buffer.getvalue()), allow_pickle=True) as archive:
-        archive["span"]
-    assert written.read_text() == "unpickled", "the pickle is a live one"
-
-
-def test_words_that_collide_are_found_or_refused_at_once(trained: Trained) -> None:
-    count = 200_000
-    scorer = trained.scorer
-    collide = (np.arange(count, dtype=np.uint64) + np.uint64(1)) << np.uint64(40)
-    begun = time.process_time()
-    content = replace(scorer, words=collide, logits=np.ones((count, len(scorer.levels)), np.float32)).to_bytes()
-    assert FastTextScorer.from_bytes(content).slots.max() == count - 1
-    chosen = np.sort(np.array([_unmixed(number << 40) for number in range(1, 20_001)], np.uint64))
-    content = replace(scorer, words=chosen, logits=np.ones((20_000, len(scorer.levels)), np.float32)).to_bytes()
-    with pytest.raises(ValueError, match="collide"):
-        FastTextScorer.from_bytes(content)
-    assert time.process_time() - begun < 10
-
-
-def _unmixed(value: int) -> int:
-    """Undo the mixing of hashes: what someone would do who makes words that collide nevertheless."""
-    value ^= value >> 31 ^ value >> 62
-    value = value * pow(0x94D049BB133111EB, -1, 1 << 64) % (1 << 64)
-    value ^= value >> 27 ^ value >> 54
-    value = value * pow(0xBF58476D1CE4E5B9, -1, 1 << 64) % (1 << 64)
-    return value ^ value >> 30 ^ value >> 60
-
-
-def test_what_would_unpack_to_gigabytes_is_refused_before(trained: Trained, tmp_path: Path) -> None:
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name in ("levels", "words", "end", "span", "probe"):
-            archive.writestr(f"{name}.npy", _npy(getattr(trained.scorer, name)))
-        with archive.open("logits.npy", "w", force_zip64=True) as stream:
-            np.lib.format.write_array_header_1_0(stream, {"descr": "<f4", "fortran_order": False, "shape": (100_000_000, 4)})
-            for _ in range(100):
-                stream.write(bytes(16_000_000))
-    tracemalloc.start()
-    with pytest.raises(InputError, match=r"model\.npz cannot be used.*larger than 1024 MiB"):
-        load_model(save(buffer.getvalue(), tmp_path / "model.npz"))
-    assert tracemalloc.get_traced_memory()[1] < 50e6
-    tracemalloc.stop()
-
-
-def test_a_head_that_declares_more_than_there_is_is_refused(trained: Trained) -> None:
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        for name in ("levels", "words", "end", "span", "probe"):
-            archive.writestr(f"{name}.npy", _npy(getattr(trained.scorer, name)))
-        with archive.open("logits.npy", "w") as stream:
-            np.lib.format.write_array_header_1_0(stream, {"descr": "<f4", "fortran_order": False, "shape": (1 << 40, 4)})
-    with pytest.raises(ValueError, match="not what its"):
-        FastTextScorer.from_bytes(buffer.getvalue())
-
-
-def _npy(array: Any) -> bytes:
-    buffer = io.BytesIO()
-    np.save(buffer, array)
-    return buffer.getvalue()
-
-
-def test_arrays_that_make_no_model_are_refused(trained: Trained) -> None:
-    scorer = trained.scorer
-    wrong = {
+def test_arrays_that_make_no_model_are_refused() -> None:
+    scorer = trained(0)
+    wrong: dict[str, list[Any]] = {
         "levels": [scorer.levels[::-1].copy(), scorer.levels + 1, scorer.levels.astype(np.int32), scorer.levels[:0]],
-        "words": [scorer.words[::-1].copy(), scorer.words[:-1], np.zeros_like(scorer.words)],
-        "logits": [np.full_like(scorer.logits, np.nan), scorer.logits + np.float32(1e6), scorer.logits.T.copy()],
-        "end": [np.full_like(scorer.end, np.inf), scorer.end[:-1]],
-        "span": [np.zeros(1, np.int64), np.zeros(2, np.int64), np.array([-3])],
+        "rows": [scorer.rows[:-1], scorer.rows[:1], scorer.rows.astype(np.int64)],
+        "scales": [np.full_like(scorer.scales, np.nan), scorer.scales + np.float32(1e6), scorer.scales[:-1]],
+        "intercepts": [np.full_like(scorer.intercepts, np.inf)],
+        "reading": [np.array([1, 1, 2]), np.array([1, 1])],
+        "bands": [np.array([1]), np.array([], np.int64)],
+        "curves": [scorer.curves[:, ::-1].copy(), scorer.curves + 1, np.full_like(scorer.curves, np.nan), scorer.curves[:, 1:]],
         "probe": [probe() + np.uint64(1), probe()[:-1]],
     }
     for name, arrays in wrong.items():
         for array in arrays:
-            with pytest.raises(ValueError, match=r"it |its |a weight|levels|words|logits|end|span"):
+            with pytest.raises(ValueError, match=r"it |its |a number|a curve|levels|rows|scales|intercepts|reading|bands|curves"):
                 replace(scorer, **{name: array})
 
 

@@ -173,7 +173,7 @@ def test_a_trial_knows_what_each_filter_asks_for_and_drops() -> None:
         frozenset(),
         frozenset({"words", "lines", "paragraphs"}),
         frozenset({"words", "lines", "rows"}),
-        frozenset({"words", "words.folded"}),
+        frozenset({"words"}),
     ]
     assert set(trial.parts) == {"words", "words.folded", "lines", "paragraphs", "rows"}
     assert set(trial.carrying) == {TEXT, *trial.parts}

@@ -208,8 +208,8 @@ def test_a_preference_names_a_signal_that_is_measured() -> None:
     [
         "[export]\ntokenizer = 'nowhere.json'",
         "[[filter]]\nname = 'benchmark_overlap'\nbenchmarks = ['nowhere.jsonl']",
-        "[[filter]]\nname = 'educational_score'\nmodel = 'nowhere.npz'",
-        "[[filter]]\nname = 'educational_score'\nmodel = 'filters:models/nowhere.npz'",
+        "[[filter]]\nname = 'educational_score'\nmodel = 'nowhere.safetensors'",
+        "[[filter]]\nname = 'educational_score'\nmodel = 'filters:models/nowhere.safetensors'",
     ],
 )
 def test_a_file_that_is_missing_is_told_when_the_recipe_is_loaded(tmp_path: Path, text: str) -> None:

@@ -1,0 +1,51 @@
+"""Opening a judge's file: mapped into memory, held against the SHA-256 of its card, and never parsed where that differs.
+
+Beside a model `edu.safetensors` lies its card, `edu.json`. Workers that open one model share the pages of its file.
+"""
+
+import json
+import mmap
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+
+from curation.errors import InputError
+from filters.support.scorer import Scorer
+
+ENDING = ".safetensors"
+LARGEST_MODEL_BYTES = 1 << 28
+LONGEST_CARD_BYTES = 1 << 20
+
+
+def card_of(path: Path) -> Path:
+    """Return the place of the card that holds a model's SHA-256 and says what it was made of."""
+    return path.with_suffix(".json")
+
+
+def load_model(path: Path) -> tuple[Scorer, str]:
+    """Return a model and its SHA-256. Raises InputError where the file is missing, damaged, or not what its card says."""
+    advice = "copy the model and its card again, or train it again with `curate train score`"
+    try:
+        with card_of(path).open("rb") as stream:
+            expected = json.loads(stream.read(LONGEST_CARD_BYTES))["sha256"]
+    except OSError as error:
+        raise InputError(f"model {path} has no card {card_of(path).name} that can be read ({error.strerror}); {advice}") from error
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise InputError(f"{card_of(path)} is not a model's card: it has no sha256 that can be read; {advice}") from error
+    try:
+        if path.stat().st_size > LARGEST_MODEL_BYTES:
+            raise InputError(f"model {path} is larger than {LARGEST_MODEL_BYTES >> 20} MiB, as no model of ours is; {advice}")
+        with path.open("rb") as file:
+            content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if path.stat().st_size else b""
+    except OSError as error:
+        raise InputError(f"model {path} cannot be read ({error.strerror}); {advice}") from error
+    found = sha256(content).hexdigest()
+    if found != expected:
+        raise InputError(
+            f"model {path} is damaged, or not the one its card tells of: its sha256 is {found}, the card's {expected}; {advice}"
+        )
+    try:
+        return Scorer.from_bytes(np.frombuffer(content, np.uint8)), found
+    except ValueError as error:
+        raise InputError(f"model {path} cannot be used: {error}; {advice}") from error

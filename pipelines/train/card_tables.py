@@ -1,0 +1,98 @@
+"""The tables of a model's card: figures by kind, source and length, what fewer labels would have done, and which words tell most."""
+
+from collections.abc import Iterator, Mapping
+from hashlib import sha256
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+
+from filters.support.features import single
+from filters.support.scorer import Scorer
+from pipelines.train.calibration import BANDS
+from pipelines.train.evaluation import Numbers, Pool, try_out
+from pipelines.train.held_out import GOOD, figures
+from pipelines.train.judges import Trainer
+from pipelines.train.model_card import LearningStep, Part, Telling
+
+LEAST_ROWS = 20
+"""Texts below which a part's figures say nothing."""
+_MOST_SOURCES = 40
+_MOST_TELLING = 15
+_LEAST_TEXTS = 0.01
+"""Share of the texts that a word must be in to be told: what is rarer may be somebody's own."""
+_SHARES = (0.125, 0.25, 0.5, 1.0)
+_CURVE_FOLDS = 3
+
+
+def parts_of(pool: Pool, predicted: Numbers) -> Mapping[str, tuple[Part, ...]]:
+    """Return the figures of the texts that were tried, by kind, by source and by length; the largest parts first."""
+    bands = np.searchsorted(np.array(BANDS), pool.tokens, side="right") - 1
+    ends = [*(f"{begin} to {end - 1} tokens" for begin, end in pairwise(BANDS)), f"{BANDS[-1]} tokens and more"]
+    names = {
+        "kind": [row.kind for row in pool.rows],
+        "source": [row.source for row in pool.rows],
+        "length": [ends[band] for band in bands.tolist()],
+    }
+    return {title: tuple(_parts(pool, predicted, np.array(of_rows, str)))[:_MOST_SOURCES] for title, of_rows in names.items()}
+
+
+def _parts(pool: Pool, predicted: Numbers, names: npt.NDArray[np.str_]) -> Iterator[Part]:
+    tried = ~np.isnan(predicted)
+    found, counts = np.unique(names[tried], return_counts=True)
+    for name in found[np.lexsort((found, -counts))].tolist():
+        inside = np.flatnonzero(tried & (names == name))
+        if len(inside) < LEAST_ROWS:
+            continue
+        labels = pool.scores[inside]
+        those = figures(labels.tolist(), predicted[inside].tolist(), 0)
+        yield Part(name, len(inside), int((labels >= GOOD).sum()), those.auc, those.quadratic_kappa, those.bias)
+
+
+def learning_curve(pool: Pool, trainer: Trainer, learn: npt.NDArray[np.bool_]) -> tuple[LearningStep, ...]:
+    """Return the figures of models that learn from a share of the groups, all tried on the same texts."""
+    order = {group: sha256(b"curve" + group.encode()).digest() for group in sorted(set(pool.groups.tolist()))}
+    ranked = {group: place / len(order) for place, group in enumerate(sorted(order, key=lambda group: order[group]))}
+    ranks = np.array([ranked[group] for group in pool.groups.tolist()])
+    steps = []
+    for share in _SHARES:
+        of_share = learn & (ranks < share)
+        found = figures(pool.scores.tolist(), try_out(pool, [trainer], of_share, _CURVE_FOLDS).tolist(), 0)
+        steps.append(LearningStep(share, int(of_share.sum()), found.auc, found.quadratic_kappa))
+    return tuple(steps)
+
+
+def telling_tokens(pool: Pool, scorer: Scorer, chosen: npt.NDArray[np.int64]) -> tuple[Telling, ...]:
+    """Return the tokens that move the logit of level 3 most, times the root of the number of texts that have them: up first, then down."""
+    words = pool.texts.words
+    text = np.repeat(np.arange(len(pool.texts)), words.counts)
+    inside = np.isin(text, chosen)
+    pairs = np.unique(np.stack([words.hashes[inside], text[inside].astype(np.uint64)]), axis=1)
+    tokens, counts = np.unique(pairs[0], return_counts=True)
+    frequent = counts >= max(2, _LEAST_TEXTS * len(chosen))
+    tokens, counts = tokens[frequent], counts[frequent]
+    level = int(np.argmin(np.abs(scorer.levels - GOOD)))
+    effects = np.zeros(len(tokens))
+    for place, token in enumerate(tokens.tolist()):
+        share = scorer.share(_single(token))
+        effects[place] = share[1][level] if share else 0.0
+    if not len(effects):
+        return ()
+    effects /= max(np.abs(effects).max(), 1e-9)
+    order = np.argsort(effects * np.sqrt(counts), kind="stable")
+    picked = [*order[::-1][:_MOST_TELLING].tolist(), *order[:_MOST_TELLING].tolist()]
+    first = {token: place for place, token in zip(range(len(words.hashes) - 1, -1, -1), words.hashes[::-1].tolist(), strict=True)}
+    return tuple(
+        Telling(_spelled(pool, first[int(tokens[place])]), int(counts[place]), round(float(effects[place]), 3)) for place in picked
+    )
+
+
+def _single(token: int) -> int:
+    return int(single(np.uint64(token)))
+
+
+def _spelled(pool: Pool, place: int) -> str:
+    words = pool.texts.words
+    text = int(np.searchsorted(words.offsets, place, side="right")) - 1
+    begin = words.text_offsets[text]
+    return bytes(words.data[begin + words.starts[place] : begin + words.ends[place]]).decode("utf-8", "replace")

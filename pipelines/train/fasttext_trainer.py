@@ -1,0 +1,75 @@
+"""The trainer `fasttext`: fastText over the same features, folded to one number a feature and level.
+
+fastText gets every feature of a text as a word of its own, 16 hex digits, pairs included (its own word pairs would share hash buckets). A
+text with the score s carries the labels 0 to s; level 0, which every text has, keeps fastText from passing over a text without labels,
+and is then left out. fastText averages, so that a feature counts as often as it occurs.
+
+Invariant: lines are in the order of their hashes, so that the order of texts does not matter.
+"""
+
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import ClassVar
+
+import numpy as np
+
+from curation.errors import InputError, Refused
+from pipelines.train.examples import Examples
+from pipelines.train.fasttext_training import END, LABEL, Matrices, TrainingSettings, train_apart
+from pipelines.train.judges import Judge, known_features, level_of, levels_of
+
+_LARGEST_WEIGHT = 100.0
+
+
+@dataclass(frozen=True)
+class FastTextTrainer:
+    """Settings of the trainer; those of `TrainingSettings`, and whether pairs of neighbours are learnt."""
+
+    dimensions: int = 16
+    epochs: int = 25
+    learning_rate: float = 0.3
+    least_texts: int = 2
+    pairs: bool = True
+    seed: int = 1
+
+    name: ClassVar[str] = "fasttext"
+    once: ClassVar[bool] = False
+    unit: ClassVar[bool] = False
+
+    def fit(self, examples: Examples) -> Judge:
+        """Learn. Raises Refused where what fastText gave fails the checks."""
+        levels = levels_of(examples)
+        features, _ = known_features(examples, self.least_texts)
+        settings = TrainingSettings(self.dimensions, self.epochs, self.learning_rate, 1, self.seed)
+        trained = train_apart(lines_of(examples, features), settings)
+        if not all((np.abs(matrix) < _LARGEST_WEIGHT).all() for matrix in (trained.vectors, trained.output)):
+            raise Refused("fastText trained weights that are not numbers below 100; is the package installed fasttext-community 0.11.9?")
+        return fold(trained, levels, features)
+
+
+def lines_of(examples: Examples, features: np.ndarray[tuple[int], np.dtype[np.uint64]]) -> list[str]:
+    """Return what fastText reads: the known features of each text, after its labels. Raises InputError where no text has any."""
+    order = np.sort(features)
+    is_known = order[np.minimum(np.searchsorted(order, examples.features), len(order) - 1)] == examples.features
+    lines = []
+    for text, level in enumerate(level_of(examples.scores).tolist()):
+        place = slice(examples.offsets[text], examples.offsets[text + 1])
+        names = [f"{feature:016x}" for feature in examples.features[place][is_known[place]].tolist()]
+        lines.append(" ".join([*(f"{LABEL}{reached}" for reached in range(level + 1)), *names]))
+    if not is_known.any():
+        raise InputError("no text has a feature that others have too")
+    return sorted(lines, key=lambda line: sha256(line.encode()).digest())
+
+
+def fold(
+    trained: Matrices, levels: np.ndarray[tuple[int], np.dtype[np.int64]], features: np.ndarray[tuple[int], np.dtype[np.uint64]]
+) -> Judge:
+    """Multiply a model's matrices once; its end-of-line token becomes the intercept."""
+    labels = [int(label.removeprefix(LABEL)) for label in trained.labels.tolist()]
+    output = trained.output[[labels.index(level) for level in levels.tolist()]].astype(np.float64)
+    products = trained.vectors.astype(np.float64) @ output.T
+    is_end = trained.words == END
+    names = np.array([int(word, 16) for word in trained.words[~is_end].tolist()], np.uint64)
+    order = np.argsort(names)
+    places = order[np.searchsorted(names[order], features)]
+    return Judge(levels, features, np.ones(len(features)), products[~is_end][places], products[is_end][0])

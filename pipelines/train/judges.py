@@ -1,0 +1,105 @@
+"""The seam between trainers: examples go in, a judge comes out, and every judge becomes a scorer in the same way.
+
+A trainer is a frozen dataclass of its settings with `fit`. It gives for each feature that it learnt a weight and a share in each level's
+logit; `scorer_of` writes them in small numbers (a weight in 255 steps, a share in 127 steps of the level's largest) and packs the table.
+
+Levels: a text with the score s reaches the levels 1 to s (Frank and Hall 2001): six separate classes would lose the few best texts. A level
+that fewer than LEAST_REACHED texts reach is not learnt.
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from curation.errors import InputError
+from filters.support.scorer import GRID, HIGHEST_SCORE, Scorer, pack, probe
+from pipelines.train.examples import Examples
+
+LEAST_REACHED = 20
+_WIDEST_TABLE, _NARROWEST_TABLE = 19, 8
+
+
+@dataclass(frozen=True, eq=False)
+class Judge:
+    """What was learnt of f features, the most frequent first, and k levels."""
+
+    levels: npt.NDArray[np.int64]
+    features: npt.NDArray[np.uint64]
+    weights: npt.NDArray[np.float64]
+    shares: npt.NDArray[np.float64]
+    """Of each feature in each level's logit (f by k), before its weight."""
+    intercepts: npt.NDArray[np.float64]
+
+
+class Trainer(Protocol):
+    """Learns from examples. `pairs`, `once` and `unit` say how the scorer has to read texts (see `Scorer.reading`)."""
+
+    name: ClassVar[str]
+    once: ClassVar[bool]
+    unit: ClassVar[bool]
+
+    @property
+    def pairs(self) -> bool:
+        """Whether pairs of neighbours are features."""
+
+    def fit(self, examples: Examples) -> Judge:
+        """Learn. Raises InputError where there is too little to learn from."""
+
+
+def level_of(scores: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
+    """Return the whole scores (0 to 5) that scores count as; a half counts upwards."""
+    return np.clip(np.floor(scores + 0.5), 0, HIGHEST_SCORE).astype(np.int64)
+
+
+def levels_of(examples: Examples) -> npt.NDArray[np.int64]:
+    """Return the levels that can be learnt. Raises InputError where there is none."""
+    reached = np.array([(level_of(examples.scores) >= level).sum() for level in range(1, HIGHEST_SCORE + 1)])
+    levels = np.flatnonzero((reached >= LEAST_REACHED) & (len(examples) - reached >= LEAST_REACHED)) + 1
+    if not len(levels):
+        raise InputError(
+            f"{len(examples)} different texts teach nothing: no score from 1 to 5 is reached by {LEAST_REACHED} of them and not by "
+            f"{LEAST_REACHED} others; label more texts, good and bad"
+        )
+    return levels
+
+
+def known_features(examples: Examples, least_texts: int) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.int64]]:
+    """Return the features that occur in so many texts, and in how many each does; the most frequent first, then by their lowest bits.
+
+    (Not by the hash itself: its highest bits are the place in the table, which would fill from one end.) Raises InputError for none.
+    """
+    text = np.repeat(np.arange(len(examples)), np.diff(examples.offsets))
+    order = np.lexsort((text, examples.features))
+    feature, text = examples.features[order], text[order]
+    first = np.ones(len(feature), bool)
+    first[1:] = (feature[1:] != feature[:-1]) | (text[1:] != text[:-1])
+    names, counts = np.unique(feature[first], return_counts=True)
+    names, counts = names[counts >= least_texts], counts[counts >= least_texts]
+    if not len(names):
+        raise InputError(f"{len(examples)} different texts teach nothing: no word occurs in {least_texts} of them")
+    order = np.lexsort((names & np.uint64(0xFFFFFFFF), -counts))
+    return names[order], counts[order]
+
+
+def scorer_of(judge: Judge, trainer: Trainer) -> Scorer:
+    """Return the scorer of a judge, its score not yet calibrated."""
+    heaviest = max(judge.weights.max(), 1e-9)
+    weights = np.maximum(1, np.round(judge.weights / heaviest * 255)).astype(np.uint8)
+    largest = np.maximum(np.abs(judge.shares).max(axis=0), 1e-9)
+    steps = np.round(judge.shares / largest * 127).astype(np.int8)
+    bits = min(_WIDEST_TABLE, max(_NARROWEST_TABLE, int(np.ceil(np.log2(8 * len(judge.features))))))
+    rows, _ = pack(judge.features, weights, steps, bits)
+    scale = largest / 127 if trainer.unit else largest / 127 * heaviest / 255
+    return Scorer(
+        trainer=trainer.name,
+        levels=judge.levels,
+        rows=rows,
+        scales=scale.astype(np.float32),
+        intercepts=judge.intercepts.astype(np.float32),
+        reading=np.array([trainer.pairs, trainer.once, trainer.unit], np.int64),
+        bands=np.zeros(1, np.int64),
+        curves=GRID[None].astype(np.float32),
+        probe=probe(),
+    )

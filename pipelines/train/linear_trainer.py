@@ -1,0 +1,61 @@
+"""The trainer `linear`: an ordinal logistic regression over the words, symbols and pairs that a text has.
+
+Each feature counts once a text, however often it occurs, and weighs by its rarity: (1 + log((n + 1) / (d + 1))) ** rarity, with d of n
+texts that have it (idf, tempered). A text's weights are divided by their length, so that long and short texts, and frequent and rare
+words, share one scale. Each level has a logistic regression of its own. Cross-validation
+prefers presence to logarithms of counts, on books above all (`tests/benchmark/educational_score.py`).
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from pipelines.train.examples import Examples
+from pipelines.train.judges import Judge, known_features, level_of, levels_of
+from pipelines.train.linear_training import Rows, fit_logistic
+
+
+@dataclass(frozen=True)
+class LinearTrainer:
+    """Settings of the trainer.
+
+    cost         what an error costs against the size of the weights (C of a support vector machine)
+    rarity       exponent of the idf
+    least_texts  in how many texts a feature must occur to be learnt
+    pairs        whether pairs of neighbours are learnt
+    """
+
+    cost: float = 16.0
+    rarity: float = 1.0
+    least_texts: int = 2
+    pairs: bool = True
+
+    name: ClassVar[str] = "linear"
+    once: ClassVar[bool] = True
+    unit: ClassVar[bool] = True
+
+    def fit(self, examples: Examples) -> Judge:
+        """Learn."""
+        levels = levels_of(examples)
+        features, texts = known_features(examples, self.least_texts)
+        weights = (1.0 + np.log((len(examples) + 1) / (texts + 1))) ** self.rarity
+        rows = _rows(examples, features, weights)
+        reached = level_of(examples.scores)
+        fitted = [fit_logistic(rows, reached >= level, self.cost * examples.costs) for level in levels]
+        shares = np.stack([shares for shares, _ in fitted], axis=1)
+        return Judge(levels, features, weights, shares, np.array([intercept for _, intercept in fitted]))
+
+
+def _rows(examples: Examples, features: npt.NDArray[np.uint64], weights: npt.NDArray[np.float64]) -> Rows:
+    """Return each text's weights of the features that it has, of length 1."""
+    order = np.argsort(features)
+    places = np.minimum(np.searchsorted(features[order], examples.features), len(features) - 1)
+    columns = order[places].astype(np.int32)
+    is_known = features[columns] == examples.features
+    text = np.repeat(np.arange(len(examples)), np.diff(examples.offsets))[is_known]
+    columns = columns[is_known]
+    squares = np.bincount(text, weights[columns] ** 2, minlength=len(examples))
+    offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(np.bincount(text, minlength=len(examples)))])
+    return Rows(offsets, columns, weights[columns] / np.sqrt(squares)[text], len(features))
