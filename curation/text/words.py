@@ -5,14 +5,12 @@ What a word is, for every filter (classes from `curation.text.unicode_classes`):
     word        a maximal run of letters, numbers and the marks upon them. An apostrophe (' or ’) between a letter or number and another
                 belongs to it ("don't"), and so do a point and a comma between two numbers ("1,024.5"). A letter of a script that is written
                 without spaces (Han, Kana, Thai, Lao, Khmer, Burmese) is, with its marks, a word by itself.
-    symbol      every other character that is not space, with its marks, is a token by itself; but a run of points or of hyphens is one
-                ("...", "-----"), up to a mark upon them.
+    symbol      every other character that is not space, with its marks; a run of points or of hyphens is one ("...", "-----").
 
 A text's tokens are its words and symbols in order. The published ratios need both: datatrove's tokens come from spaCy and include
 punctuation. spaCy differs on English: it splits "don't", and it keeps a URL, an e-mail address and an abbreviation with its points whole.
 
-Rules look at neighbours only, so masks of 64 bytes decide them (`curation.text.simd`); only characters beyond ASCII are decoded one by one.
-Tokens with equal 64-bit hashes count as equal.
+Masks of 64 bytes decide the rules (`curation.text.simd`). Tokens with equal 64-bit hashes count as equal.
 
 Invariants
     - A text's tokens do not depend on its neighbours in the batch; positions count bytes from the text's own start (below 4 GiB).
@@ -42,10 +40,8 @@ from curation.text.unicode_classes import (
     lowered_forms,
 )
 
-WORD = 1
-"""The bit of `Words.kinds` that tells a word from a symbol."""
-ALPHABETIC = 2
-"""The bit of `Words.kinds` that tells that a word holds a letter."""
+WORD, ALPHABETIC = 1, 2
+"""Bits of `Words.kinds`: the token is a word; the word holds a letter."""
 
 _BASE = np.uint64(0x9E6C63D0876A9A47)
 _MIX = np.uint64(0xD6E8FEB86659FD93)
