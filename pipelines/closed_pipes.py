@@ -18,9 +18,11 @@ class EnduringStream:
     """A text stream that swallows what is written once its reader is gone. All else is the stream's own."""
 
     def __init__(self, stream: Any) -> None:
+        """Stand in for a stream."""
         self._stream = stream
 
     def __getattr__(self, name: str) -> Any:
+        """Return what the stream itself has."""
         return getattr(self._stream, name)
 
     def write(self, text: str) -> int:

@@ -111,21 +111,7 @@ def _front_matter(name: str, text: str) -> FrontMatter:
             if field.default is MISSING:
                 raise PageError(f"{name}: front matter has no {key}")
             continue
-        value = raw[key]
-        if key in ("date", "revisit"):
-            if not isinstance(value, datetime) or value.tzinfo is None:
-                raise PageError(f"{name}: {key} must be a date and time with a time zone")
-            raw[key] = value.astimezone(UTC)
-        elif key == "replace":
-            if not isinstance(value, list) or not all(
-                isinstance(pair, list) and len(pair) == 2 and all(isinstance(part, str) for part in pair) for pair in value
-            ):
-                raise PageError(f"{name}: replace must be a list of [old, new] pairs")
-            raw[key] = tuple((old, new) for old, new in value)
-        else:
-            wanted = {"status": int, "metadata": bool}.get(key, str)
-            if type(value) is not wanted:
-                raise PageError(f"{name}: {key} must be of type {wanted.__name__}")
+        raw[key] = _checked(name, key, raw[key])
     front = FrontMatter(**raw)
     parts = urllib.parse.urlsplit(front.url)
     host = parts.hostname or ""
@@ -134,6 +120,24 @@ def _front_matter(name: str, text: str) -> FrontMatter:
     if 300 <= front.status < 400 and not front.location:
         raise PageError(f"{name}: status {front.status} needs a location")
     return front
+
+
+def _checked(name: str, key: str, value: Any) -> Any:
+    """Return a value of front matter as its field holds it. Raises PageError for one of another type."""
+    if key in ("date", "revisit"):
+        if not isinstance(value, datetime) or value.tzinfo is None:
+            raise PageError(f"{name}: {key} must be a date and time with a time zone")
+        return value.astimezone(UTC)
+    if key == "replace":
+        if not isinstance(value, list) or not all(
+            isinstance(pair, list) and len(pair) == 2 and all(isinstance(part, str) for part in pair) for pair in value
+        ):
+            raise PageError(f"{name}: replace must be a list of [old, new] pairs")
+        return tuple((old, new) for old, new in value)
+    wanted = {"status": int, "metadata": bool}.get(key, str)
+    if type(value) is not wanted:
+        raise PageError(f"{name}: {key} must be of type {wanted.__name__}")
+    return value
 
 
 def parse_page(name: str, source: str) -> Page:

@@ -61,6 +61,7 @@ class Equation:
         return agrees(value_of(self.left), self.right)
 
     def __str__(self) -> str:
+        """Return the equation as it is written."""
         return f"{self.left} = {self.right}"
 
 

@@ -79,6 +79,7 @@ class OpenAITeacher(Teacher):
     output_price: float | None = None
 
     def __post_init__(self) -> None:
+        """Refuse settings that cannot work."""
         parts = urlsplit(self.base_url)
         if parts.scheme not in ("http", "https") or parts.username or parts.password or parts.query:
             raise ValueError("base_url must be http(s)://host/path without user, password or query; keys come from key_variable")

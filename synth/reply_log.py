@@ -83,6 +83,7 @@ class ReplyLog:
     """A folder's log, open for reading and appending. Use `ReplyLog.open`."""
 
     def __init__(self, folder: Path, descriptor: int) -> None:
+        """Take an open log; `open` opens and locks it."""
         self.folder = folder
         self.damaged_lines = 0
         self._descriptor = descriptor
@@ -113,6 +114,7 @@ class ReplyLog:
             os.close(descriptor)
 
     def __len__(self) -> int:
+        """Return the number of replies."""
         return len(self._places)
 
     def answered(self, key: str) -> bool:

@@ -88,6 +88,7 @@ class Addressing:
     """Turns drafts into requests: adds teacher, model and parameters, and counts how often the very same is asked."""
 
     def __init__(self, router: Router) -> None:
+        """Begin with what a router knows."""
         self._router = router
         self._asked: Counter[str] = Counter()
 

@@ -82,6 +82,7 @@ class SynthesisSettings:
     seeds: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        """Refuse settings that cannot work."""
         if not self.tasks:
             raise RecipeError("synthesize needs at least one task: [[synthesize.tasks]] name = ...")
         names = [task.name() for task in self.built_tasks()]

@@ -23,6 +23,7 @@ class Rejected(Exception):
     """A reply that becomes no example: the rule it broke, and the evidence."""
 
     def __init__(self, rule: str, evidence: Mapping[str, Any] | None = None) -> None:
+        """Take the rule's name and what shows that it holds."""
         super().__init__(rule)
         self.rule = rule
         self.evidence = dict(evidence or {})
@@ -70,6 +71,7 @@ class Task(Named, ABC):
     needs_seed: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
+        """Refuse settings that cannot work."""
         if self.count < 1:
             raise ValueError(f"count = {self.count}: ask for at least one")
 

@@ -117,6 +117,7 @@ class DeduplicateSettings:
     against: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        """Refuse settings that cannot work."""
         for name in ("threshold", "containment", "alarm_share"):
             value = getattr(self, name)
             if value is not None and not 0 < value <= 1:

@@ -55,6 +55,7 @@ class MinHashSettings:
     scheme: Literal["affine32"] = "affine32"
 
     def __post_init__(self) -> None:
+        """Refuse settings that cannot work."""
         for name in ("ngram", "bands", "rows"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}")

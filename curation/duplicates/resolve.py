@@ -98,6 +98,7 @@ class Resolver:
     """Judges documents, whose best-first order is given, a stretch at a time; at most `most` of each bucket are compared with."""
 
     def __init__(self, documents: Documents, order: Places, threshold: float, containment: float | None, most: int) -> None:
+        """Take the documents of some components, their best-first order, and what makes a duplicate."""
         leaders = np.flatnonzero(np.diff(documents.bucket_starts))
         stands_for = np.full(_count(documents.texts), -1)
         stands_for[documents.texts[leaders]] = leaders

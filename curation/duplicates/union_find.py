@@ -57,6 +57,7 @@ class UnionFind:
     """Components over the numbers 0 to count - 1."""
 
     def __init__(self, count: int) -> None:
+        """Begin with every member in a set of its own."""
         self.parents: Numbers = np.arange(count, dtype=np.int64)
 
     def join(self, left: Numbers, right: Numbers) -> None:

@@ -67,6 +67,7 @@ class Watch:
     """Looks at some slots, now and then."""
 
     def __init__(self, slots: MutableSequence[int], tell: Callable[[str], None]) -> None:
+        """Watch the workers that write into `slots`; `tell` gets what a user should know."""
         self._slots = slots
         self._stopped = StoppedWorkers(tell)
         self._seen = [_Seen() for _ in range(len(slots) // FIELDS)]

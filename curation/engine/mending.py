@@ -29,6 +29,7 @@ class Damaged(CurationError):
     """Shards of this run are not what was written: their paths below OUT."""
 
     def __init__(self, paths: Sequence[str]) -> None:
+        """Name the files that are not what was written."""
         super().__init__(f"{', '.join(paths)}: not what was written")
         self.paths = paths
 

@@ -44,6 +44,7 @@ class RayRunner:
     """Runs tasks as Ray tasks of one CPU each."""
 
     def __init__(self, workers: int | None = None, address: str | None = None, out: Location | None = None) -> None:
+        """Join the cluster at an address, or start a local one, and check that its nodes see the run's folder."""
         self._started = False
         self.tell: Callable[[str], None] = tell_on_stderr
         if not ray.is_initialized():

@@ -73,6 +73,7 @@ class LocalRunner:
     """Runs tasks in this process (workers = 1) or in spawned worker processes."""
 
     def __init__(self, workers: int = 1) -> None:
+        """Take the number of worker processes; 1 runs in this process."""
         self.workers = workers
         self.tell: Callable[[str], None] = tell_on_stderr
         self._pool: WorkerPool | None = None

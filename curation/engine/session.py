@@ -59,6 +59,7 @@ class Session:
     def __init__(
         self, out: Location, runner: Runner, frozen: bool, watcher: Watcher, facts: Mapping[str, Any], recipe: str | None = None
     ) -> None:
+        """Take over a claimed folder; `Session.open` claims it first."""
         self.out = out
         self.recipe = recipe
         self.space = Workspace(out)

@@ -27,6 +27,7 @@ class Ended(BaseException):
     """A signal asks this process to end. `kept` is the folder of the run that was under way."""
 
     def __init__(self, number: int) -> None:
+        """Tell of the signal by its number."""
         super().__init__(f"ended by {signal.Signals(number).name}")
         self.exit_code = 128 + number
         self.kept: str | None = None

@@ -79,6 +79,7 @@ class Output:
     """
 
     def __init__(self, folder: Location, journal: Journal | None = None, taken: frozenset[str] = frozenset()) -> None:
+        """Write into a folder, and note in the journal what is begun; what `taken` names lies there and is not the run's."""
         self.folder = folder
         self.shards: list[Shard] = []
         self._journal = journal

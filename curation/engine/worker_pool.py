@@ -17,6 +17,7 @@ class WorkerPool:
     """So many worker processes; `tell` is told what a user should know of them."""
 
     def __init__(self, workers: int, tell: Callable[[str], None]) -> None:
+        """Start the workers."""
         context = multiprocessing.get_context("spawn")
         slots = context.RawArray("Q", heartbeat.FIELDS * workers)
         with workers_spared():  # the lock of `started` has multiprocessing start a process of its own, which a HUP would end

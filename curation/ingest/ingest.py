@@ -16,7 +16,6 @@ Invariants
 
 import hashlib
 import json
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
@@ -32,8 +31,8 @@ from curation.choices import build
 from curation.engine.heartbeat import beat
 from curation.engine.stage import Job, Output, Stage, Unit
 from curation.ingest.edits import Edit, edit_named
-from curation.ingest.encoding import Undecodable, decode_text
 from curation.ingest.extraction import Extractor, extractor_named
+from curation.ingest.page_text import NoPage, text_of_page
 from curation.ingest.quarantine import BATCH, RecordPlace, make_isolated
 from curation.ingest.readers import BOMB, MAX_RECORD_BYTES, Broken, Ignored, Outcome, Record, Tally, read_records
 from curation.ingest.side_fields import text_of
@@ -53,10 +52,6 @@ REJECTED = "-rejected"
 READING = "reading"
 """What repairs of readers are counted under, among the edits."""
 
-_HTML = ("text/html", "application/xhtml+xml")
-_PLAIN = "text/plain"
-_WEB = ("http:", "https:", "ftp:", "file:")
-_LOOKS_LIKE_HTML = re.compile(rb"(?:\xef\xbb\xbf)?\s*<(?:!doctype\s+html|html)\b", re.IGNORECASE)
 _ROWS_PER_BATCH = 8192
 _GATHERED = ("key", "id", "url", "source", "file_path", "offset", "crawled_at", "text_bytes", "metadata")
 _NAMED = ("key", "id", "url", "source", "file_path", "offset")
@@ -188,30 +183,12 @@ def _take(outcome: Outcome, source: SourceFile, extractor: Extractor, writer: "_
         text = outcome.payload
         encoded = text.encode() if repairs else outcome.raw
     else:
-        kind = (outcome.content_type or "text/html").partition(";")[0].strip().lower()
-        is_plain = kind == _PLAIN and not _LOOKS_LIKE_HTML.match(outcome.payload)
-        if kind not in _HTML and not (kind == _PLAIN and _is_of_the_web(outcome)):
-            writer.reject(source, outcome, key, own_id, "dropped", "not_html", detail=f"content type {kind}")
-            return
         try:
-            decoded = decode_text(outcome.payload, outcome.content_type)
-        except Undecodable as error:
-            if kind == _PLAIN:  # what servers call a file that they do not know
-                writer.reject(source, outcome, key, own_id, "dropped", "not_html", detail=f"content type {kind}, but {error}")
-                return
-            writer.reject(
-                source, outcome, key, f"{source.relative}:{outcome.offset}", "unreadable", "undecodable_charset", detail=str(error)
-            )
+            text = text_of_page(outcome, outcome.payload, extractor, metadata, repairs)
+        except NoPage as error:
+            own_id = own_id if error.fate == "dropped" else f"{source.relative}:{outcome.offset}"
+            writer.reject(source, outcome, key, own_id, error.fate, error.rule, detail=str(error))
             return
-        metadata["encoding"] = decoded.encoding
-        repairs |= {name: count for name, count in (("control", decoded.controls), ("undecodable", decoded.damaged)) if count}
-        if is_plain:
-            text = decoded.text
-        else:
-            extracted = extractor.extract(decoded.text)
-            text = extracted.text
-            if extracted.title:
-                metadata["title"] = text_of(extracted.title)
         encoded = text.encode()
     if not text or text.isspace():
         writer.reject(source, outcome, key, own_id, "dropped", "empty_text")
@@ -219,11 +196,6 @@ def _take(outcome: Outcome, source: SourceFile, extractor: Extractor, writer: "_
     if repairs:
         metadata |= writer.repaired(repairs)
     writer.document(source, outcome, key, own_id, encoded, len(text), metadata)
-
-
-def _is_of_the_web(record: Record) -> bool:
-    """Whether a record is a server's, and not what a crawler wrote of itself (its log, its arguments) as text."""
-    return record.status is not None or (record.url or "http:").lower().startswith(_WEB)
 
 
 def _empty_batch() -> dict[str, list[Any]]:

@@ -47,6 +47,7 @@ class Spans:
     """The spans of n texts: text i has spans offsets[i] to offsets[i + 1] of `starts` and `ends`."""
 
     def __init__(self, offsets: Offsets, starts: npt.NDArray[np.uint32], ends: npt.NDArray[np.uint32]) -> None:
+        """Take the spans of all texts, those of text i from offsets[i] up to offsets[i + 1]."""
         self.offsets = offsets
         self.starts = starts
         self.ends = ends

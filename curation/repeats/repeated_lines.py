@@ -95,6 +95,7 @@ class RepeatedLinesSettings:
     max_share: float | None = None
 
     def __post_init__(self) -> None:
+        """Refuse settings that cannot work."""
         for name in ("keep_first", "min_characters"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}")

@@ -85,6 +85,7 @@ class Runs:
     """Gathers tables and writes a sorted file whenever they are `most` bytes, the last one on `close`; there is always one."""
 
     def __init__(self, output: Output, name: str, schema: Any, by: Sequence[str], most: int) -> None:
+        """Write tables of a schema, sorted by some columns, as files of that name and a number."""
         self.rows = self.bytes = 0
         self._output, self._name, self._schema, self._by, self._most = output, name, schema, by, most
         self._tables: list[Any] = []

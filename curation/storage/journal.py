@@ -22,6 +22,7 @@ class Journal:
     """Writes down the names of a unit's shards. `folder` is the path below OUT where they go."""
 
     def __init__(self, sidecars: Location, unit: str, folder: str) -> None:
+        """Keep the journal of one unit, whose shards go to a folder."""
         self.place = sidecars / f"{unit}{ENDING}"
         self.folder = folder
         self._told: list[str] = []

@@ -90,9 +90,11 @@ class Location:
         return cls(scheme, rest.rstrip("/"))
 
     def __str__(self) -> str:
+        """Return the place as a user writes it."""
         return self.path if self.scheme == "" or self.scheme in _HTTP else f"{self.scheme}://{self.path}"
 
     def __truediv__(self, name: str) -> "Location":
+        """Return the place of that name below this one."""
         return Location(self.scheme, f"{self.path.rstrip('/')}/{name}")
 
     def within(self, path: str) -> "Location":

@@ -52,6 +52,7 @@ class ShardWriter:
     """
 
     def __init__(self, name: str, location: Location, schema: Any, metadata: Mapping[str, str] | None = None, level: int = 1) -> None:
+        """Write a shard to a place, under a temporary name until it is whole."""
         self.shard: Shard | None = None
         self.rows = 0
         self._name = name
@@ -62,6 +63,7 @@ class ShardWriter:
         self._keys = hashlib.sha256() if "key" in schema.names else None
 
     def __enter__(self) -> "ShardWriter":
+        """Begin the file."""
         self._writing = self._location.writing()
         self._path = self._writing.__enter__()
         try:
@@ -93,6 +95,7 @@ class ShardWriter:
             self._writer.write_table(table, row_group_size=table.num_rows)
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        """End the file: whole under its own name, or gone after an error."""
         if kind is None:
             try:
                 self._finish()

@@ -61,6 +61,7 @@ class TextColumn:
         return cls(np.frombuffer(data, np.uint8), offsets_of(np.array(lengths, np.int64)))
 
     def __len__(self) -> int:
+        """Return the number of texts."""
         return len(self.offsets) - 1
 
     @property

@@ -95,6 +95,7 @@ class ExportSettings:
     keep: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        """Refuse settings that cannot work."""
         taken = sorted({*DATASET.names} & {*self.keep})
         if taken:
             raise ValueError(f"keep: {taken[0]!r} is a column of every dataset; `metadata` holds the input's field of that name")

@@ -55,9 +55,11 @@ class At:
 class Display(Protocol):
     """Shows progress; a context manager."""
 
-    def __enter__(self) -> object: ...
+    def __enter__(self) -> object:
+        """Begin to show."""
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None: ...
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        """Leave the terminal as it was."""
 
     def begin(self, at: At) -> None:
         """A stage begins, of whose units some are there from before."""
@@ -85,14 +87,17 @@ class Nothing:
     """Shows nothing but, where wanted, notes."""
 
     def __init__(self, notes: bool = False) -> None:
+        """Show nothing, or notes alone."""
         self._notes = notes
         self._console = _console()
 
     def __enter__(self) -> object:
+        """Show nothing."""
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        return None
+        """Show nothing."""
+        return
 
     def begin(self, at: At) -> None:
         """Show nothing."""
@@ -122,6 +127,7 @@ class Plain(Nothing):
     """Prints a line for every step that made something, and where it is every ten seconds."""
 
     def __init__(self) -> None:
+        """Begin with no line printed."""
         super().__init__(notes=True)
         self._words = ""
         self._made = self._rows = 0
@@ -181,6 +187,7 @@ class Bar(Nothing):
     """One live line for the whole run; it goes away when the run ends."""
 
     def __init__(self) -> None:
+        """Prepare the live line."""
         super().__init__(notes=True)
         self._busy: str | None = None
         self._words = "starting"
@@ -196,10 +203,12 @@ class Bar(Nothing):
         self._task = self._progress.add_task(self._words, total=1.0, units="", left=lambda: None)
 
     def __enter__(self) -> object:
+        """Begin the live line."""
         self._progress.start()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        """End the live line."""
         self._progress.stop()
 
     def begin(self, at: At) -> None:

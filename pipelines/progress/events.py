@@ -30,14 +30,17 @@ class Events:
     """Writes events as they come."""
 
     def __init__(self) -> None:
+        """Begin with no event written."""
         self._busy: str | None = None
         self._told = 0.0
 
     def __enter__(self) -> object:
+        """Need no preparation."""
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        return None
+        """Leave nothing behind."""
+        return
 
     def begin(self, at: At) -> None:
         """A stage begins."""

@@ -47,6 +47,7 @@ class ProgressWatcher:
     """Shows how a session goes; use as a context manager."""
 
     def __init__(self, display: Display, steps: Sequence[RunStep] = (), unit_bytes: Mapping[str, int] | None = None) -> None:
+        """Show on a display how the steps of a run come on; `unit_bytes` are the sizes of ingest's units."""
         self._display = display
         self._estimate = Estimate(steps, unit_bytes or {})
         self._done = self._units = self._rows = self._reused = self._compiling = 0
@@ -55,11 +56,13 @@ class ProgressWatcher:
         self._open = ExitStack()
 
     def __enter__(self) -> "ProgressWatcher":
+        """Begin to show."""
         self._open.enter_context(self._display)
         self._open.enter_context(while_compiling(self._compile))
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        """End showing, and say whether the run is done."""
         self._estimate.end()
         if error is None:
             self._display.done(time.monotonic() - self._began)

@@ -9,6 +9,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from rich.console import Console
 from rich.text import Text
 
 from curation.counting import counted
@@ -150,19 +151,7 @@ def show_why(explanations: Sequence["Explanation"]) -> None:
             record["in the dataset"] = f"{told.place.file}, row {told.place.row}"
         record["text"] = counted(told.text_bytes, "byte")
         print_pairs(console, record | {f"metadata {name}": value for name, value in told.metadata.items()})
-        if told.rules:
-            rules = new_table("rule", "value", "drops", "verdict", title="Rules", droppable=(2,))
-            for rule in told.rules:
-                limit = "" if rule.threshold is None else f"{rule.drops or 'see'} {number(rule.threshold)}"
-                verdict = Text("fails", style="red") if rule.fails else Text("passes", style="green")
-                rules.add_row(printable(rule.rule), worded(rule.value), limit, verdict if rule.value is not None else "not measured")
-            print_table(console, rules)
-        others = {name: value for name, value in told.signals.items() if name not in {rule.signal for rule in told.rules}}
-        if others:
-            signals = new_table("signal", "value", title="Other signals")
-            for name, value in others.items():
-                signals.add_row(printable(name), worded(value))
-            print_table(console, signals)
+        _show_measured(console, told)
         if told.cuts:
             cuts = new_table("bytes", "", title="Cut as repeated elsewhere", numbers_from=None)
             for cut in told.cuts:
@@ -170,6 +159,23 @@ def show_why(explanations: Sequence["Explanation"]) -> None:
             print_table(console, cuts)
         if told.text is not None:
             console.print(Text(printable(told.text)))
+
+
+def _show_measured(console: Console, told: "Explanation") -> None:
+    """Show the rules that a document met, and the signals on which there is none."""
+    if told.rules:
+        rules = new_table("rule", "value", "drops", "verdict", title="Rules", droppable=(2,))
+        for rule in told.rules:
+            limit = "" if rule.threshold is None else f"{rule.drops or 'see'} {number(rule.threshold)}"
+            verdict = Text("fails", style="red") if rule.fails else Text("passes", style="green")
+            rules.add_row(printable(rule.rule), worded(rule.value), limit, verdict if rule.value is not None else "not measured")
+        print_table(console, rules)
+    others = {name: value for name, value in told.signals.items() if name not in {rule.signal for rule in told.rules}}
+    if others:
+        signals = new_table("signal", "value", title="Other signals")
+        for name, value in others.items():
+            signals.add_row(printable(name), worded(value))
+        print_table(console, signals)
 
 
 def _of_earlier(earlier: "EarlierCopy | None") -> dict[str, str]:

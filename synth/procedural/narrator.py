@@ -38,6 +38,7 @@ class Narrator:
     """Draws words for one exercise."""
 
     def __init__(self, draw: Random) -> None:
+        """Choose with a generator of chance."""
         self.draw = draw
         self._said: dict[tuple[str, ...], list[str]] = {}
 

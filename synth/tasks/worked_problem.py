@@ -56,6 +56,7 @@ class WorkedProblem(Task):
     version: ClassVar[int] = 1
 
     def __post_init__(self) -> None:
+        """Refuse settings that cannot work."""
         super().__post_init__()
         known = generators()
         for topic in self.topics:

@@ -45,6 +45,7 @@ class WatchedFile:
     """A file that counts the bytes read from it and remembers its own failure, so that this is not taken for damage in what it holds."""
 
     def __init__(self, file: BinaryIO) -> None:
+        """Watch what is read from a file."""
         self._file = file
         self.count = 0
         self.failure: Exception | None = None
@@ -94,6 +95,7 @@ class Content:
     """
 
     def __init__(self, file: BinaryIO, compression: str = "") -> None:
+        """Read a file from its beginning."""
         self.offset = 0
         self.damage: Damage | None = None
         self.compression = compression

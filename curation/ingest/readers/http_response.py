@@ -33,6 +33,7 @@ class BadBody(Exception):
     """A body that cannot be decoded; `reason` is a rule's name."""
 
     def __init__(self, reason: str, detail: str) -> None:
+        """Take the rule's name and what was found."""
         super().__init__(detail)
         self.reason = reason
 

@@ -51,6 +51,7 @@ class BrokeOff(Exception):
     """Raised where compressed data break: the reason, as a rule's name, and the compressed bytes in hand."""
 
     def __init__(self, reason: str, detail: str, rest: bytes = b"") -> None:
+        """Take the rule's name, what was found, and the compressed bytes in hand."""
         super().__init__(detail)
         self.reason = reason
         self.rest = rest
@@ -81,6 +82,7 @@ class Deflated:
     """A decoder of one zlib stream or gzip member in the shape of the others."""
 
     def __init__(self, window_bits: int = _GZIP) -> None:
+        """Begin a member of a format, by zlib's window bits."""
         self._stream = zlib.decompressobj(window_bits)
 
     @property

@@ -29,6 +29,7 @@ class Repairs(dict[str, int]):
     """How often each repair was made. Not a Counter: making one for every record would take a tenth of the time of reading."""
 
     def __missing__(self, name: str) -> int:
+        """Return 0 for a repair that was not made."""
         return 0
 
 
@@ -43,6 +44,7 @@ class BadRow(Exception):
     """A row that is no record, or `rows` of them; `reason` is a rule's name."""
 
     def __init__(self, reason: str, detail: str, rows: int = 1) -> None:
+        """Take the rule's name, what was found, and how many rows are lost with it."""
         super().__init__(detail)
         self.reason = reason
         self.rows = rows

@@ -1,0 +1,54 @@
+"""The text of a web record's payload: decoded, and extracted where it is a page.
+
+Pages (HTML, XHTML) are extracted. Plain text that a server sent is a document as it is, unless it begins like a page.
+
+Invariant: what a payload gives depends on its bytes and on what its record says of them.
+"""
+
+import re
+
+from curation.ingest.encoding import Undecodable, decode_text
+from curation.ingest.extraction import Extractor
+from curation.ingest.readers import Record
+from curation.ingest.side_fields import text_of
+
+_HTML = ("text/html", "application/xhtml+xml")
+_PLAIN = "text/plain"
+_WEB = ("http:", "https:", "ftp:", "file:")
+_LOOKS_LIKE_HTML = re.compile(rb"(?:\xef\xbb\xbf)?\s*<(?:!doctype\s+html|html)\b", re.IGNORECASE)
+
+
+class NoPage(Exception):
+    """A payload that gives no text: the fate of its record, the rule, and in words what it is instead."""
+
+    def __init__(self, fate: str, rule: str, detail: str) -> None:
+        """Take fate and rule, and what is told."""
+        super().__init__(detail)
+        self.fate = fate
+        self.rule = rule
+
+
+def text_of_page(record: Record, payload: bytes, extractor: Extractor, metadata: dict[str, str], repairs: dict[str, int]) -> str:
+    """Return the text of a payload, and add what is learnt on the way to its metadata and repairs. Raises NoPage."""
+    kind = (record.content_type or "text/html").partition(";")[0].strip().lower()
+    if kind not in _HTML and not (kind == _PLAIN and _is_of_the_web(record)):
+        raise NoPage("dropped", "not_html", f"content type {kind}")
+    try:
+        decoded = decode_text(payload, record.content_type)
+    except Undecodable as error:
+        if kind == _PLAIN:  # what servers call a file that they do not know
+            raise NoPage("dropped", "not_html", f"content type {kind}, but {error}") from error
+        raise NoPage("unreadable", "undecodable_charset", str(error)) from error
+    metadata["encoding"] = decoded.encoding
+    repairs |= {name: count for name, count in (("control", decoded.controls), ("undecodable", decoded.damaged)) if count}
+    if kind == _PLAIN and not _LOOKS_LIKE_HTML.match(payload):
+        return decoded.text
+    extracted = extractor.extract(decoded.text)
+    if extracted.title:
+        metadata["title"] = text_of(extracted.title)
+    return extracted.text
+
+
+def _is_of_the_web(record: Record) -> bool:
+    """Whether a record is a server's, and not what a crawler wrote of itself (its log, its arguments) as text."""
+    return record.status is not None or (record.url or "http:").lower().startswith(_WEB)
