@@ -30,6 +30,7 @@ class Examples:
     costs: npt.NDArray[np.float64]
 
     def __len__(self) -> int:
+        """Return the number of texts."""
         return len(self.scores)
 
     def of(self, chosen: npt.NDArray[np.int64]) -> "Examples":
