@@ -23,9 +23,9 @@ def sparse(place: Path, size: int) -> Path:
 @pytest.mark.parametrize(
     ("recipe", "size", "told"),
     [
-        ('[[filter]]\nname = "bad_words"\nlists = ["big"]\n', 1 << 30, "a list of bad words at most 16,777,216"),
-        ('[[filter]]\nname = "token_density"\ntokenizer = "big"\n', 1 << 30, "a tokenizer at most 536,870,912"),
-        ('[[filter]]\nname = "fineweb2"\ntable = "big"\n', 1 << 30, "a table of languages at most 16,777,216"),
+        ('[[filter]]\nname = "bad_words"\nlists = ["big"]\n', 1 << 30, "a list of bad words may have at most 16,777,216"),
+        ('[[filter]]\nname = "token_density"\ntokenizer = "big"\n', 1 << 30, "a tokenizer may have at most 536,870,912"),
+        ('[[filter]]\nname = "fineweb2"\ntable = "big"\n', 1 << 30, "a table of languages may have at most 16,777,216"),
         ('[[filter]]\nname = "url_rules"\ndomains = ["big"]\n', 64 << 20, "has a line of more than 16,777,216 bytes"),
     ],
 )

@@ -1,14 +1,14 @@
-"""Drift: how what a stage was made with differs from what it is to be made with now, in words for whoever changed it.
+"""Drift describes in words how a stage's recipe, code or inputs differ from those it was made with.
 
     gopher_quality.min_words 50 -> 60: judge again, 3 of 3 units
 
-Two identities of a stage (JSON values, as seals hold them) are compared by meaning: parts of a recipe by their names and not by their
-places, lists element by element, files and code by "changed" and not by digests, packages by their versions. Inputs are compared file by
-file, by a fingerprint of what the stage's key takes of each.
+Two identities of a stage (JSON values, as seals hold them) are compared by meaning: parts of a recipe by name, not by position; lists
+element by element; files and code by "changed", not by digest; packages by version. Inputs are compared file by file, by a fingerprint of
+what the stage's key takes from each.
 
 Invariants
-    - Equal values are never told, whatever they were before they were JSON.
-    - What is told has at most LINES lines.
+    - Equal values are never reported, whatever their types were before JSON.
+    - A report has at most LINES lines.
 """
 
 import json
@@ -24,22 +24,22 @@ LINES = 10
 _ELEMENTS = 5
 _WIDTH = 80
 _UNSAID = ("fields", "parameters", "settings")
-"""Names of tables that group others and are nothing a recipe says."""
+"""Tables that only group others; a recipe does not contain their names."""
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _NO_WORD = re.compile(r"|[-+.\deE]+|true|false|null|none")
-"""Text that would read as nothing or as another kind of value, were it not between quotes."""
+"""Text that would look empty or like another type without quotes."""
 
 _MISSING = object()
 
 
 def words_of(stage: str) -> str:
-    """Return a stage's name as a word: `3-judge` is "judge"."""
+    """Return a stage's name without its number: `3-judge` is "judge"."""
     return re.sub(r"^\d+[a-z]?-", "", stage).replace("-", " ")
 
 
 def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
-    """Return what differs between two identities of a stage, a line for each difference."""
+    """Return the differences between two identities of a stage, one line each."""
     before, after = plain(before), plain(after)
     word = words_of(str(after.get("stage", "")))
     lines = differences("", before.get("fields"), after.get("fields"))
@@ -57,7 +57,7 @@ def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
 
 
 def differences(name: str, before: Any, after: Any) -> list[str]:
-    """Return the differences between two JSON values of one name (none for a recipe's top), a line for each."""
+    """Return the differences between two JSON values called `name` (empty for a recipe's top level), one line each."""
     if before == after and isinstance(before, bool) == isinstance(after, bool):
         return []
     if isinstance(before, dict) and isinstance(after, dict):
@@ -77,12 +77,12 @@ def differences(name: str, before: Any, after: Any) -> list[str]:
 
 
 def fingerprints(sources: Iterable[SourceFile]) -> dict[str, str]:
-    """Return, by relative path, a fingerprint of what a key takes of each input file."""
+    """Return a fingerprint of what a key takes from each input file, by relative path."""
     return {source.relative: digest_of([source.source, shared(source.fields), source.size, source.changed])[:16] for source in sources}
 
 
 def changed_inputs(before: Mapping[str, str], after: Mapping[str, str]) -> str:
-    """Say how many inputs are new, changed or gone; nothing where none is."""
+    """Say how many inputs are new, changed or gone; return "" where there are none."""
     counts = {
         "new": len(after.keys() - before.keys()),
         "changed": sum(before[name] != after[name] for name in before.keys() & after.keys()),
@@ -97,7 +97,7 @@ def changed_inputs(before: Mapping[str, str], after: Mapping[str, str]) -> str:
 
 
 def told(lines: Sequence[str], consequence: str, rest: str) -> str:
-    """Return differences and what they lead to as a message; where there are too many, `rest` says where to find the others."""
+    """Return differences and their consequence as one message; where there are too many, `rest` says where to find the others."""
     if len(lines) == 1:
         return f"{lines[0]}: {consequence}"
     shown = list(lines) if len(lines) < LINES else [*lines[: LINES - 2], f"and {len(lines) - LINES + 2:,} more: {rest}"]
@@ -116,7 +116,7 @@ def _differ_in_filter(name: str, before: Mapping[str, Any], after: Mapping[str, 
 
 
 def _differ_in_parts(name: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
-    """Compare the parts of a recipe by their names; a change of their order is one line."""
+    """Compare the parts of a recipe by name; a change of their order is one line."""
     kind = name.rpartition(".")[2].removesuffix("s")
     lines = [f"{kind} {part} is new" for part in after if part not in before]
     lines += [f"{kind} {part} is no longer there" for part in before if part not in after]
@@ -138,7 +138,7 @@ def _differ_in_elements(name: str, before: Sequence[Any], after: Sequence[Any]) 
 
 
 def _by_name(parts: Sequence[Any]) -> dict[str, Any] | None:
-    """Return parts by name, one of a name that came before with its number; None where they are no named parts."""
+    """Return parts by name, adding a number to repeated names; None where the values are not named parts."""
     found: dict[str, Any] = {}
     for part in parts:
         name = part.get("filter", part.get("name")) if isinstance(part, dict) else None
@@ -150,9 +150,9 @@ def _by_name(parts: Sequence[Any]) -> dict[str, Any] | None:
 
 
 def _parts(identity: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the versions of the parts of ingest by name: its identity has them in the order extractor, edits."""
+    """Return the versions of the parts of ingest by name; the identity lists them as extractor, then edits."""
     fields = identity.get("fields")
-    if not isinstance(fields, Mapping):  # those of synthesis are a list
+    if not isinstance(fields, Mapping):  # synthesis has a list of fields
         return {}
     extractor, edits = fields.get("extractor"), fields.get("edits")
     if not isinstance(extractor, dict) or not isinstance(edits, list):
@@ -195,7 +195,7 @@ def _some(elements: Sequence[Any]) -> str:
 
 
 def _said(value: Any) -> str:
-    """Return a value as a recipe would have it, on one line and not too long."""
+    """Return a value as a recipe would write it, on one line and shortened."""
     if value is None or value is _MISSING:
         return "none"
     bare = isinstance(value, str) and value.isprintable() and not _NO_WORD.fullmatch(value)

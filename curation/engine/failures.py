@@ -1,9 +1,9 @@
-"""A failure in one line, for people; its traceback is kept beside it, for the log.
+"""A failure is one line for people; its traceback is kept beside it, for the log.
 
-The line says the error's class and message, what was being done (the notes that were added to it on its way, such as the filter's name),
-and, where a user's own file was running, that file and line. Many units that fail alike are one line with their names.
+The line gives the error's class and message, the notes that were added to it (such as the filter's name), and, if code from a user's own
+file was running, that file and line. Units that fail in the same way share one line that lists their names.
 
-Invariant: a line never spans two, whatever a message says.
+Invariant: a failure is exactly one line, whatever its message contains.
 """
 
 import traceback
@@ -14,18 +14,18 @@ from curation.counting import counted
 from curation.plugins import USERS
 
 _GROUPS = 10
-"""Kinds of failure that are told; the log has all."""
+"""Kinds of failure that are shown; the log has all of them."""
 
 _NAMES = 5
-"""Names of units, and of input files, that are told of each kind."""
+"""Names of units, and of input files, that are shown for each kind."""
 
 _LONGEST = 600
-"""Characters of one error's message."""
+"""Characters of one error message that are shown."""
 
 
 @dataclass(frozen=True)
 class Failure:
-    """What ended a unit: `line` for people, `details` with the traceback, the unit's name and its input files."""
+    """Why a unit failed: `line` for people, `details` with the traceback, the unit's name and its input files."""
 
     line: str
     details: str
@@ -34,7 +34,7 @@ class Failure:
 
 
 def in_one_line(error: BaseException) -> str:
-    """Return an error as one line: class, message, notes, and where in a user's file it was raised."""
+    """Return an error as one line: class, message, notes, and the line of the user's file that raised it."""
     said = " ".join(str(error).split())
     told = type(error).__name__ + (f": {said if len(said) <= _LONGEST else said[:_LONGEST] + '…'}" if said else "")
     about = [" ".join(note.split()) for note in getattr(error, "__notes__", ())]
@@ -43,7 +43,7 @@ def in_one_line(error: BaseException) -> str:
 
 
 def line_of_user(error: BaseException) -> str | None:
-    """Return `file, line 12` where a user's own file was running when the error was raised: its innermost line; else None."""
+    """Return `file, line 12` for the innermost line of a user's own file in the traceback; None if there is none."""
     found = None
     for frame, line in traceback.walk_tb(error.__traceback__):
         if frame.f_globals.get("__name__", "").startswith(f"{USERS}."):
@@ -52,14 +52,14 @@ def line_of_user(error: BaseException) -> str | None:
 
 
 def traceback_of(error: BaseException) -> str:
-    """Return the whole traceback, notes included."""
+    """Return the whole traceback, including notes."""
     return "".join(traceback.format_exception(error))
 
 
 def told_of(what: str, units: int, failures: Sequence[Failure]) -> tuple[str, str]:
-    """Return what is told of a stage some of whose units failed, a line for each kind of failure, and all its details for the log."""
+    """Return the summary of a stage's failed units (one line per kind of failure) and the details for the log."""
     failed = f"{len(failures)} of {counted(units, 'unit')} of {what} failed"
-    lines = [f"{failed}; everything else is done; once mended, the same command goes on with them"]
+    lines = [f"{failed}; everything else is done; fix the cause, then run the same command to finish them"]
     kinds: dict[str, list[Failure]] = {}
     for failure in sorted(failures, key=lambda failure: failure.unit):
         kinds.setdefault(failure.line, []).append(failure)

@@ -1,11 +1,10 @@
-"""The heartbeat: where a worker says, in shared memory, which item and which record it is at; and the watch that looks at it.
+"""The heartbeat records in shared memory which item and record a worker is processing; a watch reads it.
 
-A record that hangs its worker must not hang the run. Time is looked at by the watch alone, never by a stage: the limit is minutes, grows
-with the record (`limit_for`), and counts only while the worker could have worked. Counted are the worker's processor time, or the clock
-where it sleeps; never the time for which it is stopped, or the machine asleep. So a record that a healthy machine finishes, be it a slow
-one, is finished.
+A record that hangs its worker must not hang the run. Only the watch measures time; stages never do. The limit is minutes, grows with the
+record (`limit_for`), and counts only time in which the worker could have run: its processor time, or elapsed time while it sleeps, but not
+time in which the worker is stopped or the machine is suspended. So a healthy machine finishes every record, even a slow one.
 
-The same watch notices a worker that somebody has stopped (SIGSTOP) and names it.
+The same watch reports a worker that somebody has stopped (SIGSTOP).
 """
 
 import os
@@ -16,11 +15,11 @@ from dataclasses import dataclass
 from curation.engine.stopped import StoppedWorkers
 
 FIELDS = 4
-"""Numbers of a slot: process id, item under way (from 1; 0: none), count of beats, bytes of the record (0: nothing to be watched)."""
+"""Numbers in a slot: process id, current item (from 1; 0 for none), count of beats, bytes of the record (0: not watched)."""
 _PID, _ITEM, _BEATS, _BYTES = range(FIELDS)
 
 TICK = 1.0
-"""Seconds between two looks."""
+"""Seconds between two checks."""
 LEAST = 300.0
 PER_MIB = 60.0
 
@@ -29,20 +28,20 @@ _first = 0
 
 
 def limit_for(size: int) -> float:
-    """Return how many seconds a record of so many bytes may take: 300 and 60 a MiB, where the slowest known pages take 4 a MiB."""
+    """Return the seconds that a record of `size` bytes may take: 300, plus 60 per MiB."""
     told = os.environ.get("CURATION_RECORD_SECONDS")  # tests cannot wait five minutes
     return float(told) if told else LEAST + PER_MIB * size / (1 << 20)
 
 
 def attach(slots: MutableSequence[int], number: int) -> None:
-    """Let this process tell its beats in a slot."""
+    """Let this process write its beats to a slot."""
     global _mine, _first
     _mine, _first = slots, number * FIELDS
     slots[_first + _PID] = os.getpid()
 
 
 def begin(item: int) -> None:
-    """Say which item is under way; 0: none."""
+    """Report which item is being processed; 0 means none."""
     if _mine is not None:
         _mine[_first + _BYTES] = 0
         _mine[_first + _ITEM] = item
@@ -50,7 +49,7 @@ def begin(item: int) -> None:
 
 
 def beat(size: int) -> None:
-    """Say that a record of about so many bytes is begun; 0: what follows is not watched."""
+    """Report that a record of about `size` bytes has started; with 0, the following work is not watched."""
     if _mine is not None:
         _mine[_first + _BYTES] = size
         _mine[_first + _BEATS] += 1
@@ -64,7 +63,7 @@ class _Seen:
 
 
 class Watch:
-    """Looks at some slots, now and then."""
+    """Checks the heartbeats in some slots at intervals."""
 
     def __init__(self, slots: MutableSequence[int], tell: Callable[[str], None]) -> None:
         """Watch the workers that write into `slots`; `tell` gets what a user should know."""
@@ -74,7 +73,7 @@ class Watch:
         self._looked = time.monotonic()
 
     def look(self) -> list[tuple[int, int]]:
-        """Return (process id, item) of workers that a record has held for longer than its limit."""
+        """Return (process id, item) of the workers that have spent longer than the limit on one record."""
         now = time.monotonic()
         passed, self._looked = min(now - self._looked, 2 * TICK), now
         overdue = []
@@ -85,7 +84,7 @@ class Watch:
         return overdue
 
     def _look_at(self, seen: _Seen, pid: int, beats: int, passed: float) -> bool:
-        """Count for how long a worker is at one record; return whether it is alive."""
+        """Add up the time that a worker has spent on one record; return whether the worker is alive."""
         import psutil
 
         try:

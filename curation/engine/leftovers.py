@@ -1,12 +1,12 @@
-"""Leftovers: what our records name in a stage's folders, and the removal of that, and nothing else, once it belongs to no unit.
+"""Leftovers are files that our records name but that belong to no unit any more; only such files are deleted.
 
-Three records name the files of a stage: the sidecar of a unit its shards, the seal all of them as they were when the stage was last done,
-and the journal of a unit under way those that it writes (`curation.storage.journal`). Any one of them may be damaged or missing: what the
-others name is still ours. A file that none of them names is a stranger: it is never deleted nor written over.
+Three records name the files of a stage: a unit's sidecar names its shards, the seal names all files as of the stage's last completion, and
+the journal of an unfinished unit names the files that it writes (`curation.storage.journal`). Any of them may be damaged or missing: files
+that the others name are still ours. A file that none of them names is a stranger: it is never deleted or overwritten.
 
 Invariants
-    - Names lead to the stage's own folder, to the ledger or to the dataset, never anywhere else, whatever a record says.
-    - A temporary is ours if its name is of our making and what it was to become is named.
+    - Names lead to the stage's own folder, the ledger or the dataset, and nowhere else, whatever a record says.
+    - A temporary file is ours if its name has our form and a record names its final file.
 """
 
 import json
@@ -23,19 +23,19 @@ from curation.storage.ownership import FIXED, KEPT
 from curation.storage.records import CorruptRecord
 
 PUBLIC = ("ledger", "dataset")
-"""Folders below OUT whose shards others read by listing them: a stranger there would be taken for ours."""
+"""Folders below OUT whose shards others find by listing: they would take a stranger for one of ours."""
 
 _TEMPORARY = re.compile(re.escape(TEMPORARY) + r"[0-9a-f]{32}-(.+)", re.DOTALL)
 
 
 @dataclass(frozen=True)
 class NamedFiles:
-    """What the records in a folder of sidecars name, as paths below OUT.
+    """Files that the records in a folder of sidecars name, as paths below OUT.
 
-    records   what lies in that folder for finished units, and the seal
-    journals  the journals there
-    shards    what was made, wherever it lies
-    others    what else lies in the folder: strangers
+    records   sidecars of finished units, and the seal
+    journals  journals in this folder
+    shards    shards, wherever they are
+    others    all other files in the folder: strangers
     """
 
     records: frozenset[str] = frozenset()
@@ -45,7 +45,7 @@ class NamedFiles:
 
 
 def named_in(out: Location, folder: str) -> NamedFiles:
-    """Read the records in a folder of sidecars, given as its path below OUT; a sidecar that seal or journal name is not opened."""
+    """Read the records in a folder of sidecars (a path below OUT); skip a sidecar that the seal or a journal names."""
     there = {facts.location.name: facts.location for facts in (out / folder).files()}
     records, journals, shards = set[str](), set[str](), set[str]()
     sealed = _sealed(there[SEAL], folder) if SEAL in there else None
@@ -70,7 +70,7 @@ def named_in(out: Location, folder: str) -> NamedFiles:
 
 
 def _sealed(seal: Location, folder: str) -> tuple[list[str], list[str]] | None:
-    """Return the units and the shards (as paths below OUT) that a seal names; None for a file that is no seal."""
+    """Return the units and the shards (as paths below OUT) that a seal names; None for a file that is not a seal."""
     try:
         content = json.loads(seal.read_bytes())
         if not isinstance(content["digest"], str):
@@ -82,13 +82,13 @@ def _sealed(seal: Location, folder: str) -> tuple[list[str], list[str]] | None:
 
 
 def _may_be(shard: str) -> bool:
-    """Whether a shard that a record names can be ours at all."""
+    """Return whether a shard named in a record can be ours at all."""
     parts = shard.split("/")
     return parts[0] in (*PUBLIC, "stages") and not {"", ".", ".."} & set(parts) and shard.endswith(SHARD_ENDINGS)
 
 
 def sweep(out: Location, folders: Iterable[str], known: Iterable[str]) -> list[str]:
-    """Delete what dead attempts left in folders below OUT ("" is OUT) of the files `known` (paths below OUT); return their names."""
+    """Delete temporaries of dead attempts for the `known` files in some folders (paths below OUT; "" is OUT); return their names."""
     wanted, found = set(known), []
     for folder in sorted(set(folders)):
         for facts in (out / folder if folder else out).files():
@@ -100,7 +100,7 @@ def sweep(out: Location, folders: Iterable[str], known: Iterable[str]) -> list[s
 
 
 def remove_stale(out: Location, named: NamedFiles, kept: Iterable[str]) -> list[str]:
-    """Delete what the records name and is not in `kept` (paths below OUT), records last; return the names of what was there."""
+    """Delete files that the records name and `kept` does not (paths below OUT), records last; return the names of deleted files."""
     stays = set(kept)
     removed = []
     for path in (*sorted(named.shards - stays), *sorted(named.records - stays)):
@@ -111,14 +111,14 @@ def remove_stale(out: Location, named: NamedFiles, kept: Iterable[str]) -> list[
 
 
 def folders_of_records(out: Location) -> list[str]:
-    """Return the folders below OUT/stages that hold files, as paths below OUT."""
+    """Return the folders below OUT/stages that contain files, as paths below OUT."""
     return sorted({path_below(out, facts.location).rpartition("/")[0] for facts in (out / "stages").files(recursive=True)})
 
 
 def named_by_run(out: Location) -> frozenset[str]:
-    """Return what lies in a run by its own records, as paths below OUT: what it left when it ended, or else what its stages name so far.
+    """Return the files of a run by its own records, as paths below OUT: its contents once it has ended, else what its stages name so far.
 
-    Whatever else lies there is a stranger's: it is told, and neither opened nor counted.
+    All other files are strangers: they are reported, but neither opened nor counted.
     """
     left = left_by_run(out)
     if left:
@@ -128,7 +128,7 @@ def named_by_run(out: Location) -> frozenset[str]:
 
 
 def left_by_run(out: Location) -> frozenset[str]:
-    """Return the paths below OUT of what a run left when it ended, which are its own however damaged they are; none of one that has not."""
+    """Return the paths below OUT of the files of a finished run, even damaged ones; the set is empty for an unfinished run."""
     try:
         contents = read_contents(out)
     except CorruptRecord:
@@ -137,7 +137,7 @@ def left_by_run(out: Location) -> frozenset[str]:
 
 
 def strangers_in(out: Location, ours: Set[str]) -> list[str]:
-    """Return the files in OUT, as paths below it, that are not ours."""
+    """Return the files in OUT that are not ours, as paths below OUT."""
     found = (path_below(out, facts.location) for facts in out.files(recursive=True))
     return [path for path in found if path not in ours and path not in FIXED and not path.startswith(KEPT)]
 
@@ -148,7 +148,7 @@ def path_below(out: Location, place: Location) -> str:
 
 
 def check_public(out: Location) -> None:
-    """Raise Refused where a shard that is not ours lies in the ledger or the dataset: readers would take it for ours."""
+    """Raise Refused where the ledger or the dataset contains a shard that is not ours: readers would take it for ours."""
     there = [path_below(out, facts.location) for folder in PUBLIC for facts in (out / folder).files(recursive=True)]
     shards = [path for path in there if path.endswith(SHARD_ENDINGS) and not _TEMPORARY.fullmatch(path.rpartition("/")[2])]
     if not shards:
@@ -158,14 +158,14 @@ def check_public(out: Location) -> None:
     if strangers:
         more = f" (and {len(strangers) - 1} more like it)" if len(strangers) > 1 else ""
         raise Refused(
-            f"{out / strangers[0]}{more} was not made by this run, but whoever reads the folder would take it for a part of it; "
+            f"{out / strangers[0]}{more} was not made by this run, but readers of the folder would take it for a part of the run; "
             "move it elsewhere, then give the same command again"
         )
 
 
 def check_free(out: Location, named: NamedFiles, wanted: Iterable[str]) -> None:
-    """Raise Refused where a record that is to be written (paths below OUT) would fall on a stranger."""
+    """Raise Refused where a record that is to be written (paths below OUT) would overwrite a stranger."""
     for path in sorted(named.others & set(wanted)):
         if path.endswith(ENDING) and is_torn(out / path):
             continue
-        raise Refused(f"{out / path} lies where this run keeps a record, and is not ours, or is damaged; move or delete it, then run again")
+        raise Refused(f"{out / path} has a record's name, but is not ours or is damaged; move or delete it, then run again")

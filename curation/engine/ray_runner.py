@@ -1,11 +1,11 @@
-"""Running on Ray: a local cluster, or one that is there already.
+"""The Ray runner runs tasks on a local Ray cluster or on an existing one.
 
-The only file that imports ray. A task is submitted per item, two for every CPU in flight, and results come as they end. Ray moves small
-items and small results; text lies in files that every node sees. A task whose worker dies (SIGKILL, out of memory, a lost node) is tried
-again by Ray, a finite number of times, and is then reported as `killed`; a task that raises is not tried again.
+This is the only file that imports ray. Each item is one task; up to two tasks per CPU are in flight, and results come as they finish. Ray
+moves only small items and small results; text stays in files that every node sees. Ray retries a task whose worker dies (SIGKILL, out of
+memory, a lost node) a fixed number of times, and then it is reported as `killed`; a task that raises is not retried.
 
-At the start every node is checked: it must see OUT and run the same code, else the run is Refused. Usage statistics and the dashboard are
-off; the token of a local cluster is in the environment of its processes only, which none but its owner can read.
+At the start every node is checked: it must see OUT and run the same code, otherwise the run is Refused. Usage statistics and the dashboard
+are off. The token of a local cluster is only in the environment of its processes, which only their owner can read.
 """
 
 import os
@@ -33,11 +33,11 @@ import ray
 from ray.exceptions import OutOfMemoryError, RayError, WorkerCrashedError
 
 _LOOK = 2.0
-"""Seconds between two looks for stopped workers, while no task ends."""
+"""Seconds between two checks for stopped workers, while no task finishes."""
 
 _TASK = "ray::attempt_watched"
 ATTEMPTS = 3
-"""How often a task is begun when its workers die."""
+"""How often a task is started if its workers die."""
 
 
 class RayRunner:
@@ -50,7 +50,7 @@ class RayRunner:
         if not ray.is_initialized():
             self._start(workers, address)
         self.workers = workers or max(1, int(ray.cluster_resources().get("CPU", 1)))  # type: ignore[no-untyped-call]
-        # A cluster of our own has as many CPUs as workers, so the second task of each waits; on another's, `workers` is what we may use.
+        # Our own cluster has as many CPUs as workers, so each worker's second task waits; on a shared one, `workers` limits our use.
         self._under_way = self.workers if address is not None and workers is not None else 2 * self.workers
         if out is not None:
             self._check_nodes(out)
@@ -70,7 +70,7 @@ class RayRunner:
         self._started = True
 
     def map(self, task: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[TaskOutcome[Item, Result]]:
-        """Yield an Outcome for every item, in the order in which they end."""
+        """Yield an outcome for every item, in the order in which they finish."""
         remote: Any = ray.remote(num_cpus=1, max_retries=ATTEMPTS - 1, retry_exceptions=False)(attempt_watched)
         waiting = iter(items)
         running: dict[Any, Item] = {remote.remote(task, item): item for item in islice(waiting, self._under_way)}
@@ -93,7 +93,7 @@ class RayRunner:
         return TaskOutcome(item, outcome.result, outcome.error, outcome.killed, outcome.line)
 
     def close(self) -> None:
-        """Leave the cluster; a local one is stopped."""
+        """Leave the cluster; stop it if it is local."""
         if self._started:
             ray.shutdown()
             self._started = False
@@ -118,13 +118,13 @@ class RayRunner:
             if seen != token:
                 raise Refused(f"node {node} does not see {out}; OUT must be a folder or bucket that all nodes share")
             if code != code_digest():
-                raise Refused(f"node {node} runs other code than this machine; install the same version on all nodes")
+                raise Refused(f"node {node} runs different code from this machine; install the same version on all nodes")
 
 
 def _wait(running: list[Any]) -> list[Any]:
-    """Return one task that is done; none if that takes longer than a look at the workers may wait.
+    """Return one finished task, or none if it is time to check the workers first.
 
-    A signal that falls into Ray's own code comes out of it as a SystemError: the signal is what counts.
+    A signal that arrives inside Ray's own code surfaces as a SystemError: the signal is raised instead.
     """
     try:
         done, _ = ray.wait(running, num_returns=1, timeout=_LOOK)
@@ -136,7 +136,7 @@ def _wait(running: list[Any]) -> list[Any]:
 
 
 class _Stops:
-    """Looks for workers on this machine that somebody has stopped, be the cluster ours or another's."""
+    """Looks for stopped workers of a Ray cluster on this machine."""
 
     def __init__(self, tell: Callable[[str], None]) -> None:
         self._stopped = StoppedWorkers(tell)
@@ -144,7 +144,7 @@ class _Stops:
         self._address = ray.get_runtime_context().gcs_address
 
     def look(self) -> None:
-        """Look at the workers that have a task of ours."""
+        """Check the workers that run a task of ours."""
         now = time.monotonic()
         passed, self._looked = min(now - self._looked, 2 * _LOOK), now
         for worker in self._at_work():
@@ -154,7 +154,7 @@ class _Stops:
                 continue
 
     def _at_work(self) -> Iterator[psutil.Process]:
-        """Yield the cluster's worker processes; a raylet starts them, and their titles say what they do."""
+        """Yield the cluster's worker processes: children of a raylet whose titles name their task."""
         for process in psutil.process_iter():
             try:
                 if process.name() != "raylet" or not any(part.endswith(f"={self._address}") for part in process.cmdline()):
@@ -165,7 +165,7 @@ class _Stops:
 
 
 def attempt_watched(task: Callable[[Item], Result], item: Item) -> TaskOutcome[Item, Result]:
-    """Run the task on one item in a Ray worker, which ends itself where a record holds it for too long."""
+    """Run the task on one item in a Ray worker, which ends itself if one record takes too long."""
     with watched_here(tell_on_stderr):
         return attempt(task, item)
 
@@ -178,13 +178,13 @@ def _look(probe: Location) -> tuple[str | None, str]:
 
 
 def _worker_environment() -> dict[str, str]:
-    """Let workers import this project from where the driver did, and keep their own libraries single-threaded."""
+    """Let workers import this project from the driver's path, and keep their libraries single-threaded."""
     root = str(Path(__file__).parents[2])
     inherited = {name: os.environ[name] for name in ("ARROW_DEFAULT_MEMORY_POOL",) if name in os.environ}
     return {"PYTHONPATH": os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH", "")])), "POLARS_MAX_THREADS": "1", **inherited}
 
 
 def _choose_token() -> None:
-    """Have the local cluster ask for a token that is in no file: the environment of a process is its owner's alone to read."""
+    """Make the local cluster require a token that is in no file: only its owner can read a process's environment."""
     if "RAY_AUTH_TOKEN_PATH" not in os.environ and "RAY_AUTH_TOKEN" not in os.environ:
         os.environ["RAY_AUTH_TOKEN"] = uuid.uuid4().hex + uuid.uuid4().hex

@@ -1,12 +1,11 @@
-"""Running a task over many items: in this process, in worker processes, or (in `curation.engine.ray_runner`) on a Ray cluster.
+"""A runner runs a task over many items: in this process, in worker processes, or on Ray (`curation.engine.ray_runner`).
 
-A runner maps a function over small, picklable items and yields an Outcome for each as it ends, in any order. Text never travels through a
-runner: items and results are names and counts, tables travel as files.
+A runner maps a function over small, picklable items and yields an outcome for each one as it finishes, in any order. Text never travels
+through a runner: items and results are names and counts; tables travel as files.
 
-A task that raises gives an Outcome with the traceback; the others go on. A worker process that dies (SIGKILL, a native crash) breaks its
-pool: the pool is made anew, every item that was in flight is a suspect and is tried again alone, and only an item that kills a worker of
-its own is reported as `killed`. A worker that one record holds for too long (`curation.engine.heartbeat`) is ended, and its item reported
-so too.
+A task that raises gives an outcome with the traceback; the others go on. A worker process that dies (SIGKILL, a native crash) breaks its
+pool. The pool is replaced and every item in flight is retried alone; only an item that kills a worker of its own is reported as `killed`.
+A worker that spends too long on one record (`curation.engine.heartbeat`) is ended, and its item is reported as `killed` too.
 """
 
 import os
@@ -24,7 +23,7 @@ from curation.engine.heartbeat import TICK
 from curation.engine.watched import watched_here
 from curation.engine.worker_pool import WorkerPool
 
-HELD = "a record of this shard has held its worker for longer than any record takes"
+HELD = "one record of this shard kept its worker busy for longer than any record should take"
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -32,7 +31,7 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True)
 class TaskOutcome(Generic[Item, Result]):
-    """What became of one item: a result, or the error's traceback, and the error in one line; `killed` when it took its worker with it."""
+    """The outcome of one item: a result, or the error's traceback and its one-line form; `killed` if its worker died."""
 
     item: Item
     result: Result | None = None
@@ -42,22 +41,22 @@ class TaskOutcome(Generic[Item, Result]):
 
 
 class Runner(Protocol):
-    """Maps a task over items; `workers` is how many may be under way at once, `tell` is told what a user should know of them."""
+    """Maps a task over items; `workers` is the number that may run at once; `tell` receives messages for the user."""
 
     workers: int
     tell: Callable[[str], None]
 
     def map(self, task: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[TaskOutcome[Item, Result]]:
-        """Yield an Outcome for every item, in the order in which they end."""
+        """Yield an outcome for every item, in the order in which they finish."""
         ...
 
     def close(self) -> None:
-        """Stop what was started."""
+        """Stop the workers that were started."""
         ...
 
 
 def attempt(task: Callable[[Item], Result], item: Item) -> TaskOutcome[Item, Result]:
-    """Run the task on one item; an exception becomes an Outcome."""
+    """Run the task on one item; an exception becomes an outcome."""
     try:
         return TaskOutcome(item, result=task(item))
     except Exception as error:
@@ -65,7 +64,7 @@ def attempt(task: Callable[[Item], Result], item: Item) -> TaskOutcome[Item, Res
 
 
 def tell_on_stderr(line: str) -> None:
-    """Tell a line where nobody else does."""
+    """Print a line to stderr; the default for `tell`."""
     print(line, file=sys.stderr, flush=True)
 
 
@@ -80,7 +79,7 @@ class LocalRunner:
         self._under_way = 0
 
     def map(self, task: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[TaskOutcome[Item, Result]]:
-        """Yield an Outcome for every item, in the order in which they end."""
+        """Yield an outcome for every item, in the order in which they finish."""
         if self.workers == 1:
             for item in items:
                 with watched_here(self.tell):
@@ -90,7 +89,7 @@ class LocalRunner:
         yield from self._map_in_processes(task, list(items))
 
     def close(self) -> None:
-        """End the worker processes, at once where they are still at something."""
+        """End the worker processes; kill those that are still busy."""
         if self._pool is not None:
             pool, self._pool = self._pool, None
             pool.kill() if self._under_way else pool.close()
@@ -111,7 +110,7 @@ class LocalRunner:
                 while waiting and len(running) < 2 * self.workers:
                     number, item = waiting[-1]
                     future = self._workers().submit(partial(attempt, task), item, number)
-                    running[future] = waiting.pop()  # only now: a pool that breaks takes nothing, and the item must not be lost
+                    running[future] = waiting.pop()  # only now: a broken pool accepts nothing, and the item must not be lost
                     self._under_way = len(running)
                 done, _ = wait(running, timeout=TICK, return_when=FIRST_COMPLETED)
                 for pid, number in self._workers().overdue():

@@ -1,8 +1,8 @@
-"""A session: one live run on one output folder, that drives stages, one after the other, to their seals.
+"""A session is one live run on one output folder; it drives stages one after the other until each is sealed.
 
-The session owns what stages must not know: the runner, the lock, the clock, and `run.json`, where times, machines and counts are written
-after every stage. A killed session leaves finished units with sidecars and, of each unit under way, at most a temporary; the next session
-sweeps those, names them as `interrupted`, and makes only what has no sidecar.
+The session handles everything that stages must not know: the runner, the lock, the clock, and `run.json`, which records times, machines and
+counts after every stage. A killed session leaves finished units with sidecars, and at most one temporary file of each unfinished unit. The
+next session deletes those, reports them as `interrupted`, and makes only units without a sidecar.
 """
 
 import platform
@@ -33,7 +33,7 @@ from curation.storage.shards import Shard
 
 @dataclass(frozen=True)
 class Sealed:
-    """A stage that is done: its units by name."""
+    """A finished stage: its units by name."""
 
     stage: str
     units: tuple[Finished, ...]
@@ -54,7 +54,7 @@ class Sealed:
 
 
 class Session:
-    """Drives stages on one output folder. Use as `with Session.open(...) as session: session.run(stage, units)`."""
+    """Drives stages on one output folder. Use it as `with Session.open(...) as session: session.run(stage, units)`."""
 
     def __init__(
         self, out: Location, runner: Runner, frozen: bool, watcher: Watcher, facts: Mapping[str, Any], recipe: str | None = None
@@ -99,10 +99,10 @@ class Session:
         recipe: str | None = None,
         replace: bool = False,
     ) -> Iterator["Session"]:
-        """Take the lock on OUT, mark it as ours, yield a session, and write how it ended.
+        """Lock OUT, mark it as ours, yield a session, and record how it ended.
 
-        `recipe` names whose dataset lies there; the folder of another one is taken only with `replace`. Raises Refused where OUT is not
-        ours, or another session is live.
+        `recipe` names the recipe that owns the dataset there; a folder of another recipe is taken only with `replace`. Raises Refused where
+        OUT is not ours, or another session is live.
         """
         with locked(out, recipe, replace):
             check_public(out)
@@ -118,14 +118,14 @@ class Session:
                 if isinstance(error, Ended):
                     error.kept = str(out)
                 elif isinstance(error, OSError):
-                    error.add_note(f"what is finished is kept in {out}, and the same command goes on from there")
-                with suppress(CannotWrite):  # a full disk has no room for this either; the first error is told
+                    error.add_note(f"finished work is kept in {out}; the same command continues from there")
+                with suppress(CannotWrite):  # a full disk has no room for this either; the first error is reported
                     session._end()
                 raise
             session._end()
 
     def run(self, stage: Stage, units: Iterable[Unit]) -> Sealed:
-        """Bring every unit of a stage to done and seal it.
+        """Finish every unit of a stage and seal the stage.
 
         Raises Refused (frozen, and something would be redone) and, after all other units are done, ShardsFailed.
         """
@@ -137,7 +137,7 @@ class Session:
         identity = stage.identity()
         ordered = sorted(units, key=lambda unit: unit.name)
         if len({unit.name for unit in ordered}) != len(ordered):
-            raise ValueError(f"stage {stage.name} has two units of one name")
+            raise ValueError(f"stage {stage.name} has two units with the same name")
         records = {f"{folder}/{SEAL}", *(f"{folder}/{unit.name}{ending}" for unit in ordered for ending in (".json", ENDING))}
         interrupted = sweep(self.out, (folder, shard_folder), named.shards | named.records | named.journals | records)
         sizes = {facts.location.name: facts.size for facts in self.space.shards(stage).files()}
@@ -199,7 +199,7 @@ class Session:
 
     @contextmanager
     def within(self, folder: str) -> Iterator["Session"]:
-        """Run stages in a folder of their own, below `stages` or the folder of a `with` around this one."""
+        """Run stages in a folder of their own, below `stages` or the folder of an enclosing `with`."""
         before, self.space = self.space, Workspace(self.out, f"{self.space.below}/{folder}")
         try:
             yield self
@@ -209,7 +209,7 @@ class Session:
     def retire_others(self) -> None:
         """Delete the shards and sidecars of stages that this session did not run: an earlier recipe had them.
 
-        Raises Refused (frozen, and there are some).
+        Raises Refused if the session is frozen and there are such stages.
         """
         retired = [(folder, named_in(self.out, folder)) for folder in folders_of_records(self.out) if folder not in self._sealed]
         retired = [(folder, named) for folder, named in retired if named.records or named.journals]
@@ -221,39 +221,39 @@ class Session:
             remove_stale(self.out, replace(named, records=named.records | named.journals), self._ours)
 
     def tell_strangers(self) -> None:
-        """Tell the names of files in OUT that are not ours, which stay as they are."""
+        """Report the files in OUT that are not ours; they stay unchanged."""
         strangers = strangers_in(self.out, self._ours)
         if strangers:
             more = f" and {len(strangers) - 10} more" if len(strangers) > 10 else ""
-            self.watcher.tell(f"not made by this run, and left as they are in {self.out}: {', '.join(strangers[:10])}{more}")
+            self.watcher.tell(f"files in {self.out} that this run did not make are left unchanged: {', '.join(strangers[:10])}{more}")
 
     def put(self, path: str, content: bytes) -> None:
-        """Write a file of the run, unless it says the same already."""
+        """Write a file of the run, unless it already has this content."""
         place = self.out / path
         if place.facts() is None or place.read_bytes() != content:
             self.reopen()
             place.write_bytes(content)
 
     def reopen(self) -> None:
-        """Say that the run has not ended, before anything of it changes."""
+        """Mark the run as not ended, before anything in it changes."""
         if self._closed or (self.out / CONTENTS).facts() is not None:
             self._closed = False
             self._write_report()
             (self.out / CONTENTS).delete()
 
     def conclude(self) -> None:
-        """Say in run.json that all is done, for those who look at the run before it is closed."""
+        """Record in run.json that all stages are done, for readers of the run before it is closed."""
         self._report["outcome"] = "done"
         self._end()
 
     def close(self) -> None:
-        """Write what the run left (`curation.storage.contents`): it has ended."""
+        """Write contents.json (`curation.storage.contents`): the run has ended."""
         write_contents(self.out, self.shards, self._sidecars)
         self._closed = True
 
     @property
     def made(self) -> int:
-        """How many units this session made so far."""
+        """Number of units that this session has made so far."""
         return sum(int(stage["made"]) for stage in self._report["stages"])
 
     def note(self, name: str, value: Any) -> None:
@@ -261,7 +261,7 @@ class Session:
         self._report[name] = value
 
     def _add_to_report(self, entry: dict[str, Any]) -> None:
-        """Say of a stage what was done; a stage that a session goes through again has one entry all the same."""
+        """Record what a stage did; a stage that runs twice in a session still has one entry."""
         stages = self._report["stages"]
         before = next((stage for stage in stages if stage["stage"] == entry["stage"]), None)
         if before is None:
@@ -282,12 +282,12 @@ class Session:
         return done
 
     def _is_sound(self, stage: Stage, finished: Finished) -> bool:
-        """Whether a unit's shards are what was written, for a stage whose shards people read; others are checked as they are read."""
+        """Return whether a unit's shards are what was written; others than `hashed_again` are checked when read."""
         if not stage.hashed_again:
             return True
         for shard in finished.shards:
             if digest_at(shard.location) != (shard.bytes, shard.sha256):
-                self.watcher.tell(f"{shard.location} is not what was written: it is made again")
+                self.watcher.tell(f"{shard.location} is not what was written: it is rebuilt")
                 return False
         return True
 
@@ -316,9 +316,9 @@ class Session:
         self.watcher.advance(self._title(stage), finished)
 
     def _tell_drift(self, stage: Stage, identity: Any, seal: Mapping[str, Any] | None, pending: Sequence[Job], jobs: Sequence[Job]) -> None:
-        """Say why units are made that were made before. What follows from what was told already is not told again.
+        """Say why units that were made before are made again; do not repeat reasons that were already reported.
 
-        Raises Refused (frozen, and something would be redone, or removed).
+        Raises Refused if the session is frozen and something would be redone or removed.
         """
         if seal is None:
             return
@@ -330,10 +330,10 @@ class Session:
         lines += [line for line in changes(seal["identity"], identity) if line not in self._drift]
         work = f"{words_of(stage.name)} again, {len(pending):,} of {counted(len(jobs), 'unit')}"
         if is_less:
-            gone = inputs or f"{words_of(stage.name)} has units whose input is gone"
-            raise Refused(f"--frozen: {gone}; without --frozen what was made of it is removed")
+            gone = inputs or f"{words_of(stage.name)} has units whose input no longer exists"
+            raise Refused(f"--frozen: {gone}; without --frozen its output is removed")
         if not lines and not self._remade:
-            lines = ["what it reads, or what it made, is not as it was"]
+            lines = ["its input or its output has changed"]
         if self.frozen:
             told_of = told(lines, work, str(self.out / "run.json")) if lines else work
             self.note("drift", [*self._drift, *lines])
@@ -369,7 +369,7 @@ class Session:
         try:
             sessions = (find_record(self.out / RUN) or {}).get("sessions")
         except CorruptRecord:
-            return []  # what a damaged record says would be believed once it is written again
+            return []  # rewriting the content of a damaged record would make it look trustworthy
         return list(sessions) if isinstance(sessions, list) else []
 
     def _end(self) -> None:
@@ -382,12 +382,12 @@ class Session:
 
 
 def _inputs_of(jobs: Sequence[Job]) -> dict[str, str]:
-    """Return the fingerprints of the input files that a stage reads; only ingest does."""
+    """Return the fingerprints of the input files that a stage reads; only ingest reads any."""
     return fingerprints(source for job in jobs for source in job.unit.sources)
 
 
 def _failure(outcome: TaskOutcome[Job, Any]) -> Failure:
-    """Return what is told of a unit that could not be made."""
+    """Return the failure of a unit that could not be made."""
     error = outcome.error or "no reason was given"
     unit = outcome.item.unit
     return Failure(outcome.line or " ".join(error.split()), error, unit.name, [source.relative for source in unit.sources])

@@ -1,12 +1,12 @@
-"""Signals: how a run ends when it is told to, and how no process of it outlives the one that started it.
+"""Signals: how a run ends on request, and how its processes end when the process that started them does.
 
-TERM, HUP and INT raise Ended in the main thread of the driver, so that everything on the way out runs: run.json says why, workers are
-ended, temporaries are deleted. A second signal ends the process at once. What was ignored when we were started (nohup, a job in the
-background of a script) stays ignored.
+TERM, HUP and INT raise Ended in the main thread of the driver, so that all cleanup runs: run.json says why the run ended, workers are
+ended, temporaries are deleted. A second signal ends the process at once. Signals that were ignored when we started (nohup, a background job
+of a script) stay ignored.
 
-A terminal sends INT and HUP to the whole group. Workers are started with both blocked, from their first instruction on, so that none of
-them prints a traceback: the driver alone decides. On Linux the kernel kills a worker when its driver dies (PR_SET_PDEATHSIG), however that
-dies; elsewhere a thread in the worker looks every second.
+A terminal sends INT and HUP to the whole process group. Workers start with both blocked, from their first instruction on, so they print no
+tracebacks: the driver alone decides. On Linux the kernel kills a worker when its driver dies (PR_SET_PDEATHSIG), for whatever reason;
+elsewhere a thread in the worker checks every second.
 """
 
 import ctypes
@@ -24,7 +24,7 @@ _PR_SET_PDEATHSIG = 1
 
 
 class Ended(BaseException):
-    """A signal asks this process to end. `kept` is the folder of the run that was under way."""
+    """A signal asks this process to end. `kept` is the folder of the current run."""
 
     def __init__(self, number: int) -> None:
         """Tell of the signal by its number."""
@@ -34,7 +34,7 @@ class Ended(BaseException):
 
 
 def raise_on_signals() -> None:
-    """Let TERM, HUP and INT raise Ended in the main thread, from now on and for this process."""
+    """Make TERM, HUP and INT raise Ended in the main thread of this process from now on."""
     _handle(_raise)
 
 
@@ -55,7 +55,7 @@ def _end_at_once(number: int, _: FrameType | None) -> None:
 
 @contextmanager
 def workers_spared() -> Iterator[None]:
-    """Block INT and HUP for the processes that are started within; here they wait until it is left."""
+    """Block INT and HUP for processes that are started inside; in this process they wait until the block ends."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGHUP))
     try:
         yield
@@ -65,7 +65,7 @@ def workers_spared() -> Iterator[None]:
 
 @contextmanager
 def handlers_kept() -> Iterator[None]:
-    """Put back our handlers of signals on leaving, whatever a library has set within."""
+    """Restore our signal handlers on leaving, whatever a library has set inside."""
     before = {number: signal.getsignal(number) for number in ENDING}
     try:
         yield
@@ -76,7 +76,7 @@ def handlers_kept() -> Iterator[None]:
 
 
 def die_with(parent: int) -> None:
-    """End this process when the process `parent`, which started it, ends; at once where it is gone already."""
+    """End this process when its parent process ends, or at once if the parent has already ended."""
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     else:

@@ -1,18 +1,19 @@
-"""Stages: pure functions from bytes to shards, and the one rule by which work is skipped or redone.
+"""Stages are pure functions from bytes to shards; one rule decides which work is skipped or redone.
 
-A stage is a frozen dataclass whose fields are everything that can change its bytes. It works on *units*: a unit has a name, the shards it
-reads, and makes shards of its own. A unit's key is the SHA-256 over the stage (name, version, fields, package versions, digests of files it
-reads) and the SHA-256 of every shard it reads. When a unit's shards are written, a *sidecar* `<unit>.json` records key, outputs and counts.
+A stage is a frozen dataclass whose fields are everything that can change its bytes. It works on *units*: a unit has a name, reads shards,
+and makes shards of its own. A unit's key is the SHA-256 of the stage (name, version, fields, package versions, digests of files it reads)
+and of the SHA-256 of every shard that the unit reads. When its shards are written, a *sidecar* `<unit>.json` records key, outputs and
+counts.
 
-    The only rule: a unit whose sidecar holds its key, and whose outputs are there, is done. Any other is made.
+    The only rule: a unit is done if its sidecar holds its key and its outputs exist. Any other unit is made.
 
-So a changed recipe, model or input redoes exactly what depends on it. The driver seals a stage when all its units are done; what an earlier
-recipe left behind is removed then. Times and places are never in a sidecar.
+So a changed recipe, model or input redoes exactly what depends on it. The driver seals a stage when all its units are done, and then
+removes what an earlier recipe left behind. A sidecar never contains times or places.
 
 Invariants
     - Outputs are complete before the sidecar exists; the sidecar is complete before the seal exists.
-    - Two attempts at one unit write equal bytes, so it does not matter which one wins.
-    - A unit that fails does not stop the others; the run then ends with ShardsFailed.
+    - Two attempts at one unit write equal bytes, so either may win.
+    - A failed unit does not stop the others; the run then ends with ShardsFailed.
 """
 
 import dataclasses
@@ -49,7 +50,8 @@ _KEY = re.compile(r"[0-9a-f]{64}")
 class Unit:
     """One piece of a stage's work.
 
-    `inputs` are the shards it reads, by role; `sources` the input files (ingest only); `extra` further values that change its bytes.
+    `inputs` are the shards that it reads, by role; `sources` the input files (ingest only); `extra` holds further values that change its
+    bytes.
     """
 
     name: str
@@ -58,12 +60,12 @@ class Unit:
     extra: Mapping[str, Any] = field(default_factory=dict)
 
     def shard(self, role: str) -> Shard:
-        """Return the one shard in a role."""
+        """Return the only shard in a role."""
         (shard,) = self.inputs[role]
         return shard
 
     def identity(self) -> dict[str, Any]:
-        """Return what the unit's bytes depend on: digests and relative paths, never places."""
+        """Return the values that the unit's bytes depend on: digests and relative paths, never places."""
         return {
             "name": self.name,
             "inputs": {role: [[shard.name, shard.sha256] for shard in shards] for role, shards in self.inputs.items()},
@@ -73,9 +75,9 @@ class Unit:
 
 
 class Output:
-    """Where a unit writes: opens shards under temporary names and remembers those that were finished.
+    """Where a unit writes: opens shards under temporary names and remembers the finished ones.
 
-    Each name is told to the `journal` first. `taken` are files in the folder that are not ours: none of them is written over.
+    Each name goes to the `journal` first. `taken` are files in the folder that are not ours: they are never overwritten.
     """
 
     def __init__(self, folder: Location, journal: Journal | None = None, taken: frozenset[str] = frozenset()) -> None:
@@ -86,24 +88,24 @@ class Output:
         self._taken = taken
 
     def begin(self, file: str) -> Location:
-        """Return the place of a file that is about to be written. Raises Refused where a stranger lies there."""
+        """Return the location of a file that is about to be written. Raises Refused where a stranger has that name."""
         if file in self._taken:
-            raise Refused(f"{self.folder / file} was not made by this run and lies where it writes; move it elsewhere, then run again")
+            raise Refused(f"{self.folder / file} was not made by this run, and this run needs its name; move it elsewhere, then run again")
         if self._journal is not None:
             self._journal.announce(file)
         return self.folder / file
 
     def known(self, file: str, rows: int, size: int, sha256: str) -> Shard:
-        """Return a shard of this folder from what is recorded of it. Raises ValueError where its name leads out of the folder."""
+        """Return a shard of this folder from its recorded facts. Raises ValueError where its name leads out of the folder."""
         return Shard(file.partition(".")[0], self.folder.within(file), rows, size, sha256)
 
     def shard(self, name: str, schema: Any, metadata: Mapping[str, str] | None = None, level: int = 1) -> "_RecordingWriter":
-        """Open a shard for writing; use as a context manager."""
+        """Open a shard for writing; use it as a context manager."""
         return _RecordingWriter(self, name, schema, metadata, level)
 
     @contextmanager
     def lines(self, name: str) -> Iterator[Callable[[Iterable[str]], None]]:
-        """Open `<name>.jsonl.gz` for writing: yields a function that appends lines."""
+        """Open `<name>.jsonl.gz` for writing; yield a function that appends lines."""
         location = self.begin(f"{name}.jsonl.gz")
         rows = 0
         with location.writing() as path:
@@ -138,16 +140,16 @@ class _RecordingWriter(ShardWriter):
 
 
 def recorded(shard: Shard) -> list[Any]:
-    """Return what is written down of a shard."""
+    """Return what a sidecar records about a shard."""
     return [shard.location.name, shard.rows, shard.bytes, shard.sha256]
 
 
 @dataclass(frozen=True)
 class Stage(ABC):
-    """Base of all stages. Its fields are its recipe; `make` is a pure function of them and of the unit.
+    """Base class of all stages. Its fields are its recipe; `make` is a pure function of them and of the unit.
 
-    `folder` is where its shards go below OUT, `stages/<name>` unless the stage says otherwise; sidecars are always in `stages/<name>`.
-    `hashed_again`: every session hashes its shards again, and makes anew what is not as it was written: what people read.
+    `folder` is where its shards go below OUT: `stages/<name>`, unless the stage says otherwise. Sidecars are always in `stages/<name>`.
+    `hashed_again`: every session hashes the shards again and rebuilds damaged ones, because people read them.
     `survives_crashes`: a unit that kills its worker twice is made once more by `make_isolated`.
     """
 
@@ -163,11 +165,11 @@ class Stage(ABC):
         """Write the unit's shards and return its counts: JSON values that depend on the unit's bytes alone."""
 
     def make_isolated(self, job: "Job", output: Output) -> Mapping[str, Any]:  # noqa: ARG002
-        """Make a unit that kills its workers without the records that kill them; only a stage that `survives_crashes` can."""
-        raise TypeError(f"stage {self.name} has no records to leave out of {job.unit.name}")
+        """Make a unit without the records that kill its workers; only a stage that `survives_crashes` can do this."""
+        raise TypeError(f"stage {self.name} cannot leave records out of {job.unit.name}")
 
     def files(self) -> Mapping[str, str]:
-        """Return name -> SHA-256 of the files this stage reads beside its shards (models, lists, prompts)."""
+        """Return the name and SHA-256 of each file that this stage reads besides its shards (models, lists, prompts)."""
         return {}
 
     def fields(self) -> Any:
@@ -175,7 +177,7 @@ class Stage(ABC):
         return {f.name: plain(getattr(self, f.name)) for f in dataclasses.fields(self)}
 
     def identity(self) -> dict[str, Any]:
-        """Return what every unit of the stage depends on."""
+        """Return the values that every unit of the stage depends on."""
         return {
             "stage": self.name,
             "version": self.version,
@@ -188,7 +190,7 @@ class Stage(ABC):
 
 @dataclass(frozen=True)
 class Finished:
-    """A unit that is done: its shards and counts."""
+    """A finished unit: its shards and counts."""
 
     name: str
     key: str
@@ -196,13 +198,13 @@ class Finished:
     counts: Mapping[str, Any]
 
     def shard(self, name: str) -> Shard:
-        """Return the shard of that name."""
+        """Return the shard with this name."""
         return next(shard for shard in self.shards if shard.name == name)
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What making a unit took: wall seconds and the worker's peak resident memory in MiB so far."""
+    """What a unit cost: wall-clock seconds, and the worker's peak resident memory so far in MiB."""
 
     seconds: float
     peak_mib: float
@@ -210,7 +212,7 @@ class Cost:
 
 @dataclass(frozen=True)
 class Workspace:
-    """Where stages live: OUT, and the folder below it that holds theirs (the stages over synthetic rows have one of their own)."""
+    """Where stages are: OUT, and the folder of theirs below it (stages over synthetic rows have one of their own)."""
 
     out: Location
     below: str = "stages"
@@ -224,13 +226,13 @@ class Workspace:
         return self.out / self.folder_of(stage)
 
     def folder_of(self, stage: Stage | type[Stage]) -> str:
-        """Return the path of a stage's shards below OUT."""
+        """Return the folder of a stage's shards, as a path below OUT."""
         return stage.folder if stage.folder is not None else f"{self.below}/{stage.name}"
 
 
 @dataclass(frozen=True)
 class Job:
-    """A unit to make, as it travels to a worker."""
+    """A unit to make, in the form that is sent to a worker."""
 
     stage: Stage
     unit: Unit
@@ -240,7 +242,7 @@ class Job:
     taken: frozenset[str] = frozenset()
 
     def output(self) -> Output:
-        """Return where the unit writes."""
+        """Return the output that the unit writes to."""
         journal = Journal(self.space.sidecars(self.stage), self.unit.name, self.space.folder_of(self.stage))
         return Output(self.space.shards(self.stage), journal, self.taken)
 
@@ -248,11 +250,11 @@ class Job:
 def perform(job: Job) -> tuple[Finished, Cost]:
     """Make one unit: its shards, then its sidecar. Runs in a worker.
 
-    Raises RuntimeError where this worker would work with other files or packages than the key says.
+    Raises RuntimeError where this worker has other files or packages than the key says.
     """
     began = time.perf_counter()
     if key_of(job.stage.identity(), job.unit) != job.key:
-        raise RuntimeError("a model, list, filter or package is not the same here as where the run was started; make them the same")
+        raise RuntimeError("a model, list, filter or package differs from that on the machine that started the run; install the same")
     output = job.output()
     counts = job.stage.make_isolated(job, output) if job.isolated else job.stage.make(job.unit, output)
     finished = Finished(job.unit.name, job.key, tuple(output.shards), plain(counts))
@@ -261,7 +263,7 @@ def perform(job: Job) -> tuple[Finished, Cost]:
 
 
 def _peak_mib() -> float:
-    """Return this process's peak resident memory; Linux's `ru_maxrss` begins with that of the process that started this one."""
+    """Return this process's peak resident memory; on Linux `ru_maxrss` would start with the parent's peak."""
     try:
         lines = Path("/proc/self/status").read_text().splitlines()
         return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:")) / 1024
@@ -281,7 +283,7 @@ def write_sidecar(space: Workspace, stage: Stage, finished: Finished) -> None:
 
 
 def read_sidecar(space: Workspace, stage: Stage | type[Stage], name: str) -> Finished | None:
-    """Return what a sidecar says, or None where there is none that is as it was written."""
+    """Return the content of a sidecar, or None where it is missing or damaged."""
     try:
         content = find_record(space.sidecars(stage) / f"{name}.json")
         if content is None:
@@ -294,7 +296,7 @@ def read_sidecar(space: Workspace, stage: Stage | type[Stage], name: str) -> Fin
 
 
 def shards_recorded(sidecar: Location) -> list[str] | None:
-    """Return the paths below OUT of the shards that a sidecar records, whatever its stage; None for a file that is none."""
+    """Return the paths below OUT of the shards that a sidecar of any stage records; None for a file that is not a sidecar."""
     try:
         content = json.loads(sidecar.read_bytes())
         if not _KEY.fullmatch(content["key"]):
@@ -305,9 +307,9 @@ def shards_recorded(sidecar: Location) -> list[str] | None:
 
 
 def outputs_recorded(out: Location, sidecar: Location) -> list[tuple[str, int, str]]:
-    """Return path below OUT, size and SHA-256 of the shards that a sidecar records, whatever its stage.
+    """Return path below OUT, size and SHA-256 of the shards that a sidecar of any stage records.
 
-    Raises CorruptRecord for a sidecar that is not as it was written, or names what is not in OUT.
+    Raises CorruptRecord for a sidecar that is not what was written, or that names files outside OUT.
     """
     content = read_record(sidecar)
     try:
@@ -320,7 +322,7 @@ def outputs_recorded(out: Location, sidecar: Location) -> list[tuple[str, int, s
 
 
 def finished_units(space: Workspace, stage: type[Stage]) -> tuple[Finished, ...]:
-    """Return every unit that a stage has a sidecar for, by name: how a run is looked at after its end. A seal says which are the run's."""
+    """Return every unit of a stage that has a sidecar, by name, to inspect a finished run; the seal says which are the run's."""
     files = [facts.location.name for facts in space.sidecars(stage).files()]
     names = [name.removesuffix(".json") for name in files if name.endswith(".json") and name != SEAL and not name.startswith(TEMPORARY)]
     sealed = units_sealed(space.sidecars(stage) / SEAL) if SEAL in files else None
@@ -329,7 +331,7 @@ def finished_units(space: Workspace, stage: type[Stage]) -> tuple[Finished, ...]
 
 
 def units_sealed(seal: Location) -> frozenset[str] | None:
-    """Return the names of the units that a seal was set on; None where it does not say, or cannot be read."""
+    """Return the names of the units that a seal covers; None where the seal is unreadable or does not say."""
     try:
         return frozenset(json.loads(seal.read_bytes())["names"])
     except (ValueError, KeyError, TypeError, RecursionError):
@@ -342,5 +344,5 @@ def key_of(stage_identity: Mapping[str, Any], unit: Unit) -> str:
 
 
 def is_whole(finished: Finished, sizes: Mapping[str, int]) -> bool:
-    """Whether all outputs of a unit are there with the bytes they had; `sizes` is the listing of the stage's shard folder by file name."""
+    """Return whether all outputs of a unit exist with the recorded size; `sizes` lists the stage's shard folder by file name."""
     return all(sizes.get(shard.location.name) == shard.bytes for shard in finished.shards)

@@ -1,8 +1,8 @@
-"""Watching the process one is in: a run with one worker, and each Ray worker, have no driver beside them that could look.
+"""Self-watching: a run with one worker, and each Ray worker, must watch its own process because no driver is beside it.
 
-A thread looks at the heartbeat of this process. A record that has held it for longer than its limit ends the process, with a line that
-says how to go on. A native parser that holds the interpreter's lock keeps the thread from looking as well: then faulthandler, whose clock
-needs no lock and is set anew at every look, shows where the process stands and ends it.
+A thread reads the heartbeat of this process. A record that exceeds its limit ends the process, with a line that says how to continue. A
+native parser that holds the interpreter lock blocks this thread too. Then faulthandler, whose timer needs no lock and is reset at every
+check, prints where the process is and ends it.
 """
 
 import faulthandler
@@ -15,12 +15,12 @@ from contextlib import contextmanager
 from curation.engine import heartbeat
 
 _SLACK = 30.0
-"""Seconds by which faulthandler's clock runs later than the thread's own."""
+"""Seconds that faulthandler waits longer than the thread."""
 
 
 @contextmanager
 def watched_here(tell: Callable[[str], None]) -> Iterator[None]:
-    """End this process where a record that is taken within holds it for too long."""
+    """End this process if a record that is processed inside the block takes too long."""
     slot = array("Q", [0] * heartbeat.FIELDS)
     done = threading.Event()
     watch = heartbeat.Watch(slot, tell)
@@ -41,8 +41,8 @@ def _look(watch: heartbeat.Watch, slot: "array[int]", done: threading.Event, tel
         size = slot[3]
         if watch.look():
             tell(
-                f"a record of about {size:,} bytes has held this process for more than {heartbeat.limit_for(size):.0f} s; "
-                "what was done is kept: the same command with --workers 2 leaves that record out, as unreadable"
+                f"a record of about {size:,} bytes has kept this process busy for more than {heartbeat.limit_for(size):.0f} s; "
+                "finished work is kept; the same command with --workers 2 leaves this record out as unreadable"
             )
             os._exit(1)
         if size:

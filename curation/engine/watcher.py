@@ -1,4 +1,4 @@
-"""Watchers: who is told how a run goes; the command line shows a progress bar, tests nothing."""
+"""A watcher follows the progress of a run; the command line shows a progress bar, tests show nothing."""
 
 from typing import Protocol
 
@@ -6,10 +6,10 @@ from curation.engine.stage import Finished
 
 
 class Watcher(Protocol):
-    """Is told how a run goes (the progress bar of the command line)."""
+    """Receives the progress of a run (the progress bar of the command line)."""
 
     def begin(self, stage: str, units: int, reused: int) -> None:
-        """A stage begins with so many units, of which some are done already."""
+        """A stage starts with `units` units, of which `reused` are already done."""
 
     def advance(self, stage: str, finished: Finished) -> None:
         """One more unit is done."""
@@ -18,7 +18,7 @@ class Watcher(Protocol):
         """The stage is sealed."""
 
     def tell(self, line: str) -> None:
-        """Something the user should read."""
+        """A message for the user."""
 
 
 class Silent:

@@ -1,6 +1,6 @@
-"""A pool of worker processes of one driver: started with the driver's death as theirs, watched, and ended for good.
+"""A pool of worker processes of one driver: they end with the driver, are watched, and can be killed.
 
-The pool breaks when a worker dies; whoever uses it makes a new one (`curation.engine.runner`).
+The pool breaks when a worker dies; its user then makes a new one (`curation.engine.runner`).
 """
 
 import multiprocessing
@@ -14,39 +14,39 @@ from curation.engine.signals import die_with, workers_spared
 
 
 class WorkerPool:
-    """So many worker processes; `tell` is told what a user should know of them."""
+    """A fixed number of worker processes; `tell` receives messages for the user."""
 
     def __init__(self, workers: int, tell: Callable[[str], None]) -> None:
         """Start the workers."""
         context = multiprocessing.get_context("spawn")
         slots = context.RawArray("Q", heartbeat.FIELDS * workers)
-        with workers_spared():  # the lock of `started` has multiprocessing start a process of its own, which a HUP would end
+        with workers_spared():  # for the lock of `started`, multiprocessing starts a process of its own, which a HUP would end
             started = context.Value("i", 0)
         self._watch = heartbeat.Watch(slots, tell)
         self._executor = ProcessPoolExecutor(workers, mp_context=context, initializer=_begin, initargs=(os.getpid(), slots, started))
 
     def submit(self, task: Callable[[Any], Any], item: Any, number: int) -> "Future[Any]":
-        """Have a worker do a task on an item; `number`, from 1, is what `overdue` calls it."""
+        """Run a task on an item in a worker; `number`, from 1, identifies the item in `overdue`."""
         with workers_spared():
             return self._executor.submit(_do, task, item, number)
 
     def overdue(self) -> list[tuple[int, int]]:
-        """Look at the workers; return (process id, number of the item) of those that a record has held for too long."""
+        """Check the workers; return (process id, item number) of those that have spent too long on one record."""
         return self._watch.look()
 
     def close(self) -> None:
-        """End the workers once they have nothing to do."""
+        """End the workers once they are idle."""
         self._executor.shutdown(cancel_futures=True)
 
     def kill(self) -> None:
-        """End the workers at once, whatever they do."""
+        """End the workers at once, even busy ones."""
         for worker in multiprocessing.active_children():
             worker.kill()
         self._executor.shutdown(cancel_futures=True)
 
 
 def _begin(driver: int, slots: Any, started: Any) -> None:
-    """Make this process a worker of the driver."""
+    """Turn this process into a worker of the driver."""
     die_with(driver)
     with started.get_lock():
         number = started.value

@@ -1,16 +1,16 @@
-"""The exchange: how rows that belong together come together, though made apart (the shuffle of MapReduce, Dean and Ghemawat 2004).
+"""The shuffle brings rows that belong together into one place, though different units made them (MapReduce, Dean and Ghemawat 2004).
 
-The map side writes its rows into one Parquet file, sorted by a 64-bit hash, in small row groups. The hash ranges of the row groups stand in
-the file's footer: they are the index. The reduce side takes a range of hashes from every file, reading only the row groups that meet it.
-Rows with equal hashes are always in one range, whatever the number of ranges; and that number is free, so that a range fits in memory and
-files stay few. Where there are many files all the same, they are merged first (curation.shuffle.merging).
+The map side writes its rows into one Parquet file, sorted by a 64-bit hash, in small row groups. The footer holds the hash range of each
+row group and serves as the index. The reduce side takes a range of hashes from every file and reads only the row groups that overlap it.
+Rows with equal hashes are always in one range, whatever the number of ranges. That number is free, so ranges can fit in memory while files
+stay few. If there are still many files, they are merged first (`curation.shuffle.merging`).
 
-The same reading serves any shard sorted by a number, for instance for the documents of one group.
+The same code reads any shard that is sorted by a number, for instance the documents of one group.
 
 Invariants
     - A range holds exactly the rows of all files whose hash lies in it, in the order of the files.
-    - Files are checked when they are read: pages by their checksums, row groups by being sorted.
-    - The number of ranges follows from the rows or bytes to be read, never from the number of workers.
+    - Files are checked on reading: pages by their checksums, row groups by their order.
+    - The number of ranges depends on the rows or bytes to be read, never on the number of workers.
 """
 
 from collections.abc import Iterator, Sequence
@@ -27,18 +27,18 @@ from curation.errors import CorruptShard
 from curation.storage.shards import Shard, open_parquet
 
 ROW_GROUP_BYTES = 1 << 20
-"""Bytes in one row group of an exchange file: the least that is read of it."""
+"""Bytes in one row group of an exchange file: the smallest amount that is read from it."""
 
 
 @dataclass(frozen=True)
 class Range:
-    """The numbers from `low` up to, but without, `high`."""
+    """The numbers from `low` to `high`, without `high`."""
 
     low: int
     high: int
 
     def cut(self, count: int) -> list["Range"]:
-        """Return at most `count` ranges of about equal width that hold the same numbers; none of them is empty, unless this is."""
+        """Return at most `count` ranges of about equal width that cover the same numbers; none is empty, unless this range is."""
         bounds = [self.low + (self.high - self.low) * place // count for place in range(count + 1)]
         return [Range(low, high) for low, high in pairwise(bounds) if low < high] or [self]
 
@@ -48,16 +48,16 @@ HASHES = Range(0, 1 << 64)
 
 
 def ranges_for(amount: int, most: int, whole: Range = HASHES) -> list[Range]:
-    """Cut a range so that each part gets about `most` (rows or bytes) of `amount`, which is spread evenly over it."""
+    """Split a range so that each part gets about `most` (rows or bytes) of `amount`, assuming an even spread."""
     return whole.cut(max(1, -(-amount // most)))
 
 
 def write_sorted(output: Output, name: str, table: Any, schema: Any, by: Sequence[str]) -> Shard:
-    """Write a table as one exchange file, sorted by the columns `by`, of which the first is the one that ranges are taken of.
+    """Write a table as one exchange file, sorted by the columns `by`; ranges refer to the first of them.
 
-    Rows that agree in all of them stay in the table's order.
+    Rows that agree in all of these columns stay in the table's order.
     """
-    table = table.combine_chunks()  # else every row group copies all of it
+    table = table.combine_chunks()  # otherwise every row group copies all of it
     order = order_of(table, by)
     rows = max(1, ROW_GROUP_BYTES * table.num_rows // max(1, table.nbytes))
     with output.shard(name, schema) as writer:
@@ -67,13 +67,13 @@ def write_sorted(output: Output, name: str, table: Any, schema: Any, by: Sequenc
 
 
 def order_of(table: Any, by: Sequence[str]) -> npt.NDArray[np.int64]:
-    """Return the rows of a table in the order of the columns `by`: numbers, or binary values of 16 bytes."""
+    """Return the row order of a table sorted by the columns `by`: numbers, or binary values of 16 bytes."""
     order: npt.NDArray[np.int64] = np.lexsort([part for name in reversed(by) for part in _as_numbers(table[name])])
     return order
 
 
 def _as_numbers(column: Any) -> list[npt.NDArray[Any]]:
-    """Return numbers that are in the order of a column's values, the last one first in importance."""
+    """Return numbers that sort like a column's values, the least significant first."""
     if column.type != pa.binary(16):
         return [column.to_numpy()]
     array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
@@ -82,7 +82,7 @@ def _as_numbers(column: Any) -> list[npt.NDArray[Any]]:
 
 
 class Runs:
-    """Gathers tables and writes a sorted file whenever they are `most` bytes, the last one on `close`; there is always one."""
+    """Collects tables and writes a sorted file whenever they reach `most` bytes; `close` writes the rest, and at least one file."""
 
     def __init__(self, output: Output, name: str, schema: Any, by: Sequence[str], most: int) -> None:
         """Write tables of a schema, sorted by some columns, as files of that name and a number."""
@@ -92,7 +92,7 @@ class Runs:
         self._waiting = self._written = 0
 
     def add(self, table: Any) -> None:
-        """Add a table, whose columns may not yet have their types."""
+        """Add a table; its columns may still need a cast."""
         self._tables.append(table.cast(self._schema))
         self._waiting += table.nbytes
         self.rows, self.bytes = self.rows + table.num_rows, self.bytes + table.nbytes
@@ -100,7 +100,7 @@ class Runs:
             self._write()
 
     def close(self) -> None:
-        """Write what waits."""
+        """Write the remaining rows."""
         if self._tables or not self._written:
             self._write()
 
@@ -115,23 +115,23 @@ class Runs:
 
 
 def read_range(shards: Sequence[Shard], column: str, wanted: Range, schema: Any) -> Any:
-    """Return the rows whose `column` lies in the range, of every shard in turn; each must be sorted by that column.
+    """Return the rows of every shard, in turn, whose `column` lies in the range; each shard must be sorted by that column.
 
-    `schema` says which columns are read. Raises CorruptShard for a shard that is damaged or not sorted.
+    `schema` lists the columns to read. Raises CorruptShard for a shard that is damaged or not sorted.
     """
     tables = list(tables_in(shards, column, wanted, schema))
     return pa.concat_tables(tables) if tables else schema.empty_table()
 
 
 def tables_in(shards: Sequence[Shard], column: str, wanted: Range, schema: Any) -> Iterator[Any]:
-    """Yield what `read_range` returns a row group at a time, so that memory holds one."""
+    """Yield the rows of `read_range` one row group at a time, to bound memory."""
     for shard in shards:
         for _, table in rows_in(shard, column, wanted, schema):
             yield table
 
 
 def rows_in(shard: Shard, column: str, wanted: Range, schema: Any) -> Iterator[tuple[int, Any]]:
-    """Yield (place of the first one in the shard, table) for the rows of a shard whose `column` lies in a range; they follow each other."""
+    """Yield (row number of the first, table) for the consecutive rows of a shard whose `column` lies in a range."""
     begin = 0
     with open_parquet(shard.location, pre_buffer=False) as file:
         position = file.schema_arrow.names.index(column)
@@ -139,26 +139,26 @@ def rows_in(shard: Shard, column: str, wanted: Range, schema: Any) -> Iterator[t
             first, begin = begin, begin + file.metadata.row_group(index).num_rows
             known = file.metadata.row_group(index).column(position).statistics
             if known is None or not known.has_min_max:
-                raise CorruptShard(f"{shard.location} has no index of its {column}; the run's command makes it again")
+                raise CorruptShard(f"{shard.location} has no index of its {column}; the run's command rebuilds it")
             if known.max < wanted.low or known.min >= wanted.high:
                 continue
             table = read_row_group(shard, file, index, schema.names)
             values = table[column].to_numpy()
             if (values[1:] < values[:-1]).any():
-                raise CorruptShard(f"{shard.location}, row group {index}, is not sorted by {column}; the run's command makes it again")
+                raise CorruptShard(f"{shard.location}, row group {index}, is not sorted by {column}; the run's command rebuilds it")
             start, end = _place(values, wanted.low), _place(values, wanted.high)
             if start < end:
                 yield first + start, _alone(table, start, end).cast(schema)
 
 
 def _alone(table: Any, start: int, end: int) -> Any:
-    """Return some rows of a table; where they are few, a copy, so that the others do not stay in memory with them."""
+    """Return a slice of a table; copy a small slice, so that it does not keep the whole table in memory."""
     few = 2 * (end - start) < table.num_rows
     return table.take(pa.array(np.arange(start, end))) if few else table.slice(start, end - start)
 
 
 def _place(values: npt.NDArray[Any], bound: int) -> int:
-    """Return how many of the rising values are below a bound, which may lie outside their type."""
+    """Return how many of the sorted values are below a bound, which may be outside their type's range."""
     limits = np.iinfo(values.dtype)
     if bound > limits.max:
         return len(values)
@@ -172,11 +172,11 @@ def read_row_group(shard: Shard, file: Any, index: int, columns: Sequence[str] |
             None
         )
     except (pa.ArrowInvalid, OSError) as error:
-        raise CorruptShard(f"{shard.location}, row group {index}, is damaged ({error}); the run's command makes it again") from error
+        raise CorruptShard(f"{shard.location}, row group {index}, is damaged ({error}); the run's command rebuilds it") from error
 
 
 def read_rows(shard: Shard, columns: Sequence[str] | None, rows: npt.NDArray[np.int64]) -> Iterator[tuple[npt.NDArray[np.int64], Any]]:
-    """Yield (rows, their table) for some rows of a shard, rising, one row group at a time; row groups without any are not read."""
+    """Yield (row numbers, table) for some rows of a shard, in order, one row group at a time; skip row groups without any."""
     with open_parquet(shard.location, pre_buffer=False) as file:
         begin = 0
         for index in range(file.num_row_groups):

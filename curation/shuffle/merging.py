@@ -1,15 +1,15 @@
-"""Merging: however many exchange files there are, a range is read from few of them (external merge sort; Knuth, volume 3, section 5.4).
+"""Merging keeps the number of files that a range is read from small (external merge sort; Knuth, volume 3, section 5.4).
 
-A unit that takes a range reads at least one row group of every file, so n files and n ranges make n x n reads. Where a range lies in more
-than FAN_IN files, FAN_IN at a time are merged, part of the range by part, into files that hold such a part alone; and so on, level after
-level, until every range lies in at most FAN_IN files. Reading then grows with the rows, times the logarithm of the files to the base of
-FAN_IN: a billion documents need one level, a hundred billion three.
+A unit that takes a range reads at least one row group of every file, so n files and n ranges cause n x n reads. Where a range lies in more
+than FAN_IN files, batches of FAN_IN files are merged, one part of the range at a time, into files that hold only that part. This repeats,
+level after level, until every range lies in at most FAN_IN files. The total reading is proportional to the rows times the logarithm of the
+number of files to the base FAN_IN.
 
 Invariants
-    - A range holds the same rows as before, and rows that are equal in all columns that they are sorted by stay in the order of the files.
-    - With FAN_IN files or fewer, nothing is read or written here.
-    - After a level there are about as many files as before it, each about as large.
-    - Memory: the rows of one file twice, and a number for each; more where many rows have one value, which stay together.
+    - A range holds the same rows as before; rows that are equal in all sort columns stay in the order of the files.
+    - With FAN_IN files or fewer, this module reads and writes nothing.
+    - A level produces about as many files as it reads, of about the same size.
+    - Memory: the rows of one file twice, and a number for each; more where many rows share one value, because they stay together.
 """
 
 from bisect import bisect_right
@@ -25,12 +25,12 @@ from curation.shuffle.exchange import HASHES, Range, read_range, write_sorted
 from curation.storage.shards import Shard, open_parquet
 
 FAN_IN = 64
-"""Files that are read side by side, at most."""
+"""Largest number of files that are read side by side."""
 
 
 @dataclass(frozen=True)
 class Merged:
-    """Files sorted by one column, by the range of it that they lie in. The ranges rise and together are the whole."""
+    """Files sorted by one column, grouped by their range of it. The ranges are in order and cover the whole."""
 
     files: Mapping[Range, tuple[Shard, ...]]
 
@@ -50,7 +50,7 @@ class Merged:
         return tuple(file for _, files in meeting for file in files)
 
     def units(self, role: str, ranges: Sequence[Range], **extra: Any) -> list[Unit]:
-        """Return a unit for each range, which has the files of it in a role, and its bounds as `low` and `high`."""
+        """Return a unit for each range: it has the files of the range in `role`, and the bounds as `low` and `high`."""
         return [
             Unit(f"{place:06d}", {role: self.meeting(wanted)}, extra={"low": wanted.low, "high": wanted.high, **extra})
             for place, wanted in enumerate(ranges)
@@ -64,7 +64,7 @@ def range_of(unit: Unit) -> Range:
 
 @dataclass(frozen=True)
 class Merge(Stage):
-    """Merges a batch of files that are sorted by the columns `by`, within a range of the first of them."""
+    """Merges a batch of files that are sorted by the columns `by`, within a range of the first column."""
 
     by: tuple[str, ...]
     name: ClassVar[str] = "merge"
@@ -72,7 +72,7 @@ class Merge(Stage):
     packages: ClassVar[tuple[str, ...]] = ("pyarrow", "numpy")
 
     def make(self, unit: Unit, output: Output) -> Mapping[str, Any]:
-        """Write one file."""
+        """Write one merged file."""
         files = unit.inputs["files"]
         with open_parquet(files[0].location) as file:
             schema = file.schema_arrow.remove_metadata()
@@ -81,14 +81,14 @@ class Merge(Stage):
 
 
 def levels_for(files: int) -> int:
-    """Return how many levels so many files take."""
+    """Return the number of merge levels for a number of files."""
     return 0 if files <= FAN_IN else 1 + levels_for(-(-files // FAN_IN))
 
 
 def merge(session: Session, title: str, files: Sequence[Shard], by: Sequence[str], whole: Range = HASHES) -> Merged:
-    """Merge files that are sorted by the columns `by`, until every range of the first of them lies in at most FAN_IN files.
+    """Merge files that are sorted by the columns `by`, until every range of the first column lies in at most FAN_IN files.
 
-    `title` names the folder of each level; `whole` is what the column's values lie in.
+    `title` names the folder of each level; `whole` is the range of the column's values.
     """
     held = {whole: tuple(files)}
     level = 0

@@ -1,9 +1,9 @@
-"""Document numbers: a corpus's documents counted through, so that narrow steps can speak of them in 8 bytes.
+"""Document numbers count the documents of a corpus, so that narrow steps can refer to each one in 8 bytes.
 
-Shards are sorted by name; a document's number is the rows of all shards before its own, plus its row. Consecutive shards form *groups*, the
-units of work of the narrow steps: big enough that exchange files are few, small enough that a narrow row of each document fits in memory.
+Shards are sorted by name; a document's number is the count of rows in all earlier shards, plus its row. Consecutive shards form *groups*,
+the work units of the narrow steps: large enough to keep exchange files few, small enough that a narrow row per document fits in memory.
 
-Invariant: numbers and groups follow from the shards' names, rows and bytes; the order in which shards are given does not matter.
+Invariant: numbers and groups depend on the shards' names, rows and bytes; the order in which shards are given does not matter.
 """
 
 from collections.abc import Iterable, Sequence
@@ -15,14 +15,14 @@ from curation.errors import InputError
 from curation.storage.shards import Shard
 
 GROUP_ROWS = 1 << 18
-"""Documents in a group (one large shard may hold more)."""
+"""Documents in a group (a single large shard may hold more)."""
 
 GROUP_BYTES = 1 << 30
-"""Compressed bytes of the shards of a group: 3 to 4 GB of text."""
+"""Compressed bytes of the shards of a group."""
 
 
 class Holder(Protocol):
-    """Something that stands for one documents shard."""
+    """An object that represents one documents shard."""
 
     @property
     def counted(self) -> Shard:
@@ -35,7 +35,7 @@ Member = TypeVar("Member", bound=Holder)
 
 @dataclass(frozen=True)
 class Group(Generic[Member]):
-    """Consecutive members; their documents have the numbers from `base` up to `base + rows`."""
+    """Consecutive members; their documents have the numbers from `base` up to, but not including, `base + rows`."""
 
     name: str
     base: int
@@ -44,7 +44,7 @@ class Group(Generic[Member]):
 
 
 def groups_of(members: Sequence[Member], most_rows: int = GROUP_ROWS, most_bytes: int = GROUP_BYTES) -> list[Group[Member]]:
-    """Sort members by name and cut them into groups. Raises InputError where two have one name."""
+    """Sort members by name and split them into groups. Raises InputError where two have the same name."""
     ordered = sorted(members, key=lambda member: member.counted.name)
     for before, after in pairwise(ordered):
         if before.counted.name == after.counted.name:
@@ -65,7 +65,7 @@ def groups_of(members: Sequence[Member], most_rows: int = GROUP_ROWS, most_bytes
 
 
 def groups_in_turn(sets: Iterable[Sequence[Member]]) -> list[Group[Member]]:
-    """Group each set by itself and count on from one to the next: what comes later moves no number of what came before."""
+    """Group each set separately and continue the numbers from one set to the next, so that later sets never change earlier numbers."""
     groups: list[Group[Member]] = []
     for members in sets:
         base = groups[-1].base + groups[-1].rows if groups else 0

@@ -1,16 +1,17 @@
 """OUT/contents.json closes a run: it names every file that the run left, with its size and SHA-256.
 
-It is the last thing that is written, and the first that goes when a run is taken up again and something is about to change. So a folder
-with it holds a run that has ended, and whoever receives the folder can tell whether every byte is what was written.
+It is written last, and it is deleted first when a later session is about to change something. So a folder that holds it holds a finished
+run, and whoever receives the folder can check that every byte is the one that was written.
 
-    files   what does not change any more: shards and their sidecars, the dataset, rules, recipe, report
-    logs    what only grows, and may go on growing: as many bytes as there were are compared (replies, run.log)
-    live    what a later session that changes nothing still writes to: run.json, which carries its own digest (`curation.storage.records`)
+    files   files that no longer change: shards and their sidecars, the dataset, rules, recipe, report
+    logs    files that only grow (replies, run.log): a check compares only the bytes that were there when the run closed
+    live    files that a later session rewrites even if nothing else changes: run.json, which carries its own digest
+            (`curation.storage.records`)
 
-Left out are the lock and this file, which carries its own digest too. Digests of shards are those of their sidecars, taken when their bytes
-were on disk, so that closing costs a read of the small files alone.
+The lock is left out, and so is this file, which carries its own digest too. The digests of shards come from their sidecars, so closing a
+run reads only the small files.
 
-Invariant: run.json says `closed` exactly while this file should be there; so one that is lost is told from one that is not there yet.
+Invariant: run.json says `closed` exactly while this file should exist, so a lost file is distinguished from one that is not written yet.
 """
 
 import hashlib
@@ -32,7 +33,7 @@ _FIXED = (
     "manifest.json",
     "README.md",
 )
-"""Files that are not of a stage, where there are such. The last two are an export's, which is a dataset and no more."""
+"""Files that belong to no stage; a run may lack some. The last two belong to an export, which is only a dataset."""
 
 _LOGS = ("replies/replies.jsonl", "run.log")
 
@@ -41,7 +42,7 @@ LIVE = ("run.json",)
 
 @dataclass(frozen=True)
 class Contents:
-    """What a run left: path below OUT -> [size, SHA-256]."""
+    """What a run left: each path below OUT with [size, SHA-256]."""
 
     files: Mapping[str, tuple[int, str]]
     logs: Mapping[str, tuple[int, str]] = field(default_factory=dict)
@@ -53,7 +54,7 @@ class Contents:
 
 
 def write_contents(out: Location, shards: Mapping[str, tuple[int, str]], sidecars: Iterable[str]) -> None:
-    """Close a run. `shards` are known by size and digest, `sidecars` are read."""
+    """Close a run: take the sizes and digests of `shards` as given, and read the files in `sidecars`."""
     files = dict(shards)
     for path in (*sidecars, *_FIXED):
         found = digest_at(out / path)
@@ -65,9 +66,9 @@ def write_contents(out: Location, shards: Mapping[str, tuple[int, str]], sidecar
 
 
 def rewrite_entry(out: Location, path: str) -> None:
-    """Say of one file of a closed run that it was written again; a run that is not closed stays so.
+    """Record the new size and digest of one file of a closed run; do nothing where the run is not closed.
 
-    Raises CorruptRecord where contents.json is damaged: it is no more believed than before.
+    Raises CorruptRecord where contents.json is damaged: a rewrite must not make it look trustworthy again.
     """
     contents, found = read_contents(out), digest_at(out / path)
     if contents is not None and found is not None:
@@ -75,7 +76,7 @@ def rewrite_entry(out: Location, path: str) -> None:
 
 
 def read_contents(out: Location) -> Contents | None:
-    """Return what a run left, or None where it has not ended. Raises CorruptRecord where the record is damaged."""
+    """Return what a run left, or None where it has not ended. Raises CorruptRecord where contents.json is damaged."""
     content = find_record(out / CONTENTS)
     return typed(Contents, content, out / CONTENTS) if content is not None else None
 
@@ -93,7 +94,7 @@ def digest_at(location: Location, most: int | None = None) -> tuple[int, str] | 
 
 
 def differences_from(out: Location, contents: Contents, faults: list[str]) -> int:
-    """Hash everything that a run left, add a fault for every file that is not as it was, and return the bytes that were read."""
+    """Hash every file that a run left, add a fault for each one that changed, and return the number of bytes read."""
     read = 0
     for path, (size, sha256) in sorted({**contents.files, **contents.logs}.items()):
         try:
@@ -107,10 +108,10 @@ def differences_from(out: Location, contents: Contents, faults: list[str]) -> in
             faults.append(f"{place} is missing")
         elif found != (size, sha256):
             there, expected = (f"{count:,} bytes with the sha256 {digest}" for count, digest in (found, (size, sha256)))
-            faults.append(f"{place} is not what was written: it has {there}, recorded are {expected}")
+            faults.append(f"{place} is not what was written: it has {there}, but {expected} were recorded")
     for path in contents.live:
         if path not in LIVE:
-            faults.append(f"{out / CONTENTS}: {path!r} is not a file that goes on changing")
+            faults.append(f"{out / CONTENTS}: {path!r} is listed as a file that may change, but no such file exists in a run")
         elif (out / path).facts() is None:
             faults.append(f"{out / path} is missing")
     return read

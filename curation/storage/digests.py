@@ -1,4 +1,4 @@
-"""Digests that name things: of canonical JSON, of files, of a set of source files.
+"""Digests that identify things: canonical JSON, a file, a set of source files.
 
 A digest is a SHA-256 in lower-case hex. `canonical` is the one form in which values are hashed: JSON with sorted keys, no spaces, tuples as
 lists, dataclasses as objects of their fields. A value without a stable form (a function, a set, a float NaN) is refused.
@@ -17,8 +17,8 @@ _PACKAGES = ("curation", "filters", "synth", "pipelines")
 
 
 def plain(value: Any) -> Any:
-    """Return value as JSON types only. Raises TypeError for what has no stable form."""
-    if value is None or isinstance(value, (str, int)):  # first, for units of many files are made of these
+    """Return a value as JSON types only. Raises TypeError for a value without a stable form."""
+    if value is None or isinstance(value, (str, int)):  # first, because units of many files consist of these
         return value
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
@@ -37,17 +37,17 @@ def plain(value: Any) -> Any:
 
 @lru_cache(maxsize=64)
 def shared(value: Hashable) -> Any:
-    """Return `plain` of a frozen value that many things share, worked out once; nobody may change what is returned."""
+    """Return `plain` of a frozen value that many objects share, computed once; callers must not change the result."""
     return plain(value)
 
 
 def canonical(value: Any) -> str:
-    """Return the one JSON text of value."""
+    """Return the canonical JSON text of a value."""
     return json.dumps(plain(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
 def digest_of(value: Any) -> str:
-    """Return the SHA-256 of the canonical form of value."""
+    """Return the SHA-256 of the canonical form of a value."""
     return hashlib.sha256(canonical(value).encode("utf-8", "surrogatepass")).hexdigest()
 
 
@@ -58,7 +58,7 @@ def digest_of_file(path: str | Path) -> str:
 
 
 def code_digest() -> str:
-    """Return the SHA-256 over the project's packages: sources, and the models, prompts and templates that they read."""
+    """Return the SHA-256 of the project's packages: their sources, and the models, prompts and templates that they read."""
     root = Path(__file__).parents[2]
     paths = sorted(path for package in _PACKAGES for path in (root / package).rglob("*") if path.is_file() and path.suffix != ".pyc")
     return digest_of([[path.relative_to(root).as_posix(), digest_of_file(path)] for path in paths])

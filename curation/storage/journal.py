@@ -1,12 +1,12 @@
-"""The journal of a unit: the names of the shards that an attempt at it writes, set down before the first byte of each.
+"""The journal of a unit lists the shards that an attempt writes; each name is recorded before the shard's first byte.
 
 A shard is renamed into place before the sidecar that records it is written. A process that dies between the two leaves a shard that no
-sidecar names; the journal does, so the next session may delete it, and need not take every file of a likely name for ours.
+sidecar names. The journal names it, so the next session may delete it without guessing from file names.
 
 Invariants
-    - A name is in the journal before its temporary exists. Journals are deleted when the stage is sealed: then the seal names all shards.
-    - Lines are handed to the operating system, not flushed to disk: a killed process loses none. After a power cut a shard may lack its
-      line; it is then told as a stranger and left alone, which is the safe side.
+    - A name is in the journal before its temporary file exists. Journals are deleted when the stage is sealed: the seal names all shards.
+    - Lines are handed to the operating system but not flushed to disk: a killed process loses none. After a power cut a shard may lack its
+      line; it then counts as somebody else's file and is left alone, which is the safe side.
 """
 
 from pathlib import Path
@@ -19,7 +19,7 @@ _HEAD = f"{MADE_BY} writes to "
 
 
 class Journal:
-    """Writes down the names of a unit's shards. `folder` is the path below OUT where they go."""
+    """Records the names of a unit's shards. `folder` is their folder, as a path below OUT."""
 
     def __init__(self, sidecars: Location, unit: str, folder: str) -> None:
         """Keep the journal of one unit, whose shards go to a folder."""
@@ -28,8 +28,8 @@ class Journal:
         self._told: list[str] = []
 
     def announce(self, file: str) -> None:
-        """Write down the name of a file before it is begun."""
-        lines = [file] if self._told else ["", f"{_HEAD}{self.folder}", file]  # an empty line ends one that an earlier attempt left torn
+        """Record the name of a file before the file is started."""
+        lines = [file] if self._told else ["", f"{_HEAD}{self.folder}", file]  # "" ends an incomplete earlier line
         self._told += lines
         if self.place.is_local:
             with telling_what_is_written(self.place), Path(self.place.path).open("ab") as stream:
@@ -39,7 +39,7 @@ class Journal:
 
 
 def read_journal(place: Location) -> tuple[str, list[str]] | None:
-    """Return the folder below OUT and the names that a journal holds; None for a file that is none of ours."""
+    """Return a journal's folder below OUT and the names it lists; None for a file that this project did not write."""
     lines = [line for line in place.read_bytes().decode("utf-8", "replace").split("\n") if line]
     folders = [line.removeprefix(_HEAD) for line in lines if line.startswith(_HEAD)]
     if not folders or not (lines[0].startswith(_HEAD) or _HEAD.startswith(lines[0])):
@@ -48,5 +48,5 @@ def read_journal(place: Location) -> tuple[str, list[str]] | None:
 
 
 def is_torn(place: Location) -> bool:
-    """Whether a file is a journal of which not even the first line was written, as on a full disk."""
+    """Return whether a file is a journal whose first line is incomplete, as after a full disk."""
     return _HEAD.startswith(place.read_bytes()[: len(_HEAD) + 1].decode("utf-8", "replace").strip("\n"))

@@ -1,13 +1,13 @@
-"""A place where files live, named by a URI: local path, `s3://`, `gs://`, and, to read only, `https://`.
+"""A location is a place for files, named by a URI: a local path, `s3://`, `gs://`, or, for reading only, `https://`.
 
-Everything that opens, lists, writes or deletes a file goes through here, so that a run is the same run on a laptop and on an object store.
+All code that opens, lists, writes or deletes a file uses this module, so a run behaves the same on a laptop and on an object store.
 pyarrow.fs serves local files, S3 and GCS; fsspec serves HTTP. Credentials and endpoints come from the environment (AWS_ACCESS_KEY_ID,
-AWS_ENDPOINT_URL, ...) and never from a recipe.
+AWS_ENDPOINT_URL, ...), never from a recipe.
 
 Invariants
     - `write_bytes` and `upload` are atomic: a reader sees the whole file or none. Local: temporary name, fsync, rename, fsync of the
       folder. Object store: one put or one multipart upload, which exists only once it is complete.
-    - A temporary's name starts with TEMPORARY, so that a sweep finds what a dead process left.
+    - A temporary file's name starts with TEMPORARY, so that a sweep finds the files that a dead process left.
 """
 
 import errno
@@ -47,7 +47,7 @@ def _filesystem(scheme: str) -> Any:
         import fsspec
 
         return fs.PyFileSystem(fs.FSSpecHandler(fsspec.filesystem(scheme)))
-    raise InputError(f"{scheme}:// is not a kind of place that can be read; use a local path, s3://, gs:// or https://")
+    raise InputError(f"{scheme}:// cannot be read: use a local path, s3://, gs:// or https://")
 
 
 def _s3_options() -> dict[str, str]:
@@ -60,7 +60,7 @@ def _s3_options() -> dict[str, str]:
 
 @dataclass(frozen=True)
 class FileFacts:
-    """What a listing tells of a file: its location, size in bytes, and the time it was last changed in nanoseconds (None if unknown)."""
+    """What a listing says about a file: its location, size in bytes, and modification time in nanoseconds (None if unknown)."""
 
     location: "Location"
     size: int
@@ -98,7 +98,7 @@ class Location:
         return Location(self.scheme, f"{self.path.rstrip('/')}/{name}")
 
     def within(self, path: str) -> "Location":
-        """Return what a relative path that was read somewhere names below this folder. Raises ValueError where it leads out of it."""
+        """Return the file that a relative path names below this folder. Raises ValueError where the path leads out of the folder."""
         parts = path.split("/")
         if any(part in ("", ".", "..") for part in parts) or not path.isprintable() or "\\" in path:
             raise ValueError(f"{path!r} is not the path of a file below {self}")
@@ -111,48 +111,48 @@ class Location:
 
     @property
     def parent(self) -> "Location":
-        """The folder that holds it."""
+        """The folder that contains this location."""
         return Location(self.scheme, self.path.rstrip("/").rsplit("/", 1)[0] or "/")
 
     @property
     def is_local(self) -> bool:
-        """Whether it lies on this machine's file system."""
+        """Whether the location is on this machine's file system."""
         return self.scheme == ""
 
     def holds(self, other: "Location") -> bool:
-        """Whether another place lies below this folder; of local paths, links and `..` are followed."""
+        """Return whether `other` is below this folder; links and `..` in local paths are resolved."""
         return self.holds_which([other])[0]
 
     def holds_which(self, others: Iterable["Location"]) -> list[bool]:
-        """Tell of each place whether it lies below this folder; links in the paths of folders are followed once a folder."""
+        """Return for each location whether it is below this folder; links in folder paths are resolved once per folder."""
         mine = (os.path.realpath(self.path) if self.is_local else self.path).rstrip("/") + "/"
         real = lru_cache(maxsize=None)(os.path.realpath)
 
         def path_of(other: "Location") -> str:
             folder, _, name = other.path.rpartition("/")
             path = f"{real(folder or '/').rstrip('/')}/{name}"
-            return os.path.realpath(path) if name in ("", ".", "..") or os.path.islink(path) else path  # noqa: PTH114  (a Path of each of many files takes longer)
+            return os.path.realpath(path) if name in ("", ".", "..") or os.path.islink(path) else path  # noqa: PTH114  (a Path for each file takes longer)
 
         return [other.scheme == self.scheme and (path_of(other) if other.is_local else other.path).startswith(mine) for other in others]
 
     @property
     def filesystem(self) -> Any:
-        """The pyarrow file system that serves it."""
+        """The pyarrow file system for this location."""
         return _filesystem(self.scheme)
 
     def facts(self) -> FileFacts | None:
-        """Return size and time of the file, or None where there is none."""
+        """Return the file's size and modification time, or None where it does not exist."""
         info = self.filesystem.get_file_info(self.path)
         if info.type != fs.FileType.File:
             return None
         return _http_facts(self, info) if self.scheme in _HTTP else _facts(self.scheme, info)
 
     def exists(self) -> bool:
-        """Whether a file or folder is there."""
+        """Return whether a file or folder exists here."""
         return bool(self.filesystem.get_file_info(self.path).type != fs.FileType.NotFound)
 
     def is_folder(self) -> bool:
-        """Whether a folder is there."""
+        """Return whether a folder exists here."""
         return bool(self.filesystem.get_file_info(self.path).type == fs.FileType.Directory)
 
     def files(self, recursive: bool = False) -> list[FileFacts]:
@@ -162,11 +162,11 @@ class Location:
         return sorted(found, key=lambda facts: facts.location.path)
 
     def open_random(self) -> Any:
-        """Open for random access (Parquet): a pyarrow file."""
+        """Open the file for random access (Parquet): a pyarrow file."""
         return self.filesystem.open_input_file(self.path)
 
     def open_stream(self) -> BinaryIO:
-        """Open for reading from start to end, without any decompression."""
+        """Open the file for sequential reading, without decompression."""
         stream = self.filesystem.open_input_stream(self.path, compression=None, buffer_size=1 << 20)
         return cast(BinaryIO, stream)
 
@@ -176,7 +176,7 @@ class Location:
             return stream.read()
 
     def make_folder(self) -> None:
-        """Make the folder and those above it (nothing to do on an object store)."""
+        """Make the folder and its parents; an object store needs no folders."""
         if self.is_local:
             with telling_what_is_written(self):
                 Path(self.path).mkdir(parents=True, exist_ok=True)
@@ -192,7 +192,7 @@ class Location:
 
     @contextmanager
     def writing(self) -> Iterator[Path]:
-        """Yield a local temporary file to fill; on leaving without error it becomes this file, otherwise it is deleted."""
+        """Yield a local temporary file to fill; it becomes this file on success and is deleted after an error."""
         if self.is_local:
             self.parent.make_folder()
             temporary = Path((self.parent / f"{TEMPORARY}{uuid.uuid4().hex}-{self.name}").path)
@@ -217,7 +217,7 @@ class Location:
                 temporary.unlink()
 
     def delete(self) -> None:
-        """Delete the file where it exists."""
+        """Delete the file if it exists."""
         with suppress(FileNotFoundError, pa.ArrowKeyError):
             self.filesystem.delete_file(self.path)
 
@@ -232,9 +232,9 @@ class Location:
 
 @contextmanager
 def telling_what_is_written(place: Location, advice: Mapping[int, str] = MappingProxyType({**_ROOM, **_LEAVE})) -> Iterator[None]:
-    """Raise CannotWrite, which names the place and what to do, where writing to it fails for want of room or of leave.
+    """Turn an error for lack of space or permission into CannotWrite, which names the place and the remedy.
 
-    What also reads passes `_ROOM`: no reading fails for want of room, but some do for want of leave.
+    A block that also reads passes `_ROOM`: a read never fails for lack of space, but it may fail for lack of permission.
     """
     try:
         yield
@@ -246,7 +246,7 @@ def telling_what_is_written(place: Location, advice: Mapping[int, str] = Mapping
 
 
 def _http_facts(location: Location, info: Any) -> FileFacts:
-    """Return the facts of a file behind a URL: a server that gives no time gives an ETag, which stands for it."""
+    """Return the facts of a file behind a URL; an ETag replaces the time where the server sends none."""
     import fsspec
 
     told = fsspec.filesystem(location.scheme).info(location.path)
@@ -256,7 +256,7 @@ def _http_facts(location: Location, info: Any) -> FileFacts:
 
 
 def why_unreachable(location: Location) -> str:
-    """Say what happened when a URL was asked for: refused, no such name, 404, ...; "" if it can be reached."""
+    """Say why a URL cannot be reached (refused, unknown host, 404, ...); "" if it can be reached."""
     import fsspec
 
     try:
@@ -269,24 +269,24 @@ def why_unreachable(location: Location) -> str:
 
 
 def _told_by(error: BaseException) -> str:
-    """Put an HTTP client's error into words; its classes are not named, for the client is fsspec's choice."""
+    """Describe an HTTP client's error in words, without naming its classes: fsspec chooses the client."""
     import socket
     import ssl
 
     status = getattr(error, "status", None)
     if status is not None:
         answer = f"{status} {getattr(error, 'message', '')}".strip()
-        known = {401: "it wants credentials", 403: "it may not be read without permission", 404: "nothing is there", 410: "it is gone"}
+        known = {401: "it requires credentials", 403: "it may not be read without permission", 404: "nothing is there", 410: "it is gone"}
         return f"the server answers {answer}" + (f": {known[status]}" if status in known else "")
     reason = getattr(error, "os_error", None) or error
     if isinstance(reason, socket.gaierror):
-        return "no host of that name is known here; check the spelling and the network"
+        return "this host name cannot be resolved; check the spelling and the network"
     if isinstance(reason, ssl.SSLError):
         return f"no secure connection can be made ({reason.reason or reason}); is it http:// rather than https://?"
     if isinstance(reason, ConnectionRefusedError):
         return "the connection is refused: the host is there, but no server listens on that port"
     if isinstance(reason, TimeoutError):
-        return "no answer came in time"
+        return "the server did not answer in time"
     return str(reason) or type(reason).__name__
 
 

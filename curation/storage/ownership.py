@@ -1,12 +1,12 @@
-"""Ownership: what in a folder is ours, so that nothing else is ever written over or deleted.
+"""Ownership decides which files in a folder belong to the project, so that no other file is overwritten or deleted.
 
-A folder is ours when it is empty, or when its `run.json` says so (`made_by`; before that mark existed, `sessions`). The mark also holds the
-name of the recipe whose dataset lies there: another recipe would replace it, and has to be told to.
+A folder is ours when it is empty, or when its `run.json` says so (key `made_by`; older runs have `sessions` instead). The mark also holds
+the name of the recipe that made the dataset there: another recipe may replace it only when the user asks for that.
 
-A file that is written under a fixed name (report, card, manifest) names this project in its text; one that does not is somebody else's and
-is not written over. What stages made is known by their own records (`curation.engine.leftovers`).
+A file with a fixed name (report, card, manifest) names this project in its text; a file of that name without it belongs to somebody else
+and is not overwritten. The stages' own records say which files stages made (`curation.engine.leftovers`).
 
-Invariant: `claim` is asked before anything is written to a folder; it writes nothing itself.
+Invariant: `claim` runs before anything is written to a folder, and writes nothing itself.
 """
 
 import fcntl
@@ -27,15 +27,16 @@ LOCK = ".lock"
 FIXED = frozenset(
     (LOCK, RUN, "recipe.toml", "rules.json", "contents.json", "run.log", "report.html", "dataset/README.md", "dataset/manifest.json")
 )
-"""Paths below OUT of the files of a run that have one name in every run."""
+"""Paths below OUT of the files that have the same name in every run."""
 KEPT = ("replies/", "files/")
-"""Folders below OUT of which nothing is ever deleted: teachers' replies, and the files that a recipe names."""
+"""Folders below OUT whose files are never deleted: teachers' replies, and files that a recipe names."""
 
 
 def claim(out: Location, recipe: str | None = None, replace: bool = False) -> None:
     """Raise unless a run of `recipe` may write to OUT.
 
-    Raises UsageError where OUT is a file, Refused where it holds something and no run of ours, or another recipe's run and not `replace`.
+    Raises UsageError where OUT is a file. Raises Refused where OUT holds files but no run of ours, or a run of another recipe and `replace`
+    is false.
     """
     if out.facts() is not None:
         raise UsageError(f"{out} is a file; --out names a folder")
@@ -43,17 +44,17 @@ def claim(out: Location, recipe: str | None = None, replace: bool = False) -> No
     if mark is None:
         stranger = _first_file(out)
         if stranger is not None:
-            raise Refused(f"{out} holds files and no run of ours ({stranger} for one); nothing was touched, name another folder with --out")
+            raise Refused(f"{out} holds files of others (such as {stranger}) and no run of ours; nothing was changed; choose another --out")
         return
     other = recipe_of(mark)
     if recipe is not None and other is not None and other != recipe and not replace:
         raise Refused(
-            f"{out} holds a run of the recipe {other!r}, whose dataset {recipe!r} would replace; choose another --out, or say --replace"
+            f"{out} holds a run of the recipe {other!r}, whose dataset {recipe!r} would replace; choose another --out, or add --replace"
         )
 
 
 def read_mark(out: Location) -> dict[str, Any] | None:
-    """Return what run.json says, or where that is missing or damaged what the lock says; None where the folder holds no run of ours."""
+    """Return what run.json says, or what the lock says where run.json is missing or damaged; None for a folder without a run of ours."""
     try:
         content = json.loads((out / RUN).read_bytes())
     except (FileNotFoundError, NotADirectoryError, ValueError, RecursionError):
@@ -75,9 +76,9 @@ def _read_lock(out: Location) -> dict[str, Any] | None:
 
 @contextmanager
 def locked(out: Location, recipe: str | None, replace: bool) -> Iterator[None]:
-    """Claim OUT and hold it for this process; the operating system lets go of it when the process dies. Object stores have no lock.
+    """Claim OUT and lock it for this process; the operating system releases the lock when the process dies. Object stores have no lock.
 
-    The lock says whose it is too, so that a damaged run.json does not make a stranger of the folder.
+    The lock also names its owner, so that a folder with a damaged run.json still counts as ours.
     """
     claim(out, recipe, replace)
     out.make_folder()
@@ -100,7 +101,7 @@ def locked(out: Location, recipe: str | None, replace: bool) -> Iterator[None]:
 
 
 def recipe_of(mark: dict[str, Any]) -> str | None:
-    """Return the name of the recipe that a folder was made with; None where that was not written down."""
+    """Return the name of the recipe that made a folder; None where it was not recorded."""
     if "made_by" in mark:
         name = mark.get("recipe")
     else:
@@ -110,16 +111,16 @@ def recipe_of(mark: dict[str, Any]) -> str | None:
 
 
 def write_ours(place: Location, content: bytes) -> None:
-    """Write a file that names this project in its text. Raises Refused where one lies there that does not: we did not write that."""
+    """Write a file that names this project in its text. Raises Refused where a file without that mark already exists."""
     if MADE_BY.encode() not in content:
-        raise ValueError(f"{place.name} would not be known as ours again")
+        raise ValueError(f"{place.name} would not name this project, so we could not recognise it later")
     if place.facts() is not None and MADE_BY.encode() not in place.read_bytes():
         raise Refused(f"{place} was not written by this program, or is damaged; move or delete it, then give the same command again")
     place.write_bytes(content)
 
 
 def _first_file(out: Location) -> str | None:
-    """Return the path below OUT of some file in it; an empty lock, which a run leaves that was killed as it began, is none."""
+    """Return the path below OUT of some file in it; an empty lock, which a run leaves when killed at its start, does not count."""
     if not out.is_local:
         return next((_below(out, facts.location.path) for facts in out.files(recursive=True)), None)
     for folder, _, names in os.walk(out.path, onerror=_raise):

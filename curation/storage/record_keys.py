@@ -1,4 +1,4 @@
-"""A record's key: the 128-bit hash that is its identity, drives every choice by chance, and breaks every tie.
+"""A record's key is the 128-bit hash that identifies it, drives every random choice, and breaks every tie.
 
 The key hashes what the source said (own id, URL) and the raw payload before decoding or edits, so it does not depend on the recipe, the
 extractor, the folder, or the order of input. Hash: XXH3-128 (Collet), over length-framed parts, so that ("ab", "c") and ("a", "bc")
@@ -33,12 +33,12 @@ def record_key(own_id: str | None, url: str | None, payload: bytes) -> bytes:
 
 
 def unit_interval(key: bytes, purpose: str) -> float:
-    """Return a number in [0, 1) that depends only on the key and on what it is drawn for."""
+    """Return a number in [0, 1) that depends only on the key and on the purpose of the draw."""
     return float(xxhash.xxh3_64_intdigest(purpose.encode() + b"\0" + key) >> 11) / 2.0**53
 
 
 def halves_of(column: Any) -> npt.NDArray[np.uint64]:
-    """Return 16-byte values (keys, text hashes) as two 64-bit numbers each, shape (rows, 2)."""
+    """Return 16-byte values (keys, text hashes) as pairs of 64-bit numbers, shape (rows, 2)."""
     array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
     values = np.frombuffer(array.buffers()[1], np.dtype("<u8"), 2 * len(array), 16 * array.offset)
     return values.reshape(len(array), 2)

@@ -5,15 +5,15 @@
      "a": 1,
      ...
 
-A record is written whole, and read in one way: a bit that flipped anywhere in it, an end that is gone, a file that is no record at all are
-told in one error that names the file and what to do. So whoever reads one may believe what it says, or hears that it cannot be read.
+A record is written whole and read by one function. A flipped bit, a missing end, or a file that is no record at all gives one error, which
+names the file and the remedy. So a caller either trusts the content or learns that the record is unreadable.
 
-A digest finds accidents, not forgery: whoever sends a run folder may have written all of it. What is read is therefore data and nothing
-else: it has the types that are asked for, names in it are printable, and paths in it stay in the folder (`Location.within`).
+A digest finds accidents, not forgery: the sender of a run folder may have written all of it. So a record is treated as data only: its
+values have the expected types, its names are printable, and its paths stay inside the folder (`Location.within`).
 
 Invariants
     - The same content gives the same bytes.
-    - No error of a parser leaves this module: what is wrong with a record is a CorruptRecord.
+    - No parser error leaves this module: every fault in a record is a CorruptRecord.
 """
 
 import hashlib
@@ -26,10 +26,10 @@ from curation.storage.location import Location
 
 DIGEST = "sha256"
 
-REMEDY = "run the same command again, which makes it anew"
+REMEDY = "run the same command again, which rebuilds it"
 
 _LARGEST = 1 << 28
-"""Bytes of a record that are read at most: a thousand times the largest we have seen."""
+"""Largest record that is read, in bytes; real records are far smaller."""
 
 _HEAD = re.compile(rb'\{\n "sha256": "([0-9a-f]{64})",(?=\n)')
 
@@ -37,25 +37,25 @@ _Kind = TypeVar("_Kind")
 
 
 class CorruptRecord(CurationError):
-    """A JSON file of a run folder is not as it was written."""
+    """A JSON file of a run folder is not what was written."""
 
 
 def encode_record(content: dict[str, Any]) -> bytes:
-    """Return the bytes of a record. Raises ValueError where it is empty, for a digest of nothing says nothing."""
+    """Return the bytes of a record. Raises ValueError where it is empty: the digest of nothing proves nothing."""
     if not content or DIGEST in content:
-        raise ValueError(f"a record holds something, and leaves {DIGEST!r} to its digest")
+        raise ValueError(f"a record must not be empty, and its key {DIGEST!r} is reserved for the digest")
     body = json.dumps(content, sort_keys=True, ensure_ascii=False, indent=1).encode("utf-8", "backslashreplace")
     return b'{\n "sha256": "' + hashlib.sha256(body).hexdigest().encode() + b'",' + body[1:]
 
 
 def decode_record(content: bytes) -> dict[str, Any]:
-    """Return what the bytes of a record say. Raises ValueError, saying what is wrong."""
+    """Return the content of a record's bytes. Raises ValueError with the reason where they are no record."""
     head = _HEAD.match(content)
     if head is None:
         raise ValueError("it does not begin with its digest")
     body = b"{" + content[head.end() :]
     if hashlib.sha256(body).hexdigest() != head[1].decode():
-        raise ValueError("its bytes are not those that it was written with")
+        raise ValueError("its bytes have changed since it was written")
     try:
         return dict(json.loads(body))
     except (RecursionError, TypeError) as error:
@@ -63,7 +63,7 @@ def decode_record(content: bytes) -> dict[str, Any]:
 
 
 def write_record(location: Location, content: dict[str, Any]) -> None:
-    """Write a record, atomically; one that says the same already is left alone."""
+    """Write a record atomically; leave the file alone where it already has this content."""
     written = encode_record(content)
     facts = location.facts()
     if facts is None or facts.size != len(written) or location.read_bytes() != written:
@@ -71,7 +71,7 @@ def write_record(location: Location, content: dict[str, Any]) -> None:
 
 
 def read_record(location: Location, remedy: str = REMEDY) -> dict[str, Any]:
-    """Return what a record says. Raises CorruptRecord, naming the file and the remedy, where it is missing or not as it was written."""
+    """Return a record's content. Raises CorruptRecord with file and remedy where it is missing or not what was written."""
     found = find_record(location, remedy)
     if found is None:
         raise CorruptRecord(f"{location} is missing; {remedy}")
@@ -79,13 +79,13 @@ def read_record(location: Location, remedy: str = REMEDY) -> dict[str, Any]:
 
 
 def find_record(location: Location, remedy: str = REMEDY) -> dict[str, Any] | None:
-    """Return what a record says, or None where there is no such file. Raises CorruptRecord as `read_record` does."""
+    """Return a record's content, or None where the file does not exist. Raises CorruptRecord as `read_record` does."""
     facts = location.facts()
     if facts is None:
         return None
     try:
         if facts.size > _LARGEST:
-            raise ValueError(f"it has {facts.size:,} bytes, which no record has")
+            raise ValueError(f"it has {facts.size:,} bytes, more than any record")
         return decode_record(location.read_bytes())
     except FileNotFoundError:
         return None
@@ -94,7 +94,7 @@ def find_record(location: Location, remedy: str = REMEDY) -> dict[str, Any] | No
 
 
 def typed(kind: type[_Kind], content: Any, location: Location, remedy: str = REMEDY) -> _Kind:
-    """Return JSON values as a dataclass of ours. Raises CorruptRecord where a value is missing or of another type."""
+    """Return JSON values as a dataclass. Raises CorruptRecord where a value is missing or has another type."""
     from pydantic import TypeAdapter, ValidationError
 
     try:

@@ -1,9 +1,9 @@
-"""Files that a recipe names: those shipped inside our packages, and the user's own.
+"""Resources are the files that a recipe names: files shipped inside our packages, and the user's own files.
 
     sample_data:benchmarks/questions.jsonl    a file of an installed package, wherever it is installed
     evals/gsm8k.jsonl.gz                      a local file, relative to the folder of the recipe that names it (`beside`)
 
-Invariant: the same name means the same file on a laptop, in a wheel and on a worker; that the bytes are the same is the digest's task.
+Invariant: the same name means the same file on a laptop, in a wheel and on a worker; the digest checks that the bytes are the same.
 """
 
 import os.path
@@ -23,9 +23,9 @@ _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 
 
 def beside(folder: str, path: str) -> str:
-    """Return a path that a recipe in `folder` names, as seen from the current folder; what is no relative path of a file stays as it is.
+    """Return a path from a recipe in `folder`, relative to the current folder; anything but a relative file path is returned unchanged.
 
-    A recipe without a folder ("": it is shipped, or lies in the current folder) names paths relative to the current one.
+    A recipe without a folder ("": it is shipped, or lies in the current folder) names paths relative to the current folder.
     """
     package, colon, _ = path.partition(":")
     if not folder or not path or path.startswith(("/", "~")) or (colon and package in PACKAGES) or _SCHEME.match(path):
@@ -34,42 +34,43 @@ def beside(folder: str, path: str) -> str:
 
 
 def resolve(path: str) -> Path:
-    """Return the place of a file named in a recipe. Raises InputError where there is none."""
+    """Return the path of a file named in a recipe. Raises InputError where the file does not exist."""
     package, colon, inside = path.partition(":")
     if colon and package in PACKAGES:
         root = Path(str(files(package))).resolve()
         found = (root / inside).resolve()
         if not found.is_relative_to(root):
-            raise InputError(f"{path} leads out of the package {package}; name a file inside it")
+            raise InputError(f"{path} is outside the package {package}; name a file inside it")
         if not found.is_file():
             raise InputError(f"{path}: the package {package} ships no file {inside}")
         return found
     found = Path(path).expanduser()
     if not found.is_file():
         raise InputError(
-            f"{path}: no such file, seen from {Path.cwd()}; name a local file or <package>:<file>, package one of {', '.join(PACKAGES)}"
+            f"{path}: no such file (current folder: {Path.cwd()}); "
+            f"name a local file, or <package>:<file> with package one of {', '.join(PACKAGES)}"
         )
     return found
 
 
 def resolve_at_most(path: str, most: int, what: str) -> Path:
-    """Return the place of a file that is read whole. Raises InputError where there is none, or it is larger than such a file may be.
+    """Return the path of a file that is read whole. Raises InputError where it is missing or larger than `most` bytes.
 
-    A limit is far above what people have; past it the wrong file was named, and reading it would take the memory of the machine.
+    The limit is far above any real file: a larger one is probably the wrong file, and reading it would fill the memory.
     """
     found = resolve(path)
     size = found.stat().st_size
     if size > most:
-        raise InputError(f"{path} has {size:,} bytes, and {what} at most {most:,}; is it the right file?")
+        raise InputError(f"{path} has {size:,} bytes, but {what} may have at most {most:,}; is it the right file?")
     return found
 
 
 def digest(path: str) -> str:
-    """Return the SHA-256 of a file named in a recipe, computed once a process unless it changes. Raises InputError where there is none."""
+    """Return the SHA-256 of a file named in a recipe, cached until the file changes. Raises InputError where it does not exist."""
     state = resolve(path).stat()
     return _digest(path, state.st_size, state.st_mtime_ns)
 
 
 @lru_cache(maxsize=256)
-def _digest(path: str, size: int, modified: int) -> str:  # noqa: ARG001  (a file that changes is read again)
+def _digest(path: str, size: int, modified: int) -> str:  # noqa: ARG001  (part of the cache key: a changed file is read again)
     return digest_of_file(resolve(path))

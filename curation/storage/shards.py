@@ -1,14 +1,14 @@
-"""Shards: Parquet files that are written once, whole or not at all, and checked whenever they are read.
+"""Shards are Parquet files that are written once, whole or not at all, and checked at every read.
 
 A side shard has the rows of its documents shard in the same order, so columns of several stages are zipped by row, without a join. That is
 safe only if both really hold the same rows: every shard with a `key` column carries a SHA-256 of its keys in the file's metadata, and
-`read_aligned` compares them first.
+`check_aligned` compares them first.
 
 Invariants
-    - The same rows give the same bytes: fixed writer settings, no times, no machine names. (pyarrow's version is written into the file and
-      is part of every stage's key.)
-    - Page checksums are written and verified: without them most single-bit flips read as silently wrong data.
-    - A row group holds at most ROW_GROUP_BYTES of text, so that a stage needs memory for one batch, whatever the shard's size.
+    - The same rows give the same bytes: writer settings are fixed, and no times or machine names are stored. (The file contains pyarrow's
+      version, which is part of every stage's key.)
+    - Page checksums are written and verified: without them most single-bit flips would read as silently wrong data.
+    - A row group holds at most ROW_GROUP_BYTES of text, so a stage needs memory for one batch, whatever the shard's size.
 """
 
 import hashlib
@@ -26,17 +26,17 @@ from curation.storage.digests import digest_of_file
 from curation.storage.location import Location
 
 ROW_GROUP_BYTES = 8 << 20
-"""Text in one row group of a documents shard, in bytes, before it is closed."""
+"""Bytes of text after which a row group of a documents shard is closed."""
 
 PART_BYTES = 64 << 20
-"""Text in one documents shard, in bytes, before the next part is begun."""
+"""Bytes of text in one documents shard after which the next part starts."""
 
 _KEYS_DIGEST = "curation.keys_sha256"
 
 
 @dataclass(frozen=True)
 class Shard:
-    """A finished shard: its name (the same in every stage), where it lies, and what it holds."""
+    """A finished shard: its name (the same in every stage), its location, and the size and digest of its content."""
 
     name: str
     location: Location
@@ -46,9 +46,9 @@ class Shard:
 
 
 class ShardWriter:
-    """Streams tables into one Parquet file; the file appears under its name only when all has gone well.
+    """Streams tables into one Parquet file; the file appears under its name only when everything succeeded.
 
-    Use as a context manager; `shard` is set on leaving. `metadata` goes into the file's key-value metadata.
+    Use it as a context manager; leaving it sets `shard`. `metadata` becomes the file's key-value metadata.
     """
 
     def __init__(self, name: str, location: Location, schema: Any, metadata: Mapping[str, str] | None = None, level: int = 1) -> None:
@@ -83,7 +83,7 @@ class ShardWriter:
         return self
 
     def write(self, table: Any) -> None:
-        """Append a table (or a mapping of columns) as one row group; its columns are cast to the shard's schema."""
+        """Append a table (or a mapping of columns) as one row group, cast to the shard's schema."""
         if not isinstance(table, pa.Table):
             table = pa.table({name: table[name] for name in self._schema.names}, schema=self._schema)
         if table.schema != self._schema:
@@ -104,7 +104,7 @@ class ShardWriter:
                 raise
             self._writing.__exit__(None, None, None)
         else:
-            with suppress(OSError, pa.ArrowException):  # what could not be written cannot be closed either; the first error is told
+            with suppress(OSError, pa.ArrowException):  # a file that cannot be written cannot be closed either; the first error is reported
                 self._writer.close()
             self._writing.__exit__(kind, error, trace)
 
@@ -117,7 +117,7 @@ class ShardWriter:
 
 
 def _is_long(kind: Any) -> bool:
-    """Whether a column holds hashes, numbers or sizes: they hardly repeat, so a dictionary takes three times as long and more room."""
+    """Return whether a column holds hashes, numbers or sizes, whose values rarely repeat: a dictionary would cost time and space."""
     return kind in (pa.int64(), pa.uint64())
 
 
@@ -127,13 +127,13 @@ def _key_bytes(column: Any) -> bytes:
 
 
 def open_parquet(location: Location, **options: Any) -> Any:
-    """Open a Parquet file of ours for reading; a file that is none raises CorruptShard."""
+    """Open a Parquet file of this project for reading. Raises CorruptShard where it is not valid Parquet."""
     try:
         return pq.ParquetFile(location.open_random(), page_checksum_verification=True, **options)
     except (pa.ArrowInvalid, OSError) as error:
         if isinstance(error, FileNotFoundError):
             raise
-        raise CorruptShard(f"{location} is damaged ({error}); the run's command makes it again") from error
+        raise CorruptShard(f"{location} is damaged ({error}); the run's command rebuilds it") from error
 
 
 def read_shard(shard: Shard, columns: Sequence[str] | None = None) -> Any:
@@ -152,27 +152,27 @@ def batches(shard: Shard, columns: Sequence[str] | None = None) -> Iterator[Any]
 
 
 def row_groups(location: Location, columns: Sequence[str] | None = None) -> Iterator[Any]:
-    """Yield the tables of a Parquet file of ours, of which nothing else is known, one a row group."""
+    """Yield the tables of a Parquet file of this project, one per row group, without knowing its digest."""
     with open_parquet(location, pre_buffer=False) as file:
         for index in range(file.num_row_groups):
             try:
                 table = file.read_row_group(index, columns=list(columns) if columns is not None else None, use_threads=False)
             except (pa.ArrowInvalid, OSError) as error:
-                raise CorruptShard(f"{location}, row group {index}, is damaged ({error}); the run's command makes it again") from error
+                raise CorruptShard(f"{location}, row group {index}, is damaged ({error}); the run's command rebuilds it") from error
             yield table.replace_schema_metadata(None)
 
 
 def keys_digest(shard: Shard) -> str:
-    """Return the SHA-256 of the shard's keys as the writer stored it."""
+    """Return the SHA-256 of the shard's keys that its writer stored."""
     with open_parquet(shard.location) as file:
         stored = (file.metadata.metadata or {}).get(_KEYS_DIGEST.encode())
     if stored is None:
-        raise CorruptShard(f"{shard.location} has no digest of its keys; it is not a shard of this project")
+        raise CorruptShard(f"{shard.location} has no digest of its keys, so it is not a shard of this project")
     return str(stored.decode())
 
 
 def metadata_of(shard: Shard) -> dict[str, str]:
-    """Return the key-value metadata a shard was written with."""
+    """Return the key-value metadata that a shard was written with."""
     with open_parquet(shard.location) as file:
         return {name.decode(): value.decode() for name, value in (file.metadata.metadata or {}).items()}
 
@@ -182,4 +182,4 @@ def check_aligned(shards: Sequence[Shard]) -> None:
     first = keys_digest(shards[0])
     for shard in shards[1:]:
         if keys_digest(shard) != first:
-            raise CorruptShard(f"{shard.location} and {shards[0].location} do not hold the same rows; the run's command makes them again")
+            raise CorruptShard(f"{shard.location} and {shards[0].location} do not hold the same rows; the run's command rebuilds them")

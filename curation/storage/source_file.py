@@ -1,4 +1,4 @@
-"""An input file as a listing found it, and which of its fields hold what."""
+"""An input file as the listing found it, and the names of its fields."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from curation.storage.location import Location
 
 @dataclass(frozen=True)
 class Fields:
-    """Which fields of a JSONL line or a Parquet row hold what; the rest goes to metadata."""
+    """Names of the fields of a JSONL line or a Parquet row that we use; all other fields go to metadata."""
 
     id: str = "id"
     text: str = "text"
@@ -19,8 +19,8 @@ class Fields:
 class SourceFile:
     """One input file.
 
-    `relative` is its path below the glob's fixed prefix: its identity in ledger and keys. `source` is the recipe's label, else the
-    input as it was written (`curation.ingest.inputs`). `size` and `changed` are what the listing said, for the resume key.
+    `relative` is its path below the glob's fixed prefix, which identifies it in ledger and keys. `source` is the recipe's label, or else
+    the input as the user wrote it (`curation.ingest.inputs`). `size` and `changed` come from the listing and are part of the resume key.
     """
 
     location: Location

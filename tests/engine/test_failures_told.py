@@ -67,7 +67,8 @@ def test_ten_units_that_fail_alike_are_one_line(failed: tuple[Path, subprocess.C
     units = len(list((folder / "out/stages/1-ingest").glob("small-*.json")))
     assert units > 5
     assert told[0] == (
-        f"curate: {units} of {units} units of 2-measure failed; everything else is done; once mended, the same command goes on with them; "
+        f"curate: {units} of {units} units of 2-measure failed; everything else is done; "
+        "fix the cause, then run the same command to finish them; "
         f"details in {folder}/out/run.log"
     )
     assert re.fullmatch(

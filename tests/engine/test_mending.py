@@ -79,7 +79,7 @@ def test_what_a_pending_unit_reads_is_mended_on_the_way(world: Path, tmp_path: P
     flip(damaged)
     said = run(world, out)
     assert said.code == 0, said.all
-    assert f"{damaged} is damaged (not what was written): it is made again" in said.err
+    assert f"{damaged} is damaged (not what was written): it is rebuilt" in said.err
     assert shards(out) == shards(world / "whole")
     assert call("verify", out).code == 0
 

@@ -238,7 +238,7 @@ def test_a_run_tells_the_strangers_by_name(tmp_path: Path, ours: Path) -> None:
     told = subprocess.run(
         [str(CURATE), "run", "dedup", str(ours / "rows.jsonl"), "--out", str(out)], capture_output=True, text=True, check=True, timeout=120
     )
-    assert "left as they are" in told.stderr
+    assert "left unchanged" in told.stderr
     assert "stages/1-ingest/mine.json" in told.stderr.replace("\n", "")
     assert "dataset/notes.txt" in told.stderr.replace("\n", "")
 

@@ -162,7 +162,7 @@ def test_a_killed_run_loses_nothing_that_was_done(tmp_path: Path, done_before_ki
 def test_frozen_removes_nothing(tmp_path: Path) -> None:
     count_and_double(tmp_path, Double())
     before = bytes_below(tmp_path)
-    with pytest.raises(Refused, match="count has units whose input is gone"):
+    with pytest.raises(Refused, match="count has units whose input no longer exists"):
         count_and_double(tmp_path, Double(), units=UNITS[:2], frozen=True)
     assert bytes_below(tmp_path) == before
 

@@ -162,7 +162,7 @@ def test_what_counts_is_time_in_which_the_worker_could_have_worked(worker: psuti
     assert f"kill -CONT {worker.pid}" in told[0]
     worker.resume()
     assert watch_for(watch, 1.5) == [(worker.pid, 7)]
-    assert told[1:] == [f"worker {worker.pid} goes on"]
+    assert told[1:] == [f"worker {worker.pid} continues"]
     slots[2] += 1  # the next record
     assert watch_for(watch, 0.2) == []
     slots[3] = 0  # what is not watched

@@ -223,7 +223,7 @@ def test_a_url_that_cannot_be_read_says_what_happened(site, tmp_path):
         f"{site}/none.jsonl": "the server answers 404 File not found: nothing is there",
         f"{site}/none*.jsonl": "404",
         closed: "the connection is refused",
-        "http://no-such-host.invalid/a.jsonl": "no host of that name is known",
+        "http://no-such-host.invalid/a.jsonl": "this host name cannot be resolved",
         site.replace("http:", "https:") + "/b.jsonl": "no secure connection can be made",
     }
     for url, words in told.items():

@@ -112,6 +112,6 @@ def test_a_dataset_file_that_is_damaged_is_made_again(made: Path, tmp_path: Path
     shard.write_bytes(content)
     said = call("run", made.parent / "plain.toml", made.parent / "input/*.jsonl", "--out", run)
     assert said.code == 0, said
-    assert "is not what was written: it is made again" in " ".join(said.err.split())
+    assert "is not what was written: it is rebuilt" in " ".join(said.err.split())
     assert shard.read_bytes() == whole
     assert call("verify", run).code == 0
