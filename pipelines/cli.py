@@ -247,6 +247,41 @@ def report(folder: Folder, as_json: Json = False) -> None:
     _show({"report": str(write_report(folder))}, as_json, lambda result: typer.echo(result["report"]))
 
 
+@app.command()
+def extract(
+    pages: Annotated[list[str], typer.Argument(metavar="PAGE...", help="HTML files or addresses.")],
+    extractor: Annotated[str, typer.Option(help="The extractor.")] = "blocks",
+    compare: Annotated[list[str] | None, typer.Option(metavar="NAME", help="Another extractor to show beside it; may be repeated.")] = None,
+    explain: Annotated[bool, typer.Option("--explain", help="Show every block: kept or not, and how likely it is content.")] = False,
+    settings: Annotated[list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Its settings: format=markdown.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Print the main text of pages, as ingest would extract it.
+
+    Example: curate extract page.html --compare resiliparse --explain
+    """
+    from pipelines.inspect import extracting
+    from pipelines.report.tables import show_pages
+
+    _show(extracting.extract_pages(pages, [extractor, *(compare or [])], settings or [], explain=explain), as_json, show_pages)
+
+
+@train.command("extractor")
+def train_extractor_weights(
+    pages: Annotated[list[str], typer.Argument(metavar="PAGES...", help="Parquet with html, gold_text, and url or host.")],
+    out: Annotated[str, typer.Option(help="The weights to write; their card is written beside them.")] = "weights.npz",
+    as_json: Json = False,
+) -> None:
+    """Fit the weights of the block extractor to pages with gold text, and evaluate them on sites held out.
+
+    Example: curate train extractor pages/*.parquet --out weights.npz
+    """
+    from pipelines.report.tables import show_training
+    from pipelines.train.extractor.training import train_extractor
+
+    _show(train_extractor(pages, out, lambda step: typer.echo(f"curate: {step}", err=True)), as_json, show_training)
+
+
 @train.command("score")
 def train_score(
     labels: Annotated[list[str], typer.Argument(metavar="LABELS...", help="JSONL or Parquet with text and score (0-5).")],
@@ -307,9 +342,7 @@ def verify(folder: Annotated[str, typer.Argument(metavar="DIR", help="A run or a
 @app.command()
 def filters(
     name: Annotated[str | None, typer.Argument(metavar="[NAME]")] = None,
-    reference: Annotated[
-        bool, typer.Option("--reference", help="Print what every filter measures and drops, with its source, as Markdown.")
-    ] = False,
+    reference: Annotated[bool, typer.Option("--reference", help="Print what all measure and drop, with sources, as Markdown.")] = False,
     as_json: Json = False,
 ) -> None:
     """List the filters, or tell one filter's parameters, defaults, signals and rules; with --reference, what all of them measure and drop.

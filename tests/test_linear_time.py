@@ -8,7 +8,7 @@ record four times from 64 kB, and asks for less than 2.2 a doubling and 4 s a MB
 import re
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -17,6 +17,7 @@ import pytest
 
 from curation.ingest.edits import edit_named
 from curation.ingest.encoding import Undecodable, decode_text
+from curation.ingest.extraction.blocks import Blocks
 from curation.ingest.extraction.resiliparse import Resiliparse
 from curation.ingest.readers.http_response import BadBody, parse_response
 from curation.schema import DOCUMENTS
@@ -38,6 +39,10 @@ NOISE = 0.002
 
 def _html(page: str) -> None:
     Resiliparse().extract(page)
+
+
+def _blocks(page: str) -> None:
+    Blocks().extract(page)
 
 
 def _edit(name: str, **settings: Any) -> Callable[[str], None]:
@@ -165,6 +170,28 @@ SHAPES = {
     "repetition: one word": Shape(_filter(GopherRepetition()), "word "),
     "repetition: lines": Shape(_filter(GopherRepetition()), "a\n"),
     "readability: short sentences": Shape(_filter(Readability()), "A. "),
+}
+
+
+SHAPES |= {f"blocks: {name.removeprefix('html: ')}": replace(shape, run=_blocks) for name, shape in SHAPES.items() if shape.run is _html}
+SHAPES |= {
+    "blocks: raised text": Shape(_blocks, "x<sup>2</sup>", "<p>"),
+    "blocks: raised text left open": Shape(_blocks, "<sup>x", "<p>"),
+    "blocks: styles that hide": Shape(_blocks, "disp", "<p style='", "'>x"),
+    "blocks: classes": Shape(_blocks, "fooBar-", "<p class='", "'>x"),
+    "blocks: wide table": Shape(_blocks, "<td>a", "<table><tr>"),
+    "blocks: wide rows": Shape(_blocks, "<tr><td>a<td colspan=99>", "<table>"),
+    "blocks: list in list": Shape(_blocks, "<ul><li>x</ul>", "<ul><li>" * 200),
+    "blocks: paragraphs far down": Shape(_blocks, "<p>some words here, there.", "<div>" * 900),
+    "blocks: two far branches": Shape(_blocks, "<p>x</p>" + "<div>" * 90 + "<p>y</p>" + "</div>" * 90),
+    "blocks: formulas": Shape(_blocks, "<math><mi>x</mi></math>", "<p>"),
+    "blocks: formula in formula": Shape(_blocks, "<span class=katex>x", "<p>"),
+    "blocks: nested roots": Shape(_blocks, "<msqrt><mi>x</mi>", "<p><math>"),
+    "blocks: formula images": Shape(_blocks, "<img alt='\\xi'>", "<p>"),
+    "blocks: streamed parts": Shape(_blocks, "<template id='B:#'></template><div hidden id='S:#'>x</div>", numbered=True),
+    "blocks: meta tags": Shape(_blocks, "<meta name=a content='"),
+    "blocks: JSON-LD": Shape(_blocks, "[", "<script type='application/ld+json'>", "</script><p>x"),
+    "blocks: JSON-LD scripts": Shape(_blocks, "<script type='application/ld+json'>{}"),
 }
 
 

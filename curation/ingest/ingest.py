@@ -76,11 +76,11 @@ FATAL = {
 class Ingest(Stage):
     """Reads, extracts and edits. `limit`: at most so many records of each file (None: all)."""
 
-    extractor: IngestPart = field(default_factory=lambda: IngestPart("resiliparse"))
+    extractor: IngestPart = field(default_factory=lambda: IngestPart("blocks"))
     edits: tuple[IngestPart, ...] = ()
     limit: int | None = None
     name: ClassVar[str] = "1-ingest"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     packages: ClassVar[tuple[str, ...]] = (
         "pyarrow",
         "fastwarc",

@@ -46,6 +46,8 @@ def text_of_page(record: Record, payload: bytes, extractor: Extractor, metadata:
     extracted = extractor.extract(decoded.text)
     if extracted.title:
         metadata["title"] = text_of(extracted.title)
+    for name, value in extracted.facts.items():
+        metadata.setdefault(name, text_of(value) if isinstance(value, str) else str(value))
     return extracted.text
 
 

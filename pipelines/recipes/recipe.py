@@ -6,7 +6,7 @@ wrong type is a RecipeError that names its path in the file and the nearest key 
 
     description = "..."
     [[input]]         path = "crawl/*.warc.gz"   source = "my-crawl"
-    [extractor]       name = "resiliparse"
+    [extractor]       name = "blocks"
     [[edit]]          name = "whitespace"
     [[filter]]        name = "gopher_quality"    min_words = 50
     [deduplicate]     ngram = 5  bands = 14  rows = 8  threshold = 0.75
@@ -93,7 +93,7 @@ class Recipe:
     description: str = ""
     license: str = NO_LICENSE
     inputs: tuple[InputChoice, ...] = ()
-    extractor: IngestPart = field(default_factory=lambda: IngestPart("resiliparse"))
+    extractor: IngestPart = field(default_factory=lambda: IngestPart("blocks"))
     edits: tuple[IngestPart, ...] = ()
     filters: tuple[FilterChoice, ...] = ()
     deduplicate: DeduplicateSettings | None = None
@@ -156,7 +156,7 @@ def parse(text: str, name: str, folder: str = "") -> Recipe:
         description=_of_type(table, "description", str, "", where),
         license=_of_type(table, "license", str, NO_LICENSE, where),
         inputs=tuple(build(InputChoice, entry, f"{where}: input[{i}]") for i, entry in enumerate(_tables(table, "input", where))),
-        extractor=_choice(_of_type(table, "extractor", dict, {"name": "resiliparse"}, where), f"{where}: extractor"),
+        extractor=_choice(_of_type(table, "extractor", dict, {"name": "blocks"}, where), f"{where}: extractor"),
         edits=tuple(_choice(entry, f"{where}: edit[{i}]") for i, entry in enumerate(_tables(table, "edit", where))),
         filters=tuple(_filter(entry, f"{where}: filter[{i}]", folder) for i, entry in enumerate(_tables(table, "filter", where))),
         deduplicate=_settings(DeduplicateSettings, table, "deduplicate", where),

@@ -21,7 +21,7 @@ from curation.choices import nearest
 from curation.errors import RecipeError
 from pipelines.recipes.toml_text import write_toml
 
-_ALWAYS: Mapping[str, Any] = {"input": [{}], "extractor": {"name": "resiliparse"}, "export": {}}
+_ALWAYS: Mapping[str, Any] = {"input": [{}], "extractor": {"name": "blocks"}, "export": {}}
 """What every run has, as it is where the recipe does not write it; an input without a path describes those on the command line."""
 
 

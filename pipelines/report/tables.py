@@ -21,6 +21,7 @@ from pipelines.terminal.wording import license_in_words, loss_in_words, lost_in_
 
 if TYPE_CHECKING:
     from pipelines.inspect.diff import Difference
+    from pipelines.inspect.extracting import PageStory
     from pipelines.inspect.flows import Flow, Funnel
     from pipelines.inspect.verify import Verification
     from pipelines.inspect.why import Cluster, EarlierCopy, Explanation
@@ -245,6 +246,37 @@ def show_training(result: Any) -> None:
         "calibration error": told.calibration_error,
     }
     print_pairs(console, {name: worded(value) for name, value in figures.items()})
+
+
+def show_pages(stories: "Sequence[PageStory]") -> None:
+    """Show what extractors made of pages: a lone text as it is; else a table of the extractors, and their texts one below the other."""
+    console = new_console()
+    for place, story in enumerate(stories):
+        alone = len(story.extracted) == 1 and not story.blocks
+        if len(stories) > 1 or not alone:
+            console.print(Text(("\n" if place else "") + printable(story.page), style="bold"), soft_wrap=True)
+        if not alone:
+            table = new_table("extractor", "words", "shared with the first", "facts", numbers_to=2)
+            for made in story.extracted:
+                table.add_row(
+                    made.extractor, f"{made.words:,}", f"{made.shared_words:,}", printable(worded({"title": made.title, **made.facts}))
+                )
+            print_table(console, table)
+        for made in story.extracted:
+            if len(story.extracted) > 1:
+                console.print(f"\n--- {made.extractor}", style="bold")
+            if not story.blocks:
+                for line in made.text.split("\n"):
+                    console.print(Text(printable(line)), soft_wrap=True)
+        if story.blocks:
+            table = new_table("kept", "probability", "words", "linked", "tag", "begins with", numbers_to=3)
+            for block in story.blocks:
+                kept = "yes" if block.kept else "no"
+                tag = f"{block.tag}, hidden" if block.hidden else block.tag
+                table.add_row(
+                    kept, f"{block.probability:.2f}", f"{block.words:,}", f"{block.linked_share:.0%}", tag, printable(block.text[:80])
+                )
+            print_table(console, table)
 
 
 def show_export(result: Mapping[str, Any]) -> None:

@@ -3,6 +3,7 @@
 import re
 import time
 from collections import Counter
+from importlib.util import find_spec
 
 import polars as pl
 import pytest
@@ -12,11 +13,14 @@ from hypothesis import strategies as st
 from curation.errors import RecipeError
 from curation.ingest.encoding import decode_text
 from curation.ingest.extraction import Extracted, extractor_named, shipped_extractors
+from curation.ingest.extraction.blocks import Blocks
+from curation.ingest.extraction.blocks_fast import BlocksFast
 from curation.ingest.extraction.dom import Limits, extracted, parse
 from curation.ingest.extraction.plain import Plain
 from curation.ingest.extraction.resiliparse import Resiliparse
 
 EVERY_EXTRACTOR = [Resiliparse(), Plain()]
+BY_BLOCKS = [Blocks(), Blocks(format="markdown"), BlocksFast()]
 PROSE = "Rivers carry sand, and where they slow down, they drop it; so deltas grow into the sea, year after year."
 
 
@@ -36,10 +40,17 @@ def between(content: str, extractor=None) -> str:
 
 
 def test_extractors_are_found_by_name():
-    assert list(shipped_extractors()) == ["plain", "resiliparse"]
+    assert list(shipped_extractors()) == ["blocks", "blocks_fast", "plain", "resiliparse", "trafilatura"]
     assert extractor_named("plain") is Plain
-    with pytest.raises(RecipeError, match="no extractor 'trafilatura'"):
-        extractor_named("trafilatura")
+    assert extractor_named("blocks-fast") is BlocksFast
+    with pytest.raises(RecipeError, match="no extractor 'readability'"):
+        extractor_named("readability")
+
+
+@pytest.mark.skipif(find_spec("trafilatura") is not None, reason="it is there")
+def test_an_extractor_that_needs_a_package_says_so():
+    with pytest.raises(RecipeError, match=r"textbook-curation\[trafilatura\]"):
+        extractor_named("trafilatura")()
 
 
 def test_main_content_title_and_language():
@@ -115,7 +126,7 @@ def test_a_wiki_formula_is_shown_once():
     assert "Thus ${\\displaystyle e}$." in between(formula)
 
 
-@pytest.mark.parametrize("extractor", EVERY_EXTRACTOR, ids=repr)
+@pytest.mark.parametrize("extractor", [*EVERY_EXTRACTOR, *BY_BLOCKS], ids=repr)
 @pytest.mark.parametrize(
     "html", ["", " ", "<", "text", "<html>", "<frameset><frame src=x></frameset>", "<!-- only", "<p></p>", "\ufdd0", "<pre>", "&#0;"]
 )
@@ -130,6 +141,7 @@ def test_deep_nesting_falls_back_and_never_hangs(tag):
     html = f"<title>T</title><{tag}>" * 1 + f"<{tag}>" * 30_000 + PROSE
     begun = time.process_time()
     assert PROSE in Resiliparse().extract(html).text + Plain().extract(html).text
+    assert PROSE in Blocks().extract(html).text or tag in ("math", "svg")
     assert time.process_time() - begun < 30
 
 
@@ -163,7 +175,7 @@ FRAGMENTS = (
 fragments = st.lists(st.one_of(st.sampled_from(FRAGMENTS.split()), st.text(max_size=4)), max_size=40).map(" ".join)
 
 
-@pytest.mark.parametrize("extractor", EVERY_EXTRACTOR, ids=repr)
+@pytest.mark.parametrize("extractor", [*EVERY_EXTRACTOR, *BY_BLOCKS], ids=repr)
 @given(html=fragments)
 def test_whatever_the_page_the_text_is_valid_and_tidy(extractor, html):
     html = html.encode("utf-8", "replace").decode()

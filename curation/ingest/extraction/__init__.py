@@ -16,7 +16,8 @@ Invariants
 """
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 from curation.plugins import Named, shipped, shipped_as
@@ -24,11 +25,13 @@ from curation.plugins import Named, shipped, shipped_as
 
 @dataclass(frozen=True)
 class Extracted:
-    """What a page says: its main text, its title ("" where it has none), and the language it declares (`<html lang>`, as written)."""
+    """What a page says: its main text, its title ("" where it has none), the language it declares (`<html lang>`, as written), and further
+    facts by name, which become the document's metadata: what the page declares of itself, and how sure the extractor is."""
 
     text: str
     title: str = ""
     language_hint: str | None = None
+    facts: Mapping[str, str | float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -49,5 +52,5 @@ def shipped_extractors() -> dict[str, type[Extractor]]:
 
 
 def extractor_named(name: str) -> type[Extractor]:
-    """Return the extractor's class. Raises RecipeError that lists what exists."""
-    return shipped_as(name, "curation.ingest.extraction", Extractor)  # type: ignore[type-abstract]
+    """Return the extractor's class; "blocks-fast" is in `blocks_fast.py`. Raises RecipeError that lists what exists."""
+    return shipped_as(name.replace("-", "_"), "curation.ingest.extraction", Extractor)  # type: ignore[type-abstract]

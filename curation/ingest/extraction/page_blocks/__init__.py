@@ -1,0 +1,13 @@
+"""Extraction by blocks: a page is cut into blocks of text, each is judged by two small tree models, and the best set of them is written.
+
+    cutting      the serialised tree -> elements, blocks and the runs of text they consist of, in one pass
+    features     what the models see of a block: its text, its place in the tree, its neighbours, its page; no words of it
+    second_look  what the second model sees besides: the first one's probabilities round about
+    trees        the models: flat arrays, loaded from the weights beside this file and walked by a kernel
+    choosing     from probabilities to the set of blocks whose expected word F1 is largest, with a floor under it
+    writing      from blocks to text or Markdown
+    formulas     done before, on the tree of pages that hold any: mathematics becomes TeX
+
+Source: the idea of block classification is that of Kohlschütter, Fankhauser and Nejdl, "Boilerplate Detection using Shallow Text Features"
+(WSDM 2010); the choice of a set that maximises the expected F1 is that of Ye, Chai, Lee and Chieu, "Optimizing F-measure" (ICML 2012).
+"""

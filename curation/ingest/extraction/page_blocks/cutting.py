@@ -1,0 +1,300 @@
+"""A page cut into blocks: one pass over the serialised tree that keeps the stack of open elements and notes what the text is like.
+
+A block is a stretch of text between two tags that begin a line in a browser; two `<br>` end one too. Its text is a list of runs, places in
+the page, with marks for what stands between them (a line end, a raised or lowered text). Each element knows at once, from its parent, what
+it stands in: the list item, the row, the cell, the quotation, so that neither features nor writing climb the tree for it.
+
+Code is one block, with a line end where an element inside begins or ends a line; numbers beside its lines are left out (digits alone below
+an element of class gutter, lineno, lnt and the like).
+
+Invariants
+    - Time and memory are linear in the page.
+    - Every byte of text below `<body>` is in exactly one run, but for blanks between blocks, line numbers, and what no reader sees
+      (scripts, styles, templates, graphics, form fields) or `formulas` has rewritten.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from curation.ingest.extraction.page_blocks.attributes import END, FACTS, GROUPS_OF, SIGNATURE, read_attributes
+from curation.ingest.extraction.page_blocks.block_text import (
+    BLOCK_COLUMNS,
+    BREAKS,
+    CODED,
+    IMAGES_BEFORE,
+    IN_PRE,
+    LINKED,
+    LINKED_WORDS,
+    LINKS,
+    OWNER,
+    TAGS_BEFORE,
+    after_blanks,
+    is_number,
+    note_text,
+)
+from curation.ingest.extraction.page_blocks.elements import ELEMENT_COLUMNS, MOST_COLUMNS, SPANNING, TAG, enter
+from curation.ingest.extraction.page_blocks.vocabulary import (
+    FORMULA,
+    GUTTER,
+    INLINE,
+    N_NOTICES,
+    SEED,
+    SKIPPED,
+    STEP,
+    VOID,
+    looked_up,
+    tag_number,
+    vocabulary,
+    words_of,
+)
+from curation.text.kernels import inline_kernel, kernel
+
+LINE, RAISED, RAISED_END, LOWERED, LOWERED_END = -1, -2, -3, -4, -5
+"""Marks in place of a run's beginning; the end of RAISED and LOWERED is 1 where a link stands inside."""
+_A, _BR, _PRE, _TABLE, _CODE, _IMG, _SUP, _SUB, _BODY, _SCRIPT, _MATH, _TEMPLATE, _STYLE, _MATH_JAX = (
+    tag_number(tag) for tag in words_of("a br pre table code img sup sub body script math template style mjx-container")
+)
+_GUTTERS = np.array([tag_number(tag) for tag in words_of("span td th a div i em b")])
+
+
+class Cut(NamedTuple):
+    """A page in blocks: its bytes; runs (beginning, end, block); blocks, the notices in them, elements, the word groups and the path
+    signatures of elements; and whether there is mathematics, or streamed content, that the tree must be rewritten for."""
+
+    page: Any
+    runs: Any
+    blocks: Any
+    notices: Any
+    elements: Any
+    groups: Any
+    paths: Any
+    is_formula: bool
+    is_streamed: bool
+
+
+def cut(page: bytes) -> Cut:
+    """Cut a serialised body."""
+    words = vocabulary()
+    data = np.frombuffer(page, np.uint8)
+    runs, blocks, notices, elements, groups, paths, found = _cut(
+        data,
+        words.tag_hashes,
+        words.tag_numbers,
+        words.class_hashes,
+        words.class_groups,
+        words.notice_hashes,
+        words.notice_groups,
+        words.kinds,
+    )
+    return Cut(data, runs, blocks, notices, elements, groups, paths, bool(found & 1), bool(found & 2))
+
+
+@inline_kernel
+def _after_comment(page: Any, i: int) -> int:
+    """Return where the comment, doctype or instruction that begins at i ends."""
+    end = len(page)
+    if i + 3 < end and page[i + 2] == 0x2D and page[i + 3] == 0x2D:
+        i += 4
+        while i + 2 < end and not (page[i] == 0x2D and page[i + 1] == 0x2D and page[i + 2] == 0x3E):
+            i += 1
+        return min(i + 3, end)
+    while i < end and page[i] != 0x3E:
+        i += 1
+    return min(i + 1, end)
+
+
+@inline_kernel
+def _after_skipped(page: Any, i: int, tag: int, hashes: Any, numbers: Any) -> int:
+    """Return where the element of that tag, whose content begins at i, ends; other elements of its name may stand in it, scripts apart."""
+    end = len(page)
+    depth = 1
+    while i + 1 < end:
+        if page[i] != 0x3C:
+            i += 1
+            continue
+        closes = page[i + 1] == 0x2F
+        k = i + 2 if closes else i + 1
+        name = SEED
+        while k < end and page[k] != 0x3E and page[k] != 0x2F and page[k] > 0x20:
+            name = (name ^ np.uint64(page[k])) * STEP
+            k += 1
+        if looked_up(hashes, numbers, name) == tag:
+            if closes:
+                depth -= 1
+            elif tag not in (_SCRIPT, _STYLE):
+                depth += 1
+            if depth == 0:
+                while k < end and page[k] != 0x3E:
+                    k += 1
+                return min(k + 1, end)
+        i = max(k, i + 1)
+    return end
+
+
+@inline_kernel
+def _is_streamed(page: Any, i: int, end: int) -> bool:
+    """Tell whether a tag has the id of a place that content is streamed to, `id="B:0"` or `id="P:0"`."""
+    while i + 6 < end and page[i] != 0x3E:
+        if page[i] == 0x69 and page[i + 1] == 0x64 and page[i + 2] == 0x3D and page[i + 4] in (0x42, 0x50) and page[i + 5] == 0x3A:
+            return True
+        i += 1
+    return False
+
+
+@kernel
+def _cut(
+    page: Any, tag_hashes: Any, tag_numbers: Any, hashes: Any, class_groups: Any, notice_hashes: Any, notice_groups: Any, kinds: Any
+) -> Any:
+    """Return runs, blocks, notices, elements, groups, paths, and what was found: 1 for mathematics, 2 for streamed content."""
+    end = len(page)
+    starts, tags = 0, 0
+    for i in range(end - 1):  # every run follows a tag, and every block and mark a tag or run
+        if page[i] == 0x3C:
+            tags += 1
+            starts += page[i + 1] != 0x2F
+    runs = np.empty((3 * tags + 8, 3), np.int32)
+    blocks = np.zeros((tags + 8, BLOCK_COLUMNS), np.int32)
+    notices = np.zeros((tags + 8, N_NOTICES), np.int32)
+    elements = np.zeros((starts + 8, ELEMENT_COLUMNS), np.int32)
+    groups = np.zeros(starts + 8, np.int64)
+    paths = np.zeros(starts + 8, np.uint64)
+    stack = np.zeros(starts + 8, np.int32)
+    gutters = np.zeros(starts + 8, np.bool_)
+    taken = np.zeros((SPANNING, MOST_COLUMNS), np.int32)
+    facts = np.zeros(FACTS, np.int64)
+    elements[0, TAG] = _BODY
+    n_runs, n_blocks, n_elements, top, current, found = 0, 0, 1, 0, -1, 0
+    links, pres, codes, tables, breaks, between, images, opened = 0, 0, 0, 0, 0, 0, 0, -1
+    raised = -1
+    fresh_link = False
+    i = 0
+    while i < end:
+        if page[i] != 0x3C:
+            ends = i
+            while ends < end and page[ends] != 0x3C:
+                ends += 1
+            seen = after_blanks(page, i, ends)
+            if pres and gutters[stack[top]] and is_number(page, i, ends) and seen < ends:
+                opened = -1
+            elif seen == ends and (current < 0 or not pres):
+                if current >= 0:
+                    runs[n_runs] = (i, ends, current)
+                    n_runs += 1
+            elif not (tables and gutters[stack[top]] and is_number(page, i, ends)):
+                if current < 0:
+                    current = n_blocks
+                    n_blocks += 1
+                    owner = top
+                    while owner > 0 and kinds[elements[stack[owner], TAG]] & INLINE:
+                        owner -= 1
+                    blocks[current, OWNER] = stack[owner]
+                    blocks[current, TAGS_BEFORE], blocks[current, IMAGES_BEFORE] = between, images
+                    blocks[current, IN_PRE] = pres > 0
+                    between = images = 0
+                breaks = 0
+                runs[n_runs] = (i, ends, current)
+                n_runs += 1
+                letters, words = note_text(page, i, ends, blocks[current], notices[current], notice_hashes, notice_groups)
+                if links:
+                    blocks[current, LINKS] += fresh_link
+                    fresh_link = False
+                    blocks[current, LINKED] += letters
+                    blocks[current, LINKED_WORDS] += words
+                if codes:
+                    blocks[current, CODED] += letters
+            i = ends
+            continue
+        if i + 1 < end and page[i + 1] in (0x21, 0x3F):
+            i = _after_comment(page, i)
+            continue
+        closes = i + 1 < end and page[i + 1] == 0x2F
+        i += 2 if closes else 1
+        name = SEED
+        hyphen = False
+        while i < end and page[i] != 0x3E and page[i] != 0x2F and page[i] > 0x20:
+            hyphen = hyphen or page[i] == 0x2D or page[i] == 0x3A
+            name = (name ^ np.uint64(page[i])) * STEP
+            i += 1
+        tag = looked_up(tag_hashes, tag_numbers, name)
+        is_inline = kinds[tag] & INLINE or (tag == 0 and not hyphen)
+        between += 1
+        if closes:
+            while i < end and page[i] != 0x3E:
+                i += 1
+            i = min(i + 1, end)
+            place = top
+            while place > 0 and elements[stack[place], TAG] != tag:
+                place -= 1
+            if place > 0 and (place == top or tag):
+                while top >= place:
+                    closed = elements[stack[top], TAG]
+                    links -= closed == _A
+                    codes -= closed == _CODE
+                    tables -= closed == _TABLE
+                    if closed == _PRE:
+                        pres -= 1
+                        current = -1
+                    top -= 1
+            if tag in (_SUP, _SUB) and current >= 0:
+                runs[n_runs] = (RAISED_END if tag == _SUP else LOWERED_END, 0, current)
+                n_runs += 1
+                raised = -1
+        else:
+            facts[END] = 0
+            read_attributes(page, i, hashes, class_groups, facts)
+            if tag == _TEMPLATE and _is_streamed(page, i, facts[END]):
+                found |= 2
+            i = facts[END]
+            if facts[GROUPS_OF] & FORMULA or tag in (_MATH, _MATH_JAX):
+                found |= 1
+            if kinds[tag] & SKIPPED:
+                i = _after_skipped(page, i, tag, tag_hashes, tag_numbers)
+                continue
+            if tag == _BR:
+                breaks += 1
+                if current >= 0 and (pres or breaks < 2):
+                    runs[n_runs] = (LINE, 0, current)
+                    n_runs += 1
+                    blocks[current, BREAKS] += 1
+                elif not pres:
+                    current = -1
+                continue
+            images += tag == _IMG
+            if not kinds[tag] & VOID:
+                parent = stack[top]
+                enter(elements, n_elements, parent, tag, facts, taken, tables)
+                groups[n_elements] = facts[GROUPS_OF] & ~(FORMULA | GUTTER)
+                gutters[n_elements] = gutters[parent] or (facts[GROUPS_OF] & GUTTER != 0 and np.any(tag == _GUTTERS))
+                paths[n_elements] = (paths[parent] * STEP) ^ (np.uint64(facts[SIGNATURE]) + np.uint64(tag) * np.uint64(7919))
+                top += 1
+                stack[top] = n_elements
+                n_elements += 1
+                codes += tag == _CODE
+                tables += tag == _TABLE
+                if tag == _A:
+                    links += 1
+                    fresh_link = True
+                    if raised >= 0:
+                        runs[raised, 1] = 1
+                elif tag in (_SUP, _SUB) and current >= 0:
+                    raised = n_runs
+                    runs[n_runs] = (RAISED if tag == _SUP else LOWERED, 1 if links else 0, current)
+                    n_runs += 1
+        if is_inline:
+            continue
+        raised = -1
+        if tag == _PRE and not closes:
+            pres += 1
+            current = -1
+        elif pres:
+            last = n_runs - 1
+            at_line_end = current < 0 or runs[last, 0] == LINE or (runs[last, 0] >= 0 and page[runs[last, 1] - 1] == 0x0A)
+            if current >= 0 and (not at_line_end or (closes and opened == n_runs and not kinds[tag] & VOID)):
+                runs[n_runs] = (LINE, 0, current)
+                n_runs += 1
+            opened = -1 if closes or gutters[stack[top]] else n_runs
+        else:
+            current = -1
+        breaks = 0
+    return runs[:n_runs], blocks[:n_blocks], notices[:n_blocks], elements[:n_elements], groups[:n_elements], paths[:n_elements], found

@@ -1,0 +1,64 @@
+"""A page's HTML to its main text: read, judged, chosen, written; and the facts that a filter can judge the outcome by."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from curation.ingest.extraction import Extracted
+from curation.ingest.extraction.dom import without_tags
+from curation.ingest.extraction.page_blocks.block_text import LETTERS_IN, LINKED
+from curation.ingest.extraction.page_blocks.choosing import Choice, chosen
+from curation.ingest.extraction.page_blocks.cutting import Cut
+from curation.ingest.extraction.page_blocks.features import features
+from curation.ingest.extraction.page_blocks.reading import Reading, read_page
+from curation.ingest.extraction.page_blocks.second_look import context
+from curation.ingest.extraction.page_blocks.trees import loaded, probabilities
+from curation.ingest.extraction.page_blocks.writing import Format, write
+
+Favour = Literal["precision", "balanced", "coverage"]
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A page in blocks, each with its probability; `choice` says which are kept."""
+
+    reading: Reading
+    probability: Any
+    choice: Choice
+
+
+def judge(reading: Reading, *, favour: Favour = "balanced", fast: bool = False) -> Judged:
+    """Judge the blocks of a page and choose those to keep."""
+    models = loaded()
+    rows = features(reading.cut, reading.declared.counts)
+    probability = probabilities(models["first"], rows)
+    if not fast:
+        probability = probabilities(models["second"], np.hstack((rows, context(reading.cut, probability))))
+    return Judged(reading, probability, chosen(reading.cut, probability, favour))
+
+
+def extracted_by_blocks(html: str, *, favour: Favour = "balanced", form: Format = "text", fast: bool = False) -> Extracted:
+    """Return the main text of a page; past the limits of parsing, the text between the tags."""
+    reading = read_page(html)
+    if reading is None:
+        return without_tags(html)
+    facts = dict(reading.declared.facts)
+    title, language = facts.pop("title", ""), facts.get("language")
+    if not len(reading.cut.blocks):
+        return Extracted("", title, language, facts)
+    judged = judge(reading, favour=favour, fast=fast)
+    text = write(reading.cut, judged.choice.kept, form)
+    return Extracted(text, title, language, facts | outcome(reading.cut, judged.choice))
+
+
+def outcome(page: Cut, choice: Choice) -> dict[str, str | float]:
+    """Return how sure the models are, and how much of the page was kept, rounded to three decimals."""
+    letters, linked = page.blocks[:, LETTERS_IN], page.blocks[:, LINKED]
+    kept = int(letters[choice.kept].sum())
+    facts: dict[str, str | float] = {
+        "confidence": round(choice.confidence, 3),
+        "kept_share": round(kept / max(1, int(letters.sum())), 3),
+        "link_share": round(int(linked[choice.kept].sum()) / max(1, kept), 3),
+    }
+    return facts | {"rescued": "yes"} if choice.was_rescued else facts

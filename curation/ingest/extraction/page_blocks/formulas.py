@@ -1,0 +1,122 @@
+r"""Mathematics as TeX between dollars, done on the tree: what a page draws by layout, text must say by signs.
+
+TeX is taken where the page has it, the surest place first: `data-math` and the like, an annotation in MathML, a script of type math/tex,
+`alttext`, the alternative text of a formula's image. MathML without TeX becomes linear TeX (`mathml`), and so does what MathJax or
+KaTeX drew without it. A formula that is there twice, drawn and for readers of the screen, is written once.
+
+Invariant: a formula's text never stays in the tree beside the TeX that stands for it.
+"""
+
+import re
+from typing import Any
+
+from curation.ingest.extraction.dom import Limits, parse
+from curation.ingest.extraction.page_blocks.katex import drawn_tex
+from curation.ingest.extraction.page_blocks.mathml import to_tex
+
+_TEX_ATTRIBUTES = ("data-math", "data-tex", "data-latex", "data-formula")
+_CONTAINERS = (
+    "[data-math], [data-tex], [data-latex], [data-formula], .katex-display, .katex, mjx-container, .MathJax_Display, .MathJax, "
+    ".MathJax_SVG, .MathJax_SVG_Display, .MathJax_CHTML, .mjx-chtml, .mwe-math-element, math"
+)
+_PROSE = "p, li, h1, h2, h3, article, section"
+"""What no formula holds, but a wrapper of a whole page that is called one."""
+
+_WITHOUT = "data-without-tex"
+_ANNOTATIONS = "annotation[encoding='application/x-tex'], annotation[encoding='TeX'], annotation[encoding='LaTeX']"
+_TEX_SCRIPTS = "script[type^='math/tex'], script[type^='math/latex']"
+_DISPLAYED = re.compile(r"display|block|Display", re.ASCII)
+_LOOKS_LIKE_TEX = re.compile(r"\\[A-Za-z]+|\^|_\{|[A-Za-z0-9]_[A-Za-z0-9]")
+_OF_FORMULAS = re.compile(
+    r"(?:^|[\s_-])(?:latex|tex|math|equation|formula|mwe-math\S*)(?:$|[\s_-])|latex\.codecogs|/mimetex|latex\.php|wikimedia\.org/api/rest_v1/media/math",
+    re.I,
+)
+_STYLE = re.compile(r"^\{?\\(?:displaystyle|textstyle)\s*(.*?)\}?$", re.DOTALL)
+_DOLLARS = re.compile(r"^\$+|\$+$|^\\[(\[]|\\[)\]]$")
+_BLANKS = re.compile(r"\s+")
+_MATH_JAX = ("MathJax", "MathJax_Display", "MathJax_SVG", "MathJax_SVG_Display", "MathJax_CHTML", "mjx-chtml")
+
+
+def rewrite_formulas(tree: Any) -> None:
+    """Put TeX in place of every formula of a page."""
+    body = tree.body
+    has_scripts = False
+    for script in body.query_selector_all(_TEX_SCRIPTS)[:]:
+        has_scripts = True
+        _replace(tree, script, script.text, "mode=display" in (script.getattr("type") or ""))
+    for preview in body.query_selector_all(".MathJax_Preview, .MJX_Assistive_MathML_Preview")[:]:
+        preview.decompose()
+    for formula in body.query_selector_all(_CONTAINERS)[:]:
+        if formula.closest("body") is None or formula.closest(f"[{_WITHOUT}]") is not None or formula.query_selector(_PROSE) is not None:
+            continue  # it stood in one that has been replaced, or in one that has no TeX anywhere; or it is a page's wrapper
+        if has_scripts and set((formula.getattr("class") or "").split()) & set(_MATH_JAX):
+            formula.decompose()  # what was drawn from a script that has been written already
+            continue
+        tex = _tex_of(formula)
+        if tex:
+            _replace(tree, formula, tex, _is_displayed(formula))
+        else:
+            formula.setattr(_WITHOUT, "")
+    written = ""
+    for image in body.query_selector_all("img[alt]")[:]:
+        text = image.getattr("alt") or ""
+        if not _is_of_formula(image, text):
+            continue
+        if text == written and image.closest("noscript") is not None:
+            image.decompose()  # the same once more, for readers without scripts
+        else:
+            _replace(tree, image, text, False)
+        written = text
+
+
+def _tex_of(formula: Any) -> str:
+    """Return a formula's TeX; "" where there is none, or no formula."""
+    named = formula.query_selector(", ".join(f"[{name}]" for name in _TEX_ATTRIBUTES))
+    for node in (formula, *([named] if named is not None else [])):
+        for name in _TEX_ATTRIBUTES:
+            given = node.getattr(name)
+            if given and given.strip():
+                return str(given)
+    annotation = formula.query_selector(_ANNOTATIONS)
+    if annotation is not None and annotation.text.strip():
+        return str(annotation.text)
+    markup = formula.getattr("data-mathml") or ""
+    if "<math" in markup:
+        inner = parse(markup, Limits())
+        formula = formula if inner is None else inner.body
+    math = formula if formula.tag == "math" else formula.query_selector("math")
+    if math is not None:
+        return str(math.getattr("alttext") or "") or to_tex(math)
+    image = formula.query_selector("img[alt]")
+    if image is not None:
+        return str(image.getattr("alt") or "")
+    if formula.tag == "mjx-container":
+        return to_tex(formula)
+    drawn = formula.query_selector(".katex-html")
+    return drawn_tex(drawn) if drawn is not None else ""
+
+
+def _is_displayed(formula: Any) -> bool:
+    named = f"{formula.getattr('class') or ''} {formula.getattr('display') or ''}"
+    if _DISPLAYED.search(named) or formula.getattr("display") == "true":
+        return True
+    math = formula if formula.tag == "math" else formula.query_selector("math")
+    return math is not None and math.getattr("display") == "block"
+
+
+def _is_of_formula(image: Any, text: str) -> bool:
+    """Tell whether an image is one of a formula: its text is TeX, or it is called a formula and has a sign of one."""
+    if re.search(r"\\[A-Za-z]{2,}", text) and not re.search(r"[A-Za-z]:\\", text):
+        return True
+    named = f"{image.getattr('class') or ''} {image.getattr('src') or ''}"
+    return bool(text.strip()) and bool(_OF_FORMULAS.search(named)) and (bool(_LOOKS_LIKE_TEX.search(text)) or len(text) <= 40)
+
+
+def _replace(tree: Any, formula: Any, tex: str, displayed: bool) -> None:
+    """Put TeX in the place of a formula; what it says of style is layout and goes."""
+    tex = _DOLLARS.sub("", _BLANKS.sub(" ", tex).strip()).strip()
+    styled = _STYLE.match(tex)
+    if styled and styled[1].count("{") == styled[1].count("}"):
+        tex = styled[1].strip()
+    dollars = "$$" if displayed else "$"
+    formula.replace_with(tree.create_text_node(f"{dollars}{tex}{dollars}" if tex else ""))

@@ -1,0 +1,46 @@
+"""From HTML to a page in blocks: parse within limits, mend what the tree says by layout alone, serialise, cut.
+
+Most pages are serialised and cut once; one that holds mathematics or streamed content has its tree rewritten and is cut again.
+"""
+
+from typing import Any, NamedTuple
+
+from curation.ingest.extraction.declared import Declared, declared
+from curation.ingest.extraction.dom import Limits, parse
+from curation.ingest.extraction.page_blocks.cutting import Cut, cut
+from curation.ingest.extraction.page_blocks.formulas import rewrite_formulas
+from curation.ingest.extraction.page_blocks.streams import place_streamed
+
+
+class Reading(NamedTuple):
+    """A page in blocks, and what it says about itself."""
+
+    cut: Cut
+    declared: Declared
+
+
+def read_page(html: str, limits: Limits | None = None) -> Reading | None:
+    """Cut a page into blocks; None where it is past a limit (see `curation.ingest.extraction.dom`)."""
+    tree = parse(html, limits or Limits())
+    if tree is None:
+        return None
+    said = declared(html, tree)
+    body: Any = tree.body
+    page = cut(body.html.encode("utf-8", "replace"))
+    if page.is_streamed:
+        place_streamed(body)
+    if page.is_formula:
+        rewrite_formulas(tree)
+    if page.is_streamed or page.is_formula:
+        page = cut(body.html.encode("utf-8", "replace"))
+    return Reading(page, said)
+
+
+def block_texts(page: Cut) -> list[str]:
+    """Return the text of each block, its line ends and blanks as they are in the page."""
+    parts: list[list[bytes]] = [[] for _ in page.blocks]
+    data = page.page.tobytes()
+    for begins, ends, block in page.runs.tolist():
+        parts[block].append(data[begins:ends] if begins >= 0 else b"\n" if begins == -1 else b"")
+    texts = (b"".join(part).decode("utf-8", "replace") for part in parts)
+    return [text.replace("&nbsp;", " ").replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&") for text in texts]

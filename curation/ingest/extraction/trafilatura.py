@@ -1,0 +1,44 @@
+"""Main content by trafilatura's rules and fallbacks, for comparison: `pip install 'textbook-curation[trafilatura]'`.
+
+Source: Barbaresi, "Trafilatura: A Web Scraping Library and Command-Line Tool for Text Discovery and Extraction" (ACL 2021). Comments are
+left out and tables kept; it is a tenth as fast as the block extractor.
+"""
+
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import ClassVar, Literal
+
+from curation.errors import RecipeError
+from curation.ingest.extraction import Extracted, Extractor
+from curation.ingest.extraction.dom import Limits, parse, without_tags
+
+
+@dataclass(frozen=True)
+class Trafilatura(Extractor):
+    """The page's main content. `favour`: precision, balanced or coverage; `fast`: without its fallbacks."""
+
+    favour: Literal["precision", "balanced", "coverage"] = "balanced"
+    fast: bool = False
+    version: ClassVar[int] = 1
+    packages: ClassVar[tuple[str, ...]] = ("trafilatura",)
+
+    def __post_init__(self) -> None:
+        """Raise RecipeError where the package is not there."""
+        if find_spec("trafilatura") is None:
+            raise RecipeError("the extractor trafilatura needs its package: pip install 'textbook-curation[trafilatura]'")
+
+    def extract(self, html: str) -> Extracted:
+        """Return the main content; past the limits of parsing, the text between the tags."""
+        import trafilatura
+
+        tree = parse(html, Limits())
+        if tree is None:
+            return without_tags(html)
+        text = trafilatura.extract(
+            html,
+            favor_precision=self.favour == "precision",
+            favor_recall=self.favour == "coverage",
+            include_comments=False,
+            fast=self.fast,
+        )
+        return Extracted(text or "", " ".join((tree.title or "").split()))

@@ -1,0 +1,109 @@
+"""Mathematics becomes TeX, once, wherever a page keeps it."""
+
+import numpy as np
+import pytest
+
+from curation.ingest.extraction.page_blocks.reading import read_page
+from curation.ingest.extraction.page_blocks.writing import write
+
+
+def said(html: str) -> str:
+    reading = read_page(f"<p>So {html} holds.")
+    assert reading is not None
+    return write(reading.cut, np.ones(len(reading.cut.blocks), bool)).removeprefix("So ").removesuffix(" holds.")
+
+
+MATH = "<math><semantics><mi>x</mi><annotation encoding='application/x-tex'>x=2</annotation></semantics></math>"
+
+
+def glyph(code: str) -> str:
+    return f"<mjx-c class='mjx-c{code} TEX-I'></mjx-c>"
+
+
+@pytest.mark.parametrize(
+    ("html", "tex"),
+    [
+        (MATH, "$x=2$"),
+        (f"<span class=katex><span class=katex-mathml>{MATH}</span><span class=katex-html aria-hidden=true>x=2</span></span>", "$x=2$"),
+        (f"<span class=katex-display><span class=katex>{MATH}</span></span>", "$$x=2$$"),
+        ("<math alttext='\\pi' display=block><mi>π</mi></math>", "$$\\pi$$"),
+        ("<script type='math/tex'>a < b</script> and <script type='math/tex; mode=display'>c</script>", "$a < b$ and $$c$$"),
+        (
+            "<span class=MathJax_Preview>x</span><span class=MathJax><nobr>x2</nobr></span><script type='math/tex'>x^2</script>",
+            "$x^2$",
+        ),
+        ("<span class=MathJax data-mathml='<math><msup><mi>x</mi><mn>2</mn></msup></math>'><nobr>x2</nobr></span>", "$x^2$"),
+        ("<span data-math='\\frac12'><span class=katex><span class=katex-html>12</span></span></span>", "$\\frac12$"),
+        ("<span class=mwe-math-element><math alttext='{\\displaystyle e}'><mi>e</mi></math><img alt='{\\displaystyle e}'></span>", "$e$"),
+        ("<img class=latex alt='x_1'><noscript><img class=latex alt='x_1'></noscript>", "$x_1$"),
+        ("<img src=eq.svg alt='\\exp(x)'>", "$\\exp(x)$"),
+        ("<img src=cat.jpg alt='A cat'>", ""),
+        ("<img src=cat.jpg alt='C:\\Users\\cat'>", ""),
+        ("<mjx-container><mjx-math>E</mjx-math><mjx-assistive-mml><math><mi>E</mi></math></mjx-assistive-mml></mjx-container>", "$E$"),
+        (
+            f"<mjx-container><mjx-math><mjx-msup><mjx-mi>{glyph('1D438')}</mjx-mi><mjx-script><mjx-mn>{glyph('32')}{glyph('33')}</mjx-mn></mjx-script>"
+            "</mjx-msup></mjx-math></mjx-container>",
+            "$E^{23}$",
+        ),
+        (
+            "<mjx-container><svg><g data-mml-node=math><g data-mml-node=msub><g data-mml-node=mi><use data-c=1D465></use></g>"
+            "<g data-mml-node=mn><use data-c=31></use></g></g></g></svg></mjx-container>",
+            "$x_1$",
+        ),
+        ("<math><mfrac><mn>1</mn><mn>2</mn></mfrac></math>", "$\\frac{1}{2}$"),
+        ("<math><mfrac linethickness=0><mi>n</mi><mi>k</mi></mfrac></math>", "$\\binom{n}{k}$"),
+        ("<math><msqrt><mi>x</mi><mo>+</mo><mn>1</mn></msqrt><mroot><mi>y</mi><mn>3</mn></mroot></math>", "$\\sqrt{x+1}\\sqrt[3]{y}$"),
+        ("<math><msubsup><mi>x</mi><mi>i</mi><mn>10</mn></msubsup></math>", "$x_i^{10}$"),
+        ("<math><munderover><mo>∑</mo><mrow><mi>k</mi><mo>=</mo><mn>1</mn></mrow><mi>n</mi></munderover></math>", "$∑_{k=1}^n$"),
+        ("<math><mover><mi>x</mi><mo>¯</mo></mover><munder><mi>lim</mi><mi>n</mi></munder></math>", "$\\bar{x}\\lim_n$"),
+        ("<math><mi>sin</mi><mi>x</mi><mi>Nu</mi><mn>1</mn><mn>2</mn></math>", "$\\sin x\\mathrm{Nu}1 2$"),
+        ("<math><mfenced><mi>a</mi><mi>b</mi></mfenced><mo>{</mo></math>", "$(a,b)\\{$"),
+        (
+            "<math><mtable><mtr><mtd><mn>1</mn></mtd><mtd><mn>2</mn></mtd></mtr><mtr><mtd><mn>3</mn></mtd><mtd><mn>4</mn></mtd></mtr></mtable></math>",
+            "$\\begin{matrix}1 & 2 \\\\ 3 & 4\\end{matrix}$",
+        ),
+        ("<math><msup><msup><mi>a</mi><mi>b</mi></msup><mi>c</mi></msup></math>", "${a^b}^c$"),
+        (
+            "<math><mmultiscripts><mi>C</mi><mn>6</mn><mn>2</mn><mprescripts></mprescripts><none></none><mn>14</mn></mmultiscripts></math>",
+            "${}^{14}C_6^2$",
+        ),
+        ("<math><mtext>if </mtext><mi>x</mi><mo>&it;</mo></math>", "$\\text{if}x$"),
+    ],
+)
+def test_a_formula_is_tex(html, tex):
+    assert said(html) == (tex or "holds.") or (not tex and said(html).replace("holds.", "").strip() == "")
+
+
+def stacked(*entries: tuple[float, str], below: bool = False) -> str:
+    inner = "".join(
+        f"<span style='top:{top}em'><span class=pstrut></span><span class='mord mtight'>{text}</span></span>" for top, text in entries
+    )
+    return f"<span class='vlist-t{' vlist-t2' * below}'><span class=vlist-r><span class=vlist>{inner}</span></span></span>"
+
+
+def drawn(classes: str, inner: str) -> str:
+    return f"<span class=katex><span class=katex-html><i class=strut></i><i>x</i><span class='{classes}'>{inner}</span></span></span>"
+
+
+@pytest.mark.parametrize(
+    ("html", "tex"),
+    [
+        (drawn("msupsub", stacked((-3.06, "2"))), "$x^2$"),
+        (drawn("msupsub", stacked((-2.5, "i"), below=True)), "$x_i$"),
+        (drawn("msupsub", stacked((-2.4, "i"), (-3.1, "10"), below=True)), "$x_i^{10}$"),
+        (drawn("mfrac", stacked((-2.3, "2"), (-3.2, "<span class=frac-line></span>"), (-3.7, "1"), below=True)), "$x\\frac{1}{2}$"),
+        (drawn("mop op-limits", stacked((-1.9, "k=1"), (-3.05, "∑"), (-4.3, "n"), below=True)), "$x∑_{k=1}^n$"),
+        (drawn("mord sqrt", stacked((-3, "y"), (-3.1, "<span class=hide-tail></span>"), below=True)), "$x\\sqrt{y}$"),
+    ],
+)
+def test_what_katex_drew_is_read_back(html, tex):
+    assert said(html) == tex
+
+
+def test_a_wrapper_that_is_called_a_formula_is_none():
+    text = said("</p><div class=MathJax><p>one <script type='math/tex'>x</script></p></div><p>")
+    assert "one $x$" in text
+
+
+def test_deep_nesting_in_a_formula_ends():
+    assert "7" in said("<math>" + "<mrow>" * 400 + "<mn>7</mn>" + "</mrow>" * 400 + "</math>")

@@ -1,0 +1,206 @@
+"""Pages in blocks: how they are cut and written; what is kept is decided elsewhere, so all blocks are written here."""
+
+import re
+import time
+
+import numpy as np
+import pytest
+
+from curation.ingest.extraction.page_blocks.block_text import IN_PRE
+from curation.ingest.extraction.page_blocks.choosing import MUCH_PROSE, chosen
+from curation.ingest.extraction.page_blocks.cutting import Cut
+from curation.ingest.extraction.page_blocks.features import NAMES, features
+from curation.ingest.extraction.page_blocks.reading import block_texts, read_page
+from curation.ingest.extraction.page_blocks.second_look import NAMES as SEEN
+from curation.ingest.extraction.page_blocks.second_look import context
+from curation.ingest.extraction.page_blocks.trees import Trees, loaded, probabilities, save, sums
+from curation.ingest.extraction.page_blocks.writing import write
+
+PROSE = "Rivers carry sand, and where they slow down, they drop it; so deltas grow into the sea, year after year."
+
+
+def cut_of(html: str) -> Cut:
+    reading = read_page(html)
+    assert reading is not None
+    return reading.cut
+
+
+def whole(html: str, form: str = "text") -> str:
+    page = cut_of(html)
+    return write(page, np.ones(len(page.blocks), bool), form)
+
+
+@pytest.mark.parametrize(
+    ("html", "text", "markdown"),
+    [
+        ("<p>One.<p>Two, <b>bold</b>.", "One.\n\nTwo, bold.", None),
+        ("<h2>Head<br>line</h2>text", "Head line\n\ntext", "## Head line\n\ntext"),
+        ("<ul><li>mix it<li>bake it</ul>", "- mix it\n- bake it", None),
+        ("<ul><li>a b<ol><li>c d<li>e</ol><li>f</ul>", "- a b\n  1. c d\n  2. e\n- f", None),
+        ("<ol start=3><li>x<li>y<li value=9>z<li>w</ol>", "3. x\n4. y\n9. z\n10. w", None),
+        ("<ol reversed><li>x<li>y</ol><ol reversed start=8><li>x<li>y</ol>", "2. x\n1. y\n\n8. x\n7. y", None),
+        ("<ol type=a><li>x<li>y</ol>", "a. x\nb. y", None),
+        ("<ul><li><p>a</p><p>b</p><li>c</ul>", "- a\n  b\n- c", None),
+        ("<ul><li>a<ul><li>b</ul>c</ul>d", "- a\n  - b\n  c\n\nd", None),
+        ("a<pre>def f():\n    if x:\n\n\n        return  1\n</pre>b", "a\n\ndef f():\n    if x:\n\n\n        return  1\n\nb", None),
+        ("<pre>a `` b</pre>", "a `` b", "```\na `` b\n```"),
+        ("<pre>a ``` b</pre>", "a ``` b", "````\na ``` b\n````"),
+        ("<pre><div>a (</div><div></div><div>  b\n</div>c<br>d</pre>", "a (\n\n  b\nc\nd", None),
+        ("<table><tr><th>City<th>People<tr><td>Bonn<td>330 000<br>about</table>", "City | People\n--- | ---\nBonn | 330 000 about", None),
+        ("<table><tr><td>k<td>v<tr><td>a|b<td>w</table>", "k | v\na|b | w", "| k | v |\n| --- | --- |\n| a\\|b | w |"),
+        (
+            "<table><tr><th>y<th>in<th>out<tr><td>1<td>7<td><tr><td>2<td><td><tr><td>3<td><td>5</table>",
+            "y | in | out\n--- | --- | ---\n1 | 7 |\n2 | |\n3 | | 5",
+            None,
+        ),
+        ("<table><tr><td>a<td colspan=2>b<tr><td>c<td>d<td>e</table>", "a | b |\nc | d | e", None),
+        ("<table><tr><td rowspan=2>a<td>b<tr><td>c<tr><td>d<td>e</table>", "a | b\n| c\nd | e", None),
+        ("<table><tr><td><p>x</p><p>y</p></td><td></td><td>z<script>1</script></td></tr></table>", "x y | | z", None),
+        ("<table><tr><td>Menu<td><p>" + "A long story. " * 40 + "</table>", "Menu\n\n" + ("A long story. " * 40).strip(), None),
+        ("<table><tr><td><pre>1\n2</pre><td><pre>x</pre></table>", "1\n2\n\nx", None),
+        ("<blockquote><p>a<p>b</blockquote>c", "a\n\nb\n\nc", "> a\n>\n> b\n\nc"),
+        ("<dl><dt>t<dd>d<dd>e</dl>", "t\nd\ne", "t\n: d\n: e"),
+        ("<p>a  &nbsp; b\n c<br>  d<br><br>e", "a b c\nd\n\ne", None),
+        ("<p>a&lt;b&amp;&gt; &amp;lt; — “x”", "a<b&> &lt; — “x”", None),
+        ("<p><var>x</var> − <var>y</var> ≠ <b>∑</b>ア", "x − y ≠ ∑ア", None),
+        ("<p>a<span> b</span><i>c </i>d<wbr>e", "a bc de", None),
+        ("a<custom-tag>b</custom-tag>c<unknown>d</unknown>", "a\n\nb\n\ncd", None),
+        ("<p>a<script>no</script>b<style>no</style><svg><text>no</text></svg><template>no</template>", "ab", None),
+        ("<noscript><p>posts</p></noscript>", "posts", None),
+    ],
+)  # fmt: skip
+def test_blocks_are_written_in_their_shape(html, text, markdown):
+    assert whole(html) == text
+    assert whole(html, "markdown") == markdown or markdown is None
+
+
+@pytest.mark.parametrize(
+    ("html", "text"),
+    [
+        ("6.02 × 10<sup>23</sup>", "6.02 × 10^{23}"),
+        ("x<sup>2</sup> + y<sup>-2</sup>", "x^2 + y^{-2}"),
+        ("a<sub>1</sub>2 is not a<sub>12</sub>", "a_12 is not a_{12}"),
+        ("H<sub>2</sub>O, x²", "H_2O, x²"),
+        ("2<sup>2<sup>n</sup></sup>", "2^{2^n}"),
+        ("x<sup>&nbsp;2 </sup>y", "x^2 y"),
+        ("21<sup>st</sup>, Acme<sup>TM</sup>, Acme<sup>®</sup>, sure<sup>*</sup>", "21st, AcmeTM, Acme®, sure*"),
+        ("see<sup><a href=#n>1</a></sup>, <a href=#m><sup>12</sup></a> and <sup>[3]</sup>", "see[1], [12] and [3]"),
+        ("<sup>all of this text is set small by somebody</sup>", "all of this text is set small by somebody"),
+        ("a<sup></sup>b<sup>c", "ab^c"),
+        ("<pre>x<sup>2</sup></pre>", "x2"),
+    ],
+)
+def test_raised_text_is_not_run_together(html, text):
+    assert whole(f"<p>{html}") == text
+
+
+@pytest.mark.parametrize(
+    "html",
+    [
+        '<table><tr><td class=gutter><pre>1\n2</pre></td><td><pre>a = 1\nb = 2\n</pre></td></tr></table>',
+        '<table class=lntable><tr><td class=lntd><pre class=chroma><code><span class=lnt>1\n</span><span class=lnt>2\n</span></code>'
+        '</pre></td><td class=lntd><pre class=chroma><code>a = 1\nb = 2</code></pre></td></tr></table>',
+        '<pre><code><span class=lineno>1 </span>a = 1\n<span class="lineno">2 </span>b = 2\n</code></pre>',
+        '<pre><table class=hljs-ln><tr><td class=hljs-ln-numbers data-line-number=1></td><td>a = 1</td></tr>'
+        '<tr><td class=hljs-ln-numbers data-line-number=2></td><td>b = 2</td></tr></table></pre>',
+        '<pre><div class=ec-line><div class=gutter><div class=ln>1</div></div><div class=code>a = 1</div></div>'
+        '<div class=ec-line><div class=gutter><div class=ln>2</div></div><div class=code>b = 2</div></div></pre>',
+        '<figure class=highlight><table><tr><td class=gutter><pre><span class=line>1</span><br><span class=line>2</span><br></pre></td>'
+        '<td class=code><pre><span class=line>a = 1</span><br><span class=line>b = 2</span><br></pre></td></tr></table></figure>',
+        '<pre class=line-numbers><code>a = <span class=number>1</span>\nb = <span class=number>2</span></code></pre>',
+    ],
+)  # fmt: skip
+def test_numbers_beside_code_are_left_out(html):
+    assert whole(html) == "a = 1\nb = 2"
+
+
+def test_streamed_parts_stand_where_they_belong():
+    streamed = "<div hidden id='S:0'><p>part <template id='P:1'></template></div><div hidden id='S:1'>two</div>"
+    page = f"<p>before</p><template id='B:0'></template><p>after</p>{streamed}"
+    assert whole(page) == "before\n\npart two\n\nafter"
+
+
+def test_features_have_a_column_a_name_and_are_numbers():
+    page = cut_of(f"<nav><a href=/>x</a></nav><article>{f'<p>{PROSE}' * 3}<table><tr><td>1<td>2</table><pre>code</pre></article>")
+    rows = features(page, np.zeros(8, np.float32))
+    assert rows.shape == (len(page.blocks), len(NAMES)) == (7, len(NAMES))
+    assert np.isfinite(rows).all()
+    columns = dict(zip(NAMES, rows.T, strict=True))
+    assert columns["words"].tolist() == [1, 20, 20, 20, 1, 1, 1]
+    assert columns["linked_share"].tolist() == [1, 0, 0, 0, 0, 0, 0]
+    assert columns["in_nav"].tolist() == [0, 40, 40, 40, 40, 40, 40]
+    assert columns["in_article"].tolist() == [40, 1, 1, 1, 5, 5, 1]
+    assert columns["repeats"].tolist() == [1, 3, 3, 3, 2, 2, 1]  # numbers look alike
+    assert page.blocks[:, IN_PRE].tolist() == [0, 0, 0, 0, 0, 0, 1]
+    seen = context(page, np.linspace(0, 1, 7))
+    assert seen.shape == (7, len(SEEN))
+    assert np.isfinite(seen).all()
+    assert seen[:, SEEN.index("before")].tolist() == pytest.approx([-1, *np.linspace(0, 1, 7)[:6]])
+
+
+def test_classes_are_cut_into_words_and_joined():
+    def near(name: str, markup: str) -> float:
+        page = cut_of(f"{markup}<p>text")
+        return features(page, np.zeros(8, np.float32))[0, NAMES.index(name)]
+
+    assert near("near_articlebody", "<div class=entryContent>") == 1
+    assert near("near_articlebody", "<div class='x post-body'>") == 1
+    assert near("near_comment", "<div id=user-comments><div>") == 2
+    assert near("near_comment", "<div title=comments>") == 40
+
+
+def test_trees_score_as_they_are_told(tmp_path):
+    stump = Trees(
+        np.array([1, 0, 0]),
+        np.array([0.5, 0, 0], np.float32),
+        np.array([1, 2, 1, 1, 2, 2]),
+        np.array([0, -1, 2], np.float32),
+        np.array([0]),
+        np.array([1]),
+    )
+    rows = np.array([[9, 0.5], [9, 0.6], [9, 0.4], [0, 2], [0, 0]], np.float32)
+    for path in (tmp_path / "a.npz", tmp_path / "b.npz"):
+        save({"first": stump, "second": stump}, path)
+    assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
+    again = loaded(tmp_path / "a.npz")["second"]
+    assert sums(again, rows).tolist() == [-1, 2, -1, 2, -1]
+    assert probabilities(again, rows)[0] == pytest.approx(1 / (1 + np.e))
+
+
+def test_the_best_set_is_the_one_of_the_largest_expected_f1():
+    page = cut_of("".join(f"<p>{'word ' * 10}{n}" for n in range(4)))
+    sure = chosen(page, np.array([0.9, 0.05, 0.9, 0.4]))
+    assert sure.kept.tolist() == [True, False, True, False]
+    assert sure.confidence == pytest.approx(2 * 1.8 / (2 + 2.25), abs=0.01)
+    assert chosen(page, np.array([0.5, 0.05, 0.5, 0.3])).kept.tolist() == [True, False, True, True]  # the less is sure, the more is kept
+    assert chosen(page, np.array([0.9, 0.05, 0.9, 0.4]), "coverage").kept.tolist() == [True, False, True, True]
+    assert chosen(page, np.array([0.01, 0.02, 0.01, 0.01])).kept.tolist() == [False, True, False, False]
+
+
+def test_a_sliver_of_a_page_of_prose_is_not_all_that_is_kept():
+    paragraphs = MUCH_PROSE // len(PROSE) + 9
+    page = cut_of(f"<nav><p>{PROSE}</nav><p>Loading</p>" + f"<p>{PROSE}" * paragraphs)
+    choice = chosen(page, np.array([0.9, 0.95, *[0.1] * paragraphs]))
+    assert choice.was_rescued
+    assert choice.kept.tolist() == [True, True, *[True] * paragraphs]
+    assert not chosen(page, np.array([0.01, 0.95, *[0.9] * paragraphs])).was_rescued
+    few = cut_of(f"<p>Loading</p><p>{PROSE}")
+    assert not chosen(few, np.array([0.95, 0.1])).was_rescued
+
+
+@pytest.mark.parametrize(
+    "piece",
+    ["<p>x", "<div><p>x</p></div>", "<b>x", "<table><tr><td>x", "<ul><li>x", "<sup>x", "<br>x", "&nbsp;", "<pre>x</pre>", "<i>x</i> "],
+)
+def test_blocks_keep_every_letter(piece):
+    page = f"<body>start {piece * 300} end"
+    assert whole(page).count("x") == page.count("x")
+    assert sum(text.count("x") for text in block_texts(cut_of(page))) == page.count("x")
+
+
+def test_many_columns_do_not_blow_up_the_text():
+    begun = time.process_time()
+    text = whole("<table>" + "<tr><td colspan=9999999>a<td colspan=60>b" * 2000 + "</table>")
+    assert len(re.findall("a", text)) == 2000
+    assert len(text) < 2000 * 400
+    assert time.process_time() - begun < 30
