@@ -40,7 +40,7 @@ class SeedPolicy:
     limit: int = 1000
     min_bytes: int = 600
     max_bytes: int = 24_000
-    order: Literal["unit_interval", "score"] = "unit_interval"
+    order: Literal["chance", "score"] = "chance"
     score_signal: str = "educational_score.score"
 
 
@@ -69,7 +69,7 @@ def _candidates(sources: Sequence[SeedShard], policy: SeedPolicy) -> Iterator[tu
 
 
 def _scores(source: SeedShard, policy: SeedPolicy, rows: int) -> Sequence[float | None]:
-    if policy.order == "unit_interval" or source.signals is None:
+    if policy.order == "chance" or source.signals is None:
         return [None] * rows
     scores: list[float | None] = read_shard(source.signals, [policy.score_signal])[policy.score_signal].to_pylist()
     return scores
