@@ -26,7 +26,8 @@ from curation.text.text import Text
 
 LINES = Path(__file__).parents[1] / "pii_lines.txt"
 _MARK = re.compile(r"\{\{([a-z]+):(.*?)\}\}")
-_OPEN, _CLOSE = "\ue000", "\ue001"
+MARKS = _OPEN, _CLOSE = "\ue000", "\ue001"
+"""What the masks of a measured text stand between."""
 _MASK = re.compile(f"{_OPEN}([a-z]+){_CLOSE}")
 
 Span = tuple[int, int, str]

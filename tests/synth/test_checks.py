@@ -13,6 +13,7 @@ from synth.meta_talk import refuse_meta_talk
 from synth.procedural.tiny_python import run, turns
 from synth.solution import Solution, check, same_answer
 from synth.task import Rejected
+from tests.meeting import meets, met
 
 
 def found(text: str) -> list[tuple[str, bool]]:
@@ -57,10 +58,14 @@ def test_an_equation_holds_exactly_if_python_says_so(rest: list[tuple[str, int]]
     assert not false.holds
 
 
-@given(st.text(max_size=200))
-def test_any_text_can_be_searched(text: str) -> None:
-    for equation in equations(text):
-        assert equation.holds in (True, False)
+PIECES = ["so 1 + 2 = 3 cm", "so 2 × 3 = 7. ", "1/0 = ", " = ", "=", "3", "2 × 3", " so ", "**", "(", "9" * 70]
+
+
+@meets(true=8, false=8)
+@given(st.lists(st.one_of(st.sampled_from(PIECES), st.text(max_size=20)), max_size=12))
+def test_any_text_can_be_searched(parts: list[str]) -> None:
+    for equation in equations(" ".join(parts)):
+        met["true" if equation.holds else "false"] += 1
 
 
 @pytest.mark.parametrize(
@@ -191,6 +196,25 @@ def test_talk_about_models_is_no_meta_talk() -> None:
     refuse_meta_talk("A language model assigns a probability to a text. The prompt is what it is given.")
 
 
+def test_an_expression_may_have_so_many_characters_digits_and_powers() -> None:
+    """Each limit from both sides: what is one longer is refused for its length, before it is parsed."""
+    ones = "+".join(["1"] * 199)
+    assert value_of(ones + "+11") == 210
+    assert len(ones + "+111") == 401
+    with pytest.raises(ValueError, match="longer than 400 characters"):
+        value_of(ones + "+111")
+    with pytest.raises(ValueError, match="longer than 400 characters"):
+        value_of("(" * 1_000_000 + "1")
+    assert value_of("9" * 60) == 10**60 - 1
+    with pytest.raises(ValueError, match="not a plain number"):
+        value_of("9" * 61)
+    assert (value_of("2**64"), value_of("2**-64"), value_of("999999**2")) == (2**64, Fraction(1, 2**64), 999_999**2)
+    for expression in ("2**65", "2**-65", "1000000**2", "2**0.5"):
+        with pytest.raises(ValueError, match="not allowed"):
+            value_of(expression)
+
+
+@meets(doubled=60, lessened=100)
 @given(st.lists(st.integers(0, 50), min_size=1, max_size=8), st.integers(2, 9))
 def test_the_little_evaluator_agrees_with_python(values: list[int], k: int) -> None:
     program = (
@@ -201,6 +225,7 @@ def test_the_little_evaluator_agrees_with_python(values: list[int], k: int) -> N
     exec(program, scope)
     assert run(program, values) == scope["f"](values)  # type: ignore[operator]
     assert len(turns(program, values)) == len(values)
+    met.update("doubled" if value % k == 0 else "lessened" for value in values)
 
 
 @pytest.mark.parametrize(
