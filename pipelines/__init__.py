@@ -1,1 +1,1 @@
-"""What is run and looked at: recipes, the pipeline, training, inspection, report, export and the command line."""
+"""Everything a user runs or looks at: recipes, the pipeline, training, inspection, reports, export and the command line."""

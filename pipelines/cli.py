@@ -1,9 +1,9 @@
 """The command line: verbs only, no logic.
 
-Results go to stdout (a table, or with --json one document), progress and notes to stderr. Exit codes: 0 done; 1 some shards failed, or the
+Results go to stdout (a table, or one document with --json); progress and notes go to stderr. Exit codes: 0 done; 1 some shards failed, the
 books do not balance, or the disk is full; 2 bad recipe, input or usage; 3 refused (frozen drift, budget, another live run, a folder that
-is not ours or another recipe's, a failed check); 129, 130, 143 ended by SIGHUP, SIGINT, SIGTERM. A run that is told to end so keeps what is
-finished, ends its workers and says why in run.json; the same command goes on; a second signal ends it at once.
+another program or another recipe owns, a failed check); 129, 130, 143 ended by SIGHUP, SIGINT, SIGTERM. A run that gets such a signal keeps
+its finished units, stops its workers and records the reason in run.json; the same command resumes it. A second signal ends it at once.
 """
 
 import json
@@ -17,7 +17,7 @@ import typer
 from curation.errors import UsageError
 
 if sys.platform == "linux":
-    # Arrow reads this when it is first imported, here and in every worker: its default allocator gives back late what it no longer needs.
+    # Arrow reads this variable when it is first imported, here and in every worker. Its default allocator returns freed memory late.
     os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "jemalloc")
 
 app = typer.Typer(
@@ -37,14 +37,15 @@ Inputs = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="[INPUT]...",
-        help="Files, folders, globs or URLs, instead of the recipe's own; its [[input]] without a path, or its first, names their fields.",
+        help="Files, folders, globs or URLs to read instead of the recipe's own inputs. The recipe's [[input]] without a path, "
+        "or else its first [[input]], names their fields.",
     ),
 ]
 Settings = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="PATH=VALUE", help="Change a value of the recipe for this run: filter.gopher_quality.min_words=40."),
+    typer.Option("--set", metavar="PATH=VALUE", help="Override a value of the recipe, such as filter.gopher_quality.min_words=40."),
 ]
-Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Print the tracebacks of errors; a run logs every unit too.")]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Print tracebacks; a run also logs every unit.")]
 Folder = Annotated[str, typer.Argument(metavar="DIR", help="The folder of a run.")]
 
 
@@ -58,7 +59,7 @@ def _show(result: Any, as_json: bool, render: Callable[[Any], None]) -> None:
 
 
 def _note(*folders: str) -> None:
-    """Say on stderr where a run that is looked at has not ended, or its records are damaged."""
+    """Warn on stderr when a run has not ended or its records are damaged."""
     from pipelines.inspect.run_state import note_on
     from pipelines.terminal.wording import printable
 
@@ -81,20 +82,20 @@ def curate(
     version: Annotated[bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")] = False,
     verbose: Verbose = False,
 ) -> None:
-    """Turn web crawls into textbook-quality pretraining data, with the books balanced for every record."""
+    """Turn web crawls into textbook-quality pretraining data and account for every record."""
 
 
 @app.command()
 def plan(
     recipe: RecipeName,
     inputs: Inputs = None,
-    out: Annotated[str | None, typer.Option(help="The folder of the run: tells what is done already.")] = None,
-    workers: Annotated[int, typer.Option(min=1, help="Workers to plan for.")] = 1,
-    sample_mib: Annotated[int, typer.Option(min=1, help="Input to try, in MiB.")] = 8,
+    out: Annotated[str | None, typer.Option(help="The folder of the run; shows which steps are done already.")] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Number of workers to plan for.")] = 1,
+    sample_mib: Annotated[int, typer.Option(min=1, help="Size of the input sample, in MiB.")] = 8,
     settings: Settings = None,
     as_json: Json = False,
 ) -> None:
-    """Say what would run and what is done; predict wall time, memory, disk and retention from a sample.
+    """Show what would run; predict time, memory, disk and retention from a sample.
 
     Example: curate plan web crawl/*.warc.gz --workers 8
     """
@@ -111,26 +112,26 @@ def run(
     inputs: Inputs = None,
     out: Annotated[
         str | None,
-        typer.Option(help="Where the run goes: an empty folder, or that of an earlier run of this recipe; local, s3:// or gs://."),
+        typer.Option(help="Folder of the run: empty, or of an earlier run of this recipe; local, s3:// or gs://."),
     ] = None,
     runner: Annotated[str, typer.Option(help="local or ray.")] = "local",
-    address: Annotated[str | None, typer.Option(help="Address of a Ray cluster; none starts a local one.")] = None,
-    workers: Annotated[int | None, typer.Option(min=1, help="Worker processes; 1 runs in this process.")] = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="At most so many records of each input file.")] = None,
-    frozen: Annotated[bool, typer.Option("--frozen", help="Refuse (exit 3) to redo what an earlier run did.")] = False,
-    budget: Annotated[float | None, typer.Option(min=0, help="Most US dollars to spend on a teacher.")] = None,
+    address: Annotated[str | None, typer.Option(help="Address of a Ray cluster; without it a local one starts.")] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="Number of worker processes; 1 runs everything in this process.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Read at most this many records of each input file.")] = None,
+    frozen: Annotated[bool, typer.Option("--frozen", help="Refuse (exit 3) to redo work of an earlier run.")] = False,
+    budget: Annotated[float | None, typer.Option(min=0, help="Maximum to spend on a teacher, in US dollars.")] = None,
     replies: Annotated[str | None, typer.Option(help="Folder of teacher replies to read and extend.")] = None,
     settings: Settings = None,
-    replace: Annotated[bool, typer.Option("--replace", help="Let this recipe's dataset replace that of another recipe in --out.")] = False,
-    progress: Annotated[str, typer.Option(help="auto, bar, plain, json (a line an event, for schedulers) or none.")] = "auto",
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing to stderr but errors.")] = False,
-    log: Annotated[str | None, typer.Option(metavar="FILE", help="Where the log goes; by default OUT/run.log, appended to.")] = None,
+    replace: Annotated[bool, typer.Option("--replace", help="Replace the dataset that another recipe wrote to --out.")] = False,
+    progress: Annotated[str, typer.Option(help="auto, bar, plain, json (one JSON line per event) or none.")] = "auto",
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print only errors to stderr.")] = False,
+    log: Annotated[str | None, typer.Option(metavar="FILE", help="File to append the log to; OUT/run.log by default.")] = None,
     verbose: Verbose = False,
     as_json: Json = False,
 ) -> None:
     """Run a recipe: ingest, measure, judge, deduplicate, select, synthesize, export. The same command resumes.
 
-    Ctrl-C, SIGTERM and SIGHUP end it in order (exit 130, 143, 129): what is finished is kept, and a second one ends it at once.
+    Ctrl-C, SIGTERM and SIGHUP stop it cleanly (exit 130, 143, 129) and keep finished work; a second signal stops it at once.
 
     Example: curate run demo --out out/demo
     """
@@ -157,7 +158,7 @@ def run(
     )
     summary = run_recipe(asked)
     if as_json:
-        summary.unread.require_none()  # the error is the one document then
+        summary.unread.require_none()  # with --json the error is the one document on stdout
     _show(summary, as_json, show_summary)
     summary.unread.require_none()
 
@@ -165,12 +166,12 @@ def run(
 @app.command()
 def inspect(
     folder: Folder,
-    signal: Annotated[str | None, typer.Option(help="A signal: histogram, quantiles and samples.")] = None,
-    at: Annotated[float | None, typer.Option(help="With --signal: what this threshold would keep.")] = None,
-    curve: Annotated[bool, typer.Option("--curve", help="With --signal: what thresholds all along it would keep.")] = False,
+    signal: Annotated[str | None, typer.Option(help="Show the histogram, quantiles and samples of this signal.")] = None,
+    at: Annotated[float | None, typer.Option(help="With --signal: show what this threshold would keep.")] = None,
+    curve: Annotated[bool, typer.Option("--curve", help="With --signal: show what a range of thresholds would keep.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Show the funnel by filter and rule; with --signal one signal, with --at or --curve what other thresholds would keep.
+    """Show the funnel by filter and rule; --signal shows one signal, --at and --curve what other thresholds would keep.
 
     Example: curate inspect out/demo --signal gopher_quality.words --at 100
     """
@@ -180,9 +181,9 @@ def inspect(
     from pipelines.report.tables import show_funnel
 
     if signal is None and (at is not None or curve):
-        raise UsageError(f"{'--curve' if curve else '--at'} goes with --signal NAME: a threshold is one on a signal")
+        raise UsageError(f"{'--curve' if curve else '--at'} needs --signal NAME: a threshold applies to one signal")
     if at is not None and curve:
-        raise UsageError("--at is one threshold and --curve is all of them: give one of the two")
+        raise UsageError("--at shows one threshold and --curve shows all of them: give only one of the two")
     _note(folder)
     if signal is None:
         _show(looking.funnel_of(folder), as_json, show_funnel)
@@ -196,7 +197,7 @@ def inspect(
 
 @app.command()
 def why(folder: Folder, name: Annotated[str, typer.Argument(metavar="ID|URL")], as_json: Json = False) -> None:
-    """Tell one document's story: signals, verdict, cluster, fate.
+    """Explain one document's fate: its signals, verdict and duplicates.
 
     Example: curate why out/demo https://openphysics.example/motion
     """
@@ -209,7 +210,7 @@ def why(folder: Folder, name: Annotated[str, typer.Argument(metavar="ID|URL")], 
 
 @app.command()
 def duplicates(folder: Folder, name: Annotated[str, typer.Argument(metavar="ID")], as_json: Json = False) -> None:
-    """Show a document's cluster: who stayed, who went, how similar.
+    """Show a document's duplicate cluster: which copy stayed, which went, how similar they are.
 
     Example: curate duplicates out/demo tb-0001
     """
@@ -224,7 +225,7 @@ def duplicates(folder: Folder, name: Annotated[str, typer.Argument(metavar="ID")
 def diff(
     first: Annotated[str, typer.Argument(metavar="DIR_A")], second: Annotated[str, typer.Argument(metavar="DIR_B")], as_json: Json = False
 ) -> None:
-    """List documents whose fate differs between two runs, by rule.
+    """List the documents whose fate differs between two runs, by rule.
 
     Example: curate diff out/before out/after
     """
@@ -237,7 +238,7 @@ def diff(
 
 @app.command()
 def report(folder: Folder, as_json: Json = False) -> None:
-    """Write DIR/report.html: one file with the funnel, histograms and samples.
+    """Write DIR/report.html, one file with the funnel, histograms and samples.
 
     Example: curate report out/demo
     """
@@ -249,11 +250,11 @@ def report(folder: Folder, as_json: Json = False) -> None:
 
 @app.command()
 def extract(
-    pages: Annotated[list[str], typer.Argument(metavar="PAGE...", help="HTML files or addresses.")],
-    extractor: Annotated[str, typer.Option(help="The extractor.")] = "blocks",
-    compare: Annotated[list[str] | None, typer.Option(metavar="NAME", help="Another extractor to show beside it; may be repeated.")] = None,
-    explain: Annotated[bool, typer.Option("--explain", help="Show every block: kept or not, and how likely it is content.")] = False,
-    settings: Annotated[list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Its settings: format=markdown.")] = None,
+    pages: Annotated[list[str], typer.Argument(metavar="PAGE...", help="HTML files or URLs.")],
+    extractor: Annotated[str, typer.Option(help="Name of the extractor.")] = "blocks",
+    compare: Annotated[list[str] | None, typer.Option(metavar="NAME", help="Also show another extractor's text; repeatable.")] = None,
+    explain: Annotated[bool, typer.Option("--explain", help="Show every block, whether it is kept, and its probability.")] = False,
+    settings: Annotated[list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Setting, such as format=markdown.")] = None,
     as_json: Json = False,
 ) -> None:
     """Print the main text of pages, as ingest would extract it.
@@ -268,11 +269,11 @@ def extract(
 
 @train.command("extractor")
 def train_extractor_weights(
-    pages: Annotated[list[str], typer.Argument(metavar="PAGES...", help="Parquet with html, gold_text, and url or host.")],
-    out: Annotated[str, typer.Option(help="The weights to write; their card is written beside them.")] = "weights.npz",
+    pages: Annotated[list[str], typer.Argument(metavar="PAGES...", help="Parquet files with html, gold_text, and url or host.")],
+    out: Annotated[str, typer.Option(help="Weights file to write; its card goes beside it.")] = "weights.npz",
     as_json: Json = False,
 ) -> None:
-    """Fit the weights of the block extractor to pages with gold text, and evaluate them on sites held out.
+    """Train the block extractor on pages with gold text; evaluate it on held-out sites.
 
     Example: curate train extractor pages/*.parquet --out weights.npz
     """
@@ -284,15 +285,15 @@ def train_extractor_weights(
 
 @train.command("score")
 def train_score(
-    labels: Annotated[list[str], typer.Argument(metavar="LABELS...", help="JSONL or Parquet with text and score (0-5).")],
-    out: Annotated[str, typer.Option(help="The model file to write; its card is written beside it.")] = "model.safetensors",
-    text: Annotated[str, typer.Option(help="The column with the text.")] = "text",
-    score: Annotated[str, typer.Option(help="The column with the score, 0 to 5.")] = "score",
-    group: Annotated[str, typer.Option(help="The column that says what belongs together; whole groups are held out.")] = "source",
-    trainer: Annotated[str, typer.Option(help="linear, fasttext, or best: both, and the better one stays.")] = "linear",
+    labels: Annotated[list[str], typer.Argument(metavar="LABELS...", help="JSONL or Parquet files with texts and scores (0-5).")],
+    out: Annotated[str, typer.Option(help="Model file to write; its card goes beside it.")] = "model.safetensors",
+    text: Annotated[str, typer.Option(help="Column with the text.")] = "text",
+    score: Annotated[str, typer.Option(help="Column with the score, 0 to 5.")] = "score",
+    group: Annotated[str, typer.Option(help="Column with the group of each text; whole groups are held out.")] = "source",
+    trainer: Annotated[str, typer.Option(help="linear, fasttext, or best, which trains both and keeps the better one.")] = "linear",
     as_json: Json = False,
 ) -> None:
-    """Train the educational score on labelled text and evaluate it on groups held out.
+    """Train the educational score on labelled text; evaluate it on held-out groups.
 
     Example: curate train score labels/*.jsonl --out edu.safetensors --group site
     """
@@ -305,14 +306,14 @@ def train_score(
 @app.command()
 def export(
     folder: Folder,
-    out: Annotated[str, typer.Option(help="Where the new dataset goes.")],
-    shard_mib: Annotated[int, typer.Option(min=1, help="Text in one file, in MiB.")] = 256,
+    out: Annotated[str, typer.Option(help="Folder of the new dataset.")],
+    shard_mib: Annotated[int, typer.Option(min=1, help="Amount of text in one file, in MiB.")] = 256,
     tokenizer: Annotated[str | None, typer.Option(help="A tokenizer.json to count tokens with.")] = None,
     file_format: Annotated[str, typer.Option("--format", help="parquet or jsonl.")] = "parquet",
-    mix: Annotated[list[str] | None, typer.Option(help="SOURCE=SHARE or synthetic=SHARE: keep only that share of its rows.")] = None,
+    mix: Annotated[list[str] | None, typer.Option(help="SOURCE=SHARE or synthetic=SHARE: keep only this share of the rows.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Write the kept rows of a run again, in other sizes, formats or mixes.
+    """Write a run's kept rows again in another file size, format or mix.
 
     Example: curate export out/demo --out out/small --shard-mib 64 --mix synthetic=0.5
     """
@@ -324,8 +325,8 @@ def export(
 
 
 @app.command()
-def verify(folder: Annotated[str, typer.Argument(metavar="DIR", help="A run or a dataset.")], as_json: Json = False) -> None:
-    """Hash every shard again and add up the books again.
+def verify(folder: Annotated[str, typer.Argument(metavar="DIR", help="The folder of a run or a dataset.")], as_json: Json = False) -> None:
+    """Hash every shard again and check that the books balance.
 
     Example: curate verify out/demo
     """
@@ -342,10 +343,12 @@ def verify(folder: Annotated[str, typer.Argument(metavar="DIR", help="A run or a
 @app.command()
 def filters(
     name: Annotated[str | None, typer.Argument(metavar="[NAME]")] = None,
-    reference: Annotated[bool, typer.Option("--reference", help="Print what all measure and drop, with sources, as Markdown.")] = False,
+    reference: Annotated[
+        bool, typer.Option("--reference", help="Print the source, signals and rules of every filter as Markdown.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
-    """List the filters, or tell one filter's parameters, defaults, signals and rules; with --reference, what all of them measure and drop.
+    """List the filters, or describe one filter: its parameters, defaults, signals and rules.
 
     Example: curate filters gopher_quality
     """
@@ -356,7 +359,7 @@ def filters(
         from pipelines.recipes.filter_reference import filter_reference, filter_references
 
         if name is not None:
-            raise UsageError("--reference is about all filters: give it or a name")
+            raise UsageError("--reference covers all filters: give either --reference or a name")
         _show(filter_references() if as_json else filter_reference(), as_json, lambda text: typer.echo(text, nl=False))
     elif name is None:
         _show(list_filters(), as_json, show_filters)
@@ -367,10 +370,10 @@ def filters(
 @app.command()
 def recipes(
     name: Annotated[str | None, typer.Argument(metavar="[NAME]")] = None,
-    reference: Annotated[bool, typer.Option("--reference", help="Print every table and key of a recipe, as Markdown.")] = False,
+    reference: Annotated[bool, typer.Option("--reference", help="Print every table and key of a recipe as Markdown.")] = False,
     as_json: Json = False,
 ) -> None:
-    """List the shipped recipes, or print one whole, to copy and change; with --reference, what a recipe can say.
+    """List the shipped recipes, or print one to copy and change.
 
     Example: curate recipes web > mine.toml
     """
@@ -382,7 +385,7 @@ def recipes(
         from pipelines.recipes.reference import tables
 
         if name is not None:
-            raise UsageError("--reference is about all recipes: give it or a name")
+            raise UsageError("--reference covers all recipes: give either --reference or a name")
         _show(tables() if as_json else whole(), as_json, lambda text: typer.echo(text, nl=False))
     elif name is None:
         _show(list_recipes(), as_json, show_recipes)
@@ -391,7 +394,7 @@ def recipes(
 
 
 def main() -> None:
-    """Run the command line of this process."""
+    """Run this process's command line and exit."""
     from pipelines.ending import main_exit
 
     main_exit(app)

@@ -1,8 +1,8 @@
-"""Pipes that close: what happens when whoever reads our output goes away.
+"""Closed pipes: what happens when the reader of our output goes away.
 
-A run must not die because the program that followed its progress did: when stderr closes, progress and notes go nowhere from then on, and
-the run goes on. Results are another matter: when stdout closes (`curate why ... | head`), nobody waits for the rest, and the command ends
-quietly with the exit code of a process that SIGPIPE ended.
+A run survives the program that follows its progress: when stderr closes, the run discards further progress and notes and continues. When
+stdout closes (`curate why ... | head`), nobody reads the rest of the result, so the command ends quietly with the exit code of a process
+that SIGPIPE ended.
 """
 
 import os
@@ -15,7 +15,7 @@ STDOUT_CLOSED = 141
 
 
 class EnduringStream:
-    """A text stream that swallows what is written once its reader is gone. All else is the stream's own."""
+    """A text stream that discards writes once its reader is gone. It delegates everything else to the wrapped stream."""
 
     def __init__(self, stream: Any) -> None:
         """Stand in for a stream."""
@@ -26,7 +26,7 @@ class EnduringStream:
         return getattr(self._stream, name)
 
     def write(self, text: str) -> int:
-        """Write, or let it go."""
+        """Write the text, or discard it when the reader is gone."""
         try:
             return int(self._stream.write(text))
         except BrokenPipeError:
@@ -34,12 +34,12 @@ class EnduringStream:
             return len(text)
 
     def writelines(self, lines: Iterable[str]) -> None:
-        """Write lines, or let them go."""
+        """Write lines, or discard them when the reader is gone."""
         for line in lines:
             self.write(line)
 
     def flush(self) -> None:
-        """Flush, or let it go."""
+        """Flush, or do nothing when the reader is gone."""
         try:
             self._stream.flush()
         except BrokenPipeError:
@@ -47,12 +47,12 @@ class EnduringStream:
 
 
 def endure_closed_stderr() -> None:
-    """Let this process go on when the reader of its stderr goes away."""
+    """Let this process continue when the reader of its stderr goes away."""
     sys.stderr = EnduringStream(sys.stderr)
 
 
 def silence_stdout() -> None:
-    """Send what is still to be written to stdout nowhere: its reader is gone."""
+    """Discard all further output to stdout, whose reader is gone."""
     _to_nowhere(sys.stdout)
 
 

@@ -1,9 +1,9 @@
-"""How a command ends: an exit code, and for a failure one message, on stderr for people or, with --json, as one document on stdout.
+"""How a command ends: with an exit code, and after a failure with one message on stderr or, with --json, one document on stdout.
 
     {"error": {"kind": "recipe_error", "message": "...", "exit_code": 2, "log": null}}
 
-So `--json` prints one JSON document whatever happens, usage errors included. Tracebacks go to the run's log, which the message names; an
-error that nobody foresaw and that no run's log took goes to a file of its own. `-v` prints tracebacks on stderr.
+`--json` therefore always prints exactly one JSON document, also for usage errors. Tracebacks go to the run's log, which the message names;
+an unexpected error outside a run writes its traceback to a file of its own. `-v` prints tracebacks on stderr.
 """
 
 import json
@@ -25,7 +25,7 @@ from pipelines.terminal.wording import printable
 
 @dataclass(frozen=True)
 class Ending:
-    """What a failed command tells; `kind` is the class of the error in lower case, `log` where more is said."""
+    """The report of a failed command; `kind` is the error's class in snake case, `log` the file with the details."""
 
     kind: str
     message: str
@@ -35,7 +35,7 @@ class Ending:
 
 @dataclass(frozen=True)
 class _Telling:
-    """How a failure is told: as a document on stdout, with tracebacks, as an event on stderr."""
+    """How to report a failure: as a document on stdout, with tracebacks, or as an event on stderr."""
 
     as_json: bool
     verbose: bool
@@ -43,18 +43,18 @@ class _Telling:
 
 
 def run_command(app: typer.Typer, arguments: Sequence[str]) -> int:
-    """Run a command line and return its exit code; a failure is told in its own words."""
+    """Run a command line, report its failure if it fails, and return its exit code."""
     options = list(arguments[: arguments.index("--")] if "--" in arguments else arguments)
     told = _Telling("--json" in options, bool({"-v", "--verbose"} & set(options)), _wants_events(options))
     try:
         code = app(list(arguments), standalone_mode=not (told.as_json or told.as_event))
         return code if isinstance(code, int) else 0
-    except typer.TyperException as error:  # else typer shows it and exits
+    except typer.TyperException as error:  # raised only with standalone_mode=False; otherwise typer shows it and exits
         return _tell(Ending("usage_error", error.format_message(), error.exit_code), "", told)
     except CurationError as error:
         return _tell(Ending(_kind(error), str(error), error.exit_code, error.log), error.details, told)
     except Ended as end:
-        kept = f"; what is finished is kept in {end.kept}, and the same command goes on from there" if end.kept else ""
+        kept = f"; finished work is kept in {end.kept}, and the same command resumes from there" if end.kept else ""
         return _tell(Ending("ended", f"{end}{kept}", end.exit_code), "", told)
     except BrokenPipeError:
         silence_stdout()
@@ -73,12 +73,12 @@ def run_command(app: typer.Typer, arguments: Sequence[str]) -> int:
 
 
 def _wants_events(options: Sequence[str]) -> bool:
-    """Whether progress, and so an error too, goes to stderr as events."""
+    """Return whether progress, and therefore also an error, goes to stderr as events."""
     return "--progress=json" in options or ("--progress", "json") in pairwise(options)
 
 
 def _tell(ending: Ending, details: str, told: _Telling) -> int:
-    """Tell how a command ended and return its exit code."""
+    """Report how a command ended and return its exit code."""
     if told.as_json:
         typer.echo(json.dumps({"error": asdict(ending)}, indent=2, ensure_ascii=False))
     if told.as_event:
@@ -96,7 +96,7 @@ def _tell(ending: Ending, details: str, told: _Telling) -> int:
 
 
 def _kept(details: str) -> str:
-    """Write a traceback to a file of its own and return its name."""
+    """Write a traceback to a file of its own and return the file's name."""
     with tempfile.NamedTemporaryFile("w", prefix="curate-error-", suffix=".log", delete=False, encoding="utf-8") as file:
         file.write(details)
     return str(Path(file.name))

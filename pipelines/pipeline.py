@@ -2,9 +2,8 @@
 
     crawl -> ingest -> measure -> judge -> deduplicate (and repeated lines) -> select (the ledger) -> synthesize -> export -> dataset
 
-What generated rows go through is what web text went through: the same measure and judge, and deduplication against the kept web text.
-Every arrow carries shard references; the text stays in files. The books are added up at the end of every run, also of one that had nothing
-to do.
+Generated rows pass the same filters as web text, and deduplication against the kept web text. Every arrow carries references to shards; the
+text stays in files. Every run checks the books at its end, even a run that had nothing to do.
 """
 
 import platform
@@ -75,12 +74,12 @@ PACKAGES = ("datasketch", "fastwarc", "numba", "numpy", "polars", "pyarrow", "ra
 
 
 BETTER = "educational_score.score"
-"""The signal by which the best of several copies is chosen."""
+"""The signal that decides which of several copies is the best."""
 
 
 @dataclass(frozen=True)
 class RunRequest:
-    """What `curate run` was asked for."""
+    """The arguments of `curate run`."""
 
     recipe: str
     inputs: tuple[str, ...] = ()
@@ -102,7 +101,7 @@ class RunRequest:
 
 @dataclass(frozen=True)
 class JudgedDocuments:
-    """Documents on their way: text, signals and verdicts, shard by shard (the latter two empty where the recipe has no filters)."""
+    """Shards of documents with their signals and verdicts; the latter two are empty when the recipe has no filters."""
 
     documents: tuple[Shard, ...]
     signals: tuple[Shard, ...]
@@ -110,7 +109,7 @@ class JudgedDocuments:
 
 
 def run_recipe(request: RunRequest) -> Summary:
-    """Run a recipe as the command line asks; raises BooksUnbalanced when the numbers differ at the end."""
+    """Run a recipe as the command line asks. Raises BooksUnbalanced when the books do not balance at the end."""
     began = time.perf_counter()
     display = display_for(request.progress, request.quiet)
     recipe = load(request.recipe, request.settings)
@@ -157,7 +156,7 @@ def run_recipe(request: RunRequest) -> Summary:
 
 
 def conclude(session: Session, recipe: Recipe, watcher: ProgressWatcher, inputs: int) -> tuple[Books, Unread, str]:
-    """Add up the books of a run whose stages are done, and write what is told of it.
+    """Check the books of a run whose stages are done, record the result and write the report.
 
     Raises BooksUnbalanced.
     """
@@ -181,13 +180,13 @@ def conclude(session: Session, recipe: Recipe, watcher: ProgressWatcher, inputs:
 
 
 def write_recipe(session: Session, recipe: Recipe) -> None:
-    """Write the recipe to OUT as it was given, and what it comes to."""
+    """Write the recipe to OUT as given, and the rules that follow from it."""
     session.put(RECIPE, recipe.text.encode())
     session.put(RULES, encoded(rules_of(recipe)))
 
 
 def run_stages(session: Session, recipe: Recipe, sources: Sequence[SourceFile], request: RunRequest, earlier: Sequence[Part] = ()) -> None:
-    """Bring every stage to its seal: this is the pipeline. `earlier` is what earlier runs kept, which all of this one is held against."""
+    """Run every stage until it is sealed: this is the pipeline. Deduplication also compares with `earlier`, kept by earlier runs."""
     ingested = session.run(Ingest(recipe.extractor, recipe.edits, request.limit), ingest.units_of(sources))
     documents, rejects = parted(ingested)
     ids = resolve_ids(session, ingested.shards)
@@ -209,18 +208,18 @@ def run_stages(session: Session, recipe: Recipe, sources: Sequence[SourceFile], 
 
 
 def _replies(request: RunRequest, out: Location) -> Location:
-    """Return the folder of the log of replies."""
+    """Return the folder of the reply log."""
     return Location.of(request.replies) if request.replies else out / "replies"
 
 
 def parted(sealed: Sealed) -> tuple[tuple[Shard, ...], tuple[Shard, ...]]:
-    """Return the shards of documents and those of rejects."""
+    """Return the shards of documents and the shards of rejects."""
     rejects = tuple(shard for shard in sealed.shards if shard.name.endswith(ingest.REJECTED))
     return tuple(shard for shard in sealed.shards if shard not in rejects), rejects
 
 
 def measure_and_judge(session: Session, recipe: Recipe, documents: Sequence[Shard]) -> JudgedDocuments:
-    """Measure and judge documents by the recipe's filters."""
+    """Measure and judge documents with the recipe's filters."""
     if not recipe.filters:
         return JudgedDocuments(tuple(documents), (), ())
     signals = session.run(Measure(recipe.filters), [Unit(shard.name, {"documents": (shard,)}) for shard in documents])
@@ -229,7 +228,7 @@ def measure_and_judge(session: Session, recipe: Recipe, documents: Sequence[Shar
 
 
 def parts_to_compare(session: Session, recipe: Recipe, judged: JudgedDocuments, ids: Sequence[Shard] = (), priority: int = 0) -> list[Part]:
-    """Sign documents and lay beside each shard what deduplication needs; none where the recipe has no [deduplicate]."""
+    """Sign documents and pair each shard with what deduplication needs; empty when the recipe has no [deduplicate]."""
     if recipe.deduplicate is None:
         return []
     final = {shard.name: shard for shard in ids}
@@ -243,14 +242,14 @@ def parts_to_compare(session: Session, recipe: Recipe, judged: JudgedDocuments, 
 
 
 def comparing(recipe: Recipe) -> DeduplicateSettings:
-    """Return how the recipe compares; where it does not say which copy is the better one, the educational score says so, if measured."""
+    """Return the recipe's deduplication settings. Without `prefer`, the educational score picks the best copy if it is measured."""
     settings = recipe.deduplicate or DeduplicateSettings()
     scored = any(choice.name == "educational_score" for choice in recipe.filters)
     return replace(settings, prefer=f'"{BETTER}"') if scored and settings.prefer is None else settings
 
 
 def find_repeated_lines(session: Session, recipe: Recipe, judged: JudgedDocuments, copies: Sequence[Shard]) -> Repeated:
-    """Find what is cut of the documents that would otherwise be kept; nothing where the recipe has no [repeated_lines]."""
+    """Find the passages to cut from documents that would otherwise be kept; none when the recipe has no [repeated_lines]."""
     if recipe.repeated_lines is None:
         return Repeated()
     verdicts, found = ({shard.name: shard for shard in shards} for shards in (judged.verdicts, copies))
@@ -261,7 +260,7 @@ def find_repeated_lines(session: Session, recipe: Recipe, judged: JudgedDocument
 
 
 def judge_generated(session: Session, recipe: Recipe, generated: Sealed, kept: Sequence[Part]) -> list[Source]:
-    """Let generated rows pass the filters and, against what is kept of the web and of earlier runs, deduplication; write their ledger."""
+    """Filter generated rows, deduplicate them against kept web text and earlier runs, and write their ledger."""
     with session.within("6-synthesize"):
         documents, rejects = parted(generated)
         rows = measure_and_judge(session, recipe, documents)
@@ -272,7 +271,7 @@ def judge_generated(session: Session, recipe: Recipe, generated: Sealed, kept: S
 
 
 def exportable(judged: JudgedDocuments, ledger: Sealed, cuts: Sequence[Shard] = ()) -> list[Source]:
-    """Return documents shards with what lies beside them and how much text of each is kept."""
+    """Return each shard of documents with its ledger, signals and cuts, and the amount of text that is kept."""
     fates = {unit.name: unit for unit in ledger.units}
     signals, cut = ({shard.name: shard for shard in shards} for shards in (judged.signals, cuts))
     return [
@@ -284,7 +283,7 @@ def exportable(judged: JudgedDocuments, ledger: Sealed, cuts: Sequence[Shard] = 
 
 
 def write_dataset(session: Session, recipe: Recipe, web: Sequence[Source], synthetic: Sequence[Source]) -> None:
-    """Write the dataset's files (web text, then generated), the conversations, the manifest and the card."""
+    """Write the dataset's files (web text, then generated text), the conversations, the manifest and the card."""
     settings = recipe.export
     files = session.run(Export(settings.tokenizer, keep=settings.keep), units_of([*web, *synthetic], settings))
     talks = session.run(ExportConversations(), units_of(synthetic, settings)) if settings.sft and synthetic else None
@@ -294,9 +293,10 @@ def write_dataset(session: Session, recipe: Recipe, web: Sequence[Source], synth
 
 
 def inputs_of(recipe: Recipe, given: Sequence[str], out: Location | None = None) -> list[SourceFile]:
-    """Return the input files: those given on the command line, else the recipe's; what lies in OUT is no input.
+    """Return the input files: those given on the command line, else the recipe's. Files inside OUT are no input.
 
-    Those given have the label and fields of the recipe's input without a path, else of its first. Raises InputError, UsageError.
+    Files given on the command line get the label and fields of the recipe's input without a path, or else of its first input.
+    Raises InputError, UsageError.
     """
     described = next((choice for choice in recipe.inputs if not choice.path), recipe.inputs[0] if recipe.inputs else InputChoice())
     wanted = [replace(described, path=path) for path in given] or recipe.inputs
@@ -309,12 +309,12 @@ def inputs_of(recipe: Recipe, given: Sequence[str], out: Location | None = None)
     held = out.holds_which(source.location for source in found) if out is not None else [False] * len(found)
     sources = [source for source, is_held in zip(found, held, strict=True) if not is_held]
     if wanted and not sources:
-        raise UsageError(f"all input lies in {out}, where the run goes; choose another --out")
+        raise UsageError(f"all input files are inside the output folder {out}; choose another --out")
     return sources
 
 
 def warm_up(recipe: Recipe) -> None:
-    """Compile (or load from the cache) the kernels that the recipe needs, once, before workers do so side by side."""
+    """Compile the recipe's kernels, or load them from the cache, once, before the workers would all do so at the same time."""
     text = Text.from_strings(["A first sentence to warm up with. It has an é in it.", "- a list\n- of two"])
     facts = pa.table({name: pa.nulls(len(text), DOCUMENTS.field(name).type) for name in DESCRIBING})
     for choice in recipe.edits:
@@ -335,5 +335,5 @@ def _runner(request: RunRequest, out: Location) -> Runner:
 
         return RayRunner(request.workers, request.address, out)
     if request.runner != "local" or request.address is not None:
-        raise UsageError("--runner is local or ray; --address goes with ray")
+        raise UsageError("--runner must be local or ray; --address needs --runner ray")
     return LocalRunner(request.workers or 1)

@@ -1,8 +1,7 @@
-"""Export again: the kept rows of a finished run in other sizes, formats or mixes, without touching the run.
+"""Export again: write the kept rows of a finished run in another file size, format or mix, without touching the run.
 
-What is written is a dataset and nothing else: README.md, manifest.json and data/, in the folder itself, and contents.json, which names and
-hashes them. There are no stages to resume from;
-an export that was cut short is made again from its beginning.
+The folder holds a dataset and nothing else: README.md, manifest.json, data/, and contents.json, which lists and hashes these files. There
+are no stages to resume: an interrupted export starts again from the beginning.
 """
 
 import json
@@ -38,13 +37,13 @@ _FORMATS = ("parquet", "jsonl")
 
 @looks_at_runs()
 def reexport(folder: str, out: str, shard_mib: int, tokenizer: str | None, file_format: str, mix: Sequence[str]) -> dict[str, Any]:
-    """Write the dataset of a run again to a folder of its own; returns what was written.
+    """Write the dataset of a run again to a folder of its own; return a summary of the new dataset.
 
-    Raises InputError and UsageError, and Refused where the folder holds something that no export of this run wrote.
+    Raises InputError and UsageError, and Refused when the folder holds files that no export of this run wrote.
     """
     run, target = Location.of(folder), Location.of(out)
     if file_format not in _FORMATS:
-        raise UsageError(f"--format is {' or '.join(_FORMATS)}, not {file_format!r}")
+        raise UsageError(f"--format must be {' or '.join(_FORMATS)}, not {file_format!r}")
     _check_place(run, target)
     refuse_links_out(run)
     sources = kept_sources(run)
@@ -53,7 +52,7 @@ def reexport(folder: str, out: str, shard_mib: int, tokenizer: str | None, file_
     stage = Export(tokenizer, "jsonl" if file_format == "jsonl" else "parquet", parse_mix(mix, run), keep)
     units = units_of(sources, ExportSettings(shard_mib, tokenizer))
     if tokenizer is not None:
-        load_tokenizer(tokenizer)  # raises what is wrong with it before anything is written
+        load_tokenizer(tokenizer)  # a bad tokenizer fails before anything is written
     with locked(target, f"export of {run.name}", replace=False):
         files = _write(target, stage, units)
         write_manifest(target, digest_of([rules.text, stage.identity()]), files, None, keep)
@@ -64,23 +63,23 @@ def reexport(folder: str, out: str, shard_mib: int, tokenizer: str | None, file_
 
 
 def _check_place(run: Location, target: Location) -> None:
-    """Raise UsageError where a dataset would lie in a run or in another dataset."""
+    """Raise UsageError when the target lies inside a run or inside another dataset."""
     if run.path == target.path:
         raise UsageError(f"--out is the run itself ({run}); name another folder")
     if run.holds(target) or target.holds(run):
-        raise UsageError(f"--out {target} and the run {run} would lie in one another; name a folder apart from it")
+        raise UsageError(f"--out {target} and the run {run} overlap; choose a folder outside the run")
     above = target.parent
     while above.path not in ("", "/", "."):
         if (above / "manifest.json").facts() is not None and (above / "data").is_folder():
-            raise UsageError(f"--out {target} would lie in the dataset {above}; name a folder apart from it")
+            raise UsageError(f"--out {target} is inside the dataset {above}; choose a folder outside it")
         above = above.parent
 
 
 def _write(target: Location, stage: Export, units: Sequence[Unit]) -> Sealed:
-    """Write the files of an export. What an earlier one of this folder wrote, also one that was cut short, is written over or removed.
+    """Write the files of an export; overwrite or remove the files of an earlier, possibly interrupted, export to this folder.
 
-    A manifest that only names what is being written stands there until all of it is: it says whose the files are, and that they are not
-    whole. Raises Refused where a file is in the way that no manifest of this folder names.
+    Until all files are written, a provisional manifest names them as ours and unfinished. Raises Refused when a file is in the way that no
+    manifest of this folder names.
     """
     ending = ".jsonl.gz" if stage.format == "jsonl" else ".parquet"
     data = target / "data"
@@ -91,12 +90,12 @@ def _write(target: Location, stage: Export, units: Sequence[Unit]) -> Sealed:
     strangers = sorted(((there & planned) | shards) - before)
     if strangers:
         raise Refused(
-            f"{data / strangers[0]} was not written by an export to this folder, but whoever reads the folder would take it for a part; "
-            "move it, then give the same command again"
+            f"{data / strangers[0]} was not written by an export to this folder, but readers of the folder would take it for part of the "
+            "dataset; move it, then run the same command again"
         )
     unfinished = {
         "made_by": MADE_BY,
-        "unfinished": "the export did not end; give the same command again",
+        "unfinished": "the export did not end; run the same command again",
         "shards": [{"file": f"data/{name}"} for name in sorted(planned | before)],
         "sft": [],
     }
@@ -117,7 +116,7 @@ def _write(target: Location, stage: Export, units: Sequence[Unit]) -> Sealed:
 
 
 def _named_before(target: Location) -> set[str]:
-    """Return the names in data/ that an earlier export's manifest names; none where there is no such manifest, or it cannot be read."""
+    """Return the files in data/ that an earlier export's manifest lists; empty when there is no readable manifest."""
     try:
         content = json.loads((target / "manifest.json").read_bytes())
         files = [str(entry["file"]) for entry in content["shards"]]
@@ -128,7 +127,7 @@ def _named_before(target: Location) -> set[str]:
 
 
 def kept_sources(run: Location) -> list[Source]:
-    """Return the documents shards of a finished run, with ledger and signals. Raises InputError where they are gone."""
+    """Return the shards of documents of a finished run with their ledger and signals. Raises InputError when they are gone."""
     web = Workspace(run)
     generated = Workspace(run, GENERATED)
     cuts = finished_units(web, FindCuts)
@@ -136,7 +135,7 @@ def kept_sources(run: Location) -> list[Source]:
     made = _sources(finished_units(web, Synthesize), finished_units(generated, SelectSynthetic), finished_units(generated, Measure))
     sources += [replace(source, generated=True) for source in made]
     if not sources:
-        raise InputError(f"{run} holds no finished run with its stages; export needs the documents below {run}/stages")
+        raise InputError(f"{run} holds no finished run with its stages; export needs the documents in {run}/stages")
     return sources
 
 
@@ -149,7 +148,7 @@ def _sources(
     shards: list[Shard] = [shard for unit in documents for shard in unit.shards if not shard.name.endswith(REJECTED)]
     missing = [shard.name for shard in shards if shard.name not in fates]
     if missing:
-        raise InputError(f"{missing[0]} has no fates yet: the run has not ended; run its command again, then export")
+        raise InputError(f"{missing[0]} has no ledger yet: the run has not ended; run its command again, then export")
     return [
         Source(
             shard,

@@ -39,7 +39,7 @@ def test_a_file_that_is_too_large_is_told(tmp_path: Path, recipe: str, size: int
 
 
 def test_a_recipe_that_is_too_large_is_told(tmp_path: Path) -> None:
-    with pytest.raises(CurationError, match="a recipe at most"):
+    with pytest.raises(CurationError, match="but a recipe has at most"):
         load(str(sparse(tmp_path / "big.toml", 1 << 30)))
 
 

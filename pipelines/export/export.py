@@ -1,16 +1,16 @@
-"""Export: the dataset that a training run reads. Text is written here for the second and last time.
+"""Export: write the dataset that a training run reads. This stage writes text for the second and last time.
 
-A file of the dataset holds the kept rows of a run of whole documents shards, in their order, up to `shard_mib` of text; so a changed input
-rewrites only the files it is in. Columns are FineWeb's where they exist, then our own: where the row comes from, and for a synthetic row
-what it was made from and what checked it. What a record's input said beside all that (licence, domain, ...) and what ingest noted of it
-(encoding, title, edits) is in `metadata`, as JSON text; the recipe's `keep` makes columns of some of it.
+A file of the dataset holds the kept rows of consecutive shards of documents, in order, up to `shard_mib` of text; a changed input therefore
+rewrites only the files that contain it. The columns are FineWeb's where they exist, followed by our own: the row's origin, and for a
+synthetic row its seeds, task, teacher and verifier. The other fields of the input record (licence, domain, ...) and the notes of ingest
+(encoding, title, edits) are in `metadata` as JSON text; the recipe's `keep` turns some of them into columns.
 
-`token_count` is that of the recipe's tokenizer.json, else round(bytes / 4), which the card then says.
+`token_count` comes from the recipe's tokenizer.json; without one it is round(bytes / 4), and the card says so.
 
 Invariants
-    - A row of the dataset is a row of the ledger with fate `kept`, once; its text is the document's without its cuts
+    - Each row of the ledger with fate `kept` is exactly one row of the dataset, whose text is the document's without its cuts
       (`curation.repeats.cuts`).
-    - Settings are part of the key; the bytes depend on nothing else but the rows.
+    - Settings are part of the key; the bytes depend only on the settings and the rows.
 """
 
 import json
@@ -76,17 +76,17 @@ _SIGNALS = {
     "language_score": ("language.score", "fineweb2.language_score"),
     "score": ("educational_score.score",),
 }
-"""The signals that columns of the dataset come from: the first that was measured."""
+"""Column of the dataset -> the signals it may come from; the first measured signal wins."""
 
 
 @dataclass(frozen=True)
 class ExportSettings:
-    """How the dataset is cut and counted.
+    """How the dataset is split into files, and how its tokens are counted.
 
-    shard_mib  text in one file, in MiB
-    tokenizer  path of a tokenizer.json (Hugging Face tokenizers) to count tokens with; none: round(bytes / 4)
-    sft        write the conversations of synthetic rows to sft/ too
-    keep       fields of the input that become columns of their own beside `metadata`: text, null where a record lacks them
+    shard_mib  the amount of text in one file, in MiB
+    tokenizer  path of a tokenizer.json (Hugging Face tokenizers) to count tokens with; without it a count is round(bytes / 4)
+    sft        also write the conversations of synthetic rows to sft/
+    keep       fields of the input that also become text columns of their own; null when a record lacks the field
     """
 
     shard_mib: int = 256
@@ -100,14 +100,14 @@ class ExportSettings:
         if taken:
             raise ValueError(f"keep: {taken[0]!r} is a column of every dataset; `metadata` holds the input's field of that name")
         if len(set(self.keep)) < len(self.keep) or "" in self.keep:
-            raise ValueError("keep: every field is named once, and has a name")
+            raise ValueError("keep: name every field once; a name must not be empty")
         if self.shard_mib < 1:
             raise ValueError("shard_mib must be at least 1")
 
 
 @dataclass(frozen=True)
 class Source:
-    """A documents shard with its ledger and, where there are some, its signals and its cuts: the same rows in each file."""
+    """A shard of documents with its ledger and, if they exist, its signals and cuts: all files have the same rows."""
 
     documents: Shard
     ledger: Shard
@@ -118,7 +118,7 @@ class Source:
 
 
 def units_of(sources: Sequence[Source], settings: ExportSettings, prefix: str = "train") -> list[Unit]:
-    """Cut the kept text of documents shards into files of about `shard_mib`; at least one file, be it empty."""
+    """Group shards of documents into files of about `shard_mib` of kept text; return at least one, possibly empty, file."""
     groups: list[list[Source]] = [[]]
     size = 0
     for source in sources:
@@ -147,7 +147,7 @@ def units_of(sources: Sequence[Source], settings: ExportSettings, prefix: str = 
 class Export(Stage):
     """Writes the dataset's files.
 
-    `mix` keeps, by chance of the key, only that share of the rows of a source or an origin (absent: all).
+    `mix` gives the share of rows to keep for a source or an origin; a hash of the row's key decides. Other rows are all kept.
     """
 
     tokenizer: str | None = None
@@ -161,7 +161,7 @@ class Export(Stage):
     hashed_again: ClassVar[bool] = True
 
     def fields(self) -> Any:
-        """Return all fields but the tokenizer's place: its digest is among the files."""
+        """Return all fields except the tokenizer's path, whose digest is in `files`."""
         return {name: value for name, value in super().fields().items() if name != "tokenizer"}
 
     def files(self) -> Mapping[str, str]:
@@ -195,7 +195,7 @@ class Export(Stage):
                 yield self._mixed(table, batch, left_out) if self.mix else table
 
     def _mixed(self, table: Any, batch: Any, left_out: dict[str, dict[str, list[int]]]) -> Any:
-        """Return the rows that the mix draws, and count those that it does not, by origin and source: rows and bytes of whole documents."""
+        """Return the rows that the mix keeps; count the others by origin and source, as rows and bytes of whole documents."""
         drawn = _drawn(batch, table["origin"], dict(self.mix))
         gone = pc.invert(drawn)
         facts = (column.filter(gone).to_pylist() for column in (table["origin"], table["source"], batch["text_bytes"]))
@@ -228,7 +228,7 @@ class ExportConversations(Stage):
 
 
 def _gathered(tables: Iterator[Any]) -> Iterator[Any]:
-    """Join small tables up to about _ROW_GROUP_BYTES of text."""
+    """Concatenate small tables into tables of about _ROW_GROUP_BYTES of text."""
     waiting: list[Any] = []
     for table in tables:
         waiting.append(table)
@@ -259,9 +259,9 @@ def kept_rows(
     keep: Sequence[str] = (),
     generated: bool = False,
 ) -> Iterator[tuple[Any, Any]]:
-    """Yield tables of the kept rows of one documents shard, DATASET's columns and those in `keep`, each with the documents it is of.
+    """Yield the kept rows of one shard of documents as tables with DATASET's columns and those in `keep`, each with its batch of documents.
 
-    `generated` says that the pipeline made the rows: a web record's own field `origin` must not pass it off as one of them.
+    `generated` is true when the pipeline made the rows: a field `origin` of a web record must not make it look like one of them.
     """
     if signals is not None:
         check_aligned([documents, signals])
@@ -297,22 +297,22 @@ def kept_rows(
 
 
 def schema_with(keep: Sequence[str]) -> Any:
-    """Return the dataset's schema with the columns that a recipe keeps of its input."""
+    """Return the dataset's schema with the extra columns that a recipe keeps."""
     return pa.schema([*DATASET, *(pa.field(name, pa.string()) for name in keep)])
 
 
 def _made_of(facts: Mapping[str, str]) -> Mapping[str, Any]:
-    """Return what a generated row was made from and what checked it, of what is written beside its text."""
+    """Return a generated row's seeds, task, teacher and verifier from the fields beside its text."""
     return {name: json.loads(facts[name]) if name == "seed_ids" else facts[name] for name in _MADE_OF if name in facts}
 
 
 def _beside(facts: Mapping[str, str]) -> Mapping[str, str]:
-    """Return the fields beside a generated row's text without those that are columns, and without its conversation."""
+    """Return the fields beside a generated row's text, except its conversation and those that are columns."""
     return {name: text for name, text in facts.items() if name not in _OF_GENERATED}
 
 
 def _kept_batches(documents: Shard, ledger: Shard, cuts: Shard | None = None) -> Iterator[tuple[Any, Any]]:
-    """Yield, per batch of documents, the kept rows, cut, with the ledger's ids and cluster sizes, and their row numbers in the shard."""
+    """Yield for each batch its kept rows without cuts, with the ledger's ids and cluster sizes, and their row numbers in the shard."""
     check_aligned([documents, ledger] if cuts is None else [documents, ledger, cuts])
     spans = None if cuts is None else read_shard(cuts, ["spans"])["spans"]
     fates = read_shard(ledger, ["id", "fate", "cluster_size"])
@@ -335,7 +335,7 @@ def _kept_batches(documents: Shard, ledger: Shard, cuts: Shard | None = None) ->
 
 
 def _measured(signals: Shard | None) -> dict[str, Any]:
-    """Return the columns of signals that the dataset carries; nulls where they were not measured."""
+    """Return the signals that are columns of the dataset; nulls for a signal that was not measured."""
     kinds = {name: DATASET.field(name).type for name in _SIGNALS}
     if signals is None:
         return {name: _Nulls(kind) for name, kind in kinds.items()}
@@ -348,7 +348,7 @@ def _measured(signals: Shard | None) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class _Nulls:
-    """A column of nothing but nulls, of any length."""
+    """A column of only nulls, of any length."""
 
     kind: Any
 
@@ -358,7 +358,7 @@ class _Nulls:
 
 
 def _rounded(score: Any) -> Any:
-    """Return the score as FineWeb-Edu's int_score: rounded, from 0 to 5."""
+    """Return the score as FineWeb-Edu's int_score: rounded and clipped to 0..5."""
     values = score.to_numpy() if isinstance(score, pa.ChunkedArray) else score.to_numpy(zero_copy_only=False)
     unknown = np.isnan(values.astype(np.float64))
     return pa.array(np.clip(np.rint(np.where(unknown, 0.0, values)), 0, 5).astype(np.int64), mask=unknown)
@@ -371,7 +371,7 @@ def _tokens(text: Any, tokenizer: str | None) -> Any:
 
 
 def _drawn(batch: Any, origin: Any, mix: Mapping[str, float]) -> Any:
-    """Return which rows stay in a mix: each with the share of its source or origin, by chance of its key."""
+    """Return a mask of the rows that a mix keeps: a hash of the row's key is compared with the share of its source or origin."""
     rows = zip(batch["key"].to_pylist(), batch["source"].to_pylist(), origin.to_pylist(), strict=True)
     return pa.array([unit_interval(key, "mix") < mix.get(source, mix.get(kind, 1.0)) for key, source, kind in rows])
 

@@ -1,6 +1,6 @@
-"""The manifest: what the dataset's files hold and what their bytes hash to, so that whoever receives them can check them.
+"""The manifest: the contents and digests of the dataset's files, so that anyone who receives them can check them.
 
-Invariant: no times and no places; the same run gives the same manifest.
+Invariant: a manifest holds no times and no paths of the machine; the same run gives the same manifest.
 """
 
 from collections.abc import Sequence

@@ -1,6 +1,6 @@
-"""How progress looks: a live line on a terminal, plain lines in a file or pipe, or nothing.
+"""Displays of progress: a live line on a terminal, plain lines in a file or pipe, or nothing.
 
-A display is told what to show and decides nothing but how. What it prints of a run is text, never markup, with control characters escaped.
+The watcher decides what a display shows; the display decides how. It prints text of the run without markup and escapes control characters.
 """
 
 import time
@@ -17,7 +17,7 @@ from curation.counting import counted
 from pipelines.terminal.wording import printable
 
 Left = Callable[[], float | None]
-"""Says how many seconds are left, None where that is not known."""
+"""Returns the number of seconds left, or None when it is unknown."""
 
 _SECONDS_BETWEEN_LINES = 10.0
 _SECONDS_FOR_A_RATE = 0.2
@@ -26,9 +26,9 @@ _WIDTH_WITH_RATE = 110
 
 @dataclass(frozen=True)
 class At:
-    """Where a run is: the stage's name, the same in words, its units (`reused` are there from before), the rows of those that were made.
+    """The position of a run: the stage's name, the same in words, its units (an earlier run made `reused` of them), and the rows made.
 
-    `seconds` is the time this stage has taken; `share` is of the whole run.
+    `seconds` is the time that this stage has taken; `share` is the finished share of the whole run.
     """
 
     stage: str
@@ -43,12 +43,12 @@ class At:
 
     @property
     def made(self) -> int:
-        """Units that this run made."""
+        """The number of units that this run made."""
         return self.done - self.reused
 
     @property
     def rate(self) -> float | None:
-        """Rows a second; None before there is anything to tell."""
+        """Rows per second; None until there is enough to measure."""
         return self.rows / self.seconds if self.rows and self.seconds > _SECONDS_FOR_A_RATE else None
 
 
@@ -62,29 +62,29 @@ class Display(Protocol):
         """Leave the terminal as it was."""
 
     def begin(self, at: At) -> None:
-        """A stage begins, of whose units some are there from before."""
+        """Show that a stage begins; an earlier run may have made some of its units."""
 
     def at(self, at: At) -> None:
-        """So much is done."""
+        """Show the position of the run."""
 
     def end(self, at: At) -> None:
-        """A stage is sealed."""
+        """Show that a stage is sealed."""
 
     def tell(self, line: str) -> None:
-        """Show something the user should read."""
+        """Show a note to the user."""
 
     def busy_with(self, what: str | None) -> None:
-        """Something goes on within the stage that has a name of its own, or is over (None)."""
+        """Show that a named activity within the stage begins, or that it is over (None)."""
 
     def failed(self) -> None:
-        """The run ends with an error, which the command tells."""
+        """End the display after an error; the command reports the error itself."""
 
     def done(self, seconds: float) -> None:
-        """The run is done."""
+        """Show that the run is done."""
 
 
 class Nothing:
-    """Shows nothing but, where wanted, notes."""
+    """Shows nothing except, if wanted, notes."""
 
     def __init__(self, notes: bool = False) -> None:
         """Show nothing, or notes alone."""
@@ -117,14 +117,14 @@ class Nothing:
         """Show nothing."""
 
     def failed(self) -> None:
-        """Show nothing: the command tells the error."""
+        """Show nothing: the command reports the error."""
 
     def done(self, seconds: float) -> None:
         """Show nothing."""
 
 
 class Plain(Nothing):
-    """Prints a line for every step that made something, and where it is every ten seconds."""
+    """Prints a line for every step that made something, and the position of the run every ten seconds."""
 
     def __init__(self) -> None:
         """Begin with no line printed."""
@@ -137,14 +137,14 @@ class Plain(Nothing):
         self._within_stage = False
 
     def begin(self, at: At) -> None:
-        """Print what the step before this one did, once another begins."""
+        """Print what the previous step did when a new step begins."""
         self._within_stage = True
         if at.words != self._words:
             self._print_step()
             self._words, self._rows, self._seconds = at.words, 0, 0.0
 
     def at(self, at: At) -> None:
-        """Print where the run is, now and then."""
+        """Print the position of the run if ten seconds have passed."""
         if time.monotonic() - self._told >= _SECONDS_BETWEEN_LINES:
             self._told = time.monotonic()
             speed = f", {at.rate:,.0f} rows/s" if at.rate else ""
@@ -152,14 +152,14 @@ class Plain(Nothing):
             _print(self._console, f"{at.share:.0%} of the run; {at.words}: {units}{speed}, {left_in_words(at.left())}")
 
     def end(self, at: At) -> None:
-        """Add a stage to its step."""
+        """Add the stage's numbers to its step."""
         self._within_stage = False
         self._made += at.made
         self._rows += at.rows
         self._seconds += at.seconds
 
     def busy_with(self, what: str | None) -> None:
-        """Print what goes on, once."""
+        """Print the activity once."""
         if what is not None and what != self._busy:
             self._busy = what
             if not self._within_stage:
@@ -167,11 +167,11 @@ class Plain(Nothing):
             _print(self._console, what)
 
     def failed(self) -> None:
-        """Print what was done before."""
+        """Print what the last step did before the error."""
         self._print_step()
 
     def done(self, seconds: float) -> None:
-        """Print what the last step did, and that the run is done."""
+        """Print what the last step did and the time of the whole run."""
         self._print_step()
         _print(self._console, f"done in {seconds:.1f} s")
 
@@ -184,7 +184,7 @@ class Plain(Nothing):
 
 
 class Bar(Nothing):
-    """One live line for the whole run; it goes away when the run ends."""
+    """Shows one live line for the whole run and removes it when the run ends."""
 
     def __init__(self) -> None:
         """Prepare the live line."""
@@ -223,13 +223,13 @@ class Bar(Nothing):
         self._progress.update(self._task, completed=at.share, units=told, left=at.left)
 
     def busy_with(self, what: str | None) -> None:
-        """Show what goes on in the place of the stage's words."""
+        """Show the activity in place of the stage's words."""
         self._busy = what
         self._progress.update(self._task, description=what or self._words)
 
 
 class _TimeLeft(ProgressColumn):
-    """How long the rest of the run will take, worked out anew each time it is shown."""
+    """The time left, computed anew each time it is shown."""
 
     def render(self, task: Task) -> Text:
         """Return the words."""
@@ -237,9 +237,9 @@ class _TimeLeft(ProgressColumn):
 
 
 def left_in_words(seconds: float | None) -> str:
-    """Say how long the rest will take, no more exactly than it is known."""
+    """Say how much time is left, no more precisely than it is known."""
     if seconds is None:
-        return "time left not known yet"
+        return "time left unknown"
     if seconds < 60:
         return f"about {max(1, round(seconds))} s left"
     if seconds < 90 * 60:

@@ -1,11 +1,11 @@
-"""How much of a run is done, and how long the rest will take.
+"""The share of a run that is done, and the time the rest will take.
 
-Work is what `curate plan` scales too: the bytes of the input times each stage's cost for a byte, here from the table of steps. Reading is
-counted by the input's bytes, every later step by the bytes of text that reading brought (while it goes on, by those so far, scaled up).
-Speed is what this run has done of that work in the time it took, so a machine, a number of workers or a compression of any kind is
-measured, not assumed. What an earlier run has done already is no work; later steps are expected to be as new as the latest one was.
+Work is a number of bytes times a step's cost per byte, as in `curate plan`; the costs come from the table of steps. The work of reading
+counts bytes of input; the work of every later step counts the bytes of text that reading yields, extrapolated while reading goes on. Speed
+is the work that this run has done divided by the time it took, so the effect of the machine, the workers and the compression is measured,
+not assumed. Units of an earlier run count as no work; the estimate assumes that later steps reuse the same share as the current step.
 
-Until a second of work is measured, the time left is not known, nor while a teacher has yet to be asked; then that is told.
+The time left is unknown until one second of work is measured, and while a teacher still has to answer.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,15 +14,15 @@ from dataclasses import dataclass, field
 from pipelines.recipes.stage_words import READING, RunStep, step_of
 
 _KNOWN_AFTER = 1.0
-"""Seconds of work from which speed is known."""
+"""Seconds of work after which the speed is known."""
 
 _TEXT_SHARE = 0.5
-"""Text in a byte of input, before any is read."""
+"""The assumed bytes of text per byte of input, until some input is read."""
 
 
 @dataclass
 class Estimate:
-    """Follows a run's stages. `unit_bytes` are the input bytes of reading's units; times are seconds on any clock that only goes on."""
+    """Follows a run's stages. `unit_bytes` holds the input bytes of each reading unit; times are seconds on a monotonic clock."""
 
     steps: Sequence[RunStep]
     unit_bytes: Mapping[str, int]
@@ -38,7 +38,7 @@ class Estimate:
     _now: float = 0.0
 
     def begin(self, stage: str, units: int, reused: int, now: float) -> None:
-        """A stage begins, of whose units some are there from before."""
+        """Record that a stage begins; an earlier run made `reused` of its units."""
         step = step_of(stage, self.steps)
         if step is not self._step:
             self._leave()
@@ -51,7 +51,7 @@ class Estimate:
         self._now = now
 
     def advance(self, unit: str, done: int, units: int, text_bytes: int, now: float) -> None:
-        """A unit of the stage under way is made; `text_bytes` is what reading brought of it."""
+        """Record that a unit of the current stage is made; reading it yielded `text_bytes`."""
         before = self._work(self._step) * (self._share - self._reused)
         if self._step is READING:
             self._read_bytes += self.unit_bytes.get(unit, 0)
@@ -66,12 +66,12 @@ class Estimate:
         self._now = now
 
     def end(self) -> None:
-        """The run is over."""
+        """Record that the run is over."""
         self._leave()
         self._step = None
 
     def seconds_left(self, now: float) -> float | None:
-        """Return how long the rest will take; None where too little was done to tell."""
+        """Return how many seconds are left; None when too little is done to tell."""
         if self.worked_seconds < _KNOWN_AFTER or self.done_work <= 0:
             return None
         ahead = self._ahead()
@@ -83,7 +83,7 @@ class Estimate:
         return max(0.0, (current + later) / speed - max(0.0, now - self._now))
 
     def share_done(self) -> float:
-        """Return which part of the run's work is done, 0 to 1."""
+        """Return the share of the run's work that is done, from 0 to 1."""
         total = sum(self._work(step) for step in self.steps)
         done = sum(self._work(step) for step in self._passed if step in self.steps)
         if self._step is not None and self._step in self.steps and self._step not in self._passed:
@@ -91,7 +91,7 @@ class Estimate:
         return min(1.0, done / total) if total else 0.0
 
     def _leave(self) -> None:
-        """Count the step under way, and those before it, as passed."""
+        """Mark the current step and the steps before it as passed."""
         if self._step in self.steps:
             place = self.steps.index(self._step)
             self._passed.update(self.steps[: place + 1])
@@ -100,7 +100,7 @@ class Estimate:
         return [step for step in self.steps if step not in self._passed and step is not self._step]
 
     def _work(self, step: RunStep | None) -> float:
-        """Return what a step costs, in seconds of one core of the machine where the table was measured."""
+        """Return the cost of a step in seconds of one core, on the machine where the table was measured."""
         if step is None or step.seconds_per_mb is None:
             return 0.0
         given = sum(self.unit_bytes.values())

@@ -1,17 +1,17 @@
-"""Progress as events, for schedulers and dashboards: one JSON object a line on stderr (`--progress json`).
+"""Progress as events for schedulers and dashboards: one JSON object per line on stderr (`--progress json`).
 
 Every event has `event`, `time` (UTC, ISO 8601) and, within a stage, `stage` (its name) and `doing` (the same in words).
 
-    begin    units, reused             a stage begins; `reused` units are there from before
+    begin    units, reused             a stage begins; an earlier run made `reused` of its units
     advance  done, units, rows_per_second, share, seconds_left   at most twice a second; `share` is of the run; rate and time may be null
-    busy     doing                     something goes on within the stage, such as compiling kernels
+    busy     doing                     an activity within the stage, such as compiling kernels
     end      made, reused, rows, seconds   the stage is sealed
-    tell     message                   something the user should read
-    error    kind, message, exit_code, log   the command fails, as with `--json`: {"kind": "recipe_error", ...}; the last line then
+    tell     message                   a note to the user
+    error    kind, message, exit_code, log   the command fails, as with `--json`: {"kind": "recipe_error", ...}; always the last line
     done     seconds                   the run is done
 
-The command's exit code says how it ended; what it prints on stdout is its result. A stage of which every unit is there from before begins
-and ends without an `advance`.
+The command's exit code says how it ended; its result is on stdout. A stage whose units all come from an earlier run begins and ends
+without an `advance`.
 """
 
 import json
@@ -27,7 +27,7 @@ _SECONDS_BETWEEN = 0.5
 
 
 class Events:
-    """Writes events as they come."""
+    """Writes each event when it happens."""
 
     def __init__(self) -> None:
         """Begin with no event written."""
@@ -43,12 +43,12 @@ class Events:
         return
 
     def begin(self, at: At) -> None:
-        """A stage begins."""
+        """Write that a stage begins."""
         self._told = 0.0
         write_event("begin", stage=at.stage, doing=at.words, units=at.units, reused=at.reused)
 
     def at(self, at: At) -> None:
-        """So much is done."""
+        """Write the position of the run, at most twice a second."""
         now = time.monotonic()
         if now - self._told < _SECONDS_BETWEEN:
             return
@@ -59,25 +59,25 @@ class Events:
         write_event("advance", stage=at.stage, doing=at.words, done=at.done, units=at.units, **facts)
 
     def end(self, at: At) -> None:
-        """A stage is sealed."""
+        """Write that a stage is sealed."""
         facts = {"made": at.made, "reused": at.reused, "rows": at.rows, "seconds": round(at.seconds, 3)}
         write_event("end", stage=at.stage, doing=at.words, **facts)
 
     def tell(self, line: str) -> None:
-        """Something the user should read."""
+        """Write a note to the user."""
         write_event("tell", message=line)
 
     def busy_with(self, what: str | None) -> None:
-        """Something goes on within the stage."""
+        """Write that an activity within the stage begins."""
         if what is not None and what != self._busy:
             write_event("busy", doing=what)
         self._busy = what
 
     def failed(self) -> None:
-        """Nothing: every command that fails writes its error as an event (`pipelines.ending`)."""
+        """Write nothing: the command itself writes its error as an event (`pipelines.ending`)."""
 
     def done(self, seconds: float) -> None:
-        """The run is done."""
+        """Write that the run is done."""
         write_event("done", seconds=round(seconds, 3))
 
 

@@ -1,15 +1,15 @@
-"""The log of a run: plain lines with UTC time and level, for whoever looks at it after the terminal is gone.
+"""The log of a run: plain lines with UTC time and level, for readers who did not see the terminal.
 
     2026-11-28T09:30:12Z INFO    measuring: 4 units made in 14.9 s
     2026-11-28T09:30:40Z ERROR   2 of 4 units of 3-judge failed; ...
 
-It is `OUT/run.log`, or the file that `--log` names; every command that runs into OUT appends to it. It holds what the terminal shows and
-what is too long for it, such as tracebacks. An object store cannot append: there the log is kept in a temporary file and put at
-`OUT/run.log`, after what was there, when the command ends; a command that is killed there leaves its log only where `--log` says.
+The log is `OUT/run.log` or the file that `--log` names; every `curate run` into OUT appends to it. It holds what the terminal shows, and
+also what is too long for a terminal, such as tracebacks. An object store cannot append, so there the log grows in a temporary file, and the
+end of the command appends that file to `OUT/run.log`; a command that is killed leaves a log only if `--log` named a local file.
 
 Invariants
-    - An entry begins with its time; further lines of it are set in.
-    - Control characters, which a message may have from a crawl, are written as escapes.
+    - An entry begins with its time; its further lines are indented.
+    - Control characters, which a message may quote from a crawl, are written as escapes.
 """
 
 import logging
@@ -33,7 +33,7 @@ NAME = "run.log"
 
 
 class _Plain(logging.Formatter):
-    """One entry: time, level, message; further lines of a message set in."""
+    """Formats an entry as time, level and message; further lines of the message are indented."""
 
     converter = staticmethod(time.gmtime)
 
@@ -45,28 +45,28 @@ class _Plain(logging.Formatter):
 
 
 class _File(logging.FileHandler):
-    """A log file that may not be writable any more, on a full disk: that is told once, and ends nothing."""
+    """A log file that reports a failed write, for example on a full disk, only once and lets the run continue."""
 
     broken = False
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: ARG002
-        """Tell once that entries are lost."""
+        """Report once that entries are lost."""
         if not self.broken:
             self.broken = True
             error = sys.exc_info()[1]
-            print(f"the log {self.baseFilename} cannot be written any more: {error}", file=sys.stderr)
+            print(f"cannot write to the log {self.baseFilename} any more: {error}", file=sys.stderr)
 
     def close(self) -> None:
-        """Close the file, whatever could not be written to it."""
+        """Close the file, even when the last entries could not be written."""
         with suppress(OSError):
             super().close()
 
 
 @contextmanager
 def run_log(out: Location, given: str | None, verbose: bool = False) -> Iterator[str]:
-    """Keep the log while a run goes on, and yield where it is. What ends the run is logged, with its traceback, and names the log.
+    """Keep the log during a run and yield its place. Log the error that ends the run, with its traceback, and name the log in the error.
 
-    An error that nobody foresaw is raised as InternalError. Raises UsageError where `given` cannot be written.
+    Raises an unexpected error as InternalError, and UsageError when `given` cannot be written.
     """
     with _place(out, given) as (path, told):
         handler = _File(path, encoding="utf-8", errors="backslashreplace")
@@ -95,14 +95,14 @@ def run_log(out: Location, given: str | None, verbose: bool = False) -> Iterator
 
 @contextmanager
 def _place(out: Location, given: str | None) -> Iterator[tuple[Path, str]]:
-    """Yield the local file to append to, and how it is told."""
+    """Yield the local file to append to, and the place that messages name."""
     if given is not None or out.is_local:
         path = Path(given) if given is not None else Path(out.path) / NAME
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.open("a").close()
         except OSError as error:
-            raise UsageError(f"the log {path} cannot be written: {error.strerror}; name another file with --log") from error
+            raise UsageError(f"cannot write the log {path}: {error.strerror}; name another file with --log") from error
         yield path, str(path)
         return
     place = out / NAME

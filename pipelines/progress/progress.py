@@ -1,12 +1,12 @@
-"""Progress on stderr: one line for the whole run, with what it is doing in words and how long the rest will take.
+"""Progress on stderr: one line for the whole run, with the current step in words and the time left.
 
     auto    a bar on a terminal, plain lines anywhere else
     bar     one live line: comparing near-duplicates ━━━━━──── 43 %  12 of 64 units  about 2 min left
-    plain   a line when a step ends, and one every ten seconds
-    json    one JSON line an event, for schedulers (`pipelines.progress.events`)
-    none    nothing; with -q notes are not shown either
+    plain   a line when a step ends, and a line every ten seconds
+    json    one JSON line per event, for schedulers (`pipelines.progress.events`)
+    none    no progress; notes are still shown unless -q is given
 
-Results never go here: stdout is for them. Everything also goes to the run's log.
+Results go to stdout, never here. The run's log records steps and notes too.
 """
 
 import logging
@@ -33,9 +33,9 @@ COMPILING = "compiling kernels, once"
 
 
 def display_for(kind: str, quiet: bool = False) -> Display:
-    """Return what shows progress. Raises UsageError for a kind that there is not."""
+    """Return the display of a kind. Raises UsageError for an unknown kind."""
     if kind not in KINDS:
-        raise UsageError(f"--progress is one of {', '.join(KINDS)}, not {kind!r}")
+        raise UsageError(f"--progress must be one of {', '.join(KINDS)}, not {kind!r}")
     if quiet or kind == "none":
         return Nothing(notes=not quiet)
     if kind == "json":
@@ -44,7 +44,7 @@ def display_for(kind: str, quiet: bool = False) -> Display:
 
 
 class ProgressWatcher:
-    """Shows how a session goes; use as a context manager."""
+    """Passes the events of a session to the display, the estimate and the log; use as a context manager."""
 
     def __init__(self, display: Display, steps: Sequence[RunStep] = (), unit_bytes: Mapping[str, int] | None = None) -> None:
         """Show on a display how the steps of a run come on; `unit_bytes` are the sizes of ingest's units."""
@@ -71,14 +71,14 @@ class ProgressWatcher:
         self._open.close()
 
     def begin(self, stage: str, units: int, reused: int) -> None:
-        """A stage begins."""
+        """Show that a stage begins."""
         self._stage_began = time.monotonic()
         self._estimate.begin(stage, units, reused, self._stage_began)
         self._done, self._units, self._rows, self._reused = reused, units, 0, reused
         self._display.begin(self._at(stage))
 
     def advance(self, stage: str, finished: Finished) -> None:
-        """One more unit is done."""
+        """Show that one more unit is done."""
         rows = max((shard.rows for shard in finished.shards), default=0)
         self._done += 1
         self._rows += rows
@@ -88,21 +88,21 @@ class ProgressWatcher:
         self._display.at(self._at(stage))
 
     def end(self, stage: str) -> None:
-        """The stage is sealed."""
+        """Show that the stage is sealed."""
         at = self._at(stage)
-        before = f", {at.reused:,} as before" if at.reused else ""
+        before = f", {at.reused:,} reused" if at.reused else ""
         level = logging.INFO if at.made else logging.DEBUG
         LOG.log(level, "%s: %d of %s made%s, in %.1f s (%s)", at.words, at.made, counted(at.units, "unit"), before, at.seconds, stage)
         self._display.end(at)
 
     def tell(self, line: str) -> None:
-        """Tell something the user should read."""
+        """Show a note to the user and log it."""
         LOG.info("%s", line)
         self._display.tell(line)
 
     @contextmanager
     def doing(self, what: str) -> Iterator[None]:
-        """Show something that takes time and is no stage."""
+        """Show an activity that takes time but is no stage."""
         self._display.busy_with(what)
         try:
             yield
@@ -123,7 +123,7 @@ class ProgressWatcher:
         )
 
     def _compile(self, begins: bool) -> None:
-        """A kernel is being compiled, or is now compiled; kernels may be compiled within others."""
+        """Show that compiling begins or ends; the compilation of one kernel may contain that of another."""
         self._compiling += 1 if begins else -1
         if begins and not self._told_of_compiling:
             self._told_of_compiling = True

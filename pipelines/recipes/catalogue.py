@@ -1,4 +1,4 @@
-"""The catalogue of filters, read from their docstrings: what `curate filters` prints can not differ from what the code says."""
+"""The catalogue of filters, read from their docstrings, so that `curate filters` always agrees with the code."""
 
 import dataclasses
 import inspect
@@ -22,7 +22,7 @@ class FilterSummary:
 
 @dataclass(frozen=True)
 class Parameter:
-    """A parameter of a filter: `judges` says that it moves a rule only, so that a new value re-judges in seconds."""
+    """A parameter of a filter. `judges` is true when it changes only a rule, so that a new value needs no new measurement."""
 
     name: str
     type: str
@@ -32,7 +32,7 @@ class Parameter:
 
 @dataclass(frozen=True)
 class FilterDescription:
-    """All there is to say of a filter."""
+    """The full description of a filter."""
 
     name: str
     about: str
@@ -48,7 +48,7 @@ def list_filters() -> list[FilterSummary]:
 
 
 def describe(name: str) -> FilterDescription:
-    """Return what a filter is. Raises RecipeError where there is none of that name."""
+    """Return the description of a filter. Raises RecipeError for an unknown name."""
     kind = FilterChoice(name).filter_class()
     fields = [field for field in dataclasses.fields(kind) if field.init]
     parameters = [Parameter(f.name, _type_name(f.type), _default(f), f.name in kind.threshold_fields) for f in fields]
@@ -75,7 +75,7 @@ def _type_name(annotation: Any) -> str:
 
 
 def _bound(rule: Rule) -> float | str | None:
-    """Return a rule's threshold, in words where each document has its own."""
+    """Return a rule's threshold, or words when each document has its own."""
     return "each document's own" if isinstance(rule.threshold, pl.Expr) else rule.threshold
 
 

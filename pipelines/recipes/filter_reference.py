@@ -1,8 +1,8 @@
 """The reference of filters: what each measures and what it drops, read from the docstrings of the files and from the rules themselves.
 
-A signal's meaning is a line of its file's docstring, indented by four: `name  meaning`, several names apart by commas, a run of them as
-`first .. last`, `all others` for the rest; deeper lines go on with it. So `curate filters --reference` says what the code says. The same
-text is checked in as `filters/README.md`, which a test compares.
+A signal's meaning is a line of its file's docstring, indented by four spaces: `name  meaning`. The name may be several names separated by
+commas, a range `first .. last`, or `all others` for the rest. Lines that are indented further continue the meaning. `curate filters
+--reference` prints this reference; `filters/README.md` holds the same text, and a test compares the two.
 """
 
 import inspect
@@ -22,7 +22,7 @@ _KINDS = ((pa.types.is_boolean, "yes or no"), (pa.types.is_integer, "whole numbe
 
 @dataclass(frozen=True)
 class SignalReference:
-    """A signal: its name in the signals table, its type in words, and what it is, with its unit."""
+    """A signal: its name in the signals table, its type in words, and its meaning with its unit."""
 
     name: str
     type: str
@@ -31,7 +31,7 @@ class SignalReference:
 
 @dataclass(frozen=True)
 class RuleReference:
-    """A rule: its name in the ledger, and the condition under which it drops a document, with the default threshold."""
+    """A rule: its name in the ledger, and the condition under which it drops a document, with default thresholds."""
 
     name: str
     drops: str
@@ -39,7 +39,7 @@ class RuleReference:
 
 @dataclass(frozen=True)
 class FilterReference:
-    """A filter: what it asks, the source of the method, its signals and its rules in order."""
+    """A filter: the question it asks, the source of its method, its signals and its rules in order."""
 
     name: str
     asks: str
@@ -49,7 +49,7 @@ class FilterReference:
 
 
 def filter_references() -> list[FilterReference]:
-    """Return all shipped filters, by name."""
+    """Return the references of all shipped filters, sorted by name."""
     return [_reference(name, kind) for name, kind in shipped_filters().items()]
 
 
@@ -61,7 +61,7 @@ def filter_reference() -> str:
 
 
 def signal_meanings(kind: type[Filter]) -> Mapping[str, str]:
-    """Return what the docstring of a filter's file says of each of its signals."""
+    """Return the meaning of each signal from the docstring of the filter's file."""
     known = list(kind.signal_types)
     found: dict[str, str] = {}
     current: list[str] = []
@@ -79,7 +79,7 @@ def signal_meanings(kind: type[Filter]) -> Mapping[str, str]:
 
 
 def _named(names: str, known: list[str], found: Mapping[str, str]) -> list[str]:
-    """Return the signals that a line of a docstring is about; none where it is about something else."""
+    """Return the signals that a line of a docstring names; empty when the line names none."""
     if names == "all others":
         return [name for name in known if name not in found]
     first, _, last = names.partition(" .. ")
@@ -107,7 +107,7 @@ def _type(kind: pa.DataType) -> str:
 
 
 def _drops(rule: Rule) -> str:
-    """Say when a rule drops a document: by its threshold, or by its expression where it is no comparison with one."""
+    """Say when a rule drops a document: by its threshold, or by its expression when it has no threshold."""
     if rule.side is None:
         return f"`{_expression(rule)}`"
     sign = "<" if rule.side == "below" else ">"
@@ -117,7 +117,7 @@ def _drops(rule: Rule) -> str:
 
 
 def _expression(rule: Rule) -> str:
-    """Return a rule that is no plain comparison in a reader's words."""
+    """Return a rule without a threshold as a readable expression."""
     text = str(rule.drops).strip("[]")
     text = re.sub(r'col\("(\w+)"\)', r"\1", text)
     text = re.sub(r"dyn \w+: ", "", text).replace("(", "").replace(")", "").replace("[[", "[").replace("]]", "]")
@@ -145,17 +145,18 @@ def _cell(text: str) -> str:
 
 _OPENING = """# Filters
 
-How documents are judged: one file a filter. A filter measures named signals of a text and, apart from that, has named rules over them.
-`curate filters --reference` writes this page from the code; `curate filters NAME` shows one filter with its parameters, which
-[the reference of recipes](../pipelines/recipes/README.md) lists for all. Thresholds below are the defaults; a recipe's are its own.
+Filters judge documents; each filter is one file. A filter measures named signals of a text and, separately, applies named rules to them.
+`curate filters --reference` writes this page from the code. `curate filters NAME` shows one filter with its parameters, and
+[the reference of recipes](../pipelines/recipes/README.md) lists the parameters of all filters. The thresholds below are defaults, which a
+recipe can change.
 
-`contract.py` says what a filter is, `measure.py` and `judge.py` run them, every other file is a filter; `support/` is what they share, and
-`models/` holds the model that comes with the project.
+`contract.py` defines what a filter is, `measure.py` and `judge.py` run filters, and every other file is a filter. `support/` holds what
+filters share, and `models/` holds the model that comes with the project.
 
-**To add one**, write one file: a frozen dataclass that extends `contract.Filter`, with `signals` and `rules`. No list needs an edit. The
-file's docstring says the source, and what each signal is in a line of its own, `name  meaning`, indented by four. Give `examples`; the
-contract tests run them, together with empty, very long and malformed texts. A filter of your own need not lie here: `[[filter]]` with
-`file = "shouting.py"` and `max_marks = 1` uses this one.
+**To add a filter**, write one file with a frozen dataclass that extends `contract.Filter` and defines `signals` and `rules`. No list needs
+an edit. The file's docstring names the source and describes each signal in a line of its own, `name  meaning`, indented by four spaces.
+Give `examples`: the contract tests run them, together with empty, very long and malformed texts. A filter of your own can be
+anywhere: `[[filter]]` with `file = "shouting.py"` and `max_marks = 1` uses this one.
 
 ```python
 \"\"\"Drops texts that shout.\"\"\"
@@ -170,7 +171,7 @@ from filters.contract import Filter, above
 
 @dataclass(frozen=True)
 class Shouting(Filter):
-    \"\"\"max_marks: exclamation marks a text may have.\"\"\"
+    \"\"\"max_marks: the most exclamation marks a text may have.\"\"\"
 
     max_marks: int = 3
     signal_types = {"marks": pa.int64()}
@@ -183,5 +184,5 @@ class Shouting(Filter):
         return {"shouts": above("marks", self.max_marks)}
 ```
 
-**Signals and rules are apart**, so that a new threshold judges stored signals again, in seconds, and no text is read twice. A signal that
-could not be measured is null, and a null fails no rule. A rule knows its signal and its threshold, so that the ledger can name both."""
+**Signals and rules are separate**, so that a new threshold judges the stored signals again in seconds and reads no text twice. A signal
+that could not be measured is null, and a null fails no rule. A rule knows its signal and its threshold, so the ledger can name both."""

@@ -1,8 +1,8 @@
-"""Recipes: what to run, as a TOML file that reads like the paper's table, and its typed form.
+"""Recipes: a TOML file that says what to run and reads like a paper's table, and its typed form.
 
-A recipe names its inputs and the parts that work on them, in the order in which they work: extractor, edits, filters, deduplication,
-synthesis, export. Every part is a frozen dataclass whose fields are its parameters. Parsing is strict: an unknown key or a value of the
-wrong type is a RecipeError that names its path in the file and the nearest key that exists.
+A recipe names its inputs and the parts that process them, in order: extractor, edits, filters, deduplication, synthesis, export. Every part
+is a frozen dataclass whose fields are its parameters. Parsing is strict: an unknown key or a value of the wrong type raises a RecipeError
+that names its path in the file and the nearest existing key.
 
     description = "..."
     [[input]]         path = "crawl/*.warc.gz"   source = "my-crawl"
@@ -14,12 +14,12 @@ wrong type is a RecipeError that names its path in the file and the nearest key 
     [synthesize]      ...
     [export]          shard_mib = 256  keep = ["license", "domain"]
 
-What an input record says beside its text is in the dataset's `metadata` column, as JSON text; [export] keep = [...] makes columns of it.
-An [[input]] without a path says what the fields of inputs on the command line are called (text = "body").
+The dataset's `metadata` column holds an input record's other fields as JSON text; [export] keep = [...] turns some of them into columns.
+An [[input]] without a path names the fields of inputs that the command line gives (text = "body").
 
-Paths in a recipe's file are relative to the folder that the file lies in; those on the command line, to the current folder.
+Paths in a recipe's file are relative to the folder of that file; paths on the command line are relative to the current folder.
 
-A part that is absent is not run: without [[filter]] nothing is measured or judged, without [deduplicate] everything kept stays.
+An absent part does not run: without [[filter]] nothing is measured or judged, and without [deduplicate] no duplicate is dropped.
 """
 
 import tomllib
@@ -56,14 +56,14 @@ _Settings = TypeVar("_Settings")
 
 @dataclass(frozen=True)
 class InputChoice:
-    """An input, and what the fields of its lines or rows are called.
+    """An input, and the names of the fields in its lines or rows.
 
-    path    a file, folder, glob or URL (s3://, gs://, https://); without one, this says label and fields of what the command line gives
-    source  a label for its records
+    path    a file, folder, glob or URL (s3://, gs://, https://); without a path, the table describes the inputs on the command line
+    source  a label for the input's records
     id      the field with a record's own id
-    text    the field with its text
-    url     the field with its address
-    date    the field with the time it was crawled, ISO 8601
+    text    the field with the record's text
+    url     the field with the record's URL
+    date    the field with the time of the crawl, ISO 8601
     """
 
     path: str = ""
@@ -75,16 +75,16 @@ class InputChoice:
 
     @property
     def fields(self) -> Fields:
-        """The fields a reader takes."""
+        """The names of the fields that a reader reads."""
         return Fields(self.id, self.text, self.url, self.date)
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """A recipe as it was understood.
+    """The typed form of a recipe.
 
-    `folder` is that of its file as it was written, "" where there is none. The paths of its parts are seen from the current folder, but
-    those of its inputs stay as written, for they label records.
+    `folder` is the folder of its file as the user wrote it, "" without a file. The paths of its parts are relative to the current folder,
+    but the paths of its inputs stay as written, because they label records.
     """
 
     name: str
@@ -106,13 +106,13 @@ _TOP = ("description", "license", "input", "extractor", "edit", "filter", "dedup
 
 
 _MOST_BYTES = 4 << 20
-"""Most bytes of a recipe's file."""
+"""The largest size of a recipe's file, in bytes."""
 
 
 def load(name_or_path: str, settings: Sequence[str] = ()) -> Recipe:
-    """Load a shipped recipe by name or a file by path, with the values that `--set` changes (`pipelines.recipes.settings_on_line`).
+    """Load a shipped recipe by name, or a recipe's file by path, and apply `--set` (`pipelines.recipes.settings_on_line`).
 
-    Raises RecipeError; InputError where a file that it names is missing.
+    Raises RecipeError, and InputError when a file that the recipe names is missing.
     """
     recipes = shipped_recipes()
     if name_or_path in recipes:
@@ -125,13 +125,13 @@ def load(name_or_path: str, settings: Sequence[str] = ()) -> Recipe:
 
 
 def _read(path: str, shipped: Mapping[str, str]) -> tuple[str, str, str]:
-    """Return the name and the text of a recipe's file, and its folder, which is "" on an object store."""
+    """Return the name, the text and the folder of a recipe's file; the folder is "" on an object store."""
     location = Location.of(path)
     if location.facts() is None:
         raise RecipeError(f"{path} is neither a file nor a shipped recipe{nearest(path, shipped)}")
     facts = location.facts()
     if facts is not None and facts.size > _MOST_BYTES:
-        raise RecipeError(f"{path} has {facts.size:,} bytes, and a recipe at most {_MOST_BYTES:,}; is it the right file?")
+        raise RecipeError(f"{path} has {facts.size:,} bytes, but a recipe has at most {_MOST_BYTES:,}; is it the right file?")
     try:
         text = location.read_bytes().decode("utf-8")
     except UnicodeDecodeError as error:
@@ -140,7 +140,7 @@ def _read(path: str, shipped: Mapping[str, str]) -> tuple[str, str, str]:
 
 
 def parse(text: str, name: str, folder: str = "") -> Recipe:
-    """Return the typed form of the text of a recipe that lies in a folder. Raises RecipeError naming the first thing that is wrong."""
+    """Parse the text of a recipe whose file is in `folder`. Raises RecipeError for the first mistake."""
     try:
         table = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
@@ -170,7 +170,7 @@ def parse(text: str, name: str, folder: str = "") -> Recipe:
 
 
 def _with_places(recipe: Recipe) -> Recipe:
-    """Return the recipe with the paths of [deduplicate] and [export] as seen from the current folder."""
+    """Return the recipe with the paths of [deduplicate] and [export] relative to the current folder."""
     deduplicating, exporting = recipe.deduplicate, recipe.export
     if deduplicating is not None:
         deduplicating = replace(deduplicating, against=tuple(beside(recipe.folder, path) for path in deduplicating.against))
@@ -180,10 +180,10 @@ def _with_places(recipe: Recipe) -> Recipe:
 
 
 def _check_parts(recipe: Recipe) -> None:
-    """Build every part once, so that a mistake is told before any work is done."""
+    """Build every part once, so that a mistake is reported before any work begins."""
     where = f"recipe {recipe.name}"
     if sum(not choice.path for choice in recipe.inputs) > 1:
-        raise RecipeError(f"{where}: two inputs have no path; one can describe what is given on the command line")
+        raise RecipeError(f"{where}: two inputs have no path; only one can describe the inputs on the command line")
     with _told_at(f"{where}: extractor"):
         build(extractor_named(recipe.extractor.name), recipe.extractor.parameters, f"extractor {recipe.extractor.name}")
     for i, edit in enumerate(recipe.edits):
@@ -195,11 +195,11 @@ def _check_parts(recipe: Recipe) -> None:
             built.append(choice.build())
             missing = sorted(set(built[-1].edits) - {edit.name for edit in recipe.edits})
             if missing:
-                raise RecipeError(f"filter {choice.name} reads what the edit {missing[0]!r} counts, and the recipe does not list that edit")
+                raise RecipeError(f"filter {choice.name} needs the counts of the edit {missing[0]!r}; add that edit to the recipe")
     names = [made.name() for made in built]
     twice = {name for name in names if names.count(name) > 1}
     if twice:
-        raise RecipeError(f"{where}: filter {sorted(twice)[0]!r} is listed twice; its signals would have one name")
+        raise RecipeError(f"{where}: filter {sorted(twice)[0]!r} is listed twice; the names of its signals would collide")
     policy = recipe.synthesize.seed_policy() if recipe.synthesize is not None and recipe.synthesize.needs_seeds else None
     signals = signals_schema(built).names[2:]
     if policy is not None and policy.order == "score" and policy.score_signal not in signals:
@@ -213,7 +213,7 @@ def _check_parts(recipe: Recipe) -> None:
 
 
 def _check_files(recipe: Recipe) -> None:
-    """Find every file that the parts read beside their input, so that a missing one is told before any work is done."""
+    """Find every extra file that the parts read, so that a missing file is reported before any work begins."""
     for choice in recipe.filters:
         choice.build().files()
     Export(recipe.export.tokenizer).files()
@@ -221,7 +221,7 @@ def _check_files(recipe: Recipe) -> None:
 
 @contextmanager
 def _told_at(where: str) -> Iterator[None]:
-    """Add the place in the recipe to what is wrong there."""
+    """Prefix RecipeErrors with their place in the recipe."""
     try:
         yield
     except RecipeError as error:
@@ -270,7 +270,7 @@ def _filter(entry: Mapping[str, Any], where: str, folder: str) -> FilterChoice:
 
 
 def _placed(folder: str, value: Any) -> Any:
-    """Return the path, or the list of paths, that a filter is given; what is neither is told when the filter is built."""
+    """Resolve a path or a list of paths against the recipe's folder; building the filter reports any other value."""
     if isinstance(value, list):
         return [beside(folder, path) if isinstance(path, str) else path for path in value]
     return beside(folder, value) if isinstance(value, str) else value

@@ -1,8 +1,8 @@
 """The reference of recipes: every table and key with type, default and meaning, read from the dataclasses of the typed recipe.
 
-Meanings are lines of a dataclass's docstring, `name  meaning` or `name: meaning`, several names apart by commas; a line without a name goes
-on with the meaning before it. So what `curate recipes --reference` prints has the defaults that the code has. The same text is checked in
-as `pipelines/recipes/README.md`, which a test compares; its examples (`templates/recipe_examples.md`) are parsed by a test.
+A meaning is a line of a dataclass's docstring, `name  meaning` or `name: meaning`; commas separate several names, and a line without a name
+continues the meaning before it. `curate recipes --reference` prints this reference. `pipelines/recipes/README.md` holds the same text, and
+a test compares the two. Another test parses its examples (`templates/recipe_examples.md`).
 """
 
 import dataclasses
@@ -32,14 +32,14 @@ from synth.task import shipped_tasks
 from synth.teacher import teacher_class, teachers
 
 _LONGEST = 60
-"""Characters of a default that are shown."""
+"""The number of characters shown of a default."""
 
 _WORDS = {int: "integer", float: "number", str: "text", bool: "true or false"}
 
 
 @dataclass(frozen=True)
 class Key:
-    """A key of a table; `default` is written as in TOML, None where the key is needed, "" where it is absent by default."""
+    """A key of a table; `default` is written as TOML, None when the key is required, and "" when it is absent by default."""
 
     name: str
     type: str
@@ -49,7 +49,7 @@ class Key:
 
 @dataclass(frozen=True)
 class Table:
-    """A table of a recipe: how its heading is written, what it is for, and its keys."""
+    """A table of a recipe: its heading, its purpose and its keys."""
 
     heading: str
     about: str
@@ -57,19 +57,19 @@ class Table:
 
 
 def tables() -> list[Table]:
-    """Return every table of a recipe, in the order in which a recipe has them."""
+    """Return every table of a recipe in order."""
     top = [
-        Key("description", "text", '""', "what the dataset is, in a sentence; the card begins with it"),
-        Key("license", "text", json.dumps(NO_LICENSE), "the licence that the dataset is given, as the Hugging Face hub writes it"),
+        Key("description", "text", '""', "a description of the dataset in one sentence; the card begins with it"),
+        Key("license", "text", json.dumps(NO_LICENSE), "the licence of the dataset, as the Hugging Face hub writes it"),
     ]
-    gate = Key("gate", "true or false", "false", "later filters measure only what this one keeps")
-    file = Key("file", "text", "", "your own filter: a Python file, instead of a name")
+    gate = Key("gate", "true or false", "false", "later filters measure only the documents that this one keeps")
+    file = Key("file", "text", "", "your own filter: a Python file instead of a name")
     return [
-        Table("(above all tables)", "What is said of the whole.", top),
+        Table("(above all tables)", "Keys of the whole recipe.", top),
         _of(InputChoice, "[[input]]"),
         *(_named(kind, "[extractor]", name) for name, kind in shipped_extractors().items()),
         *(_named(kind, "[[edit]]", name) for name, kind in shipped_edits().items()),
-        Table("[[filter]]", "What every filter takes beside its own keys.", [_name("a shipped filter"), file, gate]),
+        Table("[[filter]]", "Keys of every filter besides its own.", [_name("a shipped filter"), file, gate]),
         *(_named(kind, "[[filter]]", name) for name, kind in shipped_filters().items()),
         _of(DeduplicateSettings, "[deduplicate]"),
         _of(RepeatedLinesSettings, "[repeated_lines]"),
@@ -89,7 +89,7 @@ def reference() -> str:
 
 
 def meanings(kind: type) -> Mapping[str, str]:
-    """Return what a dataclass's docstring says of each of its fields."""
+    """Return the meaning of each field from the dataclass's docstring."""
     known = {field.name for field in dataclasses.fields(kind)}
     found: dict[str, str] = {}
     current: list[str] = []
@@ -150,12 +150,12 @@ def _default(field: "dataclasses.Field[Any]") -> str | None:
 def _opening() -> str:
     return """# Recipes
 
-What a recipe can say: every table and key, read from the code by `curate recipes --reference`. `curate recipes` lists the recipes in this
-folder, `curate recipes NAME > mine.toml` copies one, `--set PATH=VALUE` changes one value for one run. An unknown key is an error.
+This page lists every table and key of a recipe; `curate recipes --reference` writes it from the code. `curate recipes` lists the recipes in
+this folder, `curate recipes NAME > mine.toml` copies one, and `--set PATH=VALUE` changes one value for one run. An unknown key is an error.
 
-Paths in a recipe (inputs, `file`, models, lists, tokenizers, `against`) are relative to the folder of the recipe's file, also where `--set`
-gives them; those of a shipped recipe, or of one on an object store, and inputs on the command line are relative to the current folder.
-`sample_data:texts/web.jsonl` is a file of an installed package."""
+Paths in a recipe (inputs, `file`, models, lists, tokenizers, `against`), also those that `--set` gives, are relative to the folder of the
+recipe's file. Paths in a shipped recipe or in a recipe on an object store, and inputs on the command line, are relative to the current
+folder. `sample_data:texts/web.jsonl` is a file of an installed package."""
 
 
 def _markdown(table: Table) -> str:
@@ -167,7 +167,7 @@ def _markdown(table: Table) -> str:
 
 def _rows(keys: Sequence[Key]) -> Iterator[str]:
     for key in keys:
-        default = "needed" if key.default is None else f"`{key.default}`" if key.default else "none"
+        default = "required" if key.default is None else f"`{key.default}`" if key.default else "none"
         if key.default is not None and len(key.default) > _LONGEST:
             default = f"`{key.default[:_LONGEST]}` …"
         yield "| " + " | ".join(cell.replace("|", "\\|") for cell in (f"`{key.name}`", key.type, default, key.meaning)) + " |"

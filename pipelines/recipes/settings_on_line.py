@@ -2,13 +2,13 @@
 
     PATH=VALUE   filter.NAME.key   edit.NAME.key   deduplicate.key   export.key   license   input.key
                  input.0.key   synthesize.teacher.model   synthesize.tasks.NAME.count
-                 an entry of a list of tables is said by its name (a filter's file without `.py`), or by its place, from 0
+                 NAME is an entry's name (for a filter's file, its name without `.py`) or its index, from 0
                  VALUE is TOML (40, 0.5, true, ["en", "de"], "two words"); a bare word is a text
 
-The changed recipe is a recipe like any other: it is written out as TOML, parsed as strictly, recorded in the run folder, and what it
-changes is redone by the one rule of resuming. Its comments are lost; without --set the text stays as it is, byte for byte.
+The changed recipe is a recipe like any other: it is written as TOML, parsed strictly and recorded in the run folder, and resuming redoes
+whatever the change affects. It loses its comments; without --set the text stays byte for byte the same.
 
-A table that the recipe has not is not switched on by a key in it, for the part would then run: `--set 'deduplicate={}'` asks for that.
+A key never adds a table that the recipe lacks, because the part of that table would then run: `--set 'deduplicate={}'` adds the table.
 """
 
 import json
@@ -22,11 +22,11 @@ from curation.errors import RecipeError
 from pipelines.recipes.toml_text import write_toml
 
 _ALWAYS: Mapping[str, Any] = {"input": [{}], "extractor": {"name": "blocks"}, "export": {}}
-"""What every run has, as it is where the recipe does not write it; an input without a path describes those on the command line."""
+"""The parts that every run has, with their defaults; an input without a path describes the inputs on the command line."""
 
 
 def with_settings(text: str, where: str, settings: Sequence[str]) -> str:
-    """Return a recipe's text with some values changed. Raises RecipeError where a path leads nowhere or a value is no TOML."""
+    """Return a recipe's text with some values changed. Raises RecipeError for an unknown path or a value that is not TOML."""
     if not settings:
         return text
     try:
@@ -46,7 +46,7 @@ def with_settings(text: str, where: str, settings: Sequence[str]) -> str:
 
 
 def _value(text: str) -> Any:
-    """Return what a value on the command line means."""
+    """Parse a value from the command line."""
     try:
         read = tomllib.loads(f"value = {text}")
     except tomllib.TOMLDecodeError as error:
@@ -54,7 +54,7 @@ def _value(text: str) -> Any:
             raise RecipeError(f'the value is not TOML ({error}); write 40, 0.5, true, ["en"] or a bare word') from None
         return text
     if list(read) != ["value"]:
-        raise RecipeError("one --set changes one value; give --set once more for another")
+        raise RecipeError("one --set changes one value; use another --set for each further value")
     return read["value"]
 
 
@@ -76,7 +76,7 @@ def _put(table: dict[str, Any], steps: Sequence[str], value: Any, where: str) ->
             (place,) = place
     told = ".".join(steps[:-1])
     if isinstance(place, list):
-        raise RecipeError(f"{told} is a list; say which entry and which key of it: {told}.{_names(place)[0]}.KEY")
+        raise RecipeError(f"{told} is a list; name an entry and its key: {told}.{_names(place)[0]}.KEY")
     _table(place, told)[steps[-1]] = value
 
 
@@ -97,12 +97,12 @@ def _entry(entries: list[Any], step: str, told: str) -> Any:
 
 
 def _names(entries: Sequence[Any]) -> list[str]:
-    """Return how the entries of a list can be said: by name, or by place where they have none."""
+    """Return the names of a list's entries; an entry without a name has its index."""
     return [_name(entry) or str(place) for place, entry in enumerate(entries)]
 
 
 def _name(entry: Any) -> str | None:
-    """Return an entry's name; that of a user's own filter is its file's."""
+    """Return an entry's name; a user's own filter has the name of its file."""
     if not isinstance(entry, Mapping):
         return None
     file = entry.get("file")

@@ -1,6 +1,6 @@
-"""The recipes that come with the project: their names, what each says of itself, and their text, byte for byte.
+"""The recipes that come with the project: their names, descriptions and exact text.
 
-Nothing here reads a recipe into its typed form (`pipelines.recipes.recipe` does), so that a list of names costs no heavy import.
+This module does not parse recipes into their typed form (`pipelines.recipes.recipe` does), so that listing names needs no heavy import.
 """
 
 import tomllib
@@ -23,7 +23,7 @@ class RecipeSummary:
 
 @dataclass(frozen=True)
 class RecipeText:
-    """A shipped recipe as it lies in its file."""
+    """A shipped recipe with the exact text of its file."""
 
     name: str
     description: str
@@ -31,7 +31,7 @@ class RecipeText:
 
 
 def shipped_recipes() -> dict[str, str]:
-    """Return name -> TOML text of the recipes that come with the project, by name."""
+    """Return name -> TOML text of the shipped recipes, sorted by name."""
     entries = [entry for entry in (files("pipelines") / "recipes").iterdir() if entry.name.endswith(_ENDING)]
     return {entry.name.removesuffix(_ENDING): entry.read_bytes().decode("utf-8") for entry in sorted(entries, key=lambda entry: entry.name)}
 
@@ -42,7 +42,7 @@ def list_recipes() -> list[RecipeSummary]:
 
 
 def recipe_text(name: str) -> RecipeText:
-    """Return a shipped recipe. Raises UsageError with the nearest name where there is none of that name."""
+    """Return a shipped recipe. Raises UsageError with the nearest name for an unknown name."""
     recipes = shipped_recipes()
     if name not in recipes:
         raise UsageError(f"there is no shipped recipe {name!r}{nearest(name, recipes)}")

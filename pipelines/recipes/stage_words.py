@@ -1,8 +1,7 @@
-"""What a run is doing, in words, step by step, and what each step costs: one table for progress, the log and the estimate of time left.
+"""The steps of a run, with their words and costs: one table for progress, the log and the estimate of the time left.
 
-A step is one or more stages that a user need not tell apart. The costs are processor seconds for a MB (million bytes) of text on one core,
-measured on web pages (see the README's Decisions); only their proportions matter, for a run measures its own speed
-(`pipelines.progress.estimate`).
+A step is one or more stages that a user need not tell apart. A cost is the processor seconds per MB (million bytes) of text on one core,
+measured on web pages. Only the proportions of the costs matter, because a run measures its own speed (`pipelines.progress.estimate`).
 """
 
 from collections.abc import Sequence
@@ -11,12 +10,12 @@ from dataclasses import dataclass, replace
 from pipelines.recipes.recipe import Recipe
 
 GENERATED = "6-synthesize/"
-"""Where the stages over generated rows lie."""
+"""The prefix of the names of stages over generated rows."""
 
 
 @dataclass(frozen=True)
 class RunStep:
-    """A step: its words, the beginnings of its stages' names, and its cost for a MB of text; None where nobody can tell (a teacher)."""
+    """A step: its words, the prefixes of its stages' names, and its cost per MB of text; None when unknown (a teacher)."""
 
     words: str
     stages: tuple[str, ...]
@@ -24,14 +23,14 @@ class RunStep:
 
 
 READING = RunStep("reading the input", ("1-ingest",), 0.021)
-_ALWAYS_FIRST = (READING, RunStep("giving every record its id", ("1a-", "1b-", "1-ids"), 0.001))
+_ALWAYS_FIRST = (READING, RunStep("assigning record ids", ("1a-", "1b-", "1-ids"), 0.001))
 _JUDGING = (RunStep("measuring", ("2-measure",), 0.029), RunStep("judging", ("3-judge",), 0.001))
 _DEDUPLICATING = (
     RunStep("signing documents", ("4a-",), 0.008),
     RunStep("finding near-duplicates", ("4b-", "4c-"), 0.003),
     RunStep("grouping near-duplicates", ("4d-",), 0.001),
     RunStep("comparing near-duplicates", ("4e-", "4f-"), 0.005),
-    RunStep("noting duplicates", ("4-deduplicate",), 0.001),
+    RunStep("recording duplicates", ("4-deduplicate",), 0.001),
 )
 _REPEATED_LINES = (RunStep("finding repeated lines", ("4g-", "4h-", "4i-"), 0.012),)
 _SELECTING = (RunStep("deciding every record's fate", ("5-select",), 0.001),)
@@ -54,7 +53,7 @@ def steps_of(recipe: Recipe) -> Sequence[RunStep]:
 
 
 def _generating(recipe: Recipe) -> Sequence[RunStep]:
-    """Return the step of generated rows; how long a model behind an endpoint takes, nobody knows beforehand."""
+    """Return the step that generates rows; its cost is unknown when a model behind an endpoint answers."""
     if recipe.synthesize is None:
         return ()
     teachers = [recipe.synthesize.teacher, *(route["teacher"] for route in recipe.synthesize.routes)]
@@ -63,12 +62,12 @@ def _generating(recipe: Recipe) -> Sequence[RunStep]:
 
 
 def step_of(stage: str, steps: Sequence[RunStep] = _ALL) -> RunStep | None:
-    """Return the step that a stage belongs to, generated rows' stages to theirs; None for a stage that has no words."""
+    """Return the step of a stage; stages over generated rows belong to the step that generates. None for a stage without words."""
     return next((step for step in steps if stage.startswith(step.stages)), None)
 
 
 def in_words(stage: str) -> str:
-    """Say what a stage does; a stage without words is called by its name."""
+    """Say what a stage does; a stage without words keeps its name."""
     if stage.startswith(GENERATED):
         inner = next((step.words for step in _ALL if stage.removeprefix(GENERATED).startswith(step.stages)), stage)
         return f"generated rows: {inner}"

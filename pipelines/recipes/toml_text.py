@@ -1,9 +1,9 @@
-"""Writing a table as TOML: the standard library reads TOML (`tomllib`) and does not write it.
+"""Write a table as TOML: the standard library reads TOML (`tomllib`) but does not write it.
 
-Only what a recipe can hold is written: text, numbers, true and false, lists and tables. Plain values of a table come before its tables, as
-TOML wants them; a list of tables that hold tables is written as `[[name]]`, one in a value's place in braces.
+The writer covers what a recipe can hold: text, numbers, true and false, lists and tables. Plain values of a table come before its
+subtables, as TOML requires. A list of tables becomes `[[name]]` sections; a table inside a list of values is written in braces.
 
-Invariant: what is written reads as the table it was written from; a text that would not is never returned.
+Invariant: the returned text parses to the same table; a text that does not is never returned.
 """
 
 import json
@@ -18,10 +18,10 @@ _BARE = re.compile(r"[A-Za-z0-9_-]+")
 
 
 def write_toml(table: Mapping[str, Any]) -> str:
-    """Return a table as TOML text. Raises RecipeError for a value that no recipe can hold (a date)."""
+    """Return a table as TOML text. Raises RecipeError for a value that a recipe cannot hold, such as a date."""
     text = "\n".join(_lines(table, "")).strip("\n") + "\n"
     if tomllib.loads(text) != table:
-        raise RecipeError("this recipe holds a value that cannot be written as TOML again, such as nan")
+        raise RecipeError("this recipe holds a value that cannot be written back as TOML, such as nan")
     return text
 
 
@@ -39,14 +39,14 @@ def _lines(table: Mapping[str, Any], path: str) -> Iterator[str]:
 
 
 def _is_section(value: Any) -> bool:
-    """Whether a value is written below a heading of its own: a table, or a list of nothing but tables."""
+    """Return whether a value gets a heading of its own: a table, or a non-empty list of only tables."""
     if isinstance(value, Mapping):
         return True
     return isinstance(value, list) and bool(value) and all(isinstance(entry, Mapping) for entry in value)
 
 
 def toml_value(value: Any) -> str:
-    """Return a value as TOML writes it behind `=`. Raises RecipeError for one that no recipe can hold."""
+    """Return a value as TOML writes it after `=`. Raises RecipeError for a value that a recipe cannot hold."""
     match value:
         case bool():
             return "true" if value else "false"

@@ -1,9 +1,9 @@
-"""The dataset card: what a person reads before training on a dataset, and what the Hugging Face hub reads to load it.
+"""The dataset card: the page that people read before they train on a dataset, and that the Hugging Face hub reads to load it.
 
 Source: the hub's dataset card format, Markdown after a YAML header (`configs` names the files of each split). Header values are written as
-JSON, which is YAML too, so that nothing a recipe says can break out of its place.
+JSON, which is also YAML, so that a recipe's text cannot break out of its value.
 
-Invariant: the card is a pure function of its facts, and those of the run's bytes; it names no time and no machine.
+Invariant: the card is a pure function of its facts, and the facts depend only on the run's bytes; the card names no time and no machine.
 """
 
 import json
@@ -30,24 +30,24 @@ Mix = Sequence[tuple[str, float]]
 MEANINGS = {
     "text": "the text, UTF-8",
     "id": "the record's own id, unique in the dataset",
-    "url": "where it was crawled",
-    "date": "when it was crawled, ISO 8601 in UTC",
-    "file_path": "the input file it was read from",
-    "language": "language found, as an ISO 639 code",
-    "language_score": "probability of that language, 0 to 1",
-    "token_count": "length of the text in tokens (see above)",
-    "score": "educational value, 0 to 5",
-    "int_score": "the same, rounded",
-    "minhash_cluster_size": "how many documents said the same, this one included; the others were left out",
-    "metadata": "JSON text: every other field of the input record, and what was noted when it was read (encoding, title, edits made)",
-    "source": "where it came from: the recipe's label, else the input as it was written",
+    "url": "the URL of the page",
+    "date": "the time of the crawl, ISO 8601 in UTC",
+    "file_path": "the input file of the record",
+    "language": "the detected language, as an ISO 639 code",
+    "language_score": "the probability of that language, 0 to 1",
+    "token_count": "the length of the text in tokens (see above)",
+    "score": "the educational value, 0 to 5",
+    "int_score": "the score, rounded",
+    "minhash_cluster_size": "the number of documents in the duplicate cluster, this one included; the others were dropped",
+    "metadata": "JSON text: all other fields of the input record, and notes from reading it (encoding, title, edits made)",
+    "source": "the source of the record: the recipe's label, or else the input's path",
     "origin": "`web` or `synthetic`",
-    "seed_ids": "ids of the rows a generated row was made from",
-    "task": "the task a generated row was made for",
-    "teacher": "what generated it",
-    "verifier": "what checked it",
+    "seed_ids": "generated rows only: the ids of the rows it was made from",
+    "task": "generated rows only: its task",
+    "teacher": "generated rows only: the teacher that generated it",
+    "verifier": "generated rows only: the verifier that checked it",
 }
-"""What each column of the dataset means. Names up to `minhash_cluster_size` are FineWeb's."""
+"""The meaning of each column of the dataset. Names up to `minhash_cluster_size` are FineWeb's."""
 
 _BLOCK_OF_MARKDOWN = re.compile(r"^(?:#|---|===|\*\*\*|___|```|~~~|\||!\[|\[[^\]]*\]:)")
 _SIZES = (
@@ -66,10 +66,10 @@ _SIZES = (
 
 @dataclass(frozen=True)
 class CardFacts:
-    """All that a card says.
+    """The facts on a card.
 
-    `languages` are those the recipe's language filter keeps; `tokenizer` is the recipe's, None for the estimate; `configs` maps a name to
-    the glob of its files.
+    `languages` are the languages that the recipe's filter keeps; `tokenizer` is the recipe's, None when counts are estimates; `configs`
+    maps a name to the glob of its files.
     """
 
     name: str
@@ -95,9 +95,9 @@ class CardFacts:
 
 
 def card_facts(run: Location, rules: RunRules, exported: Location | None = None, mix: Mix = (), left: LeftOut | None = None) -> CardFacts:
-    """Gather what a card says: the ledger of a run, and the files and manifest of its dataset or of another made of it (`exported`).
+    """Gather the facts of a card from a run's ledger and from the files and manifest of its dataset, or of `exported`, a later export.
 
-    `mix` is what the export kept a share of, `left` what that left out.
+    `mix` gives the shares that the export keeps, and `left` counts the rows that it leaves out.
     """
     counted = mixed(funnel(str(run)), mix, left or {})
     dataset = exported or run / "dataset"
@@ -153,7 +153,7 @@ def card(facts: CardFacts) -> str:
         ignored=", ".join(f"{number(count)} {kind}" for kind, count in facts.ignored.items()),
         cut=cut_in_words(facts.cut.passages, facts.cut.documents, facts.cut.text_bytes) if facts.cut is not None else "",
         columns=[{"name": field.name, "type": str(field.type), "meaning": MEANINGS[field.name]} for field in DATASET]
-        + [{"name": _cell(name), "type": "string", "meaning": "the input's field of that name"} for name in facts.keep],
+        + [{"name": _cell(name), "type": "string", "meaning": "the input field of this name"} for name in facts.keep],
         sources=facts.sources,
         alarms=[loss_in_words(_cell(loss.source), loss.duplicates, loss.documents, loss.alarm_share) for loss in facts.alarms],
         license=facts.license,
@@ -214,14 +214,14 @@ def _line(stage: str, rule: str, documents: str, share: float, text_bytes: int, 
 
 
 def _prose(text: str) -> str:
-    """Return a recipe's words as paragraphs of Markdown: neither HTML nor a heading, a rule, a fence or a table of the card's own.
+    """Return a recipe's description as plain paragraphs of Markdown, in which HTML, headings, rules, fences and tables are escaped.
 
-    Links stay, for a description may name its sources.
+    Links stay, because a description may link to its sources.
     """
     lines = [printable(line).replace("<", "&lt;").strip() for line in text.strip().splitlines()]
     return "\n".join(_BLOCK_OF_MARKDOWN.sub(lambda mark: f"\\{mark[0]}", line) for line in lines)
 
 
 def _cell(text: str) -> str:
-    """Return text that stays within its cell of a Markdown table and is not read as HTML."""
+    """Escape text so that it stays within its cell of a Markdown table and is not read as HTML."""
     return printable(text).replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").replace("`", "'")

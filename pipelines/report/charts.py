@@ -1,10 +1,9 @@
-"""Charts as SVG markup, drawn on the server: no script, no style attribute, no request.
+"""Charts as static SVG markup: no script, no style attribute, no request.
 
-Markup is built with markupsafe, which escapes every value put into it, so that a label is text whatever it holds. Colours are CSS classes
-of the page, so charts follow light and dark. Every chart has a title and a description for readers that do not see it, and every bar its
-own title.
+The markup is built with markupsafe, which escapes every value, so that labels are always plain text. Colours are CSS classes of the page,
+so charts follow its light and dark modes. Every chart has a title and a description for screen readers, and every bar has its own title.
 
-Bars of histograms are as high as the square root of their count: a bin with one document in a hundred is still seen.
+The height of a histogram's bar is the square root of its count, so that a bin with one document in a hundred stays visible.
 """
 
 import math
@@ -21,7 +20,7 @@ from pipelines.terminal.wording import compact, number
 
 @dataclass(frozen=True)
 class Level:
-    """A level of the funnel: what was left after a step, and what it took; `kind` is the class that colours what it took."""
+    """A level of the funnel: the documents left after a step and those it removed; `kind` is the CSS class of the removed part."""
 
     label: str
     left: int
@@ -30,7 +29,7 @@ class Level:
 
 
 def levels_of(funnel: Funnel) -> list[Level]:
-    """Return the funnel's levels: the records, ingest, each filter with all its rules, deduplication."""
+    """Return the levels of the funnel: the records, ingest, each filter with all its rules, and deduplication."""
     levels = [Level("records read", funnel.records, 0, "ignored")]
     if funnel.ignored:
         levels.append(Level("documents", funnel.web.came.documents, sum(funnel.ignored.values()), "ignored"))
@@ -38,7 +37,7 @@ def levels_of(funnel: Funnel) -> list[Level]:
 
 
 def funnel_chart(levels: Sequence[Level]) -> Markup:
-    """Draw levels from top to bottom: what is left as a bar, what the step took as its end."""
+    """Draw the levels from top to bottom: a bar for the documents left, extended by the documents that the step removed."""
     width, left, right, row, bar = 960, 210, 190, 40, 24
     room = width - left - right
     most = max((level.left + level.taken for level in levels), default=0) or 1
@@ -47,7 +46,7 @@ def funnel_chart(levels: Sequence[Level]) -> Markup:
         y = 8 + place * row
         stays, goes = room * level.left / most, room * level.taken / most
         last = place == len(levels) - 1
-        said = f"{level.label}: {number(level.left)} left, {number(level.taken)} taken"
+        said = f"{level.label}: {number(level.left)} left, {number(level.taken)} removed"
         parts.append(
             Markup('<g><title>{}</title><text x="{}" y="{}" class="label end">{}</text>').format(said, left - 14, y + 17, level.label)
         )
@@ -66,7 +65,7 @@ def funnel_chart(levels: Sequence[Level]) -> Markup:
 
 
 def histogram_chart(name: str, bins: Sequence[Bin], thresholds: Sequence[float], rest: str = "elsewhere") -> Markup:
-    """Draw bins side by side, each split into kept, dropped by a rule on this signal, and the rest (in the colour of `rest`)."""
+    """Draw a histogram whose bars are split into kept, dropped by a rule on this signal, and the rest (in the colour of `rest`)."""
     width, height, left, top, floor = 340, 176, 38, 24, 148
     right = width - 18
     room = (right - left) / max(len(bins), 1)
@@ -82,7 +81,8 @@ def histogram_chart(name: str, bins: Sequence[Bin], thresholds: Sequence[float],
         high = (floor - top) * math.sqrt(entry.documents / most)
         others = entry.documents - entry.kept - entry.dropped_here
         x, y = left + place * room + 0.5, float(floor)
-        split = (f"{number(entry.kept)} kept", f"{number(entry.dropped_here)} dropped by its rules", f"{number(others)} gone otherwise")
+        dropped_here = f"{number(entry.dropped_here)} dropped by its rules"
+        split = (f"{number(entry.kept)} kept", dropped_here, f"{number(others)} removed for another reason")
         said = f"{number(entry.low)} to {number(entry.high)}: {', '.join(split)}"
         parts.append(Markup("<g><title>{}</title>").format(said))
         for kind, count in (("kept", entry.kept), (rest, others), ("dropped", entry.dropped_here)):
@@ -115,7 +115,7 @@ def histogram_chart(name: str, bins: Sequence[Bin], thresholds: Sequence[float],
 
 
 def bars_chart(name: str, rows: Sequence[tuple[str, int, int]]) -> Markup:
-    """Draw values of a signal that is text, or any (label, documents, kept), as lying bars."""
+    """Draw (label, documents, kept) rows, such as the values of a text signal, as horizontal bars."""
     width, left, row = 340, 84, 22
     most = max((documents for _, documents, _ in rows), default=0) or 1
     parts = []
@@ -134,7 +134,7 @@ def bars_chart(name: str, rows: Sequence[tuple[str, int, int]]) -> Markup:
 
 
 def share_bar(share: float, kind: str = "kept") -> Markup:
-    """Draw a share as a small bar for a table's cell; the cell's text says the number."""
+    """Draw a share as a small bar for a table's cell; another cell holds the number."""
     bar = Markup('<svg class="share" viewBox="0 0 100 8" preserveAspectRatio="none" aria-hidden="true" focusable="false">{}{}</svg>')
     return bar.format(_rect(0, 0, 100, 8, "track"), _rect(0, 0, 100 * min(max(share, 0.0), 1.0), 8, kind))
 
@@ -171,7 +171,7 @@ def _at(value: float) -> str:
 
 
 def _grid_counts(most: int) -> list[int]:
-    """Return up to four round counts for grid lines, the greatest near the top."""
+    """Return up to four round counts for grid lines, the largest near the top."""
     counts: list[int] = []
     for share in (1.0, 0.4, 0.1, 0.02):
         target = most * share
@@ -183,7 +183,7 @@ def _grid_counts(most: int) -> list[int]:
 
 
 def _tick_places(bins: int) -> list[int]:
-    """Return the edges that are labelled: about five, evenly apart, the first and the last among them."""
+    """Return the edges to label: about five, evenly spaced, including the first and the last."""
     step = max(1, round(bins / 4))
     places = list(range(0, bins, step))
     if places and bins - places[-1] < step / 2 and len(places) > 1:
@@ -192,7 +192,7 @@ def _tick_places(bins: int) -> list[int]:
 
 
 def _place_in(bins: Sequence[Bin], value: float) -> float | None:
-    """Return where a value stands, in bins from the left; None outside of them."""
+    """Return the position of a value, in bins from the left; None outside the bins."""
     for place, entry in enumerate(bins):
         if entry.low <= value < entry.high or (place == len(bins) - 1 and value == entry.high):
             return place + (value - entry.low) / (entry.high - entry.low)

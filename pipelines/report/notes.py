@@ -1,4 +1,4 @@
-"""What a funnel's table has no column for, in words that terminal, card and report share."""
+"""Notes on facts that have no column in the funnel's table; the terminal and the report share their words."""
 
 from curation.counting import counted
 from pipelines.inspect.flows import Funnel
@@ -6,16 +6,16 @@ from pipelines.terminal.wording import comparison_in_words, cut_in_words
 
 
 def notes_of(funnel: Funnel) -> list[str]:
-    """Say what a funnel's table has no column for: what was cut of documents that were kept, what was compared, and how."""
+    """Say how much text was cut from kept documents, how many pairs were compared, and how."""
     notes = []
     if funnel.cut is not None:
         notes.append(f"{cut_in_words(funnel.cut.passages, funnel.cut.documents, funnel.cut.text_bytes)}.")
-    for where, found in (("", funnel.comparisons), ("Of generated rows and what was kept, ", funnel.generated_comparisons)):
+    for where, found in (("", funnel.comparisons), ("Generated rows and kept documents: ", funnel.generated_comparisons)):
         if found is not None and found.documents:
-            passed_over = f"; {found.skipped:,} more in crowded buckets were passed over" if found.skipped else ""
+            skipped = f"; {found.skipped:,} more pairs in crowded buckets were skipped" if found.skipped else ""
             pairs = counted(found.compared, "pair was", "pairs were")
-            notes.append(f"{where}{counted(found.documents, 'document')} had a candidate, {pairs} compared{passed_over}.")
+            notes.append(f"{where}{counted(found.documents, 'document')} had a candidate, and {pairs} compared{skipped}.")
     if funnel.compared_by is not None:
         by = funnel.compared_by
-        notes.append(f"Compared by {comparison_in_words(by.shingles, by.bands, by.rows, by.threshold)}.")
+        notes.append(f"Settings of the comparison: {comparison_in_words(by.shingles, by.bands, by.rows, by.threshold)}.")
     return notes

@@ -1,4 +1,4 @@
-"""Recipes on the terminal: the list of those that come with the project."""
+"""The terminal's list of the shipped recipes."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def show_recipes(recipes: Sequence["RecipeSummary"]) -> None:
-    """Show the recipes that come with the project."""
+    """Show the shipped recipes."""
     table = new_table("recipe", "what it makes", numbers_from=None)
     for entry in recipes:
         table.add_row(entry.name, entry.description)

@@ -1,10 +1,10 @@
-"""The report: OUT/report.html, one file that shows a run to a person: funnel, rules, sources, signals, duplicates, samples.
+"""The report: OUT/report.html, one file that presents a run: its funnel, rules, sources, signals, duplicates and samples.
 
-It is drawn on the server and needs nothing else: no script, no request, no style but its own, which its content security policy names by
-hash. All text that came from a crawl is escaped by the template engine, kept apart from its surroundings' direction of writing, and cut;
-a URL is a link only where it is http or https.
+The page is static and self-contained: no script, no request, and no style except its own, which its content security policy names by hash.
+The template engine escapes all text from a crawl, isolates its direction of writing, and truncates it; a URL is a link only if its scheme
+is http or https.
 
-Invariant: the report is a function of what lies in OUT; the only times are those of run.json.
+Invariant: the report is a function of the files in OUT; its only times are those of run.json.
 """
 
 import base64
@@ -41,10 +41,10 @@ from pipelines.report.notes import notes_of
 from pipelines.terminal.wording import compact, dropped_side, loss_in_words, number, readable, size
 
 _CONTROLS = re.compile("[\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\\x7f-\\x9f\\u202a-\\u202e\\u2066-\\u2069]")
-"""Characters that no page shows: they would move a terminal's cursor, or turn the direction of what follows."""
+"""Characters that the page never contains: they would move a terminal's cursor or change the direction of writing."""
 REPORT = "report.html"
 _HEAD = 1 << 10
-"""Bytes of a report in which it says what wrote it."""
+"""The number of leading bytes of a report that contain its generator tag."""
 _KEPT_SAMPLES = 9
 _SYNTHETIC_SAMPLES = 6
 _NEAR = 3
@@ -55,12 +55,12 @@ _SIMILARITIES = 20
 
 Origin = Literal["web", "synthetic"]
 ORIGINS: tuple[Origin, ...] = ("web", "synthetic")
-"""Documents from the web and generated rows are told apart everywhere: they came another way and fail other rules."""
+"""Web documents and generated rows are counted separately everywhere: they come from different places and fail different rules."""
 
 
 @dataclass(frozen=True)
 class SignalCard:
-    """A signal of the recipe's rules with its chart; a signal that is the same everywhere has none."""
+    """A signal of the recipe's rules with its chart; a constant signal has no chart."""
 
     summary: SignalSummary
     chart: Markup | None
@@ -69,7 +69,7 @@ class SignalCard:
 
 @dataclass(frozen=True)
 class ClusterLine:
-    """A large cluster: the id that stayed and how many went for it."""
+    """A large cluster: the id of the kept document, and the number of duplicates that were dropped for it."""
 
     stayed: str
     url: str | None
@@ -80,20 +80,20 @@ class ClusterLine:
 
 @dataclass(frozen=True)
 class Typical:
-    """What a rule's dropped documents look like: the median of the values that decided, and one of them."""
+    """A typical document that a rule dropped: the median of the deciding values, and the id of one dropped document."""
 
     value: float | None
     example: str
 
 
 def report_of(folder: str) -> str:
-    """Return the path of a run's report, written again unless this code wrote it and nothing of the run has changed since."""
+    """Return the path of a run's report; write it again unless this code wrote it and the run has not changed since."""
     out = Location.of(folder)
     return str(out / REPORT) if _is_current(out) else write_report(folder)
 
 
 def _is_current(out: Location) -> bool:
-    """Whether the run is closed as it was when the report was written: contents.json goes before anything changes."""
+    """Return whether the run is unchanged since the report was written: a run deletes contents.json before it changes anything."""
     try:
         contents = read_contents(out)
     except CorruptRecord:
@@ -105,7 +105,7 @@ def _is_current(out: Location) -> bool:
 
 
 def _written_by() -> str:
-    """Return the tag that says which code wrote a report."""
+    """Return the HTML tag that identifies the code that wrote a report."""
     return f'<meta name="generator" content="{MADE_BY} {code_digest()}">'
 
 
@@ -113,13 +113,13 @@ def _written_by() -> str:
 def write_report(folder: str) -> str:
     """Write the report of a run and return its path.
 
-    Raises UsageError where the folder is not that of a run, Refused where it is not ours, or a report.html lies there that is not.
+    Raises UsageError when the folder is not a run, and Refused when another program owns the folder or its report.html.
     """
     out = open_run(folder)
     claim(out)
     place = out / REPORT
     write_ours(place, _CONTROLS.sub("\N{REPLACEMENT CHARACTER}", render(out)).encode("utf-8", "backslashreplace"))
-    with suppress(CorruptRecord):  # a contents.json that is damaged stays so, for `verify` to tell
+    with suppress(CorruptRecord):  # a damaged contents.json stays damaged, so that `verify` reports it
         rewrite_entry(out, place.name)
     return str(place)
 
@@ -165,18 +165,18 @@ def render(out: Location) -> str:
 
 
 def _main_flow(counted: Funnel) -> tuple[Origin, Flow]:
-    """Return what signals and rules are shown of: the web, or generated rows where there is nothing else."""
+    """Return the flow whose signals and rules are shown: web documents, or generated rows when there are no others."""
     if counted.synthetic is not None and not counted.web.came.documents:
         return "synthetic", counted.synthetic
     return "web", counted.web
 
 
 def _signal_cards(rules: Sequence[RecipeRule], found: Sequence[ShardPlace], flow: Flow) -> list[SignalCard]:
-    """Return a card for each signal that a rule looks at, in recipe order; `found` and `flow` are of one origin."""
+    """Return a card for each signal that a rule uses, in recipe order; `found` and `flow` have the same origin."""
     try:
         known = signals_in(found)
     except UsageError:
-        return []  # no filters, or their signals were deleted: the report goes without
+        return []  # the recipe has no filters, or their signals were deleted: the report has no signals
     dropped = {step.rule: step.taken.documents for step in flow.steps}
     signals = list(dict.fromkeys(rule.signal for rule in rules if rule.signal in known))
     table = scan_measured(found, ["fate", "rule"], signals)
@@ -197,9 +197,10 @@ def _signal_cards(rules: Sequence[RecipeRule], found: Sequence[ShardPlace], flow
 
 
 def _samples(found: Sequence[ShardPlace], cards: Sequence[SignalCard], counted: Funnel) -> dict[str, list[Sample]]:
-    """Return samples of what was kept ("kept", "made": by key, which is as good as chance) and, under its name, of what a rule dropped.
+    """Return samples of kept documents ("kept"), of kept generated rows ("made") and, under each rule's name, of its dropped documents.
 
-    They are taken all at once: a row group of text that several need is read once.
+    Kept samples have the smallest keys, which amounts to a random choice. All samples are read together, so that each row group of text is
+    read only once.
     """
     if not found:
         return {}
@@ -213,7 +214,7 @@ def _samples(found: Sequence[ShardPlace], cards: Sequence[SignalCard], counted: 
     for rule in (rule for card in cards for rule in card.summary.rules):
         if rule.name in took and rule.drops:
             dropped = rows.filter(pl.col("origin") == origin, pl.col("rule") == rule.name, pl.col("value").is_finite())
-            nearest = [(pl.col("value") - pl.col("threshold")).abs(), "key", "shard", "row"]  # a record that came twice has one key
+            nearest = [(pl.col("value") - pl.col("threshold")).abs(), "key", "shard", "row"]  # copies of a record share its key
             choices.append(SampleQuery(rule.name, dropped.bottom_k(_NEAR, by=nearest).sort(nearest)))
     samples: dict[str, list[Sample]] = {}
     for sample in take_samples(choices, found):
@@ -222,24 +223,24 @@ def _samples(found: Sequence[ShardPlace], cards: Sequence[SignalCard], counted: 
 
 
 def _near(cards: Sequence[SignalCard], samples: Mapping[str, list[Sample]]) -> list[tuple[str, str, list[Sample]]]:
-    """Return (rule, what it says, samples of what it dropped) for every rule that dropped something; those nearest to its threshold."""
+    """Return (rule, its meaning, its dropped documents nearest to the threshold) for every rule that dropped documents."""
     rules = [rule for card in cards for rule in card.summary.rules if rule.name in samples]
     return [(rule.name, dropped_side(rule.drops, rule.threshold), samples[rule.name]) for rule in rules]
 
 
 def _typical(out: Location, origin: Origin = "web") -> dict[str, Typical]:
-    """Return for each rule the median that decided and the document with the least key (of copies, which share it, the least id)."""
+    """Return for each rule the median of the deciding values, and the dropped document with the smallest key, then id."""
     ledger = scan_ledger(out, origin).filter(pl.col("rule").is_not_null())
     median = pl.col("value").quantile(0.5, interpolation="nearest").alias("median")
     counted = ledger.group_by("rule").agg(median, pl.col("key").min()).collect(engine="streaming")
-    # In a second pass, as ids are wide: the first would hold those of all that was dropped.
+    # Ids are wide, so a second pass reads only the chosen ones: the first pass would hold the ids of all dropped documents.
     chosen = ledger.filter(pl.col("key").is_in(counted["key"].implode())).select("rule", "key", "id").collect(engine="streaming")
     examples = counted.join(chosen, on=["rule", "key"]).group_by("rule", "median").agg(pl.col("id").min())
     return {rule: Typical(value, example) for rule, value, example in examples.iter_rows()}
 
 
 def _similarities(out: Location) -> list[Bin]:
-    """Return the similarity of duplicates in bins from 0 to 1; nothing where there are none."""
+    """Return a histogram of the duplicates' similarity from 0 to 1; empty when there are no duplicates."""
     near = scan_ledger(out).filter((pl.col("fate") == "duplicate") & pl.col("similarity").is_not_null())
     place = (pl.col("similarity") * _SIMILARITIES).floor().clip(0, _SIMILARITIES - 1).cast(pl.Int64)
     counts = dict(near.group_by(place.alias("bin")).agg(pl.len()).collect(engine="streaming").iter_rows())
@@ -265,7 +266,7 @@ def _clusters(out: Location) -> list[ClusterLine]:
 
 
 def _session(out: Location) -> Mapping[str, Any] | None:
-    """Return the last session that made something, from run.json."""
+    """Return the last session in run.json that made any unit."""
     try:
         sessions = (find_record(out / "run.json") or {}).get("sessions", [])
     except CorruptRecord:
@@ -280,12 +281,12 @@ def _title(out: Location) -> str:
 
 
 def _text(value: str | None, most: int = 200) -> Markup:
-    """Return foreign text as an isolated run of readable characters, cut to a length."""
+    """Return untrusted text with isolated direction of writing, escaped controls and a limited length."""
     return Markup("<bdi>{}</bdi>").format(readable(value or "", most))
 
 
 def _name(value: str) -> Markup:
-    """Return a dotted name that may be broken after its dots and underscores."""
+    """Return a dotted name that may wrap after its dots and underscores."""
     return Markup("<wbr>").join(re.findall(r"[^._]*[._]?", readable(value, 200)))
 
 
@@ -298,7 +299,7 @@ def _count_of(count: int, one: str) -> str:
 
 
 def _is_link(url: str | None) -> bool:
-    """Whether a URL may be a link: http or https, and nothing else."""
+    """Return whether a URL may be a link: only http and https may."""
     try:
         return urlsplit(url or "").scheme.lower() in ("http", "https")
     except ValueError:

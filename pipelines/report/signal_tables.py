@@ -1,6 +1,6 @@
-"""Signals on the terminal: how one is spread, what another threshold would keep, and what each threshold along the way keeps.
+"""Signals on the terminal: the distribution of one signal, and what another threshold, or a range of thresholds, would keep.
 
-Rendering knows results by their plain fields and computes nothing.
+Rendering reads the plain fields of results and computes nothing.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -36,7 +36,7 @@ def show_signal(summary: "SignalSummary") -> None:
         quantiles = new_table(*(f"{entry.share:.0%}" for entry in summary.quantiles), title="Quantiles", numbers_from=0)
         quantiles.add_row(*(number(entry.value) for entry in summary.quantiles))
         print_table(console, quantiles)
-        title = f"Histogram ({summary.scale} bins; █ kept, ░ not)"
+        title = f"Histogram ({summary.scale} bins; █ kept, ░ not kept)"
         bins = new_table("from", "to", "documents", "kept", "", title=title, numbers_from=0, bars=True)
         most = max((entry.documents for entry in summary.bins), default=0)
         for entry in summary.bins:
@@ -63,8 +63,8 @@ def show_threshold(effect: "ThresholdEffect") -> None:
     """Show what another threshold would keep."""
     console = new_console()
     replaced = f" instead of {_instead(effect.threshold)} ({effect.rule})" if effect.rule else ""
-    console.print(f"{effect.signal}: drop what is {effect.drops} {number(effect.at)}{replaced}", style="bold")
-    table = new_table("", "of", "passes now", "would pass", "change", "tokens now", "tokens then", "change", droppable=(5, 6, 7))
+    console.print(f"{effect.signal}: drop values {effect.drops} {number(effect.at)}{replaced}", style="bold")
+    table = new_table("", "documents", "pass now", "would pass", "change", "tokens now", "tokens then", "change", droppable=(5, 6, 7))
     for part in (effect.all, effect.otherwise_kept):
         _add_split(table, part.name, part)
     if effect.sources:
@@ -91,17 +91,17 @@ def _add_split(table: Sheet, name: str, part: Any) -> None:
 
 
 def show_retention(retention: "Retention") -> None:
-    """Show what thresholds along a signal would keep: of all documents, and of those that pass every other rule and are no duplicates."""
+    """Show what a range of thresholds would keep of all documents, and of those that pass every other rule and are no duplicates."""
     console = new_console()
     console.print(
-        f"{retention.signal}: {counted(retention.documents, 'document')}, {retention.missing:,} not measured, which pass", style="bold"
+        f"{retention.signal}: {counted(retention.documents, 'document')}; {retention.missing:,} not measured, and these pass", style="bold"
     )
     for curve in retention.curves:
         if not curve.points:
-            console.print("  There is no value to put a threshold at.")
+            console.print("  The signal has no value, so it has no possible threshold.")
             continue
         instead = f", instead of {_instead(curve.threshold)} ({curve.rule})" if curve.rule else ""
-        title = f"Drop what is {curve.drops} ...{instead}"
+        title = f"Drop values {curve.drops} ...{instead}"
         columns = ("documents", "share", "tokens", "share", "kept", "share", "tokens kept", "share", "")
         table = new_table(curve.drops, "", *columns, title=title, numbers_from=0, bars=True, droppable=(4, 5, 3, 8, 2, 9, 1))
         for point in curve.points:
@@ -120,5 +120,5 @@ def show_retention(retention: "Retention") -> None:
                 style="bold" if point.recipe else None,
             )
         print_table(console, table)
-    console.print("Kept: of the documents that pass every other rule and are no duplicates.", style="dim")
+    console.print('"kept" counts the documents that also pass every other rule and are no duplicates.', style="dim")
     console.print(retention.note, style="dim")

@@ -1,4 +1,4 @@
-"""What a run tells at its end."""
+"""The summary that a run prints at its end."""
 
 from dataclasses import dataclass, field
 
@@ -9,7 +9,7 @@ from pipelines.inspect.flows import Funnel
 
 @dataclass(frozen=True)
 class Summary:
-    """A finished run: where it lies, its funnel and its books, the dataset's licence, the seconds it took, and what could not be read."""
+    """A finished run: its folder, funnel and books, the dataset's licence, the seconds it took, and the input it could not read."""
 
     out: str
     funnel: Funnel

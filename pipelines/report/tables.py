@@ -1,8 +1,8 @@
-"""Tables for the terminal: what a result looks like to a person; `as_plain` is the same for a program.
+"""Results as tables for the terminal; `as_plain` returns the same results for programs.
 
-Rendering knows results by their plain fields and computes nothing; signals and plans have files of their own
-(`pipelines.report.signal_tables`, `pipelines.plan.plan_tables`). Text that came from a crawl is printed as text: markup is off, and
-control characters, which could move the cursor or turn the direction of writing, are shown as escapes.
+Rendering reads the plain fields of results and computes nothing. Signals and plans have files of their own
+(`pipelines.report.signal_tables`, `pipelines.plan.plan_tables`). Text from a crawl is printed as plain text: markup is off, and control
+characters, which could move the cursor or change the direction of writing, appear as escapes.
 """
 
 import dataclasses
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 def as_plain(value: Any) -> Any:
-    """Return a result as JSON types: dataclasses as objects of their fields, keys and bytes as hex, numbers that JSON lacks as null."""
+    """Return a result as JSON types: dataclasses become objects, bytes become hex, and numbers that JSON lacks become null."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {field.name: as_plain(getattr(value, field.name)) for field in dataclasses.fields(value) if field.repr}
     if isinstance(value, Mapping):
@@ -45,7 +45,7 @@ def as_plain(value: Any) -> Any:
 
 
 def show_summary(summary: "Summary") -> None:
-    """Show the end of a run: its funnel, whether the books balance, and where things are."""
+    """Show the end of a run: its funnel, whether the books balance, and the paths of its results."""
     console = new_console()
     show_funnel(summary.funnel)
     books = summary.books
@@ -55,7 +55,7 @@ def show_summary(summary: "Summary") -> None:
     else:
         console.print(f"\nThe books balance: {counted(books.records, 'record')}, each with one fate.", style="bold green")
         if books.lost:
-            console.print(f"Beside these, {lost_in_words(books.lost)}.")
+            console.print(f"In addition, {lost_in_words(books.lost)}.")
     console.print()
     note = license_in_words(summary.license)
     if note:
@@ -64,13 +64,13 @@ def show_summary(summary: "Summary") -> None:
 
 
 def show_funnel(funnel: "Funnel") -> None:
-    """Show the funnel: what came, what each rule took, what stayed; then by source."""
+    """Show the funnel: the documents read, those that each rule removed, and those kept; then the same by source."""
     console = new_console()
     columns = ("", "rule", "documents", "text", "share", "left", "also fail")
     steps = new_table(*columns, title="From the crawl to the dataset", droppable=(6, 3, 4))
     steps.add_row("read", "all records", f"{funnel.records:,}", "", "", "", "")
     for kind, count in funnel.ignored.items():
-        steps.add_row("", f"no document: {kind}", minus(count), "", "", "", "")
+        steps.add_row("", f"not a document: {kind}", minus(count), "", "", "", "")
     _add_flow(steps, funnel.web, "documents")
     if funnel.synthetic is not None:
         steps.add_section()
@@ -78,17 +78,17 @@ def show_funnel(funnel: "Funnel") -> None:
     print_table(console, steps)
     idle = [step.rule for step in funnel.web.steps if not step.failing]
     if idle:
-        console.print(f"{counted(len(idle), 'rule')} of the recipe held for no document.", style="dim")
+        console.print(f"{counted(len(idle), 'rule')} of the recipe matched no document.", style="dim")
     for note in notes_of(funnel):
         console.print(note, style="dim")
     for alarm in funnel.alarms[:SHOWN]:
         lost = loss_in_words(printable(alarm.source), alarm.duplicates, alarm.documents, alarm.alarm_share)
         console.print(f"Alarm: {lost}.", style="bold yellow")
     if len(funnel.alarms) > SHOWN:
-        console.print(f"Alarm: {others_in_words(len(funnel.alarms) - SHOWN)} lost more than that share too.", style="bold yellow")
+        console.print(f"Alarm: {others_in_words(len(funnel.alarms) - SHOWN)} also lost more than that share.", style="bold yellow")
     if funnel.unknown_sources:
         named = ", ".join(map(printable, funnel.unknown_sources))
-        console.print(f"No document comes from a source that the recipe prefers: {named}.", style="bold yellow")
+        console.print(f"The recipe prefers sources that have no document: {named}.", style="bold yellow")
     if len(funnel.sources) > 1:
         by_source = ("source", "documents", "kept", "share", "dropped", "duplicate", "unreadable", "tokens kept")
         sources = new_table(*by_source, title="By source", droppable=(3, 7, 6, 5, 4))
@@ -125,7 +125,7 @@ def _add_flow(table: Sheet, flow: "Flow", what: str) -> None:
 
 
 def show_why(explanations: Sequence["Explanation"]) -> None:
-    """Show each document's story."""
+    """Explain the fate of each document."""
     console = new_console()
     for place, told in enumerate(explanations):
         if place:
@@ -140,21 +140,21 @@ def show_why(explanations: Sequence["Explanation"]) -> None:
             "file": f"{told.file_path} at {told.offset}",
         }
         if told.value is not None:
-            record["value"] = number(told.value) + (f" against {number(told.threshold)}" if told.threshold is not None else "")
+            record["value"] = number(told.value) + (f" (threshold {number(told.threshold)})" if told.threshold is not None else "")
         if told.evidence:
             record["evidence"] = told.evidence
         if told.duplicate_of:
             record["duplicate of"] = f"{told.duplicate_of} (similarity {number(told.similarity)})"
             record |= _of_earlier(told.earlier)
         elif told.cluster_size > 1 and told.fate == "kept":
-            record["stayed for"] = f"a cluster of {told.cluster_size}"
+            record["kept from"] = f"a cluster of {told.cluster_size} documents"
         if told.place is not None:
             record["in the dataset"] = f"{told.place.file}, row {told.place.row}"
         record["text"] = counted(told.text_bytes, "byte")
         print_pairs(console, record | {f"metadata {name}": value for name, value in told.metadata.items()})
         _show_measured(console, told)
         if told.cuts:
-            cuts = new_table("bytes", "", title="Cut as repeated elsewhere", numbers_from=None)
+            cuts = new_table("bytes", "", title="Cut because the text repeats elsewhere", numbers_from=None)
             for cut in told.cuts:
                 cuts.add_row(f"{cut.start:,} to {cut.end:,}", printable(cut.excerpt))
             print_table(console, cuts)
@@ -163,7 +163,7 @@ def show_why(explanations: Sequence["Explanation"]) -> None:
 
 
 def _show_measured(console: Console, told: "Explanation") -> None:
-    """Show the rules that a document met, and the signals on which there is none."""
+    """Show the rules that judged a document, and the signals without a rule."""
     if told.rules:
         rules = new_table("rule", "value", "drops", "verdict", title="Rules", droppable=(2,))
         for rule in told.rules:
@@ -180,7 +180,7 @@ def _show_measured(console: Console, told: "Explanation") -> None:
 
 
 def _of_earlier(earlier: "EarlierCopy | None") -> dict[str, str]:
-    """Return what is told of a document that an earlier run kept: where it is, or why it cannot be looked at."""
+    """Return pairs that describe a document kept by an earlier run, or say why it cannot be read."""
     if earlier is None:
         return {}
     told = {"of earlier run": f"{earlier.run} at {earlier.place}" if earlier.place is not None else earlier.run}
@@ -192,10 +192,10 @@ def _of_earlier(earlier: "EarlierCopy | None") -> dict[str, str]:
 
 
 def show_duplicates(cluster: "Cluster") -> None:
-    """Show a cluster: who stayed first, then who went, most similar first."""
+    """Show a cluster: first the kept document, then the dropped ones, most similar first."""
     console = new_console()
     columns = ("", "similarity", "id", "url", "source", "text", "excerpt")
-    table = new_table(*columns, title=f"A cluster of {cluster.size:,}", numbers_from=None, droppable=(5, 4, 6))
+    table = new_table(*columns, title=f"A cluster of {counted(cluster.size, 'document')}", numbers_from=None, droppable=(5, 4, 6))
     for member in cluster.members:
         went = member.fate != "kept"
         similarity = number(member.similarity) if member.similarity is not None else ""
@@ -208,9 +208,9 @@ def show_duplicates(cluster: "Cluster") -> None:
 
 
 def show_diff(difference: "Difference") -> None:
-    """Show which documents went another way."""
+    """Show the documents whose fate differs."""
     console = new_console()
-    counts = f"{counted(difference.same, 'document')} as before, {difference.changed:,} with another fate"
+    counts = f"{counted(difference.same, 'document')} with the same fate, {difference.changed:,} with another fate"
     console.print(
         f"{counts}, {difference.only_first:,} only in the first run, {difference.only_second:,} only in the second.", style="bold"
     )
@@ -223,7 +223,7 @@ def show_diff(difference: "Difference") -> None:
 
 
 def show_training(result: Any) -> None:
-    """Show what was trained, on what, and how good it is; the card has the rest."""
+    """Show the trained model, its training texts and its quality; its card has the rest."""
     told, console = result.held_out, new_console()
     facts: dict[str, Any] = {
         "model": result.model,
@@ -236,7 +236,7 @@ def show_training(result: Any) -> None:
         "groups": result.groups,
     }
     print_pairs(console, {name: worded(value) for name, value in facts.items()})
-    console.print(f"On {told.rows:,} texts of {told.groups:,} groups held out:")
+    console.print(f"On {told.rows:,} texts of {told.groups:,} held-out groups:")
     figures = {
         "ROC AUC, score at least 3": told.auc,
         "average precision": told.average_precision,
@@ -280,32 +280,32 @@ def show_pages(stories: "Sequence[PageStory]") -> None:
 
 
 def show_export(result: Mapping[str, Any]) -> None:
-    """Show what was written."""
+    """Show the summary of an export."""
     print_pairs(new_console(), {name: worded(value) for name, value in result.items()})
 
 
 def show_verification(result: "Verification") -> None:
-    """Show what was checked and what was wrong."""
+    """Show what was checked and the faults found."""
     console = new_console()
     console.print(f"{counted(result.files, 'file')}, {size(result.bytes)} hashed again.")
     if result.faults:
         console.print(f"{counted(len(result.faults), 'fault')}:", style="bold red")
         print_lines(console, result.faults)
     else:
-        said = "All is as it was written." if result.unfinished is None else "What there is, is as it was written."
+        said = "All files are unchanged." if result.unfinished is None else "All files written so far are unchanged."
         console.print(said, style="bold green")
     if result.unfinished is not None:
         print_lines(console, [f"Note: {result.unfinished}."])
     if result.strangers:
         more = f" and {len(result.strangers) - 10:,} more" if len(result.strangers) > 10 else ""
-        print_lines(console, [f"Not of this run, and not looked at: {', '.join(result.strangers[:10])}{more}"])
+        print_lines(console, [f"Not part of this run, and not checked: {', '.join(result.strangers[:10])}{more}"])
     if result.unchecked:
-        console.print("Duplicates of earlier runs that cannot be looked up any more:", style="dim")
+        console.print("Duplicates of earlier runs that can no longer be looked up:", style="dim")
         print_lines(console, result.unchecked)
 
 
 def show_filters(filters: Sequence["FilterSummary"]) -> None:
-    """Show the catalogue."""
+    """Show the catalogue of filters."""
     table = new_table("filter", "what it asks", numbers_from=None)
     for entry in filters:
         table.add_row(entry.name, entry.summary)
@@ -316,10 +316,10 @@ def show_filter(described: "FilterDescription") -> None:
     """Show one filter: its docstring, parameters, signals and rules."""
     console = new_console()
     console.print(Text(f"{described.name}\n\n{described.about}\n\n{described.details}\n"))
-    parameters = new_table("parameter", "type", "default", "moves", title="Parameters", numbers_from=None)
+    parameters = new_table("parameter", "type", "default", "a change", title="Parameters", numbers_from=None)
     for parameter in described.parameters:
-        moves = "rules only: re-judges in seconds" if parameter.judges else "signals: measures again"
-        parameters.add_row(parameter.name, parameter.type, worded(parameter.default), moves)
+        effect = "only judges again" if parameter.judges else "measures again"
+        parameters.add_row(parameter.name, parameter.type, worded(parameter.default), effect)
     signals = new_table("signal", "type", title="Signals", numbers_from=None)
     for name, kind in described.signals.items():
         signals.add_row(name, kind)

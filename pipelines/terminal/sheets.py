@@ -1,18 +1,18 @@
 """Sheets: tables for the terminal that fit its width and never cut a number.
 
-A column holds numbers (set to the right, never broken), words (broken between words, after `.`, `_`, `/` and `-`, and elsewhere only where
-a piece is wider than the column), or bars. Where a sheet is wider than the terminal, in this order:
+A column holds numbers (right-aligned, never broken), words (broken between words and after `.`, `_`, `/` and `-`; a piece that is wider
+than the column breaks anywhere), or bars. A sheet that is wider than the terminal shrinks in these steps:
 
-    words are wrapped and bars are drawn shorter, the widest column first
-    bars go
-    columns go, in the order that the sheet's maker states; a line below names them
-    the sheet becomes a list: a heading for each row, and below it "column value" pairs
+    it wraps words and shortens bars, the widest column first
+    it drops the bars
+    it drops columns in the order that its maker states; a line below names them
+    it becomes a list: a heading for each row, and below it "column value" pairs
 
-Widths are those of the terminal's cells: a Chinese character has two.
+Widths count terminal cells: a Chinese character takes two.
 
 Invariants
-    - Every number that is printed stands whole on one line.
-    - Every word of a column that is shown is printed whole, on as many lines as it takes.
+    - Every printed number stands whole on one line.
+    - Every word of a shown column is printed whole, on as many lines as it takes.
 """
 
 import re
@@ -29,7 +29,7 @@ Cell = str | Text
 
 _GAP = 2
 _LEAST_WORDS = 16
-"""Cells that a column of words is not made narrower than, but to its own width."""
+"""The least width, in cells, to which a column of words shrinks; a narrower column keeps its own width."""
 
 _LEAST_BARS = 8
 
@@ -39,7 +39,7 @@ _NUMBER = re.compile(r"[-+−(]*\d[\d,.]*[)%]*,?")
 
 @dataclass
 class Sheet:
-    """A table: the numbers of its columns of numbers, of the columns that may go (first to go first), and of the column of bars."""
+    """A table. `numbers`, `droppable` (first to go first) and `bars` are indices of columns."""
 
     columns: tuple[str, ...]
     numbers: frozenset[int] = frozenset()
@@ -51,21 +51,21 @@ class Sheet:
 
     @property
     def row_count(self) -> int:
-        """How many rows the sheet has."""
+        """The number of rows."""
         return len(self.rows)
 
     def add_row(self, *cells: Cell, style: str | None = None) -> None:
-        """Add a row: a cell for each column."""
+        """Add a row with one cell for each column."""
         if len(cells) != len(self.columns):
             raise ValueError(f"a row of {len(cells)} cells in a sheet of {len(self.columns)} columns")
         self.rows.append((cells, style))
 
     def add_section(self) -> None:
-        """Set the rows that follow apart."""
+        """Separate the rows that follow from those before."""
         self.sections.add(len(self.rows))
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """Lay the sheet out in the width there is."""
+        """Lay the sheet out in the available width."""
         if self.title:
             yield Text(self.title, style="bold")
         shown = list(range(len(self.columns)))
@@ -88,7 +88,7 @@ class Sheet:
         return (_plain(cells[column]) for cells, _ in self.rows)
 
     def _widths(self, shown: Sequence[int], room: int) -> dict[int, int] | None:
-        """Return the width of each column that is shown, or None where they do not fit."""
+        """Return the width of each shown column, or None when they do not fit."""
         natural, least = {}, {}
         for column in shown:
             header = max(map(cell_len, self.columns[column].split(" ")), default=0)
@@ -132,7 +132,7 @@ class Sheet:
         return Text("\n".join(wrapped(_plain(cell), width)), style=cell.style if isinstance(cell, Text) else "")
 
     def _list(self, width: int) -> RenderResult:
-        """Yield a heading for each row, of its first words, and below it what its other columns hold."""
+        """Yield a heading for each row, taken from its first column of words, and its other cells below."""
         words = [column for column in range(len(self.columns)) if column not in self.numbers and column != self.bars]
         for place, (cells, style) in enumerate(self.rows):
             if place in self.sections and place:
@@ -151,13 +151,13 @@ class Sheet:
 
 
 def _shorter(bar: Text, share: float) -> Text:
-    """Return a bar drawn at a share of its length, each of its parts at the least one cell long."""
+    """Return a bar shortened to a share of its length; each part keeps at least one cell."""
     parts = [(bar.plain[span.start : span.end], span.style) for span in bar.spans] or [(bar.plain, bar.style)]
     return Text.assemble(*((part[: max(1, int(len(part) * share))], style) for part, style in parts if part))
 
 
 def wrapped(text: str, width: int) -> list[str]:
-    """Return text in lines of at most so many cells; a number that is wider stands on a line of its own."""
+    """Return text in lines of at most `width` cells; a wider number gets a line of its own."""
     lines = [""]
     for piece in _BREAKS.split(text):
         if cell_len((lines[-1] + piece).rstrip()) <= width:
@@ -169,7 +169,7 @@ def wrapped(text: str, width: int) -> list[str]:
 
 
 def _packed(pairs: Sequence[str], width: int) -> list[str]:
-    """Return pairs on as few lines as hold them."""
+    """Return the pairs packed into as few lines as possible, in order."""
     lines: list[str] = []
     for pair in pairs:
         if lines and cell_len(f"{lines[-1]} · {pair}") <= width:

@@ -1,9 +1,9 @@
-"""How results are laid out on the terminal: the tables, pairs and bars that all views are made of.
+"""The layout of results on the terminal: the tables, pairs and bars that all views share.
 
-Text that came from a crawl is printed as text: markup is off, and control characters, which could move the cursor or turn the direction of
-writing, are shown as escapes.
+Text from a crawl is printed as plain text: markup is off, and control characters, which could move the cursor or change the direction of
+writing, appear as escapes.
 
-On a terminal results are as wide as it is. Into a file or pipe they are as wide as COLUMNS says, else WIDTH_WHEN_PLAIN cells.
+On a terminal, results take the terminal's width. In a file or pipe they take COLUMNS cells if it is set, else WIDTH_WHEN_PLAIN.
 """
 
 import dataclasses
@@ -22,11 +22,11 @@ WIDTH_WHEN_PLAIN = 160
 _BAR = 40
 _BETWEEN = 2
 _ROOM = 24
-"""Cells that a value beside its name has at least."""
+"""The least width, in cells, of a value printed beside its name."""
 
 
 def show_fields(result: Any) -> None:
-    """Show any dataclass: plain fields as pairs, lists of dataclasses as tables, a dataclass within it likewise below its name."""
+    """Show any dataclass: plain fields as pairs, lists of dataclasses as tables, nested dataclasses likewise below their names."""
     console = new_console()
     fields = {field.name: getattr(result, field.name) for field in dataclasses.fields(result)}
     rows = {name: value for name, value in fields.items() if _is_rows(value)}
@@ -45,7 +45,7 @@ def show_fields(result: Any) -> None:
 
 
 def new_console() -> Console:
-    """Return a console on stdout; into a file or pipe, plain and wide."""
+    """Return a console on stdout; plain and wide when stdout is a file or pipe."""
     console = Console(highlight=False, markup=False, emoji=False)
     if console.is_terminal or os.environ.get("COLUMNS", "").isdigit():
         return console
@@ -60,9 +60,9 @@ def new_table(
     bars: bool = False,
     droppable: Sequence[int] = (),
 ) -> Sheet:
-    """Return a table whose first columns are words and, from `numbers_from` to `numbers_to`, numbers set to the right.
+    """Return a table whose columns from `numbers_from` to `numbers_to` hold right-aligned numbers, and the others words.
 
-    `bars`: the last column holds bars, which go first where there is no room. `droppable`: the columns that go next, first to go first.
+    With `bars` the last column holds bars, which are dropped first when space is short. `droppable` columns are dropped next, in order.
     """
     last = len(columns) if numbers_to is None else numbers_to + 1
     numbers = range(numbers_from, last) if numbers_from is not None else ()
@@ -78,14 +78,14 @@ def new_table(
 
 
 def print_table(console: Console, table: Sheet) -> None:
-    """Print a table; a number that is wider than the terminal is left to it to wrap."""
+    """Print a table; the terminal itself wraps a number that is wider than the terminal."""
     console.print(table, crop=False)
 
 
 def print_pairs(console: Console, pairs: Mapping[str, Any]) -> None:
-    """Print names and values, a pair a line, long values wrapped beside their name; those without a value are left out.
+    """Print one name and value per line and wrap long values beside their names; leave out pairs without a value.
 
-    A name that would leave its value no room stands above it.
+    A name that would leave no room for its value goes above it.
     """
     told = [(printable(name), printable(str(value))) for name, value in pairs.items() if value not in (None, "")]
     width = max((cell_len(name) for name, _ in told), default=0)
@@ -102,7 +102,7 @@ def print_pairs(console: Console, pairs: Mapping[str, Any]) -> None:
 
 
 def print_lines(console: Console, lines: Iterable[str]) -> None:
-    """Print lines of foreign text, each as one line."""
+    """Print lines of untrusted text, each as one line."""
     for line in lines:
         console.print(Text(f"  {printable(line)}"), soft_wrap=True)
 
@@ -131,15 +131,15 @@ def worded(value: Any) -> str:
 
 
 def minus(count: int) -> str:
-    """Return a number of documents that were taken away."""
+    """Return the number of removed documents with a minus sign."""
     return f"-{count:,}" if count else "0"
 
 
 def bar_length(count: int, most: int, width: int = _BAR) -> int:
-    """Return how many characters a bar for a count has, where that for the most has `width`."""
+    """Return the length of the bar for a count when the bar for `most` has `width` characters."""
     return -(-width * count // most) if most else 0
 
 
 def bar(count: int, most: int, width: int = _BAR) -> str:
-    """Return a bar."""
+    """Return the bar for a count when the bar for `most` has `width` characters."""
     return "█" * bar_length(count, most, width)

@@ -305,7 +305,7 @@ def test_inspect_says_that_each_document_has_a_threshold_of_its_own(run: Path) -
     summary = signal_summary(str(run), "terminal_punctuation_ratio")
     assert [(rule.name, rule.threshold, rule.drops) for rule in summary.rules] == [("fineweb2.few_sentence_ends", None, "below")]
     shown = curate("inspect", run, "--signal", "terminal_punctuation_ratio")
-    assert "drops what is below a threshold of its own" in shown
+    assert "drops values below a threshold that depends on the document" in shown
     effect = threshold_effect(str(run), "terminal_punctuation_ratio", 0.9)
     assert (effect.rule, effect.threshold, effect.drops) == ("fineweb2.few_sentence_ends", None, "below")
     assert effect.otherwise_kept.of.documents == 4, "the three that are kept, and the one that only this rule drops"
@@ -316,7 +316,7 @@ def test_inspect_says_that_each_document_has_a_threshold_of_its_own(run: Path) -
 
 def test_the_report_and_the_catalogue_know_such_rules(run: Path) -> None:
     page = (run / "report.html").read_text("utf-8")
-    assert "drops what is below a threshold of its own" in page
+    assert "drops values below a threshold that depends on the document" in page
     assert "each document's own" in curate("filters", "fineweb2")
     told = json.loads(curate("filters", "fineweb2", "--json"))
     assert told["rules"]["few_sentence_ends"] == ["terminal_punctuation_ratio", "each document's own"]

@@ -70,8 +70,8 @@ def test_bands_that_were_chosen_and_sources_that_nothing_has_are_told(tmp_path: 
     recipe = tmp_path / "recipe.toml"
     recipe.write_text(f"{texts(tmp_path, 'own', 3, 0)}\n[deduplicate]\npermutations = 128\nsources = ['onw', 'own']\n")
     told = curate("run", recipe, "--out", tmp_path / "out")
-    assert "Compared by 5 words a shingle, 11 bands of 11, duplicates from 0.75." in told
-    assert "No document comes from a source that the recipe prefers: onw." in told
+    assert "Settings of the comparison: 5 words per shingle, 11 bands of 11 rows, duplicates from 0.75." in told
+    assert "The recipe prefers sources that have no document: onw." in told
     funnel = json.loads(curate("inspect", tmp_path / "out", "--json"))
     assert funnel["compared_by"] == {"shingles": "5 words", "bands": 11, "rows": 11, "threshold": 0.75}
     assert funnel["unknown_sources"] == ["onw"]
@@ -93,11 +93,11 @@ def test_the_report_tells_cuts_and_comparisons_in_the_terminal_s_words(tmp_path:
     found = funnel["comparisons"]
     assert found["documents"] == 20
     assert found["skipped"] > 0
-    passed_over = f"{found['skipped']:,} more in crowded buckets were passed over"
+    passed_over = f"{found['skipped']:,} more pairs in crowded buckets were skipped"
     for line in (
         "Cut from kept documents: 19 repeated lines or paragraphs, 456 B, in 19 documents.",
-        f"20 documents had a candidate, {found['compared']} pairs were compared; {passed_over}.",
-        "Compared by 5 words a shingle, 14 bands of 8, duplicates from 0.99.",
+        f"20 documents had a candidate, and {found['compared']} pairs were compared; {passed_over}.",
+        "Settings of the comparison: 5 words per shingle, 14 bands of 8 rows, duplicates from 0.99.",
     ):
         assert line in told.splitlines()
         assert f'<p class="note">{line}</p>' in (out / "report.html").read_text("utf-8")

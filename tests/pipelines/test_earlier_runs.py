@@ -130,7 +130,7 @@ def test_generated_rows_are_held_against_earlier_ones_too(world: Path) -> None:
     assert again["duplicate_run"].null_count() == 0
     compared = told("inspect", world / "whole")["generated_comparisons"]
     assert compared["documents"] >= 2 * after.filter(fate="duplicate").height
-    counted = f"Of generated rows and what was kept, {compared['documents']:,} documents had a candidate, "
+    counted = f"Generated rows and kept documents: {compared['documents']:,} documents had a candidate, "
     assert counted in curate("inspect", world / "whole")
     assert counted in (world / "whole/report.html").read_text("utf-8")
 
@@ -298,7 +298,7 @@ def test_the_books_notice_a_copy_of_what_the_earlier_run_did_not_keep(world: Pat
     shutil.rmtree(tmp_path / "first")
     found = add_up(Location.of(out), partial(ledger_of, Location.of(out)))
     assert (found.faults, found.unchecked) == ([], [f"the earlier run {name} is not at {tmp_path / 'first'} any more"])
-    assert "cannot be looked up any more" in curate("verify", out)
+    assert "can no longer be looked up" in curate("verify", out)
 
 
 def test_a_place_that_cannot_be_reached_is_told(world: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,7 +21,7 @@ def test_curate_filters_reference_prints_it() -> None:
     printed = subprocess.run([CURATE, "filters", "--reference"], capture_output=True, check=True).stdout
     assert printed.decode() == filter_reference()
     assert [each["name"] for each in json.loads(curate("filters", "--reference", "--json"))] == list(shipped_filters())
-    assert "give it or a name" in curate("filters", "language", "--reference", code=2)
+    assert "give either --reference or a name" in curate("filters", "language", "--reference", code=2)
 
 
 def test_every_filter_has_a_source_and_every_signal_a_meaning() -> None:

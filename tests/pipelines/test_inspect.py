@@ -230,12 +230,12 @@ def test_the_other_verbs_have_tables(run: str, capsys: pytest.CaptureFixture[str
     tables.show_summary(Summary(run, funnel_of(run), books, f"{run}/dataset", f"{run}/report.html", "other", 1.25))
     shown = capsys.readouterr().out
     assert "The books balance: 96 records, each with one fate." in shown
-    assert "No licence was chosen" in shown
+    assert "The recipe names no licence" in shown
     faulty = dataclasses.replace(books, faults=["a.warc.gz: counted 3, the ledger has 2"])
     tables.show_summary(Summary(run, funnel_of(run), faulty, "", "", "cc0-1.0", 0.0))
     shown = capsys.readouterr().out
     assert "a.warc.gz: counted 3, the ledger has 2" in shown
-    assert "No licence was chosen" not in shown
+    assert "The recipe names no licence" not in shown
     tables.show_verification(Verification(3, 4096, ["x.parquet is missing"]))
     assert "x.parquet is missing" in capsys.readouterr().out
     tables.show_filters(list_filters())

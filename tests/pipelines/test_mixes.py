@@ -45,7 +45,7 @@ def test_the_card_of_a_mix_adds_up(demo_run: Path, tmp_path: Path) -> None:
     whole = pl.read_parquet(demo_run / "dataset/data/*.parquet")
     assert set(rows["id"]) < set(whole["id"])
     card = (tmp_path / "README.md").read_text()
-    assert "This dataset is a mix of what its run kept: 50 % of synthetic, 25 % of textbook" in card
+    assert "This dataset is a mix of the documents that its run kept: 50 % of synthetic, 25 % of textbook" in card
     for title, origin in (("### Web", "web"), ("### Generated", "synthetic")):
         lines = table_of(card, title)
         came, kept = number(lines[0][2]), number(lines[-1][2])
@@ -77,11 +77,11 @@ def test_a_mix_of_what_is_not_there_is_refused(demo_run: Path, tmp_path: Path, m
 
 def test_a_dataset_lies_in_no_run_and_in_no_other_dataset(demo_run: Path, tmp_path: Path) -> None:
     before = files_of(demo_run)
-    assert "apart from it" in curate("export", demo_run, "--out", demo_run / "dataset", code=2)
-    assert "apart from it" in curate("export", demo_run, "--out", demo_run / "small", code=2)
+    assert "choose a folder outside the run" in curate("export", demo_run, "--out", demo_run / "dataset", code=2)
+    assert "choose a folder outside the run" in curate("export", demo_run, "--out", demo_run / "small", code=2)
     assert files_of(demo_run) == before
     curate("export", demo_run, "--out", tmp_path / "a")
-    assert "would lie in the dataset" in curate("export", demo_run, "--out", tmp_path / "a/b", code=2)
+    assert "is inside the dataset" in curate("export", demo_run, "--out", tmp_path / "a/b", code=2)
 
 
 def test_an_export_that_was_cut_short_is_not_taken_for_whole(demo_run: Path, tmp_path: Path) -> None:

@@ -60,7 +60,7 @@ def test_q_prints_nothing_and_none_keeps_notes(texts: Path, tmp_path: Path) -> N
     assert "threshold" in changed.stderr
     assert "done in" not in changed.stderr
     wrong = run(texts, tmp_path / "out", "--progress", "loud")
-    assert (wrong.returncode, "--progress is one of auto, bar, plain, json, none" in wrong.stderr) == (2, True)
+    assert (wrong.returncode, "--progress must be one of auto, bar, plain, json, none" in wrong.stderr) == (2, True)
 
 
 def events(text: str) -> list[dict[str, Any]]:
@@ -171,7 +171,7 @@ def test_an_input_of_nothing_has_no_rates() -> None:
 @pytest.mark.parametrize(
     ("seconds", "words"),
     [
-        (None, "time left not known yet"),
+        (None, "time left unknown"),
         (0.2, "about 1 s left"),
         (59.4, "about 59 s left"),
         (60, "about 1 min left"),

@@ -23,7 +23,7 @@ def test_curate_recipes_reference_prints_it() -> None:
     printed = subprocess.run([CURATE, "recipes", "--reference"], capture_output=True, check=True).stdout
     assert printed.decode() == reference()
     assert [table["heading"] for table in json.loads(curate("recipes", "--reference", "--json"))] == [table.heading for table in tables()]
-    assert "give it or a name" in curate("recipes", "web", "--reference", code=2)
+    assert "give either --reference or a name" in curate("recipes", "web", "--reference", code=2)
 
 
 def test_every_key_of_every_table_has_a_type_and_a_meaning() -> None:
@@ -51,7 +51,7 @@ def test_defaults_and_types_are_those_of_the_code() -> None:
     assert by_heading["[export]"]["tokenizer"].default == ""
     assert by_heading['[[filter]] name = "gopher_quality"']["min_words"].default == "50"
     assert by_heading['[synthesize.teacher] name = "openai"']["model"].default is None
-    assert by_heading["[[input]]"]["text"].meaning == "the field with its text"
+    assert by_heading["[[input]]"]["text"].meaning == "the field with the record's text"
 
 
 @pytest.mark.parametrize("number", range(7))

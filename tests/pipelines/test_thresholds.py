@@ -176,7 +176,7 @@ def test_every_kind_of_signal_is_shown(run: str, signal: str) -> None:
 def test_the_curve_on_the_command_line(run: str) -> None:
     shown = " ".join(curate("inspect", run, "--signal", "degrees", "--curve").split())
     found = json.loads(curate("inspect", run, "--signal", "degrees", "--curve", "--json"))
-    assert "Drop what is below ..., instead of -12.5 (odd_signals.cold)" in shown
+    assert "Drop values below ..., instead of -12.5 (odd_signals.cold)" in shown
     (own,) = (point for point in found["curves"][0]["points"] if point["recipe"])
     kept = own["otherwise_kept"]
     assert f"-12.5 recipe {own['all']['documents']} {own['share']:.1%}" in shown
@@ -187,9 +187,9 @@ def test_the_curve_on_the_command_line(run: str) -> None:
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["--curve"], "--curve goes with --signal NAME"),
-        (["--at", "3"], "--at goes with --signal NAME"),
-        (["--signal", "degrees", "--at", "3", "--curve"], "give one of the two"),
+        (["--curve"], "--curve needs --signal NAME"),
+        (["--at", "3"], "--at needs --signal NAME"),
+        (["--signal", "degrees", "--at", "3", "--curve"], "give only one of the two"),
         (["--signal", "colour", "--curve"], "odd_signals.colour is not a number"),
         (["--signal", "degres", "--curve"], "did you mean 'degrees'"),
     ],

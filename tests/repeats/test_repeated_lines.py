@@ -314,7 +314,7 @@ def test_through_the_command_line(tmp_path: Path) -> None:
     for span in reversed(story["cuts"]):
         left = left[: span["start"]] + left[span["end"] :]
     assert left.decode() == web.filter(pl.col("id") == cut)["text"].item()
-    assert "Cut as repeated elsewhere" in curate("why", out, cut)
+    assert "Cut because the text repeats elsewhere" in curate("why", out, cut)
     assert "Cut from kept documents" in (out / "dataset/README.md").read_text()
 
     exported = tmp_path / "exported"
