@@ -4,6 +4,7 @@ from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -98,6 +99,22 @@ def test_an_unsorted_file_is_refused(tmp_path):
     shard = output.write("x", pa.table({"hash": pa.array([2, 1], pa.uint64()), "row": [0, 1]}, schema=SCHEMA))
     with pytest.raises(CorruptShard, match="not sorted"):
         read_range([shard], "hash", Range(0, 9), SCHEMA)
+
+
+def test_a_file_without_statistics_is_refused(tmp_path):
+    pq.write_table(pa.table({"hash": pa.array([1, 2], pa.uint64()), "row": [0, 1]}, schema=SCHEMA), tmp_path / "x", write_statistics=False)
+    shard = Shard("x", Location.of(tmp_path / "x"), 2, (tmp_path / "x").stat().st_size, "")
+    with pytest.raises(CorruptShard, match="has no index of its hash"):
+        read_range([shard], "hash", Range(0, 9), SCHEMA)
+
+
+def test_few_rows_do_not_keep_a_row_group_in_memory(tmp_path):
+    """A small stretch is a copy of its own; a large one is the row group itself, which is not copied."""
+    shard = written(tmp_path, "x", list(range(10_000)))
+    for wanted, most, least in ((Range(0, 10), 1000, 0), (Range(1, 10_000), 200_000, 150_000)):
+        ((_, table),) = exchange.rows_in(shard, "hash", wanted, SCHEMA)
+        assert table["hash"].to_pylist() == list(range(wanted.low, wanted.high))
+        assert least <= table.get_total_buffer_size() <= most
 
 
 @pytest.mark.usefixtures("small_row_groups")
