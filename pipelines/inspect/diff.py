@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from pipelines.inspect.looking import looks_at_runs
-from pipelines.inspect.run_folder import open_run, scan_ledger
+from pipelines.inspect.run_folder import checked_folder, scan_ledger
 
 EXAMPLES = 5
 
@@ -87,7 +87,7 @@ def _goes_the_same_way() -> pl.Expr:
 
 def _fates(folder: str) -> pl.LazyFrame:
     """Return key, turn (which of the records of that key), names, size, fate and rule of every record."""
-    out = open_run(folder)
+    out = checked_folder(folder)
     columns = ["key", "id", "url", "source", "file_path", "offset", "text_bytes", *_WAY]
     ledgers = pl.concat([scan_ledger(out, "web").select(columns), scan_ledger(out, "synthetic").select(columns)])
     row = pl.int_range(pl.len())

@@ -37,7 +37,7 @@ from pipelines.inspect.flows import (
     amount,
 )
 from pipelines.inspect.rules import Comparing, RecipeRule, read_rules
-from pipelines.inspect.run_folder import GENERATED, manifest, open_run, scan_ledger
+from pipelines.inspect.run_folder import GENERATED, checked_folder, manifest, scan_ledger
 from pipelines.inspect.run_state import state_of
 
 _STAGES = ("ingest", "synthesize", "judge", "deduplicate", CUT_STAGE)
@@ -46,7 +46,7 @@ _COPIES = ("same_record", "exact", "same_url", "near_duplicate", "contained")
 
 def funnel(out: str) -> Funnel:
     """Count a run's funnel. Raises UsageError where the folder is not that of a run."""
-    place = open_run(out)
+    place = checked_folder(out)
     told, state = read_rules(place), state_of(place)
     rules, settings = told.rules, told.comparing
     records, ignored, edits = _read_counts(place)

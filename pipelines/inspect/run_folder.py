@@ -44,7 +44,7 @@ class ShardPlace:
     cuts: Location | None = None
 
 
-def open_run(folder: str) -> Location:
+def checked_folder(folder: str) -> Location:
     """Return the place of a run. Raises UsageError where there is none, Refused where a link in it leads out of it."""
     out = Location.of(folder)
     if not (out / "ledger").is_folder() and not (out / "stages").is_folder():

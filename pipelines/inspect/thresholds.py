@@ -22,7 +22,7 @@ from filters.contract import Side
 from pipelines.inspect.flows import Amount, Split, amount
 from pipelines.inspect.looking import looks_at_runs
 from pipelines.inspect.rules import RecipeRule, read_rules
-from pipelines.inspect.run_folder import ShardPlace, open_run, places, scan_measured
+from pipelines.inspect.run_folder import ShardPlace, checked_folder, places, scan_measured
 from pipelines.inspect.views import finite, full_name, is_number
 
 NOTE = "Tokens are estimated (bytes / 4). Documents that come back have not been compared with others: some will be duplicates."
@@ -129,7 +129,7 @@ class _Signal:
 @looks_at_runs()
 def threshold_effect(folder: str, signal: str, at: float) -> ThresholdEffect:
     """Return what a threshold at `at` would keep. Raises UsageError for an unknown signal, or one that is no number."""
-    asked = _Signal.of(open_run(folder), signal)
+    asked = _Signal.of(checked_folder(folder), signal)
     rule = asked.replaced_by(at)
     drops = _side(rule)
     table = asked.judged(rule).with_columns(_passes(drops, at).alias("then"))
@@ -156,7 +156,7 @@ def retention(folder: str, signal: str) -> Retention:
 
     Raises UsageError for an unknown signal, or one that is no number.
     """
-    asked = _Signal.of(open_run(folder), signal)
+    asked = _Signal.of(checked_folder(folder), signal)
     value = pl.col("value")
     facts = finite(asked.judged(None)).select(
         pl.len().alias("documents"),

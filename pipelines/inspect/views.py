@@ -19,7 +19,7 @@ from pipelines.inspect.funnel import funnel
 from pipelines.inspect.histogram import Bin, count_bins, grid
 from pipelines.inspect.looking import looks_at_runs
 from pipelines.inspect.rules import RecipeRule, read_rules
-from pipelines.inspect.run_folder import ShardPlace, open_run, places, scan, scan_measured
+from pipelines.inspect.run_folder import ShardPlace, checked_folder, places, scan, scan_measured
 from pipelines.inspect.samples import Sample, SampleQuery, take_samples
 from pipelines.terminal.wording import number
 
@@ -74,7 +74,7 @@ def signal_summary(folder: str, signal: str) -> SignalSummary:
 
     Raises UsageError for an unknown signal.
     """
-    out = open_run(folder)
+    out = checked_folder(folder)
     found = places(out)
     name, kind = full_name(signal, found)
     table = scan_measured(found, ["key", "fate", "rule"], [name]).rename({name: "value"})

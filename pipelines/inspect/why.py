@@ -21,7 +21,7 @@ from filters.contract import Side
 from filters.judge import Judge
 from pipelines.inspect.looking import looks_at_runs
 from pipelines.inspect.rules import RecipeRule, read_rules
-from pipelines.inspect.run_folder import ShardPlace, manifest, open_run, places, read_ledger_rows, scan, undecided
+from pipelines.inspect.run_folder import ShardPlace, checked_folder, manifest, places, read_ledger_rows, scan, undecided
 from pipelines.inspect.samples import excerpt
 
 BEGINNING = 300
@@ -135,7 +135,7 @@ class Cluster:
 @looks_at_runs()
 def why(folder: str, name: str) -> list[Explanation]:
     """Return the story of every record with this id or URL. Raises UsageError where there is none."""
-    out = open_run(folder)
+    out = checked_folder(folder)
     found = places(out)
     named = (pl.col("id") == name) | pl.col("id").str.starts_with(f"{name}~") | (pl.col("url") == name)
     rows = _rows(found, named) or list(_undecided(out, found, named))
@@ -148,7 +148,7 @@ def why(folder: str, name: str) -> list[Explanation]:
 @looks_at_runs()
 def duplicates(folder: str, name: str) -> Cluster:
     """Return the cluster of a document, named by its id. Raises UsageError where it is unknown or has none."""
-    out = open_run(folder)
+    out = checked_folder(folder)
     found = places(out)
     mine = _rows(found, pl.col("id") == name)
     if not mine:

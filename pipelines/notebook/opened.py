@@ -12,7 +12,7 @@ import polars as pl
 
 from curation.storage.location import Location
 from pipelines.inspect.rules import read_rules
-from pipelines.inspect.run_folder import open_run as place_of
+from pipelines.inspect.run_folder import checked_folder
 from pipelines.inspect.run_state import note_on, state_of
 from pipelines.inspect.why import Explanation, why
 from pipelines.notebook.compared import Comparison, compare_runs
@@ -53,7 +53,7 @@ class Run:
 
     def rules(self) -> pl.DataFrame:
         """Return the recipe's rules in the order in which they were tried: what `rejudge` can change."""
-        return rules_table(read_rules(place_of(self.folder)).rules)
+        return rules_table(read_rules(checked_folder(self.folder)).rules)
 
     def why(self, name: str) -> list[Explanation]:
         """Return the story of every record with this id or URL, most often one: signals, rules, fate, place in the dataset.
@@ -85,5 +85,5 @@ def open_run(folder: str | os.PathLike[str]) -> Run:
 
     Raises UsageError where it is not that of a run, Refused where a link in it leads out of it.
     """
-    place_of(os.fspath(folder))
+    checked_folder(os.fspath(folder))
     return Run(os.fspath(folder))

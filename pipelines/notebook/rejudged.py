@@ -22,7 +22,7 @@ from curation.errors import UsageError
 from pipelines.inspect.flows import BYTES_PER_TOKEN
 from pipelines.inspect.looking import looks_at_runs
 from pipelines.inspect.rules import RecipeRule, read_rules
-from pipelines.inspect.run_folder import open_run, places, scan_measured
+from pipelines.inspect.run_folder import checked_folder, places, scan_measured
 
 TO_COMPARE = "to compare"
 """What would become of a document that passes and has not been compared with those that would be kept."""
@@ -97,7 +97,7 @@ class _Changed:
 @looks_at_runs()
 def rejudge_run(folder: str, thresholds: Mapping[str, float | None]) -> Rejudged:
     """Return what other thresholds would keep; see `pipelines.notebook.opened.Run.rejudge`."""
-    out = open_run(folder)
+    out = checked_folder(folder)
     changed = _resolve(thresholds, read_rules(out).rules)
     found = places(out)
     if not found:

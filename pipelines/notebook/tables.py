@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 import polars as pl
 
 from pipelines.inspect.looking import looks_at_runs
-from pipelines.inspect.run_folder import ShardPlace, empty_ledger, open_run, places, scan_measured, scan_rows, scan_texts, undecided
+from pipelines.inspect.run_folder import ShardPlace, checked_folder, empty_ledger, places, scan_measured, scan_rows, scan_texts, undecided
 from pipelines.inspect.views import signals_in
 
 UNDECIDED = "undecided"
@@ -31,7 +31,7 @@ _Scan = Callable[[Sequence[ShardPlace], list[str]], pl.LazyFrame]
 @looks_at_runs()
 def scan_ledgers(folder: str) -> pl.LazyFrame:
     """Scan the ledger of a run, web records before generated rows; empty where no record has a fate yet."""
-    found = places(open_run(folder))
+    found = places(checked_folder(folder))
     if found:
         return scan_rows(found).select(pl.exclude(_NUMBER), *_NUMBER)
     return empty_ledger().with_columns(pl.lit("web").alias("origin"), pl.lit("").alias("shard"), pl.lit(0, pl.UInt32).alias("row"))
@@ -56,7 +56,7 @@ def scan_documents(folder: str) -> pl.LazyFrame:
 
 def _parts(folder: str, wanted: Callable[[ShardPlace], bool]) -> tuple[list[ShardPlace], list[ShardPlace]]:
     """Return the shards with a ledger and those without one yet."""
-    out = open_run(folder)
+    out = checked_folder(folder)
     found = places(out)
     return [place for place in found if wanted(place)], [place for place in undecided(out, found) if wanted(place)]
 

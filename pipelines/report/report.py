@@ -32,7 +32,7 @@ from pipelines.inspect.funnel import funnel
 from pipelines.inspect.histogram import Bin
 from pipelines.inspect.looking import looks_at_runs
 from pipelines.inspect.rules import RecipeRule, read_rules
-from pipelines.inspect.run_folder import ShardPlace, open_run, places, scan_ledger, scan_measured, scan_rows
+from pipelines.inspect.run_folder import ShardPlace, checked_folder, places, scan_ledger, scan_measured, scan_rows
 from pipelines.inspect.samples import Sample, SampleQuery, take_samples
 from pipelines.inspect.sources import SHOWN, largest_flows
 from pipelines.inspect.views import SignalSummary, signals_in, summarise
@@ -115,7 +115,7 @@ def write_report(folder: str) -> str:
 
     Raises UsageError when the folder is not a run, and Refused when another program owns the folder or its report.html.
     """
-    out = open_run(folder)
+    out = checked_folder(folder)
     claim(out)
     place = out / REPORT
     write_ours(place, _CONTROLS.sub("\N{REPLACEMENT CHARACTER}", render(out)).encode("utf-8", "backslashreplace"))
