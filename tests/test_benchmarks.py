@@ -17,7 +17,8 @@ import pytest
 
 FOLDER = Path(__file__).parent / "benchmark"
 PARTS = {
-    "child.py", "datatrove_peer.py", "environments.py", "filter_speed_ours.py", "filter_speed_peer.py", "near_dedup_child.py",
+    "child.py", "datatrove_peer.py", "environments.py", "extraction_peer.py", "filter_speed_ours.py",
+    "filter_speed_peer.py", "near_dedup_child.py",
     "planted.py", "signature_child.py",
 }  # fmt: skip
 """What other scripts start or import."""
@@ -29,6 +30,7 @@ SCRIPTS = {
     "five_million.py": ["--documents", "2000", "--workers", "1", "--work", "work"],
     "filter_speed.py": ["texts.parquet", "--no-peer", "--repeat", "1"],
     "extraction_speed.py": ["pages.parquet", "--repeat", "1"],
+    "extraction.py": ["gold.parquet", "--no-peer"],
     "decontamination.py": ["--benchmarks", "questions.jsonl", "--hosts", "hosts/texts.parquet", "--phi"],
     "language_identification.py": ["languages.parquet"],
     "pii.py": [],
@@ -70,6 +72,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     pl.DataFrame({"html": [f"<html><body><main><h1>{page}</h1>{body}</main></body></html>" for page in range(20)]}).write_parquet(
         here / "pages.parquet"
     )
+    gold = [prose(chance, 150) for _ in range(12)]
+    marked = [
+        f"<html><body><nav><a href=/>Home</a></nav><main>{''.join(f'<p>{line}</p>' for line in text.splitlines())}</main></body></html>"
+        for text in gold
+    ]
+    hosts = [f"host-{number}.example" for number in range(12)]
+    pl.DataFrame({"html": marked, "gold_text": gold, "host": hosts, "page_type": ["article"] * 12}).write_parquet(here / "gold.parquet")
     questions = [{"id": number, "question": prose(chance, 25), "answer": "42"} for number in range(10)]
     (here / "questions.jsonl").write_text("".join(f"{json.dumps(question)}\n" for question in questions), "utf-8")
     rows = [(code, code, text) for code, text in LANGUAGES.items() for _ in range(3)]

@@ -1,7 +1,7 @@
 """The Pythons that peers run in: environments of their own, because their dependencies clash with ours.
 
-Given ones are looked at in turn, and a peer runs in the first that has its module; where none are given, two are made with pip, one for
-datatrove and one for the other peers.
+Given ones are looked at in turn, and a peer runs in the first that has its module; where none are given, three are made with pip, one for
+datatrove, one for trafilatura and one for the other peers.
 """
 
 import subprocess
@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 DATATROVE = ("datatrove[io,processing]==0.10.1", "spacy>=3.8,<3.9", "lxml_html_clean")
+TRAFILATURA = ("trafilatura==2.3.1", "lxml_html_clean")
 OTHERS = (
     "daft==0.7.26",
     "gaoya==0.2.2",
@@ -31,6 +32,8 @@ def of_peer(module: str, given: Sequence[Path], work: Path) -> Path | None:
     """
     if given:
         return next((python.absolute() for python in given if _has(python, module)), None)
+    if module == "trafilatura":
+        return _made(work / "trafilatura-environment", TRAFILATURA)
     return _made(work / "peer-environment", DATATROVE) if module == "datatrove" else _made(work / "peers-environment", OTHERS)
 
 

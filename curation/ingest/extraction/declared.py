@@ -78,6 +78,9 @@ def declared(html: str, tree: Any) -> Declared:
         facts["canonical"] = _line(links["canonical"])
     if links.get("license"):
         facts["license"] = _line(links["license"])
+    given = facts.get("license") or license_in(html)
+    if given:
+        facts["license"] = given
     if facts.get("author", "").startswith(("http:", "https:")):
         del facts["author"]
     if _DATE.match(facts.get("date", "")):
