@@ -1,15 +1,15 @@
-"""How documents are carried, in rooms; and the face of the whole project for notebooks and scripts.
+"""The core library, and the Python interface of the whole project for notebooks and scripts.
 
     import curation
 
-    run = curation.run("dedup", "texts.jsonl", "out/texts")      start (or go on with) a run
-    run = curation.open_run("out/texts")                         look at one
+    run = curation.run("dedup", "texts.jsonl", "out/texts")      start or continue a run
+        run = curation.open_run("out/texts")                         open a finished run
     curation.measure(texts, ["gopher_quality"])                  the signals of plain strings
-    curation.deduplicate(texts)                                  which strings say the same
+    curation.deduplicate(texts)                                  find strings that say the same
     curation.extract(html)                                       the main text of a page
 
-The face is a table of names. What they stand for lies above this package, in `pipelines.notebook`, and is imported when a name is first
-used (PEP 562): `import curation`, which every worker process does too, costs nothing.
+The interface is a table of names. Their definitions are above this package, in `pipelines.notebook`, and are imported when a name is first
+used (PEP 562): so `import curation`, which every worker process does too, costs nothing.
 """
 
 from importlib import import_module
@@ -30,7 +30,7 @@ _HOMES = {
     "open_run": "pipelines.notebook.opened",
     "run": "pipelines.notebook.started",
 }
-"""Where each name of the face is defined."""
+"""Where each name of the interface is defined."""
 
 
 def __getattr__(name: str) -> object:

@@ -1,7 +1,7 @@
-"""Choosing a part by name: building it from a recipe's plain values, with errors that name the nearest thing that exists.
+"""Choosing a part by name: build it from a recipe's plain values; errors suggest the nearest known name.
 
 Filters, edits, extractors and teachers are frozen dataclasses chosen by name in a recipe. Their fields are the parameters; pydantic checks
-the types, strictly, so that `min_words = "50"` is an error and not a surprise.
+the types strictly, so that `min_words = "50"` is an error and not a surprise.
 """
 
 import dataclasses
@@ -18,7 +18,7 @@ Part = TypeVar("Part")
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """Return "; did you mean ...?" for the closest known name, or a list of what is known."""
+    """Return "; did you mean ...?" with the closest known name, or a list of all known names."""
     known = list(known)
     if not known:
         return "; it has none"
@@ -27,7 +27,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
 
 def build(part: type[Part], parameters: Mapping[str, Any], what: str) -> Part:
-    """Make a dataclass from a recipe's values. Raises RecipeError naming the parameter that is unknown, missing or of the wrong type."""
+    """Make a dataclass from a recipe's values. Raises RecipeError for a parameter that is unknown, missing or of the wrong type."""
     known = [field.name for field in dataclasses.fields(part) if field.init]  # type: ignore[arg-type]
     hints = get_type_hints(part)
     values = {}

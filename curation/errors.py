@@ -1,18 +1,18 @@
-"""The failures a user meets, each with the exit code it ends a command with.
+"""The failures that a user meets, each with the exit code of the command.
 
 RecipeError, InputError, UsageError   2   a bad recipe, input or call
-Refused                               3   frozen drift, budget, another live run, a failed check
-ShardsFailed, BooksUnbalanced         1   the run finished, but not wholly, or its numbers differ
+Refused                               3   drift under --frozen, budget reached, another live run, a failed check
+ShardsFailed, BooksUnbalanced         1   the run finished incompletely, or its numbers do not match
 CannotWrite                           1   the disk is full, or the place is read-only
-NothingRead                           1   the run finished, but of some input file nothing, or not all, was read
-InternalError                         1   a mistake of this program
+NothingRead                           1   the run finished, but nothing, or only a part, of some input file was read
+InternalError                         1   a bug in this program
 """
 
 
 class CurationError(Exception):
     """A failure whose message is written for the user: what is wrong, where, and what to do.
 
-    `details` are for the log (tracebacks); `log` is where they were written, once they were.
+    `details` are for the log (tracebacks); `log` is the file that they were written to, if they were.
     """
 
     exit_code = 1
@@ -49,20 +49,20 @@ class ShardsFailed(CurationError):
 
 
 class BooksUnbalanced(CurationError):
-    """A record has no fate, or two, or the dataset does not hold what the ledger says."""
+    """A record has no fate or two fates, or the dataset does not match the ledger."""
 
 
 class NothingRead(CurationError):
-    """Of some input file not one record could be read, or a limit left the rest unread; the run was finished otherwise."""
+    """Not a single record of some input file could be read, or a limit left a part unread; the run finished otherwise."""
 
 
 class CorruptShard(CurationError):
-    """A shard's bytes or rows are not those that were written."""
+    """A shard's bytes or rows are not what was written."""
 
 
 class InternalError(CurationError):
-    """Something that nobody foresaw: the mistake is ours, and the traceback says where."""
+    """An unforeseen error: a bug in this program; the traceback says where."""
 
 
 class CannotWrite(CurationError):
-    """A place cannot be written to: the disk is full, or read-only, or not ours to write."""
+    """A place cannot be written to: the disk is full or read-only, or permission is missing."""

@@ -1,15 +1,15 @@
 """The tables that travel between stages, and what each column means.
 
-Every input record becomes either one row of DOCUMENTS (it has text, which later stages judge) or one row of REJECTS (it was dropped or
-unreadable at ingest). *select* turns both into one row of LEDGER: the fate of every record, exactly once.
+Every input record becomes either one row of DOCUMENTS (it has text, which later stages judge) or one row of REJECTS (ingest dropped it or
+could not read it). *select* turns both into one row of LEDGER: the fate of every record, exactly once.
 
 Invariants
     - `key` is 16 bytes, never null in DOCUMENTS; see `curation.storage.record_keys`.
     - `text` is valid UTF-8 without NUL and never empty in DOCUMENTS; `text_bytes` is its length, so that narrow stages need not read it.
     - `offset` counts bytes from the start of the (decompressed) file for WARC, ARC, JSONL; rows for Parquet; 0 for an HTML file.
-    - A duplicate's `duplicate_of` is the id of a document that was kept: by this run where `duplicate_run` is null, else by the earlier run
-      of that name. A run's name is 16 hex digits of the digest of its ledger, so that it is the same run wherever it lies; `run.json` says
-      where it lay, under `against`.
+    - A duplicate's `duplicate_of` is the id of a kept document: in this run if `duplicate_run` is null, otherwise in the earlier run of
+      that name. A run's name is 16 hex digits of its ledger's digest, so it does not depend on the run's location; `run.json` records that
+      location under `against`.
     - Side shards (signals, verdicts, signatures, ...) have the rows of their documents shard in the same order.
 """
 
@@ -36,7 +36,7 @@ DOCUMENTS = pa.schema(
 FATES = ("kept", "dropped", "duplicate", "unreadable")
 
 CUT_STAGE = "repeated_lines"
-"""What the ledger calls the stage that drops documents for what the cuts left of them."""
+"""The ledger's name for the stage that drops documents because the cuts left too little of them."""
 
 REJECTS = pa.schema(
     [
@@ -87,4 +87,4 @@ VERDICTS = pa.schema(
         pa.field("evidence", pa.string()),
     ]
 )
-"""What *judge* says of a document: the first rule that drops it (null: it may stay), and all of them."""
+"""The verdict of *judge* on a document: the first rule that drops it (null: it may stay), and all of them."""

@@ -1,1 +1,1 @@
-"""How examples are made: teachers, tasks, verifiers, the reply log, and the stage that joins them."""
+"""Synthesis of examples: teachers, tasks, verifiers, the reply log, and the stage that joins them."""

@@ -1,12 +1,12 @@
-"""Exact arithmetic on text: the value of an expression, and the equations a worked solution states.
+"""Exact arithmetic on text: the value of an expression, and the equations in a worked solution.
 
-Expressions are parsed by Python's own parser and evaluated over `fractions.Fraction`, allowing only numbers and + - * / **: nothing is
-executed, nothing is rounded. `equations` finds `... = ...` in prose and takes only what is pure arithmetic: with a letter on either side it
-is algebra, which this module does not judge.
+Python's own parser reads expressions, and they are evaluated over `fractions.Fraction`, allowing only numbers and + - * / **: nothing is
+executed or rounded. `equations` finds `... = ...` in prose and accepts only pure arithmetic: an equation with a letter on either side is
+algebra, which this module does not judge.
 
 Invariants
-    - Sizes are bounded (length of an expression, exponents), so hostile text costs no time.
-    - A stated decimal agrees with an exact value if it is that value, rounded to the decimals it shows; whole numbers must be exact.
+    - Sizes are bounded (length of an expression, exponents), so hostile text costs little time.
+    - A stated decimal agrees with an exact value if it is that value rounded to the decimals it shows; whole numbers must be exact.
 """
 
 import ast
@@ -43,21 +43,21 @@ _CHAIN = re.compile(rf"{_STRETCH}+(?:={_STRETCH}+)+")
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
 _BARE = re.compile(r"[-() ]*\d+(?:\.\d+)?[() ]*")
 _OPERATOR = re.compile(r"\s*(?:[+*/)]|-\s)|-")
-"""A beginning that needs something before it; a minus after a space and close to its number is a sign."""
+"""A beginning that needs an operand before it; a minus after a space and close to its number is a sign."""
 
 _CLINGS = frozenset("%_√:)\\")
 
 
 @dataclass(frozen=True)
 class Equation:
-    """Two expressions that a text says are equal."""
+    """Two expressions that a text states to be equal."""
 
     left: str
     right: str
 
     @property
     def holds(self) -> bool:
-        """Whether it is true."""
+        """Return whether it is true."""
         return agrees(value_of(self.left), self.right)
 
     def __str__(self) -> str:
@@ -66,7 +66,7 @@ class Equation:
 
 
 def plain_signs(text: str) -> str:
-    """Return text with the signs of print (×, ÷, −, ², 1,000, simple LaTeX) as Python writes them."""
+    """Return text with typographic signs (×, ÷, −, ², 1,000, simple LaTeX) in Python's notation."""
     text = _FRACTION.sub(r"((\1)/(\2))", text.replace("$", "").replace("\\left", "").replace("\\right", ""))
     return _SIGN.sub(lambda found: _SIGNS[found[0]], _GROUPED.sub("", text))
 
@@ -114,7 +114,7 @@ def _combined(left: Fraction, operator: ast.operator, right: Fraction) -> Fracti
 
 
 def agrees(value: Fraction, stated: str) -> bool:
-    """Whether `stated` says that value: exactly, or rounded to the decimals it shows."""
+    """Return whether `stated` gives that value, exactly or rounded to the decimals it shows."""
     number = value_of(stated)
     if number == value:
         return True
@@ -129,7 +129,7 @@ def agrees(value: Fraction, stated: str) -> bool:
 
 
 def equations(text: str) -> Iterator[Equation]:
-    """Yield every equation of pure numbers that a text states; a chain a = b = c gives two."""
+    """Yield every equation of pure numbers in a text; a chain a = b = c gives two."""
     text = plain_signs(text)
     for found in _CHAIN.finditer(text):
         first, *between, last = found[0].split("=")
@@ -141,7 +141,7 @@ def equations(text: str) -> Iterator[Equation]:
 
 
 def _begun(side: str, before: str) -> str:
-    """Return the first side of a chain, or "" where it goes on from something that is no number: `x + 6`, `15% of 80`, `3x`."""
+    """Return the first side of a chain, or "" if it continues something that is not a number: `x + 6`, `15% of 80`, `3x`."""
     word = before.rstrip()[-1:]
     glued = not side[:1].isspace() and (before[-1:].isalnum() or before[-1:] in _CLINGS)
     goes_on = _OPERATOR.match(side) is not None and (word.isalnum() or word in _CLINGS)
@@ -150,7 +150,7 @@ def _begun(side: str, before: str) -> str:
 
 
 def _ended(side: str, after: str) -> str:
-    """Return the last side of a chain up to the end of its sentence, or "" where it goes on with a letter: `10x`, `2(x + 1)`, `5 + x`."""
+    """Return the last side of a chain up to the end of its sentence, or "" if a letter continues it: `10x`, `2(x + 1)`, `5 + x`."""
     sentence_end = re.search(r"\.(?!\d)", side)
     if sentence_end is not None:
         return side[: sentence_end.start()]
@@ -167,12 +167,12 @@ def _is_expression(text: str) -> bool:
 
 
 def numbers(text: str) -> list[str]:
-    """Return the numbers of a text in order, as written without thousands separators: digits, with decimals where it has them."""
+    """Return the numbers of a text in order, without thousands separators: digits, and decimals if there are any."""
     return _NUMBER.findall(_GROUPED.sub("", text))
 
 
 def written(value: Fraction | int) -> str:
-    """Return a number as a textbook writes it: 12, 2.5 where at most three decimals are needed, else 7/3."""
+    """Return a number as a textbook writes it: 12; 2.5 if at most three decimals suffice; otherwise 7/3."""
     value = Fraction(value)
     if value.denominator == 1:
         return str(value.numerator)

@@ -1,10 +1,10 @@
-"""Asking: one loop that sends what has no final reply yet, and writes every reply to the log before anyone reads it.
+"""Asking: one loop sends all requests without a final reply, and writes every reply to the log before anyone reads it.
 
-Requests go to their teachers in order; a teacher works on many at once. The loop stops early in three cases, always after what is under way
-has come back and is logged, and always so that the same command goes on where it stopped:
+Requests go to their teachers in order; a teacher works on many at once. The loop stops early in three cases, always after pending replies
+have arrived and are logged, so the same command continues where it stopped:
 
     the budget is reached          Refused (exit 3)
-    the set-up is wrong            UsageError (exit 2): a key is refused, a model does not exist; every request would fail alike
+    the set-up is wrong            UsageError (exit 2): a key is refused, or a model does not exist; every request would fail
     the endpoint seems to be down  Refused (exit 3): PATIENCE requests in a row failed after all their attempts
 """
 
@@ -22,7 +22,7 @@ PATIENCE = 25
 
 
 def ask_missing(asked: Sequence[tuple[Request, Teacher]], log: ReplyLog, budget: Budget, tell: Callable[[str], None]) -> int:
-    """Ask for every request without a final reply in the log, and return how many were asked."""
+    """Send every request without a final reply in the log; return the number of requests sent."""
     missing: dict[Teacher, list[Request]] = {}
     count = 0
     for request, teacher in asked:

@@ -1,11 +1,11 @@
-"""What one command may spend on teachers, as a contract: reserved before a call, settled after it.
+"""The budget of one command for teachers: the cost of a call is reserved before it and settled after it.
 
-Before a call its worst case (every byte of the prompt a token, the longest answer allowed) is set aside; after it the true cost takes the
-place of the reservation. Spent and reserved together never exceed the limit, so the limit holds even if every call under way turns out as
-dear as it can. A call that does not fit now may fit when another has come back cheaper than feared; only when nothing is under way, and it
-still does not fit, is the budget `reached`. From then on nothing new is sent.
+Before a call its worst case (every byte of the prompt a token, the longest answer allowed) is reserved; after it the true cost replaces the
+reservation. Spent and reserved money together never exceed the limit, so the limit holds even if every pending call costs the most it can.
+A call that does not fit now may fit when another turns out cheaper than its worst case. The budget is `reached` only if no call is pending
+and the next one still does not fit. From then on nothing new is sent.
 
-A limit is for one command. The same command again may spend as much again, and pays for nothing that is answered already.
+A limit applies to one command. The same command, run again, may spend as much again, and pays for no answer twice.
 """
 
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 @dataclass
 class Budget:
-    """Money in USD. `limit` None: no limit. `closed`: whoever asks has decided to send nothing new, whatever the money."""
+    """Money in USD. `limit` None: no limit. `closed`: the caller has decided to send nothing new, whatever the money."""
 
     limit: float | None = None
     spent: float = 0.0
@@ -23,17 +23,17 @@ class Budget:
 
     @property
     def stopped(self) -> bool:
-        """Whether nothing new is to be sent."""
+        """Return whether to send nothing new."""
         return self.reached or self.closed
 
     def reserve(self, worst: float) -> bool:
-        """Set the worst case of a call aside; False, and nothing set aside, where it does not fit now."""
+        """Reserve the worst case of a call; return False, without reserving anything, if it does not fit now."""
         if self.limit is not None and self.spent + self.reserved + worst > self.limit:
             return False
         self.reserved += worst
         return True
 
     def settle(self, worst: float, cost: float) -> None:
-        """Put the true cost in the place of what was set aside."""
+        """Replace a reservation by the true cost."""
         self.reserved -= worst
         self.spent += cost

@@ -1,7 +1,7 @@
-"""The flow of requests to an endpoint: so many at once, none before its worst case is set aside, each yielded as it ends.
+"""The flow of requests to an endpoint: a limited number at once, each after its worst case is reserved, each yielded as it ends.
 
-Requests begin in order. One that does not fit into the budget waits at the head of the line until others have come back; where nothing is
-under way and it still does not fit, the budget is reached. Once the budget is stopped nothing begins, and what is under way is yielded.
+Requests start in order. One that does not fit into the budget waits at the head of the line until others have returned; if none is pending
+and it still does not fit, the budget is reached. Once the budget is stopped, nothing new starts, and pending replies are yielded.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ async def bounded(
     at_once: int,
     budget: Budget,
 ) -> AsyncIterator[tuple[Request, Reply]]:
-    """Yield (request, reply) as replies come. `answer` gets a request and what is set aside for it, and settles that itself."""
+    """Yield (request, reply) as replies come. `answer` gets a request and its reservation, and settles the reservation itself."""
     line = list(reversed(requests))
     running: dict[asyncio.Future[Reply], Request] = {}
     try:

@@ -1,10 +1,11 @@
-"""Grounding: is what a model wrote supported by the passage it was given? Decided by comparing texts, without asking another model.
+"""Grounding: check by text comparison, without another model, whether a model's output is supported by the passage it was given.
 
-    evidence   every quotation is a substring of the passage, spaces, quotation marks and dashes apart (`ungrounded`)
-    numbers    every number written stands in the passage (`ungrounded_number`)
-    copying    what is to be said in one's own words is not copied: the share of its 8-grams that stand in the passage (`near_copy`)
+    evidence   every quotation is a substring of the passage, ignoring spaces, quotation marks and dashes (`ungrounded`)
+    numbers    every number in the output occurs in the passage (`ungrounded_number`)
+    copying    text in the model's own words is not copied: the share of its 8-grams that occur in the passage is limited (`near_copy`)
 
-These are necessary conditions. They catch invented figures and quotations, which are the harmful mistakes; they do not prove an argument.
+These are necessary conditions. They catch invented figures and quotations, which are the harmful mistakes; they do not prove an
+argument.
 """
 
 import re
@@ -20,7 +21,7 @@ _WORD = re.compile(r"[^\W_]+")
 
 
 def require_quoted(evidence: Sequence[str], passage: str, min_words: int) -> None:
-    """Raise Rejected unless every quotation has so many words and stands in the passage."""
+    """Raise Rejected unless every quotation has at least `min_words` words and occurs in the passage."""
     whole = _folded(passage)
     for quotation in evidence:
         if len(_WORD.findall(quotation)) < min_words:
@@ -30,7 +31,7 @@ def require_quoted(evidence: Sequence[str], passage: str, min_words: int) -> Non
 
 
 def require_known_numbers(texts: Sequence[str], passage: str) -> None:
-    """Raise Rejected unless every number of the texts stands in the passage."""
+    """Raise Rejected unless every number in the texts occurs in the passage."""
     known = set(numbers(passage))
     invented = sorted({number for text in texts for number in numbers(text)} - known)
     if invented:
@@ -38,7 +39,7 @@ def require_known_numbers(texts: Sequence[str], passage: str) -> None:
 
 
 def require_own_words(texts: Sequence[str], passage: str, max_share: float) -> None:
-    """Raise Rejected where more than a share of the texts' 8-grams stand in the passage."""
+    """Raise Rejected if more than a share of the texts' 8-grams occur in the passage."""
     written = _ngrams(" ".join(texts))
     share = len(written & _ngrams(passage)) / len(written) if written else 0.0
     if share > max_share:

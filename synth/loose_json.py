@@ -1,7 +1,7 @@
-"""Reading the JSON object that a model wrote, with the forgiveness models need and no more.
+"""Loose JSON: read the JSON object that a model wrote, with the minimum of tolerance that models need.
 
-Tried in turn: the whole text; the inside of a fenced block; from the first brace to the last. Newlines inside strings are accepted as they
-are, and trailing commas are dropped. Nothing else is repaired: what cannot be read is rejected, and the request can be asked better.
+Candidates are tried in this order: the whole text; the inside of a fenced block; from the first brace to the last. Newlines inside strings
+are accepted, and trailing commas are dropped. Nothing else is repaired: unreadable output is rejected, and the request can be improved.
 """
 
 import json
@@ -16,7 +16,7 @@ _STRING_OR_COMMA = re.compile(r'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)|,(?=\s*[}\]])', re.
 
 
 def read_object(text: str) -> dict[str, Any]:
-    """Return the object in a text. Raises Rejected (`unparsable`)."""
+    """Return the JSON object in a text. Raises Rejected (`unparsable`)."""
     for candidate in _candidates(text):
         try:
             found = json.loads(candidate, strict=False)
@@ -38,7 +38,7 @@ def _candidates(text: str) -> Iterator[str]:
 
 
 def text_field(found: dict[str, Any], name: str) -> str:
-    """Return a field that must be text with something in it. Raises Rejected (`unparsable`)."""
+    """Return a field that must be non-empty text. Raises Rejected (`unparsable`)."""
     value = found.get(name)
     if not isinstance(value, str) or not value.strip():
         raise Rejected("unparsable", {"detail": f"{name} is not a text"})
@@ -46,7 +46,7 @@ def text_field(found: dict[str, Any], name: str) -> str:
 
 
 def text_list(found: dict[str, Any], name: str) -> tuple[str, ...]:
-    """Return a field that must be a list of texts, at least one. Raises Rejected (`unparsable`)."""
+    """Return a field that must be a non-empty list of texts. Raises Rejected (`unparsable`)."""
     values = found.get(name)
     if not isinstance(values, list) or not values or not all(isinstance(value, str) and value.strip() for value in values):
         raise Rejected("unparsable", {"detail": f"{name} is not a list of texts"})
@@ -54,7 +54,7 @@ def text_list(found: dict[str, Any], name: str) -> tuple[str, ...]:
 
 
 def clean(value: str, name: str) -> str:
-    """Return text without spaces around it. Raises Rejected (`unparsable`) where it holds NUL or half a surrogate pair."""
+    """Return text without surrounding space. Raises Rejected (`unparsable`) if it contains NUL or half of a surrogate pair."""
     if "\0" in value or any("\ud800" <= char <= "\udfff" for char in value):
         raise Rejected("unparsable", {"detail": f"{name} holds characters that are no text"})
     return value.strip()

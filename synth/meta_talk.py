@@ -1,6 +1,6 @@
-"""Meta talk: where a model speaks of itself, of its orders, or declines, instead of doing the task.
+"""Meta talk: a model speaks about itself or its instructions, or declines, instead of doing the task.
 
-The phrases are about the speaker and the assignment, never about a subject, so that a text on language models is not hit for its subject.
+The phrases are about the speaker and the assignment, never about a subject, so that a text about language models does not match.
 """
 
 import re
@@ -19,7 +19,7 @@ _PHRASES = re.compile(
 
 
 def refuse_meta_talk(*texts: str) -> None:
-    """Raise Rejected (`meta_talk`) where a text speaks of its making."""
+    """Raise Rejected (`meta_talk`) if a text speaks about its own making."""
     for text in texts:
         found = _PHRASES.search(text)
         if found is not None:

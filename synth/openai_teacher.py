@@ -1,19 +1,19 @@
-"""The teacher behind any OpenAI-compatible endpoint: OpenAI, Azure, vLLM, Ollama, llama.cpp, NIM.
+"""The teacher for any OpenAI-compatible endpoint: OpenAI, Azure, vLLM, Ollama, llama.cpp, NIM.
 
-The client's own retries are off: what is retried, and what it may cost, is decided here. Failures fall into three kinds:
+The client's own retries are off: this module decides what is retried and what it may cost. There are three kinds of failure:
 
-    passing   rate, overload, timeout, connection, bad_response   tried again after a pause (`synth.retrying`), up to `max_attempts`
-    set-up    auth, quota, not_found, schema_rejected             every request would fail alike: the run stops and names the fix
-    final     context_too_long, bad_request, content_filter, truncated   the reply to this request is its failure
+    passing   rate, overload, timeout, connection, bad_response   retried after a pause (`synth.retrying`), up to `max_attempts`
+    set-up    auth, quota, not_found, schema_rejected             every request would fail: the run stops and names the fix
+    final     context_too_long, bad_request, content_filter, truncated   the failure is the reply to this request
 
-An answer cut at `max_tokens` is asked for once more with twice the room; cut again, it is `truncated`. A pause that one request is ordered
-to make (Retry-After) holds the others too, for they would be refused alike.
+An answer cut at `max_tokens` is requested once more with twice the limit; if it is cut again, it is `truncated`. A pause that the endpoint
+orders for one request (Retry-After) applies to all, because the others would be refused too.
 
-The key is read from the environment variable that `key_variable` names. It is in no recipe, request, log or message; were an endpoint to
-echo it, it is struck out.
+The key comes from the environment variable that `key_variable` names. It is in no recipe, request, log or message; if an endpoint echoes
+it, it is removed.
 
-Money: with `input_price` and `output_price` (USD per million tokens) every reply carries its cost. A call whose outcome is unknown (a
-timeout, a broken connection, no usage in the answer) counts at its worst case, since it may be billed.
+Money: with `input_price` and `output_price` (USD per million tokens) every reply carries its cost. A call with an unknown outcome (a
+timeout, a broken connection, no usage in the answer) counts at its worst case, because it may be billed.
 """
 
 import asyncio
@@ -48,16 +48,16 @@ _CHECK_SECONDS = 20.0
 class OpenAITeacher(Teacher):
     """A chat model behind an endpoint.
 
-    model              as the endpoint calls it (Azure: the deployment)
+    model              the model's name at the endpoint (Azure: the deployment)
     base_url           the endpoint; for Azure the resource
-    azure_api_version  says that the endpoint is Azure's, and which version of its API
-    key_variable       environment variable that holds the key; "" where the endpoint wants none
-    structured         how JSON is asked for: "schema" (strict), "object", or "text" for endpoints that know neither
-    limit_name         what the endpoint calls the limit on an answer's tokens
-    temperature, max_tokens   instead of the task's own
-    concurrency        requests under way at once
+    azure_api_version  set for an Azure endpoint: the version of its API
+    key_variable       environment variable that holds the key; "" if the endpoint needs none
+    structured         how JSON is requested: "schema" (strict), "object", or "text" for endpoints that support neither
+    limit_name         the endpoint's name for the limit on an answer's tokens
+    temperature, max_tokens   replace the task's own values
+    concurrency        number of simultaneous requests
     timeout            seconds for one call
-    max_attempts       calls for one request while failures are passing
+    max_attempts       calls for one request while its failures are passing
     first_pause, longest_pause   seconds; see `synth.retrying`
     input_price, output_price    USD per million tokens
     """
@@ -90,11 +90,11 @@ class OpenAITeacher(Teacher):
 
     @property
     def asked_model(self) -> str:
-        """The model, as its endpoint calls it."""
+        """The model's name at its endpoint."""
         return self.model
 
     def identity(self) -> Mapping[str, Any]:
-        """Return the endpoint and how it is spoken to."""
+        """Return the endpoint and the way it is called."""
         return {
             "name": self.name(),
             "endpoint": self.base_url.rstrip("/"),
@@ -103,18 +103,18 @@ class OpenAITeacher(Teacher):
         }
 
     def parameters(self) -> Mapping[str, Any]:
-        """Return the recipe's temperature and limit, where it gives them."""
+        """Return the recipe's temperature and limit, if it sets them."""
         own = {"temperature": self.temperature, "max_tokens": self.max_tokens}
         return {name: value for name, value in own.items() if value is not None}
 
     def worst_cost(self, request: Request) -> float | None:
-        """Return the most that a request may cost: a cut answer, and the longer one asked for after it."""
+        """Return the most that a request may cost: a cut answer, and the longer one requested after it."""
         limit = _limit(request)
         one, longer = self.price(_most_prompt_tokens(request), limit), self.price(_most_prompt_tokens(request), 2 * limit)
         return None if one is None or longer is None else one + longer
 
     def price(self, prompt_tokens: int, completion_tokens: int) -> float | None:
-        """Return what so many tokens cost, in USD; None where prices are not known."""
+        """Return the cost of these tokens in USD; None if prices are unknown."""
         if self.input_price is None or self.output_price is None:
             return None
         return (prompt_tokens * self.input_price + completion_tokens * self.output_price) / 1e6
@@ -177,7 +177,7 @@ def _most_prompt_tokens(request: Request) -> int:
 
 @dataclass(eq=False)
 class _Failure(Exception):
-    """A call that brought no usable answer: its class, what to say of it, how long we are told to wait, whether it may be billed."""
+    """A call without a usable answer: its class, a message, the ordered pause, and whether it may be billed."""
 
     error: str
     detail: str
@@ -187,7 +187,7 @@ class _Failure(Exception):
 
 @dataclass
 class _Bill:
-    """What answering one request has used so far."""
+    """Tokens, calls and cost of answering one request so far."""
 
     calls: int = 0
     prompt_tokens: int | None = None
@@ -202,7 +202,7 @@ class _Bill:
 
 @dataclass
 class _Endpoint:
-    """An endpoint during one run: its client, and until when it asked everybody to wait (monotonic seconds)."""
+    """An endpoint during one run: its client, and the time until which it ordered everybody to wait (monotonic seconds)."""
 
     teacher: OpenAITeacher
     client: openai.AsyncOpenAI
@@ -211,7 +211,7 @@ class _Endpoint:
     held_until: float = field(default=0.0)
 
     async def answer(self, request: Request, reserved: float) -> Reply:
-        """Return the reply to one request, and settle what was set aside for it."""
+        """Return the reply to one request, and settle its reservation."""
         bill = _Bill()
         extra = 0.0
         try:
@@ -229,7 +229,7 @@ class _Endpoint:
             self.budget.settle(reserved + extra, bill.cost)
 
     async def _whole_answer(self, request: Request, bill: _Bill) -> Reply:
-        """Ask; where the answer is cut, ask once more with twice the room. Raises _Failure."""
+        """Call the endpoint; if the answer is cut, call once more with twice the limit. Raises _Failure."""
         limit = _limit(request)
         text, finish_reason = await self._call(request, limit, bill)
         if finish_reason == "length":
@@ -298,7 +298,7 @@ class _Endpoint:
 
 
 def _failure(error: Exception, teacher: OpenAITeacher) -> _Failure:
-    """Name what went wrong with a call, and what to do about it."""
+    """Return the failure for an error of a call, with its remedy."""
     match error:
         case openai.APITimeoutError() | TimeoutError():
             return _Failure("timeout", f"no answer within {teacher.timeout:g} seconds; raise timeout or lower concurrency", None, True)

@@ -1,7 +1,7 @@
-"""The teacher that needs no network, no key and no model: it answers requests for worked problems by rule.
+"""The procedural teacher answers requests for worked problems by rule, without network, key or model.
 
-Its answers have the form a model is asked for, a JSON object, with one field more: the facts of the problem, from which the check solves it
-again by another road. So the same reading, checking and row-making runs for both. All chance comes from the request's key.
+Its answers have the form that a model is asked for, a JSON object, plus one field: the facts of the problem, from which the check solves it
+again by an independent method. So both share the code that reads, checks and writes rows. All randomness comes from the request's key.
 """
 
 import json
@@ -30,7 +30,7 @@ class ProceduralTeacher(Teacher):
 
     @property
     def label(self) -> str:
-        """How rows name their teacher."""
+        """The name of this teacher in rows."""
         return self.name()
 
     def identity(self) -> Mapping[str, Any]:

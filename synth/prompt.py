@@ -1,4 +1,4 @@
-"""Prompts: Markdown files in `synth/prompts`, with a version in their front matter, filled in by Jinja.
+"""Prompts are Markdown files in `synth/prompts`, with a version in their front matter; Jinja fills them in.
 
     ---
     version: 1
@@ -8,8 +8,8 @@
     ## user
     ... {{ topic }} ...
 
-A prompt names itself `<file>@<version>`, and that name goes on every row. Its text is part of each request, so a changed word asks anew
-whether or not the version was raised. A placeholder without a value is an error, not an empty string.
+A prompt's name is `<file>@<version>`, and every row carries it. The text is part of each request, so a changed word asks again whether or
+not the version was raised. A placeholder without a value is an error, not an empty string.
 """
 
 import re
@@ -35,7 +35,7 @@ class Prompt:
     user: str
 
     def messages(self, values: Mapping[str, Any]) -> tuple[Mapping[str, str], ...]:
-        """Return the messages with the values filled in. Raises jinja2.UndefinedError where a value is missing."""
+        """Return the messages with the values filled in. Raises jinja2.UndefinedError if a value is missing."""
         return (
             {"role": "system", "content": _template(self.system).render(values).strip()},
             {"role": "user", "content": _template(self.user).render(values).strip()},
@@ -44,7 +44,7 @@ class Prompt:
 
 @lru_cache
 def load_prompt(name: str) -> Prompt:
-    """Return a shipped prompt. Raises RecipeError where its file does not have the form above."""
+    """Return a shipped prompt. Raises RecipeError if its file does not have the form above."""
     text = (files("synth") / "prompts" / f"{name}.md").read_text("utf-8")
     found = _FILE.fullmatch(text)
     if found is None:

@@ -1,15 +1,15 @@
-"""The log of replies: what was asked and answered, once and for all, so that no work is paid for twice.
+"""The reply log records requests and replies permanently, so that no work is paid for twice.
 
-`DIR/replies.jsonl` holds one JSON object a line: the request's key and task, the reply, and a checksum of the rest of the line. Lines are
-only ever appended. A reply is handed to the operating system before anyone looks into it, so a killed process loses none; every
-SYNC_EVERY replies, and at the end, the file is flushed to disk. A line that was torn (a power cut, a full disk) is counted and skipped,
-and its request is asked again. Of two lines with one key the later stands: a passing failure may be followed by an answer.
+`DIR/replies.jsonl` holds one JSON object per line: the request's key and task, the reply, and a checksum of the rest of the line. Lines are
+only appended. A reply goes to the operating system before anyone reads it, so a killed process loses none; after every SYNC_EVERY replies,
+and at the end, the file is flushed to disk. An incomplete line (a power cut, a full disk) is counted and skipped, and its request is sent
+again. Of two lines with the same key the later one counts: an answer may follow a passing failure.
 
-The log is bound to no recipe and no run: `--replies DIR` opens another run's log, reads it and extends it. We never delete it.
+The log belongs to no recipe and no run: `--replies DIR` opens another run's log, reads it and extends it. This project never deletes it.
 
 Invariants
-    - One process writes at a time (a lock on the folder). Only keys and places are held in memory, texts stay in the file.
-    - What is read passed its checksum.
+    - One process writes at a time (a lock on the folder). Memory holds only keys and positions; texts stay in the file.
+    - Every line that is used passed its checksum.
 """
 
 import dataclasses
@@ -31,7 +31,7 @@ from synth.teacher import Reply, Request
 FILE = "replies.jsonl"
 SYNC_EVERY = 64
 _START = b'{"checksum":"'
-"""What every line of a log begins with."""
+"""The beginning of every line of a log."""
 
 
 def _checksum(content: Mapping[str, Any]) -> str:
@@ -43,7 +43,7 @@ def _sealed_line(content: Mapping[str, Any]) -> bytes:
 
 
 def _opened_line(line: bytes) -> dict[str, Any] | None:
-    """Return what a line holds, or None where it is torn or damaged."""
+    """Return the content of a line, or None if it is incomplete or damaged."""
     try:
         content = json.loads(line)
         checksum = content.pop("checksum")
@@ -53,12 +53,12 @@ def _opened_line(line: bytes) -> dict[str, Any] | None:
 
 
 def require_log(folder: Location) -> None:
-    """Raise Refused where a folder's file of replies is none of ours, for we would write into it. A log that is torn or damaged is ours.
+    """Raise Refused if a folder's reply file is not ours, because we would write to it. An incomplete or damaged log is still ours.
 
-    Raises UsageError where the folder is not on local disk.
+    Raises UsageError if the folder is not on local disk.
     """
     if not folder.is_local:
-        raise UsageError(f"replies are kept on local disk, and {folder} is not; name a local folder with --replies DIR")
+        raise UsageError(f"replies must be kept on local disk, but {folder} is not local; name a local folder with --replies DIR")
     place = Path(folder.path) / FILE
     if place.is_file():
         with place.open("rb") as lines:
@@ -69,12 +69,12 @@ def require_log(folder: Location) -> None:
     elif not place.exists():
         return
     raise Refused(
-        f"{place} is no log of replies of ours, and nothing was written to it; name another folder with --replies, or move it away"
+        f"{place} is not a reply log of this program, so nothing was written to it; name another folder with --replies, or move it away"
     )
 
 
 def _encodable(reply: Reply) -> Reply:
-    """Return the reply with halves of surrogate pairs, which JSON can smuggle in and no file can hold, as question marks."""
+    """Return the reply with halves of surrogate pairs, which JSON can express but no file can hold, replaced by question marks."""
     text, detail = (value and value.encode("utf-8", "replace").decode() for value in (reply.text, reply.detail))
     return dataclasses.replace(reply, text=text or "", detail=detail)
 
@@ -96,7 +96,7 @@ class ReplyLog:
     @classmethod
     @contextmanager
     def open(cls, folder: Path) -> Iterator["ReplyLog"]:
-        """Open, or begin, the log of a folder. Raises Refused where another process has it open, or it is no log."""
+        """Open or create the log of a folder. Raises Refused if another process has it open, or the file is not a log."""
         require_log(Location.of(folder))
         folder.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(folder / FILE, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
@@ -118,11 +118,11 @@ class ReplyLog:
         return len(self._places)
 
     def answered(self, key: str) -> bool:
-        """Whether a final reply to that request is in the log."""
+        """Return whether a final reply to that request is in the log."""
         return key in self._final
 
     def get(self, key: str) -> Reply:
-        """Return the reply to a request. Raises KeyError where there is none, CorruptShard where its bytes have changed since."""
+        """Return the reply to a request. Raises KeyError if there is none, CorruptShard if its bytes have changed since."""
         begin, length = self._places[key]
         content = _opened_line(os.pread(self._descriptor, length, begin))
         if content is None:
@@ -130,7 +130,7 @@ class ReplyLog:
         return Reply(**content["reply"])
 
     def append(self, request: Request, reply: Reply) -> None:
-        """Add a reply. On return the operating system has it."""
+        """Append a reply; on return the operating system has it."""
         content = {"key": request.key, "task": request.task, "model": request.model, "reply": dataclasses.asdict(_encodable(reply))}
         line = _sealed_line(content)
         self._write(line)
@@ -140,7 +140,7 @@ class ReplyLog:
             self.sync()
 
     def sync(self) -> None:
-        """Flush to disk what was appended."""
+        """Flush the appended lines to disk."""
         if self._unsynced:
             os.fsync(self._descriptor)
             self._unsynced = 0

@@ -1,8 +1,8 @@
-"""When to try again: exponential backoff with full jitter, and never before the endpoint says so.
+"""Retrying: exponential backoff with full jitter, and never before the time that the endpoint orders.
 
-The pause before attempt n is drawn from [0, min(longest, first * 2^n)] ("full jitter": a crowd that failed together does not come back
+The pause before attempt n is drawn from [0, min(longest, first * 2^n)] ("full jitter": clients that failed together do not return
 together). The draw is a hash of the request and the attempt, so a run needs no random generator. A `Retry-After` (seconds or a date) or
-`retry-after-ms` is a floor under the pause.
+`retry-after-ms` is the minimum of the pause.
 """
 
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from email.utils import parsedate_to_datetime
 from curation.storage.record_keys import unit_interval
 
 LONGEST_ORDER = 600.0
-"""Seconds for which we follow a Retry-After; whoever asks for more gets a request after that time."""
+"""Longest Retry-After in seconds that is honoured; after that time a request is sent anyway."""
 
 
 def pause(key: str, attempt: int, first: float, longest: float, ordered: float | None) -> float:
@@ -23,7 +23,7 @@ def pause(key: str, attempt: int, first: float, longest: float, ordered: float |
 
 
 def ordered_pause(headers: Mapping[str, str], now: datetime | None = None) -> float | None:
-    """Return the seconds that an answer's headers order us to wait; None where they order nothing that can be read."""
+    """Return the seconds that an answer's headers order us to wait; None if they order nothing readable."""
     milliseconds, after = headers.get("retry-after-ms"), headers.get("retry-after")
     try:
         if milliseconds is not None:

@@ -1,8 +1,8 @@
-"""The router: which teacher is asked, by task and difficulty.
+"""The router chooses the teacher of a question by task and difficulty.
 
-A recipe names one teacher for everything and, where wanted, routes before it: the first route that matches a question answers it. So easy
-questions go to a small model or to rules, and only the hard ones to a large model. A route is decided before anything is asked, from the
-question alone; it is part of what is asked, and never depends on replies, load or price.
+A recipe names one teacher for everything and, optionally, routes before it: the first route that matches a question answers it. So easy
+questions go to a small model or to rules, and only hard ones to a large model. The route depends on the question alone and is fixed before
+anything is sent; it is part of the request, and never depends on replies, load or price.
 
     [[synthesize.routes]]  tasks = ["worked_problem"]  min_difficulty = 4  teacher = { name = "openai", model = "large" }
 """
@@ -21,10 +21,10 @@ from synth.teacher import Request, Teacher, build_teacher
 
 @dataclass(frozen=True)
 class RouteSettings:
-    """A route: the first one that takes a question says who answers it; the others go to [synthesize.teacher].
+    """A route: the first one that accepts a question answers it; all others go to [synthesize.teacher].
 
     teacher         the teacher's name and parameters
-    tasks           names of the tasks it takes; none: all
+    tasks           names of the tasks it accepts; none: all
     min_difficulty  questions from this difficulty on, 1 to 5
     max_difficulty  questions up to this difficulty
     """
@@ -37,27 +37,27 @@ class RouteSettings:
 
 @dataclass(frozen=True)
 class Route:
-    """A teacher, and the questions it answers."""
+    """A teacher, and the questions that it answers."""
 
     teacher: Teacher
     tasks: frozenset[str]
     difficulties: range
 
     def takes(self, task: str, difficulty: int) -> bool:
-        """Whether a question goes this way."""
+        """Return whether a question takes this route."""
         return (not self.tasks or task in self.tasks) and difficulty in self.difficulties
 
 
 @dataclass(frozen=True)
 class Router:
-    """Routes in order, and the teacher for what none of them takes."""
+    """Routes in order, and the teacher for all other questions."""
 
     routes: tuple[Route, ...]
     default: Teacher
 
     @classmethod
     def of(cls, teacher: Mapping[str, Any], routes: Sequence[Mapping[str, Any]], tasks: Sequence[Task]) -> "Router":
-        """Build every teacher. Raises RecipeError for a teacher that a recipe gives a task it cannot do."""
+        """Build every teacher. Raises RecipeError for a teacher that cannot do a task routed to it."""
         made = []
         for number, entry in enumerate(routes):
             settings = build(RouteSettings, entry, f"synthesize: routes[{number}]")
@@ -70,7 +70,7 @@ class Router:
         return router
 
     def teacher_for(self, task: str, difficulty: int) -> Teacher:
-        """Return who answers such a question."""
+        """Return the teacher of such a question."""
         return next((route.teacher for route in self.routes if route.takes(task, difficulty)), self.default)
 
     def _check(self, tasks: Sequence[Task]) -> None:
@@ -80,12 +80,12 @@ class Router:
                 if teacher.tasks is not None and name not in teacher.tasks:
                     can = ", ".join(sorted(teacher.tasks))
                     raise RecipeError(
-                        f"teacher {teacher.name()!r} cannot do task {name!r}; it does: {can}. Route that task to teacher 'openai'"
+                        f"teacher {teacher.name()!r} cannot do task {name!r}; it can do: {can}. Route that task to teacher 'openai'"
                     )
 
 
 class Addressing:
-    """Turns drafts into requests: adds teacher, model and parameters, and counts how often the very same is asked."""
+    """Turns drafts into requests: adds teacher, model and parameters, and numbers repetitions of the same question."""
 
     def __init__(self, router: Router) -> None:
         """Begin with what a router knows."""
@@ -93,7 +93,7 @@ class Addressing:
         self._asked: Counter[str] = Counter()
 
     def request(self, task: Task, draft: Draft) -> tuple[Request, Teacher]:
-        """Return the request of a draft and who answers it."""
+        """Return the request for a draft, and its teacher."""
         teacher = self._router.teacher_for(task.name(), draft.difficulty)
         request = Request(
             task=task.name(),

@@ -1,8 +1,8 @@
-"""Seeds: the kept documents that examples are made from, chosen by chance or by score.
+"""Seeds are the kept documents that examples are made from, chosen at random or by score.
 
-Choosing reads narrow columns of the ledgers only (fate, key, size) and, for `order = "score"`, one column of the signals; text is read for
-the chosen alone. Chance comes from each document's key, so the choice does not depend on the order of shards, and more seeds means the same
-ones and some more.
+The choice reads only narrow columns of the ledgers (fate, key, size) and, for `order = "score"`, one column of the signals; text is read
+only for chosen documents. Randomness comes from each document's key, so the choice does not depend on the order of shards, and a larger
+limit keeps the earlier seeds and adds some.
 """
 
 import heapq
@@ -19,7 +19,7 @@ from synth.task import Seed
 
 @dataclass(frozen=True)
 class SeedShard:
-    """A documents shard and the ledger (and signals) of the same rows."""
+    """A documents shard, and the ledger (and signals) of the same rows."""
 
     documents: Shard
     ledger: Shard
@@ -30,10 +30,10 @@ class SeedShard:
 class SeedPolicy:
     """Which kept documents may be seeds.
 
-    limit      at most so many
+    limit      largest number of seeds
     min_bytes  shorter texts say too little to ask about
     max_bytes  longer texts are not used: a cut text loses its thread
-    order      "chance", or "score": the highest score first, ties by chance
+    order      "chance", or "score": the highest score first, ties at random
     score_signal  the signal that is the score
     """
 
@@ -45,7 +45,7 @@ class SeedPolicy:
 
 
 def choose(sources: Sequence[SeedShard], policy: SeedPolicy) -> list[Seed]:
-    """Return the seeds, best first. Raises CorruptShard where a ledger is not that of its documents."""
+    """Return the seeds, best first. Raises CorruptShard if a ledger does not match its documents."""
     places = heapq.nsmallest(policy.limit, _candidates(sources, policy))
     rows: dict[int, list[tuple[int, int]]] = {}
     for rank, (*_, source, row) in enumerate(places):

@@ -1,15 +1,15 @@
-"""A worked solution as a teacher wrote it, and the check that lets it pass or names what is wrong.
+"""A worked solution from a teacher, and the check that accepts it or names the fault.
 
-What can be recomputed is recomputed, whoever wrote it:
+Everything that can be recomputed is recomputed, whoever wrote it:
 
     equations    every equation of pure numbers in problem and steps is evaluated exactly (`wrong_step`)
-    answer       the answer is a number that an equation of the steps ends in, or stands word for word in them (`unsupported_answer`)
-    expression   where the reply gives the expression whose value is the answer, it is evaluated (`wrong_answer`)
-    facts        where the reply gives the problem's facts, the topic's second road solves it anew (`wrong_answer`), the problem must state
-                 every number of them (`unstated_fact`), steps must reach the second road's checkpoints, and every number in a step must be
-                 accounted for (`wrong_step`)
+    answer       an equation of the steps ends in the answer, or the steps contain it word for word (`unsupported_answer`)
+    expression   if the reply gives the expression whose value is the answer, it is evaluated (`wrong_answer`)
+    facts        if the reply gives the problem's facts, the topic's independent method solves it again (`wrong_answer`), the problem must
+                 state all their numbers (`unstated_fact`), the steps must reach the method's checkpoints, and every number in a step must
+                 be accounted for (`wrong_step`)
 
-A solution that offers nothing to recompute is rejected (`unchecked`): no row without a check.
+A solution without anything to recompute is rejected (`unchecked`): no row without a check.
 """
 
 import json
@@ -29,7 +29,7 @@ _QUANTITY = re.compile(r"-?\d[\d,]*(?:\.\d+)?(?:\s*/\s*\d+)?")
 
 @dataclass(frozen=True)
 class Solution:
-    """A problem, its worked steps, its answer; `expression` and `facts` where the reply offers them."""
+    """A problem, its worked steps and its answer; `expression` and `facts` if the reply gives them."""
 
     title: str
     problem: str
@@ -77,7 +77,7 @@ def check(solution: Solution, generator: Generator | None) -> str:
 
 
 def same_answer(stated: str, true: str) -> bool:
-    """Whether two answers say the same: the same number (whatever the unit), or the same words."""
+    """Return whether two answers are the same: the same number (whatever the unit), or the same words."""
     try:
         value = value_of(true)
         quantities = _QUANTITY.findall(stated)
@@ -109,7 +109,7 @@ def _check_facts(solution: Solution, facts: Mapping[str, Any], generator: Genera
         raise Rejected("unsolvable", {"detail": "the facts are too large to be solved by counting"})
     try:
         true, checkpoints = generator.solve(facts), generator.checkpoints(facts)
-    except Exception as error:  # facts that a model made up can break a second road in any way
+    except Exception as error:  # facts that a model invented can break the method in any way
         raise Rejected("unsolvable", {"detail": f"{type(error).__name__}: {error}"}) from None
     if not same_answer(solution.answer, true):
         raise Rejected("wrong_answer", {"answer": solution.answer, "second_road": true})
@@ -125,7 +125,7 @@ def _check_facts(solution: Solution, facts: Mapping[str, Any], generator: Genera
 
 
 def _supported(answer: str, steps: str) -> bool:
-    """Whether the steps arrive at the answer: its numbers stand in them, or, without numbers, its words do."""
+    """Return whether the steps arrive at the answer: they contain its numbers or, if it has none, its words."""
     said = set(numbers(steps))
     figures = numbers(answer)
     return all(figure in said for figure in figures) if figures else set(_words(answer)) <= set(_words(steps))

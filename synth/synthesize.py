@@ -1,18 +1,18 @@
-"""Synthesize: from kept documents, or from nothing, to verified examples, in two steps that a teacher's mood cannot come between.
+"""Synthesize makes verified examples from kept documents, or from nothing, in two separate steps: get replies, then make rows.
 
-    6-replies      one shard for every PART_REQUESTS requests, in the order of requests: what was asked, and the reply from the log
-    6-synthesize   maps over those shards: reads, checks and sets each reply; an accepted one becomes a row of DOCUMENTS, any other a row
-                   of REJECTS with the rule it broke
+        6-replies      one shard for every PART_REQUESTS requests, in the order of requests: each request with its reply from the log
+        6-synthesize   maps over those shards: reads and checks each reply; an accepted one becomes a row of DOCUMENTS, any other a row of
+                       REJECTS with the rule it broke
 
-The first runs in the driver, which owns the log; a unit of it is keyed by the keys of its requests and the digests of their replies. The
-second is an ordinary stage over the runner. So rows are a pure function of the log, and a new check reads stored replies again for free.
+    The first step runs in the driver, which owns the log; the key of its units consists of the keys of their requests and the digests of
+    their replies. The second is an ordinary stage. So rows are a pure function of the log, and a new check rereads stored replies for free.
 
-Rules of REJECTS: `teacher_failed` (with the failure's class), and those of the tasks (`unparsable`, `wrong_step`, `wrong_answer`, ...).
+    Rules of REJECTS: `teacher_failed` (with the failure's class), and those of the tasks (`unparsable`, `wrong_step`, `wrong_answer`, ...).
 
 Invariants
     - Every request becomes exactly one row, in one of the two shards of its unit.
     - A row's key is that of its request; `offset` is the request's number, `file_path` is `synthetic/<task>`.
-    - Nothing secret is in a request, so nothing secret can be in a shard.
+    - Requests contain no secrets, so shards cannot contain any.
 """
 
 import json
@@ -68,12 +68,12 @@ REPLIES = pa.schema(
 
 @dataclass(frozen=True)
 class SynthesisSettings:
-    """What a recipe asks for.
+    """The recipe's [synthesize].
 
     teacher  the teacher's name and parameters
-    tasks    for each task its name, its `count` and its parameters
-    routes   who answers instead, by task and difficulty (`synth.router`)
-    seeds    which documents are seeds (`synth.seeds`); for tasks that need them
+    tasks    the name, `count` and parameters of each task
+    routes   teachers for some tasks and difficulties (`synth.router`)
+    seeds    which documents are seeds (`synth.seeds`), for tasks that need them
     """
 
     teacher: Mapping[str, Any] = field(default_factory=lambda: {"name": "procedural"})
@@ -96,7 +96,7 @@ class SynthesisSettings:
         return tuple(build_task(choice) for choice in self.tasks)
 
     def router(self) -> Router:
-        """Return who answers what. Raises RecipeError."""
+        """Return the router. Raises RecipeError."""
         return Router.of(self.teacher, self.routes, self.built_tasks())
 
     def seed_policy(self) -> SeedPolicy:
@@ -105,13 +105,13 @@ class SynthesisSettings:
 
     @property
     def needs_seeds(self) -> bool:
-        """Whether any task is made from documents."""
+        """Return whether any task needs documents."""
         return any(task.needs_seed for task in self.built_tasks())
 
 
 @dataclass(frozen=True)
 class Question:
-    """A request with its place in the order, and what its row will say about it."""
+    """A request with its place in the order, and the values for its row."""
 
     number: int
     request: Request
@@ -120,7 +120,7 @@ class Question:
 
 
 def questions(settings: SynthesisSettings, seeds: Sequence[Seed]) -> Iterator[Question]:
-    """Yield everything that is asked, task by task, in one order that depends on settings and seeds alone."""
+    """Yield all questions, task by task, in an order that depends only on settings and seeds."""
     addressing = Addressing(settings.router())
     number = 0
     for task in settings.built_tasks():
@@ -135,7 +135,7 @@ def questions(settings: SynthesisSettings, seeds: Sequence[Seed]) -> Iterator[Qu
 
 @dataclass(frozen=True)
 class GatherReplies(Stage):
-    """Writes requests and replies from the log, in order. Runs where the log is; its units' `extra` says what it writes."""
+    """Writes requests and replies from the log, in order. Runs where the log is; `extra` of its units lists what it writes."""
 
     parts: Mapping[str, Sequence[Question]]
     log: ReplyLog
@@ -143,7 +143,7 @@ class GatherReplies(Stage):
     version: ClassVar[int] = 1
 
     def fields(self) -> Any:
-        """Return nothing: what matters is in the units."""
+        """Return nothing: all values are in the units."""
         return {}
 
     def make(self, unit: Unit, output: Output) -> Mapping[str, Any]:
@@ -183,7 +183,7 @@ class Synthesize(Stage):
         return [plain(task.identity()) for task in self.tasks]
 
     def make(self, unit: Unit, output: Output) -> Mapping[str, Any]:
-        """Write the accepted and the rejected of one part."""
+        """Write the accepted and the rejected rows of one part."""
         tasks = {task.name(): task for task in self.tasks}
         rejects: list[dict[str, Any]] = []
         with output.shard(unit.name, DOCUMENTS) as writer:
@@ -197,7 +197,7 @@ class Synthesize(Stage):
 
 
 def _row(task: Task, asked: Mapping[str, Any], rejects: list[dict[str, Any]]) -> dict[str, Any] | None:
-    """Return the row that a reply becomes; None, and a row in `rejects`, where it becomes none."""
+    """Return the row for a reply; return None and add a row to `rejects` if it is rejected."""
     place = {
         "key": asked["key"],
         "id": f"synthetic:{asked['key'].hex()}",
@@ -233,9 +233,9 @@ def _row(task: Task, asked: Mapping[str, Any], rejects: list[dict[str, Any]]) ->
 def synthesize(
     session: Session, seeds: Sequence[SeedShard], settings: SynthesisSettings, replies_dir: Location, budget: float | None = None
 ) -> Sealed:
-    """Ask for what is missing, make rows of all replies, and return the sealed stage: shards of DOCUMENTS, and of REJECTS (`-rejected`).
+    """Send the missing requests, make rows of all replies, and return the sealed stage: shards of DOCUMENTS, and of REJECTS (`-rejected`).
 
-    Raises Refused (budget reached, the endpoint is down), UsageError (a key is missing or refused), and what stages raise.
+    Raises Refused (budget reached, the endpoint is down), UsageError (a key is missing or refused), and errors of the stages.
     """
     require_log(replies_dir)
     chosen = choose(seeds, settings.seed_policy()) if settings.needs_seeds else []
@@ -259,10 +259,10 @@ def synthesize(
 
 
 def _damage_told(log: ReplyLog) -> str:
-    """Say that replies are lost, which cost something to get."""
+    """Return a message that replies are lost, which cost something to get."""
     lines, are = counted(log.damaged_lines, "line"), "is" if log.damaged_lines == 1 else "are"
-    again = "what they answered is asked again, and paid for again where the teacher is paid"
-    return f"{lines} of {log.folder / FILE} {are} torn or damaged and {are} skipped: {again}"
+    again = "their requests are sent again, and paid for again if the teacher charges"
+    return f"{lines} of {log.folder / FILE} {are} incomplete or damaged and {are} skipped: {again}"
 
 
 def _unit_of(name: str, part: Sequence[Question], log: ReplyLog) -> Unit:
@@ -274,7 +274,7 @@ def _unit_of(name: str, part: Sequence[Question], log: ReplyLog) -> Unit:
 
 @contextmanager
 def _in_driver(session: Session) -> Iterator[None]:
-    """Run stages in this process for the while of a `with`: they read what only this machine has."""
+    """Run stages in this process inside the block: they read files that only this machine has."""
     before, session.runner = session.runner, LocalRunner(1)
     try:
         yield

@@ -1,10 +1,10 @@
-"""What a task is: how something is asked for, how the answer is read and checked, and the example it becomes.
+"""A task defines how a question is asked, how the answer is read and checked, and the example that it becomes.
 
-A task is a frozen dataclass in a file of its own in `synth/tasks`; the file's name is the task's name and no list needs an edit. Its fields
-are its parameters; `count` is how many examples are asked for. All of a task is pure: question `number` is the same whatever is asked
-beside it, and an example depends on the brief and the reply's text alone, so that a new check reads stored replies again and pays nothing.
+A task is a frozen dataclass in its own file in `synth/tasks`; the file's name is the task's name, and no list has to be changed. Its fields
+are its parameters; `count` is the number of examples to ask for. Tasks are pure: question `number` does not depend on other questions, and
+an example depends only on the brief and the reply's text, so that a new check rereads stored replies and pays nothing.
 
-    draft(number, seed)   what is asked: the brief (as data), the messages and schema (as a model sees it)
+    draft(number, seed)   the question: the brief (as data), the messages and schema (as a model sees it)
     example(brief, text)  the verified example, or Rejected with the rule it broke
 """
 
@@ -20,7 +20,7 @@ from curation.plugins import Named, shipped, shipped_as
 
 
 class Rejected(Exception):
-    """A reply that becomes no example: the rule it broke, and the evidence."""
+    """A reply that does not become an example: the rule it broke, and the evidence."""
 
     def __init__(self, rule: str, evidence: Mapping[str, Any] | None = None) -> None:
         """Take the rule's name and what shows that it holds."""
@@ -31,7 +31,7 @@ class Rejected(Exception):
 
 @dataclass(frozen=True)
 class Seed:
-    """A kept document that something is made from."""
+    """A kept document that an example is made from."""
 
     key: bytes
     id: str
@@ -40,7 +40,7 @@ class Seed:
 
 @dataclass(frozen=True)
 class Draft:
-    """What is asked, before a teacher is chosen. `template` is the prompt's name and version; `difficulty` (1 to 5) routes it."""
+    """A question before a teacher is chosen. `template` is the prompt's name and version; `difficulty` (1 to 5) routes it."""
 
     brief: Mapping[str, Any]
     messages: tuple[Mapping[str, str], ...]
@@ -53,7 +53,7 @@ class Draft:
 
 @dataclass(frozen=True)
 class Example:
-    """What a reply became: text to pretrain on, the same as a conversation, the final answer, and the checks it passed."""
+    """The result of a reply: text to pretrain on, the same as a conversation, the final answer, and the checks it passed."""
 
     text: str
     messages: tuple[Mapping[str, str], ...]
@@ -64,7 +64,7 @@ class Example:
 
 @dataclass(frozen=True)
 class Task(Named, ABC):
-    """Base of all tasks; see the module's docstring for the contract."""
+    """Base class of all tasks; see the module's docstring for the contract."""
 
     count: int = 100
     version: ClassVar[int] = 1
@@ -76,12 +76,12 @@ class Task(Named, ABC):
             raise ValueError(f"count = {self.count}: ask for at least one")
 
     def identity(self) -> Mapping[str, Any]:
-        """Return what examples depend on beside the replies: not the count, for a larger one leaves finished parts as they are."""
+        """Return what examples depend on besides the replies; not the count, because a larger one keeps finished parts unchanged."""
         return {"name": self.name(), "version": self.version, "fields": {**dataclasses.asdict(self), "count": None}}
 
     @abstractmethod
     def draft(self, number: int, seed: Seed | None) -> Draft:
-        """Return question `number`; `seed` is a document where the task needs one."""
+        """Return question `number`; `seed` is a document if the task needs one."""
 
     @abstractmethod
     def example(self, brief: Mapping[str, Any], text: str) -> Example:
@@ -89,7 +89,7 @@ class Task(Named, ABC):
 
 
 def build_task(choice: Mapping[str, Any]) -> Task:
-    """Make a task from a recipe's table: its name and parameters. Raises RecipeError naming what is wrong."""
+    """Make a task from a recipe's table: its name and parameters. Raises RecipeError with the fault."""
     parameters = dict(choice)
     name = parameters.pop("name", None)
     if not isinstance(name, str):
@@ -98,10 +98,10 @@ def build_task(choice: Mapping[str, Any]) -> Task:
 
 
 def task_class(name: str) -> type[Task]:
-    """Return the class of a task. Raises RecipeError with the nearest name where there is none."""
+    """Return the class of a task. Raises RecipeError with the nearest name if it does not exist."""
     return shipped_as(name, "synth.tasks", Task)  # type: ignore[type-abstract]
 
 
 def shipped_tasks() -> dict[str, type[Task]]:
-    """Return name -> class of every task, by name."""
+    """Return all tasks, by name."""
     return shipped("synth.tasks", Task)  # type: ignore[type-abstract]

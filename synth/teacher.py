@@ -1,21 +1,21 @@
-"""The seam between what is asked and who answers.
+"""The interface between requests and the teachers that answer them.
 
-A Request is everything an answer depends on; its key is the digest of all of it, the teacher's identity included, so that two requests
-share a key only if a teacher could not tell them apart. A Reply is what came back: a text, or the class of the failure. A Teacher turns the
-first into the second. A failure is a reply, not a raise, because every request must end with exactly one fate.
+A Request contains everything that an answer depends on; its key is the digest of all of it, including the teacher's identity, so two
+requests share a key only if a teacher could not tell them apart. A Reply is the result: a text, or the class of the failure. A Teacher
+turns requests into replies. A failure is a reply, not an exception, because every request must end with exactly one fate.
 
-    task, brief       what is asked, as data: rules read the brief, models read the messages rendered from it
-    messages, schema  what is asked, as a model sees it
+    task, brief       the question as data: rules read the brief, models read the messages rendered from it
+    messages, schema  the question as a model sees it
     parameters        temperature, max_tokens, ...
-    teacher, model    who is asked: the endpoint, never a secret
-    sample            0, 1, 2, ... for the same question asked again
+    teacher, model    who answers: the endpoint, never a secret
+    sample            0, 1, 2, ... for repetitions of the same question
 
 Teachers are frozen dataclasses; the teacher `name` is the one class of the file `synth/<name>_teacher.py`.
 
 Invariants
-    - A request's key is the same on every machine and does not depend on where a run is written or how fast it may ask.
-    - Yielded replies may come in any order; what is written later is in the order of requests.
-    - A reply that is not `final` (the endpoint failed, not the request) is asked again by the next run.
+    - A request's key is the same on every machine and does not depend on where a run is written or on the permitted request rate.
+    - Replies may be yielded in any order; later stages write them in the order of requests.
+    - A reply that is not `final` (the endpoint failed, not the request) is requested again by the next run.
 """
 
 import importlib
@@ -33,10 +33,10 @@ from curation.storage.digests import digest_of
 from synth.budget import Budget
 
 PASSING = frozenset({"rate", "overload", "timeout", "connection", "bad_response"})
-"""Failures of the moment: asked again, first by the teacher, then by the next run."""
+"""Temporary failures: retried, first by the teacher, then by the next run."""
 
 SETUP = frozenset({"auth", "quota", "not_found", "schema_rejected"})
-"""Failures of the set-up: every other request would fail alike, so the run stops and names the fix."""
+"""Failures of the set-up: every other request would fail too, so the run stops and names the fix."""
 
 FINAL = frozenset({"context_too_long", "bad_request", "truncated", "content_filter", "unsupported_task"})
 """Failures of the request itself: the same request would fail again."""
@@ -63,10 +63,10 @@ class Request:
 
 @dataclass(frozen=True)
 class Reply:
-    """What came back. `error` is None or one of PASSING, SETUP, FINAL; `detail` says it in words and names the fix.
+    """The result of a request. `error` is None or one of PASSING, SETUP, FINAL; `detail` describes it and names the fix.
 
-    Tokens are None where the endpoint did not say; cost (USD) is None where prices are not known, and an upper bound where a call may or
-    may not be billed. `attempts` counts calls.
+    Tokens are None if the endpoint did not report them. Cost (USD) is None if prices are unknown, and an upper bound if a call may or may
+    not be billed. `attempts` counts calls.
     """
 
     text: str = ""
@@ -80,73 +80,73 @@ class Reply:
 
     @property
     def final(self) -> bool:
-        """Whether asking again would be of no use."""
+        """Return whether asking again would be useless."""
         return self.error is None or self.error in FINAL
 
     @cached_property
     def digest(self) -> str:
-        """The SHA-256 of what rows depend on: not of what it cost or how often it was tried."""
+        """The SHA-256 of the values that rows depend on, without cost and number of attempts."""
         return digest_of([self.text, self.finish_reason, self.error, self.detail])
 
 
 @dataclass(frozen=True)
 class Teacher(ABC):
-    """Base of all teachers. `tasks` names the tasks it can do; None means any."""
+    """Base class of all teachers. `tasks` names the tasks that it can do; None means any."""
 
     tasks: ClassVar[frozenset[str] | None] = None
 
     @classmethod
     def name(cls) -> str:
-        """The name of the file that defines it, without its ending."""
+        """The name of the defining file, without its suffix."""
         return cls.__module__.rsplit(".", 1)[-1].removesuffix("_teacher")
 
     @property
     @abstractmethod
     def asked_model(self) -> str:
-        """The model that answers, as its endpoint calls it."""
+        """The model's name at its endpoint."""
 
     @abstractmethod
     def identity(self) -> Mapping[str, Any]:
-        """Return what its replies depend on beside request and model: no secret, no speed, no price."""
+        """Return what its replies depend on besides request and model: no secret, no speed, no price."""
 
     @abstractmethod
     def ask(self, requests: Sequence[Request], budget: Budget) -> AsyncIterator[tuple[Request, Reply]]:
-        """Yield a reply for every request, as they come. Once `budget` is stopped, nothing new is sent and what is under way is yielded."""
+        """Yield a reply for every request, as they come. Once `budget` is stopped, send nothing new and yield pending replies."""
 
     def check(self) -> None:
-        """Find out whether this teacher could answer. Raises UsageError for a wrong set-up, Refused where it cannot be reached."""
+        """Check whether this teacher could answer. Raises UsageError for a wrong set-up, Refused if it cannot be reached."""
         return
 
     def worst_cost(self, request: Request) -> float | None:
-        """Return the most that answering may cost, in USD; None where prices are not known."""
+        """Return the most that an answer may cost, in USD; None if prices are unknown."""
         del request
         return 0.0
 
     def parameters(self) -> Mapping[str, Any]:
-        """Return the parameters it adds to those of a task."""
+        """Return the parameters that it adds to those of a task."""
         return {}
 
     @property
     def label(self) -> str:
-        """How rows name their teacher."""
+        """The name of this teacher in rows."""
         return f"{self.name()}:{self.asked_model}"
 
 
 def teachers() -> list[str]:
-    """Return the names of the teachers that exist."""
+    """Return the names of all teachers."""
     names = [info.name for info in pkgutil.iter_modules(importlib.import_module("synth").__path__)]
     return sorted(name.removesuffix("_teacher") for name in names if name.endswith("_teacher"))
 
 
 def build_teacher(choice: Mapping[str, Any]) -> Teacher:
-    """Make a teacher from a recipe's table: its name and parameters. Raises RecipeError naming what is wrong."""
+    """Make a teacher from a recipe's table: its name and parameters. Raises RecipeError with the fault."""
     parameters = dict(choice)
     name = str(parameters.pop("name", None))
     return build(teacher_class(name), parameters, f"teacher {name}")
 
 
 def teacher_class(name: str) -> type[Teacher]:
-    """Return the class of a teacher. Raises RecipeError with the nearest name where there is none."""
+    """Return the class of a teacher. Raises RecipeError with the nearest name if it does not exist."""
     if name not in teachers():
         raise RecipeError(f"there is no teacher {name!r}{nearest(name, teachers())}")
     offered = class_in(importlib.import_module(f"synth.{name}_teacher"), Teacher)  # type: ignore[type-abstract]

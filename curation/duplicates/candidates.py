@@ -1,27 +1,27 @@
-"""Candidates: which documents may be duplicates of which, found by sorting and never by comparing all with all.
+"""Candidates are documents that may be duplicates of each other; sorting finds them, so no step compares all pairs.
 
-Two steps, after sign and before documents that hang together are found (curation.duplicates.components):
+Two stages run after `Sign` and before components are found (`curation.duplicates.components`):
 
-    Bucketing    for a group of documents, rows (bucket hash, number) for every bucket a document is in: one of its text, one of its key,
-                 one for each band, and where the recipe asks one of its URL. Of the documents that fall into one bucket within the group
-                 only the first goes on; the others are tied to it by an edge. A document with the text of an earlier one has its bands,
-                 and leaves them to it.
-    Linking      the exchange brings equal hashes of all groups together, and again each is tied to the first. A bucket of m documents gives
-                 m - 1 edges, however hot it is.
+    FillBuckets      writes, for a group of documents, one row (bucket hash, number) for every bucket that a document is in: one for its
+                     text, one for its key, one for each band, and one for its URL if the recipe asks for that. Within the group only the
+                     first document of a bucket goes on; an edge ties each other document to it. A document with the same text as an
+                     earlier one has the same bands, so it leaves the band buckets to that one.
+    FindCandidates   receives equal hashes of all groups from the shuffle, and again ties each document to the first. A bucket of m
+                     documents gives m - 1 edges, however large it is.
 
-Both hand on no more edges than it takes: of those of a unit, a forest.
+Each step emits only a spanning forest: at most one edge fewer than the documents it connects.
 
-Among documents of one text the first, the text's *leader*, later stands for all of them: only it is shingled and compared.
+The first of the documents with the same text is the text's *leader*. Later steps shingle and compare only the leader.
 
-Documents of earlier runs, numbered after all others, are candidates for this run's documents and not for each other: of a bucket without
-one of this run's they are not tied together (but for one text), and a component without one is passed over. As a group of them cannot know
-which of its buckets this run's documents will be in, all its documents go on.
+Documents of earlier runs, which are numbered last, are candidates for this run's documents but not for each other. In a bucket without a
+document of this run they are not connected (unless they share a text), and a component without such a document is skipped. A group of
+earlier documents cannot know which of its buckets this run's documents will use, so all its documents go on.
 
 Invariants
-    - Which documents hang together, and who leads a text, does not depend on how documents are grouped.
-    - A bucket's hash has 64 bits. Two buckets that share one by chance make candidates that *verify* tells apart; two texts that do, one in
-      10^19 pairs, leave the second without shingles, and it is kept.
-    - Memory: Bucketing 600 bytes for each document of a group (14 bands); Linking 140 bytes a row of a range.
+    - Components and leaders do not depend on how documents are grouped.
+    - A bucket's hash has 64 bits. If two buckets share a hash by chance, the comparison rejects the extra candidates. If two texts share a
+      hash (one in 10^19 pairs), the second has no shingles and is kept.
+    - Memory: FillBuckets takes 600 bytes for each document of a group (14 bands), FindCandidates 140 bytes for each row of a range.
 """
 
 from collections.abc import Mapping, Sequence
@@ -49,7 +49,7 @@ from curation.storage.record_keys import halves_of
 from curation.storage.shards import batches, read_shard
 
 RANGE_ROWS = 1 << 20
-"""Rows of buckets that one unit of Linking reads, about."""
+"""Approximate number of bucket rows that one unit of FindCandidates reads."""
 
 EDGES_SUFFIX = "-edges"
 
@@ -60,13 +60,13 @@ BUCKETS = pa.schema(
         pa.field("of_text", pa.bool_(), nullable=False),
     ]
 )
-"""A bucket, and the first document of a group that is in it (of an earlier run: each). `of_text`: its documents have one text."""
+"""A bucket and its first document in a group (of an earlier run: every document). `of_text`: all documents of the bucket share one text."""
 
 _KEY_SALT = np.uint64(0xC2B2AE3D27D4EB4F)
 
 
 class Buckets(NamedTuple):
-    """Bucket hashes, the documents in them (numbers, or rows of a group) and whether these are of one text: the columns of BUCKETS."""
+    """The columns of BUCKETS: bucket hashes, the documents in them (numbers, or rows of a group), and whether these share one text."""
 
     hashes: Hashes
     rows: Numbers
@@ -74,31 +74,31 @@ class Buckets(NamedTuple):
 
 
 def buckets_of(hashes: Hashes, rows: Numbers, of_text: bool = False) -> Buckets:
-    """Return buckets that are all of one kind."""
+    """Return buckets that all have the same kind."""
     return Buckets(hashes, rows, np.full(len(rows), of_text))
 
 
 class _Gathered:
-    """Several Buckets laid out as one, in memory that is taken as it is filled."""
+    """Concatenates several Buckets in memory that is taken only as it is filled."""
 
     def __init__(self, most: int) -> None:
         self._room = Buckets(np.empty(most, np.uint64), np.empty(most, np.int64), np.empty(most, np.bool_))
         self._filled = 0
 
     def add(self, buckets: Buckets) -> None:
-        """Add buckets behind those that are there."""
+        """Append buckets."""
         end = self._filled + len(buckets.rows)
         for column, values in zip(self._room, buckets, strict=True):
             column[self._filled : end] = values
         self._filled = end
 
     def buckets(self) -> Buckets:
-        """Return all that were added."""
+        """Return all buckets that were added."""
         return Buckets(self._room.hashes[: self._filled], self._room.rows[: self._filled], self._room.of_text[: self._filled])
 
 
 def tie_to_first(buckets: Buckets) -> tuple[Buckets, Edges]:
-    """Return the first document of each bucket, by hash, and edges that tie the others to it. Of equal hashes, rows must rise."""
+    """Return each bucket's first document, sorted by hash, and edges from it to the others. Rows of equal hashes must ascend."""
     tied = ties(buckets.hashes, buckets.rows)
     firsts = tied.order[tied.starts]
     others = np.delete(tied.order, tied.starts)
@@ -108,7 +108,7 @@ def tie_to_first(buckets: Buckets) -> tuple[Buckets, Edges]:
 
 @dataclass(frozen=True)
 class FillBuckets(Stage):
-    """Puts the documents of a group that take part into buckets."""
+    """Puts the participating documents of a group into buckets."""
 
     settings: MinHashSettings
     by_url: bool = False
@@ -144,7 +144,7 @@ class FillBuckets(Stage):
 
 
 def _hashes_of(parts: Sequence[Part], settings: MinHashSettings) -> tuple[Numbers, Hashes, Hashes, Hashes]:
-    """Return local row, key hash, text hash and bucket hashes, shape (bands, documents), of the documents that take part."""
+    """Return row (in the group), key hash, text hash and bucket hashes (bands, documents) of the participating documents."""
     rows, keys, texts = [np.empty(0, np.int64)], [np.empty(0, np.uint64)], [np.empty(0, np.uint64)]
     bands = [np.empty((settings.bands, 0), np.uint64)]
     base = 0
@@ -163,7 +163,7 @@ def _hashes_of(parts: Sequence[Part], settings: MinHashSettings) -> tuple[Number
 
 
 def _urls_of(parts: Sequence[Part]) -> tuple[Hashes, Numbers]:
-    """Return the hash of the URL and the local row of every document that takes part and has one."""
+    """Return URL hash and row in the group for every participating document that has a URL."""
     hashes, rows = [np.empty(0, np.uint64)], [np.empty(0, np.int64)]
     base = 0
     for part in parts:
@@ -177,14 +177,14 @@ def _urls_of(parts: Sequence[Part]) -> tuple[Hashes, Numbers]:
 
 @dataclass(frozen=True)
 class FindCandidates(Stage):
-    """Ties documents of different groups that share a bucket."""
+    """Connects documents of different groups that share a bucket."""
 
     name: ClassVar[str] = "4c-candidates"
     version: ClassVar[int] = 2
     packages: ClassVar[tuple[str, ...]] = ("pyarrow", "numpy", "numba")
 
     def make(self, unit: Unit, output: Output) -> Mapping[str, Any]:
-        """Write the edges of one range of hashes."""
+        """Write the edges for one range of hashes."""
         table = read_range(unit.inputs["buckets"], "hash", range_of(unit), BUCKETS)
         _, edges = tie_to_first(Buckets(*(table[name].to_numpy() for name in BUCKETS.names)))
         needed = stars(edges.chosen((edges.left < unit.extra["first_earlier"]) | edges.of_text))
@@ -193,7 +193,7 @@ class FindCandidates(Stage):
 
 
 def find_candidates(session: Session, groups: Sequence[Group[Part]], settings: MinHashSettings, by_url: bool = False) -> Merged:
-    """Run all steps and return COMPONENTS, by number."""
+    """Run all candidate and component stages; return COMPONENTS, by number."""
     units = [
         Unit(group.name, inputs_of(group, ("documents", "signatures", "judged")), extra={**extra_of(group), "base": group.base})
         for group in groups

@@ -1,24 +1,24 @@
-"""Verify: a document is dropped only for a better one that it is really like.
+"""Compare decides which candidates are duplicates: a document is dropped only for a better one that is really similar to it.
 
-Candidates may share a band by chance, and chains of likeness (A like B, B like C) tie together documents that are not alike at all. So the
-documents of a component are taken in survivor order, best first, and each is compared with documents that were kept before it and share a
-bucket with it: at most `compared` of each bucket, the best ones, again best first. The first whose shingles pass is its survivor; if none
-does, the document is kept.
+Candidates may share a band by chance, and chains of similarity (A like B, B like C) connect documents that are not similar. So the
+documents of a component are taken in survivor order, best first. Each is compared with kept documents before it that share a bucket with
+it: at most `compared` per bucket, again best first. The first one whose shingles pass becomes its survivor; if none passes, the document is
+kept.
 
-    same_record     the key of a kept document
-    exact           the normalised text of a kept document
-    same_url        where the recipe asks: the URL of a kept document, in the form of `curation.duplicates.urls`, whatever the texts
-    near_duplicate  Jaccard similarity |A and B| / |A or B| of the sets of distinct shingles is at least `threshold`
-    contained       where the recipe asks: |A and B| / |A|, A being the document, is at least `containment`
+    same_record     a kept document has the same key
+    exact           a kept document has the same normalised text
+    same_url        if the recipe asks: a kept document has the same URL, in the form of `curation.duplicates.urls`, whatever the texts
+    near_duplicate  the Jaccard similarity |A and B| / |A or B| of the sets of distinct shingles is at least `threshold`
+    contained       if the recipe asks: |A and B| / |A|, where A is the document, is at least `containment`
 
-Documents of one text are judged once: when the first of them is a duplicate for its text, the others are duplicates of the same document.
-Documents of earlier runs come first in the order and are not judged: all stay, also where two of them say the same.
+Documents with the same text are judged once: when the first is dropped because of its text, the others become duplicates of the same
+survivor. Documents of earlier runs come first in the order and are not judged: all stay, even if two of them have the same text.
 
 Invariants
-    - What a document is a duplicate of is always kept: no chains. Every near-duplicate passed with its own survivor.
+    - The survivor of a duplicate is always kept: there are no chains. Every near-duplicate passed the comparison with its own survivor.
     - A component is in one unit, so results do not depend on how components are spread over units.
-    - Memory: of a range of components (RANGE_BYTES, or its largest component) the shingles of what is kept and of a stretch, twice while
-      they are laid out, and some 300 bytes for each document.
+    - Memory: for a range of components (RANGE_BYTES, or its largest component), the shingles of kept documents and of one stretch, twice
+      while they are concatenated, and about 300 bytes for each document.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -42,10 +42,10 @@ from curation.storage.shards import Shard
 from curation.text.column import Offsets
 
 RANGE_BYTES = 32 << 20
-"""Bytes of rows that one unit reads, about: uncompressed, for near copies compress so well together that their file says nothing."""
+"""Approximate bytes of rows that one unit reads, uncompressed: near-copies compress so well that the file size says little."""
 
 STRETCH_BYTES = 8 << 20
-"""Bytes of shingles, about, that are read and judged at a time."""
+"""Approximate bytes of shingles that are read and judged at a time."""
 
 VERIFIED = pa.schema(
     [
@@ -58,7 +58,7 @@ VERIFIED = pa.schema(
         pa.field("cluster_size", pa.int64(), nullable=False),
     ]
 )
-"""A document that had a candidate. `cluster` is the number of its survivor (its own where it is kept), `cluster_size` all that share it."""
+"""A document that had a candidate. `cluster` is the number of its survivor (its own if it is kept); `cluster_size` counts the cluster."""
 
 
 _NARROW = pa.schema([field for field in COMPARED if field.name != "shingles"])
@@ -66,7 +66,7 @@ _NARROW = pa.schema([field for field in COMPARED if field.name != "shingles"])
 
 @dataclass(frozen=True)
 class Compare(Stage):
-    """Judges the documents of a range of components."""
+    """Judges the documents in a range of components."""
 
     threshold: float
     containment: float | None
@@ -76,7 +76,7 @@ class Compare(Stage):
     packages: ClassVar[tuple[str, ...]] = ("pyarrow", "numpy", "numba")
 
     def make(self, unit: Unit, output: Output) -> Mapping[str, Any]:
-        """Write what became of the documents of one range."""
+        """Write the result for each document of one range."""
         rows = _Rows(unit.inputs["compared"], range_of(unit))
         order = order_of(rows.table, COMPARED_BY)
         judge = Resolver(documents_of(rows.table, unit.extra["first_earlier"]), order, self.threshold, self.containment, self.compared)
@@ -108,7 +108,7 @@ class Compare(Stage):
 
 
 class _Rows:
-    """The rows of a range of components: all but their shingles, which are read for some of them at a time."""
+    """The rows of a range of components without their shingles, which are read for some rows at a time."""
 
     def __init__(self, shards: Sequence[Shard], wanted: Range) -> None:
         tables, self._begins = [_NARROW.empty_table()], []
@@ -120,7 +120,7 @@ class _Rows:
         self.table = pa.concat_tables(tables).combine_chunks()
 
     def shingles(self, rows: Places) -> tuple[Offsets, Hashes]:
-        """Return where the shingles of each of some rows, rising, start, and the shingles of all."""
+        """Return the shingles of some rows, given in order: where each row's shingles start, and all shingles."""
         found = [pa.chunked_array([], COMPARED.field("shingles").type)]
         ends = [begin for _, begin, _ in self._begins[1:]] + [len(self.table)]
         for (shard, begin, first), end in zip(self._begins, ends, strict=True):
@@ -130,9 +130,9 @@ class _Rows:
 
 
 def _stretches(table: Any, order: Places) -> Iterator[tuple[int, int]]:
-    """Yield from which place to which documents are judged at a time: as many as have STRETCH_BYTES of shingles, about.
+    """Yield the first place of each stretch of documents to judge together, and the place after it: about STRETCH_BYTES of shingles.
 
-    A shingle has 8 bytes, and is about one for each word and its blank, which have 6.
+    The estimate is one 8-byte shingle for each word with its space, about 6 bytes.
     """
     shingled = np.diff(table["buckets"].combine_chunks().offsets.to_numpy()) > 0
     spent = np.cumsum(np.where(shingled, text_bytes_of(table), 0)[order]) * 4 // 3 // STRETCH_BYTES
@@ -141,19 +141,19 @@ def _stretches(table: Any, order: Places) -> Iterator[tuple[int, int]]:
 
 
 def documents_of(table: Any, first_earlier: int) -> Documents:
-    """Return the documents of a COMPARED table, of which nothing is held. Numbers from `first_earlier` up are earlier runs'."""
+    """Return the documents of a COMPARED table, without shingles. Numbers from `first_earlier` up belong to earlier runs."""
     texts, keys, urls = (_codes(table[name]) for name in ("text_hash", "key", "url"))
     earlier = table["number"].to_numpy() >= first_earlier
     return Documents(texts, keys, urls, earlier, *_lists(table["buckets"]))
 
 
 def _codes(column: Any) -> Places:
-    """Return a small whole number for each distinct value of a column, -1 for null."""
+    """Return a small integer for each distinct value of a column, -1 for null."""
     return np.asarray(column.combine_chunks().dictionary_encode().indices.fill_null(-1).to_numpy(), np.int64)
 
 
 def _lists(column: Any) -> tuple[Offsets, Hashes]:
-    """Return the lists of a column laid out in a row: where each starts, and the values of all."""
+    """Return the lists of a column as one array: where each list starts, and all values."""
     lengths = [np.diff(chunk.offsets.to_numpy()) for chunk in column.chunks]
     starts = np.concatenate([[0], *lengths]).cumsum()
     values, at = np.empty(starts[-1], np.uint64), 0
@@ -167,7 +167,7 @@ def _lists(column: Any) -> tuple[Offsets, Hashes]:
 def compare(
     session: Session, gathered: Gathered, threshold: float, containment: float | None, compared: int, documents: int, first_earlier: int
 ) -> Merged:
-    """Judge everything that was gathered; returns VERIFIED by number."""
+    """Judge everything that was gathered; return VERIFIED, by number."""
     units = gathered.files.units("compared", ranges_for(gathered.bytes, RANGE_BYTES), first_earlier=first_earlier)
     sealed = session.run(Compare(threshold, containment, compared), units)
     return merge(session, Compare.name, sealed.shards, ("number",), Range(0, documents))

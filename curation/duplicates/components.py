@@ -1,21 +1,21 @@
-"""Components: what hangs together by edges, found in pieces, so that no process ever holds more than a share of the documents.
+"""Components are sets of documents connected by edges; they are found in pieces, so no process holds more than a share of the documents.
 
-    Sharing      a share of the edges at a time becomes stars (curation.duplicates.union_find): an edge from the first document of each
-    component to each
-                 other. Where there is one share, these are the answer; else the stars of all shares are edges again, and go through rounds:
-    SmallStar    every document keeps the least of the documents before it that it has an edge to, and these others it ties to that least.
-    LargeStar    every edge to a document that has one before it goes to the least of those instead.
-    Members      of the stars that remain: every document that has a candidate, with its component.
+    ShareEdges       turns a share of the edges at a time into stars (`curation.duplicates.union_find`): edges from the first document of
+                     each component to every other. If there is only one share, these are the answer; otherwise the stars of all shares
+                     become edges again and go through rounds of the next two stages:
+    SmallStar        every document keeps its edge to the least earlier neighbour, and connects its other earlier neighbours to that one.
+    LargeStar        every edge to a document that has an earlier neighbour moves to the least of those.
+    WriteComponents  lists, from the final stars, every document that has a candidate, with its component.
 
-The two are the alternating algorithm of Kiveris, Lattanzi, Mirrokni, Rastogi and Vassilvitskii ("Connected Components in MapReduce and
-Beyond", 2014), whose rounds they bound by the square of the logarithm of the documents; as copies mostly hang from one first document, a
-few suffice here. Neither step loses a connection or makes one. When neither changes an edge, every document has one edge, to one that has
-none before it: the first of its component.
+SmallStar and LargeStar are the alternating algorithm of Kiveris, Lattanzi, Mirrokni, Rastogi and Vassilvitskii ("Connected Components in
+MapReduce and Beyond", 2014). They bound the rounds by the square of the logarithm of the number of documents; a few suffice here, because
+most copies share one first document. Neither step loses or adds a connection. When neither changes an edge, every document has one edge,
+to a document without an earlier neighbour: the first of its component.
 
 Invariants
-    - Components depend on the edges alone, not on how they are cut into files, shares or ranges.
-    - Memory: Sharing 130 bytes an edge of a share, whose largest file may be larger; the others 9 bytes for each number of a range of
-      documents, and a run of edges. Edges of one document, however many, are streamed.
+    - Components depend only on the edges, not on how they are split into files, shares or ranges.
+    - Memory: ShareEdges takes 130 bytes for each edge of a share, whose largest file may be larger; the others take 9 bytes for each number
+      of a range of documents, and a run of edges. The edges of one document, however many, are streamed.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -34,7 +34,7 @@ from curation.shuffle.merging import Merged, merge, range_of
 from curation.storage.shards import Shard, batches
 
 SHARE_ROWS = 1 << 20
-"""Edges of one share, about; documents of one range; and edges of one run that is sorted and written."""
+"""Approximate number of edges in a share, documents in a range, and edges in a run that is sorted and written."""
 
 RUN_BYTES = 16 << 20
 """Bytes of COMPONENTS that are sorted and written at once."""
@@ -46,7 +46,7 @@ EDGES = pa.schema(
         pa.field("of_text", pa.bool_(), nullable=False),
     ]
 )
-"""The columns of `curation.duplicates.union_find.Edges`, by document numbers."""
+"""The columns of `curation.duplicates.union_find.Edges`, with document numbers."""
 
 COMPONENTS = pa.schema(
     [
@@ -56,14 +56,14 @@ COMPONENTS = pa.schema(
         pa.field("varied", pa.bool_(), nullable=False),
     ]
 )
-"""Documents with a candidate, by number. `component`: the first of those that hang together; `leads`: the first of its text; `varied`: the
-component holds more than one text."""
+"""Documents with a candidate, by number. `component`: the first document of the component; `leads`: whether this document is the first with
+its text; `varied`: whether the component holds more than one text."""
 
 BY_LEFT, BY_RIGHT = "-by-left", "-by-right"
 
 
 def edges_of(table: Any) -> Edges:
-    """Return the edges in a table of EDGES."""
+    """Return the edges of an EDGES table."""
     return Edges(table["left"].to_numpy(), table["right"].to_numpy(), table["of_text"].to_numpy())
 
 
@@ -74,7 +74,7 @@ def write_edges(output: Output, name: str, edges: Edges, by: Sequence[str]) -> S
 
 @dataclass(frozen=True)
 class ShareEdges(Stage):
-    """Makes stars of a share of the edges."""
+    """Turns a share of the edges into stars."""
 
     name: ClassVar[str] = "4d-stars"
     version: ClassVar[int] = 1
@@ -89,14 +89,14 @@ class ShareEdges(Stage):
 
 @dataclass(frozen=True)
 class SmallStar(Stage):
-    """Leaves every document of a range one edge to a document before it, the least, and ties the others that it had to that least."""
+    """Keeps every document's edge to its least earlier neighbour, and connects its other earlier neighbours to that one."""
 
     name: ClassVar[str] = "small-star"
     version: ClassVar[int] = 1
     packages: ClassVar[tuple[str, ...]] = ("pyarrow", "numpy")
 
     def make(self, unit: Unit, output: Output) -> Mapping[str, Any]:
-        """Write the edges that become of those whose right end is in the range."""
+        """Write the new edges for those whose right end is in the range."""
         wanted = range_of(unit)
         least, follows = _least_before(unit.inputs["by_right"], wanted)
         runs = _BothWays(unit.name, output)
@@ -113,14 +113,14 @@ class SmallStar(Stage):
 
 @dataclass(frozen=True)
 class LargeStar(Stage):
-    """Hands every edge whose left end is in a range on to the least document that this left end has an edge to, if it has any."""
+    """Moves every edge whose left end is in a range to the least earlier neighbour of that end, if there is one."""
 
     name: ClassVar[str] = "large-star"
     version: ClassVar[int] = 1
     packages: ClassVar[tuple[str, ...]] = ("pyarrow", "numpy")
 
     def make(self, unit: Unit, output: Output) -> Mapping[str, Any]:
-        """Write the edges that become of those whose left end is in the range."""
+        """Write the new edges for those whose left end is in the range."""
         wanted = range_of(unit)
         least, _ = _least_before(unit.inputs["by_right"], wanted)
         runs = _BothWays(unit.name, output)
@@ -161,7 +161,7 @@ def _members(numbers: Numbers, components: Numbers, leads: npt.NDArray[np.bool_]
 
 
 class _BothWays:
-    """Gathers edges, and writes them once by left and once by right end whenever they are SHARE_ROWS."""
+    """Collects edges and, at every SHARE_ROWS of them, writes them twice: sorted by left end and by right end."""
 
     def __init__(self, name: str, output: Output) -> None:
         self._name = name
@@ -170,14 +170,14 @@ class _BothWays:
         self._waiting = self._written = self._rows = 0
 
     def add(self, edges: Edges) -> None:
-        """Add edges, of which some may have been added before."""
+        """Add edges; repetitions are allowed."""
         self._edges.append(edges)
         self._waiting += len(edges.left)
         if self._waiting >= SHARE_ROWS:
             self._write()
 
     def close(self) -> int:
-        """Write what waits and return how many edges were written."""
+        """Write the remaining edges; return how many were written in total."""
         if self._edges or not self._written:
             self._write()
         return self._rows
@@ -197,7 +197,7 @@ def _edges_in(shards: Sequence[Shard], end: str, wanted: Range) -> Iterator[Edge
 
 
 def _least_before(by_right: Sequence[Shard], wanted: Range) -> tuple[Numbers, npt.NDArray[np.bool_]]:
-    """Return, for each number of a range, the least before it that it has an edge to (itself: none), and whether it follows."""
+    """Return, for each number of a range, its least earlier neighbour (itself if there is none), and whether it has the same text."""
     least, follows = np.arange(wanted.low, wanted.high), np.zeros(wanted.high - wanted.low, np.bool_)
     for edges in _edges_in(by_right, "right", wanted):
         np.minimum.at(least, edges.right - wanted.low, edges.left)
@@ -211,7 +211,7 @@ def _joined(edges: Sequence[Edges]) -> Edges:
 
 
 def _distinct(edges: Edges) -> Edges:
-    """Return every pair once; it is `of_text` where any of its edges is."""
+    """Return every pair once; it is `of_text` if any of its edges is."""
     order = np.lexsort((~edges.of_text, edges.right, edges.left))
     left, right = edges.left[order], edges.right[order]
     firsts = np.flatnonzero(np.concatenate([[True], (left[1:] != left[:-1]) | (right[1:] != right[:-1])])[: len(left)])
@@ -219,9 +219,10 @@ def _distinct(edges: Edges) -> Edges:
 
 
 def find_components(session: Session, files: Sequence[Shard], documents: int, first_earlier: int) -> Merged:
-    """Find what hangs together by the EDGES of all files; returns COMPONENTS by number.
+    """Find the components of the EDGES in all files; return COMPONENTS, by number.
 
-    Documents are numbered below `documents`; from `first_earlier` up they are earlier runs', and what has none before these is left out.
+    Documents have numbers below `documents`; numbers from `first_earlier` up belong to earlier runs. A component without a document of this
+    run is left out.
     """
     everything = Range(0, documents)
     shares = [Unit(f"{place:06d}", {"edges": share}) for place, share in enumerate(_shares(files))]
@@ -247,7 +248,7 @@ def find_components(session: Session, files: Sequence[Shard], documents: int, fi
 
 
 def _shares(files: Sequence[Shard]) -> list[tuple[Shard, ...]]:
-    """Cut files into consecutive shares of about SHARE_ROWS."""
+    """Split files into consecutive shares of about SHARE_ROWS."""
     shares: list[list[Shard]] = [[]]
     rows = 0
     for file in files:

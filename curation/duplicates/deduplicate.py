@@ -1,25 +1,26 @@
-"""Deduplicate: of documents that say the same, the best one stays, and every other names the one that stayed.
+"""Deduplicate keeps the best one of the documents that say the same; every other document names the survivor.
 
-    sign         curation.duplicates.sign         every document's text hash and signature; runs before, and whatever the verdicts
-    candidates   curation.duplicates.candidates   buckets and edges: who might be a duplicate of whom
-    components   curation.duplicates.components   what hangs together by them
-    compare      curation.duplicates.gather   the shingles of those who might
-    verify       curation.duplicates.compare       in survivor order (curation.duplicates.survivors), with exact similarities
-    report       this module           what became of each document, row by row beside its documents shard
+    Sign                            curation.duplicates.sign        text hash and signature of every document; independent of verdicts
+    FillBuckets, FindCandidates     curation.duplicates.candidates  buckets and edges: which documents may be duplicates of each other
+    ShareEdges to WriteComponents   curation.duplicates.components  the connected components of those edges
+    GatherShingles                  curation.duplicates.gather      the shingles of candidates
+    Compare                         curation.duplicates.compare     decisions in survivor order (curation.duplicates.survivors), by exact
+                                                                    similarity
+    WriteDuplicates                 this module                     one row for each document, beside its documents shard
 
-Only rows travel between units, sorted by hash, through the exchange (curation.shuffle.exchange). Documents are numbered
+Only rows travel between units, sorted by hash, through the shuffle (curation.shuffle.exchange). Documents have numbers
 (curation.shuffle.numbering).
 
-A new dump may be held against what earlier runs kept, by their stored signatures: such documents are numbered after all others, come first
-in the survivor order and are never dropped, and nothing is reported of them. Text of theirs is read only where one shares a bucket with a
-document of this run, and not for one of the same text.
+A new dump can be compared with the documents that earlier runs kept, by their stored signatures. Those documents are numbered last, come
+first in the survivor order, are never dropped, and do not appear in the output. Their text is read only if it shares a bucket with a
+document of this run and differs from that document's text.
 
 Invariants
-    - A duplicate's survivor is kept: following `duplicate_of` once ends at a document that stays, in this run or an earlier one.
+    - The survivor of a duplicate is kept: following `duplicate_of` once leads to a document that stays, in this run or an earlier one.
     - Results do not depend on the number of workers, on how shards are grouped, or on the order in which shards are given.
-    - A document that is alone costs 16 narrow rows; its text is read once, by sign.
+    - A document without candidates costs 16 narrow rows; its text is read once, by Sign.
 
-Results depend on the shards' names in one case only: of records with equal keys, which are the same record, the first in number stays.
+Results depend on the shards' names in one case only: of records with equal keys, which are the same record, the lowest number stays.
 """
 
 from collections.abc import Mapping, Sequence
@@ -56,47 +57,45 @@ DUPLICATES = pa.schema(
         pa.field("duplicate_run", pa.string()),
     ]
 )
-"""What became of a document. It is kept, or was none of deduplication's business, where `rule` is null.
+"""The result for a document. `rule` is null for a document that is kept or did not take part.
 
-`duplicate_of` and `duplicate_of_key` name the document that was kept, `duplicate_run` the earlier run that kept it (null: this one).
-`cluster` is the kept document's number in this run; `cluster_size` counts it and all its duplicates in this run, 1 for a document that has
-none.
+`duplicate_of` and `duplicate_of_key` name the survivor; `duplicate_run` names the earlier run that kept it (null: this run). `cluster` is
+the survivor's number in this run; `cluster_size` counts the survivor and all its duplicates in this run (1 for a document without any).
 """
 
 
 @dataclass(frozen=True)
 class DeduplicateSettings:
-    """The recipe's [deduplicate]: how candidates are found, what makes a duplicate, and which one stays.
+    """The recipe's [deduplicate]: how candidates are found, what counts as a duplicate, and which document stays.
 
     ngram            words or characters of a shingle
     unit             what shingles are made of
-    bands, rows      buckets and hashes in each; 14 and 8 where nothing else is said
+    bands, rows      number of buckets, and hashes in each; 14 and 8 by default
     preset           bands and rows by name: "14x8", "20x13", "26x11"
-    permutations     so many hashes, from which bands and rows are chosen for `threshold`
-    seed             another seed, other hashes
+    permutations     number of hashes, from which bands and rows are chosen for `threshold`
+    seed             seed of the hash functions
     threshold        exact Jaccard similarity from which a document is a duplicate
-    containment      also drop documents of whose shingles at least this part is in a kept one
+    containment      also drop a document if at least this share of its shingles is in a kept one
     compared         kept documents of each bucket that a document is compared with
     sources          of copies, those from an earlier named source stay
-    prefer           SQL expression over columns and signals: of copies, the one where it is greater stays
-    by_url           also drop all but the best document of one URL
-    alarm_share      a source that loses more than this share is told
-    alarm_documents  a source of fewer documents is not told
+    prefer           SQL expression over columns and signals: of copies, the one with the greater value stays
+    by_url           also drop all but the best document of each URL
+    alarm_share      report a source that loses more than this share
+    alarm_documents  do not report a source of fewer documents
     against          folders of earlier runs whose kept documents win
 
-    Shingles are n-grams of `ngram` words or, by `unit`, characters. Bands and rows are given as such, or as a `preset` ("14x8", "20x13",
-    "26x11"), or chosen for `threshold` from a number of `permutations` (`curation.duplicates.minhash.bands_for`); by default they are 14
-    and 8. What is chosen weighs pairs that meet in vain like pairs that are missed: 128 for 0.75 give 11 bands of 11, in which 38 % of
-    pairs at
-    0.75 meet, and 77 % in 14 of 8 (`curate plan` shows the curve).
-    Of copies from several `sources`, those of an earlier named one stay, and of one that is not named last.
-    `prefer` is an SQL expression over documents' columns, `text_bytes` and signals: the greater stays (see
-    `curation.duplicates.survivors`). `containment`, where given, also drops documents of whose shingles at least that part is in a kept
-    one. `compared` is how many kept documents of each bucket a document is compared with. `by_url` also drops all but the best document of
-    one URL (see `curation.duplicates.urls`). A source of at least `alarm_documents` that loses more than `alarm_share` of them is told at
-    the end of the run and by `curate inspect`; the run does not fail, for a mirror may well be all copies, and its reader is the one to
-    know. `against` are the folders of earlier runs whose kept documents win against any of this run; a run is what it holds, not where it
-    lies, so they enter no stage's key. Raises ValueError for a setting that cannot work.
+    Shingles are n-grams of `ngram` words or, by `unit`, characters. Bands and rows are given directly, by a `preset` ("14x8", "20x13",
+    "26x11"), or by a number of `permutations` from which they are chosen for `threshold` (`curation.duplicates.minhash.bands_for`); the
+    default is 14 and 8. That choice gives false candidates and missed pairs the same weight, so it misses more pairs at the threshold than
+    the default does (`curate plan` shows the curve).
+    Of copies from several `sources`, those from an earlier named source stay; sources that are not named rank last.
+    `prefer` is an SQL expression over documents' columns, `text_bytes` and signals: the greatest value stays (see
+    `curation.duplicates.survivors`). `containment`, if given, also drops a document if at least that share of its shingles is in a kept
+    one. `compared` limits how many kept documents of each bucket a document is compared with. `by_url` also drops all but the best document
+    of each URL (see `curation.duplicates.urls`). A source of at least `alarm_documents` that loses more than `alarm_share` of them is
+    reported at the end of the run and by `curate inspect`; the run does not fail, because a mirror may well consist of copies only.
+    `against` are the folders of earlier runs whose kept documents win against any document of this run; a run is identified by its content,
+    not its location, so these folders are part of no stage's key. Raises ValueError for a setting that cannot work.
     """
 
     ngram: int = 5
@@ -140,7 +139,7 @@ class DeduplicateSettings:
     def _bands_and_rows(self) -> tuple[int, int]:
         named = [name for name in ("bands", "preset", "permutations") if getattr(self, name) is not None]
         if len(named) > 1:
-            raise ValueError(f"{named[0]} and {named[1]} both say how many bands there are; leave one out")
+            raise ValueError(f"{named[0]} and {named[1]} both set the number of bands; leave one out")
         if (self.bands is None) != (self.rows is None):
             raise ValueError("bands and rows go together; give both or neither")
         if self.preset is not None:
@@ -156,7 +155,7 @@ class DeduplicateSettings:
 
 @dataclass(frozen=True)
 class WriteDuplicates(Stage):
-    """Lays what was verified beside the documents shards of a group."""
+    """Writes the results of Compare beside the documents shards of a group."""
 
     name: ClassVar[str] = "4-deduplicate"
     version: ClassVar[int] = 2
@@ -194,23 +193,23 @@ class WriteDuplicates(Stage):
 
 
 def _runs_of(survivors: Numbers, earlier: Sequence[tuple[int, str]]) -> Any:
-    """Return the earlier run that each survivor is from (null: this one); `earlier` has the first number and the run of each such group."""
+    """Return the earlier run of each survivor (null: this run); `earlier` has the first number and the run of each earlier group."""
     places = np.searchsorted([base for base, _ in earlier], survivors, side="right") - 1
     return pa.array([run for _, run in earlier], pa.string()).take(pa.array(places, mask=places < 0))
 
 
 def deduplicate(session: Session, parts: Sequence[Part], settings: DeduplicateSettings) -> tuple[Shard, ...]:
-    """Find and judge duplicates among all documents that take part.
+    """Find and judge duplicates among all participating documents.
 
-    Returns shards of DUPLICATES named like the documents shards of this run, in the order of names. Raises InputError for signatures that
-    were made with other settings or of other rows, RecipeError for a preference that cannot be worked out, and ValueError where an earlier
+    Returns shards of DUPLICATES, named like the documents shards of this run and in the order of names. Raises InputError for signatures
+    made with other settings or from other rows, RecipeError for a preference that cannot be evaluated, and ValueError where an earlier
     run's priority is not below this run's.
     """
     new, earlier = [part for part in parts if part.run is None], [part for part in parts if part.run is not None]
     if not new:
         return ()
     if earlier and max(part.priority for part in earlier) >= min(part.priority for part in new):
-        raise ValueError("documents of an earlier run must go before this run's: their priority must be below")
+        raise ValueError("documents of an earlier run must have a lower priority number than this run's documents")
     for part in parts:
         check_settings(part.signatures, settings.minhash)
     _check_preference(parts, settings)
@@ -233,7 +232,7 @@ def _report_unit(group: Group[Part], verified: Merged, earlier: Sequence[tuple[i
 
 
 def _check_preference(parts: Sequence[Part], settings: DeduplicateSettings) -> None:
-    """Work out the preference over no rows, so that a misspelt column is told before any work is done."""
+    """Evaluate the preference on zero rows, so that a misspelt column is reported before any work is done."""
     for part in parts:
         if part.documents.rows != part.signatures.rows:
             raise InputError(f"{part.signatures.location} does not hold the rows of {part.documents.location}; sign its documents again")

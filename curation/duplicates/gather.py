@@ -1,11 +1,11 @@
-"""Comparing: gathers, for every document that has a candidate, what it takes to judge whether it is a duplicate.
+"""Gather collects, for every document that has a candidate, the facts that decide whether it is a duplicate.
 
-A document sends one row through the exchange, by its component, so that a component arrives whole at one unit of *verify*: what the
-survivor order is made of, its text hash, and, if it leads a text in a component of several texts, its buckets and its distinct shingles.
-Text is read again for those leaders only, and only the row groups that hold one. Documents of earlier runs have no preference: the signals
-that this run's expression names may not have been measured then, and nothing is ever preferred to them.
+Each document sends one row through the shuffle, by its component, so that a whole component arrives at one unit of `Compare`. The row holds
+the ranks of the survivor order, the text hash and, if the document leads a text in a component of several texts, its buckets and distinct
+shingles. Text is read again only for those leaders, and only in row groups that contain one. Documents of earlier runs have no preference:
+the signals in this run's expression may not have been measured then, and they win in any case.
 
-Disk: 8 bytes for each distinct shingle of those leaders, a little more than their text. Memory: one run (RUN_BYTES) and one row group.
+Disk: 8 bytes for each distinct shingle of those leaders, slightly more than their text. Memory: one run (RUN_BYTES) and one row group.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -34,7 +34,7 @@ from curation.text.column import Offsets
 from curation.text.text import Text
 
 RUN_BYTES = 32 << 20
-"""Bytes of rows that are gathered before they are sorted and written as one file."""
+"""Bytes of rows that are collected before they are sorted and written as one file."""
 
 COMPARED = pa.schema(
     [
@@ -49,20 +49,20 @@ COMPARED = pa.schema(
         pa.field("shingles", pa.large_list(pa.uint64()), nullable=False),
     ]
 )
-"""A document with a candidate. `place` is the spread component; `shingles` rise; both lists are empty for those that stand for nobody.
+"""A document with a candidate. `place` is the hashed component; `shingles` ascend; buckets and shingles are empty for all but leaders.
 
-`url` is the form in which URLs are compared, null where they are not.
+`url` is the normalised URL, null if URLs are not compared.
 """
 
 COMPARED_BY = ("place", *BEST_FIRST)
-"""The columns that COMPARED is sorted by: component by component, best first."""
+"""The sort columns of COMPARED: component by component, best first."""
 
 _NO_TEXT = pa.array([], pa.large_string())
 
 
 @dataclass(frozen=True)
 class GatherShingles(Stage):
-    """Gathers the rows of a group's documents."""
+    """Collects the rows of a group's documents."""
 
     settings: MinHashSettings
     prefer: str | None = None
@@ -90,7 +90,7 @@ class GatherShingles(Stage):
 
 
 def _rows_of(part: Part, members: Any, base: int, chosen_by: GatherShingles) -> Iterator[Any]:
-    """Yield the COMPARED rows of one part's members, a row group of documents at a time."""
+    """Yield the COMPARED rows of one part's members, one row group of documents at a time."""
     rows = members["number"].to_numpy() - base
     if not len(rows):
         return
@@ -141,21 +141,21 @@ def _some_rows(shard: Shard, columns: Sequence[str] | None, rows: Any) -> Any:
 
 
 def _lists_of(sends: Any, values: Hashes, lengths: Offsets) -> Any:
-    """Return a list for each row: its share of the values for those that send, an empty one for the others."""
+    """Return a list for each row: its share of the values if the row sends any, otherwise an empty list."""
     counts = np.zeros(len(sends), np.int64)
     counts[sends] = lengths
     return pa.LargeListArray.from_arrays(pa.array(np.concatenate([[0], np.cumsum(counts)])), pa.array(values))
 
 
 class Gathered(NamedTuple):
-    """COMPARED by place, and the bytes of its rows, uncompressed."""
+    """COMPARED by place, and the uncompressed size of its rows in bytes."""
 
     files: Merged
     bytes: int
 
 
 def gather(session: Session, groups: Sequence[Group[Part]], components: Merged, how: GatherShingles) -> Gathered:
-    """Gather what it takes to compare the documents of COMPONENTS, which are given by number."""
+    """Collect what is needed to compare the documents of COMPONENTS, which are given by number."""
     roles = ("documents", "signatures", "ids", *(() if how.prefer is None else ("signals",)))
     units = []
     for group in groups:

@@ -1,16 +1,16 @@
-"""MinHash signatures and their bands: which texts may be near-duplicates, without comparing all with all.
+"""MinHash signatures and their bands: find texts that may be near-duplicates without comparing all pairs.
 
-A signature holds, for each of K permutations of the 32-bit numbers, the least image of the text's shingles; two signatures agree at a
-place with a probability equal to the Jaccard similarity of the shingle sets (Broder 1997). A band is a run of rows of the signature; texts
-that agree in a whole band share a bucket and become candidates (Indyk and Motwani 1998). At similarity s, with b bands of r rows, that
-happens with probability 1 - (1 - s^r)^b: 0.77 at 0.75 and 0.988 at 0.85 for 14 bands of 8, the setting of FineWeb.
+For each of K permutations of the 32-bit numbers, a signature holds the least image of the text's shingles. Two signatures agree at a
+position with a probability equal to the Jaccard similarity of the shingle sets (Broder 1997). A band is a group of consecutive rows of the
+signature; texts that agree in a whole band share a bucket and become candidates (Indyk and Motwani 1998). At similarity s, with b bands of
+r rows, the probability of that is 1 - (1 - s^r)^b: 0.77 at 0.75 and 0.988 at 0.85 for 14 bands of 8, FineWeb's setting.
 
-Permutations are those of `datasketch.MinHash(scheme="affine32")`: MurmurHash3's finalizer, then a * h + b modulo 2^32 with a odd, a and b
-from the same generator and seed. So a signature is bit for bit the one that datasketch makes of the same 32-bit shingle hashes, and opens
-there for queries, as `MinHash(hashvalues=signature, seed=seed, scheme="affine32")`. The kernel only makes it quick: it takes eight
-shingles at a time through all permutations.
+The permutations are those of `datasketch.MinHash(scheme="affine32")`: MurmurHash3's finalizer, then a * h + b modulo 2^32 with odd a; a
+and b come from the same generator and seed. So a signature equals datasketch's bit for bit for the same 32-bit shingle hashes, and
+datasketch can query it, as `MinHash(hashvalues=signature, seed=seed, scheme="affine32")`. The kernel only adds speed: it applies each
+permutation to eight shingles at a time.
 
-Invariant: a signature depends on the text's bytes and the settings alone.
+Invariant: a signature depends only on the text's bytes and the settings.
 """
 
 from dataclasses import dataclass
@@ -68,28 +68,28 @@ class MinHashSettings:
 
     @property
     def characters(self) -> bool:
-        """Whether shingles are n-grams of characters, not of words."""
+        """Whether shingles are n-grams of characters instead of words."""
         return self.unit == "character"
 
     @property
     def permutations(self) -> int:
-        """Numbers in a signature."""
+        """Number of values in a signature."""
         return self.bands * self.rows
 
     def candidate_probability(self, similarity: float) -> float:
-        """Return the chance that two texts of this Jaccard similarity share a bucket."""
+        """Return the probability that two texts with this Jaccard similarity share a bucket."""
         return float(1 - (1 - similarity**self.rows) ** self.bands)
 
 
 PRESETS = {"14x8": MinHashSettings(), "20x13": MinHashSettings(bands=20, rows=13), "26x11": MinHashSettings(bands=26, rows=11)}
-"""FineWeb's, NeMo Curator's and Dolma 3's bands and rows: half of all pairs become candidates at similarity 0.68, 0.77 and 0.72."""
+"""Bands and rows of FineWeb, NeMo Curator and Dolma 3: half of all pairs become candidates at similarity 0.68, 0.77 and 0.72."""
 
 
 @lru_cache(maxsize=8)
 def bands_for(threshold: float, permutations: int) -> tuple[int, int]:
-    """Return the bands and rows, of at most so many permutations, that datasketch finds best for a threshold.
+    """Return the bands and rows, of at most `permutations` hashes, that datasketch considers best for a threshold.
 
-    Best is where pairs that are wrongly met, below the threshold, and wrongly missed, above it, are fewest together, similarities even.
+    The best choice minimises the sum of false candidates below the threshold and missed pairs above it, for evenly spread similarities.
     """
     from datasketch.lsh import _optimal_param
 
@@ -99,7 +99,7 @@ def bands_for(threshold: float, permutations: int) -> tuple[int, int]:
 
 @dataclass(frozen=True, eq=False)
 class Signed:
-    """What one pass over n texts yields: signatures (n, K) and text hashes (n, 2) as two 64-bit halves."""
+    """Results of one pass over n texts: signatures (n, K) and text hashes (n, 2) as two 64-bit halves."""
 
     signatures: Signatures
     text_hashes: Hashes
@@ -107,14 +107,14 @@ class Signed:
 
 @lru_cache(maxsize=8)
 def _affine(settings: MinHashSettings) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint32]]:
-    """Return datasketch's factors (odd) and terms."""
+    """Return datasketch's multipliers (odd) and addends."""
     generator = np.random.RandomState(settings.seed)
     factors = generator.randint(0, 1 << 31, settings.permutations, dtype=np.uint32) * np.uint32(2) + np.uint32(1)
     return factors, generator.randint(0, 1 << 32, settings.permutations, dtype=np.uint32)
 
 
 def sign(text: Text, settings: MinHashSettings) -> Signed:
-    """Return signatures and text hashes of every text."""
+    """Return the signature and text hash of every text."""
     factors, terms = _affine(settings)
     signatures = np.empty((len(text), settings.permutations), np.uint32)
     text_hashes = np.empty((len(text), 2), np.uint64)
@@ -130,7 +130,7 @@ def signatures(text: Text, settings: MinHashSettings) -> Signatures:
 
 
 def bucket_hashes(signatures: Signatures, settings: MinHashSettings) -> Hashes:
-    """Return the bucket of every text in every band, shape (bands, texts); buckets of different bands never meet but by chance."""
+    """Return the bucket of every text in every band, shape (bands, texts); buckets of different bands collide only by chance."""
     hashes = np.empty((settings.bands, len(signatures)), np.uint64)
     _hash_bands(np.ascontiguousarray(signatures), settings.rows, hashes)
     return hashes
@@ -182,7 +182,7 @@ def _take_minima(
     terms: npt.NDArray[np.uint32],
     minima: npt.NDArray[np.uint32],
 ) -> None:
-    """Write the least image of the first `total` hashes, a multiple of 8, under each permutation."""
+    """Write the least image of the first `total` hashes under each permutation; `total` must be a multiple of 8."""
     minima[:] = _LARGEST
     for at in range(0, total, 8):
         v0, v1, v2, v3 = mixed[at], mixed[at + 1], mixed[at + 2], mixed[at + 3]

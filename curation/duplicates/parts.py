@@ -1,7 +1,7 @@
-"""What deduplication reads of one documents shard: the shard itself and the side shards that lie beside it.
+"""A part is what deduplication reads of one documents shard: the shard itself and its side shards.
 
-A stage that works on a group of parts names their shards by place and role ("3.judged"), so that they enter the unit's key, and gets the
-parts back with `parts_of`.
+A stage that works on a group of parts names their shards by position and role ("3.judged"), so that they are part of the unit's key; it
+recovers the parts with `parts_of`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,10 +20,10 @@ from curation.storage.shards import Shard, check_aligned, read_shard
 class Part:
     """One documents shard and its side shards.
 
-    `judged` are shards with a column `rule` (verdicts, an earlier deduplication): a document takes part where it is null in all of them.
-    `signals` may be used by the recipe's preference; `ids` are the final ids (absent: those of the documents). Documents of a lower
-    `priority` number survive those of a higher, whatever else holds (web: 0, synthetic: 1, earlier runs: below 0). `run` names the earlier
-    run that kept the documents; None: they are this run's.
+    `judged` are shards with a column `rule` (verdicts, an earlier deduplication): a document takes part if it is null in all of them. The
+    recipe's preference may use `signals`; `ids` are the final ids (None: the documents' own). Documents with a lower `priority` number
+    survive those with a higher one, whatever else holds (web: 0, synthetic: 1, earlier runs: below 0). `run` names the earlier run that
+    kept the documents; None: they belong to this run.
     """
 
     documents: Shard
@@ -40,7 +40,7 @@ class Part:
         return self.documents
 
     def taking_part(self) -> npt.NDArray[np.bool_]:
-        """Return, for each document, whether it takes part. Raises CorruptShard where side shards are not of the same rows."""
+        """Return, for each document, whether it takes part. Raises CorruptShard where side shards do not have the same rows."""
         check_aligned([self.documents, self.signatures, *self.judged])
         part = np.ones(self.documents.rows, np.bool_)
         for shard in self.judged:
@@ -59,17 +59,17 @@ def inputs_of(group: Group[Part], roles: Iterable[str]) -> dict[str, tuple[Shard
 
 
 def extra_of(group: Group[Part]) -> Mapping[str, Any]:
-    """Return the facts about a group's parts that are no shards."""
+    """Return the unit values of a group's parts that are not shards."""
     return {"priorities": [part.priority for part in group.members], "runs": [part.run for part in group.members]}
 
 
 def first_earlier(groups: Sequence[Group[Part]]) -> int:
-    """Return the first number of earlier runs' documents, which come after all of this run's."""
+    """Return the first number of earlier runs' documents, which come after all documents of this run."""
     return sum(group.rows for group in groups if group.members[0].run is None)
 
 
 def parts_of(unit: Unit) -> list[Part]:
-    """Return the parts of a unit, with the shards of those roles that it was given."""
+    """Return the parts of a unit, with the shards of the roles that it received."""
 
     def one(place: int, role: str) -> Shard | None:
         return next(iter(unit.inputs.get(f"{place}.{role}", ())), None)

@@ -1,15 +1,16 @@
-"""Judging: of documents that may be duplicates of each other, which are, and of which kept one.
+"""Resolve decides which candidates are duplicates, and of which kept document.
 
-Documents are taken in survivor order, best first; each is compared with documents that were kept before it and share a bucket with it: at
-most `most` of each bucket, the best ones, again best first. The first whose shingles pass is its survivor; if none does, it is kept.
-Documents that an earlier run kept come first and are not judged: all stay, also where two of them say the same.
+Documents are taken in survivor order, best first. Each is compared with kept documents before it that share a bucket with it: at most
+`most` per bucket, again best first. The first one whose shingles pass becomes its survivor; if none passes, the document is kept. Documents
+that an earlier run kept come first and are not judged: all stay, even if two of them have the same text.
 
-A stretch of documents is judged at a time. It takes the shingles of those in it, and of those kept before it; all others are let go.
+Documents are judged one stretch at a time. A stretch needs the shingles of its own documents and of kept documents before it; all other
+shingles are released.
 
 Invariants
-    - A survivor is always kept: no chains. Every near-duplicate passed with its own survivor.
-    - Results do not depend on how documents are cut into stretches.
-    - Memory: the shingles of a stretch and of all that is kept, some 100 bytes a document, and 4 for each bucket and comparison.
+    - A survivor is always kept: there are no chains. Every near-duplicate passed the comparison with its own survivor.
+    - Results do not depend on how documents are split into stretches.
+    - Memory: the shingles of one stretch and of all kept documents, about 100 bytes per document, and 4 for each bucket and comparison.
 """
 
 from typing import Any, NamedTuple
@@ -31,8 +32,8 @@ Shares = npt.NDArray[np.float64]
 
 
 class Documents(NamedTuple):
-    """What is judged, row by row: codes of texts, keys and URLs (-1: none), whether an earlier run kept it, and the buckets of row i, from
-    bucket_starts[i] up to bucket_starts[i + 1]. A row with buckets stands for all of its text; others have none, and no shingles."""
+    """The documents to judge, by row: codes of texts, keys and URLs (-1: none), whether an earlier run kept it, and the buckets of row i:
+    bucket_starts[i] to bucket_starts[i + 1]. A row with buckets is the leader of its text; other rows have no buckets and no shingles."""
 
     texts: Places
     keys: Places
@@ -43,7 +44,7 @@ class Documents(NamedTuple):
 
 
 class Resolved(NamedTuple):
-    """For each document, best first: place of its survivor (its own where it is kept), rule and similarity; and comparisons in all."""
+    """For each document, best first: its survivor's place (its own if it is kept), rule and similarity; and the comparisons."""
 
     survivors: Places
     rules: Places
@@ -53,19 +54,19 @@ class Resolved(NamedTuple):
 
 
 class _Facts(NamedTuple):
-    """Documents in survivor order, and by row what stands for them: buckets as small whole numbers, -1 for those where nobody is met."""
+    """Documents in survivor order; and, by row, the leader of each text and the buckets as small integers (-1: nobody else is in it)."""
 
     texts: Places
     keys: Places
     urls: Places
     earlier: Flags
-    stands_for: Places
+    leader_of: Places
     bucket_starts: Offsets
     buckets: npt.NDArray[np.int32]
 
 
 class _Held(NamedTuple):
-    """The shingles that are in memory: those of row i from begins[i] up to ends[i]."""
+    """The shingles that are in memory: row i has begins[i] to ends[i]."""
 
     begins: Places
     ends: Places
@@ -73,10 +74,10 @@ class _Held(NamedTuple):
 
 
 class _State(NamedTuple):
-    """What is known so far, by place, text, key, URL and bucket; `counts` are comparisons made and passed over.
+    """The results so far, by place, text, key, URL and bucket; `counts` are the comparisons made and skipped.
 
-    `members` has room, from member_starts[bucket] on, for the first kept documents of each bucket, at most `most`, which rise; `heads` is
-    working space: where in `members` the next one of each of a document's buckets stands.
+    `members` holds, from member_starts[bucket] on, the first kept documents of each bucket (at most `most`), in ascending order. `heads` is
+    working space: for each bucket of a document, the position of its next member in `members`.
     """
 
     survivors: Places
@@ -95,13 +96,13 @@ class _State(NamedTuple):
 
 
 class Resolver:
-    """Judges documents, whose best-first order is given, a stretch at a time; at most `most` of each bucket are compared with."""
+    """Judges documents in their given best-first order, one stretch at a time; compares with at most `most` documents of each bucket."""
 
     def __init__(self, documents: Documents, order: Places, threshold: float, containment: float | None, most: int) -> None:
         """Take the documents of some components, their best-first order, and what makes a duplicate."""
         leaders = np.flatnonzero(np.diff(documents.bucket_starts))
-        stands_for = np.full(_count(documents.texts), -1)
-        stands_for[documents.texts[leaders]] = leaders
+        leader_of = np.full(_count(documents.texts), -1)
+        leader_of[documents.texts[leaders]] = leaders
         buckets, sizes = _shared_buckets(documents.buckets)
         self._text_of = documents.texts
         self._facts = _Facts(
@@ -109,12 +110,12 @@ class Resolver:
             documents.keys[order],
             documents.urls[order],
             documents.earlier[order],
-            stands_for,
+            leader_of,
             documents.bucket_starts,
             buckets,
         )
         member_starts = np.concatenate([[0], np.cumsum(np.minimum(sizes, most))])
-        texts = len(stands_for)
+        texts = len(leader_of)
         self._state = _State(
             survivors=np.empty(len(order), np.int64),
             rules=np.zeros(len(order), np.int64),
@@ -130,21 +131,21 @@ class Resolver:
             heads=np.empty(np.diff(documents.bucket_starts).max(initial=0), np.int64),
             counts=np.zeros(2, np.int64),
         )
-        self._settings = most, threshold, 2.0 if containment is None else containment  # which no document reaches
+        self._settings = most, threshold, 2.0 if containment is None else containment  # 2.0: no document reaches it
         self._held = _Held(np.zeros(len(order), np.int64), np.zeros(len(order), np.int64), np.empty(0, np.uint64))
         self._is_held = np.zeros(len(order), np.bool_)
         self._filled = 0
 
     def awaited(self, begin: int, end: int) -> Places:
-        """Return the rows, rising, whose shingles it takes to judge the documents from place `begin` up to `end`, but those held."""
-        rows = np.unique(self._facts.stands_for[self._facts.texts[begin:end]])
+        """Return the rows, in order, whose shingles are needed to judge places `begin` to `end` and are not held yet."""
+        rows = np.unique(self._facts.leader_of[self._facts.texts[begin:end]])
         rows = rows[rows >= 0]
         return rows[~self._is_held[rows]]
 
     def take(self, begin: int, end: int, rows: Places, starts: Offsets, shingles: Hashes) -> None:
-        """Judge the documents from place `begin` up to `end`: stretches follow each other, from 0 on.
+        """Judge the documents from place `begin` up to `end`; stretches must follow each other, starting at 0.
 
-        The distinct shingles of the rows awaited are given one after the other, each rising; the array may be overwritten.
+        `shingles` holds the distinct shingles of the awaited rows one after the other, each ascending; the array may be overwritten.
         """
         self._hold(rows, starts, shingles)
         _resolve_best_first(begin, end, self._facts, self._held, self._state, *self._settings)
@@ -153,12 +154,12 @@ class Resolver:
             self._let_go(rows, (self._state.text_kept_by[texts] >= 0) & (self._state.text_rule[texts] == EXACT))
 
     def judged(self) -> Resolved:
-        """Return what became of all documents."""
+        """Return the results for all documents."""
         state = self._state
         return Resolved(state.survivors, state.rules, state.similarities, int(state.counts[0]), int(state.counts[1]))
 
     def _hold(self, rows: Places, starts: Offsets, shingles: Hashes) -> None:
-        """Lay shingles behind those that are held."""
+        """Append shingles to those that are held."""
         room, end = self._held.shingles, self._filled + len(shingles)
         if not self._filled:
             room = shingles
@@ -171,7 +172,7 @@ class Resolver:
         self._held.begins[rows], self._held.ends[rows] = self._filled + starts[:-1], self._filled + starts[1:]
 
     def _let_go(self, rows: Places, stays: Flags) -> None:
-        """Keep the shingles of some of the rows that were laid behind the others, and move them together."""
+        """Keep the shingles of some of the rows that were appended, and move them together."""
         lengths = self._held.ends[rows] - self._held.begins[rows]
         end = self._filled + int(lengths[stays].sum())
         if not stays.all():
@@ -188,7 +189,7 @@ def _count(codes: Places) -> int:
 
 
 def _shared_buckets(buckets: Hashes) -> tuple[npt.NDArray[np.int32], Places]:
-    """Return a small whole number for each bucket that occurs twice or more (-1: once, nobody is met there), and how often each occurs."""
+    """Return a small integer for each bucket that occurs at least twice (-1: it occurs once), and how often each of these occurs."""
     order = np.argsort(buckets)
     ordered = buckets[order]
     starts = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]])[: len(ordered)])
@@ -203,7 +204,7 @@ def _shared_buckets(buckets: Hashes) -> tuple[npt.NDArray[np.int32], Places]:
 
 @inline_kernel
 def _offer(own: Any, place: Any, most: int, member_starts: Places, members: npt.NDArray[np.int32], member_counts: Places) -> None:
-    """Let what comes later in a kept document's buckets be compared with it."""
+    """Add a kept document to its buckets, so that later documents are compared with it."""
     for bucket in own:
         if bucket >= 0:
             if member_counts[bucket] < most:
@@ -213,7 +214,7 @@ def _offer(own: Any, place: Any, most: int, member_starts: Places, members: npt.
 
 @kernel
 def _next_offered(own: Any, heads: Places, most: int, state: _State) -> Any:
-    """Return the best kept document of some buckets that was not returned yet, or -1: members of a bucket rise, so this merges them."""
+    """Return the best kept document of some buckets that was not returned yet, or -1; members of a bucket ascend, so this is a merge."""
     best: Any = np.int64(-1)
     for turn in range(len(own)):
         if own[turn] >= 0:
@@ -237,7 +238,7 @@ def _resolve_best_first(
     """Judge the documents from place `begin` up to `end`, in survivor order."""
     for place in range(begin, end):
         text, key, url = facts.texts[place], facts.keys[place], facts.urls[place]
-        row = facts.stands_for[text]
+        row = facts.leader_of[text]
         own = facts.buckets[facts.bucket_starts[row] : facts.bucket_starts[row + 1]] if row >= 0 else facts.buckets[:0]
         same = state.key_kept_by[key]
         if facts.earlier[place]:
@@ -252,7 +253,7 @@ def _resolve_best_first(
             continue
         if same >= 0:
             state.survivors[place], state.rules[place] = same, SAME_RECORD
-            other = facts.stands_for[facts.texts[same]]
+            other = facts.leader_of[facts.texts[same]]
             if facts.texts[same] != text and row >= 0 and other >= 0:
                 state.similarities[place] = _shared(held, row, other)[0]
             continue
@@ -262,7 +263,7 @@ def _resolve_best_first(
             continue
         if url >= 0 and state.url_kept_by[url] >= 0:
             state.survivors[place], state.rules[place] = state.url_kept_by[url], SAME_URL
-            other = facts.stands_for[facts.texts[state.survivors[place]]]
+            other = facts.leader_of[facts.texts[state.survivors[place]]]
             state.similarities[place] = _shared(held, row, other)[0] if row >= 0 and other >= 0 else np.nan
             continue
         state.survivors[place] = place
@@ -278,7 +279,7 @@ def _resolve_best_first(
             other = _next_offered(own, heads, most, state)
             if other < 0:
                 break
-            similarity, contained = _shared(held, row, facts.stands_for[facts.texts[other]])
+            similarity, contained = _shared(held, row, facts.leader_of[facts.texts[other]])
             state.counts[0] += 1
             if similarity >= threshold or contained >= containment:
                 state.survivors[place] = other
@@ -296,7 +297,7 @@ def _resolve_best_first(
 
 @kernel
 def _shared(held: _Held, one: int, other: int) -> tuple[float, float]:
-    """Return the Jaccard similarity of two rows' shingles, and the part of the first row's that the other has."""
+    """Return the Jaccard similarity of two rows' shingles, and the share of the first row's shingles that the other contains."""
     left, left_end = held.begins[one], held.ends[one]
     right, right_end = held.begins[other], held.ends[other]
     own, total = left_end - left, left_end - left + right_end - right

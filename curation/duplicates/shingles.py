@@ -1,24 +1,25 @@
-"""Shingles: a text as the set of its word n-grams, each a 64-bit hash (Broder 1997, "On the resemblance and containment of documents").
+"""Shingles represent a text as the set of its word n-grams, each as a 64-bit hash (Broder 1997, "On the resemblance and containment of
+documents").
 
-Two texts are compared by their words alone. A word is a run of letters, numbers and the marks upon them; a letter of a script that is
-written without spaces (Han, Kana, Thai, ...) is, with its marks, a word by itself. Words are folded (`curation.text.unicode_classes`):
-case, accents, ligatures and full-width forms make no difference, and neither does what stands between words. All tables are Unicode's, in
-every script.
+Two texts are compared only by their words. A word is a run of letters, numbers and their combining marks; a letter of a script written
+without spaces (Han, Kana, Thai, ...) is a word by itself, with its marks. Words are folded (`curation.text.unicode_classes`): case,
+accents, ligatures, full-width forms and the characters between words make no difference. All tables come from Unicode and cover every
+script.
 
-    word        folded, as UTF-8, with blanks up to a multiple of 16 bytes, eight at a time: h -> spread(h + bytes), modulo 2^64
-    shingle     the sum of its n word hashes, each times its place's odd factor, modulo 2^64; MinHash reads the upper 32 bits
-    text hash   128 bits over the sequence of all words: equal where the normalised texts are equal
+    word        folded, as UTF-8, padded with blanks to a multiple of 16 bytes, eight at a time: h -> spread(h + bytes), modulo 2^64
+    shingle     the sum of its n word hashes, each times the odd factor of its position, modulo 2^64; MinHash reads the upper 32 bits
+    text hash   128 bits over the sequence of all words: equal if the normalised texts are equal
 
-Or, where the settings say so, n-grams of characters: those of the words, folded, with one blank between words.
+If the settings say so, n-grams of characters are used instead: the characters of the folded words, with one blank between words.
 
-A text of fewer than n words has one shingle, of all its words. A text without any word (a rule of dashes, a picture made of symbols) has
-one, the hash of its bytes: such texts are alike only where they are equal.
+A text of fewer than n words has one shingle, made of all its words. A text without words (a rule of dashes, a picture made of symbols) has
+one, the hash of its bytes, so two such texts match only if they are equal.
 
-Collisions: for two given texts that differ, the text hash agrees with a chance of about 2^-64 where they differ in one word and 2^-128
-otherwise; of the 10^4 shingles of a long text, two agree by chance once in 10^11 texts. The hashes resist accident, not attack.
+Collisions: the text hashes of two given different texts agree with a probability of about 2^-64 if the texts differ in one word, and 2^-128
+otherwise; among the 10^4 shingles of a long text, two agree by chance once in 10^11 texts. The hashes resist accidents, not attacks.
 
-How it is fast. Where words begin and end is worked out for 64 bytes at a time as masks of bits (`curation.text.simd`), and only these
-places are visited. A word of ASCII is folded by one OR, for it holds letters and digits only. Other characters are decoded.
+How it is fast: the starts and ends of words are computed for 64 bytes at a time as bit masks (`curation.text.simd`), and only these
+positions are visited. One OR folds an ASCII word, because it contains only letters and digits. Other characters are decoded.
 
 Invariant: shingles depend on the text's own bytes and on the settings, not on the batch, the machine or the process.
 """
@@ -40,7 +41,7 @@ Hashes = npt.NDArray[np.uint64]
 
 _ASCII_END = 0x80
 _SMALL = np.uint64(0x2020202020202020)
-"""Eight blanks; or, upon letters and digits of ASCII, what makes letters small and leaves digits alone."""
+"""Eight blanks; as an OR mask it turns ASCII capitals into small letters and leaves digits unchanged."""
 _ALL = np.uint64(0xFFFFFFFFFFFFFFFF)
 _HIGH = np.uint64(0x8080808080808080)
 _POINT = np.uint64(0x1FFFFF)
@@ -54,7 +55,7 @@ _TEXT_2 = np.uint64(0xA0761D6478BD642F)
 
 @dataclass(frozen=True, eq=False)
 class Shingles:
-    """The shingles of n texts: text i has hashes[offsets[i]:offsets[i + 1]], in the order of the text, repeated ones included."""
+    """The shingles of n texts: text i has hashes[offsets[i]:offsets[i + 1]], in text order, with repetitions."""
 
     offsets: Offsets
     hashes: Hashes
@@ -62,7 +63,7 @@ class Shingles:
 
 @inline_kernel
 def spread(value: np.uint64) -> np.uint64:
-    """Return a 64-bit number with every bit depending on every bit of value (the SplitMix64 finalizer; a bijection)."""
+    """Return a 64-bit number in which every bit depends on every bit of value (the SplitMix64 finalizer; a bijection)."""
     value = (value ^ (value >> np.uint64(30))) * _MIX_1
     value = (value ^ (value >> np.uint64(27))) * _MIX_2
     return value ^ (value >> np.uint64(31))
@@ -78,14 +79,14 @@ def spread_all(values: npt.NDArray[np.int64]) -> Hashes:
 
 
 class Alphabet(NamedTuple):
-    """The tables that kernels read: class and folded form of all characters."""
+    """The tables that kernels read: class and folded form of every character."""
 
     classes: npt.NDArray[np.uint8]
     forms: Hashes
 
 
 class Working(NamedTuple):
-    """Room for a block of bytes, and for the words of a block that are put aside: their numbers and bounds."""
+    """Working space for a block of bytes, and for the words of a block that are deferred: their numbers and bounds."""
 
     spare: Bytes
     odd_words: npt.NDArray[np.int64]
@@ -94,7 +95,7 @@ class Working(NamedTuple):
 
 
 def working_space() -> Working:
-    """Return room for one thread."""
+    """Return working space for one thread."""
     return Working(np.zeros(BLOCK, np.uint8), *(np.empty(BLOCK + 1, np.int64) for _ in range(3)))
 
 
@@ -105,17 +106,17 @@ def alphabet() -> Alphabet:
 
 @kernel
 def hash_words(data: Bytes, begin: int, end: int, alphabet: Alphabet, working: Working, words: Hashes) -> Any:
-    """Write the hash of each word of data[begin:end] and return how many there are, at least one (see above for a text without words).
+    """Write the hash of each word of data[begin:end]; return how many there are, at least one (see above for a text without words).
 
-    `words` must hold (end - begin) // 2 + 2 entries. Words that are long, or not all ASCII, are put aside, so that the loop over words is
-    short and has no branch; in the end of their block they are hashed.
+    `words` must hold (end - begin) // 2 + 2 entries. Long or non-ASCII words are deferred to the end of their block, so that the loop over
+    words is short and has no branch.
     """
     none, one, last = np.uint64(0), np.uint64(1), np.uint64(BLOCK - 1)
     every = np.uint64(0xFFFFFFFFFFFFFFFF)
     classes, forms = alphabet
     odd_words, odd_starts, odd_ends = working.odd_words, working.odd_starts, working.odd_ends
     found = np.int64(0)
-    start = np.int64(-1)  # of the word that is open
+    start = np.int64(-1)  # start of the current word
     was_word, was_solitary, over_word, over_solitary, over = none, none, none, none, none
     for place in range(begin, end, BLOCK):
         valid = every if end - place >= BLOCK else (one << np.uint64(end - place)) - one
@@ -152,7 +153,7 @@ def hash_words(data: Bytes, begin: int, end: int, alphabet: Alphabet, working: W
             start = place + lowest_bit(begins)
             begins &= begins - one
         first_word, odd = found, np.int64(0)
-        while ends != none:  # of every word one end, and after each but the last of the block another beginning
+        while ends != none:  # each word has one end; each but the block's last is followed by another start
             end_of_word = place + lowest_bit(ends)
             words[found], is_odd = _short_word_hash(data, start, end_of_word)
             odd_words[odd], odd_starts[odd], odd_ends[odd] = found, start, end_of_word
@@ -184,12 +185,12 @@ def _ascii_words(data: Bytes, place: int) -> tuple[Any, Any]:
 
 @inline_kernel
 def _short_word_hash(data: Bytes, start: Any, end: Any) -> tuple[Any, Any]:
-    """Return the hash of a word of at most 16 bytes, all ASCII; and 1 where it is another, whose hash this is not."""
+    """Return the hash of an ASCII word of at most 16 bytes; and 1 for any other word, whose hash this is not."""
     if start + 16 > len(data):
         return np.uint64(0), np.int64(1)
     size = end - start
     first, second = load_word(data, start), load_word(data, start + 8)
-    half, more = np.uint64(4 * min(size, 8)), np.uint64(4 * max(size - 8, 0))  # a shift by 64 is undefined, so it is made in two
+    half, more = np.uint64(4 * min(size, 8)), np.uint64(4 * max(size - 8, 0))  # a shift by 64 is undefined, so two shifts are used
     first &= ~((_ALL << half) << half)
     second &= ~((_ALL << more) << more)
     return spread(spread(first | _SMALL) + (second | _SMALL)), np.int64((size > 16) | ((first | second) & _HIGH != np.uint64(0)))
@@ -197,7 +198,7 @@ def _short_word_hash(data: Bytes, start: Any, end: Any) -> tuple[Any, Any]:
 
 @kernel
 def _word_hash(data: Bytes, start: Any, end: Any, forms: Hashes) -> Any:
-    """Return the hash of any word; 0 where nothing is left of it when it is folded."""
+    """Return the hash of any word; 0 if folding leaves nothing of it."""
     value, high = np.uint64(0), np.uint64(0)
     for place in range(start, start + ((end - start + 15) & ~15), 8):
         part = load_part(data, min(place, end), min(place + 8, end))
@@ -208,7 +209,7 @@ def _word_hash(data: Bytes, start: Any, end: Any, forms: Hashes) -> Any:
 
 @kernel
 def _without_zeros(words: Hashes, first: Any, found: Any) -> Any:
-    """Close up words[first:found] to those that are not 0; return where they end."""
+    """Remove the zeros from words[first:found]; return the new end."""
     kept = first
     for at in range(first, found):
         words[kept] = words[at]
@@ -219,7 +220,7 @@ def _without_zeros(words: Hashes, first: Any, found: Any) -> Any:
 @kernel
 def _folded_hash(data: Bytes, place: int, end: int, forms: Hashes) -> Any:
     """Return the hash of a word that is not all ASCII."""
-    value, part, filled = np.uint64(0), np.uint64(0), np.uint64(0)  # filled: bits of part
+    value, part, filled = np.uint64(0), np.uint64(0), np.uint64(0)  # filled: number of bits in part
     parts = 0
     while place < end:
         point, size = decode_character(data, place, end)
@@ -243,7 +244,7 @@ def _folded_hash(data: Bytes, place: int, end: int, forms: Hashes) -> Any:
 
 @inline_kernel
 def _utf8(point: Any) -> tuple[Any, Any]:
-    """Return a code point (uint64) as UTF-8, its first byte lowest, and how many bits that takes."""
+    """Return a code point (uint64) as UTF-8, first byte lowest, and its number of bits."""
     if point < np.uint64(0x80):
         return point, np.uint64(8)
     last = np.uint64(0x80) | (point & np.uint64(0x3F))
@@ -259,9 +260,9 @@ def _utf8(point: Any) -> tuple[Any, Any]:
 
 @kernel
 def hash_characters(data: Bytes, place: int, end: int, alphabet: Alphabet, values: Hashes) -> Any:
-    """Write a hash for each character of the folded words of data[place:end], and of a blank between two words; return how many.
+    """Write a hash for each character of the folded words of data[place:end], and for a blank between two words; return how many.
 
-    At least one, as `hash_words`. `values` must hold 2 * (end - place) + 2 entries.
+    There is at least one, as in `hash_words`. `values` must hold 2 * (end - place) + 2 entries.
     """
     begin = place
     found = np.int64(0)
@@ -290,7 +291,7 @@ def hash_characters(data: Bytes, place: int, end: int, alphabet: Alphabet, value
 
 @inline_kernel
 def hash_units(data: Bytes, begin: int, end: int, alphabet: Alphabet, characters: bool, working: Working, units: Hashes) -> Any:
-    """Write the hashes of what shingles are n-grams of: words, or characters; return how many."""
+    """Write the hashes of the units that shingles consist of (words or characters); return how many."""
     if characters:
         return hash_characters(data, begin, end, alphabet, units)
     return hash_words(data, begin, end, alphabet, working, units)
@@ -298,7 +299,7 @@ def hash_units(data: Bytes, begin: int, end: int, alphabet: Alphabet, characters
 
 @kernel
 def combine_units(units: Hashes, count: Any, ngram: int, shingles: Hashes) -> Any:
-    """Write the shingle hashes of a text of `count` >= 1 words (or characters) and return how many there are."""
+    """Write the shingle hashes of a text of `count` >= 1 words (or characters); return how many there are."""
     size = min(ngram, int(count))
     total = int(count) - size + 1
     factor = _GOLDEN
@@ -321,7 +322,7 @@ def _hash_bytes(data: Bytes, place: int, end: int) -> np.uint64:
 
 @kernel
 def hash_sequence(words: Hashes, count: Any) -> tuple[Any, Any]:
-    """Return the two halves of the text hash: two sums over the word hashes, each mixed with its place."""
+    """Return the two halves of the text hash: two sums over the word hashes, each mixed with its position."""
     first, second = np.uint64(count), np.uint64(count)
     for at in range(count):
         first += spread(words[at] ^ (np.uint64(at) * _TEXT_1))
@@ -330,7 +331,7 @@ def hash_sequence(words: Hashes, count: Any) -> tuple[Any, Any]:
 
 
 def units_of(text: Text, characters: bool) -> Any:
-    """Return working space for the words, or characters, of the longest text of a column."""
+    """Return working space for the words, or characters, of a column's longest text."""
     longest = int(text.lengths.max(initial=0))
     return np.empty(2 * longest + 2 if characters else longest // 2 + 2, np.uint64)
 
@@ -338,7 +339,7 @@ def units_of(text: Text, characters: bool) -> Any:
 def shingle(text: Text, ngram: int = 5, characters: bool = False) -> Shingles:
     """Return the shingles of every text: n-grams of words, or of characters."""
     units = units_of(text, characters)
-    capacity = int((2 * text.lengths + 2 if characters else text.lengths // 2 + 1).sum())  # pages never written to cost nothing
+    capacity = int((2 * text.lengths + 2 if characters else text.lengths // 2 + 1).sum())  # unwritten pages cost nothing
     offsets, hashes = np.zeros(len(text) + 1, np.int64), np.empty(capacity, np.uint64)
     _shingle_all(text.data, text.offsets, alphabet(), ngram, characters, working_space(), units, offsets, hashes)
     return Shingles(offsets, hashes[: offsets[-1]])
@@ -362,7 +363,7 @@ def _shingle_all(
 
 
 def distinct(shingles: Shingles) -> Shingles:
-    """Return the distinct shingles of every text, rising within it."""
+    """Return the distinct shingles of every text, in ascending order."""
     hashes = shingles.hashes.copy()
     for start, end in pairwise(shingles.offsets):
         hashes[start:end].sort()
@@ -373,7 +374,7 @@ def distinct(shingles: Shingles) -> Shingles:
 
 @kernel
 def _drop_repeated(offsets: Offsets, hashes: Hashes) -> None:
-    """Close up the sorted hashes of each text to its distinct ones, and move the offsets with them."""
+    """Reduce the sorted hashes of each text to distinct ones, and adjust the offsets."""
     kept = 0
     start = offsets[0]
     for text in range(len(offsets) - 1):

@@ -1,7 +1,7 @@
-"""Sign, the first step of deduplication: of every document its text hash and MinHash signature, beside the documents shard.
+"""Sign, the first step of deduplication, writes the text hash and MinHash signature of every document beside its documents shard.
 
-Signatures depend on the text and the settings alone, never on a verdict: a new threshold of a filter, or more input, signs nothing again.
-The settings are stored in each shard's metadata, so that signatures of an earlier run can be checked before they are compared with.
+Signatures depend only on the text and the settings, never on a verdict: a new filter threshold, or more input, does not sign anything
+again. Each shard's metadata contains the settings, so that signatures of an earlier run can be checked before they are used.
 
 Memory: one row group of text and its signatures.
 """
@@ -24,7 +24,7 @@ from curation.storage.shards import Shard, batches, metadata_of
 from curation.text.text import Text
 
 SETTINGS = "curation.minhash"
-"""Name of the settings in a shard's metadata."""
+"""The key of the settings in a shard's metadata."""
 
 
 def signatures_schema(settings: MinHashSettings) -> Any:
@@ -68,7 +68,7 @@ class Sign(Stage):
 
 
 def sign_documents(session: Session, documents: Sequence[Shard], settings: MinHashSettings) -> tuple[Shard, ...]:
-    """Sign documents shards; the shards returned have their names, in the order of names."""
+    """Sign documents shards; return shards with the same names, in the order of names."""
     return session.run(Sign(settings), [Unit(shard.name, {"documents": (shard,)}) for shard in documents]).shards
 
 

@@ -1,18 +1,18 @@
-"""Survivors: of documents that are duplicates of each other, which one stays.
+"""Survivor order: which one of several duplicates stays.
 
 Documents are put in order, best first; a document can only be dropped for a better one. The order is
 
-    1. priority, a whole number the pipeline gives to whole shards: lower first (web before synthetic)
-    2. source, where the recipe lists some: the earlier in the list first, those that are not in it last
-    3. preference, a number for each document, greater first and a missing one last: the value of the recipe's expression, for instance the
-       signal "educational.score", or `-"c4.javascript_lines"`
+    1. priority, an integer that the pipeline gives to whole shards: lower first (web before synthetic)
+    2. source, if the recipe lists some: in the order of the list, unlisted sources last
+    3. preference, a number for each document, greater first, missing last: the value of the recipe's expression, for instance the signal
+       "educational.score", or `-"c4.javascript_lines"`
     4. longer text
-    5. earlier date, a missing one last
-    6. smaller key, which is as good as chance, and the same in every run; records of one key by their number
+    5. earlier date, missing last
+    6. smaller key, which is practically random and the same in every run; records with equal keys by their number
 
-The expression is SQL over a document's columns (`text_bytes`, `source`, ...) and its signals, as polars understands it.
+The expression is SQL, as polars understands it, over a document's columns (`text_bytes`, `source`, ...) and its signals.
 
-Invariant: the order of two documents depends on the two alone.
+Invariant: the order of two documents depends only on these two documents.
 """
 
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ from curation.errors import RecipeError
 from curation.schema import DOCUMENTS
 
 RANKS = pa.schema([pa.field(f"rank_{name}", pa.uint64(), nullable=False) for name in ("source", "preference", "length", "date")])
-"""What the order is made of, as numbers: the smaller is the better one. Key and number follow."""
+"""The sort columns as numbers, smaller is better; key and number follow."""
 
 BEST_FIRST = (*RANKS.names, "key", "number")
 """The columns by which documents are sorted, best first."""
@@ -40,9 +40,9 @@ _SIGN, _LARGEST = np.uint64(1 << 63), np.uint64((1 << 64) - 1)
 
 
 def preference(expression: str | None, table: Any) -> Any:
-    """Return the preference for each row of a table of documents' columns and signals (float64, null where there is none).
+    """Return the preference of each row of a table of documents' columns and signals (float64, null if there is none).
 
-    Raises RecipeError where the expression cannot be read, names a column that is not there, or gives no number.
+    Raises RecipeError where the expression cannot be parsed, names an unknown column, or does not give a number.
     """
     if expression is None:
         return pa.nulls(table.num_rows, pa.float64())
@@ -51,18 +51,18 @@ def preference(expression: str | None, table: Any) -> Any:
         value = frame.with_columns(pl.sql_expr(expression).cast(pl.Float64).alias("_preference"))["_preference"].to_arrow()
     except pl.exceptions.PolarsError as error:
         raise RecipeError(
-            f"deduplicate: prefer = {expression!r} cannot be worked out ({error}); columns: {', '.join(frame.columns)}"
+            f"deduplicate: prefer = {expression!r} cannot be evaluated ({error}); columns: {', '.join(frame.columns)}"
         ) from None
     return pc.if_else(pc.is_finite(value), value, pa.scalar(None, pa.float64()))
 
 
 def source_ranks(column: Any, sources: Sequence[str]) -> Any:
-    """Return the place of each row's source in the list (int64), and the list's length for one that is not in it."""
+    """Return the position of each row's source in the list (int64); a source outside the list gets the list's length."""
     return pc.index_in(column, pa.array(sources, pa.string())).cast(pa.int64()).fill_null(len(sources))
 
 
 def ranks(priority: int, source_rank: Any, preference: Any, text_bytes: Any, crawled_at: Any) -> dict[str, npt.NDArray[np.uint64]]:
-    """Return the columns of RANKS for documents of one priority, whose columns are given."""
+    """Return the columns of RANKS for documents of one priority, from the given columns."""
     source = np.uint64(priority + (1 << 31)) << np.uint64(32) | np.asarray(source_rank).astype(np.uint64)
     length = ~np.asarray(text_bytes).astype(np.uint64)
     date = crawled_at.cast(pa.int64())
@@ -75,17 +75,17 @@ def ranks(priority: int, source_rank: Any, preference: Any, text_bytes: Any, cra
 
 
 def text_bytes_of(table: Any) -> npt.NDArray[np.int64]:
-    """Return the bytes of the texts, told by their ranks."""
+    """Return the byte lengths of the texts, from their ranks."""
     lengths: npt.NDArray[np.uint64] = ~table["rank_length"].to_numpy()
     return lengths.astype(np.int64)
 
 
 def _rising(values: npt.NDArray[np.float64]) -> npt.NDArray[np.uint64]:
-    """Return numbers that are in the order of the values: their bits, of negative ones all turned round, of others the first."""
-    bits = (values + 0.0).view(np.uint64)  # so that -0.0 is 0.0
+    """Return integers that sort like the values: flip all bits of negative values, and only the sign bit of the others."""
+    bits = (values + 0.0).view(np.uint64)  # turns -0.0 into 0.0
     return np.where(bits >= _SIGN, ~bits, bits | _SIGN)
 
 
 def _last(column: Any, values: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
-    """Return the numbers, but for what is missing the largest there is."""
+    """Return the ranks; missing values rank last."""
     return np.where(np.asarray(column.is_valid()), values, _LARGEST)

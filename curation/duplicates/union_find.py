@@ -1,11 +1,11 @@
-"""Clusters: which documents hang together by edges, whatever the order in which the edges come (union-find; Tarjan 1975).
+"""Union-find: the connected components of a graph, independent of the order of its edges (Tarjan 1975).
 
-A forest over document numbers: every number points to a smaller one, a root to itself. Joining two trees hangs the larger root under the
-smaller, so a component's root, its *label*, is its smallest number. Paths are halved as they are walked.
+Every document number points to a smaller number; a root points to itself. Joining two trees attaches the larger root to the smaller one, so
+a component's root, its *label*, is its smallest number. Paths are halved as they are walked.
 
 Invariants
-    - Labels depend on the set of edges alone: not on their order, direction or repetition, nor on how they are cut into batches.
-    - Memory: 8 bytes a number for the forest; `Forest.labels` makes them in place. `stars` takes 114 bytes an edge, whatever the numbers.
+    - Labels depend only on the set of edges: not on their order, direction or repetition, nor on how they are split into batches.
+    - Memory: 8 bytes per number; `UnionFind.labels` works in place. `stars` takes 114 bytes per edge, however large the numbers are.
 """
 
 from typing import Any, NamedTuple
@@ -19,20 +19,20 @@ Numbers = npt.NDArray[np.int64]
 
 
 class Ties(NamedTuple):
-    """Numbers that share a hash, tied to the first that has it."""
+    """Numbers that share a hash, connected to the first number with that hash."""
 
     order: Numbers
-    """Places sorted by hash, in the given order where hashes are equal."""
+    """Positions sorted by hash; equal hashes keep their given order."""
     starts: Numbers
-    """Where in that order each hash begins."""
+    """Where each hash begins in that order."""
     left: Numbers
-    """The first number of a hash, once for each of the others."""
+    """The first number of a hash, once for each other number."""
     right: Numbers
-    """The others."""
+    """The other numbers."""
 
 
 def ties(hashes: npt.NDArray[Any], numbers: Numbers) -> Ties:
-    """Tie numbers of equal hashes to the first of them; m numbers of one hash give m - 1 edges. Of equal hashes, numbers must rise."""
+    """Connect numbers of equal hashes to the first; m numbers of one hash give m - 1 edges. Numbers of equal hashes must ascend."""
     order = np.argsort(hashes, kind="stable")
     ordered, numbers = hashes[order], numbers[order]
     begins = np.concatenate([[True], ordered[1:] != ordered[:-1]])[: len(ordered)]
@@ -42,14 +42,14 @@ def ties(hashes: npt.NDArray[Any], numbers: Numbers) -> Ties:
 
 
 class Edges(NamedTuple):
-    """Pairs of documents that may be duplicates, left < right, and whether the two have one text."""
+    """Pairs of documents that may be duplicates, left < right, and whether both have the same text."""
 
     left: Numbers
     right: Numbers
     of_text: npt.NDArray[np.bool_]
 
     def chosen(self, which: npt.NDArray[np.bool_]) -> "Edges":
-        """Return some of the edges."""
+        """Return the selected edges."""
         return Edges(self.left[which], self.right[which], self.of_text[which])
 
 
@@ -61,35 +61,35 @@ class UnionFind:
         self.parents: Numbers = np.arange(count, dtype=np.int64)
 
     def join(self, left: Numbers, right: Numbers) -> None:
-        """Add the edges left[i] - right[i]. Raises IndexError for a number that is none of the forest's."""
+        """Add the edges left[i] - right[i]. Raises IndexError for a number outside 0 to count - 1."""
         if len(left) != len(right):
-            raise ValueError(f"{len(left)} left ends, but {len(right)} right ends")
+            raise ValueError(f"{len(left)} left ends do not match {len(right)} right ends")
         if len(left):
             if min(left.min(), right.min()) < 0 or max(left.max(), right.max()) >= len(self.parents):
-                raise IndexError(f"an edge names a document beyond the {len(self.parents)} there are")
+                raise IndexError(f"an edge names a document beyond the {len(self.parents)} that exist")
             _join(self.parents, left, right)
 
     def join_equal(self, hashes: npt.NDArray[np.uint64], numbers: Numbers) -> None:
-        """Add an edge between any two numbers of equal hashes. Where nothing but the components is wanted, it is quicker than `ties`."""
+        """Connect all numbers with equal hashes. Faster than `ties` if only the components are needed."""
         places = np.full(1 << (2 * max(1, len(hashes)) - 1).bit_length(), -1, np.int32 if len(hashes) < 1 << 31 else np.int64)
         _join_equal(self.parents, hashes, numbers, places)
 
     def labels(self) -> Numbers:
-        """Return the label of every number, in the forest's own memory; more edges may follow."""
+        """Return the label of every number, in the structure's own memory; more edges may follow."""
         _flatten(self.parents)
         return self.parents
 
     def stars(self, follows: npt.NDArray[np.bool_]) -> Edges:
-        """Return an edge from each label to every other number of its component; those are `of_text` where the number `follows`."""
+        """Return an edge from each label to every other number of its component; it is `of_text` where the number `follows`."""
         labels = self.labels()
         others = np.flatnonzero(labels != np.arange(len(labels)))
         return Edges(labels[others], others, follows[others])
 
 
 def stars(edges: Edges) -> Edges:
-    """Return the fewest edges by which the same documents hang together: from the first of each component to every other, which rise.
+    """Return the fewest edges with the same components: from the first document of each component to every other, in ascending order.
 
-    Such an edge is `of_text` where any edge to the same right end was, that is, where a document before it has its text.
+    Such an edge is `of_text` if any edge to the same right end was, that is, if an earlier document has the same text.
     """
     numbers, places = np.unique(np.concatenate([edges.left, edges.right]), return_inverse=True)
     left, right = places[: len(edges.left)], places[len(edges.left) :]
@@ -121,7 +121,7 @@ def _join(parents: Numbers, left: Numbers, right: Numbers) -> None:
 
 @kernel
 def _join_equal(parents: Numbers, hashes: npt.NDArray[np.uint64], numbers: Numbers, places: npt.NDArray[Any]) -> None:
-    """Tie each number to the first of its hash, which is looked up in `places`: at least as many as twice the hashes, a power of two."""
+    """Connect each number to the first with its hash, by a table `places` whose size is a power of two, at least twice the hashes."""
     last = np.uint64(len(places) - 1)
     for place in range(len(hashes)):
         slot = hashes[place] & last

@@ -1,13 +1,13 @@
-"""URLs that mean one page: a form in which they are equal.
+"""A normalised form of URLs: two URLs of the same page have the same form.
 
-    scheme     http:// or https:// goes, and "www." after it
+    scheme     http:// or https:// is removed, and "www." after it
     host       in lower case; it ends at the first "/" or "?"
-    path       without slashes at its end
-    query      without the parameters that tell where a visitor came from: utm_*, ref, feed; without its "?" where none is left
-    fragment   goes, but not where it begins with "!", which names a page of its own
+    path       without trailing slashes
+    query      without parameters that say where a visitor came from: utm_*, ref, feed; without its "?" if none is left
+    fragment   removed, unless it begins with "!" and so names a page of its own
 
-C4's code (Raffel et al. 2020) takes off the scheme, "www." and slashes at the end, and cuts a query that begins with utm_, ref or feed; it
-keeps the case of hosts, and fragments. All else stays as it is written: the order of parameters, percent signs, other names of a host.
+C4's code (Raffel et al. 2020) removes the scheme, "www." and trailing slashes, and cuts a query that begins with utm_, ref or feed; it
+keeps the case of hosts, and fragments. Everything else stays unchanged: the order of parameters, percent-encoding, other names of a host.
 """
 
 from typing import Any
@@ -19,7 +19,7 @@ _SOURCES = r"^(utm_[^=]*|ref|feed)(=|$)"
 
 
 def same_page_form(urls: Any) -> Any:
-    """Return the form of each URL of an Arrow column (string), null where there is no URL or nothing is left of it."""
+    """Return the normalised form of each URL in an Arrow column (string); null where there is no URL or nothing is left of it."""
     url = pl.col("url").str.extract(r"^([^#]*)").str.replace(r"(?i)^https?://(www\.)?", "")
     fragment = pl.col("url").str.extract(r"(?s)^[^#]*(#!.*)$").fill_null("")
     query = pl.col("url").str.extract(r"^[^#?]*\?([^#]*)")
@@ -33,5 +33,5 @@ def same_page_form(urls: Any) -> Any:
 
 
 def hash_of(form: str) -> int:
-    """Return a 64-bit hash of a URL's form."""
+    """Return a 64-bit hash of a URL's normalised form."""
     return xxhash.xxh3_64_intdigest(form.encode("utf-8"))

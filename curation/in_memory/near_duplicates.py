@@ -1,26 +1,26 @@
-"""Near-duplicates in one process: the pipeline's decisions for any texts that can be read again, without a run folder or a ledger.
+"""Near-duplicates in one process: the pipeline's decisions for texts that can be read twice, without a run folder or a ledger.
 
     found = find_duplicates(parquet_texts(paths), ranks=parquet_ranks(paths))
     kept = found.duplicate_of < 0
     fates = found.table(ids)
     write_kept(paths, found, "kept.parquet")
 
-Signatures, buckets, components, exact similarities and the survivor order are those of `curation.duplicates.deduplicate`, kernel by
-kernel; what is left out is what makes them restart, spread over machines and account for every record. A document is dropped only for a
-kept one that it is really like. Of several copies the longer text stays. Of equally long ones a run keeps that of the earlier date, then
-that of the smaller key; so it is here where `ranks` says what these are, and without it the one that comes first stays. (What a run does
-with a record before it compares any, such as dropping an empty text, is left to the caller.)
+Signatures, buckets, components, exact similarities and the survivor order are those of `curation.duplicates.deduplicate`, with the same
+kernels; restarting, spreading over machines and accounting for every record are left out. A document is dropped only for a kept one that is
+really similar to it. Of several copies the longest text stays. For equally long texts a run keeps the earlier date, then the smaller key;
+this module does the same if `ranks` supplies both, otherwise the first text stays. (The caller must do what a run does to a record before
+comparison, such as dropping an empty text.)
 
-Texts come as a sequence of functions, each of which reads one batch (`curation.in_memory.text_batches`), so that those without a candidate
-are not read a second time.
+Texts come as a sequence of functions, each of which reads one batch (`curation.in_memory.text_batches`), so that texts without a candidate
+are not read twice.
 
-Memory: one batch; for each document 8 bytes a band, twice while they are joined, and some 60 more; and SHINGLE_BYTES of the texts that have
-candidates, whose components are taken in turns where they have more. (A component is compared at once, so a larger one takes what it
-takes.)
+Memory: one batch; for each document 8 bytes per band, twice while they are joined, and about 60 more; and SHINGLE_BYTES for the texts with
+candidates, whose components are processed in several turns if they need more. (A component is compared as a whole, so a larger one takes
+more.)
 
 Invariants
-    - What is decided depends on the texts and their order, not on how they are cut into batches; with ranks not on their order either.
-    - With ranks it is what `curate run dedup` decides of the same records: same fates, reasons and survivors.
+    - Decisions depend on the texts and their order, not on how they are split into batches; with ranks, not on their order either.
+    - With ranks, the fates, reasons and survivors are those of `curate run dedup` for the same records.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -43,33 +43,33 @@ from curation.storage.location import Location
 from curation.text.text import Text
 
 SHINGLE_BYTES = 64 << 20
-"""Bytes of shingles, about, that are compared in one turn."""
+"""Approximate bytes of shingles that are compared in one turn."""
 
 
 @dataclass(frozen=True, eq=False)
 class Duplicates:
-    """What became of each of n documents, by row."""
+    """The result for each of n documents, by row."""
 
     duplicate_of: Numbers
-    """Row of the document that is kept instead; -1 where the document is kept."""
+    """Row of the survivor; -1 if the document is kept."""
     rules: npt.NDArray[np.uint8]
-    """Place in `curation.duplicates.resolve.RULES` of the reason: exact, near_duplicate or contained."""
+    """Index into `curation.duplicates.resolve.RULES` of the reason: exact, near_duplicate or contained."""
     similarities: npt.NDArray[np.float64]
-    """Exact similarity to the document that is kept; 1 where the document is kept itself."""
+    """Exact similarity to the survivor; 1 if the document itself is kept."""
     compared: int
-    """Pairs whose exact similarity was worked out."""
+    """Pairs whose exact similarity was computed."""
     skipped: int
-    """Pairs in one bucket that were not compared, for enough kept documents of it were."""
+    """Pairs in one bucket that were not compared, because the limit for that bucket was reached."""
 
     def rule(self, row: int) -> str | None:
-        """Return the reason why a document is dropped, or None."""
+        """Return the reason why a document is dropped, or None if it is kept."""
         reason: str | None = RULES[int(self.rules[row])].as_py()
         return reason
 
     def table(self, ids: Any) -> Any:
-        """Return what became of each document as an Arrow table: its id, and the id it is a duplicate of, why and how similar, or nulls.
+        """Return the results as an Arrow table: id, survivor's id, reason and similarity; nulls for kept documents.
 
-        The ids are an array or a list of any type, one for each document in order; raises ValueError for any other number of them.
+        `ids` is an array or list of any type, one id for each document in order; raises ValueError for any other number of ids.
         """
         names = ids.combine_chunks() if isinstance(ids, pa.ChunkedArray) else pa.array(ids)
         if len(names) != len(self.rules):
@@ -87,7 +87,7 @@ class Duplicates:
 
 @dataclass(frozen=True, eq=False)
 class _Signed:
-    """What one pass over the texts leaves: bytes (n), text hashes (n, 2) and bucket hashes (bands, n), and the first row of each batch."""
+    """Results of one pass over the texts: bytes (n), text hashes (n, 2), bucket hashes (bands, n), and the first row of each batch."""
 
     sizes: Numbers
     texts: Hashes
@@ -103,10 +103,10 @@ def find_duplicates(
     compared: int = 8,
     ranks: Callable[[Numbers], Ranks] | None = None,
 ) -> Duplicates:
-    """Find the near-duplicates among all texts; settings mean what they mean in a recipe's [deduplicate].
+    """Find the near-duplicates among all texts; the settings have the same meaning as in a recipe's [deduplicate].
 
-    `ranks` returns date and key of the texts of some rows, rising (`curation.in_memory.record_ranks`); it is asked once, for those that
-    have an equally long one among their candidates.
+    `ranks` returns date and key for the texts of some ascending rows (`curation.in_memory.record_ranks`); it is called once, for the texts
+    that have a candidate of the same length.
     """
     minhash = minhash or MinHashSettings()
     signed = _sign(batches, minhash)
@@ -140,16 +140,16 @@ def find_duplicates(
 
 
 def write_kept(paths: Sequence[FilePath], found: Duplicates, out: FilePath) -> int:
-    """Write the kept rows of Parquet files, all columns, to one file; return how many there are.
+    """Write the kept rows of Parquet files, with all columns, to one file; return their number.
 
-    The files are those whose texts were compared (`parquet_texts`), in that order; they are read a row group at a time. Raises InputError
-    where they do not have as many rows as texts were compared, or have different columns.
+    The files must be those whose texts were compared (`parquet_texts`), in the same order; they are read one row group at a time. Raises
+    InputError where their number of rows differs from the number of compared texts, or where they have different columns.
     """
     kept = found.duplicate_of < 0
     schemas = [pq.read_schema(path) for path in paths]
     different = next((path for path, schema in zip(paths, schemas, strict=True) if not schema.equals(schemas[0])), None)
     if different is not None:
-        raise InputError(f"{different} does not have the columns of {paths[0]}; write them apart")
+        raise InputError(f"{different} does not have the columns of {paths[0]}; write them separately")
     rows = sum(pq.read_metadata(path).num_rows for path in paths)
     if rows != len(kept) or not paths:
         raise InputError(f"there are {rows} rows, but {len(kept)} texts were compared")
@@ -177,7 +177,7 @@ def _sign(batches: Sequence[ReadTexts], minhash: MinHashSettings) -> _Signed:
 
 
 def _components(signed: _Signed) -> tuple[Numbers, npt.NDArray[np.bool_]]:
-    """Return the component of each document, named by its first, and whether it is the first of its text."""
+    """Return the component of each document, named by its first document, and whether the document is the first with its text."""
     rows = np.arange(len(signed.sizes))
     forest = UnionFind(len(rows))
     leads = np.ones(len(rows), np.bool_)
@@ -191,9 +191,9 @@ def _components(signed: _Signed) -> tuple[Numbers, npt.NDArray[np.bool_]]:
 
 
 def _ranked(labels: Numbers, sizes: Numbers, ranks: Callable[[Numbers], Ranks] | None) -> tuple[Numbers, Numbers]:
-    """Return numbers that are in the order of the documents' dates, and of their keys; those without an equally long candidate are alone.
+    """Return integers that sort like the documents' dates and keys; documents without a candidate of equal length get unique ones.
 
-    A number of a key is a row that has it, so that those of documents that nobody asked for are their own.
+    The integer of a key is a row that has this key, so a document without a requested key gets its own row.
     """
     dates, keys = np.zeros(len(labels), np.int64), np.arange(len(labels))
     order = np.lexsort((sizes, labels))
@@ -208,13 +208,13 @@ def _ranked(labels: Numbers, sizes: Numbers, ranks: Callable[[Numbers], Ranks] |
 
 
 def _turns(labels: Numbers, leads: npt.NDArray[np.bool_], sizes: Numbers) -> Iterator[tuple[Numbers, npt.NDArray[np.bool_]]]:
-    """Yield the rows of some components at a time, rising, and which of them are compared: those that lead a text beside another one."""
+    """Yield the ascending rows of some components at a time, and which of them are compared: leaders in components of several texts."""
     members = np.bincount(labels, minlength=len(labels))
     texts = np.bincount(labels[leads], minlength=len(labels))
     rows = np.flatnonzero(members[labels] > 1)
     rows = rows[np.argsort(labels[rows], kind="stable")]
     whole = leads[rows] & (texts[labels[rows]] > 1)
-    spent = np.cumsum(np.where(whole, sizes[rows], 0)) * 4 // 3 // SHINGLE_BYTES  # a shingle of 8 bytes for each word of 6
+    spent = np.cumsum(np.where(whole, sizes[rows], 0)) * 4 // 3 // SHINGLE_BYTES  # one 8-byte shingle per word of 6 bytes
     begins = np.flatnonzero(np.diff(labels[rows], prepend=-1))
     turn = spent[begins]
     cuts = begins[np.flatnonzero(np.diff(turn, prepend=-1))]
@@ -227,10 +227,10 @@ def _turns(labels: Numbers, leads: npt.NDArray[np.bool_], sizes: Numbers) -> Ite
 def _shingles_of(
     batches: Sequence[ReadTexts], firsts: Numbers, rows: Numbers, sizes: Numbers, minhash: MinHashSettings
 ) -> tuple[Numbers, Hashes]:
-    """Return offsets and distinct shingles of the texts of some rows, rising, whose bytes are given."""
+    """Return offsets and distinct shingles of the texts in some ascending rows, whose byte sizes are given."""
     starts = np.zeros(len(rows) + 1, np.int64)
     likely = int(sizes.sum()) // (1 if minhash.characters else 2) + len(rows)
-    hashes = np.empty(likely, np.uint64)  # memory that is not written is not taken
+    hashes = np.empty(likely, np.uint64)  # unwritten memory is not taken
     done = 0
     for index, read in enumerate(batches):
         inside = rows[np.searchsorted(rows, firsts[index]) : np.searchsorted(rows, firsts[index + 1])] - firsts[index]
@@ -238,7 +238,7 @@ def _shingles_of(
             text = Text.from_arrow(read().take(inside))
             shingles = distinct(shingle(text, minhash.ngram, minhash.characters))
             begin, end = starts[done], starts[done] + len(shingles.hashes)
-            if end > len(hashes):  # some characters are several once they are folded
+            if end > len(hashes):  # folding turns some characters into several
                 hashes = np.concatenate([hashes, np.empty(end, np.uint64)])
             hashes[begin:end] = shingles.hashes
             starts[done + 1 : done + len(inside) + 1] = begin + shingles.offsets[1:]
@@ -247,7 +247,7 @@ def _shingles_of(
 
 
 def _codes(texts: Hashes) -> Numbers:
-    """Return a small whole number for each distinct text hash."""
+    """Return a small integer for each distinct text hash."""
     order = np.lexsort((texts[:, 1], texts[:, 0]))
     ordered = texts[order]
     codes = np.empty(len(texts), np.int64)

@@ -1,13 +1,13 @@
-"""What orders equally long texts of a run, of the rows of files: their dates and keys, made as the run's readers make them.
+"""Record ranks order equally long texts as a run does: by the dates and keys that the run's readers would give to rows of files.
 
-    parquet_ranks(paths)   of Parquet files
-    jsonl_ranks(paths)     of JSON Lines files, plain or compressed
+    parquet_ranks(paths)   for Parquet files
+    jsonl_ranks(paths)     for JSON Lines files, plain or compressed
 
-Both return a function that takes rows, rising, numbered through all files as `curation.in_memory.text_batches` numbers their texts, and
-returns the Ranks of these. Few rows of a corpus are ever asked for, so only theirs are made; files are read again from the front for that.
+Both return a function from rows to their Ranks. Rows ascend and are numbered through all files, as `curation.in_memory.text_batches`
+numbers texts. Few rows of a corpus are ever requested, so only their ranks are made; this reads the files again from the start.
 
-Invariant: a key is that of the record in a run over the same files (`curation.storage.record_keys`); a row that would be no record there
-is an error.
+Invariant: a key equals that of the record in a run over the same files (`curation.storage.record_keys`); a row that a run would not accept
+as a record is an error.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -38,19 +38,19 @@ NO_DATE = np.iinfo(np.int64).max
 
 
 class Ranks(NamedTuple):
-    """Seconds since 1970 (NO_DATE where there is no date) and key of each of some records."""
+    """The seconds since 1970 (NO_DATE if there is no date) and the key of each of some records."""
 
     dates: Rows
     keys: Sequence[bytes]
 
 
 def parquet_ranks(paths: Sequence[FilePath], fields: Fields | None = None) -> Callable[[Rows], Ranks]:
-    """Return what ranks rows of Parquet files; `fields` says which columns hold what, as a recipe's [[input]] does."""
+    """Return a function that ranks rows of Parquet files; `fields` names the columns, as a recipe's [[input]] does."""
     return lambda rows: _ranks(_parquet_records(paths, fields or Fields(), rows))
 
 
 def jsonl_ranks(paths: Sequence[FilePath], fields: Fields | None = None) -> Callable[[Rows], Ranks]:
-    """Return what ranks lines of JSON Lines files, blank ones left out."""
+    """Return a function that ranks lines of JSON Lines files; blank lines are skipped."""
     return lambda rows: _ranks(_jsonl_records(paths, fields or Fields(), rows))
 
 
@@ -86,7 +86,7 @@ def _record(named: Mapping[str, Any], row: int, source: SourceFile) -> Record:
     try:
         return row_record(row_strings(tuple(named), tuple(named.values()), source.fields.text, repairs), row, source, repairs, raw=text)
     except BadRow as error:
-        raise InputError(f"{source.location}, row {row} of the texts is no record: {error}") from None
+        raise InputError(f"{source.location}, row {row} of the texts is not a record: {error}") from None
 
 
 def _jsonl_records(paths: Sequence[FilePath], fields: Fields, rows: Rows) -> Iterator[Record]:
@@ -98,7 +98,7 @@ def _jsonl_records(paths: Sequence[FilePath], fields: Fields, rows: Rows) -> Ite
                 if number in wanted:
                     outcome = frame if isinstance(frame, Broken) else reader.parse(frame, source)
                     if not isinstance(outcome, Record):
-                        raise InputError(f"{path}, line {number} of the texts is no record: {getattr(outcome, 'detail', '')}")
+                        raise InputError(f"{path}, line {number} of the texts is not a record: {getattr(outcome, 'detail', '')}")
                     yield outcome
                 number += 1
 

@@ -1,15 +1,16 @@
-"""Texts from files, for what reads them more than once: as functions that each read one batch, the same each time.
+"""Text batches: functions that each read one batch of texts from a file, for callers that read texts more than once.
 
     parquet_texts(paths)   a row group is a batch
-    jsonl_texts(paths)     some MiB of lines are a batch; plain or compressed (gzip, Zstandard, bzip2, xz, LZ4), told by the first bytes
+    jsonl_texts(paths)     some MiB of lines are a batch; plain or compressed (gzip, Zstandard, bzip2, xz, LZ4), detected by the first bytes
 
-Parquet has an index of its own. Of JSON Lines one pass notes where each batch begins; each later pass reads the file from front to back
-again, for a compressed file can be entered at no other place, but parses only the batches that are asked for.
+Parquet has its own index. For JSON Lines a first pass notes where each batch begins. Each later pass reads the file from the start again,
+because a compressed file can be entered only there, but parses only the requested batches.
 
 Invariants
-    - Rows come in the order of the files and, within one, of its rows or lines; blank lines are none.
-    - Memory is one batch, and its last line where that is long. Of JSON Lines one file is open at a time.
-    - A line that is no object with a string under the column's name is told by file and number; so is a row group that lacks rows.
+    - Rows come in the order of the files and, within a file, of its rows or lines; blank lines do not count.
+    - Memory is one batch, and its last line if that is long. One JSON Lines file is open at a time.
+    - An error names file and line for a line that is not an object with a string in the column; a row group with missing rows is an error
+      too.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -28,18 +29,18 @@ from curation.ingest.readers.decompression import Content
 from curation.storage.location import Location
 
 ReadTexts = Callable[[], Any]
-"""Reads one batch of texts: an Arrow array of strings, the same each time."""
+"""Reads one batch of texts, the same every time: an Arrow array of strings."""
 
 FilePath = str | PathLike[str]
 
 BATCH_BYTES = 16 << 20
-"""Bytes of lines, after decompression, from which on a batch is full."""
+"""Bytes of decompressed lines at which a batch is full."""
 
 _BLANK = b" \t\r\n"
 
 
 def parquet_texts(paths: Sequence[FilePath], column: str = "text") -> list[ReadTexts]:
-    """Return what reads the texts of Parquet files, a row group at a time, in the order of the files; one file is open."""
+    """Return readers for the texts of Parquet files, one row group each, in the order of the files; one file is open."""
     groups = _RowGroups(column)
 
     def reader(path: FilePath, index: int) -> ReadTexts:
@@ -49,10 +50,10 @@ def parquet_texts(paths: Sequence[FilePath], column: str = "text") -> list[ReadT
 
 
 def jsonl_texts(paths: Sequence[FilePath], column: str = "text", batch_bytes: int = BATCH_BYTES) -> list[ReadTexts]:
-    """Return what reads the texts of JSON Lines files, some bytes at a time, in the order of the files.
+    """Return readers for the texts of JSON Lines files, `batch_bytes` each, in the order of the files.
 
-    Raises InputError, now or when a batch is read, for a line that is too long, broken, or without a string under the column's name, and
-    for a file that breaks off.
+    Raises InputError, now or when a batch is read, for a line that is too long, malformed, or without a string in the column, and for a
+    truncated file.
     """
 
     def reader(span: _Span) -> ReadTexts:
@@ -63,7 +64,7 @@ def jsonl_texts(paths: Sequence[FilePath], column: str = "text", batch_bytes: in
 
 
 class _RowGroups:
-    """The row groups of files, one of which is open."""
+    """The row groups of some files, of which one is open at a time."""
 
     def __init__(self, column: str) -> None:
         self._column = column
@@ -71,7 +72,7 @@ class _RowGroups:
         self._file: Any = None
 
     def take(self, path: FilePath, index: int) -> Any:
-        """Return the texts of a row group, read in the thread that asks for them."""
+        """Return the texts of a row group, read in the caller's thread."""
         if self._path != path:
             if self._file is not None:
                 self._file.close()
@@ -79,13 +80,13 @@ class _RowGroups:
         texts = self._file.read_row_group(index, columns=[self._column], use_threads=False).column(0)
         promised = self._file.metadata.row_group(index).num_rows
         if len(texts) != promised:
-            raise InputError(f"{path} is damaged: row group {index} gives {len(texts)} texts, its footer says {promised}")
+            raise InputError(f"{path} is damaged: row group {index} has {len(texts)} texts, but its footer says {promised}")
         return texts
 
 
 @dataclass(frozen=True)
 class _Span:
-    """Some lines of a file: the offset of the first one, how many bytes they take, and the number of the first one, from 1."""
+    """Some lines of a file: the offset of the first line, their total bytes, and the number of the first line, from 1."""
 
     location: Location
     offset: int
@@ -94,7 +95,7 @@ class _Span:
 
 
 def _spans(location: Location, batch_bytes: int) -> Iterator[_Span]:
-    """Cut a file into spans of at least so many bytes. Raises InputError for a line that is too long, and a file that breaks off."""
+    """Split a file into spans of at least `batch_bytes`. Raises InputError for a line that is too long, and for a truncated file."""
     with location.open_stream() as stream:
         content = Content(stream)
         begin, first_line, number = 0, 1, 0
@@ -112,7 +113,7 @@ def _spans(location: Location, batch_bytes: int) -> Iterator[_Span]:
 
 
 class _Lines:
-    """The lines of files, one of which is open: spans that follow each other are read on, one before is read from the front again."""
+    """The lines of some files, of which one is open: the next span continues reading, an earlier one restarts the file."""
 
     def __init__(self) -> None:
         self._location: Location | None = None
@@ -128,12 +129,12 @@ class _Lines:
         self._content.skip(span.offset - self._content.offset)
         taken = self._content.take(span.size)
         if len(taken) != span.size:
-            raise InputError(f"{span.location} has become shorter while it was read")
+            raise InputError(f"{span.location} became shorter while it was read")
         return taken
 
 
 def _texts(lines: bytes, span: _Span, column: str) -> Any:
-    """Return the texts of some lines. Raises InputError that names the first line without one."""
+    """Return the texts of some lines. Raises InputError naming the first line without a text."""
     records = [(number, line) for number, line in enumerate(lines.split(b"\n"), span.first_line) if line.strip(_BLANK)]
     try:
         return _parsed(lines, column, len(records))
@@ -147,14 +148,14 @@ def _texts(lines: bytes, span: _Span, column: str) -> Any:
 
 
 def _parsed(lines: bytes, column: str, records: int) -> Any:
-    """Return the strings under a name in so many JSON objects. Raises ArrowInvalid for anything else."""
+    """Return the strings in a column of `records` JSON objects. Raises ArrowInvalid for anything else."""
     if not records:
         return pa.array([], pa.large_string())
     reading = json.ReadOptions(block_size=len(lines) + 1, use_threads=False)
     parsing = json.ParseOptions(explicit_schema=pa.schema([(column, pa.large_string())]), unexpected_field_behavior="ignore")
     texts = json.read_json(pa.BufferReader(lines), reading, parsing)[column].combine_chunks()
     if len(texts) != records:
-        raise pa.ArrowInvalid("a line does not hold just one JSON object")
+        raise pa.ArrowInvalid("a line is not exactly one JSON object")
     if texts.null_count:
         raise pa.ArrowInvalid(f"there is no string {column!r}")
     texts.validate(full=True)

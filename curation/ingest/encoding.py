@@ -1,30 +1,30 @@
-"""From bytes to text: which character encoding a page is in, when the page, its server and its bytes disagree.
+"""Decoding bytes to text: find a page's character encoding when the page, its server and its bytes disagree.
 
-The order is that of the WHATWG Encoding and HTML standards (byte-order mark, HTTP header, `<meta>` or XML declaration, detection), with
-labels mapped as browsers map them: iso-8859-1 means windows-1252, gb2312 means gbk. What differs is that a declaration is a claim which
-the bytes may refute:
+The order is that of the WHATWG Encoding and HTML standards (byte-order mark, HTTP header, `<meta>` or XML declaration, detection). Labels
+are mapped as browsers map them: iso-8859-1 means windows-1252, gb2312 means gbk. One thing differs: a declaration is a claim that the bytes
+may refute.
 
     1. A byte-order mark decides, unless the bytes after it do not decode; so do the escapes of ISO-2022-JP in 7-bit bytes.
-    2. Bytes that are valid UTF-8 beyond chance are UTF-8, whatever was declared: one multi-byte character against a single-byte
-       claim, four against a multi-byte one (two bytes of GBK can be valid UTF-8 by accident).
-    3. Else the declared encoding, if the bytes decode under it cleanly. Where header and `<meta>` differ and both decode, the header
-       wins unless the detector sides with `<meta>` (servers add iso-8859-1 to pages they never looked at). For the same reason a
-       claim of windows-1252 fails where most non-ASCII bytes stand four and more in a row, as in no Western European language.
-    4. Else UTF-8, if it decodes cleanly (a page of windows-1252 that claims UTF-8 does not).
-    5. Else a detector: uchardet through resiliparse, then charset-normalizer. What it names must decode cleanly too.
-    6. Else `Undecodable`.
+    2. Bytes that are valid UTF-8 beyond chance are UTF-8, whatever was declared. Against a single-byte claim one multi-byte character is
+       enough; against a multi-byte claim it takes four (two bytes of GBK can be valid UTF-8 by accident).
+    3. Otherwise the declared encoding, if the bytes decode cleanly under it. If header and `<meta>` differ and both decode, the header wins
+       unless the detector agrees with `<meta>` (servers add iso-8859-1 to pages that they never inspected). For the same reason a claim of
+       windows-1252 fails if most non-ASCII bytes occur in runs of four or more, as in no Western European language.
+    4. Otherwise UTF-8, if it decodes cleanly (a page of windows-1252 that claims UTF-8 does not).
+    5. Otherwise a detector: uchardet through resiliparse, then charset-normalizer. Its result must decode cleanly too.
+    6. Otherwise `Undecodable`.
 
-*Cleanly* means: at most one damaged sequence for every 50 non-ASCII characters (a few stray bytes must not turn a whole page into
-mojibake; they become U+FFFD and are counted; a character cut off at the end of a truncated page is forgiven), and few control
-characters, which text does not have and binary data does. Of UTF-8 one damaged sequence in a thousand bytes is clean too, if as many are
-whole: a page of English in which two letters are not ASCII, and one of them is damaged, is no page of windows-1252. For the same reason
-few damaged sequences do not weaken the proof of step 2.
+*Cleanly* means two things. First, there is at most one damaged sequence for every 50 non-ASCII characters: a few stray bytes must not turn
+a whole page into mojibake; they become U+FFFD and are counted; a character cut off at the end of a truncated page does not count. Second,
+there are few control characters, which binary data has and text does not. In UTF-8 one damaged sequence per thousand bytes is clean too if
+at least as many are intact: an English page with two non-ASCII letters, one of them damaged, is not windows-1252. For the same reason few
+damaged sequences do not weaken the proof of step 2.
 
-KOI8-R is read as KOI8-U where the bytes that differ (frames of boxes in the one, Ukrainian and Belarusian letters in the other) stand in
-words.
+KOI8-R is read as KOI8-U if the bytes that differ (box-drawing characters in the one, Ukrainian and Belarusian letters in the other) occur
+in words.
 
-Invariant: the text is valid Unicode without lone surrogates, NUL or control characters other than tab and newline; CR LF and CR are
-newlines, as an HTML parser reads them.
+Invariant: the text is valid Unicode without lone surrogates, NUL or control characters other than tab and newline; CR LF and CR become
+newlines, as in an HTML parser.
 """
 
 import codecs
@@ -44,7 +44,7 @@ _BYTES_PER_STRAY = 1000
 
 _MARKS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
 _WIDER = {"iso8859-1": "cp1252", "shift_jis": "cp932", "euc_kr": "cp949", "gb2312": "gb18030", "gbk": "gb18030", "iso8859-11": "cp874"}
-"""Python codecs that hold all of a WHATWG encoding, for those of the same name that hold less."""
+"""Python codecs that cover a whole WHATWG encoding, in place of narrower codecs with the same name."""
 _MULTI_BYTE = frozenset({"cp932", "cp949", "gb18030", "big5", "euc_jp", "iso2022_jp"})
 
 _KOI8_U_LETTERS = b"\xa4\xa6\xa7\xad\xae\xb4\xb6\xb7\xbd\xbe"
@@ -70,15 +70,15 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class Undecodable(ValueError):
-    """No encoding gives text: the record is binary data, or damaged beyond reading. The message says what was tried."""
+    """No encoding gives text: the record is binary data, or damaged beyond reading. The message lists what was tried."""
 
 
 @dataclass(frozen=True)
 class Decoded:
     """A page as text.
 
-    `encoding` is the Python codec that was used, `declared` the one the header or the page claimed (None: nothing, or a label nobody
-    knows), `damaged` the sequences that became U+FFFD, `controls` the NUL and control characters that were dropped.
+    `encoding` is the Python codec that was used; `declared` is the one that the header or the page claimed (None: no claim, or an unknown
+    label); `damaged` counts the sequences that became U+FFFD, `controls` the NUL and control characters that were dropped.
     """
 
     text: str
@@ -94,7 +94,7 @@ def _codec(label: str | None, in_page: bool = False) -> str | None:
         return None
     name = map_encoding_to_html5(label, fallback_utf8=False)
     if in_page and name in ("utf-16-le", "utf-16-be"):
-        return "utf-8"  # a label that could be read as ASCII is not in UTF-16 (HTML standard, prescan)
+        return "utf-8"  # a page whose label is readable as ASCII is not in UTF-16 (HTML standard, prescan)
     return _WIDER.get(name, name) if name else None
 
 
@@ -122,7 +122,7 @@ def _without_cut_end(payload: bytes) -> bytes:
 
 
 def _looks_like_text(payload: bytes, codec: str) -> bool:
-    """Say whether control characters are rare; UTF-16 and ISO-2022 use their bytes for other things."""
+    """Return whether control characters are rare; UTF-16 and ISO-2022 use these bytes for other purposes."""
     if codec.startswith(("utf-16", "iso2022")):
         return True
     padded = payload.rstrip(b"\0")
@@ -131,7 +131,7 @@ def _looks_like_text(payload: bytes, codec: str) -> bool:
 
 
 def _cleanly(payload: bytes, codec: str | None) -> tuple[str, str, int] | None:
-    """Return (text, codec, damaged sequences) where the bytes decode cleanly under a codec, else None."""
+    """Return (text, codec, damaged sequences) if the bytes decode cleanly under a codec, otherwise None."""
     if codec is None or not _looks_like_text(payload, codec):
         return None
     if codec == "utf-8":
@@ -152,7 +152,7 @@ def _cleanly(payload: bytes, codec: str | None) -> tuple[str, str, int] | None:
 
 
 def _is_koi8_u(payload: bytes) -> bool:
-    """Whether most of the bytes in which KOI8-U has letters and KOI8-R has boxes stand beside letters."""
+    """Return whether most bytes that are letters in KOI8-U and boxes in KOI8-R are next to letters."""
     different = len(payload) - len(payload.translate(None, _KOI8_U_LETTERS))
     return different > 0 and 2 * len(_KOI8_U_IN_WORDS.findall(payload)) > different
 
@@ -172,7 +172,7 @@ def _by_mark(payload: bytes) -> tuple[str, str, int] | None:
 
 
 def _by_proof(payload: bytes, declared: str | None) -> tuple[str, str, int] | None:
-    """Return the bytes as UTF-8 where they are valid and hold enough multi-byte characters to refute the claim."""
+    """Return the bytes as UTF-8 if they are valid and contain enough multi-byte characters to refute the claim."""
     try:
         text, damaged = _without_cut_end(payload).decode("utf-8"), 0
     except UnicodeDecodeError:
@@ -186,7 +186,7 @@ def _by_proof(payload: bytes, declared: str | None) -> tuple[str, str, int] | No
 
 
 def _stray(payload: bytes) -> tuple[str, str, int] | None:
-    """Return ASCII with a few bytes that are nothing."""
+    """Return ASCII with a few invalid bytes."""
     text = payload.decode("utf-8", "replace")
     damaged = text.count("\ufffd")
     return (text, "utf-8", damaged) if damaged * _BYTES_PER_STRAY <= len(payload) and _looks_like_text(payload, "utf-8") else None
@@ -198,7 +198,7 @@ def _detected(payload: bytes) -> str | None:
 
 
 def _wide(payload: bytes) -> str | None:
-    """Name UTF-16 without a byte-order mark: markup in it is every other byte NUL."""
+    """Return the name of UTF-16 without a byte-order mark, recognised by markup in which every other byte is NUL."""
     head = payload[:_PRESCAN_BYTES]
     even, odd = head[::2].count(0), head[1::2].count(0)
     if max(even, odd) * 10 < len(head) or min(even, odd) * 20 > len(head):
@@ -249,9 +249,9 @@ def decode_text(payload: bytes, content_type: str | None = None) -> Decoded:
 
 
 def without_controls(text: str) -> tuple[str, int]:
-    """Return the text as valid Unicode with plain newlines and without control characters, and how many of these it held.
+    """Return the text as valid Unicode with plain newlines and no control characters, and the number of those that were dropped.
 
-    Lone surrogates (JSON can spell them) become U+FFFD; CR LF and CR become newlines, form feeds and vertical tabs become blanks.
+    Lone surrogates (which JSON can spell) become U+FFFD; CR LF and CR become newlines; form feeds and vertical tabs become blanks.
     """
     try:
         encoded = text.encode()

@@ -1,17 +1,16 @@
-"""Ingest: input files in, documents shards out. Text is decoded, extracted and edited here, once, and written.
+"""Ingest turns input files into documents shards: here text is decoded, extracted, edited and written, once.
 
 A unit is one input file, or a group of small ones. Its records become rows of DOCUMENTS, in parts of at most PART_BYTES of text, or rows of
-REJECTS with a reason: never both, never neither. The unit's counts say, for every file, how many records the reader *counted* before
-anything looked into them; the books compare that with the ledger at the end.
+REJECTS with a reason: never both, never neither. The unit's counts give, for every file, how many records the reader *counted* before
+anything parsed them; at the end the books compare that number with the ledger.
 
-Pages (HTML, XHTML) are extracted; plain text is a document as it is. Rules of this stage: `http_status` (not 200), `not_html` (neither of
-these), `empty_text` (nothing left after extraction and edits); and the reasons of
-readers for what is unreadable. `crashed` and `timed_out`: the record took its process down, or held it, twice (see
-`curation.ingest.quarantine`).
+Pages (HTML, XHTML) are extracted; plain text becomes a document unchanged. The rules of this stage are `http_status` (not 200), `not_html`
+(neither a page nor plain text) and `empty_text` (nothing left after extraction and edits); the readers add their reasons for unreadable
+records. `crashed` and `timed_out` mean that the record killed or blocked its process twice (see `curation.ingest.quarantine`).
 
 Invariants
-    - Rows are in file order, files in the order of their relative paths; where a part ends depends on text bytes only.
-    - Everything a record becomes is a function of its own bytes, so it does not matter which worker reads which file.
+    - Rows are in file order, and files in the order of their relative paths; the ends of parts depend only on the number of text bytes.
+    - A record's result is a function of its own bytes, so it does not matter which worker reads which file.
 """
 
 import hashlib
@@ -47,10 +46,10 @@ SMALL_FILE = 8 << 20
 
 GROUPS = 64
 REJECTED = "-rejected"
-"""Ending of the name of a unit's shard of rejects."""
+"""Suffix of a unit's shard of rejects."""
 
 READING = "reading"
-"""What repairs of readers are counted under, among the edits."""
+"""Name among the edits under which the readers' repairs are counted."""
 
 _ROWS_PER_BATCH = 8192
 _GATHERED = ("key", "id", "url", "source", "file_path", "offset", "crawled_at", "text_bytes", "metadata")
@@ -59,7 +58,7 @@ _NAMED = ("key", "id", "url", "source", "file_path", "offset")
 
 @dataclass(frozen=True)
 class IngestPart:
-    """A part of ingest (extractor or edit) as a recipe asks for it: its name and parameters."""
+    """A part of ingest (extractor or edit) that a recipe requests: its name and parameters."""
 
     name: str
     parameters: Mapping[str, Any] = field(default_factory=dict)
@@ -69,12 +68,12 @@ FATAL = {
     "crashed": "the record took down the process that read it, twice",
     "timed_out": "the record held the process that read it for longer than any record takes, twice",
 }
-"""Why a record is left out that no process survives; see `curation.ingest.quarantine`."""
+"""Reasons for leaving out a record that no process survives; see `curation.ingest.quarantine`."""
 
 
 @dataclass(frozen=True)
 class Ingest(Stage):
-    """Reads, extracts and edits. `limit`: at most so many records of each file (None: all)."""
+    """Reads, extracts and edits. `limit` is the largest number of records read from each file (None: all)."""
 
     extractor: IngestPart = field(default_factory=lambda: IngestPart("blocks"))
     edits: tuple[IngestPart, ...] = ()
@@ -106,16 +105,17 @@ class Ingest(Stage):
         return self.make_without(unit, output, {}, lambda _: None, alone=False)
 
     def make_isolated(self, job: Job, output: Output) -> Mapping[str, Any]:
-        """Make the unit in child processes, without the records that they do not survive."""
+        """Make the unit in child processes, leaving out the records that kill or block them."""
         return make_isolated(job, output)
 
     def make_without(
         self, unit: Unit, output: Output, fatal: Mapping[RecordPlace, str], note: Callable[[RecordPlace], None], *, alone: bool = True
     ) -> Mapping[str, Any]:
-        """Do the same, but call `note(place)` before each record is read, and treat those in `fatal` as unreadable, for the reason there.
+        """Make the unit, but call `note(place)` before each record is read, and reject the records in `fatal` as unreadable, with that
+        reason.
 
-        `alone`: edits are tried on each document by itself before it joins a batch, and what they make of it is thrown away; so that which
-        document they do not survive is known from the place noted last. `note(BATCH)` says that edits begin on many records at once.
+        `alone`: each document goes through the edits by itself before it joins a batch, and the result is discarded. So if the process
+        dies, the last noted place identifies the record. `note(BATCH)` announces that edits start on many records at once.
         """
         extractor = build(extractor_named(self.extractor.name), self.extractor.parameters, "extractor")
         edits = [(choice.name, build(edit_named(choice.name), choice.parameters, f"edit {choice.name}")) for choice in self.edits]
@@ -145,7 +145,7 @@ class Ingest(Stage):
 
 
 def units_of(sources: Sequence[SourceFile]) -> list[Unit]:
-    """Cut input files into units: large ones alone, small ones in GROUPS groups, all named by a hash of the relative path."""
+    """Group input files into units: large files alone, small files in GROUPS groups, all named by a hash of the relative path."""
     members: dict[str, list[SourceFile]] = {}
     for source in sources:
         digest = hashlib.sha256(source.relative.encode("utf-8", "surrogateescape")).hexdigest()
@@ -159,14 +159,14 @@ def _left_out(outcome: Outcome, reason: str) -> Broken:
 
 
 def _size(outcome: Outcome) -> int:
-    """Return about how many bytes a record has, at least 1."""
+    """Return the approximate size of a record in bytes, at least 1."""
     if isinstance(outcome, Record) and not isinstance(outcome.payload, str):
         return len(outcome.payload) + 1
     return 1 if isinstance(outcome, Ignored) else len(outcome.raw) + 1
 
 
 def _take(outcome: Outcome, source: SourceFile, extractor: Extractor, writer: "_Writer") -> None:
-    """Turn one outcome into a row of DOCUMENTS or of REJECTS; what is Ignored was counted already."""
+    """Turn one outcome into a row of DOCUMENTS or of REJECTS; Ignored outcomes are already counted."""
     if isinstance(outcome, Ignored):
         return
     if isinstance(outcome, Broken):
@@ -199,15 +199,15 @@ def _take(outcome: Outcome, source: SourceFile, extractor: Extractor, writer: "_
 
 
 def _empty_batch() -> dict[str, list[Any]]:
-    """Return a list for each column that is gathered; a tuple or dict a row would be visited by the garbage collector again and again."""
+    """Return a list for each gathered column; the garbage collector would visit a tuple or dict per row again and again."""
     return {name: [] for name in _GATHERED}
 
 
 class _Writer:
-    """Gathers rows into batches, edits a batch at once, and cuts shards at PART_BYTES. Use as a context manager.
+    """Collects rows into batches, edits a batch at once, and starts a new shard at PART_BYTES. Use it as a context manager.
 
-    `unreadable` says of each file that has such records how many there are, and why the first of them is one; `limited`, of each file of
-    which a limit of ours left something unread, what it was.
+    `unreadable` gives, for each file with unreadable records, their number and the reason for the first; `limited` names, for each file of
+    which a limit left a part unread, that limit.
     """
 
     def __init__(
@@ -242,11 +242,11 @@ class _Writer:
             self._output.write(f"{self._unit}{REJECTED}", pa.Table.from_pylist(self._rejects, REJECTS))
 
     def counts(self) -> dict[str, Any]:
-        """Return what was written, for the unit's sidecar."""
+        """Return the counts for the unit's sidecar."""
         return {**self._written, "rejects": len(self._rejects), "edits": dict(sorted(self._edited.items()))}
 
     def repaired(self, repairs: Mapping[str, int]) -> dict[str, str]:
-        """Count what the reader mended as edits, and return it as metadata of the document."""
+        """Count the reader's repairs as edits, and return them as metadata of the document."""
         for name, count in repairs.items():
             self._edited[f"{READING}.{name}"] = self._edited.get(f"{READING}.{name}", 0) + count
         return {f"edits.{READING}.{name}": str(count) for name, count in repairs.items()}
@@ -254,7 +254,7 @@ class _Writer:
     def document(
         self, source: SourceFile, record: Record, key: bytes, own_id: str, text: bytes, characters: int, metadata: Mapping[str, str]
     ) -> None:
-        """Add a document and its text, in UTF-8, of so many characters."""
+        """Add a document with its UTF-8 text and its number of characters."""
         if self._alone:
             self._edited_by_all(Text.from_utf8(bytearray(text), [len(text)]))
         row = (key, own_id, record.url, source.source, source.relative, record.offset, record.crawled_at, len(text), metadata)
@@ -278,7 +278,7 @@ class _Writer:
         threshold: float | None = None,
         detail: str | None = None,
     ) -> None:
-        """Add a record that has no text to judge, and why."""
+        """Add a record that has no text to judge, with the reason."""
         if fate == "unreadable":
             self.unreadable.setdefault(source.relative, {"records": 0, "reason": rule, "detail": detail or ""})["records"] += 1
         if rule == BOMB:
@@ -314,7 +314,7 @@ class _Writer:
         self._write(self._without_empty(table) if self._edits else table)
 
     def _edited_by_all(self, text: Text) -> tuple[Text, list[tuple[str, Any]]]:
-        """Return what the edits make of some texts, and what each counted, by name."""
+        """Return the edited texts, and what each edit counted, by name."""
         counts = []
         for name, edit in self._edits:
             edited = edit.apply(text)
@@ -328,14 +328,14 @@ class _Writer:
         self._edited[name] = self._edited.get(name, 0) + int(np.sum(per_document))
 
     def _without_empty(self, table: Any) -> Any:
-        """Return the documents that edits left with a text; the others are rejects."""
+        """Return the documents that still have text after the edits; reject the others."""
         empty = pc.equal(pc.binary_length(pc.utf8_trim_whitespace(table["text"])), 0)
         for row in table.filter(empty).select(list(_NAMED)).to_pylist():
             self._rejects.append({**row, "fate": "dropped", "rule": "empty_text"})
         return table.filter(pc.invert(empty))
 
     def _write(self, table: Any) -> None:
-        """Write a batch of documents as one row group, in the next part where this one would hold more than PART_BYTES."""
+        """Write a batch of documents as one row group; start the next part if this one would exceed PART_BYTES."""
         size = int(pc.sum(table["text_bytes"]).as_py() or 0)
         if self._part is not None and self._part_bytes + size > PART_BYTES:
             self._part.__exit__(None, None, None)
@@ -351,7 +351,7 @@ class _Writer:
 
 
 def _evidence(record: Record | Broken, detail: str) -> str:
-    """Return why a record has no text, as JSON; where the row stands for several records (`records`), how many."""
+    """Return as JSON why a record has no text and, if the row represents several records (`records`), how many."""
     several = {"records": record.records} if isinstance(record, Broken) and record.records != 1 else {}
     return json.dumps({"detail": detail, **several}, ensure_ascii=False)
 

@@ -1,17 +1,17 @@
-"""From what a user names as input to the list of files to read, the same list on every machine.
+"""Inputs: expand what a user names as input to a list of files, the same on every machine.
 
 An input is a file, a folder (all files below it), a glob (`*`, `?`, `[...]` within a folder's name, `**` across folders), a URI (`s3://`,
 `gs://`, and `https://` for single files), or `<package>:<path or glob>` for data that a package carries (`sample_data:texts/*.jsonl`).
 
-A file's `relative` path is its identity in the ledger: the path below the input's fixed prefix, which is the folder part before the first
-wildcard, the folder itself, or for a single file its folder. So the same data gives the same ledger wherever it lies.
+A file's `relative` path identifies it in the ledger. It is the path below the input's fixed prefix: the folder part before the first
+wildcard, the folder itself, or the parent folder of a single file. So the same data gives the same ledger wherever it is stored.
 
-An input without a label of its own has that of what was written: the glob or the folder, of a single file its name.
+An input without a label takes its label from what the user wrote: the glob or the folder, or the name of a single file.
 
 Invariants
     - The list is sorted by relative path; it does not depend on the order of inputs or of the file system.
-    - Two different files with one relative path are refused: the ledger could not tell them apart. One file named twice is read once.
-    - Files and folders whose names start with a dot are passed over (which holds for temporaries too), unless named outright.
+    - Two different files with the same relative path are refused: the ledger could not tell them apart. A file named twice is read once.
+    - Files and folders whose names start with a dot (including temporaries) are skipped, unless the user names them explicitly.
 """
 
 import re
@@ -32,11 +32,11 @@ _BRACKET = re.compile(r"\[(!?)(\]?[^\]]*)\]")
 _HTTP = ("http", "https")
 
 MOST_NAMED = 20
-"""Files of one folder that may be named one by one and still be sources of their own."""
+"""Number of files of one folder that may be named one by one and still have labels of their own."""
 
 
 class Input(Protocol):
-    """What a recipe says of an input: where it is, the label of its records (None: see `_written`), and which fields hold what."""
+    """What a recipe says about an input: its path, the label of its records (None: see `_written`), and its field names."""
 
     @property
     def path(self) -> str: ...  # noqa: D102
@@ -55,10 +55,10 @@ class _Found:
 
 
 def expand(inputs: Iterable[Input], folder: str = "") -> list[SourceFile]:
-    """Return the files that the inputs name, sorted by relative path; relative ones are named from `folder`, else the current one.
+    """Return the files that the inputs name, sorted by relative path; relative inputs start at `folder`, or at the current folder.
 
-    Raises InputError for an input that names nothing or cannot be reached, for two files with one relative path, and for one file that two
-    inputs describe differently.
+    Raises InputError for an input that names nothing or cannot be reached, for two files with the same relative path, and for one file that
+    two inputs describe differently.
     """
     inputs = list(inputs)
     neighbours = Counter(_folder(given.path) for given in inputs)
@@ -79,7 +79,7 @@ def expand(inputs: Iterable[Input], folder: str = "") -> list[SourceFile]:
                 )
             if other is source and given.source is None:
                 unlabelled.add(relative)
-            elif relative in unlabelled and given.source is None:  # named twice, labelled by none: one label, whichever came first
+            elif relative in unlabelled and given.source is None:  # named twice without a label: the first label stays
                 source = replace(source, source=min(other.source, label))
                 other = sources[relative] = replace(other, source=source.source)
             if other != source:
@@ -88,10 +88,10 @@ def expand(inputs: Iterable[Input], folder: str = "") -> list[SourceFile]:
 
 
 def _written(pattern: str, place: Location, files: Sequence[_Found], neighbours: Mapping[str, int]) -> str:
-    """Return the label of an input that has none: a folder or glob as it was written, a file's name.
+    """Return the label of an input that has none: a folder or glob as the user wrote it, or a file's name.
 
-    Where more than MOST_NAMED files of a folder are named one by one, as a shell does with a glob, theirs is the folder as written.
-    Addresses go without user, password and query: those are secrets, and a label is published.
+    If more than MOST_NAMED files of a folder are named one by one, as a shell expands a glob, they share the folder's label. URLs lose
+    user, password and query: those are secrets, and a label is published.
     """
     if files[0].facts.location != place:
         return _public(pattern).rstrip("/") or pattern
@@ -100,7 +100,7 @@ def _written(pattern: str, place: Location, files: Sequence[_Found], neighbours:
 
 
 def _folder(pattern: str) -> str:
-    """Return the folder part of a path as it was written."""
+    """Return the folder part of a path as the user wrote it."""
     return pattern.partition("?")[0].rpartition("/")[0] or "."
 
 
@@ -120,16 +120,16 @@ def _find(pattern: str) -> list[_Found]:
     except OSError as error:
         raise InputError(f"{pattern}: cannot be reached: {error}") from error
     if found is None and location.scheme in _HTTP:
-        raise InputError(f"{pattern}: cannot be read: {why_unreachable(location) or 'the server says nothing of a file'}")
+        raise InputError(f"{pattern}: cannot be read: {why_unreachable(location) or 'the server does not report a file'}")
     if found is None:
         raise InputError(f"{pattern}: there is no such file or folder")
     if not found:
-        raise InputError(f"{pattern}: no file is there, or all have names that start with a dot")
+        raise InputError(f"{pattern}: it holds no files, or only files whose names start with a dot")
     return found
 
 
 def _locate(pattern: str) -> Location:
-    """Return where an input lies, wildcards kept."""
+    """Return the location of an input, keeping wildcards."""
     package, colon, path = pattern.partition(":")
     if colon and package in PACKAGES:
         return Location.of(Path(str(files(package))).resolve() / path)
@@ -137,7 +137,7 @@ def _locate(pattern: str) -> Location:
 
 
 def _named(location: Location) -> list[_Found] | None:
-    """Return the files a place or glob names; None where nothing has that name."""
+    """Return the files that a place or glob names; None if it does not exist."""
     if location.scheme not in _HTTP and location.is_folder():
         return _below(location)
     facts = location.facts()
@@ -157,7 +157,7 @@ def _is_hidden(relative: str) -> bool:
 
 
 def _matches(pattern: Location) -> list[_Found]:
-    """Return the files a glob matches, below the folder part before its first wildcard."""
+    """Return the files that match a glob, below the folder part before its first wildcard."""
     parts = pattern.path.split("/")
     first = next(index for index, part in enumerate(parts) if _WILDCARD.search(part))
     expression = _expression(parts[first:])
@@ -165,7 +165,7 @@ def _matches(pattern: Location) -> list[_Found]:
 
 
 def _expression(parts: list[str]) -> re.Pattern[str]:
-    """Return the regular expression for a glob's parts; `**` stands for any number of folders, at the end for all files below."""
+    """Return the regular expression for a glob's parts; `**` matches any number of folders, and at the end all files below."""
     written = ""
     for index, part in enumerate(parts):
         last = index == len(parts) - 1
@@ -177,7 +177,7 @@ def _expression(parts: list[str]) -> re.Pattern[str]:
 
 
 def _part_expression(part: str) -> str:
-    """Return the regular expression for one name with `*`, `?` and `[...]` (`[!...]` for none of)."""
+    """Return the regular expression for one name with `*`, `?` and `[...]` (`[!...]` negates)."""
     written = ""
     at = 0
     while at < len(part):

@@ -1,19 +1,19 @@
-"""Quarantine: reading a unit whose records kill, or hold, the process that reads them.
+"""Quarantine: read a unit whose records kill or block the process that reads them.
 
-Native parsers can crash or never return on hostile input, and no `except` catches that. A unit that has killed two workers, or held one for
-too long, is made here in a child process that writes down, before each record, which record it is about to take. When the child dies, or
-one record holds it beyond its limit (`curation.engine.heartbeat`) and it is ended, the unit is begun again; a record at which that has
-happened twice is to blame (once may have been chance: a machine that ran out of memory, an operator's kill): from then on it counts as
-unreadable (`crashed`, `timed_out`). Only such records are lost, and each has its row in the ledger.
+Native parsers can crash or never return on hostile input, and no `except` catches that. A unit that has killed two workers, or blocked one
+for too long, is made here in a child process that records, before each record, which one comes next. When the child dies, or one record
+exceeds its time limit (`curation.engine.heartbeat`) and the child is ended, the unit starts again. A record at which that happens twice is
+to blame (once may have been chance: a machine that ran out of memory, an operator's kill); from then on it counts as unreadable (`crashed`,
+`timed_out`). Only such records are lost, and each has its row in the ledger.
 
-Edits take many records at once. Here each record goes through them alone first, and what comes of that is thrown away: so a record that
-they do not survive is known too, and the shards are what they would be without quarantine.
+Edits work on many records at once. Here each record first goes through them alone, and the result is discarded. So a record that kills an
+edit is identified too, and the shards are the same as without quarantine.
 
-Place and result travel through shared memory and a pipe, so that nothing is left where a process is killed.
+Place and result travel through shared memory and a pipe, so that a killed process leaves nothing behind.
 
-The result is a function of the input's bytes: the same records crash or hang whoever reads them. A unit fails, and with it the run, when
-its children end before its first record, when leaving the record out does not help (the fault is in finding or parsing it), when edits do
-not survive together what they survive one by one, or after more than MAX_CRASHES deaths.
+The result is a function of the input's bytes: the same records crash or hang in every process. A unit fails, and the run with it, when its
+children end before the first record, when leaving the record out does not help (the fault is in finding or parsing it), when the edits fail
+on records together but not one by one, or after more than MAX_CRASHES deaths.
 """
 
 import multiprocessing
@@ -31,10 +31,10 @@ from curation.engine.stage import Job, Output, Unit, recorded
 from curation.storage.journal import Journal, read_journal
 
 RecordPlace = tuple[str, int]
-"""A record's place: the file's relative path and the record's number in it, from 0."""
+"""A record's place: the file's relative path and the record's number in the file, from 0."""
 
 BATCH: RecordPlace = ("", -1)
-"""Stands for many records: those that edits work on at once."""
+"""Represents the many records that edits work on at once."""
 
 MAX_CRASHES = 1000
 _RECORD_BITS = 40
@@ -42,19 +42,19 @@ _NOWHERE, _TOGETHER = -1, -2
 
 
 class ReadsRecords(Protocol):
-    """A stage that can leave records out, and says which one it is about to take."""
+    """A stage that can leave records out, and announces each record before it reads it."""
 
     def make_without(
         self, unit: Unit, output: Output, fatal: Mapping[RecordPlace, str], note: Callable[[RecordPlace], None]
     ) -> Mapping[str, Any]:
-        """Make a unit; call `note(place)` before each record, and treat those in `fatal` as unreadable, for the reason there."""
+        """Make a unit; call `note(place)` before each record, and reject those in `fatal` as unreadable, with that reason."""
         ...
 
 
 def make_isolated(job: Job, output: Output) -> Mapping[str, Any]:
-    """Make a unit in child processes, leaving out what they do not survive. Raises RuntimeError where that cannot end.
+    """Make a unit in child processes, leaving out the records that kill or block them. Raises RuntimeError if that does not help.
 
-    The job's stage is one that ReadsRecords.
+    The job's stage must be a ReadsRecords.
     """
     deaths: Counter[RecordPlace] = Counter()
     fatal: dict[RecordPlace, str] = {}
@@ -79,7 +79,7 @@ def make_isolated(job: Job, output: Output) -> Mapping[str, Any]:
 
 
 def _run(job: Job, fatal: Mapping[RecordPlace, str]) -> tuple[dict[str, Any] | None, RecordPlace | None, str]:
-    """Make the unit in a child; return what it wrote (None where it did not end), the place noted last, and how it ended otherwise."""
+    """Make the unit in a child; return its counts (None if it did not finish), the last noted place, and how it ended otherwise."""
     context = multiprocessing.get_context("spawn")
     slots, at = context.RawArray("Q", FIELDS), context.RawValue("q", _NOWHERE)
     receiver, sender = context.Pipe(duplex=False)
@@ -106,7 +106,7 @@ def _run(job: Job, fatal: Mapping[RecordPlace, str]) -> tuple[dict[str, Any] | N
 
 
 def _received(receiver: Connection) -> dict[str, Any] | None:
-    """Return what a child sends; None where it died before it had."""
+    """Return the counts that a child sends; None if it died first."""
     try:
         content: dict[str, Any] = receiver.recv()
         return content
@@ -115,26 +115,26 @@ def _received(receiver: Connection) -> dict[str, Any] | None:
 
 
 def _place_of(job: Job, number: int) -> RecordPlace | None:
-    """Return the place that a child wrote down; None where it did not come so far."""
+    """Return the place that a child recorded; None if it did not reach any."""
     if number == _NOWHERE:
         return None
     return BATCH if number == _TOGETHER else (job.unit.sources[number >> _RECORD_BITS].relative, number & (1 << _RECORD_BITS) - 1)
 
 
 def _sweep(job: Job) -> None:
-    """Delete the temporaries that a dead child left: those of the shards that the unit's journal names."""
+    """Delete the temporaries of a dead child: those of the shards that the unit's journal names."""
     place = Journal(job.space.sidecars(job.stage), job.unit.name, "").place
     folder, files = (read_journal(place) if place.facts() is not None else None) or ("", [])
     sweep(job.space.out, [folder], [f"{folder}/{file}" for file in files])
 
 
 def _make(job: Job, fatal: Mapping[RecordPlace, str], at: Any, sender: Connection, slots: Any, parent: int) -> None:
-    """Run in the child: make the unit, writing down each record's place before it is taken."""
+    """Run in the child: make the unit, recording each record's place before it is read."""
 
     numbers = {source.relative: number for number, source in enumerate(job.unit.sources)}
 
     def note(place: RecordPlace) -> None:
-        """Write a place down as one number, which is written at once or not at all."""
+        """Store a place as one number, which is written atomically."""
         at.value = _TOGETHER if place == BATCH else numbers[place[0]] << _RECORD_BITS | place[1]
 
     die_with(parent)

@@ -1,14 +1,14 @@
-"""Ids: one id names one record, although crawls use an id twice.
+"""Record ids: one id names one record, although crawls may use an id twice.
 
-Where two records have one id but different keys, both stay: the one with the smallest key keeps the id, every other gets `~` and the first
-eight hex digits of its key appended (all 32 where another key under this id begins with the same eight). Records with one id and one key
-are the same record; they keep one id, and deduplication keeps one of them.
+If two records have the same id but different keys, both stay: the one with the smallest key keeps the id, and every other one gets `~` and
+the first eight hex digits of its key appended (all 32 if another key with this id begins with the same eight). Records with the same id and
+key are the same record; they keep one id, and deduplication keeps one of them.
 
-    hashes       for a group of shards, rows (hash, check, number, key) of all ids
-    conflicts    the exchange brings equal ids together: which records get a longer id, and how much longer
-    ids          beside each shard, key and final id, row by row
+    HashIds         writes, for a group of shards, rows (hash, check, number, key) of all ids
+    FindConflicts   receives equal ids from the shuffle, and decides which records get a longer id, and how much longer
+    WriteIds        writes key and final id beside each shard, row by row
 
-Invariant: final ids depend on the set of (id, key) pairs alone. Memory: about 100 bytes for each record of a group, 330 for one of a range.
+Invariant: final ids depend only on the set of (id, key) pairs. Memory: about 100 bytes for each record of a group, 330 for each in a range.
 """
 
 from collections.abc import Mapping, Sequence
@@ -30,10 +30,10 @@ from curation.shuffle.numbering import groups_of
 from curation.storage.shards import Shard, batches, read_shard
 
 RANGE_ROWS = 1 << 19
-"""Ids that one unit looks at for conflicts, about."""
+"""Approximate number of ids that one unit checks for conflicts."""
 
 SHORT, WHOLE = 8, 32
-"""Hex digits of the key that are appended."""
+"""Numbers of hex digits of the key that are appended."""
 
 ID_HASHES = pa.schema(
     [
@@ -98,7 +98,7 @@ class FindConflicts(Stage):
 
 
 def conflicting(ids: pl.DataFrame) -> pl.DataFrame:
-    """Return (number, digits) of the records, given as (hash, check, key, number), that get a longer id."""
+    """Return (number, digits) of the records that get a longer id, from rows (hash, check, key, number)."""
     named = ("hash", "check")
     clashing = ids.filter(pl.len().over(named) > 1)
     keys = clashing.select(*named, "key").unique().with_columns(start=pl.col("key").bin.slice(0, SHORT // 2))
@@ -130,7 +130,7 @@ class WriteIds(Stage):
 
 
 def _with_longer(table: Any, rows: Any, digits: Sequence[int]) -> Any:
-    """Return the table with so many hex digits of the key appended to the ids of some rows, which rise."""
+    """Return the table with hex digits of the key, as many as `digits` says, appended to the ids of some ascending rows."""
     if not len(rows):
         return table
     chosen = table.take(pa.array(rows))
@@ -142,7 +142,7 @@ def _with_longer(table: Any, rows: Any, digits: Sequence[int]) -> Any:
 
 
 def resolve_ids(session: Session, shards: Sequence[Shard]) -> tuple[Shard, ...]:
-    """Give every record of documents and rejects an id of its own; returns shards of IDS with the given shards' names, by name."""
+    """Give every record of documents and rejects its own id; return shards of IDS with the given shards' names, sorted by name."""
     if not shards:
         return ()
     groups = groups_of([IdShard(shard) for shard in shards])

@@ -1,12 +1,12 @@
-"""Side fields of a record, as documents carry them and as a dataset has them.
+"""Side fields of a record: their form in documents and in a dataset.
 
-Documents carry every side field as text, by its name. A string is carried as it is, any other value as its JSON; a string that would itself
-be read as JSON ("1984", "null", "[1]") is carried as a JSON string, between quotes, so that what was a string is one again at the end. The
-dataset has them all as one JSON object, its names sorted.
+Documents carry every side field as text, by its name. A string stays as it is, and any other value becomes its JSON. A string that would
+itself parse as JSON ("1984", "null", "[1]") is carried as a JSON string, in quotes, so that it becomes a string again at the end. A
+dataset has all side fields in one JSON object with sorted names.
 
 Invariants
-    - `value_of(text_of(string)) == string` for every string that is no Json.
-    - `json_object_of` depends on names and values alone, not on their order.
+    - `value_of(text_of(string)) == string` for every string that is not a Json.
+    - `json_object_of` depends only on names and values, not on their order.
 """
 
 import json
@@ -15,22 +15,22 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NoReturn
 
 _BEGINNINGS = frozenset('"[{-0123456789tfn \t\n\r')
-"""What JSON can begin with; most strings begin otherwise and are not tried."""
+"""First characters of JSON; most strings begin differently and are not parsed."""
 
 
 class Json(str):
-    """The JSON of a value that is no string, as readers give it among a record's side fields."""
+    """The JSON text of a value that is not a string, as readers pass it among a record's side fields."""
 
     __slots__ = ()
 
 
 def text_of(field: str) -> str:
-    """Return a side field, as a reader gives it, as documents carry it."""
+    """Return a reader's side field in the form that documents carry."""
     return json.dumps(field, ensure_ascii=False) if _is_json(field) and not isinstance(field, Json) else field
 
 
 def value_of(text: str) -> Any:
-    """Return the value that a text stands for."""
+    """Return the value that a carried text represents."""
     if text[:1] not in _BEGINNINGS:
         return text
     try:
@@ -40,18 +40,18 @@ def value_of(text: str) -> Any:
 
 
 def string_of(text: str) -> str:
-    """Return what a text stands for as a string: strings as they were, other values as JSON."""
+    """Return a carried text as a string: strings unchanged, other values as JSON."""
     value = value_of(text)
     return value if isinstance(value, str) else text
 
 
 def json_object_of(fields: Mapping[str, str] | Iterable[tuple[str, str]]) -> str:
-    """Return side fields, as documents carry them, as one JSON object."""
+    """Return carried side fields as one JSON object."""
     values = {name: value_of(text) for name, text in dict(fields).items()}
     written = json.dumps(values, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
     try:
         written.encode()
-    except UnicodeEncodeError:  # JSON can spell half of a surrogate pair, UTF-8 cannot
+    except UnicodeEncodeError:  # JSON can express half of a surrogate pair, UTF-8 cannot
         return json.dumps(values, sort_keys=True, separators=(",", ":"))
     return written
 
@@ -67,13 +67,13 @@ def _is_json(text: str) -> bool:
 
 
 def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON")
+    raise ValueError(f"{name} is not JSON")
 
 
 def _finite(digits: str) -> float:
     value = float(digits)
     if not math.isfinite(value):
-        raise ValueError(f"{digits} is no number that JSON can give back")
+        raise ValueError(f"{digits} is not a number that JSON can represent")
     return value
 
 

@@ -1,11 +1,11 @@
-"""Input files of which not one record, or not all, could be read: a run must not pass them over, for most often recipe or name is wrong.
+"""Unread inputs: files of which no record, or only a part, could be read; usually the recipe or a name is wrong.
 
-A run goes on past such files and finishes its books. Then it fails, and says of each file why, with what to do: a text column that has
-another name, a document that is no text, data in an encoding that is not read. Files that are merely cut short, whose archive gives wrong
-lengths, or whose only record is too large or takes its process down, fail a run only if nothing at all could be read: crawls hold a few of
-them, nobody can mend them, and the ledger names them.
+A run continues past such files and finishes its books. Then it fails and says, for each file, why, and what to do: the text column has
+another name, the document is not text, the encoding is not supported. Files that are merely truncated, whose archive gives wrong lengths,
+or whose only record is too large or kills its process, fail a run only if nothing at all could be read: crawls contain a few of them,
+nobody can repair them, and the ledger names them.
 
-A file of which a limit of ours left something unread fails a run too, however much of it was read: the limit is ours, and the user knows
+A file of which a limit of ours left a part unread fails the run too, however much of it was read: the limit is ours, and the user knows
 whether the file is sound.
 """
 
@@ -20,13 +20,13 @@ from curation.ingest.readers import BOMB
 from curation.storage.location import Location
 
 TO_BE_MET = frozenset({"truncated", "wrong_content_length", "bad_content_length", "too_large", *FATAL})
-"""Why nothing was read of a file that any crawl may hold."""
+"""Reasons for an unreadable file that occur in any crawl."""
 _TOLD = 10
 
 
 @dataclass(frozen=True)
 class UnreadFile:
-    """An input file, how many records were found in it, and why the first of them could not be read."""
+    """An input file, the number of records found in it, and why the first of them could not be read."""
 
     file: str
     records: int
@@ -36,7 +36,7 @@ class UnreadFile:
 
 @dataclass(frozen=True)
 class Unread:
-    """The files of a run that fail it, how many were read at all or held records, and those that a limit of ours cut short."""
+    """The files that fail a run, the number of files with records, and the files of which a limit left a part unread."""
 
     files: Sequence[UnreadFile] = ()
     of: int = 0
@@ -44,20 +44,20 @@ class Unread:
 
     @property
     def names(self) -> list[str]:
-        """The files that fail the run."""
+        """The names of the files that fail the run."""
         return sorted(found.file for found in (*self.files, *self.limited))
 
     def require_none(self) -> None:
-        """Raise NothingRead, naming the files, unless there is none."""
+        """Raise NothingRead with the names of the files, if there are any."""
         told = []
         if self.files:
             which = "the input" if len(self.files) == self.of else f"{counted(len(self.files), 'file')} of {self.of:,}"
-            told += [f"nothing could be read of {which}:", *_listed(self.files)]
+            told += [f"nothing could be read from {which}:", *_listed(self.files)]
         if self.limited:
             which = counted(len(self.limited), "file")
-            told += [f"a limit left the rest, or a part, of {which} unread:", *_listed(self.limited)]
+            told += [f"a limit left the rest or a part of {which} unread:", *_listed(self.limited)]
         if told:
-            rest = "The run is finished otherwise, and its ledger says of every record what became of it."
+            rest = "The run is otherwise finished, and its ledger has the fate of every record."
             raise NothingRead("\n".join([*told, rest]))
 
 
@@ -68,7 +68,7 @@ def _listed(files: Sequence[UnreadFile]) -> list[str]:
 
 
 def find_unread(out: Location) -> Unread:
-    """Look through what ingest said of each file."""
+    """Collect what ingest recorded about each file."""
     unread, limited, held = [], list[UnreadFile](), 0
     for unit in finished_units(Workspace(out), Ingest):
         for file, facts in unit.counts["files"].items():

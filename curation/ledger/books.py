@@ -1,19 +1,19 @@
-"""The books: every record that a reader counted has exactly one fate, and the dataset holds just the kept.
+"""The books must balance: every record that a reader counted has exactly one fate, and the dataset holds exactly the kept records.
 
-Nothing here trusts a stage's own word about its output. Records come from the readers' counts (made before parsing, in ingest's sidecars);
-fates are counted from the ledger as it lies on disk; dataset rows are counted from the files themselves.
+No stage's own account of its output is trusted. Records come from the readers' counts (made before parsing, in ingest's sidecars); fates
+are counted from the ledger on disk; dataset rows are counted from the files themselves.
 
-    for every input file     records counted - ignored kinds  ==  ledger rows; and the lost records that the reader counted beyond
-                             them == those that unreadable rows say they stand for (`records` in their evidence)
-    for the synthesis        requests to a teacher  ==  rows of ledger/synthetic
-    for every ledger row     one of the FATES; a duplicate's duplicate_of is the id of a kept row: of this run's, or where there
-                             is a duplicate_run of that earlier run's, if its ledger can still be opened
-    for the dataset          rows of origin web == kept web rows;  rows of origin synthetic == kept synthetic rows;
-                             the rows' ids are those of the kept rows, each as often
+        for every input file     records counted - ignored kinds  ==  ledger rows; and lost records that the reader counted in addition  ==
+                                 the number that the unreadable rows report (`records` in their evidence)
+        for the synthesis        requests to a teacher  ==  rows of ledger/synthetic
+        for every ledger row     its fate is one of FATES; a duplicate's `duplicate_of` is the id of a kept row, in this run or, if
+                                 `duplicate_run` is set, in that earlier run (checked if its ledger can still be opened)
+        for the dataset          rows of origin web == kept web rows;  rows of origin synthetic == kept synthetic rows;
+                                 the ids of its rows are those of the kept rows, each equally often
 
-Memory does not grow with the documents: files are read a row group at a time, the narrow columns of the ledger once to count and twice for
-every `id_sets.HELD` duplicates; ids are compared by `curation.ledger.id_sets`, in less than 600 MiB. The names of input files and shards
-are held.
+    Memory does not grow with the number of documents: files are read one row group at a time. The ledger's narrow columns are read once for
+    counting and twice for every `id_sets.HELD` duplicates; `curation.ledger.id_sets` compares ids in less than 600 MiB. The names of input
+    files and shards are held in memory.
 """
 
 import json
@@ -36,15 +36,15 @@ from curation.storage.location import Location
 from curation.storage.shards import open_parquet, row_groups
 
 LedgerOf = Callable[[str], tuple[Sequence[Location], str]]
-"""Takes the name of an earlier run and returns the files of its ledger and "", or none and why it cannot be opened."""
+"""A function from the name of an earlier run to its ledger files and "", or to no files and the reason why it cannot be opened."""
 
 
 @dataclass(frozen=True)
 class Books:
-    """The totals of a run, and what does not add up (empty: they balance).
+    """The totals of a run, and every mismatch (`faults` is empty if the books balance).
 
-    `lost`: how many more records input files say they have than there are rows for, since one unreadable row may stand for many.
-    `unchecked` says which earlier runs cannot be opened any more: what is a duplicate of theirs is taken at its word.
+    `lost` is the number of records without a row of their own: one unreadable row may represent many. `unchecked` lists earlier runs that
+    cannot be opened any more; duplicates of their documents are not verified.
     """
 
     records: int
@@ -57,13 +57,13 @@ class Books:
     lost: int = 0
 
     def require_balance(self) -> None:
-        """Raise BooksUnbalanced, naming every file that is out, unless the books balance."""
+        """Raise BooksUnbalanced, naming every file that does not balance, unless all do."""
         if self.faults:
             raise BooksUnbalanced("the books do not balance:\n  " + "\n  ".join(self.faults[:50]))
 
 
 def add_up(out: Location, ledger_of: LedgerOf, held: int = HELD) -> Books:
-    """Count everything again from what lies in OUT; what is said of earlier runs is looked up in theirs. Holds about `held` ids at once."""
+    """Count everything again from the files in OUT and from the earlier runs they refer to. Holds about `held` ids at once."""
     faults: list[str] = []
     unchecked: list[str] = []
     judged: dict[str, int] = {}
@@ -79,9 +79,9 @@ def add_up(out: Location, ledger_of: LedgerOf, held: int = HELD) -> Books:
     for file in sorted(judged.keys() | web.records.keys()):
         expected, found = judged.get(file, 0), web.records.get(file, 0)
         if expected != found:
-            faults.append(f"{file}: the reader counted {expected:,} records to be judged, the ledger has {found}")
+            faults.append(f"{file}: the reader counted {expected:,} records to be judged, but the ledger has {found}")
         if lost[file] != web.lost[file]:
-            faults.append(f"{file}: the reader counted {lost[file]} lost records more, the ledger's rows stand for {web.lost[file]}")
+            faults.append(f"{file}: the reader counted {lost[file]} further lost records, but the ledger's rows report {web.lost[file]}")
     requests = _count_requests(out, "stages/6-replies")
     if requests != sum(synthetic.fates.values()):
         faults.append(f"synthesis: {requests} requests to a teacher, but {sum(synthetic.fates.values())} rows in ledger/synthetic")
@@ -106,7 +106,7 @@ def _tables_in(folder: Location) -> list[Location]:
 
 
 def _count_requests(out: Location, folder: str) -> int:
-    """Count what a teacher was asked, in the shards that hold requests before anything reads the replies."""
+    """Count the requests to a teacher, from shards that are written before any reply is read."""
     requests, ours = 0, named_in(out, folder).shards
     for location in _tables_in(out / folder):
         if path_below(out, location) not in ours:
@@ -118,9 +118,9 @@ def _count_requests(out: Location, folder: str) -> int:
 
 @dataclass
 class _Ledger:
-    """What some ledger files hold: rows by input file and by fate, duplicates by the run they point into (None: this one), ids kept.
+    """The content of some ledger files: rows by input file and by fate, duplicates by the run they point into (None: this run), kept ids.
 
-    `lost` is how many more records than rows there are, by input file.
+    `lost` is the number of records without a row of their own, by input file.
     """
 
     files: list[Location] = field(default_factory=list)
@@ -140,7 +140,7 @@ class _Ledger:
 
 
 def _read_ledger(folder: Location, faults: list[str]) -> _Ledger:
-    """Count the rows of all files that can be read; no row of another counts, nor is it read again."""
+    """Count the rows of all readable files; an unreadable file counts for nothing and is not read again."""
     ledger = _Ledger()
     for location in _tables_in(folder):
         try:
@@ -151,10 +151,10 @@ def _read_ledger(folder: Location, faults: list[str]) -> _Ledger:
         ledger.include(found)
         unsaid = found.fates["duplicate"] - found.pointing.total()
         if unsaid:
-            faults.append(f"{location}: {counted(unsaid, 'duplicate does', 'duplicates do')} not say of what")
+            faults.append(f"{location}: {counted(unsaid, 'duplicate does', 'duplicates do')} not name a survivor")
     for fate in ledger.fates:
         if fate not in FATES:
-            faults.append(f"{folder}: {ledger.fates[fate]} rows have the fate {fate!r}, which is none")
+            faults.append(f"{folder}: {ledger.fates[fate]} rows have the fate {fate!r}, which does not exist")
     return ledger
 
 
@@ -171,7 +171,7 @@ def _read_ledger_file(location: Location) -> _Ledger:
 
 
 def _lost(table: Any) -> Counter[str]:
-    """Return how many records more than rows the unreadable rows of each input file stand for."""
+    """Return how many records beyond their own row the unreadable rows of each input file represent."""
     several = table.filter(pc.and_(pc.equal(table["fate"], "unreadable"), pc.match_substring(table["evidence"], '"records": ')))
     lost: Counter[str] = Counter()
     for file, evidence in zip(several["file_path"].to_pylist(), several["evidence"].to_pylist(), strict=True):
@@ -188,14 +188,14 @@ def _kept(table: Any) -> Any:
 
 
 def _kept_in(files: Sequence[Location]) -> Iterator[Any]:
-    """Yield the ids that ledger files keep."""
+    """Yield the ids of kept rows in ledger files."""
     for file in files:
         for table in row_groups(file, ["id", "fate"]):
             yield _kept(table)
 
 
 def _pointed_at(files: Sequence[Location], run: str | None) -> Iterator[Any]:
-    """Yield the ids of a run (None: this one) that the duplicates in ledger files point at."""
+    """Yield the ids of a run (None: this run) that the duplicates in ledger files point at."""
     for file in files:
         for table in row_groups(file, ["fate", "duplicate_of", "duplicate_run"]):
             named = pc.is_null(table["duplicate_run"]) if run is None else pc.equal(table["duplicate_run"], run)
@@ -203,7 +203,7 @@ def _pointed_at(files: Sequence[Location], run: str | None) -> Iterator[Any]:
 
 
 def _dangling(name: str, ledger: _Ledger, kept_in: Sequence[Location], held: int) -> list[str]:
-    """Return a fault for ids that duplicates point at but nobody kept."""
+    """Return a fault if duplicates point at ids that are not kept."""
     pointed = partial(_pointed_at, ledger.files, None)
     missing = ids_not_among(pointed, ledger.pointing[None], partial(_kept_in, kept_in), held)
     return (
@@ -214,7 +214,7 @@ def _dangling(name: str, ledger: _Ledger, kept_in: Sequence[Location], held: int
 
 
 def _dangling_earlier(run: str, ledgers: Sequence[_Ledger], ledger_of: LedgerOf, unchecked: list[str], held: int) -> list[str]:
-    """Return a fault for ids that an earlier run did not keep though duplicates point at them there."""
+    """Return a fault if duplicates point at ids that an earlier run did not keep."""
     files, fault = ledger_of(run)
     pointed = partial(_pointed_at, [file for ledger in ledgers for file in ledger.files], run)
     missing = None
@@ -234,7 +234,7 @@ def _dangling_earlier(run: str, ledgers: Sequence[_Ledger], ledger_of: LedgerOf,
 
 @dataclass
 class _Dataset:
-    """What the dataset's files hold: rows of each origin, and ids."""
+    """The content of the dataset's files: rows of each origin, and ids."""
 
     files: list[Location] = field(default_factory=list)
     origins: Counter[str] = field(default_factory=Counter)
@@ -247,7 +247,7 @@ class _Dataset:
 
 
 def _read_dataset(folder: Location, faults: list[str]) -> _Dataset:
-    """Count the rows of all files that can be read."""
+    """Count the rows of all readable files."""
     dataset = _Dataset()
     for location in _tables_in(folder):
         found = _Dataset([location])
@@ -269,7 +269,7 @@ def _ids_in(files: Sequence[Location]) -> Iterator[Any]:
 
 
 def _strangers(dataset: _Dataset, ledgers: Sequence[_Ledger], held: int) -> list[str]:
-    """Return a fault for dataset rows that the ledger does not keep, one for rows that stand there again, and one for kept rows missing."""
+    """Return faults for dataset rows that the ledger does not keep, for repeated rows, and for missing kept rows."""
     kept = Multiset()
     for ledger in ledgers:
         kept.include(ledger.kept)
@@ -277,7 +277,7 @@ def _strangers(dataset: _Dataset, ledgers: Sequence[_Ledger], held: int) -> list
     found = id_differences(partial(_ids_in, dataset.files), partial(_kept_in, files), (dataset.ids, kept), held)
     told = (
         (found.strange, "rows are not kept by the ledger"),
-        (found.again, "rows stand there more often than the ledger keeps them"),
-        (found.missing, "kept rows are not there"),
+        (found.again, "rows occur more often than the ledger keeps them"),
+        (found.missing, "kept rows are missing"),
     )
     return [f"dataset: {some.counted} {what}, such as {some.example!r}" for some, what in told if some is not None]

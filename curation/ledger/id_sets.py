@@ -1,18 +1,19 @@
-"""Comparing sets of ids that are too many for memory: by their hashes, of which a bounded number is held at once.
+"""Comparing sets of ids that do not fit in memory: by their hashes, of which only a bounded number is held at once.
 
-An id is known by a 64-bit hash, that of polars (tens of millions a second), which need not outlive the process. Equal ids have equal
-hashes, so what is in order is never called a fault. A given stranger has by accident the hash of one of n known ids with probability
-n / 2^64, less than 10^-10 for a billion: so seldom is a fault overlooked.
+An id is represented by polars' 64-bit hash (fast, and valid only within one process). Equal ids have equal hashes, so a correct set is
+never reported as faulty. A given unknown id has the hash of one of n known ids with probability n / 2^64, less than 10^-10 for a billion:
+that is how rarely a fault is missed.
 
-    Is all that is looked for known?    The hashes looked for are held, each once, a range at a time, as in the exchange; all that is known
-                                        streams past them. Both are read once for every HELD ids looked for. (To hold what is known instead
-                                        would take one reading, and memory that grows with the corpus.)
-    Are two multisets equal?            The sums of their hashes tell (MSet-Add-Hash, Clarke and others 2003), in one reading and constant
-                                        memory; unlike an exclusive or, a sum also sees what stands twice. There is one sum for each bucket
-                                        of hashes, so that where sums differ, one more reading finds the culprits among few ids.
+    Are all of some ids known?      The hashes to find are held in memory, one range at a time and each once, while all known ids stream
+    past
+                                    them. Both sides are read once for every HELD ids to find. (Holding the known ids instead would need one
+                                    pass, but memory that grows with the corpus.)
+    Are two multisets equal?        The sums of their hashes are compared (MSet-Add-Hash, Clarke and others 2003), in one pass and constant
+                                    memory; unlike an exclusive or, a sum also detects repetitions. Each bucket of hashes has its own sum,
+                                    so if sums differ, one more pass finds the culprits among few ids.
 
-Invariant: at most about HELD hashes of those looked for are held, in HELD_BYTES each: 544 MiB, whatever the number of ids. Where multisets
-differ, an eighth as many are, in no more memory, unless one id stands there millions of times.
+Invariant: about HELD hashes of ids to find are held at most, in HELD_BYTES each: 544 MiB, whatever the number of ids. If multisets differ,
+an eighth as many are held, in no more memory, unless one id occurs millions of times.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -29,21 +30,21 @@ from curation.shuffle.exchange import Range, ranges_for
 Hashes = npt.NDArray[np.uint64]
 
 Ids = Callable[[], Iterable[Any]]
-"""Reads ids from the start whenever it is called: columns of text without nulls, a row group at a time."""
+"""Reads ids from the start at every call: text columns without nulls, one row group at a time."""
 
 HELD = 1 << 25
-"""Hashes that are held at once, about."""
+"""Approximate number of hashes that are held at once."""
 
 HELD_BYTES = 17
-"""Memory of each: it, a copy while repetitions are taken out, and a mark."""
+"""Bytes for each: the hash, a copy while repetitions are removed, and a flag."""
 
 BUCKET_BITS = 16
-"""The first bits of a hash, which are its bucket."""
+"""The number of leading bits of a hash that select its bucket."""
 
 
 @dataclass(frozen=True)
 class Culprits:
-    """Ids at fault: how many, in how many rows, and one of them. `all_seen` is False where not all of them were looked for."""
+    """Ids at fault: how many, in how many rows, and an example. `all_seen` is False if only some of the ids were examined."""
 
     ids: int
     rows: int
@@ -58,9 +59,9 @@ class Culprits:
 
 @dataclass(frozen=True)
 class Differences:
-    """How a multiset of ids differs from the one that is expected; None where it does not.
+    """How a multiset of ids differs from the expected one; a field is None if there is no such difference.
 
-    `strange` are not expected at all, `again` are there more often than expected, `missing` less often.
+    `strange` ids are not expected at all, `again` occur more often than expected, `missing` less often.
     """
 
     strange: Culprits | None = None
@@ -70,7 +71,7 @@ class Differences:
 
 @dataclass
 class Multiset:
-    """The sum of the hashes of some ids, bucket by bucket, modulo 2^64."""
+    """The sum of the hashes of some ids in each bucket, modulo 2^64."""
 
     size: int = 0
     sums: Hashes = field(default_factory=lambda: np.zeros(1 << BUCKET_BITS, np.uint64))
@@ -82,13 +83,13 @@ class Multiset:
         self.size += len(hashes)
 
     def include(self, other: "Multiset") -> None:
-        """Add all that is in another."""
+        """Add all ids of another multiset."""
         self.sums += other.sums
         self.size += other.size
 
 
 def ids_not_among(looked_for: Ids, amount: int, known: Ids, held: int = HELD) -> Culprits | None:
-    """Return which of the ids that are looked for, `amount` with repetitions, are not known; None where all are."""
+    """Return which of the ids to find (`amount` with repetitions) are unknown; None if all are known."""
     if not amount:
         return None
     parts = [_not_among_within(part, looked_for, known) for part in ranges_for(amount, held)]
@@ -97,7 +98,7 @@ def ids_not_among(looked_for: Ids, amount: int, known: Ids, held: int = HELD) ->
 
 
 def id_differences(there: Ids, expected: Ids, sums: tuple[Multiset, Multiset], held: int = HELD) -> Differences:
-    """Return how ids that are there differ from those expected, whose `sums` were taken before."""
+    """Return how the ids that exist differ from the expected ones, whose `sums` were computed before."""
     differing = np.flatnonzero(sums[0].sums != sums[1].sums)
     if not len(differing):
         return Differences()
@@ -138,9 +139,9 @@ def _not_among_within(part: Range, looked_for: Ids, known: Ids) -> Culprits | No
 
 
 def _distinct(ids: Ids, part: Range) -> Hashes:
-    """Return the hashes in a range, rising, each once.
+    """Return the distinct hashes in a range, in ascending order.
 
-    Each column's own repetitions go first: else an id that a tenth of all duplicates point at would fill a range alone.
+    Repetitions within a column are removed first: otherwise an id that a tenth of all duplicates point at would fill a range alone.
     """
     held = np.concatenate([np.empty(0, np.uint64), *(np.unique(_within(part, _hashes(column))) for column in ids())])
     held.sort()
@@ -150,25 +151,25 @@ def _distinct(ids: Ids, part: Range) -> Hashes:
 
 
 def _unknown(hashes: Hashes, known: Ids, part: Range) -> Hashes:
-    """Return which of some rising hashes, all in one range, no known id has."""
+    """Return which of some ascending hashes, all in one range, belong to no known id."""
     if not len(hashes):
         return hashes
     met = np.zeros(len(hashes), np.bool_)
     for column in known():
-        streaming = np.sort(_within(part, _hashes(column)))  # rising, so that looking up goes through memory in one direction
+        streaming = np.sort(_within(part, _hashes(column)))  # sorted, so that the look-ups go through memory in one direction
         places, equal = _look_up(streaming, hashes)
         met[places[equal]] = True
     return hashes[~met]
 
 
 def _look_up(hashes: Hashes, among: Hashes) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
-    """Return, for each hash, where it stands among some rising ones (at least one), and whether it does."""
+    """Return, for each hash, its position among some ascending ones (at least one), and whether it is present."""
     places = np.minimum(np.searchsorted(among, hashes), len(among) - 1)
     return places, among[places] == hashes
 
 
 def _counts(ids: Ids, buckets: npt.NDArray[np.bool_], name: str) -> pl.DataFrame:
-    """Return how often each hash of some buckets occurs, as columns `hash` and `name`."""
+    """Return how often each hash in some buckets occurs, as columns `hash` and `name`."""
     hashes = (_hashes(column) for column in ids())
     held = np.concatenate([np.empty(0, np.uint64), *(batch[buckets[_buckets(batch)]] for batch in hashes)])
     return pl.DataFrame({"hash": held}).group_by("hash").agg(pl.len().cast(pl.Int64).alias(name))
@@ -182,7 +183,7 @@ def _culprits(ids: Ids, more: pl.DataFrame, all_seen: bool) -> Culprits | None:
 
 
 def _rows_of(ids: Ids, hashes: Hashes) -> Iterator[Any]:
-    """Yield the columns again, of each the rows with some rising hashes, where it has any."""
+    """Yield, from each column, the rows that have one of some ascending hashes; skip columns without any."""
     for column in ids():
         chosen = column.filter(pa.array(_look_up(_hashes(column), hashes)[1]))
         if len(chosen):

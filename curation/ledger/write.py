@@ -1,9 +1,9 @@
-"""Select: the ledger. One row for every input record, with its fate.
+"""Select writes the ledger: one row for every input record, with its fate.
 
-A unit is one documents shard (with its verdicts, its duplicates and its cuts, row by row) or one shard of rejects. Precedence: what ingest
-rejected stays rejected; else what a rule dropped is dropped; else what is a copy of a kept document is a duplicate; else what the cuts left
-too little of is dropped, and its copies with it, for a duplicate always points at a kept document; the rest is kept. No record can get two
-fates, because each is one row here, and none can get none, because the rows are those of ingest.
+A unit is one documents shard (with its verdicts, duplicates and cuts, row by row) or one shard of rejects. Precedence: a record that ingest
+rejected stays rejected; otherwise a document that a rule dropped is dropped; otherwise a copy of a kept document is a duplicate; otherwise
+a document of which the cuts left too little is dropped, and its copies with it, because a duplicate must point at a kept document; all
+others are kept. No record can have two fates, because each is one row here; none can have no fate, because the rows are those of ingest.
 """
 
 import json
@@ -54,9 +54,10 @@ class SelectSynthetic(Select):
 
 
 def units_of(documents: Sequence[Shard], rejects: Sequence[Shard], gone: Sequence[Shard] = (), **beside: Sequence[Shard]) -> list[Unit]:
-    """Pair each shard with those of its name beside it; the roles are `ids`, `verdicts`, `duplicates` and `cuts`, and any may be empty.
+    """Pair each shard with the side shards of the same name; the roles are `ids`, `verdicts`, `duplicates` and `cuts`, any of which may be
+    empty.
 
-    `gone` are the keys of documents that the cuts dropped though they have duplicates (see `curation.repeats.repeated_lines`).
+    `gone` are the keys of documents that the cuts dropped although they have duplicates (see `curation.repeats.repeated_lines`).
     """
     named = {role: {shard.name: shard for shard in shards} for role, shards in beside.items()}
     units = []
@@ -134,7 +135,7 @@ def _mark_cut(columns: dict[str, Any], cuts: Any) -> None:
 
 
 def _mark_copies_of_gone(columns: dict[str, Any], survivors: Any, gone: Sequence[Shard]) -> None:
-    """Drop the duplicates of dropped documents; which document that was stays told as evidence."""
+    """Drop the duplicates of dropped documents; the evidence names the dropped document."""
     keys = pa.concat_tables([read_shard(shard, ["key"]) for shard in gone])["key"].combine_chunks()
     dropped = pc.fill_null(pc.is_in(survivors, keys), False)
     told = [json.dumps({"copy_of": name}, ensure_ascii=False) if gone else None for name, gone in _zipped(columns["duplicate_of"], dropped)]
@@ -148,7 +149,7 @@ def _mark_copies_of_gone(columns: dict[str, Any], survivors: Any, gone: Sequence
 
 
 def _failing(rules: Any, dropped: Any) -> Any:
-    """Return, for rows that are dropped, their rule as the list of all that failed."""
+    """Return, for dropped rows, a list that holds their only rule: the list of all failed rules."""
     return pa.array([[rule] if gone else None for rule, gone in _zipped(rules, dropped)], pa.list_(pa.string()))
 
 
@@ -157,7 +158,7 @@ def _zipped(*columns: Any) -> Any:
 
 
 def _mark_dropped(columns: dict[str, Any], verdicts: Any) -> None:
-    """Let a verdict win: what a rule drops was not compared with anything."""
+    """Apply the verdicts: they win, because a document that a rule drops was not compared with any other."""
     dropped = pc.is_valid(verdicts["rule"])
     columns["fate"] = pc.if_else(dropped, "dropped", columns["fate"])
     columns["stage"] = pc.if_else(dropped, "judge", columns["stage"])

@@ -1,15 +1,15 @@
-"""Cuts: what is taken out of a document's text when the dataset is written, as byte spans in a side shard beside the documents.
+"""Cuts are byte spans that the export removes from a document's text; they are stored in a side shard beside the documents.
 
-Text is written at ingest and at export only. What a step over the whole corpus takes out of a text is therefore kept apart, as spans, and
-the text of a document is what it was until export leaves the spans out.
+Only ingest and export write text. A step over the whole corpus therefore stores what it removes as spans, and a document's text stays
+unchanged until export leaves the spans out.
 
-A passage (a line, a paragraph) is cut with the newlines up to the next one, the last with those before it; so lines that stay are joined
-by newlines as before. Blank lines after what was cut go too where a blank line, or nothing, is before it, and so do blank lines between it
-and the end of the text: a cut leaves no larger gap than there was, and no blank lines at an end.
+A passage (a line, a paragraph) is cut together with the newlines after it, or, if it is the last one, with those before it; so remaining
+lines are joined by newlines as before. Blank lines after a cut passage are cut too if a blank line, or the start of the text, is before it,
+or if only blank lines follow: a cut leaves no larger gap than there was, and no blank lines at either end.
 
 Invariants
-    - Spans rise, are not empty, do not touch, and begin and end between characters.
-    - What stays is the bytes outside the spans, in their order.
+    - Spans ascend, are not empty, do not touch, and start and end between characters.
+    - The remaining text is the bytes outside the spans, in order.
 """
 
 from typing import Any
@@ -37,9 +37,9 @@ CUTS = pa.schema(
         pa.field("spans", SPANS, nullable=False),
     ]
 )
-"""What is cut from a document. `rule` drops it for what is left (null: it stays); `value` is the share of its text that repeats.
+"""What is cut from a document. `rule` is set if too little of it is left (null: it stays); `value` is the share of its text that repeats.
 
-`passages` counts what was found to repeat, `cut_bytes` the bytes of all spans, newlines included.
+`passages` counts the repeated passages, `cut_bytes` the bytes of all spans, newlines included.
 """
 
 
@@ -54,27 +54,27 @@ class Spans:
 
     @classmethod
     def from_arrow(cls, column: Any) -> "Spans":
-        """Take over a column of SPANS, sliced or chunked."""
+        """Read a SPANS column, sliced or chunked."""
         array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
         values = array.flatten()
         offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(array.value_lengths().to_numpy(zero_copy_only=False), dtype=np.int64)])
         return cls(offsets, values.field("start").to_numpy(), values.field("end").to_numpy())
 
     def to_arrow(self) -> Any:
-        """Return them as a column of SPANS."""
+        """Return the spans as a SPANS column."""
         pairs = pa.StructArray.from_arrays([pa.array(self.starts), pa.array(self.ends)], fields=list(SPANS.value_type))
         return pa.ListArray.from_arrays(pa.array(self.offsets.astype(np.int32)), pairs, type=SPANS)
 
     @property
     def bytes(self) -> npt.NDArray[np.int64]:
-        """Bytes of the spans of each text."""
+        """Number of bytes in the spans of each text."""
         before = np.concatenate([np.zeros(1, np.int64), np.cumsum(self.ends.astype(np.int64) - self.starts)])
         sums: npt.NDArray[np.int64] = before[self.offsets[1:]] - before[self.offsets[:-1]]
         return sums
 
 
 def spans_of(text: Text, passages: Passages, goes: npt.NDArray[np.bool_]) -> Spans:
-    """Return the spans that take the passages marked in `goes` out of every text."""
+    """Return the spans that remove the passages marked in `goes` from every text."""
     offsets = np.zeros(len(text) + 1, np.int64)
     starts, ends = (np.empty(int(goes.sum()), np.uint32) for _ in range(2))
     goes = goes.copy()
@@ -93,7 +93,7 @@ def without(text: Text, spans: Spans) -> Text:
 
 @kernel
 def _take_blank_along(offsets: Offsets, blank: npt.NDArray[np.bool_], goes: npt.NDArray[np.bool_]) -> None:
-    """Mark the blank passages that go with those that are cut."""
+    """Mark the blank passages that are cut together with marked ones."""
     for text in range(len(offsets) - 1):
         first, after = offsets[text], offsets[text + 1]
         passage = first
@@ -128,7 +128,7 @@ def _find_spans(
     span_starts: npt.NDArray[np.uint32],
     span_ends: npt.NDArray[np.uint32],
 ) -> int:
-    """Fill the spans of each text, one for each run of passages that go; return their number."""
+    """Fill the spans of each text, one for each run of marked passages; return their number."""
     found = 0
     for text in range(len(text_offsets) - 1):
         first, after = offsets[text], offsets[text + 1]

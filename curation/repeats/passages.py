@@ -1,9 +1,9 @@
-"""Passages: the lines or paragraphs of texts as repetition across documents sees them, with what tells whether two are equal.
+"""Passages are the lines or paragraphs that are compared across documents, with a hash that tells whether two are equal.
 
-A passage is a line or a paragraph of `curation.text.lines` without the space at its ends. Two are equal where their 64-bit hashes are: the
-hash of the bytes, or, folded, that of the words in their order, whatever their case, accents, punctuation and spacing (`Words.folded`; a
-passage without a word then equals nothing). cc_net (Wenzek et al. 2020) compares 64 bits of a SHA-1. Among n different passages n^2 / 2^65
-pairs are expected to be confused: none among 10^9, three among 10^10.
+A passage is a line or a paragraph of `curation.text.lines` without surrounding space. Two passages are equal if their 64-bit hashes are:
+the hash of the bytes or, when folded, of the words in order, ignoring case, accents, punctuation and spacing (`Words.folded`; a passage
+without words then equals nothing). cc_net (Wenzek et al. 2020) compares 64 bits of a SHA-1. Among n different passages about n^2 / 2^65
+pairs collide: none among 10^9, three among 10^10.
 
 Invariant: a text's passages do not depend on its neighbours in the batch; positions count bytes from the text's own start.
 """
@@ -29,16 +29,16 @@ _NEXT = np.uint64(0xD1342543DE82EF95)
 
 @dataclass(frozen=True, eq=False)
 class Passages(Bounds):
-    """The lines or paragraphs of n texts, with the space at their ends; what follows is known of each without it."""
+    """The lines or paragraphs of n texts; the columns below describe each one without surrounding space."""
 
     sizes: npt.NDArray[np.uint32]
-    """Bytes; 0 where a passage is blank."""
+    """Bytes; 0 for a blank passage."""
     characters: npt.NDArray[np.uint32]
     """Code points."""
     hashes: npt.NDArray[np.uint64]
-    """Equal for equal passages."""
+    """Hashes; equal passages have equal hashes."""
     comparable: npt.NDArray[np.bool_]
-    """Whether there is anything to compare: bytes, or words where these are compared."""
+    """Whether the passage has anything to compare: bytes, or words if words are compared."""
 
 
 def find_passages(text: Text, unit: PassageUnit, fold: bool) -> Passages:
@@ -67,7 +67,7 @@ def _describe(
     characters: npt.NDArray[np.uint32],
     hashes: npt.NDArray[np.uint64],
 ) -> None:
-    """Fill what is known of each passage without the space at its ends."""
+    """Fill the columns for each passage without surrounding space."""
     for text in range(len(text_offsets) - 1):
         begin = text_offsets[text]
         for passage in range(offsets[text], offsets[text + 1]):
@@ -87,7 +87,7 @@ def _hash_words(
     hashes: npt.NDArray[np.uint64],
     comparable: npt.NDArray[np.bool_],
 ) -> None:
-    """Fill the hash of each passage's folded words, and whether it has any."""
+    """Fill the hash of each passage's folded words, and whether it has any words."""
     for text in range(len(offsets) - 1):
         token, after = token_offsets[text], token_offsets[text + 1]
         for passage in range(offsets[text], offsets[text + 1]):

@@ -1,32 +1,31 @@
 """Repeated lines: of lines that are equal in many documents, the first few stay and the others are cut.
 
-Menus, notices and licences come back on every page of a site, in documents that are no duplicates of each other. cc_net (Wenzek et al.
-2020) takes out every paragraph it has seen before, C4 (Raffel et al. 2020) spans of three sentences in the paper and single lines in its
-code, where one page keeps each. Here the unit is a line or a paragraph (`curation.repeats.passages`), and the documents are those that
-would otherwise be kept.
+Menus, notices and licences occur on every page of a site, in documents that are not duplicates of each other. cc_net (Wenzek et al. 2020)
+removes every paragraph that it has seen before. C4 (Raffel et al. 2020) removes spans of three sentences in the paper and single lines in
+its code; one page keeps each of them. Here the unit is a line or a paragraph (`curation.repeats.passages`), and only documents that would
+otherwise be kept are considered.
 
-    Gathering   for a group of documents, a row (hash, order, document, place) for every passage. Within a run of them, of equal passages
-                only the first `keep_first` go on; the others are known to be surplus.
-    Choosing    the exchange brings equal hashes of all runs together; again the first `keep_first` stay, the others are surplus.
-    Cutting     beside every documents shard, the spans to leave out (`curation.repeats.cuts`), from the surplus of all runs and ranges.
+    GatherLines   writes, for a group of documents, a row (hash, order, document, place) for every passage. Within a run of passages only
+    the
+                  first `keep_first` equal ones go on; the others are known to be surplus.
+    FindRepeats   receives equal hashes of all runs from the shuffle; again the first `keep_first` stay, and the others are surplus.
+    FindCuts      writes, beside every documents shard, the spans to leave out (`curation.repeats.cuts`), from the surplus of all runs and
+                  ranges.
 
-"First" is by the documents' keys (their first 8 bytes), which is as good as chance and favours no site, and by place within a document: a
-line that one document has twice counts twice. C4's code chooses by a hash of the URL.
+"First" means by the documents' keys (their first 8 bytes), which are practically random and favour no site, and by place within a document:
+a line that occurs twice in one document counts twice. C4's code chooses by a hash of the URL.
 
-A document of which nothing is left is dropped (rule `only_repeated_lines`), and where the recipe asks one of which more than `max_share`
-is cut (`mostly_repeated_lines`). Documents that were duplicates of it are dropped with it (`copy_of_dropped`, by select), for a duplicate
-always points at a kept one. What is dropped as mostly repeated takes passages along that were the first of their kind.
-
-Measured on one core: 279 MB of text (web pages with all that their bodies say) in 3.3 seconds of processor time, 85 MB/s; its exchange
-files are 9 % of the text. Leaving the spans out at export: 600 MB/s.
+A document with nothing left is dropped (rule `only_repeated_lines`); if the recipe sets `max_share`, so is a document of which more than
+that is cut (`mostly_repeated_lines`). Its duplicates are dropped with it (`copy_of_dropped`, by the ledger), because a duplicate must point
+at a kept document. A document dropped as mostly repeated may take with it the first copy of a passage.
 
 Invariants
-    - Of equal passages, `keep_first` stay in the documents that are looked at, or all where there are fewer.
-    - Results do not depend on the number of workers, on how shards are grouped, or on the order in which they are given; on the shards'
-      names only where two documents' keys agree in 8 bytes.
-    - A passage in a million documents sends `keep_first` rows for each run of RUN_ROWS passages.
-    - Memory: Gathering about 80 bytes for each passage of a run, Choosing 80 for each row of a range, Cutting 40 for each passage of a
-      group that is cut; each besides one row group of text.
+    - Of equal passages in the considered documents, `keep_first` stay, or all if there are fewer.
+    - Results do not depend on the number of workers, on how shards are grouped, or on the order in which they are given. They depend on the
+      shards' names only if the keys of two documents agree in 8 bytes.
+    - A passage that occurs in a million documents sends only `keep_first` rows for each run of RUN_ROWS passages.
+    - Memory: GatherLines takes about 80 bytes for each passage of a run, FindRepeats 80 for each row of a range, FindCuts 40 for each cut
+      passage of a group; each also holds one row group of text.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -51,10 +50,10 @@ from curation.storage.shards import Shard, batches, check_aligned, read_shard
 from curation.text.text import Text
 
 RUN_ROWS = 1 << 21
-"""Passages that are gathered before they are sorted and written as one file: half a gigabyte of text, about."""
+"""Passages that are collected before they are sorted and written as one file."""
 
 RANGE_ROWS = 1 << 20
-"""Rows that one unit of Choosing reads, about."""
+"""Approximate number of rows that one unit of FindRepeats reads."""
 
 SURPLUS, GONE = "-surplus", "-gone"
 
@@ -66,26 +65,26 @@ ROWS = pa.schema(
         pa.field("place", pa.uint32(), nullable=False),
     ]
 )
-"""A passage that may stay: its hash, its document's order and number, and which of the document's passages it is."""
+"""A passage that may stay: its hash, its document's order and number, and its index in the document."""
 
 SURPLUS_ROWS = pa.schema([pa.field("number", pa.int64(), nullable=False), pa.field("place", pa.uint32(), nullable=False)])
-"""A passage that is cut: its document's number, and which of the document's passages it is."""
+"""A passage that is cut: its document's number, and its index in the document."""
 
 GONE_KEYS = pa.schema([pa.field("key", KEY, nullable=False)])
-"""Documents that are dropped here, though others are duplicates of them."""
+"""Documents that are dropped here although others are duplicates of them."""
 
 ONLY_REPEATED, MOSTLY_REPEATED = "only_repeated_lines", "mostly_repeated_lines"
 
 
 @dataclass(frozen=True)
 class RepeatedLinesSettings:
-    """The recipe's [repeated_lines]: what is compared, how many of equal ones stay, and which documents are not worth keeping afterwards.
+    """The recipe's [repeated_lines]: what is compared, how many equal ones stay, and which documents are dropped afterwards.
 
     unit            line or paragraph
-    keep_first      of equal ones, so many stay
+    keep_first      number of equal ones that stay
     min_characters  shorter ones are left alone: they are equal by chance, such as a closing bracket or "Example 1"
-    fold            compare words alone, whatever case, accents, punctuation and spacing
-    max_share       drop a document where more than this share of its text, in bytes, repeats; none: only where nothing is left
+    fold            compare only words, ignoring case, accents, punctuation and spacing
+    max_share       drop a document if more than this share of its text, in bytes, repeats; none: only if nothing is left
     """
 
     unit: PassageUnit = "line"
@@ -105,7 +104,7 @@ class RepeatedLinesSettings:
 
 @dataclass(frozen=True)
 class LinesPart:
-    """A documents shard and its side shards: those with a column `rule`, null for documents to look at, and what deduplication found."""
+    """A documents shard and its side shards: `judged` ones have a column `rule` (null: considered), `copies` are its duplicates."""
 
     documents: Shard
     judged: tuple[Shard, ...] = ()
@@ -117,7 +116,7 @@ class LinesPart:
         return self.documents
 
     def looked_at(self) -> npt.NDArray[np.bool_]:
-        """Return, for each document, whether it is looked at. Raises CorruptShard where side shards are not of the same rows."""
+        """Return, for each document, whether it is considered. Raises CorruptShard where side shards do not have the same rows."""
         beside = (*self.judged, *((self.copies,) if self.copies is not None else ()))
         check_aligned([self.documents, *beside])
         chosen = np.ones(self.documents.rows, np.bool_)
@@ -143,7 +142,7 @@ def _members_of(unit: Unit) -> Iterator[LinesPart]:
 
 @dataclass(frozen=True)
 class GatherLines(Stage):
-    """Gathers the passages of a group's documents."""
+    """Collects the passages of a group's documents."""
 
     unit: PassageUnit
     keep_first: int
@@ -179,7 +178,7 @@ def taking_part(passages: Passages, min_characters: int) -> npt.NDArray[np.bool_
 
 
 class _Runs:
-    """Gathers rows of passages, and writes two sorted files whenever they are RUN_ROWS: those that may stay, and the surplus."""
+    """Collects rows of passages, and at every RUN_ROWS writes two sorted files: passages that may stay, and the surplus."""
 
     def __init__(self, name: str, output: Output, keep_first: int) -> None:
         self.passages = self.surplus = 0
@@ -197,7 +196,7 @@ class _Runs:
     def add(
         self, passages: Passages, chosen: npt.NDArray[np.bool_], orders: npt.NDArray[np.uint64], numbers: npt.NDArray[np.int64]
     ) -> None:
-        """Add the chosen passages of some documents, whose orders and numbers are given."""
+        """Add the chosen passages of some documents with these orders and numbers."""
         self._hashes.append(passages.hashes[chosen])
         self._places.append((np.arange(len(chosen)) - np.repeat(passages.offsets[:-1], passages.counts))[chosen].astype(np.uint32))
         self._counts.append(passages.sums(chosen))
@@ -209,7 +208,7 @@ class _Runs:
             self.write()
 
     def write(self) -> None:
-        """Write what waits."""
+        """Write the remaining rows."""
         if not self._waiting and self._written:
             return
         counts, orders, numbers = np.concatenate(self._counts), np.concatenate(self._orders), np.concatenate(self._numbers)
@@ -232,7 +231,7 @@ class _Runs:
 
 
 def _laid_out(counts: npt.NDArray[np.int64], order: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """Return the places of values that stand in pieces of so many each, with the pieces in another order."""
+    """Return the positions of values in pieces with these counts, after the pieces are put in another order."""
     starts = np.cumsum(counts) - counts
     ordered = counts[order]
     places: npt.NDArray[np.int64] = np.repeat(starts[order] - (np.cumsum(ordered) - ordered), ordered) + np.arange(ordered.sum())
@@ -240,7 +239,7 @@ def _laid_out(counts: npt.NDArray[np.int64], order: npt.NDArray[np.int64]) -> np
 
 
 def rank_among_equal(values: npt.NDArray[np.uint64]) -> npt.NDArray[np.int64]:
-    """Return for each of some rising values how many equal ones stand before it."""
+    """Return, for each of some ascending values, how many equal ones come before it."""
     begins = np.flatnonzero(np.concatenate([np.ones(min(1, len(values)), np.bool_), values[1:] != values[:-1]]))
     ranks: npt.NDArray[np.int64] = np.arange(len(values)) - np.repeat(begins, np.diff(np.append(begins, len(values))))
     return ranks
@@ -248,7 +247,7 @@ def rank_among_equal(values: npt.NDArray[np.uint64]) -> npt.NDArray[np.int64]:
 
 @dataclass(frozen=True)
 class FindRepeats(Stage):
-    """Chooses, among equal passages of all runs, those that stay."""
+    """Chooses which of the equal passages of all runs stay."""
 
     keep_first: int
     name: ClassVar[str] = "4h-repeats"
@@ -268,7 +267,7 @@ class FindRepeats(Stage):
 
 @dataclass(frozen=True)
 class FindCuts(Stage):
-    """Lays beside each documents shard of a group what is cut from its documents."""
+    """Writes, beside each documents shard of a group, what is cut from its documents."""
 
     unit: PassageUnit
     fold: bool
@@ -278,7 +277,7 @@ class FindCuts(Stage):
     packages: ClassVar[tuple[str, ...]] = ("pyarrow", "numpy", "numba")
 
     def make(self, unit: Unit, output: Output) -> Mapping[str, Any]:
-        """Write a side shard for each documents shard of the group, and the keys of dropped documents that others are duplicates of."""
+        """Write a side shard for each documents shard of the group, and the keys of dropped documents that have duplicates."""
         base, rows = unit.extra["base"], unit.extra["rows"]
         surplus = read_range([*unit.inputs["chosen"], *unit.inputs["surplus"]], "number", Range(base, base + rows), SURPLUS_ROWS)
         numbers, places = surplus["number"].to_numpy() - base, surplus["place"].to_numpy()
@@ -305,7 +304,7 @@ class FindCuts(Stage):
         return counts
 
     def _cuts(self, member: LinesPart, rows: npt.NDArray[np.int64], places: npt.NDArray[np.uint32]) -> Any:
-        """Return the CUTS of one documents shard; `rows` rise, and each has the places of its passages that go."""
+        """Return the CUTS of one documents shard; `rows` ascend and pair with the `places` of the passages to cut."""
         keys = read_shard(member.documents, ["key"])["key"]
         shares, counts = np.zeros(len(keys)), np.bincount(rows, minlength=len(keys))
         starts, ends, spans = [np.empty(0, np.uint32)], [np.empty(0, np.uint32)], np.zeros(len(keys), np.int64)
@@ -343,14 +342,14 @@ def _table(keys: Any, counts: npt.NDArray[np.int64], shares: npt.NDArray[np.floa
 
 @dataclass(frozen=True)
 class Repeated:
-    """What was found: shards of CUTS named like the documents shards, and shards of GONE_KEYS."""
+    """The result: shards of CUTS, named like the documents shards, and shards of GONE_KEYS."""
 
     cuts: tuple[Shard, ...] = ()
     gone: tuple[Shard, ...] = ()
 
 
 def cut_repeated_lines(session: Session, candidates: Sequence[LinesPart], settings: RepeatedLinesSettings) -> Repeated:
-    """Find the lines or paragraphs that repeat among all documents that are looked at, and what is cut of each document."""
+    """Find the lines or paragraphs that repeat among all considered documents, and what to cut from each document."""
     if not candidates:
         return Repeated()
     groups = groups_of(candidates)

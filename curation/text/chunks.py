@@ -1,7 +1,7 @@
-"""The chunks of a batch of texts: what stands between spaces, as `str.split` gives it. Many published rules call these words.
+"""The chunks of a batch of texts: runs of characters between spaces, as in `str.split`. Many published rules call these words.
 
-A chunk is a run of tokens of `curation.text.words` without space between them, so chunks are found by looking at tokens, not at text
-again. In scripts written without spaces a chunk is a phrase or a whole sentence; rules over chunks mean little there.
+A chunk is a run of tokens of `curation.text.words` without space between them, so chunks are found from the tokens without reading the text
+again. In scripts written without spaces a chunk is a phrase or a whole sentence, and rules over chunks mean little.
 
 Invariant: a text's chunks do not depend on its neighbours in the batch.
 """
@@ -21,9 +21,9 @@ class Chunks:
     """The m chunks of n texts: text i has chunks offsets[i] to offsets[i + 1]."""
 
     offsets: Offsets
-    """n + 1 places in the arrays below (int64)."""
+    """n + 1 positions in the arrays below (int64)."""
     firsts: npt.NDArray[np.uint32]
-    """First token of each chunk, counted from the first of its text."""
+    """First token of each chunk, counted from the start of its text."""
     sizes: npt.NDArray[np.uint32]
     """Tokens in each chunk."""
     characters: npt.NDArray[np.uint32]
@@ -33,12 +33,12 @@ class Chunks:
 
     @property
     def counts(self) -> npt.NDArray[np.int64]:
-        """Chunks in each text."""
+        """Number of chunks in each text."""
         return np.diff(self.offsets)
 
 
 def find_chunks(words: Words) -> Chunks:
-    """Find the chunks of every text whose tokens are given."""
+    """Find the chunks of every text from its tokens."""
     offsets = np.zeros(len(words.offsets), np.int64)
     firsts, sizes, characters = (np.empty(len(words.starts), np.uint32) for _ in range(3))
     alphabetic = np.empty(len(words.starts), np.bool_)
@@ -60,7 +60,7 @@ def _join_tokens(
     characters: npt.NDArray[np.uint32],
     alphabetic: npt.NDArray[np.bool_],
 ) -> int:
-    """Fill what is known of chunks; return their number."""
+    """Fill the arrays of chunks; return the number of chunks."""
     found = 0
     for text in range(len(offsets) - 1):
         begin, end = token_offsets[text], token_offsets[text + 1]

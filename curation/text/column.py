@@ -1,6 +1,6 @@
-"""A batch of texts as Arrow holds them: one run of UTF-8 bytes and the offsets between documents.
+"""A text column: a batch of texts as Arrow holds them, one run of UTF-8 bytes and the offsets between documents.
 
-Kernels scan these two arrays directly; no Python string is made. `curation.text.text` adds what is found in the texts.
+Kernels scan these two arrays directly; no Python string is made. `curation.text.text` adds the words, lines and other pieces of the texts.
 
 Invariants
     - `offsets` has n + 1 entries, rises, and starts at the first byte of the first document; document i is data[offsets[i]:offsets[i+1]].
@@ -28,7 +28,7 @@ class TextColumn:
     offsets: Offsets
 
     def __post_init__(self) -> None:
-        """Make both arrays read-only: Arrow's are sometimes writable, and numba would compile every kernel once more for those."""
+        """Make both arrays read-only: some of Arrow's are writable, and numba would compile every kernel again for those."""
         for name in ("data", "offsets"):
             view = getattr(self, name).view()
             view.flags.writeable = False
@@ -36,7 +36,7 @@ class TextColumn:
 
     @classmethod
     def from_arrow(cls, array: Any) -> Self:
-        """Take over an Arrow string array (any string type, sliced or chunked) without copying where it is already large_string."""
+        """Wrap an Arrow string array (any string type, sliced or chunked), without copying if it is already large_string."""
         if isinstance(array, pa.ChunkedArray):
             array = array.combine_chunks() if array.num_chunks != 1 else array.chunk(0)
         if array.type != pa.large_string():
@@ -57,7 +57,7 @@ class TextColumn:
 
     @classmethod
     def from_utf8(cls, data: bytes | bytearray, lengths: Sequence[int]) -> Self:
-        """Take over texts that lie end to end; whether they are UTF-8 is not looked at again."""
+        """Wrap concatenated texts; their UTF-8 is not validated again."""
         return cls(np.frombuffer(data, np.uint8), offsets_of(np.array(lengths, np.int64)))
 
     def __len__(self) -> int:
@@ -66,7 +66,7 @@ class TextColumn:
 
     @property
     def lengths(self) -> npt.NDArray[np.int64]:
-        """Bytes in each text."""
+        """Number of bytes in each text."""
         return np.diff(self.offsets)
 
     def string(self, index: int) -> str:
@@ -83,12 +83,12 @@ _Column = TypeVar("_Column", bound=TextColumn)
 
 
 def offsets_of(counts: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """Return the offsets of pieces of so many values each, laid end to end from 0."""
+    """Return the offsets of concatenated pieces with these counts of values, from 0."""
     return np.concatenate([np.zeros(1, np.int64), np.cumsum(counts, dtype=np.int64)])
 
 
 def rewritten(text: _Column, replacements: Mapping[int, bytes]) -> _Column:
-    """Return the column with some documents replaced (index -> UTF-8 bytes); the column itself where there is none."""
+    """Return the column with some documents replaced (index -> UTF-8 bytes); return the column itself if there are none."""
     if not replacements:
         return text
     lengths = text.lengths.copy()

@@ -1,12 +1,12 @@
-"""Compiling kernels: one decorator, one cache folder, and nothing of numba until a kernel is called.
+"""Kernels: one decorator compiles them, one folder caches them, and numba is imported only when a kernel is called.
 
 A kernel is a plain Python function over numpy arrays that numba compiles to machine code: integer maths, no fastmath, no parallel
-reductions, so that every machine gets the same bits. Importing numba takes longer than all else together that looking at a run needs, and
-compiling takes seconds a kernel, so both wait for the first call. What has no kernel to call pays for none.
+reductions, so that every machine gets the same bits. Importing numba and compiling kernels take seconds, so both wait for the first call;
+a command that calls no kernel pays for neither.
 
-Compiled code is cached in a folder of mode 0700 that is named by the digest of all kernel sources, numba's version and the CPU: numba
-itself does not notice when a kernel *called* by a cached kernel has changed. Only kernels that Python calls are kept there; what a kernel
-calls is compiled for kernels alone, without what Python would need to call it, and becomes part of its caller.
+Compiled code is cached in a folder of mode 0700, named by the digest of all kernel sources, numba's version and the CPU: numba itself does
+not notice when a kernel *called* by a cached kernel has changed. Only kernels that Python calls are cached; a kernel that other kernels
+call is compiled for them alone, without the wrapper that Python needs, and becomes part of its caller.
 
 Invariant: this is the only module that imports numba (a test reads the imports), so the cache folder is always set first.
 """
@@ -37,23 +37,23 @@ _KERNEL_MARK = b"from curation.text.kernels import"
 _ROOT = Path(__file__).parents[2]
 _COMPILING = threading.RLock()
 _TOLD: list[Callable[[bool], None]] = []
-"""Who is told when compiling begins and ends."""
+"""Callbacks for the start and end of compiling."""
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
 def kernel(function: _Function) -> _Function:
-    """Compile a kernel on first call, from the cache where possible; it releases the GIL and does not check bounds."""
+    """Compile a kernel on its first call, from the cache if possible; it releases the GIL and does not check bounds."""
     return cast(_Function, _Compilable(function))
 
 
 def inline_kernel(function: _Function) -> _Function:
-    """Compile a small helper that is merged into the kernels that call it."""
+    """Compile a small helper that is inlined into the kernels that call it."""
     return cast(_Function, _Inline(function))
 
 
 def intrinsic(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Make a function that gives types and a generator of LLVM code into one that kernels can call."""
+    """Turn a function that returns types and an LLVM code generator into one that kernels can call."""
     return cast(Callable[..., Any], _Intrinsic(function))
 
 
@@ -64,9 +64,9 @@ def numba_types() -> Any:
 
 @contextmanager
 def while_compiling(tell: Callable[[bool], None]) -> Iterator[None]:
-    """Within this, call `tell(True)` when the compiling of a kernel begins in this process and `tell(False)` when it ends.
+    """Inside the block, call `tell(True)` when compiling a kernel starts in this process and `tell(False)` when it ends.
 
-    Kernels that come from the cache are not told of.
+    Kernels from the cache are not reported.
     """
     _TOLD.append(tell)
     try:
@@ -76,9 +76,9 @@ def while_compiling(tell: Callable[[bool], None]) -> Iterator[None]:
 
 
 def stored(name: str, make: Callable[[], npt.NDArray[Any]]) -> npt.NDArray[Any]:
-    """Return a table that kernels read, made once and kept in the cache folder under the Unicode version it was made from; read-only.
+    """Return a read-only table for kernels, made once and kept in the cache folder under the Unicode version it was made from.
 
-    The folder's name has a digest of the sources that make it. A file that cannot be read, or is no array, is made again.
+    The folder's name contains a digest of the sources that make the table. An unreadable file is rebuilt.
     """
     path = _cache_folder() / f"{name}-{unicodedata.unidata_version}.npy"
     try:
@@ -93,53 +93,53 @@ def stored(name: str, make: Callable[[], npt.NDArray[Any]]) -> npt.NDArray[Any]:
 
 
 class _Compilable:
-    """A function of which numba makes something else when that is first wanted, for Python and for kernels apart."""
+    """A function that numba compiles on first use, separately for Python and for kernels."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
         self._function = function
         functools.update_wrapper(self, function)
 
     def __call__(self, *arguments: Any) -> Any:
-        """Run it, compiled."""
+        """Run the compiled function."""
         return self.for_python(*arguments)
 
     @cached_property
     def for_python(self) -> Any:
-        """What Python calls."""
+        """The version that Python calls."""
         return _made(self._function, cache=True, nogil=True, boundscheck=False, no_cfunc_wrapper=True)
 
     @cached_property
     def for_kernels(self) -> Any:
-        """What kernels call."""
+        """The version that kernels call."""
         return _made(self._function, nogil=True, boundscheck=False, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 
 
 class _Inline(_Compilable):
-    """A helper that becomes part of its callers. It does so as LLVM code: numba would type and lower it anew at every call."""
+    """A helper that becomes part of its callers, as LLVM code: numba would otherwise type and lower it again at every call."""
 
     @cached_property
     def for_python(self) -> Any:
-        """What Python calls."""
+        """The version that Python calls."""
         return _made(self._function)
 
     @cached_property
     def for_kernels(self) -> Any:
-        """What kernels call."""
+        """The version that kernels call."""
         return _made(self._function, nogil=True, boundscheck=False, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 
 
 class _Intrinsic(_Compilable):
-    """LLVM code that stands for a call; only kernels have any."""
+    """LLVM code in place of a call; only kernels can use it."""
 
     @cached_property
     def for_kernels(self) -> Any:
-        """What kernels call."""
+        """The version that kernels call."""
         with _COMPILING:
             return _numba().extending.intrinsic(self._function)
 
 
 def _made(function: Callable[..., Any], **options: Any) -> Any:
-    """Return the function as numba compiles it; what it calls by name is made ready for kernels, in a namespace of its own."""
+    """Return the compiled function; functions that it calls by name are prepared for kernels, in a separate namespace."""
     with _COMPILING:
         called = {name: value for name in _names(function.__code__) if isinstance(value := function.__globals__.get(name), _Compilable)}
         namespace = {**function.__globals__, **{name: value.for_kernels for name, value in called.items()}}
@@ -157,12 +157,12 @@ def _names(code: types.CodeType) -> Iterator[str]:
 
 @lru_cache(maxsize=1)
 def _numba() -> Any:
-    """Import numba, its cache in our folder."""
+    """Import numba with its cache in our folder."""
     os.environ["NUMBA_CACHE_DIR"] = str(_cache_folder())
     import numba
     import numba.extending
 
-    # It reads the environment once, and others may have imported it before.
+    # Numba reads the environment once, and may already be imported.
     numba.config.CACHE_DIR = str(_cache_folder())  # type: ignore[attr-defined]
     _settle_that_there_is_no_blas()
     _listen()
@@ -170,7 +170,7 @@ def _numba() -> Any:
 
 
 def _listen() -> None:
-    """Have numba say when it compiles, which it does not say of what it finds in its cache."""
+    """Make numba report when it compiles; it does not report kernels from its cache."""
     from numba.core import event
 
     class Listener(event.Listener):
@@ -201,7 +201,7 @@ def _settle_that_there_is_no_blas() -> None:
 
 @lru_cache(maxsize=1)
 def _cache_folder() -> Path:
-    """Return the private cache folder, made when missing; a temporary one where the user's cache cannot be written or is not ours alone."""
+    """Return the private cache folder, or a temporary one if the user's cache cannot be written or is not private."""
     base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "textbook-curation"
     folder = base / f"kernels-{_sources_digest()}"
     try:

@@ -1,12 +1,12 @@
 """The lines and paragraphs of a batch of texts, found once and shared by every filter.
 
-    line        what stands between newlines (\\n) or the ends of the text, empty lines included: as `text.split("\\n")`
-    paragraph   what stands between runs of two or more newlines of the stripped text: as `re.split("\\n{2,}", text.strip())`
+    line        the text between newlines (\\n) or the ends of the text, including empty lines: as `text.split("\\n")`
+    paragraph   the text between runs of two or more newlines of the stripped text: as `re.split("\\n{2,}", text.strip())`
 
-So every text has at least one line and one paragraph, if an empty one, and a text has one newline fewer than it has lines.
+So every text has at least one line and one paragraph (empty if the text is), and one newline fewer than it has lines.
 
-Each line and paragraph has a 64-bit hash of its bytes; two are held to be equal where their hashes are. A paragraph is a run of lines, and
-its hash is made of theirs; only where the text begins or ends with space are bytes looked at again.
+Each line and paragraph has a 64-bit hash of its bytes; two with equal hashes count as equal. A paragraph is a run of lines, and its
+hash is computed from theirs; bytes are read again only if the text begins or ends with space.
 
 Invariant: a text's pieces do not depend on its neighbours in the batch; positions count bytes from the text's own start (below 4 GiB).
 """
@@ -32,7 +32,7 @@ class Bounds:
     """The m pieces of n texts: text i has pieces offsets[i] to offsets[i + 1]."""
 
     offsets: Offsets
-    """n + 1 places in the arrays below (int64)."""
+    """n + 1 positions in the arrays below (int64)."""
     starts: npt.NDArray[np.uint32]
     """First byte of each piece, counted from the start of its text."""
     ends: npt.NDArray[np.uint32]
@@ -40,11 +40,11 @@ class Bounds:
 
     @property
     def counts(self) -> npt.NDArray[np.int64]:
-        """Pieces in each text."""
+        """Number of pieces in each text."""
         return np.diff(self.offsets)
 
     def sums(self, values: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
-        """Return for each text the sum of a value of its pieces."""
+        """Return for each text the sum of a value over its pieces."""
         before = np.concatenate([np.zeros(1, np.int64), np.cumsum(values, dtype=np.int64)])
         sums: npt.NDArray[np.int64] = before[self.offsets[1:]] - before[self.offsets[:-1]]
         return sums
@@ -52,7 +52,7 @@ class Bounds:
 
 @dataclass(frozen=True, eq=False)
 class Rows(Bounds):
-    """Rows, and where their text stands in them."""
+    """Rows, with the bounds of their visible text."""
 
     visible_starts: npt.NDArray[np.uint32]
     """First byte that is not space; equal to `visible_ends` in a blank row."""
@@ -62,17 +62,17 @@ class Rows(Bounds):
 
 @dataclass(frozen=True, eq=False)
 class Paragraphs(Bounds):
-    """Paragraphs, with what tells whether two are equal, and how long they are."""
+    """Paragraphs, with their hashes and lengths."""
 
     characters: npt.NDArray[np.uint32]
-    """Code points in each."""
+    """Code points in each paragraph."""
     hashes: npt.NDArray[np.uint64]
-    """Hash of the bytes of each."""
+    """Hash of each paragraph's bytes."""
 
 
 @dataclass(frozen=True, eq=False)
 class Lines(Rows, Paragraphs):
-    """Lines: what is known of rows and of paragraphs."""
+    """Lines: the columns of rows and of paragraphs."""
 
     @property
     def text_characters(self) -> npt.NDArray[np.int64]:
@@ -81,16 +81,16 @@ class Lines(Rows, Paragraphs):
 
     @property
     def blank(self) -> npt.NDArray[np.bool_]:
-        """Whether each line holds nothing but space."""
+        """Whether each line is empty or only space."""
         blank: npt.NDArray[np.bool_] = self.visible_starts == self.visible_ends
         return blank
 
 
 class Duplicates(NamedTuple):
-    """What stood before in the same text, for each of n texts (int64)."""
+    """Counts of repetitions within each of n texts (int64)."""
 
     among: npt.NDArray[np.int64]
-    """Lines that took part."""
+    """Lines that were compared."""
     repeated: npt.NDArray[np.int64]
     """Lines equal to an earlier one: of three equal lines, two."""
     characters: npt.NDArray[np.int64]
@@ -98,7 +98,7 @@ class Duplicates(NamedTuple):
 
 
 def duplicates(lines: Paragraphs, taking_part: npt.NDArray[np.bool_]) -> Duplicates:
-    """Count the lines (or paragraphs) of each text that repeat an earlier one, among those that take part."""
+    """Count the lines (or paragraphs) of each text that repeat an earlier one, among those marked in `taking_part`."""
     repeats = np.zeros(len(lines.hashes), np.bool_)
     _mark_repeats(lines.offsets, lines.hashes, taking_part, int(lines.counts.max(initial=0)), repeats)
     return Duplicates(lines.sums(taking_part), lines.sums(repeats), lines.sums(np.where(repeats, lines.characters, 0)))
@@ -146,7 +146,7 @@ def _mark_repeats(
     while slots < 2 * longest:
         slots *= 2
     keys = np.empty(slots, np.uint64)
-    filled = np.empty(slots, np.int64)  # the text that filled a slot last; the next text needs no clearing
+    filled = np.empty(slots, np.int64)  # the text that last filled each slot, so that slots need no clearing
     for free in range(slots):
         filled[free] = -1
     for text in range(len(offsets) - 1):
@@ -200,7 +200,7 @@ def _place_lines(
 
 @kernel
 def strip(data: Bytes, start: int, end: int, classes: npt.NDArray[np.uint8]) -> tuple[int, int]:
-    """Return the bounds of data[start:end] without the space at both ends; (end, end) where it is all space."""
+    """Return the bounds of data[start:end] without surrounding space; (end, end) if it is all space."""
     while start < end:
         point, size = decode_character(data, start, end)
         if classes[point] != SPACE:
@@ -230,7 +230,7 @@ def _describe(
     characters: npt.NDArray[np.uint32],
     hashes: npt.NDArray[np.uint64],
 ) -> None:
-    """Fill what is known of each line besides its bounds."""
+    """Fill the columns of each line besides its bounds."""
     for text in range(len(text_offsets) - 1):
         begin = text_offsets[text]
         for line in range(offsets[text], offsets[text + 1]):
@@ -258,7 +258,7 @@ def _join_lines(
     characters: npt.NDArray[np.uint32],
     hashes: npt.NDArray[np.uint64],
 ) -> int:
-    """Fill what is known of paragraphs; return their number. A text that is all space has one, empty, at its end."""
+    """Fill the columns of paragraphs; return their number. A text that is all space has one empty paragraph, at its end."""
     found = 0
     for text in range(len(text_offsets) - 1):
         begin = text_offsets[text]

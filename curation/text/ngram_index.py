@@ -1,16 +1,16 @@
-"""An index of n-grams of words, and the longest passage that a text shares with it.
+"""An index of word n-grams, and the longest passage that a text shares with it.
 
-A text and the indexed items are compared as sequences of folded words (`Words.folded`; symbols are left out), so case, accents,
-punctuation, spacing, line breaks and typography do not hide a copy. Every run of n words of an item is indexed, where n depends on how many
-words the item has (`Lengths`).
+A text and the indexed items are compared as sequences of folded words (`Words.folded`, without symbols), so differences of case, accents,
+punctuation, spacing, line breaks and typography do not hide a copy. Every run of n words of an item is indexed; n depends on the item's
+number of words (`Lengths`).
 
-A passage is a maximal run of a text's words that is covered by n-grams of the index which overlap. It is ascribed to the item of its first
-n-gram; an n-gram that several items hold belongs to the first of them.
+A passage is a maximal run of a text's words covered by overlapping n-grams of the index. It is attributed to the item of its first n-gram;
+an n-gram that several items contain belongs to the first of them.
 
-Hash of an n-gram of words w: the sum of w[i] * B^(n - 1 - i) modulo 2^64 (Karp and Rabin 1987), plus n, mixed; so that the n-gram of any
-length at any place costs two look-ups in an array of prefixes. A table of bits, small enough for the processor's cache, tells first whether
-any indexed n-gram begins with the words at a place, as many words as the shortest has. Among 10^7 indexed n-grams a text of 10^6 words
-meets one by accident with probability 10^-6.
+The hash of an n-gram of words w is the sum of w[i] * B^(n - 1 - i) modulo 2^64 (Karp and Rabin 1987), plus n, mixed; so the hash of an
+n-gram of any length at any place costs two look-ups in an array of prefixes. A bit table, small enough for the processor's cache, first
+tells whether any indexed n-gram begins with the words at a place (as many words as the shortest n-gram has). Among 10^7 indexed n-grams, a
+text of 10^6 words has a chance match with probability 10^-6.
 """
 
 from collections.abc import Sequence
@@ -29,10 +29,10 @@ _BASE = np.uint64(0xA24BAED4963EE407)
 
 
 class Lengths(NamedTuple):
-    """How many words n of an item make a passage of it, for an item of w words.
+    """How many words n of an item make a passage, for an item of w words.
 
-    n is `percent` of w, rounded up, but at least `smallest` and at most `size`; an item of fewer than `smallest` words is looked for as a
-    whole; one of fewer than `fewest` is not.
+    n is `percent` of w, rounded up, but at least `smallest` and at most `size`; an item of fewer than `smallest` words must match as a
+    whole; an item of fewer than `fewest` is not searched for.
     """
 
     size: int
@@ -41,7 +41,7 @@ class Lengths(NamedTuple):
     fewest: int
 
     def of(self, words: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-        """Return n for items of so many words; 0 where an item is not looked for."""
+        """Return n for items with these numbers of words; 0 for an item that is not searched for."""
         lengths = np.minimum(np.clip(-(-words * self.percent // 100), self.smallest, self.size), words)
         return np.where(words >= self.fewest, lengths, 0).astype(np.int64)
 
@@ -50,9 +50,9 @@ class SharedPassages(NamedTuple):
     """The longest shared passage of each of n texts."""
 
     words: npt.NDArray[np.int32]
-    """Words in it; 0 where nothing is shared."""
+    """Number of its words; 0 if nothing is shared."""
     items: npt.NDArray[np.int32]
-    """Index of its item; -1 where nothing is shared."""
+    """Index of its item; -1 if nothing is shared."""
     starts: npt.NDArray[np.int64]
     """Its first byte, counted from the start of the text."""
     ends: npt.NDArray[np.int64]
@@ -64,13 +64,13 @@ class NgramIndex:
     """n-grams of items in an open-addressed table of 2^k slots."""
 
     lengths: npt.NDArray[np.int64]
-    """The lengths of n-grams that occur, longest first."""
+    """The lengths of the indexed n-grams, longest first."""
     keys: npt.NDArray[np.uint64]
     """Hash of the n-gram in each slot."""
     owners: npt.NDArray[np.int32]
-    """Index of the item that holds it; -1 in a free slot."""
+    """Index of the item that contains it; -1 in a free slot."""
     beginnings: npt.NDArray[np.uint8]
-    """Eight bits a byte, set at the hash of the first words of each n-gram, as many words as the shortest n-gram has."""
+    """Eight bits per byte, set at the hash of the first words of each n-gram (as many words as the shortest n-gram has)."""
 
     @classmethod
     def of(cls, items: Sequence[str], rule: Lengths) -> "NgramIndex":
@@ -90,7 +90,7 @@ class NgramIndex:
         return cls(occurring, keys, owners, beginnings)
 
     def longest_passages(self, words: Words) -> SharedPassages:
-        """Return the longest passage each text shares with the items; of equally long ones, the first."""
+        """Return the longest passage that each text shares with the items; the first of equally long ones."""
         texts = len(words.counts)
         offsets, folded = _words_only(words)
         is_word = (words.kinds & WORD) != 0
@@ -104,7 +104,7 @@ class NgramIndex:
 
 
 def _words_only(words: Words) -> tuple[Offsets, npt.NDArray[np.uint64]]:
-    """Return offsets and folded hashes of the words alone, without symbols."""
+    """Return offsets and folded hashes of the words, without symbols."""
     is_word = (words.kinds & WORD) != 0
     before = np.concatenate([np.zeros(1, np.int64), np.cumsum(is_word, dtype=np.int64)])
     return before[words.offsets], words.folded[is_word]
@@ -158,7 +158,7 @@ def _fill(
     owners: npt.NDArray[np.int32],
     beginnings: npt.NDArray[np.uint8],
 ) -> None:
-    """Enter every n-gram of length lengths[item] of each item; the first item that holds one keeps it."""
+    """Insert every n-gram of length lengths[item] of each item; the first item that contains an n-gram owns it."""
     prefixes = np.empty(len(folded) + 1, np.uint64)
     for item in range(len(offsets) - 1):
         length = lengths[item]
@@ -192,7 +192,7 @@ def _find_passages(
     passage_starts: npt.NDArray[np.int64],
     passage_ends: npt.NDArray[np.int64],
 ) -> None:
-    """Fill the arrays of Passages."""
+    """Fill the arrays of SharedPassages."""
     if len(lengths) == 0:
         return
     shortest = lengths[-1]
@@ -204,7 +204,7 @@ def _find_passages(
         begin = offsets[text]
         count = offsets[text + 1] - begin
         _prefixes(folded, begin, offsets[text + 1], prefixes)
-        first, after, item = np.int64(0), np.int64(0), np.int32(-1)  # the passage being read: its words first to after
+        first, after, item = np.int64(0), np.int64(0), np.int32(-1)  # the current passage: its words from `first` to `after`
         for place in range(count - shortest + 1):
             beginning = _ngram_hash(prefixes, place, shortest, powers[-1])
             if not beginnings[_byte_of(beginning, beginnings)] & _bit_of(beginning):

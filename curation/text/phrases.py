@@ -1,11 +1,11 @@
-"""Looking for many phrases at once: one automaton over bytes, whatever the number of phrases.
+"""Searching for many phrases at once: one automaton over bytes, whatever the number of phrases.
 
 Source: Aho and Corasick, "Efficient String Matching: An Aid to Bibliographic Search", Communications of the ACM 18(6), 1975. A state is the
-longest beginning of any phrase that the bytes read so far end in. All moves are worked out beforehand, so that reading a byte is one look
-into a table; bytes that no phrase holds share a column of it.
+longest prefix of any phrase that ends the bytes read so far. All transitions are precomputed, so reading a byte is one table look-up; bytes
+that occur in no phrase share a column of the table.
 
-Phrases are in lower case, and Latin letters A to Z of a text match either case. Other letters match as they are: `lower_cased` brings a
-text to lower case first, as `str.lower` does.
+Phrases are in lower case, and the letters A to Z of a text match in either case. Other letters match exactly: `lower_cased` first converts
+a text to lower case, as `str.lower` does.
 
 Invariant: a phrase is found wherever its characters are, and nowhere else: UTF-8 is self-synchronizing, so no match begins or ends inside a
 character.
@@ -25,29 +25,29 @@ from curation.text.simd import BLOCK, mask_of_three
 from curation.text.unicode_classes import LETTER, NUMBER, SOLITARY, character_classes, decode_character
 
 _CASED = range(0x80, 0x1E944)
-"""Where the letters with a lower case lie, beside A to Z."""
+"""The range of letters with a lower case, besides A to Z."""
 
 
 @dataclass(frozen=True, eq=False)
 class Phrases:
-    """The automaton of p phrases. A state is named by the place of its row in `moves`; state 0 has read nothing of use."""
+    """The automaton of p phrases. A state is named by the position of its row in `moves`; state 0 has matched nothing."""
 
     columns: npt.NDArray[np.uint8]
     """The column of each byte (256)."""
     moves: npt.NDArray[np.int32]
-    """The next state, at state + column; all arrays below are as long, and are read at states only."""
+    """The next state, at state + column; all arrays below have the same length, and are read only at states."""
     ending: npt.NDArray[np.int32]
-    """The phrase, by number, that ends in each state and begins where what it has read begins, or -1."""
+    """The number of the phrase that is exactly the prefix of each state, or -1."""
     longest: npt.NDArray[np.int32]
-    """The state that tells, in `ending`, the longest phrase that ends in each state, or 0."""
+    """The state whose `ending` is the longest phrase that ends in each state, or 0."""
     shorter: npt.NDArray[np.int32]
-    """The state that tells the next shorter one, or 0."""
+    """The state for the next shorter such phrase, or 0."""
     lengths: npt.NDArray[np.int64]
     """Bytes of each phrase (p)."""
 
     @classmethod
     def of(cls, phrases: Sequence[str]) -> "Phrases":
-        """Build the automaton of different phrases in lower case, none of them empty."""
+        """Build the automaton of distinct, non-empty phrases in lower case."""
         encoded = [phrase.encode() for phrase in phrases]
         held = sorted({byte for phrase in encoded for byte in phrase})
         width = len(held) + 1
@@ -67,7 +67,7 @@ class Phrases:
         moves, shorter = (np.zeros(len(children) * width, np.int32) for _ in range(2))
         ending = np.full(len(moves), -1, np.int32)
         ending[list(ends)] = list(ends.values())
-        fallback = dict.fromkeys(range(0, len(moves), width), 0)  # the longest other state that what was read ends in
+        fallback = dict.fromkeys(range(0, len(moves), width), 0)  # the longest other state that is a suffix of each state
         waiting = deque([0])
         while waiting:
             state = waiting.popleft()
@@ -82,7 +82,7 @@ class Phrases:
         return cls(columns, moves, ending, longest, shorter, np.array([len(phrase) for phrase in encoded], np.int64))
 
     def flags(self, bits: Sequence[int]) -> npt.NDArray[np.uint8]:
-        """Return for each state the bits (one number a phrase) of all phrases that end there, joined by "or"."""
+        """Return for each state the bits (one number per phrase) of all phrases that end there, combined by "or"."""
         flags = np.zeros(len(self.moves), np.uint8)
         for state in np.flatnonzero(self.longest).tolist():
             at = int(self.longest[state])
@@ -92,9 +92,9 @@ class Phrases:
         return flags
 
     def find(self, column: TextColumn, flanked: bool = False, near: bytes = b"") -> "PhraseHits":
-        """Look through every text; `flanked` counts only what no letter, number or underscore touches (as `\\W` in a pattern).
+        """Search every text; `flanked` counts only phrases that touch no letter, number or underscore (like `\\W` in a pattern).
 
-        `near`, three small letters that every phrase holds, lets texts without them be passed over quickly.
+        `near`, three small letters that occur in every phrase, lets texts without them be skipped quickly.
         """
         hits, first = np.zeros(len(column), np.int32), np.full(len(column), -1, np.int32)
         looked_at = np.ones(len(column), np.bool_)
@@ -107,16 +107,16 @@ class Phrases:
 
 @dataclass(frozen=True, eq=False)
 class PhraseHits:
-    """What was found in each of n texts."""
+    """The matches in each of n texts."""
 
     hits: npt.NDArray[np.int32]
-    """How often phrases occur; one inside or across another counts too."""
+    """Number of occurrences; overlapping and nested ones count too."""
     first: npt.NDArray[np.int32]
-    """The phrase that begins first, and of several the longest, by number; -1 where there is none."""
+    """Number of the phrase that begins first, the longest of several; -1 if there is none."""
 
 
 def lower_cased(column: TextColumn) -> TextColumn:
-    """Return the column in lower case, but for A to Z alone in texts without other capitals: those match either case as they are."""
+    """Return the column in lower case; texts without capitals other than A to Z stay unchanged, as those match in either case."""
     cased = np.zeros(len(column), np.bool_)
     _mark_cased(column.data, column.offsets, _has_lower_case(), cased)
     return rewritten(column, {text: column.string(text).lower().encode() for text in np.flatnonzero(cased).tolist()})
@@ -124,13 +124,13 @@ def lower_cased(column: TextColumn) -> TextColumn:
 
 @lru_cache(maxsize=1)
 def _has_lower_case() -> npt.NDArray[np.bool_]:
-    """Tell for each code point below 0x1E944 whether `str.lower` changes it, A to Z left out."""
+    """Return for each code point below 0x1E944 whether `str.lower` changes it, except A to Z."""
     return np.array([point in _CASED and chr(point).lower() != chr(point) for point in range(_CASED.stop)])
 
 
 @kernel
 def _mark_cased(data: Bytes, offsets: Offsets, cased: npt.NDArray[np.bool_], texts: npt.NDArray[np.bool_]) -> None:
-    """Mark the texts that hold a character of `cased`."""
+    """Mark the texts that contain a character of `cased`."""
     for text in range(len(offsets) - 1):
         place, end = offsets[text], offsets[text + 1]
         while place < end:
@@ -146,7 +146,7 @@ def _mark_cased(data: Bytes, offsets: Offsets, cased: npt.NDArray[np.bool_], tex
 
 @kernel
 def _mark_near(data: Bytes, offsets: Offsets, one: int, two: int, three: int, found: npt.NDArray[np.bool_]) -> None:
-    """Tell for each text whether the three letters occur in it, in either case, or may, for it ends where the data do."""
+    """Mark each text in which the three letters occur, in either case, or may occur because it ends at the end of the data."""
     for text in range(len(offsets) - 1):
         seen = np.uint64(0)
         if offsets[text + 1] + BLOCK + 2 <= len(data):
@@ -171,7 +171,7 @@ def _find(
     hits: npt.NDArray[np.int32],
     first: npt.NDArray[np.int32],
 ) -> None:
-    """Fill `hits` and `first` of each text that is looked at."""
+    """Fill `hits` and `first` for each text in `looked_at`."""
     for text in range(len(offsets) - 1):
         begin, end = offsets[text], offsets[text + 1]
         if not looked_at[text]:
@@ -206,7 +206,7 @@ def _before(data: Bytes, place: int, begin: int) -> int:
 
 @kernel
 def _is_word(data: Bytes, place: int, end: int, classes: npt.NDArray[np.uint8]) -> bool:
-    """Tell whether a letter, a number or an underscore begins at `place`; nothing does at the end."""
+    """Return whether a letter, a number or an underscore begins at `place`; false at the end."""
     if place >= end:
         return False
     point, _ = decode_character(data, place, end)

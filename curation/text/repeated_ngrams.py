@@ -1,25 +1,26 @@
-"""How much of a text its repeated n-grams take: the top n-gram and the duplicated n-grams of Gopher's repetition rules, in two readings.
+"""Repeated n-grams: the share of a text in top n-grams and duplicated n-grams (Gopher's repetition rules), in two readings.
 
-Source of the measures: Rae et al. 2021 (Gopher), appendix A.1.1, table A1. The paper does not say how occurrences that overlap are counted,
-and code bases read it differently:
+Source of the measures: Rae et al. 2021 (Gopher), appendix A.1.1, table A1. The paper does not say how to count overlapping occurrences, and
+code bases differ:
 
     `repeated_characters`, over all tokens, as datatrove counts (Penedo et al. 2024, FineWeb)
-        top n-gram          the n-gram that occurs most often, the first of those that occur equally often: the characters of its tokens
-                            and of the n - 1 spaces between them, times its occurrences (which may overlap)
-        duplicated n-grams  read from left to right: an n-gram that was read before counts with its tokens' characters, and reading goes on
-                            after it; any other is remembered, and reading goes on at the next token
+        top n-gram          the most frequent n-gram, the first of several: the characters of its tokens and of the n - 1 spaces between
+        them,
+                            times its occurrences (which may overlap)
+        duplicated n-grams  reading from left to right, an n-gram that was read before counts with its tokens' characters, and reading
+                            continues after it; any other is remembered, and reading continues at the next token
 
     `covered_characters`, over words alone, as DCLM counts (Li et al. 2024)
-        top n-gram          of the n-grams that occur most often, the one of most characters, times its occurrences; 0 where none repeats
-        duplicated n-grams  the words that lie in any n-gram which occurs more than once, first occurrences too, each word once
+        top n-gram          of the most frequent n-grams, the one with the most characters, times its occurrences; 0 if none repeats
+        duplicated n-grams  the words in any n-gram that occurs more than once, including first occurrences, each word once
 
-How it is fast. A table of bytes, small enough for the first cache, tells which bigrams may occur twice; only these are looked up. From
-there an n-gram is named by the place of its first occurrence, and an (n + 1)-gram is the pair of the names of the two n-grams in it, so
-that only pairs of which both halves repeat need a look: a handful after n = 4 in natural text. (Naming runs by pairs of names is how
-Karp, Miller and Rosenberg 1972 find repeated patterns.)
+How it is fast: a byte table, small enough for the first-level cache, tells which bigrams may occur twice; only these are looked up. From
+there on an n-gram is named by the place of its first occurrence, and an (n + 1)-gram is the pair of names of its two n-grams, so only pairs
+whose halves both repeat need a look-up: a handful after n = 4 in natural text. (Karp, Miller and Rosenberg 1972 find repeated patterns by
+naming runs with pairs of names.)
 
-Invariant: results depend on a text's own tokens only; the one approximation is that pairs of tokens are equal where 64-bit hashes made of
-their hashes are.
+Invariant: results depend only on a text's own tokens, with one approximation: pairs of tokens are equal if 64-bit hashes made from their
+hashes are.
 """
 
 from typing import Any
@@ -32,9 +33,9 @@ from curation.text.kernels import inline_kernel, kernel
 from curation.text.words import Words
 
 TOP = (2, 3, 4)
-"""The n of which the top n-gram is measured."""
+"""The values of n for which the top n-gram is measured."""
 DUPLICATED = (5, 6, 7, 8, 9, 10)
-"""The n of which duplicated n-grams are measured."""
+"""The values of n for which duplicated n-grams are measured."""
 
 _LONGEST = DUPLICATED[-1]
 _SPREAD = np.uint64(0x9E3779B97F4A7C15)
@@ -43,16 +44,16 @@ _PLACE = np.int64(0xFFFFFFFF)
 
 
 def repeated_characters(words: Words) -> npt.NDArray[np.int64]:
-    """Return the characters in top n-grams (rows 0 to 2, n of TOP) and duplicated n-grams (rows 3 to 8, n of DUPLICATED) of each text.
+    """Return for each text the characters in top n-grams (rows 0 to 2, n of TOP) and duplicated n-grams (rows 3 to 8, n of DUPLICATED).
 
-    Shape (9, texts). Over all tokens, as datatrove counts. A text with fewer than n tokens has 0. Where no n-gram repeats, the top n-gram
-    is the first, which occurs once.
+    Shape (9, texts), over all tokens, as datatrove counts. A text with fewer than n tokens has 0. If no n-gram repeats, the top n-gram is
+    the first one, which occurs once.
     """
     return _counted(words.offsets, words.hashes, words.characters, False)
 
 
 def covered_characters(words: Words) -> npt.NDArray[np.int64]:
-    """Return the same shape as `repeated_characters`, over words alone, as DCLM counts."""
+    """Return the same as `repeated_characters`, over words alone, as DCLM counts."""
     return _counted(*words.without_symbols, True)
 
 
@@ -64,7 +65,7 @@ def _counted(offsets: Offsets, hashes: Any, characters: Any, covering: bool) -> 
 
 @inline_kernel
 def _bits_for(items: Any, least: Any) -> Any:
-    """Return b such that 2^b holds `items`; at least `least`."""
+    """Return the smallest b, at least `least`, such that 2^b holds `items`."""
     bits = least
     while np.int64(1) << bits < items:
         bits += 1
@@ -80,14 +81,14 @@ def _bigrams_that_may_repeat(
     keys: npt.NDArray[np.uint64],
     places: npt.NDArray[np.int32],
 ) -> int:
-    """Write key and place of each bigram that shares its slot of `seen` with another; return how many there are."""
+    """Write key and place of each bigram that shares its slot of `seen` with another; return their number."""
     bits = _bits_for(4 * pairs, 6)
     seen[: np.int64(1) << bits] = 0
     shift = np.uint64(64 - bits)
     for place in range(pairs):
         key = hashes[begin + place] * _PAIR + hashes[begin + place + 1]
         slot = (key * _SPREAD) >> shift
-        seen[slot] = (seen[slot] << 1) | np.uint8(1)  # 1: once; any other but 0: more often
+        seen[slot] = (seen[slot] << 1) | np.uint8(1)  # 0: never; 1: once; else: more often
         keys[place] = key
     found = 0
     for place in range(pairs):
@@ -108,9 +109,9 @@ def _name(
     names: npt.NDArray[np.int32],
     occurrences: npt.NDArray[np.int32],
 ) -> int:
-    """Name the n-grams of `count` keys at `places` by their first place, and close `places` up to those that repeat; return how many.
+    """Name the n-grams of `count` keys at `places` by their first place, and reduce `places` to those that repeat; return their number.
 
-    A slot of the table holds the key and round * 2^32 + first place; one of an earlier round is free.
+    A slot of the table holds the key and round * 2^32 + first place; a slot of an earlier round is free.
     """
     bits = _bits_for(4 * count, 4)
     shift, mask = np.uint64(64 - bits), (np.int64(1) << bits) - 1
@@ -136,7 +137,7 @@ def _name(
 
 @kernel
 def _pair_up(count: int, places: npt.NDArray[np.int32], names: npt.NDArray[np.int32], keys: npt.NDArray[np.uint64]) -> int:
-    """Close `places` up to those whose next place is there too, with the pair of their names as key; return how many."""
+    """Reduce `places` to those whose next place is included too, with the pair of their names as key; return their number."""
     pairs = 0
     for index in range(count - 1):
         place, following = places[index], places[index + 1]
@@ -155,7 +156,7 @@ def _count_repeated(
     covering: bool,
     counts: npt.NDArray[np.int64],
 ) -> None:
-    """Fill `counts`, text by text, in working space for a text of `longest` tokens."""
+    """Fill `counts`, text by text, using working space for a text of `longest` tokens."""
     slots = np.int64(1) << _bits_for(4 * longest, 6)
     seen = np.empty(slots, np.uint8)
     table_keys = np.empty(slots, np.uint64)
@@ -172,7 +173,7 @@ def _count_repeated(
         tokens = offsets[text + 1] - begin
         for place in range(tokens):
             lengths[place + 1] = lengths[place] + np.int64(characters[begin + place])
-        count: Any = np.int64(0)  # one type from the first round on: a kernel is compiled for each type it is called with
+        count: Any = np.int64(0)  # the same type in every round: a kernel is compiled for each type
         for size in range(2, _LONGEST + 1):
             this_round += 1
             if size == 2:

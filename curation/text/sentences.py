@@ -1,25 +1,23 @@
 """The sentences of a batch of texts, found in one pass over its bytes and shared by every filter.
 
-What a sentence is, for every filter (a simpler form of Unicode Standard Annex 29, "Text Segmentation", rules SB3 to SB11):
+The definition of a sentence, for every filter (a simpler form of Unicode Standard Annex 29, "Text Segmentation", rules SB3 to SB11):
 
-    sentence    a piece of a line that holds a letter, without the space around it. A newline ends it, for in extracted text a line is
-                a paragraph, a heading or an item of a list; and so does a run of marks, with the quotation marks and brackets that close
-                after it:
-    . … ! ?     where space follows. A point or an ellipsis does not end a sentence if the next visible character is a lower-case letter
-                ("approx. ten"), or if the point stands after a lone capital letter ("J. Smith", "U.S. Army")
-    others      every other mark with the property Sentence_Terminal, such as 。 ！ । ؟ ։, wherever it stands, for Chinese and Japanese put
+    sentence    a piece of a line that contains a letter, without surrounding space. A newline ends it, because a line of extracted text is
+    a
+                paragraph, a heading or a list item. A run of marks also ends it, together with the quotation marks and brackets that close
+                after the run:
+    . … ! ?     if space follows. A point or an ellipsis does not end a sentence if the next visible character is a lower-case letter
+                ("approx. ten"), or if the point follows a lone capital letter ("J. Smith", "U.S. Army")
+    others      every other mark with the property Sentence_Terminal, such as 。 ！ । ؟ ։, in any position, because Chinese and Japanese put
                 no space after it. But a full-width point before a number is a decimal point
 
-A decimal point, and those of a domain or of a version, have no space after them and end nothing. "1." at the head of an item holds no
-letter and is no sentence. There is no list of abbreviations: "Dr. Lee" is two. Thai, Lao, Khmer and Tibetan have no mark that does nothing
-but end a sentence (Unicode 14.0 gives none): there a line is one sentence.
-
-Measured against spaCy's English rules (datatrove's splitter) on 21,786 lines that C4's rules kept: as many sentences in 91.7 % of the
-lines, and 0.973 as many in all. Speed on one core that others shared: 700 MB/s of English text.
+A point in a decimal number, a domain or a version has no space after it and ends nothing. "1." at the head of an item contains no letter
+and is not a sentence. There is no list of abbreviations: "Dr. Lee" is two sentences. Thai, Lao, Khmer and Tibetan have no mark that only
+ends sentences (Unicode 14.0 lists none): there a line is one sentence.
 
 Invariants
     - A text's sentences do not depend on its neighbours in the batch; positions count bytes from the text's own start (below 4 GiB).
-    - Sentences rise and do not overlap; every letter of a text lies in exactly one.
+    - Sentences ascend and do not overlap; every letter of a text is in exactly one.
 """
 
 import unicodedata
@@ -44,10 +42,10 @@ SENTENCE_TERMINAL = """
 
 _BLANK, _NEWLINE, _OTHER, _LOWER, _CAPITAL, _LETTER, _NUMBER, _ATTACHED, _POINT, _EXCLAMATION, _MARK, _CLOSER = range(12)
 _FIRST_END = _POINT
-"""The kinds from here on are those of a run that may end a sentence."""
+"""The first kind of those that belong to a run that may end a sentence; all later kinds do too."""
 _WIDE_POINTS = (0xFF0E, 0xFE52)
 _SIMPLE = np.array([0x20 <= byte < 0x7F and not chr(byte).isupper() and chr(byte) not in ".!?" for byte in range(256)])
-"""Bytes that, within a sentence, neither end it nor tell what a point after the next character does."""
+"""Bytes that, within a sentence, neither end it nor influence a point after the next character."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,21 +53,21 @@ class Sentences:
     """The m sentences of n texts: text i has sentences offsets[i] to offsets[i + 1]."""
 
     offsets: Offsets
-    """n + 1 places in the arrays below (int64)."""
+    """n + 1 positions in the arrays below (int64)."""
     starts: npt.NDArray[np.uint32]
     """First byte of each sentence, counted from the start of its text."""
     ends: npt.NDArray[np.uint32]
-    """The byte after each sentence, its marks included, counted likewise."""
+    """The byte after each sentence, including its marks, counted likewise."""
 
     @property
     def counts(self) -> npt.NDArray[np.int64]:
-        """Sentences in each text."""
+        """Number of sentences in each text."""
         return np.diff(self.offsets)
 
 
 def find_sentences(column: TextColumn) -> Sentences:
     """Find the sentences of every text of a column."""
-    capacity = int(column.offsets[-1] - column.offsets[0])  # a sentence has at least one byte; pages never written to cost nothing
+    capacity = int(column.offsets[-1] - column.offsets[0])  # a sentence has at least one byte; unwritten pages cost nothing
     offsets = np.zeros(len(column) + 1, np.int64)
     starts, ends = (np.empty(capacity, np.uint32) for _ in range(2))
     found = _scan_sentences(column.data, column.offsets, _kinds(), offsets, starts, ends)
@@ -85,13 +83,13 @@ def sentence_terminal_marks() -> tuple[str, ...]:
 
 @lru_cache(maxsize=1)
 def _kinds() -> npt.NDArray[np.uint8]:
-    """Return what every code point is to a sentence (uint8, 0x110000 entries)."""
+    """Return the role of every code point in sentences (uint8, 0x110000 entries)."""
     classes = character_classes()
     kinds = np.full(len(classes), _OTHER, np.uint8)
     for group, kind in ((SPACE, _BLANK), (LETTER, _LETTER), (SOLITARY, _LETTER), (NUMBER, _NUMBER), (MARK, _ATTACHED)):
         kinds[classes == group] = kind
     categories = {"Lu": _CAPITAL, "Lt": _CAPITAL, "Ll": _LOWER, "Pe": _CLOSER, "Pf": _CLOSER, "Pi": _CLOSER}
-    for point in range(0x20000):  # no cased letter or bracket lies beyond
+    for point in range(0x20000):  # no cased letter or bracket has a higher code point
         kinds[point] = categories.get(unicodedata.category(chr(point)), kinds[point])
     for characters, kind in ((sentence_terminal_marks(), _MARK), (".…", _POINT), ("!?", _EXCLAMATION), ("'\"", _CLOSER), ("\n", _NEWLINE)):
         kinds[[ord(character) for character in characters]] = kind
@@ -110,7 +108,7 @@ def _scan_sentences(
 ) -> int:
     """Fill the arrays of Sentences; return the number of sentences.
 
-    `last` is the end of the last visible character, `before` the kind of the character before, `lone` whether that begins a word.
+    `last` is the end of the last visible character, `before` the kind of the previous character, `lone` whether that one begins a word.
     """
     found = 0
     for text in range(len(text_offsets) - 1):

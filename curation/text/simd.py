@@ -1,11 +1,11 @@
-"""Reading many bytes at once inside kernels: eight as one number, sixty-four as a mask of bits.
+"""SIMD reading inside kernels: eight bytes as one number, sixty-four bytes as a bit mask.
 
-A byte scan that branches at every byte pays for each misprediction. Kernels here look at blocks of BLOCK bytes instead: one comparison
-gives 64 bits, bit i for byte i, rules between neighbours become shifts, and only set bits are visited (Lemire and Langdale 2019, "Parsing
+A byte scan that branches at every byte pays for each misprediction. Kernels here read blocks of BLOCK bytes instead: one comparison gives
+64 bits, bit i for byte i; rules between neighbours become shifts; and only set bits are visited (Lemire and Langdale 2019, "Parsing
 Gigabytes of JSON per Second").
 
-The intrinsics are plain LLVM vector instructions, so every processor runs them, the wider its registers the quicker; none of them checks
-bounds: where less than a block is left of the data, `copy_block` makes one.
+The intrinsics are plain LLVM vector instructions, so they run on every processor, faster with wider registers. They do not check bounds: if
+less than a block of data is left, `copy_block` makes a full one.
 
 Invariant: bits and numbers do not depend on the processor; words are read little-endian.
 """
@@ -18,7 +18,7 @@ from llvmlite import ir
 from curation.text.kernels import inline_kernel, intrinsic, kernel, numba_types
 
 BLOCK = 64
-"""Bytes a mask speaks of."""
+"""Number of bytes that a mask covers."""
 
 _BYTE, _WORD = ir.IntType(8), ir.IntType(64)
 
@@ -72,7 +72,7 @@ def mask_of(typing_context: Any, data: Any, place: Any, byte: Any) -> Any:  # no
 
 @intrinsic
 def mask_of_letter(typing_context: Any, data: Any, place: Any, letter: Any) -> Any:  # noqa: ARG001
-    """Return which of data[place : place + 64] are an ASCII letter, given small, in either case; other bytes are taken with bit 5 set."""
+    """Return which of data[place : place + 64] are an ASCII letter, given small, in either case; bit 5 of every byte is ignored."""
 
     def bits(builder: Any, block: Any, splat: Any, letter: Any) -> Any:
         return builder.icmp_unsigned("==", builder.or_(block, splat(ir.Constant(_BYTE, 0x20))), splat(letter))
@@ -83,7 +83,7 @@ def mask_of_letter(typing_context: Any, data: Any, place: Any, letter: Any) -> A
 
 @intrinsic
 def mask_between(typing_context: Any, data: Any, place: Any, first: Any, last: Any) -> Any:  # noqa: ARG001
-    """Return which of data[place : place + 64] lie from `first` to `last`."""
+    """Return which of data[place : place + 64] are from `first` to `last`."""
 
     def bits(builder: Any, block: Any, splat: Any, first: Any, last: Any) -> Any:
         return builder.icmp_unsigned("<=", builder.sub(block, splat(first)), splat(builder.sub(last, first)))
@@ -105,21 +105,21 @@ def _of_word(name: str) -> Any:
 
 @intrinsic
 def lowest_bit(typing_context: Any, word: Any) -> Any:  # noqa: ARG001
-    """Return the place of the lowest set bit, 64 where none is set."""
+    """Return the position of the lowest set bit, 64 if none is set."""
     types = numba_types()
     return types.int64(types.uint64), _of_word("llvm.cttz")
 
 
 @intrinsic
 def count_bits(typing_context: Any, word: Any) -> Any:  # noqa: ARG001
-    """Return how many bits are set."""
+    """Return the number of set bits."""
     types = numba_types()
     return types.int64(types.uint64), _of_word("llvm.ctpop")
 
 
 @inline_kernel
 def mask_of_three(data: Any, place: Any, one: int, two: int, three: int) -> Any:
-    """Return at which of data[place : place + 64] the three letters begin, in either case; 66 bytes are read."""
+    """Return at which of data[place : place + 64] the three letters begin, in either case; this reads 66 bytes."""
     return mask_of_letter(data, place, one) & mask_of_letter(data, place + 1, two) & mask_of_letter(data, place + 2, three)
 
 
@@ -135,14 +135,14 @@ def count_byte(data: Any, offsets: Any, byte: int, counts: Any) -> None:
 
 @kernel
 def copy_block(data: Any, place: int, end: int, spare: Any) -> None:
-    """Copy data[place:end], at most BLOCK bytes, to the beginning of `spare`: the end of the data, where no whole block can be read."""
+    """Copy data[place:end], at most BLOCK bytes, to the beginning of `spare`, for the end of the data where no whole block is left."""
     for at in range(min(end - place, BLOCK)):
         spare[at] = data[place + at]
 
 
 @inline_kernel
 def lower_bound(values: Any, value: Any) -> Any:
-    """Return the place of the first of some rising values that is not below `value`; their number where all are."""
+    """Return the position of the first of some ascending values that is not below `value`; their number if there is none."""
     low, high = 0, len(values)
     while low < high:
         middle = (low + high) >> 1
@@ -157,7 +157,7 @@ def lower_bound(values: Any, value: Any) -> Any:
 def load_part(data: Any, place: Any, end: Any) -> Any:
     """Return data[place:end], at most eight bytes, as one number (uint64); the bytes after them are 0."""
     if place + 8 <= len(data):
-        half = np.uint64(4 * (end - place))  # a shift by 64 is undefined, so it is made in two
+        half = np.uint64(4 * (end - place))  # a shift by 64 is undefined, so two shifts are used
         return load_word(data, place) & ~((np.uint64(0xFFFFFFFFFFFFFFFF) << half) << half)
     word = np.uint64(0)
     for at in range(end - 1, place - 1, -1):

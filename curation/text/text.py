@@ -1,8 +1,8 @@
-"""What is found in a batch of texts once and shared by all filters: words, chunks, lines, rows, paragraphs and sentences.
+"""A batch of texts with the words, chunks, lines, rows, paragraphs and sentences that all filters share.
 
-The kernels of `curation.text.words`, `.chunks`, `.lines`, `.unicode_lines` and `.sentences` find them when they are first asked for.
+The kernels of `curation.text.words`, `.chunks`, `.lines`, `.unicode_lines` and `.sentences` find each of these on first use.
 
-Invariant: nothing here depends on how documents are cut into batches.
+Invariant: nothing here depends on how documents are split into batches.
 """
 
 from dataclasses import dataclass
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Text(TextColumn):
-    """A batch of texts with what was found in them."""
+    """A batch of texts, with the pieces found in them."""
 
     def where(self, stays: npt.NDArray[np.bool_]) -> "Text":
-        """Return the column of the texts that stay, with their words and lines where those were found before."""
+        """Return the column of the texts that stay, carrying over words and lines that were found before."""
         if stays.all():
             return self
         chosen = Text(slices(self.data, self.offsets, stays), offsets_of(self.lengths[stays]))
@@ -44,7 +44,7 @@ class Text(TextColumn):
 
     @cached_property
     def chunks(self) -> "Chunks":
-        """What stands between spaces in every text, found once."""
+        """The chunks (runs between spaces) of every text, found once."""
         from curation.text.chunks import find_chunks
 
         return find_chunks(self.words)
@@ -58,7 +58,7 @@ class Text(TextColumn):
 
     @cached_property
     def rows(self) -> "Rows":
-        """The rows of every text (lines as `str.splitlines` cuts them), found once."""
+        """The rows of every text (lines as in `str.splitlines`), found once."""
         from curation.text.unicode_lines import find_rows
 
         return find_rows(self, self.lines)

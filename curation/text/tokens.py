@@ -1,9 +1,8 @@
-"""Counting a text's tokens with a tokenizer.json of Hugging Face's tokenizers, the file that models come with.
+"""Token counts by a tokenizer.json of Hugging Face's tokenizers, the file that models come with.
 
-A tokenizer.json may say that texts are cut to a length and filled up to one; neither is done here, for it would count something else, and
-the filling depends on the batch.
+A tokenizer.json may ask for truncation and padding. Both are disabled here: they would falsify the count, and padding depends on the batch.
 
-Invariant: a count depends on the text and on the file's bytes alone.
+Invariant: a count depends only on the text and on the file's bytes.
 """
 
 from collections.abc import Sequence
@@ -17,25 +16,25 @@ from curation.errors import RecipeError
 from curation.storage.resources import digest, resolve_at_most
 
 _MOST_BYTES = 512 << 20
-"""Most bytes of a tokenizer.json; the largest that models come with have some 35 million."""
+"""Largest tokenizer.json in bytes; models come with up to about 35 million."""
 
 
 def token_counts(texts: Sequence[str], tokenizer: str, special_tokens: bool = True) -> npt.NDArray[np.int64]:
-    """Return the tokens in each text, with those that the tokenizer puts around a text (BOS, EOS) or without.
+    """Return the number of tokens in each text, with or without those that the tokenizer puts around a text (BOS, EOS).
 
-    Raises InputError where the tokenizer is missing, RecipeError where it is none.
+    Raises InputError if the tokenizer is missing, RecipeError if it is not a tokenizer.
     """
     encoded = load_tokenizer(tokenizer).encode_batch_fast(texts, add_special_tokens=special_tokens)
     return np.fromiter((len(one.ids) for one in encoded), np.int64, len(texts))
 
 
 def load_tokenizer(path: str) -> Any:
-    """Return the tokenizer of a file, read once a process. Raises InputError where it is missing, RecipeError where it is none."""
+    """Return the tokenizer in a file, read once per process. Raises InputError if it is missing, RecipeError if it is not a tokenizer."""
     return _load(path, digest(path))
 
 
 @lru_cache(maxsize=2)
-def _load(path: str, sha256: str) -> Any:  # noqa: ARG001  (a file that changes is read again)
+def _load(path: str, sha256: str) -> Any:  # noqa: ARG001  (part of the cache key: a changed file is read again)
     from tokenizers import Tokenizer
 
     place = resolve_at_most(path, _MOST_BYTES, "a tokenizer")

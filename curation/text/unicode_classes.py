@@ -1,24 +1,24 @@
-"""What a character is: the class and the folded form of every code point, and the decoding of UTF-8 inside kernels.
+"""Unicode classes: the class and the folded form of every code point, and UTF-8 decoding inside kernels.
 
 `character_classes` puts every code point into one class, by its general category and its script:
 
-    SPACE    what `str.isspace` says is space
-    LETTER   L*; a letter of a script that is written without spaces between words is SOLITARY instead
-    NUMBER   N*
-    MARK     M* and Cf: what attaches to the character before it (accents, vowel signs, joiners, variation selectors, soft hyphens)
-    SYMBOL   everything else: punctuation, symbols, controls, private and unassigned characters
+        SPACE    whatever `str.isspace` accepts
+        LETTER   L*; a letter of a script that is written without spaces between words is SOLITARY instead
+        NUMBER   N*
+        MARK     M* and Cf: attaches to the previous character (accents, vowel signs, joiners, variation selectors, soft hyphens)
+        SYMBOL   everything else: punctuation, symbols, controls, private and unassigned characters
 
-`folded_forms` gives what a character becomes when texts are compared: compatibility-decomposed (full-width and styled letters, ligatures),
-case-folded, without accents, optional vowel points, format characters, apostrophes and NUL. At most three code points, packed 21 bits each,
-the first lowest; zero is nothing. A character that would need more stays as it is.
+    `folded_forms` gives the form in which characters are compared: compatibility-decomposed (full-width and styled letters, ligatures) and
+    case-folded, without accents, optional vowel points, format characters, apostrophes and NUL. It has at most three code points, packed in
+    21 bits each, first lowest; zero is nothing. A character that would need more stays unchanged.
 
-Source: the Unicode Character Database as Python's `unicodedata` carries it (`UNICODE_VERSION`, 14.0 in Python 3.11). A character added to
-Unicode later is a SYMBOL until then, so it enters the key of every stage that looks for words.
+    Source: the Unicode Character Database in Python's `unicodedata` (`UNICODE_VERSION`, 14.0 in Python 3.11). A character that a later
+    Unicode adds is a SYMBOL before that, so the version is part of the key of every stage that finds words.
 
-Invariants
-    - Malformed UTF-8 never leads outside a table or a text: a byte that begins no whole character is one U+FFFD.
-    - The tables are built once and kept beside the compiled kernels; they are passed to kernels as arguments (a constant of this size would
-      be compiled in).
+    Invariants
+        - Malformed UTF-8 never leads outside a table or a text: a byte that begins no whole character is one U+FFFD.
+        - The tables are built once and kept beside the compiled kernels; kernels receive them as arguments, because a constant of this size
+          would be compiled in.
 """
 
 import unicodedata
@@ -37,11 +37,11 @@ SPACE, SYMBOL, LETTER, NUMBER, MARK, SOLITARY = range(6)
 
 _CODE_POINTS = 0x110000
 _REPLACEMENT = 0xFFFD
-_ASSIGNED = (range(0x34000), range(0xE0000, 0xE1000))  # no letter, mark or number lies elsewhere
+_ASSIGNED = (range(0x34000), range(0xE0000, 0xE1000))  # all letters, marks and numbers are in these ranges
 _SOLITARY_SCRIPTS = ("CJK ", "HIRAGANA", "KATAKANA", "HENTAIGANA", "HALFWIDTH KATAKANA", "THAI", "LAO", "KHMER", "MYANMAR")
 _LEFT_OUT = "'’ʼ＇\0"
 _HANGUL = range(0xAC00, 0xD7A4)
-"""Syllables come apart by rule, of which `unicodedata.decomposition` does not tell."""
+"""Syllables decompose by rule; `unicodedata.decomposition` does not list them."""
 _SHIFT = 21
 
 
@@ -78,22 +78,22 @@ def fold(character: str) -> str:
 
 
 def _is_left_out(character: str) -> bool:
-    """Tell whether a character says how a word is written, not which: an accent, a Hebrew or Arabic point, a format mark; and NUL."""
+    """Return whether a character is left out of folded forms: an accent, a Hebrew or Arabic point, a format mark, or NUL."""
     accent_class = unicodedata.combining(character)
     return accent_class >= 200 or 10 <= accent_class <= 35 or unicodedata.category(character) == "Cf" or character in _LEFT_OUT
 
 
 @lru_cache(maxsize=1)
 def folded_forms() -> npt.NDArray[np.uint64]:
-    """Return the folded form of every code point below 0x34000 (uint64, up to three code points of 21 bits); beyond, nothing folds."""
+    """Return the folded form of every code point below 0x34000 (uint64, up to three code points of 21 bits); higher ones do not fold."""
     return stored("folded", lambda: _packed(fold))
 
 
 @lru_cache(maxsize=1)
 def lowered_forms() -> npt.NDArray[np.uint64]:
-    """Return what `str.lower` makes of every code point below 0x34000 by itself, packed likewise; beyond, nothing has capitals.
+    """Return `str.lower` of every single code point below 0x34000, packed likewise; higher ones have no capitals.
 
-    By itself: a capital sigma becomes σ, also where `str.lower` sees that it ends a word and makes it ς.
+    A single capital sigma becomes σ, even where `str.lower` sees that it ends a word and makes it ς.
     """
     return stored("lowered", lambda: _packed(str.lower))
 
@@ -104,7 +104,7 @@ def _packed(form_of: Callable[[str], str]) -> npt.NDArray[np.uint64]:
         character = chr(point)
         category = unicodedata.category(character)
         if category in ("Cn", "Co", "Cs") or (category == "Lo" and not unicodedata.decomposition(character) and point not in _HANGUL):
-            forms[point] = point  # most characters: ideographs, and others without capitals, parts or marks
+            forms[point] = point  # most characters have no other form: ideographs, and others without case, parts or marks
             continue
         for place, part in enumerate(form_of(character)):
             forms[point] |= np.uint64(ord(part) << (_SHIFT * place))
@@ -113,7 +113,7 @@ def _packed(form_of: Callable[[str], str]) -> npt.NDArray[np.uint64]:
 
 @inline_kernel
 def decode_character(data: npt.NDArray[np.uint8], place: int, end: int) -> tuple[Any, int]:
-    """Return (code point, bytes) of the character that begins at data[place]; place < end."""
+    """Return (code point, number of bytes) of the character that begins at data[place]; place < end."""
     lead = np.int64(data[place])
     if lead < 0x80:
         return lead, 1
@@ -133,7 +133,7 @@ def decode_character(data: npt.NDArray[np.uint8], place: int, end: int) -> tuple
 
 @inline_kernel
 def encode_character(point: Any, data: npt.NDArray[np.uint8], place: int) -> int:
-    """Write a code point to data[place:] as UTF-8; return how many bytes that took."""
+    """Write a code point to data[place:] as UTF-8; return the number of bytes written."""
     if point < 0x80:
         data[place] = point
         return 1

@@ -1,8 +1,8 @@
-"""The rows of a batch of texts: what `text.splitlines()` gives. Rules whose original says `splitlines` look at rows, others at lines.
+"""The rows of a batch of texts, as `text.splitlines()` gives them. Rules whose original uses `splitlines` read rows, others lines.
 
-A row ends at \\n, \\r, \\r\\n or one of the rarer line ends (\\v, \\f, U+001C to U+001E, U+0085, U+2028, U+2029); after the last one there
-is no empty row. Where edits or readers have brought all line ends to \\n, rows are the lines that were found already (curation.text.lines);
-only a text that holds another line end is looked at character by character.
+A row ends at \\n, \\r, \\r\\n or one of the rarer line ends (\\v, \\f, U+001C to U+001E, U+0085, U+2028, U+2029); there is no empty row
+after the last one. If edits or readers have converted all line ends to \\n, rows equal the lines that were already found
+(curation.text.lines); only a text with another line end is read character by character.
 """
 
 from typing import Any
@@ -32,7 +32,7 @@ def find_rows(column: TextColumn, lines: Lines) -> Rows:
 
 @inline_kernel
 def _may_end_row(data: Bytes, place: int) -> Any:
-    """Return which of 64 bytes end a row, other than a newline, or begin a character that may."""
+    """Return which of 64 bytes end a row, other than a newline, or begin a character that may end one."""
     rare = mask_between(data, place, 0x0B, 0x0D) | mask_between(data, place, 0x1C, 0x1E)
     return rare | mask_of(data, place, 0xC2) | mask_of(data, place, 0xE2)
 
@@ -63,7 +63,7 @@ def _count_rows(
     offsets: Offsets,
     rare: npt.NDArray[np.bool_],
 ) -> None:
-    """Fill the offsets of rows, and mark texts that hold a line end other than a newline."""
+    """Fill the offsets of rows, and mark texts that contain a line end other than a newline."""
     spare = np.zeros(BLOCK, np.uint8)
     for text in range(len(text_offsets) - 1):
         begin, end = text_offsets[text], text_offsets[text + 1]
@@ -82,7 +82,7 @@ def _count_rows(
 
 @kernel
 def _next_row(data: Bytes, place: Any, end: Any) -> tuple[Any, Any]:
-    """Return the end of the row that begins at place, and where the next one begins."""
+    """Return the end of the row that begins at `place`, and the start of the next one."""
     while place < end:
         point, size = decode_character(data, place, end)
         if point in _LINE_ENDS:

@@ -1,16 +1,17 @@
 """The words of a batch of texts, found in one pass over its bytes and shared by every filter.
 
-What a word is, for every filter (classes from `curation.text.unicode_classes`):
+The definition of a word, for every filter (classes from `curation.text.unicode_classes`):
 
-    word        a maximal run of letters, numbers and the marks upon them. An apostrophe (' or ’) between a letter or number and another
-                belongs to it ("don't"), and so do a point and a comma between two numbers ("1,024.5"). A letter of a script that is written
-                without spaces (Han, Kana, Thai, Lao, Khmer, Burmese) is, with its marks, a word by itself.
-    symbol      every other character that is not space, with its marks; a run of points or of hyphens is one ("...", "-----").
+    word        a maximal run of letters, numbers and their marks. An apostrophe (' or ’) between two letters or numbers belongs to the word
+                ("don't"), and so do a point and a comma between two numbers ("1,024.5"). A letter of a script that is written without
+                spaces (Han, Kana, Thai, Lao, Khmer, Burmese) is a word by itself, with its marks.
+    symbol      every other character that is not space, with its marks; a run of points or of hyphens is one symbol ("...", "-----").
 
 A text's tokens are its words and symbols in order. The published ratios need both: datatrove's tokens come from spaCy and include
-punctuation. spaCy differs on English: it splits "don't", and it keeps a URL, an e-mail address and an abbreviation with its points whole.
+punctuation. spaCy's English tokens differ: it splits "don't", and it keeps a URL, an e-mail address and an abbreviation with its points
+whole.
 
-Masks of 64 bytes decide the rules (`curation.text.simd`). Tokens with equal 64-bit hashes count as equal.
+The rules are computed for 64 bytes at a time as bit masks (`curation.text.simd`). Tokens with equal 64-bit hashes count as equal.
 
 Invariants
     - A text's tokens do not depend on its neighbours in the batch; positions count bytes from the text's own start (below 4 GiB).
@@ -61,7 +62,7 @@ class Words:
     data: Bytes
     text_offsets: Offsets
     offsets: Offsets
-    """n + 1 places in the arrays below (int64)."""
+    """n + 1 positions in the arrays below (int64)."""
     starts: npt.NDArray[np.uint32]
     """First byte of each token, counted from the start of its text."""
     ends: npt.NDArray[np.uint32]
@@ -69,18 +70,18 @@ class Words:
     characters: npt.NDArray[np.uint32]
     """Code points in each token."""
     hashes: npt.NDArray[np.uint64]
-    """Hash of each token as it is written."""
+    """Hash of each token, unfolded."""
     kinds: npt.NDArray[np.uint8]
-    """0 for a symbol, WORD for a word, WORD | ALPHABETIC for a word that holds a letter."""
+    """0 for a symbol, WORD for a word, WORD | ALPHABETIC for a word with a letter."""
 
     @property
     def counts(self) -> npt.NDArray[np.int64]:
-        """Tokens in each text."""
+        """Number of tokens in each text."""
         return np.diff(self.offsets)
 
     @cached_property
     def folded(self) -> npt.NDArray[np.uint64]:
-        """Hash of each token's folded form, found when asked for: the same whatever its case, accents, ligatures, width and apostrophes.
+        """Hash of each token's folded form, computed on first use; it ignores case, accents, ligatures, width and apostrophes.
 
         Over the code points of the form: h -> (h + point + 1) * B modulo 2^64, then mixed.
         """
@@ -90,7 +91,7 @@ class Words:
 
     @cached_property
     def lowered(self) -> npt.NDArray[np.uint64]:
-        """Hash of each token in lower case, found when asked for (see `curation.text.unicode_classes.lowered_forms`)."""
+        """Hash of each token in lower case, computed on first use (see `curation.text.unicode_classes.lowered_forms`)."""
         hashes = np.empty(len(self.hashes), np.uint64)
         longest = int((self.ends - self.starts).max(initial=0))
         _lower_words(self.data, self.text_offsets, self.offsets, self.starts, self.ends, lowered_forms(), longest, hashes)
@@ -98,7 +99,7 @@ class Words:
 
     @cached_property
     def without_symbols(self) -> tuple[Offsets, npt.NDArray[np.uint64], npt.NDArray[np.uint32]]:
-        """Offsets, hashes and characters of the words alone."""
+        """Offsets, hashes and characters of the words, without symbols."""
         is_word = (self.kinds & WORD) != 0
         before = np.concatenate([np.zeros(1, np.int64), np.cumsum(is_word, dtype=np.int64)])
         return before[self.offsets], self.hashes[is_word], self.characters[is_word]
@@ -112,7 +113,7 @@ class Words:
 
 def find_words(column: TextColumn) -> Words:
     """Find the words and symbols of every text of a column."""
-    capacity = int(column.offsets[-1] - column.offsets[0]) + 1  # a token has at least one byte; pages never written to cost nothing
+    capacity = int(column.offsets[-1] - column.offsets[0]) + 1  # a token has at least one byte; unwritten pages cost nothing
     offsets = np.zeros(len(column) + 1, np.int64)
     starts, ends = (np.empty(capacity, np.uint32) for _ in range(2))
     found = _find_tokens(column.data, column.offsets, character_classes(), offsets, starts, ends)
@@ -123,20 +124,20 @@ def find_words(column: TextColumn) -> Words:
 
 @inline_kernel
 def extend_hash(value: Any, point: Any) -> Any:
-    """Return the unmixed hash (uint64) of a folded word, one code point longer."""
+    """Return the unmixed hash (uint64) of a folded word, extended by one code point."""
     return (value + (np.uint64(point) + np.uint64(1))) * _BASE
 
 
 @inline_kernel
 def mix_bits(value: Any) -> Any:
-    """Return a uint64 whose every bit depends on every bit of value."""
+    """Return a uint64 in which every bit depends on every bit of value."""
     value = (value ^ (value >> np.uint64(32))) * _MIX
     return value ^ (value >> np.uint64(32))
 
 
 @kernel
 def hash_bytes(data: Bytes, start: int, end: int) -> tuple[Any, int]:
-    """Return a hash (uint64) of data[start:end], and how many code points it holds."""
+    """Return a hash (uint64) of data[start:end], and its number of code points."""
     size = np.int64(end) - np.int64(start)
     value = np.uint64(size) * _BASE
     following = np.int64(0)
@@ -168,7 +169,7 @@ def _joiners(data: Bytes, place: int) -> tuple[Any, Any, Any, Any]:
 
 @inline_kernel
 def _shifted(mask: Any, before: Any) -> Any:
-    """Return for each byte the bit of the byte before it; `before` has that of the byte before the block in its highest bit."""
+    """Return for each byte the bit of the previous byte; the highest bit of `before` is that of the byte before the block."""
     return mask << _ONE | before >> _LAST
 
 
@@ -183,8 +184,8 @@ def _find_tokens(
 ) -> Any:
     """Write the bounds of all tokens; return their number.
 
-    All masks are of one block; names that begin with `last_` are those of the block before, of which only the highest bit matters. A class
-    that a character passes on to its following bytes in the next block is kept in `over_` masks, whose lowest bits they are.
+    All masks cover one block; names that begin with `last_` belong to the previous block, of which only the highest bit matters. A class
+    that a character passes on to its following bytes in the next block is kept in the lowest bits of `over_` masks.
     """
     spare = np.zeros(BLOCK, np.uint8)
     none = np.uint64(0)

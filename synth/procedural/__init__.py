@@ -1,11 +1,12 @@
-"""Exercises made by rule: every number of an exercise comes from one source of truth, and another method checks it.
+"""Procedural exercises are made by rule: each has one source of numbers, and an independent method checks it.
 
-A generator is a class in a file of its own in this folder; the file's name is the topic and no list needs an edit. `make` draws quantities
-and works with exact fractions, then tells the problem, the steps and the answer in words. `solve` starts from the facts the problem states
-and reaches the answer by a different road (counting, search, substitution, running the program), sharing no code with `make`; a slip in
-one of them does not go unseen. `checkpoints` are statements the second road also reaches, which the steps must make in that order.
+A generator is a class in its own file in this folder; the file's name is the topic, and no list has to be changed. `make` draws quantities
+and works with exact fractions, then states the problem, the steps and the answer in words. `solve` starts from the facts that the problem
+states and reaches the answer by a different method (counting, search, substitution, running the program) without sharing code with `make`,
+so a mistake in one of them is noticed. `checkpoints` are statements that this method also reaches and that the steps must make in the same
+order.
 
-What comes out is correct and narrow: it suits the mathematics, logic and tracing share of a mix and does not replace a model's prose.
+The results are correct and narrow: they suit the mathematics, logic and tracing share of a mix, and do not replace a model's prose.
 
     make(draw, difficulty)   an Exercise; difficulty runs from 1 to 5
     solve(facts)             the answer, as `Exercise.answer` writes it
@@ -13,10 +14,10 @@ What comes out is correct and narrow: it suits the mathematics, logic and tracin
 
 Invariants
     - `make` is a pure function of the random generator's state and the difficulty.
-    - Facts are small: numbers up to `largest`, lists of at most MOST_ITEMS. The second roads count and try, so larger facts, which only a
-      model makes up, could keep them busy for years; `are_small` refuses them.
-    - Every number in `facts` stands in the problem; every number in a step stands in the problem, in an equation that holds, in a
-      checkpoint or in the answer (`synth.solution` checks both).
+    - Facts are small: numbers up to `largest`, lists of at most MOST_ITEMS. `solve` counts and tries, so larger facts, which only a model
+      invents, could keep it busy for years; `are_small` refuses them.
+    - Every number in `facts` occurs in the problem; every number in a step occurs in the problem, in a true equation, in a checkpoint or in
+      the answer (`synth.solution` checks both).
 """
 
 from abc import ABC, abstractmethod
@@ -48,7 +49,7 @@ class Exercise:
 
 
 class Generator(Named, ABC):
-    """Base of all generators; see the module's docstring for the contract. `about` names the topic to a reader."""
+    """Base class of all generators; see the module's docstring for the contract. `about` names the topic for a reader."""
 
     about: ClassVar[str]
     version: ClassVar[int] = 1
@@ -60,7 +61,7 @@ class Generator(Named, ABC):
 
     @abstractmethod
     def solve(self, facts: Mapping[str, Any]) -> str:
-        """Return the answer that follows from the facts. Raises ValueError, KeyError or TypeError for facts that are none."""
+        """Return the answer that follows from the facts. Raises ValueError, KeyError or TypeError for invalid facts."""
 
     def checkpoints(self, facts: Mapping[str, Any]) -> tuple[str, ...]:
         """Return statements that the steps must make, in this order."""
@@ -69,7 +70,7 @@ class Generator(Named, ABC):
 
 
 def are_small(facts: Any, largest: int) -> bool:
-    """Whether every number, text and list in facts (JSON values) is small enough to be solved by counting and trying."""
+    """Return whether every number, text and list in facts (JSON values) is small enough for counting and trying."""
     if isinstance(facts, Mapping):
         return len(facts) <= MOST_ITEMS and all(are_small(value, largest) for value in facts.values())
     if isinstance(facts, list):
@@ -80,10 +81,10 @@ def are_small(facts: Any, largest: int) -> bool:
 
 
 def generators() -> dict[str, type[Generator]]:
-    """Return topic -> class of every generator in this folder."""
+    """Return the class of every generator in this folder, by topic."""
     return shipped("synth.procedural", Generator)  # type: ignore[type-abstract]
 
 
 def generator(topic: str) -> Generator:
-    """Return the generator of a topic. Raises RecipeError with the nearest name where there is none."""
+    """Return the generator of a topic. Raises RecipeError with the nearest name if it does not exist."""
     return shipped_as(topic, "synth.procedural", Generator)()  # type: ignore[type-abstract]

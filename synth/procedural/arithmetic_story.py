@@ -1,6 +1,6 @@
 """Stories in which a stock of things grows and shrinks: whole-number addition, subtraction, multiplication and division in context.
 
-The second road keeps a real pile: things are put on a list and taken off it, and the answer is counted.
+`solve` keeps a real pile: it puts things on a list and takes them off, and counts the answer.
 """
 
 from collections.abc import Mapping
@@ -156,7 +156,7 @@ class ArithmeticStory(Generator):
         return Exercise(scene.title, " ".join(story), tuple(steps), f"{total} {scene.things}", facts)
 
     def _move(self, say: Narrator, scene: _Scene, total: int, size: int) -> tuple[list[Any], int, str, str]:
-        """Return a move, the new total, how the story tells it, and the step that works it out."""
+        """Return a move, the new total, the sentence of the story, and the step that computes it."""
         draw = say.draw
         kind = draw.choice(("add", "take", "bring", "give")) if total > 24 else draw.choice(("add", "bring"))
         things = scene.things

@@ -1,6 +1,6 @@
 """Counting and probability: combinations of choices, arrangements, and drawing from a bag with and without putting back.
 
-The second road writes down every case (`itertools`) and counts those that fit.
+`solve` lists every case (`itertools`) and counts the matching ones.
 """
 
 from collections.abc import Mapping
@@ -158,7 +158,7 @@ class CountingAndProbability(Generator):
         return Exercise(title, f"A {bag} holds {holds}. {told} {ask}", tuple(steps), str(result), facts)
 
     def solve(self, facts: Mapping[str, Any]) -> str:
-        """Write down all cases and count."""
+        """List all cases and count."""
         if "choices" in facts:
             return str(sum(1 for _ in product(*(range(n) for n in facts["choices"]))))
         if "in_a_row" in facts:

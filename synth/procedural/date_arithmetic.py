@@ -1,6 +1,6 @@
-"""Dates: the weekday so many days on, and the day of the month a number of days later.
+"""Dates: the weekday after a number of days, and the date after a number of days.
 
-The steps reason with remainders and lengths of months; the second road turns the calendar's pages one by one (`datetime`).
+The steps use remainders and lengths of months; `solve` goes through the calendar day by day (`datetime`).
 """
 
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ _EVENTS = (
 
 
 class DateArithmetic(Generator):
-    """Weekdays by remainders of seven (odd difficulties), dates by lengths of months (even ones)."""
+    """Weekdays by remainders of seven (odd difficulties), dates by lengths of months (even difficulties)."""
 
     about: ClassVar[str] = "calendar arithmetic with weekdays, dates and lengths of months"
 
@@ -97,7 +97,7 @@ class DateArithmetic(Generator):
         return Exercise(title, problem, tuple(steps), goal, facts)
 
     def _month(self, name: str, following: str, length: int, here: int, left: int) -> tuple[str, ...]:
-        """Return ways to say that the rest of a month is used up."""
+        """Return sentences that say that the rest of a month is used up."""
         room = length - here
         if not here:
             return (
@@ -113,7 +113,7 @@ class DateArithmetic(Generator):
         )
 
     def solve(self, facts: Mapping[str, Any]) -> str:
-        """Turn the pages of a calendar."""
+        """Go through the calendar day by day."""
         if "weekday" in facts:
             day = next(date(2024, 1, n) for n in range(1, 8) if date(2024, 1, n).strftime("%A") == facts["weekday"])
             return (day + timedelta(days=facts["days"])).strftime("%A")

@@ -1,6 +1,6 @@
-"""Fractions: parts of a whole that are taken one after the other, and sums of unlike fractions.
+"""Fractions: parts taken from a whole one after the other, and sums of unlike fractions.
 
-The second road cuts the whole into equal pieces, small enough for every fraction named, and counts pieces.
+`solve` cuts the whole into equal pieces, small enough for all fractions, and counts pieces.
 """
 
 from collections.abc import Mapping
@@ -46,12 +46,12 @@ _IDEA = (
 
 
 class FractionsOfWholes(Generator):
-    """What fraction is left, or used, after two to four parts were taken."""
+    """The fraction that is left, or used, after two to four parts are taken."""
 
     about: ClassVar[str] = "adding and subtracting fractions with different denominators"
 
     def make(self, draw: Random, difficulty: int) -> Exercise:
-        """Return an exercise with two parts (difficulty 1 and 2), three or four; denominators grow with difficulty."""
+        """Return an exercise with two parts (difficulty 1 and 2), or three or four; denominators grow with difficulty."""
         say = Narrator(draw)
         title, whole, of_it, uses = say.one_of(*_SCENES)
         count = 2 if difficulty <= 2 else 3 if difficulty <= 4 else 4

@@ -1,6 +1,6 @@
-"""Plane geometry: areas and perimeters of composed figures, and right triangles by the theorem of Pythagoras.
+"""Plane geometry: areas and perimeters of composed figures, and right triangles by Pythagoras' theorem.
 
-The second road lays the figure on a grid of unit squares and counts them, or tries every length until the squares agree.
+`solve` puts the figure on a grid of unit squares and counts them, or tries every length until the squares agree.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,6 +1,6 @@
-"""Greatest common divisors by Euclid's algorithm (Elements, book VII), in stories about cutting and sharing without rest.
+"""Greatest common divisors by Euclid's algorithm (Elements, book VII), in stories about cutting and sharing without remainder.
 
-The second road lists all divisors of both numbers and takes the largest they share.
+`solve` lists all divisors of both numbers and takes the largest common one.
 """
 
 from collections.abc import Mapping
@@ -95,7 +95,7 @@ class GreatestCommonDivisor(Generator):
     about: ClassVar[str] = "greatest common divisors with Euclid's algorithm"
 
     def make(self, draw: Random, difficulty: int) -> Exercise:
-        """Return an exercise whose chain has about as many divisions as the difficulty says."""
+        """Return an exercise whose number of divisions is about the difficulty."""
         say = Narrator(draw)
         a, b = self._numbers(draw, difficulty)
         title, begun, rules, ask, unit = say.one_of(*_SCENES)
@@ -135,7 +135,7 @@ class GreatestCommonDivisor(Generator):
                 return a, b
 
     def solve(self, facts: Mapping[str, Any]) -> str:
-        """List the divisors of both."""
+        """List the divisors of both numbers."""
         first, second = facts["numbers"]
         divisors = {n for n in range(1, first + 1) if first % n == 0} & {n for n in range(1, second + 1) if second % n == 0}
         return str(max(divisors))

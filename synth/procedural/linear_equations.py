@@ -1,6 +1,6 @@
-"""Linear equations in one unknown, bare or behind a story.
+"""Linear equations in one unknown, plain or in a story.
 
-The second road substitutes: it tries whole numbers until both sides of the equation agree.
+`solve` substitutes whole numbers until both sides of the equation agree.
 """
 
 from collections.abc import Mapping
@@ -38,12 +38,12 @@ _IDEA = (
 
 
 class LinearEquations(Generator):
-    """Equations a x + b = c, from difficulty 3 on with the unknown on both sides."""
+    """Equations a x + b = c; from difficulty 3 on the unknown is on both sides."""
 
     about: ClassVar[str] = "solving linear equations in one unknown"
 
     def make(self, draw: Random, difficulty: int) -> Exercise:
-        """Return an equation with a whole solution."""
+        """Return an equation with a whole-number solution."""
         say = Narrator(draw)
         x = say.one_of("x", "n", "t", "y", "k", "m")
         root = draw.randint(2, 6 + 4 * difficulty)

@@ -1,7 +1,7 @@
-"""The voice of procedural exercises: names, connectives and turns of phrase, drawn so that two exercises seldom sound alike.
+"""The narrator words procedural exercises with random names, connectives and phrases, so that two exercises rarely sound alike.
 
-Diversity of wording matters more to a model than polish, so every sentence a generator can say, it can say in several ways. A narrator
-draws among them, and never the same connective twice in one exercise while others are left.
+Diversity of wording matters more to a model than polish, so a generator has several versions of every sentence. A narrator draws among
+them, and repeats no connective within one exercise while others are left.
 """
 
 from collections.abc import Sequence
@@ -55,7 +55,7 @@ class Narrator:
         return self.draw.choice(NAMES)
 
     def shuffled(self, items: Sequence[Option]) -> list[Option]:
-        """Return the items in a drawn order."""
+        """Return the items in a random order."""
         return self.draw.sample(items, len(items))
 
     def first(self, *sentences: str) -> str:
@@ -89,10 +89,10 @@ class Narrator:
 
 
 def times(number: int) -> str:
-    """Return how often: once, twice, 3 times."""
+    """Return a number of times in words: once, twice, 3 times."""
     return {1: "once", 2: "twice"}.get(number, f"{number} times")
 
 
 def listed(items: Sequence[str], word: str = "and") -> str:
-    """Return items as a sentence lists them: a, b and c."""
+    """Return items as a list in a sentence: a, b and c."""
     return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} {word} {items[-1]}"

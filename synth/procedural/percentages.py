@@ -1,6 +1,6 @@
 """Percentages: a share of an amount, and amounts that rise or fall by a percentage, once or several times.
 
-The second road works in hundredths: it finds one per cent of the amount with whole-number division and counts it up.
+`solve` works in hundredths: it finds one per cent of the amount by whole-number division and counts up.
 """
 
 from collections.abc import Mapping

@@ -1,7 +1,7 @@
-"""Program tracing: what does this small Python function return? Followed by hand, one turn of the loop after the other.
+"""Program tracing: what does a small Python function return? The loop is followed by hand, one iteration after the other.
 
-`make` builds the function and follows it with values of its own. The second road parses the printed program and runs it in a little
-evaluator (`synth.procedural.tiny_python`) that knows nothing but these constructs and executes nothing; every turn it sees must be told.
+`make` builds the function and follows it with its own values. `solve` parses the printed program and runs it in a small evaluator
+(`synth.procedural.tiny_python`) that knows only these constructs and executes no Python; the steps must state every iteration that it sees.
 """
 
 from collections.abc import Callable, Mapping
@@ -132,9 +132,9 @@ class ProgramTracing(Generator):
         return Exercise(title, f"{opening}\n\n```python\n{source}\n```\n\n{ask}", steps, str(state), {"program": source, "values": values})
 
     def checkpoints(self, facts: Mapping[str, Any]) -> tuple[str, ...]:
-        """Return the value of the result after every turn, as the little evaluator sees it."""
+        """Return the value of the result after every iteration, according to the evaluator."""
         return tuple(f"After this turn `{name}` is {value}." for name, value in turns(facts["program"], facts["values"]))
 
     def solve(self, facts: Mapping[str, Any]) -> str:
-        """Run the printed program in the little evaluator."""
+        """Run the printed program in the small evaluator."""
         return str(run(facts["program"], facts["values"]))

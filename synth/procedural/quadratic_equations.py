@@ -1,6 +1,6 @@
 """Quadratic equations with whole roots, solved by factoring or by the formula.
 
-The second road substitutes every whole number in range and keeps those that make the polynomial zero.
+`solve` substitutes every whole number in range and keeps those that make the polynomial zero.
 """
 
 import re
@@ -26,12 +26,12 @@ _FORMULA = (
 
 
 class QuadraticEquations(Generator):
-    """Equations a x² + b x + c = 0 with two whole roots; a = 1 up to difficulty 3."""
+    """Equations a x² + b x + c = 0 with two whole-number roots; a = 1 up to difficulty 3."""
 
     about: ClassVar[str] = "quadratic equations with whole-number roots"
 
     def make(self, draw: Random, difficulty: int) -> Exercise:
-        """Return an equation, solved by factoring while a = 1 and by the formula otherwise."""
+        """Return an equation, solved by factoring if a = 1 and by the formula otherwise."""
         say = Narrator(draw)
         size = 4 + 2 * difficulty
         low, high = sorted(draw.sample([n for n in range(1 - size if difficulty > 1 else 1, size + 1) if n], 2))
@@ -92,7 +92,7 @@ class QuadraticEquations(Generator):
         ]
 
     def solve(self, facts: Mapping[str, Any]) -> str:
-        """Read the polynomial as printed and try every whole number from -200 to 200."""
+        """Read the printed polynomial and try every whole number from -200 to 200."""
         text = facts["polynomial"]
         (unknown,) = set(filter(str.isalpha, text))
         terms = re.findall(r"([+-]?)(\d*)([a-z]?)(²?)", text.replace(" ", ""))
@@ -118,7 +118,7 @@ def _bracketed(k: int) -> str:
 
 
 def _polynomial(a: int, b: int, c: int, x: str | int) -> str:
-    """Return the polynomial of a letter, or its value at a number written out."""
+    """Return the polynomial in a letter, or its value at a number, written out."""
     at, times = (x, "") if isinstance(x, str) else (_bracketed(x), " × ")
     linear = "" if b == 0 else f" {'+' if b > 0 else '-'} {'' if abs(b) == 1 else f'{abs(b)}{times}'}{at}"
     return f"{'' if a == 1 else f'{a}{times}'}{at}²{linear}{_signed(c) if c else ''}"

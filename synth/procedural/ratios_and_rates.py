@@ -1,6 +1,6 @@
 """Ratios and rates: sharing in a ratio, scaling a recipe, speeds and times.
 
-The second road deals a quantity out in rounds, or walks through time and amount one small unit after another, and counts.
+`solve` deals a quantity out in rounds, or goes through time and amount in small steps, and counts.
 """
 
 from collections.abc import Mapping
@@ -45,7 +45,7 @@ _RATES = (
 
 
 class RatiosAndRates(Generator):
-    """A quantity shared in a ratio of two to four parts, or a rate carried over to another amount."""
+    """A quantity shared in a ratio of two to four parts, or a rate applied to another amount."""
 
     largest: ClassVar[int] = 10_000
     about: ClassVar[str] = "ratios, rates and proportional reasoning"

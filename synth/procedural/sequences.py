@@ -1,6 +1,6 @@
-"""Number sequences: arithmetic, geometric and those whose differences grow; a far term, or a sum.
+"""Number sequences: arithmetic, geometric and with growing differences; a distant term, or a sum.
 
-The second road writes the sequence out, term by term, from the first few.
+`solve` writes the sequence out, term by term, from the first few.
 """
 
 from collections.abc import Mapping
@@ -27,7 +27,7 @@ class Sequences(Generator):
     about: ClassVar[str] = "finding rules, terms and sums of number sequences"
 
     def make(self, draw: Random, difficulty: int) -> Exercise:
-        """Return an exercise of the kind that goes with the difficulty."""
+        """Return an exercise of the kind for this difficulty."""
         say = Narrator(draw)
         first, step = draw.randint(2, 20), draw.randint(2, 4 + 2 * difficulty)
         if difficulty <= 3:
@@ -134,12 +134,12 @@ class Sequences(Generator):
         return Exercise(title, problem, tuple(steps), str(value), {"terms": terms, "number": n, "ask": "term"})
 
     def checkpoints(self, facts: Mapping[str, Any]) -> tuple[str, ...]:
-        """Name every term that is reached one by one."""
+        """Return a statement for every computed term."""
         gaps = {b - a for a, b in pairwise(facts["terms"])}
         return () if len(gaps) == 1 else tuple(f"term number {k}" for k in range(len(facts["terms"]) + 1, facts["number"] + 1))
 
     def solve(self, facts: Mapping[str, Any]) -> str:
-        """Write the sequence out by whichever rule fits all shown terms."""
+        """Write the sequence out by a rule that fits all shown terms."""
         terms = list(facts["terms"])
         gaps = [b - a for a, b in pairwise(terms)]
         bends = [b - a for a, b in pairwise(gaps)]

@@ -1,6 +1,6 @@
-"""Shortest paths on a small map, by the algorithm of Dijkstra (A note on two problems in connexion with graphs, 1959).
+"""Shortest paths on a small map, by Dijkstra's algorithm (A note on two problems in connexion with graphs, 1959).
 
-The steps settle one place after the other; the second road tries every simple path and takes the shortest.
+The steps settle one place after the other; `solve` tries every simple path and takes the shortest.
 """
 
 import heapq
@@ -32,7 +32,7 @@ class ShortestPath(Generator):
     about: ClassVar[str] = "shortest paths in a network of roads"
 
     def make(self, draw: Random, difficulty: int) -> Exercise:
-        """Return a map in words and the walk of the algorithm over it."""
+        """Return a map in words, with the steps of the algorithm."""
         say = Narrator(draw)
         places = say.shuffled(say.one_of(*_PLACES))[: min(3 + difficulty, 6)]
         roads = self._roads(draw, places)
@@ -55,7 +55,7 @@ class ShortestPath(Generator):
         return Exercise(title, problem, (say.one_of(*_IDEA), *steps), f"{distance} {unit}", facts)
 
     def _roads(self, draw: Random, places: list[str]) -> list[list[Any]]:
-        """Return a connected map: a chain of all places and some roads across."""
+        """Return a connected map: a chain of all places, and some roads across."""
         pairs = list(pairwise(places))
         others = [(a, b) for i, a in enumerate(places) for b in places[i + 2 :] if (a, b) != (places[0], places[-1])]
         pairs += draw.sample(others, min(len(others), len(places) - 1))

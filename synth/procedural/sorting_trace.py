@@ -1,6 +1,6 @@
-"""Sorting by hand: insertion sort and selection sort on a short list, with the number of moves or the list after so many passes.
+"""Sorting by hand: insertion sort and selection sort on a short list; the number of moves, or the list after some passes.
 
-The second road counts inversions for insertion sort (every shift removes one) and sorts by taking minima for selection sort.
+`solve` counts inversions for insertion sort (every shift removes one), and repeatedly takes minima for selection sort.
 """
 
 from collections.abc import Mapping
@@ -31,12 +31,12 @@ _SELECTION = (
 
 
 class SortingTrace(Generator):
-    """Shifts of insertion sort (odd difficulties), the row after some passes of selection sort (even ones)."""
+    """Shifts of insertion sort (odd difficulties), the row after some passes of selection sort (even difficulties)."""
 
     about: ClassVar[str] = "following insertion sort and selection sort by hand"
 
     def make(self, draw: Random, difficulty: int) -> Exercise:
-        """Return a row of 4 to 8 different numbers and the trace over it."""
+        """Return a row of 4 to 8 different numbers, and its trace."""
         say = Narrator(draw)
         row = draw.sample(range(2, 30 + 10 * difficulty), 3 + difficulty)
         return self._insertion(say, row) if difficulty % 2 else self._selection(say, row)
@@ -110,7 +110,7 @@ class SortingTrace(Generator):
 
 
 def _selected(row: list[int], passes: int) -> list[int]:
-    """Return the row after so many passes: each rank's element goes to its place along the cycle of exchanges."""
+    """Return the row after a number of passes: the element of each rank moves to its place along the cycle of exchanges."""
     placed = list(row)
     for rank, element in enumerate(sorted(row)[:passes]):
         front = placed[rank]

@@ -1,7 +1,7 @@
-"""A little evaluator for the programs of `program_tracing`: one function, one list, one loop, whole numbers.
+"""A small evaluator for the programs of `program_tracing`: one function, one list, one loop, whole numbers.
 
-It walks the syntax tree and knows assignment, `for` over the argument, `if`/`else`, `return`, + - * % and comparisons. Everything else is
-an error, so it can read a program from anywhere: nothing is executed.
+It walks the syntax tree and supports assignment, `for` over the argument, `if`/`else`, `return`, + - * % and comparisons. Everything else
+is an error, so it can read a program from any source: nothing is executed.
 """
 
 import ast
@@ -11,13 +11,13 @@ _LARGEST = 10**9
 
 
 def run(program: str, values: Sequence[int]) -> int:
-    """Return what the function returns for the list. Raises ValueError for any construct it does not know."""
+    """Return the function's result for the list. Raises ValueError for any unsupported construct."""
     result, _ = _walk(program, values)
     return result
 
 
 def turns(program: str, values: Sequence[int]) -> list[tuple[str, int]]:
-    """Return the name and value of the returned variable after every turn of the loop."""
+    """Return the name and value of the returned variable after every iteration of the loop."""
     _, seen = _walk(program, values)
     return seen
 

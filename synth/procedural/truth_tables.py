@@ -1,7 +1,7 @@
-"""Propositional logic: in how many cases is a compound statement true? Answered with a truth table.
+"""Propositional logic: in how many cases is a compound statement true? A truth table gives the answer.
 
-`make` judges a statement by what it says, as arithmetic; the second road reads the printed statement with a small parser of its own
-and must reach every line of the table (`checkpoints`).
+`make` judges a statement by its meaning, as arithmetic; `solve` reads the printed statement with a small parser of its own and must reach
+every line of the table (`checkpoints`).
 """
 
 from collections.abc import Callable, Mapping
@@ -44,7 +44,7 @@ _SHAPES: tuple[tuple[tuple[str, _Judge], ...], ...] = (
         ("({p} or {q} or {r}) and not ({p} and {q} and {r})", lambda p, q, r: 0 < p + q + r < 3),
     ),
 )
-"""For each difficulty the statements, and what they say as arithmetic with false = 0 and true = 1."""
+"""For each difficulty the statements, and their meaning as arithmetic with false = 0 and true = 1."""
 
 _MEANINGS = (
     ("the lamp is on", "the door is locked", "the alarm is set"),
@@ -111,7 +111,7 @@ class TruthTables(Generator):
         return tuple(_line(case, _truth(facts["statement"], case)) for case in _cases(facts["letters"]))
 
     def solve(self, facts: Mapping[str, Any]) -> str:
-        """Read the statement anew for every case and count."""
+        """Read the statement again for every case and count."""
         return str(sum(_truth(facts["statement"], case) for case in _cases(facts["letters"])))
 
 
@@ -130,7 +130,7 @@ def _line(case: Mapping[str, bool], true: bool) -> str:
 
 
 def _truth(statement: str, case: Mapping[str, bool]) -> bool:
-    """Read a statement by recursive descent: or over and over not."""
+    """Read a statement by recursive descent: `or` above `and` above `not`."""
     tokens = statement.replace("(", " ( ").replace(")", " ) ").split()
 
     def any_of() -> bool:

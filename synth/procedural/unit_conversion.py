@@ -1,6 +1,6 @@
 """Unit conversion inside one system: lengths, masses, volumes, times, and compound quantities such as 3 h 25 min.
 
-The second road never uses the conversion the steps use: it climbs one unit after the other, from the smallest up, on a table of its own.
+`solve` does not use the conversion of the steps: it climbs one unit after the other, from the smallest up, with a table of its own.
 """
 
 from collections.abc import Mapping
@@ -49,12 +49,12 @@ _THINGS = {
 
 
 class UnitConversion(Generator):
-    """From large to small units, back again, with compound quantities, and (from difficulty 4) sums of several pieces."""
+    """From large to small units, back again, with compound quantities, and (from difficulty 4) sums of several parts."""
 
     about: ClassVar[str] = "converting units of length, mass, volume and time"
 
     def make(self, draw: Random, difficulty: int) -> Exercise:
-        """Return a conversion to the smaller unit (difficulty 1 and 2) or an exact one to the larger, of one to four pieces."""
+        """Return a conversion to the smaller unit (difficulty 1 and 2) or an exact one to the larger unit, of one to four parts."""
         say = Narrator(draw)
         large, small = say.one_of(*_FACTORS)
         factor = _FACTORS[large, small]
@@ -115,7 +115,7 @@ class UnitConversion(Generator):
         )
 
     def solve(self, facts: Mapping[str, Any]) -> str:
-        """Measure everything in the smallest unit of the ladder, then climb."""
+        """Measure everything in the smallest unit, then climb to larger ones."""
         ladder = next(ladder for ladder in _LADDERS if facts["from"] in ladder)
         names, rungs = ladder[::2], ladder[1::2]
         in_smallest = {names[0]: 1}

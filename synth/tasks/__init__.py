@@ -1,1 +1,1 @@
-"""What can be asked of a teacher: one task a file, named by its file (the contract is `synth.task`)."""
+"""The tasks of teachers: one task per file, named after its file (the contract is `synth.task`)."""

@@ -1,9 +1,8 @@
-"""Grounded questions: a question, an explanation and an answer made from a kept document, and compared with it.
+"""Grounded questions: a question, an explanation and an answer made from a kept document and checked against it.
 
-A kept document of high educational score is a better source of facts than a model's memory; the model adds the question and the reasoning
-(compare the seeded question-answer sets of Nemotron-CC, arXiv 2412.02595). Kinds of question and readers are taken in turn, so that one
-document asked several times is asked differently. What the reply claims to quote must stand in the document, and so must its numbers
-(`synth.grounding`).
+A kept document with a high educational score is a better source of facts than a model's memory; the model adds the question and the
+reasoning (compare the seeded question-answer sets of Nemotron-CC, arXiv 2412.02595). Kinds of questions and readers take turns, so that
+repeated questions on one document differ. The document must contain the reply's quotations, and its numbers too (`synth.grounding`).
 """
 
 from collections.abc import Mapping
@@ -38,9 +37,9 @@ _SOURCE_TALK = ("the passage", "the text above", "the author", "this article", "
 class GroundedQuestion(Task):
     """Questions from seeds, which are kept documents.
 
-    count               how many to ask for
-    max_copied          greatest share of the explanation's 8-grams that may stand in the document
-    min_evidence_words  fewest words of a passage that the answer quotes
+    count               number of questions to ask for
+    max_copied          greatest share of the explanation's 8-grams that may occur in the document
+    min_evidence_words  fewest words in a quoted passage
     """
 
     max_copied: float = 0.3
@@ -59,11 +58,11 @@ class GroundedQuestion(Task):
         return Draft(brief, prompt.messages(values), SCHEMA, prompt.name, parameters, (seed.id,), difficulty=3)
 
     def identity(self) -> Mapping[str, Any]:
-        """Return what examples depend on: the comparison, too."""
+        """Return what examples depend on, including the comparison."""
         return {**super().identity(), "grounding": grounding.VERSION}
 
     def example(self, brief: Mapping[str, Any], text: str) -> Example:
-        """Read a reply, compare it with the document, and set it."""
+        """Read a reply, compare it with the document, and format it."""
         found = read_object(text)
         title, question, answer = (text_field(found, name) for name in ("title", "question", "answer"))
         evidence, explanation = text_list(found, "evidence"), text_list(found, "explanation")

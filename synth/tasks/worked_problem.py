@@ -1,8 +1,8 @@
-"""Worked problems: an exercise, its solution step by step, and the answer, all of them recomputed before they become a row.
+"""Worked problems: an exercise, its solution step by step, and the answer, all recomputed before they become a row.
 
-Topics are those of the generators in `synth/procedural`, taken in turn, so that any number of questions covers them evenly; difficulty
-steps up after each round of topics. Setting and reader vary the wording for a model (topic, setting and audience are what made synthetic
-textbooks diverse in "Textbooks Are All You Need", arXiv 2306.11644, and in Cosmopedia).
+Topics are those of the generators in `synth/procedural`, in turn, so that any number of questions covers them evenly; difficulty rises
+after each round of topics. Setting and reader vary the wording for a model (topic, setting and audience made synthetic textbooks diverse in
+"Textbooks Are All You Need", arXiv 2306.11644, and in Cosmopedia).
 """
 
 from collections.abc import Mapping
@@ -46,7 +46,7 @@ _ANSWERS = ("**Answer:** {answer}.", "The answer is **{answer}**.", "So the fina
 class WorkedProblem(Task):
     """Exercises with worked solutions.
 
-    count   how many to make
+    count   number of exercises to make
     topics  names of generators in `synth/procedural`; none: all
     levels  difficulties, 1 to 5, in turn
     """
@@ -66,12 +66,12 @@ class WorkedProblem(Task):
             raise ValueError(f"levels must be some of {', '.join(map(str, LEVELS))}")
 
     def identity(self) -> Mapping[str, Any]:
-        """Return what examples depend on: the checks, and the second roads, too."""
+        """Return what examples depend on, including the checks and the independent methods."""
         roads = {name: topic.version for name, topic in generators().items()}
         return {**super().identity(), "solution": solution.VERSION, "second_roads": roads}
 
     def draft(self, number: int, seed: Seed | None) -> Draft:
-        """Ask for an exercise on the topic whose turn it is; no seed is needed."""
+        """Ask for an exercise on the next topic in turn; no seed is needed."""
         del seed
         topics = self.topics or tuple(generators())
         topic, level = topics[number % len(topics)], self.levels[number // len(topics) % len(self.levels)]
@@ -87,7 +87,7 @@ class WorkedProblem(Task):
         return Draft(brief, prompt.messages(values), SCHEMA, prompt.name, {"max_tokens": 1200, "temperature": 1.0}, difficulty=level)
 
     def example(self, brief: Mapping[str, Any], text: str) -> Example:
-        """Read, recheck and set a solution."""
+        """Read, recheck and format a solution."""
         found = solution.read_solution(text)
         refuse_meta_talk(found.title, found.problem, *found.steps)
         passed = solution.check(found, generator(brief["topic"]))

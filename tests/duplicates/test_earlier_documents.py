@@ -165,5 +165,5 @@ def test_an_earlier_run_goes_before_this_one(tmp_path):
     with Session.open(Location.of(tmp_path / "out"), LocalRunner()) as session:
         shard = write_documents(tmp_path, "x", [document("a", "a b c")])
         (signed,) = sign_documents(session, [shard], DeduplicateSettings().minhash)
-        with pytest.raises(ValueError, match="priority must be below"):
+        with pytest.raises(ValueError, match="lower priority number"):
             deduplicate(session, [Part(shard, signed), Part(shard, signed, run="old")], DeduplicateSettings())

@@ -112,5 +112,5 @@ def test_they_do_so_of_a_hundred_thousand_documents(tmp_path: Path) -> None:
 def test_a_row_that_is_no_record_is_named(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
     path.write_text('{"text": "one two three"}\n{"text": "one two three", "id": {}}\n{"id": 4}\n')
-    with pytest.raises(InputError, match=r"a\.jsonl, line 2 of the texts is no record"):
+    with pytest.raises(InputError, match=r"a\.jsonl, line 2 of the texts is not a record"):
         jsonl_ranks([path])(pl.Series([0, 2]).to_numpy())

@@ -95,7 +95,7 @@ def test_blank_lines_marks_and_ends_do_not_count(tmp_path: Path) -> None:
         (b'{"body": null}', "line 3: there is no string 'body'"),
         (b'{"text": "b"}', "line 3: there is no string 'body'"),
         (b'["b"]', "line 3: JSON parse error"),
-        (b'{"body": "b"} {"body": "b"}', "line 3: a line does not hold just one JSON object"),
+        (b'{"body": "b"} {"body": "b"}', "line 3: a line is not exactly one JSON object"),
         (b'{"body":\n"b"}', "line 3: JSON parse error"),
         (b'{"body": "\xff"}', "line 3: Invalid UTF8"),
         (b'{"body": "\\ud800"}', "line 3: JSON parse error"),
@@ -131,5 +131,5 @@ def test_a_file_that_became_shorter_is_told(tmp_path: Path) -> None:
     path.write_bytes(lines_of(["a", "b"], True))
     batches = jsonl_texts([path], "body")
     path.write_bytes(lines_of(["a"], True))
-    with pytest.raises(InputError, match="has become shorter while it was read"):
+    with pytest.raises(InputError, match="became shorter while it was read"):
         batches[0]()

@@ -197,7 +197,7 @@ def test_parameters():
     assert one(RefinedwebLines(phrase_max_words=4), "You have items in cart today") == "You have items in cart today"
     with pytest.raises(ValueError, match="max_newlines must be at least 1"):
         RefinedwebLines(max_newlines=0)
-    with pytest.raises(ValueError, match="at_end holds a text of nothing but space"):
+    with pytest.raises(ValueError, match="at_end contains a text of only space"):
         RefinedwebLines(at_end=(" ",))
 
 

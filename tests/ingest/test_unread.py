@@ -40,7 +40,7 @@ def parquet(**columns) -> bytes:
 def test_a_wrong_text_column_fails_after_the_books(tmp_path):
     told = run(tmp_path, 1, a__parquet=parquet(id=["a"], body=["Ebb and flow."]))
     assert "a.parquet: missing_text: 'text' is not there; it has 'id', 'body': [[input]] text = \"body\"" in told
-    assert "nothing could be read of the input" in told
+    assert "nothing could be read from the input" in told
     assert pl.read_parquet(tmp_path / "out/ledger/*.parquet")["fate"].to_list() == ["unreadable"]
     again = curate("run", tmp_path / "recipe.toml", tmp_path / "in", "--out", tmp_path / "out", code=1)
     assert "missing_text" in again, "a run that has nothing to do says it again"
@@ -67,7 +67,7 @@ def test_one_unread_file_among_good_ones_fails_and_the_others_are_kept(tmp_path)
     told = run(
         tmp_path, 1, a__jsonl=GOOD, b__jsonl=b'{"body": "x"}\n' * 3, c__pdf=b"%PDF-1.7\n", d__jsonl=b'{"text": null}\n', e__jsonl=b"\n"
     )
-    assert "nothing could be read of 3 files of 4" in told
+    assert "nothing could be read from 3 files of 4" in told
     assert "b.jsonl: missing_text" in told
     assert "c.pdf: unknown_format: the file is a PDF document; extract its text first" in told
     assert "d.jsonl: missing_text: 'text' is null" in told
@@ -106,7 +106,7 @@ def test_a_file_that_a_limit_of_ours_cuts_short_fails_the_run(tmp_path):
     path = f"{tmp_path / 'site'}{os.pathsep}{Path(__file__).parents[2]}"
     for _ in range(2):  # a run that has nothing to do says it again
         told = curate(*command, code=1, env={"PYTHONPATH": path})
-        assert "a limit left the rest, or a part, of 2 files unread" in told
+        assert "a limit left the rest or a part of 2 files unread" in told
         assert "a.jsonl.gz: bomb:" in told
         assert "decompress the file first" in told
         assert "b.parquet: bomb:" in told

@@ -76,8 +76,8 @@ class Run:
         expected, there = kept["web"] + kept["synthetic"], Counter(name for name, _ in self.dataset)
         found["dataset: # rows are not kept by the ledger"] = [each for each in there.elements() if each not in expected]
         again = [each for each in (there - expected).elements() if each in expected]
-        found["dataset: # rows stand there more often than the ledger keeps them"] = again
-        found["dataset: # kept rows are not there"] = list((expected - there).elements())
+        found["dataset: # rows occur more often than the ledger keeps them"] = again
+        found["dataset: # kept rows are missing"] = list((expected - there).elements())
         told = {fault: (len(ids), set(ids)) for fault, ids in found.items() if ids}
         for origin in ("web", "synthetic"):
             rows, wanted = Counter(origin for _, origin in self.dataset)[origin], kept[origin].total()
@@ -183,8 +183,8 @@ def test_nothing_is_overlooked_where_few_ids_are_held(run: Run, held: int, tmp_p
 def test_an_id_twice_for_one_that_is_kept_twice_is_a_fault(tmp_path: Path) -> None:
     Run(web=[Row("a"), Row("a"), Row("b")], dataset=[("a", "web"), ("b", "web"), ("b", "web")]).write(tmp_path / "out")
     assert ids_at_fault(audit(tmp_path / "out")) == {
-        "dataset: # rows stand there more often than the ledger keeps them": ("1", "b"),
-        "dataset: # kept rows are not there": ("1", "a"),
+        "dataset: # rows occur more often than the ledger keeps them": ("1", "b"),
+        "dataset: # kept rows are missing": ("1", "a"),
     }
 
 
@@ -197,13 +197,13 @@ def test_the_web_s_duplicates_do_not_point_at_generated_rows(tmp_path: Path) -> 
 def test_duplicates_of_nothing_and_of_a_run_that_is_gone_are_told(tmp_path: Path) -> None:
     Run(web=[Row("a", "duplicate"), Row("b", "duplicate", "x", OTHER)]).write(tmp_path / "out")
     books = audit(tmp_path / "out")
-    assert [fault for fault in books.faults if "not say of what" in fault] == [
-        f"{tmp_path}/out/ledger/one.parquet: 1 duplicate does not say of what"
+    assert [fault for fault in books.faults if "not name a survivor" in fault] == [
+        f"{tmp_path}/out/ledger/one.parquet: 1 duplicate does not name a survivor"
     ]
     assert books.unchecked == ["it is gone"]
 
 
-@pytest.mark.parametrize(("damaged", "fault"), [("ledger/two", "rows are not kept"), ("dataset/data/train", "kept rows are not there")])
+@pytest.mark.parametrize(("damaged", "fault"), [("ledger/two", "rows are not kept"), ("dataset/data/train", "kept rows are missing")])
 def test_no_row_of_a_damaged_file_counts(tmp_path: Path, damaged: str, fault: str) -> None:
     Run(web=[Row(each) for each in "abcdefgh"], dataset=[(each, "web") for each in "abcdefgh"]).write(tmp_path)
     path = tmp_path / f"{damaged}.parquet"

@@ -66,7 +66,7 @@ def test_a_field_that_cannot_be_carried_is_told() -> None:
         total: int
 
     column = Text.from_strings(["a", "b"])
-    with pytest.raises(TypeError, match=r"Found\.total is not one value a token"):
+    with pytest.raises(TypeError, match=r"Found\.total does not have one value per token"):
         carry(Found(np.array([0, 1, 2]), 2), np.array([True, False]), column)
 
 

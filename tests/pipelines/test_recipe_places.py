@@ -109,7 +109,7 @@ def test_inputs_on_the_command_line_are_those_of_the_current_folder(project: Pat
         ('[[filter]]\nfile = "none.py"\n', "recipes/none.py does not exist"),
         ('[[filter]]\nname = "bad_words"\nlists = ["none.txt"]\n', "recipes/none.txt: no such file"),
         ('[export]\ntokenizer = "none.json"\n', "recipes/none.json: no such file"),
-        ('[[input]]\npath = "none/*.gz"\n', "recipes/none/*.gz: no file is there"),
+        ('[[input]]\npath = "none/*.gz"\n', "recipes/none/*.gz: it holds no files"),
         ('[deduplicate]\nagainst = ["none"]\n', "recipes/none is not there"),
     ],
 )

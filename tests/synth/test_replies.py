@@ -151,7 +151,7 @@ def test_a_flipped_byte_is_noticed_and_nothing_is_deleted(tmp_path: Path) -> Non
 @pytest.mark.parametrize("foreign", [b'{"prompt": "a", "reply": "b"}\n' * 3, b"notes\n", b"\0\0\0\0", b"\n", b'[{"checksum":"0"}]\n'])
 def test_a_file_that_is_no_log_is_refused_and_stays_as_it_is(tmp_path: Path, foreign: bytes) -> None:
     (tmp_path / FILE).write_bytes(foreign)
-    with pytest.raises(Refused, match="no log of replies of ours"), ReplyLog.open(tmp_path):
+    with pytest.raises(Refused, match="is not a reply log of this program"), ReplyLog.open(tmp_path):
         pass
     assert (tmp_path / FILE).read_bytes() == foreign
     assert [path.name for path in tmp_path.iterdir()] == [FILE]

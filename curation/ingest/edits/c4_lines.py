@@ -1,28 +1,25 @@
-"""C4's rules for lines: of a page stay the lines that read like sentences, without the marks of citations.
+"""C4's line rules: a page keeps only the lines that read like sentences, without citation marks.
 
 Source: Raffel et al. 2020, section 2.2, in the order of tensorflow_datasets' `c4_utils.py` (2020) and datatrove's `C4QualityFilter`. Lines
-are those of `str.splitlines`, words and space those of `str.split`. Each line, without the space around it, meets
+are those of `str.splitlines`; words and space are those of `str.split`. These rules apply to each line, without the space around it:
 
-    long_words    dropped: a word of more than `max_word_length` characters
-    citations     taken out: "[", any digits, "]"; "[edit]"; "[citation needed]"
-    no_end_mark   dropped: the last character is none of `end_marks`, or the line ends in "..."
-    few_words     dropped: fewer than `min_words` words, counted with the citations
-    (left)        "lorem ipsum": the page is to be judged, so the line stays, and meets no further rule
-    javascript    dropped: "javascript", in any case
-    (left)        "{", likewise
-    policy        dropped: "privacy policy", "terms of use", "use cookies" and their like, in any case
+    long_words    drop: a word has more than `max_word_length` characters
+    citations     remove: "[", any digits, "]"; "[edit]"; "[citation needed]"
+    no_end_mark   drop: the last character is not one of `end_marks`, or the line ends in "..."
+    few_words     drop: fewer than `min_words` words, counted with the citations
+    (keep)        "lorem ipsum": the page has to be judged, so the line stays, and no further rule applies
+    javascript    drop: "javascript", in any case
+    (keep)        "{", likewise
+    policy        drop: "privacy policy", "terms of use", "use cookies" and similar phrases, in any case
 
-An edit does not judge: the rules that condemn a page are those of `filters.c4_quality`, and what they look for is left in the text, unless
-an earlier rule drops the line. "In any case" is as in `str.lower`, for which K (the Kelvin sign, U+212A) is a "k" too.
+An edit does not judge: `filters.c4_quality` has the rules that condemn a page. Their evidence stays in the text, unless an earlier rule
+drops the line. "In any case" means as in `str.lower`, for which K (the Kelvin sign, U+212A) is also a "k".
 
-An edit leaves alone what it has edited, and one run of datatrove's filter does not: a citation taken out may leave space at an end of the
-line, too few words, or another citation ("[[1]2]"). So a line that has lost citations meets all rules a second time, without any citation
-and without the space around it. The text is what datatrove's filter gives when it is run until it changes nothing more; one run gives the
-same but for such lines. If the second time hides why the page is condemned, the line stays as it was before the first; the one case in
-which the filter then cannot see it is "lorem ipsum" broken by a citation, in a line that has too few words without.
-
-Measured on a shared core: 340 MB/s. Of 17,579 real texts, one run of datatrove's filter gives the same verdicts and texts for all in the
-paper's reading; without end marks 6 texts differ, and none once it changes nothing more (`tests/parity/c4_parity.py`).
+An edit must leave its own result unchanged; one run of datatrove's filter does not: a removed citation may leave space at the end of the
+line, too few words, or another citation ("[[1]2]"). So a line that has lost citations goes through all rules a second time, without any
+citation or surrounding space. The result equals that of datatrove's filter when run until nothing changes; one run gives the same except
+for such lines. If the second pass hides the reason for condemning the page, the line stays as it was before the first. In one case the
+filter then still cannot see it: "lorem ipsum" broken by a citation, in a line that has too few words without it.
 """
 
 import unicodedata
@@ -59,16 +56,16 @@ _POINT, _OPEN, _CLOSE = 0x2E, 0x5B, 0x5D
 
 @dataclass(frozen=True)
 class C4Lines(Edit):
-    """Keeps the lines that C4 keeps. The defaults are the paper's, as datatrove runs them; see `filters.c4_quality` for both readings.
+    """Keeps the lines that C4 keeps. The defaults are the paper's, as datatrove applies them; see `filters.c4_quality` for both readings.
 
-    min_words: fewest words of a line (tfds: 5).
-    max_word_length: most characters of a word, or the line goes.
-    end_marks: the characters, one of which ends a line (tfds: . ? ! and the double quotation mark).
-    require_end_mark: whether a line needs one; FineWeb ran C4's rules without.
-    remove_citations, drop_javascript, drop_policy: whether those rules are there.
+    min_words: fewest words in a line (tfds: 5).
+    max_word_length: most characters in a word; a line with a longer one is dropped.
+    end_marks: the characters that may end a line (tfds: . ? ! and the double quotation mark).
+    require_end_mark: whether a line needs an end mark; FineWeb applied C4's rules without.
+    remove_citations, drop_javascript, drop_policy: whether these rules apply.
 
-    Counts: lines dropped by each rule, empty ones apart (`blank_lines`); `citations` taken out of lines that stay; `line_ends`, lines that
-    stay and lost the space around them, or ended otherwise than in a newline between two lines.
+    Counts: lines dropped by each rule, with empty ones counted separately (`blank_lines`); `citations` removed from kept lines;
+    `line_ends`, kept lines that lost surrounding space, or ended differently from a newline between two lines.
     """
 
     min_words: int = 3
@@ -82,10 +79,10 @@ class C4Lines(Edit):
     def __post_init__(self) -> None:
         """Refuse a rule that no line could meet."""
         if self.require_end_mark and not self.end_marks:
-            raise RecipeError("c4_lines: end_marks is empty; to keep lines without an end mark, say require_end_mark = false")
+            raise RecipeError("c4_lines: end_marks is empty; to keep lines without an end mark, set require_end_mark = false")
 
     def apply(self, text: Text) -> Edited:
-        """Edit a batch; where nothing had to change, the same column comes back."""
+        """Edit a batch; return the same column if nothing changed."""
         phrases, flags = _phrases()
         rules = (self.min_words, self.max_word_length, _points(self.end_marks if self.require_end_mark else ""), self.require_end_mark)
         ignored = (0 if self.drop_javascript else _JAVASCRIPT) | (0 if self.drop_policy else _POLICY)
@@ -128,9 +125,9 @@ def _points(characters: str) -> Any:
 
 @inline_kernel
 def _break_size(data: Any, place: int, end: int) -> int:
-    """Return the bytes of the line end at `place`, whose first byte may begin one; 0 where it does not."""
+    """Return the number of bytes in the line end at `place`, whose first byte may begin one; 0 if there is none."""
     byte = data[place]
-    if byte < 0x80:  # all that are asked about end a line
+    if byte < 0x80:  # every queried ASCII byte ends a line
         return 2 if byte == 0x0D and place + 1 < end and data[place + 1] == 0x0A else 1
     if byte == 0xC2:
         return 2 if place + 1 < end and data[place + 1] == 0x85 else 0
@@ -139,14 +136,14 @@ def _break_size(data: Any, place: int, end: int) -> int:
 
 @inline_kernel
 def _breaks_and_brackets(data: Any, place: Any) -> Any:
-    """Return which of 64 bytes are brackets, end a line, or begin a character that may."""
+    """Return which of 64 bytes are brackets, end a line, or begin a character that may end one."""
     breaks = mask_between(data, place, 0x0A, 0x0D) | mask_between(data, place, 0x1C, 0x1E)
     return breaks | mask_of(data, place, 0xC2) | mask_of(data, place, 0xE2) | mask_of(data, place, _OPEN)
 
 
 @kernel
 def _line(data: Any, place: int, end: int, spare: Any) -> tuple[Any, Any, bool]:
-    """Return where the line from `place` on ends, where the next begins, and whether a bracket opens in it."""
+    """Return where the line at `place` ends, where the next one begins, and whether a bracket opens in it."""
     bracket = False
     for block in range(place, end, BLOCK):
         if block + BLOCK <= len(data):
@@ -170,7 +167,7 @@ def _line(data: Any, place: int, end: int, spare: Any) -> tuple[Any, Any, bool]:
 
 @kernel
 def _may_hold_phrase(data: Any, place: int, end: int) -> Any:
-    """Tell whether three letters in a row occur that every phrase but "{" has some of, or a curly bracket: few lines need a closer look."""
+    """Return whether a line may hold a phrase (three-letter sequences, one in each phrase) or "{"; few lines need a closer look."""
     if end + BLOCK + 2 > len(data):
         return True
     found = np.uint64(0)
@@ -184,7 +181,7 @@ def _may_hold_phrase(data: Any, place: int, end: int) -> Any:
 
 @kernel
 def _has_words(line: Any, place: int, end: int, classes: Any, least: int) -> bool:
-    """Tell whether a line has `least` words; reads no further than it must."""
+    """Return whether a line has `least` words, reading no further than necessary."""
     words = 0
     inside = False
     while place < end and words < least:
@@ -198,7 +195,7 @@ def _has_words(line: Any, place: int, end: int, classes: Any, least: int) -> boo
 
 @kernel
 def _has_long_word(line: Any, place: int, end: int, classes: Any, most: int) -> bool:
-    """Tell whether a line has a word of more than `most` characters: first by looking for one blank in every so many bytes."""
+    """Return whether a line has a word of more than `most` characters; first test for a blank in every stretch of that length."""
     start = place
     while end - start > most:
         blank = start + most
@@ -219,7 +216,7 @@ def _has_long_word(line: Any, place: int, end: int, classes: Any, most: int) -> 
 
 @kernel
 def _after_citation(data: Any, place: int, end: int, digits: Any) -> int:
-    """Return where the citation that begins with the bracket at `place` ends; `place` where none begins."""
+    """Return where the citation that begins with the bracket at `place` ends; `place` if none begins there."""
     at = place + 1
     while at < end:
         point, size = decode_character(data, at, end)
@@ -241,7 +238,7 @@ def _after_citation(data: Any, place: int, end: int, digits: Any) -> int:
 
 @kernel
 def _without_citations(source: Any, place: int, end: int, digits: Any, out: Any, at: int) -> tuple[int, int]:
-    """Copy a line without its citations; return where the copy ends, and how many there were. `out` may be `source`, `at` not behind."""
+    """Copy a line without its citations; return the end of the copy and their number. `out` may be `source` if `at` is not behind."""
     found = 0
     while place < end:
         if source[place] == _OPEN:
@@ -258,7 +255,7 @@ def _without_citations(source: Any, place: int, end: int, digits: Any, out: Any,
 
 @kernel
 def _without_nested(out: Any, begin: int, end: int, digits: Any, opened: Any) -> tuple[int, int]:
-    """Take out citations, and those that this makes, until there is none; `opened` has room for a place of every bracket."""
+    """Remove citations, and those that removal creates, until there is none; `opened` has room for the place of every bracket."""
     at, found, depth = begin, 0, 0
     for place in range(begin, end):
         byte = out[place]
@@ -279,7 +276,7 @@ def _without_nested(out: Any, begin: int, end: int, digits: Any, opened: Any) ->
 
 @kernel
 def _copied(source: Any, place: int, end: int, out: Any, at: int) -> int:
-    """Copy source[place:end] to out[at:]; return where the copy ends. `out` may be `source`, `at` not behind `place`."""
+    """Copy source[place:end] to out[at:]; return the end of the copy. `out` may be `source` if `at` is not behind `place`."""
     for k in range(end - place):
         out[at + k] = source[place + k]
     return at + end - place
@@ -287,7 +284,7 @@ def _copied(source: Any, place: int, end: int, out: Any, at: int) -> int:
 
 @kernel
 def _verdict(line: Any, begin: int, end: int, has_words: bool, columns: Any, moves: Any, flags: Any, marks: Any, needed: bool) -> int:
-    """Return the rule that drops a line without citations, or that it stays, or that it condemns the page."""
+    """Return the rule that drops a line without citations, or that the line stays, or that it condemns the page."""
     if needed:
         last = end - 1
         while last > begin and line[last] & 0xC0 == 0x80:
@@ -334,9 +331,10 @@ def _edit(
     out_offsets: Any,
     counts: Any,
 ) -> None:
-    """Write edited texts to `out` (as long as `data`), their offsets and the counts of each.
+    """Write edited texts to `out` (as long as `data`), their offsets, and the counts for each.
 
-    `at` is where the next line is tried: it stays if `at` moves behind it. `blank` are empty lines that stay if a visible one follows.
+    `at` is where the next line is tried: the line stays if `at` moves past it. `blank` counts empty lines that stay if a visible one
+    follows.
     """
     at = 0
     opened = np.empty(16, np.int64)

@@ -1,11 +1,11 @@
-"""What makes a string of digits an identifier: check digits, issuers and address ranges, as their standards give them.
+"""Identifiers: check digits, issuers and address ranges that decide whether digits are an identifier, by their standards.
 
 Sources: ISO/IEC 7812-1 (card numbers, the Luhn check), ISO 13616 (IBAN, with the lengths of its registry), ISO/IEC 7064 (mod 97-10),
 RFC 6890 and RFC 4291 (special-purpose and global unicast addresses), RFC 2606 and 6762, and ICANN's resolution on .internal (reserved
 names), the Public Suffix List in the copy of the package publicsuffixlist (top-level domains). Names below `.example` are reserved too, but
-stand in for people's own in texts written for tests, so they are treated as real.
+texts written for tests use them for people's own domains, so they are treated as real.
 
-The other tables are written out, not taken from the standard library, whose answers change with its version.
+The other tables are written out instead of taken from the standard library, whose answers change with its version.
 """
 
 import re
@@ -42,30 +42,30 @@ _RESERVED_NAMES = re.compile(r"(?:^|\.)(?:example\.(?:com|net|org)|test|invalid|
 
 
 def passes_luhn(digits: str) -> bool:
-    """Say whether the last digit checks the others: every second digit from the right is doubled, and the digits add up to tens."""
+    """Return whether the last digit is the check digit: with every second digit from the right doubled, the sum ends in 0."""
     doubled = sum(sum(divmod(2 * int(digit), 10)) for digit in digits[-2::-2])
     return (doubled + sum(int(digit) for digit in digits[-1::-2])) % 10 == 0
 
 
 def is_card_number(digits: str) -> bool:
-    """Say whether the digits are a payment card's: prefix and length of a known issuer, and a right check digit."""
+    """Return whether the digits are a payment card number: a known issuer's prefix and length, and a correct check digit."""
     return bool(_ISSUERS.fullmatch(digits)) and len(set(digits)) > 1 and passes_luhn(digits)
 
 
 def iban_length(country: str) -> int | None:
-    """Return how many characters an IBAN of the country has; None where the country has none."""
+    """Return the length of the country's IBANs in characters; None if the country has none."""
     return _IBAN_LENGTHS.get(country)
 
 
 def is_iban(characters: str) -> bool:
-    """Say whether characters without blanks are an IBAN: its country's length and the remainder 1 modulo 97."""
+    """Return whether characters without blanks are an IBAN: its country's length, and a remainder of 1 modulo 97."""
     if len(characters) != iban_length(characters[:2]):
         return False
     return int("".join(str(int(c, 36)) for c in characters[4:] + characters[:4])) % 97 == 1
 
 
 def is_public_address(address: str) -> bool:
-    """Say whether a string is an IP address of the public internet: neither private nor reserved, nor for documentation."""
+    """Return whether a string is an IP address of the public internet: not private, reserved, or for documentation."""
     try:
         if ":" in address:
             v6 = IPv6Address(address)
@@ -77,12 +77,12 @@ def is_public_address(address: str) -> bool:
 
 
 def is_reserved_name(domain: str) -> bool:
-    """Say whether a domain is one that documentation uses and nobody can own."""
+    """Return whether a domain is reserved for documentation, so that nobody can own it."""
     return bool(_RESERVED_NAMES.search(domain))
 
 
 def is_top_level_domain(label: str) -> bool:
-    """Say whether a domain can end in a label, in any one case: `mT`, which no mail program shows, is an attribute and not Malta."""
+    """Return whether a domain can end in a label in a consistent case: `mT`, which no mail program shows, is an attribute, not Malta."""
     has_one_case = label.islower() or label.isupper() or label.istitle()
     return label.lower() == "example" or (has_one_case and _suffixes().publicsuffix(label.lower()) is not None)
 

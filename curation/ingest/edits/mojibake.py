@@ -1,19 +1,17 @@
 """Mojibake: text that was decoded under the wrong encoding and written down again ("cafÃ©" for "café").
 
-Source: ftfy (Speer, 2019), which undoes the mistake only where the result is far more plausible than what stands there. It works line by
-line here, since a page quotes from many places, and only in documents that hold one of the pairs of characters every such mistake leaves: a
-first byte of a UTF-8 sequence (seen as Â to ô, or as Р and С of windows-1251) and after it what a continuation byte is seen as.
+Source: ftfy (Speer, 2019), which undoes the mistake only if the result is far more plausible than the text. Here it works line by line,
+because a page quotes from many places, and only in documents with a pair of characters that every such mistake leaves: the first byte of a
+UTF-8 sequence (seen as Â to ô, or as Р and С of windows-1251) followed by what a continuation byte looks like.
 
-Some mojibake is meant: it is what the text is about. So a line stays as it is where
+Some mojibake is intended, because the text is about it. So a line stays unchanged in these cases:
 
-    sound characters   it holds, beside the mojibake, right characters of the kind that the repair would make ("write é, not Ã©"): letters
-                       of one script, quotation marks, dashes. A line that was decoded wrongly was so as a whole. What differs in kind is
-                       repaired: curly quotes are often pasted into a page of another encoding
-    code               it is code: fenced, indented, between backticks, a call with a string, an assignment, a key with its value. A
-                       program means its characters, whatever they look like
-    encodings          it speaks of encodings (names one, or calls text garbled), or quotes one such character alone ("Ã©", (â€™))
-
-Measured on one core that others shared: 450 MB/s on clean text.
+    sound characters   besides the mojibake, it contains correct characters of the kind that the repair would produce ("write é, not Ã©"):
+                       letters of one script, quotation marks, dashes. Wrong decoding affects a whole line. Other kinds of characters do not
+                       prevent the repair: curly quotes are often pasted into a page of another encoding
+    code               it is code: fenced, indented, between backticks, a call with a string, an assignment, a key with its value. A program
+                       means its characters, whatever they look like
+    encodings          it mentions encodings (names one, or calls text garbled), or quotes a single such character ("Ã©", (â€™))
 """
 
 import re
@@ -53,7 +51,7 @@ def _suspects(data: Any, offsets: Any, found: Any) -> None:
 _WHOLE_LINES = ftfy.TextFixerConfig(explain=False, decode_inconsistent_utf8=False)
 _FENCE = re.compile(r" {0,3}(?:```|~~~)")
 _CODE = re.compile(
-    r"""^(?: (?:\ {4}|\t)(?!\s*+(?:[-*•]|\d{1,3}[.)])\ |.*[\x80-\x9f])   # indented, but no item of a list, nor what nobody can type
+    r"""^(?: (?:\ {4}|\t)(?!\s*+(?:[-*•]|\d{1,3}[.)])\ |.*[\x80-\x9f])   # indented, but not a list item, and without untypable characters
            | \s*+(?: >>>\ | \.\.\.\ | \$\ | // | /\*
                   | (?:[{\[]\s*+)?(?:"\w[^"]*"|'\w[^']*')\ ?:\ *["'\[{\d-]   # "key": value
                   | [a-z_]\w*\ ?:\ *["'\[{] ) )
@@ -75,13 +73,13 @@ _QUOTED_ALONE = re.compile(r"""["'“‘«(\[|][^\x00-\x7f]{2,3}["'”’»)\]|]
 
 
 def _is_meant(line: str) -> bool:
-    """Say whether a line shows mojibake on purpose, as code or as an example."""
+    """Return whether a line shows mojibake on purpose, as code or as an example."""
     return bool(_CODE.search(line) or _ABOUT_ENCODINGS.search(line) or _QUOTED_ALONE.search(line))
 
 
 @lru_cache(maxsize=1 << 12)
 def _kind(character: str) -> str:
-    """Return the kind of a character: the script of a letter ("LATIN"), of a sign its category, all quotation marks being one."""
+    """Return the kind of a character: a letter's script ("LATIN"), or a sign's category, with all quotation marks as one kind."""
     if character.isalpha():
         return unicodedata.name(character, "unknown").partition(" ")[0]
     category = unicodedata.category(character)
@@ -100,7 +98,7 @@ def _fixed(part: str) -> str:
 
 
 def _repaired(line: str) -> str:
-    """Return a line with its mojibake undone, where that is a mistake and not meant."""
+    """Return a line with its mojibake repaired, unless the mojibake is intended."""
     whole = ftfy.fix_encoding(line, _WHOLE_LINES)
     if (whole == line and not UTF8_DETECTOR_RE.search(line)) or _is_meant(line):
         return line
@@ -116,7 +114,7 @@ def _repaired(line: str) -> str:
 
 
 def _repaired_lines(lines: list[str]) -> list[str]:
-    """Return the lines of a document, repaired but for those between the fences of code blocks."""
+    """Return the lines of a document, repaired except inside fenced code blocks."""
     repaired, is_fenced = [], False
     for line in lines:
         is_fenced ^= _FENCE.match(line) is not None

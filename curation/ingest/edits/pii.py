@@ -1,23 +1,23 @@
 """Personal data: e-mail addresses, public IP addresses, phone numbers, payment cards and IBANs become masks such as `<email>`.
 
-Patterns find candidates, and `curation.ingest.edits.identifiers` checks them (Luhn, mod 97, address ranges). Where a pattern could as well
-be something else, it needs context: precision comes first, for numbers are what textbooks are full of. Left alone by design are
+Patterns find candidates, and `curation.ingest.edits.identifiers` checks them (Luhn, mod 97, address ranges). If a match could equally be
+something else, it needs context: precision comes first, because textbooks are full of numbers. These are left alone by design:
 
-    e-mail   reserved domains (example.com), what no top-level domain ends (logo@2x.png, q@k.mT, root@localhost), packages with a version
-             (react@18.2.0-next.dev), products of matrices (y = W@x.name, see `_is_product`), git@ of repositories, the user of a URL or a
-             remote path (ftp://guest@host.org, host.org:/srv), quoted names ("a b"@host.org), words for signs ("at", "dot")
-    IP       private, reserved and documentation addresses; versions and section numbers (v1.2.3.4, Chrome/91.0.72.1, or
-             fewer than two of the four numbers at 32 or above, as one address in 140 has, without "IP" or the like before it)
+    e-mail   reserved domains (example.com), endings that are no top-level domain (logo@2x.png, q@k.mT, root@localhost), packages with a
+             version (react@18.2.0-next.dev), matrix products (y = W@x.name, see `_is_product`), git@ of repositories, the user of a URL or
+             a remote path (ftp://guest@host.org, host.org:/srv), quoted names ("a b"@host.org), words for signs ("at", "dot")
+    IP       private, reserved and documentation addresses; versions and section numbers (v1.2.3.4, Chrome/91.0.72.1, or addresses in
+             which fewer than two of the four numbers are 32 or above, unless "IP" or a similar word precedes)
     phone    bare digits: a number needs a country's + prefix, an area code in the North American or bracketed form, a label
              (Tel., Fax, Handy, ...) before it, or a leading 0 and a verb (call, ring, dial)
     card     digits within a longer number, a URL, an identifier or after a decimal point; ISBNs; unknown issuers
     IBAN     lengths that are not the country's, wrong check digits
 
-The mask is a word in angle brackets: it reads as a slot, breaks no sentence, and no tokenizer or Markdown takes it for a real address.
+The mask is a word in angle brackets: it reads as a placeholder, breaks no sentence, and no tokenizer or Markdown takes it for a real
+address.
 
-A kernel marks in one pass which documents may hold which kind; only these meet the patterns. Measured on one core that others shared:
-330 MB/s by the kernel alone; with the patterns 55 MB/s on textbooks and news, 28 MB/s on the main text of web pages, and 8 MB/s on pages
-with their menus and footers, where half the text may hold a phone number. Precision and recall by kind: `tests/benchmark/pii.py`.
+A kernel marks in one pass which documents may contain which kind; only these go through the patterns. `tests/benchmark/pii.py` measures
+precision and recall by kind.
 """
 
 import re
@@ -35,7 +35,7 @@ from curation.text.kernels import kernel
 from curation.text.text import Text
 
 KINDS = ("email", "iban", "card", "ip", "phone")
-"""All kinds, in the order in which they are masked: the stricter check first."""
+"""All kinds, in the order in which they are masked: stricter checks first."""
 
 _EMAIL_BIT, _IBAN_BIT, _CARD_BIT, _IP_BIT, _PHONE_BIT = (1 << i for i in range(5))
 _OTHER, _DIGIT, _SEPARATOR, _AT, _COLON, _CAPITAL, _PLUS = range(7)
@@ -55,9 +55,9 @@ _CLASSES = _byte_classes()
 
 @kernel
 def _suspects(data: Any, offsets: Any, found: Any) -> None:
-    """Mark for each document the kinds it may hold; whatever a pattern below can match is marked here.
+    """Mark for each document the kinds that it may contain; everything that a pattern below can match is marked.
 
-    `digits` counts those since a byte that no number has within it; `quad` the dots in a row that stand between digits.
+    `digits` counts digits since the last byte that cannot be inside a number; `quad` counts consecutive dots between digits.
     """
     for document in range(len(offsets) - 1):
         digits, quad = 0, 0
@@ -90,19 +90,19 @@ def _suspects(data: Any, offsets: Any, found: Any) -> None:
 
 
 _Check = Callable[[re.Match[str]], int]
-"""Returns how many characters of a match, from its start, are personal data; 0 where it is something else."""
+"""Returns how many characters from the start of a match are personal data; 0 if the match is something else."""
 
 _LETTER = "A-Za-zÀ-ÖØ-öø-ɏͰ-ӿ"
-"""Latin, Greek and Cyrillic: the scripts that part words by spaces, so that an address does not run into the word before it."""
+"""Latin, Greek and Cyrillic: scripts with spaces between words, so that an address does not run into the word before it."""
 _EMAIL = re.compile(
     rf"(?<![{_LETTER}0-9._%+-])(?P<local>[{_LETTER}0-9][{_LETTER}0-9._%+-]{{0,63}}+(?:['’][{_LETTER}0-9._%+-]{{1,40}}+)?)@"
     rf"(?P<domain>(?:[{_LETTER}0-9](?:[{_LETTER}0-9-]{{0,61}}[{_LETTER}0-9])?\.){{1,8}}(?P<top>[Xx][Nn]--[A-Za-z0-9]{{2,40}}|[{_LETTER}]{{2,24}}))"
     rf"(?![{_LETTER}0-9(]|[.-][{_LETTER}0-9]|:[/~:])"
 )
 _FILE_ENDINGS = frozenset({"zip", "mov", "data"})
-"""Top-level domains too, but after an @ they rather end the name of a file or of an attribute."""
+"""Valid top-level domains that, after an @, more often end the name of a file or of an attribute."""
 _SCRIPT_ENDINGS = frozenset({"py", "sh", "md"})
-"""Countries whose addresses have a domain of their own before it (`com.py`); right after one name they end that of a file."""
+"""Countries whose addresses have a second-level domain (`com.py`); directly after one name these end a file name."""
 _VERSION = re.compile(r"v?\d+\.\d", re.IGNORECASE)
 _USER_OF_URL_BEFORE = re.compile(r"://[^\s/@<>]{0,64}\Z")
 
@@ -123,7 +123,7 @@ def _email(match: re.Match[str]) -> int:
 
 
 def _whole_domain(written: str) -> str:
-    """Return a domain up to its top-level domain, "" where it has none; a word after it began a sentence ("ann@mail.org.She left")."""
+    """Return a domain through its top-level domain, "" if it has none; a word after it begins a sentence ("ann@mail.org.She left")."""
     rest, _, top = written.rpartition(".")
     if is_top_level_domain(top):
         return written
@@ -134,7 +134,7 @@ _FACTORS = re.compile(r"(?:self\.)?(?P<left>[A-Za-z_]\w*)@(?:self\.)?(?P<right>[
 _ATTRIBUTES = frozenset(
     {"as", "at", "call", "dot", "id", "in", "is", "it", "link", "map", "name", "no", "open", "prod", "read", "run", "to"}
 )
-"""What objects have in programs and domains end in."""
+"""Attributes of objects in programs that are also endings of domains."""
 _OLD_DOMAINS = frozenset({"com", "net", "org", "edu"})
 _EXPRESSION_BEFORE = re.compile(
     r"(?:(?P<target>[A-Za-z_][\w.]{0,30})(?:\[[^\]\n]{0,20}\])? ?(?:[-+*/@]?=|:=|<-) ?"
@@ -152,10 +152,11 @@ _ADDRESS_NAME = re.compile(
 
 
 def _is_product(match: re.Match[str]) -> bool:
-    """Say whether an address is rather a product of two matrices (Python's @) that takes an attribute: `loss = x@w.name`, `a@b.id`.
+    """Return whether an address is more likely a product of two matrices (Python's @) followed by an attribute: `loss = x@w.name`,
+    `a@b.id`.
 
-    It has two names of letters and an attribute in small letters. Two names of one letter are a product, but under the oldest top-level
-    domains; names up to two letters, or an attribute as programs have it, where an expression stands around it.
+    A product has two names of letters and an attribute in small letters. Two one-letter names are a product, except under the oldest
+    top-level domains. Names of up to two letters, or an attribute common in programs, are a product inside an expression.
     """
     factors = _FACTORS.fullmatch(match[0])
     if factors is None:
@@ -170,7 +171,7 @@ def _is_product(match: re.Match[str]) -> bool:
 
 
 def _stands_in_code(match: re.Match[str]) -> bool:
-    """Say whether a statement or a comprehension stands around: both of its ends are looked at, for prose has the one or the other."""
+    """Return whether a statement or a comprehension surrounds the match: both sides are checked, because prose may match on one side."""
     string, begin, end = match.string, match.start(), match.end()
     if _STATEMENT_AFTER.match(string, end):
         return _STATEMENT_BEFORE.search(string, max(0, begin - 64), begin) is not None
@@ -230,7 +231,7 @@ def _ip(match: re.Match[str]) -> int:
 
 _GAP = r"(?: / |[ .\u00a0/-])"
 _DECIMALS = r",\d{1,6}(?![\d.-])"
-"""After a number: it goes on. After a longer one the next number of a list begins (a column of a spreadsheet)."""
+"""After a number: the number continues. After a longer one, the next number of a list begins (a column of a spreadsheet)."""
 _INTERNATIONAL = re.compile(
     rf"(?<![\w+^*=)\]/.-])\+[1-9]\d{{0,3}}(?:{_GAP}?\(\d{{1,5}}\))?(?:{_GAP}?\d){{6,13}}(?![\w%°^*+]|[.-]\d|{_DECIMALS})", re.ASCII
 )
@@ -253,7 +254,7 @@ _VERB_BEFORE = re.compile(r"\b(?:call|ring|dial|appelez)(?: [^\W\d_]{1,12}){0,5}
 
 
 _PLANS_OF_ELEVEN = "17"
-"""Countries +1 and +7 have numbers of ten digits after theirs, and no others (ITU-T E.164)."""
+"""Countries +1 and +7 have only numbers of ten digits after the prefix (ITU-T E.164)."""
 
 
 def _international(match: re.Match[str]) -> int:
@@ -292,7 +293,7 @@ _MOST_LOOKS = 5
 
 
 def _masked_once(string: str, kind: str, mask: str) -> tuple[str, int]:
-    """Return the text with what the patterns of one kind find masked, and how many there were."""
+    """Return the text with all matches of one kind masked, and their number."""
     count = 0
     for pattern, check in _PATTERNS[kind]:
         pieces, copied = [], 0
@@ -308,10 +309,10 @@ def _masked_once(string: str, kind: str, mask: str) -> tuple[str, int]:
 
 
 def _masked(string: str, masks: Mapping[str, str], suspected: Collection[str]) -> tuple[str, dict[str, int]]:
-    """Return the text with every kind masked, and how many of each there were; `suspected` are the kinds it may hold as it comes.
+    """Return the text with every kind masked, and the number of each; `suspected` are the kinds that the text may contain at first.
 
-    It looks again until nothing is found, for a mask may end, or join, what stood beside it; but no more than `_MOST_LOOKS` times: a text
-    made for it, where each mask lets just one more number be seen, would take time quadratic in its length.
+    Matching repeats until nothing is found, because a mask may separate or join its neighbours; but at most `_MOST_LOOKS` times: a hostile
+    text in which each mask reveals one more number would take quadratic time.
     """
     counts = dict.fromkeys(masks, 0)
     kinds = [kind for kind in masks if kind in suspected]
@@ -330,10 +331,10 @@ def _masked(string: str, masks: Mapping[str, str], suspected: Collection[str]) -
 class Pii(Edit):
     """Masks personal data.
 
-    kinds: which (email, iban, card, ip, phone); all by default.
-    mask: what stands in the place of each; `{kind}` is the kind's name. Refused are digits, and what these rules would mask again.
+    kinds: the kinds to mask (email, iban, card, ip, phone); all by default.
+    mask: the replacement text; `{kind}` is the kind's name. Digits, and masks that these rules would mask again, are refused.
 
-    Counts: one of each kind's name, the number masked in each document.
+    Counts: one for each kind, the number masked in each document.
     """
 
     version: ClassVar[int] = 3
@@ -346,7 +347,7 @@ class Pii(Edit):
         """Refuse unknown kinds and masks that look like data. Raises RecipeError."""
         for kind in self.kinds:
             if kind not in KINDS:
-                raise RecipeError(f"pii: there is no kind {kind!r}; there is {', '.join(KINDS)}")
+                raise RecipeError(f"pii: there is no kind {kind!r}; there are: {', '.join(KINDS)}")
         for mask in self._masks().values():
             if any(c.isdigit() for c in mask) or any(_masked_once(mask, kind, "")[1] for kind in KINDS):
                 raise RecipeError(f"pii: the mask {mask!r} looks like personal data; choose words without digits")

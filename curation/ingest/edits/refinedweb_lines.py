@@ -1,30 +1,29 @@
-"""RefinedWeb's line-wise corrections: lines that are menus, counters and buttons, and not text.
+"""RefinedWeb's line-wise corrections: remove lines that are menus, counters and buttons instead of text.
 
 Source: Penedo et al. 2023, "The RefinedWeb Dataset for Falcon LLM", appendix G.2, in the form of DCLM (Li et al. 2024,
-`baselines/mappers/modifiers.py` with `dclm_baseline_refinedweb.yaml`). Each line is looked at whole, with its indentation, in this order:
+`baselines/mappers/modifiers.py` with `dclm_baseline_refinedweb.yaml`). The rules apply to each whole line, with its indentation, in this
+order:
 
-    uppercase   dropped: more than half of its characters are capital letters
-    numeric     dropped: all of its characters are digits
-    counters    dropped: nothing but a number and what is counted ("3 likes", "1.2K followers!")
-    short       dropped: fewer than 2 words, cut at space; so are headings of one word
-    phrases     deleted from a line of at most 10 words: "items in cart" anywhere, "Read more..." at its end, "Sign-in" at its start,
-                whatever their case, with the space before them (after, at the start). A point stands for any character, for DCLM takes
-                its phrases as patterns. What a deletion leaves is looked at once more, from the first rule on.
-    blank_lines dropped, so that at most two newlines follow each other, and none stands at the text's ends
+        uppercase   drop: more than half of its characters are capital letters
+        numeric     drop: all of its characters are digits
+        counters    drop: only a number and the counted thing ("3 likes", "1.2K followers!")
+        short       drop: fewer than 2 words, split at space; this includes headings of one word
+        phrases     delete from a line of at most 10 words: "items in cart" anywhere, "Read more..." at its end, "Sign-in" at its start, in
+        any
+                    case, with the space before them (after them at the start). A point matches any character, because DCLM uses its phrases
+                    as patterns. After a deletion the rest goes through all rules again.
+        blank_lines drop, so that at most two newlines follow each other, and none is at either end of the text
 
-A count is that of lines, of phrases for `phrases`; `words` counts the words (of `curation.text.words`) that went with all of them, which
-`filters/refinedweb_removed.py` compares with those that stayed.
+    Counts are of lines, and for `phrases` of phrases; `words` counts the words (of `curation.text.words`) removed with all of them, which
+    `filters/refinedweb_removed.py` compares with the remaining words.
 
-Where we differ from DCLM, so that an edited text is left alone by a second run and a line's fate is its own: it drops lines of nothing but
-space, which are blank here; it does not look again at what a deletion leaves ("3 items in cart" leaves "3"); it strips the text after most
-steps, and so the indentation of whatever line comes first by then; it cuts blank lines before it drops others, and leaves four newlines
-where two blank lines meet. Its filters for language and quality see the text before these corrections; here all filters see the edited
-text.
+    We differ from DCLM so that an edited text does not change in a second run and a line's fate depends only on itself. DCLM drops lines of
+    only space, which are blank here; it does not check the rest after a deletion ("3 items in cart" leaves "3"); it strips the text after
+most steps,
+    and so the indentation of whichever line is then first; it limits blank lines before it drops others, and leaves four newlines where two
+    blank lines meet. Its filters for language and quality see the text before these corrections; here all filters see the edited text.
 
-A kernel decides each line but those that may be a counter or hold a phrase; regular expressions decide these few.
-
-Measured on 2,768 texts of real pages (27 MB, white space edited): all as DCLM's own functions leave them but for blank lines; 115 MB/s on a
-core that others shared, where these functions do 8.
+    A kernel decides each line, except those that may be a counter or contain a phrase; regular expressions decide these few.
 """
 
 import re
@@ -44,26 +43,26 @@ from curation.text.words import WORD
 
 _COUNTS = ("uppercase", "numeric", "counters", "short", "phrases", "blank_lines", "words")
 _UPPERCASE, _NUMERIC, _COUNTER, _SHORT, _PHRASE, _BLANK_LINE, _WORDS, _KEEP, _BLANK, _LOOK = range(10)
-"""What is decided of a line: the first five drop it and are columns of the counts, as the next two are."""
+"""The decision for a line: the first five drop it and are columns of the counts, as are the next two."""
 
 _SPACE, _UPPER, _DIGIT, _WORD_CHARACTER, _DECIMAL = 1, 2, 4, 8, 16
 _CODE_POINTS = 0x110000
 _ASSIGNED = (range(0x34000), range(0xE0000, 0xE1000))
 _FOLDING = "isk"
-"""ASCII letters that `re.IGNORECASE` also finds in letters beyond ASCII: dotless and dotted i, long s, the Kelvin sign."""
+"""ASCII letters that `re.IGNORECASE` also matches with letters beyond ASCII: dotless and dotted i, long s, the Kelvin sign."""
 
 
 @dataclass(frozen=True)
 class RefinedwebLines(Edit):
-    """Drops lines that are no text and deletes phrases of buttons. All defaults are DCLM's.
+    """Drops lines that are not text and deletes phrases of buttons. All defaults are DCLM's.
 
     max_newlines         newlines in a row (2: one blank line)
     max_uppercase_ratio  0.5, of a line's characters
-    max_digit_ratio      0.999999, of a line's characters: only a line of nothing but digits has more
-    counted              what a counter counts, in lower case
+    max_digit_ratio      0.999999, of a line's characters: only a line of nothing but digits exceeds it
+    counted              the things that a counter counts, in lower case
     min_words            2 words in a line
-    anywhere, at_end, at_start   phrases to delete, by where they stand
-    phrase_max_words     10 words in a line at most, or its phrases stay
+    anywhere, at_end, at_start   phrases to delete, by their position
+    phrase_max_words     10; phrases stay in a line with more words
 
     Counts: lines dropped as `uppercase`, `numeric`, `counters`, `short`; `phrases` deleted; `blank_lines` dropped; `words` removed.
     """
@@ -92,15 +91,15 @@ class RefinedwebLines(Edit):
     phrase_max_words: int = 10
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be looked for. Raises ValueError."""
+        """Refuse texts that cannot be searched for. Raises ValueError."""
         if self.max_newlines < 1:
-            raise ValueError("max_newlines must be at least 1: a newline parts two lines")
+            raise ValueError("max_newlines must be at least 1: a newline separates two lines")
         empty = [name for name in ("counted", "anywhere", "at_end", "at_start") if not all(map(str.strip, getattr(self, name)))]
         if empty:
-            raise ValueError(f"{empty[0]} holds a text of nothing but space")
+            raise ValueError(f"{empty[0]} contains a text of only space")
 
     def apply(self, text: Text) -> Edited:
-        """Edit a batch; where nothing had to change, the same column comes back."""
+        """Edit a batch; return the same column if nothing changed."""
         first_lines = np.zeros(len(text) + 1, np.int64)
         _count_lines(text.data, text.offsets, first_lines)
         starts, ends = (np.empty(first_lines[-1], np.int64) for _ in range(2))
@@ -157,7 +156,7 @@ class RefinedwebLines(Edit):
     def _look(
         self, text: Text, first_lines: Offsets, starts: Offsets, ends: Offsets, verdicts: npt.NDArray[np.uint8], counts: Any
     ) -> tuple[dict[int, str], Text]:
-        """Decide the lines that the kernel left open; return what is left of those that lose a phrase and stay, and what they were."""
+        """Decide the lines that the kernel left open; return the remaining text of kept lines that lose a phrase, and the originals."""
         shorter: dict[int, str] = {}
         whole = []
         open_lines = np.flatnonzero(verdicts == _LOOK)
@@ -173,7 +172,7 @@ class RefinedwebLines(Edit):
         return shorter, Text.from_strings(whole)
 
     def _settle(self, line: str) -> tuple[str, int, int]:
-        """Return what is left of a line that is not blank, its verdict, and the phrases that went, once no rule holds any more."""
+        """Apply the rules to a line until none applies; return the rest of the line, its verdict, and the number of deleted phrases."""
         patterns = _patterns(self.counted, self.anywhere, self.at_end, self.at_start)
         phrases = 0
         while True:
@@ -219,14 +218,14 @@ def _patterns(counted: tuple[str, ...], anywhere: tuple[str, ...], at_end: tuple
 
 @lru_cache(maxsize=8)
 def _needles(phrases: tuple[str, ...]) -> tuple[str, ...]:
-    """Return a part of each phrase that a line which holds it has byte for byte, but for the case of ASCII letters; it may be empty."""
+    """Return a part of each phrase that every match contains byte for byte, except for the case of ASCII letters; it may be empty."""
     plain = rf"[^.{_FOLDING}\x80-\U0010ffff]*"
     return tuple(max(re.findall(plain, phrase.lower()), key=len) for phrase in phrases)
 
 
 @lru_cache(maxsize=1)
 def _character_flags() -> npt.NDArray[np.uint8]:
-    """Return what Python's own tests say of every code point (uint8, 0x110000 entries)."""
+    """Return the results of Python's own character tests for every code point (uint8, 0x110000 entries)."""
     flags = np.zeros(_CODE_POINTS, np.uint8)
     for block in _ASSIGNED:
         for point in block:
@@ -275,7 +274,7 @@ def _judge_lines(
     ends: Offsets,
     verdicts: npt.NDArray[np.uint8],
 ) -> None:
-    """Write the bounds of each line (in `data`) and what is decided of it; a line that may be a counter or hold a phrase is _LOOK."""
+    """Write the bounds of each line (in `data`) and its decision; _LOOK for a line that may be a counter or contain a phrase."""
     for document in range(len(offsets) - 1):
         place, end = offsets[document], offsets[document + 1]
         for line in range(first_lines[document], first_lines[document + 1]):
@@ -319,7 +318,7 @@ def _judge_lines(
 
 @kernel
 def _holds_any(data: Bytes, start: int, end: int, needles: Bytes, offsets: Offsets) -> bool:
-    """Tell whether data[start:end] holds one of the needles (in lower case), whatever the case of its ASCII letters."""
+    """Return whether data[start:end] contains one of the needles (in lower case), ignoring the case of ASCII letters."""
     for needle in range(len(offsets) - 1):
         first, size = offsets[needle], offsets[needle + 1] - offsets[needle]
         for place in range(start, end - size + 1):
@@ -352,11 +351,11 @@ def _write(
     dropped_offsets: Offsets,
     counts: Any,
 ) -> None:
-    """Write the lines that stay to `out` and the others to `dropped`, both as long as `data`, and add what was dropped to `counts`."""
+    """Write kept lines to `out` and others to `dropped`, both as long as `data`, and add the dropped ones to `counts`."""
     at = gone = 0
     for document in range(len(offsets) - 1):
         begin = solid = at
-        blank = 0  # lines written since the last that is not blank
+        blank = 0  # lines written since the last one that is not blank
         for line in range(first_lines[document], first_lines[document + 1]):
             verdict = verdicts[line]
             if verdict == _KEEP or (verdict == _BLANK and solid > begin and blank < max_newlines - 1):

@@ -1,6 +1,6 @@
 """White space that readers cannot see and models should not learn: line ends, blank lines, invisible characters, odd spaces.
 
-One kernel pass over the bytes writes the edited text. What it does, in this order for every character:
+One kernel pass over the bytes writes the edited text. It applies these rules in order to every character:
 
     dropped             NUL and other C0 controls, DEL, C1 controls, soft hyphen, zero-width space, word joiner, byte-order mark
                         (joiners U+200C and U+200D stay: Persian, Indic scripts and emoji are spelt with them)
@@ -8,10 +8,8 @@ One kernel pass over the bytes writes the edited text. What it does, in this ord
     become a blank      no-break and narrow no-break space, U+2000 to U+200A, U+205F, form feed, vertical tab
     trimmed             blanks at line ends; newlines past `blank_lines` + 1 in a row; blank lines before and after the text
 
-Indentation stays, and so do runs of blanks within a line unless `collapse` is set: in code and in aligned tables they mean something, and
+Indentation stays, and so do runs of blanks within a line unless `collapse` is set: in code and in aligned tables they have a meaning, and
 in HTML the extractor has collapsed all others.
-
-Measured on one core that others shared: 180 to 300 MB/s on clean text.
 """
 
 import re
@@ -31,12 +29,12 @@ _COUNTS = ("invisible", "newlines", "blanks", "blank_lines")
 _INVISIBLE, _NEWLINE, _BLANK, _BLANK_LINE = range(4)
 _DROP, _BREAK, _SPACE, _KEEP = range(4)
 _PLAIN = np.array([byte > 0x20 and byte not in (0x7F, 0xC2, 0xE2, 0xEF) for byte in range(256)])
-"""Bytes that belong to a character which stays, whatever comes after them."""
+"""Bytes of characters that stay, whatever follows them."""
 
 
 @inline_kernel
 def _character(data: Any, i: int, end: int) -> tuple[int, int]:
-    """Return (what to do with, bytes of) the character at i, which is not plain ASCII text, newline or blank."""
+    """Return (action, number of bytes) for the character at i, which is not plain ASCII text, newline or blank."""
     byte = data[i]
     second = data[i + 1] if i + 1 < end else 0
     third = data[i + 2] if i + 2 < end else 0
@@ -63,9 +61,9 @@ def _character(data: Any, i: int, end: int) -> tuple[int, int]:
 
 @kernel
 def _edit(data: Any, offsets: Any, most_newlines: int, collapse: bool, out: Any, out_offsets: Any, counts: Any) -> None:
-    """Write edited texts to `out` (as long as `data`), their offsets and the four counts of each.
+    """Write edited texts to `out` (as long as `data`), their offsets, and the four counts for each.
 
-    `solid` is the end of what is written up to the line's last character that is no blank; `newlines` those written since.
+    `solid` is the end of the output through the line's last character that is not blank; `newlines` counts those written since.
     """
     at = 0
     for document in range(len(offsets) - 1):
@@ -134,13 +132,14 @@ def _edit(data: Any, offsets: Any, most_newlines: int, collapse: bool, out: Any,
 class Whitespace(Edit):
     """Cleans white space.
 
-    blank_lines: most blank lines in a row (1: paragraphs are apart by one).
-    collapse: make runs of blanks within a line one blank; indentation stays. It changes aligned code and tables.
-    nfc: bring text to Unicode normal form C (an accented letter is one character, not two). More than 30 combining marks in a row, which no
-        language has, stay as they are.
+    blank_lines: most blank lines in a row (1: one between paragraphs).
+    collapse: reduce runs of blanks within a line to one; indentation stays. This changes aligned code and tables.
+    nfc: convert text to Unicode normal form C (an accented letter is one character, not two). More than 30 combining marks in a row, which
+    no
+        language uses, stay unchanged.
 
-    Counts: `invisible` characters dropped, `newlines` that were another character, `blanks` replaced, trimmed or collapsed, `blank_lines`
-    dropped, and with nfc `normalized` (1 where the text changed).
+    Counts: `invisible` characters dropped, `newlines` that replace another character, `blanks` replaced, trimmed or collapsed,
+    `blank_lines` dropped, and with nfc `normalized` (1 if the text changed).
     """
 
     version: ClassVar[int] = 2
@@ -150,7 +149,7 @@ class Whitespace(Edit):
     nfc: bool = False
 
     def apply(self, text: Text) -> Edited:
-        """Edit a batch; where nothing had to change, the same column comes back."""
+        """Edit a batch; return the same column if nothing changed."""
         out = np.empty(int(text.offsets[-1] - text.offsets[0]), np.uint8)
         offsets = np.zeros(len(text) + 1, np.int64)
         counts = np.zeros((len(text), len(_COUNTS)), np.int64)
@@ -163,19 +162,18 @@ class Whitespace(Edit):
 
 
 _MOST_MARKS = 30
-"""Combining marks in a row that text of any language stays within, by the Stream-Safe Text Format (UAX #15): to put n of them in order
-takes time quadratic in n."""
+"""Combining marks in a row that no language exceeds, by the Stream-Safe Text Format (UAX #15): ordering n of them takes quadratic time."""
 
 
 @cache
 def _piles() -> re.Pattern[str]:
-    """Return a pattern of more combining marks in a row than that; all of these lie below U+20000."""
+    """Return a pattern for longer runs of combining marks; all of these are below U+20000."""
     marks = "".join(re.escape(chr(point)) for point in range(0x20000) if unicodedata.combining(chr(point)))
     return re.compile(f"([{marks}]{{{_MOST_MARKS + 1},}}+)")
 
 
 def _composed(string: str) -> str:
-    """Return a text in normal form C, but for piles of combining marks, which stay as they are."""
+    """Return a text in normal form C, leaving long runs of combining marks unchanged."""
     return "".join(part if number % 2 else unicodedata.normalize("NFC", part) for number, part in enumerate(_piles().split(string)))
 
 

@@ -1,6 +1,6 @@
-"""Reading crawl files: WARC, WET, ARC, JSONL, Parquet and HTML, compressed or not, from any place, each record exactly once.
+"""Readers for crawl files: WARC, WET, ARC, JSONL, Parquet and HTML, compressed or not, from any location; each record is read exactly once.
 
-`read_records` is the way in; `contract` says what a record is, what a broken one is, and what every reader promises.
+`read_records` is the entry point; `contract` defines records and broken records, and what every reader promises.
 """
 
 from curation.ingest.readers.contract import Reader

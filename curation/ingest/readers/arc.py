@@ -1,8 +1,8 @@
 """ARC files, the Internet Archive's format before WARC (Burner and Kahle, 1996; versions 1 and 2).
 
-A record is one line, `URL IP-address Archive-date [...] Content-type Archive-length`, the block of that length, and a newline. The first
-record of a file, `filedesc://`, describes it and is Ignored. A block is an HTTP response, or where it does not begin as one, the content
-itself. URLs may hold spaces: what tells a record line is its date between words and its length at the end.
+A record is one line, `URL IP-address Archive-date [...] Content-type Archive-length`, then a block of that length, then a newline. The
+first record of a file, `filedesc://`, describes the file and is Ignored. A block is an HTTP response or, if it does not begin like one, the
+content itself. URLs may contain spaces: a record line is recognised by the date between words and the length at its end.
 """
 
 import re
@@ -40,7 +40,7 @@ class ArcReader:
     """Reads ARC records."""
 
     def frames(self, content: Content, source: SourceFile) -> Iterator[Frame | Broken]:  # noqa: ARG002
-        """Yield the file's records as they stand."""
+        """Yield the file's records, unparsed."""
         return frames(content, _ArcShape())
 
     def parse(self, frame: Frame, source: SourceFile) -> Outcome:  # noqa: ARG002

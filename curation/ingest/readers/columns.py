@@ -1,15 +1,15 @@
-"""Rows of an Arrow batch as Python values, made a column at a time: there is no scalar object for each value.
+"""Columns: turn the rows of an Arrow batch into Python values one column at a time, without a scalar object for each value.
 
-Strings come decoded, unless one of their neighbours is no UTF-8 or they are long: then they come as bytes, and whoever decodes them finds
-which it was. Binary comes as bytes. Times come as Arrow writes them; one that Arrow cannot write (no such year, no such zone) comes as its
-number.
+Strings come decoded, unless they are long or one of their neighbours is not UTF-8; then they come as bytes, and the caller finds the bad
+one by decoding them. Binary comes as bytes. Times come as Arrow writes them; a time that Arrow cannot write (no such year, no such zone)
+comes as its number.
 
 Invariants
-    - A batch is taken in pieces whose strings have at most PIECE_BYTES, or of one row: no more than a piece exists twice, whatever the
-      batch holds. A dictionary is spread out within a piece only, so that a text repeated a million times costs its bytes once.
-    - Arrow does not measure its string views: such a column is copied once a batch.
-    - A nested value counts as large as those of its batch are on average.
-    - Of a dictionary only the entries that the batch refers to are looked at: many batches may share one of millions.
+    - A batch is processed in pieces of at most PIECE_BYTES of strings, or of one row: no more than one piece exists twice, whatever the
+      batch contains. A dictionary is expanded within a piece only, so a text repeated a million times costs its bytes once.
+    - Arrow cannot measure its string views: such a column is copied once per batch.
+    - A nested value is assumed to have the average size of its batch.
+    - Only dictionary entries that the batch refers to are examined: many batches may share a dictionary of millions.
 """
 
 from collections.abc import Iterator, Sequence
@@ -24,11 +24,11 @@ from pyarrow import types
 from curation.ingest.readers.nested import nested_values
 
 PIECE_BYTES = 256 << 10
-"""Small enough that what is made of a piece is still in the processor's cache when its rows are parsed."""
+"""Small enough that a piece is still in the processor's cache when its rows are parsed."""
 
 
 def python_rows(columns: Sequence[Any]) -> Iterator[tuple[int, tuple[Any, ...]]]:
-    """Yield, of every row of some columns, how many bytes its strings have, and its values (None for null)."""
+    """Yield, for every row of some columns, the total bytes of its strings, and its values (None for null)."""
     columns = [column.cast(pa.large_binary()) if _is_view(column.type) else column for column in columns]
     sizes = np.zeros(len(columns[0]), np.int64)
     for column in columns:
@@ -48,7 +48,7 @@ def python_rows(columns: Sequence[Any]) -> Iterator[tuple[int, tuple[Any, ...]]]
 
 
 def as_binary(column: Any) -> Any:
-    """Return a column with its strings, if it holds such, as binary; they are not copied."""
+    """Return a column with any strings as binary, without copying."""
     if types.is_dictionary(column.type):
         return pa.DictionaryArray.from_arrays(column.indices, as_binary(column.dictionary))
     if types.is_string_view(column.type):
@@ -57,12 +57,12 @@ def as_binary(column: Any) -> Any:
 
 
 def is_string(kind: Any) -> bool:
-    """Whether a type is one of Arrow's for text."""
+    """Return whether a type is one of Arrow's text types."""
     return bool(types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind))
 
 
 def is_binary(kind: Any) -> bool:
-    """Whether a type is one of Arrow's for bytes of any length."""
+    """Return whether a type is one of Arrow's variable-length binary types."""
     return bool(types.is_binary(kind) or types.is_large_binary(kind) or types.is_binary_view(kind))
 
 
@@ -80,7 +80,7 @@ def _holds_strings(kind: Any) -> bool:
 
 
 def _sizes(column: Any) -> npt.NDArray[np.int64]:
-    """Return how many bytes each string of a column has; null has none."""
+    """Return the number of bytes in each string of a column; 0 for null."""
     if not types.is_dictionary(column.type):
         return np.asarray(pc.fill_null(pc.binary_length(column), 0))
     entries = column.dictionary

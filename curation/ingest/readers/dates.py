@@ -1,4 +1,4 @@
-"""Dates as crawls write them: ISO 8601 in its many dresses, and the digits of ARC. A date without a zone is UTC."""
+"""Dates as crawls write them: the variants of ISO 8601, and the digits of ARC. A date without a zone is UTC."""
 
 from datetime import UTC, datetime
 
@@ -6,7 +6,7 @@ _DIGITS = 14
 
 
 def parse_date(written: str) -> datetime | None:
-    """Return the time in UTC, or None where the text is no date that can be told."""
+    """Return the time in UTC, or None if the text is not a recognisable date."""
     text = written.strip()
     if text.isascii() and text.isdigit() and len(text) >= _DIGITS:
         text = f"{text[:8]}T{text[8:_DIGITS]}"

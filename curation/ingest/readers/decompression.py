@@ -1,18 +1,18 @@
-"""Compressed files as a stream of plain bytes that can be counted on: capped, and honest about where it broke off.
+"""Decompression: read a compressed file as a stream of plain bytes with limits, which reports where it broke off.
 
-gzip, Zstandard, bzip2 and xz (any number of members, see `curation.ingest.readers.members`) and LZ4 frames are told by their first bytes,
-never by the file's name; what is none of them is plain. `Content` is the reader's view of such a stream: look ahead, take, skip, search,
-always knowing the offset.
+gzip, Zstandard, bzip2 and xz (any number of members, see `curation.ingest.readers.members`) and LZ4 frames are recognised by their first
+bytes, never by the file's name; all other content is plain. `Content` is the reader's view of such a stream: look ahead, take, skip,
+search, always with a known offset.
 
 Invariants
-    - Offsets count plain bytes, so they do not depend on how the file was compressed, nor on members, frames or read sizes.
-    - Damage never raises. A truncated, corrupt or explosive stream ends where it broke, and `Content.damage` says how. Of a truncated
-      file every byte is seen; else at most one read (READ bytes, BLOCK of LZ4) before the damage is lost with it. After a corrupt member a
-      reader may `resume` at the next one; offsets then count the bytes that could be read.
-    - No ratio makes a bomb of a file: what is repetitive compresses a thousand times. One record has its limit, MAX_RECORD_BYTES; a file
-      has one only past MAX_UNPACKED_BYTES, where it may not be more than MAX_EXPANSION times its compressed size.
-    - An error of the file system is no damage: it raises as it came, for it says nothing about the file.
-    - Memory is bounded by what a reader asks to look at, plus one block.
+    - Offsets count plain bytes, so they do not depend on the file's compression, members, frames or read sizes.
+    - Damage never raises. A truncated, corrupt or explosive stream ends where it broke, and `Content.damage` says how. Every byte of a
+      truncated file is read; other damage also loses at most one read before it (READ bytes, BLOCK for LZ4). After a corrupt member a
+      reader may `resume` at the next one; offsets then count the readable bytes.
+    - A high ratio alone does not make a file a bomb: repetitive data compresses a thousand times. A record is limited to MAX_RECORD_BYTES;
+      a file is limited only beyond MAX_UNPACKED_BYTES, to MAX_EXPANSION times its compressed size.
+    - An error of the file system is not damage: it is raised unchanged, because it says nothing about the file.
+    - Memory is bounded by the amount that a reader looks ahead, plus one block.
 """
 
 import re
@@ -31,7 +31,7 @@ _MAGIC = {**STARTS, "lz4": re.compile(rb"\x04\x22\x4d\x18")}
 
 @dataclass(frozen=True)
 class Damage:
-    """Why bytes cannot be trusted: a rule's name (`truncated`, `corrupt`, `bomb`, ...) and the same in words.
+    """Why bytes cannot be trusted: the name of a rule (`truncated`, `corrupt`, `bomb`, ...) and a description.
 
     `since` is the offset from which they are in doubt: the start of a member whose checksum was not reached or differs.
     """
@@ -42,7 +42,7 @@ class Damage:
 
 
 class WatchedFile:
-    """A file that counts the bytes read from it and remembers its own failure, so that this is not taken for damage in what it holds."""
+    """A file that counts the bytes read from it and remembers its own failure, so that it is not mistaken for damage in the content."""
 
     def __init__(self, file: BinaryIO) -> None:
         """Watch what is read from a file."""
@@ -52,7 +52,7 @@ class WatchedFile:
         self.closed = False
 
     def read(self, size: int = -1) -> bytes:
-        """Read and count."""
+        """Read and count bytes."""
         try:
             block = self._file.read(size)
         except Exception as failure:
@@ -62,7 +62,7 @@ class WatchedFile:
         return block
 
     def read_at(self, offset: int, size: int) -> bytes:
-        """Return the bytes at an offset, fewer at the end, none outside (files opened for random access)."""
+        """Return the bytes at an offset: fewer at the end, none outside (files opened for random access)."""
         if not 0 <= offset <= self.seek(0, 2) or size < 0:
             return b""
         self.seek(offset)
@@ -82,16 +82,16 @@ class WatchedFile:
         self._file.close()
 
     def raise_failure(self) -> None:
-        """Raise the file's own failure, if it had one."""
+        """Raise the file's own failure, if there was one."""
         if self.failure is not None:
             raise self.failure
 
 
 class Content:
-    """A file's plain bytes from front to back. `offset` is where the next byte stands; `compression` is "" for plain files.
+    """A file's plain bytes from start to end. `offset` is the position of the next byte; `compression` is "" for plain files.
 
-    Reading past the end gives fewer bytes. Where the end was not the true one, `damage` says so as soon as it has been reached. A caller
-    who knows the compression (of an HTTP body) may name it: "brotli" or "deflate", which have no magic bytes.
+    Reading past the end gives fewer bytes. If the stream broke off there, `damage` is set as soon as that point is reached. A caller who
+    knows the compression (of an HTTP body) may name it: "brotli" or "deflate", which have no magic bytes.
     """
 
     def __init__(self, file: BinaryIO, compression: str = "") -> None:
@@ -107,7 +107,7 @@ class Content:
         self._checked = 0
 
     def peek(self, size: int, after: int = 0) -> bytes:
-        """Return the `size` bytes that come `after` as many others, or what there is of them, without taking them."""
+        """Return `size` bytes that start `after` bytes ahead, or as many as exist, without taking them."""
         self._hold(after + size)
         first = self._start + after
         return bytes(memoryview(self._held)[first : first + size])
@@ -118,22 +118,22 @@ class Content:
         return min(size, len(self._held) - self._start)
 
     def contains(self, pattern: re.Pattern[bytes], size: int) -> bool:
-        """Whether `pattern` matches in the next `size` bytes."""
+        """Return whether `pattern` matches in the next `size` bytes."""
         self._hold(size)
         return pattern.search(self._held, self._start, self._start + size) is not None
 
     def at_end(self) -> bool:
-        """Whether nothing is left."""
+        """Return whether nothing is left."""
         return not self._hold(1)
 
     def take(self, size: int) -> bytes:
-        """Take the next `size` bytes, or all that is left."""
+        """Take the next `size` bytes, or all remaining bytes."""
         taken = self.peek(size)
         self._advance(len(taken))
         return taken
 
     def skip(self, size: int) -> int:
-        """Pass over `size` bytes without keeping them; return how many there were."""
+        """Skip `size` bytes without keeping them; return how many existed."""
         left = size
         while left and self._hold(1):
             step = min(left, len(self._held) - self._start)
@@ -142,7 +142,7 @@ class Content:
         return size - left
 
     def skip_any(self, characters: bytes) -> bytes:
-        """Pass over bytes that are among `characters`; return the first few of them."""
+        """Skip bytes that are among `characters`; return the first few of them."""
         first = b""
         while self._hold(1) and self._held[self._start] in characters:
             ahead = self.peek(BLOCK)
@@ -152,7 +152,7 @@ class Content:
         return first
 
     def take_line(self, limit: int) -> bytes | None:
-        """Take bytes up to and with the next newline (the last line may lack it); None, taking nothing, if it is longer than `limit`."""
+        """Take bytes through the next newline (the last line may lack it); return None and take nothing if it is longer than `limit`."""
         searched = 0
         while (newline := self._held.find(b"\n", self._start + searched)) < 0:
             searched = len(self._held) - self._start
@@ -162,7 +162,7 @@ class Content:
         return self.take(length) if length <= limit else None
 
     def skip_to(self, start: re.Pattern[bytes], reach: int) -> None:
-        """Pass over everything up to the end of the next match of `start` (at most `reach` bytes, all told); to the end if none."""
+        """Skip to the end of the next match of `start` (at most `reach` bytes long), or to the end if there is no match."""
         while self._hold(READ + reach):
             found = start.search(self._held, self._start)
             if found:
@@ -172,19 +172,19 @@ class Content:
             self._advance(ahead if self._ended else ahead - reach)
 
     def damaged(self, at: int | None = None) -> Iterator[Broken]:
-        """Yield the file's last frame if it broke off: one Broken at offset `at`, else where the stream ended."""
+        """Yield one Broken at offset `at`, or at the end of the stream, if the file broke off: its last frame."""
         if self.at_end() and self.damage is not None:
             yield Broken(self.offset if at is None else at, self.damage.reason, self.damage.detail)
 
     def resume(self) -> bool:
-        """Go on after damage, at the next member that can be read; return whether there is one. What damage has said is forgotten."""
+        """Continue after damage at the next readable member; return whether there is one. This clears the damage."""
         while self.at_end() and self.damage is not None:
             self.damage = None
             self._ended = False
         return not self.at_end()
 
     def _hold(self, size: int) -> bool:
-        """Try to have `size` bytes ahead; return whether any are."""
+        """Try to have `size` bytes ahead; return whether there are any."""
         while not self._ended and len(self._held) - self._start < size:
             if self._start > 1 << 20:
                 del self._held[: self._start]
@@ -242,7 +242,7 @@ class Content:
                 yield self._damage_of(block) if isinstance(block, BrokeOff) else block
 
     def _decode_frames(self, head: bytes, file: WatchedFile) -> Iterator[bytes]:
-        """Yield what LZ4 or Brotli frames hold."""
+        """Yield the content of LZ4 or Brotli frames."""
         stream = pa.CompressedInputStream(pa.PythonFile(_Rejoined(head, file), mode="r"), self.compression)
         while True:
             try:
@@ -262,7 +262,7 @@ def _compression_of(head: bytes) -> str:
 
 
 class _Rejoined:
-    """A file whose first bytes were read already; who opened it closes it."""
+    """A file whose first bytes were already read; the opener closes it."""
 
     closed = False
 

@@ -1,12 +1,12 @@
-"""Formats that are no input, but given as such: told by their first bytes, so that a message names them and says what to do.
+"""Foreign formats are not valid inputs but are often given as such; a message names the format and says what to do.
 
-They come before a file's name: a picture called page.html is a picture.
+They are recognised by their first bytes, before the file's name: a picture called page.html is a picture.
 """
 
 import re
 
 LOOKED_AT = 1024
-"""So many bytes from the start decide."""
+"""Number of bytes from the start that decide."""
 
 _EXTRACT = "extract its text first, and give that as JSON Lines"
 _UNPACK = "unpack it, and give the files in it"
@@ -50,7 +50,7 @@ _MAGIC: tuple[tuple[re.Pattern[bytes], str, str], ...] = tuple(
 
 
 def foreign(head: bytes) -> str:
-    """Return what a file is that begins so, and what to do, or "" where it is none of these formats."""
+    """Return what a file with this beginning is, and what to do; "" if it is none of these formats."""
     for pattern, name, remedy in _MAGIC:
         if pattern.match(head):
             return f"the file is {name}; {remedy}"

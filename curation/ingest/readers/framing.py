@@ -1,14 +1,14 @@
-"""Archives as a row of *head, length, block*: how WARC and ARC files are cut into records even where lengths lie.
+"""Framing: cut archives of *head, length, block* (WARC and ARC files) into records, even if lengths are wrong.
 
-Both formats put a short head before each record, which says how many bytes its block has; newlines close the block. A length is believed
-only if what follows the block is the next record or the end. Where it is not, the record is faulty and reading goes on at the next line
-that looks like the start of a record, so that one lie costs one record.
+Both formats put a short head before each record, which gives the length of its block; newlines close the block. A length is believed only
+if the next record or the end of the file follows the block. Otherwise the record is faulty, and reading continues at the next line that
+looks like the start of a record, so that one wrong length costs one record.
 
 Invariants
-    - Every byte of the file belongs to a frame or is a newline between frames: what is skipped is a frame with a fault, never silence.
-    - After a corrupt gzip member reading goes on at the next one, so that it costs one row too.
-    - A record that ends the readable part of a damaged gzip member is faulty too: nothing vouches for its bytes.
-    - A block of more than MAX_RECORD_BYTES is passed over without being held.
+    - Every byte of the file belongs to a frame or is a newline between frames: skipped bytes become a frame with a fault.
+    - After a corrupt gzip member reading continues at the next one, so the corruption costs one row too.
+    - A record that ends the readable part of a damaged gzip member is faulty too: no checksum confirms its bytes.
+    - A block of more than MAX_RECORD_BYTES is skipped without being held in memory.
 """
 
 import re
@@ -22,13 +22,13 @@ from curation.ingest.readers.outcomes import BOMB, MAX_RECORD_BYTES, Broken
 NEWLINES = b"\r\n"
 _NO_LENGTH = Damage("bad_content_length", "the record does not say how long it is")
 ENDS_FILE = ("truncated", "corrupt", BOMB)
-"""Faults that may cost more than their own record: they are noticed whatever kind of record they fall on."""
+"""Faults that may cost more than their own record: they are reported for every kind of record."""
 _GAP = 64
 
 
 @dataclass(frozen=True)
 class Frame:
-    """A record as it stands: `head` with its newline(s), `block`, and why the block is not to be trusted (it is empty then)."""
+    """An unparsed record: `head` with its newline(s), `block`, and the reason why the block (then empty) cannot be trusted."""
 
     offset: int
     head: bytes
@@ -37,26 +37,26 @@ class Frame:
 
 
 class Shape(Protocol):
-    """What tells WARC from ARC."""
+    """The differences between WARC and ARC."""
 
     start: re.Pattern[bytes]
-    """Matches a newline after which, by lookahead, a record starts; `reach` bytes at most."""
+    """Matches a newline that a record follows (by lookahead); at most `reach` bytes."""
 
     reach: int
     newlines_after: int
-    """How many line ends close a block."""
+    """Number of line ends that close a block."""
 
     def take_head(self, content: Content) -> bytes | None:
-        """Take a record's head; None, taking nothing, if no record starts here."""
+        """Take a record's head; return None and take nothing if no record starts here."""
         ...
 
     def length_of(self, head: bytes) -> int | None:
-        """Return how long the block says it is; None if it does not say."""
+        """Return the block's length according to the head; None if the head does not give one."""
         ...
 
 
 def frames(content: Content, shape: Shape) -> Iterator[Frame | Broken]:
-    """Yield the records of an archive, and a Broken for each stretch of bytes that belongs to none."""
+    """Yield the records of an archive, and a Broken for each stretch of bytes outside any record."""
     while True:
         content.skip_any(NEWLINES)
         offset = content.offset
@@ -88,7 +88,7 @@ def frames(content: Content, shape: Shape) -> Iterator[Frame | Broken]:
 
 
 def _fault(content: Content, shape: Shape, length: int | None) -> Damage | None:
-    """Judge a record by what follows its head, which was taken."""
+    """Judge a record by the bytes that follow its head, which was already taken."""
     if length is None:
         return _cut_off(content, 1) if content.at_end() else _NO_LENGTH
     if length > MAX_RECORD_BYTES:

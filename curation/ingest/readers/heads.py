@@ -1,8 +1,8 @@
-"""Heads as WARC records and HTTP messages have them: a first line, then `name: value` lines. Parsed by FastWARC.
+"""Heads of WARC records and HTTP messages: a first line, then `name: value` lines. FastWARC parses them.
 
-FastWARC takes CR LF line ends only and passes over others without a word, so line ends are made CR LF before (some tools write LF, some CR
-CR LF). Names are found in any case; of a name given twice, the first counts. Bytes that are not UTF-8 become U+FFFD. FastWARC takes 32 KiB
-at most: headers of more than _LONGEST bytes (policies, cookies, data: URIs) are passed over, and so is what comes after _MOST.
+FastWARC accepts only CR LF line ends and silently skips others, so line ends are first made CR LF (some tools write LF, some CR CR LF).
+Names are case-insensitive; of a name given twice, the first counts. Bytes that are not UTF-8 become U+FFFD. FastWARC accepts at most 32
+KiB: headers of more than _LONGEST bytes (policies, cookies, data: URIs) are skipped, and so is everything after _MOST.
 """
 
 import io

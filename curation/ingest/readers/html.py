@@ -1,6 +1,6 @@
-"""HTML files: one file is one record, its bytes the payload. It has no URL, no id of its own and no date.
+"""HTML files: one file is one record, and its bytes are the payload. It has no URL, no id of its own and no date.
 
-Which encoding the bytes are in is not decided here (see `curation.ingest.encoding`).
+The encoding is decided elsewhere (see `curation.ingest.encoding`).
 """
 
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from curation.storage.source_file import SourceFile
 
 
 class HtmlReader:
-    """Reads one page a file."""
+    """Reads one page per file."""
 
     def frames(self, content: Content, source: SourceFile) -> Iterator[bytes | Broken]:  # noqa: ARG002
         """Yield the whole file, once."""

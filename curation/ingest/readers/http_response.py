@@ -1,14 +1,13 @@
 """HTTP responses as crawlers store them: status line, headers, and a body that may be chunked and compressed (RFC 9110, 9112).
 
-Crawlers disagree on what they store: some keep the body as it came, others decode it and leave the headers that said it was encoded. So a
-header is a claim: a body under `Transfer-Encoding: chunked` that does not start with a chunk size is taken as it stands, and so is one
-under `Content-Encoding` that lacks the format's magic bytes or, where the format has none (deflate, br), fails to decode and looks like
-markup.
-Unknown encodings are ignored, as browsers do.
+Crawlers differ in what they store: some keep the body as it came, others decode it but keep the headers that said it was encoded. So a
+header is only a claim. A body under `Transfer-Encoding: chunked` that does not start with a chunk size is taken unchanged. So is a body
+under `Content-Encoding` that lacks the format's magic bytes or, if the format has none (deflate, br), fails to decode and looks like
+markup. Unknown encodings are ignored, as in browsers.
 
 Invariants
-    - A body that begins encoded and then breaks is an error (BadBody), unless the crawler says that it cut the record itself: then what
-      could be decoded is the body.
+    - A body that begins encoded and then breaks is an error (BadBody), unless the crawler says that it truncated the record: then the body
+      is the part that could be decoded.
     - No body grows beyond MAX_RECORD_BYTES.
 """
 
@@ -30,7 +29,7 @@ _STATUS = re.compile(r"\S+\s+(\d{3})(?!\d)")
 
 
 class BadBody(Exception):
-    """A body that cannot be decoded; `reason` is a rule's name."""
+    """A body that cannot be decoded; `reason` is the name of a rule."""
 
     def __init__(self, reason: str, detail: str) -> None:
         """Take the rule's name and what was found."""
@@ -40,7 +39,7 @@ class BadBody(Exception):
 
 @dataclass(frozen=True)
 class Response:
-    """A response's status, Content-Type, body as stored (`stored`), and headers that say how it is encoded."""
+    """A response's status, Content-Type, stored body (`stored`), and the headers that describe its encoding."""
 
     status: int | None
     content_type: str | None
@@ -49,7 +48,7 @@ class Response:
     content_encoding: str
 
     def body(self, cut: bool = False) -> bytes:
-        """Return the body decoded. `cut`: the crawler says it did not store all of it. Raises BadBody."""
+        """Return the decoded body. `cut`: the crawler says that it did not store all of it. Raises BadBody."""
         body = _dechunk(self.stored, cut) if "chunked" in self.transfer_encoding else self.stored
         for coding in reversed(self.content_encoding.split(",")):
             body = _decompress(body, coding.strip(), cut)
@@ -57,7 +56,7 @@ class Response:
 
 
 def parse_response(block: bytes) -> Response | None:
-    """Return the response a block holds; None if the block does not begin with a status line whose headers can be read."""
+    """Return the response in a block; None if the block does not begin with a status line and readable headers."""
     if not block.startswith(b"HTTP/"):
         return None
     end = _BLANK_LINE.search(block)
@@ -77,7 +76,7 @@ def parse_response(block: bytes) -> Response | None:
 
 
 def _dechunk(stored: bytes, cut: bool) -> bytes:
-    """Join the chunks; a missing last chunk (of size 0) is forgiven."""
+    """Join the chunks; a missing last chunk (of size 0) is accepted."""
     if not _CHUNK_SIZE.match(stored):
         return stored
     chunks = []

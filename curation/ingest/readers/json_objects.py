@@ -1,11 +1,11 @@
-"""A line as a JSON object, read so that no side value costs the others.
+"""JSON objects: parse a line so that one bad side value does not cost the others.
 
-Nearly every line is JSON, and the standard library's decoder reads it. A line that it refuses is taken apart here: the object is walked
-field by field, and a value that is no JSON (NaN, a number of thousands of digits, `undefined`, what nests too deeply) is put aside and
-counted. Bytes that are no UTF-8 become U+FFFD, unless they are many in the text. Only where the walk itself fails, so that it is not clear
-where a field ends, is the line broken.
+Nearly every line is valid JSON, and the standard library's decoder reads it. A rejected line is parsed here: the object is walked field by
+field, and a value that is not JSON (NaN, a number of thousands of digits, `undefined`, too deep nesting) is set aside and counted. Bytes
+that are not UTF-8 become U+FFFD, unless the text contains many. The line is broken only if the walk itself fails, because then the end of a
+field is unknown.
 
-Invariant: time is linear in the line; every character is passed over a fixed number of times.
+Invariant: time is linear in the line; every character is visited a fixed number of times.
 """
 
 import codecs
@@ -20,18 +20,18 @@ _BLANK = re.compile(r"[ \t\r\n]*")
 _SCALAR = re.compile(r"[^\s,{}\[\]\":]+")
 _BRACKET = re.compile(r'["\[\]{}]')
 _MAX_DIGITS = 4300
-"""Python's own limit on the digits of a number, which a user may change; what is read here does not depend on that."""
+"""Python's own limit on the digits of a number, which a user may change; parsing here does not depend on that setting."""
 
 
 _MARK = "\udcff"
-"""Stands for bytes that are no UTF-8 while a line is taken apart: no decoded text holds it."""
+"""Replaces bytes that are not UTF-8 while a line is parsed: no decoded text contains it."""
 
 _MARKING = "curation.ingest.readers.json_objects.mark"
 codecs.register_error(_MARKING, lambda error: (_MARK, error.end if isinstance(error, UnicodeDecodeError) else 0))
 
 
 def object_of(line: bytes, text: str, repairs: Repairs) -> dict[str, Any]:
-    """Return the fields of a line; a value that cannot be read is UNREAD. `text` is the field that must not be damaged. Raises BadRow."""
+    """Return the fields of a line; an unreadable value is UNREAD. `text` is the field that must not be damaged. Raises BadRow."""
     try:
         fields = _STRICT.decode(line.decode())
     except UnicodeDecodeError:
@@ -78,7 +78,7 @@ def _walked(written: str, repairs: Repairs) -> dict[str, Any]:
                 break
             at = _blank(written, _past(written, at, ","))
     except (IndexError, json.JSONDecodeError):
-        # Not the library's own words: they differ between Python versions, and the ledger must not.
+        # The library's own messages differ between Python versions; the ledger must not.
         raise BadRow("broken_json", "the line is not JSON") from None
     if _blank(written, at + 1) != len(written):
         raise BadRow("broken_json", "the line is not JSON: more follows the object")
@@ -86,7 +86,7 @@ def _walked(written: str, repairs: Repairs) -> dict[str, Any]:
 
 
 def _blank(written: str, at: int) -> int:
-    """Return the next place that is not blank."""
+    """Return the next position that is not blank."""
     blank = _BLANK.match(written, at)
     return blank.end() if blank else at
 
@@ -98,7 +98,7 @@ def _past(written: str, at: int, character: str) -> int:
 
 
 def _value(written: str, at: int, repairs: Repairs) -> tuple[Any, int]:
-    """Return the value at a place, and the place after it."""
+    """Return the value at a position, and the position after it."""
     if written[at] == '"':
         string: tuple[str, int] = scanstring(written, at + 1, False)
         return string
@@ -145,7 +145,7 @@ def _number(digits: str) -> int:
 
 
 def _lenient(repairs: Repairs) -> json.JSONDecoder:
-    """Return a decoder that takes NaN and numbers without end for null, and counts them."""
+    """Return a decoder that replaces NaN and overlong numbers by null, and counts them."""
 
     def constant(_: str) -> None:
         repairs["not_finite"] += 1
@@ -161,4 +161,4 @@ def _lenient(repairs: Repairs) -> json.JSONDecoder:
 
 
 _STRICT = json.JSONDecoder(parse_constant=_refuse_constant)
-"""One for all lines: `json.loads` makes a new one for each where constants are refused."""
+"""One decoder for all lines: `json.loads` would make a new one for each line when constants are refused."""

@@ -1,7 +1,7 @@
-"""JSON Lines: one JSON object a line, in UTF-8, its fields named by the recipe (`Fields`).
+"""JSON Lines: one JSON object per line, in UTF-8; the recipe names its fields (`Fields`).
 
-A line is a record unless it is blank; blank lines are not counted. A byte-order mark at the start of the file is passed over. How an
-object becomes a record is told in `curation.ingest.readers.rows`.
+A line is a record unless it is blank; blank lines are not counted. A byte-order mark at the start of the file is skipped. The module
+`curation.ingest.readers.rows` turns an object into a record.
 """
 
 import re
@@ -19,12 +19,12 @@ _NEWLINE = re.compile(rb"\n")
 
 
 Line = tuple[int, bytes]
-"""The offset a line starts at, and the line. Frames of which a file has millions are plain tuples: an object with names costs a
-microsecond."""
+"""The offset at which a line starts, and the line. A plain tuple, because a file has millions of frames and an object with named fields
+costs more."""
 
 
 class JsonlReader:
-    """Reads a record a line."""
+    """Reads one record per line."""
 
     def frames(self, content: Content, source: SourceFile) -> Iterator[Line | Broken]:  # noqa: ARG002
         """Yield the lines that are not blank."""

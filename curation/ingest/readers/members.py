@@ -1,16 +1,16 @@
-"""Compressed streams as a row of members: gzip members (RFC 1952), Zstandard frames (RFC 8878), bzip2 and xz streams, one after the other.
+"""Members: read a compressed stream of gzip members (RFC 1952), Zstandard frames (RFC 8878), bzip2 or xz streams, one after the other.
 
-Crawlers write a member a record, so that a file can be entered anywhere; that also lets a reader go on after damage, at the next beginning
-of a member. Libraries that read the formats end silently or give up at the first damage, so the loop over members is here, and theirs is
-only the decoder of one.
+Crawlers write one member per record, so that a file can be entered anywhere. That also lets a reader continue after damage, at the start of
+the next member. Libraries for these formats end silently or give up at the first damage, so the loop over members is here, and a library
+only decodes one member.
 
-Zstandard's two extras are read: windows of up to 2 GiB (`zstd --long=31`; the memory is used only as far as the data reach back), and
-dictionaries as `.warc.zst` files hold them, in a skippable frame of their own before the frames that need them (the WARC-Zstandard
-specification of the IIPC; the dictionary may be a Zstandard frame itself).
+Two extras of Zstandard are supported: windows of up to 2 GiB (`zstd --long=31`; memory is used only as far as the data refer back), and
+dictionaries as in `.warc.zst` files, in a skippable frame before the frames that need them (the WARC-Zstandard specification of the IIPC;
+the dictionary may itself be a Zstandard frame).
 
 Invariants
-    - A call of a decoder gives at most READ bytes, whatever its input: memory does not depend on how well the data were compressed.
-    - What breaks is raised as BrokeOff with the compressed bytes in hand, so that the caller can look for the next member in them.
+    - A decoder call returns at most READ bytes, whatever its input: memory does not depend on the compression ratio.
+    - A break is raised as BrokeOff with the compressed bytes in hand, so that the caller can search them for the next member.
 """
 
 import bz2
@@ -39,16 +39,16 @@ STARTS = {
     "bzip2": re.compile(rb"BZh[1-9](?:1AY&SY|\x17\x72\x45\x38\x50\x90)"),
     "xz": re.compile(rb"\xfd7zXZ\x00"),
 }
-"""How a member begins."""
+"""Patterns for the start of a member."""
 
 _NEXT = {**STARTS, "gzip": re.compile(rb"\x1f\x8b\x08[\x00-\x1f]")}
-"""How a member begins where one is looked for after damage: told from chance by more bytes, where the format has them."""
+"""Patterns for the start of a member after damage: more bytes, if the format has them, exclude chance matches."""
 
 _LONGEST_START = 10
 
 
 class BrokeOff(Exception):
-    """Raised where compressed data break: the reason, as a rule's name, and the compressed bytes in hand."""
+    """Raised where compressed data break: the reason, as the name of a rule, and the compressed bytes in hand."""
 
     def __init__(self, reason: str, detail: str, rest: bytes = b"") -> None:
         """Take the rule's name, what was found, and the compressed bytes in hand."""
@@ -58,13 +58,13 @@ class BrokeOff(Exception):
 
 
 class ByteFile(Protocol):
-    """What compressed bytes are read from."""
+    """A source of compressed bytes."""
 
     def read(self, size: int = -1) -> bytes: ...  # noqa: D102
 
 
 class _Decoder(Protocol):
-    """What decodes one member, as bz2, lzma and zstd have it."""
+    """A decoder of one member, with the interface of bz2, lzma and zstd."""
 
     @property
     def eof(self) -> bool: ...
@@ -79,7 +79,7 @@ class _Decoder(Protocol):
 
 
 class Deflated:
-    """A decoder of one zlib stream or gzip member in the shape of the others."""
+    """A decoder of one zlib stream or gzip member, with the interface of the others."""
 
     def __init__(self, window_bits: int = _GZIP) -> None:
         """Begin a member of a format, by zlib's window bits."""
@@ -87,34 +87,34 @@ class Deflated:
 
     @property
     def eof(self) -> bool:
-        """Whether the member's end was reached."""
+        """Whether the end of the member was reached."""
         return self._stream.eof
 
     @property
     def needs_input(self) -> bool:
-        """Whether all input was taken."""
+        """Whether all input was consumed."""
         return not self._stream.unconsumed_tail
 
     @property
     def unused_data(self) -> bytes:
-        """What follows the member."""
+        """The bytes after the member."""
         return self._stream.unused_data
 
     def decompress(self, data: bytes, max_length: int = READ, /) -> bytes:
-        """Return at most so many bytes more."""
+        """Return at most `max_length` more bytes."""
         return self._stream.decompress(self._stream.unconsumed_tail + data, max_length)
 
 
 def inflate(head: bytes, file: ByteFile) -> Generator[bytes, None, bytes]:
-    """Yield what one zlib stream holds, framed as RFC 1950 says or bare (many servers send "deflate" so)."""
+    """Yield the content of one zlib stream, framed as in RFC 1950 or raw (many servers send raw data as "deflate")."""
     framed = len(head) >= 2 and head[0] & 0x0F == 8 and int.from_bytes(head[:2], "big") % 31 == 0
     return (yield from _member(Deflated(_ZLIB if framed else _RAW_DEFLATE), head, file))
 
 
 def members(kind: str, head: bytes, file: ByteFile) -> Generator[bytes | BrokeOff | None, None, None]:
-    """Yield what each member holds, None after each, and a BrokeOff for what is none. Zeros after a member are padding.
+    """Yield the content of each member, None after each, and a BrokeOff for bytes that are not a member. Zeros after a member are padding.
 
-    Raises BrokeOff where nothing more can be read.
+    Raises BrokeOff if nothing more can be read.
     """
     openers: dict[str, Callable[[], _Decoder]] = {
         "gzip": Deflated,
@@ -145,13 +145,13 @@ def members(kind: str, head: bytes, file: ByteFile) -> Generator[bytes | BrokeOf
 
 
 def _is_cut_start(kind: str, packed: bytes) -> bool:
-    """Whether the data end within what may be the beginning of a member."""
+    """Return whether the data end within what may be the start of a member."""
     beginnings = {"gzip": (b"\x1f\x8b",), "zstd": (_ZSTD_FRAME,), "bzip2": (b"BZh91AY&SY"[:3],), "xz": (b"\xfd7zXZ\0",)}
     return len(packed) < _LONGEST_START and any(start.startswith(packed[: len(start)]) for start in beginnings[kind])
 
 
 def _member(decoder: _Decoder, packed: bytes, file: ByteFile) -> Generator[bytes, None, bytes]:
-    """Yield what one member holds; return the bytes read past its end. Raises BrokeOff."""
+    """Yield the content of one member; return the bytes read past its end. Raises BrokeOff."""
     data = packed
     while not decoder.eof:
         try:
@@ -169,7 +169,7 @@ def _member(decoder: _Decoder, packed: bytes, file: ByteFile) -> Generator[bytes
 
 
 def _told(error: Exception) -> tuple[str, str]:
-    """Return the rule's name for what a decoder says, and in words: data may be sound and yet not readable here."""
+    """Return the name of a rule for a decoder's error, and a description: sound data may still be unreadable here."""
     if isinstance(error, zstd.ZstdError) and "too much memory" in str(error):
         return "needs_memory", "the data look back further than 2 GiB; compress them again: zstd -d --memory=4096MB | zstd"
     if isinstance(error, lzma.LZMAError) and "usage limit" in str(error):
@@ -178,7 +178,7 @@ def _told(error: Exception) -> tuple[str, str]:
 
 
 def _next_member(kind: str, packed: bytes, file: ByteFile) -> bytes:
-    """Return the bytes from the next beginning of a member on (more may follow in the file); none if there is none."""
+    """Return the bytes from the start of the next member on (the file may have more); empty if there is none."""
     while not (start := _NEXT[kind].search(packed)):
         block = file.read(READ)
         if not block:
@@ -188,13 +188,13 @@ def _next_member(kind: str, packed: bytes, file: ByteFile) -> bytes:
 
 
 class _Frames:
-    """Zstandard frames, and the dictionary that the last dictionary frame brought."""
+    """Zstandard frames, and the dictionary of the last dictionary frame."""
 
     def __init__(self) -> None:
         self._dictionary: Any = None
 
     def read(self, packed: bytes, file: ByteFile) -> Generator[bytes, None, bytes]:
-        """Yield what a frame holds; return the bytes read past its end. Raises BrokeOff."""
+        """Yield the content of a frame; return the bytes read past its end. Raises BrokeOff."""
         while len(packed) < _ZSTD_HEADER and (block := file.read(READ)):
             packed += block
         if packed.startswith(_DICTIONARY_FRAME):
@@ -230,7 +230,7 @@ class _Frames:
                 content = zstd.ZstdDecompressor(options=_MAX_WINDOW).decompress(content, _MAX_DICTIONARY)
             if content.startswith(_DICTIONARY):
                 dictionary = zstd.ZstdDict(content)
-                zstd.ZstdDecompressor(dictionary)  # only now is it looked at
+                zstd.ZstdDecompressor(dictionary)  # this validates it
                 self._dictionary = dictionary
         except (zstd.ZstdError, ValueError) as error:
             raise BrokeOff("corrupt", f"the dictionary cannot be read: {error}", rest or b"\0") from None

@@ -1,7 +1,7 @@
-"""What a Content-Type says, however often it was sent: the WHATWG Fetch standard's "extract a MIME type".
+"""MIME types: interpret Content-Type headers, however often they were sent, by the WHATWG Fetch standard's "extract a MIME type".
 
-Servers and what stands before them each add a header, so `text/html, text/html` is common, and so is the header sent twice. Values are
-split at commas outside quotes, and the last valid one counts; the charset of an earlier one stays where the type is the same.
+Servers and the proxies before them each add a header, so `text/html, text/html` is common, and so is a repeated header. Values are split at
+commas outside quotes, and the last valid one counts; the charset of an earlier one stays if the type is the same.
 """
 
 import re
@@ -14,7 +14,7 @@ _NOTHING_KNOWN = frozenset({"application/octet-stream", "binary/octet-stream", "
 
 
 def content_type(headers: Iterable[str]) -> str | None:
-    """Return what the values of Content-Type come to, as one: `type/subtype` or `type/subtype; charset=...`. None if none is valid."""
+    """Return the combined value of Content-Type headers, `type/subtype` or `type/subtype; charset=...`; None if none is valid."""
     essence, charset = None, None
     for header in headers:
         for value in _VALUES.findall(header):
@@ -29,6 +29,6 @@ def content_type(headers: Iterable[str]) -> str | None:
 
 
 def identified(sent: str | None, found: str | None) -> str | None:
-    """Return the type of a body: what was sent, or where that says nothing, what the crawler found by looking (None: nobody knows)."""
+    """Return the type of a body: the sent type or, if that says nothing, the type that the crawler identified (None: unknown)."""
     says_nothing = sent is None or sent.partition(";")[0] in _NOTHING_KNOWN
     return (content_type([found]) or sent) if found and says_nothing else sent

@@ -1,10 +1,10 @@
-"""Nested columns (structs, lists, maps) and decimals of an Arrow batch as values that JSON has.
+"""Nested columns (structs, lists, maps) and decimals of an Arrow batch, converted to JSON values.
 
-A map becomes an object, of one key the last value; times are written as ISO 8601, decimals as strings, so that no digit is lost. What
-holds binary data anywhere is not read, nor a column that is a list of floating numbers (an embedding): they say nothing of a text that
-could be read, and may be huge.
+A map becomes an object, with the last value of a repeated key; times are written as ISO 8601, and decimals as strings, so that no digit is
+lost. Columns that contain binary data at any level are not read, nor are lists of floating-point numbers (embeddings): they say nothing
+readable about a text, and may be huge.
 
-Invariant: no value raises. Strings that are no UTF-8 have U+FFFD where they are not.
+Invariant: no value raises. Invalid UTF-8 in strings becomes U+FFFD.
 """
 
 from datetime import date, datetime, time, timedelta
@@ -18,7 +18,7 @@ _MAX_DEPTH = 32
 
 
 def is_readable(kind: Any, depth: int = 0) -> bool:
-    """Whether values of a type can be told as JSON: nested or not, without binary data."""
+    """Return whether values of a type can be written as JSON: nested or not, without binary data."""
     if depth > _MAX_DEPTH:
         return False
     if types.is_struct(kind):
@@ -37,12 +37,12 @@ def is_readable(kind: Any, depth: int = 0) -> bool:
 
 
 def is_list(kind: Any) -> bool:
-    """Whether a type is one of Arrow's for lists."""
+    """Return whether a type is one of Arrow's list types."""
     return bool(types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind))
 
 
 def nested_values(column: Any) -> list[Any]:
-    """Return the values of a column of a readable type; null is None."""
+    """Return the values of a column of a readable type; null becomes None."""
     try:
         return [_plain(value) for value in column.to_pylist(maps_as_pydicts="lossy")]
     except (UnicodeDecodeError, ValueError, OverflowError, pa.ArrowException):
@@ -55,11 +55,11 @@ def _alone(scalar: Any) -> Any:
     except UnicodeDecodeError:
         return _of_bytes(scalar)
     except (ValueError, OverflowError, pa.ArrowException):
-        return str(scalar)  # a time that Python has no value for: as Arrow prints it
+        return str(scalar)  # Python cannot represent this time: use Arrow's form
 
 
 def _of_bytes(scalar: Any) -> Any:
-    """Return a value with its strings decoded one by one."""
+    """Return a value, decoding its strings one by one."""
     if not scalar.is_valid:
         return None
     if types.is_struct(scalar.type):

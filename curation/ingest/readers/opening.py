@@ -1,10 +1,10 @@
-"""Opening a file: which format it holds, and the one loop in which records are counted before they are parsed.
+"""Opening a file: recognise its format, and count its records before they are parsed.
 
-The format is told by content where content is unmistakable (WARC, ARC, Parquet), else by the name (.jsonl, .html, ...; .gz, .zst,
-.lz4, .bz2 and .xz at its end do not matter), else by the first character. Compression is always told by content.
+Content decides the format if it is unmistakable (WARC, ARC, Parquet); otherwise the name decides (.jsonl, .html, ...; a final .gz, .zst,
+.lz4, .bz2 or .xz is ignored), and otherwise the first character. Content always decides the compression.
 
-An empty file, compressed or not, holds no records. A file of unknown format is one record, Broken "unknown_format"; the formats that people
-take for input most often are named, with what to do (`curation.ingest.readers.foreign`).
+An empty file, compressed or not, has no records. A file of unknown format is one record, Broken "unknown_format"; its message names the
+format if people often mistake it for input, and says what to do (`curation.ingest.readers.foreign`).
 """
 
 import re
@@ -48,7 +48,7 @@ _BEGINNINGS: tuple[tuple[re.Pattern[bytes], type[Reader]], ...] = (
 def read_records(source: SourceFile, tally: Tally) -> Iterator[Outcome]:
     """Yield one outcome for every record of the file, in file order, counting it in `tally` before it is parsed.
 
-    Raises OSError where the file itself cannot be opened or read any more; what the file holds never raises.
+    Raises OSError if the file itself cannot be opened or read any more; the file's content never raises.
     """
     with source.location.open_stream() as file:
         content = Content(file)

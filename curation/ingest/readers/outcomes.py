@@ -1,4 +1,4 @@
-"""What a frame becomes, exactly one of three: a record, a broken one, or one that is no document; and the limits on records and files."""
+"""Outcomes: a frame becomes a record, a broken record or an ignored record; and the limits on records and files."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -7,23 +7,23 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 MAX_RECORD_BYTES = 32 << 20
-"""Most bytes of one record after decompression."""
+"""Largest size of one record in bytes after decompression."""
 
 MAX_UNPACKED_BYTES = 4 << 30
-"""So many bytes may come out of any compressed file, however small it is; what repeats itself compresses a thousand times."""
+"""Bytes that any compressed file may expand to, however small it is; repetitive data compresses a thousand times."""
 
 MAX_EXPANSION = 200
-"""Most bytes that one byte of compressed input may become, once MAX_UNPACKED_BYTES have come out: past it the file is a bomb."""
+"""Largest ratio of expansion after MAX_UNPACKED_BYTES: a file beyond it is a bomb."""
 
 BOMB = "bomb"
-"""Why a limit of ours left the rest of a file, or a piece of it, unread: a Broken with this reason stands for all of that."""
+"""The reason if a limit of ours left the rest of a file, or a piece of it, unread; one Broken with this reason represents all of that."""
 
 
 class Record(NamedTuple):
-    """A record with content: `payload` is HTML bytes, or text (str) where the format holds text already.
+    """A record with content: `payload` is HTML bytes, or text (str) if the format already contains text.
 
-    `raw` is what the key hashes: the payload before decoding, as it stands in the file; of a text, its UTF-8. `status` is the HTTP status
-    (None where the format has none); `content_type` the HTTP header. `repairs` counts what a reader mended so that the text is kept.
+    The key hashes `raw`: the payload before decoding, as it is in the file; for a text, its UTF-8. `status` is the HTTP status (None if the
+    format has none); `content_type` is the HTTP header. `repairs` counts the reader's repairs.
     """
 
     offset: int
@@ -40,9 +40,9 @@ class Record(NamedTuple):
 
 @dataclass(frozen=True)
 class Broken:
-    """A record that cannot be read: `reason` is a rule's name (snake_case), `detail` says it in words for the ledger's evidence.
+    """A record that cannot be read: `reason` is the name of a rule (snake_case), `detail` describes it for the ledger's evidence.
 
-    It may stand for a run of lost records: `records` is how many, as far as the file says.
+    It may represent a run of lost records: `records` is their number, as far as the file gives it.
     """
 
     offset: int
@@ -56,7 +56,7 @@ class Broken:
 
 @dataclass(frozen=True)
 class Ignored:
-    """A record that is no document by its kind (warcinfo, request, metadata, revisit): counted, not judged."""
+    """A record whose kind is not a document (warcinfo, request, metadata, revisit): counted, not judged."""
 
     offset: int
     kind: str
@@ -67,9 +67,9 @@ Outcome = Record | Broken | Ignored
 
 @dataclass
 class Tally:
-    """What a file held, counted as it is read: `frames` before anything parses them, and the Ignored among them by kind.
+    """Counts of a file's records, made while it is read: `frames` before any is parsed, and the Ignored ones by kind.
 
-    `lost`: how many more records the file says it has than there are frames, for one Broken may stand for many.
+    `lost` is how many more records the file claims than it has frames, because one Broken may represent many.
     """
 
     frames: int = 0

@@ -1,21 +1,20 @@
-"""Parquet files: a row is a record, its columns named by the recipe (`Fields`). How it becomes one is told in
-`curation.ingest.readers.rows`.
+"""Parquet files: a row is a record; the recipe names its columns (`Fields`), and `curation.ingest.readers.rows` builds the record.
 
-Columns of strings, numbers, truth values, times, and of lists, structs and maps of such are read; what holds binary data beside the text
-is not, nor are lists of floating numbers (`curation.ingest.readers.nested`). Arrow's extension types stay off: a file must not choose the
-code that reads it.
+Columns of strings, numbers, booleans and times are read, and lists, structs and maps of these. Columns with binary data, other than the
+text, are not read, nor are lists of floating-point numbers (`curation.ingest.readers.nested`). Arrow's extension types stay disabled: a
+file must not choose the code that reads it.
 
-Damage: a file whose footer cannot be read, that has no text column, or whose text is no string, is one Broken. A row group of which not all
-can be read (page checksums are verified, counts compared) gives what there is, and a Broken for each run of rows without a text, which says
-how many they are (`curation.ingest.readers.parquet_groups`); the next row group is read again. One Broken, not one for each lost row: how
-many there are is only the footer's claim.
+Damage: a file with an unreadable footer, no text column, or a text column that is not a string is one Broken. A row group that is only
+partly readable (page checksums are verified, counts compared) gives its readable rows, and a Broken for each run of rows without a text,
+with their number (`curation.ingest.readers.parquet_groups`); the next row group is read as usual. Lost rows share one Broken, because their
+number is only the footer's claim.
 
 Invariants
     - `offset` is the row's number in the file, by the footer's counts.
-    - Of columns with one name, the last counts.
-    - A batch holds about BATCH_BYTES of what the footer says. Dictionary pages stay dictionaries where Arrow can have them so, so that a
-      text repeated a million times costs its bytes once; a column chunk that unpacks to more than MAX_UNPACKED_CHUNK, and more than
-      MAX_EXPANSION times its size, is a bomb and is not opened.
+    - Of columns with the same name, the last counts.
+    - A batch holds about BATCH_BYTES by the footer's sizes. Dictionary pages stay dictionaries if Arrow supports it, so a text repeated a
+      million times costs its bytes once. A column chunk that unpacks to more than MAX_UNPACKED_CHUNK, and more than MAX_EXPANSION times its
+      size, is a bomb and is not opened.
 """
 
 from collections.abc import Iterator
@@ -40,15 +39,15 @@ _MAX_FOOTER_ITEMS = 1 << 20
 _BUFFER = 1 << 20
 _IN_DICTIONARIES = {"PLAIN", "RLE", "BIT_PACKED", "PLAIN_DICTIONARY", "RLE_DICTIONARY"}
 MAX_UNPACKED_CHUNK = 256 << 20
-"""So many bytes may come out of any column chunk, however small it is."""
+"""Bytes that any column chunk may expand to, however small it is."""
 
 LARGE_CHUNK = 128 << 20
-"""A column chunk of up to so many bytes is held whole, a larger one is read page by page. Whole is safer: a damaged page header cannot ask
-for more memory than the chunk has (measured: 3 GB for a damaged file of 3 KB where Arrow reads by pages)."""
+"""A column chunk up to this size is read whole, a larger one page by page. Whole is safer: a damaged page header cannot ask for more
+memory than the chunk has."""
 
 
 class ParquetReader:
-    """Reads a record a row."""
+    """Reads one record per row."""
 
     def frames(self, content: Content, source: SourceFile) -> Iterator[Row | Broken]:
         """Yield the rows of all row groups."""
@@ -82,7 +81,7 @@ class ParquetReader:
 
 
 def _open(file: WatchedFile, text: str) -> tuple[Any, list[str]]:
-    """Return the file and the columns to read."""
+    """Return the open file and the columns to read."""
     python_file = pa.PythonFile(file, mode="r")
     limits = {"thrift_string_size_limit": _MAX_FOOTER_STRING, "thrift_container_size_limit": _MAX_FOOTER_ITEMS}
     footer = pq.ParquetFile(python_file, arrow_extensions_enabled=False, **limits)
@@ -106,7 +105,7 @@ def _open(file: WatchedFile, text: str) -> tuple[Any, list[str]]:
 
 
 def _require_sound_levels(footer: Any, file: WatchedFile) -> None:
-    """Raise BadRow for a footer that would end the process."""
+    """Raise BadRow for a footer that would crash the process."""
     described = (footer.schema.column(index) for index in range(footer.metadata.num_columns))
     levels = [(column.max_repetition_level, column.max_definition_level, column.physical_type == "BYTE_ARRAY") for column in described]
     end = file.seek(0, 2) - 8
@@ -116,7 +115,7 @@ def _require_sound_levels(footer: Any, file: WatchedFile) -> None:
 
 
 def _is_dictionary_safe(metadata: Any, text: str) -> bool:
-    """Whether Arrow can read the text as a dictionary: it cannot where some page has one of the delta encodings."""
+    """Return whether Arrow can read the text as a dictionary: it cannot if a page has one of the delta encodings."""
     groups = (metadata.row_group(group) for group in range(metadata.num_row_groups))
     chunks = (group.column(index) for group in groups for index in range(group.num_columns))
     return all(_IN_DICTIONARIES.issuperset(chunk.encodings) for chunk in chunks if chunk.path_in_schema == text)
@@ -143,7 +142,7 @@ def _is_metadata(kind: Any) -> bool:
 
 
 def _within(limit: int, rows: Iterator[Row | Broken]) -> Iterator[Row | Broken]:
-    """Yield rows until their strings have more than `limit` bytes; then one Broken."""
+    """Yield rows until their strings exceed `limit` bytes; then yield one Broken."""
     size = 0
     for row in rows:
         if not isinstance(row, Broken):
@@ -161,7 +160,7 @@ def _within(limit: int, rows: Iterator[Row | Broken]) -> Iterator[Row | Broken]:
 
 
 def _groups(parquet: Any, columns: list[str], text: str, file: WatchedFile) -> Iterator[Row | Broken]:
-    """Yield all rows, numbered by what the footer says of the row groups before, and a Broken for rows that cannot be read."""
+    """Yield all rows, numbered by the footer's counts of earlier row groups, and a Broken for unreadable rows."""
     first = 0
     for group in range(parquet.num_row_groups):
         rows = claimed_rows(parquet, group)
@@ -197,7 +196,7 @@ def _bomb(facts: Any, columns: list[str]) -> str:
 
 
 def row_strings(names: tuple[str, ...], values: tuple[Any, ...], text: str, repairs: Repairs) -> dict[str, Any]:
-    """Return a row's values by name, with strings decoded. Raises BadRow for a text that cannot be."""
+    """Return a row's values by name, with strings decoded. Raises BadRow for a text that cannot be decoded."""
     told = {}
     for name, value in zip(names, values, strict=True):
         if not isinstance(value, bytes):

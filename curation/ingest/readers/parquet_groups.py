@@ -1,17 +1,16 @@
-"""The rows of one Parquet row group: all that can be had, each value beside those of its own row, and how many rows are lost.
+"""The rows of one Parquet row group: every readable value beside the others of its row, and the number of lost rows.
 
-Columns are read together. What the footer says of them is held against what comes:
+Columns are read together. The footer's claims are compared with the data:
 
-    before    a column whose page headers announce another number of values than the footer (`curation.ingest.readers.parquet_pages`) is
-    not read
-              with the others: its values would stand beside those of other rows
-    after     where reading breaks off, or ends before the footer's count, what is left is read again a column at a time, so that damage
-              in one column does not cost the others
+    before    a column whose page headers announce another number of values than the footer (`curation.ingest.readers.parquet_pages`) is not
+              read with the others: its values would appear in the wrong rows
+    after     if reading breaks off, or ends before the footer's count, the rest is read again one column at a time, so that damage in one
+              column does not cost the others
 
-The text that cannot be had makes the row unreadable: one Broken for a run of lost rows, which says how many they are. A side column that
-cannot be had is null from there on, and its rows say that it was lost.
+An unreadable text makes the row unreadable: one Broken, with its number of rows, represents a run of lost rows. An unreadable side column
+is null from there on, and its rows are marked.
 
-Invariant: rows given and rows that a Broken stands for are together as many as the footer says.
+Invariant: the yielded rows and the rows that Brokens represent together equal the footer's count.
 """
 
 from collections import Counter
@@ -29,15 +28,15 @@ BATCH_BYTES = 8 << 20
 _MAX_BATCH_ROWS = 1024
 _REPEATED_BYTES = 256 << 20
 _ALONE = 32
-"""Rows at once where a column is read alone: of those before the damage no more than so many are lost with it."""
+"""Rows read at once when a column is read alone: damage costs at most this many rows before it."""
 
 Row = tuple[int, tuple[str, ...], tuple[Any, ...], int, tuple[str, ...]]
-"""A row's number, the names and the values of its columns (the text, at least, as bytes still), how many bytes its strings have, and the
-columns that were lost. A plain tuple: an object with names costs a microsecond, and a file has millions."""
+"""A row's number, the names and the values of its columns (at least the text still as bytes), the bytes of its strings, and the lost
+columns. A plain tuple, because a file has millions of rows and an object with named fields costs more."""
 
 
 def claimed_rows(parquet: Any, group: int) -> int:
-    """Return how many rows a row group has: what it and the counts of its columns say most often."""
+    """Return the number of rows in a row group: the most frequent value among its own count and those of its columns."""
     facts = parquet.metadata.row_group(group)
     claims = Counter({facts.num_rows: 1})
     claims.update(facts.column(index).num_values for index in range(facts.num_columns) if _is_flat(parquet, index))
@@ -46,7 +45,7 @@ def claimed_rows(parquet: Any, group: int) -> int:
 
 
 def group_rows(parquet: Any, group: int, first: int, columns: list[str], text: str, file: WatchedFile) -> Iterator[Row | Broken]:
-    """Yield the rows of a row group, numbered from `first`, and a Broken for those that are lost."""
+    """Yield the rows of a row group, numbered from `first`, and a Broken for lost ones."""
     facts = parquet.metadata.row_group(group)
     end = first + claimed_rows(parquet, group)
     miscounted = _miscounted(parquet, group, set(columns), end - first, file)
@@ -73,7 +72,7 @@ def group_rows(parquet: Any, group: int, first: int, columns: list[str], text: s
 def _one_by_one(
     parquet: Any, group: int, rows: range, number: int, read: tuple[list[str], tuple[str, ...], str], fault: str, file: WatchedFile
 ) -> Iterator[Row | Broken]:
-    """Yield the rows from `number` on, each column read by itself."""
+    """Yield the rows from `number` on, reading each column by itself."""
     columns, lost, text = read
     texts = _alone(parquet, group, text, text, number - rows.start, file)
     sides = {name: _alone(parquet, group, name, text, number - rows.start, file) for name in dict.fromkeys(columns) if name != text}
@@ -98,7 +97,7 @@ _NOTHING = object()
 
 
 def _alone(parquet: Any, group: int, name: str, text: str, skipped: int, file: WatchedFile) -> Iterator[tuple[int, Any]]:
-    """Yield the values of a column after those skipped, each with its size, as long as they can be read."""
+    """Yield the values of a column after `skipped` ones, each with its size, while they are readable."""
     try:
         for batch in parquet.iter_batches(_ALONE, row_groups=[group], columns=[name], use_threads=False):
             passed = min(skipped, batch.num_rows)
@@ -111,7 +110,7 @@ def _alone(parquet: Any, group: int, name: str, text: str, skipped: int, file: W
 
 
 def _named(batch: Any, text: str) -> dict[str, Any]:
-    """Return the columns of a batch by name (of one name, the last), the text as bytes."""
+    """Return the columns of a batch by name (the last of a repeated name), with the text as bytes."""
     named = dict(zip(batch.schema.names, batch.columns, strict=True))
     if text in named:
         named[text] = as_binary(named[text])
@@ -123,9 +122,9 @@ def _lost(start: int, end: int, group: int, fault: str) -> Broken:
 
 
 def _rows_at_once(facts: Any, columns: set[str]) -> int:
-    """Return how many rows a batch should have, by what they have on average.
+    """Return how many rows a batch should have, from their average size.
 
-    In DELTA_BYTE_ARRAY a value may repeat the one before for the price of a byte: there any may be as long as the whole chunk.
+    In DELTA_BYTE_ARRAY a value may repeat the previous one at the price of a byte, so any value may be as long as the whole chunk.
     """
     average = max(facts.total_byte_size, 1) / max(facts.num_rows, 1)
     chunks = (facts.column(index) for index in range(facts.num_columns))
@@ -138,7 +137,7 @@ def _rows_at_once(facts: Any, columns: set[str]) -> int:
 
 
 def _miscounted(parquet: Any, group: int, columns: set[str], rows: int, file: WatchedFile) -> dict[str, str]:
-    """Return the columns whose counts contradict one another, and in words how."""
+    """Return the columns whose counts contradict each other, with a description."""
     found = {}
     facts = parquet.metadata.row_group(group)
     for index in range(facts.num_columns):
@@ -160,10 +159,10 @@ def _miscounted(parquet: Any, group: int, columns: set[str], rows: int, file: Wa
 
 
 def _is_flat(parquet: Any, index: int) -> bool:
-    """Whether a column has one value a row."""
+    """Return whether a column has one value per row."""
     return bool(parquet.schema.column(index).max_repetition_level == 0)
 
 
 def is_part(path: str, columns: Collection[str]) -> bool:
-    """Whether the leaf of a footer's path is one of some columns, or lies within one that is nested."""
+    """Return whether a footer's leaf path is one of some columns, or is nested in one."""
     return path in columns or path.partition(".")[0] in columns

@@ -1,13 +1,13 @@
-"""How many values the pages of a Parquet column chunk announce, told by walking over page headers without opening a page.
+"""Parquet page headers: count the values that a column chunk's pages announce, without opening a page.
 
-A column chunk is a row of pages, each behind a header in Thrift's compact encoding (parquet.thrift, `PageHeader`). Page checksums cover a
-page but not its header, and Arrow believes the header: where one says fewer values than its page holds, Arrow gives fewer rows and no
-error, or sets every later value beside those of another row. The footer's count of the chunk is the second witness; who compares the two
-needs the sum that this module returns.
+A column chunk is a sequence of pages, each behind a header in Thrift's compact encoding (parquet.thrift, `PageHeader`). Page checksums
+cover a page but not its header, and Arrow believes the header: if a header gives fewer values than its page has, Arrow silently returns
+fewer rows, or moves every later value into another row. The footer's count of the chunk is a second source; this module returns the sum to
+compare with it.
 
 Invariants
-    - A header that cannot be read gives None, not an error: Arrow then says what is wrong with it.
-    - Of a page nothing but its header is read; a header of more than _MAX_HEADER bytes is not read.
+    - An unreadable header gives None, not an error: Arrow then reports what is wrong with it.
+    - Only the headers of pages are read; a header of more than _MAX_HEADER bytes is not read.
 """
 
 from collections.abc import Callable, Sequence
@@ -22,11 +22,11 @@ _FALSE, _TRUE, _BYTE, _I16, _I32, _I64, _DOUBLE, _BINARY, _LIST, _SET, _MAP, _ST
 _MAX_DEPTH = 8
 
 ReadAt = Callable[[int, int], bytes]
-"""Takes an offset in the file and a size, and returns the bytes there (fewer at the end)."""
+"""Returns the bytes at an offset, up to a size (fewer at the end)."""
 
 
 def announced_values(read_at: ReadAt, start: int, size: int, expected: int) -> int | None:
-    """Return how many values the data pages of a chunk announce, up to the page with which they reach `expected`."""
+    """Return how many values the data pages of a chunk announce, up to the page that reaches `expected`."""
     values, place, end = 0, start, start + size
     while place < end and values < expected:
         header = _header_at(read_at, place, end)
@@ -47,9 +47,9 @@ def announced_values(read_at: ReadAt, start: int, size: int, expected: int) -> i
 
 
 def lies_about_levels(footer: bytes, levels: Sequence[tuple[int, int, bool]]) -> bool:
-    """Whether size statistics in a footer do not fit its columns, each with its highest levels and whether it holds strings.
+    """Return whether a footer's size statistics do not fit its columns, given as highest levels and whether the column contains strings.
 
-    Arrow throws where it first looks at such a column, from a place that pyarrow does not guard, and the process ends.
+    Arrow throws when it first reads such a column, at a point that pyarrow does not guard, and the process ends.
     """
     try:
         groups = _Cut(footer).struct().get(4) or []
@@ -61,12 +61,12 @@ def lies_about_levels(footer: bytes, levels: Sequence[tuple[int, int, bool]]) ->
                 if 1 in sizes and not strings:
                     return True
     except (IndexError, ValueError, AttributeError, TypeError):
-        return False  # then Arrow cannot read the footer either, and says so
+        return False  # Arrow cannot read this footer either, and reports it
     return False
 
 
 def _header_at(read_at: ReadAt, place: int, end: int) -> tuple[dict[int, Any], int] | None:
-    """Return the fields of the header at a place and its length; what statistics it holds may make it long."""
+    """Return the fields of the header at a position, and its length; the statistics in it may make it long."""
     size = _HEADER
     while True:
         cut = _Cut(read_at(place, min(size, end - place)))
@@ -81,14 +81,14 @@ def _header_at(read_at: ReadAt, place: int, end: int) -> tuple[dict[int, Any], i
 
 
 class _Cut:
-    """Bytes in Thrift's compact encoding. Raises IndexError where they end, ValueError where they are none."""
+    """Bytes in Thrift's compact encoding. Raises IndexError where they end, ValueError where they are invalid."""
 
     def __init__(self, content: bytes) -> None:
         self._content = content
         self.at = 0
 
     def struct(self, depth: int = 0) -> dict[int, Any]:
-        """Take a struct and return its fields by number; strings and the like come as None."""
+        """Take a struct and return its fields by number; strings and similar values become None."""
         if depth > _MAX_DEPTH:
             raise ValueError("nested too deeply")
         fields: dict[int, Any] = {}
@@ -112,7 +112,7 @@ class _Cut:
         elif kind in (_LIST, _SET):
             return self._list(depth)
         else:
-            raise ValueError("a type that Parquet does not have")
+            raise ValueError("an unknown type")
         return None
 
     def _list(self, depth: int) -> list[Any]:
@@ -142,7 +142,7 @@ class _Cut:
                 return number
             shift += 7
             if shift > 63:
-                raise ValueError("a number without end")
+                raise ValueError("an overlong number")
 
     def _signed(self) -> int:
         number = self._unsigned()

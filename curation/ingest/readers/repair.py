@@ -1,17 +1,17 @@
-"""Mending what a record can do without, so that no side field costs a text; every repair is counted.
+"""Repairs: fix what a record can do without, so that no side field costs a text; every repair is counted.
 
-The names under which repairs are counted, the same in all formats:
+The names of the repairs are the same in all formats:
 
-    nul               a NUL was dropped (from the text or a side field)
-    lone_surrogate    half of a surrogate pair, which JSON can spell, became U+FFFD
-    undecodable       bytes that are no UTF-8 became U+FFFD
-    control           control characters were dropped from a page
-    not_finite        a side field held NaN or an infinity, which is no JSON: null
-    bad_value         a side field's value was no JSON, or a number of thousands of digits: null
-    too_deep          a side field nested deeper than MAX_DEPTH: null
-    too_large         a side field was larger than a record may be: null
-    bad_id, bad_url   the id or URL was a list, a truth value, ...: not used as such, but kept as metadata
-    lost_field        damage in the file took a side field of this row: null
+        nul               a NUL was dropped (from the text or a side field)
+        lone_surrogate    half of a surrogate pair, which JSON can spell, became U+FFFD
+        undecodable       bytes that are not UTF-8 became U+FFFD
+        control           control characters were dropped from a page
+        not_finite        a side field contained NaN or an infinity, which JSON lacks: null
+        bad_value         a side field's value was not JSON, or a number of thousands of digits: null
+        too_deep          a side field was nested deeper than MAX_DEPTH: null
+        too_large         a side field was larger than a record may be: null
+        bad_id, bad_url   the id or URL was a list, a boolean, ...: it is not used as such, but kept as metadata
+        lost_field        damage in the file destroyed a side field of this row: null
 """
 
 import json
@@ -22,11 +22,11 @@ from curation.ingest.side_fields import Json
 
 MAX_DEPTH = 100
 CHARACTERS_PER_DAMAGE = 50
-"""A text with more damaged bytes than one for so many characters is in another encoding, or none."""
+"""A text with more than one damaged byte for this many characters is in another encoding, or not text."""
 
 
 class Repairs(dict[str, int]):
-    """How often each repair was made. Not a Counter: making one for every record would take a tenth of the time of reading."""
+    """Counts of each repair. Not a Counter: making one for every record would slow down reading."""
 
     def __missing__(self, name: str) -> int:
         """Return 0 for a repair that was not made."""
@@ -34,14 +34,14 @@ class Repairs(dict[str, int]):
 
 
 class Unreadable:
-    """Stands for a value that could not be read; it was counted."""
+    """Replaces a value that could not be read; the repair was counted."""
 
 
 UNREADABLE = Unreadable()
 
 
 class BadRow(Exception):
-    """A row that is no record, or `rows` of them; `reason` is a rule's name."""
+    """A row, or `rows` of them, that is not a record; `reason` is the name of a rule."""
 
     def __init__(self, reason: str, detail: str, rows: int = 1) -> None:
         """Take the rule's name, what was found, and how many rows are lost with it."""
@@ -51,7 +51,7 @@ class BadRow(Exception):
 
 
 def mended(text: str, repairs: Repairs) -> str:
-    """Return a string without NUL and halves of surrogate pairs."""
+    """Return a string without NUL and without halves of surrogate pairs."""
     if "\0" in text:
         repairs["nul"] += text.count("\0")
         text = text.replace("\0", "")
@@ -68,7 +68,7 @@ def mended(text: str, repairs: Repairs) -> str:
 
 
 def decoded(name: str, raw: bytes, repairs: Repairs, is_text: bool = True) -> str:
-    """Return bytes that should be UTF-8 as a string. Raises BadRow for a text of which too much is not."""
+    """Return bytes that should be UTF-8 as a string. Raises BadRow for a text with too much invalid UTF-8."""
     try:
         return raw.decode()
     except UnicodeDecodeError as error:
@@ -81,7 +81,7 @@ def decoded(name: str, raw: bytes, repairs: Repairs, is_text: bool = True) -> st
 
 
 def as_text(value: Any, repairs: Repairs) -> str | None:
-    """Return a side field's value as text: strings as they are, others as Json; None for what cannot be told."""
+    """Return a side field's value as text: strings unchanged, other values as Json; None for a value without such a form."""
     if isinstance(value, str):
         return mended(value, repairs)
     if isinstance(value, Unreadable) or value is None:
@@ -111,7 +111,7 @@ def _finite(value: Any, repairs: Repairs) -> Any:
 
 
 def _nests_too_deeply(value: Any, written: str) -> bool:
-    """Whether a value nests deeper than MAX_DEPTH; how deep the parser can go differs between versions of Python."""
+    """Return whether a value is nested deeper than MAX_DEPTH; the parser's own limit differs between versions of Python."""
     if written.count("[") + written.count("{") <= MAX_DEPTH:
         return False
     level = [value]

@@ -1,10 +1,9 @@
-"""Rows of named fields as records: what a JSONL line and a Parquet row have in common.
+"""Rows of named fields become records: the common part of JSONL lines and Parquet rows.
 
-The recipe's `Fields` says which field is what. The text is taken as it is, nothing is trimmed; what later stages could not carry (NUL,
-halves of surrogate pairs) is mended and counted, in the text and in side fields (`curation.ingest.readers.repair`). An empty text is a
-record. What is none of id, text, url and date becomes metadata, strings as they are, others as JSON; so does a date that cannot be told,
-and an id or URL that is neither a string nor a number. Nulls are as if they were not there, but a text that is null is told from one that
-is missing.
+The recipe's `Fields` names the fields. The text is taken unchanged and is not trimmed; characters that later stages could not carry (NUL,
+halves of surrogate pairs) are repaired and counted, in the text and in side fields (`curation.ingest.readers.repair`). An empty text is a
+record. All fields other than id, text, url and date become metadata: strings unchanged, others as JSON; so do an unrecognised date, and an
+id or URL that is neither a string nor a number. Null fields count as missing, but a null text is reported differently from a missing one.
 """
 
 import json
@@ -19,13 +18,13 @@ from curation.ingest.readers.repair import BadRow, Repairs, Unreadable, as_text,
 from curation.storage.source_file import SourceFile
 
 _USUAL = ("content", "body", "raw_content", "document", "page_content", "article", "passage", "markdown", "html")
-"""What fields of text are called where they are not called text."""
+"""Common names of text fields other than "text"."""
 
 
 def row_record(fields: Mapping[str, Any], offset: int, source: SourceFile, repairs: Repairs, raw: bytes | None = None) -> Record:
-    """Return the record that named fields make (JSONL and Parquet alike), counting what was mended in `repairs`. Raises BadRow.
+    """Return the record made of named fields (JSONL and Parquet), counting repairs in `repairs`. Raises BadRow.
 
-    `raw` is the text as it stands in the file, where the format has it at hand.
+    `raw` is the text as it is in the file, if the format provides it.
     """
     names = source.fields
     text = _text(fields, names.text)
@@ -50,14 +49,14 @@ def row_record(fields: Mapping[str, Any], offset: int, source: SourceFile, repai
 
 
 def no_text(name: str, present: Iterable[str], likely: str | None) -> str:
-    """Say that a field of text is not there, what is, and which of it the recipe should name."""
+    """Return a message that the text field is missing, which fields exist, and which of them the recipe should name."""
     has = ", ".join(map(repr, present)) or "no fields"
     remedy = f": [[input]] text = {json.dumps(likely)}" if likely else ""
     return f"{name!r} is not there; it has {has[:900]}{remedy}"
 
 
 def likely_text(strings: Mapping[str, int], names: Iterable[str]) -> str | None:
-    """Return which of the fields that hold strings (each with a length) may be the text; never one of `names`, which are other things."""
+    """Return which of the string fields (each with a length) may be the text; never one of `names`, which have other meanings."""
     others = set(names)
     left = {name: length for name, length in strings.items() if name not in others}
     usual = next((name for name in _USUAL if name in left), None)

@@ -1,13 +1,13 @@
-"""WARC files (ISO 28500, versions 1.0 and 1.1), and WET files, which are WARC files of `conversion` records.
+"""WARC files (ISO 28500, versions 1.0 and 1.1), and WET files, which are WARC files with `conversion` records.
 
-`response` and `resource` give pages, `conversion` gives text; all other kinds are Ignored by their name, kinds that the standard does not
-know as "other". A response holds an HTTP message, whose body is the payload; a record of another protocol (dns, ftp) or of a stored file is
-its block. Heads are parsed by FastWARC (Bevendorff et al., 2018); where records begin is found by `curation.ingest.readers.framing`, since
-FastWARC passes over damage without a word.
+`response` and `resource` records are pages, `conversion` records are texts; all other kinds are Ignored by name, and kinds outside the
+standard as "other". A response contains an HTTP message, whose body is the payload; for another protocol (dns, ftp) or a stored file the
+payload is the block. FastWARC parses heads (Bevendorff et al., 2018); `curation.ingest.readers.framing` finds where records begin, because
+FastWARC silently skips damage.
 
-What crawlers write wrongly and is read nevertheless: LF line ends, spaces or <> around URIs, a missing status text, several records in one
-gzip member, extra newlines, decoded bodies under headers that say otherwise, `warc/1.0` in lower case. Where a server did not say what it
-sent, or that it does not know, the crawler's own WARC-Identified-Payload-Type says it.
+Common mistakes of crawlers are accepted: LF line ends, spaces or <> around URIs, a missing status text, several records in one gzip member,
+extra newlines, decoded bodies under headers that say otherwise, `warc/1.0` in lower case. If a server did not give a content type, or gave
+an unknown one, the crawler's own WARC-Identified-Payload-Type counts.
 """
 
 import re
@@ -55,7 +55,7 @@ class WarcReader:
     """Reads WARC records."""
 
     def frames(self, content: Content, source: SourceFile) -> Iterator[Frame | Broken]:  # noqa: ARG002
-        """Yield the file's records as they stand."""
+        """Yield the file's records, unparsed."""
         return frames(content, _WarcShape())
 
     def parse(self, frame: Frame, source: SourceFile) -> Outcome:  # noqa: ARG002
