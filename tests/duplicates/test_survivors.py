@@ -11,11 +11,13 @@ from curation.duplicates.gather import COMPARED
 from curation.duplicates.survivors import BEST_FIRST, ranks
 from curation.schema import KEY, TIMESTAMP
 from curation.shuffle.exchange import order_of
+from tests.meeting import meets, met
 
 FLOATS = st.one_of(st.none(), st.floats(allow_nan=False, allow_infinity=False), st.sampled_from([0.0, -0.0, 1.5, -1.5]))
 DATES = st.one_of(st.none(), st.datetimes(datetime(1960, 1, 1), datetime(2030, 1, 1)).map(lambda date: date.replace(microsecond=0)))
 
 
+@meets(moved=100)
 @given(st.lists(st.tuples(st.integers(-3, 2), st.integers(0, 3), FLOATS, st.integers(0, 9), DATES, st.binary(min_size=16, max_size=16))))
 def test_ranks_are_in_the_order_of_what_they_stand_for(documents):
     columns = {"priority": pl.Int64, "source": pl.Int64, "preference": pl.Float64, "length": pl.Int64, "date": pl.Datetime("us", "UTC")}
@@ -26,6 +28,7 @@ def test_ranks_are_in_the_order_of_what_they_stand_for(documents):
         descending=[False, False, True, True, False, False, False],
         nulls_last=True,
     )
+    met["moved"] += sum(place != number for place, number in enumerate(expected["number"]))
     ranked = [COMPARED.empty_table().select(BEST_FIRST)]
     for place, (priority, source, value, length, date, key) in enumerate(documents):
         column = pa.array([None if date is None else date.replace(tzinfo=UTC)], TIMESTAMP)

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from curation.duplicates.union_find import UnionFind
+from tests.meeting import meets, met
 
 EDGES = st.lists(st.tuples(st.integers(0, 29), st.integers(0, 29)), max_size=60)
 
@@ -33,13 +34,16 @@ def join(forest, edges):
     forest.join(ends[:, 0].copy(), ends[:, 1].copy())
 
 
+@meets(joined=200)
 @given(EDGES)
 def test_labels_are_the_smallest_reachable_numbers(edges):
     forest = UnionFind(30)
     join(forest, edges)
     assert forest.labels().tolist() == plain_labels(30, edges)
+    met["joined"] += int((forest.labels() != np.arange(30)).sum())
 
 
+@meets(joined=200)
 @given(EDGES, st.randoms(use_true_random=False), st.integers(0, 60))
 def test_order_direction_repetition_and_batches_do_not_matter(edges, random, cut):
     forest = UnionFind(30)
@@ -51,17 +55,21 @@ def test_order_direction_repetition_and_batches_do_not_matter(edges, random, cut
     other.labels()
     join(other, shuffled[cut:])
     assert other.labels().tolist() == forest.labels().tolist()
+    met["joined"] += int((forest.labels() != np.arange(30)).sum())
 
 
+@meets(joined=40)
 @given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 29)), max_size=40), EDGES)
 def test_numbers_of_equal_hashes_are_joined(named, edges):
     """Small hashes meet in the same slots, as 17 and 1 do among 16."""
     forest, other = UnionFind(30), UnionFind(30)
     join(forest, edges)
     hashes = np.array([16 * value + 1 for value, _ in named], np.uint64)
+    before = forest.labels().copy()
     forest.join_equal(hashes, np.array([number for _, number in named], np.int64))
     join(other, edges + [(one, two) for place, (h, one) in enumerate(named) for g, two in named[place:] if h == g])
     assert forest.labels().tolist() == other.labels().tolist()
+    met["joined"] += int((forest.labels() != before).sum())
 
 
 def test_a_long_chain_is_one_component():

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from curation.duplicates.urls import hash_of, same_page_form
+from tests.meeting import meets, met
 
 
 def form_of(url: str | None) -> str | None:
@@ -55,9 +56,11 @@ def plain(url: str) -> str | None:
 PIECES = ["http://", "HTTPS://", "www.", "Lake.example", "/", "//", "A", "?", "&", "=", "ref", "feed", "utm_", "x", "#", "!", "\n", "é"]
 
 
+@meets(another=20, none=3)
 @given(st.lists(st.sampled_from(PIECES), max_size=12).map("".join))
 def test_the_form_is_that_of_the_plain_twin(url: str) -> None:
     assert form_of(url) == plain(url)
+    met["none" if plain(url) is None else "same" if plain(url) == url else "another"] += 1
     assert form_of(form_of(url) or "") is None or hash_of(form_of(url) or "") < 2**64
 
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from curation.schema import KEY
 from filters.contract import Filter, Rule, Signals, above, below, not_among
 from filters.judge import judge
+from tests.meeting import meets, met
 
 KINDS = {"words": pa.int32(), "share": pa.float64(), "flag": pa.bool_(), "colour": pa.string()}
 
@@ -43,6 +44,7 @@ rows = st.fixed_dictionaries(
 )
 
 
+@meets(few=40, colour=40, much=40, none=10)
 @given(st.lists(rows, max_size=8))
 def test_verdicts_are_those_of_a_loop(seen: list[dict[str, Any]]) -> None:
     columns = {f"{Told.name()}.{name}": pa.array([row[name] for row in seen], kind) for name, kind in KINDS.items()}
@@ -57,6 +59,7 @@ def test_verdicts_are_those_of_a_loop(seen: list[dict[str, Any]]) -> None:
             holds.append((f"{Told.name()}.colour", None, None, ["colour", "share"]))
         if row["share"] is not None and row["share"] > 0.5:
             holds.append((f"{Told.name()}.much", row["share"], 0.5, ["colour", "flag", "words"]))
+        met.update([rule.rpartition(".")[2] for rule, *_ in holds] or ["none"])
         rule, value, threshold, names = holds[0] if holds else (None, None, None, [])
         evidence = json.dumps({name: row[name] for name in names}, ensure_ascii=False) if names else None
         wanted = {"rule": rule, "value": value, "threshold": threshold, "failed": [each[0] for each in holds], "evidence": evidence}

@@ -23,6 +23,7 @@ from curation.ledger.id_sets import HELD, Culprits, Multiset, id_differences, id
 from curation.schema import LEDGER
 from curation.shuffle.exchange import HASHES
 from curation.storage.location import Location
+from tests.meeting import meets, met
 
 EARLIER = "0123456789abcdef"
 OTHER = "fedcba9876543210"
@@ -158,20 +159,25 @@ def test_a_run_in_order_has_no_fault(run: Run, held: int, tmp_path_factory: pyte
     assert ids_at_fault(audit(folder, held)) == {}
 
 
+@meets(faults=40)
 @given(run=tampered())
 def test_a_tampered_run_has_the_faults_of_the_twin(run: Run, tmp_path_factory: pytest.TempPathFactory) -> None:
     folder = tmp_path_factory.getbasetemp() / "tampered"
     run.write(folder)
     expected, found = run.faults(), ids_at_fault(audit(folder))
+    met["faults"] += len(expected)
     assert {fault: number for fault, (number, _) in found.items()} == {fault: str(number) for fault, (number, _) in expected.items()}
     assert all(example is None or example in expected[fault][1] for fault, (_, example) in found.items())
 
 
+@meets(faults=40, at_least=10)
 @given(run=tampered(), held=st.integers(1, 4))
 def test_nothing_is_overlooked_where_few_ids_are_held(run: Run, held: int, tmp_path_factory: pytest.TempPathFactory) -> None:
     folder = tmp_path_factory.getbasetemp() / "few"
     run.write(folder)
     expected, found = run.faults(), ids_at_fault(audit(folder, held))
+    met["faults"] += len(expected)
+    met["at_least"] += sum("at least" in number for number, _ in found.values())
     assert {fault.partition(" ")[0] for fault in found} == {fault.partition(" ")[0] for fault in expected}
     for fault, (number, example) in found.items():
         assert example is None or example in expected[fault][1]

@@ -25,6 +25,7 @@ from curation.storage.location import Location
 from curation.storage.record_keys import record_key
 from curation.storage.shards import ShardWriter, read_shard
 from curation.text.text import Text
+from tests.meeting import meets, met
 from tests.running import curate, made, shards
 
 LINES = st.sampled_from(["", " ", "menu", " menu ", "MENU!", "wörld of", "a tale", "--", "tail\t", "Ménu"])
@@ -76,6 +77,7 @@ def plain_cut(lines, goes):
     return "\n".join(line for line, gone in zip(lines, goes, strict=True) if not gone)
 
 
+@meets(gone=100, left=100)
 @given(st.lists(st.tuples(LINES, st.booleans()), min_size=1, max_size=9))
 def test_lines_that_go_leave_the_others_joined_as_before(chosen):
     lines, goes = [line for line, _ in chosen], [go and bool(line.strip()) for line, go in chosen]
@@ -89,10 +91,12 @@ def test_lines_that_go_leave_the_others_joined_as_before(chosen):
     pairs = list(zip(spans.starts.tolist(), spans.ends.tolist(), strict=True))
     assert all(start < end for start, end in pairs)
     assert all(end < start for (_, end), (start, _) in pairwise(pairs))
+    met.update("gone" if go else "left" for go in goes)
     again = Spans.from_arrow(pa.chunked_array([spans.to_arrow().slice(0, 1), spans.to_arrow().slice(1)]))
     assert without(text, again).string(1) == left.string(1)
 
 
+@meets(gone=60, left=60)
 @given(st.lists(st.tuples(st.sampled_from(["a b", "tale\nof two", "é"]), st.booleans(), st.sampled_from(["\n\n", "\n\n\n\n"])), min_size=1))
 def test_paragraphs_that_go_leave_the_others_parted_as_before(chosen):
     whole = "".join(paragraph + gap for paragraph, _, gap in chosen)[: -len(chosen[-1][2])]
@@ -102,8 +106,10 @@ def test_paragraphs_that_go_leave_the_others_parted_as_before(chosen):
     stay = [paragraph for paragraph, go, _ in chosen if not go]
     assert left.split("\n\n") == stay or re.split("\n{2,}", left) == stay or left == "" == "".join(stay)
     assert left == left.strip()
+    met.update("gone" if go else "left" for _, go, _ in chosen)
 
 
+@meets(equal=60, nothing=40)
 @given(st.lists(st.lists(LINES, max_size=6).map("\n".join), max_size=5), st.sampled_from(["line", "paragraph"]), st.booleans())
 def test_passages_are_equal_where_the_plain_twin_says_so(texts, unit, fold):
     found = find_passages(Text.from_strings(texts), unit, fold)
@@ -117,6 +123,8 @@ def test_passages_are_equal_where_the_plain_twin_says_so(texts, unit, fold):
         if form is not None:
             assert known.setdefault(form, value) == value
     assert len(set(known.values())) == len(known)
+    met["nothing"] += forms.count(None)
+    met["equal"] += len(forms) - forms.count(None) - len(known)
     assert taking_part(found, 5).tolist() == [form is not None and len(text.strip()) >= 5 for form, text in zip(forms, plain, strict=True)]
 
 

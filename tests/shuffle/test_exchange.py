@@ -16,6 +16,7 @@ from curation.shuffle.exchange import HASHES, Range, ranges_for, read_range, rea
 from curation.shuffle.numbering import groups_of
 from curation.storage.location import Location
 from curation.storage.shards import Shard
+from tests.meeting import meets, met
 
 SCHEMA = pa.schema([pa.field("hash", pa.uint64(), nullable=False), pa.field("row", pa.int64(), nullable=False)])
 SOME = st.lists(st.one_of(st.integers(0, 2**64 - 1), st.sampled_from([0, 1, 2**63 - 1, 2**63, 2**64 - 1])), max_size=40)
@@ -117,10 +118,12 @@ def test_few_rows_do_not_keep_a_row_group_in_memory(tmp_path):
         assert least <= table.get_total_buffer_size() <= most
 
 
+@meets(rows=200)
 @pytest.mark.usefixtures("small_row_groups")
 @given(rows=st.lists(st.integers(0, 99), unique=True).map(sorted))
 def test_some_rows_are_read_in_order(tmp_path_factory, rows):
     shard = written(tmp_path_factory.mktemp("rows"), "x", list(range(100)))
+    met["rows"] += len(rows)
     tables = list(read_rows(shard, ["row"], np.array(rows, np.int64)))
     assert [row for chosen, _ in tables for row in chosen] == rows
     assert [row for _, table in tables for row in table["row"].to_pylist()] == rows

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from curation.text.sentences import sentence_terminal_marks
 from curation.text.text import Text
+from tests.meeting import meets, met
 
 WEAK, NEEDS_SPACE = ".…", ".…!?"
 MARKS = "".join({*sentence_terminal_marks(), "…"})
@@ -79,16 +80,20 @@ PIECES = st.sampled_from(
 TEXTS = st.lists(st.one_of(PIECES, st.text(st.characters(exclude_categories=["Cs"]), max_size=3)), max_size=30).map("".join)
 
 
+@meets(sentences=100)
 @given(st.lists(TEXTS, max_size=4), st.integers(0, 4))
 def test_sentences_equal_a_plain_twin_whatever_the_batch(texts: list[str], cut: int) -> None:
     expected = [sentences_of(text) for text in texts]
+    met["sentences"] += sum(map(len, expected))
     assert found(*texts) == expected
     assert found(*texts[:cut]) + found(*texts[cut:]) == expected
     assert Text.from_strings(texts).sentences.counts.tolist() == [len(pieces) for pieces in expected]
 
 
+@meets(letters=100)
 @given(TEXTS)
 def test_every_letter_is_in_one_sentence(text: str) -> None:
+    met["letters"] += sum(map(is_letter, text))
     assert [c for sentence in found(text)[0] for c in sentence if is_letter(c)] == [c for c in text if is_letter(c)]
 
 
