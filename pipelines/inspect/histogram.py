@@ -43,9 +43,7 @@ def grid(low: float, middle: float, high: float, least: float | None, whole: boo
         edges = [_renard(place) for place in range(first, math.ceil(10 * math.log10(high)) + 2)]
         begin = max(place for place, edge in enumerate(edges) if edge <= max(least, edges[0]))
         end = next(place for place, edge in enumerate(edges) if edge >= high)
-        edges = edges[begin : end + 1 : max(1, (end - begin) // BINS)]
-        if edges[-1] < high:
-            edges.append(_renard(first + end + 1))
+        edges = edges[begin : end + 1]
         if whole:
             edges = sorted({float(math.ceil(edge)) for edge in edges})
         return "log", [0.0, *(edge for edge in edges if edge > 0)]
