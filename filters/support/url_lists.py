@@ -30,6 +30,7 @@ from filters.support.hosts import SCHEME, ascii_host
 Hashes = npt.NDArray[np.uint64]
 
 _BLOCK_BYTES = 16 << 20
+MAX_LINE_BYTES = 16 << 20
 _MOST_BYTES = 16 << 30
 """Most bytes of a list once decompressed: a hundred times UT1's largest."""
 
@@ -124,8 +125,8 @@ def _blocks(path: Path) -> Iterator[bytes]:
                     rest = begun
                 else:
                     rest += block
-                    if len(rest) > _BLOCK_BYTES:
-                        raise InputError(f"list {path} has a line of more than {_BLOCK_BYTES:,} bytes; is it the right file?")
+                    if len(rest) > MAX_LINE_BYTES:
+                        raise InputError(f"list {path} has a line of more than {MAX_LINE_BYTES:,} bytes; is it the right file?")
     except (OSError, EOFError, zlib.error) as error:
         raise InputError(f"list {path} cannot be read: {error}") from error
     if rest:

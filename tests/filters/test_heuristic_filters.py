@@ -377,7 +377,7 @@ def test_broken_benchmarks_are_named(tmp_path: Path, name: str, content: bytes, 
 
 
 def test_resources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert resolve("curation:words.py").is_file()
+    assert resolve("curation:text/words.py").is_file()
     monkeypatch.chdir(tmp_path)
     (tmp_path / "own.jsonl").write_text("{}")
     (tmp_path / "c:own.jsonl").write_text("{}")
@@ -386,7 +386,7 @@ def test_resources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for path, message in (
         ("none.jsonl", "no such file"),
         ("sample_data:none.jsonl", "ships no file"),
-        ("curation:../pyproject.toml", "leads out"),
+        ("curation:../pyproject.toml", "is outside the package"),
     ):
         with pytest.raises(InputError, match=message):
             resolve(path)

@@ -14,7 +14,7 @@ from tests.running import TEXTS
 from tests.verbs import Said, call
 
 ROOT = Path(__file__).resolve().parents[2]
-SHOUTING = (ROOT / "README.md").read_text("utf-8").split('"""Drops texts that shout."""')[1].split("```")[0]
+SHOUTING = (ROOT / "filters/README.md").read_text("utf-8").split('"""Drops texts that shout."""')[1].split("```")[0]
 
 RECIPE = """
 [[input]]
