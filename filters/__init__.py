@@ -1,1 +1,1 @@
-"""How documents are judged: one file a filter. See `filters.contract` for what a filter is and how one is added."""
+"""Filters, which judge documents: one file per filter. `filters.contract` defines a filter and explains how to add one."""

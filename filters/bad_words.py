@@ -1,19 +1,17 @@
-"""Bad words: drops pages that hold a word or phrase of a list of your own.
+"""Bad words: drops pages that contain a word or phrase from your own list.
 
-Source: Raffel et al. 2020 (C4), section 2.2, and Xue et al. 2021 (mC4), in datatrove's reading (`C4BadWordsFilter`): text and list are
-compared in lower case, and an entry counts only where no letter, number or underscore touches it. C4 took the lists of LDNOOBW ("List of
-Dirty, Naughty, Obscene, and Otherwise Bad Words"), one a language; no list comes with this project.
+Source: Raffel et al. 2020 (C4), section 2.2, and Xue et al. 2021 (mC4), as datatrove implements them (`C4BadWordsFilter`): text and list
+are compared in lower case, and an entry counts only if no letter, number or underscore touches it. C4 used the lists of LDNOOBW ("List of
+Dirty, Naughty, Obscene, and Otherwise Bad Words"), one per language; this project ships no list.
 
-    hits    how often entries occur; one inside or across another counts too
-    first   the entry that begins first in the text, and of several the longest
+    hits    number of occurrences of entries; overlapping and nested occurrences count too
+    first   the entry that occurs first in the text; the longest one if several begin there
 
-A list is a UTF-8 text file with one word or phrase a line, as LDNOOBW's are; blank lines and the space around an entry are none. Where no
-list is named, nothing is measured: hits is null, and no document is dropped.
+A list is a UTF-8 text file with one word or phrase per line, like LDNOOBW's; blank lines and the spaces around an entry are ignored.
+Without a list nothing is measured: hits is null, and no document is dropped.
 
-Where we differ from datatrove: entries are brought to lower case too (there, one that holds a capital is never found); lists do not depend
-on a document's language; datatrove may keep a share of the pages by chance.
-
-Measured on one core that others shared, with a list of 400 entries: 150 MB/s of English web text.
+Differences from datatrove: entries are also converted to lower case (datatrove never finds an entry with a capital letter); lists do not
+depend on a document's language; datatrove can keep a random share of the matching pages.
 """
 
 from collections.abc import Mapping
@@ -32,16 +30,16 @@ from curation.text.text import Text
 from filters.contract import Filter, Rule, Signals, above
 
 _MOST_BYTES = 16 << 20
-"""Most bytes of a list: the published ones have some kB, and the automaton takes a hundred times a list's bytes."""
+"""The largest size of a list in bytes: published lists have a few kB, and the automaton takes a hundred times a list's size."""
 
 
 @dataclass(frozen=True)
 class BadWords(Filter):
-    """Drops texts that hold an entry of a list.
+    """Drops texts that contain an entry of a list.
 
-    lists         files of entries, all looked for: local paths, or `<package>:<file>`
-    within_words  count an entry wherever it stands: for lists in Japanese, Thai or Chinese, which put no space between words
-    max_hits      0, so any entry drops
+    lists         files with the entries: local paths, or `<package>:<file>`
+    within_words  also count entries inside words: for lists in Japanese, Thai or Chinese, which have no spaces between words
+    max_hits      0: a single entry drops the text
     """
 
     lists: tuple[str, ...] = ()
@@ -62,7 +60,7 @@ class BadWords(Filter):
         return tuple((path, _digest(path, state.st_size, state.st_mtime_ns)) for path, state in states)
 
     def signals(self, text: Text, documents: Any) -> Signals:  # noqa: ARG002
-        """Look for all entries at once, with an automaton that is made once a process."""
+        """Find all entries at once with an automaton that each process builds once."""
         if not self.lists:
             return {name: pa.nulls(len(text), kind) for name, kind in self.signal_types.items()}
         entries, phrases = _automaton(self._digests())
@@ -70,7 +68,7 @@ class BadWords(Filter):
         return {"hits": found.hits, "first": pa.array(np.array(entries, object)[found.first], pa.string(), mask=found.first < 0)}
 
     def rules(self) -> Mapping[str, Rule]:
-        """Return the one rule, with the entry that it found first."""
+        """Return the only rule, with the first entry found as evidence."""
         return {"holds_bad_word": above("hits", self.max_hits, ("first",))}
 
 
@@ -81,7 +79,7 @@ def _digest(path: str, size: int, modified: int) -> str:  # noqa: ARG001  (a fil
 
 @lru_cache(maxsize=4)
 def _automaton(lists: tuple[tuple[str, str], ...]) -> tuple[list[str], Phrases]:
-    """Return the entries of the lists (path, digest), each once, and their automaton. Raises InputError for a file that is no list."""
+    """Return the distinct entries of the lists (path, digest) and their automaton. Raises InputError for a file that is not a list."""
     entries: dict[str, None] = {}
     for path, _ in lists:
         try:
@@ -90,6 +88,6 @@ def _automaton(lists: tuple[tuple[str, str], ...]) -> tuple[list[str], Phrases]:
             raise InputError(f"bad_words: {path} is not UTF-8 text: {error}") from error
         held = dict.fromkeys(line.strip().lower() for line in lines if line.strip())
         if not held:
-            raise InputError(f"bad_words: {path} holds no entry; write one word or phrase a line")
+            raise InputError(f"bad_words: {path} holds no entry; write one word or phrase per line")
         entries |= held
     return list(entries), Phrases.of(list(entries))

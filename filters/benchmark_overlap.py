@@ -1,25 +1,22 @@
-"""Benchmark overlap: keeps test questions, and their answers, out of the training data.
+"""Benchmark overlap: keeps test questions and their answers out of the training data.
 
 Source of the method: Brown et al. 2020 (GPT-3), appendix C: a text that shares a 13-gram with a benchmark is contaminated. Words are
-compared folded and without punctuation, so case, accents, line breaks, quotation marks and dashes do not hide a copy (see
+compared folded and without punctuation, so that case, accents, line breaks, quotation marks and dashes do not hide a copy (see
 `curation.text.ngram_index`).
 
-    overlap     words in the longest passage that the text shares with the benchmarks; 0 where it shares none
-    benchmark   name of the benchmark file that holds it, without its endings
+    overlap     number of words in the longest passage that the text shares with the benchmarks; 0 if it shares none
+    benchmark   name of the benchmark file that contains the passage, without its endings
     item        row and field in that file
-    span        the passage as the text has it, cut to 200 characters
+    span        the passage as it appears in the text, truncated to 200 characters
 
-Every run of n words of an item is looked for: n = 13 (GPT-3) for an item of 21 words or more; a shorter one is recognised by `min_percent`
-(60) of its words, but by no fewer than 8, for six or seven words in a row are common language ("how much does it cost to"). An item of 5
-to 7 words is looked for as a whole; a shorter one ("what do you do") cannot be told from ordinary language, and is not looked for.
+The filter searches for every run of n words of an item. For an item of 21 or more words n is 13 (GPT-3). For a shorter item n is
+`min_percent` (60) of its words but at least 8, because six or seven words in a row are common language ("how much does it cost to"). The
+filter searches for an item of 5 to 7 words as a whole, and ignores a shorter one ("what do you do"), which looks like ordinary language.
 
-Measured with 2,727 questions of GSM8K, HumanEval, MBPP and TruthfulQA planted in clean text (`tests/benchmark/decontamination.py`): found
-as they are, in any case, spacing or typography, or over bulleted lines, .991 of them (all but those below 5 words; 13-grams alone .735,
-with whole items of 8 words and more .918); cut to their first 60 %, .751 (13-grams .581; of those with 13 words and more .98 and up); with
-a word in 15 changed .672, in 20 dropped .922. Of 7,680 textbook and web texts none is flagged, and of 1,231 whole web pages one. A word
-changed in the middle of an item below 20 words hides it: looser rules that find such copies flag clean text.
+`tests/benchmark/decontamination.py` measures recall and false alarms. A word changed in the middle of an item of fewer than 20 words hides
+the item: looser rules that find such copies flag clean text.
 
-Where no benchmark is named, nothing is measured: overlap is null, and no document is dropped.
+Without a benchmark nothing is measured: overlap is null, and no document is dropped.
 """
 
 from collections.abc import Mapping
@@ -43,15 +40,15 @@ _SPAN_CHARACTERS = 200
 
 @dataclass(frozen=True)
 class BenchmarkOverlap(Filter):
-    """Drops texts that hold a passage of a benchmark.
+    """Drops texts that contain a passage of a benchmark.
 
-    benchmarks   benchmark files, JSONL, CSV (each also .gz) or Parquet: local paths, or `<package>:<file>` for one that we ship
-    fields       names of the fields that hold an item's texts, whatever their case
-    ngram        words of a passage that cannot be chance: 13 (GPT-3)
-    min_percent  percent of an item's words that make a passage where these are fewer than `ngram`
-    min_ngram    words that it must have nevertheless: 8, the least n of GPT-3's study
-    min_words    words of an item that is looked for as a whole where it has fewer than `min_ngram`; items of fewer words are ignored
-    max_overlap  words of the longest shared passage that are allowed: 0, so any match drops
+    benchmarks   benchmark files in JSONL, CSV (both also .gz) or Parquet: local paths, or `<package>:<file>` for a shipped one
+    fields       names of the fields that hold an item's texts, in any case
+    ngram        length in words of a passage that cannot be a coincidence: 13 (GPT-3)
+    min_percent  for a short item, the length of a passage as a percentage of the item's words
+    min_ngram    the least length in words of such a passage: 8, the smallest n of GPT-3's study
+    min_words    the least length in words of an item that is matched as a whole; shorter items are ignored
+    max_overlap  the allowed length in words of the longest shared passage: 0, so any match drops the text
     """
 
     benchmarks: tuple[str, ...] = ()
@@ -74,7 +71,7 @@ class BenchmarkOverlap(Filter):
     examples: ClassVar[tuple[tuple[str, str | None], ...]] = (("A text is not judged where no benchmark is named.", None),)
 
     def __post_init__(self) -> None:
-        """Refuse lengths that cannot be looked for."""
+        """Reject inconsistent lengths."""
         if not 1 <= self.min_words <= self.min_ngram <= self.ngram:
             given = f"{self.min_words}, {self.min_ngram} and {self.ngram}"
             raise RecipeError(f"benchmark_overlap: 1 <= min_words <= min_ngram <= ngram does not hold for {given}")
@@ -82,7 +79,7 @@ class BenchmarkOverlap(Filter):
             raise RecipeError(f"benchmark_overlap: min_percent is a percentage, 1 to 100, not {self.min_percent}")
 
     def files(self) -> Mapping[str, str]:
-        """Return the digest of each benchmark file under its number and name: signals tell the name, and the first item wins."""
+        """Return the digest of each benchmark file under its number and name: signals contain the name, and the first match wins."""
         return {f"{number} {resolve(path).name}": digest for number, (path, digest) in enumerate(self._digests())}
 
     def _digests(self) -> tuple[tuple[str, str], ...]:
@@ -90,7 +87,7 @@ class BenchmarkOverlap(Filter):
         return tuple((path, _digest(path, state.st_size, state.st_mtime_ns)) for path, state in states)
 
     def signals(self, text: Text, documents: Any) -> Signals:  # noqa: ARG002
-        """Measure a batch against the index of all benchmarks, which is made once a process."""
+        """Measure a batch with the index of all benchmarks, which each process builds once."""
         if not self.benchmarks:
             return {name: pa.nulls(len(text), kind) for name, kind in self.signal_types.items()}
         index, items = _index(self._digests(), self.fields, Lengths(self.ngram, self.min_ngram, self.min_percent, self.min_words))
@@ -109,7 +106,7 @@ class BenchmarkOverlap(Filter):
         }
 
     def rules(self) -> Mapping[str, Rule]:
-        """Return the one rule, with where the passage is from and what it says."""
+        """Return the only rule, with the benchmark, item and text of the passage as evidence."""
         return {"holds_benchmark_item": above("overlap", self.max_overlap, ("benchmark", "item", "span"))}
 
 

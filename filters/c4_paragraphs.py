@@ -1,11 +1,11 @@
 """mC4's paragraph rule: a page with fewer than three long lines is not prose.
 
-Source: Xue et al. 2021, "mT5: A Massively Multilingual Pre-trained Text-to-Text Transformer", section 3.1, where it takes the place of C4's
-end marks, which not every language has; as tensorflow_datasets (`c4_utils.py`, `paragraph_filter`) and datatrove (`C4ParagraphFilter`) run
-it. A paragraph is what stands between newlines, blank ones included.
+Source: Xue et al. 2021, "mT5: A Massively Multilingual Pre-trained Text-to-Text Transformer", section 3.1, where the rule replaces C4's
+rule on end marks, which not every language has. The implementations are tensorflow_datasets (`c4_utils.py`, `paragraph_filter`) and
+datatrove (`C4ParagraphFilter`). A paragraph is the text between two newlines, possibly blank.
 
-    paragraphs      lines of the text
-    third_longest   characters of the third longest line; 0 where there are fewer than three
+    paragraphs      number of lines of the text
+    third_longest   number of characters of the third longest line; 0 if there are fewer than three lines
 """
 
 from collections.abc import Mapping

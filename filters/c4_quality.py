@@ -1,15 +1,15 @@
-"""C4's rules for whole pages: a page of a few sentences, of placeholder text or of code is dropped.
+"""C4's rules for whole pages: drops pages with few sentences, placeholder text or code.
 
 Source: Raffel et al. 2020, "Exploring the Limits of Transfer Learning with a Unified Text-to-Text Transformer", section 2.2. C4's rules for
-lines are an edit, `curation.ingest.edits.c4_lines`, which runs before and leaves in the text what these rules judge:
+lines are an edit, `curation.ingest.edits.c4_lines`, which runs before this filter and produces the text that these rules judge:
 
-    sentences        sentences of the text (`curation.text.sentences`)
-    lorem_ipsum      how often "lorem ipsum" occurs, in any case
-    curly_brackets   how often "{" occurs: few languages need it, and many programs do
-    characters       characters of the text
+    sentences        number of sentences of the text (`curation.text.sentences`)
+    lorem_ipsum      number of occurrences of "lorem ipsum", in any case
+    curly_brackets   number of occurrences of "{", which is frequent in programs and rare in natural language
+    characters       number of characters of the text
 
-There are two readings of C4. The paper tells one; the code that made the data set, tensorflow_datasets' `c4_utils.py` (2020), has other
-numbers. The first is the default here and in datatrove's `C4QualityFilter`; DCLM's baseline (Li et al. 2024, `c4.yaml`) took the second.
+C4 has two versions: the paper describes one, and the code that made the dataset, tensorflow_datasets' `c4_utils.py` (2020), has other
+numbers. The paper's is the default here and in datatrove's `C4QualityFilter`; DCLM's baseline (Li et al. 2024, `c4.yaml`) uses the code's.
 
                                         paper           tfds
     c4_lines     min_words              3               5
@@ -18,9 +18,9 @@ numbers. The first is the default here and in datatrove's `C4QualityFilter`; DCL
     c4_quality   max_characters         -               190,000
     both         long words, citations, "javascript", policy phrases, "lorem ipsum", "{" alike
 
-Where we differ: sentences are ours, where tfds has NLTK's and datatrove spaCy's; characters are counted after the edit of lines, in tfds
-before. Given the same sentences, edit and filter give datatrove's verdicts and texts, as the edit's docstring tells in full. tfds counts
-the words of a line without its citations, datatrove with them: that matters for lines that condemn a page, and there we follow datatrove.
+Differences: this project finds sentences itself, while tfds uses NLTK and datatrove spaCy; this filter counts characters after the edit of
+lines, tfds before. Given the same sentences, edit and filter produce datatrove's verdicts and texts (see the edit's docstring). tfds counts
+the words of a line without its citations and datatrove with them, which matters for lines that drop a page; this filter follows datatrove.
 """
 
 from collections.abc import Mapping
@@ -45,9 +45,9 @@ class C4Quality(Filter):
     """Drops pages as C4 does. The defaults are the paper's.
 
     min_sentences        5 (tfds: 3)
-    max_lorem_ipsum      0 times; leave the rule out with a large number, as for the next
-    max_curly_brackets   0 times
-    max_characters       no bound where it is absent (tfds: 190,000)
+    max_lorem_ipsum      0; a large number disables the rule
+    max_curly_brackets   0; a large number disables the rule
+    max_characters       no limit by default (tfds: 190,000)
     """
 
     min_sentences: int = 5
@@ -70,7 +70,7 @@ class C4Quality(Filter):
     )
 
     def signals(self, text: Text, documents: Any) -> Signals:  # noqa: ARG002
-        """Measure a batch: its sentences, and one pass for each kind of sign."""
+        """Measure a batch: find its sentences, then count each kind of sign in one pass."""
         curly_brackets = np.empty(len(text), np.int32)
         count_byte(text.data, text.offsets, _CURLY, curly_brackets)
         return {
@@ -81,7 +81,7 @@ class C4Quality(Filter):
         }
 
     def rules(self) -> Mapping[str, Rule]:
-        """Return the rules: first what one line can tell, then what all have to."""
+        """Return the rules: first those that one line can decide, then those that need the whole text."""
         too_long = {} if self.max_characters is None else {"too_many_characters": above("characters", self.max_characters)}
         return {
             "lorem_ipsum": above("lorem_ipsum", self.max_lorem_ipsum),

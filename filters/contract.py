@@ -1,20 +1,20 @@
-"""What a filter is: named signals measured from text and, apart from them, named rules over signals.
+"""The contract of filters: a filter measures named signals of text and, separately, applies named rules to the signals.
 
-A filter is a frozen dataclass in a file of its own in this folder; the file's name is the filter's name, and no list needs an edit. Its
-fields are its parameters: those that move a signal (a model, an n-gram length) and those that only move a rule (thresholds). `signals`
-never looks at a threshold, so a new threshold re-judges stored signals in seconds and never reads text again.
+A filter is a frozen dataclass in a file of its own in this folder. The file's name is the filter's name, and no list needs an edit. Its
+fields are its parameters: some change a signal (a model, an n-gram length), the others change only a rule (thresholds). `signals` never
+reads a threshold, so a new threshold judges the stored signals again in seconds and never reads text again.
 
-    signals(text, documents)   a column for each name in `signal_types`, one value a document, the same whatever the batch
-    rules()                    reason -> Rule; a document whose rule holds is dropped for that reason
-    examples                   (text, reason or None) pairs, run by the contract tests and shown by `curate filters`
-    files()                    digests of the files it reads (models, lists), part of measure's key
+    signals(text, documents)   a column for each name in `signal_types`, with one value per document that does not depend on the batch
+    rules()                    reason -> Rule; a document that matches a rule is dropped for that reason
+    examples                   (text, reason or None) pairs that the contract tests run
+    files()                    digests of the files that the filter reads (models, lists); they are part of measure's key
     threshold_fields           names of the fields that only rules read; all other fields are part of measure's key
-    file_fields                names of the fields that say where files lie: their digests are in the key, and their places are not
-    edits                      names of the edits whose counts it reads from the documents' metadata: a recipe lists them too
+    file_fields                names of the fields with paths of files: the key contains the files' digests, not their paths
+    edits                      names of the edits whose counts the filter reads from the documents' metadata; the recipe must list them
 
-A filter chosen in a recipe is a FilterChoice: names and plain values, which travel to workers and build the filter there.
+A recipe chooses a filter by a FilterChoice: names and plain values, which travel to workers and build the filter there.
 
-The file's docstring names the paper. A null signal never fails a rule: what could not be measured is not judged.
+The file's docstring names the paper. A null signal never fails a rule: a document is not judged by what could not be measured.
 """
 
 import dataclasses
@@ -46,9 +46,9 @@ Side = Literal["below", "above"]
 
 @dataclass(frozen=True)
 class Bounds:
-    """A bound for each document by the value that a (text) signal of it has, and one for all other values; None is no bound.
+    """A table of bounds: value of a text signal -> bound, and a default for all other values; None is no bound.
 
-    It says in data what an expression would: whoever looks at a run reads it without running anything.
+    The table states as data what an expression would compute, so that reading a run's rules executes nothing.
     """
 
     signal: str
@@ -56,11 +56,11 @@ class Bounds:
     default: float | None = None
 
     def of(self, value: str | None) -> float | None:
-        """Return the bound of a document whose signal has a value."""
+        """Return the bound for a value of the signal."""
         return self.default if value is None else self.values.get(value, self.default)
 
     def expression(self) -> pl.Expr:
-        """Return the same as an expression over the filter's signals."""
+        """Return the table as an expression over the filter's signals."""
         if not self.values:
             return pl.lit(self.default, pl.Float64)
         bounds = pl.Series(list(self.values.values()), dtype=pl.Float64)
@@ -72,11 +72,11 @@ Bound = float | pl.Expr | Bounds
 
 @dataclass(frozen=True)
 class Rule:
-    """One reason to drop: the expression that says so, the signal it looks at and the bound it compares with.
+    """A reason to drop a document: the expression that decides, the signal it reads and the threshold it compares with.
 
-    A threshold that is an expression over the filter's signals gives each document its own (the one of its language, say), null where it
-    has none; `bounds` says it as data, where it is a table. `evidence` names further signals whose values go to the ledger when this rule
-    is the one that decides. `side` is the side of the threshold that is dropped, None for a rule that is no such comparison.
+    A threshold that is an expression over the filter's signals gives each document its own threshold (for example that of its language), or
+    null for none; `bounds` states it as data if it is a table. `evidence` names further signals whose values go to the ledger when this
+    rule decides. `side` is the side of the threshold that is dropped, None for a rule that does not compare with a threshold.
     """
 
     drops: pl.Expr
@@ -88,11 +88,11 @@ class Rule:
 
     @property
     def single_threshold(self) -> float | None:
-        """The threshold, where it is one for all documents."""
+        """The threshold if it is the same for all documents, else None."""
         return None if isinstance(self.threshold, pl.Expr) else self.threshold
 
     def thresholds(self, own: pl.DataFrame) -> npt.NDArray[np.float64]:
-        """Return what each row of the filter's signals is compared with (float64), NaN where that is nothing."""
+        """Return the threshold for each row of the filter's signals (float64); NaN if it has none."""
         if isinstance(self.threshold, pl.Expr):
             bounds = own.select(self.threshold.cast(pl.Float64).alias("bound"))["bound"].fill_null(math.nan).to_numpy()
         else:
@@ -101,13 +101,13 @@ class Rule:
 
 
 def below(signal: str, bound: Bound, evidence: tuple[str, ...] = ()) -> Rule:
-    """Drop documents whose signal is less than bound, or than each document's own bound; no bound, no drop."""
+    """Drop documents whose signal is less than the bound; a document without a bound passes."""
     threshold = _threshold(bound)
     return Rule(pl.col(signal) < threshold, signal, threshold, evidence, "below", _table(bound))
 
 
 def above(signal: str, bound: Bound, evidence: tuple[str, ...] = ()) -> Rule:
-    """Drop documents whose signal is greater than bound, or than each document's own bound; no bound, no drop."""
+    """Drop documents whose signal is greater than the bound; a document without a bound passes."""
     threshold = _threshold(bound)
     return Rule(pl.col(signal) > threshold, signal, threshold, evidence, "above", _table(bound))
 
@@ -123,7 +123,7 @@ def _table(bound: Bound) -> Bounds | None:
 
 
 def not_among(signal: str, allowed: Sequence[str], evidence: tuple[str, ...] = ()) -> Rule:
-    """Drop documents whose (text) signal is none of those allowed."""
+    """Drop documents whose text signal is not one of the allowed values."""
     return Rule(~pl.col(signal).is_in(list(allowed)), signal, None, evidence)
 
 
@@ -141,29 +141,29 @@ class Filter(Named, ABC):
 
     @abstractmethod
     def signals(self, text: Text, documents: Any) -> Signals:
-        """Measure a batch: numpy or Arrow columns, one value a text. `documents` is the Arrow table of the same rows without text."""
+        """Measure a batch: numpy or Arrow columns, one value per text. `documents` is the Arrow table of the same rows without text."""
 
     @abstractmethod
     def rules(self) -> Mapping[str, Rule]:
-        """Return the reasons to drop, in the order in which they are tried."""
+        """Return reason -> rule, in the order in which rules are tried."""
 
     def files(self) -> Mapping[str, str]:
-        """Return name -> SHA-256 of every file that signals depend on; a name holds no folder, for a moved file is the same file."""
+        """Return name -> SHA-256 of every file that signals depend on; names contain no folder, so that a file may move."""
         return {}
 
     def measuring(self) -> dict[str, Any]:
-        """Return what the signals depend on: name, version, the fields that are neither thresholds nor places, and files."""
+        """Return what the signals depend on: name, version, files, and the fields that are neither thresholds nor paths."""
         fields = {name: value for name, value in self.parameters().items() if name not in self.threshold_fields}
         return {"filter": self.name(), "version": self.version, "fields": fields, "files": dict(self.files())}
 
     def parameters(self) -> dict[str, Any]:
-        """Return the fields that change a signal or a verdict: all but the places of files."""
+        """Return the fields that change a signal or a verdict: all except paths of files."""
         return {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name not in self.file_fields}
 
 
 @dataclass(frozen=True)
 class FilterChoice:
-    """A filter as a recipe asks for it: a shipped one by name, or a user's own by file; `gate` lets later filters skip what it drops."""
+    """A filter as a recipe chooses it: a shipped one by name, or a user's own by file. Later filters skip documents that a `gate` drops."""
 
     name: str
     parameters: Mapping[str, Any] = field(default_factory=dict)
@@ -171,7 +171,7 @@ class FilterChoice:
     gate: bool = False
 
     def filter_class(self) -> type[Filter]:
-        """Return the class. Raises RecipeError, with the nearest name, where there is none."""
+        """Return the class. Raises RecipeError with the nearest name for an unknown name."""
         if self.file is not None:
             return filter_from_file(self.file)
         return shipped_as(self.name, "filters", Filter)  # type: ignore[type-abstract]
@@ -192,7 +192,7 @@ class FilterChoice:
         return {**made.measuring(), "fields": made.parameters(), "gate": self.gate, **own}
 
     def measuring(self) -> dict[str, Any]:
-        """Return what the filter's signals depend on, for itself and, as a gate, for those after it."""
+        """Return what the filter's signals depend on and, for a gate, also what the signals of later filters depend on."""
         if self.gate:
             return self.identity()
         own = {"source": source_digest(self.filter_class())} if self.file is not None else {}
@@ -200,12 +200,12 @@ class FilterChoice:
 
 
 def shipped_filters() -> dict[str, type[Filter]]:
-    """Return name -> class of every filter in this folder, by name."""
+    """Return name -> class of every filter in this folder, sorted by name."""
     return shipped("filters", Filter)  # type: ignore[type-abstract]
 
 
 def filter_from_file(path: str | Path) -> type[Filter]:
-    """Load a user's filter from a Python file. Raises RecipeError where the file is missing or holds no filter."""
+    """Load a user's filter from a Python file. Raises RecipeError when the file is missing or defines no filter."""
     path = Path(path).resolve()
     if not path.is_file():
         raise RecipeError(f"filter file {path} does not exist")
@@ -239,7 +239,7 @@ def told_as_user_s(what: str) -> Iterator[None]:
 
 
 def broken(what: str, error: Exception) -> RecipeError:
-    """Return what is told of a user's own file that fails."""
+    """Return the error for a failure in a user's own file."""
     return RecipeError(f"{what}: {in_one_line(error)}", traceback_of(error))
 
 

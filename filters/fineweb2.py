@@ -1,34 +1,31 @@
-"""FineWeb-2's rules: Gopher's and FineWeb's, with thresholds and stop words of the text's own language.
+"""FineWeb-2's rules: Gopher's and FineWeb's rules with thresholds and stop words for each language.
 
 Source: Penedo et al. 2025, "FineWeb2: One Pipeline to Scale Them All", as its repository runs it (github.com/huggingface/fineweb-2,
-fineweb-2-pipeline.py and configs/). Against English FineWeb: every language has its own thresholds; Gopher's rules on paragraphs and on
-the characters of duplicated lines, FineWeb's on short lines, and C4's are off; duplicated lines may hold 0.1 of the characters. Thresholds
-and stop words are in a table (`fineweb2.toml`, with the source of each language), read by `filters.support.language_table`.
+fineweb-2-pipeline.py and configs/). Differences from English FineWeb: every language has its own thresholds; Gopher's rules on paragraphs
+and on the characters of duplicated lines, FineWeb's rule on short lines, and C4's rules are off; duplicated lines may contain 0.1 of the
+characters. A table (`fineweb2.toml`, with the source of each language) holds thresholds and stop words; `filters.support.language_table`
+reads it.
 
     language, language_score        as `filters.language` finds them
-    stop_words                      how many different stop words of its language the text holds; null in a language outside the table
+    stop_words                      number of different stop words of the text's language; null in a language outside the table
     all others                      as `filters.gopher_repetition`, `filters.fineweb_quality` and `filters.gopher_quality` measure them
 
-Where we differ from the original
-    - Its language scores are those of GlotLID, ours those of another model; the thresholds are used as they are. English is not in its
-      table.
-    - Its words come from one tokenizer a language (spaCy mostly), ours from `curation.text.words`. "l'eau" is two words there, one here, so
-      words are somewhat longer here in French, Italian and Catalan.
-    - Chinese, Japanese and Thai are written without spaces: there a tokenizer finds the words, here each letter is a word. Thresholds on
-      the length of words and on n-grams of words say nothing of letters, so these rules, and too_many_words, are left out there. The others
-      count letters for words and only become more lenient: none drops what the original keeps.
-    - Korean is split there into stems and endings, here at spaces, so there are fewer and longer words: long_words, few_alphabetic_words
-      and mostly_newlines are left out. The least of 50 words asks for more text than it does there.
-    - Stop words of these four languages are looked for anywhere in the text, within words too: a looser test.
+Differences from the original
+    - The original takes language scores from GlotLID, this filter from another model; the thresholds are unchanged. The original's table
+      has no English.
+    - The original has one tokenizer per language (mostly spaCy), this filter uses `curation.text.words`. "l'eau" is two words in the
+      original and one here, so words are slightly longer here in French, Italian and Catalan.
+    - Chinese, Japanese and Thai have no spaces between words. The original finds words with a tokenizer; here each character is a word.
+      Thresholds on word lengths and on n-grams of words do not apply to characters, so those rules and too_many_words are off for these
+      languages. The other rules become more lenient: none drops a text that the original keeps.
+    - The original splits Korean into stems and endings, this filter at spaces, so words are fewer and longer: long_words,
+      few_alphabetic_words and mostly_newlines are off, and the minimum of 50 words requires more text than in the original.
+    - Stop words of these four languages count anywhere in the text, also within words, which is a looser test.
 
-As there, stop words are compared as they are written, and their accents are composed: give text in normal form C (`whitespace` with nfc).
+As in the original, stop words are case-sensitive and have composed accents: normalise text to NFC first (`whitespace` with nfc).
 
-Texts in a language without an entry are dropped, for no threshold is known for it; with `keep_uncovered` they are judged by those rules
-only that have one threshold for all languages. So is a text in which no language was found; an empty one has too few words.
-
-Measured on the Universal Declaration of Human Rights, 174 pieces of 12 paragraphs in these 32 languages, in normal form C: 166 pass every
-rule. Four Indonesian ones have a low language score and one is taken for Malay; two have fewer than 50 words; one in Chinese is a single
-sentence over twelve lines. The rules that are left out would drop all five in Thai and two of five in Japanese.
+Texts in a language without an entry are dropped because their thresholds are unknown; with `keep_uncovered` they are judged only by the
+rules whose threshold is the same for all languages. The same holds for texts without a detected language; an empty text has too few words.
 """
 
 import dataclasses
@@ -67,11 +64,11 @@ _NOT_THRESHOLDS = frozenset({"source", "stop_words", "stop_words_within"})
 
 @dataclass(frozen=True)
 class Fineweb2(Filter):
-    """Drops what FineWeb-2 drops, by the thresholds of the text's language. Defaults are those of its pipeline, one for all languages.
+    """Drops what FineWeb-2 drops, with the thresholds of the text's language. The defaults below are the original's for all languages.
 
-    table             the languages: a local TOML file, or `<package>:<file>` for one that we ship; copy ours to change or add a language
-    keep_uncovered    whether texts in other languages pass the rules that look up a threshold; otherwise they are dropped
-    sample_bytes      how much of a text's beginning the language is read from
+    table             the table of languages: a local TOML file, or `<package>:<file>`; copy the shipped one to change or add a language
+    keep_uncovered    let texts in other languages pass the rules with a threshold per language; otherwise they are dropped
+    sample_bytes      number of leading bytes of a text from which the language is detected
     max_duplicate_character_ratio  0.1
     min_words, max_words           50 and 100,000 words
     max_symbol_ratio               0.1, for "#" and for ellipses each
@@ -147,7 +144,7 @@ class Fineweb2(Filter):
     )
 
     def __post_init__(self) -> None:
-        """Refuse a table that leaves out a rule which does not exist."""
+        """Reject a table that disables an unknown rule."""
         for label, entry in self.languages.items():
             unknown = set(entry.left_out) - _BY_LANGUAGE.keys() - self._for_all().keys()
             if unknown:
@@ -155,7 +152,7 @@ class Fineweb2(Filter):
 
     @property
     def languages(self) -> Mapping[str, LanguageEntry]:
-        """The table. Raises InputError where it is missing, RecipeError for what is wrong in it."""
+        """The table of languages. Raises InputError when it is missing, RecipeError for a mistake in it."""
         return read_language_table(self.table)
 
     def files(self) -> Mapping[str, str]:
@@ -163,7 +160,7 @@ class Fineweb2(Filter):
         return {"stop_words": digest_of({label: (entry.stop_words, entry.stop_words_within) for label, entry in self.languages.items()})}
 
     def parameters(self) -> dict[str, Any]:
-        """Return the fields and the thresholds of the table, wherever that lies."""
+        """Return the fields and the thresholds of the table, but not its path."""
         thresholds = {
             label: {name: value for name, value in dataclasses.asdict(entry).items() if name not in _NOT_THRESHOLDS}
             for label, entry in self.languages.items()
@@ -197,7 +194,7 @@ class Fineweb2(Filter):
         return {reason: every[reason] for reason in _ORDER if reason in every}
 
     def _for_all(self) -> dict[str, Rule]:
-        """Return the rules with one threshold; a language that leaves one out has none there."""
+        """Return the rules with one threshold for all languages; a language that disables a rule has no threshold."""
         bounds: dict[str, tuple[Callable[..., Rule], str, float]] = {
             "duplicate_lines": (above, "duplicate_character_ratio", self.max_duplicate_character_ratio),
             "too_few_words": (below, "words", self.min_words),
@@ -215,7 +212,7 @@ class Fineweb2(Filter):
         return Bounds("language", dict.fromkeys(without), bound) if without else bound
 
     def _bounds(self, field: str, reason: str) -> Bounds:
-        """Return each document's threshold: that of its language; none where the language has none, or leaves the rule out."""
+        """Return the threshold of each language; a language without one, or with the rule disabled, has none."""
         known = {label: float(getattr(entry, field)) for label, entry in self.languages.items() if reason not in entry.left_out}
         return Bounds("language", known)
 

@@ -1,19 +1,19 @@
-"""FineWeb's own rules: lists, menus and repeated lines give a page away.
+"""FineWeb's own rules: drops pages that consist of lists, menus or repeated lines.
 
 Source: Penedo et al. 2024, "The FineWeb Datasets", section 3.6 (rules found by comparing the statistics of high and low quality dumps), as
-datatrove runs them. Blank lines take no part.
+datatrove runs them. Blank lines are ignored.
 
-    terminal_punctuation_ratio  share of lines that end in a mark that ends a sentence
+    terminal_punctuation_ratio  share of lines that end in a sentence-ending mark
     short_line_ratio            share of lines of at most `short_line_characters` characters
-    duplicate_character_ratio   characters of lines that stood before in the text, over the text's characters without newlines
-    newline_ratio               newlines, over all tokens (words and symbols)
+    duplicate_character_ratio   characters of lines that repeat an earlier line, divided by the text's characters without newlines
+    newline_ratio               number of newlines divided by the number of tokens (words and symbols)
 
-The marks that end a sentence are datatrove's (`filters.support.punctuation`); `terminal_marks` takes others instead, such as `.!?'"`.
+The sentence-ending marks are datatrove's (`filters.support.punctuation`); `terminal_marks` replaces them, for example with `.!?'"`.
 
 Equal to datatrove 0.10.1 in every signal and verdict on the same tokens (`tests/parity`). Its own tokens are spaCy's; ours are those of
 `curation.text.words`.
 
-A text without lines has 0 everywhere: it is dropped, for no line ends a sentence. A text without tokens has a newline_ratio of 0.
+A text without lines has 0 for every signal and is dropped because no line ends a sentence. A text without tokens has a newline_ratio of 0.
 """
 
 from collections.abc import Mapping

@@ -1,22 +1,22 @@
 """Gopher's quality rules as datatrove and FineWeb read them: does a text read like sentences of a natural language?
 
 Source: Rae et al. 2021, "Scaling Language Models: Methods, Analysis & Insights from Training Gopher", appendix A.1.1, in the form datatrove
-gave them for FineWeb (Penedo et al. 2024). Projects that share the name differ in detail; `gopher_quality_dclm` and `gopher_quality_dolma`
-are two other readings. This is datatrove's:
+gave them for FineWeb (Penedo et al. 2024). Implementations of these rules differ in detail; `gopher_quality_dclm` and
+`gopher_quality_dolma` are two others. This is datatrove's:
 
-    words               tokens that are not made of punctuation alone (`filters.support.punctuation`)
-    mean_word_length    characters of such a token
-    hash_ratio          number of "#", over all tokens (words and symbols)
-    ellipsis_ratio      number of "..." and "…", over all tokens
+    words               number of tokens that do not consist of punctuation only (`filters.support.punctuation`)
+    mean_word_length    mean number of characters of such a token
+    hash_ratio          number of "#" divided by the number of tokens (words and symbols)
+    ellipsis_ratio      number of "..." and "…" divided by the number of tokens
     bullet_line_ratio   share of rows whose first visible character is "•" or "-"
     ellipsis_line_ratio share of rows whose last visible characters are "..." or "…"
-    alphabetic_word_ratio  share of all tokens that hold a letter
-    stop_words          how many different stop words occur, as they are written
+    alphabetic_word_ratio  share of all tokens that contain a letter
+    stop_words          number of different stop words that occur, case-sensitive
 
 Equal to datatrove 0.10.1 in every signal and verdict on the same tokens (`tests/parity`). Its own tokens are spaCy's; ours are those of
 `curation.text.words`. Rows are the lines that `str.splitlines` gives.
 
-A text without such tokens has mean_word_length 0, one without any token ratios of 0; it is dropped as too short before they are looked at.
+A text without such tokens has mean_word_length 0, and a text without any token has ratios of 0; both are dropped first as too short.
 """
 
 from collections.abc import Mapping

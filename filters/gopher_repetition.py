@@ -5,14 +5,14 @@ datatrove gave them for FineWeb (Penedo et al. 2024). Projects that share the na
 reading. This is datatrove's:
 
     duplicate_paragraph_share, duplicate_line_share
-                    share of paragraphs (lines) that stood before in the text: of three equal lines, two are duplicates
+                    share of paragraphs (lines) that repeat an earlier one: of three equal lines, two are duplicates
     duplicate_paragraph_characters, duplicate_line_characters
-                    characters of those, over the text's characters
+                    characters of these duplicates divided by the text's characters
     top_2_gram .. top_4_gram
-                    characters of the most frequent n-gram, times its occurrences, over the text's characters; may pass 1 where it overlaps
-                    itself. No guard against an n-gram that occurs once, as in datatrove: a text of very few words fails.
+                    characters of the most frequent n-gram, times its occurrences, divided by the text's characters; above 1 if the n-gram
+                    overlaps itself. As in datatrove, an n-gram that occurs only once counts too: a text of very few words fails.
     duplicate_5_gram .. duplicate_10_gram
-                    characters of repeated n-grams, read from left to right, over the text's characters (see
+                    characters of repeated n-grams, read from left to right, divided by the text's characters (see
                     `curation.text.repeated_ngrams`)
 
 Paragraphs are cut at two or more newlines of the stripped text. Lines are cut at one or more newlines, which leaves an empty line before a
@@ -21,7 +21,7 @@ leading and after a trailing run of newlines; both count as lines, as in datatro
 Equal to datatrove 0.10.1 in every signal and verdict on the same tokens (`tests/parity`), but for this: it compares duplicated n-grams with
 their tokens run together, so that "a bc" equals "ab c"; here n-grams are equal where their tokens are.
 
-An empty text has 0 everywhere.
+An empty text has 0 for every signal.
 """
 
 from collections.abc import Mapping

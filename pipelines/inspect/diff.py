@@ -1,7 +1,7 @@
-"""Diff: which documents went another way in a second run, grouped by the way they went before and after.
+"""Diff: the documents whose fate differs in a second run, grouped by fate and rule before and after.
 
-Records are matched by key, which does not depend on recipe, folder or order. Where one key stands for several records (the same record
-twice), they are matched in the order of file and offset.
+Records are matched by key, which does not depend on recipe, folder or order. Records with the same key (copies of one record) are matched
+in the order of file and offset.
 """
 
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ _WAY = ["fate", "rule"]
 
 @dataclass(frozen=True)
 class Change:
-    """Documents that went one way in the first run and another in the second; a way is fate and rule."""
+    """Documents with one fate and rule in the first run and another in the second."""
 
     before: tuple[str, str | None]
     after: tuple[str, str | None]
@@ -30,7 +30,7 @@ class Change:
 
 @dataclass(frozen=True)
 class Difference:
-    """What differs between two runs, most frequent change first; `only_first` and `only_second` count records the other has not."""
+    """The differences between two runs, most frequent first; `only_first` and `only_second` count records missing from the other run."""
 
     same: int
     changed: int

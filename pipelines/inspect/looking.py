@@ -1,8 +1,8 @@
-"""Looking at a folder that may be damaged: whatever a parser says of it becomes one error, which names the file and what to do.
+"""Inspection of a folder that may be damaged: every parser error becomes one error that names the file and the remedy.
 
-A bit that flips in a Parquet footer shows as any of twenty exceptions of three libraries, far from the file that holds it. So nobody
-catches them one by one: when looking fails, the folder's records tell which of its files are not what was written, and that is said. What
-looks sound by its records and cannot be read nevertheless was made by another version, or met a fault of ours, and that is said too.
+A flipped bit in a Parquet footer can raise any of twenty exceptions of three libraries, far from the damaged file. This module therefore
+does not catch them one by one: when inspection fails, it checks the folder's files against its records and names the files that differ. A
+file that matches its record but cannot be read comes from another version or reveals a bug of ours, and the message says so.
 """
 
 import functools
@@ -26,15 +26,15 @@ _Result = TypeVar("_Result")
 _PANICKED = re.compile(rb"\n*thread '[^']*' (\(\d+\) )?panicked at ")
 
 _PANIC = "PanicException"
-"""What polars raises where its own code gave up; it is no Exception."""
+"""The exception that polars raises when its Rust code panics; it does not extend Exception."""
 
 
 class Unreadable(CurationError):
-    """A folder cannot be looked at, because a file of it is damaged."""
+    """A folder cannot be inspected because one of its files is damaged."""
 
 
 def looks_at_runs(runs: int = 1) -> Callable[[Callable[_Given, _Result]], Callable[_Given, _Result]]:
-    """Make a function that looks at run folders, its first arguments, tell damage in words."""
+    """Decorate a function whose first arguments are run folders, so that it reports damage as an `Unreadable` error."""
 
     def made(look: Callable[_Given, _Result]) -> Callable[_Given, _Result]:
         @functools.wraps(look)
@@ -60,9 +60,9 @@ def looks_at_runs(runs: int = 1) -> Callable[[Callable[_Given, _Result]], Callab
 
 @contextmanager
 def panics_held_back() -> Iterator[None]:
-    """Hold back what is written to standard error meanwhile, and let it through at the end but for the panics of polars.
+    """Buffer standard error and pass it on at the end without the panics of polars.
 
-    Its threads write theirs there themselves, with a stack of Rust, before anybody here hears of it; what they mean is told in words.
+    The threads of polars print a panic with its Rust stack before Python can catch it; the `Unreadable` error explains it instead.
     """
     try:
         sys.stderr.flush()
@@ -85,7 +85,7 @@ def panics_held_back() -> Iterator[None]:
 
 
 def damages(out: Location) -> list[str]:
-    """Return what is not as it was written in a run folder, by its records."""
+    """Return the files of a run folder that differ from its records."""
     from pipelines.inspect.verify import damaged_files
 
     try:

@@ -26,15 +26,15 @@ from curation.storage.records import find_record
 from curation.storage.shards import Shard, check_aligned, open_parquet
 
 GENERATED = "stages/6-synthesize"
-"""Where the stages over generated rows lie."""
+"""The folder of the stages over generated rows."""
 
 CUTS = "4i-cuts"
-"""The stage whose shards say what is cut of each document; its name stands here, so that looking need not import what makes it."""
+"""The stage whose shards hold each document's cuts; repeating its name here saves inspection an import."""
 
 
 @dataclass(frozen=True)
 class ShardPlace:
-    """Where the rows of one ledger shard lie: what lies beside it is None where it was deleted, or never was (rejects)."""
+    """The files with the rows of one ledger shard; a file that was deleted, or never existed (rejects), is None."""
 
     name: str
     origin: Literal["web", "synthetic"]
@@ -45,7 +45,7 @@ class ShardPlace:
 
 
 def checked_folder(folder: str) -> Location:
-    """Return the place of a run. Raises UsageError where there is none, Refused where a link in it leads out of it."""
+    """Return the place of a run. Raises UsageError when the folder is not a run, Refused when a link leads out of it."""
     out = Location.of(folder)
     if not (out / "ledger").is_folder() and not (out / "stages").is_folder():
         raise UsageError(f"{folder} is not the folder of a run: it has no ledger/ and no stages/; give the --out of a `curate run`")
@@ -54,7 +54,7 @@ def checked_folder(folder: str) -> Location:
 
 
 def refuse_links_out(out: Location) -> None:
-    """Raise Refused where a link in a run folder leads out of it: looking would show what lies there as if it were the run's."""
+    """Raise Refused when a link leads out of the run folder: inspection would show foreign files as if they were the run's."""
     if not out.is_local or not out.is_folder():
         return
     waiting = [out.path]
@@ -91,7 +91,7 @@ def places(out: Location) -> list[ShardPlace]:
 
 
 def undecided(out: Location, found: Iterable[ShardPlace]) -> list[ShardPlace]:
-    """Return the shards that ingest wrote and no ledger tells of, as in a run that has not ended; for a ledger, each has itself."""
+    """Return the ingested shards that have no ledger yet, as in an unfinished run; each serves as its own ledger."""
     known = {place.name for place in found}
     ours = named_by_run(out)
     signals = _parquet(out, "stages/2-measure", ours)
@@ -114,7 +114,7 @@ def scan(locations: Iterable[Location]) -> pl.LazyFrame:
 
 
 def scan_ledger(out: Location, origin: Literal["web", "synthetic"] = "web") -> pl.LazyFrame:
-    """Scan the ledger of a run; that of a run without synthetic rows has none."""
+    """Scan a run's ledger; the synthetic ledger is empty when the run has no synthetic rows."""
     folder = "ledger" if origin == "web" else "ledger/synthetic"
     files = list(_parquet(out, folder, named_by_run(out)).values())
     return scan(files) if files else empty_ledger()

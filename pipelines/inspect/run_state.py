@@ -1,7 +1,7 @@
-"""The state of a run: has it ended, and if not, how far did it come?
+"""The state of a run: whether it has ended, and if not, which stages are done.
 
-A run that has ended has contents.json (`curation.storage.contents`). One that has not may be looked at all the same: what is there is
-sound, for shards are written whole and named by their sidecars, but it is not all that there will be, and everybody who looks is told so.
+A finished run has contents.json (`curation.storage.contents`). An unfinished run can be inspected too: its shards are complete, because
+shards are written whole and named by their sidecars, but more will follow, so every view adds a note.
 """
 
 from dataclasses import dataclass
@@ -18,9 +18,9 @@ from pipelines.terminal.wording import printable
 
 @dataclass(frozen=True)
 class RunState:
-    """Whether a run has ended; `told` says how far it came, `fault` what is wrong with the records that should tell.
+    """Whether a run has ended; `told` describes its progress, and `fault` a damaged record of its state.
 
-    `unbalanced` says of one that has not ended that only its books stood in the way: every stage is done.
+    `unbalanced` is true when every stage is done but the books do not balance.
     """
 
     ended: bool
@@ -52,7 +52,7 @@ def state_of(out: Location) -> RunState:
 
 
 def note_on(folder: str) -> str | None:
-    """Return what whoever looks at a folder should be told of its state; None of a run that has ended, or what is no run."""
+    """Return a note on the state of a folder for everyone who inspects it; None for a finished run and for a folder that is not a run."""
     out = Location.of(folder)
     if not any((out / name).exists() for name in ("stages", RUN)):
         return None

@@ -1,12 +1,12 @@
-"""Thresholds: what another one on a signal would keep, and the curve of what each along the way would.
+"""Thresholds: the documents that another threshold on a signal would keep, and the curve of a range of thresholds.
 
-Nothing is judged again: the ledger tells which rules every document fails, so what a rule with another threshold would keep is counted from
-the signal, and what would then be in the dataset from the documents that fail no other rule and are no duplicates.
+Nothing is judged again. The ledger lists the rules that every document fails, so the signal alone shows the documents that a rule with
+another threshold would keep; the dataset would contain those that fail no other rule and are no duplicates.
 
-A threshold takes the place of the recipe's nearest one on the signal. A signal on which the recipe has none is taken as one whose low
-values are dropped. A document without the signal passes, as it does when it is judged.
+A threshold replaces the recipe's nearest threshold on the signal. For a signal without a threshold in the recipe, low values are dropped. A
+document without the signal passes, as it does in judging.
 
-Invariant: a point of the curve is what `--at` says of its threshold, for both count by the same expressions.
+Invariant: a point of the curve equals the result of `--at` for its threshold, because both use the same expressions.
 """
 
 import math

@@ -1,12 +1,11 @@
-"""Verify: is everything still what was written?
+"""Verify: check that every file is still as it was written.
 
-A run that has ended left contents.json, which names every file: each is hashed again, the records' own digests are looked at, the manifest
-must say of the dataset what contents.json says, and the books are added up again. Of a run that has not ended, what is there is checked
-against its sidecars; its books cannot balance yet, and that is said instead. A dataset alone (a folder with manifest.json, as a training
-engineer receives it) is checked against its manifest.
+A finished run has contents.json, which names every file. Verification hashes each file again, checks the digests inside records, compares
+the manifest with contents.json, and adds up the books again. It checks the files of an unfinished run against their sidecars and reports
+that the books cannot balance yet. It checks a dataset alone (a folder with manifest.json) against its manifest.
 
-A shard in the ledger or the dataset that no record names is a fault, for whoever loads the folder would train on it. Any other file that no
-record names is a stranger's: it is told as one, and not opened.
+A shard in the ledger or the dataset that no record names is a fault, because anyone who loads the folder would train on it. Any other file
+that no record names is reported as a stranger and not opened.
 """
 
 from collections.abc import Iterator, Mapping, Sequence, Set
@@ -35,10 +34,10 @@ _PUBLIC_BEGIN = tuple(f"{name}/" for name in _PUBLIC)
 
 @dataclass(frozen=True)
 class Verification:
-    """What was looked at, what was wrong (empty: nothing), and what could not be looked at: earlier runs that are gone.
+    """The checked files and bytes, the faults found, and the duplicates that could not be checked because an earlier run is gone.
 
-    `strangers` are files that are not ours and harm nobody. `unfinished` says how far a run came that has not ended; None for one that has,
-    and for a dataset.
+    `strangers` are harmless files of others. `unfinished` says which stages of an unfinished run are done; None for a finished run or a
+    dataset.
     """
 
     files: int
@@ -60,7 +59,7 @@ class _Checked:
 
 
 def verify(folder: Location) -> Verification:
-    """Check a run or a dataset. Raises InputError where the folder is neither, Refused where a link in it leads out of it."""
+    """Check a run or a dataset. Raises InputError when the folder is neither, Refused when a link leads out of it."""
     refuse_links_out(folder)
     is_run = any((folder / name).exists() for name in ("stages", CONTENTS, RUN))
     dataset = folder if (folder / "manifest.json").facts() is not None else folder / "dataset"
@@ -88,7 +87,7 @@ def verify(folder: Location) -> Verification:
 
 
 def damaged_files(folder: Location) -> list[str]:
-    """Return what is not as it was written among the files of a run, without adding up its books."""
+    """Return the faults in the files of a run, without adding up its books."""
     state, checked = state_of(folder), _Checked()
     if state.fault:
         checked.faults.append(state.fault)

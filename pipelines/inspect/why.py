@@ -1,9 +1,9 @@
-"""Why: one document's story from the crawl to its place in the dataset, and the cluster it belongs to.
+"""Why: explain one document's way from the crawl to its place in the dataset, and show its duplicate cluster.
 
-The ledger says what became of it; its signals, laid beside every rule of the recipe, say by how much; its documents row has the text. An id
-that the crawl used twice has several stories (`id`, `id~1a2b3c4d`), as has a URL that was crawled twice.
+The ledger holds the document's fate; its signals, compared with every rule of the recipe, show how close the decision was; its row of
+documents has the text. An id that the crawl used twice has several explanations (`id`, `id~1a2b3c4d`), and so has a URL crawled twice.
 
-A document that was dropped for one of an earlier run is followed into that run's folder; where the folder is gone, that is said.
+If a document was dropped for one of an earlier run, the explanation follows it into that run's folder, or says that the folder is gone.
 """
 
 import json
@@ -25,12 +25,12 @@ from pipelines.inspect.run_folder import ShardPlace, checked_folder, manifest, p
 from pipelines.inspect.samples import excerpt
 
 BEGINNING = 300
-"""Characters of text that are shown."""
+"""The number of characters shown of a text."""
 
 _VERDICT = ["rule", "value", "threshold", "failed", "evidence"]
 
 MEMBERS = 1000
-"""Documents of a cluster that are shown, at most."""
+"""The maximum number of documents shown of a cluster."""
 
 
 @dataclass(frozen=True)
@@ -121,9 +121,9 @@ class EarlierCopy:
 
 @dataclass(frozen=True)
 class Cluster:
-    """Documents that say the same: who stayed, then who went, most similar first (at most MEMBERS of them).
+    """A cluster of duplicates: first the kept document, then the dropped ones, most similar first (at most MEMBERS of them).
 
-    `earlier` tells of the one that stayed where an earlier run kept it; it is counted, and one of the members where it can be looked at.
+    `earlier` describes the kept document if an earlier run kept it; `size` counts it, and `members` contains it if it can be read.
     """
 
     stayed: str
@@ -134,7 +134,7 @@ class Cluster:
 
 @looks_at_runs()
 def why(folder: str, name: str) -> list[Explanation]:
-    """Return the story of every record with this id or URL. Raises UsageError where there is none."""
+    """Explain every record with this id or URL. Raises UsageError when there is none."""
     out = checked_folder(folder)
     found = places(out)
     named = (pl.col("id") == name) | pl.col("id").str.starts_with(f"{name}~") | (pl.col("url") == name)
@@ -147,7 +147,7 @@ def why(folder: str, name: str) -> list[Explanation]:
 
 @looks_at_runs()
 def duplicates(folder: str, name: str) -> Cluster:
-    """Return the cluster of a document, named by its id. Raises UsageError where it is unknown or has none."""
+    """Return the cluster of a document, named by its id. Raises UsageError when the id is unknown or has no cluster."""
     out = checked_folder(folder)
     found = places(out)
     mine = _rows(found, pl.col("id") == name)

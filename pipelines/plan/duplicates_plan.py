@@ -1,24 +1,24 @@
-"""What deduplication will find and need, by arithmetic: the chance that two documents meet, and the bytes that their numbers take.
+"""The expected recall and resources of deduplication, by arithmetic: candidate probability, disk space and memory.
 
-Two documents of Jaccard similarity s share a bucket with probability 1 - (1 - s^r)^b, for b bands of r rows (Indyk and Motwani 1998); those
-that do are compared exactly. That is the recall of deduplication at s, where s is above the threshold.
+Two documents of Jaccard similarity s share a bucket with probability 1 - (1 - s^r)^b, for b bands of r rows (Indyk and Motwani 1998), and
+documents that share a bucket are compared exactly. For s above the threshold this probability is the recall of deduplication.
 
-On paper, for documents of 3 KB and 14 bands of 8, on cores that sign 170 MB/s, bucket 390 and compare 250, reading and writing included:
+The table assumes documents of 3 KB, 14 bands of 8 rows, and cores that sign 170 MB/s, bucket 390 MB/s and compare 250 MB/s, including
+reading and writing:
 
                                                  10^9 documents (3 TB)      10^11 documents (300 TB)
-    sign              480 bytes a document       0.48 TB, 5 core hours      48 TB, 490 core hours
+    sign              480 bytes per document     0.48 TB, 5 core hours      48 TB, 490 core hours
     buckets           16 rows of 17 bytes        0.27 TB, 2.1 core hours    27 TB, 214 core hours
-    exchange files    one for 2^18 documents     3,815                      381,470
+    exchange files    one per 2^18 documents     3,815                      381,470
     merging           64 files at a time         1 level, 1.3 core hours    3 levels, 387 core hours
-    linking           2^20 rows a unit           15,259 units, 0.4 hours    1,525,879 units, 40 hours
+    linking           2^20 rows per unit         15,259 units, 0.4 hours    1,525,879 units, 40 hours
     components        3 rounds of stars          0.6 core hours             56 core hours
-    comparison        8 bytes a shingle of those with a candidate: about their text
+    comparison        8 bytes per shingle of documents with a candidate, about the size of their text
 
-Merging and linking are by the 290 and 90 nanoseconds a row that they took of 67 million rows in 128 files; components by the 2 microseconds
-a document that they took of five million, with rounds (`tests/benchmark/five_million.py`, where linking took 220 nanoseconds a row). No
-step holds more of the corpus in one process than a unit's share, but for one component, which is judged at once, and the driver, which has
-a name and a digest for each shard. It adds up the books in less than 600 MiB: the ids are read again for every 2^25 duplicates, ten times
-for 10^9 documents of which a third are.
+The hours assume 290 nanoseconds per row for merging, 90 for linking, and 2 microseconds per document for components
+(`tests/benchmark/five_million.py` measures them). No process holds more of the corpus than one unit, with two exceptions: one component is
+resolved at once, and the driver holds a name and a digest for each shard. The driver adds up the books in less than 600 MiB: it reads the
+ids again for every 2^25 duplicates, which is ten times for 10^9 documents if a third of them are duplicates.
 """
 
 from collections.abc import Sequence
@@ -37,35 +37,35 @@ from pipelines.inspect.run_folder import scan_ledger
 
 SIMILARITIES = tuple(percent / 100 for percent in range(50, 101, 5))
 SIGNATURE_BYTES = 32
-"""Of a document's row beside its signature: key and text hash."""
+"""The bytes of a row of signatures besides the signature itself: key and text hash."""
 BUCKET_BYTES = 17
-"""A row of buckets: hash, row, kind."""
+"""The bytes of a row of buckets: hash, row, kind."""
 SHINGLE_BYTES, WORD_BYTES = 8, 6
-"""Of a shingle, and of the text of which it is one: a word and its space."""
+"""The bytes of a shingle, and of the text that adds one shingle: a word and its space."""
 ROW_BYTES = 150
-"""Of a document's row beside its shingles and buckets where it is gathered to be compared, about."""
+"""The approximate bytes of a gathered row besides its shingles and buckets."""
 BUCKETING_BYTES, LINKING_BYTES = 600, 140
-"""In a worker's memory: of a document of a group, and of a row of buckets of a range (`curation.duplicates.candidates`)."""
+"""The worker's memory in bytes: for each document of a group, and for each bucket row of a range (`curation.duplicates.candidates`)."""
 BOOK_BYTES = 6 * (8 << id_sets.BUCKET_BITS)
-"""In the driver's memory while the books are added up: the sums of the ids of two ledgers, of both, of the dataset, of a file of each."""
+"""The driver's memory, in bytes, while it adds up the books: id sums of two ledgers, of both, of the dataset, and of one file of each."""
 
 
 @dataclass(frozen=True)
 class Expected:
-    """What is deduplicated: documents, bytes of their texts, and bytes of the rows gathered to compare."""
+    """The expected input of deduplication: documents, bytes of their texts, and bytes of the rows gathered for comparison."""
 
     documents: int
     text_bytes: int = 0
     comparison_bytes: int = 0
 
     def times(self, scale: float) -> "Expected":
-        """Return what is expected of more of the same."""
+        """Return the expectation for an input that is `scale` times as large."""
         return Expected(*(int(amount * scale) for amount in astuple(self)))
 
 
 @dataclass(frozen=True)
 class Meeting:
-    """The chance that two documents of a similarity share a bucket."""
+    """The probability that two documents of a given similarity share a bucket."""
 
     similarity: float
     candidates: float
@@ -73,11 +73,11 @@ class Meeting:
 
 @dataclass(frozen=True)
 class DuplicatesPlan:
-    """What the recipe's [deduplicate] comes to, and its bytes for the documents that are expected.
+    """The recipe's settings of [deduplicate] and the bytes they need for the expected documents.
 
-    On disk, before compression: signatures, buckets, and comparison, the rows of documents with a candidate: as many as in the sample, and
-    all, about (of more documents more have one). In memory, beside the libraries: a worker's largest unit, if no component is larger than a
-    unit; and what the driver holds to add up the books, if every document were a duplicate.
+    On disk, before compression: signatures, buckets, and the gathered rows of documents with a candidate. The latter are given for the
+    share of candidates in the sample, and for all documents, because the share grows with the input. In memory, besides the
+    libraries: a worker's largest unit, unless a component is larger than a unit; and the driver's books if every document is a duplicate.
     """
 
     shingles: str
@@ -94,14 +94,14 @@ class DuplicatesPlan:
 
 
 def seen_in(out: Location) -> Expected:
-    """Count what a run deduplicated."""
+    """Count the documents, text and gathered rows of a run's deduplication."""
     counted = scan_ledger(out).select(documents=pl.len(), text_bytes=pl.col("text_bytes").sum()).collect(engine="streaming")
     gathered = sum(unit.counts["bytes"] for unit in finished_units(Workspace(out), GatherShingles))
     return Expected(**counted.row(0, named=True), comparison_bytes=gathered)
 
 
 def plan_duplicates(settings: DeduplicateSettings, expected: Expected) -> DuplicatesPlan:
-    """Work out what deduplicating comes to."""
+    """Compute the plan of deduplication."""
     chosen, documents = settings.minhash, expected.documents
     bucket_rows = documents * (chosen.bands + 2)
     units = (

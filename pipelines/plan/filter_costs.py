@@ -1,13 +1,13 @@
-"""What a recipe's filters cost and drop, tried on a sample: the figures from which gates and an order are chosen (`pipelines.plan.gates`).
+"""The costs and drops of a recipe's filters, measured on a sample; `pipelines.plan.gates` chooses gates and an order from them.
 
-Every filter measures every document of the sample, gates or not, so that the verdicts of all are known for each document. What several
-filters share (words, lines, folded words) is found beforehand and timed apart, so a filter's own cost is what it adds.
+Every filter measures every document of the sample, regardless of gates, so that all verdicts of each document are known. Parts that
+several filters share (words, lines, folded words) are found beforehand and timed separately, so that a filter's own cost is what it adds.
 
-The cost of a filter is a line: so much a document and so much a byte. A language is told from a text's beginning, n-grams are counted to
-its end; one figure a byte would misjudge the former among texts of another length. The line goes through two points: the shorter and the
-longer half of the documents, tried apart.
+The cost of a filter is linear: a cost per document plus a cost per byte. Language detection reads only the beginning of a text, n-grams
+read all of it; a single cost per byte would be wrong for texts of other lengths. The line goes through two points, the shorter and the
+longer half of the documents, which are timed separately.
 
-Times are of the processor, the least of REPEATS, with kernels compiled and models read before.
+Times are processor times, the minimum of REPEATS runs, with kernels compiled and models loaded beforehand.
 """
 
 import time
@@ -29,24 +29,24 @@ from filters.measure import DESCRIBING, as_array
 REPEATS = 3
 
 TEXT = "text"
-"""The name, beside those of shared parts, under which the cost of carrying the bytes of texts is told."""
+"""The name of the texts' bytes among the parts whose carrying cost is measured."""
 
 
 @dataclass(frozen=True)
 class CostLine:
-    """A cost in seconds of one core, for each document and for each byte of its text."""
+    """A cost in seconds of one core, per document and per byte of its text."""
 
     per_document: float = 0.0
     per_byte: float = 0.0
 
     def of(self, documents: int, text_bytes: int) -> float:
-        """Return the seconds that so many documents with so much text take."""
+        """Return the seconds for a number of documents with an amount of text."""
         return self.per_document * documents + self.per_byte * text_bytes
 
 
 @dataclass(frozen=True)
 class FilterCost:
-    """What a filter takes: for its signals, for its rules (which a gate judges at once), and which shared parts it asks for."""
+    """The cost of a filter's signals, the cost of its rules (which a gate applies at once), and the shared parts it needs."""
 
     name: str
     signals: CostLine
@@ -56,13 +56,13 @@ class FilterCost:
 
 @dataclass(frozen=True)
 class Trial:
-    """A sample of n documents, tried by f filters."""
+    """The measurements of f filters on a sample of n documents."""
 
     filters: Sequence[FilterCost]
     parts: Mapping[str, CostLine]
-    """What finding each shared part takes; a part comes after those that it is made from."""
+    """The cost of finding each shared part; a part comes after the parts it is made from."""
     carrying: Mapping[str, float]
-    """Seconds a byte of text to copy its bytes (TEXT) and each shared part to a column of fewer documents, as a gate does."""
+    """Seconds per byte of text to copy its bytes (TEXT) and each shared part to a column of fewer documents, as a gate does."""
     drops: npt.NDArray[np.bool_]
     """Whether each filter drops each document (n by f)."""
     text_bytes: npt.NDArray[np.int64]
@@ -70,7 +70,7 @@ class Trial:
 
 
 class _Points:
-    """Seconds, documents and bytes of the shorter documents and of the longer ones, summed as they are tried."""
+    """Running sums of seconds, documents and bytes of the shorter and of the longer documents."""
 
     def __init__(self) -> None:
         self.sums = np.zeros((2, 3))
@@ -80,7 +80,7 @@ class _Points:
 
     @property
     def line(self) -> CostLine:
-        """The line through both points; a term that would be negative is left out, and the other takes it all."""
+        """The line through both points; a negative term is set to zero, and the other term takes the whole cost."""
         (short_seconds, short, short_bytes), (long_seconds, long, long_bytes) = self.sums
         seconds, documents, text_bytes = self.sums.sum(axis=0)
         determinant = short * long_bytes - long * short_bytes
@@ -94,7 +94,7 @@ class _Points:
 
 
 def try_filters(choices: Sequence[FilterChoice], batches: Iterable[Any]) -> Trial:
-    """Try filters on batches of DOCUMENTS rows."""
+    """Time filters on batches of DOCUMENTS rows."""
     made = [choice.build() for choice in choices]
     signals, rules = ([_Points() for _ in made] for _ in range(2))
     needs: list[set[str]] = [set() for _ in made]
@@ -135,7 +135,7 @@ def try_filters(choices: Sequence[FilterChoice], batches: Iterable[Any]) -> Tria
 
 
 def _halves(batch: Any) -> Iterator[Any]:
-    """Yield the shorter and the longer half of a batch, each in the order of the batch."""
+    """Yield the shorter and the longer half of a batch, each in the batch's order."""
     lengths = _column(batch).lengths
     order = np.argsort(lengths, kind="stable")
     for rows in (order[: len(order) // 2], order[len(order) // 2 :]):
@@ -152,7 +152,7 @@ def _signals(made: Filter, column: Text, narrow: Any) -> Any:
 
 
 def _parts_of(holder: Any, prefix: str = "") -> Iterator[str]:
-    """Yield what was asked of a column: "words", "words.folded", "lines"."""
+    """Yield the parts that were found in a column: "words", "words.folded", "lines"."""
     for name, value in already_found(holder):
         yield f"{prefix}{name}"
         if not prefix:
@@ -166,7 +166,7 @@ def _find(column: Text, part: str) -> None:
 
 
 def _prepared(rows: Any, parts: Iterable[str]) -> Text:
-    """Return a new column with some parts found."""
+    """Return a new column in which some parts are already found."""
     column = _column(rows)
     for part in parts:
         _find(column, part)
@@ -174,7 +174,7 @@ def _prepared(rows: Any, parts: Iterable[str]) -> Text:
 
 
 def _carry(rows: Any, parts: Sequence[str], carrying: dict[str, float]) -> int:
-    """Add to `carrying` what it takes to carry every second document with each part; return the bytes of their text."""
+    """Add to `carrying` the seconds for carrying every second document with each part; return the bytes of their text."""
     stays = np.arange(rows.num_rows) % 2 == 1
     before = 0.0
     for count, name in enumerate((TEXT, *parts)):
@@ -185,7 +185,7 @@ def _carry(rows: Any, parts: Sequence[str], carrying: dict[str, float]) -> int:
 
 
 def _least(action: Callable[..., Any], prepare: Callable[[], Text] | None = None) -> float:
-    """Return the least processor seconds that an action takes; if it is one on a column, `prepare` makes that anew each time."""
+    """Return the minimum processor seconds of an action; `prepare` makes a fresh column for each run if the action needs one."""
     times = []
     for _ in range(REPEATS):
         prepared = () if prepare is None else (prepare(),)

@@ -1,8 +1,8 @@
-"""What `curate plan` says of a recipe's filters: their cost, what they drop, and which gates in which order would save time.
+"""The section of `curate plan` on filters: their costs, the documents they drop, and the gates and order that would save time.
 
-Only advice: a gate has a price besides. The documents it drops have no signals of later filters, so `curate inspect`, `curate why` and
-notebooks see less of them; and its thresholds become part of measure's key, so another threshold measures again instead of re-judging in
-seconds. What is kept is the same, whatever the order and the gates; the rule that is named first is that of the new order.
+The section only advises, because a gate has drawbacks. The documents it drops have no signals of later filters, so `curate inspect`,
+`curate why` and notebooks see less of them; and its thresholds become part of measure's key, so a new threshold measures again instead of
+only judging again. The kept documents are the same for any order and any gates; only the first failed rule follows the new order.
 """
 
 import json
@@ -19,11 +19,11 @@ from pipelines.plan.filter_costs import CostLine, Trial, try_filters
 from pipelines.plan.gates import Order, Search, as_it_is
 
 LEAST_SAVING = 0.05
-"""Share of the filters' time below which gates are not worth their price."""
+"""The least saving, as a share of the filters' time, for which gates are suggested."""
 
 NOTE = (
-    "Gated documents show no later signals in inspect, why and notebooks, and another threshold of a gate measures again instead of only "
-    "judging again. What is kept stays the same."
+    "Documents that a gate drops have no later signals in inspect, why and notebooks, and a new threshold of a gate measures again instead "
+    "of only judging again. The kept documents stay the same."
 )
 
 
@@ -31,11 +31,11 @@ NOTE = (
 class FilterRow:
     """One filter on the sample, in recipe order.
 
-    seconds_per_gb  core seconds for 10^9 bytes of text such as the sample's (that is, ms per MB), without what is shared
+    seconds_per_gb  core seconds per 10^9 bytes of text like the sample's (that is, ms per MB), without the shared parts
     gate            whether the recipe makes it a gate
-    drops           share of the documents that its rules drop, whatever the others say
-    drops_first     share of the documents that it drops and no filter before it does
-    drops_text      share of the text that its rules drop
+    drops           the share of documents that its rules drop, regardless of other filters
+    drops_first     the share of documents that it drops and no filter before it drops
+    drops_text      the share of the text that its rules drop
     """
 
     filter: str
@@ -48,7 +48,7 @@ class FilterRow:
 
 @dataclass(frozen=True)
 class SharedRow:
-    """What several filters ask for and the first of them pays: words, lines, the folded forms of words."""
+    """A part that several filters need and the first of them pays for: words, lines, the folded forms of words."""
 
     part: str
     seconds_per_gb: float
@@ -57,7 +57,7 @@ class SharedRow:
 
 @dataclass(frozen=True)
 class FilterPosition:
-    """A filter's place in an order: whether it is a gate there, and the share of the text that reaches it."""
+    """A filter in an order: whether it is a gate there, and the share of the text that reaches it."""
 
     filter: str
     gate: bool
@@ -66,11 +66,11 @@ class FilterPosition:
 
 @dataclass(frozen=True)
 class Arrangement:
-    """An order with its gates, and what measuring the whole input takes with it.
+    """An order with its gates, and the time it takes to measure the whole input.
 
-    seconds        core seconds of all filters and what they share: the measure stage without its reading and writing
-    saved_seconds  core seconds saved against the recipe as it is
-    saved_share    of the seconds that the recipe takes as it is
+    seconds        core seconds of all filters and shared parts: the measure stage without its reading and writing
+    saved_seconds  core seconds saved, compared with the recipe as written
+    saved_share    the saved share of the recipe's seconds
     """
 
     order: Sequence[FilterPosition]
@@ -81,7 +81,7 @@ class Arrangement:
 
 @dataclass(frozen=True)
 class FilterPlan:
-    """Costs and drops of all filters, three arrangements, and the best as [[filter]] tables (None where it saves too little)."""
+    """Costs and drops of all filters, three arrangements, and the best one as [[filter]] tables (None when it saves too little)."""
 
     documents: int
     text_bytes: int
@@ -95,9 +95,9 @@ class FilterPlan:
 
 
 def plan_filters(choices: Sequence[FilterChoice], batches: Iterable[Any], scale: float) -> FilterPlan | None:
-    """Try filters on a sample's batches; None without filters or documents.
+    """Time filters on a sample's batches and return their plan; None without filters or documents.
 
-    `scale` is how many times the sample the whole input is.
+    `scale` is the size of the whole input divided by the size of the sample.
     """
     trial = try_filters(choices, batches) if choices else None
     if trial is None or not len(trial.text_bytes):
@@ -158,7 +158,7 @@ def _per_gb(trial: Trial, line: CostLine) -> float:
 
 
 def as_toml(choices: Iterable[FilterChoice]) -> str:
-    """Return filters as the [[filter]] tables of a recipe, every parameter that was given included."""
+    """Return filters as the [[filter]] tables of a recipe, with every parameter that the recipe gives."""
     tables = []
     for choice in choices:
         place = {} if choice.file is None else {"file": choice.file}
@@ -172,9 +172,9 @@ def _key(name: str) -> str:
 
 
 def _toml(value: Any) -> str:
-    """Return a value that a TOML file held as TOML."""
+    """Return a value from a TOML file as TOML."""
     if isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")  # JSON's escapes are TOML's, but for this one
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")  # TOML has JSON's escapes, except for this character
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, Mapping):

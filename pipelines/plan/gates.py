@@ -1,18 +1,20 @@
-"""Gates: in which order filters measure, and which of them let the later ones skip what they drop, so that measuring takes least.
+"""Gates: find the order of filters, and the filters that let later ones skip dropped documents, that minimise the time of measuring.
 
-Ordering costly tests that each drop a share is the pipelined set cover problem: for independent filters the best order is by cost over
-share dropped, for correlated ones that rule can be wrong (Munagala et al. 2005, "The Pipelined Set Cover Problem"). Recipes have few
-filters, so we look for the best itself, by dynamic programming over sets (as Held and Karp 1962 did for routes): what is left after some
-gates does not depend on their order, and what was found of the text depends only on who has measured. Verdicts are those of the sample's
-own documents, not shares multiplied.
+Ordering costly tests that each drop a share of the documents is the pipelined set cover problem. For independent filters the best order is
+by cost divided by share dropped; for correlated filters that rule can be wrong (Munagala et al. 2005, "The Pipelined Set Cover Problem").
+Recipes have few filters, so this module finds the optimum by dynamic programming over sets (as Held and Karp 1962 did for routes): the
+documents left after some gates do not depend on the order of the gates, and the parts already found depend only on the filters that have
+measured. Verdicts are those of the sample's own documents, not products of shares.
 
-    a filter takes    its own cost for the documents left, and the cost of every shared part that no filter before asked for
-    a gate takes      besides, its rules at once, and carrying the texts and the parts of the documents that pass
+    a filter costs    its own signals for the documents left, and every shared part that no earlier filter needed
+    a gate costs      also its rules, and carrying the texts and parts of the documents that pass
     the last filter   is never a gate: nothing comes after it
 
 Invariants
-    - Costs are whole nanoseconds, so that equal costs are equal; of equal ones, the order with fewer gates, then the recipe's own, is best.
-    - The best is exact as long as there are at most BEAM states of so many filters: up to 8 filters. With more, the cheapest BEAM go on.
+    - Costs are whole nanoseconds, so that equal costs compare equal. Among equal costs, the order with fewer gates, then the recipe's own
+      order, is best.
+    - The result is optimal while there are at most BEAM states, that is for up to 8 filters. Beyond that, the search keeps the cheapest
+      BEAM states.
 """
 
 from collections.abc import Iterator, Sequence
@@ -26,17 +28,17 @@ from pipelines.plan.filter_costs import TEXT, Trial
 BEAM = 2048
 
 Order = tuple[tuple[int, bool], ...]
-"""Filters by their place in the recipe, in the order in which they measure, and whether each is a gate."""
+"""The order in which filters measure: the index of each filter in the recipe, and whether it is a gate."""
 
 
 @dataclass(frozen=True)
 class Search:
-    """Counts what orders take on the documents of a trial. Sets of filters are bits of a number."""
+    """Computes the costs of orders on the documents of a trial. Sets of filters are bit masks."""
 
     trial: Trial
 
     def nanoseconds(self, order: Order) -> int:
-        """Return what measuring the sample in this order takes."""
+        """Return the nanoseconds for measuring the sample in this order."""
         total = measured = gates = 0
         for place, (filter_, gate) in enumerate(order, 1):
             gate = gate and place < len(order)  # noqa: PLW2901  (as measure does)
@@ -45,14 +47,14 @@ class Search:
         return total
 
     def reaching(self, order: Order) -> Iterator[tuple[int, int]]:
-        """Yield the documents, and the bytes of their text, that reach each filter of an order."""
+        """Yield the number of documents, and the bytes of their text, that reach each filter of an order."""
         gates = 0
         for filter_, gate in order:
             yield self._left(gates)
             gates |= gate << filter_
 
     def best(self, reorder: bool = True) -> Order:
-        """Return the order and the gates that take least; with `reorder` false, the recipe's order and the best gates."""
+        """Return the cheapest order and gates; with `reorder` false, the recipe's order with the best gates."""
         count = len(self.trial.filters)
         states: dict[tuple[int, int], tuple[int, int, Order]] = {(0, 0): (0, 0, ())}
         for place in range(count):
@@ -70,7 +72,7 @@ class Search:
         return min(states.values())[2]
 
     def _step(self, measured: int, gates: int, filter_: int, gate: bool) -> int:
-        """Return the nanoseconds of a filter after some have measured, some of them as gates."""
+        """Return the nanoseconds of a filter after the filters in `measured`, of which those in `gates` are gates."""
         trial, cost = self.trial, self.trial.filters[filter_]
         left = self._left(gates)
         found = self._found(measured)
@@ -85,7 +87,7 @@ class Search:
         return frozenset[str]().union(*(cost.needs for place, cost in enumerate(self.trial.filters) if measured >> place & 1))
 
     def _left(self, gates: int) -> tuple[int, int]:
-        """Return the documents, and the bytes of their text, that some gates let pass."""
+        """Return the number of documents, and the bytes of their text, that pass some gates."""
         if gates not in self._known:
             closed = [place for place in range(len(self.trial.filters)) if gates >> place & 1]
             stays = ~self.trial.drops[:, closed].any(axis=1)
@@ -98,5 +100,5 @@ class Search:
 
 
 def as_it_is(gates: Sequence[bool]) -> Order:
-    """Return the order of a recipe, given which of its filters are gates."""
+    """Return a recipe's own order, given which of its filters are gates."""
     return tuple(enumerate(gates))

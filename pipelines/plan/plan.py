@@ -1,12 +1,12 @@
-"""Plan: what would run, what is done already, and what it will take, measured on a sample of the very input.
+"""Plan: what a run would do, what is done already, and the predicted costs, measured on a sample of the input itself.
 
-The sample is the head of up to FILES input files, evenly spaced by size, in their own compression; the recipe is run on it, whole, in a
-temporary folder, in this process. Seconds and bytes of every stage are then scaled by the bytes of the input, seconds divided by the
-workers that the input's units can keep busy. Peak memory is not scaled: stages work batch by batch. On the sample's documents every filter
-is tried apart, to tell what each costs and drops and which gates would save time (`pipelines.plan.filter_plan`).
+The sample is the head of up to FILES input files, evenly spaced by size and still compressed. The whole recipe runs on it in a temporary
+folder, in this process. Seconds and bytes of every stage are then scaled to the bytes of the input, and seconds are divided by the number
+of workers that the input's units can keep busy. Peak memory is not scaled, because stages work batch by batch. Every filter is also timed
+separately on the sample's documents, to find its cost, its drops and useful gates (`pipelines.plan.filter_plan`).
 
-What a sample cannot tell: duplicates between files it did not see (retention is an upper bound), and other machines' speed. Earlier runs
-that the recipe deduplicates `against` are left out: neither what they would drop nor the reading of their signatures is counted.
+A sample cannot show duplicates between files outside the sample (so retention is an upper bound) or the speed of other machines. The plan
+ignores the earlier runs that the recipe deduplicates `against`: both the documents they would drop and the cost of reading them.
 """
 
 import json
@@ -37,17 +37,17 @@ from pipelines.recipes.recipe import Recipe, load
 from pipelines.recipes.stage_words import steps_of
 
 FILES = 8
-"""Input files that the sample is taken from."""
+"""The maximum number of input files in the sample."""
 
 START_SECONDS = 2.0
-"""Importing the libraries and reading kernels from the cache, once; and once more for worker processes."""
+"""The time to import the libraries and load kernels from the cache; worker processes take WORKER_START_SECONDS more."""
 
 WORKER_START_SECONDS = 3.0
 
 
 @dataclass(frozen=True)
 class StagePlan:
-    """What one stage is predicted to take: CPU seconds over all workers, and bytes on disk."""
+    """The predicted cost of one stage: processor seconds of all workers, and bytes on disk."""
 
     stage: str
     worker_seconds: float
@@ -56,9 +56,9 @@ class StagePlan:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a run would do and take; `filters` and `duplicates` are None where the recipe has none, or no [deduplicate].
+    """The prediction of a run; `filters` and `duplicates` are None when the recipe has no filters or no [deduplicate].
 
-    `records` and `kept` are what the sample's numbers come to for the whole input; `checked` names the teachers that were found to answer.
+    `records` and `kept` scale the sample's numbers to the whole input; `checked` names the teachers that answered a check.
     """
 
     recipe: str
@@ -128,9 +128,9 @@ def make_plan(
 
 
 def _check_teachers(recipe: Recipe, out: Location | None) -> list[str]:
-    """Have every teacher that would be asked say whether it could answer, and return their names.
+    """Check that every teacher of the run could answer, and return the teachers' names.
 
-    A run whose replies lie in OUT already may need none, so it is not asked for. Raises UsageError and Refused as the run would.
+    A run that already has replies in OUT may need no teacher, so no check is made. Raises UsageError and Refused as the run would.
     """
     if recipe.synthesize is None or (out is not None and next(iter((out / "replies").files()), None) is not None):
         return []
@@ -142,7 +142,7 @@ def _check_teachers(recipe: Recipe, out: Location | None) -> list[str]:
 
 
 def _done(recipe: Recipe, units: Sequence[Unit], space: Workspace) -> int:
-    """Count the units of ingest whose sidecar holds their key."""
+    """Count the units of ingest whose sidecar has the current key."""
     stage = Ingest(recipe.extractor, recipe.edits)
     identity = stage.identity()
     found = [(read_sidecar(space, stage, unit.name), key_of(identity, unit)) for unit in units]
@@ -150,7 +150,7 @@ def _done(recipe: Recipe, units: Sequence[Unit], space: Workspace) -> int:
 
 
 def _take_sample(sources: Sequence[SourceFile], folder: Path, most: int) -> tuple[list[SourceFile], int]:
-    """Copy the heads of some files; return them as sources and the input bytes that they stand for."""
+    """Copy the heads of some files; return them as sources, with the number of input bytes that they represent."""
     folder.mkdir()
     step = max(1, math.ceil(len(sources) / FILES))
     chosen = sorted(sources, key=lambda source: (source.size, source.relative))[step // 2 :: step]
@@ -165,7 +165,7 @@ def _take_sample(sources: Sequence[SourceFile], folder: Path, most: int) -> tupl
 
 
 def _copy_head(source: SourceFile, path: Path, most: int) -> int:
-    """Copy about `most` bytes of a file: a prefix, or of Parquet the first row groups. Return the input bytes this stands for."""
+    """Copy about `most` bytes of a file: a prefix, or the first rows of Parquet. Return the input bytes that the copy represents."""
     if source.size <= most or not source.relative.endswith(".parquet"):
         with source.location.open_stream() as stream:
             return path.write_bytes(stream.read(most))
@@ -181,7 +181,7 @@ def _copy_head(source: SourceFile, path: Path, most: int) -> int:
 
 
 def _try(recipe: Recipe, sample: Sequence[SourceFile], out: Path) -> list[dict[str, Any]]:
-    """Run the recipe on the sample and return what run.json says of its stages; a teacher is not asked. A terminal is shown progress."""
+    """Run the recipe without its teacher on the sample, and return the stages from run.json. A terminal shows progress."""
     offline = replace(recipe, synthesize=None)
     sizes = {unit.name: sum(source.size for source in unit.sources) for unit in units_of(sample)}
     with (

@@ -1,6 +1,6 @@
-"""A plan on the terminal: what a run would take, what each filter costs and drops, and which gates would save time.
+"""A plan on the terminal: the predicted costs of a run, the cost and drops of each filter, and the gates that would save time.
 
-Rendering knows results by their plain fields and computes nothing.
+Rendering reads the plain fields of results and computes nothing.
 """
 
 from collections.abc import Sequence
@@ -29,16 +29,16 @@ def show_plan(plan: "Plan") -> None:
             "recipe": plan.recipe,
             "input": f"{counted(plan.files, 'file')}, {size(plan.input_bytes)}",
             "done already": f"{plan.units_done:,} of {counted(plan.units, 'unit')} of input",
-            "tried": f"{size(plan.sample_bytes)} of {size(plan.input_bytes)}",
-            "kept of that": f"{plan.sample_kept:,} of {counted(plan.sample_records, 'record')} ({plan.retention:.1%})",
-            "kept in all": f"about {plan.kept:,} of {counted(plan.records, 'record')}; fewer where files are copies of each other",
+            "sample": f"{size(plan.sample_bytes)} of {size(plan.input_bytes)}",
+            "kept of sample": f"{plan.sample_kept:,} of {counted(plan.sample_records, 'record')} ({plan.retention:.1%})",
+            "expected": f"about {plan.kept:,} of {counted(plan.records, 'record')} kept; fewer if files contain copies of each other",
             "wall time": f"about {number(plan.wall_seconds)} s with {counted(plan.workers, 'worker')}",
-            "memory": f"{number(plan.peak_worker_mib)} MiB a worker",
+            "memory": f"{number(plan.peak_worker_mib)} MiB per worker",
             "disk": size(plan.disk_bytes),
-            "answer": ", ".join(plan.checked),
+            "teachers ready": ", ".join(plan.checked),
         },
     )
-    steps = new_table("what it does", "core s", "disk", title="Steps")
+    steps = new_table("step", "core s", "disk", title="Steps")
     for words, stages in _by_words(plan.stages).items():
         steps.add_row(words, number(sum(stage.worker_seconds for stage in stages)), size(sum(stage.disk_bytes for stage in stages)))
     print_table(console, steps)
@@ -51,7 +51,7 @@ def show_plan(plan: "Plan") -> None:
 
 
 def _by_words(stages: "Sequence[StagePlan]") -> "dict[str, list[StagePlan]]":
-    """Return the stages by what they do in words, in the order of the run: several may do one thing that a user knows."""
+    """Group the stages by their step in words, in the order of the run; one step may have several stages."""
     found: dict[str, list[StagePlan]] = {}
     for stage in stages:
         found.setdefault(in_words(stage.stage), []).append(stage)
@@ -61,24 +61,24 @@ def _by_words(stages: "Sequence[StagePlan]") -> "dict[str, list[StagePlan]]":
 def _show_duplicates(console: Console, plan: "DuplicatesPlan") -> None:
     title = f"Deduplication: {comparison_in_words(plan.shingles, plan.bands, plan.rows, plan.threshold)}"
     table = new_table("similarity", *(number(each.similarity) for each in plan.meetings), title=title)
-    table.add_row("meets", *(f"{each.candidates:.1%}" for each in plan.meetings))
+    table.add_row("found", *(f"{each.candidates:.1%}" for each in plan.meetings))
     print_table(console, table)
-    needs = new_table("takes", "for", "bytes", title="Disk before compression, memory beside the libraries", numbers_from=2)
+    needs = new_table("resource", "for", "bytes", title="Disk before compression, memory without the libraries", numbers_from=2)
     for takes, part, taken in (
         ("disk", "signatures", plan.signature_bytes),
         ("disk", "buckets", plan.bucket_bytes),
-        ("disk", "comparison, with as many candidates as in the sample", plan.comparison_bytes),
+        ("disk", "comparison, with the sample's share of candidates", plan.comparison_bytes),
         ("disk", "comparison, if every document had a candidate", plan.full_comparison_bytes),
-        ("memory", "a worker, at its largest unit", plan.worker_bytes),
-        ("memory", "the driver, adding up the books", plan.driver_bytes),
+        ("memory", "a worker with its largest unit", plan.worker_bytes),
+        ("memory", "the driver while it adds up the books", plan.driver_bytes),
     ):
         needs.add_row(takes, part, size(taken))
     print_table(console, needs)
 
 
 def _show_costs(console: Console, plan: "FilterPlan") -> None:
-    title = f"Filters, tried on {counted(plan.documents, 'document')} with {size(plan.text_bytes)} of text"
-    table = new_table("filter", "core s per GB", "drops", "and no filter before", "text", title=title, droppable=(4, 3))
+    title = f"Filters, timed on {counted(plan.documents, 'document')} with {size(plan.text_bytes)} of text"
+    table = new_table("filter", "core s per GB", "drops", "drops first", "drops of text", title=title, droppable=(4, 3))
     first = {part.part: part.asked_by[0] for part in plan.shared}
     for row in plan.filters:
         for part in plan.shared:
@@ -91,20 +91,20 @@ def _show_costs(console: Console, plan: "FilterPlan") -> None:
 
 def _show_arrangements(console: Console, plan: "FilterPlan") -> None:
     table = new_table("measuring", "core s", "saved", "share", "order", title="Gates", numbers_to=3)
-    for name, arranged in (("as it is", plan.as_it_is), ("with gates", plan.gates), ("with gates, in another order", plan.order_and_gates)):
+    for name, arranged in (("as written", plan.as_it_is), ("with gates", plan.gates), ("with gates, reordered", plan.order_and_gates)):
         saved = number(arranged.saved_seconds) if arranged.saved_seconds else ""
         table.add_row(name, worded(arranged.seconds), saved, f"{arranged.saved_share:.1%}" if saved else "", _told(arranged))
     print_table(console, table)
     if plan.suggestion is None:
-        console.print("No gates would save much: the filters can stay as they are.", style="dim")
+        console.print("Gates would save little: keep the filters as they are.", style="dim")
         return
     print_pairs(console, {"note": plan.note})
-    console.print("\nThe filters of the recipe with the gates that save most:\n")
+    console.print("\nThe recipe's filters with the gates that save the most:\n")
     console.print(Text("\n".join(printable(line) for line in plan.suggestion.splitlines())), soft_wrap=True)
 
 
 def _told(arranged: "Arrangement") -> str:
-    """Return an order in words: where a gate has closed, the share of the text that still comes."""
+    """Return an order in words, with the share of the text that is left after each gate."""
     told, reached = [], 1.0
     for place in arranged.order:
         less = f"{place.reached_by:.0%} " if place.reached_by < reached else ""

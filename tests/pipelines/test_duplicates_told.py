@@ -151,8 +151,8 @@ def test_plan_tells_what_comparison_takes(tmp_path: Path) -> None:
     assert plan["worker_bytes"] == max(28 * 600, 2 * plan["comparison_bytes"])
     assert plan["driver_bytes"] == (3 << 20) + 28 * 17
     printed = curate("plan", recipe, given)
-    assert re.search(r"disk +comparison, with as many candidates as in the sample +[\d.]+ KiB", printed)
-    assert re.search(r"memory +a worker, at its largest unit +[\d.]+ KiB", printed)
+    assert re.search(r"disk +comparison, with the sample.s share of candidates +[\d.]+ KiB", printed)
+    assert re.search(r"memory +a worker with its largest unit +[\d.]+ KiB", printed)
 
 
 def test_memory_of_a_worker_and_of_the_driver_has_a_bound() -> None:

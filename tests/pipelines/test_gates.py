@@ -268,7 +268,7 @@ def test_plan_shows_costs_and_advice(asked: Path) -> None:
     lines = [" ".join(line.split()) for line in shown.splitlines()]
     names = [line.split()[0] for line in lines if line.startswith(("words (shared)", "gopher_", "language (gate)"))]
     assert names[:4] == ["words", "gopher_repetition", "language", "gopher_quality"]
-    assert "with gates, in another order" in shown
+    assert "with gates, reordered" in shown
     assert "no later signals in inspect, why" in " ".join(lines)
     (asked / "none.toml").write_text("[export]\n")
     without = curate("plan", "none.toml", "texts.jsonl", cwd=asked)

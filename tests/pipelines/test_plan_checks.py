@@ -35,8 +35,8 @@ def test_plan_counts_with_denominators_and_names_who_answers(tmp_path: Path, tex
         printed = curate("plan", recipe(tmp_path, endpoint.url), texts)
         plan = json.loads(curate("plan", recipe(tmp_path, endpoint.url), texts, "--json"))
     assert re.search(r"done already +0 of \d+ units of input\n", printed)
-    assert re.search(r"kept of that +24 of 26 records \(92\.3%\)\n", printed)
-    assert re.search(r"answer +openai:small\n", printed)
+    assert re.search(r"kept of sample +24 of 26 records \(92\.3%\)\n", printed)
+    assert re.search(r"teachers ready +openai:small\n", printed)
     assert re.search(r"\nreading the input +[\d.]+ ", printed)
     assert (plan["sample_records"], plan["sample_kept"], plan["checked"]) == (26, 24, ["openai:small"])
     assert not endpoint.bodies, "a plan asks for nothing that costs"
