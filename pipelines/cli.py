@@ -2,8 +2,7 @@
 
 Results go to stdout (a table, or one document with --json); progress and notes go to stderr. Exit codes: 0 done; 1 some shards failed, the
 books do not balance, or the disk is full; 2 bad recipe, input or usage; 3 refused (frozen drift, budget, another live run, a folder that
-another program or another recipe owns, a failed check); 129, 130, 143 ended by SIGHUP, SIGINT, SIGTERM. A run that gets such a signal keeps
-its finished units, stops its workers and records the reason in run.json; the same command resumes it. A second signal ends it at once.
+another program or another recipe owns, a failed check); 129, 130, 143 ended by SIGHUP, SIGINT, SIGTERM; the same command resumes.
 """
 
 import json
@@ -343,9 +342,7 @@ def verify(folder: Annotated[str, typer.Argument(metavar="DIR", help="The folder
 @app.command()
 def filters(
     name: Annotated[str | None, typer.Argument(metavar="[NAME]")] = None,
-    reference: Annotated[
-        bool, typer.Option("--reference", help="Print the source, signals and rules of every filter as Markdown.")
-    ] = False,
+    reference: Annotated[bool, typer.Option("--reference", help="Print every filter's source, signals, rules as Markdown.")] = False,
     as_json: Json = False,
 ) -> None:
     """List the filters, or describe one filter: its parameters, defaults, signals and rules.
@@ -381,12 +378,11 @@ def recipes(
     from pipelines.report.recipe_tables import show_recipes
 
     if reference:
-        from pipelines.recipes.reference import reference as whole
-        from pipelines.recipes.reference import tables
+        from pipelines.recipes import reference as told
 
         if name is not None:
             raise UsageError("--reference covers all recipes: give either --reference or a name")
-        _show(tables() if as_json else whole(), as_json, lambda text: typer.echo(text, nl=False))
+        _show(told.tables() if as_json else told.reference(), as_json, lambda text: typer.echo(text, nl=False))
     elif name is None:
         _show(list_recipes(), as_json, show_recipes)
     else:

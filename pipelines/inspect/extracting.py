@@ -91,7 +91,10 @@ def _story(page: str, extractors: Mapping[str, Extractor], settings: Mapping[str
 
 
 def _html(page: str) -> str:
-    content = Location.of(page).read_bytes()
+    try:
+        content = Location.of(page).read_bytes()
+    except OSError as error:
+        raise InputError(f"{page} cannot be read: {error}") from error
     try:
         return decode_text(content, "text/html").text
     except Undecodable as error:
