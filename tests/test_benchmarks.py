@@ -34,6 +34,16 @@ SCRIPTS = {
     "decontamination.py": ["--benchmarks", "questions.jsonl", "--hosts", "hosts/texts.parquet", "--phi"],
     "language_identification.py": ["languages.parquet"],
     "pii.py": [],
+    "educational_score.py": [
+        "labels.parquet",
+        "more-labels.parquet",
+        "--unlabelled",
+        "texts.parquet",
+        "--resamples",
+        "5",
+        "--folds",
+        "2",
+    ],
 }
 """Their arguments, with paths relative to the folder of the test: they must not matter to children that run elsewhere."""
 
@@ -83,6 +93,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (here / "questions.jsonl").write_text("".join(f"{json.dumps(question)}\n" for question in questions), "utf-8")
     rows = [(code, code, text) for code, text in LANGUAGES.items() for _ in range(3)]
     pl.DataFrame(rows, schema=["bcp47", "name", "text"], orient="row").write_parquet(here / "languages.parquet")
+    for name in ("labels", "more-labels"):
+        scored = [(chance.randrange(6), f"{name} {number % 4}") for number in range(160)]
+        words = [" ".join(chance.choices(["prove", "explain", "sale", "click"], [s, s, 5 - s, 5 - s], k=40)) for s, _ in scored]
+        labelled = {"text": words, "score": [score for score, _ in scored], "group": [group for _, group in scored]}
+        pl.DataFrame(labelled).write_parquet(here / f"{name}.parquet")
     run(here, "corpus.py", CORPUS)
     return here
 
