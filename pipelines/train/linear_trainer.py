@@ -2,8 +2,8 @@
 
 Each feature counts once a text, however often it occurs, and weighs by its rarity: (1 + log((n + 1) / (d + 1))) ** rarity, with d of n
 texts that have it (idf, tempered). A text's weights are divided by their length, so that long and short texts, and frequent and rare
-words, share one scale. Each level has a logistic regression of its own. Cross-validation
-prefers presence to logarithms of counts, on books above all (`tests/benchmark/educational_score.py`).
+words, share one scale. Each level has a logistic regression of its own. Presence does as
+well as logarithms of counts (`tests/benchmark/educational_score.py`), and needs no counting.
 """
 
 from dataclasses import dataclass

@@ -182,6 +182,8 @@ def test_thresholds_and_places_move_no_signal_and_the_others_are_part_of_the_key
         assert made.threshold_fields | made.file_fields <= fields
         before = measured(made, batch)
         for field in sorted(fields):
+            if field in made.file_fields and getattr(made, field) == "":
+                continue  # it names no file yet, and there is none that it could name
             other = changed(made, field, tmp_path)
             if field in made.threshold_fields:
                 assert measured(other, batch).equals(before), f"threshold {field} moves a signal"

@@ -1,0 +1,239 @@
+"""Reading other people's fastText models, .bin and .ftz, without fastText: mapped into memory, and held against the file's size first.
+
+Source: fastText 0.9 (`Args`, `Dictionary`, `DenseMatrix`, `QuantMatrix`, `ProductQuantizer`), file version 12, and 11 without subwords.
+
+    settings     magic, version, twelve 32-bit numbers, one double
+    dictionary   words, then labels, each with its count; for pruned models which buckets are left
+    input        a vector for each word, then for each bucket: floats, or bytes that name centroids (Joulin et al. 2016, "FastText.zip")
+    output       a row for each label (for a Huffman tree, for each inner node)
+
+Only supervised models are read. What a number declares is looked at before anything is made of it: a damaged file is a ValueError, at once.
+
+Invariant: reading takes time and memory linear in the file; a plain input matrix stays in the file.
+"""
+
+import struct
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from curation.text.column import Bytes
+from curation.text.kernels import inline_kernel, kernel
+
+MOST_COUNTED = 10**15
+"""No label occurs so often, nor all of them."""
+HIERARCHICAL, NEGATIVE, SOFTMAX, ONE_VS_ALL = 1, 2, 3, 4
+_MAGIC, _VERSIONS, _SUPERVISED = 793712314, (11, 12), 3
+_SETTINGS = struct.Struct("<14id")
+_SIZES = struct.Struct("<3i2q")
+_LONGEST_SUBWORD, _MOST_WORDS_TOGETHER, _WIDEST, _MOST_LABELS, _MOST_ENTRIES = 32, 16, 4096, 100_000, 100_000_000
+_CENTROIDS = 256
+
+Floats = npt.NDArray[np.float32]
+
+
+class Settings(NamedTuple):
+    """What of a model's settings scoring depends on."""
+
+    dimensions: int
+    word_ngrams: int
+    loss: int
+    buckets: int
+    shortest: int
+    longest: int
+
+
+@dataclass(frozen=True, eq=False)
+class Quantized:
+    """n rows as bytes: byte q of a row names a centroid of part q; a row may have a norm, which a byte names too."""
+
+    codes: npt.NDArray[np.uint8]
+    centroids: tuple[Floats, ...]
+    """Of each part, 256 by its width."""
+    norm_codes: npt.NDArray[np.uint8] | None
+    norms: Floats | None
+
+    def times(self, matrix: Floats | None) -> Floats:
+        """Return the rows, or their products with a matrix's rows."""
+        found: Any = 0.0
+        place, pieces = 0, []
+        for part, centroids in enumerate(self.centroids):
+            width = centroids.shape[1]
+            if matrix is None:
+                pieces.append(centroids[self.codes[:, part]])
+            else:
+                found = found + (centroids @ matrix[:, place : place + width].T)[self.codes[:, part]]
+            place += width
+        if matrix is None:
+            found = np.concatenate(pieces, axis=1)
+        if self.norms is not None and self.norm_codes is not None:
+            found = found * self.norms[self.norm_codes][:, None]
+        return np.ascontiguousarray(found, np.float32)
+
+
+@dataclass(frozen=True, eq=False)
+class FastTextFile:
+    """A supervised model: w words, l labels."""
+
+    settings: Settings
+    names: npt.NDArray[np.uint64]
+    """Of each word, its two hashes as `token_hashes` gives them, in the order of rows (w)."""
+    labels: tuple[str, ...]
+    label_counts: npt.NDArray[np.int64]
+    pruned: npt.NDArray[np.int32] | None
+    """Of a pruned model, pairs of a bucket and the place that it has among those that are left."""
+    input: Floats | Quantized
+    output: Floats
+
+
+class _Reader:
+    """A place in a file; every reading looks whether there is so much."""
+
+    def __init__(self, data: Bytes) -> None:
+        self.data, self.place = data, 0
+
+    def take(self, count: int) -> Bytes:
+        if count < 0 or self.place + count > len(self.data):
+            raise ValueError(f"it ends before {count} bytes that should be at {self.place}")
+        self.place += count
+        return self.data[self.place - count : self.place]
+
+    def numbers(self, form: struct.Struct) -> tuple[Any, ...]:
+        return form.unpack(self.take(form.size).tobytes())
+
+    def yes(self) -> bool:
+        (value,) = self.take(1).tolist()
+        if value > 1:
+            raise ValueError(f"byte {self.place - 1} is {value}, neither yes nor no")
+        return bool(value)
+
+    def floats(self, rows: int, columns: int) -> Floats:
+        content = self.take(rows * columns * 4)
+        array = content.view(np.float32) if self.place % 4 == 0 else np.frombuffer(content.tobytes(), np.float32)
+        return array.reshape(rows, columns)
+
+
+def read_fasttext(data: Bytes) -> FastTextFile:
+    """Read a model's bytes. Raises ValueError for what is none that can be scored with."""
+    reader = _Reader(data)
+    magic, version, *numbers, _ = reader.numbers(_SETTINGS)
+    dimensions, _, _, _, _, word_ngrams, loss, kind, buckets, shortest, longest, _ = numbers
+    if magic != _MAGIC or version not in _VERSIONS:
+        raise ValueError(f"it is not a fastText model of version {' or '.join(map(str, _VERSIONS))}")
+    if kind != _SUPERVISED or loss not in (HIERARCHICAL, NEGATIVE, SOFTMAX, ONE_VS_ALL):
+        raise ValueError("it is not a supervised fastText model, with labels")
+    if version == _VERSIONS[0]:
+        longest = 0
+    limits = (
+        (dimensions, 1, _WIDEST),
+        (word_ngrams, 1, _MOST_WORDS_TOGETHER),
+        (longest, 0, _LONGEST_SUBWORD),
+        (shortest, 0, 1 << 30),
+        (buckets, int(word_ngrams > 1 or longest > 0), 1 << 31),
+    )
+    if not all(low <= value <= high for value, low, high in limits):
+        told = f"{dimensions} dimensions, {word_ngrams} words together, {buckets} buckets, subwords of {shortest} to {longest}"
+        raise ValueError(f"its settings are none of a model: {told}")
+    names, labels, counts, pruned = _read_dictionary(reader)
+    words = len(names)
+    inputs: Floats | Quantized
+    quantized = reader.yes()
+    if pruned is not None and not quantized:
+        raise ValueError("it is pruned but not quantized")
+    rows = words + (buckets if pruned is None else len(pruned) // 2)
+    inputs = _read_quantized(reader, rows, dimensions) if quantized else _read_dense(reader, rows, dimensions)
+    quantized_output = reader.yes() and quantized
+    shape = len(labels), dimensions
+    output = _read_quantized(reader, *shape).times(None) if quantized_output else _read_dense(reader, *shape)
+    if reader.place != len(data):
+        raise ValueError(f"it goes on for {len(data) - reader.place} bytes after its end")
+    if not np.isfinite(output).all() or (isinstance(inputs, Quantized) and not all(np.isfinite(part).all() for part in inputs.centroids)):
+        raise ValueError("a weight is not a number")
+    return FastTextFile(Settings(dimensions, word_ngrams, loss, buckets, shortest, longest), names, labels, counts, pruned, inputs, output)
+
+
+def _read_dictionary(reader: _Reader) -> tuple[Any, tuple[str, ...], Any, Any]:
+    size, words, labels, _, pruned_size = reader.numbers(_SIZES)
+    if size != words + labels or words < 0 or not 1 <= labels <= _MOST_LABELS or not -1 <= pruned_size <= size + (1 << 31):
+        raise ValueError(f"its dictionary of {size} entries is said to have {words} words and {labels} labels")
+    if size * 10 > len(reader.data) - reader.place or size > _MOST_ENTRIES:
+        raise ValueError(f"it is too short for {size} words and labels")
+    names, starts = np.empty(size, np.uint64), np.empty(size + 1, np.int64)
+    if _entries(reader.data, reader.place, words, names, starts) != size:
+        raise ValueError("its dictionary is not words and then labels")
+    reader.place = int(starts[size])
+    told, counts = [], []
+    for entry in range(words, size):
+        content = reader.data[starts[entry] : starts[entry + 1]].tobytes()
+        told.append(content[:-10].decode("utf-8", "replace"))
+        counts.append(int.from_bytes(content[-9:-1], "little", signed=True))
+    if min(counts) < 0 or sum(counts) >= MOST_COUNTED:
+        raise ValueError("its labels occur a number of times that cannot be")
+    if pruned_size < 0:
+        pruned = None
+    else:
+        pruned = np.frombuffer(reader.take(pruned_size * 8).tobytes(), np.int32)
+        if pruned_size and not ((pruned[1::2] >= 0) & (pruned[1::2] < pruned_size)).all():
+            raise ValueError("a bucket that was left has no place")
+    return names[:words], tuple(told), np.array(counts, np.int64), pruned
+
+
+def _read_dense(reader: _Reader, rows: int, columns: int) -> Floats:
+    there = reader.numbers(struct.Struct("<2q"))
+    if there != (rows, columns):
+        raise ValueError(f"a matrix is {there[0]} by {there[1]}, not {rows} by {columns}")
+    return reader.floats(rows, columns)
+
+
+def _read_quantized(reader: _Reader, rows: int, columns: int) -> Quantized:
+    with_norms = reader.yes()
+    *there, size = reader.numbers(struct.Struct("<2qi"))
+    if there != [rows, columns] or size < 0 or rows == 0 or size % rows:
+        raise ValueError(f"a matrix of bytes is {there[0]} by {there[1]}, not {rows} by {columns}")
+    codes = reader.take(size).reshape(rows, size // rows)
+    centroids = _read_centroids(reader, columns, size // rows)
+    if not with_norms:
+        return Quantized(codes, centroids, None, None)
+    norm_codes = reader.take(rows)
+    return Quantized(codes, centroids, norm_codes, _read_centroids(reader, 1, 1)[0][:, 0])
+
+
+def _read_centroids(reader: _Reader, columns: int, parts: int) -> tuple[Floats, ...]:
+    dimensions, count, width, last = reader.numbers(struct.Struct("<4i"))
+    if (dimensions, count) != (columns, parts) or width < 1 or not 1 <= last <= width or (count - 1) * width + last != columns:
+        raise ValueError(f"its centroids are {count} parts of {dimensions} numbers, not {parts} of {columns}")
+    table = reader.floats(_CENTROIDS, columns).reshape(-1)
+    ends = [_CENTROIDS * width * part for part in range(count)] + [_CENTROIDS * columns]
+    return tuple(table[ends[part] : ends[part + 1]].reshape(_CENTROIDS, -1) for part in range(count))
+
+
+@inline_kernel
+def next_hashes(first: Any, second: Any, byte: Any) -> tuple[Any, Any]:
+    """Return fastText's hash of a token (32 bits, FNV-1a with the byte's sign), and another one (64 bits), one byte longer."""
+    signed = np.uint32(byte) if byte < 128 else np.uint32(byte) | np.uint32(0xFFFFFF00)
+    return np.uint32((first ^ signed) * np.uint32(16777619)), (second ^ np.uint64(byte)) * np.uint64(0x100000001B3) + np.uint64(1)
+
+
+@inline_kernel
+def name_of(first: Any, second: Any) -> Any:
+    """Return both hashes as one: by it a word is known."""
+    return (second << np.uint64(32)) ^ (second >> np.uint64(32)) ^ np.uint64(first) * np.uint64(0x9E3779B97F4A7C15)
+
+
+@kernel
+def _entries(data: Bytes, place: int, words: int, names: npt.NDArray[np.uint64], starts: npt.NDArray[np.int64]) -> int:
+    """Fill the name of each entry and where it begins; return how many there are: words, then labels."""
+    for entry in range(len(names)):
+        starts[entry] = place
+        first, second = np.uint32(2166136261), np.uint64(0xCBF29CE484222325)
+        while place < len(data) and data[place] != 0:
+            first, second = next_hashes(first, second, data[place])
+            place += 1
+        place += 10  # the zero, eight bytes of count, one of kind
+        if place > len(data) or data[place - 1] != (0 if entry < words else 1):
+            return entry
+        names[entry] = name_of(first, second)
+    starts[len(names)] = place
+    return len(names)
