@@ -63,7 +63,7 @@ def measure(texts: Texts, filters: FilterLike | Sequence[FilterLike], *, urls: S
     return measured.drop("key", "id")
 
 
-def extract(html: str | bytes, extractor: str = "resiliparse", **parameters: Any) -> Extracted:
+def extract(html: str | bytes, extractor: str = "blocks", **parameters: Any) -> Extracted:
     """Return the main text of a page, with its title and the language that it declares.
 
     Bytes are decoded as a run decodes them, by what the page says and what its bytes show. Raises RecipeError for an unknown extractor or

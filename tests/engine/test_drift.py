@@ -38,7 +38,7 @@ def judge(*filters: tuple[str, dict[str, Any]]) -> dict[str, Any]:
         (
             Ingest(edits=(IngestPart("pii"), IngestPart("whitespace"))).identity(),
             Ingest(IngestPart("plain"), edits=(IngestPart("whitespace", {"nfc": True}),), limit=5).identity(),
-            ["edit pii is no longer there", "whitespace.nfc none -> true", "extractor resiliparse -> plain", "limit none -> 5"],
+            ["edit pii is no longer there", "whitespace.nfc none -> true", "extractor blocks -> plain", "limit none -> 5"],
         ),
     ],
 )

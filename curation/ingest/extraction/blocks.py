@@ -4,7 +4,7 @@ See `curation.ingest.extraction.page_blocks` for how, and `page_blocks/MODEL_CAR
 well they do.
 
 Facts of a page beside its text: `confidence` (the word F1 that the models expect, 0 to 1), `kept_share` (letters of the text among all
-letters that the page shows), `link_share` (linked letters among those of the text), `page_type`; `rescued` where the models kept a sliver
+letters that the page shows), `link_share` (linked letters among those of the text); `rescued` where the models kept a sliver
 of a page full of prose, so that all of its prose was kept in their place.
 """
 
@@ -18,14 +18,14 @@ from curation.ingest.extraction.page_blocks.writing import Format
 
 @dataclass(frozen=True)
 class Blocks(Extractor):
-    """Both models. `favour`: precision, balanced or coverage; `format`: text or markdown."""
+    """Blocks judged by both models.
+
+    favour   precision leaves out more that does not belong, coverage keeps more that does; balanced is between
+    format   markdown also marks headings, quotations and code
+    """
 
     favour: Favour = "balanced"
-    """Whether less that does not belong, or more of what does, is wanted of a page."""
-
     format: Format = "text"
-    """Markdown also marks headings, quotations and code."""
-
     version: ClassVar[int] = 1
     packages: ClassVar[tuple[str, ...]] = ("resiliparse", "numba")
 

@@ -10,14 +10,14 @@ from curation.ingest.extraction.page_blocks.writing import Format
 
 @dataclass(frozen=True)
 class BlocksFast(Extractor):
-    """The first model. `favour`: precision, balanced or coverage; `format`: text or markdown."""
+    """Blocks judged by the first model alone.
+
+    favour   precision leaves out more that does not belong, coverage keeps more that does; balanced is between
+    format   markdown also marks headings, quotations and code
+    """
 
     favour: Favour = "balanced"
-    """Whether less that does not belong, or more of what does, is wanted of a page."""
-
     format: Format = "text"
-    """Markdown also marks headings, quotations and code."""
-
     version: ClassVar[int] = 1
     packages: ClassVar[tuple[str, ...]] = ("resiliparse", "numba")
 

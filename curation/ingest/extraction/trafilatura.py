@@ -15,7 +15,11 @@ from curation.ingest.extraction.dom import Limits, parse, without_tags
 
 @dataclass(frozen=True)
 class Trafilatura(Extractor):
-    """The page's main content. `favour`: precision, balanced or coverage; `fast`: without its fallbacks."""
+    """The page's main content.
+
+    favour   precision leaves out more that does not belong, coverage keeps more that does; balanced is between
+    fast     leave out trafilatura's fallbacks
+    """
 
     favour: Literal["precision", "balanced", "coverage"] = "balanced"
     fast: bool = False
