@@ -87,7 +87,7 @@ def test_everything_of_a_jsonl_line_reaches_the_dataset(made: Path) -> None:
 def test_the_card_lists_the_columns(made: Path) -> None:
     card = (made / "dataset/README.md").read_text()
     for name in ("license", "domain", "points"):
-        assert f"| `{name}` | string | the input's field of that name |" in card
+        assert f"| `{name}` | string | the input field of this name |" in card
     assert "| `metadata` | large_string | JSON text" in card
 
 
@@ -147,7 +147,7 @@ def test_bad_utf_8_in_a_nested_column_costs_neither_the_text_nor_the_rest(tmp_pa
 
 
 @pytest.mark.parametrize(
-    ("keep", "fault"), [('["url"]', "'url' is a column of every dataset"), ('["a", "a"]', "named once"), ('[""]', "name")]
+    ("keep", "fault"), [('["url"]', "'url' is a column of every dataset"), ('["a", "a"]', "name every field once"), ('[""]', "name")]
 )
 def test_a_name_that_cannot_be_a_column_is_refused(keep: str, fault: str) -> None:
     with pytest.raises(RecipeError, match=fault):

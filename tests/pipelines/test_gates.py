@@ -175,7 +175,7 @@ def test_a_trial_knows_what_each_filter_asks_for_and_drops() -> None:
         frozenset({"words", "lines", "rows"}),
         frozenset({"words"}),
     ]
-    assert set(trial.parts) == {"words", "words.folded", "lines", "paragraphs", "rows"}
+    assert set(trial.parts) == {"words", "lines", "paragraphs", "rows"}
     assert set(trial.carrying) == {TEXT, *trial.parts}
     assert sorted(trial.text_bytes.tolist()) == sorted(batch["text_bytes"].to_pylist())
     for place, name in enumerate(names):
