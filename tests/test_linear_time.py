@@ -221,11 +221,11 @@ def growth(times: list[float]) -> float:
 def test_time_doubles_with_the_record(name: str) -> None:
     shape = SHAPES[name]
     _warm(shape.run, shape.record(SMALL))
-    for attempt in range(3):
+    for attempt in range(6):  # a busy machine delays single runs; what is not linear fails each time
         times = [seconds(shape, size) for size in (SMALL, LARGE)]
         if times[1] < 2.8 * max(times[0], NOISE):
             return
-        assert attempt < 2, f"{name}: {times[0]:.4f} s, and {times[1]:.4f} s for twice as much"
+        assert attempt < 5, f"{name}: {times[0]:.4f} s, and {times[1]:.4f} s for twice as much"
 
 
 @pytest.mark.full
