@@ -36,11 +36,12 @@ _LEAVE = dict.fromkeys((errno.EROFS, errno.EACCES, errno.EPERM), "choose a place
 
 
 @lru_cache(maxsize=16)
-def _filesystem(scheme: str) -> Any:
+def _filesystem(scheme: str, endpoint: str) -> Any:
     if scheme == "":
         return fs.LocalFileSystem()
     if scheme == "s3":
-        return fs.S3FileSystem(**_s3_options())
+        parts = urlsplit(endpoint)
+        return fs.S3FileSystem(endpoint_override=parts.netloc, scheme=parts.scheme) if endpoint else fs.S3FileSystem()
     if scheme == "gs":
         return fs.GcsFileSystem()
     if scheme in _HTTP:
@@ -50,12 +51,9 @@ def _filesystem(scheme: str) -> Any:
     raise InputError(f"{scheme}:// cannot be read: use a local path, s3://, gs:// or https://")
 
 
-def _s3_options() -> dict[str, str]:
-    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
-    if not endpoint:
-        return {}
-    parts = urlsplit(endpoint)
-    return {"endpoint_override": parts.netloc, "scheme": parts.scheme}
+def _s3_endpoint() -> str:
+    """Return where S3 is served; empty where it is Amazon's own."""
+    return os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL") or ""
 
 
 @dataclass(frozen=True)
@@ -137,8 +135,8 @@ class Location:
 
     @property
     def filesystem(self) -> Any:
-        """The pyarrow file system for this location."""
-        return _filesystem(self.scheme)
+        """The pyarrow file system for this location, at the endpoint that the environment names now."""
+        return _filesystem(self.scheme, _s3_endpoint() if self.scheme == "s3" else "")
 
     def facts(self) -> FileFacts | None:
         """Return the file's size and modification time, or None where it does not exist."""

@@ -12,15 +12,14 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from pyarrow import fs
 
 from curation.errors import InputError
 from curation.ingest.inputs import expand
 from curation.ingest.readers import Record, Tally, read_records
-from curation.storage import location
 from curation.storage.location import Location
 from curation.storage.source_file import Fields
 from tests.ingest.test_readers_archives import page
+from tests.object_store import BUCKET, object_store
 
 LINE = b'{"text": "x"}\n'
 
@@ -138,28 +137,12 @@ def test_files_of_packages():
 
 @pytest.fixture
 def bucket(monkeypatch):
-    moto = pytest.importorskip("moto.server")
-    server = moto.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    for name, value in {
-        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_EC2_METADATA_DISABLED": "true",
-    }.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.delenv("AWS_ENDPOINT_URL_S3", raising=False)
-    location._filesystem.cache_clear()
-    store = fs.S3FileSystem(endpoint_override=f"{host}:{port}", scheme="http", allow_bucket_creation=True)
-    store.create_dir("crawl")
-    for name, content in files().items():
-        with store.open_output_stream(f"crawl/2024/{name}", compression=None) as stream:
-            stream.write(content)
-    yield "s3://crawl"
-    location._filesystem.cache_clear()
-    server.stop()
+    with object_store() as store:
+        for name, value in store.env.items():
+            monkeypatch.setenv(name, value)
+        for name, content in files().items():
+            store.client.put_object(Bucket=BUCKET, Key=f"2024/{name}", Body=content)
+        yield f"s3://{BUCKET}"
 
 
 def files() -> dict[str, bytes]:
@@ -184,6 +167,17 @@ def test_an_object_store(bucket):
             relatives(f"{bucket}/{absent}")
     with pytest.raises(InputError):
         relatives("s3://no-such-bucket/x.jsonl")
+
+
+def test_the_endpoint_is_the_one_that_the_environment_names_now(bucket, monkeypatch):
+    assert Location.of(f"{bucket}/2024/b.jsonl").exists()
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        with monkeypatch.context() as elsewhere:
+            elsewhere.setenv("AWS_ENDPOINT_URL_S3", f"http://127.0.0.1:{closed.getsockname()[1]}")
+            with pytest.raises(OSError, match="NETWORK_CONNECTION"):
+                Location.of(f"{bucket}/2024/b.jsonl").exists()
+    assert Location.of(f"{bucket}/2024/b.jsonl").exists()
 
 
 class _Quiet(SimpleHTTPRequestHandler):
