@@ -20,6 +20,7 @@ from curation.engine.stage import Output
 from curation.shuffle.exchange import Range, read_range
 from curation.storage.location import Location
 from tests.duplicates.test_union_find import plain_labels
+from tests.meeting import meets, met
 
 DOCUMENTS = 40
 EDGE = st.tuples(st.integers(0, DOCUMENTS - 1), st.integers(0, DOCUMENTS - 1), st.booleans()).filter(lambda edge: edge[0] != edge[1])
@@ -69,6 +70,7 @@ def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(curation.shuffle.exchange, "ROW_GROUP_BYTES", 64)
 
 
+@meets(linked=130, follows=50)
 @given(edges=EDGE_LISTS)
 @example(edges=[])
 @example(edges=CHAIN)
@@ -79,29 +81,35 @@ def test_stars_hang_together_as_their_edges_do(edges: list[tuple[int, int, bool]
     follows = {right for _, right, of_text in edges if of_text}
     expected = [(label, number, number in follows) for number, label in enumerate(labels) if label != number]
     assert list(zip(*(column.tolist() for column in found), strict=True)) == expected
+    met["linked"] += len(expected)
+    met["follows"] += len(follows)
 
 
-def check(edges: list[tuple[int, int, bool]], files: int, first_earlier: int) -> None:
+def check(edges: list[tuple[int, int, bool]], files: int, first_earlier: int) -> int:
+    """Compare what is found with the walk's rows, and return how many there are."""
     with TemporaryDirectory() as folder:
         rows, _ = found_rows(Path(folder), edges, files, first_earlier)
     assert rows == plain_rows(edges, first_earlier)
+    return len(rows)
 
 
+@meets(rows=10)
 @given(edges=EDGE_LISTS, first_earlier=st.integers(1, DOCUMENTS))
 @settings(max_examples=15, deadline=None)
 def test_one_share_finds_what_a_walk_finds(edges: list[tuple[int, int, bool]], first_earlier: int) -> None:
-    check(edges, 2, first_earlier)
+    met["rows"] += check(edges, 2, first_earlier)
 
 
 @pytest.mark.usefixtures("narrow")
 def test_rounds_over_many_shares_find_what_a_walk_finds() -> None:
+    @meets(rows=80)
     @given(edges=EDGE_LISTS, files=st.integers(2, 7), first_earlier=st.integers(1, DOCUMENTS))
     @example(edges=CHAIN, files=5, first_earlier=DOCUMENTS)
     @example(edges=STAR, files=7, first_earlier=DOCUMENTS)
     @example(edges=ZIPPER, files=6, first_earlier=10)
     @settings(max_examples=12, deadline=None)
     def many(edges: list[tuple[int, int, bool]], files: int, first_earlier: int) -> None:
-        check(edges, files, first_earlier)
+        met["rows"] += check(edges, files, first_earlier)
 
     many()
 

@@ -13,12 +13,14 @@ from curation.duplicates.minhash import PRESETS, MinHashSettings, bucket_hashes,
 from curation.duplicates.shingles import distinct, shingle
 from curation.text.text import Text
 from curation.text.unicode_classes import LETTER, MARK, NUMBER, SOLITARY, character_classes, fold
+from tests.meeting import meets, met
 
 U64 = 2**64 - 1
 GOLDEN = 0x9E3779B97F4A7C15
 LETTERS = "abcABC019 .-'\n"
 UNICODE = "éÉßﬁＡＢ中文字カナไทยกำ́\u200dⅣ३\u00a0—’𝐀ñ\u0301"
-TEXTS = st.one_of(st.text(alphabet=LETTERS, max_size=80), st.text(alphabet=LETTERS + UNICODE, max_size=60), st.text(max_size=40))
+FEW_WORDS = st.lists(st.sampled_from(["a", "B", "é"]), max_size=12).map(" ".join)
+TEXTS = st.one_of(FEW_WORDS, st.text(alphabet=LETTERS, max_size=80), st.text(alphabet=LETTERS + UNICODE, max_size=60), st.text(max_size=40))
 
 
 def plain_words(text):
@@ -96,13 +98,17 @@ def datasketch_signature(hashes, settings):
     return sketch.hashvalues
 
 
+@meets(shingles=200, without_words=2)
 @given(st.lists(TEXTS, max_size=8), st.integers(1, 6), st.booleans())
 def test_shingles_are_those_of_the_plain_twin(texts, ngram, characters):
     found = shingle(Text.from_strings(texts), ngram, characters)
     own = [found.hashes[found.offsets[i] : found.offsets[i + 1]].tolist() for i in range(len(texts))]
     assert own == [plain_shingles(text, ngram, characters) for text in texts]
+    met["shingles"] += sum(map(len, own))
+    met["without_words"] += sum(bool(text) and not plain_words(text) for text in texts)
 
 
+@meets(shingles=1600)
 @given(st.lists(st.sampled_from(["a", "Longer", "é", "漢", "1", " ", ".", "\u0301", "ﬁ"]), min_size=50, max_size=80).map("".join))
 def test_blocks_leave_no_trace(text):
     """Whatever stands at the end of a block of 64 bytes."""
@@ -110,20 +116,27 @@ def test_blocks_leave_no_trace(text):
     found = shingle(Text.from_strings(texts), 2)
     own = [found.hashes[found.offsets[i] : found.offsets[i + 1]].tolist() for i in range(len(texts))]
     assert own == [plain_shingles(text, 2) for text in texts]
+    met["shingles"] += sum(map(len, own))
 
 
+@meets(kept=150, repeated=30)
 @given(st.lists(TEXTS, max_size=8), st.integers(1, 3))
 def test_distinct_shingles_rise_and_are_there_once(texts, ngram):
     found = distinct(shingle(Text.from_strings(texts), ngram))
     own = [found.hashes[found.offsets[i] : found.offsets[i + 1]].tolist() for i in range(len(texts))]
     assert own == [sorted(set(plain_shingles(text, ngram))) for text in texts]
+    met["kept"] += sum(map(len, own))
+    met["repeated"] += sum(len(plain_shingles(text, ngram)) for text in texts) - sum(map(len, own))
 
 
+@meets(signatures=90, apart=70)
 @given(st.lists(TEXTS, max_size=6), st.sampled_from([MinHashSettings(), MinHashSettings(3, 5, 3, seed=7), MinHashSettings(1, 1, 1)]))
 def test_signatures_are_bit_for_bit_those_of_datasketch(texts, settings):
     found = signatures(Text.from_strings(texts), settings)
     expected = [datasketch_signature(plain_shingles(text, settings.ngram), settings) for text in texts]
     assert found.tolist() == [signature.tolist() for signature in expected]
+    met["signatures"] += len(expected)
+    met["apart"] += len({tuple(row) for row in found.tolist()})
 
 
 @pytest.mark.parametrize("preset", PRESETS)
@@ -155,6 +168,7 @@ def test_signatures_open_in_datasketch():
     assert np.array_equal(one.hashvalues, found[0])
 
 
+@meets(others=80, later=10)
 @given(st.lists(TEXTS, min_size=1, max_size=8), st.integers(0, 7))
 def test_a_text_is_signed_alike_in_any_batch(texts, place):
     place %= len(texts)
@@ -162,8 +176,11 @@ def test_a_text_is_signed_alike_in_any_batch(texts, place):
     alone = sign(Text.from_strings([texts[place]]), MinHashSettings())
     assert np.array_equal(whole.signatures[place], alone.signatures[0])
     assert np.array_equal(whole.text_hashes[place], alone.text_hashes[0])
+    met["others"] += len(texts) - 1
+    met["later"] += place > 0
 
 
+@meets(equal=40, unequal=200)
 @given(st.lists(TEXTS, min_size=2, max_size=12))
 def test_text_hashes_are_equal_where_normalised_texts_are(texts):
     hashes = sign(Text.from_strings(texts), MinHashSettings()).text_hashes.tolist()
@@ -171,6 +188,7 @@ def test_text_hashes_are_equal_where_normalised_texts_are(texts):
     for one in range(len(texts)):
         for other in range(one):
             assert (hashes[one] == hashes[other]) == (normal[one] == normal[other])
+            met["equal" if normal[one] == normal[other] else "unequal"] += 1
 
 
 @pytest.mark.parametrize(

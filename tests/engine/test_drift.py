@@ -14,6 +14,7 @@ from curation.storage.source_file import SourceFile
 from filters.contract import FilterChoice
 from filters.judge import Judge
 from filters.measure import Measure
+from tests.meeting import meets, met
 
 LANGUAGE, GOPHER = ("language", {"keep": ["en"], "min_score": 0.65}), ("gopher_quality", {"min_words": 50})
 
@@ -75,29 +76,28 @@ JSON = st.recursive(
 )
 
 
+@meets(nested=10)
 @given(JSON)
 def test_equal_values_are_never_told(value: Any) -> None:
     assert differences("x", value, value) == []
     identity = {"stage": "3-judge", "version": 1, "fields": {"x": value}}
     assert changes(identity, {**identity, "fields": {"x": tuple(value) if isinstance(value, list) else value}}) == []
+    met["nested"] += isinstance(value, list | dict) and len(value) > 0
 
 
 def test_values_that_differ_are_told_on_short_lines() -> None:
-    met = 0
-
+    @meets(differ=6)
     @given(JSON, JSON, SCALAR, SCALAR)
     def check(before: Any, after: Any, low: Any, high: Any) -> None:
-        nonlocal met
         lines = [line for was, now in ((before, after), (low, high), (low, before)) for line in differences("x", was, now)]
         assert all(line.isprintable() for line in lines)
         if low != high:
-            met += 1
+            met["differ"] += 1
             assert differences("x", low, high)
             assert differences("x", [1, low], [1, high])
             assert differences("x", [{"name": "a", "b": low}], [{"name": "a", "b": high}])
 
     check()
-    assert met > 5
 
 
 def source(relative: str, size: int) -> SourceFile:

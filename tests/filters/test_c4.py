@@ -19,6 +19,7 @@ from filters.bad_words import BadWords
 from filters.c4_paragraphs import C4Paragraphs
 from filters.c4_quality import C4Quality
 from filters.contract import Filter
+from tests.meeting import meets, met
 from tests.running import curate
 
 CITATION = re.compile(r"\[\d*]|\[edit]|\[citation needed]")
@@ -126,10 +127,33 @@ PIECES = st.sampled_from(
         *("This line stays as it is.\n", "So does “this one” here!\n", "Home | About | Contact\n", 'He said "yes, of course."\n'),
     ]
 )
-TEXTS = st.lists(st.one_of(PIECES, st.text(st.characters(exclude_categories=["Cs"]), max_size=2)), max_size=25).map("".join)
+LINES = st.sampled_from(
+    [
+        *(
+            "This line stays as it is.",
+            "So does “this one” here!",
+            'He said "yes, of course."',
+            "A line[1] with citations[citation needed].",
+        ),
+        *(
+            "It ends in no mark",
+            "Two words.",
+            "To be continued in the next...",
+            "Please turn on JavaScript to see this page.",
+            "longwords in it.",
+        ),
+        *("We tell it in our privacy policy today.", "Here is lorem ipsum for all of you.", "It says { and so it goes on.", "one 。", ""),
+        *("The java[2]script of old was fine.", "Lorem ip[edit]sum is what it says.", "A [[1]2] nested one stays.", "It ends here. [3]"),
+    ]
+)
+TEXTS = st.one_of(
+    st.lists(LINES, max_size=8).map("\n".join),
+    st.lists(st.one_of(PIECES, st.text(st.characters(exclude_categories=["Cs"]), max_size=2)), max_size=25).map("".join),
+)
 
 
 @pytest.mark.parametrize("edit", EDITS, ids=repr)
+@meets(kept=10, dropped=40)
 @given(texts=st.lists(TEXTS, max_size=4))
 def test_lines_equal_a_plain_twin(edit: C4Lines, texts: list[str]) -> None:
     expected = [plain_c4_lines(edit, text) for text in texts]
@@ -137,9 +161,12 @@ def test_lines_equal_a_plain_twin(edit: C4Lines, texts: list[str]) -> None:
     assert found == [text for text, _ in expected]
     for row, (_, numbers) in enumerate(expected):
         assert {name: counts[name][row] for name in numbers} == numbers
+    met["kept"] += sum(bool(text) for text, _ in expected)
+    met["dropped"] += sum(sum(numbers.values()) for _, numbers in expected)
 
 
 @pytest.mark.parametrize("edit", EDITS, ids=repr)
+@meets(condemned=3, edited=2)
 @given(text=TEXTS)
 def test_edit_and_filter_give_what_datatrove_s_rules_give_until_nothing_changes(edit: C4Lines, text: str) -> None:
     rule, stable = until_stable(edit, text)
@@ -149,6 +176,8 @@ def test_edit_and_filter_give_what_datatrove_s_rules_give_until_nothing_changes(
     (measured,) = signals(C4Quality(), found)
     assert bool(measured["lorem_ipsum"] or measured["curly_brackets"]) == (rule is not None)
     assert rule is not None or found == stable
+    met["condemned"] += rule is not None
+    met["edited"] += rule is None and stable != text and bool(stable)
 
 
 @pytest.mark.parametrize(
@@ -207,6 +236,7 @@ def test_an_edit_without_end_marks_is_refused() -> None:
 # --- pages --------------------------------------------------------------------------------------------------------------------------------
 
 
+@meets(sentences=140, curly=10, lorem=6)
 @given(st.lists(TEXTS, max_size=4))
 def test_page_signals_equal_a_plain_twin(texts: list[str]) -> None:
     sentences = Text.from_strings(texts).sentences.counts  # proved equal to their own twin in test_sentences
@@ -219,6 +249,9 @@ def test_page_signals_equal_a_plain_twin(texts: list[str]) -> None:
         }
         for row, text in enumerate(texts)
     ]
+    met["sentences"] += int(sentences.sum())
+    met["curly"] += sum("{" in text for text in texts)
+    met["lorem"] += sum("lorem ipsum" in text.lower() for text in texts)
 
 
 def test_the_length_of_a_page_is_judged_where_it_is_asked_for() -> None:
@@ -226,12 +259,15 @@ def test_the_length_of_a_page_is_judged_where_it_is_asked_for() -> None:
     assert C4Quality(min_sentences=3, max_characters=190_000).rules()["too_many_characters"].threshold == 190_000
 
 
+@meets(three=20, fewer=30)
 @given(st.lists(st.lists(st.integers(0, 5), max_size=6).map(lambda sizes: "\n".join("é" * size for size in sizes)), max_size=4))
 def test_paragraphs_equal_a_plain_twin(texts: list[str]) -> None:
     lines = [text.split("\n") for text in texts]
     assert signals(C4Paragraphs(), *texts) == [
         {"paragraphs": len(each), "third_longest": min(heapq.nlargest(3, map(len, each))) if len(each) >= 3 else 0} for each in lines
     ]
+    met["three"] += sum(len(each) >= 3 for each in lines)
+    met["fewer"] += sum(len(each) < 3 for each in lines)
 
 
 # --- bad words ----------------------------------------------------------------------------------------------------------------------------
@@ -250,6 +286,7 @@ def entries(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.mark.parametrize("within", [False, True])
+@meets(clean=20, found=20)
 @given(texts=st.lists(WORDS, max_size=4))
 def test_bad_words_equal_the_pattern_of_c4(entries: str, within: bool, texts: list[str]) -> None:
     escaped = "|".join(re.escape(entry.lower()) for entry in ENTRIES)
@@ -257,6 +294,7 @@ def test_bad_words_equal_the_pattern_of_c4(entries: str, within: bool, texts: li
     for text, found in zip(texts, signals(BadWords(lists=(entries,), within_words=within), *texts), strict=True):
         assert bool(found["hits"]) == bool(pattern.search(text.lower())) == (found["first"] is not None)
         assert found["first"] is None or found["first"] in text.lower()
+        met["found" if found["hits"] else "clean"] += 1
 
 
 def test_a_hit_names_the_entry(entries: str) -> None:

@@ -4,6 +4,7 @@ import json
 import shutil
 import tomllib
 import unicodedata
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from pipelines.inspect.thresholds import threshold_effect
 from pipelines.inspect.views import signal_summary
 from pipelines.inspect.why import why
 from tests.filters.test_heuristic_filters import plain_signals
+from tests.meeting import meets, met
 from tests.running import ROOT, curate
 
 TABLE: dict[str, dict[str, Any]] = tomllib.loads(resolve("filters:fineweb2.toml").read_text("utf-8"))
@@ -118,7 +120,8 @@ def plain_stop_words(text: str, tokens: list[str], words: list[str], within: boo
     )
 
 
-def assert_equal_to_plain(strings: list[str]) -> None:
+def assert_equal_to_plain(strings: list[str]) -> Counter[str]:
+    """Compare the verdicts with the twin's, and return how many there are of each."""
     made = Fineweb2()
     signals = measured(made, strings)
     languages, scores = (signals[f"fineweb2.{name}"].to_pylist() for name in ("language", "language_score"))
@@ -126,6 +129,7 @@ def assert_equal_to_plain(strings: list[str]) -> None:
     counted = signals["fineweb2.stop_words"].to_pylist()
     plain, words = plain_signals(strings), Text.from_strings(strings).words
     failed = judge(signals, [made])["failed"].to_pylist()
+    verdicts: Counter[str] = Counter()
     for row, text in enumerate(strings):
         config = TABLE.get(languages[row] or "")
         stop_words = (
@@ -135,11 +139,32 @@ def assert_equal_to_plain(strings: list[str]) -> None:
         own = {name: rows[row] for name, rows in plain.items()}
         expected = plain_failures(text, own, stop_words or 0, languages[row], scores[row])
         assert failed[row] == [f"fineweb2.{reason}" for reason in expected], text[:80]
+        verdicts.update(expected or ["stays"])
+    return verdicts
 
 
+@meets(
+    duplicate_5_gram=10,
+    duplicate_6_gram=7,
+    duplicate_7_gram=4,
+    duplicate_8_gram=4,
+    duplicate_9_gram=4,
+    duplicate_lines=8,
+    few_alphabetic_words=10,
+    few_sentence_ends=20,
+    few_stop_words=10,
+    language_not_covered=9,
+    low_language_score=9,
+    mostly_newlines=20,
+    stays=10,
+    too_few_words=50,
+    top_2_gram=30,
+    top_3_gram=40,
+    top_4_gram=30,
+)
 @given(st.lists(texts, max_size=5))
 def test_verdicts_equal_the_plain_twin(batch: list[str]) -> None:
-    assert_equal_to_plain(batch)
+    met.update(assert_equal_to_plain(batch))
 
 
 def covered_texts(folder: Path) -> list[str]:
@@ -178,12 +203,15 @@ OTHERS = ("д'", "г", ".", "на", "нам", "の", "です", "です。", "こ
 bits = st.sampled_from(ELISIONS + OTHERS)
 
 
+@meets(found=6, none=70)
 @given(st.lists(st.tuples(st.lists(bits, max_size=12).map("".join), st.integers(-1, len(LISTS) - 1)), max_size=6))
 def test_stop_words_are_counted_as_a_loop_counts_them(batch: list[tuple[str, int]]) -> None:
     column = Text.from_strings([text for text, _ in batch])
     counts = count_stop_words(column, StopWordLists.of(LISTS), np.array([own for _, own in batch], np.int64))
     expected = [plain_stop_words(text, column.words.strings(i), *LISTS[own]) if own >= 0 else 0 for i, (text, own) in enumerate(batch)]
     assert counts.tolist() == expected
+    met["found"] += sum(expected)
+    met["none"] += expected.count(0)
 
 
 def test_every_stop_word_of_the_table_is_found_in_itself() -> None:

@@ -18,6 +18,7 @@ from filters.gopher_quality_dolma import GopherQualityDolma
 from filters.gopher_repetition_dclm import GopherRepetitionDclm
 from filters.support.gopher_stop_words import STOP_WORDS
 from tests.filters.test_heuristic_filters import measured, ratio
+from tests.meeting import meets, met
 
 PIECES = ["the ", "The ", "THAT\n", "of", " ", "\n", "\n\n", "\n\n\n", "...", ". . .", ". ", "…", "#", "● ", "• ", "* ", "- ", "-", "12"]
 PIECES += ["a", "bees ", "dance ", "é", "漢", "\u00a0", "\x1c", "\0", "\t", "(", "→ ", "don’t ", "a longer line that stands here twice\n"]
@@ -92,14 +93,18 @@ readings = pytest.mark.parametrize(("made", "twin"), TWINS, ids=lambda value: va
 
 
 @readings
+@meets(signals=50)
 @given(batch=st.lists(texts, max_size=4))
 def test_signals_equal_plain_twins(made: Filter, twin: Any, batch: list[str]) -> None:
     assert measured(made, batch).to_dicts() == [twin(text) for text in batch]
+    met["signals"] += sum(bool(value) for text in batch for value in twin(text).values())
 
 
+@meets(repeated=50)
 @given(st.lists(st.sampled_from(["a", "bb", ".", "a bb a bb", "\n"]), max_size=60).map(" ".join))
 def test_repetition_of_few_words_equals_plain_twin(text: str) -> None:
     assert measured(GopherRepetitionDclm(), [text]).to_dicts() == [plain_repetition_dclm(text)]
+    met["repeated"] += sum(value > 0 for name, value in plain_repetition_dclm(text).items() if name.endswith("gram"))
 
 
 @readings

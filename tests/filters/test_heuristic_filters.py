@@ -32,6 +32,7 @@ from filters.gopher_quality import GopherQuality
 from filters.gopher_repetition import GopherRepetition
 from filters.support.benchmark_items import read_items
 from filters.support.punctuation import punctuation_marks, terminal_marks
+from tests.meeting import meets, met
 
 REAL_TEXTS = Path(__file__).resolve().parents[3] / "shared" / "data"
 FILTERS: list[Filter] = [GopherQuality(), GopherRepetition(), FinewebQuality(), BenchmarkOverlap()]
@@ -172,14 +173,19 @@ def assert_equal_to_plain(strings: list[str]) -> None:
 # ----- signals -----
 
 
+@meets(signals=200)
 @given(st.lists(texts, max_size=4))
 def test_signals_equal_plain_twins(batch: list[str]) -> None:
     assert_equal_to_plain(batch)
+    met["signals"] += sum(bool(value) for rows in plain_signals(batch).values() for row in rows for value in row.values())
 
 
+@meets(repeated=60)
 @given(st.lists(st.sampled_from(["a", "bb", "."]), max_size=60))
 def test_repeated_ngrams_of_few_words_equal_plain_twin(tokens: list[str]) -> None:
     assert_equal_to_plain([" ".join(tokens)])
+    (row,) = plain_signals([" ".join(tokens)])["gopher_repetition"]
+    met["repeated"] += sum(value > 0 for name, value in row.items() if name.endswith("gram"))
 
 
 @pytest.mark.skipif(not REAL_TEXTS.is_dir(), reason="the shared real texts are not beside the project")
@@ -192,11 +198,13 @@ def test_signals_of_real_texts_equal_plain_twins(file: str, every: int) -> None:
 
 
 @pytest.mark.parametrize("made", FILTERS, ids=lambda made: made.name())
+@meets(apart=8)
 @given(batch=st.lists(texts, min_size=1, max_size=6), data=st.data())
 def test_signals_do_not_depend_on_batches(made: Filter, batch: list[str], data: st.DataObject) -> None:
     cut = data.draw(st.integers(0, len(batch)))
     apart = pl.concat([measured(made, batch[:cut]), measured(made, batch[cut:])])
     assert measured(made, batch).equals(apart)
+    met["apart"] += 0 < cut < len(batch)
 
 
 @pytest.mark.parametrize("made", FILTERS, ids=lambda made: made.name())
@@ -319,6 +327,7 @@ def test_changed_benchmark_is_read_again(tmp_path: Path) -> None:
 small_words = st.lists(st.sampled_from("abc"), max_size=14)
 
 
+@meets(found=10, none=30)
 @given(
     st.lists(small_words, max_size=4),
     st.lists(small_words, max_size=4),
@@ -354,6 +363,7 @@ def test_passages_equal_plain_twin(items: list[list[str]], documents: list[list[
                     best, best_owner = (first, after), owner
         assert (found.words[row], found.items[row]) == (best[1] - best[0], best_owner)
         assert (found.starts[row], found.ends[row]) == ((best[0] * 4, best[1] * 4 - 3) if best_owner >= 0 else (0, 0))
+        met["found" if best_owner >= 0 else "none"] += 1
 
 
 @pytest.mark.parametrize(

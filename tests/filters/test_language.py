@@ -8,6 +8,7 @@ from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
 from curation.text.text import Text
 from filters.language import Language
+from tests.meeting import meets, met
 
 SENTENCES = {
     "en": "Plants take in light and water, and give back the oxygen that every animal breathes.",
@@ -38,6 +39,7 @@ def test_languages_are_told_apart():
 pieces = st.one_of(st.sampled_from([*SENTENCES.values(), "MAIN STREET", "x = [1, 2]", "e\u0301"]), st.text(max_size=20))
 
 
+@meets(de=8, fr=5, ja=10, unknown=20)
 @given(texts=st.lists(st.lists(pieces, max_size=4).map("".join), max_size=4), sample=st.sampled_from([7, 40, 2048]))
 def test_the_kernel_agrees_with_the_library(twin, texts, sample):
     texts = [text.encode("utf-8", "replace").decode() for text in texts]
@@ -50,13 +52,16 @@ def test_the_kernel_agrees_with_the_library(twin, texts, sample):
         else:
             assert score == pytest.approx(probability, abs=1e-3)
             assert language == expected or score == pytest.approx(dict(twin.rank(head))[language], abs=1e-3)
+        met["unknown" if language is None else language] += 1
 
 
+@meets(apart=7)
 @given(texts=st.lists(pieces, min_size=1, max_size=5), cut=st.integers(0, 5))
 def test_batches_do_not_matter(texts, cut):
     texts = [text.encode("utf-8", "replace").decode() for text in texts]
     whole, first, second = identified(texts), identified(texts[:cut]), identified(texts[cut:])
     assert whole == (first[0] + second[0], first[1] + second[1])
+    met["apart"] += 0 < cut < len(texts)
 
 
 def test_texts_without_language_have_null_signals():

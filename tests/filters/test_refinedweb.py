@@ -24,6 +24,7 @@ from filters.token_density import TokenDensity
 from pipelines.recipes.recipe import load, parse
 from pipelines.recipes.shipped import shipped_recipes
 from tests.filters.test_filter_contract import LISTS
+from tests.meeting import meets, met
 from tests.running import curate
 
 # --- words removed ------------------------------------------------------------------------------------------------------------------------
@@ -46,6 +47,7 @@ def test_what_was_removed_is_compared_with_all_there_was() -> None:
     assert removed("...", noted) == (1, 1.0)
 
 
+@meets(removed=20, whole=1)
 @given(
     st.lists(st.sampled_from(["Menu", "A line of some words.", "3 likes", "ALL CAPITALS HERE", "12", "See it, read more..."]), max_size=12)
 )
@@ -56,6 +58,7 @@ def test_the_ratio_is_that_of_the_words_before_and_after(lines: list[str]) -> No
     before, after = (int((each.words.kinds & 1).sum()) for each in (column, edited.text))
     noted = {"edits.refinedweb_lines.words": str(words)} if words else {}
     assert removed(edited.text.string(0), noted) == (before - after, (before - after) / max(before, 1))
+    met["removed" if before > after else "whole"] += 1
 
 
 def test_the_filter_needs_its_edit() -> None:
@@ -77,6 +80,7 @@ def test_tokens_are_not_cut_filled_or_framed() -> None:
     assert density(LISTS / "tokenizer.json", "rain falls, rain falls, rain", "rain", "") == [(7, 7 / 28), (1, 1 / 4), (0, None)]
 
 
+@meets(bytes=800, longer=60)
 @given(st.lists(st.text(max_size=20), min_size=1, max_size=5))
 def test_a_tokenizer_of_bytes_counts_bytes(tmp_path_factory: pytest.TempPathFactory, texts: list[str]) -> None:
     path = tmp_path_factory.getbasetemp() / "bytes.json"
@@ -88,6 +92,8 @@ def test_a_tokenizer_of_bytes_counts_bytes(tmp_path_factory: pytest.TempPathFact
     texts = [text.encode("utf-8", "replace").decode() for text in texts]
     sizes = [(len(text.encode()), len(text)) for text in texts]
     assert density(path, *texts) == [(size, size / characters if characters else None) for size, characters in sizes]
+    met["bytes"] += sum(size for size, _ in sizes)
+    met["longer"] += sum(size > characters for size, characters in sizes)
 
 
 def test_a_tokenizer_that_is_missing_or_none_is_told_when_the_recipe_is_loaded(tmp_path: Path) -> None:

@@ -28,6 +28,7 @@ from pipelines.train.fasttext_trainer import FastTextTrainer, lines_of
 from pipelines.train.fasttext_training import TrainingSettings, matrices_of, train_here
 from pipelines.train.judges import Trainer, known_features, scorer_of
 from pipelines.train.linear_trainer import LinearTrainer
+from tests.meeting import meets, met
 
 VOCABULARY = [
     "angle",
@@ -113,6 +114,7 @@ words = st.lists(st.one_of(st.sampled_from(VOCABULARY), st.text(max_size=6)), ma
 
 
 @every_trainer
+@meets(high=10, low=40)
 @given(texts=st.lists(words, max_size=4))
 def test_the_kernel_is_its_plain_twin(place: int, texts: list[str]) -> None:
     scorer = trained(place)
@@ -122,6 +124,7 @@ def test_the_kernel_is_its_plain_twin(place: int, texts: list[str]) -> None:
     for text, score, tokens in zip(texts, scores, seen.tokens, strict=True):
         assert abs(score - plain_score(scorer, text)) <= 1.001e-4
         assert tokens <= len(Text.from_strings([text]).words.hashes)
+        met["high" if score > 2.5 else "low"] += 1
 
 
 def test_repeated_features_count_once_and_only_there() -> None:
@@ -141,12 +144,15 @@ def test_good_texts_score_above_others(place: int) -> None:
     assert good > bad + 1
 
 
+@meets(apart=10, scores=90)
 @given(texts=st.lists(words, min_size=1, max_size=8), cut=st.integers(0, 8))
 def test_a_score_does_not_depend_on_the_batch(texts: list[str], cut: int) -> None:
     whole = trained(0).score_windows(Text.from_strings(texts))[0]
     column = pa.array(texts, pa.large_string())
     parts = [trained(0).score_windows(Text.from_arrow(part))[0] for part in (column[:cut], column[cut:])]
     assert np.array_equal(whole, np.concatenate(parts))
+    met["apart"] += 0 < cut < len(texts)
+    met["scores"] += len(set(whole.tolist()))
 
 
 def test_windows_hold_each_token_once_in_equal_parts() -> None:

@@ -183,10 +183,12 @@ def test_counts_are_those_of_a_plain_twin(urls: list[str]) -> None:
         assert found["domain_listed"] == any(host == known or (host.endswith(f".{known}") and known != "198.51.100.7") for known in DOMAINS)
 
 
+@meets(apart=8)
 @given(st.lists(st.one_of(st.text(), URLS), max_size=8), st.integers(0, 8))
 def test_any_text_may_stand_for_a_url_and_the_batch_does_not_matter(urls: list[str], cut: int) -> None:
     urls = [url.encode("utf-8", "replace").decode() for url in urls]
     assert measured(RULES, *urls[:cut]) + measured(RULES, *urls[cut:]) == measured(RULES, *urls)
+    met["apart"] += 0 < cut < len(urls)
 
 
 # --- lists --------------------------------------------------------------------------------------------------------------------------------

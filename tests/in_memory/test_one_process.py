@@ -1,6 +1,5 @@
 """Near-duplicates in one process: the pipeline's decisions, whatever the batches and the turns."""
 
-from collections import Counter
 from collections.abc import Sequence
 from tempfile import TemporaryDirectory
 
@@ -40,14 +39,13 @@ NEAR = st.tuples(st.integers(0, 1), st.sets(st.integers(0, 39), max_size=2)).map
 
 
 def test_a_dropped_text_is_really_like_the_kept_one() -> None:
-    met: Counter[str | None] = Counter()
-
+    @meets(near_duplicate=21, exact=21, stays=21, compared=31)
     @given(st.lists(st.one_of(NEAR, NEAR, texts), min_size=2, max_size=12), st.integers(1, 5))
     def holds(strings: list[str], size: int) -> None:
         found = find_duplicates(batches(strings, size))
         assert told(found) == told(find_duplicates(batches(strings, 100)))
         for row, (of, rule, similarity) in enumerate(told(found)):
-            met[rule] += 1
+            met[rule or "stays"] += 1
             if rule is None:
                 assert (of, similarity) == (-1, 1.0)
                 continue
@@ -58,8 +56,6 @@ def test_a_dropped_text_is_really_like_the_kept_one() -> None:
         met["compared"] += int(found.compared)
 
     holds()
-    assert min(met["near_duplicate"], met["exact"], met[None]) > 20, met
-    assert met["compared"] > 30, met
 
 
 @meets(gone=100)

@@ -17,6 +17,7 @@ from curation.errors import InputError
 from curation.in_memory.near_duplicates import find_duplicates
 from curation.in_memory.text_batches import jsonl_texts, parquet_texts
 from tests.in_memory.test_one_process import told
+from tests.meeting import meets, met
 
 PACKED: dict[str, Callable[[bytes], bytes]] = {
     "jsonl": bytes,
@@ -38,6 +39,7 @@ def read(path: Path, batch_bytes: int = 16 << 20) -> list[list[str]]:
     return [batch().to_pylist() for batch in jsonl_texts([path], "body", batch_bytes)]
 
 
+@meets(texts=120, duplicates=20, batches=50)
 @given(st.lists(st.lists(strings, max_size=8), min_size=1, max_size=3), st.integers(1, 300), st.sampled_from(sorted(PACKED)), st.booleans())
 def test_jsonl_and_parquet_give_the_same(files: list[list[str]], batch_bytes: int, ending: str, ascii_only: bool) -> None:
     with TemporaryDirectory() as folder:
@@ -45,9 +47,13 @@ def test_jsonl_and_parquet_give_the_same(files: list[list[str]], batch_bytes: in
         for table, packed, texts in zip(tables, lines, files, strict=True):
             pq.write_table(pa.table({"body": pa.array(texts, pa.string())}), table, row_group_size=3)
             packed.write_bytes(PACKED[ending](lines_of(texts, ascii_only)))
-        assert [text for path in lines for batch in read(path, batch_bytes) for text in batch] == [text for each in files for text in each]
+        batches = [batch for path in lines for batch in read(path, batch_bytes)]
+        assert [text for batch in batches for text in batch] == [text for each in files for text in each]
         found = find_duplicates(jsonl_texts(lines, "body", batch_bytes))
         assert told(found) == told(find_duplicates(parquet_texts(tables, "body")))
+    met["texts"] += sum(map(len, files))
+    met["batches"] += max(0, len(batches) - len(files))
+    met["duplicates"] += sum(of >= 0 for of, _, _ in told(found))
 
 
 @pytest.mark.parametrize("ending", PACKED)

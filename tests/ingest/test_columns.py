@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curation.ingest.readers import columns
+from curation.ingest.readers import Record, columns
 from curation.ingest.readers.columns import as_binary, is_string, python_rows
 from curation.text.text import Text
 from tests.ingest.test_readers_rows import parquet
+from tests.meeting import meets, met
 from tests.reading import read_bytes
 
 STRINGS = st.one_of(
@@ -60,6 +61,7 @@ def batches(draw) -> list[Any]:
     return draw(st.permutations(made))
 
 
+@meets(values=1000, missing=400)
 @given(batches(), st.integers(0, 40))
 def test_values_are_those_of_scalars(made, piece_bytes):
     with pytest.MonkeyPatch.context() as patch:
@@ -75,18 +77,24 @@ def test_values_are_those_of_scalars(made, piece_bytes):
     ]
     assert plain == expected
     assert [size for size, _ in rows] == [sum(len(value) for value in values if isinstance(value, bytes)) for values in expected]
+    met["values"] += sum(len(values) for values in expected)
+    met["missing"] += sum(value is None for values in expected for value in values)
 
 
 def is_string_column(column: Any) -> bool:
     return is_string(column.type.value_type if pa.types.is_dictionary(column.type) else column.type)
 
 
+@meets(bytes=500, missing=20)
 @given(st.lists(STRINGS, max_size=12), st.sampled_from([reinterpreted, dictionary]), st.sampled_from([pa.string(), pa.large_string()]))
 def test_as_binary_keeps_the_bytes(values, made, kind):
     assert as_binary(made(values, kind)).to_pylist() == values
     assert as_binary(pa.array(["é", None], pa.string_view())).to_pylist() == ["é".encode(), None]
+    met["bytes"] += sum(map(len, filter(None, values)))
+    met["missing"] += values.count(None)
 
 
+@meets(read=60, refused=70)
 @given(st.lists(st.tuples(STRINGS, STRINGS, STRINGS), min_size=1, max_size=12), st.integers(0, 40))
 def test_what_a_row_becomes_does_not_depend_on_its_neighbours(rows, piece_bytes):
     names = ("id", "text", "note")
@@ -98,6 +106,8 @@ def test_what_a_row_becomes_does_not_depend_on_its_neighbours(rows, piece_bytes)
         assert read_bytes("a.parquet", parquet(table)) == whole
     without_number = [[*map(repr, vars_of(outcome))] for outcome in whole[:3]]
     assert [[*map(repr, vars_of(outcome))] for [outcome] in alone] == without_number
+    met["read"] += sum(isinstance(outcome, Record) for outcome in whole)
+    met["refused"] += sum(not isinstance(outcome, Record) for outcome in whole)
 
 
 def vars_of(outcome: Any) -> list[Any]:
@@ -107,9 +117,12 @@ def vars_of(outcome: Any) -> list[Any]:
     return [type(outcome), *facts.items()]
 
 
+@meets(bytes=900, empty=9)
 @given(st.lists(st.text(max_size=20)))
 def test_texts_end_to_end_are_the_column_of_their_strings(texts):
     encoded = [text.encode("utf-8", "replace") for text in texts]
     column = Text.from_utf8(b"".join(encoded), [len(text) for text in encoded])
     assert [column.string(index).encode() for index in range(len(column))] == encoded
     assert column.to_arrow().equals(Text.from_strings([text.decode() for text in encoded]).to_arrow())
+    met["bytes"] += sum(map(len, encoded))
+    met["empty"] += encoded.count(b"")

@@ -14,6 +14,7 @@ from curation.ingest.edits.refinedweb_lines import RefinedwebLines
 from curation.ingest.edits.whitespace import Whitespace
 from curation.text.column import rewritten
 from curation.text.text import Text
+from tests.meeting import meets, met
 
 EVERY_EDIT = [
     Whitespace(),
@@ -61,6 +62,7 @@ _TEXTS = st.lists(st.one_of(_PIECES, st.text(max_size=3)), max_size=30).map(
 
 
 @pytest.mark.parametrize("edit", EVERY_EDIT, ids=repr)
+@meets(edited=7, apart=4)
 @given(texts=st.lists(_TEXTS, max_size=5), cut=st.integers(0, 5))
 def test_edits_are_idempotent_independent_of_batches_and_give_valid_utf8(edit, texts, cut):
     once, counts = edited(edit, *texts)
@@ -74,6 +76,8 @@ def test_edits_are_idempotent_independent_of_batches_and_give_valid_utf8(edit, t
     raw.data.tobytes()[int(raw.offsets[0]) : int(raw.offsets[-1])].decode("utf-8", "strict")
     for text, edited_text, *numbers in zip(texts, once, *counts.values(), strict=True):
         assert any(numbers) or edited_text == text, "what changed was not counted"
+    met["edited"] += sum(before != after for before, after in zip(texts, once, strict=True))
+    met["apart"] += 0 < cut < len(texts)
 
 
 @pytest.mark.parametrize("edit", EVERY_EDIT, ids=repr)

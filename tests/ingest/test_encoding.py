@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from curation.ingest.encoding import Decoded, Undecodable, decode_text, without_controls
+from tests.meeting import meets, met
 
 TEXTS = {
     "cp1252": "L’été dernier, nous sommes allés à la plage où les élèves étaient déjà. « Voilà », dit-elle, ça coûte 20 €. ",
@@ -154,15 +155,19 @@ headers = st.sampled_from(
 )
 
 
+@meets(refused=6, read=10, beyond_ascii=7)
 @given(payload=payloads, header=headers)
 def test_whatever_comes_the_text_is_valid_or_refused(payload, header):
     try:
         decoded = decode_text(payload, header)
     except Undecodable:
+        met["refused"] += 1
         return
     decoded.text.encode()
     assert not [c for c in decoded.text if (c < " " and c not in "\t\n") or c == "\x7f"]
     assert decode_text(payload, header) == decoded
+    met["read"] += 1
+    met["beyond_ascii"] += not decoded.text.isascii()
 
 
 def test_real_pages_decode(real_data):

@@ -18,6 +18,7 @@ from curation.ingest.extraction.blocks_fast import BlocksFast
 from curation.ingest.extraction.dom import Limits, extracted, parse
 from curation.ingest.extraction.plain import Plain
 from curation.ingest.extraction.resiliparse import Resiliparse
+from tests.meeting import meets, met
 
 EVERY_EXTRACTOR = [Resiliparse(), Plain()]
 BY_BLOCKS = [Blocks(), Blocks(format="markdown"), BlocksFast()]
@@ -176,6 +177,7 @@ fragments = st.lists(st.one_of(st.sampled_from(FRAGMENTS.split()), st.text(max_s
 
 
 @pytest.mark.parametrize("extractor", [*EVERY_EXTRACTOR, *BY_BLOCKS], ids=repr)
+@meets(text=10, lines=1)
 @given(html=fragments)
 def test_whatever_the_page_the_text_is_valid_and_tidy(extractor, html):
     html = html.encode("utf-8", "replace").decode()
@@ -184,6 +186,8 @@ def test_whatever_the_page_the_text_is_valid_and_tidy(extractor, html):
     assert not re.search("[\ufdd0-\ufdd2]", result.text)
     assert result.text == result.text.strip("\n")
     assert extractor.extract(html) == result
+    met["text"] += bool(result.text)
+    met["lines"] += result.text.count("\n")
 
 
 def f1(found: str, gold: str) -> float:

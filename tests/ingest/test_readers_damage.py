@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from curation.ingest.readers import Broken, Ignored, Record
 from curation.ingest.readers.decompression import Content
 from tests.ingest.test_readers_archives import FILEDESC, arc, page, warc
+from tests.meeting import meets, met
 from tests.reading import compressed, read_bytes
 
 TEXTS = [f"Tide table {number}: " + "high water, low water. " * 5 for number in range(6)]
@@ -119,11 +120,14 @@ def test_a_failing_disk_is_not_taken_for_damage(packing):
         content.take(200_000)
 
 
+@meets(outcomes=20, broken=10)
 @given(st.sampled_from(["x.warc", "x.arc", "x.jsonl", "x.parquet", "x.html", "x"]), st.binary(max_size=300))
 def test_any_bytes_are_read_as_something(name, content):
     outcomes = read_bytes(name, content)
     if content.strip():
         assert outcomes or name.endswith("jsonl")
+    met["outcomes"] += len(outcomes)
+    met["broken"] += sum(isinstance(outcome, Broken) for outcome in outcomes)
 
 
 _MEASURED = """

@@ -14,6 +14,7 @@ from curation.ingest.readers import MAX_RECORD_BYTES, Broken, Record, Tally, dec
 from curation.ingest.readers import parquet as parquet_reader
 from curation.storage.location import Location
 from curation.storage.source_file import Fields, SourceFile
+from tests.meeting import meets, met
 from tests.reading import compressed, read_bytes
 
 ROW = {
@@ -362,6 +363,7 @@ def test_a_file_that_vanishes_is_no_fault_of_a_record(tmp_path):
         list(read_records(source, Tally()))
 
 
+@meets(texts=140, escaped=10)
 @given(
     st.lists(st.text(alphabet=st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=50), max_size=20), st.booleans()
 )
@@ -370,3 +372,5 @@ def test_any_text_comes_back_as_it_was(texts, escaped):
     assert [record.payload for record in read_bytes("a.jsonl", content)] == texts
     if texts:
         assert [record.payload for record in read_bytes("a.parquet", parquet(pa.table({"text": texts})))] == texts
+    met["texts"] += len(texts)
+    met["escaped"] += escaped and any(not text.isascii() for text in texts)

@@ -16,6 +16,7 @@ from curation.ingest.edits.refinedweb_lines import RefinedwebLines, _needles
 from curation.text.text import Text
 from curation.text.words import WORD
 from tests.ingest.test_edits import edited, one
+from tests.meeting import meets, met
 
 COUNTED = "likes|shares|comments|retweets|reposts|quotes|bookmarks|upvotes|downvotes|downloads|views|followers"
 COUNTER = re.compile(rf"^\W*\d(?:,|\.|\d)*(?:K|k|M|m|B|b)?\s+(?:{COUNTED})\W*$")
@@ -109,22 +110,43 @@ _PIECES = st.sampled_from(
         *("ABC", "Straße", "ÄÖÜ", "Ж", "ǅ", "中文", "🙂", "a fine day", "The tide comes in with the moon and goes out", "'s"),
     ]
 )
-TEXTS = st.lists(st.one_of(_PIECES, st.text(max_size=2)), max_size=24).map(
-    lambda pieces: "".join(pieces).encode("utf-8", "replace").decode()
+_LINES = st.sampled_from(
+    [
+        *("3 likes", "1.2K followers", "» 5 comments »", "12 views today", "12", "2024", "1,024", "ABC DEF", "A fine DAY IS", "Menu", ""),
+        *(
+            "The tide comes in with the moon.",
+            "See it, read more...",
+            "Read more...",
+            "12 items in cart",
+            "Sign-in or go home",
+            "sign-in 5 likes",
+        ),
+        "one two three four five six seven eight nine ten items in cart",
+    ]
+)
+TEXTS = st.one_of(
+    st.lists(_LINES, max_size=8).map("\n".join),
+    st.lists(st.one_of(_PIECES, st.text(max_size=2)), max_size=24).map(lambda pieces: "".join(pieces).encode("utf-8", "replace").decode()),
 )
 
 
+@meets(left=10, uppercase=4, numeric=5, counters=4, short=8, phrases=8, blank_lines=2)
 @given(TEXTS)
 def test_the_kernel_does_what_the_plain_twin_does(text):
     (result,), counts = edited(RefinedwebLines(), text)
     assert (result, {name: count[0] for name, count in counts.items()}) == twin(text)
+    met.update({name: bool(count[0]) for name, count in counts.items()})
+    met["left"] += bool(result)
 
 
+@meets(fall=20, stay=20)
 @given(TEXTS)
 def test_without_phrases_and_blank_lines_dclm_s_steps_leave_the_same_lines(text):
     lines = [line for line in text.split("\n") if line.strip() and not any(pattern.search(line) for pattern in PHRASES)]
     plain = "\n".join(["So it begins.", *lines, "So it ends."])
     assert one(RefinedwebLines(), plain) == dclm_steps(plain)
+    met["fall"] += sum(falls(line) is not None for line in lines)
+    met["stay"] += sum(falls(line) is None for line in lines)
 
 
 @pytest.mark.parametrize(

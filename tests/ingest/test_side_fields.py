@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from curation.errors import RecipeError
 from curation.ingest.side_fields import json_object_of, string_of, text_of, value_of
 from pipelines.recipes.recipe import parse
+from tests.meeting import meets, met
 from tests.running import curate
 
 RECIPE = '[export]\nkeep = ["license", "domain", "points"]\n'
@@ -45,6 +46,7 @@ JSON = st.recursive(
 )
 
 
+@meets(strings=4, nested=10)
 @given(JSON | st.sampled_from(["1984", "null", "-", '"', "1e999", "[", "Infinity", " 1", "tr", '"\\ud800"', "[" * 5000]))
 def test_values_come_back_as_they_were(value: Any) -> None:
     text = text_of(value) if isinstance(value, str) else json.dumps(value)
@@ -52,6 +54,8 @@ def test_values_come_back_as_they_were(value: Any) -> None:
     assert string_of(text) == (value if isinstance(value, str) else json.dumps(value))
     assert json.loads(json_object_of({"b": text, "a": "x"})) == {"a": "x", "b": value}
     assert json_object_of({"b": text, "a": "x"}) == json_object_of([("a", "x"), ("b", text)])
+    met["strings"] += isinstance(value, str)
+    met["nested"] += isinstance(value, list | dict) and len(value) > 0
 
 
 def test_what_utf_8_cannot_hold_is_escaped() -> None:

@@ -151,12 +151,15 @@ def ids_at_fault(books: Books) -> dict[str, tuple[str, str | None]]:
     return found
 
 
+@meets(rows=400, duplicates=200)
 @given(run=balanced(), held=st.sampled_from([1, 3, HELD]))
 def test_a_run_in_order_has_no_fault(run: Run, held: int, tmp_path_factory: pytest.TempPathFactory) -> None:
     assert run.faults() == {}
     folder = tmp_path_factory.getbasetemp() / "balanced"
     run.write(folder)
     assert ids_at_fault(audit(folder, held)) == {}
+    met["rows"] += len(run.web) + len(run.synthetic)
+    met["duplicates"] += sum(row.fate == "duplicate" for row in [*run.web, *run.synthetic])
 
 
 @meets(faults=40)

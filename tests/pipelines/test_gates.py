@@ -22,6 +22,7 @@ from pipelines.plan.filter_plan import as_toml, plan_filters
 from pipelines.plan.gates import Search, as_it_is
 from pipelines.recipes.recipe import parse
 from tests.filters.test_filter_contract import corpus, documents_of
+from tests.meeting import meets, met
 from tests.running import ROOT, curate
 
 NAMES = sorted(shipped_filters())
@@ -30,6 +31,7 @@ PARTS = ("words", "words.folded", "lines", "rows", "paragraphs", "chunks", "sent
 texts = st.lists(st.text(st.sampled_from("Aé1 .'\n-…你"), max_size=30), max_size=12)
 
 
+@meets(carried=70, left_out=60, stays=50)
 @given(texts=texts, data=st.data())
 def test_what_was_found_is_carried_as_it_would_be_found(texts: list[str], data: st.DataObject) -> None:
     stays = np.array(data.draw(st.lists(st.booleans(), min_size=len(texts), max_size=len(texts))), np.bool_)
@@ -50,6 +52,9 @@ def test_what_was_found_is_carried_as_it_would_be_found(texts: list[str], data: 
         for field in dataclasses.fields(left):
             np.testing.assert_array_equal(getattr(left, field.name), getattr(right, field.name), err_msg=f"{part}.{field.name}")
             assert getattr(left, field.name).dtype == getattr(right, field.name).dtype
+    met["carried"] += len(asked)
+    met["left_out"] += len(texts) - len(chosen)
+    met["stays"] += len(chosen)
 
 
 def find(column: Text, part: str) -> Any:
@@ -70,6 +75,7 @@ def test_a_field_that_cannot_be_carried_is_told() -> None:
         carry(Found(np.array([0, 1, 2]), 2), np.array([True, False]), column)
 
 
+@meets(hidden=800, whole=80)
 @given(order=st.permutations(NAMES), gates=st.lists(st.booleans(), min_size=len(NAMES), max_size=len(NAMES)))
 @settings(max_examples=25)
 def test_a_gate_hides_what_it_drops_and_moves_nothing_else(order: list[str], gates: list[bool]) -> None:
@@ -89,6 +95,8 @@ def test_a_gate_hides_what_it_drops_and_moves_nothing_else(order: list[str], gat
                 name = f"{each.name()}.{signal}"
                 assert with_gates[name] == (None if shut else without[name]), (name, batch["text"][row])
             shut = shut or (gate and each.name() in dropped[row])
+    met["hidden"] += sum(row != before for row, before in zip(gated, plain, strict=True))
+    met["whole"] += sum(row == before for row, before in zip(gated, plain, strict=True))
 
 
 def rules_held(made: Any, rows: list[dict[str, Any]]) -> list[bool]:
@@ -138,12 +146,16 @@ def orders(count: int) -> Any:
             yield tuple(zip(places, (*gates, False), strict=True))
 
 
+@meets(several=10, dropped=200)
 @given(trials())
 def test_an_order_takes_what_its_documents_take(trial: Trial) -> None:
     for order in itertools.islice(orders(len(trial.filters)), 50):
         assert Search(trial).nanoseconds(order) == pytest.approx(seconds_of(trial, order) * 1e9, abs=100)
+    met["several"] += len(trial.filters) > 1
+    met["dropped"] += int(trial.drops.sum())
 
 
+@meets(gates=10, moved=8)
 @given(trials())
 def test_no_order_takes_less_than_the_best(trial: Trial) -> None:
     search = Search(trial)
@@ -152,6 +164,8 @@ def test_no_order_takes_less_than_the_best(trial: Trial) -> None:
     own = [order for order in orders(len(trial.filters)) if [place for place, _ in order] == list(range(len(trial.filters)))]
     assert search.nanoseconds(search.best(reorder=False)) == min(map(search.nanoseconds, own))
     assert search.nanoseconds(search.best()) <= search.nanoseconds(as_it_is([True] * len(trial.filters)))
+    met["gates"] += sum(gate for _, gate in least)
+    met["moved"] += [place for place, _ in least] != sorted(place for place, _ in least)
 
 
 def test_many_filters_are_ordered_too() -> None:
@@ -198,10 +212,13 @@ values = st.recursive(
 )
 
 
+@meets(parameters=100, nested=90)
 @given(st.dictionaries(st.text(st.characters(exclude_categories=["Cs"])).filter(lambda key: key not in ("name", "gate", "file")), values))
 def test_a_suggestion_is_the_same_filter_in_toml(parameters: dict[str, Any]) -> None:
     text = as_toml([FilterChoice("own", parameters, "a 'b'.py", True), FilterChoice("other")])
     assert tomllib.loads(text)["filter"] == [{"name": "own", "file": "a 'b'.py", **parameters, "gate": True}, {"name": "other"}]
+    met["parameters"] += len(parameters)
+    met["nested"] += sum(isinstance(value, list | dict) for value in parameters.values())
 
 
 RECIPE = """

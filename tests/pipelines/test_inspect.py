@@ -27,6 +27,7 @@ from pipelines.report import signal_tables, tables
 from pipelines.report.summary import Summary
 from pipelines.terminal import terminal
 from pipelines.terminal.wording import printable
+from tests.meeting import meets, met
 from tests.toy_run import HOSTILE_URL, write_run
 
 
@@ -250,10 +251,13 @@ def test_numbers_that_json_lacks_become_null() -> None:
     assert tables.as_plain({"a": [math.nan, math.inf, 1.5, b"\x0a", {"b"}]}) == {"a": [None, None, 1.5, "0a", ["b"]]}
 
 
+@meets(shown=20, mended=10)
 @given(st.text())
 def test_printable_text_is_printable(text: str) -> None:
     assert all(character.isprintable() for character in printable(text))
     assert "\n" not in printable(text)
+    met["shown"] += bool(printable(text))
+    met["mended"] += printable(text) != text
 
 
 values = st.one_of(
@@ -263,6 +267,7 @@ values = st.one_of(
 )
 
 
+@meets(bins=120, several=10)
 @given(values)
 def test_bins_cover_everything_once(numbers: list[float]) -> None:
     whole = all(isinstance(number, int) for number in numbers)
@@ -281,6 +286,8 @@ def test_bins_cover_everything_once(numbers: list[float]) -> None:
     for number in numbers:
         expected[min(bisect.bisect_right(edges, number), len(edges) - 1) - 1] += 1
     assert [entry.documents for entry in counted] == expected
+    met["bins"] += sum(count > 0 for count in expected)
+    met["several"] += len(edges) > 2
 
 
 def test_skewed_bins_lie_on_preferred_numbers() -> None:

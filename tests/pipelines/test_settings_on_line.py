@@ -14,6 +14,7 @@ from pipelines.recipes.recipe import parse
 from pipelines.recipes.settings_on_line import with_settings
 from pipelines.recipes.shipped import shipped_recipes
 from pipelines.recipes.toml_text import write_toml
+from tests.meeting import meets, met
 from tests.running import CURATE, SMALL_RECIPE, curate, made, many_files, shards
 
 WHOLE = """
@@ -144,15 +145,14 @@ _VALUES = st.recursive(
 
 
 def test_what_is_written_as_toml_is_read_as_what_it_was() -> None:
-    met = []
-
+    @meets(several=21, nested=60)
     @given(st.dictionaries(_KEYS, _VALUES, max_size=5))
     def check(table: dict[str, object]) -> None:
         assert tomllib.loads(write_toml(table)) == table
-        met.append(len(table))
+        met["several"] += len(table) > 1
+        met["nested"] += sum(isinstance(value, list | dict) for value in table.values())
 
     check()
-    assert sum(size > 1 for size in met) > 20
 
 
 @pytest.mark.parametrize("name", shipped_recipes())

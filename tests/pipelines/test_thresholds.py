@@ -17,6 +17,7 @@ from pipelines.inspect.rules import read_rules
 from pipelines.inspect.run_folder import places
 from pipelines.inspect.thresholds import retention, threshold_effect
 from pipelines.inspect.views import signal_summary
+from tests.meeting import meets, met
 from tests.running import curate
 
 ODD_SIGNALS = """
@@ -138,6 +139,7 @@ def test_each_point_is_what_at_says_and_a_loop_counts(run: str, signal: str) -> 
     assert all(point.otherwise_kept.documents == kept for point in own)
 
 
+@meets(passes=1200, drops_below=3, drops_above=3)
 @given(at=st.floats(-60, 60))
 @settings(max_examples=15)
 def test_any_threshold_is_counted_as_a_loop_does(run: str, at: float) -> None:
@@ -150,6 +152,8 @@ def test_any_threshold_is_counted_as_a_loop_does(run: str, at: float) -> None:
         return row[name] is None or (row[name] >= at if effect.drops == "below" else row[name] <= at)
 
     assert (effect.all.then, effect.otherwise_kept.then) == (counted(rows, passes), counted(others, passes))
+    met["drops_below" if effect.drops == "below" else "drops_above"] += 1
+    met["passes"] += effect.all.then.documents
 
 
 def test_the_points_are_the_quantiles_and_the_recipe_s_own(run: str) -> None:

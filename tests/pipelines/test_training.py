@@ -33,6 +33,7 @@ from pipelines.train.linear_training import Rows, fit_logistic
 from pipelines.train.model_card import CARD_BEGINS
 from pipelines.train.ship_model import is_free, pool_to_ship, to_learn
 from pipelines.train.training import LINEAR, TRAINERS, train_model
+from tests.meeting import meets, met
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = ROOT / "filters" / "models" / "edu.safetensors"
@@ -342,17 +343,20 @@ def test_only_a_model_of_ours_is_written_over(labels: str, tmp_path: Path) -> No
     assert train_model([labels], str(out)) == first
 
 
+@meets(groups=100)
 @given(groups=st.sets(st.text(max_size=5), max_size=30))
 def test_folds_are_even_and_depend_on_names_only(groups: set[str]) -> None:
     folds = folds_of(groups)
     counts = np.bincount(list(folds.values()), minlength=FOLDS)
     assert counts.max() - counts.min() <= 1
     assert folds == folds_of(sorted(groups, reverse=True))
+    met["groups"] += len(groups)
 
 
 scores = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 20).map(lambda n: n / 4)), min_size=1, max_size=40)
 
 
+@meets(pairs_won=300, hits=40, missed=50)
 @given(pairs=scores)
 def test_figures_are_their_definitions(pairs: list[tuple[int, float]]) -> None:
     truth, guess = [t for t, _ in pairs], [g for _, g in pairs]
@@ -380,6 +384,9 @@ def test_figures_are_their_definitions(pairs: list[tuple[int, float]]) -> None:
     assert at[2.5].kept == pytest.approx(kept / len(pairs), abs=1e-4)
     assert at[2.5].precision == (pytest.approx(hits / kept, abs=1e-4) if kept else None)
     assert at[2.5].recall == (pytest.approx(hits / good, abs=1e-4) if good else None)
+    met["pairs_won"] += len(wins)
+    met["hits"] += hits
+    met["missed"] += good - hits
 
 
 def test_fasttext_ends_with_the_process_that_trains(tmp_path: Path) -> None:

@@ -32,12 +32,14 @@ def small_row_groups(monkeypatch):
     monkeypatch.setattr(exchange, "ROW_GROUP_BYTES", 64)
 
 
+@meets(ranges=8600)
 @given(count=st.integers(1, 1000))
 def test_ranges_cover_every_hash_once(count):
     ranges = HASHES.cut(count)
     assert ranges[0].low == 0
     assert ranges[-1].high == 2**64
     assert all(before.high == after.low and before.low < before.high for before, after in pairwise(ranges))
+    met["ranges"] += len(ranges)
 
 
 def test_the_number_of_ranges_follows_from_the_amount():
@@ -47,6 +49,7 @@ def test_the_number_of_ranges_follows_from_the_amount():
 @pytest.mark.usefixtures("small_row_groups")
 @pytest.mark.parametrize("count", [1, 2, 7])
 def test_a_range_holds_exactly_its_rows(tmp_path_factory, count):
+    @meets(rows=200)
     @given(SOME, SOME)
     def check(first, second):
         folder = tmp_path_factory.mktemp("exchange")
@@ -56,6 +59,7 @@ def test_a_range_holds_exactly_its_rows(tmp_path_factory, count):
             table = read_range(files, "hash", wanted, SCHEMA)
             rows = list(zip(table["hash"].to_pylist(), table["row"].to_pylist(), strict=True))
             assert rows == [row for own in expected for row in own if wanted.low <= row[0] < wanted.high]
+            met["rows"] += len(rows)
 
     check()
 
@@ -134,6 +138,7 @@ class Held:
         self.counted = Shard(name, Location.of("/nowhere"), rows, size, "")
 
 
+@meets(several=30, alone=30)
 @given(st.lists(st.tuples(st.integers(0, 20), st.integers(0, 20)), max_size=30), st.randoms(use_true_random=False))
 def test_groups_number_every_document_once(sizes, random):
     members = [Held(f"{place:03d}", *size) for place, size in enumerate(sizes)]
@@ -145,6 +150,8 @@ def test_groups_number_every_document_once(sizes, random):
     for group in groups:
         assert group.rows == sum(member.counted.rows for member in group.members)
         assert len(group.members) == 1 or (group.rows <= 25 and sum(member.counted.bytes for member in group.members) <= 30)
+    met["several"] += sum(len(group.members) > 1 for group in groups)
+    met["alone"] += sum(len(group.members) == 1 for group in groups)
 
 
 def test_two_shards_of_one_name_are_refused():

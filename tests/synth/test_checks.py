@@ -48,6 +48,7 @@ def test_equations_in_prose(text: str, expected: list[tuple[str, bool]]) -> None
     assert found(text) == expected
 
 
+@meets(products=10, several=20, negative=6)
 @given(st.lists(st.tuples(st.sampled_from("+-*"), st.integers(0, 999)), min_size=1, max_size=6), st.integers(0, 999))
 def test_an_equation_holds_exactly_if_python_says_so(rest: list[tuple[str, int]], first: int) -> None:
     expression = str(first) + "".join(f" {sign} {number}" for sign, number in rest)
@@ -56,6 +57,9 @@ def test_an_equation_holds_exactly_if_python_says_so(rest: list[tuple[str, int]]
     (false,) = equations(f"we see that {expression} = {value + 1} holds")
     assert true.holds
     assert not false.holds
+    met["products"] += "*" in expression
+    met["several"] += len(rest) > 1
+    met["negative"] += value < 0
 
 
 PIECES = ["so 1 + 2 = 3 cm", "so 2 × 3 = 7. ", "1/0 = ", " = ", "=", "3", "2 × 3", " so ", "**", "(", "9" * 70]
@@ -93,9 +97,11 @@ def test_hostile_expressions_have_no_value(hostile: str) -> None:
         value_of(hostile)
 
 
+@meets(fractions=10, whole=10)
 @given(st.fractions(min_value=-1000, max_value=1000, max_denominator=2000))
 def test_what_is_written_is_read_back(value: Fraction) -> None:
     assert agrees(value, written(value))
+    met["whole" if value.denominator == 1 else "fractions"] += 1
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from synth.flow import bounded
 from synth.reply_log import FILE, ReplyLog
 from synth.retrying import ordered_pause, pause
 from synth.teacher import FINAL, PASSING, SETUP, Reply, Request, Teacher, build_teacher, teachers
+from tests.meeting import meets, met
 
 
 def request(number: int = 0, **changes: Any) -> Request:
@@ -109,6 +110,7 @@ def test_the_later_reply_stands_and_a_passing_failure_is_no_answer(tmp_path: Pat
         assert log.get(request().key).text == "at last"
 
 
+@meets(torn=20, complete=10)
 @given(st.data())
 def test_a_log_that_is_cut_anywhere_loses_only_the_torn_line(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
     folder = tmp_path_factory.mktemp("log")
@@ -128,6 +130,8 @@ def test_a_log_that_is_cut_anywhere_loses_only_the_torn_line(tmp_path_factory: p
         assert len(log) == complete + cut_at_the_newline_only + 1
         assert log.get(request(9).key).text == "after"
         assert all(log.get(request(n).key).text == f"answer {n}" for n in range(complete))
+    met["torn"] += not whole[:cut].endswith(b"\n") and not cut_at_the_newline_only
+    met["complete"] += complete
 
 
 def test_a_flipped_byte_is_noticed_and_nothing_is_deleted(tmp_path: Path) -> None:
@@ -232,6 +236,7 @@ def test_a_budget_without_prices_is_refused(tmp_path: Path) -> None:
         ask_missing([(request(), Scripted(price=None))], log, Budget(1.0), silent)
 
 
+@meets(paid=80, refused=50)
 @given(st.lists(st.tuples(st.floats(0, 3), st.floats(0, 1)), max_size=40), st.floats(0.1, 10))
 def test_spent_and_reserved_never_exceed_the_limit(calls: list[tuple[float, float]], limit: float) -> None:
     budget = Budget(limit)
@@ -239,6 +244,9 @@ def test_spent_and_reserved_never_exceed_the_limit(calls: list[tuple[float, floa
         if budget.reserve(worst):
             assert budget.spent + budget.reserved <= limit + 1e-9
             budget.settle(worst, worst * share)
+            met["paid"] += worst > 0
+        else:
+            met["refused"] += 1
     assert budget.spent <= limit + 1e-9
 
 

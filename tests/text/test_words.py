@@ -14,6 +14,7 @@ from curation.text import unicode_classes
 from curation.text.lines import Bounds, duplicates
 from curation.text.text import Text
 from curation.text.words import ALPHABETIC, WORD
+from tests.meeting import meets, met
 
 SPACE, SYMBOL, LETTER, NUMBER, MARK, SOLITARY = "space", "symbol", "letter", "number", "mark", "solitary"
 WITHOUT_SPACES = ("CJK ", "HIRAGANA", "KATAKANA", "HENTAIGANA", "HALFWIDTH KATAKANA", "THAI", "LAO", "KHMER", "MYANMAR")
@@ -152,6 +153,7 @@ def test_what_a_word_is(text: str, tokens: list[str]) -> None:
     assert column(text).words.strings(0) == tokens
 
 
+@meets(words=200, symbols=200, joined=120)
 @given(st.lists(texts, max_size=5))
 def test_words_equal_plain_twin(batch: list[str]) -> None:
     words = column(*batch).words
@@ -162,8 +164,12 @@ def test_words_equal_plain_twin(batch: list[str]) -> None:
     assert [bool(kind & WORD) for kind in words.kinds] == [is_word(token) for token in flat]
     assert [bool(kind & ALPHABETIC) for kind in words.kinds] == [has_letter(token) for token in flat]
     assert len(set(words.hashes.tolist())) == len(set(flat)) == len(set(zip(flat, words.hashes.tolist(), strict=True)))
+    met["words"] += sum(map(is_word, flat))
+    met["symbols"] += sum(not is_word(token) for token in flat)
+    met["joined"] += sum(len(token) > 1 for token in flat)
 
 
+@meets(apart=4)
 @given(st.lists(texts, max_size=6), st.data())
 def test_words_and_lines_do_not_depend_on_batches(batch: list[str], data: st.DataObject) -> None:
     start = data.draw(st.integers(0, len(batch)))
@@ -177,6 +183,7 @@ def test_words_and_lines_do_not_depend_on_batches(batch: list[str], data: st.Dat
         chosen = slice(mine.offsets[start], mine.offsets[stop])
         for name in (field.name for field in dataclasses.fields(mine) if field.name != "offsets"):
             assert np.array_equal(getattr(mine, name)[chosen], getattr(others, name))
+    met["apart"] += 0 < stop - start < len(batch)
 
 
 def test_every_code_point_has_its_class() -> None:
@@ -187,13 +194,21 @@ def test_every_code_point_has_its_class() -> None:
     assert differing == []
 
 
-@given(st.characters(exclude_categories=["Cs"]))
+@meets(bytes_1=5, bytes_2=6, bytes_3=6, bytes_4=5)
+@given(
+    st.one_of(
+        st.characters(min_codepoint=low, max_codepoint=high, exclude_categories=["Cs"])
+        for low, high in ((0, 0x7F), (0x80, 0x7FF), (0x800, 0xFFFF), (0x10000, 0x10FFFF))
+    )
+)
 def test_decoding_is_utf8(character: str) -> None:
     encoded = np.frombuffer(character.encode() + b"x", np.uint8)
     assert unicode_classes.decode_character(encoded, 0, len(encoded)) == (ord(character), len(encoded) - 1)
+    met[f"bytes_{len(encoded) - 1}"] += 1
 
 
-@given(st.binary(max_size=30))
+@meets(malformed=20, lines=10)
+@given(st.one_of(st.binary(max_size=30), st.lists(st.sampled_from([b"\n", b"\xff", b"a", b"\xe6\xbc", b"\xa2", b" "])).map(b"".join)))
 def test_malformed_bytes_are_neither_lost_nor_fatal(noise: bytes) -> None:
     data = np.frombuffer(b"ab " + noise + b" cd", np.uint8)
     text = Text(data, np.array([0, 3, 3 + len(noise), len(data)], np.int64))
@@ -205,6 +220,8 @@ def test_malformed_bytes_are_neither_lost_nor_fatal(noise: bytes) -> None:
     assert len(words.folded) == len(words.hashes)
     assert text.lines.counts.tolist() == [1, 1 + noise.count(b"\n"), 1]
     assert text.paragraphs.counts[1] >= 1
+    met["malformed"] += "\ufffd" in noise.decode("utf-8", "replace")
+    met["lines"] += noise.count(b"\n")
 
 
 @pytest.mark.parametrize(
@@ -234,6 +251,7 @@ def test_folding_keeps_what_a_word_means(one: str, other: str) -> None:
     assert words.folded[0] != words.folded[1]
 
 
+@meets(folded=30, plain=30)
 @given(texts)
 def test_folded_hash_equals_plain_twin(text: str) -> None:
     words = column(text).words
@@ -244,14 +262,17 @@ def test_folded_hash_equals_plain_twin(text: str) -> None:
             expected = (expected + ord(character) + 1) * 0x9E6C63D0876A9A47 % 2**64
         expected = (expected ^ expected >> 32) * 0xD6E8FEB86659FD93 % 2**64
         assert value == expected ^ expected >> 32
+        met["folded" if folded != token else "plain"] += 1
 
 
+@meets(tokens=900)
 @given(st.lists(st.sampled_from(["a", "é", "’", "1", ".", ",", " ", "漢", "\u0301", "-", "xyz"]), min_size=55, max_size=75).map("".join))
 def test_blocks_leave_no_trace(text: str) -> None:
     """Whatever stands at the end of a block of 64 bytes, at every distance from the beginning of the text."""
     for shift in range(4):
         shifted = "." * 61 + " " + "b" * shift + text
         assert column(shifted).words.strings(0) == tokens_of(shifted)
+    met["tokens"] += len(tokens_of(text))
 
 
 def pieces_of(text: Text, pieces: Bounds, index: int) -> list[str]:
@@ -260,6 +281,7 @@ def pieces_of(text: Text, pieces: Bounds, index: int) -> list[str]:
     return [text.data[begin + pieces.starts[i] : begin + pieces.ends[i]].tobytes().decode() for i in bounds]
 
 
+@meets(lines=80, paragraphs=70, blank=20)
 @given(st.lists(texts, max_size=4))
 def test_lines_and_paragraphs_equal_plain_twin(batch: list[str]) -> None:
     text = column(*batch)
@@ -279,8 +301,12 @@ def test_lines_and_paragraphs_equal_plain_twin(batch: list[str]) -> None:
     visible = [line.encode().strip() for line in flat if line.isascii()]
     mine = zip(lines.visible_starts, lines.visible_ends, flat, strict=True)
     assert [int(end - start) for start, end, line in mine if line.isascii()] == [len(part.decode().strip()) for part in visible]
+    met["lines"] += len(flat)
+    met["paragraphs"] += len(blocks)
+    met["blank"] += sum(not line.strip() for line in flat)
 
 
+@meets(repeated=60, first=90)
 @given(st.lists(st.lists(st.sampled_from(["a", "b", "", "longer"]), min_size=1, max_size=8), max_size=4), st.booleans())
 def test_duplicates_equal_plain_twin(batch: list[list[str]], skip_empty: bool) -> None:
     lines = column(*("\n".join(parts) for parts in batch)).lines
@@ -291,3 +317,5 @@ def test_duplicates_equal_plain_twin(batch: list[list[str]], skip_empty: bool) -
         assert found.among[index] == len(taking_part)
         assert found.repeated[index] == len(repeated)
         assert found.characters[index] == sum(map(len, repeated))
+        met["repeated"] += len(repeated)
+        met["first"] += len(taking_part) - len(repeated)
