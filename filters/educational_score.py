@@ -6,7 +6,7 @@ costs a look-up a word and one a pair of words (`filters.support.scorer`), so th
 
     score        the mean of the windows' scores, 0 to 5. A window is some 1,000 characters, as were the excerpts that were labelled.
     score_max    the best window's
-    score_share  the share of windows that score at least 3
+    score_share  the share of windows that score at least 3 (GOOD)
     unscored     why a text has no score, else null: `short` (fewer than `min_words` words), `not_english`
 
 A text is taken for another language where the model knows less than KNOWN_SHARE of its words and `filters.language` says so.
@@ -28,10 +28,8 @@ from curation.text.words import WORD
 from filters.contract import Filter, Rule, Signals, below
 from filters.language import identify
 from filters.support.models import card_of, load_model
-from filters.support.scorer import Scorer, Seen
+from filters.support.scorer import GOOD, Scorer, Seen
 
-GOOD = 3.0
-"""A window from which on counts in `score_share`: FineWeb-Edu's threshold."""
 KNOWN_SHARE = 0.6
 """Of 8,504 English excerpts, one in 200 has a smaller share of known words; of 476 paragraphs in 79 other languages none has above 0.41."""
 _SAMPLE_BYTES = 2048

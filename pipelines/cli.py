@@ -5,15 +5,15 @@ books do not balance, or the disk is full; 2 bad recipe, input or usage; 3 refus
 another program or another recipe owns, a failed check); 129, 130, 143 ended by SIGHUP, SIGINT, SIGTERM; the same command resumes.
 """
 
-import json
 import os
 import sys
-from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from curation.errors import UsageError
+from pipelines.showing import Json, show
+from pipelines.train_cli import train
 
 if sys.platform == "linux":
     # Arrow reads this variable when it is first imported, here and in every worker. Its default allocator returns freed memory late.
@@ -27,10 +27,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-train = typer.Typer(no_args_is_help=True, help="Train a model of the project's own on your labels, and evaluate it on groups held out.")
 app.add_typer(train, name="train")
 
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of a table.")]
 RecipeName = Annotated[str, typer.Argument(metavar="RECIPE", help="A recipe file, or the name of a shipped recipe.")]
 Inputs = Annotated[
     list[str] | None,
@@ -46,15 +44,6 @@ Settings = Annotated[
 ]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Print tracebacks; a run also logs every unit.")]
 Folder = Annotated[str, typer.Argument(metavar="DIR", help="The folder of a run.")]
-
-
-def _show(result: Any, as_json: bool, render: Callable[[Any], None]) -> None:
-    if as_json:
-        from pipelines.report.tables import as_plain
-
-        typer.echo(json.dumps(as_plain(result), indent=2, ensure_ascii=False))
-    else:
-        render(result)
 
 
 def _note(*folders: str) -> None:
@@ -102,7 +91,7 @@ def plan(
     from pipelines.plan.plan_tables import show_plan
 
     made = make_plan(recipe, inputs or [], out=out, workers=workers, sample_mib=sample_mib, settings=settings or ())
-    _show(made, as_json, show_plan)
+    show(made, as_json, show_plan)
 
 
 @app.command()
@@ -158,7 +147,7 @@ def run(
     summary = run_recipe(asked)
     if as_json:
         summary.unread.require_none()  # with --json the error is the one document on stdout
-    _show(summary, as_json, show_summary)
+    show(summary, as_json, show_summary)
     summary.unread.require_none()
 
 
@@ -185,18 +174,23 @@ def inspect(
         raise UsageError("--at shows one threshold and --curve shows all of them: give only one of the two")
     _note(folder)
     if signal is None:
-        _show(looking.funnel_of(folder), as_json, show_funnel)
+        show(looking.funnel_of(folder), as_json, show_funnel)
     elif curve:
-        _show(thresholds.retention(folder, signal), as_json, signal_tables.show_retention)
+        show(thresholds.retention(folder, signal), as_json, signal_tables.show_retention)
     elif at is not None:
-        _show(thresholds.threshold_effect(folder, signal, at), as_json, signal_tables.show_threshold)
+        show(thresholds.threshold_effect(folder, signal, at), as_json, signal_tables.show_threshold)
     else:
-        _show(looking.signal_summary(folder, signal), as_json, signal_tables.show_signal)
+        show(looking.signal_summary(folder, signal), as_json, signal_tables.show_signal)
 
 
 @app.command()
-def why(folder: Folder, name: Annotated[str, typer.Argument(metavar="ID|URL")], as_json: Json = False) -> None:
-    """Explain one document's fate: its signals, verdict and duplicates.
+def why(
+    folder: Folder,
+    name: Annotated[str, typer.Argument(metavar="ID|URL")],
+    model: Annotated[str | None, typer.Option(metavar="FILE", help="The run's educational score, if it is not a shipped one.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Explain one document's fate: its signals, verdict, duplicates, and the words that moved its educational score.
 
     Example: curate why out/demo https://openphysics.example/motion
     """
@@ -204,7 +198,7 @@ def why(folder: Folder, name: Annotated[str, typer.Argument(metavar="ID|URL")], 
     from pipelines.report.tables import show_why
 
     _note(folder)
-    _show(explain(folder, name), as_json, show_why)
+    show(explain(folder, name, model), as_json, show_why)
 
 
 @app.command()
@@ -217,7 +211,7 @@ def duplicates(folder: Folder, name: Annotated[str, typer.Argument(metavar="ID")
     from pipelines.report.tables import show_duplicates
 
     _note(folder)
-    _show(cluster(folder, name), as_json, show_duplicates)
+    show(cluster(folder, name), as_json, show_duplicates)
 
 
 @app.command()
@@ -232,7 +226,7 @@ def diff(
     from pipelines.report.tables import show_diff
 
     _note(first, second)
-    _show(compare(first, second), as_json, show_diff)
+    show(compare(first, second), as_json, show_diff)
 
 
 @app.command()
@@ -244,7 +238,7 @@ def report(folder: Folder, as_json: Json = False) -> None:
     from pipelines.report.report import write_report
 
     _note(folder)
-    _show({"report": str(write_report(folder))}, as_json, lambda result: typer.echo(result["report"]))
+    show({"report": str(write_report(folder))}, as_json, lambda result: typer.echo(result["report"]))
 
 
 @app.command()
@@ -263,43 +257,7 @@ def extract(
     from pipelines.inspect import extracting
     from pipelines.report.tables import show_pages
 
-    _show(extracting.extract_pages(pages, [extractor, *(compare or [])], settings or [], explain=explain), as_json, show_pages)
-
-
-@train.command("extractor")
-def train_extractor_weights(
-    pages: Annotated[list[str], typer.Argument(metavar="PAGES...", help="Parquet files with html, gold_text, and url or host.")],
-    out: Annotated[str, typer.Option(help="Weights file to write; its card goes beside it.")] = "weights.npz",
-    as_json: Json = False,
-) -> None:
-    """Train the block extractor on pages with gold text; evaluate it on held-out sites.
-
-    Example: curate train extractor pages/*.parquet --out weights.npz
-    """
-    from pipelines.report.tables import show_training
-    from pipelines.train.extractor.training import train_extractor
-
-    _show(train_extractor(pages, out, lambda step: typer.echo(f"curate: {step}", err=True)), as_json, show_training)
-
-
-@train.command("score")
-def train_score(
-    labels: Annotated[list[str], typer.Argument(metavar="LABELS...", help="JSONL or Parquet files with texts and scores (0-5).")],
-    out: Annotated[str, typer.Option(help="Model file to write; its card goes beside it.")] = "model.safetensors",
-    text: Annotated[str, typer.Option(help="Column with the text.")] = "text",
-    score: Annotated[str, typer.Option(help="Column with the score, 0 to 5.")] = "score",
-    group: Annotated[str, typer.Option(help="Column with the group of each text; whole groups are held out.")] = "source",
-    trainer: Annotated[str, typer.Option(help="linear, fasttext, or best, which trains both and keeps the better one.")] = "linear",
-    as_json: Json = False,
-) -> None:
-    """Train the educational score on labelled text; evaluate it on held-out groups.
-
-    Example: curate train score labels/*.jsonl --out edu.safetensors --group site
-    """
-    from pipelines.report.tables import show_training
-    from pipelines.train.training import train_model
-
-    _show(train_model(labels, out, text=text, score=score, group=group, trainer=trainer), as_json, show_training)
+    show(extracting.extract_pages(pages, [extractor, *(compare or [])], settings or [], explain=explain), as_json, show_pages)
 
 
 @app.command()
@@ -320,7 +278,7 @@ def export(
     from pipelines.report.tables import show_export
 
     _note(folder)
-    _show(reexport(folder, out, shard_mib, tokenizer, file_format, mix or []), as_json, show_export)
+    show(reexport(folder, out, shard_mib, tokenizer, file_format, mix or []), as_json, show_export)
 
 
 @app.command()
@@ -334,7 +292,7 @@ def verify(folder: Annotated[str, typer.Argument(metavar="DIR", help="The folder
     from pipelines.report.tables import show_verification
 
     result = check(Location.of(folder))
-    _show(result, as_json, show_verification)
+    show(result, as_json, show_verification)
     if result.faults:
         raise typer.Exit(3)
 
@@ -357,11 +315,11 @@ def filters(
 
         if name is not None:
             raise UsageError("--reference covers all filters: give either --reference or a name")
-        _show(filter_references() if as_json else filter_reference(), as_json, lambda text: typer.echo(text, nl=False))
+        show(filter_references() if as_json else filter_reference(), as_json, lambda text: typer.echo(text, nl=False))
     elif name is None:
-        _show(list_filters(), as_json, show_filters)
+        show(list_filters(), as_json, show_filters)
     else:
-        _show(describe(name), as_json, show_filter)
+        show(describe(name), as_json, show_filter)
 
 
 @app.command()
@@ -382,11 +340,11 @@ def recipes(
 
         if name is not None:
             raise UsageError("--reference covers all recipes: give either --reference or a name")
-        _show(told.tables() if as_json else told.reference(), as_json, lambda text: typer.echo(text, nl=False))
+        show(told.tables() if as_json else told.reference(), as_json, lambda text: typer.echo(text, nl=False))
     elif name is None:
-        _show(list_recipes(), as_json, show_recipes)
+        show(list_recipes(), as_json, show_recipes)
     else:
-        _show(recipe_text(name), as_json, lambda recipe: typer.echo(recipe.text.encode(), nl=False))
+        show(recipe_text(name), as_json, lambda recipe: typer.echo(recipe.text.encode(), nl=False))
 
 
 def main() -> None:

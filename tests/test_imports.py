@@ -48,7 +48,17 @@ ARROWS: Mapping[str, set[str]] = {
     "pipelines.notebook": {*_CURATION, *_JUDGES, *_RUN, "curation.in_memory"},
     "pipelines.closed_pipes": _GROUND,
     "pipelines.ending": {*_CURATION, "pipelines.closed_pipes", "pipelines.progress", "pipelines.terminal"},
-    "pipelines.cli": {*_CURATION, *_RUN, "pipelines.plan", "pipelines.reexport", "pipelines.train", "pipelines.ending"},
+    "pipelines.showing": {*_GROUND, "pipelines.report"},
+    "pipelines.train_cli": {*_GROUND, "pipelines.train", "pipelines.report", "pipelines.showing"},
+    "pipelines.cli": {
+        *_CURATION,
+        *_RUN,
+        "pipelines.plan",
+        "pipelines.reexport",
+        "pipelines.train_cli",
+        "pipelines.showing",
+        "pipelines.ending",
+    },
     "pipelines": set(),
     "sample_data": set(),
 }
@@ -87,6 +97,7 @@ CONFINED = {
     "rich": {
         "pipelines/plan/plan_tables.py",
         "pipelines/progress/displays.py",
+        "pipelines/report/score_tables.py",
         "pipelines/report/signal_tables.py",
         "pipelines/report/tables.py",
         "pipelines/terminal/sheets.py",
@@ -94,7 +105,7 @@ CONFINED = {
     },
     "tokenizers": {"curation/text/tokens.py"},
     "trafilatura": {"curation/ingest/extraction/trafilatura.py"},
-    "typer": {"pipelines/cli.py", "pipelines/ending.py"},
+    "typer": {"pipelines/cli.py", "pipelines/ending.py", "pipelines/showing.py", "pipelines/train_cli.py"},
     "warcio": {"sample_data/build.py"},
     "xxhash": {"curation/ingest/record_ids.py", "curation/storage/record_keys.py", "curation/duplicates/urls.py", "synth/reply_log.py"},
 }

@@ -36,6 +36,8 @@ from filters.support.tensors import from_tensors, to_tensors
 
 HIGHEST_SCORE = 5
 MOST_LEVELS = 5
+GOOD = 3.0
+"""The score from which a text counts as educational: FineWeb-Edu's threshold."""
 GRID = np.linspace(0.0, HIGHEST_SCORE, 21)
 """The expected scores at which a band's curve is given; between them it is straight."""
 LARGEST = 10_000.0
@@ -45,6 +47,8 @@ FORMAT = "educational score 1"
 _DECIMALS = 4
 _PROBE = "Déjà vu: the 3 words don't change, nor does ﬁre, in 1,024.5 years."
 _TAG = np.uint64(0xFFFF)
+
+Numbers = npt.NDArray[np.float64]
 
 
 def probe() -> npt.NDArray[np.uint64]:
@@ -109,27 +113,41 @@ class Scorer:
         if not np.array_equal(self.probe, probe()):
             raise ValueError("it was trained with another reading of words; train it again with this version")
 
-    def score_windows(self, text: Text) -> tuple[npt.NDArray[np.float64], Seen]:
+    def score_windows(self, text: Text) -> tuple[Numbers, Seen]:
         """Return the score of every window of every text, and what was seen of the windows."""
         logits, seen = self.logits(text)
-        expected = (1.0 / (1.0 + np.exp(-np.clip(logits, -500, 500)))).sum(axis=1)  # past 500 nothing changes but exp overflows
-        return np.round(calibrate(expected, np.diff(seen.windows.tokens), self.bands, self.curves), _DECIMALS), seen
+        return np.round(self.scores_of(logits, np.diff(seen.windows.tokens)), _DECIMALS), seen
 
-    def logits(self, text: Text) -> tuple[npt.NDArray[np.float64], Seen]:
+    def scores_of(self, logits: Numbers, tokens: npt.NDArray[np.int64]) -> Numbers:
+        """Return the score of windows with these logits and so many tokens."""
+        expected = (1.0 / (1.0 + np.exp(-np.clip(logits, -500, 500)))).sum(axis=1)  # past 500 nothing changes but exp overflows
+        return calibrate(expected, tokens, self.bands, self.curves)
+
+    def logits(self, text: Text) -> tuple[Numbers, Seen]:
         """Return each window's logit of each level, and what was seen of the windows."""
         windows = find_windows(text)
         count = len(windows.tokens) - 1
         sums = np.empty((count, MOST_LEVELS), np.int64)
         squares, known, known_tokens, distinct = np.empty((4, count), np.int64)
         longest = int(np.diff(windows.tokens).max(initial=1))
-        pairs, once, unit = (bool(yes) for yes in self.reading)
+        pairs, once, _ = (bool(yes) for yes in self.reading)
         _add_features(windows.tokens, text.words.hashes, self.rows, longest, pairs, once, sums, squares, known, known_tokens, distinct)
-        shares = sums[:, : len(self.levels)] * self.scales.astype(np.float64)
-        if unit:
-            logits = shares / np.sqrt(np.maximum(squares, 1))[:, None] + self.intercepts
+        shares: Numbers = sums[:, : len(self.levels)].astype(np.float64) * self.scales.astype(np.float64)
+        return self.logits_of(shares, squares, known), Seen(windows, known_tokens, distinct)
+
+    def logits_of(self, shares: Numbers, squares: Any, known: npt.NDArray[Any]) -> Numbers:
+        """Return the logits of windows: of each the weighted shares that were added up, the squares of the weights, the features known."""
+        found: Numbers
+        if self.reading[2]:
+            found = shares / np.sqrt(np.maximum(squares, 1))[:, None] + self.intercepts
         else:
-            logits = (shares + self.intercepts) / (known[:, None] + 1)
-        return logits, Seen(windows, known_tokens, distinct)
+            found = (shares + self.intercepts) / (known[:, None] + 1)
+        return found
+
+    @property
+    def level_of_good(self) -> int:
+        """The place of the level that is nearest to GOOD."""
+        return int(np.argmin(np.abs(self.levels - GOOD)))
 
     def to_bytes(self) -> bytes:
         """Return the model's file: the same model gives the same bytes."""
@@ -145,19 +163,17 @@ class Scorer:
             raise ValueError(f"it is not a model of {FORMAT!r}, with {', '.join(sorted(names))}")
         return cls(trainer=words.get("trainer", "unknown"), **arrays)
 
-    def share(self, feature: int) -> tuple[int, npt.NDArray[np.float64]] | None:
-        """Return a feature's weight, and that times its share in each level's logit; None where the model does not know it."""
-        row = int(_find(self.rows, np.uint64(feature)))
-        if not row:
-            return None
-        weight = (row >> 16) & 0xFF
-        steps = np.array([(row >> (24 + 8 * level)) & 0xFF for level in range(len(self.levels))], np.uint8).view(np.int8)
-        return weight, weight * steps.astype(np.float64) * self.scales
+    def look_up(self, features: npt.NDArray[np.uint64]) -> tuple[npt.NDArray[np.int64], Numbers]:
+        """Return the weight of each feature, 0 where the model does not know it, and the weighted share in each level's logit."""
+        found = np.empty(len(features), np.uint64)
+        _find(self.rows, features, found)
+        weights = ((found >> np.uint64(16)) & np.uint64(0xFF)).astype(np.int64)
+        steps = np.stack([(found >> np.uint64(24 + 8 * level)).astype(np.uint8).view(np.int8) for level in range(len(self.levels))], axis=1)
+        shares: Numbers = weights[:, None].astype(np.float64) * steps.astype(np.float64) * self.scales.astype(np.float64)
+        return weights, shares
 
 
-def calibrate(
-    expected: npt.NDArray[np.float64], tokens: npt.NDArray[np.int64], bands: npt.NDArray[np.int64], curves: npt.NDArray[np.float32]
-) -> npt.NDArray[np.float64]:
+def calibrate(expected: Numbers, tokens: npt.NDArray[np.int64], bands: npt.NDArray[np.int64], curves: npt.NDArray[np.float32]) -> Numbers:
     """Return what the curve of each window's band of lengths says of its expected score."""
     band = np.searchsorted(bands, tokens, side="right") - 1
     return np.stack([np.interp(expected, GRID, curve) for curve in curves])[band, np.arange(len(expected))]
@@ -203,8 +219,10 @@ def _look_up(rows: Any, feature: Any, shift: Any) -> Any:
 
 
 @kernel
-def _find(rows: npt.NDArray[np.uint64], feature: Any) -> Any:
-    return _look_up(rows, feature, _shift(rows))
+def _find(rows: npt.NDArray[np.uint64], features: npt.NDArray[np.uint64], found: npt.NDArray[np.uint64]) -> None:
+    shift = _shift(rows)
+    for place in range(len(features)):
+        found[place] = _look_up(rows, features[place], shift)
 
 
 @kernel

@@ -10,6 +10,7 @@ lists, for each, the rules that it fails.
 """
 
 import dataclasses
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,7 @@ from curation.storage.digests import plain
 from curation.storage.location import Location
 from curation.storage.ownership import RULES
 from curation.storage.records import CorruptRecord, encode_record, find_record, typed
+from curation.storage.resources import PACKAGES
 from filters.contract import Bounds, Rule, Side
 
 if TYPE_CHECKING:
@@ -58,6 +60,15 @@ class Comparing:
 
 
 @dataclass(frozen=True)
+class ModelUsed:
+    """The model of a filter: `package:file` for one that is shipped, else the file's name without its folder."""
+
+    filter: str
+    model: str
+    sha256: str
+
+
+@dataclass(frozen=True)
 class RunRules:
     """What a run's recipe came to; `text` is the recipe itself, to be shown."""
 
@@ -70,6 +81,7 @@ class RunRules:
     languages: tuple[str, ...]
     tokenizer: str | None
     text: str
+    models: tuple[ModelUsed, ...] = ()
 
 
 def rules_of(recipe: "Recipe") -> RunRules:
@@ -84,6 +96,7 @@ def rules_of(recipe: "Recipe") -> RunRules:
         languages=tuple(label for choice in recipe.filters if choice.name == "language" for label in choice.parameters.get("keep", ())),
         tokenizer=recipe.export.tokenizer,
         text=recipe.text,
+        models=tuple(_models(recipe)),
     )
 
 
@@ -136,6 +149,16 @@ def _rules(recipe: "Recipe") -> Iterator[RecipeRule]:
             )
 
 
+def _models(recipe: "Recipe") -> Iterator[ModelUsed]:
+    for choice in recipe.filters:
+        made = choice.build()
+        model, found = getattr(made, "model", None), made.files().get("model")
+        if isinstance(model, str) and found is not None:
+            package, colon, _ = model.partition(":")
+            is_shipped = bool(colon) and package in PACKAGES
+            yield ModelUsed(made.name(), model if is_shipped else re.split(r"[/\\]", model)[-1], found)
+
+
 def _in_words(threshold: pl.Expr, bounds: Bounds | None) -> str:
     """Say what a document's own bound is."""
     return f"by {bounds.signal}" if bounds is not None else str(threshold)
@@ -161,5 +184,7 @@ def _comparing(recipe: "Recipe") -> Comparing | None:
 def _names(rules: RunRules) -> Iterator[Any]:
     """Yield the names that are shown on terminals as they are."""
     yield from (rules.name, rules.license, *rules.edits, *rules.languages)
+    for used in rules.models:
+        yield from (used.filter, used.model, used.sha256)
     for rule in rules.rules:
         yield from (rule.name, rule.signal)

@@ -20,7 +20,8 @@ from curation.storage.location import Location
 from filters.contract import Side
 from filters.judge import Judge
 from pipelines.inspect.looking import looks_at_runs
-from pipelines.inspect.rules import RecipeRule, read_rules
+from pipelines.inspect.moved import ScoreTold, tell_score
+from pipelines.inspect.rules import RecipeRule, RunRules, read_rules
 from pipelines.inspect.run_folder import ShardPlace, checked_folder, manifest, places, read_ledger_rows, scan, undecided
 from pipelines.inspect.samples import excerpt
 
@@ -92,6 +93,7 @@ class Explanation:
     signals: Mapping[str, Any]
     rules: Sequence[RuleSeen]
     cuts: Sequence[Cut] = ()
+    score: ScoreTold | None = None
 
 
 @dataclass(frozen=True)
@@ -133,16 +135,19 @@ class Cluster:
 
 
 @looks_at_runs()
-def why(folder: str, name: str) -> list[Explanation]:
-    """Explain every record with this id or URL. Raises UsageError when there is none."""
+def why(folder: str, name: str, model: str | None = None) -> list[Explanation]:
+    """Explain every record with this id or URL; `model` is the file of an educational score that is not shipped.
+
+    Raises UsageError when there is no such record.
+    """
     out = checked_folder(folder)
     found = places(out)
     named = (pl.col("id") == name) | pl.col("id").str.starts_with(f"{name}~") | (pl.col("url") == name)
     rows = _rows(found, named) or list(_undecided(out, found, named))
     if not rows:
         raise UsageError(f"{folder} knows no record with the id or URL {name!r}{_hint(found, name)}")
-    rules = read_rules(out).rules
-    return [_explain(out, place, row, number, rules, found) for place, number, row in rows]
+    rules = read_rules(out)
+    return [_explain(out, place, row, number, rules, found, model) for place, number, row in rows]
 
 
 @looks_at_runs()
@@ -213,7 +218,13 @@ def _undecided(out: Location, found: Sequence[ShardPlace], wanted: pl.Expr) -> I
 
 
 def _explain(
-    out: Location, place: ShardPlace, row: Mapping[str, Any], number: int, rules: Sequence[RecipeRule], found: Sequence[ShardPlace]
+    out: Location,
+    place: ShardPlace,
+    row: Mapping[str, Any],
+    number: int,
+    rules: RunRules,
+    found: Sequence[ShardPlace],
+    model: str | None,
 ) -> Explanation:
     document = read_ledger_rows(place.documents, [number], ["text", "metadata"])[number] if place.documents is not None else {}
     signals = {}
@@ -232,8 +243,9 @@ def _explain(
         text=None if text is None else text[:BEGINNING],
         metadata={name: string_of(text) for name, text in document.get("metadata") or []},
         signals=signals,
-        rules=[_seen(rule, signals, row) for rule in rules if rule.signal in signals],
+        rules=[_seen(rule, signals, row) for rule in rules.rules if rule.signal in signals],
         cuts=_cuts(place, number, text),
+        score=tell_score(rules, signals, text, model),
     )
 
 

@@ -15,6 +15,7 @@ from rich.text import Text
 from curation.counting import counted
 from pipelines.inspect.sources import SHOWN, largest_flows, others_in_words
 from pipelines.report.notes import notes_of
+from pipelines.report.score_tables import show_score
 from pipelines.terminal.sheets import Sheet
 from pipelines.terminal.terminal import minus, new_console, new_table, print_lines, print_pairs, print_table, worded
 from pipelines.terminal.wording import license_in_words, loss_in_words, lost_in_words, number, printable, size
@@ -153,6 +154,8 @@ def show_why(explanations: Sequence["Explanation"]) -> None:
         record["text"] = counted(told.text_bytes, "byte")
         print_pairs(console, record | {f"metadata {name}": value for name, value in told.metadata.items()})
         _show_measured(console, told)
+        if told.score is not None:
+            show_score(console, told.score)
         if told.cuts:
             cuts = new_table("bytes", "", title="Cut because the text repeats elsewhere", numbers_from=None)
             for cut in told.cuts:

@@ -8,10 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from filters.support.features import single
-from filters.support.scorer import Scorer
+from filters.support.scorer import GOOD, Scorer
 from pipelines.train.calibration import BANDS
 from pipelines.train.evaluation import Numbers, Pool, try_out
-from pipelines.train.held_out import GOOD, figures
+from pipelines.train.held_out import figures
 from pipelines.train.judges import Trainer
 from pipelines.train.model_card import LearningStep, Part, Telling
 
@@ -71,13 +71,10 @@ def telling_tokens(pool: Pool, scorer: Scorer, chosen: npt.NDArray[np.int64]) ->
     tokens, counts = np.unique(pairs[0], return_counts=True)
     frequent = counts >= max(2, _LEAST_TEXTS * len(chosen))
     tokens, counts = tokens[frequent], counts[frequent]
-    level = int(np.argmin(np.abs(scorer.levels - GOOD)))
-    effects = np.zeros(len(tokens))
-    for place, token in enumerate(tokens.tolist()):
-        share = scorer.share(_single(token))
-        effects[place] = share[1][level] if share else 0.0
-    if not len(effects):
+    if not len(tokens):
         return ()
+    features = np.array([single(token) for token in tokens], np.uint64)
+    effects = scorer.look_up(features)[1][:, scorer.level_of_good]
     effects /= max(np.abs(effects).max(), 1e-9)
     order = np.argsort(effects * np.sqrt(counts), kind="stable")
     picked = [*order[::-1][:_MOST_TELLING].tolist(), *order[:_MOST_TELLING].tolist()]
@@ -85,10 +82,6 @@ def telling_tokens(pool: Pool, scorer: Scorer, chosen: npt.NDArray[np.int64]) ->
     return tuple(
         Telling(_spelled(pool, first[int(tokens[place])]), int(counts[place]), round(float(effects[place]), 3)) for place in picked
     )
-
-
-def _single(token: int) -> int:
-    return int(single(np.uint64(token)))
 
 
 def _spelled(pool: Pool, place: int) -> str:

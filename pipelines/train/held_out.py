@@ -18,11 +18,9 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from filters.support.scorer import HIGHEST_SCORE
+from filters.support.scorer import GOOD, HIGHEST_SCORE
 
 FOLDS = 5
-GOOD = 3.0
-"""The label from which a text counts as educational."""
 _THRESHOLDS = (1.0, 1.25, 1.5, 1.75, 2.0, 2.25, 2.5, 2.75, 3.0, 3.25, 3.5)
 _RETENTIONS = (0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5)
 _BIN_WIDTH = 0.5

@@ -101,10 +101,10 @@ def plain_features(text: str, scorer: Scorer) -> list[int]:
 
 def plain_score(scorer: Scorer, text: str) -> float:
     """The kernel's twin, feature by feature."""
-    known = [share for feature in plain_features(text, scorer) if (share := scorer.share(feature)) is not None]
-    total = sum((share for _, share in known), np.zeros(len(scorer.levels)))
+    weights, shares = scorer.look_up(np.array(plain_features(text, scorer), np.uint64))
+    known, total = weights[weights > 0], sum(shares[weights > 0], np.zeros(len(scorer.levels)))
     if scorer.reading[2]:
-        logits = total / max(1.0, math.sqrt(sum(weight**2 for weight, _ in known))) + scorer.intercepts
+        logits = total / max(1.0, math.sqrt(sum(weight**2 for weight in known.tolist()))) + scorer.intercepts
     else:
         logits = (total + scorer.intercepts) / (len(known) + 1)
     return float((1 / (1 + np.exp(-logits))).sum())
@@ -206,13 +206,13 @@ def test_packing_keeps_what_it_says() -> None:
     weights = chance.integers(1, 256, 700).astype(np.uint8)
     rows, lost = pack(features, weights, steps, 10)
     scorer = replace(trained(0), levels=np.arange(1, 6), rows=rows, scales=np.ones(5, np.float32), intercepts=np.zeros(5, np.float32))
-    found = [scorer.share(feature) for feature in features.tolist()]
-    held = [place for place, share in enumerate(found) if share is not None]
+    found, shares = scorer.look_up(features)
+    held = np.flatnonzero(found)
     assert len(held) == 700 - lost
     assert 0 < lost < 150
-    assert all(found[place][0] == weights[place] for place in held)  # type: ignore[index]
-    assert all((found[place][1] == weights[place] * steps[place].astype(float)).all() for place in held)  # type: ignore[index]
-    assert sum(scorer.share(int(other)) is not None for other in chance.integers(1, 1 << 64, 10_000, dtype=np.uint64)) < 5
+    assert (found[held] == weights[held]).all()
+    assert (shares[held] == (weights[:, None] * steps.astype(float))[held]).all()
+    assert np.count_nonzero(scorer.look_up(chance.integers(1, 1 << 64, 10_000, dtype=np.uint64))[0]) < 5
 
 
 def test_curves_give_each_band_its_own() -> None:
