@@ -12,7 +12,8 @@ from typing import Annotated
 import typer
 
 from curation.errors import UsageError
-from pipelines.showing import Json, show
+from pipelines.export_cli import export
+from pipelines.showing import Folder, Json, note, show
 from pipelines.train_cli import train
 
 if sys.platform == "linux":
@@ -43,18 +44,6 @@ Settings = Annotated[
     typer.Option("--set", metavar="PATH=VALUE", help="Override a value of the recipe, such as filter.gopher_quality.min_words=40."),
 ]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Print tracebacks; a run also logs every unit.")]
-Folder = Annotated[str, typer.Argument(metavar="DIR", help="The folder of a run.")]
-
-
-def _note(*folders: str) -> None:
-    """Warn on stderr when a run has not ended or its records are damaged."""
-    from pipelines.inspect.run_state import note_on
-    from pipelines.terminal.wording import printable
-
-    for folder in folders:
-        said = note_on(folder)
-        if said is not None:
-            typer.echo(f"curate: {printable(said)}", err=True)
 
 
 def _print_version(wanted: bool) -> None:
@@ -172,7 +161,7 @@ def inspect(
         raise UsageError(f"{'--curve' if curve else '--at'} needs --signal NAME: a threshold applies to one signal")
     if at is not None and curve:
         raise UsageError("--at shows one threshold and --curve shows all of them: give only one of the two")
-    _note(folder)
+    note(folder)
     if signal is None:
         show(looking.funnel_of(folder), as_json, show_funnel)
     elif curve:
@@ -197,7 +186,7 @@ def why(
     from pipelines.inspect.why import why as explain
     from pipelines.report.tables import show_why
 
-    _note(folder)
+    note(folder)
     show(explain(folder, name, model), as_json, show_why)
 
 
@@ -210,7 +199,7 @@ def duplicates(folder: Folder, name: Annotated[str, typer.Argument(metavar="ID")
     from pipelines.inspect.why import duplicates as cluster
     from pipelines.report.tables import show_duplicates
 
-    _note(folder)
+    note(folder)
     show(cluster(folder, name), as_json, show_duplicates)
 
 
@@ -225,7 +214,7 @@ def diff(
     from pipelines.inspect.diff import diff as compare
     from pipelines.report.tables import show_diff
 
-    _note(first, second)
+    note(first, second)
     show(compare(first, second), as_json, show_diff)
 
 
@@ -237,7 +226,7 @@ def report(folder: Folder, as_json: Json = False) -> None:
     """
     from pipelines.report.report import write_report
 
-    _note(folder)
+    note(folder)
     show({"report": str(write_report(folder))}, as_json, lambda result: typer.echo(result["report"]))
 
 
@@ -260,25 +249,7 @@ def extract(
     show(extracting.extract_pages(pages, [extractor, *(compare or [])], settings or [], explain=explain), as_json, show_pages)
 
 
-@app.command()
-def export(
-    folder: Folder,
-    out: Annotated[str, typer.Option(help="Folder of the new dataset.")],
-    shard_mib: Annotated[int, typer.Option(min=1, help="Amount of text in one file, in MiB.")] = 256,
-    tokenizer: Annotated[str | None, typer.Option(help="A tokenizer.json to count tokens with.")] = None,
-    file_format: Annotated[str, typer.Option("--format", help="parquet or jsonl.")] = "parquet",
-    mix: Annotated[list[str] | None, typer.Option(help="SOURCE=SHARE or synthetic=SHARE: keep only this share of the rows.")] = None,
-    as_json: Json = False,
-) -> None:
-    """Write a run's kept rows again in another file size, format or mix.
-
-    Example: curate export out/demo --out out/small --shard-mib 64 --mix synthetic=0.5
-    """
-    from pipelines.reexport import reexport
-    from pipelines.report.tables import show_export
-
-    _note(folder)
-    show(reexport(folder, out, shard_mib, tokenizer, file_format, mix or []), as_json, show_export)
+app.command()(export)
 
 
 @app.command()

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+Folder = Annotated[str, typer.Argument(metavar="DIR", help="The folder of a run.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of a table.")]
 
 
@@ -17,3 +18,14 @@ def show(result: Any, as_json: bool, render: Callable[[Any], None]) -> None:
         typer.echo(json.dumps(as_plain(result), indent=2, ensure_ascii=False))
     else:
         render(result)
+
+
+def note(*folders: str) -> None:
+    """Warn on stderr when a run has not ended or its records are damaged."""
+    from pipelines.inspect.run_state import note_on
+    from pipelines.terminal.wording import printable
+
+    for folder in folders:
+        said = note_on(folder)
+        if said is not None:
+            typer.echo(f"curate: {printable(said)}", err=True)

@@ -17,22 +17,20 @@ Invariants
 """
 
 import dataclasses
-import gzip
 import json
 import re
 import resource
 import time
 import unicodedata
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from curation.errors import Refused
-from curation.storage.digests import digest_of, digest_of_file, plain, shared
+from curation.storage.digests import digest_of, plain, shared
 from curation.storage.journal import Journal
 from curation.storage.location import TEMPORARY, Location
 from curation.storage.records import REMEDY, CorruptRecord, find_record, read_record, write_record
@@ -99,27 +97,11 @@ class Output:
         """Return a shard of this folder from its recorded facts. Raises ValueError where its name leads out of the folder."""
         return Shard(file.partition(".")[0], self.folder.within(file), rows, size, sha256)
 
-    def shard(self, name: str, schema: Any, metadata: Mapping[str, str] | None = None, level: int = 1) -> "_RecordingWriter":
+    def shard(
+        self, name: str, schema: Any, metadata: Mapping[str, str] | None = None, level: int = 1, cut_by_content: bool = False
+    ) -> "_RecordingWriter":
         """Open a shard for writing; use it as a context manager."""
-        return _RecordingWriter(self, name, schema, metadata, level)
-
-    @contextmanager
-    def lines(self, name: str) -> Iterator[Callable[[Iterable[str]], None]]:
-        """Open `<name>.jsonl.gz` for writing; yield a function that appends lines."""
-        location = self.begin(f"{name}.jsonl.gz")
-        rows = 0
-        with location.writing() as path:
-            with path.open("wb") as file, gzip.GzipFile(filename="", mode="wb", fileobj=file, compresslevel=6, mtime=0) as stream:
-
-                def append(texts: Iterable[str]) -> None:
-                    nonlocal rows
-                    for text in texts:
-                        stream.write(text.encode() + b"\n")
-                        rows += 1
-
-                yield append
-            size, digest = path.stat().st_size, digest_of_file(path)
-        self.shards.append(Shard(name, location, rows, size, digest))
+        return _RecordingWriter(self, name, schema, metadata, level, cut_by_content)
 
     def write(self, name: str, table: Any, metadata: Mapping[str, str] | None = None) -> Shard:
         """Write a table as one shard."""
@@ -129,8 +111,10 @@ class Output:
 
 
 class _RecordingWriter(ShardWriter):
-    def __init__(self, output: Output, name: str, schema: Any, metadata: Mapping[str, str] | None, level: int) -> None:
-        super().__init__(name, output.begin(f"{name}.parquet"), schema, metadata, level)
+    def __init__(
+        self, output: Output, name: str, schema: Any, metadata: Mapping[str, str] | None, level: int, cut_by_content: bool
+    ) -> None:
+        super().__init__(name, output.begin(f"{name}.parquet"), schema, metadata, level, cut_by_content)
         self._output = output
 
     def __exit__(self, *raised: Any) -> None:

@@ -32,8 +32,9 @@ _FIXED = (
     "dataset/README.md",
     "manifest.json",
     "README.md",
+    "croissant.json",
 )
-"""Files that belong to no stage; a run may lack some. The last two belong to an export, which is only a dataset."""
+"""Files that belong to no stage; a run may lack some. The last three belong to an export, which is only a dataset."""
 
 _LOGS = ("replies/replies.jsonl", "run.log")
 

@@ -49,9 +49,18 @@ class ShardWriter:
     """Streams tables into one Parquet file; the file appears under its name only when everything succeeded.
 
     Use it as a context manager; leaving it sets `shard`. `metadata` becomes the file's key-value metadata.
+    `cut_by_content` ends pages where the content says, so that equal rows of two files make equal pages (content-defined chunking).
     """
 
-    def __init__(self, name: str, location: Location, schema: Any, metadata: Mapping[str, str] | None = None, level: int = 1) -> None:
+    def __init__(
+        self,
+        name: str,
+        location: Location,
+        schema: Any,
+        metadata: Mapping[str, str] | None = None,
+        level: int = 1,
+        cut_by_content: bool = False,
+    ) -> None:
         """Write a shard to a place, under a temporary name until it is whole."""
         self.shard: Shard | None = None
         self.rows = 0
@@ -60,6 +69,7 @@ class ShardWriter:
         self._schema = schema
         self._metadata = dict(metadata or {})
         self._level = level
+        self._cut_by_content = cut_by_content
         self._keys = hashlib.sha256() if "key" in schema.names else None
 
     def __enter__(self) -> "ShardWriter":
@@ -76,6 +86,7 @@ class ShardWriter:
                 column_encoding={field.name: "DELTA_BINARY_PACKED" for field in self._schema if _is_long(field.type)},
                 write_page_index=True,
                 write_page_checksum=True,
+                use_content_defined_chunking=self._cut_by_content,
             )
         except BaseException as failure:
             self._writing.__exit__(type(failure), failure, failure.__traceback__)

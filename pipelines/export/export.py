@@ -17,7 +17,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import numpy as np
 import pyarrow as pa
@@ -27,7 +27,6 @@ from curation.engine.stage import Output, Stage, Unit
 from curation.ingest.side_fields import json_object_of, string_of
 from curation.repeats.cuts import Spans, without
 from curation.storage.digests import digest_of_file
-from curation.storage.record_keys import unit_interval
 from curation.storage.resources import resolve
 from curation.storage.shards import Shard, batches, check_aligned, open_parquet, read_shard
 from curation.text.text import Text
@@ -145,17 +144,12 @@ def units_of(sources: Sequence[Source], settings: ExportSettings, prefix: str = 
 
 @dataclass(frozen=True)
 class Export(Stage):
-    """Writes the dataset's files.
-
-    `mix` gives the share of rows to keep for a source or an origin; a hash of the row's key decides. Other rows are all kept.
-    """
+    """Writes the dataset's files."""
 
     tokenizer: str | None = None
-    format: Literal["parquet", "jsonl"] = "parquet"
-    mix: tuple[tuple[str, float], ...] = ()
     keep: tuple[str, ...] = ()
     name: ClassVar[str] = "7-export"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     packages: ClassVar[tuple[str, ...]] = ("pyarrow", "tokenizers")
     folder: ClassVar[str | None] = "dataset/data"
     hashed_again: ClassVar[bool] = True
@@ -171,39 +165,20 @@ class Export(Stage):
     def make(self, unit: Unit, output: Output) -> Mapping[str, Any]:
         """Write one file."""
         counts = Counter({"rows": 0, "tokens": 0, "text_bytes": 0, "web": 0, "synthetic": 0})
-        left_out: dict[str, dict[str, list[int]]] = {}
-        if self.format == "jsonl":
-            with output.lines(unit.name) as append:
-                for table in self._rows(unit, left_out):
-                    counts.update(_counts(table))
-                    append(json.dumps(row, ensure_ascii=False) for row in table.to_pylist())
-        else:
-            with output.shard(unit.name, schema_with(self.keep), level=3) as writer:
-                for table in _gathered(self._rows(unit, left_out)):
-                    counts.update(_counts(table))
-                    writer.write(table)
-        mixed = {"left_out": left_out} if self.mix else {}
-        return {**counts, **mixed, "documents": [shard.name for shard in unit.inputs["documents"]]}
+        with output.shard(unit.name, schema_with(self.keep), level=3, cut_by_content=True) as writer:
+            for table in gathered(self._rows(unit)):
+                counts.update(_counts(table))
+                writer.write(table)
+        return {**counts, "documents": [shard.name for shard in unit.inputs["documents"]]}
 
-    def _rows(self, unit: Unit, left_out: dict[str, dict[str, list[int]]]) -> Iterator[Any]:
+    def _rows(self, unit: Unit) -> Iterator[Any]:
         signals = {shard.name: shard for shard in unit.inputs["signals"]}
         cuts = {shard.name: shard for shard in unit.inputs.get("cuts", ())}
         for documents, ledger in zip(unit.inputs["documents"], unit.inputs["ledger"], strict=True):
             beside = signals.get(documents.name), cuts.get(documents.name)
             generated = documents.name in unit.extra.get("generated", ())
-            for table, batch in kept_rows(documents, ledger, *beside, self.tokenizer, self.keep, generated):
-                yield self._mixed(table, batch, left_out) if self.mix else table
-
-    def _mixed(self, table: Any, batch: Any, left_out: dict[str, dict[str, list[int]]]) -> Any:
-        """Return the rows that the mix keeps; count the others by origin and source, as rows and bytes of whole documents."""
-        drawn = _drawn(batch, table["origin"], dict(self.mix))
-        gone = pc.invert(drawn)
-        facts = (column.filter(gone).to_pylist() for column in (table["origin"], table["source"], batch["text_bytes"]))
-        for origin, source, size in zip(*facts, strict=True):
-            counted = left_out.setdefault(origin, {}).setdefault(source, [0, 0])
-            counted[0] += 1
-            counted[1] += size
-        return table.filter(drawn)
+            for table, _ in kept_rows(documents, ledger, *beside, self.tokenizer, self.keep, generated):
+                yield table
 
 
 @dataclass(frozen=True)
@@ -227,7 +202,7 @@ class ExportConversations(Stage):
         return {"rows": writer.rows}
 
 
-def _gathered(tables: Iterator[Any]) -> Iterator[Any]:
+def gathered(tables: Iterator[Any]) -> Iterator[Any]:
     """Concatenate small tables into tables of about _ROW_GROUP_BYTES of text."""
     waiting: list[Any] = []
     for table in tables:
@@ -368,12 +343,6 @@ def _tokens(text: Any, tokenizer: str | None) -> Any:
     if tokenizer is None:
         return pc.cast(pc.round(pc.divide(pc.cast(pc.binary_length(text), pa.float64()), 4.0)), pa.int64())
     return pa.array(token_counts(text.to_pylist(), tokenizer))
-
-
-def _drawn(batch: Any, origin: Any, mix: Mapping[str, float]) -> Any:
-    """Return a mask of the rows that a mix keeps: a hash of the row's key is compared with the share of its source or origin."""
-    rows = zip(batch["key"].to_pylist(), batch["source"].to_pylist(), origin.to_pylist(), strict=True)
-    return pa.array([unit_interval(key, "mix") < mix.get(source, mix.get(kind, 1.0)) for key, source, kind in rows])
 
 
 def _conversation(row_id: str, facts: Mapping[str, str]) -> dict[str, Any]:

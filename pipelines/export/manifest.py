@@ -3,7 +3,7 @@
 Invariant: a manifest holds no times and no paths of the machine; the same run gives the same manifest.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from typing import Any
 
@@ -17,18 +17,31 @@ _PACKAGES = ("textbook-curation", "pyarrow", "polars", "numpy", "numba", "datask
 
 
 def write_manifest(dataset: Location, recipe_key: str, files: Sealed, conversations: Sealed | None, keep: Sequence[str] = ()) -> None:
-    """Write the manifest of a dataset's folder."""
+    """Write the manifest of a run's dataset."""
     shards = [_entry("data", unit) for unit in files.units]
+    sft = [_entry("sft", unit) for unit in conversations.units] if conversations is not None else []
+    write_ours(dataset / "manifest.json", manifest_of_files(recipe_key, shards, {"sft": sft}, keep))
+
+
+def manifest_of_files(
+    recipe_key: str,
+    shards: Sequence[Mapping[str, Any]],
+    conversations: Mapping[str, Sequence[Mapping[str, Any]]],
+    keep: Sequence[str] = (),
+    **facts: Any,
+) -> bytes:
+    """Return a manifest: each entry has `file`, `rows`, `bytes` and `sha256`, and those of `shards` have `tokens`."""
     content = {
         "rows": sum(entry["rows"] for entry in shards),
         "tokens": sum(entry["tokens"] for entry in shards),
         "recipe_key": recipe_key,
         "packages": {name: version(name) for name in _PACKAGES},
         "keep": list(keep),
-        "shards": shards,
-        "sft": [_entry("sft", unit) for unit in conversations.units] if conversations is not None else [],
+        **facts,
+        "shards": list(shards),
+        **{kind: list(entries) for kind, entries in conversations.items()},
     }
-    write_ours(dataset / "manifest.json", encode_record(content))
+    return encode_record(content)
 
 
 def _entry(folder: str, unit: Finished) -> dict[str, Any]:

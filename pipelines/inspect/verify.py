@@ -26,7 +26,7 @@ from pipelines.inspect.earlier_runs import ledger_of
 from pipelines.inspect.run_folder import refuse_links_out
 from pipelines.inspect.run_state import state_of
 
-_PUBLIC = ("ledger", "dataset", "data", "sft")
+_PUBLIC = ("ledger", "dataset", "data", "sft", "dpo")
 """The folders that hold shards for others to read, in a run or in an export."""
 
 _PUBLIC_BEGIN = tuple(f"{name}/" for name in _PUBLIC)
@@ -156,8 +156,10 @@ def _check_manifest(folder: Location, dataset: Location, checked: _Checked) -> N
 
 
 def _entries(content: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    for entry in [*content["shards"], *content["sft"]]:
+    for entry in [*content["shards"], *content["sft"], *content.get("dpo", ())]:
         yield str(entry["file"]), str(entry["sha256"])
+        for beside in entry.get("beside", ()):
+            yield str(beside["file"]), str(beside["sha256"])
 
 
 def _misleading(folder: Location, recorded: Mapping[str, str]) -> list[str]:

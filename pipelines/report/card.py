@@ -9,7 +9,7 @@ Invariant: the card is a pure function of its facts, and the facts depend only o
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.resources import files
 from typing import Any
 
@@ -19,13 +19,11 @@ from curation.storage.location import Location
 from pipelines.export.export import DATASET
 from pipelines.inspect.flows import CutText, Flow, SourceFlow, SourceLoss
 from pipelines.inspect.funnel import funnel
-from pipelines.inspect.mixing import LeftOut, mix_in_words, mixed
+from pipelines.inspect.mixing import LeftOut, mixed
 from pipelines.inspect.rules import RunRules
 from pipelines.inspect.run_folder import manifest_of
 from pipelines.inspect.sources import SHOWN, largest_flows
 from pipelines.terminal.wording import cut_in_words, license_in_words, loss_in_words, number, printable, size
-
-Mix = Sequence[tuple[str, float]]
 
 MEANINGS = {
     "text": "the text, UTF-8",
@@ -49,6 +47,9 @@ MEANINGS = {
 }
 """The meaning of each column of the dataset. Names up to `minhash_cluster_size` are FineWeb's."""
 
+LOADABLE = ("parquet", "jsonl.gz", "jsonl.zst")
+"""Endings of files that `datasets` loads."""
+
 _BLOCK_OF_MARKDOWN = re.compile(r"^(?:#|---|===|\*\*\*|___|```|~~~|\||!\[|\[[^\]]*\]:)")
 _SIZES = (
     (10**3, "n<1K"),
@@ -65,18 +66,42 @@ _SIZES = (
 
 
 @dataclass(frozen=True)
+class Exported:
+    """What an export did with the rows that its run kept.
+
+    `mix` and `splits` say it in words, `left_out` counts the rows that the mix leaves out, `repeated` the rows that are further copies.
+    """
+
+    place: Location
+    mix: str = ""
+    splits: str = ""
+    left_out: LeftOut = field(default_factory=dict)
+    repeated: int = 0
+    shuffled: bool = False
+
+
+@dataclass(frozen=True)
+class SplitSize:
+    """A split of a config: the glob of its files, its rows and the bytes of its files."""
+
+    files: str
+    rows: int
+    bytes: int
+
+
+@dataclass(frozen=True)
 class CardFacts:
     """The facts on a card.
 
     `languages` are the languages that the recipe's filter keeps; `tokenizer` is the recipe's, None when counts are estimates; `configs`
-    maps a name to the glob of its files.
+    maps a name to its splits.
     """
 
     name: str
     description: str
     license: str
     languages: Sequence[str]
-    configs: Mapping[str, str]
+    configs: Mapping[str, Mapping[str, SplitSize]]
     rows: int
     tokens: int
     bytes: int
@@ -91,22 +116,23 @@ class CardFacts:
     cut: CutText | None = None
     alarms: Sequence[SourceLoss] = ()
     keep: Sequence[str] = ()
-    mix: Mix = ()
+    mix: str = ""
+    splits: str = ""
+    repeated: int = 0
+    shuffled: bool = False
 
 
-def card_facts(run: Location, rules: RunRules, exported: Location | None = None, mix: Mix = (), left: LeftOut | None = None) -> CardFacts:
-    """Gather the facts of a card from a run's ledger and from the files and manifest of its dataset, or of `exported`, a later export.
-
-    `mix` gives the shares that the export keeps, and `left` counts the rows that it leaves out.
-    """
-    counted = mixed(funnel(str(run)), mix, left or {})
-    dataset = exported or run / "dataset"
-    content = manifest_of(dataset) or {"shards": [], "rows": 0, "tokens": 0, "packages": {}}
-    ending = next((shard["file"].partition(".")[2] for shard in content["shards"]), "parquet")
-    configs = {"default": f"data/train-*.{ending}"}
-    for name in ("sft", "dpo"):
-        if any(facts.location.name.endswith(".parquet") for facts in (dataset / name).files()):
-            configs[name] = f"{name}/*.parquet"
+def card_facts(run: Location, rules: RunRules, exported: Exported | None = None) -> CardFacts:
+    """Gather the facts of a card from a run's ledger and from the manifest of its dataset, or of a later export."""
+    counted = mixed(funnel(str(run)), exported.left_out if exported is not None else {})
+    content = manifest_of(exported.place if exported is not None else run / "dataset") or {
+        "shards": [],
+        "rows": 0,
+        "tokens": 0,
+        "packages": {},
+    }
+    found = {"default": _splits(content["shards"], "data"), **{kind: _splits(content.get(kind, ()), kind) for kind in ("sft", "dpo")}}
+    configs = {name: splits for name, splits in found.items() if splits} or {"default": {"train": SplitSize("data/train-*.parquet", 0, 0)}}
     return CardFacts(
         name=rules.name,
         description=rules.description,
@@ -127,8 +153,23 @@ def card_facts(run: Location, rules: RunRules, exported: Location | None = None,
         cut=counted.cut,
         alarms=counted.alarms[:SHOWN],
         keep=content.get("keep", ()),
-        mix=mix,
+        mix=exported.mix if exported is not None else "",
+        splits=exported.splits if exported is not None else "",
+        repeated=exported.repeated if exported is not None else 0,
+        shuffled=exported is not None and exported.shuffled,
     )
+
+
+def _splits(entries: Sequence[Mapping[str, Any]], folder: str) -> dict[str, SplitSize]:
+    """Return the splits of a manifest's entries that data loaders can read, `train` first as the manifest has it."""
+    splits: dict[str, SplitSize] = {}
+    for entry in entries:
+        split, ending = entry.get("split", "train"), entry["file"].partition(".")[2]
+        if ending not in LOADABLE:
+            continue
+        before = splits.get(split, SplitSize(f"{folder}/{split}-*.{ending}", 0, 0))
+        splits[split] = SplitSize(before.files, before.rows + entry["rows"], before.bytes + entry["bytes"])
+    return splits
 
 
 def card(facts: CardFacts) -> str:
@@ -159,7 +200,10 @@ def card(facts: CardFacts) -> str:
         license=facts.license,
         license_note=license_in_words(facts.license),
         synthetic=facts.synthetic is not None,
-        mix=_cell(mix_in_words(facts.mix)),
+        mix=_cell(facts.mix),
+        splits=facts.splits,
+        repeated=facts.repeated,
+        shuffled=facts.shuffled,
         recipe=facts.recipe.strip().replace("```", "'''"),
         packages=", ".join(f"{name} {version}" for name, version in sorted(facts.packages.items())) or "packages that were not recorded",
     )
@@ -167,9 +211,14 @@ def card(facts: CardFacts) -> str:
 
 def _header(facts: CardFacts) -> str:
     configs: list[dict[str, Any]] = [
-        {"config_name": name, **({"default": True} if name == "default" else {}), "data_files": [{"split": "train", "path": path}]}
-        for name, path in facts.configs.items()
+        {
+            "config_name": name,
+            **({"default": True} if name == "default" else {}),
+            "data_files": [{"split": split, "path": size.files} for split, size in splits.items()],
+        }
+        for name, splits in facts.configs.items()
     ]
+    sizes = [_sizes(name, splits) for name, splits in facts.configs.items()]
     tags = ["pretraining", "textbook-curation", "deduplicated"] + (["synthetic"] if facts.synthetic is not None else [])
     header: dict[str, Any] = {
         "pretty_name": _title(facts),
@@ -179,8 +228,16 @@ def _header(facts: CardFacts) -> str:
         "size_categories": [_size_category(facts.rows)],
         "tags": tags,
         "configs": configs,
+        "dataset_info": sizes,
     }
     return "".join(f"{name}: {json.dumps(value, ensure_ascii=False)}\n" for name, value in header.items())
+
+
+def _sizes(name: str, splits: Mapping[str, SplitSize]) -> dict[str, Any]:
+    """Return the sizes of a config as the hub shows them."""
+    total = sum(size.bytes for size in splits.values())
+    told = [{"name": split, "num_bytes": size.bytes, "num_examples": size.rows} for split, size in splits.items()]
+    return {"config_name": name, "splits": told, "download_size": total, "dataset_size": total}
 
 
 def _title(facts: CardFacts) -> str:

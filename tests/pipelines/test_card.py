@@ -12,7 +12,7 @@ import pytest
 from curation.storage.location import Location
 from pipelines.export.export import DATASET
 from pipelines.inspect.rules import read_rules
-from pipelines.report.card import MEANINGS, CardFacts, card, card_facts
+from pipelines.report.card import MEANINGS, CardFacts, SplitSize, card, card_facts
 from tests.toy_run import write_run
 
 
@@ -43,11 +43,12 @@ def test_the_header_is_what_the_hub_reads(facts: CardFacts) -> None:
         {"config_name": "default", "default": True, "data_files": [{"split": "train", "path": "data/train-*.parquet"}]}
     ]
     assert "language" not in header
-    wider = dataclasses.replace(facts, languages=("en", "no"), configs={**facts.configs, "sft": "sft/*.parquet"}, rows=2_000_000)
+    sft = {"train": SplitSize("sft/train-*.parquet", 5, 900)}
+    wider = dataclasses.replace(facts, languages=("en", "no"), configs={**facts.configs, "sft": sft}, rows=2_000_000)
     header = _header(card(wider))
     assert header["language"] == ["en", "no"]
     assert header["size_categories"] == ["1M<n<10M"]
-    assert header["configs"][1] == {"config_name": "sft", "data_files": [{"split": "train", "path": "sft/*.parquet"}]}  # type: ignore[index]
+    assert header["configs"][1] == {"config_name": "sft", "data_files": [{"split": "train", "path": "sft/train-*.parquet"}]}  # type: ignore[index]
 
 
 def test_the_header_cannot_be_broken_out_of(facts: CardFacts) -> None:

@@ -9,6 +9,8 @@ import pytest
 
 from tests.running import curate
 
+SFT = "sft/train-00000-of-00001.parquet"
+
 
 def number(text: str) -> int:
     return int(text.replace(",", "").replace("*", ""))
@@ -28,14 +30,14 @@ def files_of(folder: Path) -> list[str]:
 
 def test_an_export_is_a_dataset_and_nothing_else(demo_run: Path, tmp_path: Path) -> None:
     out = tmp_path / "small"
-    told = json.loads(curate("export", demo_run, "--out", out, "--shard-mib", 1, "--json"))
+    told = json.loads(curate("export", demo_run, "--out", out, "--order", "--json"))
     assert told["dataset"] == str(out)
-    assert files_of(out) == ["README.md", "contents.json", "data/train-00000-of-00001.parquet", "manifest.json"]
+    assert files_of(out) == ["README.md", "contents.json", "data/train-00000-of-00001.parquet", "manifest.json", SFT]
     whole = pl.read_parquet(demo_run / "dataset/data/*.parquet")
     assert pl.read_parquet(out / "data/*.parquet").equals(whole)
     assert json.loads(curate("verify", out, "--json"))["faults"] == []
     curate("export", demo_run, "--out", out, "--format", "jsonl")
-    assert files_of(out) == ["README.md", "contents.json", "data/train-00000-of-00001.jsonl.gz", "manifest.json"]
+    assert files_of(out) == ["README.md", "contents.json", "data/train-00000-of-00001.jsonl.gz", "manifest.json", SFT]
     assert json.loads(curate("verify", out, "--json"))["faults"] == []
 
 
@@ -66,7 +68,7 @@ def test_the_card_of_a_mix_adds_up(demo_run: Path, tmp_path: Path) -> None:
     [
         ("synthetc=0.5", "did you mean 'synthetic'?; the run has: web, synthetic, "),
         ("nothing-like-it=0.5", "no kept row has the source or origin 'nothing-like-it'; the run has: web, synthetic, "),
-        ("synthetic=2", "a share from 0 to 1"),
+        ("synthetic=-2", "write NAME=SHARE"),
         ("synthetic", "write NAME=SHARE"),
     ],
 )
@@ -89,7 +91,7 @@ def test_an_export_that_was_cut_short_is_not_taken_for_whole(demo_run: Path, tmp
     manifest = tmp_path / "a/manifest.json"
     content = json.loads(manifest.read_text())
     unfinished = {"made_by": "textbook-curation", "unfinished": "...", "shards": [{"file": "data/train-00000-of-00002.parquet"}], "sft": []}
-    unfinished["shards"] += [{"file": entry["file"]} for entry in content["shards"]]  # type: ignore[operator]
+    unfinished["shards"] += [{"file": entry["file"]} for entry in [*content["shards"], *content["sft"]]]  # type: ignore[operator]
     manifest.write_text(json.dumps(unfinished))
     (tmp_path / "a/data/train-00000-of-00002.parquet").write_bytes(b"half of it")
     (tmp_path / "a/data/mine.parquet").write_bytes(b"not ours")

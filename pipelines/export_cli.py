@@ -1,0 +1,57 @@
+"""`curate export`: the verb that takes shards away, with its options."""
+
+from typing import Annotated
+
+import typer
+
+from pipelines.showing import Folder, Json, note, show
+
+
+def export(
+    folder: Folder,
+    out: Annotated[str, typer.Option(help="Folder of the new dataset: OUT/data, OUT/README.md.")],
+    shard_mib: Annotated[int, typer.Option(min=1, help="Amount of text in one file, in MiB.")] = 256,
+    file_format: Annotated[str, typer.Option("--format", help="parquet, jsonl or jsonl.zst.")] = "parquet",
+    order: Annotated[bool, typer.Option("--order", help="Keep the order of the run; without it rows are shuffled.")] = False,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the order, the splits and the mix.")] = 0,
+    split: Annotated[list[str] | None, typer.Option(metavar="NAME=SHARE", help="Hold rows out, such as validation=0.5%.")] = None,
+    split_by: Annotated[str, typer.Option(help="What stays on one side: key (each document), source or site.")] = "key",
+    mix: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=WEIGHT",
+            help="Weight of a source or origin (synthetic=0.5, textbook=3), its share of --tokens (web=70%) or its tokens (web=7B); "
+            "of a range of a signal (cluster_size:5..=3, LOW included, HIGH not) or of its vigintiles (educational_score.score@19..20=2).",
+        ),
+    ] = None,
+    tokens: Annotated[str | None, typer.Option(metavar="COUNT", help="Write so many tokens, such as 10B.")] = None,
+    tokenizer: Annotated[str | None, typer.Option(help="A tokenizer.json to count tokens with.")] = None,
+    bos: Annotated[str | None, typer.Option(metavar="TOKEN", help="Token before each document, or none.")] = None,
+    eos: Annotated[str | None, typer.Option(metavar="TOKEN", help="Token after each document, or none.")] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Number of worker processes; the bytes do not depend on it.")] = 1,
+    as_json: Json = False,
+) -> None:
+    """Write a run's kept rows as shards: shuffled, split, mixed, in other sizes and formats.
+
+    Example: curate export out/demo --out out/small --split validation=5% --mix synthetic=0.5
+    """
+    from pipelines.reexport.reexport import ExportRequest, reexport
+    from pipelines.report.tables import show_export
+
+    note(folder)
+    asked = ExportRequest(
+        out=out,
+        shard_mib=shard_mib,
+        tokenizer=tokenizer,
+        format=file_format,
+        mix=tuple(mix or ()),
+        tokens=tokens,
+        split=tuple(split or ()),
+        split_by=split_by,
+        seed=seed,
+        order=order,
+        bos=bos,
+        eos=eos,
+        workers=workers,
+    )
+    show(reexport(folder, asked), as_json, show_export)

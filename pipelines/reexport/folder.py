@@ -1,0 +1,101 @@
+"""The folder of an export: where it may lie, and which files in it are an earlier export's, to be written over or removed.
+
+Until an export has ended, a provisional manifest names its files as ours and unfinished.
+
+Invariant: a file that no manifest of the folder names is neither written over nor deleted.
+"""
+
+import json
+from collections.abc import Iterable
+
+from curation.errors import Refused, UsageError
+from curation.storage.contents import CONTENTS
+from curation.storage.location import TEMPORARY, Location
+from curation.storage.ownership import MADE_BY, write_ours
+from curation.storage.records import encode_record
+
+FOLDERS = ("data", "sft", "dpo")
+"""The folders below an export that hold shards."""
+
+SCRATCH = f"{TEMPORARY}shuffle"
+"""Where rows lie while their order is made."""
+
+
+def check_place(run: Location, target: Location) -> None:
+    """Raise UsageError when the target lies inside a run or inside another dataset."""
+    if run.path == target.path:
+        raise UsageError(f"--out is the run itself ({run}); name another folder")
+    if run.holds(target) or target.holds(run):
+        raise UsageError(f"--out {target} and the run {run} overlap; choose a folder outside the run")
+    above = target.parent
+    while above.path not in ("", "/", "."):
+        if (above / "manifest.json").facts() is not None and (above / "data").is_folder():
+            raise UsageError(f"--out {target} is inside the dataset {above}; choose a folder outside it")
+        above = above.parent
+
+
+def take_over(target: Location) -> set[str]:
+    """Return the shards of an earlier export, as paths below the folder. Raises Refused where another file lies among them."""
+    before = _named_before(target)
+    strangers = sorted(path for path in _shards_there(target) if path not in before)
+    if strangers:
+        raise Refused(
+            f"{target / strangers[0]} was not written by an export to this folder, but readers of the folder would take it for part of the "
+            "dataset; move it, then run the same command again"
+        )
+    return before
+
+
+def announce(target: Location, files: Iterable[str]) -> None:
+    """Name the files of an export as ours and unfinished."""
+    unfinished = {
+        "made_by": MADE_BY,
+        "unfinished": "the export did not end; run the same command again",
+        "shards": [{"file": path} for path in sorted(files)],
+        "sft": [],
+    }
+    if (target / CONTENTS).facts() is not None:
+        (target / CONTENTS).delete()
+    write_ours(target / "manifest.json", encode_record(unfinished))
+
+
+def clear(target: Location, files: Iterable[str]) -> None:
+    """Delete shards that an earlier export wrote and this one does not have."""
+    for path in files:
+        (target / path).delete()
+
+
+def sweep(target: Location, files: Iterable[str]) -> None:
+    """Delete what an interrupted export to this folder left: the temporary files of its shards, and its scratch folder."""
+    names = {path.rpartition("/")[2] for path in files}
+    for folder in FOLDERS:
+        for facts in (target / folder).files():
+            name = facts.location.name
+            if name.startswith(TEMPORARY) and name.removeprefix(TEMPORARY).partition("-")[2] in names:
+                facts.location.delete()
+    drop_scratch(target)
+
+
+def drop_scratch(target: Location) -> None:
+    """Delete the scratch folder."""
+    scratch = target / SCRATCH
+    for facts in scratch.files(recursive=True):
+        facts.location.delete()
+    if scratch.is_local and scratch.is_folder():
+        scratch.filesystem.delete_dir(scratch.path)
+
+
+def _shards_there(target: Location) -> set[str]:
+    names = ((folder, facts.location.name) for folder in FOLDERS for facts in (target / folder).files())
+    return {f"{folder}/{name}" for folder, name in names if not name.startswith(".")}
+
+
+def _named_before(target: Location) -> set[str]:
+    """Return the shards that an earlier export's manifest lists; empty when there is no readable manifest."""
+    try:
+        content = json.loads((target / "manifest.json").read_bytes())
+        entries = [entry for kind in ("shards", "sft", "dpo") for entry in content.get(kind, ())]
+        files = [str(each["file"]) for entry in entries for each in (entry, *entry.get("beside", ()))]
+    except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError):
+        return set()
+    return {path for path in files if path.count("/") == 1 and path.partition("/")[0] in FOLDERS and not path.endswith("/")}

@@ -1,0 +1,260 @@
+"""Export again: write the kept rows of a finished run as shards to train on, without touching the run.
+
+The folder holds a dataset and nothing else: README.md, manifest.json, croissant.json, data/ (and sft/, dpo/ where rows have them), and
+contents.json, which lists and hashes these files. There are no stages to resume: an interrupted export starts again from the beginning.
+
+    draw      reads what the ledger and the signals say, and decides over copies and splits      `drawing`, `budget`
+    scatter   reads the text, and writes each row to the range of the order that it falls into   `scatter`
+    gather    reads the ranges one after the other, and writes the shards                        `gather`, `formats/`
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
+
+from curation.engine.failures import Failure, told_of
+from curation.engine.runner import LocalRunner
+from curation.errors import ShardsFailed, UsageError
+from curation.storage.contents import write_contents
+from curation.storage.digests import digest_of, digest_of_file, plain
+from curation.storage.location import Location
+from curation.storage.ownership import locked, write_ours
+from curation.storage.resources import resolve
+from pipelines.export.export import Source
+from pipelines.export.manifest import manifest_of_files
+from pipelines.inspect.looking import looks_at_runs
+from pipelines.inspect.mixing import sum_of
+from pipelines.inspect.rules import read_rules
+from pipelines.inspect.run_folder import manifest, refuse_links_out
+from pipelines.reexport.budget import REST, Pools, scales_for
+from pipelines.reexport.conversations import KINDS
+from pipelines.reexport.drawing import Draw, merged, pools_of, with_edges, with_seed_sides
+from pipelines.reexport.folder import SCRATCH, announce, check_place, clear, drop_scratch, sweep, take_over
+from pipelines.reexport.formats.text import JsonLines, ParquetShards
+from pipelines.reexport.formats.writing import ShardFormat, Written
+from pipelines.reexport.gather import Gather, gather
+from pipelines.reexport.gather import units_of as shards_of
+from pipelines.reexport.kept import kept_sources, known_in
+from pipelines.reexport.mix import parse_mix
+from pipelines.reexport.scatter import RANGE_BYTES, Scattered, Spill, scatter
+from pipelines.reexport.scatter import units_of as parts_of
+from pipelines.reexport.splits import parse_splits
+from pipelines.reexport.tokenising import Tokenising
+from pipelines.report.card import Exported, card, card_facts
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+FORMATS = ("parquet", "jsonl", "jsonl.zst")
+
+
+@dataclass(frozen=True)
+class ExportRequest:
+    """The arguments of `curate export`."""
+
+    out: str
+    shard_mib: int = 256
+    tokenizer: str | None = None
+    format: str = "parquet"
+    mix: tuple[str, ...] = ()
+    tokens: str | None = None
+    split: tuple[str, ...] = ()
+    split_by: str = "key"
+    seed: int = 0
+    order: bool = False
+    bos: str | None = None
+    eos: str | None = None
+    workers: int = 1
+
+
+@looks_at_runs()
+def reexport(folder: str, request: ExportRequest) -> dict[str, Any]:
+    """Write the dataset of a run to a folder of its own; return a summary.
+
+    Raises InputError and UsageError, and Refused when the folder holds files that no export of this run wrote.
+    """
+    run, target = Location.of(folder), Location.of(request.out)
+    check_place(run, target)
+    refuse_links_out(run)
+    sources = kept_sources(run)
+    keep = tuple((manifest(run) or {}).get("keep", ()))
+    tokenising = _tokenising(request)
+    how = Draw(
+        parse_mix(request.mix, request.tokens, known_in(run, sources)),
+        parse_splits(request.split, request.split_by, request.seed),
+        request.seed,
+    )
+    written_as, spill = _format(request, tokenising, keep)
+    runner = LocalRunner(request.workers)
+    try:
+        how, pools = _scaled(with_seed_sides(with_edges(how, sources), run, sources), sources, tokenising, runner)
+        with locked(target, f"export of {run.name}", replace=False):
+            before = take_over(target)
+            sweep(target, before)
+            announce(target, before)
+            scratch = target / SCRATCH
+            scratch.make_folder()
+            ranges = _ranges(how, pools, request.order)
+            scattered = list(_each(runner, scatter, parts_of(sources, how, ranges, spill, scratch), "the rows"))
+            pieces = [piece for one in scattered for piece in one.pieces]
+            shards = shards_of(pieces, how.splits.names, request.shard_mib << 20, written_as, scratch, target, tuple(KINDS))
+            planned = {f"data/{unit.name}{ending}" for unit in shards for ending in written_as.endings}
+            planned |= {f"{kind}/{unit.name}.parquet" for unit in shards for kind in unit.conversations}
+            announce(target, planned | before)
+            written = list(_each(runner, gather, shards, "the shards"))
+            clear(target, before - planned)
+            drop_scratch(target)
+            return _conclude(run, target, request, how, keep, scattered, shards, written)
+    finally:
+        runner.close()
+
+
+def _tokenising(request: ExportRequest) -> Tokenising | None:
+    """Return how texts become tokens; a bad tokenizer fails before anything is written."""
+    if request.tokenizer is None:
+        if request.bos is not None or request.eos is not None:
+            raise UsageError("--bos and --eos need --tokenizer: they are tokens of its vocabulary")
+        return None
+    tokenising = Tokenising(request.tokenizer, request.bos, request.eos)
+    tokenising.check()
+    return tokenising
+
+
+def _format(request: ExportRequest, tokenising: Tokenising | None, keep: tuple[str, ...]) -> tuple[ShardFormat, Spill]:
+    """Return what writes the shards, and what the scattered rows must hold for it."""
+    if request.format not in FORMATS:
+        raise UsageError(f"--format must be one of {', '.join(FORMATS)}, not {request.format!r}")
+    if request.format == "parquet":
+        return ParquetShards(keep), Spill(tokenising=tokenising, keep=keep)
+    return JsonLines("gzip" if request.format == "jsonl" else "zstd", keep), Spill(tokenising=tokenising, keep=keep)
+
+
+def _scaled(how: Draw, sources: Sequence[Source], tokenising: Tokenising | None, runner: LocalRunner) -> tuple[Draw, Pools]:
+    """Count the rows that may be drawn, and fix the scales of the mix."""
+    count = _Count(how, tokenising if how.mix.has_budget else None)
+    pools = merged(list(_each(runner, count, sources, "the counts")))
+    for number, part in enumerate(how.mix.parts):
+        if part.kind != "rate" and not any(pool.tokens for pool in pools.of(number).values()):
+            raise UsageError(f"--mix {part.name}: its kept rows hold no tokens to fill a budget with")
+    return replace(how, scales=scales_for(how.mix, pools)), pools
+
+
+@dataclass(frozen=True)
+class _Count:
+    """The task that counts one shard of documents."""
+
+    how: Draw
+    tokenising: Tokenising | None
+
+    def __call__(self, source: Source) -> Pools:
+        tokens_of = None if self.tokenising is None else self.tokenising.counts_of
+        return pools_of(source, self.how, tokens_of)
+
+
+def _ranges(how: Draw, pools: Pools, in_order: bool) -> tuple[int, ...]:
+    """Return the number of ranges of each split's order; zeros keep the order of the run."""
+    if in_order:
+        return (0,) * len(how.splits.names)
+    scale = {number: how.scales.get(number, 1.0) for number in range(REST, len(how.mix.parts))}
+    text = sum(pool.text_bytes * weight * scale[part] for (part, weight), pool in pools.held.items())
+    held_out = sum(share for _, share in how.splits.held_out)
+    whole = text / (1 - held_out)
+    return tuple(1 + int(part // RANGE_BYTES) for part in (text, *(whole * share for _, share in how.splits.held_out)))
+
+
+def _each(runner: LocalRunner, task: Callable[[Item], Result], items: Sequence[Item], what: str) -> Iterator[Result]:
+    """Run a task over items and yield the results in the items' order; the first failure of this process keeps its own error."""
+    if runner.workers == 1:
+        yield from map(task, items)
+        return
+    outcomes = list(runner.map(_Numbered(task), list(enumerate(items))))
+    failed = [outcome for outcome in outcomes if outcome.result is None]
+    if failed:
+        failures = [Failure(one.line or "no reason was given", one.error or "", f"{what} {one.item[0]}", ()) for one in failed]
+        raise ShardsFailed(*told_of("export", len(items), failures))
+    yield from (outcome.result for outcome in sorted(outcomes, key=lambda outcome: outcome.item[0]) if outcome.result is not None)
+
+
+@dataclass(frozen=True)
+class _Numbered:
+    """A task over numbered items."""
+
+    task: Callable[[Any], Any]
+
+    def __call__(self, item: tuple[int, Any]) -> Any:
+        return self.task(item[1])
+
+
+def _conclude(
+    run: Location,
+    target: Location,
+    request: ExportRequest,
+    how: Draw,
+    keep: tuple[str, ...],
+    scattered: Sequence[Scattered],
+    shards: Sequence[Gather],
+    written: Sequence[Written],
+) -> dict[str, Any]:
+    """Write the manifest, the card and the list of contents; return the summary."""
+    rules = replace(read_rules(run), name=run.name, tokenizer=request.tokenizer)
+    copies = sum((one.copies for one in scattered), Counter[str]())
+    entries = [_entry(unit, one) for unit, one in zip(shards, written, strict=True)]
+    talks: dict[str, list[dict[str, Any]]] = {kind: [] for kind in KINDS}
+    for one, unit in zip(written, shards, strict=True):
+        for kind, file, rows in one.conversations:
+            talks[kind].append({"file": file.path, "split": unit.split, "rows": rows, "bytes": file.bytes, "sha256": file.sha256})
+    asked = _identity(request, how)
+    facts = {"export": {**asked, "documents": copies["documents"], "repeated": copies["repeated"], "mixed_seeds": copies["mixed_seeds"]}}
+    key = digest_of([rules.text, asked])
+    conversations = {kind: found for kind, found in talks.items() if found or kind == "sft"}
+    write_ours(target / "manifest.json", manifest_of_files(key, entries, conversations, keep, **facts))
+    left = sum_of(one.left_out for one in scattered)
+    exported = Exported(target, how.mix.in_words(), how.splits.in_words(), left, copies["repeated"], not request.order)
+    write_ours(target / "README.md", card(card_facts(run, rules, exported)).encode())
+    files = {file.path: (file.bytes, file.sha256) for one in written for file in _files_of(one)}
+    write_contents(target, files, ())
+    return {
+        "dataset": str(target),
+        "files": len(written),
+        "rows": sum(one.rows for one in written),
+        "tokens": sum(one.tokens for one in written),
+        **({name: sum(one.rows for one, unit in zip(written, shards, strict=True) if unit.split == name) for name in how.splits.names[1:]}),
+    }
+
+
+def _identity(request: ExportRequest, how: Draw) -> dict[str, Any]:
+    """Return what the bytes of an export depend on beside the run; a tokenizer by its digest, since its path is the machine's."""
+    tokenizer = None if request.tokenizer is None else digest_of_file(resolve(request.tokenizer))
+    named = {number: part.name for number, part in enumerate(how.mix.parts)} | {REST: "others"}
+    asked: dict[str, Any] = plain(
+        {
+            "format": request.format,
+            "shard_mib": request.shard_mib,
+            "order": "run" if request.order else "shuffled",
+            "seed": request.seed,
+            "split": list(request.split),
+            "split_by": request.split_by,
+            "mix": list(request.mix),
+            "tokens": request.tokens,
+            "weights": {named[number]: round(scale, 9) for number, scale in sorted(how.scales.items())},
+            "tokenizer": tokenizer,
+            "bos": request.bos,
+            "eos": request.eos,
+        }
+    )
+    return asked
+
+
+def _entry(unit: Gather, one: Written) -> dict[str, Any]:
+    first, *beside = one.files
+    entry: dict[str, Any] = {"file": first.path, "split": unit.split, "rows": one.rows, "bytes": first.bytes, "sha256": first.sha256}
+    entry |= {"tokens": one.tokens, "text_bytes": one.text_bytes}
+    if beside:
+        entry["beside"] = [{"file": file.path, "bytes": file.bytes, "sha256": file.sha256} for file in beside]
+    return entry
+
+
+def _files_of(one: Written) -> Iterable[Any]:
+    yield from one.files
+    yield from (file for _, file, _ in one.conversations)

@@ -1,0 +1,72 @@
+"""Tokenising: the ids of texts by a tokenizer.json, with the tokens that begin and end a document.
+
+`bos` and `eos` name tokens of the vocabulary, or are "none". Without either, the tokenizer's own template says what is put around a text.
+As soon as one is given, the template is left out.
+
+Invariant: ids depend only on the text, the file's bytes and the two names; all formats of an export count them alike.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from curation.errors import UsageError
+from curation.text.tokens import load_tokenizer
+from pipelines.export.export import Source, kept_rows
+
+NONE = "none"
+
+_AT_ONCE = 1 << 20
+"""Characters that are encoded at a time: the library needs a hundred bytes and more for each token of a batch."""
+
+
+@dataclass(frozen=True)
+class Tokenising:
+    """A tokenizer.json, and what begins and ends a document."""
+
+    path: str
+    bos: str | None = None
+    eos: str | None = None
+
+    def check(self) -> None:
+        """Raise UsageError where a token is not in the vocabulary, RecipeError or InputError where the file is no tokenizer."""
+        for option, name in (("--bos", self.bos), ("--eos", self.eos)):
+            if name not in (None, NONE) and load_tokenizer(self.path).token_to_id(name) is None:
+                raise UsageError(f"{option} {name!r}: {self.path} has no such token")
+
+    @property
+    def vocabulary(self) -> int:
+        """The number of ids, added tokens included."""
+        return int(load_tokenizer(self.path).get_vocab_size(with_added_tokens=True))
+
+    def encode(self, texts: Sequence[str]) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.int64]]:
+        """Return the ids of all texts one after the other, and the offset of each text in them, one more than there are texts."""
+        tokenizer = load_tokenizer(self.path)
+        before, after = ([tokenizer.token_to_id(name)] if name not in (None, NONE) else [] for name in (self.bos, self.eos))
+        by_template = self.bos is None and self.eos is None
+        ids: list[npt.NDArray[np.uint32]] = []
+        for some in _batches(texts):
+            for encoded in tokenizer.encode_batch_fast(some, add_special_tokens=by_template):
+                ids.append(np.array([*before, *encoded.ids, *after] if before or after else encoded.ids, np.uint32))
+        offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum([len(one) for one in ids], dtype=np.int64)])
+        return (np.concatenate(ids) if ids else np.empty(0, np.uint32)), offsets
+
+    def counts_of(self, source: Source) -> npt.NDArray[np.int64]:
+        """Return the number of tokens of each kept row of a shard of documents."""
+        tables = kept_rows(source.documents, source.ledger, None, source.cuts, None)
+        counts = [np.diff(self.encode(table["text"].to_pylist())[1]) for table, _ in tables]
+        return np.concatenate(counts) if counts else np.empty(0, np.int64)
+
+
+def _batches(texts: Sequence[str]) -> list[list[str]]:
+    batches: list[list[str]] = [[]]
+    held = 0
+    for text in texts:
+        if batches[-1] and held + len(text) > _AT_ONCE:
+            batches.append([])
+            held = 0
+        batches[-1].append(text)
+        held += len(text)
+    return batches
