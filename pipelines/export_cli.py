@@ -11,7 +11,7 @@ def export(
     folder: Folder,
     out: Annotated[str, typer.Option(help="Folder of the new dataset: OUT/data, OUT/README.md.")],
     shard_mib: Annotated[int, typer.Option(min=1, help="Amount of text in one file, in MiB.")] = 256,
-    file_format: Annotated[str, typer.Option("--format", help="parquet, jsonl or jsonl.zst.")] = "parquet",
+    file_format: Annotated[str, typer.Option("--format", help="parquet, jsonl, jsonl.zst, megatron, ds, memmap or packed.")] = "parquet",
     order: Annotated[bool, typer.Option("--order", help="Keep the order of the run; without it rows are shuffled.")] = False,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the order, the splits and the mix.")] = 0,
     split: Annotated[list[str] | None, typer.Option(metavar="NAME=SHARE", help="Hold rows out, such as validation=0.5%.")] = None,
@@ -28,6 +28,7 @@ def export(
     tokenizer: Annotated[str | None, typer.Option(help="A tokenizer.json to count tokens with.")] = None,
     bos: Annotated[str | None, typer.Option(metavar="TOKEN", help="Token before each document, or none.")] = None,
     eos: Annotated[str | None, typer.Option(metavar="TOKEN", help="Token after each document, or none.")] = None,
+    sequence_length: Annotated[int, typer.Option(min=2, help="Tokens of one sequence of --format packed.")] = 2048,
     workers: Annotated[int, typer.Option(min=1, help="Number of worker processes; the bytes do not depend on it.")] = 1,
     as_json: Json = False,
 ) -> None:
@@ -43,7 +44,7 @@ def export(
         out=out,
         shard_mib=shard_mib,
         tokenizer=tokenizer,
-        format=file_format,
+        format=file_format,  # type: ignore[arg-type]  # checked there, with the names of all formats
         mix=tuple(mix or ()),
         tokens=tokens,
         split=tuple(split or ()),
@@ -52,6 +53,7 @@ def export(
         order=order,
         bos=bos,
         eos=eos,
+        sequence_length=sequence_length,
         workers=workers,
     )
     show(reexport(folder, asked), as_json, show_export)

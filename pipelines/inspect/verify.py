@@ -29,6 +29,9 @@ from pipelines.inspect.run_state import state_of
 _PUBLIC = ("ledger", "dataset", "data", "sft", "dpo")
 """The folders that hold shards for others to read, in a run or in an export."""
 
+_ENDINGS = (*SHARD_ENDINGS, ".jsonl.zst", ".bin", ".idx", ".ds", ".ds.index", ".ds.metadata", ".npy")
+"""Endings of the files in those folders that somebody may train on: those of a run, and those of an export's formats."""
+
 _PUBLIC_BEGIN = tuple(f"{name}/" for name in _PUBLIC)
 
 
@@ -166,12 +169,12 @@ def _misleading(folder: Location, recorded: Mapping[str, str]) -> list[str]:
     """Return a fault for every shard that no record names, where readers would take it for ours."""
     shards = (facts.location for name in _PUBLIC for facts in (folder / name).files(recursive=True))
     told = "is in no record of this folder; it is not ours, or what names it is damaged"
-    return [f"{place} {told}" for place in shards if place.name.endswith(SHARD_ENDINGS) and path_below(folder, place) not in recorded]
+    return [f"{place} {told}" for place in shards if place.name.endswith(_ENDINGS) and path_below(folder, place) not in recorded]
 
 
 def _strangers(folder: Location, named: Set[str]) -> list[str]:
     """Return the files in a run's folder that no record names, but those that `_misleading` tells of."""
-    return [path for path in strangers_in(folder, named) if not (path.startswith(_PUBLIC_BEGIN) and path.endswith(SHARD_ENDINGS))]
+    return [path for path in strangers_in(folder, named) if not (path.startswith(_PUBLIC_BEGIN) and path.endswith(_ENDINGS))]
 
 
 def _check_books(folder: Location, checked: _Checked) -> Sequence[str]:

@@ -11,7 +11,7 @@ contents.json, which lists and hashes these files. There are no stages to resume
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar, get_args
 
 from curation.engine.failures import Failure, told_of
 from curation.engine.runner import LocalRunner
@@ -31,7 +31,9 @@ from pipelines.reexport.budget import REST, Pools, scales_for
 from pipelines.reexport.conversations import KINDS
 from pipelines.reexport.drawing import Draw, merged, pools_of, with_edges, with_seed_sides
 from pipelines.reexport.folder import SCRATCH, announce, check_place, clear, drop_scratch, sweep, take_over
+from pipelines.reexport.formats.packed import PackedSequences
 from pipelines.reexport.formats.text import JsonLines, ParquetShards
+from pipelines.reexport.formats.tokens import TokenShards, type_of
 from pipelines.reexport.formats.writing import ShardFormat, Written
 from pipelines.reexport.gather import Gather, gather
 from pipelines.reexport.gather import units_of as shards_of
@@ -46,7 +48,11 @@ from pipelines.report.card import Exported, card, card_facts
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-FORMATS = ("parquet", "jsonl", "jsonl.zst")
+Format = Literal["parquet", "jsonl", "jsonl.zst", "megatron", "ds", "memmap", "packed"]
+FORMATS = get_args(Format)
+
+_RAW = ("megatron", "ds", "memmap")
+"""Formats whose files do not say how wide an id is."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +62,7 @@ class ExportRequest:
     out: str
     shard_mib: int = 256
     tokenizer: str | None = None
-    format: str = "parquet"
+    format: Format = "parquet"
     mix: tuple[str, ...] = ()
     tokens: str | None = None
     split: tuple[str, ...] = ()
@@ -65,6 +71,7 @@ class ExportRequest:
     order: bool = False
     bos: str | None = None
     eos: str | None = None
+    sequence_length: int = 2048
     workers: int = 1
 
 
@@ -127,7 +134,14 @@ def _format(request: ExportRequest, tokenising: Tokenising | None, keep: tuple[s
         raise UsageError(f"--format must be one of {', '.join(FORMATS)}, not {request.format!r}")
     if request.format == "parquet":
         return ParquetShards(keep), Spill(tokenising=tokenising, keep=keep)
-    return JsonLines("gzip" if request.format == "jsonl" else "zstd", keep), Spill(tokenising=tokenising, keep=keep)
+    if request.format == "jsonl" or request.format == "jsonl.zst":  # noqa: PLR1714  (so that the type is narrowed)
+        return JsonLines("gzip" if request.format == "jsonl" else "zstd", keep), Spill(tokenising=tokenising, keep=keep)
+    if tokenising is None:
+        raise UsageError(f"--format {request.format} holds tokens: name a --tokenizer, a file such as tokenizer.json")
+    spill = Spill(with_text=False, with_ids=True, tokenising=tokenising)
+    if request.format == "packed":
+        return PackedSequences(request.sequence_length, tokenising.padding), spill
+    return TokenShards(request.format, tokenising.vocabulary, tokenising.name), spill
 
 
 def _scaled(how: Draw, sources: Sequence[Source], tokenising: Tokenising | None, runner: LocalRunner) -> tuple[Draw, Pools]:
@@ -210,7 +224,7 @@ def _conclude(
     conversations = {kind: found for kind, found in talks.items() if found or kind == "sft"}
     write_ours(target / "manifest.json", manifest_of_files(key, entries, conversations, keep, **facts))
     left = sum_of(one.left_out for one in scattered)
-    exported = Exported(target, how.mix.in_words(), how.splits.in_words(), left, copies["repeated"], not request.order)
+    exported = Exported(target, how.mix.in_words(), how.splits.in_words(), left, copies["repeated"], not request.order, request.format)
     write_ours(target / "README.md", card(card_facts(run, rules, exported)).encode())
     files = {file.path: (file.bytes, file.sha256) for one in written for file in _files_of(one)}
     write_contents(target, files, ())
@@ -226,6 +240,7 @@ def _conclude(
 def _identity(request: ExportRequest, how: Draw) -> dict[str, Any]:
     """Return what the bytes of an export depend on beside the run; a tokenizer by its digest, since its path is the machine's."""
     tokenizer = None if request.tokenizer is None else digest_of_file(resolve(request.tokenizer))
+    tokenising = _tokenising(request)
     named = {number: part.name for number, part in enumerate(how.mix.parts)} | {REST: "others"}
     asked: dict[str, Any] = plain(
         {
@@ -241,6 +256,8 @@ def _identity(request: ExportRequest, how: Draw) -> dict[str, Any]:
             "tokenizer": tokenizer,
             "bos": request.bos,
             "eos": request.eos,
+            **({"sequence_length": request.sequence_length} if request.format == "packed" else {}),
+            **({"token_type": type_of(request.format, tokenising.vocabulary)} if tokenising and request.format in _RAW else {}),
         }
     )
     return asked

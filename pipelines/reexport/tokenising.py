@@ -41,6 +41,16 @@ class Tokenising:
         """The number of ids, added tokens included."""
         return int(load_tokenizer(self.path).get_vocab_size(with_added_tokens=True))
 
+    @property
+    def name(self) -> str:
+        """The name of the file."""
+        return self.path.rsplit("/", 1)[-1]
+
+    @property
+    def padding(self) -> int:
+        """The id that fills up a sequence: that of the end of a document, else 0; a mask says what is padding."""
+        return int(load_tokenizer(self.path).token_to_id(self.eos)) if self.eos not in (None, NONE) else 0
+
     def encode(self, texts: Sequence[str]) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.int64]]:
         """Return the ids of all texts one after the other, and the offset of each text in them, one more than there are texts."""
         tokenizer = load_tokenizer(self.path)

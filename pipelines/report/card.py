@@ -47,6 +47,20 @@ MEANINGS = {
 }
 """The meaning of each column of the dataset. Names up to `minhash_cluster_size` are FineWeb's."""
 
+PACKED_MEANINGS = (
+    ("input_ids", "list<int32>", "the token ids of one sequence, filled up at its end"),
+    ("document_mask", "list<int32>", "for each id the number of its document in the sequence, from 1; 0 for filling"),
+    ("tokens", "int64", "the number of ids that are not filling"),
+)
+"""The columns of packed sequences."""
+
+TOKEN_FILES = {
+    "megatron": "`X.bin` and `X.idx` are an indexed dataset of Megatron-LM (`--data-path data/X`), one sequence a document",
+    "ds": "`X.ds` holds token ids, `X.ds.index` the ends of documents in tokens as 64-bit numbers: datatrove's and nanotron's format",
+    "memmap": "`X.tokens.bin` holds token ids for `numpy.memmap`, `X.offsets.npy` where each document begins and ends",
+}
+"""Formats that are files of token ids, and how to read them."""
+
 LOADABLE = ("parquet", "jsonl.gz", "jsonl.zst")
 """Endings of files that `datasets` loads."""
 
@@ -78,6 +92,7 @@ class Exported:
     left_out: LeftOut = field(default_factory=dict)
     repeated: int = 0
     shuffled: bool = False
+    format: str = "parquet"
 
 
 @dataclass(frozen=True)
@@ -120,6 +135,7 @@ class CardFacts:
     splits: str = ""
     repeated: int = 0
     shuffled: bool = False
+    format: str = "parquet"
 
 
 def card_facts(run: Location, rules: RunRules, exported: Exported | None = None) -> CardFacts:
@@ -132,7 +148,7 @@ def card_facts(run: Location, rules: RunRules, exported: Exported | None = None)
         "packages": {},
     }
     found = {"default": _splits(content["shards"], "data"), **{kind: _splits(content.get(kind, ()), kind) for kind in ("sft", "dpo")}}
-    configs = {name: splits for name, splits in found.items() if splits} or {"default": {"train": SplitSize("data/train-*.parquet", 0, 0)}}
+    configs = {name: splits for name, splits in found.items() if splits}
     return CardFacts(
         name=rules.name,
         description=rules.description,
@@ -157,7 +173,18 @@ def card_facts(run: Location, rules: RunRules, exported: Exported | None = None)
         splits=exported.splits if exported is not None else "",
         repeated=exported.repeated if exported is not None else 0,
         shuffled=exported is not None and exported.shuffled,
+        format=exported.format if exported is not None else "parquet",
     )
+
+
+def _columns(facts: CardFacts) -> list[dict[str, str]]:
+    """Return the columns of a dataset's rows; raw token files have none."""
+    if facts.format == "packed":
+        return [{"name": name, "type": kind, "meaning": meaning} for name, kind, meaning in PACKED_MEANINGS]
+    if facts.format in TOKEN_FILES:
+        return []
+    own = [{"name": field.name, "type": str(field.type), "meaning": MEANINGS[field.name]} for field in DATASET]
+    return own + [{"name": _cell(name), "type": "string", "meaning": "the input field of this name"} for name in facts.keep]
 
 
 def _splits(entries: Sequence[Mapping[str, Any]], folder: str) -> dict[str, SplitSize]:
@@ -193,8 +220,9 @@ def card(facts: CardFacts) -> str:
         flows=flows,
         ignored=", ".join(f"{number(count)} {kind}" for kind, count in facts.ignored.items()),
         cut=cut_in_words(facts.cut.passages, facts.cut.documents, facts.cut.text_bytes) if facts.cut is not None else "",
-        columns=[{"name": field.name, "type": str(field.type), "meaning": MEANINGS[field.name]} for field in DATASET]
-        + [{"name": _cell(name), "type": "string", "meaning": "the input field of this name"} for name in facts.keep],
+        reading=TOKEN_FILES.get(facts.format, ""),
+        loads=bool(facts.configs),
+        columns=_columns(facts),
         sources=facts.sources,
         alarms=[loss_in_words(_cell(loss.source), loss.duplicates, loss.documents, loss.alarm_share) for loss in facts.alarms],
         license=facts.license,
@@ -227,8 +255,7 @@ def _header(facts: CardFacts) -> str:
         "task_categories": ["text-generation"],
         "size_categories": [_size_category(facts.rows)],
         "tags": tags,
-        "configs": configs,
-        "dataset_info": sizes,
+        **({"configs": configs, "dataset_info": sizes} if configs else {}),
     }
     return "".join(f"{name}: {json.dumps(value, ensure_ascii=False)}\n" for name, value in header.items())
 
