@@ -14,7 +14,7 @@ import typer
 from curation.errors import UsageError
 from pipelines.export_cli import export
 from pipelines.showing import Folder, Json, note, show
-from pipelines.train_cli import train
+from pipelines.train_cli import annotate, train
 
 if sys.platform == "linux":
     # Arrow reads this variable when it is first imported, here and in every worker. Its default allocator returns freed memory late.
@@ -29,6 +29,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(train, name="train")
+app.command()(annotate)
 
 RecipeName = Annotated[str, typer.Argument(metavar="RECIPE", help="A recipe file, or the name of a shipped recipe.")]
 Inputs = Annotated[

@@ -1,4 +1,4 @@
-"""The command line's verbs that make judges: `curate train`."""
+"""The command line's verbs that make judges: `curate annotate` and `curate train`."""
 
 from typing import Annotated
 
@@ -43,3 +43,42 @@ def train_score(
     from pipelines.train.training import train_model
 
     show(train_model(labels, out, text=text, score=score, group=group, trainer=trainer), as_json, show_training)
+
+
+def annotate(
+    inputs: Annotated[list[str], typer.Argument(metavar="INPUT...", help="Run folders, or JSONL or Parquet files with texts.")],
+    teachers: Annotated[str, typer.Option(metavar="FILE", help="TOML file with [[teacher]] tables, as a recipe's [synthesize] has one.")],
+    out: Annotated[str, typer.Option(help="Label file to write.")] = "labels.parquet",
+    count: Annotated[int, typer.Option(min=1, help="Number of excerpts to label.")] = 500,
+    repeats: Annotated[int, typer.Option(min=1, help="How often each teacher judges an excerpt.")] = 1,
+    active: Annotated[bool, typer.Option("--active", help="Label first what the model is least sure of.")] = False,
+    model: Annotated[str | None, typer.Option(help="Model whose scores the sample is drawn by; by default the shipped one.")] = None,
+    people: Annotated[list[str] | None, typer.Option(metavar="FILE", help="Label file by people, which wins; repeatable.")] = None,
+    text: Annotated[str, typer.Option(help="Column with the text.")] = "text",
+    budget: Annotated[float | None, typer.Option(min=0, help="Maximum to spend on teachers, in US dollars.")] = None,
+    replies: Annotated[str | None, typer.Option(help="Folder of replies to read and extend; by default beside the labels.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Let language models label a sample of your texts, 0 to 5, for `curate train score`. The same command resumes.
+
+    Example: curate annotate out/web --teachers teachers.toml --count 500 --out labels.parquet
+    """
+    from pipelines.annotate import annotate as annotating
+    from pipelines.annotate.label_tables import show_annotation
+    from pipelines.terminal.wording import printable
+
+    made = annotating.annotate(
+        inputs,
+        out,
+        teachers,
+        count=count,
+        repeats=repeats,
+        text=text,
+        model=model or annotating.MODEL,
+        active=active,
+        people=people or (),
+        budget=budget,
+        replies=replies,
+        tell=lambda step: typer.echo(f"curate: {printable(step)}", err=True),
+    )
+    show(made, as_json, show_annotation)

@@ -87,7 +87,7 @@ def figures(labels: Sequence[float], predicted: Sequence[float], groups: int) ->
         groups=groups,
         auc=_rounded(_auc(good, guess)),
         f1=_rounded(_f1(good, guess >= GOOD - 0.5)),
-        quadratic_kappa=_rounded(_quadratic_kappa(_whole(truth), _whole(guess))),
+        quadratic_kappa=_rounded(quadratic_kappa(_whole(truth), _whole(guess))),
         mean_absolute_error=round(float(np.abs(truth - guess).mean()), 4),
         spearman=_rounded(_spearman(truth, guess)),
         average_precision=_rounded(_average_precision(good, guess)),
@@ -154,7 +154,7 @@ def _f1(good: npt.NDArray[np.bool_], kept: npt.NDArray[np.bool_]) -> float | Non
     return 2 * int((good & kept).sum()) / either if either else None
 
 
-def _quadratic_kappa(truth: npt.NDArray[np.int64], guess: npt.NDArray[np.int64]) -> float | None:
+def quadratic_kappa(truth: npt.NDArray[np.int64], guess: npt.NDArray[np.int64]) -> float | None:
     """Return 1 - observed / expected disagreement, weighted by squared distance."""
     observed = ((truth - guess) ** 2).mean()
     expected = ((truth[:, None] - np.arange(HIGHEST_SCORE + 1)) ** 2 @ np.bincount(guess, minlength=HIGHEST_SCORE + 1)).mean() / len(guess)

@@ -45,7 +45,7 @@ class LabelledText:
 
 
 @dataclass(frozen=True)
-class _Named:
+class Named:
     """What `curation.ingest.inputs` is asked for: files by path, folder or glob."""
 
     path: str
@@ -58,7 +58,7 @@ def read_labels(inputs: Sequence[str], text: str, score: str, group: str) -> lis
 
     Raises InputError for what is missing, broken or out of range, naming file and row.
     """
-    places = {file.location: None for given in inputs for file in expand([_Named(given)])}
+    places = {file.location: None for given in inputs for file in expand([Named(given)])}
     found = [row for place in places for row in _read_file(place, text, score, group)]
     if not found:
         raise InputError(f"{', '.join(inputs)}: there is no labelled text")
@@ -66,7 +66,7 @@ def read_labels(inputs: Sequence[str], text: str, score: str, group: str) -> lis
 
 
 def _read_file(place: Location, text: str, score: str, group: str) -> Iterator[LabelledText]:
-    for number, row in _rows(place):
+    for number, row in rows_of(place):
         where = f"{place}, row {number}"
         for column in (text, score, group):
             if row.get(column) is None:
@@ -82,7 +82,7 @@ def _read_file(place: Location, text: str, score: str, group: str) -> Iterator[L
         )
 
 
-def _rows(place: Location) -> Iterable[tuple[int, Mapping[str, Any]]]:
+def rows_of(place: Location) -> Iterable[tuple[int, Mapping[str, Any]]]:
     """Yield each row with its number from 1 (in JSONL: its line)."""
     name = place.name.lower()
     try:
