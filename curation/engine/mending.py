@@ -20,6 +20,7 @@ from curation.engine.session import Session
 from curation.errors import BooksUnbalanced, CorruptShard, CurationError, Refused, ShardsFailed
 from curation.storage.contents import digest_at
 from curation.storage.location import Location
+from curation.storage.outages import is_outage
 from curation.storage.shards import Shard
 
 _Result = TypeVar("_Result")
@@ -71,7 +72,9 @@ def damaged(out: Location, shards: Mapping[str, tuple[int, str]], workers: int =
     def differs(path: str) -> bool:
         try:
             return digest_at(out / path) != shards[path]
-        except OSError:
+        except OSError as error:
+            if is_outage(error):
+                raise
             return True  # a sector that can no longer be read
 
     paths = sorted(shards)

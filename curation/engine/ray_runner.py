@@ -12,6 +12,7 @@ import os
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -90,7 +91,7 @@ class RayRunner:
             return TaskOutcome(item, error=f"its worker died {ATTEMPTS} times: {error}", killed=True)
         except RayError as error:
             return TaskOutcome(item, error=str(error))
-        return TaskOutcome(item, outcome.result, outcome.error, outcome.killed, outcome.line)
+        return replace(outcome, item=item)
 
     def close(self) -> None:
         """Leave the cluster; stop it if it is local."""

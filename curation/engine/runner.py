@@ -22,6 +22,7 @@ from curation.engine.failures import in_one_line, traceback_of
 from curation.engine.heartbeat import TICK
 from curation.engine.watched import watched_here
 from curation.engine.worker_pool import WorkerPool
+from curation.storage.outages import may_pass
 
 HELD = "one record of this shard kept its worker busy for longer than any record should take"
 
@@ -31,13 +32,17 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True)
 class TaskOutcome(Generic[Item, Result]):
-    """The outcome of one item: a result, or the error's traceback and its one-line form; `killed` if its worker died."""
+    """The outcome of one item: a result, or the error's traceback and its one-line form.
+
+    `killed`: its worker died. `may_pass`: a store did not answer, so the same item may succeed later.
+    """
 
     item: Item
     result: Result | None = None
     error: str | None = None
     killed: bool = False
     line: str | None = None
+    may_pass: bool = False
 
 
 class Runner(Protocol):
@@ -60,7 +65,7 @@ def attempt(task: Callable[[Item], Result], item: Item) -> TaskOutcome[Item, Res
     try:
         return TaskOutcome(item, result=task(item))
     except Exception as error:
-        return TaskOutcome(item, error=traceback_of(error), line=in_one_line(error))
+        return TaskOutcome(item, error=traceback_of(error), line=in_one_line(error), may_pass=may_pass(error))
 
 
 def tell_on_stderr(line: str) -> None:

@@ -19,7 +19,8 @@ from curation.engine.failures import Failure, told_of
 from curation.engine.leftovers import check_free, check_public, folders_of_records, left_by_run, named_in, remove_stale, strangers_in, sweep
 from curation.engine.runner import Runner, TaskOutcome
 from curation.engine.signals import Ended
-from curation.engine.stage import SEAL, Cost, Finished, Job, Stage, Unit, Workspace, is_whole, key_of, perform, read_sidecar
+from curation.engine.stage import SEAL, Cost, Finished, Job, Stage, Unit, Workspace, is_whole, key_of, read_sidecar
+from curation.engine.tries import last_outcomes
 from curation.engine.watcher import Silent, Watcher
 from curation.errors import CannotWrite, Refused, ShardsFailed
 from curation.storage.contents import CONTENTS, digest_at, write_contents
@@ -294,15 +295,7 @@ class Session:
     def _make(self, stage: Stage, pending: Sequence[Job], done: dict[str, Finished]) -> tuple[list[Cost], list[TaskOutcome[Job, Any]]]:
         costs: list[Cost] = []
         failures: list[TaskOutcome[Job, Any]] = []
-        again: list[Job] = []
-        for outcome in self.runner.map(perform, pending):
-            if outcome.result is not None:
-                self._take(stage, outcome.result, done, costs)
-            elif outcome.killed and stage.survives_crashes:
-                again.append(replace(outcome.item, isolated=True))
-            else:
-                failures.append(outcome)
-        for outcome in self.runner.map(perform, again):
+        for outcome in last_outcomes(self.runner, pending, self.watcher.tell):
             if outcome.result is not None:
                 self._take(stage, outcome.result, done, costs)
             else:

@@ -24,6 +24,7 @@ import pyarrow as pa
 
 from curation.engine.stage import Output
 from curation.errors import CorruptShard
+from curation.storage.outages import telling_damage
 from curation.storage.shards import Shard, open_parquet
 
 ROW_GROUP_BYTES = 1 << 20
@@ -167,12 +168,9 @@ def _place(values: npt.NDArray[Any], bound: int) -> int:
 
 def read_row_group(shard: Shard, file: Any, index: int, columns: Sequence[str] | None) -> Any:
     """Return some columns (None: all) of one row group of an open shard. Raises CorruptShard where its pages are damaged."""
-    try:
-        return file.read_row_group(index, columns=None if columns is None else list(columns), use_threads=False).replace_schema_metadata(
-            None
-        )
-    except (pa.ArrowInvalid, OSError) as error:
-        raise CorruptShard(f"{shard.location}, row group {index}, is damaged ({error}); the run's command rebuilds it") from error
+    with telling_damage(shard.location, f", row group {index},"):
+        table = file.read_row_group(index, columns=None if columns is None else list(columns), use_threads=False)
+    return table.replace_schema_metadata(None)
 
 
 def read_rows(shard: Shard, columns: Sequence[str] | None, rows: npt.NDArray[np.int64]) -> Iterator[tuple[npt.NDArray[np.int64], Any]]:

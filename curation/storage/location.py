@@ -12,6 +12,7 @@ Invariants
 
 import errno
 import hashlib
+import io
 import os
 import shutil
 import uuid
@@ -28,11 +29,15 @@ import pyarrow as pa
 from pyarrow import fs
 
 from curation.errors import CannotWrite, InputError
+from curation.storage.patient_store import PatientStore, patiently
 
 TEMPORARY = ".tmp-"
 _HTTP = ("http", "https")
 _ROOM = dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), "make room there, then give the same command again")
 _LEAVE = dict.fromkeys((errno.EROFS, errno.EACCES, errno.EPERM), "choose a place that can be written to")
+
+_SECONDS = 20.0
+"""How long S3 may take to accept a connection, and between two parts of an answer."""
 
 
 @lru_cache(maxsize=16)
@@ -41,9 +46,12 @@ def _filesystem(scheme: str, endpoint: str) -> Any:
         return fs.LocalFileSystem()
     if scheme == "s3":
         parts = urlsplit(endpoint)
-        return fs.S3FileSystem(endpoint_override=parts.netloc, scheme=parts.scheme) if endpoint else fs.S3FileSystem()
+        options = {"endpoint_override": parts.netloc, "scheme": parts.scheme} if endpoint else {}
+        # `allow_delayed_open`: a small file is one request instead of three.
+        store = fs.S3FileSystem(allow_delayed_open=True, connect_timeout=_SECONDS, request_timeout=_SECONDS, **options)
+        return fs.PyFileSystem(PatientStore(store))
     if scheme == "gs":
-        return fs.GcsFileSystem()
+        return fs.PyFileSystem(PatientStore(fs.GcsFileSystem()))
     if scheme in _HTTP:
         import fsspec
 
@@ -185,8 +193,8 @@ class Location:
             with self.writing() as temporary, temporary.open("wb") as stream:
                 stream.write(content)
             return
-        with telling_what_is_written(self), self.filesystem.open_output_stream(self.path, compression=None) as stream:
-            stream.write(content)
+        with telling_what_is_written(self):
+            patiently(lambda: self._put(io.BytesIO(content)))
 
     @contextmanager
     def writing(self) -> Iterator[Path]:
@@ -208,8 +216,8 @@ class Location:
                         os.fsync(stream.fileno())
                     self._rename_from(Location.of(temporary))
                 else:
-                    with temporary.open("rb") as source, self.filesystem.open_output_stream(self.path, compression=None) as target:
-                        shutil.copyfileobj(source, target, 1 << 22)
+                    with temporary.open("rb") as source:
+                        patiently(lambda: self._put(source))
         finally:
             with suppress(FileNotFoundError):
                 temporary.unlink()
@@ -218,6 +226,12 @@ class Location:
         """Delete the file if it exists."""
         with suppress(FileNotFoundError, pa.ArrowKeyError):
             self.filesystem.delete_file(self.path)
+
+    def _put(self, source: BinaryIO) -> None:
+        """Write what a file holds into this object."""
+        source.seek(0)
+        with self.filesystem.open_output_stream(self.path, compression=None) as target:
+            shutil.copyfileobj(source, target, 1 << 22)
 
     def _rename_from(self, temporary: "Location") -> None:
         Path(temporary.path).replace(self.path)

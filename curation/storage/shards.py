@@ -24,6 +24,7 @@ import pyarrow.parquet as pq
 from curation.errors import CorruptShard
 from curation.storage.digests import digest_of_file
 from curation.storage.location import Location
+from curation.storage.outages import telling_damage
 
 ROW_GROUP_BYTES = 8 << 20
 """Bytes of text after which a row group of a documents shard is closed."""
@@ -139,12 +140,8 @@ def _key_bytes(column: Any) -> bytes:
 
 def open_parquet(location: Location, **options: Any) -> Any:
     """Open a Parquet file of this project for reading. Raises CorruptShard where it is not valid Parquet."""
-    try:
+    with telling_damage(location):
         return pq.ParquetFile(location.open_random(), page_checksum_verification=True, **options)
-    except (pa.ArrowInvalid, OSError) as error:
-        if isinstance(error, FileNotFoundError):
-            raise
-        raise CorruptShard(f"{location} is damaged ({error}); the run's command rebuilds it") from error
 
 
 def read_shard(shard: Shard, columns: Sequence[str] | None = None) -> Any:
@@ -166,10 +163,8 @@ def row_groups(location: Location, columns: Sequence[str] | None = None) -> Iter
     """Yield the tables of a Parquet file of this project, one per row group, without knowing its digest."""
     with open_parquet(location, pre_buffer=False) as file:
         for index in range(file.num_row_groups):
-            try:
+            with telling_damage(location, f", row group {index},"):
                 table = file.read_row_group(index, columns=list(columns) if columns is not None else None, use_threads=False)
-            except (pa.ArrowInvalid, OSError) as error:
-                raise CorruptShard(f"{location}, row group {index}, is damaged ({error}); the run's command rebuilds it") from error
             yield table.replace_schema_metadata(None)
 
 

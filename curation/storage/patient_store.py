@@ -1,0 +1,171 @@
+"""A patient store is an object store whose requests are sent again where they fail.
+
+Arrow's S3 client repeats some requests three times, but never one that reads bytes: one 500 among a thousand requests would fail a unit.
+Every request of this project can be repeated without harm: it reads a range, lists, deletes, or writes a whole object.
+
+Invariant: a file's bytes are those of the object, in order; a request that fails ATTEMPTS times raises the store's last error.
+"""
+
+import io
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import pyarrow as pa
+from pyarrow import fs
+
+from curation.storage.outages import may_pass
+
+ATTEMPTS = 6
+"""How often a range is asked for."""
+
+PAUSE = 0.1
+"""Seconds before the second request; three times as long before each further one: twelve seconds of outage in all."""
+
+SMALL = 1 << 20
+"""Bytes up to which an object is read by one request, whatever part of it is wanted."""
+
+_Answer = TypeVar("_Answer")
+
+
+def patiently(ask: Callable[[], _Answer]) -> _Answer:
+    """Return what a request answers; send it again while its failure may pass."""
+    for attempt in range(ATTEMPTS - 1):
+        try:
+            return ask()
+        except OSError as error:
+            if not may_pass(error):
+                raise
+            time.sleep(PAUSE * 3**attempt)
+    return ask()
+
+
+class PatientFile(io.RawIOBase):
+    """An object, opened for reading at any place."""
+
+    def __init__(self, file: Any) -> None:
+        """Read an opened object."""
+        self._file = file
+        self._size: int = self._file.size()
+        self._at = 0
+        self._whole: bytes | None = None
+
+    def readable(self) -> bool:
+        """Return True."""
+        return True
+
+    def seekable(self) -> bool:
+        """Return True."""
+        return True
+
+    def tell(self) -> int:
+        """Return the place of the next byte."""
+        return self._at
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Go to a place, counted from the start, from here or from the end."""
+        self._at = max(0, offset + (0, self._at, self._size)[whence])
+        return self._at
+
+    def read(self, size: int | None = -1) -> bytes:
+        """Return the next bytes, fewer only at the end."""
+        left = max(0, self._size - self._at)
+        asked = left if size is None or size < 0 else min(size, left)
+        block = self._range(self._at, asked) if asked else b""
+        self._at += len(block)
+        return block
+
+    def _range(self, start: int, size: int) -> bytes:
+        if self._size > SMALL:
+            return bytes(patiently(lambda: self._file.read_at(size, start)))
+        if self._whole is None:
+            self._whole = bytes(patiently(lambda: self._file.read_at(self._size, 0)))
+        return self._whole[start : start + size]
+
+    def readinto(self, buffer: Any) -> int:
+        """Fill a buffer with the next bytes, and return their number."""
+        block = self.read(len(buffer))
+        buffer[: len(block)] = block
+        return len(block)
+
+    def close(self) -> None:
+        """Close the object."""
+        if not self.closed:
+            self._file.close()
+        super().close()
+
+
+class PatientStore(fs.FileSystemHandler):  # type: ignore[misc]
+    """A file system of Arrow's with patience; writing is repeated by the writer, who has the bytes."""
+
+    def __init__(self, store: Any) -> None:
+        """Send the requests to a file system."""
+        self._store = store
+
+    def __eq__(self, other: object) -> bool:
+        """Return whether both are the same store."""
+        return isinstance(other, PatientStore) and bool(self._store == other._store)
+
+    def __hash__(self) -> int:
+        """Return a hash of the store's kind."""
+        return hash(self.get_type_name())
+
+    def get_type_name(self) -> str:
+        """Return the store's name."""
+        return str(self._store.type_name)
+
+    def normalize_path(self, path: str) -> str:
+        """Return a path in the store's own form."""
+        return str(self._store.normalize_path(path))
+
+    def get_file_info(self, paths: list[str]) -> Any:
+        """Return what the store knows of each path."""
+        return patiently(lambda: self._store.get_file_info(paths))
+
+    def get_file_info_selector(self, selector: Any) -> Any:
+        """List a folder."""
+        return patiently(lambda: self._store.get_file_info(selector))
+
+    def create_dir(self, path: str, recursive: bool) -> None:
+        """Make a folder."""
+        patiently(lambda: self._store.create_dir(path, recursive=recursive))
+
+    def delete_dir(self, path: str) -> None:
+        """Delete a folder."""
+        patiently(lambda: self._store.delete_dir(path))
+
+    def delete_dir_contents(self, path: str, missing_dir_ok: bool = False) -> None:
+        """Empty a folder."""
+        patiently(lambda: self._store.delete_dir_contents(path, missing_dir_ok=missing_dir_ok))
+
+    def delete_root_dir_contents(self) -> None:
+        """Refuse to empty the store."""
+        raise NotImplementedError("nothing empties a whole store")
+
+    def delete_file(self, path: str) -> None:
+        """Delete an object."""
+        patiently(lambda: self._store.delete_file(path))
+
+    def move(self, src: str, dest: str) -> None:
+        """Rename an object."""
+        self._store.move(src, dest)
+
+    def copy_file(self, src: str, dest: str) -> None:
+        """Copy an object."""
+        patiently(lambda: self._store.copy_file(src, dest))
+
+    def open_input_stream(self, path: str) -> Any:
+        """Open an object for reading from its start."""
+        return self.open_input_file(path)
+
+    def open_input_file(self, path: str) -> Any:
+        """Open an object for reading at any place."""
+        return pa.PythonFile(PatientFile(patiently(lambda: self._store.open_input_file(path))), mode="r")
+
+    def open_output_stream(self, path: str, metadata: Any) -> Any:
+        """Open an object for writing."""
+        return self._store.open_output_stream(path, compression=None, metadata=metadata or None)
+
+    def open_append_stream(self, path: str, metadata: Any) -> Any:
+        """Refuse to append: an object is written whole."""
+        raise NotImplementedError(f"{path}: an object cannot be appended to")
