@@ -9,9 +9,11 @@ contents.json, which lists and hashes these files. There are no stages to resume
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeVar, get_args
+
+import pyarrow as pa
 
 from curation.engine.failures import Failure, told_of
 from curation.engine.runner import LocalRunner
@@ -21,7 +23,7 @@ from curation.storage.digests import digest_of, digest_of_file, plain
 from curation.storage.location import Location
 from curation.storage.ownership import locked, write_ours
 from curation.storage.resources import resolve
-from pipelines.export.export import Source
+from pipelines.export.export import Source, schema_with
 from pipelines.export.manifest import manifest_of_files
 from pipelines.inspect.looking import looks_at_runs
 from pipelines.inspect.mixing import sum_of
@@ -29,12 +31,13 @@ from pipelines.inspect.rules import read_rules
 from pipelines.inspect.run_folder import manifest, refuse_links_out
 from pipelines.reexport.budget import REST, Pools, scales_for
 from pipelines.reexport.conversations import KINDS
+from pipelines.reexport.croissant import croissant
 from pipelines.reexport.drawing import Draw, merged, pools_of, with_edges, with_seed_sides
 from pipelines.reexport.folder import SCRATCH, announce, check_place, clear, drop_scratch, sweep, take_over
-from pipelines.reexport.formats.packed import PackedSequences
+from pipelines.reexport.formats.packed import PACKED, PackedSequences
 from pipelines.reexport.formats.text import JsonLines, ParquetShards
 from pipelines.reexport.formats.tokens import TokenShards, type_of
-from pipelines.reexport.formats.writing import ShardFormat, Written
+from pipelines.reexport.formats.writing import ShardFormat, Written, WrittenFile
 from pipelines.reexport.gather import Gather, gather
 from pipelines.reexport.gather import units_of as shards_of
 from pipelines.reexport.kept import kept_sources, known_in
@@ -225,9 +228,12 @@ def _conclude(
     write_ours(target / "manifest.json", manifest_of_files(key, entries, conversations, keep, **facts))
     left = sum_of(one.left_out for one in scattered)
     exported = Exported(target, how.mix.in_words(), how.splits.in_words(), left, copies["repeated"], not request.order, request.format)
-    write_ours(target / "README.md", card(card_facts(run, rules, exported)).encode())
-    files = {file.path: (file.bytes, file.sha256) for one in written for file in _files_of(one)}
-    write_contents(target, files, ())
+    files = [file for one in written for file in _files_of(one)]
+    facts_of_card = card_facts(run, rules, exported)
+    write_ours(target / "README.md", card(facts_of_card).encode())
+    told = croissant(facts_of_card.name, facts_of_card.description, facts_of_card.license, files, _columns(request, shards, keep, talks))
+    write_ours(target / "croissant.json", told)
+    write_contents(target, {file.path: (file.bytes, file.sha256) for file in files}, ())
     return {
         "dataset": str(target),
         "files": len(written),
@@ -235,6 +241,22 @@ def _conclude(
         "tokens": sum(one.tokens for one in written),
         **({name: sum(one.rows for one, unit in zip(written, shards, strict=True) if unit.split == name) for name in how.splits.names[1:]}),
     }
+
+
+def _columns(
+    request: ExportRequest, shards: Sequence[Gather], keep: tuple[str, ...], talks: Mapping[str, Sequence[Mapping[str, Any]]]
+) -> dict[str, dict[str, str]]:
+    """Return the columns of each set of files that hold rows."""
+    if request.format in _RAW:
+        return {}
+    schema = PACKED if request.format == "packed" else schema_with(keep)
+    (ending,) = shards[0].format.endings
+    splits = dict.fromkeys(unit.split for unit in shards)
+    found = {f"data/{split}-*{ending}": {field.name: str(field.type) for field in schema} for split in splits}
+    for kind, entries in talks.items():
+        plain_columns = {field.name: str(field.type) for field in KINDS[kind] if field.type in (pa.string(), pa.list_(pa.string()))}
+        found |= {f"{kind}/{split}-*.parquet": plain_columns for split in dict.fromkeys(str(entry["split"]) for entry in entries)}
+    return found
 
 
 def _identity(request: ExportRequest, how: Draw) -> dict[str, Any]:
@@ -272,6 +294,6 @@ def _entry(unit: Gather, one: Written) -> dict[str, Any]:
     return entry
 
 
-def _files_of(one: Written) -> Iterable[Any]:
+def _files_of(one: Written) -> Iterable[WrittenFile]:
     yield from one.files
     yield from (file for _, file, _ in one.conversations)

@@ -117,6 +117,7 @@ class CardFacts:
     license: str
     languages: Sequence[str]
     configs: Mapping[str, Mapping[str, SplitSize]]
+    edits: Mapping[str, int]
     rows: int
     tokens: int
     bytes: int
@@ -155,6 +156,7 @@ def card_facts(run: Location, rules: RunRules, exported: Exported | None = None)
         license=rules.license,
         languages=rules.languages,
         configs=configs,
+        edits=counted.edits,
         rows=content["rows"],
         tokens=content["tokens"],
         bytes=sum(shard["bytes"] for shard in content["shards"]),
@@ -175,6 +177,21 @@ def card_facts(run: Location, rules: RunRules, exported: Exported | None = None)
         shuffled=exported is not None and exported.shuffled,
         format=exported.format if exported is not None else "parquet",
     )
+
+
+def _limits(facts: CardFacts) -> list[str]:
+    """Say what was done about personal data and benchmarks, and what nobody can promise."""
+    masked = {name.partition(".")[2]: count for name, count in facts.edits.items() if name.startswith("pii.") and count}
+    told = ", ".join(f"{number(count)} {_cell(name)}" for name, count in masked.items())
+    overlaps = sum(step.taken.documents for step in facts.web.steps if step.rule.startswith("benchmark_overlap."))
+    is_decontaminated = any(step.rule.startswith("benchmark_overlap.") for step in facts.web.steps)
+    return [
+        f"Personal data: masked {told}; other personal data may remain." if told else "Personal data: nothing was masked.",
+        f"Benchmarks: {number(overlaps)} documents that share long passages with the benchmarks of the recipe were dropped."
+        if is_decontaminated
+        else "Benchmarks: the text was not compared with any.",
+        "Filters judge by statistics of a text; what it says may be false, biased or harmful.",
+    ]
 
 
 def _columns(facts: CardFacts) -> list[dict[str, str]]:
@@ -225,6 +242,7 @@ def card(facts: CardFacts) -> str:
         columns=_columns(facts),
         sources=facts.sources,
         alarms=[loss_in_words(_cell(loss.source), loss.duplicates, loss.documents, loss.alarm_share) for loss in facts.alarms],
+        limits=_limits(facts),
         license=facts.license,
         license_note=license_in_words(facts.license),
         synthetic=facts.synthetic is not None,
