@@ -96,7 +96,11 @@ CONFINED = {
     "py3langid": {"filters/language.py"},
     "pydantic": {"curation/choices.py", "curation/storage/records.py"},
     "ray": {"curation/engine/ray_runner.py"},
-    "resiliparse": {"curation/ingest/encoding.py", "curation/ingest/extraction/dom.py"},
+    "resiliparse": {
+        "curation/ingest/encoding.py",
+        "curation/ingest/extraction/dom.py",
+        "curation/ingest/extraction/tree_text.py",
+    },
     "rich": {
         "pipelines/plan/plan_tables.py",
         "pipelines/progress/displays.py",

@@ -68,10 +68,46 @@ def glyph(code: str) -> str:
             "${}^{14}C_6^2$",
         ),
         ("<math><mtext>if </mtext><mi>x</mi><mo>&it;</mo></math>", "$\\text{if}x$"),
+        ("<math><mtext>if&nbsp;</mtext><mi>x</mi> stray <mn>2</mn></math>", "$\\text{if }x\\text{ stray }2$"),
+        ("<span class='math inline'>\\(a_b\\)</span> <span class=arithmatex>\\[c\\]</span>", "$a_b$ $$c$$"),
+        ("<span class=math>a subject</span>", "a subject"),
+        (
+            "<img src=//zhihu.com/equation?tex=x alt='x^2'><img src=latex.codecogs.com/x alt='E = m'><img src=c.png alt='a = b'>",
+            "$x^2$$E = m$",
+        ),
     ],
 )
 def test_a_formula_is_tex(html, tex):
     assert said(html) == (tex or "holds.") or (not tex and said(html).replace("holds.", "").strip() == "")
+
+
+KATEX = (
+    f"<span class=katex><span class=katex-mathml>{MATH}</span><span class=katex-html aria-hidden=true><span class=base>x"
+    "<span class=mord>2</span></span>"
+)
+
+
+@pytest.mark.parametrize(
+    ("html", "text"),
+    [
+        (f"{KATEX}</span> is said, <b>and</b> more", "$x=2$ is said, and more"),
+        (f"{KATEX} is said, <b>and</b> more", "$x=2$ is said, and more"),
+        (f"</p><div>{KATEX}</span> is said <p>and more</p></div><p>", "$x=2$ is said\n\nand more"),
+        (f"<mjx-container><mjx-math><mjx-mi>{glyph('45')}</mjx-mi></mjx-math> is said", "$E$ is said"),
+        (f"<mjx-container><mjx-math><mjx-mi>{glyph('45')}</mjx-mi> is <i>said</i>", "$E$ is said"),
+        ("<mjx-container>E <i>is said</i>", "E is said"),
+        ("<math><mi>x</mi><mo>=</mo><mn>2</mn> is said <b>here</b>", "$x=2$ is said here"),
+        (f"<span class=mwe-math-element>{MATH}<img alt=x> is said", "$x=2$ is said"),
+        ("<span data-math='x^2'>and all of these words too", "$x^2$ and all of these words too"),
+        ("<script type='math/tex'>x^2</p><p>and more", "$x^2$ and more"),
+    ],
+)
+def test_an_unclosed_formula_keeps_what_follows(html, text):
+    assert said(html).removeprefix("So").removesuffix("holds.").strip() == text
+
+
+def test_a_formula_that_is_a_block_keeps_its_line():
+    assert said("</p><div class='math display'>\\[a\\]</div>then").splitlines()[2:] == ["$$a$$", "", "then"]
 
 
 def stacked(*entries: tuple[float, str], below: bool = False) -> str:

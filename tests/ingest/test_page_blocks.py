@@ -40,9 +40,13 @@ def whole(html: str, form: str = "text") -> str:
         ("<ol start=3><li>x<li>y<li value=9>z<li>w</ol>", "3. x\n4. y\n9. z\n10. w", None),
         ("<ol reversed><li>x<li>y</ol><ol reversed start=8><li>x<li>y</ol>", "2. x\n1. y\n\n8. x\n7. y", None),
         ("<ol type=a><li>x<li>y</ol>", "a. x\nb. y", None),
+        ("<ol type=A start=26><li>x<li>y</ol>", "Z. x\nAA. y", None),
+        ("<ol type=i start=4><li>x</ol><ol type=I start=49><li>x</ol><ol type=i start=400><li>x</ol>", "iv. x\n\nXLIX. x\n\n400. x", None),
         ("<ul><li><p>a</p><p>b</p><li>c</ul>", "- a\n  b\n- c", None),
         ("<ul><li>a<ul><li>b</ul>c</ul>d", "- a\n  - b\n  c\n\nd", None),
         ("a<pre>def f():\n    if x:\n\n\n        return  1\n</pre>b", "a\n\ndef f():\n    if x:\n\n\n        return  1\n\nb", None),
+        ("<pre><code>  <span>(</span>x\n y</code></pre>", "  (x\n y", None),
+        ("<pre><code>\n  <b>x</b></code></pre><pre> \n </pre>z", "  x\n\nz", None),
         ("<pre>a `` b</pre>", "a `` b", "```\na `` b\n```"),
         ("<pre>a ``` b</pre>", "a ``` b", "````\na ``` b\n````"),
         ("<pre><div>a (</div><div></div><div>  b\n</div>c<br>d</pre>", "a (\n\n  b\nc\nd", None),
@@ -58,6 +62,13 @@ def whole(html: str, form: str = "text") -> str:
         ("<table><tr><td><p>x</p><p>y</p></td><td></td><td>z<script>1</script></td></tr></table>", "x y | | z", None),
         ("<table><tr><td>Menu<td><p>" + "A long story. " * 40 + "</table>", "Menu\n\n" + ("A long story. " * 40).strip(), None),
         ("<table><tr><td><pre>1\n2</pre><td><pre>x</pre></table>", "1\n2\n\nx", None),
+        ("<table><tr><td>flag<td>what<tr><td><pre>--x</pre><td><pre>\ny\n</pre></table>", "flag | what\n--x | y", None),
+        ("<table><tr><td class=ln><pre>1</pre><td><pre>a</pre><tr><td class=ln><pre>2</pre><td><pre>b</pre></table>", "a\n\nb", None),
+        ("x<listing>a\n b</listing>y<xmp>a\n b</xmp>z", "x\n\na\n b\n\ny\n\na\n b\n\nz", None),
+        ("<pre><span class=line>a</span><span class=line> b</span><i style='display: block'>c</i></pre>", "a\n b\nc", None),
+        ("<pre><span class=line>a</span>\n<span class=line></span>\n<span class='x line'>b</span></pre>", "a\n\nb", None),
+        ("<p>a<ruby>漢<rp>(</rp><rt>kan</rt><rp>)</rp></ruby> <ruby>東京<rt>とう</ruby> <ruby>x<rt></ruby>", "a漢(kan) 東京(とう) x", None),
+        ("<x-app><template shadowrootmode=open><p>shown</template></x-app><template><p>not</template>", "shown", None),
         ("<blockquote><p>a<p>b</blockquote>c", "a\n\nb\n\nc", "> a\n>\n> b\n\nc"),
         ("<dl><dt>t<dd>d<dd>e</dl>", "t\nd\ne", "t\n: d\n: e"),
         ("<p>a  &nbsp; b\n c<br>  d<br><br>e", "a b c\nd\n\ne", None),
@@ -83,11 +94,22 @@ def test_blocks_are_written_in_their_shape(html, text, markdown):
         ("H<sub>2</sub>O, x²", "H_2O, x²"),
         ("2<sup>2<sup>n</sup></sup>", "2^{2^n}"),
         ("x<sup>&nbsp;2 </sup>y", "x^2 y"),
+        ("2 <sup>10</sup> and 10 <sup>−3</sup>, a word <sup>new</sup>", "2 ^{10} and 10 ^{−3}, a word new"),
+        ("<sup>14</sup>C, <sup>235</sup><sub>92</sub>U", "^{14}C, ^{235}_{92}U"),
+        (
+            "<sup>1</sup> A note. <br><br><a href=x><sup>2</sup></a> And <br><br><sup><a href=x>3</a></sup> so",
+            "1 A note.\n\n[2] And\n\n[3] so",
+        ),
+        ("<sup>1</sup>/<sub>2</sub>, 3<sup>1</sup>⁄<sub>4</sub> cups, km/s<sup>2</sup>", "1/2, 3 1⁄4 cups, km/s^2"),
+        ("x<sup>∞</sup>, Na<sup>+</sup>, f<sup>(2)</sup>, f<sup>′</sup>, 90<sup>°</sup>", "x^∞, Na^+, f^{(2)}, f′, 90°"),
+        ("<a href=x>10<sup>6</sup> people</a>, <a href=x>10</a><sup>6</sup>", "10^6 people, 10^6"),
+        ("10<span style='vertical-align:super'>5</span>, x<i class=subscript>i</i>", "10^5, x_i"),
+        ("<img style='vertical-align:super'>a<b style='vertical-align: sub'>this is no index at all</b>", "athis is no index at all"),
         ("21<sup>st</sup>, Acme<sup>TM</sup>, Acme<sup>®</sup>, sure<sup>*</sup>", "21st, AcmeTM, Acme®, sure*"),
         ("see<sup><a href=#n>1</a></sup>, <a href=#m><sup>12</sup></a> and <sup>[3]</sup>", "see[1], [12] and [3]"),
         ("<sup>all of this text is set small by somebody</sup>", "all of this text is set small by somebody"),
         ("a<sup></sup>b<sup>c", "ab^c"),
-        ("<pre>x<sup>2</sup></pre>", "x2"),
+        ("<pre>x<sup>2</sup></pre>", "x^2"),
     ],
 )
 def test_raised_text_is_not_run_together(html, text):
@@ -107,6 +129,14 @@ def test_raised_text_is_not_run_together(html, text):
         '<div class=ec-line><div class=gutter><div class=ln>2</div></div><div class=code>b = 2</div></div></pre>',
         '<figure class=highlight><table><tr><td class=gutter><pre><span class=line>1</span><br><span class=line>2</span><br></pre></td>'
         '<td class=code><pre><span class=line>a = 1</span><br><span class=line>b = 2</span><br></pre></td></tr></table></figure>',
+        '<table class=js-file-line-container><tr><td class=blob-num data-line-number=1></td><td class=blob-code>a = 1</td></tr><tr><td '
+        'class=blob-num>2</td><td class=blob-code>b = 2</td></tr></table>',
+        '<div class=crayon-main><table><tr><td class=crayon-nums><div class=crayon-num>1</div><div class=crayon-num>2</div></td><td>'
+        '<div class=crayon-pre><div class=crayon-line>a = 1</div><div class=crayon-line>b = 2</div></div></td></tr></table></div>',
+        '<div class=syntaxhighlighter><table><tr><td class=gutter><div class="line number1">1</div><div class="line number2">2</div></td>'
+        '<td class=code><div class="line number1">a&nbsp;= 1</div><div class="line number2">b = 2</div></td></tr></table></div>',
+        '<div class=CodeMirror-code><div><div class=CodeMirror-linenumber>1</div><pre class=CodeMirror-line>a = 1</pre></div><div>'
+        '<div class=CodeMirror-linenumber>2</div><pre class=CodeMirror-line>b = 2</pre></div></div>',
         '<pre class=line-numbers><code>a = <span class=number>1</span>\nb = <span class=number>2</span></code></pre>',
     ],
 )  # fmt: skip
@@ -118,6 +148,18 @@ def test_streamed_parts_stand_where_they_belong():
     streamed = "<div hidden id='S:0'><p>part <template id='P:1'></template></div><div hidden id='S:1'>two</div>"
     page = f"<p>before</p><template id='B:0'></template><p>after</p>{streamed}"
     assert whole(page) == "before\n\npart two\n\nafter"
+
+
+@pytest.mark.parametrize(
+    ("place", "part"),
+    [
+        ("<!--$?--><template id='B:0'></template>Loading<b>!</b><!--/$--> after", "<div hidden id='S:0'>late</div>"),
+        ("<!--$?--><template id='_r1_B:a'></template><!--$-->Loading<!--/$-->!<!--/$--> after", "<div hidden id='_r1_S:a'>late</div>"),
+        ("<template id='B:0'></template> after", "<div style='display:none' id='S:0'>late</div>"),
+    ],
+)
+def test_what_is_shown_until_a_part_comes_goes(place, part):
+    assert whole(f"<p>before {place}</p>{part}") == "before late after"
 
 
 def test_features_have_a_column_a_name_and_are_numbers():

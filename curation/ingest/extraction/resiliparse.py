@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from curation.ingest.extraction import Extracted, Extractor
-from curation.ingest.extraction.dom import extracted
+from curation.ingest.extraction.tree_text import extracted
 
 
 @dataclass(frozen=True)
@@ -26,4 +26,4 @@ class Resiliparse(Extractor):
 
     def extract(self, html: str) -> Extracted:
         """Return the main content; past the limits, the text between the tags."""
-        return extracted(html, main_content=True)
+        return extracted(html)

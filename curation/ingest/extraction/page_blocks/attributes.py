@@ -9,21 +9,22 @@ from typing import Any
 
 import numpy as np
 
-from curation.ingest.extraction.page_blocks.vocabulary import FORMULA, SEED, STEP, hash_of, looked_up, words_of
+from curation.ingest.extraction.page_blocks.vocabulary import CODE_LINE, FORMULA, RESTYLED, SEED, STEP, hash_of, looked_up, words_of
 from curation.text.kernels import inline_kernel
 
 (
-    GROUPS_OF, HIDDEN, SIGNATURE, START, COLUMNS, ROWS, REVERSED, LETTERS, END,
-) = range(9)  # fmt: skip
-"""Places in `facts`: groups of words, hidden or not, a hash of the class, start or value, colspan, rowspan, reversed, type=a, where the
-tag ends."""
-FACTS = 9
+    GROUPS_OF, HIDDEN, SIGNATURE, START, COLUMNS, ROWS, REVERSED, LETTERS, SHADOW, END,
+) = range(10)  # fmt: skip
+"""Places in `facts`: groups of words, hidden or not, a hash of the class, start or value, colspan, rowspan, reversed, type=a or i, whether
+a template is shown, where the tag ends."""
+FACTS = 10
 NO_NUMBER = -(1 << 31)
 MOST = 1_000_000
 _CLASS, _ID, _ROLE, _ITEMPROP, _HIDDEN, _ARIA_HIDDEN, _STYLE, _START, _VALUE, _COLSPAN, _ROWSPAN, _REVERSED, _TYPE, _ALT = (
     np.uint64(hash_of(name))
     for name in words_of("class id role itemprop hidden aria-hidden style start value colspan rowspan reversed type alt")
 )
+_SHADOW_ROOT = np.uint64(hash_of("shadowrootmode"))
 _MATH, _TEX, _LATEX, _FORMULA = (np.uint64(hash_of(name)) for name in words_of("data-math data-tex data-latex data-formula"))
 
 
@@ -57,8 +58,7 @@ def read_attributes(page: Any, i: int, hashes: Any, groups: Any, facts: Any) -> 
         elif name == _HIDDEN or (name == _ARIA_HIDDEN and ends - begins == 4):
             facts[HIDDEN] = 1
         elif name == _STYLE:
-            if _hides(page, begins, ends):
-                facts[HIDDEN] = 1
+            _read_style(page, begins, ends, facts)
         elif name in (_START, _VALUE):
             facts[START] = _number(page, begins, ends)
         elif name == _COLSPAN:
@@ -68,13 +68,15 @@ def read_attributes(page: Any, i: int, hashes: Any, groups: Any, facts: Any) -> 
         elif name == _REVERSED:
             facts[REVERSED] = 1
         elif name == _TYPE:
-            if ends - begins == 1 and page[begins] in (0x61, 0x41):
+            if ends - begins == 1 and page[begins] in (0x61, 0x41, 0x69, 0x49):
                 facts[LETTERS] = page[begins]
             elif ends - begins >= 8 and (page[begins] == 0x6D and page[begins + 1] == 0x61 and page[begins + 4] == 0x2F):
                 facts[GROUPS_OF] |= FORMULA
         elif name == _ALT:
-            if _has_command(page, begins, ends):
+            if _is_like_tex(page, begins, ends):
                 facts[GROUPS_OF] |= FORMULA
+        elif name == _SHADOW_ROOT:
+            facts[SHADOW] = 1
         elif name in (_MATH, _TEX, _LATEX, _FORMULA):
             facts[GROUPS_OF] |= FORMULA
     facts[END] = min(i + 1, end)
@@ -99,29 +101,33 @@ def _number(page: Any, i: int, end: int) -> int:
 
 
 @inline_kernel
-def _has_command(page: Any, i: int, end: int) -> bool:
-    """Tell whether an image's text has a command of TeX."""
-    while i + 2 < end:
-        if page[i] == 0x5C and 0x41 <= page[i + 1] <= 0x7A and 0x41 <= page[i + 2] <= 0x7A:
+def _is_like_tex(page: Any, i: int, end: int) -> bool:
+    """Tell whether an image's text has a sign of TeX: a command, "^", "=", or "_{"."""
+    while i < end:
+        if page[i] in (0x5E, 0x3D) or (page[i] in (0x5C, 0x5F) and i + 1 < end and 0x41 <= page[i + 1] <= 0x7B):
             return True
         i += 1
     return False
 
 
 @inline_kernel
-def _hides(page: Any, i: int, end: int) -> bool:
-    """Tell whether a style has `display: none`."""
-    while i + 11 <= end:
-        if page[i] == 0x64 and page[i + 1] == 0x69 and page[i + 2] == 0x73 and page[i + 3] == 0x70:
+def _read_style(page: Any, i: int, end: int, facts: Any) -> None:
+    """Note of a style: `display: none` hides, `display: block` begins a line of code, `vertical-align: super` or `sub` raises or lowers."""
+    while i + 9 <= end:
+        is_display = page[i] == 0x64 and page[i + 1] == 0x69 and page[i + 2] == 0x73 and page[i + 3] == 0x70
+        if is_display or (page[i] == 0x6C and page[i + 1] == 0x2D and page[i + 2] == 0x61 and page[i + 3] == 0x6C):
             k = i + 7
             while k < end and (page[k] == 0x3A or page[k] == 0x20):
                 k += 1
-            if k + 4 <= end and page[k] == 0x6E and page[k + 1] == 0x6F and page[k + 2] == 0x6E:
-                return True
+            if k + 3 <= end and is_display and page[k] == 0x6E and page[k + 1] == 0x6F:
+                facts[HIDDEN] = 1
+            elif k + 3 <= end and is_display and page[k] == 0x62:
+                facts[GROUPS_OF] |= CODE_LINE
+            elif k + 3 <= end and not is_display and page[k] == 0x73 and page[k + 1] == 0x75:
+                facts[GROUPS_OF] |= RESTYLED
             i = k
         else:
             i += 1
-    return False
 
 
 @inline_kernel

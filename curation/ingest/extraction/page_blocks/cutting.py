@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from curation.ingest.extraction.page_blocks.attributes import END, FACTS, GROUPS_OF, SIGNATURE, read_attributes
+from curation.ingest.extraction.page_blocks.attributes import END, FACTS, GROUPS_OF, SHADOW, SIGNATURE, read_attributes
 from curation.ingest.extraction.page_blocks.block_text import (
     BLOCK_COLUMNS,
     BREAKS,
@@ -33,12 +33,16 @@ from curation.ingest.extraction.page_blocks.block_text import (
     is_number,
     note_text,
 )
-from curation.ingest.extraction.page_blocks.elements import ELEMENT_COLUMNS, MOST_COLUMNS, SPANNING, TAG, enter
+from curation.ingest.extraction.page_blocks.elements import ELEMENT_COLUMNS, HOLDS_TABLE, LAYOUT, MOST_COLUMNS, SPANNING, TABLE, TAG, enter
 from curation.ingest.extraction.page_blocks.vocabulary import (
+    CODE_LINE,
     FORMULA,
     GUTTER,
     INLINE,
+    N_GROUPS,
     N_NOTICES,
+    PREFORMATTED,
+    RESTYLED,
     SEED,
     SKIPPED,
     STEP,
@@ -51,16 +55,17 @@ from curation.ingest.extraction.page_blocks.vocabulary import (
 from curation.text.kernels import inline_kernel, kernel
 
 LINE, RAISED, RAISED_END, LOWERED, LOWERED_END = -1, -2, -3, -4, -5
-"""Marks in place of a run's beginning; the end of RAISED and LOWERED is 1 where a link stands inside."""
-_A, _BR, _PRE, _TABLE, _CODE, _IMG, _SUP, _SUB, _BODY, _SCRIPT, _MATH, _TEMPLATE, _STYLE, _MATH_JAX = (
-    tag_number(tag) for tag in words_of("a br pre table code img sup sub body script math template style mjx-container")
+PLAIN, IN_LINK, RUBY = range(3)
+"""What stands as the end of RAISED and LOWERED: it is no more than that, or all of it is a link, or it is the reading of a ruby."""
+_A, _BR, _TABLE, _CODE, _IMG, _SUP, _SUB, _BODY, _SCRIPT, _MATH, _TEMPLATE, _STYLE, _RT, _RP, _MATH_JAX = (
+    tag_number(tag) for tag in words_of("a br table code img sup sub body script math template style rt rp mjx-container")
 )
 _GUTTERS = np.array([tag_number(tag) for tag in words_of("span td th a div i em b")])
 
 
 class Cut(NamedTuple):
     """A page in blocks: its bytes; runs (beginning, end, block); blocks, the notices in them, elements, the word groups and the path
-    signatures of elements; and whether there is mathematics, or streamed content, that the tree must be rewritten for."""
+    signatures of elements; and whether there is mathematics, streamed content, or layout by style that the tree must be rewritten for."""
 
     page: Any
     runs: Any
@@ -71,6 +76,7 @@ class Cut(NamedTuple):
     paths: Any
     is_formula: bool
     is_streamed: bool
+    is_restyled: bool
 
 
 def cut(page: bytes) -> Cut:
@@ -87,7 +93,7 @@ def cut(page: bytes) -> Cut:
         words.notice_groups,
         words.kinds,
     )
-    return Cut(data, runs, blocks, notices, elements, groups, paths, bool(found & 1), bool(found & 2))
+    return Cut(data, runs, blocks, notices, elements, groups, paths, bool(found & 1), bool(found & 2), bool(found & 4))
 
 
 @inline_kernel
@@ -134,9 +140,9 @@ def _after_skipped(page: Any, i: int, tag: int, hashes: Any, numbers: Any) -> in
 
 @inline_kernel
 def _is_streamed(page: Any, i: int, end: int) -> bool:
-    """Tell whether a tag has the id of a place that content is streamed to, `id="B:0"` or `id="P:0"`."""
-    while i + 6 < end and page[i] != 0x3E:
-        if page[i] == 0x69 and page[i + 1] == 0x64 and page[i + 2] == 0x3D and page[i + 4] in (0x42, 0x50) and page[i + 5] == 0x3A:
+    """Tell whether a tag may have the id of a place that content is streamed to, `id="B:0"` or `id="P:0"`, with a prefix or none."""
+    while i + 1 < end and page[i] != 0x3E:
+        if page[i] in (0x42, 0x50) and page[i + 1] == 0x3A:
             return True
         i += 1
     return False
@@ -146,7 +152,7 @@ def _is_streamed(page: Any, i: int, end: int) -> bool:
 def _cut(
     page: Any, tag_hashes: Any, tag_numbers: Any, hashes: Any, class_groups: Any, notice_hashes: Any, notice_groups: Any, kinds: Any
 ) -> Any:
-    """Return runs, blocks, notices, elements, groups, paths, and what was found: 1 for mathematics, 2 for streamed content."""
+    """Return runs, blocks, notices, elements, groups, paths, and what was found (bits): mathematics, streamed content, layout by style."""
     end = len(page)
     starts, tags = 0, 0
     for i in range(end - 1):  # every run follows a tag, and every block and mark a tag or run
@@ -166,8 +172,8 @@ def _cut(
     elements[0, TAG] = _BODY
     n_runs, n_blocks, n_elements, top, current, found = 0, 0, 1, 0, -1, 0
     links, pres, codes, tables, breaks, between, images, opened = 0, 0, 0, 0, 0, 0, 0, -1
-    raised = -1
-    fresh_link = False
+    raised, before, waiting, waiting_role = -1, 0, 0, PLAIN
+    in_ruby = fresh_link = False
     i = 0
     while i < end:
         if page[i] != 0x3C:
@@ -175,9 +181,13 @@ def _cut(
             while ends < end and page[ends] != 0x3C:
                 ends += 1
             seen = after_blanks(page, i, ends)
+            begins = i
+            if seen == ends and pres and current < 0:  # code begins with what its first line stands in by
+                for k in range(i, ends):
+                    begins = k + 1 if page[k] == 0x0A else begins
             if pres and gutters[stack[top]] and is_number(page, i, ends) and seen < ends:
                 opened = -1
-            elif seen == ends and (current < 0 or not pres):
+            elif begins == ends or (seen == ends and not pres):
                 if current >= 0:
                     runs[n_runs] = (i, ends, current)
                     n_runs += 1
@@ -192,10 +202,14 @@ def _cut(
                     blocks[current, TAGS_BEFORE], blocks[current, IMAGES_BEFORE] = between, images
                     blocks[current, IN_PRE] = pres > 0
                     between = images = 0
+                    if waiting:
+                        runs[n_runs] = (waiting, waiting_role, current)
+                        n_runs += 1
+                        waiting = 0
                 breaks = 0
-                runs[n_runs] = (i, ends, current)
+                runs[n_runs] = (begins, ends, current)
                 n_runs += 1
-                letters, words = note_text(page, i, ends, blocks[current], notices[current], notice_hashes, notice_groups)
+                letters, words = note_text(page, begins, ends, blocks[current], notices[current], notice_hashes, notice_groups)
                 if links:
                     blocks[current, LINKS] += fresh_link
                     fresh_link = False
@@ -232,14 +246,22 @@ def _cut(
                     links -= closed == _A
                     codes -= closed == _CODE
                     tables -= closed == _TABLE
-                    if closed == _PRE:
+                    if kinds[closed] & PREFORMATTED:
                         pres -= 1
                         current = -1
                     top -= 1
+            if tag in (_SUP, _SUB):
+                waiting = 0
             if tag in (_SUP, _SUB) and current >= 0:
                 runs[n_runs] = (RAISED_END if tag == _SUP else LOWERED_END, 0, current)
                 n_runs += 1
                 raised = -1
+            elif tag == _RT and in_ruby:
+                if current >= 0:
+                    runs[n_runs] = (RAISED_END, 0, current)
+                    n_runs += 1
+                in_ruby = False
+            before = tag
         else:
             facts[END] = 0
             read_attributes(page, i, hashes, class_groups, facts)
@@ -248,7 +270,11 @@ def _cut(
             i = facts[END]
             if facts[GROUPS_OF] & FORMULA or tag in (_MATH, _MATH_JAX):
                 found |= 1
-            if kinds[tag] & SKIPPED:
+            if facts[GROUPS_OF] & RESTYLED:
+                found |= 4
+            if pres and facts[GROUPS_OF] & CODE_LINE:
+                is_inline = False
+            if kinds[tag] & SKIPPED and not facts[SHADOW]:
                 i = _after_skipped(page, i, tag, tag_hashes, tag_numbers)
                 continue
             if tag == _BR:
@@ -264,8 +290,10 @@ def _cut(
             if not kinds[tag] & VOID:
                 parent = stack[top]
                 enter(elements, n_elements, parent, tag, facts, taken, tables)
-                groups[n_elements] = facts[GROUPS_OF] & ~(FORMULA | GUTTER)
+                groups[n_elements] = facts[GROUPS_OF] & ((1 << N_GROUPS) - 1)
                 gutters[n_elements] = gutters[parent] or (facts[GROUPS_OF] & GUTTER != 0 and np.any(tag == _GUTTERS))
+                if gutters[n_elements]:
+                    elements[elements[n_elements, TABLE], LAYOUT] |= HOLDS_TABLE
                 paths[n_elements] = (paths[parent] * STEP) ^ (np.uint64(facts[SIGNATURE]) + np.uint64(tag) * np.uint64(7919))
                 top += 1
                 stack[top] = n_elements
@@ -276,15 +304,26 @@ def _cut(
                     links += 1
                     fresh_link = True
                     if raised >= 0:
-                        runs[raised, 1] = 1
-                elif tag in (_SUP, _SUB) and current >= 0:
-                    raised = n_runs
-                    runs[n_runs] = (RAISED if tag == _SUP else LOWERED, 1 if links else 0, current)
+                        runs[raised, 1] = IN_LINK
+                    waiting_role = IN_LINK
+                elif tag in (_SUP, _SUB):
+                    mark, role = RAISED if tag == _SUP else LOWERED, IN_LINK if links and fresh_link else PLAIN
+                    if current >= 0:
+                        raised = n_runs
+                        runs[n_runs] = (mark, role, current)
+                        n_runs += 1
+                    else:  # it begins a block
+                        waiting, waiting_role = mark, role
+                elif tag == _RT and current >= 0 and before != _RP:
+                    in_ruby = True
+                    runs[n_runs] = (RAISED, RUBY, current)
                     n_runs += 1
+            before = 0
         if is_inline:
             continue
         raised = -1
-        if tag == _PRE and not closes:
+        waiting = 0
+        if kinds[tag] & PREFORMATTED and not closes:
             pres += 1
             current = -1
         elif pres:

@@ -15,8 +15,10 @@ from curation.text.kernels import inline_kernel
 ) = range(18)  # fmt: skip
 """Columns of an element. ITEM to TABLE name the nearest element around it, itself included, 0 for none. NUMBER: of an item in its list; of
 a list, how many it has counted. COLUMN and WIDTH: of a cell, where it begins and how many columns it spans; WIDTH of a table: its columns;
-of a row: 1 where all cells are header cells. LAYOUT: of a table, 1 where it holds a table or code. FLAGS: of a list, see below."""
+of a row: 1 where all cells are header cells. LAYOUT: of a table, bits: it holds a table, it holds code. FLAGS: of a list, see below."""
 ELEMENT_COLUMNS = 18
+HOLDS_TABLE, HOLDS_CODE = 1, 2
+"""LAYOUT of a table."""
 IS_REVERSED, HAS_START, IS_NUMBERED = 1, 2, 4
 """FLAGS of a list; the letter of type=a is kept eight bits higher."""
 
@@ -79,7 +81,7 @@ def enter(elements: Any, made: int, parent: int, tag: int, facts: Any, taken: An
                 elements[around, NUMBER] = facts[START]
             element[NUMBER] = elements[around, NUMBER]
     elif tag == _TABLE:
-        elements[element[TABLE], LAYOUT] = 1
+        elements[element[TABLE], LAYOUT] |= HOLDS_TABLE
         element[TABLE] = made
         element[ROW] = element[CELL] = element[ITEM] = element[LIST] = element[LISTS] = element[OUTER_LIST] = 0
         taken[min(tables, SPANNING - 1), :] = 0
@@ -93,7 +95,7 @@ def enter(elements: Any, made: int, parent: int, tag: int, facts: Any, taken: An
         if element[ROW] and element[TABLE]:
             _place_cell(elements, made, element[ROW], element[TABLE], facts, taken, tables - 1, tag == _TH)
     elif tag == _PRE:
-        elements[element[TABLE], LAYOUT] = 1
+        elements[element[TABLE], LAYOUT] |= HOLDS_CODE
     elif _H1 <= tag <= _H6:
         element[HEADING] = tag - _H1 + 1
     elif tag == _QUOTE:

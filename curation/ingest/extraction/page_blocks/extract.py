@@ -7,9 +7,10 @@ import numpy as np
 
 from curation.ingest.extraction import Extracted
 from curation.ingest.extraction.dom import without_tags
-from curation.ingest.extraction.page_blocks.block_text import LETTERS_IN, LINKED
+from curation.ingest.extraction.page_blocks.block_text import LETTERS_IN, LINKED, OWNER
 from curation.ingest.extraction.page_blocks.choosing import Choice, chosen
 from curation.ingest.extraction.page_blocks.cutting import Cut
+from curation.ingest.extraction.page_blocks.elements import UNSEEN
 from curation.ingest.extraction.page_blocks.features import features
 from curation.ingest.extraction.page_blocks.reading import Reading, read_page
 from curation.ingest.extraction.page_blocks.second_look import context
@@ -50,6 +51,16 @@ def extracted_by_blocks(html: str, *, favour: Favour = "balanced", form: Format 
     judged = judge(reading, favour=favour, fast=fast)
     text = write(reading.cut, judged.choice.kept, form)
     return Extracted(text, title, language, facts | outcome(reading.cut, judged.choice))
+
+
+def whole_text(html: str, *, form: Format = "text") -> Extracted:
+    """Return the text of all blocks of a page that it shows; past the limits of parsing, the text between the tags."""
+    reading = read_page(html)
+    if reading is None:
+        return without_tags(html)
+    facts = dict(reading.declared.facts)
+    shown = reading.cut.elements[reading.cut.blocks[:, OWNER], UNSEEN] == 0
+    return Extracted(write(reading.cut, shown, form), facts.pop("title", ""), facts.get("language"), facts)
 
 
 def outcome(page: Cut, choice: Choice) -> dict[str, str | float]:

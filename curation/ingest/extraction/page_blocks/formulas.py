@@ -4,21 +4,30 @@ TeX is taken where the page has it, the surest place first: `data-math` and the 
 `alttext`, the alternative text of a formula's image. MathML without TeX becomes linear TeX (`mathml`), and so does what MathJax or
 KaTeX drew without it. A formula that is there twice, drawn and for readers of the screen, is written once.
 
-Invariant: a formula's text never stays in the tree beside the TeX that stands for it.
+A formula's element that nobody closed holds what follows it too; that is moved out before (`_let_out`).
+
+Invariant: a formula's text never stays in the tree beside the TeX that stands for it, and no other text goes with it.
 """
 
 import re
 from typing import Any
 
-from curation.ingest.extraction.dom import Limits, parse
+from curation.ingest.extraction.dom import Limits, parse, without_tags
 from curation.ingest.extraction.page_blocks.katex import drawn_tex
 from curation.ingest.extraction.page_blocks.mathml import to_tex
 
 _TEX_ATTRIBUTES = ("data-math", "data-tex", "data-latex", "data-formula")
 _CONTAINERS = (
     "[data-math], [data-tex], [data-latex], [data-formula], .katex-display, .katex, mjx-container, .MathJax_Display, .MathJax, "
-    ".MathJax_SVG, .MathJax_SVG_Display, .MathJax_CHTML, .mjx-chtml, .mwe-math-element, math"
+    ".MathJax_SVG, .MathJax_SVG_Display, .MathJax_CHTML, .mjx-chtml, .mwe-math-element, math, .math, .arithmatex"
 )
+_DRAWN_TAGS = re.compile(r"m(?!ain$|ark$|enu$|ap$|eta$|arquee$)[a-z]+$|mjx-|semantics$|annotation|none$|svg$|img$|nobr$|script$")
+_DRAWN_CLASSES = re.compile(r"(?:^|\s)(?:katex|base|math|mjx|mjpage|MathJax|MJX|mwe-math|mtable|mord|mrow)", re.ASCII)
+_DEEPEST = 8
+_SENTENCE = re.compile(r"[^\W\d_]{2,}(?:[\s,;.]+[^\W\d_]{2,}){3,}")
+"""Words in a row: what a formula does not say, but in TeX's \\text."""
+
+_DELIMITED = re.compile(r"\s*(?:\\\(.*\\\)|\\\[.*\\\]|\$.*\$)\s*", re.DOTALL)
 _PROSE = "p, li, h1, h2, h3, article, section"
 """What no formula holds, but a wrapper of a whole page that is called one."""
 
@@ -28,10 +37,12 @@ _TEX_SCRIPTS = "script[type^='math/tex'], script[type^='math/latex']"
 _DISPLAYED = re.compile(r"display|block|Display", re.ASCII)
 _LOOKS_LIKE_TEX = re.compile(r"\\[A-Za-z]+|\^|_\{|[A-Za-z0-9]_[A-Za-z0-9]")
 _OF_FORMULAS = re.compile(
-    r"(?:^|[\s_-])(?:latex|tex|math|equation|formula|mwe-math\S*)(?:$|[\s_-])|latex\.codecogs|/mimetex|latex\.php|wikimedia\.org/api/rest_v1/media/math",
+    r"(?:^|[\s_-])(?:latex|tex|math|equation|formula|mwe-math\S*)(?:$|[\s_-])|latex\.codecogs|/mimetex|latex\.php|equation\?tex=|"
+    r"wikimedia\.org/api/rest_v1/media/math",
     re.I,
 )
 _STYLE = re.compile(r"^\{?\\(?:displaystyle|textstyle)\s*(.*?)\}?$", re.DOTALL)
+_TAG = re.compile(r"</?(?:p|div|span|h[1-6]|ul|ol|li|table|br|script|section|article)\b", re.ASCII)
 _DOLLARS = re.compile(r"^\$+|\$+$|^\\[(\[]|\\[)\]]$")
 _BLANKS = re.compile(r"\s+")
 _MATH_JAX = ("MathJax", "MathJax_Display", "MathJax_SVG", "MathJax_SVG_Display", "MathJax_CHTML", "mjx-chtml")
@@ -43,17 +54,22 @@ def rewrite_formulas(tree: Any) -> None:
     has_scripts = False
     for script in body.query_selector_all(_TEX_SCRIPTS)[:]:
         has_scripts = True
-        _replace(tree, script, script.text, "mode=display" in (script.getattr("type") or ""))
+        _replace_script(tree, script)
     for preview in body.query_selector_all(".MathJax_Preview, .MJX_Assistive_MathML_Preview")[:]:
         preview.decompose()
     for formula in body.query_selector_all(_CONTAINERS)[:]:
+        _let_out(formula, formula, _DEEPEST)
         if formula.closest("body") is None or formula.closest(f"[{_WITHOUT}]") is not None or formula.query_selector(_PROSE) is not None:
             continue  # it stood in one that has been replaced, or in one that has no TeX anywhere; or it is a page's wrapper
         if has_scripts and set((formula.getattr("class") or "").split()) & set(_MATH_JAX):
             formula.decompose()  # what was drawn from a script that has been written already
             continue
         tex = _tex_of(formula)
-        if tex:
+        sentence = _SENTENCE.search(formula.text) if tex else None
+        if sentence and sentence[0] not in tex and not _is_drawn(formula):
+            formula.parent.insert_before(tree.create_text_node(_in_dollars(tex, _is_displayed(formula)) + " "), formula)
+            formula.setattr(_WITHOUT, "")  # it holds what follows, and nothing tells where that begins
+        elif tex:
             _replace(tree, formula, tex, _is_displayed(formula))
         else:
             formula.setattr(_WITHOUT, "")
@@ -91,9 +107,39 @@ def _tex_of(formula: Any) -> str:
     if image is not None:
         return str(image.getattr("alt") or "")
     if formula.tag == "mjx-container":
-        return to_tex(formula)
+        return to_tex(formula) if _is_drawn(formula) else ""
     drawn = formula.query_selector(".katex-html")
-    return drawn_tex(drawn) if drawn is not None else ""
+    if drawn is not None:
+        return drawn_tex(drawn)
+    return str(formula.text) if _DELIMITED.fullmatch(formula.text) else ""  # TeX that a script would have drawn
+
+
+def _is_drawn(formula: Any) -> bool:
+    """Tell whether an element holds a formula's drawing, or is one."""
+    return (bool(_DRAWN_TAGS.match(formula.tag or "")) and formula.tag != "mjx-container") or any(map(_is_part, formula.children[:]))
+
+
+def _is_part(node: Any) -> bool:
+    """Tell whether a node is one of those that formulas are drawn with."""
+    tag = str(node.tag or "")
+    return bool(_DRAWN_TAGS.match(tag)) or bool(_DRAWN_CLASSES.search(node.getattr("class") or "" if tag[:1] != "#" else ""))
+
+
+def _let_out(node: Any, formula: Any, deepest: int) -> None:
+    """Move what follows the last part of a formula out of it, behind it, and so within its last part."""
+    nodes = node.child_nodes[:] if node.parent is not None else []
+    last = max((place for place, child in enumerate(nodes) if _is_part(child)), default=-1)
+    if last < 0:
+        return
+    if deepest:
+        _let_out(nodes[last], formula, deepest - 1)
+    behind = formula.next
+    for child in nodes[last + 1 :]:
+        if (child.text or "").strip():
+            if behind is None:
+                formula.parent.append_child(child)
+            else:
+                formula.parent.insert_before(child, behind)
 
 
 def _is_displayed(formula: Any) -> bool:
@@ -112,11 +158,31 @@ def _is_of_formula(image: Any, text: str) -> bool:
     return bool(text.strip()) and bool(_OF_FORMULAS.search(named)) and (bool(_LOOKS_LIKE_TEX.search(text)) or len(text) <= 40)
 
 
-def _replace(tree: Any, formula: Any, tex: str, displayed: bool) -> None:
-    """Put TeX in the place of a formula; what it says of style is layout and goes."""
+def _in_dollars(tex: str, displayed: bool) -> str:
+    """Return TeX between dollars; what it says of style is layout and goes."""
+    display = displayed or tex.lstrip().startswith(("\\[", "$$"))
     tex = _DOLLARS.sub("", _BLANKS.sub(" ", tex).strip()).strip()
     styled = _STYLE.match(tex)
     if styled and styled[1].count("{") == styled[1].count("}"):
         tex = styled[1].strip()
-    dollars = "$$" if displayed else "$"
-    formula.replace_with(tree.create_text_node(f"{dollars}{tex}{dollars}" if tex else ""))
+    dollars = "$$" if display else "$"
+    return f"{dollars}{tex}{dollars}" if tex else ""
+
+
+def _replace(tree: Any, formula: Any, tex: str, displayed: bool) -> None:
+    """Put TeX in the place of a formula; an element that begins a line stays, and so does the line."""
+    if formula.tag == "div":
+        formula.text = _in_dollars(tex, displayed)
+    else:
+        formula.replace_with(tree.create_text_node(_in_dollars(tex, displayed)))
+
+
+def _replace_script(tree: Any, script: Any) -> None:
+    """Put the TeX of a script in its place; one that is not closed holds the rest of the page, which stays as text."""
+    tex, displayed = script.text, "mode=display" in (script.getattr("type") or "")
+    tag = _TAG.search(tex)
+    if tag is None:
+        _replace(tree, script, tex, displayed)
+    else:
+        rest = without_tags(tex[tag.start() :]).text
+        script.replace_with(tree.create_text_node(f"{_in_dollars(tex[: tag.start()], displayed)} {rest}"))

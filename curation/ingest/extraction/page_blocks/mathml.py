@@ -29,6 +29,7 @@ _ACCENTS = {
 _ESCAPED = str.maketrans({"{": r"\{", "}": r"\}", "%": r"\%", "&": r"\&", "#": r"\#", "_": r"\_", "$": r"\$"})
 _UNSEEN = dict.fromkeys((0x200B, 0x2061, 0x2062, 0x2063, 0x2064, 0xFE0E, 0xFE0F))
 _LEFT_OUT = frozenset(words_of("annotation annotation-xml mphantom none mprescripts script style mjx-assistive-mml mjx-speech"))
+_ROWS = frozenset(words_of("math mrow mstyle mtd"))
 _DRAWN = frozenset(words_of("surd rule line strut spacer tstrut dstrut nstrut"))
 _GLYPH = re.compile(r"(?:mjx-c|-)([0-9A-F]{2,5})(?![0-9A-Za-z-])")
 _BLANKS = re.compile(r"\s+")
@@ -44,7 +45,7 @@ def to_tex(node: Any, depth: int = 0) -> str:
         return _BLANKS.sub(" ", node.text or "").strip()
     if name in ("mi", "mn", "mo", "mtext", "ms"):
         return _token(node, name)
-    parts = [to_tex(child, depth + 1) for child in _children(node)]
+    parts = [_stray(child) if child.tag == "#text" else to_tex(child, depth + 1) for child in _children(node, name in _ROWS)]
     made = _LAYOUTS[name](node, parts) if name in _LAYOUTS and parts else joined(parts)
     return made or ("" if parts else _own_text(node))
 
@@ -65,9 +66,16 @@ def _name(node: Any) -> str:
     return "scripts" if tag == "mjx-script" else tag.removeprefix("mjx-").removeprefix("m:")
 
 
-def _children(node: Any) -> list[Any]:
-    """Return the elements inside; semantics and choices have one that counts."""
-    children = [child for child in node.children[:] if child.tag not in (None, "#text", "#comment")] if node.children else []
+def _stray(node: Any) -> str:
+    """Return text between the elements of a row, where MathML has no place for any."""
+    text = _BLANKS.sub(" ", node.value or "").strip()
+    return rf"\text{{ {text} }}" if text else ""
+
+
+def _children(node: Any, strays: bool = False) -> list[Any]:
+    """Return the elements inside, and the text between them where it is asked for; semantics and choices have one element that counts."""
+    nodes = node.child_nodes[:] if node.first_element_child is not None else []
+    children = [child for child in nodes if child.tag not in (None, "#text", "#comment") or (strays and child.tag == "#text")]
     children = [child for child in children if _name(child) not in _LEFT_OUT | _DRAWN or _name(child) in ("none", "mprescripts")]
     return children[:1] if _name(node) in ("semantics", "maction") else children
 
@@ -82,7 +90,7 @@ def _own_text(node: Any) -> str:
             f"{node.getattr('class') or ''} {node.getattr('href') or node.getattr('xlink:href') or ''} "
         )
         return "".join(unicodedata.normalize("NFKC", chr(int(code, 16))) for code in codes[-1:] if int(code, 16) < 0x110000)
-    return _BLANKS.sub(" ", node.text or "").strip()
+    return _BLANKS.sub(" ", (node.text or "").strip(" \t\n\r\f"))  # a no-break space is a blank that is meant
 
 
 def _glyphs(node: Any) -> str:

@@ -1,6 +1,7 @@
 """From HTML to a page in blocks: parse within limits, mend what the tree says by layout alone, serialise, cut.
 
-Most pages are serialised and cut once; one that holds mathematics or streamed content has its tree rewritten and is cut again.
+Most pages are serialised and cut once; one that holds mathematics, streamed content or code that only styles
+make so has its tree rewritten and is cut again.
 """
 
 from typing import Any, NamedTuple
@@ -9,6 +10,7 @@ from curation.ingest.extraction.declared import Declared, declared
 from curation.ingest.extraction.dom import Limits, parse
 from curation.ingest.extraction.page_blocks.cutting import Cut, cut
 from curation.ingest.extraction.page_blocks.formulas import rewrite_formulas
+from curation.ingest.extraction.page_blocks.restyled import restyle
 from curation.ingest.extraction.page_blocks.streams import place_streamed
 
 
@@ -31,7 +33,9 @@ def read_page(html: str, limits: Limits | None = None) -> Reading | None:
         place_streamed(body)
     if page.is_formula:
         rewrite_formulas(tree)
-    if page.is_streamed or page.is_formula:
+    if page.is_restyled:
+        restyle(tree)
+    if page.is_streamed or page.is_formula or page.is_restyled:
         page = cut(body.html.encode("utf-8", "replace"))
     return Reading(page, said)
 

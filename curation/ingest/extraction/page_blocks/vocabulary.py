@@ -27,13 +27,14 @@ _INLINE = words_of(
 )
 _BLOCKS = words_of(
     "p div section article main nav aside footer header form table thead tbody tfoot tr td th caption ul ol li dl dt dd figure "
-    "figcaption blockquote pre button h1 h2 h3 h4 h5 h6 details summary address hr body html fieldset legend center menu dialog "
-    "hgroup search output"
+    "figcaption blockquote pre listing xmp plaintext button h1 h2 h3 h4 h5 h6 details summary address hr body html fieldset legend "
+    "center menu dialog hgroup search output"
 )
 _SKIPPED = words_of(
     "script style template svg math iframe object canvas audio video select textarea datalist head title option optgroup progress meter"
 )
 _VOID = words_of("img wbr input br hr area base col embed link meta param source track")
+_PREFORMATTED = words_of("pre listing xmp plaintext")
 
 TAGS = ["", *_INLINE, *_BLOCKS, *_SKIPPED, *(tag for tag in _VOID if tag not in _INLINE + _BLOCKS), "mjx-container"]
 """A tag's number is its place here; 0 stands for all others."""
@@ -94,14 +95,22 @@ NOTICES = [
 FORMULA_WORDS = "katex jax mathjax mjx mwe latex tex mathml math asciimath equation formula"
 """Words in classes that mathematics is marked with; a page that has one goes through `formulas`."""
 
+LAYOUT_WORDS = "superscript subscript blobcode crayonline syntaxhighlighter codemirrorline"
+"""Words in classes of raised text and of lines of code that only a style sheet makes so; a page that has one goes through `layout`."""
+
+LINE_WORDS = "line codeline viewline"
+"""Words in classes of lines of code: each begins a line, be there a line end or not."""
+
 GUTTER_WORDS = "gutter lineno linenos linenodiv lnt ln linenumber linenumbers"
 """Words in classes of line numbers beside code; `numbers` alone counts below code only."""
 
 N_GROUPS, N_NEAR, N_NOTICES = len(GROUPS), len(NEAR_TAGS), len(NOTICES)
-FORMULA, GUTTER = 1 << len(GROUPS), 1 << (len(GROUPS) + 1)
+FORMULA, GUTTER, RESTYLED, CODE_LINE = (1 << (len(GROUPS) + place) for place in range(4))
 
-INLINE, VOID, SKIPPED = 1, 2, 4
+INLINE, VOID, SKIPPED, PREFORMATTED = 1, 2, 4, 8
 """Kinds of tags, as bits."""
+
+_KINDS = {INLINE: _INLINE, VOID: _VOID, SKIPPED: _SKIPPED, PREFORMATTED: _PREFORMATTED}
 
 _SEED, _STEP = 0xCBF29CE484222325, 0x100000001B3
 SEED, STEP = np.uint64(_SEED), np.uint64(_STEP)
@@ -128,9 +137,10 @@ class Vocabulary(NamedTuple):
 @cache
 def vocabulary() -> Vocabulary:
     """Return the tables, made once."""
-    kinds = np.array([(tag in _INLINE) * INLINE | (tag in _VOID) * VOID | (tag in _SKIPPED) * SKIPPED for tag in TAGS], np.uint8)
+    kinds = np.array([sum(kind for kind, tags in _KINDS.items() if tag in tags) for tag in TAGS], np.uint8)
     near = np.array([sum(1 << place for place, tags in enumerate(NEAR_TAGS) if tag in tags.split()) for tag in TAGS], np.int64)
-    classes = [*_bits(GROUPS), *((word, FORMULA) for word in FORMULA_WORDS.split()), *((word, GUTTER) for word in GUTTER_WORDS.split())]
+    marks = ((FORMULA_WORDS, FORMULA), (GUTTER_WORDS, GUTTER), (LAYOUT_WORDS, RESTYLED), (LINE_WORDS, CODE_LINE))
+    classes = [*_bits(GROUPS), *((word, bit) for words, bit in marks for word in words.split())]
     return Vocabulary(*_table(enumerate_tags(), 512), *_table(classes, 2048), *_table(_bits(NOTICES), 512), kinds, near)
 
 

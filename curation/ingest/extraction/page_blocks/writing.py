@@ -13,13 +13,14 @@ from typing import Any, Literal
 import numpy as np
 
 from curation.ingest.extraction.page_blocks.block_text import IN_PRE, LETTERS_IN, OWNER
-from curation.ingest.extraction.page_blocks.cutting import Cut
+from curation.ingest.extraction.page_blocks.cutting import LINE, Cut
 from curation.ingest.extraction.page_blocks.elements import (
     CELL,
     COLUMN,
     FLAGS,
     HAS_START,
     HEADING,
+    HOLDS_CODE,
     IS_NUMBERED,
     IS_REVERSED,
     ITEM,
@@ -48,26 +49,36 @@ _DEEPEST = 8
 """Levels of lists and quotations that are shown; deeper ones look like this one."""
 
 _DD, _DT = tag_number("dd"), tag_number("dt")
+_HIGHEST_ROMAN = 399
 _NEWLINE, _SPACE, _PIPE = 0x0A, 0x20, 0x7C
 
 
 def write(page: Cut, kept: Any, form: Format = "text") -> str:
     """Return the text of the kept blocks."""
-    tables = _data_tables(page.blocks, page.elements)
+    tables = _data_tables(page.page, page.runs, page.blocks, page.elements)
     written = _write(page.page, page.runs, page.blocks, page.elements, kept, tables, form == "markdown")
     return str(written.tobytes().decode("utf-8", "replace"))
 
 
 @kernel
-def _data_tables(blocks: Any, elements: Any) -> Any:
+def _data_tables(page: Any, runs: Any, blocks: Any, elements: Any) -> Any:
     """Tell of each element whether it is a table of data."""
     in_cells = np.zeros(len(elements), np.int64)
     is_data = np.zeros(len(elements), np.bool_)
     for k in range(len(blocks)):
         element = elements[blocks[k, OWNER]]
+        table = elements[element[TABLE]]
         if element[TABLE]:
-            is_data[element[TABLE]] = elements[element[TABLE], LAYOUT] == 0 and 2 <= elements[element[TABLE], WIDTH] <= MOST_COLUMNS
-            in_cells[element[CELL]] += LONGEST_CELL + 1 if blocks[k, IN_PRE] else blocks[k, LETTERS_IN]
+            holds_data = table[LAYOUT] == 0 or (table[LAYOUT] == HOLDS_CODE and table[NUMBER] > 1)
+            is_data[element[TABLE]] = holds_data and 2 <= table[WIDTH] <= MOST_COLUMNS
+            in_cells[element[CELL]] += blocks[k, LETTERS_IN]
+    for r in range(len(runs)):  # code of several lines is no cell
+        block = blocks[runs[r, 2]]
+        if block[IN_PRE]:
+            lines = runs[r, 0] == LINE
+            for i in range(max(runs[r, 0], 0), runs[r, 1] - 1):
+                lines = lines or page[i] == _NEWLINE
+            in_cells[elements[block[OWNER], CELL]] += LONGEST_CELL + 1 if lines else 0
     for k in range(len(blocks)):
         element = elements[blocks[k, OWNER]]
         if element[TABLE] and in_cells[element[CELL]] > LONGEST_CELL:
@@ -136,8 +147,20 @@ def _end_row(out: Any, at: int, column: int, cell: Any, elements: Any, begun: An
 
 
 @inline_kernel
+def _put_roman(out: Any, at: int, number: int, shift: int) -> int:
+    """Write a number as i, ii, iii, iv; `shift` is what a small letter lacks to the letter that is wanted."""
+    for value, letters in ((100, 0x63), (90, 0x7863), (50, 0x6C), (40, 0x786C), (10, 0x78), (9, 0x6978), (5, 0x76), (4, 0x6976), (1, 0x69)):
+        while number >= value:
+            if letters > 0xFF:
+                at = put(out, at, (letters >> 8) + shift, 1)
+            at = put(out, at, (letters & 0xFF) + shift, 1)
+            number -= value
+    return at
+
+
+@inline_kernel
 def _put_marker(out: Any, at: int, item: int, elements: Any) -> int:
-    """Write what a list item begins with: "- ", "3. ", or "c. "."""
+    """Write what a list item begins with: "- ", "3. ", "c. " or "iv. "."""
     around = elements[item, LIST]
     flags = elements[around, FLAGS]
     if not flags & IS_NUMBERED:
@@ -146,8 +169,12 @@ def _put_marker(out: Any, at: int, item: int, elements: Any) -> int:
     number = elements[item, NUMBER]
     if flags & IS_REVERSED and not flags & HAS_START:
         number = elements[around, NUMBER] + 1 - number
-    if flags >> 8 and 1 <= number <= 26:
-        at = put(out, at, (flags >> 8) + number - 1, 1)
+    letter = flags >> 8
+    if letter in (0x69, 0x49) and 1 <= number <= _HIGHEST_ROMAN:
+        at = _put_roman(out, at, number, letter - 0x69)
+    elif letter in (0x61, 0x41) and 1 <= number <= 26 * 27:
+        at = put(out, at, letter + (number - 1) // 26 - 1, 1 if number > 26 else 0)
+        at = put(out, at, letter + (number - 1) % 26, 1)
     else:
         at = _put_number(out, at, number)
     at = put(out, at, 0x2E, 1)
@@ -250,7 +277,7 @@ def _write(page: Any, runs: Any, blocks: Any, elements: Any, kept: Any, is_data:
             at = put(out, at, _SPACE, 1)
         written = at
         at = put_runs(page, runs, first, r, out, at, code, element[HEADING] > 0, indent, quotes, False)
-        if at == written and not code:  # a block that held no more than blanks
+        if at == written:  # a block that held no more than blanks
             at = start
             continue
         if code and markdown:

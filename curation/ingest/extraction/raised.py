@@ -1,0 +1,76 @@
+"""Raised and lowered text marked in a tree: `^` and `_`, in braces where it is longer than one character.
+
+The rules are those that the block extractor's writer keeps (`page_blocks.running_text`): ordinals, trade marks, marks of notes and what is
+long stay; a link is a note, "[1]"; the halves of a fraction are none. The reading of a ruby gets parentheses.
+
+Invariant: each such element is looked at a fixed number of times.
+"""
+
+import re
+from typing import Any
+
+LONGEST = 24
+"""Bytes from which raised text is text that someone wanted small."""
+
+_INLINE = frozenset(["a", "b", "i", "em", "strong", "u", "s", "small", "big", "font", "code", "var", "span", "tt", "abbr", "cite", "q"])
+_STROKES = ("/", "\u2044")
+_ORDINAL = re.compile(r"[A-Za-z]{2,3}")
+_TRADE = re.compile(r"[TS]M", re.IGNORECASE)
+_OWN_MARKS = re.compile("[\ufdd0-\ufdd3]")
+_MARK = re.compile("[*\x80-\xbf\u2000-\u207f\u2100-\u213f]")
+_WORD = re.compile(r"[A-Za-z]{2,}")
+
+
+def mark_raised(tree: Any) -> None:
+    """Put the signs into a page's tree."""
+    for node in tree.body.query_selector_all("sup, sub")[:]:
+        opens, closes = _signs(node)
+        _wrap(tree, node, opens, closes)
+    for node in tree.body.query_selector_all("rt")[:]:
+        before = node.previous_element_sibling
+        if (node.text or "").strip() and (before is None or before.tag != "rp"):
+            _wrap(tree, node, "(", ")")
+
+
+def _wrap(tree: Any, node: Any, opens: str, closes: str) -> None:
+    if opens:
+        node.insert_before(tree.create_text_node(opens), node.first_child)
+    if closes:
+        node.append_child(tree.create_text_node(closes))
+
+
+def _signs(node: Any) -> tuple[str, str]:
+    """Return what is written before and behind raised or lowered text."""
+    text = _OWN_MARKS.sub("", node.text or "").strip()
+    if not text or len(text.encode()) > LONGEST or (text[0] == "[" and text[-1] == "]"):
+        return "", ""
+    if node.query_selector("a") is not None or (node.parent.tag == "a" and node.prev is None):
+        return ("[", "]") if any(map(str.isalnum, text)) and text[0] != "(" else ("", "")
+    before, behind = _beside(node, False)[-1:], _beside(node, True)
+    if node.tag == "sup":
+        if text.isdecimal() and behind in _STROKES and _follows_index(node):
+            return (" ", "") if before.isdecimal() else ("", "")
+        if _MARK.fullmatch(text) or _TRADE.fullmatch(text) or (before.isdecimal() and _ORDINAL.fullmatch(text)):
+            return "", ""
+    elif text.isdecimal() and before and before in _STROKES:
+        return "", ""
+    if before.strip() == "" and (" " in text or _WORD.fullmatch(text) or (not before and behind[:1].strip() == "")):
+        return "", ""
+    sign = "^" if node.tag == "sup" else "_"
+    return (sign, "") if len(text) == 1 else (f"{sign}{{", "}")
+
+
+def _beside(node: Any, behind: bool) -> str:
+    """Return the text that stands next to an element in its line, "" where it begins or ends one."""
+    beside = node.next if behind else node.prev
+    while beside is None and node.parent is not None and node.parent.tag in _INLINE:
+        node = node.parent
+        beside = node.next if behind else node.prev
+    if beside is None or (beside.tag != "#text" and beside.tag not in _INLINE and beside.tag not in ("sup", "sub")):
+        return ""
+    return str(beside.text or "")
+
+
+def _follows_index(node: Any) -> bool:
+    following = node.next_element_sibling
+    return following is not None and following.tag == "sub"
