@@ -89,7 +89,8 @@ def golden_of(out: Path) -> dict[str, Pinned]:
         sidecars = {path.name: json.loads(path.read_bytes()) for path in sorted((out / "stages" / name).glob("*.json"))}
         identity = sidecars.pop("_seal.json")["identity"]
         shards = sorted({out / content["folder"] / file for content in sidecars.values() for file, *_ in content["outputs"]})
-        settings = digest([identity["fields"], identity["files"], asked(shards)])
+        of_parts = [identity["parts"]] if "parts" in identity else []  # versions of the extractor and the edits
+        settings = digest([identity["fields"], identity["files"], asked(shards), *of_parts])
         rows = digest([[path.name, rows_of(path)] for path in shards])
         found[name] = Pinned(identity["version"], settings, identity["packages"], rows)
     return found
