@@ -175,6 +175,15 @@ SHAPES = {
 
 SHAPES |= {f"blocks: {name.removeprefix('html: ')}": replace(shape, run=_blocks) for name, shape in SHAPES.items() if shape.run is _html}
 SHAPES |= {
+    "blocks: tiny paragraphs": Shape(_blocks, "<p>x"),
+    "blocks: readings of rubies": Shape(_blocks, "<rt>x", "<p><ruby>"),
+    "blocks: lines of code": Shape(_blocks, "<i class=line>x</i>", "<pre>"),
+    "blocks: code in a table": Shape(_blocks, "<tr><td class=blob-code>x", "<table>"),
+    "blocks: unclosed formulas": Shape(_blocks, "<span class=katex><span class=katex-html>x</span>y", "<p>"),
+    "blocks: styles that raise": Shape(_blocks, "<i style=vertical-align:sub>x</i>", "<p>"),
+    "html: raised text": Shape(_html, "x<sup>2</sup>", "<p>"),
+    "html: raised in raised": Shape(_html, "<i><sup>x", "<p>"),
+    "html: lone signs": Shape(_html, "<b>−</b>", "<p>"),
     "blocks: raised text": Shape(_blocks, "x<sup>2</sup>", "<p>"),
     "blocks: raised text left open": Shape(_blocks, "<sup>x", "<p>"),
     "blocks: styles that hide": Shape(_blocks, "disp", "<p style='", "'>x"),

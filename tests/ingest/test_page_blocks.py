@@ -6,10 +6,12 @@ import time
 import numpy as np
 import pytest
 
-from curation.ingest.extraction.page_blocks.block_text import IN_PRE
+from curation.ingest.extraction.blocks import Blocks
+from curation.ingest.extraction.page_blocks.block_text import IN_PRE, LETTERS_IN
 from curation.ingest.extraction.page_blocks.choosing import MUCH_PROSE, chosen
 from curation.ingest.extraction.page_blocks.cutting import Cut
 from curation.ingest.extraction.page_blocks.features import NAMES, features
+from curation.ingest.extraction.page_blocks.joining import FEW, joined
 from curation.ingest.extraction.page_blocks.reading import block_texts, read_page
 from curation.ingest.extraction.page_blocks.second_look import NAMES as SEEN
 from curation.ingest.extraction.page_blocks.second_look import context
@@ -207,6 +209,21 @@ def test_trees_score_as_they_are_told(tmp_path):
     again = loaded(tmp_path / "a.npz")["second"]
     assert sums(again, rows).tolist() == [-1, 2, -1, 2, -1]
     assert probabilities(again, rows)[0] == pytest.approx(1 / (1 + np.e))
+
+
+def test_tiny_blocks_are_judged_together_and_written_apart():
+    page = cut_of(f"<main><p>{PROSE * 2}</p>{'<li>one, two.' * 3000}<pre>code</pre><p>{PROSE * 2}</p></main>")
+    joint, places = joined(page)
+    assert len(page.blocks) == 3003
+    assert len(joint.blocks) == len(set(places.tolist())) <= FEW + len(page.page) // 32
+    assert (np.diff(places) >= 0).all()
+    assert places[0] != places[1]
+    assert places[-3] < places[-2] < places[-1]  # prose and code stand alone
+    assert joint.blocks[:, LETTERS_IN].sum() == page.blocks[:, LETTERS_IN].sum()
+    assert joint.notices.sum() == page.notices.sum()
+    assert Blocks(favour="coverage").extract("<main>" + "<li>one, two." * 3000).text.count("- one, two.") in (0, 3000)
+    few = cut_of(f"<p>{PROSE}" * 20)
+    assert joined(few)[0] is few
 
 
 def test_the_best_set_is_the_one_of_the_largest_expected_f1():

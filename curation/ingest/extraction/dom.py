@@ -23,14 +23,39 @@ from curation.ingest.extraction.page_shape import PageShape, page_shape
 _MARKS = "\ufdd0\ufdd1\ufdd2\ufdd3"
 _OWN_MARKS = re.compile(f"[{_MARKS}]")
 _NO_TEXT = re.compile(r"<(script|style|template|noscript)\b.*?(?:</\1\s*>|\Z)|<!--.*?(?:-->|\Z)", re.IGNORECASE | re.DOTALL)
-_BLOCK_TAG = re.compile(r"</?(?:p|div|br|li|tr|h[1-6]|pre|section|article|table|ul|ol|blockquote)\b[^>]*+(?:>|\Z)", re.IGNORECASE)
-_INLINE_TAG = re.compile(
-    r"</?(?:a|b|i|em|strong|u|s|small|big|font|code|kbd|samp|tt|var|abbr|cite|q|mark|ins|del|span|wbr|bdi|bdo|dfn)\b[^>]*+(?:>|\Z)",
-    re.IGNORECASE,
-)
-_RAISING_TAG = re.compile(r"<(/?)su(p|b)\b[^>]*+(?:>|\Z)", re.IGNORECASE)
-_TAG = re.compile(r"</?[a-zA-Z][^>]*+(?:>|\Z)")
+_TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]*+)[^>]*+(?:>|\Z)")
 """A tag without an end goes on to the end of the page, as it does for a browser."""
+_BLOCKS = ["p", "div", "br", "li", "tr", "h1", "h2", "h3", "h4", "h5", "h6", "pre", "section", "article", "table", "ul", "ol", "blockquote"]
+_INLINE = [
+    "a",
+    "b",
+    "i",
+    "em",
+    "strong",
+    "u",
+    "s",
+    "small",
+    "big",
+    "font",
+    "code",
+    "kbd",
+    "samp",
+    "tt",
+    "var",
+    "abbr",
+    "cite",
+    "q",
+    "mark",
+    "ins",
+    "del",
+    "span",
+    "wbr",
+    "bdi",
+    "bdo",
+    "dfn",
+]
+_SAID_BY = {**dict.fromkeys(_BLOCKS, "\n\n"), **dict.fromkeys(_INLINE, ""), "sup": "^{", "sub": "_{", "/sup": "}", "/sub": "}"}
+"""What stands for a tag where tags are cut out; a blank for all others."""
 _TITLE = re.compile(r"<title\b[^>]*+>", re.IGNORECASE)
 _TITLE_ENDS = re.compile(r"</title", re.IGNORECASE)
 _LONG_REFERENCE = re.compile(r"&#(?=\d{8})0*+(\d*+);?")
@@ -80,8 +105,7 @@ def _is_cheap(shape: PageShape, characters: int, limits: Limits) -> bool:
 
 def without_tags(html: str) -> Extracted:
     """Return the text between tags by pattern matching alone, in time linear in the page: for pages past the limits."""
-    text = _INLINE_TAG.sub("", _RAISING_TAG.sub(_raising_sign, _BLOCK_TAG.sub("\n\n", _NO_TEXT.sub("", html))))
-    text = _TAG.sub(" ", text)
+    text = _TAG.sub(_said_by, _NO_TEXT.sub("", html))
     lines = (_BLANKS.sub(" ", _unescaped(line)).strip() for line in text.split("\n"))
     text = "\n\n".join(line for line in lines if line)
     begins = _TITLE.search(html)
@@ -89,9 +113,10 @@ def without_tags(html: str) -> Extracted:
     return Extracted(text, _BLANKS.sub(" ", _unescaped(html[begins.end() : ends.start()])).strip() if begins and ends else "")
 
 
-def _raising_sign(tag: re.Match[str]) -> str:
-    """Return what stands for a tag of raised or lowered text."""
-    return "}" if tag[1] else "^{" if tag[2] in "pP" else "_{"
+def _said_by(tag: re.Match[str]) -> str:
+    """Return what stands for a tag."""
+    name = tag[2].lower()
+    return _SAID_BY.get(f"/{name}" if tag[1] and name in ("sup", "sub") else name, " ")
 
 
 def _unescaped(text: str) -> str:

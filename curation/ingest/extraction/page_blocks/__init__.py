@@ -3,6 +3,7 @@
     cutting      the serialised tree -> elements, blocks and the runs of text they consist of, in one pass
     features     what the models see of a block: its text, its place in the tree, its neighbours, its page; no words of it
     second_look  what the second model sees besides: the first one's probabilities round about
+    joining      tiny blocks are judged together
     trees        the models: flat arrays, loaded from the weights beside this file and walked by a kernel
     choosing     from probabilities to the set of blocks whose expected word F1 is largest, with a floor under it
     writing      from blocks to text or Markdown

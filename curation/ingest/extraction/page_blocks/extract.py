@@ -12,6 +12,7 @@ from curation.ingest.extraction.page_blocks.choosing import Choice, chosen
 from curation.ingest.extraction.page_blocks.cutting import Cut
 from curation.ingest.extraction.page_blocks.elements import UNSEEN
 from curation.ingest.extraction.page_blocks.features import features
+from curation.ingest.extraction.page_blocks.joining import joined
 from curation.ingest.extraction.page_blocks.reading import Reading, read_page
 from curation.ingest.extraction.page_blocks.second_look import context
 from curation.ingest.extraction.page_blocks.trees import loaded, probabilities
@@ -32,10 +33,12 @@ class Judged:
 def judge(reading: Reading, *, favour: Favour = "balanced", fast: bool = False) -> Judged:
     """Judge the blocks of a page and choose those to keep."""
     models = loaded()
-    rows = features(reading.cut, reading.declared.counts)
+    page, places = joined(reading.cut)
+    rows = features(page, reading.declared.counts)
     probability = probabilities(models["first"], rows)
     if not fast:
-        probability = probabilities(models["second"], np.hstack((rows, context(reading.cut, probability))))
+        probability = probabilities(models["second"], np.hstack((rows, context(page, probability))))
+    probability = probability[places]
     return Judged(reading, probability, chosen(reading.cut, probability, favour))
 
 

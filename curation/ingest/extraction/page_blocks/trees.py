@@ -16,6 +16,7 @@ import numpy as np
 
 from curation.text.kernels import kernel
 
+_AT_ONCE = 64
 WEIGHTS = Path(__file__).with_name("weights.npz")
 
 
@@ -66,33 +67,35 @@ def sums(trees: Trees, rows: Any) -> Any:
 def _sums(rows: Any, feature: Any, threshold: Any, child: Any, value: Any, roots: Any, depths: Any) -> Any:
     count = len(rows)
     total = np.zeros(count, np.float64)
-    for tree in range(len(roots)):
-        root, depth = roots[tree], depths[tree]
-        k = 0
-        while k + 8 <= count:
-            a = b = c = d = e = f = g = h = root
-            for _ in range(depth):
-                a = child[2 * a + np.int32(rows[k, feature[a]] > threshold[a])]
-                b = child[2 * b + np.int32(rows[k + 1, feature[b]] > threshold[b])]
-                c = child[2 * c + np.int32(rows[k + 2, feature[c]] > threshold[c])]
-                d = child[2 * d + np.int32(rows[k + 3, feature[d]] > threshold[d])]
-                e = child[2 * e + np.int32(rows[k + 4, feature[e]] > threshold[e])]
-                f = child[2 * f + np.int32(rows[k + 5, feature[f]] > threshold[f])]
-                g = child[2 * g + np.int32(rows[k + 6, feature[g]] > threshold[g])]
-                h = child[2 * h + np.int32(rows[k + 7, feature[h]] > threshold[h])]
-            total[k] += value[a]
-            total[k + 1] += value[b]
-            total[k + 2] += value[c]
-            total[k + 3] += value[d]
-            total[k + 4] += value[e]
-            total[k + 5] += value[f]
-            total[k + 6] += value[g]
-            total[k + 7] += value[h]
-            k += 8
-        while k < count:
-            a = root
-            for _ in range(depth):
-                a = child[2 * a + np.int32(rows[k, feature[a]] > threshold[a])]
-            total[k] += value[a]
-            k += 1
+    for first in range(0, count, _AT_ONCE):  # so many rows stay near the processor while all trees walk them
+        last = min(count, first + _AT_ONCE)
+        for tree in range(len(roots)):
+            root, depth = roots[tree], depths[tree]
+            k = first
+            while k + 8 <= last:
+                a = b = c = d = e = f = g = h = root
+                for _ in range(depth):
+                    a = child[2 * a + np.int32(rows[k, feature[a]] > threshold[a])]
+                    b = child[2 * b + np.int32(rows[k + 1, feature[b]] > threshold[b])]
+                    c = child[2 * c + np.int32(rows[k + 2, feature[c]] > threshold[c])]
+                    d = child[2 * d + np.int32(rows[k + 3, feature[d]] > threshold[d])]
+                    e = child[2 * e + np.int32(rows[k + 4, feature[e]] > threshold[e])]
+                    f = child[2 * f + np.int32(rows[k + 5, feature[f]] > threshold[f])]
+                    g = child[2 * g + np.int32(rows[k + 6, feature[g]] > threshold[g])]
+                    h = child[2 * h + np.int32(rows[k + 7, feature[h]] > threshold[h])]
+                total[k] += value[a]
+                total[k + 1] += value[b]
+                total[k + 2] += value[c]
+                total[k + 3] += value[d]
+                total[k + 4] += value[e]
+                total[k + 5] += value[f]
+                total[k + 6] += value[g]
+                total[k + 7] += value[h]
+                k += 8
+            while k < last:
+                a = root
+                for _ in range(depth):
+                    a = child[2 * a + np.int32(rows[k, feature[a]] > threshold[a])]
+                total[k] += value[a]
+                k += 1
     return total

@@ -27,7 +27,7 @@ _INLINE = words_of(
 )
 _BLOCKS = words_of(
     "p div section article main nav aside footer header form table thead tbody tfoot tr td th caption ul ol li dl dt dd figure "
-    "figcaption blockquote pre listing xmp plaintext button h1 h2 h3 h4 h5 h6 details summary address hr body html fieldset legend "
+    "figcaption blockquote pre button h1 h2 h3 h4 h5 h6 details summary address hr body html fieldset legend "
     "center menu dialog hgroup search output"
 )
 _SKIPPED = words_of(
@@ -36,7 +36,7 @@ _SKIPPED = words_of(
 _VOID = words_of("img wbr input br hr area base col embed link meta param source track")
 _PREFORMATTED = words_of("pre listing xmp plaintext")
 
-TAGS = ["", *_INLINE, *_BLOCKS, *_SKIPPED, *(tag for tag in _VOID if tag not in _INLINE + _BLOCKS), "mjx-container"]
+TAGS = ["", *_INLINE, *_BLOCKS, *_SKIPPED, *(tag for tag in _VOID if tag not in _INLINE + _BLOCKS), "mjx-container", *_PREFORMATTED[1:]]
 """A tag's number is its place here; 0 stands for all others."""
 
 GROUPS = [
