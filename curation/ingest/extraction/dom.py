@@ -25,35 +25,11 @@ _OWN_MARKS = re.compile(f"[{_MARKS}]")
 _NO_TEXT = re.compile(r"<(script|style|template|noscript)\b.*?(?:</\1\s*>|\Z)|<!--.*?(?:-->|\Z)", re.IGNORECASE | re.DOTALL)
 _TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]*+)[^>]*+(?:>|\Z)")
 """A tag without an end goes on to the end of the page, as it does for a browser."""
-_BLOCKS = ["p", "div", "br", "li", "tr", "h1", "h2", "h3", "h4", "h5", "h6", "pre", "section", "article", "table", "ul", "ol", "blockquote"]
-_INLINE = [
-    "a",
-    "b",
-    "i",
-    "em",
-    "strong",
-    "u",
-    "s",
-    "small",
-    "big",
-    "font",
-    "code",
-    "kbd",
-    "samp",
-    "tt",
-    "var",
-    "abbr",
-    "cite",
-    "q",
-    "mark",
-    "ins",
-    "del",
-    "span",
-    "wbr",
-    "bdi",
-    "bdo",
-    "dfn",
-]
+_BLOCKS = ("p", "div", "br", "li", "tr", *(f"h{n}" for n in range(1, 7)), "pre", "section", "article", "table", "ul", "ol", "blockquote")
+_INLINE = (
+    *("a", "b", "i", "u", "s", "q", "em", "tt", "del", "ins", "var", "kbd", "wbr", "bdi", "bdo", "dfn", "big", "code", "samp", "font"),
+    *("abbr", "cite", "mark", "span", "small", "strong"),
+)
 _SAID_BY = {**dict.fromkeys(_BLOCKS, "\n\n"), **dict.fromkeys(_INLINE, ""), "sup": "^{", "sub": "_{", "/sup": "}", "/sub": "}"}
 """What stands for a tag where tags are cut out; a blank for all others."""
 _TITLE = re.compile(r"<title\b[^>]*+>", re.IGNORECASE)

@@ -22,7 +22,7 @@ _CONTAINERS = (
     ".MathJax_SVG, .MathJax_SVG_Display, .MathJax_CHTML, .mjx-chtml, .mwe-math-element, math, .math, .arithmatex"
 )
 _DRAWN_TAGS = re.compile(r"m(?!ain$|ark$|enu$|ap$|eta$|arquee$)[a-z]+$|mjx-|semantics$|annotation|none$|svg$|img$|nobr$|script$")
-_DRAWN_CLASSES = re.compile(r"(?:^|\s)(?:katex|base|math|mjx|mjpage|MathJax|MJX|mwe-math|mtable|mord|mrow)", re.ASCII)
+_DRAWN_CLASSES = re.compile(r"(?:^|\s)(?:katex-mathml|katex-html|base|math|mjx|mjpage|MathJax|MJX|mwe-math|mtable|mord|mrow)", re.ASCII)
 _DEEPEST = 8
 _SENTENCE = re.compile(r"[^\W\d_]{2,}(?:[\s,;.]+[^\W\d_]{2,}){3,}")
 """Words in a row: what a formula does not say, but in TeX's \\text."""
@@ -135,11 +135,10 @@ def _let_out(node: Any, formula: Any, deepest: int) -> None:
         _let_out(nodes[last], formula, deepest - 1)
     behind = formula.next
     for child in nodes[last + 1 :]:
-        if (child.text or "").strip():
-            if behind is None:
-                formula.parent.append_child(child)
-            else:
-                formula.parent.insert_before(child, behind)
+        if behind is None:
+            formula.parent.append_child(child)
+        else:
+            formula.parent.insert_before(child, behind)
 
 
 def _is_displayed(formula: Any) -> bool:

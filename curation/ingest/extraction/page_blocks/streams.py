@@ -10,6 +10,7 @@ from typing import Any
 
 _OPENS = ("$", "$?", "$!", "$~", "&")
 _CLOSES = ("/$", "/&")
+_MOST_WAITING = 50
 
 
 def place_streamed(body: Any) -> None:
@@ -33,10 +34,10 @@ def _number(node: Any) -> str:
 
 
 def _drop_waiting(template: Any) -> None:
-    """Drop what is shown until the part comes; where its end is not marked, nothing is."""
+    """Drop what is shown until the part comes; where its end is not marked, or far, nothing is."""
     waiting: list[Any] = []
     node, depth = template.next, 0
-    while node is not None:
+    while node is not None and len(waiting) < _MOST_WAITING:
         said = str(node.value or "").strip() if node.tag == "#comment" else ""
         if said in _CLOSES:
             if depth == 0:
