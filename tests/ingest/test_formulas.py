@@ -91,6 +91,8 @@ KATEX = (
     ("html", "text"),
     [
         (f"{KATEX}</span> is said, <b>and</b> more", "$x=2$ is said, and more"),
+        (f"<span class=katex-display>{KATEX}</span></span> is said", "$$x=2$$ is said"),
+        (f"<span class=katex-display>{KATEX}</span> is said", "$$x=2$$ is said"),
         (f"{KATEX} is said, <b>and</b> more", "$x=2$ is said, and more"),
         (f"</p><div>{KATEX}</span> is said <p>and more</p></div><p>", "$x=2$ is said\n\nand more"),
         (f"<mjx-container><mjx-math><mjx-mi>{glyph('45')}</mjx-mi></mjx-math> is said", "$E$ is said"),

@@ -116,19 +116,23 @@ def _tex_of(formula: Any) -> str:
 
 def _is_drawn(formula: Any) -> bool:
     """Tell whether an element holds a formula's drawing, or is one."""
-    return (bool(_DRAWN_TAGS.match(formula.tag or "")) and formula.tag != "mjx-container") or any(map(_is_part, formula.children[:]))
+    is_one = bool(_DRAWN_TAGS.match(formula.tag or "")) and formula.tag != "mjx-container"
+    return is_one or any(_is_part(child, formula) for child in formula.children[:])
 
 
-def _is_part(node: Any) -> bool:
-    """Tell whether a node is one of those that formulas are drawn with."""
+def _is_part(node: Any, around: Any) -> bool:
+    """Tell whether a node is one of those that the formula around it is drawn with."""
     tag = str(node.tag or "")
-    return bool(_DRAWN_TAGS.match(tag)) or bool(_DRAWN_CLASSES.search(node.getattr("class") or "" if tag[:1] != "#" else ""))
+    if tag[:1] == "#" or _DRAWN_TAGS.match(tag):
+        return tag[:1] != "#"
+    classes = node.getattr("class") or ""
+    return bool(_DRAWN_CLASSES.search(classes)) or (classes == "katex" and "katex-display" in (around.getattr("class") or ""))
 
 
 def _let_out(node: Any, formula: Any, deepest: int) -> None:
     """Move what follows the last part of a formula out of it, behind it, and so within its last part."""
     nodes = node.child_nodes[:] if node.parent is not None else []
-    last = max((place for place, child in enumerate(nodes) if _is_part(child)), default=-1)
+    last = max((place for place, child in enumerate(nodes) if _is_part(child, node)), default=-1)
     if last < 0:
         return
     if deepest:
