@@ -1,7 +1,7 @@
 """The failures that a user meets, each with the exit code of the command.
 
 RecipeError, InputError, UsageError   2   a bad recipe, input or call
-Refused                               3   drift under --frozen, budget reached, another live run, a failed check
+Refused                               3   drift under --frozen, budget reached, a teacher set up wrongly, another live run, a failed check
 ShardsFailed, BooksUnbalanced         1   the run finished incompletely, or its numbers do not match
 CannotWrite                           1   the disk is full, or the place is read-only
 NothingRead                           1   the run finished, but nothing, or only a part, of some input file was read

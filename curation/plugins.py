@@ -6,6 +6,7 @@ module that defines none is a helper; two are an error.
 
 import importlib
 import pkgutil
+from collections.abc import Mapping
 from functools import cache
 from types import ModuleType
 from typing import TypeVar
@@ -42,6 +43,12 @@ def class_in(module: ModuleType, kind: type[_Kind]) -> type[_Kind] | None:
 
 def shipped(package: str, kind: type[_Kind]) -> dict[str, type[_Kind]]:
     """Return all classes of a kind in a package, by name."""
+    return dict(_shipped(package, kind))  # type: ignore[arg-type]
+
+
+@cache
+def _shipped(package: str, kind: type[_Kind]) -> Mapping[str, type[_Kind]]:
+    """Return the same, looked for only once: a task asks for all kinds of problems with each draft."""
     found = {name: class_in(importlib.import_module(f"{package}.{name}"), kind) for name in _modules_of(package)}
     return {name: offered for name, offered in found.items() if offered is not None}
 

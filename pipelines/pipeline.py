@@ -64,7 +64,7 @@ from pipelines.report.card import card, card_facts
 from pipelines.report.report import report_of
 from pipelines.report.summary import Summary
 from pipelines.terminal.wording import lost_in_words
-from synth.reply_log import require_log
+from synth.ask.reply_log import require_log
 from synth.seeds import SeedShard
 from synth.synthesize import synthesize
 

@@ -6,10 +6,10 @@ to the reader included; whatever it says, a reply counts only where it is the ob
 
 from typing import Any
 
+from synth.ask.teacher import Request, Teacher
 from synth.loose_json import read_object
 from synth.prompt import load_prompt
 from synth.task import Rejected
-from synth.teacher import Request, Teacher
 
 TASK = "educational_score"
 LOWEST, HIGHEST = 0, 5

@@ -5,15 +5,15 @@ again by an independent method. So both share the code that reads, checks and wr
 """
 
 import json
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from random import Random
 from typing import Any, ClassVar
 
 from curation.errors import RecipeError
-from synth.budget import Budget
+from synth.ask.desk import Desk
+from synth.ask.teacher import Reply, Request, Teacher
 from synth.procedural import generator
-from synth.teacher import Reply, Request, Teacher
 
 
 @dataclass(frozen=True)
@@ -21,6 +21,7 @@ class ProceduralTeacher(Teacher):
     """Answers `worked_problem` from the generators in `synth/procedural`; free, offline and the same everywhere."""
 
     tasks: ClassVar[frozenset[str] | None] = frozenset({"worked_problem"})
+    proves: ClassVar[bool] = True
     version: ClassVar[int] = 1
 
     @property
@@ -37,10 +38,11 @@ class ProceduralTeacher(Teacher):
         """Return its name: its version is its model."""
         return {"name": self.name()}
 
-    async def ask(self, requests: Sequence[Request], budget: Budget) -> AsyncIterator[tuple[Request, Reply]]:
+    async def ask(self, requests: Iterable[Request], desk: Desk) -> AsyncIterator[tuple[Request, Reply]]:
         """Yield the replies in the order of requests; nothing is spent."""
-        del budget
         for request in requests:
+            if desk.budget.stopped:
+                return
             yield request, self.answer(request)
 
     def answer(self, request: Request) -> Reply:

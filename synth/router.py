@@ -7,7 +7,6 @@ anything is sent; it is part of the request, and never depends on replies, load 
     [[synthesize.routes]]  tasks = ["worked_problem"]  min_difficulty = 4  teacher = { name = "openai", model = "large" }
 """
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -15,8 +14,9 @@ from typing import Any
 from curation.choices import build
 from curation.errors import RecipeError
 from curation.storage.digests import plain
+from synth.ask.key_table import KeyTable
+from synth.ask.teacher import Request, Teacher, build_teacher
 from synth.task import Draft, Task, task_class
-from synth.teacher import Request, Teacher, build_teacher
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ class Addressing:
     def __init__(self, router: Router) -> None:
         """Begin with what a router knows."""
         self._router = router
-        self._asked: Counter[str] = Counter()
+        self._asked = KeyTable()
 
     def request(self, task: Task, draft: Draft) -> tuple[Request, Teacher]:
         """Return the request for a draft, and its teacher."""
@@ -104,6 +104,19 @@ class Addressing:
             teacher=plain(teacher.identity()),
             schema=draft.schema,
         )
-        sample = self._asked[request.key]
-        self._asked[request.key] += 1
+        sample = self._asked.get(request.key) or 0
+        self._asked.put(request.key, sample + 1)
         return (replace(request, sample=sample) if sample else request), teacher
+
+    @staticmethod
+    def following(first: Request, draft: Draft) -> Request:
+        """Return the request for a draft that follows another request: it goes to the same teacher."""
+        limits = {name: value for name, value in first.parameters.items() if name not in draft.parameters}
+        return replace(
+            first,
+            brief=plain(draft.brief),
+            messages=draft.messages,
+            parameters=plain({**limits, **draft.parameters}),
+            schema=draft.schema,
+            sample=draft.sample,
+        )

@@ -24,6 +24,16 @@ from synth.procedural import Generator, are_small
 from synth.task import Rejected
 
 VERSION = 2
+FORM = {
+    "properties": {
+        "title": {"type": "string"},
+        "problem": {"type": "string"},
+        "steps": {"type": "array"},
+        "answer": {"type": "string"},
+    }
+}
+"""The fields that a solution must have."""
+
 _QUANTITY = re.compile(r"-?\d[\d,]*(?:\.\d+)?(?:\s*/\s*\d+)?")
 
 
@@ -41,7 +51,7 @@ class Solution:
 
 def read_solution(text: str) -> Solution:
     """Read a solution from a reply. Raises Rejected (`unparsable`)."""
-    found = read_object(text)
+    found = read_object(text, FORM)
     expression, facts = found.get("expression"), found.get("facts")
     return Solution(
         text_field(found, "title"),

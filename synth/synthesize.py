@@ -7,7 +7,8 @@
     The first step runs in the driver, which owns the log; the key of its units consists of the keys of their requests and the digests of
     their replies. The second is an ordinary stage. So rows are a pure function of the log, and a new check rereads stored replies for free.
 
-    Rules of REJECTS: `teacher_failed` (with the failure's class), and those of the tasks (`unparsable`, `wrong_step`, `wrong_answer`, ...).
+    Rules of REJECTS: the class of a final failure (`empty`, `truncated`, `refused`, ...), `teacher_failed` for a failure that may pass
+    (with its class), and those of the tasks (`unparsable`, `wrong_step`, `wrong_answer`, ...).
 
 Invariants
     - Every request becomes exactly one row, in one of the two shards of its unit.
@@ -16,11 +17,12 @@ Invariants
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import pyarrow as pa
 
@@ -32,22 +34,24 @@ from curation.engine.stage import Output, Stage, Unit
 from curation.errors import RecipeError
 from curation.ingest.ingest import REJECTED
 from curation.schema import DOCUMENTS, KEY, REJECTS
-from curation.storage.digests import canonical, digest_of, plain
+from curation.storage.digests import canonical, plain
 from curation.storage.location import Location
 from curation.storage.record_keys import record_key
 from curation.storage.shards import batches
-from synth.asking import ask_missing
-from synth.budget import Budget
-from synth.reply_log import FILE, ReplyLog, require_log
-from synth.router import Addressing, Router
+from synth.ask.budget import Budget
+from synth.ask.desk import Desk
+from synth.ask.reply_log import FILE, ReplyLog, require_log
+from synth.ask.teacher import FINAL
+from synth.asked import Asked
+from synth.questions import Conversation, Question
+from synth.router import Router
 from synth.seeds import SeedPolicy, SeedShard, choose
-from synth.task import Draft, Rejected, Seed, Task, build_task
-from synth.teacher import Reply, Request, Teacher
+from synth.task import Example, Heard, Rejected, Task, build_task
 
-PART_REQUESTS = 5000
-"""Requests in one shard."""
+_ROWS_PER_BATCH = 500
+_Row = TypeVar("_Row")
 
-_ROWS_PER_BATCH = 1000
+_MORE = pa.struct([pa.field("request_key", pa.string()), pa.field("text", pa.large_string()), pa.field("error", pa.string())])
 
 REPLIES = pa.schema(
     [
@@ -55,6 +59,7 @@ REPLIES = pa.schema(
         pa.field("number", pa.int64(), nullable=False),
         pa.field("task", pa.string(), nullable=False),
         pa.field("teacher", pa.string(), nullable=False),
+        pa.field("by_rule", pa.bool_(), nullable=False),
         pa.field("template", pa.string(), nullable=False),
         pa.field("seed_ids", pa.list_(pa.string()), nullable=False),
         pa.field("request_key", pa.string(), nullable=False),
@@ -62,6 +67,7 @@ REPLIES = pa.schema(
         pa.field("text", pa.large_string(), nullable=False),
         pa.field("error", pa.string()),
         pa.field("detail", pa.string()),
+        pa.field("more", pa.list_(_MORE), nullable=False),
     ]
 )
 
@@ -110,37 +116,12 @@ class SynthesisSettings:
 
 
 @dataclass(frozen=True)
-class Question:
-    """A request with its place in the order, and the values for its row."""
-
-    number: int
-    request: Request
-    draft: Draft
-    teacher: Teacher
-
-
-def questions(settings: SynthesisSettings, seeds: Sequence[Seed]) -> Iterator[Question]:
-    """Yield all questions, task by task, in an order that depends only on settings and seeds."""
-    addressing = Addressing(settings.router())
-    number = 0
-    for task in settings.built_tasks():
-        if task.needs_seed and not seeds:
-            continue
-        for turn in range(task.count):
-            draft = task.draft(turn, seeds[turn % len(seeds)] if task.needs_seed else None)
-            request, teacher = addressing.request(task, draft)
-            yield Question(number, request, draft, teacher)
-            number += 1
-
-
-@dataclass(frozen=True)
 class GatherReplies(Stage):
-    """Writes requests and replies from the log, in order. Runs where the log is; `extra` of its units lists what it writes."""
+    """Writes requests and replies from the log, in order. Runs where the log is; its units are asked for in order."""
 
-    parts: Mapping[str, Sequence[Question]]
-    log: ReplyLog
+    asked: Asked
     name: ClassVar[str] = "6-replies"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
 
     def fields(self) -> Any:
         """Return nothing: all values are in the units."""
@@ -148,18 +129,24 @@ class GatherReplies(Stage):
 
     def make(self, unit: Unit, output: Output) -> Mapping[str, Any]:
         """Write one part."""
-        rows = [_asked_and_answered(question, self.log.get(question.request.key)) for question in self.parts[unit.name]]
-        output.write(unit.name, pa.Table.from_pylist(rows, REPLIES))
-        return {"requests": len(rows)}
+        number = int(unit.name.rsplit("-", 1)[1])
+        count = 0
+        with output.shard(unit.name, REPLIES) as writer:
+            for rows in batched(map(_row_of_replies, self.asked.part(number)), _ROWS_PER_BATCH):
+                writer.write(pa.Table.from_pylist(rows, REPLIES))
+                count += len(rows)
+        return {"requests": count}
 
 
-def _asked_and_answered(question: Question, reply: Reply) -> dict[str, Any]:
-    request = question.request
+def _row_of_replies(told: tuple[Question, Conversation]) -> dict[str, Any]:
+    question, conversation = told
+    request, reply = conversation.exchanges[0]
     return {
         "key": record_key(None, None, bytes.fromhex(request.key)),
         "number": question.number,
         "task": request.task,
         "teacher": question.teacher.label,
+        "by_rule": question.teacher.proves,
         "template": question.draft.template,
         "seed_ids": list(question.draft.seed_ids),
         "request_key": request.key,
@@ -167,6 +154,7 @@ def _asked_and_answered(question: Question, reply: Reply) -> dict[str, Any]:
         "text": reply.text,
         "error": reply.error,
         "detail": reply.detail,
+        "more": [{"request_key": other.key, "text": answer.text, "error": answer.error} for other, answer in conversation.exchanges[1:]],
     }
 
 
@@ -176,7 +164,7 @@ class Synthesize(Stage):
 
     tasks: tuple[Task, ...]
     name: ClassVar[str] = "6-synthesize"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
 
     def fields(self) -> Any:
         """Return the tasks and their versions."""
@@ -208,8 +196,10 @@ def _row(task: Task, asked: Mapping[str, Any], rejects: list[dict[str, Any]]) ->
     }
     try:
         if asked["error"] is not None:
-            raise Rejected("teacher_failed", {"class": asked["error"], "detail": asked["detail"]})
-        example = task.example(json.loads(asked["brief"]), asked["text"])
+            raise Rejected(
+                asked["error"] if asked["error"] in FINAL else "teacher_failed", {"class": asked["error"], "detail": asked["detail"]}
+            )
+        example = _example(task, asked)
     except Rejected as rejected:
         fate = "unreadable" if rejected.rule == "unparsable" else "dropped"
         evidence = json.dumps({**rejected.evidence, "request": asked["request_key"]}, ensure_ascii=False, sort_keys=True)
@@ -230,30 +220,49 @@ def _row(task: Task, asked: Mapping[str, Any], rejects: list[dict[str, Any]]) ->
     return {**place, "crawled_at": None, "text_bytes": len(example.text.encode()), "text": example.text, "metadata": list(metadata.items())}
 
 
+def _example(task: Task, asked: Mapping[str, Any]) -> Example:
+    """Replay a conversation from its row. Raises Rejected."""
+    work = task.work(json.loads(asked["brief"]), Heard(asked["text"], asked["by_rule"]))
+    more = iter(asked["more"])
+    try:
+        drafts = next(work)
+        while True:
+            replies = list(islice(more, len(drafts)))
+            drafts = work.send([None if reply["error"] is not None else reply["text"] for reply in replies])
+    except StopIteration as end:
+        example: Example = end.value
+        return example
+
+
+def batched(rows: Iterable[_Row], size: int) -> Iterator[list[_Row]]:
+    """Yield lists of `size` rows; the last may be shorter."""
+    source = iter(rows)
+    while batch := list(islice(source, size)):
+        yield batch
+
+
 def synthesize(
     session: Session, seeds: Sequence[SeedShard], settings: SynthesisSettings, replies_dir: Location, budget: float | None = None
 ) -> Sealed:
     """Send the missing requests, make rows of all replies, and return the sealed stage: shards of DOCUMENTS, and of REJECTS (`-rejected`).
 
-    Raises Refused (budget reached, the endpoint is down), UsageError (a key is missing or refused), and errors of the stages.
+    Raises Refused (budget reached, a wrong set-up, the endpoint is down), and errors of the stages.
     """
     require_log(replies_dir)
     chosen = choose(seeds, settings.seed_policy()) if settings.needs_seeds else []
-    asked = list(questions(settings, chosen))
-    spent = Budget(budget)
     with ReplyLog.open(Path(replies_dir.path)) as log:
         if log.damaged_lines:
             session.watcher.tell(_damage_told(log))
+        asked = Asked(settings.router(), settings.built_tasks(), chosen, log)
+        desk = Desk(Budget(budget, log.spent_before), log, session.watcher.tell)
         known = len(log)
         try:
-            ask_missing([(question.request, question.teacher) for question in asked], log, spent, session.watcher.tell)
+            units = asked.complete(desk)
         finally:
-            session.note("synthesis", {"requests": len(asked), "new_replies": len(log) - known, "usd": round(spent.spent, 6)})
-        parts = {
-            f"synthetic-{begin // PART_REQUESTS:05d}": asked[begin : begin + PART_REQUESTS] for begin in range(0, len(asked), PART_REQUESTS)
-        }
+            facts = {"requests": asked.count, "new_replies": len(log) - known, "usd": round(desk.budget.spent - log.spent_before, 6)}
+            session.note("synthesis", {**facts, "usd_of_all_sessions": round(desk.budget.spent, 6)})
         with _in_driver(session):
-            gathered = session.run(GatherReplies(parts, log), [_unit_of(name, part, log) for name, part in parts.items()])
+            gathered = session.run(GatherReplies(asked), units)
     units = [Unit(unit.name, {"replies": unit.shards}) for unit in gathered.units]
     return session.run(Synthesize(settings.built_tasks()), units)
 
@@ -263,13 +272,6 @@ def _damage_told(log: ReplyLog) -> str:
     lines, are = counted(log.damaged_lines, "line"), "is" if log.damaged_lines == 1 else "are"
     again = "their requests are sent again, and paid for again if the teacher charges"
     return f"{lines} of {log.folder / FILE} {are} incomplete or damaged and {are} skipped: {again}"
-
-
-def _unit_of(name: str, part: Sequence[Question], log: ReplyLog) -> Unit:
-    keys = [question.request.key for question in part]
-    said = [[question.teacher.label, question.draft.template, question.draft.seed_ids] for question in part]
-    extra = {"requests": digest_of(keys), "said": digest_of(said), "replies": digest_of([log.get(key).digest for key in keys])}
-    return Unit(name, extra=extra)
 
 
 @contextmanager

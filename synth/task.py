@@ -6,11 +6,14 @@ an example depends only on the brief and the reply's text, so that a new check r
 
     draft(number, seed)   the question: the brief (as data), the messages and schema (as a model sees it)
     example(brief, text)  the verified example, or Rejected with the rule it broke
+    work(brief, heard)    the same for a task that asks more: a generator that yields lists of drafts, is sent the texts of their replies
+                          (None where the teacher failed), and returns the example. It is replayed from the log, so that repairing, blind
+                          solving and dialogues are ordinary code and a resumed run pays nothing again
 """
 
 import dataclasses
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -40,7 +43,10 @@ class Seed:
 
 @dataclass(frozen=True)
 class Draft:
-    """A question before a teacher is chosen. `template` is the prompt's name and version; `difficulty` (1 to 5) routes it."""
+    """A question before a teacher is chosen. `template` is the prompt's name and version; `difficulty` (1 to 5) routes it.
+
+    `sample` numbers repetitions of the same question within one conversation.
+    """
 
     brief: Mapping[str, Any]
     messages: tuple[Mapping[str, str], ...]
@@ -49,6 +55,15 @@ class Draft:
     parameters: Mapping[str, Any] = field(default_factory=dict)
     seed_ids: tuple[str, ...] = ()
     difficulty: int = 1
+    sample: int = 0
+
+
+@dataclass(frozen=True)
+class Heard:
+    """The text of a reply, and whether a teacher gave it that works by rule, whose facts can be trusted to be those of the problem."""
+
+    text: str
+    by_rule: bool = False
 
 
 @dataclass(frozen=True)
@@ -62,6 +77,10 @@ class Example:
     facts: Mapping[str, str] = field(default_factory=dict)
 
 
+Work = Generator[Sequence[Draft], Sequence[str | None], Example]
+"""A conversation that ends in an example; see the module's docstring."""
+
+
 @dataclass(frozen=True)
 class Task(Named, ABC):
     """Base class of all tasks; see the module's docstring for the contract."""
@@ -69,6 +88,7 @@ class Task(Named, ABC):
     count: int = 100
     version: ClassVar[int] = 1
     needs_seed: ClassVar[bool] = False
+    asks_more: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         """Refuse settings that cannot work."""
@@ -83,9 +103,14 @@ class Task(Named, ABC):
     def draft(self, number: int, seed: Seed | None) -> Draft:
         """Return question `number`; `seed` is a document if the task needs one."""
 
-    @abstractmethod
     def example(self, brief: Mapping[str, Any], text: str) -> Example:
-        """Return the verified example. Raises Rejected."""
+        """Return the verified example of a task that asks once. Raises Rejected."""
+        raise NotImplementedError(f"task {self.name()} defines neither example nor work")
+
+    def work(self, brief: Mapping[str, Any], heard: Heard) -> Work:
+        """Return the conversation after the first reply; by default there is none. The generator raises Rejected."""
+        yield from ()
+        return self.example(brief, heard.text)
 
 
 def build_task(choice: Mapping[str, Any]) -> Task:

@@ -16,7 +16,7 @@ PACKAGES = ("curation", "filters", "synth", "pipelines", "sample_data")
 _GROUND = {"curation"}
 _BELOW = {*_GROUND, "curation.storage", "curation.text", "curation.engine", "curation.shuffle"}
 _CURATION = {*_BELOW, "curation.ingest", "curation.duplicates", "curation.repeats", "curation.ledger"}
-_JUDGES = {"filters", "filters.support", "synth"}
+_JUDGES = {"filters", "filters.support", "synth", "synth.ask"}
 _VIEWS = {"pipelines.terminal", "pipelines.recipes", "pipelines.export", "pipelines.inspect"}
 _RUN = {*_VIEWS, "pipelines.report", "pipelines.progress", "pipelines.pipeline"}
 
@@ -34,7 +34,8 @@ ARROWS: Mapping[str, set[str]] = {
     "curation.in_memory": {*_BELOW, "curation.ingest", "curation.duplicates"},
     "filters.support": {*_GROUND, "curation.storage", "curation.text"},
     "filters": {*_GROUND, "curation.storage", "curation.text", "curation.engine", "filters.support"},
-    "synth": {*_GROUND, "curation.storage", "curation.engine", "curation.ingest"},
+    "synth.ask": {*_GROUND, "curation.storage"},
+    "synth": {*_GROUND, "curation.storage", "curation.engine", "curation.ingest", "synth.ask"},
     "pipelines.terminal": _GROUND,
     "pipelines.export": _CURATION,
     "pipelines.recipes": {*_CURATION, *_JUDGES, "pipelines.export", "pipelines.terminal"},
@@ -114,7 +115,7 @@ CONFINED = {
     "trafilatura": {"curation/ingest/extraction/trafilatura.py"},
     "typer": {"pipelines/cli.py", "pipelines/ending.py", "pipelines/export_cli.py", "pipelines/showing.py", "pipelines/train_cli.py"},
     "warcio": {"sample_data/build.py"},
-    "xxhash": {"curation/ingest/record_ids.py", "curation/storage/record_keys.py", "curation/duplicates/urls.py", "synth/reply_log.py"},
+    "xxhash": {"curation/ingest/record_ids.py", "curation/storage/record_keys.py", "curation/duplicates/urls.py", "synth/ask/reply_log.py"},
 }
 EVERYWHERE = {"numpy", "polars", "pyarrow"}
 """What documents are made of; any file may use them."""

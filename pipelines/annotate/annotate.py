@@ -4,8 +4,8 @@ A sample of excerpts (`pipelines.annotate.choosing`) is put to one teacher or se
 `synth.judging`. An excerpt's label is the median of its votes; where people labelled an excerpt, their label is taken, and the teachers'
 votes on it show how far they agree.
 
-Replies are logged before they are read (`synth.reply_log`): a command that was killed, or that met its budget, goes on where it stopped and
-pays for no reply twice. The label file is written when all replies are there.
+Replies are logged before they are read (`synth.ask.reply_log`): a command that was killed, or that met its budget, goes on where it stopped
+and pays for no reply twice. The label file is written when all replies are there.
 
 Invariant: the same texts, model, teachers and replies give the same label file.
 """
@@ -29,12 +29,12 @@ from pipelines.annotate.choosing import choose
 from pipelines.annotate.excerpts import Excerpt, read_excerpts
 from pipelines.train.judges import level_of
 from pipelines.train.labels import read_labels
-from synth.asking import ask_missing
-from synth.budget import Budget
+from synth.ask.asking import ask_missing
+from synth.ask.budget import Budget
+from synth.ask.reply_log import ReplyLog
+from synth.ask.teacher import Request, Teacher, build_teacher
 from synth.judging import TASK, judging_request, score_in
-from synth.reply_log import ReplyLog
 from synth.task import Rejected
-from synth.teacher import Request, Teacher, build_teacher
 
 PEOPLE = "people"
 """Who labelled, where people did."""
@@ -99,8 +99,8 @@ def annotate(
         for teacher in asked
         for turn in range(repeats)
     ]
-    spent = Budget(budget)
     with ReplyLog.open(Path(replies) if replies is not None else place.with_suffix(".replies")) as log:
+        spent = Budget(budget, log.spent_before)
         sent = ask_missing([(vote.request, vote.teacher) for vote in votes], log, spent, tell)
         given, refused = _read(votes, log)
     by_people = dict(zip(own, level_of(np.array([row.score for row in own.values()])).tolist(), strict=True))
@@ -119,7 +119,7 @@ def annotate(
         unanswered=sum(excerpt.text not in given for excerpt in chosen),
         refused=refused,
         asked=sent,
-        usd=round(spent.spent, 6),
+        usd=round(spent.spent - log.spent_before, 6),
         agreement=agreements({**_by_rater(given), **({PEOPLE: by_people} if by_people else {})}),
     )
 

@@ -25,11 +25,11 @@ from pipelines.export.export import ExportSettings
 from pipelines.recipes.recipe import InputChoice
 from pipelines.recipes.toml_text import toml_value
 from pipelines.terminal.wording import NO_LICENSE
+from synth.ask.teacher import teacher_class, teachers
 from synth.router import RouteSettings
 from synth.seeds import SeedPolicy
 from synth.synthesize import SynthesisSettings
 from synth.task import shipped_tasks
-from synth.teacher import teacher_class, teachers
 
 _LONGEST = 60
 """The number of characters shown of a default."""

@@ -44,7 +44,7 @@ class GroundedQuestion(Task):
 
     max_copied: float = 0.3
     min_evidence_words: int = 4
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     needs_seed: ClassVar[bool] = True
 
     def draft(self, number: int, seed: Seed | None) -> Draft:
@@ -63,7 +63,7 @@ class GroundedQuestion(Task):
 
     def example(self, brief: Mapping[str, Any], text: str) -> Example:
         """Read a reply, compare it with the document, and format it."""
-        found = read_object(text)
+        found = read_object(text, SCHEMA)
         title, question, answer = (text_field(found, name) for name in ("title", "question", "answer"))
         evidence, explanation = text_list(found, "evidence"), text_list(found, "explanation")
         refuse_meta_talk(title, question, answer, *explanation)

@@ -53,7 +53,7 @@ class WorkedProblem(Task):
 
     topics: tuple[str, ...] = ()
     levels: tuple[int, ...] = LEVELS
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
 
     def __post_init__(self) -> None:
         """Refuse settings that cannot work."""

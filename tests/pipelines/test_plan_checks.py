@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from curation.errors import Refused, UsageError
+from curation.errors import Refused
 from synth.openai_teacher import OpenAITeacher
 from tests.endpoint import Answer, completion, failure, models, serving
 from tests.running import curate, many_files
@@ -46,10 +46,10 @@ def test_plan_ends_as_the_run_would_where_key_model_or_endpoint_is_wrong(tmp_pat
     with serving(lambda body, number: failure(404, "no such model")) as endpoint:
         endpoint.models = models("large", "smaller")
         wrong = recipe(tmp_path, endpoint.url)
-        assert "has no model 'small'; did you mean 'smaller'?" in curate("plan", wrong, texts, code=2)
-        assert "has no model 'small'" in curate("run", wrong, texts, "--out", tmp_path / "out", code=2)
+        assert "has no model 'small'; did you mean 'smaller'?" in curate("plan", wrong, texts, code=3)
+        assert "has no model 'small'" in curate("run", wrong, texts, "--out", tmp_path / "out", code=3)
         keyless = recipe(tmp_path, endpoint.url, key=KEY)
-        assert f"set the environment variable {KEY}" in curate("plan", keyless, texts, code=2)
+        assert f"set the environment variable {KEY}" in curate("plan", keyless, texts, code=3)
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         nobody = recipe(tmp_path, f"http://127.0.0.1:{closed.getsockname()[1]}/v1")
@@ -81,9 +81,9 @@ def test_an_endpoint_is_asked_with_the_key_and_may_list_nothing(monkeypatch: pyt
 
 
 def test_a_refused_key_and_a_silent_endpoint_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(UsageError, match=rf"refuses the key in \${KEY} \(401\)"):
+    with pytest.raises(Refused, match=rf"refuses the key in \${KEY} \(401\)"):
         check(failure(401, "bad key"), monkeypatch)
-    with pytest.raises(UsageError, match="has no model 'small'; there are: a, b"):
+    with pytest.raises(Refused, match="has no model 'small'; there are: a, b"):
         check(models("a", "b"), monkeypatch)
     with pytest.raises(Refused, match="cannot be reached"):
         check(Answer(body=b"x" * 100, cut=True), monkeypatch)

@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 
-from curation.errors import RecipeError, Refused, UsageError
-from synth.asking import ask_missing
-from synth.budget import Budget
+from curation.errors import RecipeError, Refused
+from synth.ask.asking import ask_missing
+from synth.ask.budget import Budget
+from synth.ask.desk import Desk
+from synth.ask.reply_log import ReplyLog
+from synth.ask.teacher import Reply, Request, build_teacher
 from synth.openai_teacher import OpenAITeacher
-from synth.reply_log import ReplyLog
-from synth.teacher import Reply, Request, build_teacher
 from tests.endpoint import Answer, Endpoint, completion, failure, serving
 
 KEY = "canary-7f3a9c51e2"
@@ -40,7 +41,7 @@ def request(number: int = 0, **changes: Any) -> Request:
 
 def ask(asked: OpenAITeacher, *requests: Request, budget: Budget | None = None) -> dict[int, Reply]:
     async def collect() -> dict[int, Reply]:
-        return {request.brief["n"]: reply async for request, reply in asked.ask(requests, budget or Budget())}
+        return {request.brief["n"]: reply async for request, reply in asked.ask(requests, Desk(budget or Budget()))}
 
     return asyncio.run(collect())
 
@@ -107,9 +108,9 @@ def test_passing_failures_are_tried_again(first: Answer) -> None:
     ("told", "error"),
     [
         (failure(429), "rate"),
-        (failure(502), "overload"),
+        (failure(502), "server"),
         (Answer(body=b"{}"), "bad_response"),
-        (replace(completion("x"), cut=True), "connection"),
+        (replace(completion("x"), cut=True), "server"),
     ],
 )
 def test_a_failure_that_does_not_pass_is_a_reply(told: Answer, error: str) -> None:
@@ -134,7 +135,7 @@ def test_nobody_listens() -> None:
     with serving(lambda body, _: completion("x")) as endpoint:
         pass
     reply = ask(teacher(endpoint, max_attempts=2), request())[0]
-    assert reply.error == "connection"
+    assert reply.error == "server"
     assert endpoint.url in (reply.detail or "")
 
 
@@ -151,12 +152,12 @@ def test_retry_after_is_honoured_and_holds_the_others() -> None:
     [
         (failure(401, "Incorrect API key"), "auth", "TEST_ENDPOINT_KEY"),
         (failure(403), "auth", "TEST_ENDPOINT_KEY"),
-        (failure(404, "model not found"), "not_found", "correct model or base_url"),
-        (failure(410), "not_found", "correct model"),
-        (failure(429, "You exceeded your current quota", "insufficient_quota"), "quota", "credit"),
-        (failure(400, "Invalid schema for response_format"), "schema_rejected", "structured"),
+        (failure(404, "model not found"), "setup", "correct model or base_url"),
+        (failure(410), "setup", "correct model"),
+        (failure(429, "You exceeded your current quota", "insufficient_quota"), "setup", "credit"),
+        (failure(400, "Invalid schema for response_format"), "setup", "structured"),
         (failure(400, "This model's maximum context length is 8192 tokens", "context_length_exceeded"), "context_too_long", "max_bytes"),
-        (failure(400, "filtered", "content_filter"), "content_filter", "filter"),
+        (failure(400, "filtered", "content_filter"), "refused", "filter"),
         (failure(400, "unknown field"), "bad_request", "unknown field"),
         (failure(422), "bad_request", "422"),
     ],
@@ -183,7 +184,7 @@ def test_a_cut_answer_is_asked_once_more_with_twice_the_room() -> None:
 def test_a_withheld_answer_is_a_failed_reply(told: Answer) -> None:
     with serving(lambda body, _: told) as endpoint:
         reply = ask(teacher(endpoint), request())[0]
-    assert (reply.error, reply.final) == ("content_filter", True)
+    assert (reply.error, reply.final) == ("refused", True)
     assert len(endpoint.bodies) == 1
 
 
@@ -251,7 +252,7 @@ def test_half_a_surrogate_pair_loses_no_reply(tmp_path: Path) -> None:
 def test_a_missing_key_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("TEST_ENDPOINT_KEY")
     with serving(lambda body, _: completion("x")) as endpoint:
-        with pytest.raises(UsageError, match="TEST_ENDPOINT_KEY"):
+        with pytest.raises(Refused, match="TEST_ENDPOINT_KEY"):
             ask(teacher(endpoint), request())
         assert ask(replace(teacher(endpoint), key_variable=""), request())[0].text == "x"
 

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import os
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -13,12 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from curation.errors import CorruptShard, RecipeError, Refused, UsageError
-from synth.asking import PATIENCE, ask_missing
-from synth.budget import Budget
-from synth.flow import bounded
-from synth.reply_log import FILE, ReplyLog
-from synth.retrying import ordered_pause, pause
-from synth.teacher import FINAL, PASSING, SETUP, Reply, Request, Teacher, build_teacher, teachers
+from synth.ask.asking import PATIENCE, ask_missing
+from synth.ask.budget import Budget
+from synth.ask.desk import Desk
+from synth.ask.flow import bounded
+from synth.ask.reply_log import FILE, ReplyLog
+from synth.ask.retrying import ordered_pause, pause
+from synth.ask.teacher import FINAL, PASSING, SETUP, Reply, Request, Teacher, build_teacher, teachers
 from tests.meeting import meets, met
 
 
@@ -45,14 +46,14 @@ class Scripted(Teacher):
     def worst_cost(self, request: Request) -> float | None:
         return None if self.price is None else 2 * self.price
 
-    async def ask(self, requests: Sequence[Request], budget: Budget) -> AsyncIterator[tuple[Request, Reply]]:
+    async def ask(self, requests: Iterable[Request], desk: Desk) -> AsyncIterator[tuple[Request, Reply]]:
         async def answer(request: Request, worst: float) -> Reply:
             self.asked.append(request.brief["n"])
             await asyncio.sleep(0)
-            budget.settle(worst, self.price or 0.0)
-            return self.replies.get(request.brief["n"], Reply(f"answer {request.brief['n']}", "stop"))
+            desk.budget.settle(worst, self.price or 0.0)
+            return self.replies.get(request.brief["n"], Reply(f"answer {request.brief['n']}", "stop", cost=self.price))
 
-        async for pair in bounded(requests, answer, lambda request: self.worst_cost(request) or 0.0, 4, budget):
+        async for pair in bounded(requests, answer, lambda request: self.worst_cost(request) or 0.0, lambda: 4, desk.budget):
             yield pair
 
 
@@ -196,39 +197,37 @@ def test_passing_failures_are_asked_again_and_final_ones_are_not(tmp_path: Path)
 def test_a_wrong_set_up_stops_the_run_and_keeps_what_came(tmp_path: Path) -> None:
     teacher = Scripted({2: Reply(error="auth", detail="set the right key")})
     with ReplyLog.open(tmp_path) as log:
-        with pytest.raises(UsageError, match="set the right key"):
+        with pytest.raises(Refused, match="set the right key"):
             ask_missing([(request(n), teacher) for n in range(100)], log, Budget(), silent)
         assert 3 <= len(teacher.asked) < 20
-        assert len(log) == len(teacher.asked)
+        assert len(log) == len(teacher.asked) - 1, "the refusal is stored as no answer"
 
 
 def test_a_dead_endpoint_stops_the_run(tmp_path: Path) -> None:
-    teacher = Scripted({n: Reply(error="connection", detail="no route") for n in range(10, 200)})
+    teacher = Scripted({n: Reply(error="server", detail="no route") for n in range(10, 200)})
     with ReplyLog.open(tmp_path) as log, pytest.raises(Refused, match="no route"):
         ask_missing([(request(n), teacher) for n in range(200)], log, Budget(), silent)
     at_once = 4
     assert 10 + PATIENCE <= len(teacher.asked) <= 10 + PATIENCE + 2 * at_once
 
 
-def test_a_budget_stops_before_it_is_passed_and_the_same_command_goes_on(tmp_path: Path) -> None:
+def test_a_budget_is_of_all_commands_and_the_same_command_goes_on_with_a_larger_one(tmp_path: Path) -> None:
     teacher = Scripted(price=0.1)
     asked = [(request(n), teacher) for n in range(20)]
-    with ReplyLog.open(tmp_path) as log:
-        runs = 0
-        while True:
-            budget = Budget(1.0)
+    done = []
+    for limit in (1.0, 1.0, 1.5, 3.0):
+        with ReplyLog.open(tmp_path) as log:
+            budget = Budget(limit, log.spent_before)
             try:
                 ask_missing(asked, log, budget, silent)
-                break
             except Refused as refused:
                 assert "budget" in str(refused)
                 assert refused.exit_code == 3
-            finally:
-                runs += 1
-                assert budget.spent <= 1.0 + 1e-9
-                assert abs(budget.reserved) < 1e-9
+            assert budget.spent <= limit + 1e-9
+            assert abs(budget.reserved) < 1e-9
+            done.append(len(log))
+    assert done == [9, 9, 14, 20]
     assert sorted(teacher.asked) == list(range(20))
-    assert runs == 3
 
 
 def test_a_budget_without_prices_is_refused(tmp_path: Path) -> None:

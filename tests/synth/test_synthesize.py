@@ -17,11 +17,13 @@ from curation.schema import DOCUMENTS, LEDGER, REJECTS
 from curation.storage.location import Location
 from curation.storage.record_keys import record_key
 from curation.storage.shards import Shard, ShardWriter, read_shard
-from synth import synthesize as module
+from synth import asked as module
+from synth.ask.reply_log import FILE
 from synth.prompt import load_prompt
-from synth.reply_log import FILE
+from synth.questions import Question
+from synth.questions import questions as all_questions
 from synth.seeds import SeedPolicy, SeedShard, choose
-from synth.synthesize import SynthesisSettings, questions, synthesize
+from synth.synthesize import SynthesisSettings, synthesize
 from synth.task import build_task
 from tests.endpoint import Answer, completion, failure, serving
 
@@ -69,6 +71,10 @@ def rows_of(sealed: Sealed) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]
     accepted = [row for shard in sealed.shards if not shard.name.endswith(REJECTED) for row in read_shard(shard).to_pylist()]
     rejected = [row for shard in sealed.shards if shard.name.endswith(REJECTED) for row in read_shard(shard).to_pylist()]
     return accepted, rejected
+
+
+def questions(settings: SynthesisSettings) -> list[Question]:
+    return list(all_questions(settings.router(), settings.built_tasks(), []))
 
 
 def problems(count: int, **changes: Any) -> SynthesisSettings:
@@ -236,7 +242,7 @@ def test_rows_from_seeds_and_one_fate_for_every_request(tmp_path: Path) -> None:
         4: "meta_talk",
         5: rules[5],
         6: "unparsable",
-        7: "teacher_failed",
+        7: "bad_request",
         8: "unparsable",
     }
     assert rules[5] in ("near_copy", "ungrounded_number")
@@ -289,14 +295,14 @@ def test_a_model_answers_worked_problems_through_the_same_path(tmp_path: Path) -
 
 def test_routes_send_hard_questions_elsewhere(tmp_path: Path) -> None:
     route = {"tasks": ["worked_problem"], "min_difficulty": 5, "teacher": {"name": "openai", "model": "large"}}
-    asked = list(questions(problems(200, routes=(route,)), []))
+    asked = questions(problems(200, routes=(route,)))
     labels = {(question.draft.difficulty >= 5, question.teacher.label) for question in asked}
     assert labels == {(False, "procedural"), (True, "openai:large")}
 
 
 def test_the_same_question_twice_is_two_samples() -> None:
     settings = SynthesisSettings(tasks=({"name": "worked_problem", "count": 40},))
-    keys = [question.request.key for question in questions(settings, [])]
+    keys = [question.request.key for question in questions(settings)]
     assert len(set(keys)) == 40
 
 

@@ -21,7 +21,7 @@ Invariants
 import importlib
 import pkgutil
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar
@@ -30,15 +30,15 @@ from curation.choices import build, nearest
 from curation.errors import RecipeError
 from curation.plugins import class_in
 from curation.storage.digests import digest_of
-from synth.budget import Budget
+from synth.ask.desk import Desk
 
-PASSING = frozenset({"rate", "overload", "timeout", "connection", "bad_response"})
-"""Temporary failures: retried, first by the teacher, then by the next run."""
+PASSING = frozenset({"rate", "server", "timeout", "bad_response"})
+"""Failures that pass: retried, first by the teacher, then by the next run."""
 
-SETUP = frozenset({"auth", "quota", "not_found", "schema_rejected"})
-"""Failures of the set-up: every other request would fail too, so the run stops and names the fix."""
+SETUP = frozenset({"auth", "setup"})
+"""Failures of the set-up: every other request would fail too, so the run stops, names the fix and stores nothing as an answer."""
 
-FINAL = frozenset({"context_too_long", "bad_request", "truncated", "content_filter", "unsupported_task"})
+FINAL = frozenset({"empty", "truncated", "refused", "context_too_long", "bad_request", "unsupported_task"})
 """Failures of the request itself: the same request would fail again."""
 
 
@@ -91,9 +91,14 @@ class Reply:
 
 @dataclass(frozen=True)
 class Teacher(ABC):
-    """Base class of all teachers. `tasks` names the tasks that it can do; None means any."""
+    """Base class of all teachers.
+
+    `tasks` names the tasks that it can do; None means any. `proves` tells that its replies carry the facts from which they were made, so
+    that a check can solve them again; what a model says about its own facts proves nothing.
+    """
 
     tasks: ClassVar[frozenset[str] | None] = None
+    proves: ClassVar[bool] = False
 
     @classmethod
     def name(cls) -> str:
@@ -110,11 +115,11 @@ class Teacher(ABC):
         """Return what its replies depend on besides request and model: no secret, no speed, no price."""
 
     @abstractmethod
-    def ask(self, requests: Sequence[Request], budget: Budget) -> AsyncIterator[tuple[Request, Reply]]:
-        """Yield a reply for every request, as they come. Once `budget` is stopped, send nothing new and yield pending replies."""
+    def ask(self, requests: Iterable[Request], desk: Desk) -> AsyncIterator[tuple[Request, Reply]]:
+        """Yield a reply for every request, as they come. Once the desk's budget is stopped, send nothing new, yield pending replies."""
 
     def check(self) -> None:
-        """Check whether this teacher could answer. Raises UsageError for a wrong set-up, Refused if it cannot be reached."""
+        """Check whether this teacher could answer. Raises Refused if it is set up wrongly or cannot be reached."""
         return
 
     def worst_cost(self, request: Request) -> float | None:

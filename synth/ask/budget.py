@@ -1,11 +1,13 @@
-"""The budget of one command for teachers: the cost of a call is reserved before it and settled after it.
+"""The budget for teachers: the cost of a call is reserved before it and settled after it.
 
 Before a call its worst case (every byte of the prompt a token, the longest answer allowed) is reserved; after it the true cost replaces the
 reservation. Spent and reserved money together never exceed the limit, so the limit holds even if every pending call costs the most it can.
 A call that does not fit now may fit when another turns out cheaper than its worst case. The budget is `reached` only if no call is pending
 and the next one still does not fit. From then on nothing new is sent.
 
-A limit applies to one command. The same command, run again, may spend as much again, and pays for no answer twice.
+A limit applies to everything that the reply log has paid for, resumes included: `spent` begins with that. An endpoint may bill more than
+the limit that it was given (`strain` is the most by which one call did): later reservations grow by that, and as soon as all calls together
+have cost more than was reserved for them, the limit can no longer be promised and nothing new is sent (`outrun`).
 """
 
 from dataclasses import dataclass
@@ -20,11 +22,24 @@ class Budget:
     reserved: float = 0.0
     reached: bool = False
     closed: bool = False
+    strain: float = 1.0
+    billed: float = 0.0
+    covered: float = 0.0
 
     @property
     def stopped(self) -> bool:
         """Return whether to send nothing new."""
-        return self.reached or self.closed
+        return self.reached or self.closed or self.outrun
+
+    @property
+    def outrun(self) -> bool:
+        """Return whether calls have cost more than was reserved for them."""
+        return self.limit is not None and self.billed > self.covered + 1e-12
+
+    @property
+    def unproven(self) -> bool:
+        """Return whether a limit stands and no call has shown yet what the endpoint bills: then one call goes alone."""
+        return self.limit is not None and self.covered == 0.0 and self.reserved > 0.0
 
     def reserve(self, worst: float) -> bool:
         """Reserve the worst case of a call; return False, without reserving anything, if it does not fit now."""
@@ -37,3 +52,5 @@ class Budget:
         """Replace a reservation by the true cost."""
         self.reserved -= worst
         self.spent += cost
+        self.billed += cost
+        self.covered += worst

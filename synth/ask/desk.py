@@ -1,0 +1,84 @@
+"""The desk: what all who ask share during one command: the budget, the record of calls, the pacers, and where warnings go."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from synth.ask.budget import Budget
+from synth.ask.pace import Pacer
+
+
+@dataclass
+class Unfinished:
+    """What an ended command left of a request without a reply: calls whose outcome is unknown, at their worst, and answers unread.
+
+    `bodies` are in the order of calls; `calls` counts all of them.
+    """
+
+    calls: int = 0
+    pending: dict[int, float] = field(default_factory=dict)
+    bodies: list[tuple[int, float, str]] = field(default_factory=list)
+
+    @property
+    def worst(self) -> float:
+        """The most that these calls cost."""
+        return sum(self.pending.values()) + sum(worst for _, worst, _ in self.bodies)
+
+
+class Record(Protocol):
+    """Where calls are recorded: before they are sent, and when their answers arrive, before these are read."""
+
+    def sending(self, key: str, call: int, worst: float) -> None:
+        """Record that call number `call` of a request goes out, and what it costs at worst."""
+
+    def arrived(self, key: str, call: int, body: str) -> None:
+        """Record the answer to a call, unread."""
+
+    def failed(self, key: str, call: int, cost: float) -> None:
+        """Record that a call brought no answer, and what that costs."""
+
+    def unfinished(self, key: str) -> Unfinished | None:
+        """Return and forget what an ended command left of a request."""
+
+
+class NoRecord:
+    """Records nothing: for teachers that are asked without a log."""
+
+    def sending(self, key: str, call: int, worst: float) -> None:
+        """Record nothing."""
+
+    def arrived(self, key: str, call: int, body: str) -> None:
+        """Record nothing."""
+
+    def failed(self, key: str, call: int, cost: float) -> None:
+        """Record nothing."""
+
+    def unfinished(self, key: str) -> Unfinished | None:
+        """Nothing is left."""
+        del key
+        return None
+
+
+def _silent(line: str) -> None:
+    del line
+
+
+@dataclass
+class Desk:
+    """Shared by all teachers of one command."""
+
+    budget: Budget = field(default_factory=Budget)
+    record: Record = field(default_factory=NoRecord)
+    tell: Callable[[str], None] = _silent
+    _pacers: dict[tuple[str, str], Pacer] = field(default_factory=dict)
+    _warned: set[tuple[str, str]] = field(default_factory=set)
+
+    def pacer(self, endpoint: str, model: str, new: Callable[[], Pacer]) -> Pacer:
+        """Return the one pacer of an endpoint and model."""
+        return self._pacers.setdefault((endpoint, model), new())
+
+    def warn_once(self, endpoint: str, about: str, line: str) -> None:
+        """Tell a user something about an endpoint, once."""
+        if (endpoint, about) not in self._warned:
+            self._warned.add((endpoint, about))
+            self.tell(line)
