@@ -214,7 +214,7 @@ def test_replies_without_a_score_are_counted_and_give_no_label(tmp_path: Path) -
 
     with serving(odd) as endpoint:
         done = made(tmp_path, endpoint)
-    assert done.refused == {"content_filter": 1, "unparsable": 2}
+    assert done.refused == {"refused": 1, "unparsable": 2}
     assert (done.unanswered, done.rows) == (3, 57)
 
 
