@@ -10,6 +10,7 @@ reads a threshold, so a new threshold judges the stored signals again in seconds
     files()                    digests of the files that the filter reads (models, lists); they are part of measure's key
     threshold_fields           names of the fields that only rules read; all other fields are part of measure's key
     file_fields                names of the fields with paths of files: the key contains the files' digests, not their paths
+    reads()                    full names of the earlier filters' signals that it finds among the documents' columns
     edits                      names of the edits whose counts the filter reads from the documents' metadata; the recipe must list them
 
 A recipe chooses a filter by a FilterChoice: names and plain values, which travel to workers and build the filter there.
@@ -150,6 +151,10 @@ class Filter(Named, ABC):
     def files(self) -> Mapping[str, str]:
         """Return name -> SHA-256 of every file that signals depend on; names contain no folder, so that a file may move."""
         return {}
+
+    def reads(self) -> tuple[str, ...]:
+        """Return the full names of earlier filters' signals that a run adds to `documents`; they are missing where it stands alone."""
+        return ()
 
     def measuring(self) -> dict[str, Any]:
         """Return what the signals depend on: name, version, files, and the fields that are neither thresholds nor paths."""

@@ -72,6 +72,7 @@ def measure(batch: Any, filters: list[tuple[Filter, bool]], schema: Any) -> Any:
     columns: dict[str, Any] = {"key": batch["key"], "id": batch["id"]}
     text = Text.from_arrow(batch["text"])
     narrow = batch.select(DESCRIBING)
+    read = {name for made, _ in filters for name in made.reads()}
     places = None
     for place, (made, gate) in enumerate(filters, 1):
         found = signals_of(made, text, narrow)
@@ -81,6 +82,8 @@ def measure(batch: Any, filters: list[tuple[Filter, bool]], schema: Any) -> Any:
         own = {name: as_array(found[name], kind) for name, kind in made.signal_types.items()}
         for name, column in own.items():
             columns[f"{made.name()}.{name}"] = column if places is None else column.take(places)
+            if f"{made.name()}.{name}" in read:
+                narrow = narrow.append_column(f"{made.name()}.{name}", column)
         if gate and place < len(filters):
             stays = passing(made, pa.table(own))
             text = text.where(stays)

@@ -14,7 +14,7 @@ import typer
 from curation.errors import UsageError
 from pipelines.export_cli import export
 from pipelines.showing import Folder, Json, note, show
-from pipelines.train_cli import annotate, train
+from pipelines.train_cli import annotate, buckets, train
 
 if sys.platform == "linux":
     # Arrow reads this variable when it is first imported, here and in every worker. Its default allocator returns freed memory late.
@@ -30,6 +30,7 @@ app = typer.Typer(
 )
 app.add_typer(train, name="train")
 app.command()(annotate)
+app.command()(buckets)
 
 RecipeName = Annotated[str, typer.Argument(metavar="RECIPE", help="A recipe file, or the name of a shipped recipe.")]
 Inputs = Annotated[

@@ -1,10 +1,10 @@
-"""The command line's verbs that make judges: `curate annotate` and `curate train`."""
+"""The command line's verbs that make judges: `curate annotate`, `curate train`, `curate buckets`."""
 
 from typing import Annotated
 
 import typer
 
-from pipelines.showing import Json, show
+from pipelines.showing import Folder, Json, show
 
 train = typer.Typer(no_args_is_help=True, help="Train a model of the project's own on your labels, and evaluate it on groups held out.")
 
@@ -82,3 +82,23 @@ def annotate(
         tell=lambda step: typer.echo(f"curate: {printable(step)}", err=True),
     )
     show(made, as_json, show_annotation)
+
+
+def buckets(
+    folder: Folder,
+    signal: Annotated[list[str], typer.Option(help="Signal to cut, such as educational_score.score; repeatable.")],
+    out: Annotated[str, typer.Option(help="File of edges to write, for the filter score_ensemble.")] = "edges.json",
+    by_source: Annotated[bool, typer.Option("--by-source", help="Also cut each source by itself.")] = False,
+    sample: Annotated[float, typer.Option(help="Share of the documents to look at, chosen by their keys.")] = 1.0,
+    as_json: Json = False,
+) -> None:
+    """Cut a run's scores into twenty buckets of equal bytes, so that a recipe can keep the best tenth.
+
+    Example: curate buckets out/scored --signal educational_score.score --by-source --out edges.json
+    """
+    from pipelines.inspect.buckets import find_edges, write_edges
+    from pipelines.report.score_tables import show_edges
+
+    found = find_edges(folder, signal, by_source=by_source, sample=sample)
+    write_edges(found, out)
+    show(found, as_json, show_edges)

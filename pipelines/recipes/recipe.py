@@ -196,6 +196,10 @@ def _check_parts(recipe: Recipe) -> None:
             missing = sorted(set(built[-1].edits) - {edit.name for edit in recipe.edits})
             if missing:
                 raise RecipeError(f"filter {choice.name} needs the counts of the edit {missing[0]!r}; add that edit to the recipe")
+            measured = signals_schema(built[:-1]).names[2:]
+            unknown = [name for name in built[-1].reads() if name not in measured]
+            if unknown:
+                raise RecipeError(f"filter {choice.name}: no filter before it measures {unknown[0]!r}{nearest(unknown[0], measured)}")
     names = [made.name() for made in built]
     twice = {name for name in names if names.count(name) > 1}
     if twice:

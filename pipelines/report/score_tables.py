@@ -1,4 +1,4 @@
-"""What moved a document's educational score, as tables for the terminal."""
+"""Scores as tables for the terminal: what moved a document's, and the buckets of a corpus."""
 
 import math
 from collections.abc import Sequence
@@ -9,10 +9,11 @@ from rich.text import Text
 
 from curation.counting import counted
 from pipelines.terminal.sheets import Sheet
-from pipelines.terminal.terminal import new_table, print_pairs, print_table
+from pipelines.terminal.terminal import new_console, new_table, print_pairs, print_table
 from pipelines.terminal.wording import number, printable
 
 if TYPE_CHECKING:
+    from pipelines.inspect.buckets import SignalEdges
     from pipelines.inspect.moved import ScoreTold, Span, Word
 
 _MOST_WINDOWS = 60
@@ -53,3 +54,22 @@ def _in_row(scores: Sequence[float]) -> str:
     """Return the windows' scores in the order of the text, and how many are left out."""
     shown = " ".join(f"{score:.1f}" for score in scores[:_MOST_WINDOWS])
     return shown if len(scores) <= _MOST_WINDOWS else f"{shown} and {len(scores) - _MOST_WINDOWS:,} more"
+
+
+def show_edges(told: "Sequence[SignalEdges]") -> None:
+    """Show some of the edges of each signal: what a document needs to be in the upper half, fifth, tenth and twentieth of the bytes."""
+    table = new_table(
+        "signal",
+        "source",
+        "documents",
+        "half",
+        "fifth",
+        "tenth",
+        "twentieth",
+        title="Least score for the best ... of the bytes",
+        numbers_from=2,
+    )
+    for own in told:
+        source = "all" if own.source == "*" else printable(own.source)
+        table.add_row(printable(own.signal), source, f"{own.documents:,}", *(number(own.edges[place]) for place in (9, 15, 17, 18)))
+    print_table(new_console(), table)
