@@ -14,7 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from curation.errors import RecipeError
 
-Part = TypeVar("Part")
+Choosable = TypeVar("Choosable")
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
@@ -26,7 +26,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return f"; did you mean {close[0]!r}?" if close else f"; there are: {', '.join(known)}"
 
 
-def build(part: type[Part], parameters: Mapping[str, Any], what: str) -> Part:
+def build(part: type[Choosable], parameters: Mapping[str, Any], what: str) -> Choosable:
     """Make a dataclass from a recipe's values. Raises RecipeError for a parameter that is unknown, missing or of the wrong type."""
     known = [field.name for field in dataclasses.fields(part) if field.init]  # type: ignore[arg-type]
     hints = get_type_hints(part)

@@ -17,11 +17,12 @@ depend on a document's language; datatrove can keep a random share of the matchi
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import pyarrow as pa
 
+from curation.arrays import Table
 from curation.errors import InputError
 from curation.storage.digests import digest_of_file
 from curation.storage.resources import resolve, resolve_at_most
@@ -59,7 +60,7 @@ class BadWords(Filter):
         states = ((path, resolve(path).stat()) for path in self.lists)
         return tuple((path, _digest(path, state.st_size, state.st_mtime_ns)) for path, state in states)
 
-    def signals(self, text: Text, documents: Any) -> Signals:  # noqa: ARG002
+    def signals(self, text: Text, documents: Table) -> Signals:  # noqa: ARG002
         """Find all entries at once with an automaton that each process builds once."""
         if not self.lists:
             return {name: pa.nulls(len(text), kind) for name, kind in self.signal_types.items()}

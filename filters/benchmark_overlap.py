@@ -22,11 +22,12 @@ Without a benchmark nothing is measured: overlap is null, and no document is dro
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import pyarrow as pa
 
+from curation.arrays import Table
 from curation.errors import RecipeError
 from curation.storage.digests import digest_of_file
 from curation.storage.resources import resolve
@@ -86,7 +87,7 @@ class BenchmarkOverlap(Filter):
         states = ((path, resolve(path).stat()) for path in self.benchmarks)
         return tuple((path, _digest(path, state.st_size, state.st_mtime_ns)) for path, state in states)
 
-    def signals(self, text: Text, documents: Any) -> Signals:  # noqa: ARG002
+    def signals(self, text: Text, documents: Table) -> Signals:  # noqa: ARG002
         """Measure a batch with the index of all benchmarks, which each process builds once."""
         if not self.benchmarks:
             return {name: pa.nulls(len(text), kind) for name, kind in self.signal_types.items()}

@@ -10,12 +10,13 @@ datatrove (`C4ParagraphFilter`). A paragraph is the text between two newlines, p
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from curation.arrays import Table
 from curation.text.column import Offsets
 from curation.text.kernels import kernel
 from curation.text.text import Text
@@ -41,7 +42,7 @@ class C4Paragraphs(Filter):
         ("Home\nThe keeper lit the lamp at dusk.\nContact", "short_paragraphs"),
     )
 
-    def signals(self, text: Text, documents: Any) -> Signals:  # noqa: ARG002
+    def signals(self, text: Text, documents: Table) -> Signals:  # noqa: ARG002
         """Measure a batch on its lines."""
         third = np.zeros(len(text), np.int32)
         _third_longest(text.lines.offsets, text.lines.characters, third)

@@ -26,12 +26,13 @@ the words of a line without its citations and datatrove with them, which matters
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from curation.arrays import Table
 from curation.text.phrases import Phrases
 from curation.text.simd import count_byte
 from curation.text.text import Text
@@ -69,7 +70,7 @@ class C4Quality(Filter):
         ("Ice floats. It is lighter than water.", "too_few_sentences"),
     )
 
-    def signals(self, text: Text, documents: Any) -> Signals:  # noqa: ARG002
+    def signals(self, text: Text, documents: Table) -> Signals:  # noqa: ARG002
         """Measure a batch: find its sentences, then count each kind of sign in one pass."""
         curly_brackets = np.empty(len(text), np.int32)
         count_byte(text.data, text.offsets, _CURLY, curly_brackets)

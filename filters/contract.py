@@ -30,10 +30,10 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
+from curation.arrays import Floats, Table
 from curation.choices import build
 from curation.engine.failures import in_one_line, traceback_of
 from curation.errors import CurationError, RecipeError
@@ -92,7 +92,7 @@ class Rule:
         """The threshold if it is the same for all documents, else None."""
         return None if isinstance(self.threshold, pl.Expr) else self.threshold
 
-    def thresholds(self, own: pl.DataFrame) -> npt.NDArray[np.float64]:
+    def thresholds(self, own: pl.DataFrame) -> Floats:
         """Return the threshold for each row of the filter's signals (float64); NaN if it has none."""
         if isinstance(self.threshold, pl.Expr):
             bounds = own.select(self.threshold.cast(pl.Float64).alias("bound"))["bound"].fill_null(math.nan).to_numpy()
@@ -141,7 +141,7 @@ class Filter(Named, ABC):
     examples: ClassVar[Sequence[tuple[str, str | None]]] = ()
 
     @abstractmethod
-    def signals(self, text: Text, documents: Any) -> Signals:
+    def signals(self, text: Text, documents: Table) -> Signals:
         """Measure a batch: numpy or Arrow columns, one value per text. `documents` is the Arrow table of the same rows without text."""
 
     @abstractmethod

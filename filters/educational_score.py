@@ -15,13 +15,13 @@ A text is taken for another language where the model knows less than KNOWN_SHARE
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from curation.arrays import Integers, Table
 from curation.storage.resources import resolve
 from curation.text.text import Text
 from curation.text.words import WORD
@@ -76,7 +76,7 @@ class EducationalScore(Filter):
         """Return the SHA-256 of the model. Raises InputError where it is missing or damaged."""
         return {"model": _model(self.model)[1]}
 
-    def signals(self, text: Text, documents: Any) -> Signals:  # noqa: ARG002
+    def signals(self, text: Text, documents: Table) -> Signals:  # noqa: ARG002
         """Score a batch with the model, which is mapped into memory once a process."""
         windows, seen = _model(self.model)[0].score_windows(text)
         reasons = self._reasons(text, seen)
@@ -114,7 +114,7 @@ class EducationalScore(Filter):
         return {"low_educational_score": below("score", self.min_score)}
 
 
-def _sums(values: npt.NDArray[np.int64], seen: Seen) -> npt.NDArray[np.int64]:
+def _sums(values: Integers, seen: Seen) -> Integers:
     """Return each text's sum over its windows."""
     before = np.concatenate([np.zeros(1, np.int64), np.cumsum(values)])
     return np.diff(before[seen.windows.offsets])

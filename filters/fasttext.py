@@ -13,11 +13,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import pyarrow as pa
 
+from curation.arrays import Table
 from curation.errors import InputError
 from curation.storage.resources import digest, resolve
 from curation.text.text import Text
@@ -58,7 +59,7 @@ class FastText(Filter):
         self._column(_model(self.model))
         return {"model": found}
 
-    def signals(self, text: Text, documents: Any) -> Signals:  # noqa: ARG002  (text alone says it)
+    def signals(self, text: Text, documents: Table) -> Signals:  # noqa: ARG002  (text alone says it)
         """Score a batch with the model, which is mapped into memory once a process."""
         if not self.model:
             return {"score": pa.nulls(len(text), pa.float64()), "best": pa.nulls(len(text), pa.string())}

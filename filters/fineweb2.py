@@ -36,6 +36,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pyarrow as pa
 
+from curation.arrays import Table
 from curation.choices import nearest
 from curation.errors import RecipeError
 from curation.storage.digests import digest_of
@@ -172,7 +173,7 @@ class Fineweb2(Filter):
         own = super().measuring()
         return {**own, "fields": {name: value for name, value in own["fields"].items() if name != "thresholds"}}
 
-    def signals(self, text: Text, documents: Any) -> Signals:
+    def signals(self, text: Text, documents: Table) -> Signals:
         """Identify the language of each text, and measure a batch with the filters whose rules are tuned."""
         languages, scores = identify(text, self.sample_bytes)
         parts: dict[str, Any] = {"language": languages, "language_score": scores}

@@ -18,15 +18,16 @@ A text without lines has 0 for every signal and is dropped because no line ends 
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from curation.text.column import Bytes, Offsets
+from curation.arrays import Bytes, Flags, Integers, Table
+from curation.text.column import Offsets
 from curation.text.kernels import kernel
-from curation.text.lines import duplicates
+from curation.text.lines import repeated_pieces
 from curation.text.simd import lower_bound
 from curation.text.text import Text
 from curation.text.unicode_classes import decode_character
@@ -71,14 +72,14 @@ class FinewebQuality(Filter):
         ("Extraordinarily long-windedness\n\n\n\n\n\n\nCharacteristically uninterrupted.", "mostly_newlines"),
     )
 
-    def signals(self, text: Text, documents: Any) -> Signals:  # noqa: ARG002
+    def signals(self, text: Text, documents: Table) -> Signals:  # noqa: ARG002
         """Measure a batch on its lines."""
         lines = text.lines
         visible = ~lines.blank
         ends_sentence = np.zeros(len(visible), np.bool_)
         _mark_sentence_ends(text.data, text.offsets, lines.offsets, lines.starts, lines.ends, self._marks(), ends_sentence)
         short = lines.characters <= self.short_line_characters
-        same = duplicates(lines, visible)
+        same = repeated_pieces(lines, visible)
         visible_lines = np.maximum(same.among, 1)
         return {
             "terminal_punctuation_ratio": lines.sums(ends_sentence & visible) / visible_lines,
@@ -107,8 +108,8 @@ def _mark_sentence_ends(
     offsets: Offsets,
     starts: npt.NDArray[np.uint32],
     ends: npt.NDArray[np.uint32],
-    marks: npt.NDArray[np.int64],
-    ends_sentence: npt.NDArray[np.bool_],
+    marks: Integers,
+    ends_sentence: Flags,
 ) -> None:
     """Mark each line whose last character is one of `marks`."""
     for text in range(len(offsets) - 1):

@@ -27,7 +27,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from curation.text.column import Bytes, Offsets
+from curation.arrays import Bytes, Floats, Hashes, Integers, Table
+from curation.text.column import Offsets
 from curation.text.kernels import inline_kernel, kernel
 from curation.text.simd import lower_bound
 from curation.text.text import Text
@@ -113,7 +114,7 @@ class GopherQuality(Filter):
         if self.stop_words != STOP_WORDS:
             hashes_of(self.stop_words)
 
-    def signals(self, text: Text, documents: Any) -> Signals:  # noqa: ARG002
+    def signals(self, text: Text, documents: Table) -> Signals:  # noqa: ARG002
         """Measure a batch in one pass over its tokens and one over the ends of its rows."""
         words, rows = text.words, text.rows
         table = np.zeros((len(self.signal_types), len(text)), np.float64)
@@ -147,7 +148,7 @@ def _three_bytes(data: Bytes, place: Any) -> Any:
 
 
 @kernel
-def _holds_other_than(marks: npt.NDArray[np.int64], data: Bytes, start: int, end: int) -> bool:
+def _holds_other_than(marks: Integers, data: Bytes, start: int, end: int) -> bool:
     """Tell whether data[start:end] holds a character that is none of `marks`."""
     place = start
     while place < end:
@@ -167,11 +168,11 @@ def _measure_words(
     starts: npt.NDArray[np.uint32],
     ends: npt.NDArray[np.uint32],
     characters: npt.NDArray[np.uint32],
-    hashes: npt.NDArray[np.uint64],
-    kinds: npt.NDArray[np.uint8],
-    stop_words: npt.NDArray[np.uint64],
-    punctuation: npt.NDArray[np.int64],
-    table: npt.NDArray[np.float64],
+    hashes: Hashes,
+    kinds: Bytes,
+    stop_words: Hashes,
+    punctuation: Integers,
+    table: Floats,
 ) -> None:
     """Fill the rows of `table` (signals in the order of signal_types) that are measured on tokens.
 
@@ -229,7 +230,7 @@ def _measure_rows(
     offsets: Offsets,
     visible_starts: npt.NDArray[np.uint32],
     visible_ends: npt.NDArray[np.uint32],
-    table: npt.NDArray[np.float64],
+    table: Floats,
 ) -> None:
     """Fill the rows of `table` that are measured on rows of text."""
     for text in range(len(offsets) - 1):

@@ -24,7 +24,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from curation.text.column import Bytes, Offsets
+from curation.arrays import Bytes, Flags, Floats, Hashes, Table
+from curation.text.column import Offsets
 from curation.text.kernels import inline_kernel, kernel
 from curation.text.text import Text
 from curation.text.unicode_classes import decode_character
@@ -99,7 +100,7 @@ class GopherQualityDclm(Filter):
         if self.stop_words != STOP_WORDS:
             hashes_of(self.stop_words, lowered=True)
 
-    def signals(self, text: Text, documents: Any) -> Signals:  # noqa: ARG002
+    def signals(self, text: Text, documents: Table) -> Signals:  # noqa: ARG002
         """Measure a batch on its tokens and lines."""
         words, chunks, lines = text.words, text.chunks, text.lines
         table = np.zeros((len(self.signal_types), len(text)), np.float64)
@@ -147,9 +148,9 @@ def _measure_symbols(
     text_offsets: Offsets,
     offsets: Offsets,
     starts: npt.NDArray[np.uint32],
-    kinds: npt.NDArray[np.uint8],
+    kinds: Bytes,
     chunk_offsets: Offsets,
-    table: npt.NDArray[np.float64],
+    table: Floats,
 ) -> None:
     """Fill the rows of words and symbols. Occurrences of one symbol do not overlap each other."""
     for text in range(len(offsets) - 1):
@@ -180,14 +181,14 @@ def _measure_symbols(
 @kernel
 def _measure_chunks(
     token_offsets: Offsets,
-    lowered: npt.NDArray[np.uint64],
+    lowered: Hashes,
     offsets: Offsets,
     firsts: npt.NDArray[np.uint32],
     sizes: npt.NDArray[np.uint32],
     characters: npt.NDArray[np.uint32],
-    alphabetic: npt.NDArray[np.bool_],
-    stop_words: npt.NDArray[np.uint64],
-    table: npt.NDArray[np.float64],
+    alphabetic: Flags,
+    stop_words: Hashes,
+    table: Floats,
 ) -> None:
     """Fill the rows that are measured on chunks. A chunk that is a stop word is a single token."""
     some = np.uint64(0)
@@ -215,7 +216,7 @@ def _measure_lines(
     offsets: Offsets,
     visible_starts: npt.NDArray[np.uint32],
     visible_ends: npt.NDArray[np.uint32],
-    table: npt.NDArray[np.float64],
+    table: Floats,
 ) -> None:
     """Fill the rows that are measured on lines."""
     for text in range(len(offsets) - 1):

@@ -16,13 +16,14 @@ Equal to a plain twin written from that source. A text without chunks has 0 ever
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from curation.text.column import Bytes, Offsets
+from curation.arrays import Bytes, Flags, Floats, Hashes, Integers, Table
+from curation.text.column import Offsets
 from curation.text.kernels import kernel
 from curation.text.text import Text
 from curation.text.unicode_classes import decode_character
@@ -95,7 +96,7 @@ class GopherQualityDolma(Filter):
         if self.stop_words != STOP_WORDS:
             hashes_of(self.stop_words)
 
-    def signals(self, text: Text, documents: Any) -> Signals:  # noqa: ARG002
+    def signals(self, text: Text, documents: Table) -> Signals:  # noqa: ARG002
         """Measure a batch on its chunks and lines."""
         words, chunks, lines = text.words, text.chunks, text.lines
         table = np.zeros((len(self.signal_types), len(text)), np.float64)
@@ -130,15 +131,15 @@ def _measure_chunks(
     text_offsets: Offsets,
     token_offsets: Offsets,
     starts: npt.NDArray[np.uint32],
-    hashes: npt.NDArray[np.uint64],
+    hashes: Hashes,
     offsets: Offsets,
     firsts: npt.NDArray[np.uint32],
     sizes: npt.NDArray[np.uint32],
     characters: npt.NDArray[np.uint32],
-    alphabetic: npt.NDArray[np.bool_],
-    stop_words: npt.NDArray[np.uint64],
+    alphabetic: Flags,
+    stop_words: Hashes,
     longest: int,
-    table: npt.NDArray[np.float64],
+    table: Floats,
 ) -> None:
     """Fill the rows that are measured on chunks, in working space for chunks of `longest` characters."""
     of_length = np.zeros(longest + 1, np.int64)
@@ -170,7 +171,7 @@ def _measure_chunks(
 
 
 @kernel
-def _median(of_length: npt.NDArray[np.int64], count: int) -> float:
+def _median(of_length: Integers, count: int) -> float:
     """Return the median of `count` lengths of which each occurs so often; 0 of none."""
     if count == 0:
         return 0.0
@@ -191,7 +192,7 @@ def _measure_lines(
     offsets: Offsets,
     starts: npt.NDArray[np.uint32],
     ends: npt.NDArray[np.uint32],
-    table: npt.NDArray[np.float64],
+    table: Floats,
 ) -> None:
     """Fill the rows that are measured on lines. An empty text has no line."""
     for text in range(len(offsets) - 1):

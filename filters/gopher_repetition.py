@@ -26,13 +26,13 @@ An empty text has 0 for every signal.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
-from curation.text.lines import duplicates
+from curation.arrays import Floats, Integers, Table
+from curation.text.lines import repeated_pieces
 from curation.text.repeated_ngrams import DUPLICATED, TOP, repeated_characters
 from curation.text.text import Text
 from filters.contract import Filter, Rule, Signals, above
@@ -90,14 +90,14 @@ class GopherRepetition(Filter):
         ("to do and to be or to do, as to do is to do", "top_2_gram"),
     )
 
-    def signals(self, text: Text, documents: Any) -> Signals:  # noqa: ARG002
+    def signals(self, text: Text, documents: Table) -> Signals:  # noqa: ARG002
         """Measure a batch: duplicates among paragraphs and lines, then repeated n-grams of tokens."""
         lines, paragraphs = text.lines, text.paragraphs
         cut_at_runs = lines.ends > lines.starts
         cut_at_runs[lines.offsets[:-1]] = True
         cut_at_runs[lines.offsets[1:] - 1] = True
-        same_paragraphs = duplicates(paragraphs, np.ones(len(paragraphs.hashes), np.bool_))
-        same_lines = duplicates(lines, cut_at_runs)
+        same_paragraphs = repeated_pieces(paragraphs, np.ones(len(paragraphs.hashes), np.bool_))
+        same_lines = repeated_pieces(lines, cut_at_runs)
         characters = lines.text_characters
         columns = (
             _share(same_paragraphs.repeated, same_paragraphs.among),
@@ -113,7 +113,7 @@ class GopherRepetition(Filter):
         return {signal: above(signal, getattr(self, f"max_{signal}")) for signal in self.signal_types}
 
 
-def _share(part: npt.NDArray[np.int64], whole: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+def _share(part: Integers, whole: Integers) -> Floats:
     """Return part / whole, 0 where the whole is 0."""
-    share: npt.NDArray[np.float64] = part / np.maximum(whole, 1)
+    share: Floats = part / np.maximum(whole, 1)
     return share

@@ -22,13 +22,13 @@ Equal to a plain twin written from that source, on the words of `curation.text.w
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
-from curation.text.column import Bytes, Offsets
+from curation.arrays import Bytes, Floats, Integers, Table
+from curation.text.column import Offsets
 from curation.text.kernels import kernel
 from curation.text.lines import strip
 from curation.text.repeated_ngrams import DUPLICATED, TOP, covered_characters
@@ -99,7 +99,7 @@ class GopherRepetitionDclm(Filter):
         (" \n ", "empty"),
     )
 
-    def signals(self, text: Text, documents: Any) -> Signals:  # noqa: ARG002
+    def signals(self, text: Text, documents: Table) -> Signals:  # noqa: ARG002
         """Measure a batch: pieces that stand more than once, then repeated n-grams of words."""
         counts = np.zeros((2, 4, len(text)), np.int64)
         longest = int(text.lines.counts.max(initial=0))
@@ -124,9 +124,9 @@ class GopherRepetitionDclm(Filter):
         return {"empty": below("lines", 1), **limits}
 
 
-def _share(part: npt.NDArray[np.int64], whole: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+def _share(part: Integers, whole: Integers) -> Floats:
     """Return part / whole, 0 where the whole is 0."""
-    share: npt.NDArray[np.float64] = part / np.maximum(whole, 1)
+    share: Floats = part / np.maximum(whole, 1)
     return share
 
 
@@ -134,10 +134,10 @@ def _share(part: npt.NDArray[np.int64], whole: npt.NDArray[np.int64]) -> npt.NDA
 def _count_pieces(
     data: Bytes,
     text_offsets: Offsets,
-    classes: npt.NDArray[np.uint8],
+    classes: Bytes,
     newlines: int,
     longest: int,
-    counts: npt.NDArray[np.int64],
+    counts: Integers,
 ) -> None:
     """Fill the rows of `counts`: pieces, pieces that stand more than once, and the characters of both.
 

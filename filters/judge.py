@@ -12,16 +12,14 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
+from curation.arrays import Flags
 from curation.engine.stage import Output, Stage, Unit
 from curation.schema import VERDICTS
 from curation.storage.shards import batches
 from filters.contract import Filter, FilterChoice, Rule
-
-Flags = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)

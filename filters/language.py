@@ -30,6 +30,7 @@ import numpy as np
 import pyarrow as pa
 from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
+from curation.arrays import Table
 from curation.text.kernels import kernel, stored
 from curation.text.text import Text
 from filters.contract import Filter, Rule, Signals, below, not_among
@@ -246,7 +247,7 @@ class Language(Filter):
     keep: tuple[str, ...] = ("en",)
     min_score: float = 0.65
 
-    def signals(self, text: Text, documents: Any) -> Signals:  # noqa: ARG002  (text alone says it)
+    def signals(self, text: Text, documents: Table) -> Signals:  # noqa: ARG002  (text alone says it)
         """Identify the language of each text."""
         languages, scores = identify(text, self.sample_bytes)
         return {"language": languages, "score": scores}

@@ -17,6 +17,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pyarrow as pa
 
+from curation.arrays import Schema, Table
 from curation.engine.stage import Output, Stage, Unit
 from curation.schema import DOCUMENTS, KEY
 from curation.storage.shards import batches
@@ -67,7 +68,7 @@ def signals_schema(filters: list[Filter]) -> Any:
     return pa.schema([pa.field("key", KEY, nullable=False), pa.field("id", pa.string(), nullable=False), *columns])
 
 
-def measure(batch: Any, filters: list[tuple[Filter, bool]], schema: Any) -> Any:
+def measure(batch: Table, filters: list[tuple[Filter, bool]], schema: Schema) -> Any:
     """Return the signals of a batch of DOCUMENTS rows."""
     columns: dict[str, Any] = {"key": batch["key"], "id": batch["id"]}
     text = Text.from_arrow(batch["text"])

@@ -30,7 +30,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from curation.text.column import Bytes, Offsets
+from curation.arrays import Bytes, Flags, Hashes, Integers, Table
+from curation.text.column import Offsets
 from curation.text.kernels import inline_kernel, kernel
 from curation.text.text import Text
 from curation.text.unicode_classes import MARK, NUMBER, character_classes, decode_character, folded_forms
@@ -40,7 +41,7 @@ from filters.contract import Filter, Rule, Signals, above, below
 _MINI_WORD = 3
 
 
-def _bytes_of(letters: str) -> npt.NDArray[np.bool_]:
+def _bytes_of(letters: str) -> Flags:
     return np.array([chr(byte) in letters for byte in range(128)])
 
 
@@ -76,7 +77,7 @@ class Readability(Filter):
         ("Notwithstanding interdepartmental reorganisation, administrative responsibilities remained fundamentally indeterminate.", None),
     )
 
-    def signals(self, text: Text, documents: Any) -> Signals:  # noqa: ARG002
+    def signals(self, text: Text, documents: Table) -> Signals:  # noqa: ARG002
         """Measure a batch on its words and sentences."""
         words = text.words
         counts = np.zeros((3, len(text)), np.int64)
@@ -127,10 +128,10 @@ def _count(
     starts: npt.NDArray[np.uint32],
     ends: npt.NDArray[np.uint32],
     characters: npt.NDArray[np.uint32],
-    kinds: npt.NDArray[np.uint8],
-    forms: npt.NDArray[np.uint64],
-    classes: npt.NDArray[np.uint8],
-    counts: npt.NDArray[np.int64],
+    kinds: Bytes,
+    forms: Hashes,
+    classes: Bytes,
+    counts: Integers,
 ) -> None:
     """Count the words, mini-words and syllables of each text, one row each."""
     for text in range(len(offsets) - 1):
@@ -143,7 +144,7 @@ def _count(
 
 
 @kernel
-def _syllables(data: Bytes, place: int, end: int, forms: npt.NDArray[np.uint64], classes: npt.NDArray[np.uint8]) -> int:
+def _syllables(data: Bytes, place: int, end: int, forms: Hashes, classes: Bytes) -> int:
     """Count the syllables of a word.
 
     `a` to `d` are its last four letters, the last in `d`; NUL is none, DEL one beyond ASCII. An "e" with an accent is taken for an "a",

@@ -14,12 +14,13 @@ counts in the denominator only. A text without words that lost none has a ratio 
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from curation.arrays import Table
 from curation.text.text import Text
 from curation.text.words import WORD
 from filters.contract import Filter, Rule, Signals, above
@@ -42,7 +43,7 @@ class RefinedwebRemoved(Filter):
     edits: ClassVar[tuple[str, ...]] = (_EDIT,)
     examples: ClassVar[tuple[tuple[str, str | None], ...]] = (("A text is not judged where nothing is known of its edits.", None),)
 
-    def signals(self, text: Text, documents: Any) -> Signals:
+    def signals(self, text: Text, documents: Table) -> Signals:
         """Measure a batch: the edit's count from the metadata, the words that stayed from the text."""
         metadata = documents["metadata"]
         noted = pc.cast(pc.map_lookup(metadata, pa.scalar(_COUNT), "first"), pa.int64())

@@ -19,6 +19,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 import pyarrow as pa
 
+from curation.arrays import Table
 from curation.errors import InputError
 from curation.storage.resources import digest
 from curation.text.text import Text
@@ -60,7 +61,7 @@ class ScoreEnsemble(Filter):
             raise InputError(f"{self.edges} has no edges of {missing[0]!r}; it has {', '.join(edges)}; measure them with `curate buckets`")
         return {"edges": digest(self.edges)}
 
-    def signals(self, text: Text, documents: Any) -> Signals:
+    def signals(self, text: Text, documents: Table) -> Signals:
         """Find the bucket of each score that was measured before."""
         count = len(text)
         if not self.edges or documents is None:

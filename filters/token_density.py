@@ -16,11 +16,12 @@ the slowest of the filters, so it belongs behind the others' gates. That BPE mak
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import pyarrow as pa
 
+from curation.arrays import Table
 from curation.storage.resources import digest
 from curation.text.text import Text
 from curation.text.tokens import load_tokenizer, token_counts
@@ -52,7 +53,7 @@ class TokenDensity(Filter):
         load_tokenizer(self.tokenizer)
         return {"tokenizer": digest(self.tokenizer)}
 
-    def signals(self, text: Text, documents: Any) -> Signals:  # noqa: ARG002
+    def signals(self, text: Text, documents: Table) -> Signals:  # noqa: ARG002
         """Count the tokens and the characters of each text."""
         if self.tokenizer is None:
             return {name: pa.nulls(len(text), kind) for name, kind in self.signal_types.items()}

@@ -34,11 +34,12 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
+from curation.arrays import Hashes, Table
 from curation.storage.resources import digest, resolve
 from curation.text.text import Text
 from filters.contract import Filter, Rule, Signals, above
-from filters.support.hosts import PACKAGES, Site, hosts_of, site_of
-from filters.support.url_lists import Hashes, among, bare_words, domain_hashes, hashed, url_hashes, url_keys, words
+from filters.support.hosts import HOST_PACKAGES, Site, hosts_of, site_of
+from filters.support.url_lists import among, bare_words, domain_hashes, hashed, url_hashes, url_keys, words
 
 _LISTS = ("domains", "urls", "hard", "soft", "strict")
 _HIT_CHARACTERS = 200
@@ -75,7 +76,7 @@ class UrlRules(Filter):
     threshold_fields: ClassVar[frozenset[str]] = frozenset({"min_soft_words"})
     file_fields: ClassVar[frozenset[str]] = frozenset(_LISTS)
     version: ClassVar[int] = 2
-    packages: ClassVar[tuple[str, ...]] = PACKAGES
+    packages: ClassVar[tuple[str, ...]] = HOST_PACKAGES
     examples: ClassVar[tuple[tuple[str, str | None], ...]] = (("A text is not judged where no list is named.", None),)
 
     def files(self) -> Mapping[str, str]:
@@ -86,7 +87,7 @@ class UrlRules(Filter):
     def _digests(self) -> tuple[tuple[str, int, str, str], ...]:
         return tuple((kind, number, path, digest(path)) for kind in _LISTS for number, path in enumerate(getattr(self, kind)))
 
-    def signals(self, text: Text, documents: Any) -> Signals:
+    def signals(self, text: Text, documents: Table) -> Signals:
         """Measure a batch by its URLs; the text is not read."""
         lists = _read(self._digests())
         urls = pl.Series("url", documents["url"], pl.String).replace("", None)

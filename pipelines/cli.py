@@ -41,7 +41,7 @@ Inputs = Annotated[
         "or else its first [[input]], names their fields.",
     ),
 ]
-Settings = Annotated[
+SetValues = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="PATH=VALUE", help="Override a value of the recipe, such as filter.gopher_quality.min_words=40."),
 ]
@@ -71,7 +71,7 @@ def plan(
     out: Annotated[str | None, typer.Option(help="The folder of the run; shows which steps are done already.")] = None,
     workers: Annotated[int, typer.Option(min=1, help="Number of workers to plan for.")] = 1,
     sample_mib: Annotated[int, typer.Option(min=1, help="Size of the input sample, in MiB.")] = 8,
-    settings: Settings = None,
+    settings: SetValues = None,
     as_json: Json = False,
 ) -> None:
     """Show what would run; predict time, memory, disk and retention from a sample.
@@ -100,7 +100,7 @@ def run(
     frozen: Annotated[bool, typer.Option("--frozen", help="Refuse (exit 3) to redo work of an earlier run.")] = False,
     budget: Annotated[float | None, typer.Option(min=0, help="Maximum to spend on a teacher, in US dollars.")] = None,
     replies: Annotated[str | None, typer.Option(help="Folder of teacher replies to read and extend.")] = None,
-    settings: Settings = None,
+    settings: SetValues = None,
     replace: Annotated[bool, typer.Option("--replace", help="Replace the dataset that another recipe wrote to --out.")] = False,
     progress: Annotated[str, typer.Option(help="auto, bar, plain, json (one JSON line per event) or none.")] = "auto",
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print only errors to stderr.")] = False,

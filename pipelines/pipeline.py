@@ -22,7 +22,7 @@ from curation.choices import build
 from curation.counting import counted
 from curation.duplicates.deduplicate import DeduplicateSettings, deduplicate
 from curation.duplicates.minhash import sign
-from curation.duplicates.parts import Part
+from curation.duplicates.parts import DuplicatesPart
 from curation.duplicates.sign import sign_documents
 from curation.engine.mending import mended
 from curation.engine.runner import LocalRunner, Runner
@@ -44,14 +44,14 @@ from curation.repeats.repeated_lines import LinesPart, Repeated, cut_repeated_li
 from curation.schema import DOCUMENTS
 from curation.storage.digests import digest_of
 from curation.storage.location import Location
-from curation.storage.ownership import RULES, claim, write_ours
+from curation.storage.ownership import RULES_FILE, claim, write_ours
 from curation.storage.shards import Shard
 from curation.storage.source_file import SourceFile
 from curation.text.text import Text
 from filters.contract import told_as_user_s
 from filters.judge import Judge
 from filters.measure import DESCRIBING, Measure
-from pipelines.export.export import Export, ExportConversations, Source, units_of
+from pipelines.export.export import Export, ExportConversations, Source, export_units
 from pipelines.export.manifest import write_manifest
 from pipelines.inspect.earlier_runs import ledger_of, open_earlier
 from pipelines.inspect.funnel import funnel
@@ -70,7 +70,7 @@ from synth.synthesize import synthesize
 
 RECIPE = "recipe.toml"
 
-PACKAGES = ("datasketch", "fastwarc", "numba", "numpy", "polars", "pyarrow", "ray", "resiliparse", "textbook-curation")
+REPORTED_PACKAGES = ("datasketch", "fastwarc", "numba", "numpy", "polars", "pyarrow", "ray", "resiliparse", "textbook-curation")
 
 
 BETTER = "educational_score.score"
@@ -117,13 +117,13 @@ def run_recipe(request: RunRequest) -> Summary:
         raise UsageError(f"say where the run goes: --out DIR, such as --out out/{recipe.name}")
     out = Location.of(request.out)
     claim(out, recipe.name, request.replace)
-    sources = inputs_of(recipe, request.inputs, out)
+    sources = input_files(recipe, request.inputs, out)
     if recipe.synthesize is not None:
         require_log(_replies(request, out))
     earlier = open_earlier(recipe.deduplicate, out) if recipe.deduplicate is not None else ()
-    sizes = {unit.name: sum(source.size for source in unit.sources) for unit in ingest.units_of(sources)}
+    sizes = {unit.name: sum(source.size for source in unit.sources) for unit in ingest.ingest_units(sources)}
     runner = _runner(request, out)
-    versions = {name: version(name) for name in PACKAGES}
+    versions = {name: version(name) for name in REPORTED_PACKAGES}
     facts: dict[str, Any] = {"recipe": recipe.name, "python": platform.python_version(), "versions": versions}
     if request.settings:
         facts["set"] = list(request.settings)
@@ -182,19 +182,21 @@ def conclude(session: Session, recipe: Recipe, watcher: ProgressWatcher, inputs:
 def write_recipe(session: Session, recipe: Recipe) -> None:
     """Write the recipe to OUT as given, and the rules that follow from it."""
     session.put(RECIPE, recipe.text.encode())
-    session.put(RULES, encoded(rules_of(recipe)))
+    session.put(RULES_FILE, encoded(rules_of(recipe)))
 
 
-def run_stages(session: Session, recipe: Recipe, sources: Sequence[SourceFile], request: RunRequest, earlier: Sequence[Part] = ()) -> None:
+def run_stages(
+    session: Session, recipe: Recipe, sources: Sequence[SourceFile], request: RunRequest, earlier: Sequence[DuplicatesPart] = ()
+) -> None:
     """Run every stage until it is sealed: this is the pipeline. Deduplication also compares with `earlier`, kept by earlier runs."""
-    ingested = session.run(Ingest(recipe.extractor, recipe.edits, request.limit), ingest.units_of(sources))
+    ingested = session.run(Ingest(recipe.extractor, recipe.edits, request.limit), ingest.ingest_units(sources))
     documents, rejects = parted(ingested)
     ids = resolve_ids(session, ingested.shards)
     web = measure_and_judge(session, recipe, documents)
     parts = parts_to_compare(session, recipe, web, ids)
     copies = deduplicate(session, [*parts, *earlier], comparing(recipe)) if recipe.deduplicate else ()
     repeated = find_repeated_lines(session, recipe, web, copies)
-    units = ledger.units_of(documents, rejects, repeated.gone, ids=ids, verdicts=web.verdicts, duplicates=copies, cuts=repeated.cuts)
+    units = ledger.ledger_units(documents, rejects, repeated.gone, ids=ids, verdicts=web.verdicts, duplicates=copies, cuts=repeated.cuts)
     kept_web = exportable(web, session.run(Select(), units), repeated.cuts)
     kept_synthetic: list[Source] = []
     if recipe.synthesize is not None:
@@ -227,7 +229,9 @@ def measure_and_judge(session: Session, recipe: Recipe, documents: Sequence[Shar
     return JudgedDocuments(tuple(documents), signals.shards, verdicts.shards)
 
 
-def parts_to_compare(session: Session, recipe: Recipe, judged: JudgedDocuments, ids: Sequence[Shard] = (), priority: int = 0) -> list[Part]:
+def parts_to_compare(
+    session: Session, recipe: Recipe, judged: JudgedDocuments, ids: Sequence[Shard] = (), priority: int = 0
+) -> list[DuplicatesPart]:
     """Sign documents and pair each shard with what deduplication needs; empty when the recipe has no [deduplicate]."""
     if recipe.deduplicate is None:
         return []
@@ -236,7 +240,7 @@ def parts_to_compare(session: Session, recipe: Recipe, judged: JudgedDocuments, 
     documents = sorted(judged.documents, key=lambda shard: shard.name)
     beside = zip_longest(judged.verdicts, judged.signals)
     return [
-        Part(shard, signature, () if verdict is None else (verdict,), signal, final.get(shard.name), priority)
+        DuplicatesPart(shard, signature, () if verdict is None else (verdict,), signal, final.get(shard.name), priority)
         for shard, signature, (verdict, signal) in zip(documents, signed, beside if judged.verdicts else repeat((None, None)), strict=False)
     ]
 
@@ -259,14 +263,14 @@ def find_repeated_lines(session: Session, recipe: Recipe, judged: JudgedDocument
     return cut_repeated_lines(session, candidates, recipe.repeated_lines)
 
 
-def judge_generated(session: Session, recipe: Recipe, generated: Sealed, kept: Sequence[Part]) -> list[Source]:
+def judge_generated(session: Session, recipe: Recipe, generated: Sealed, kept: Sequence[DuplicatesPart]) -> list[Source]:
     """Filter generated rows, deduplicate them against kept web text and earlier runs, and write their ledger."""
     with session.within("6-synthesize"):
         documents, rejects = parted(generated)
         rows = measure_and_judge(session, recipe, documents)
         parts = parts_to_compare(session, recipe, rows, priority=1)
         copies = deduplicate(session, [*kept, *parts], comparing(recipe)) if recipe.deduplicate else ()
-        units = ledger.units_of(documents, rejects, verdicts=rows.verdicts, duplicates=copies)
+        units = ledger.ledger_units(documents, rejects, verdicts=rows.verdicts, duplicates=copies)
         return [replace(source, generated=True) for source in exportable(rows, session.run(SelectSynthetic(), units))]
 
 
@@ -285,14 +289,14 @@ def exportable(judged: JudgedDocuments, ledger: Sealed, cuts: Sequence[Shard] = 
 def write_dataset(session: Session, recipe: Recipe, web: Sequence[Source], synthetic: Sequence[Source]) -> None:
     """Write the dataset's files (web text, then generated text), the conversations, the manifest and the card."""
     settings = recipe.export
-    files = session.run(Export(settings.tokenizer, keep=settings.keep), units_of([*web, *synthetic], settings))
-    talks = session.run(ExportConversations(), units_of(synthetic, settings)) if settings.sft and synthetic else None
+    files = session.run(Export(settings.tokenizer, keep=settings.keep), export_units([*web, *synthetic], settings))
+    talks = session.run(ExportConversations(), export_units(synthetic, settings)) if settings.sft and synthetic else None
     session.retire_others()
     write_manifest(session.out / "dataset", digest_of(recipe.text), files, talks, settings.keep)
     write_ours(session.out / "dataset" / "README.md", card(card_facts(session.out, rules_of(recipe))).encode())
 
 
-def inputs_of(recipe: Recipe, given: Sequence[str], out: Location | None = None) -> list[SourceFile]:
+def input_files(recipe: Recipe, given: Sequence[str], out: Location | None = None) -> list[SourceFile]:
     """Return the input files: those given on the command line, else the recipe's. Files inside OUT are no input.
 
     Files given on the command line get the label and fields of the recipe's input without a path, or else of its first input.

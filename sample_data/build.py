@@ -308,7 +308,7 @@ def _page_records(writer: WARCWriter, page: Page, body: bytes) -> Iterator[ArcWa
         )
 
 
-def build(root: Path = PAGES) -> bytes:
+def build_samples(root: Path = PAGES) -> bytes:
     """The archive as bytes, built from the page sources under ``root``."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(LAYOUTS), undefined=jinja2.StrictUndefined, autoescape=True, keep_trailing_newline=False
@@ -350,7 +350,7 @@ def _describe(record: bytes) -> str:
     return f"{found.get('WARC-Type', '?')} {found.get('WARC-Target-URI', '')}".strip()
 
 
-def differences(built: list[bytes], stored: list[bytes]) -> list[str]:
+def files_that_differ(built: list[bytes], stored: list[bytes]) -> list[str]:
     """What differs between the records the sources give and the records of the archive, one line for each."""
     in_built, in_stored = set(built), set(stored)
     lines = [f"missing from the archive: {_describe(record)}" for record in built if record not in in_stored]
@@ -366,14 +366,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--check", action="store_true", help="write nothing; exit with status 1 if the archive is out of date")
     options = parser.parse_args(arguments)
     try:
-        archive = build()
+        archive = build_samples()
     except PageError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     records = split_records(archive)
     if options.check:
         try:
-            lines = differences(records, split_records(ARCHIVE.read_bytes()))
+            lines = files_that_differ(records, split_records(ARCHIVE.read_bytes()))
         except (OSError, zlib.error) as error:
             lines = [f"{ARCHIVE.name} cannot be read: {error}"]
         for line in lines:

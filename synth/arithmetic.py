@@ -58,7 +58,7 @@ class Equation:
     @property
     def holds(self) -> bool:
         """Return whether it is true."""
-        return agrees(value_of(self.left), self.right)
+        return agrees(value_of_expression(self.left), self.right)
 
     def __str__(self) -> str:
         """Return the equation as it is written."""
@@ -71,7 +71,7 @@ def plain_signs(text: str) -> str:
     return _SIGN.sub(lambda found: _SIGNS[found[0]], _GROUPED.sub("", text))
 
 
-def value_of(expression: str) -> Fraction:
+def value_of_expression(expression: str) -> Fraction:
     """Return the exact value. Raises ValueError for anything but numbers and + - * / ** (whole exponents up to 64)."""
     source = plain_signs(expression).strip()
     if len(source) > _MAX_LENGTH:
@@ -115,7 +115,7 @@ def _combined(left: Fraction, operator: ast.operator, right: Fraction) -> Fracti
 
 def agrees(value: Fraction, stated: str) -> bool:
     """Return whether `stated` gives that value, exactly or rounded to the decimals it shows."""
-    number = value_of(stated)
+    number = value_of_expression(stated)
     if number == value:
         return True
     shown = re.fullmatch(r"\(?-?\d+\.(\d+)\)?", plain_signs(stated).strip())
@@ -160,7 +160,7 @@ def _ended(side: str, after: str) -> str:
 
 def _is_expression(text: str) -> bool:
     try:
-        value_of(text)
+        value_of_expression(text)
     except ValueError:
         return False
     return True

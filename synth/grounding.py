@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from synth.arithmetic import numbers
 from synth.task import Rejected
 
-VERSION = 1
+GROUNDING_VERSION = 1
 _NGRAM = 8
 _SAME = str.maketrans({"“": '"', "”": '"', "„": '"', "‘": "'", "’": "'", "–": "-", "—": "-", "\u00a0": " ", "…": "..."})
 _WORD = re.compile(r"[^\W_]+")

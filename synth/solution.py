@@ -18,12 +18,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from synth.arithmetic import equations, numbers, value_of
+from synth.arithmetic import equations, numbers, value_of_expression
 from synth.loose_json import read_object, text_field, text_list
 from synth.procedural import Generator, are_small
 from synth.task import Rejected
 
-VERSION = 2
+SOLUTION_VERSION = 2
 FORM = {
     "properties": {
         "title": {"type": "string"},
@@ -89,9 +89,9 @@ def check(solution: Solution, generator: Generator | None) -> str:
 def same_answer(stated: str, true: str) -> bool:
     """Return whether two answers are the same: the same number (whatever the unit), or the same words."""
     try:
-        value = value_of(true)
+        value = value_of_expression(true)
         quantities = _QUANTITY.findall(stated)
-        return len(quantities) == 1 and value_of(quantities[0]) == value
+        return len(quantities) == 1 and value_of_expression(quantities[0]) == value
     except ValueError:
         return _words(stated) == _words(true)
 
@@ -103,8 +103,8 @@ def _words(text: str) -> list[str]:
 def _check_expression(solution: Solution) -> None:
     assert solution.expression is not None
     try:
-        value = value_of(solution.expression)
-        stated = [value_of(quantity) for quantity in _QUANTITY.findall(solution.answer)]
+        value = value_of_expression(solution.expression)
+        stated = [value_of_expression(quantity) for quantity in _QUANTITY.findall(solution.answer)]
     except ValueError as error:
         raise Rejected("unparsable", {"detail": str(error)}) from None
     if value not in stated:

@@ -3,7 +3,7 @@
 import pyarrow as pa
 
 from curation.duplicates.deduplicate import DUPLICATES, DeduplicateSettings, deduplicate
-from curation.duplicates.parts import Part
+from curation.duplicates.parts import DuplicatesPart
 from curation.duplicates.sign import sign_documents
 from curation.engine.runner import LocalRunner
 from curation.engine.session import Session
@@ -56,7 +56,7 @@ def run(folder, shards, chosen=None, *, workers=1, dropped=(), signals=None, pri
         documents = {name: write_documents(folder / "documents", name, rows) for name, rows in shards.items()}
         signed = {shard.name: shard for shard in sign_documents(session, list(documents.values()), chosen.minhash)}
         parts = [
-            Part(
+            DuplicatesPart(
                 documents[name],
                 signed[name],
                 (write(folder / "verdicts", name, verdicts(rows, dropped)),),

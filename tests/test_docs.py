@@ -14,7 +14,7 @@ import typer
 from typer.testing import CliRunner
 
 from pipelines.cli import app
-from pipelines.recipes.recipe import load, parse
+from pipelines.recipes.recipe import load, parse_recipe
 from pipelines.recipes.shipped import shipped_recipes
 from tests.running import ROOT
 
@@ -201,7 +201,7 @@ def test_the_room_s_deduplication_runs(tmp_path: Path, monkeypatch: pytest.Monke
 def test_the_room_s_recipe_is_a_recipe(tmp_path: Path) -> None:
     told = (ROOT / "curation/duplicates/README.md").read_text("utf-8")
     (text,) = (text for text in re.findall(r"```toml\n(.*?)```", told, re.DOTALL) if "[deduplicate]" in text)
-    recipe = parse(text, "readme")
+    recipe = parse_recipe(text, "readme")
     assert recipe.deduplicate is not None
     assert recipe.repeated_lines is not None
 

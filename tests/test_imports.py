@@ -21,7 +21,7 @@ _VIEWS = {"pipelines.terminal", "pipelines.recipes", "pipelines.export", "pipeli
 _RUN = {*_VIEWS, "pipelines.report", "pipelines.progress", "pipelines.pipeline"}
 
 ARROWS: Mapping[str, set[str]] = {
-    # the ground: errors, schema, plugins, choices, counting
+    # the ground: errors, schema, arrays, plugins, choices, counting
     "curation": set(),
     "curation.storage": _GROUND,
     "curation.text": {*_GROUND, "curation.storage"},

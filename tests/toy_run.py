@@ -19,7 +19,7 @@ from curation.ingest.ingest import Ingest
 from curation.schema import DOCUMENTS, LEDGER
 from curation.storage.journal import Journal
 from curation.storage.location import Location
-from curation.storage.ownership import RULES
+from curation.storage.ownership import RULES_FILE
 from curation.storage.record_keys import record_key
 from curation.storage.records import encode_record
 from curation.storage.shards import Shard, read_shard
@@ -28,7 +28,7 @@ from filters.judge import Judge
 from filters.measure import Measure
 from pipelines.export.export import Export
 from pipelines.inspect.rules import encoded, rules_of
-from pipelines.recipes.recipe import parse
+from pipelines.recipes.recipe import parse_recipe
 
 HOSTILE = (
     "<script>alert('run')</script> <img src=x onerror=alert(1)> {{ 7 * 7 }} \u202egnihtyna od ot ti kcirt\u202c \x1b[31mred\x1b[0m "
@@ -147,7 +147,7 @@ def write_run(out: Path, min_words: int = 50, synthetic: bool = True) -> Path:
     choices = (FilterChoice("gopher_quality", {"min_words": min_words}), FilterChoice("fineweb_quality"))
     with Session.open(place, LocalRunner()) as session:
         (place / "recipe.toml").write_bytes(RECIPE.format(min_words=min_words).encode())
-        (place / RULES).write_bytes(encoded(rules_of(parse(RECIPE.format(min_words=min_words), "toy-run"))))
+        (place / RULES_FILE).write_bytes(encoded(rules_of(parse_recipe(RECIPE.format(min_words=min_words), "toy-run"))))
         ingested = session.run(_Ingested(), [Unit(name) for name in documents()]).shards
         signals = session.run(Measure(choices), [Unit(shard.name, {"documents": (shard,)}) for shard in ingested]).shards
         verdicts = session.run(Judge(choices), [Unit(shard.name, {"signals": (shard,)}) for shard in signals]).shards

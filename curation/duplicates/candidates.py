@@ -30,16 +30,15 @@ from itertools import chain
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
+from curation.arrays import Flags, Hashes, Integers
 from curation.duplicates.components import find_components, write_edges
 from curation.duplicates.minhash import MinHashSettings, bucket_hashes
-from curation.duplicates.parts import Part, extra_of, first_earlier, inputs_of, parts_of
-from curation.duplicates.shingles import Hashes
+from curation.duplicates.parts import DuplicatesPart, extra_of, first_earlier, parts_of, unit_inputs
 from curation.duplicates.sign import signatures_of
-from curation.duplicates.union_find import Edges, Numbers, UnionFind, stars, ties
-from curation.duplicates.urls import hash_of, same_page_form
+from curation.duplicates.union_find import Edges, UnionFind, stars, ties
+from curation.duplicates.urls import same_page_form, url_hash
 from curation.engine.session import Session
 from curation.engine.stage import Output, Stage, Unit
 from curation.shuffle.exchange import ranges_for, read_range, write_sorted
@@ -48,7 +47,7 @@ from curation.shuffle.numbering import Group
 from curation.storage.record_keys import halves_of
 from curation.storage.shards import batches, read_shard
 
-RANGE_ROWS = 1 << 20
+BUCKETS_PER_UNIT = 1 << 20
 """Approximate number of bucket rows that one unit of FindCandidates reads."""
 
 EDGES_SUFFIX = "-edges"
@@ -69,11 +68,11 @@ class Buckets(NamedTuple):
     """The columns of BUCKETS: bucket hashes, the documents in them (numbers, or rows of a group), and whether these share one text."""
 
     hashes: Hashes
-    rows: Numbers
-    of_text: npt.NDArray[np.bool_]
+    rows: Integers
+    of_text: Flags
 
 
-def buckets_of(hashes: Hashes, rows: Numbers, of_text: bool = False) -> Buckets:
+def buckets_of(hashes: Hashes, rows: Integers, of_text: bool = False) -> Buckets:
     """Return buckets that all have the same kind."""
     return Buckets(hashes, rows, np.full(len(rows), of_text))
 
@@ -143,7 +142,7 @@ class FillBuckets(Stage):
         return {"documents": len(rows), "buckets": len(hashes), "edges": len(local.left)}
 
 
-def _hashes_of(parts: Sequence[Part], settings: MinHashSettings) -> tuple[Numbers, Hashes, Hashes, Hashes]:
+def _hashes_of(parts: Sequence[DuplicatesPart], settings: MinHashSettings) -> tuple[Integers, Hashes, Hashes, Hashes]:
     """Return row (in the group), key hash, text hash and bucket hashes (bands, documents) of the participating documents."""
     rows, keys, texts = [np.empty(0, np.int64)], [np.empty(0, np.uint64)], [np.empty(0, np.uint64)]
     bands = [np.empty((settings.bands, 0), np.uint64)]
@@ -162,14 +161,14 @@ def _hashes_of(parts: Sequence[Part], settings: MinHashSettings) -> tuple[Number
     return np.concatenate(rows), np.concatenate(keys), np.concatenate(texts), np.concatenate(bands, axis=1)
 
 
-def _urls_of(parts: Sequence[Part]) -> tuple[Hashes, Numbers]:
+def _urls_of(parts: Sequence[DuplicatesPart]) -> tuple[Hashes, Integers]:
     """Return URL hash and row in the group for every participating document that has a URL."""
     hashes, rows = [np.empty(0, np.uint64)], [np.empty(0, np.int64)]
     base = 0
     for part in parts:
         forms = same_page_form(read_shard(part.documents, ["url"])["url"])
         chosen = np.flatnonzero(part.taking_part() & forms.is_valid().to_numpy(zero_copy_only=False))
-        hashes.append(np.array([hash_of(form) for form in forms.take(pa.array(chosen)).to_pylist()], np.uint64))
+        hashes.append(np.array([url_hash(form) for form in forms.take(pa.array(chosen)).to_pylist()], np.uint64))
         rows.append(chosen + base)
         base += part.documents.rows
     return np.concatenate(hashes), np.concatenate(rows)
@@ -192,15 +191,15 @@ class FindCandidates(Stage):
         return {"edges": len(needed.left)}
 
 
-def find_candidates(session: Session, groups: Sequence[Group[Part]], settings: MinHashSettings, by_url: bool = False) -> Merged:
+def find_candidates(session: Session, groups: Sequence[Group[DuplicatesPart]], settings: MinHashSettings, by_url: bool = False) -> Merged:
     """Run all candidate and component stages; return COMPONENTS, by number."""
     units = [
-        Unit(group.name, inputs_of(group, ("documents", "signatures", "judged")), extra={**extra_of(group), "base": group.base})
+        Unit(group.name, unit_inputs(group, ("documents", "signatures", "judged")), extra={**extra_of(group), "base": group.base})
         for group in groups
     ]
     bucketed = session.run(FillBuckets(settings, by_url), units).units
     earlier = first_earlier(groups)
     buckets = merge(session, "4b-buckets", [unit.shard(unit.name) for unit in bucketed], ("hash",))
-    linked = session.run(FindCandidates(), buckets.units("buckets", ranges_for(buckets.rows, RANGE_ROWS), first_earlier=earlier))
+    linked = session.run(FindCandidates(), buckets.units("buckets", ranges_for(buckets.rows, BUCKETS_PER_UNIT), first_earlier=earlier))
     edges = [*(unit.shard(unit.name + EDGES_SUFFIX) for unit in bucketed), *linked.shards]
     return find_components(session, edges, sum(group.rows for group in groups), earlier)

@@ -29,9 +29,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from curation.arrays import Column, Hashes, Table
 from curation.duplicates.gather import COMPARED, COMPARED_BY, Gathered
-from curation.duplicates.resolve import KEPT, RULES, Documents, Places, Resolver
-from curation.duplicates.shingles import Hashes
+from curation.duplicates.resolve import DUPLICATE_RULES, KEPT, Documents, Places, Resolver
 from curation.duplicates.survivors import text_bytes_of
 from curation.engine.session import Session
 from curation.engine.stage import Output, Stage, Unit
@@ -41,7 +41,7 @@ from curation.shuffle.merging import Merged, merge, range_of
 from curation.storage.shards import Shard
 from curation.text.column import Offsets
 
-RANGE_BYTES = 32 << 20
+COMPARED_RANGE_BYTES = 32 << 20
 """Approximate bytes of rows that one unit reads, uncompressed: near-copies compress so well that the file size says little."""
 
 STRETCH_BYTES = 8 << 20
@@ -93,7 +93,7 @@ class Compare(Stage):
                     "number": table["number"].take(order),
                     "duplicate_of": pc.if_else(dropped, table["id"].take(kept), None),
                     "duplicate_of_key": pc.if_else(dropped, table["key"].take(kept), pa.scalar(None, KEY)),
-                    "rule": RULES.take(pa.array(judged.rules)),
+                    "rule": DUPLICATE_RULES.take(pa.array(judged.rules)),
                     "similarity": pa.array(judged.similarities, mask=~dropped | np.isnan(judged.similarities)),
                     "cluster": table["number"].take(kept),
                     "cluster_size": np.bincount(judged.survivors, minlength=len(order))[judged.survivors],
@@ -103,7 +103,7 @@ class Compare(Stage):
             VERIFIED,
             ("number",),
         )
-        found = {name: int((judged.rules == rule).sum()) for rule, name in enumerate(RULES.to_pylist()) if name is not None}
+        found = {name: int((judged.rules == rule).sum()) for rule, name in enumerate(DUPLICATE_RULES.to_pylist()) if name is not None}
         return {"documents": len(order), **found, "compared": judged.compared, "skipped": judged.skipped}
 
 
@@ -129,7 +129,7 @@ class _Rows:
         return _lists(pa.chunked_array([chunk for column in found for chunk in column.chunks], found[0].type))
 
 
-def _stretches(table: Any, order: Places) -> Iterator[tuple[int, int]]:
+def _stretches(table: Table, order: Places) -> Iterator[tuple[int, int]]:
     """Yield the first place of each stretch of documents to judge together, and the place after it: about STRETCH_BYTES of shingles.
 
     The estimate is one 8-byte shingle for each word with its space, about 6 bytes.
@@ -140,19 +140,19 @@ def _stretches(table: Any, order: Places) -> Iterator[tuple[int, int]]:
     yield from zip(bounds.tolist(), [*bounds[1:].tolist(), len(order)], strict=True) if len(order) else ()
 
 
-def documents_of(table: Any, first_earlier: int) -> Documents:
+def documents_of(table: Table, first_earlier: int) -> Documents:
     """Return the documents of a COMPARED table, without shingles. Numbers from `first_earlier` up belong to earlier runs."""
     texts, keys, urls = (_codes(table[name]) for name in ("text_hash", "key", "url"))
     earlier = table["number"].to_numpy() >= first_earlier
     return Documents(texts, keys, urls, earlier, *_lists(table["buckets"]))
 
 
-def _codes(column: Any) -> Places:
+def _codes(column: Column) -> Places:
     """Return a small integer for each distinct value of a column, -1 for null."""
     return np.asarray(column.combine_chunks().dictionary_encode().indices.fill_null(-1).to_numpy(), np.int64)
 
 
-def _lists(column: Any) -> tuple[Offsets, Hashes]:
+def _lists(column: Column) -> tuple[Offsets, Hashes]:
     """Return the lists of a column as one array: where each list starts, and all values."""
     lengths = [np.diff(chunk.offsets.to_numpy()) for chunk in column.chunks]
     starts = np.concatenate([[0], *lengths]).cumsum()
@@ -168,6 +168,6 @@ def compare(
     session: Session, gathered: Gathered, threshold: float, containment: float | None, compared: int, documents: int, first_earlier: int
 ) -> Merged:
     """Judge everything that was gathered; return VERIFIED, by number."""
-    units = gathered.files.units("compared", ranges_for(gathered.bytes, RANGE_BYTES), first_earlier=first_earlier)
+    units = gathered.files.units("compared", ranges_for(gathered.bytes, COMPARED_RANGE_BYTES), first_earlier=first_earlier)
     sealed = session.run(Compare(threshold, containment, compared), units)
     return merge(session, Compare.name, sealed.shards, ("number",), Range(0, documents))

@@ -23,10 +23,10 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
-from curation.duplicates.union_find import Edges, Numbers, stars
+from curation.arrays import Flags, Integers, Table
+from curation.duplicates.union_find import Edges, stars
 from curation.engine.session import Sealed, Session
 from curation.engine.stage import Output, Stage, Unit
 from curation.shuffle.exchange import Range, Runs, ranges_for, tables_in, write_sorted
@@ -36,7 +36,7 @@ from curation.storage.shards import Shard, batches
 SHARE_ROWS = 1 << 20
 """Approximate number of edges in a share, documents in a range, and edges in a run that is sorted and written."""
 
-RUN_BYTES = 16 << 20
+COMPONENT_RUN_BYTES = 16 << 20
 """Bytes of COMPONENTS that are sorted and written at once."""
 
 EDGES = pa.schema(
@@ -62,7 +62,7 @@ its text; `varied`: whether the component holds more than one text."""
 BY_LEFT, BY_RIGHT = "-by-left", "-by-right"
 
 
-def edges_of(table: Any) -> Edges:
+def edges_of(table: Table) -> Edges:
     """Return the edges of an EDGES table."""
     return Edges(table["left"].to_numpy(), table["right"].to_numpy(), table["of_text"].to_numpy())
 
@@ -148,7 +148,7 @@ class WriteComponents(Stage):
             shared[edges.left - wanted.low] = True
             varied[edges.left[~edges.of_text] - wanted.low] = True
         firsts = np.flatnonzero(shared)
-        runs = Runs(output, unit.name, COMPONENTS, ("number",), RUN_BYTES)
+        runs = Runs(output, unit.name, COMPONENTS, ("number",), COMPONENT_RUN_BYTES)
         runs.add(_members(firsts + wanted.low, firsts + wanted.low, np.ones(len(firsts), np.bool_), varied[firsts]))
         for edges in _edges_in(unit.inputs["by_left"], "left", wanted):
             runs.add(_members(edges.right, edges.left, ~edges.of_text, varied[edges.left - wanted.low]))
@@ -156,7 +156,7 @@ class WriteComponents(Stage):
         return {"components": len(firsts), "documents": runs.rows}
 
 
-def _members(numbers: Numbers, components: Numbers, leads: npt.NDArray[np.bool_], varied: npt.NDArray[np.bool_]) -> Any:
+def _members(numbers: Integers, components: Integers, leads: Flags, varied: Flags) -> Any:
     return pa.table({"number": numbers, "component": components, "leads": leads, "varied": varied}, schema=COMPONENTS)
 
 
@@ -196,7 +196,7 @@ def _edges_in(shards: Sequence[Shard], end: str, wanted: Range) -> Iterator[Edge
     return (edges_of(table) for table in tables_in(shards, end, wanted, EDGES))
 
 
-def _least_before(by_right: Sequence[Shard], wanted: Range) -> tuple[Numbers, npt.NDArray[np.bool_]]:
+def _least_before(by_right: Sequence[Shard], wanted: Range) -> tuple[Integers, Flags]:
     """Return, for each number of a range, its least earlier neighbour (itself if there is none), and whether it has the same text."""
     least, follows = np.arange(wanted.low, wanted.high), np.zeros(wanted.high - wanted.low, np.bool_)
     for edges in _edges_in(by_right, "right", wanted):

@@ -32,15 +32,15 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from curation.arrays import Integers
 from curation.choices import nearest
 from curation.duplicates.candidates import find_candidates
 from curation.duplicates.compare import VERIFIED, compare
-from curation.duplicates.gather import GatherShingles, gather
+from curation.duplicates.gather import GatherShingles, gather_documents
 from curation.duplicates.minhash import PRESETS, MinHashSettings, bands_for
-from curation.duplicates.parts import Part, extra_of, first_earlier, inputs_of, parts_of
+from curation.duplicates.parts import DuplicatesPart, extra_of, first_earlier, parts_of, unit_inputs
 from curation.duplicates.sign import check_settings
 from curation.duplicates.survivors import PREFERABLE, preference
-from curation.duplicates.union_find import Numbers
 from curation.engine.session import Session
 from curation.engine.stage import Output, Stage, Unit
 from curation.errors import InputError
@@ -192,13 +192,13 @@ class WriteDuplicates(Stage):
         return {"documents": rows, "duplicates": duplicates}
 
 
-def _runs_of(survivors: Numbers, earlier: Sequence[tuple[int, str]]) -> Any:
+def _runs_of(survivors: Integers, earlier: Sequence[tuple[int, str]]) -> Any:
     """Return the earlier run of each survivor (null: this run); `earlier` has the first number and the run of each earlier group."""
     places = np.searchsorted([base for base, _ in earlier], survivors, side="right") - 1
     return pa.array([run for _, run in earlier], pa.string()).take(pa.array(places, mask=places < 0))
 
 
-def deduplicate(session: Session, parts: Sequence[Part], settings: DeduplicateSettings) -> tuple[Shard, ...]:
+def deduplicate(session: Session, parts: Sequence[DuplicatesPart], settings: DeduplicateSettings) -> tuple[Shard, ...]:
     """Find and judge duplicates among all participating documents.
 
     Returns shards of DUPLICATES, named like the documents shards of this run and in the order of names. Raises InputError for signatures
@@ -217,7 +217,7 @@ def deduplicate(session: Session, parts: Sequence[Part], settings: DeduplicateSe
     groups = groups_in_turn([new, *([part for part in earlier if part.priority == each] for each in priorities)])
     components = find_candidates(session, groups, settings.minhash, settings.by_url)
     how = GatherShingles(settings.minhash, settings.prefer, settings.by_url, settings.sources)
-    gathered = gather(session, groups, components, how)
+    gathered = gather_documents(session, groups, components, how)
     documents = sum(group.rows for group in groups)
     verified = compare(session, gathered, settings.threshold, settings.containment, settings.compared, documents, first_earlier(groups))
     bases = [(group.base, group.members[0].run) for group in groups if group.members[0].run is not None]
@@ -225,13 +225,13 @@ def deduplicate(session: Session, parts: Sequence[Part], settings: DeduplicateSe
     return session.run(WriteDuplicates(), units).shards
 
 
-def _report_unit(group: Group[Part], verified: Merged, earlier: Sequence[tuple[int, str]]) -> Unit:
+def _report_unit(group: Group[DuplicatesPart], verified: Merged, earlier: Sequence[tuple[int, str]]) -> Unit:
     found = verified.meeting(Range(group.base, group.base + group.rows))
-    inputs = {**inputs_of(group, ("documents", "signatures")), "verified": found}
+    inputs = {**unit_inputs(group, ("documents", "signatures")), "verified": found}
     return Unit(group.name, inputs, extra={**extra_of(group), "base": group.base, "rows": group.rows, "earlier": earlier})
 
 
-def _check_preference(parts: Sequence[Part], settings: DeduplicateSettings) -> None:
+def _check_preference(parts: Sequence[DuplicatesPart], settings: DeduplicateSettings) -> None:
     """Evaluate the preference on zero rows, so that a misspelt column is reported before any work is done."""
     for part in parts:
         if part.documents.rows != part.signatures.rows:
@@ -240,7 +240,7 @@ def _check_preference(parts: Sequence[Part], settings: DeduplicateSettings) -> N
             preference(settings.prefer, _schema_of(part).empty_table())
 
 
-def _schema_of(part: Part) -> Any:
+def _schema_of(part: DuplicatesPart) -> Any:
     with open_parquet(part.documents.location) as file:
         fields = [file.schema_arrow.field(name) for name in PREFERABLE]
     if part.signals is not None:

@@ -16,10 +16,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from curation.arrays import Hashes
 from curation.duplicates.components import COMPONENTS
 from curation.duplicates.minhash import MinHashSettings, bucket_hashes
-from curation.duplicates.parts import Part, extra_of, inputs_of, parts_of
-from curation.duplicates.shingles import Hashes, distinct, shingle, spread_all
+from curation.duplicates.parts import DuplicatesPart, extra_of, parts_of, unit_inputs
+from curation.duplicates.shingles import distinct, shingle, spread_all
 from curation.duplicates.sign import signatures_of
 from curation.duplicates.survivors import BEST_FIRST, PREFERABLE, RANKS, preference, ranks, source_ranks
 from curation.duplicates.urls import same_page_form
@@ -33,7 +34,7 @@ from curation.storage.shards import Shard, check_aligned
 from curation.text.column import Offsets
 from curation.text.text import Text
 
-RUN_BYTES = 32 << 20
+GATHERED_RUN_BYTES = 32 << 20
 """Bytes of rows that are collected before they are sorted and written as one file."""
 
 COMPARED = pa.schema(
@@ -76,7 +77,7 @@ class GatherShingles(Stage):
         """Write the rows of one group, in runs."""
         base, rows = unit.extra["base"], unit.extra["rows"]
         members = read_range(unit.inputs["components"], "number", Range(base, base + rows), COMPONENTS).sort_by("number")
-        runs = Runs(output, unit.name, COMPARED, COMPARED_BY, RUN_BYTES)
+        runs = Runs(output, unit.name, COMPARED, COMPARED_BY, GATHERED_RUN_BYTES)
         begin, shingled = base, 0
         for part in parts_of(unit):
             numbers = members["number"].to_numpy()
@@ -89,7 +90,7 @@ class GatherShingles(Stage):
         return {"documents": members.num_rows, "shingled": shingled, "bytes": runs.bytes}
 
 
-def _rows_of(part: Part, members: Any, base: int, chosen_by: GatherShingles) -> Iterator[Any]:
+def _rows_of(part: DuplicatesPart, members: Any, base: int, chosen_by: GatherShingles) -> Iterator[Any]:
     """Yield the COMPARED rows of one part's members, one row group of documents at a time."""
     rows = members["number"].to_numpy() - base
     if not len(rows):
@@ -154,12 +155,12 @@ class Gathered(NamedTuple):
     bytes: int
 
 
-def gather(session: Session, groups: Sequence[Group[Part]], components: Merged, how: GatherShingles) -> Gathered:
+def gather_documents(session: Session, groups: Sequence[Group[DuplicatesPart]], components: Merged, how: GatherShingles) -> Gathered:
     """Collect what is needed to compare the documents of COMPONENTS, which are given by number."""
     roles = ("documents", "signatures", "ids", *(() if how.prefer is None else ("signals",)))
     units = []
     for group in groups:
-        inputs = {**inputs_of(group, roles), "components": components.meeting(Range(group.base, group.base + group.rows))}
+        inputs = {**unit_inputs(group, roles), "components": components.meeting(Range(group.base, group.base + group.rows))}
         extra = {**extra_of(group), "base": group.base, "rows": group.rows}
         units.append(Unit(group.name, inputs, extra=extra))
     sealed = session.run(how, units)

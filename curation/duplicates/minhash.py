@@ -20,19 +20,19 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from curation.arrays import Bytes, Hashes
 from curation.duplicates.shingles import (
     Alphabet,
-    Hashes,
     Working,
     alphabet,
     combine_units,
     hash_sequence,
     hash_units,
+    shingle_units,
     spread,
-    units_of,
     working_space,
 )
-from curation.text.column import Bytes, Offsets
+from curation.text.column import Offsets
 from curation.text.kernels import inline_kernel, kernel
 from curation.text.text import Text
 
@@ -118,7 +118,7 @@ def sign(text: Text, settings: MinHashSettings) -> Signed:
     factors, terms = _affine(settings)
     signatures = np.empty((len(text), settings.permutations), np.uint32)
     text_hashes = np.empty((len(text), 2), np.uint64)
-    units = units_of(text, settings.characters)
+    units = shingle_units(text, settings.characters)
     working = working_space(), units, np.empty(len(units), np.uint64), np.empty(len(units) + 8, np.uint32)
     _sign_all(text.data, text.offsets, alphabet(), settings.ngram, settings.characters, factors, terms, *working, signatures, text_hashes)
     return Signed(signatures, text_hashes)

@@ -9,15 +9,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from curation.arrays import Flags
 from curation.engine.stage import Unit
 from curation.shuffle.numbering import Group
 from curation.storage.shards import Shard, check_aligned, read_shard
 
 
 @dataclass(frozen=True)
-class Part:
+class DuplicatesPart:
     """One documents shard and its side shards.
 
     `judged` are shards with a column `rule` (verdicts, an earlier deduplication): a document takes part if it is null in all of them. The
@@ -39,7 +39,7 @@ class Part:
         """The shard whose rows are counted."""
         return self.documents
 
-    def taking_part(self) -> npt.NDArray[np.bool_]:
+    def taking_part(self) -> Flags:
         """Return, for each document, whether it takes part. Raises CorruptShard where side shards do not have the same rows."""
         check_aligned([self.documents, self.signatures, *self.judged])
         part = np.ones(self.documents.rows, np.bool_)
@@ -48,7 +48,7 @@ class Part:
         return part
 
 
-def inputs_of(group: Group[Part], roles: Iterable[str]) -> dict[str, tuple[Shard, ...]]:
+def unit_inputs(group: Group[DuplicatesPart], roles: Iterable[str]) -> dict[str, tuple[Shard, ...]]:
     """Return a unit's inputs: the shards that a group's parts have in the given roles."""
     inputs: dict[str, tuple[Shard, ...]] = {}
     for place, part in enumerate(group.members):
@@ -58,17 +58,17 @@ def inputs_of(group: Group[Part], roles: Iterable[str]) -> dict[str, tuple[Shard
     return inputs
 
 
-def extra_of(group: Group[Part]) -> Mapping[str, Any]:
+def extra_of(group: Group[DuplicatesPart]) -> Mapping[str, Any]:
     """Return the unit values of a group's parts that are not shards."""
     return {"priorities": [part.priority for part in group.members], "runs": [part.run for part in group.members]}
 
 
-def first_earlier(groups: Sequence[Group[Part]]) -> int:
+def first_earlier(groups: Sequence[Group[DuplicatesPart]]) -> int:
     """Return the first number of earlier runs' documents, which come after all documents of this run."""
     return sum(group.rows for group in groups if group.members[0].run is None)
 
 
-def parts_of(unit: Unit) -> list[Part]:
+def parts_of(unit: Unit) -> list[DuplicatesPart]:
     """Return the parts of a unit, with the shards of the roles that it received."""
 
     def one(place: int, role: str) -> Shard | None:
@@ -78,5 +78,5 @@ def parts_of(unit: Unit) -> list[Part]:
     for place, (priority, run) in enumerate(zip(unit.extra["priorities"], unit.extra["runs"], strict=True)):
         documents, signatures = unit.shard(f"{place}.documents"), unit.shard(f"{place}.signatures")
         judged = unit.inputs.get(f"{place}.judged", ())
-        parts.append(Part(documents, signatures, judged, one(place, "signals"), one(place, "ids"), priority, run))
+        parts.append(DuplicatesPart(documents, signatures, judged, one(place, "signals"), one(place, "ids"), priority, run))
     return parts

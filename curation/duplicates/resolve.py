@@ -19,16 +19,15 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from curation.duplicates.shingles import Hashes
+from curation.arrays import Flags, Floats, Hashes, Integers
 from curation.text.column import Offsets
 from curation.text.kernels import inline_kernel, kernel
 
 KEPT, SAME_RECORD, EXACT, NEAR_DUPLICATE, CONTAINED, SAME_URL = range(6)
-RULES = pa.array([None, "same_record", "exact", "near_duplicate", "contained", "same_url"], pa.string())
+DUPLICATE_RULES = pa.array([None, "same_record", "exact", "near_duplicate", "contained", "same_url"], pa.string())
 
-Places = npt.NDArray[np.int64]
-Flags = npt.NDArray[np.bool_]
-Shares = npt.NDArray[np.float64]
+Places = Integers
+Shares = Floats
 
 
 class Documents(NamedTuple):

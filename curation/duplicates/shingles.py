@@ -29,15 +29,13 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from curation.text.column import Bytes, Offsets
+from curation.arrays import Bytes, Hashes, Integers
+from curation.text.column import Offsets
 from curation.text.kernels import inline_kernel, kernel
 from curation.text.simd import BLOCK, copy_block, load_part, load_word, lowest_bit, mask_between
 from curation.text.text import Text
 from curation.text.unicode_classes import LETTER, MARK, NUMBER, SOLITARY, character_classes, decode_character, folded_forms
-
-Hashes = npt.NDArray[np.uint64]
 
 _ASCII_END = 0x80
 _SMALL = np.uint64(0x2020202020202020)
@@ -70,7 +68,7 @@ def spread(value: np.uint64) -> np.uint64:
 
 
 @kernel
-def spread_all(values: npt.NDArray[np.int64]) -> Hashes:
+def spread_all(values: Integers) -> Hashes:
     """Return `spread` of every value."""
     spreads = np.empty(len(values), np.uint64)
     for at in range(len(values)):
@@ -81,7 +79,7 @@ def spread_all(values: npt.NDArray[np.int64]) -> Hashes:
 class Alphabet(NamedTuple):
     """The tables that kernels read: class and folded form of every character."""
 
-    classes: npt.NDArray[np.uint8]
+    classes: Bytes
     forms: Hashes
 
 
@@ -89,9 +87,9 @@ class Working(NamedTuple):
     """Working space for a block of bytes, and for the words of a block that are deferred: their numbers and bounds."""
 
     spare: Bytes
-    odd_words: npt.NDArray[np.int64]
-    odd_starts: npt.NDArray[np.int64]
-    odd_ends: npt.NDArray[np.int64]
+    odd_words: Integers
+    odd_starts: Integers
+    odd_ends: Integers
 
 
 def working_space() -> Working:
@@ -330,7 +328,7 @@ def hash_sequence(words: Hashes, count: Any) -> tuple[Any, Any]:
     return spread(first), spread(second)
 
 
-def units_of(text: Text, characters: bool) -> Any:
+def shingle_units(text: Text, characters: bool) -> Any:
     """Return working space for the words, or characters, of a column's longest text."""
     longest = int(text.lengths.max(initial=0))
     return np.empty(2 * longest + 2 if characters else longest // 2 + 2, np.uint64)
@@ -338,7 +336,7 @@ def units_of(text: Text, characters: bool) -> Any:
 
 def shingle(text: Text, ngram: int = 5, characters: bool = False) -> Shingles:
     """Return the shingles of every text: n-grams of words, or of characters."""
-    units = units_of(text, characters)
+    units = shingle_units(text, characters)
     capacity = int((2 * text.lengths + 2 if characters else text.lengths // 2 + 1).sum())  # unwritten pages cost nothing
     offsets, hashes = np.zeros(len(text) + 1, np.int64), np.empty(capacity, np.uint64)
     _shingle_all(text.data, text.offsets, alphabet(), ngram, characters, working_space(), units, offsets, hashes)

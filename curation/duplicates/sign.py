@@ -13,8 +13,8 @@ from typing import Any, ClassVar
 import numpy as np
 import pyarrow as pa
 
+from curation.arrays import Hashes, Table
 from curation.duplicates.minhash import MinHashSettings, Signatures, sign
-from curation.duplicates.shingles import Hashes
 from curation.engine.session import Session
 from curation.engine.stage import Output, Stage, Unit
 from curation.errors import InputError
@@ -79,7 +79,7 @@ def check_settings(shard: Shard, settings: MinHashSettings) -> None:
         raise InputError(f"{shard.location} was signed with {stored}, not with {canonical(settings)}; sign its documents again")
 
 
-def signatures_of(table: Any) -> Signatures:
+def signatures_of(table: Table) -> Signatures:
     """Return the signatures of a table, shape (rows, K)."""
     column = table["signature"].combine_chunks()
     return np.asarray(column.flatten()).reshape(len(column), -1)

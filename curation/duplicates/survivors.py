@@ -19,11 +19,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from curation.arrays import Column, Floats, Hashes, Integers, Table
 from curation.errors import RecipeError
 from curation.schema import DOCUMENTS
 
@@ -39,7 +39,7 @@ PREFERABLE = [name for name in DOCUMENTS.names if name not in ("text", "metadata
 _SIGN, _LARGEST = np.uint64(1 << 63), np.uint64((1 << 64) - 1)
 
 
-def preference(expression: str | None, table: Any) -> Any:
+def preference(expression: str | None, table: Table) -> Any:
     """Return the preference of each row of a table of documents' columns and signals (float64, null if there is none).
 
     Raises RecipeError where the expression cannot be parsed, names an unknown column, or does not give a number.
@@ -56,12 +56,12 @@ def preference(expression: str | None, table: Any) -> Any:
     return pc.if_else(pc.is_finite(value), value, pa.scalar(None, pa.float64()))
 
 
-def source_ranks(column: Any, sources: Sequence[str]) -> Any:
+def source_ranks(column: Column, sources: Sequence[str]) -> Any:
     """Return the position of each row's source in the list (int64); a source outside the list gets the list's length."""
     return pc.index_in(column, pa.array(sources, pa.string())).cast(pa.int64()).fill_null(len(sources))
 
 
-def ranks(priority: int, source_rank: Any, preference: Any, text_bytes: Any, crawled_at: Any) -> dict[str, npt.NDArray[np.uint64]]:
+def ranks(priority: int, source_rank: Any, preference: Any, text_bytes: Any, crawled_at: Any) -> dict[str, Hashes]:
     """Return the columns of RANKS for documents of one priority, from the given columns."""
     source = np.uint64(priority + (1 << 31)) << np.uint64(32) | np.asarray(source_rank).astype(np.uint64)
     length = ~np.asarray(text_bytes).astype(np.uint64)
@@ -74,18 +74,18 @@ def ranks(priority: int, source_rank: Any, preference: Any, text_bytes: Any, cra
     }
 
 
-def text_bytes_of(table: Any) -> npt.NDArray[np.int64]:
+def text_bytes_of(table: Table) -> Integers:
     """Return the byte lengths of the texts, from their ranks."""
-    lengths: npt.NDArray[np.uint64] = ~table["rank_length"].to_numpy()
+    lengths: Hashes = ~table["rank_length"].to_numpy()
     return lengths.astype(np.int64)
 
 
-def _rising(values: npt.NDArray[np.float64]) -> npt.NDArray[np.uint64]:
+def _rising(values: Floats) -> Hashes:
     """Return integers that sort like the values: flip all bits of negative values, and only the sign bit of the others."""
     bits = (values + 0.0).view(np.uint64)  # turns -0.0 into 0.0
     return np.where(bits >= _SIGN, ~bits, bits | _SIGN)
 
 
-def _last(column: Any, values: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+def _last(column: Column, values: Hashes) -> Hashes:
     """Return the ranks; missing values rank last."""
     return np.where(np.asarray(column.is_valid()), values, _LARGEST)

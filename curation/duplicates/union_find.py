@@ -8,31 +8,29 @@ Invariants
     - Memory: 8 bytes per number; `UnionFind.labels` works in place. `stars` takes 114 bytes per edge, however large the numbers are.
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from curation.arrays import Array, Flags, Hashes, Integers
 from curation.text.kernels import inline_kernel, kernel
-
-Numbers = npt.NDArray[np.int64]
 
 
 class Ties(NamedTuple):
-    """Numbers that share a hash, connected to the first number with that hash."""
+    """Integers that share a hash, connected to the first number with that hash."""
 
-    order: Numbers
+    order: Integers
     """Positions sorted by hash; equal hashes keep their given order."""
-    starts: Numbers
+    starts: Integers
     """Where each hash begins in that order."""
-    left: Numbers
+    left: Integers
     """The first number of a hash, once for each other number."""
-    right: Numbers
+    right: Integers
     """The other numbers."""
 
 
-def ties(hashes: npt.NDArray[Any], numbers: Numbers) -> Ties:
-    """Connect numbers of equal hashes to the first; m numbers of one hash give m - 1 edges. Numbers of equal hashes must ascend."""
+def ties(hashes: Array, numbers: Integers) -> Ties:
+    """Connect numbers of equal hashes to the first; m numbers of one hash give m - 1 edges. Integers of equal hashes must ascend."""
     order = np.argsort(hashes, kind="stable")
     ordered, numbers = hashes[order], numbers[order]
     begins = np.concatenate([[True], ordered[1:] != ordered[:-1]])[: len(ordered)]
@@ -44,11 +42,11 @@ def ties(hashes: npt.NDArray[Any], numbers: Numbers) -> Ties:
 class Edges(NamedTuple):
     """Pairs of documents that may be duplicates, left < right, and whether both have the same text."""
 
-    left: Numbers
-    right: Numbers
-    of_text: npt.NDArray[np.bool_]
+    left: Integers
+    right: Integers
+    of_text: Flags
 
-    def chosen(self, which: npt.NDArray[np.bool_]) -> "Edges":
+    def chosen(self, which: Flags) -> "Edges":
         """Return the selected edges."""
         return Edges(self.left[which], self.right[which], self.of_text[which])
 
@@ -58,9 +56,9 @@ class UnionFind:
 
     def __init__(self, count: int) -> None:
         """Begin with every member in a set of its own."""
-        self.parents: Numbers = np.arange(count, dtype=np.int64)
+        self.parents: Integers = np.arange(count, dtype=np.int64)
 
-    def join(self, left: Numbers, right: Numbers) -> None:
+    def join(self, left: Integers, right: Integers) -> None:
         """Add the edges left[i] - right[i]. Raises IndexError for a number outside 0 to count - 1."""
         if len(left) != len(right):
             raise ValueError(f"{len(left)} left ends do not match {len(right)} right ends")
@@ -69,17 +67,17 @@ class UnionFind:
                 raise IndexError(f"an edge names a document beyond the {len(self.parents)} that exist")
             _join(self.parents, left, right)
 
-    def join_equal(self, hashes: npt.NDArray[np.uint64], numbers: Numbers) -> None:
+    def join_equal(self, hashes: Hashes, numbers: Integers) -> None:
         """Connect all numbers with equal hashes. Faster than `ties` if only the components are needed."""
         places = np.full(1 << (2 * max(1, len(hashes)) - 1).bit_length(), -1, np.int32 if len(hashes) < 1 << 31 else np.int64)
         _join_equal(self.parents, hashes, numbers, places)
 
-    def labels(self) -> Numbers:
+    def labels(self) -> Integers:
         """Return the label of every number, in the structure's own memory; more edges may follow."""
         _flatten(self.parents)
         return self.parents
 
-    def stars(self, follows: npt.NDArray[np.bool_]) -> Edges:
+    def stars(self, follows: Flags) -> Edges:
         """Return an edge from each label to every other number of its component; it is `of_text` where the number `follows`."""
         labels = self.labels()
         others = np.flatnonzero(labels != np.arange(len(labels)))
@@ -102,7 +100,7 @@ def stars(edges: Edges) -> Edges:
 
 
 @inline_kernel
-def _root(parents: Numbers, number: int) -> int:
+def _root(parents: Integers, number: int) -> int:
     while parents[number] != number:
         parents[number] = parents[parents[number]]
         number = parents[number]
@@ -110,7 +108,7 @@ def _root(parents: Numbers, number: int) -> int:
 
 
 @kernel
-def _join(parents: Numbers, left: Numbers, right: Numbers) -> None:
+def _join(parents: Integers, left: Integers, right: Integers) -> None:
     for edge in range(len(left)):
         one, other = _root(parents, left[edge]), _root(parents, right[edge])
         if one < other:
@@ -120,7 +118,7 @@ def _join(parents: Numbers, left: Numbers, right: Numbers) -> None:
 
 
 @kernel
-def _join_equal(parents: Numbers, hashes: npt.NDArray[np.uint64], numbers: Numbers, places: npt.NDArray[Any]) -> None:
+def _join_equal(parents: Integers, hashes: Hashes, numbers: Integers, places: Array) -> None:
     """Connect each number to the first with its hash, by a table `places` whose size is a power of two, at least twice the hashes."""
     last = np.uint64(len(places) - 1)
     for place in range(len(hashes)):
@@ -135,6 +133,6 @@ def _join_equal(parents: Numbers, hashes: npt.NDArray[np.uint64], numbers: Numbe
 
 
 @kernel
-def _flatten(parents: Numbers) -> None:
+def _flatten(parents: Integers) -> None:
     for number in range(len(parents)):
         parents[number] = parents[parents[number]]

@@ -32,6 +32,6 @@ def same_page_form(urls: Any) -> Any:
     return frame.select(pl.when(form != "").then(form).alias("form"))["form"].to_arrow().cast("string")
 
 
-def hash_of(form: str) -> int:
+def url_hash(form: str) -> int:
     """Return a 64-bit hash of a URL's normalised form."""
     return xxhash.xxh3_64_intdigest(form.encode("utf-8"))

@@ -33,7 +33,7 @@ _NO_WORD = re.compile(r"|[-+.\deE]+|true|false|null|none")
 _MISSING = object()
 
 
-def words_of(stage: str) -> str:
+def words_of_stage(stage: str) -> str:
     """Return a stage's name without its number: `3-judge` is "judge"."""
     return re.sub(r"^\d+[a-z]?-", "", stage).replace("-", " ")
 
@@ -41,7 +41,7 @@ def words_of(stage: str) -> str:
 def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
     """Return the differences between two identities of a stage, one line each."""
     before, after = plain(before), plain(after)
-    word = words_of(str(after.get("stage", "")))
+    word = words_of_stage(str(after.get("stage", "")))
     lines = differences("", before.get("fields"), after.get("fields"))
     lines += _versions(_parts(before), _parts(after))
     lines += _files("", before.get("files") or {}, after.get("files") or {})

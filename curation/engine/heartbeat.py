@@ -20,7 +20,7 @@ _PID, _ITEM, _BEATS, _BYTES = range(FIELDS)
 
 TICK = 1.0
 """Seconds between two checks."""
-LEAST = 300.0
+LEAST_SECONDS = 300.0
 PER_MIB = 60.0
 
 _mine: MutableSequence[int] | None = None
@@ -30,7 +30,7 @@ _first = 0
 def limit_for(size: int) -> float:
     """Return the seconds that a record of `size` bytes may take: 300, plus 60 per MiB."""
     told = os.environ.get("CURATION_RECORD_SECONDS")  # tests cannot wait five minutes
-    return float(told) if told else LEAST + PER_MIB * size / (1 << 20)
+    return float(told) if told else LEAST_SECONDS + PER_MIB * size / (1 << 20)
 
 
 def attach(slots: MutableSequence[int], number: int) -> None:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from curation.engine.stage import SEAL, SHARD_ENDINGS, shards_recorded
 from curation.errors import Refused
 from curation.storage.contents import read_contents
-from curation.storage.journal import ENDING, is_torn, read_journal
+from curation.storage.journal import JOURNAL_ENDING, is_torn, read_journal
 from curation.storage.location import TEMPORARY, Location
 from curation.storage.ownership import FIXED, KEPT
 from curation.storage.records import CorruptRecord
@@ -54,10 +54,10 @@ def named_in(out: Location, folder: str) -> NamedFiles:
         records |= {SEAL, *(f"{unit}.json" for unit in units)}
         shards |= set(files)
     for name in sorted(there):
-        journal = read_journal(there[name]) if name.endswith(ENDING) else None
+        journal = read_journal(there[name]) if name.endswith(JOURNAL_ENDING) else None
         if journal is not None:
             journals.add(name)
-            records.add(f"{name.removesuffix(ENDING)}.json")
+            records.add(f"{name.removesuffix(JOURNAL_ENDING)}.json")
             shards |= {f"{journal[0]}/{file}" for file in journal[1]}
     for name in sorted(there.keys() - records):
         recorded = shards_recorded(there[name]) if name.endswith(".json") and not name.startswith(TEMPORARY) else None
@@ -166,6 +166,6 @@ def check_public(out: Location) -> None:
 def check_free(out: Location, named: NamedFiles, wanted: Iterable[str]) -> None:
     """Raise Refused where a record that is to be written (paths below OUT) would overwrite a stranger."""
     for path in sorted(named.others & set(wanted)):
-        if path.endswith(ENDING) and is_torn(out / path):
+        if path.endswith(JOURNAL_ENDING) and is_torn(out / path):
             continue
         raise Refused(f"{out / path} has a record's name, but is not ours or is damaged; move or delete it, then run again")

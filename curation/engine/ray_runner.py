@@ -17,7 +17,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from curation.engine.runner import Item, Result, TaskOutcome, attempt, tell_on_stderr
+from curation.engine.runner import TaskItem, TaskOutcome, TaskResult, attempt, tell_on_stderr
 from curation.engine.signals import Ended, handlers_kept, workers_spared
 from curation.engine.stopped import StoppedWorkers
 from curation.engine.watched import watched_here
@@ -70,11 +70,11 @@ class RayRunner:
                 raise UsageError(f"no Ray cluster answers at {address}: {error}") from error
         self._started = True
 
-    def map(self, task: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[TaskOutcome[Item, Result]]:
+    def map(self, task: Callable[[TaskItem], TaskResult], items: Iterable[TaskItem]) -> Iterator[TaskOutcome[TaskItem, TaskResult]]:
         """Yield an outcome for every item, in the order in which they finish."""
         remote: Any = ray.remote(num_cpus=1, max_retries=ATTEMPTS - 1, retry_exceptions=False)(attempt_watched)
         waiting = iter(items)
-        running: dict[Any, Item] = {remote.remote(task, item): item for item in islice(waiting, self._under_way)}
+        running: dict[Any, TaskItem] = {remote.remote(task, item): item for item in islice(waiting, self._under_way)}
         stops = _Stops(self.tell)
         while running:
             while not (done := _wait(list(running))):
@@ -84,9 +84,9 @@ class RayRunner:
                 running[remote.remote(task, following)] = following
             yield self._outcome(done[0], item)
 
-    def _outcome(self, reference: Any, item: Item) -> TaskOutcome[Item, Any]:
+    def _outcome(self, reference: Any, item: TaskItem) -> TaskOutcome[TaskItem, Any]:
         try:
-            outcome: TaskOutcome[Item, Any] = ray.get(reference)
+            outcome: TaskOutcome[TaskItem, Any] = ray.get(reference)
         except (WorkerCrashedError, OutOfMemoryError) as error:
             return TaskOutcome(item, error=f"its worker died {ATTEMPTS} times: {error}", killed=True)
         except RayError as error:
@@ -165,7 +165,7 @@ class _Stops:
                 continue
 
 
-def attempt_watched(task: Callable[[Item], Result], item: Item) -> TaskOutcome[Item, Result]:
+def attempt_watched(task: Callable[[TaskItem], TaskResult], item: TaskItem) -> TaskOutcome[TaskItem, TaskResult]:
     """Run the task on one item in a Ray worker, which ends itself if one record takes too long."""
     with watched_here(tell_on_stderr):
         return attempt(task, item)

@@ -24,21 +24,21 @@ from curation.engine.watched import watched_here
 from curation.engine.worker_pool import WorkerPool
 from curation.storage.outages import may_pass
 
-HELD = "one record of this shard kept its worker busy for longer than any record should take"
+BUSY_TOO_LONG = "one record of this shard kept its worker busy for longer than any record should take"
 
-Item = TypeVar("Item")
-Result = TypeVar("Result")
+TaskItem = TypeVar("TaskItem")
+TaskResult = TypeVar("TaskResult")
 
 
 @dataclass(frozen=True)
-class TaskOutcome(Generic[Item, Result]):
+class TaskOutcome(Generic[TaskItem, TaskResult]):
     """The outcome of one item: a result, or the error's traceback and its one-line form.
 
     `killed`: its worker died. `may_pass`: a store did not answer, so the same item may succeed later.
     """
 
-    item: Item
-    result: Result | None = None
+    item: TaskItem
+    result: TaskResult | None = None
     error: str | None = None
     killed: bool = False
     line: str | None = None
@@ -51,7 +51,7 @@ class Runner(Protocol):
     workers: int
     tell: Callable[[str], None]
 
-    def map(self, task: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[TaskOutcome[Item, Result]]:
+    def map(self, task: Callable[[TaskItem], TaskResult], items: Iterable[TaskItem]) -> Iterator[TaskOutcome[TaskItem, TaskResult]]:
         """Yield an outcome for every item, in the order in which they finish."""
         ...
 
@@ -60,7 +60,7 @@ class Runner(Protocol):
         ...
 
 
-def attempt(task: Callable[[Item], Result], item: Item) -> TaskOutcome[Item, Result]:
+def attempt(task: Callable[[TaskItem], TaskResult], item: TaskItem) -> TaskOutcome[TaskItem, TaskResult]:
     """Run the task on one item; an exception becomes an outcome."""
     try:
         return TaskOutcome(item, result=task(item))
@@ -83,7 +83,7 @@ class LocalRunner:
         self._pool: WorkerPool | None = None
         self._under_way = 0
 
-    def map(self, task: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[TaskOutcome[Item, Result]]:
+    def map(self, task: Callable[[TaskItem], TaskResult], items: Iterable[TaskItem]) -> Iterator[TaskOutcome[TaskItem, TaskResult]]:
         """Yield an outcome for every item, in the order in which they finish."""
         if self.workers == 1:
             for item in items:
@@ -105,11 +105,13 @@ class LocalRunner:
             self._pool = WorkerPool(self.workers, self.tell)
         return self._pool
 
-    def _map_in_processes(self, task: Callable[[Item], Result], items: list[Item]) -> Iterator[TaskOutcome[Item, Result]]:
+    def _map_in_processes(
+        self, task: Callable[[TaskItem], TaskResult], items: list[TaskItem]
+    ) -> Iterator[TaskOutcome[TaskItem, TaskResult]]:
         waiting = list(enumerate(items, start=1))[::-1]
-        suspects: list[Item] = []
+        suspects: list[TaskItem] = []
         hung: set[int] = set()
-        running: dict[Future[TaskOutcome[Item, Result]], tuple[int, Item]] = {}
+        running: dict[Future[TaskOutcome[TaskItem, TaskResult]], tuple[int, TaskItem]] = {}
         while waiting or running:
             try:
                 while waiting and len(running) < 2 * self.workers:
@@ -136,20 +138,20 @@ class LocalRunner:
                 else:
                     suspects += [item for _, item in others]
                 for item in held:
-                    yield TaskOutcome(item, error=HELD, line=HELD, killed=True)
+                    yield TaskOutcome(item, error=BUSY_TOO_LONG, line=BUSY_TOO_LONG, killed=True)
         for item in suspects:
             yield self._run_alone(task, item)
 
-    def _run_alone(self, task: Callable[[Item], Result], item: Item) -> TaskOutcome[Item, Result]:
+    def _run_alone(self, task: Callable[[TaskItem], TaskResult], item: TaskItem) -> TaskOutcome[TaskItem, TaskResult]:
         pool = WorkerPool(1, self.tell)
         died = "the worker process died twice on this shard"
         try:
             future = pool.submit(partial(attempt, task), item, 1)
             while not wait([future], timeout=TICK).done:
                 for pid, _ in pool.overdue():
-                    died = HELD
+                    died = BUSY_TOO_LONG
                     os.kill(pid, signal.SIGKILL)
-            outcome: TaskOutcome[Item, Result] = future.result()
+            outcome: TaskOutcome[TaskItem, TaskResult] = future.result()
             pool.close()
             return outcome
         except BrokenProcessPool:

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from curation.counting import counted
-from curation.engine.drift import changed_inputs, changes, fingerprints, told, words_of
+from curation.engine.drift import changed_inputs, changes, fingerprints, told, words_of_stage
 from curation.engine.failures import Failure, told_of
 from curation.engine.leftovers import check_free, check_public, folders_of_records, left_by_run, named_in, remove_stale, strangers_in, sweep
 from curation.engine.runner import Runner, TaskOutcome
@@ -25,7 +25,7 @@ from curation.engine.watcher import Silent, Watcher
 from curation.errors import CannotWrite, Refused, ShardsFailed
 from curation.storage.contents import CONTENTS, digest_at, write_contents
 from curation.storage.digests import digest_of
-from curation.storage.journal import ENDING
+from curation.storage.journal import JOURNAL_ENDING
 from curation.storage.location import Location
 from curation.storage.ownership import FIXED, MADE_BY, RUN, locked, read_mark
 from curation.storage.records import CorruptRecord, find_record, write_record
@@ -139,7 +139,7 @@ class Session:
         ordered = sorted(units, key=lambda unit: unit.name)
         if len({unit.name for unit in ordered}) != len(ordered):
             raise ValueError(f"stage {stage.name} has two units with the same name")
-        records = {f"{folder}/{SEAL}", *(f"{folder}/{unit.name}{ending}" for unit in ordered for ending in (".json", ENDING))}
+        records = {f"{folder}/{SEAL}", *(f"{folder}/{unit.name}{ending}" for unit in ordered for ending in (".json", JOURNAL_ENDING))}
         interrupted = sweep(self.out, (folder, shard_folder), named.shards | named.records | named.journals | records)
         sizes = {facts.location.name: facts.size for facts in self.space.shards(stage).files()}
         mine = named.shards | self._left
@@ -321,9 +321,9 @@ class Session:
         inputs = changed_inputs(seal.get("inputs", {}), _inputs_of(jobs))
         lines = [inputs] if inputs else []
         lines += [line for line in changes(seal["identity"], identity) if line not in self._drift]
-        work = f"{words_of(stage.name)} again, {len(pending):,} of {counted(len(jobs), 'unit')}"
+        work = f"{words_of_stage(stage.name)} again, {len(pending):,} of {counted(len(jobs), 'unit')}"
         if is_less:
-            gone = inputs or f"{words_of(stage.name)} has units whose input no longer exists"
+            gone = inputs or f"{words_of_stage(stage.name)} has units whose input no longer exists"
             raise Refused(f"--frozen: {gone}; without --frozen its output is removed")
         if not lines and not self._remade:
             lines = ["its input or its output has changed"]

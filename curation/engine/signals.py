@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
+ENDING_SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 _PR_SET_PDEATHSIG = 1
 
 
@@ -39,7 +39,7 @@ def raise_on_signals() -> None:
 
 
 def _handle(handler: Callable[[int, FrameType | None], None]) -> None:
-    for number in ENDING:
+    for number in ENDING_SIGNALS:
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, handler)
 
@@ -66,7 +66,7 @@ def workers_spared() -> Iterator[None]:
 @contextmanager
 def handlers_kept() -> Iterator[None]:
     """Restore our signal handlers on leaving, whatever a library has set inside."""
-    before = {number: signal.getsignal(number) for number in ENDING}
+    before = {number: signal.getsignal(number) for number in ENDING_SIGNALS}
     try:
         yield
     finally:

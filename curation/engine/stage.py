@@ -29,6 +29,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from curation.arrays import Schema, Table
 from curation.errors import Refused
 from curation.storage.digests import digest_of, plain, shared
 from curation.storage.journal import Journal
@@ -98,12 +99,12 @@ class Output:
         return Shard(file.partition(".")[0], self.folder.within(file), rows, size, sha256)
 
     def shard(
-        self, name: str, schema: Any, metadata: Mapping[str, str] | None = None, level: int = 1, cut_by_content: bool = False
+        self, name: str, schema: Schema, metadata: Mapping[str, str] | None = None, level: int = 1, cut_by_content: bool = False
     ) -> "_RecordingWriter":
         """Open a shard for writing; use it as a context manager."""
         return _RecordingWriter(self, name, schema, metadata, level, cut_by_content)
 
-    def write(self, name: str, table: Any, metadata: Mapping[str, str] | None = None) -> Shard:
+    def write(self, name: str, table: Table, metadata: Mapping[str, str] | None = None) -> Shard:
         """Write a table as one shard."""
         with self.shard(name, table.schema, metadata) as writer:
             writer.write(table)
@@ -112,7 +113,7 @@ class Output:
 
 class _RecordingWriter(ShardWriter):
     def __init__(
-        self, output: Output, name: str, schema: Any, metadata: Mapping[str, str] | None, level: int, cut_by_content: bool
+        self, output: Output, name: str, schema: Schema, metadata: Mapping[str, str] | None, level: int, cut_by_content: bool
     ) -> None:
         super().__init__(name, output.begin(f"{name}.parquet"), schema, metadata, level, cut_by_content)
         self._output = output

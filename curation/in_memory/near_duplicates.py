@@ -28,14 +28,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from curation.arrays import Bytes, Flags, Floats, Hashes, Integers
 from curation.duplicates.minhash import MinHashSettings, bucket_hashes, sign
-from curation.duplicates.resolve import KEPT, RULES, Documents, Resolver
-from curation.duplicates.shingles import Hashes, distinct, shingle
-from curation.duplicates.union_find import Numbers, UnionFind, ties
+from curation.duplicates.resolve import DUPLICATE_RULES, KEPT, Documents, Resolver
+from curation.duplicates.shingles import distinct, shingle
+from curation.duplicates.union_find import UnionFind, ties
 from curation.errors import InputError
 from curation.in_memory.record_ranks import Ranks
 from curation.in_memory.text_batches import FilePath, ReadTexts
@@ -50,11 +50,11 @@ SHINGLE_BYTES = 64 << 20
 class Duplicates:
     """The result for each of n documents, by row."""
 
-    duplicate_of: Numbers
+    duplicate_of: Integers
     """Row of the survivor; -1 if the document is kept."""
-    rules: npt.NDArray[np.uint8]
-    """Index into `curation.duplicates.resolve.RULES` of the reason: exact, near_duplicate or contained."""
-    similarities: npt.NDArray[np.float64]
+    rules: Bytes
+    """Index into `curation.duplicates.resolve.DUPLICATE_RULES` of the reason: exact, near_duplicate or contained."""
+    similarities: Floats
     """Exact similarity to the survivor; 1 if the document itself is kept."""
     compared: int
     """Pairs whose exact similarity was computed."""
@@ -63,7 +63,7 @@ class Duplicates:
 
     def rule(self, row: int) -> str | None:
         """Return the reason why a document is dropped, or None if it is kept."""
-        reason: str | None = RULES[int(self.rules[row])].as_py()
+        reason: str | None = DUPLICATE_RULES[int(self.rules[row])].as_py()
         return reason
 
     def table(self, ids: Any) -> Any:
@@ -79,7 +79,7 @@ class Duplicates:
             {
                 "id": names,
                 "duplicate_of": names.take(pa.array(self.duplicate_of, mask=kept)),
-                "rule": RULES.take(pa.array(self.rules)),
+                "rule": DUPLICATE_RULES.take(pa.array(self.rules)),
                 "similarity": pa.array(self.similarities, mask=kept),
             }
         )
@@ -89,10 +89,10 @@ class Duplicates:
 class _Signed:
     """Results of one pass over the texts: bytes (n), text hashes (n, 2), bucket hashes (bands, n), and the first row of each batch."""
 
-    sizes: Numbers
+    sizes: Integers
     texts: Hashes
     buckets: Hashes
-    firsts: Numbers
+    firsts: Integers
 
 
 def find_duplicates(
@@ -101,7 +101,7 @@ def find_duplicates(
     threshold: float = 0.75,
     containment: float | None = None,
     compared: int = 8,
-    ranks: Callable[[Numbers], Ranks] | None = None,
+    ranks: Callable[[Integers], Ranks] | None = None,
 ) -> Duplicates:
     """Find the near-duplicates among all texts; the settings have the same meaning as in a recipe's [deduplicate].
 
@@ -176,7 +176,7 @@ def _sign(batches: Sequence[ReadTexts], minhash: MinHashSettings) -> _Signed:
     return _Signed(np.concatenate(sizes), np.concatenate(texts), np.concatenate(buckets, axis=1), firsts)
 
 
-def _components(signed: _Signed) -> tuple[Numbers, npt.NDArray[np.bool_]]:
+def _components(signed: _Signed) -> tuple[Integers, Flags]:
     """Return the component of each document, named by its first document, and whether the document is the first with its text."""
     rows = np.arange(len(signed.sizes))
     forest = UnionFind(len(rows))
@@ -190,7 +190,7 @@ def _components(signed: _Signed) -> tuple[Numbers, npt.NDArray[np.bool_]]:
     return forest.labels(), leads
 
 
-def _ranked(labels: Numbers, sizes: Numbers, ranks: Callable[[Numbers], Ranks] | None) -> tuple[Numbers, Numbers]:
+def _ranked(labels: Integers, sizes: Integers, ranks: Callable[[Integers], Ranks] | None) -> tuple[Integers, Integers]:
     """Return integers that sort like the documents' dates and keys; documents without a candidate of equal length get unique ones.
 
     The integer of a key is a row that has this key, so a document without a requested key gets its own row.
@@ -207,7 +207,7 @@ def _ranked(labels: Numbers, sizes: Numbers, ranks: Callable[[Numbers], Ranks] |
     return dates, keys
 
 
-def _turns(labels: Numbers, leads: npt.NDArray[np.bool_], sizes: Numbers) -> Iterator[tuple[Numbers, npt.NDArray[np.bool_]]]:
+def _turns(labels: Integers, leads: Flags, sizes: Integers) -> Iterator[tuple[Integers, Flags]]:
     """Yield the ascending rows of some components at a time, and which of them are compared: leaders in components of several texts."""
     members = np.bincount(labels, minlength=len(labels))
     texts = np.bincount(labels[leads], minlength=len(labels))
@@ -225,8 +225,8 @@ def _turns(labels: Numbers, leads: npt.NDArray[np.bool_], sizes: Numbers) -> Ite
 
 
 def _shingles_of(
-    batches: Sequence[ReadTexts], firsts: Numbers, rows: Numbers, sizes: Numbers, minhash: MinHashSettings
-) -> tuple[Numbers, Hashes]:
+    batches: Sequence[ReadTexts], firsts: Integers, rows: Integers, sizes: Integers, minhash: MinHashSettings
+) -> tuple[Integers, Hashes]:
     """Return offsets and distinct shingles of the texts in some ascending rows, whose byte sizes are given."""
     starts = np.zeros(len(rows) + 1, np.int64)
     likely = int(sizes.sum()) // (1 if minhash.characters else 2) + len(rows)
@@ -246,7 +246,7 @@ def _shingles_of(
     return starts, hashes[: starts[-1]]
 
 
-def _codes(texts: Hashes) -> Numbers:
+def _codes(texts: Hashes) -> Integers:
     """Return a small integer for each distinct text hash."""
     order = np.lexsort((texts[:, 1], texts[:, 0]))
     ordered = texts[order]

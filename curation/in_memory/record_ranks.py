@@ -3,7 +3,7 @@
     parquet_ranks(paths)   for Parquet files
     jsonl_ranks(paths)     for JSON Lines files, plain or compressed
 
-Both return a function from rows to their Ranks. Rows ascend and are numbered through all files, as `curation.in_memory.text_batches`
+Both return a function from rows to their Ranks. Integers ascend and are numbered through all files, as `curation.in_memory.text_batches`
 numbers texts. Few rows of a corpus are ever requested, so only their ranks are made; this reads the files again from the start.
 
 Invariant: a key equals that of the record in a run over the same files (`curation.storage.record_keys`); a row that a run would not accept
@@ -14,10 +14,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from curation.arrays import Integers
 from curation.errors import InputError
 from curation.in_memory.text_batches import FilePath
 from curation.ingest.readers import Broken, Record
@@ -31,8 +31,6 @@ from curation.storage.location import Location
 from curation.storage.record_keys import record_key
 from curation.storage.source_file import Fields, SourceFile
 
-Rows = npt.NDArray[np.int64]
-
 NO_DATE = np.iinfo(np.int64).max
 """Later than any date."""
 
@@ -40,16 +38,16 @@ NO_DATE = np.iinfo(np.int64).max
 class Ranks(NamedTuple):
     """The seconds since 1970 (NO_DATE if there is no date) and the key of each of some records."""
 
-    dates: Rows
+    dates: Integers
     keys: Sequence[bytes]
 
 
-def parquet_ranks(paths: Sequence[FilePath], fields: Fields | None = None) -> Callable[[Rows], Ranks]:
+def parquet_ranks(paths: Sequence[FilePath], fields: Fields | None = None) -> Callable[[Integers], Ranks]:
     """Return a function that ranks rows of Parquet files; `fields` names the columns, as a recipe's [[input]] does."""
     return lambda rows: _ranks(_parquet_records(paths, fields or Fields(), rows))
 
 
-def jsonl_ranks(paths: Sequence[FilePath], fields: Fields | None = None) -> Callable[[Rows], Ranks]:
+def jsonl_ranks(paths: Sequence[FilePath], fields: Fields | None = None) -> Callable[[Integers], Ranks]:
     """Return a function that ranks lines of JSON Lines files; blank lines are skipped."""
     return lambda rows: _ranks(_jsonl_records(paths, fields or Fields(), rows))
 
@@ -62,7 +60,7 @@ def _ranks(records: Iterator[Record]) -> Ranks:
     return Ranks(np.array(dates, np.int64), keys)
 
 
-def _parquet_records(paths: Sequence[FilePath], fields: Fields, rows: Rows) -> Iterator[Record]:
+def _parquet_records(paths: Sequence[FilePath], fields: Fields, rows: Integers) -> Iterator[Record]:
     first = 0
     for path in paths:
         source = _source(path, fields)
@@ -89,7 +87,7 @@ def _record(named: Mapping[str, Any], row: int, source: SourceFile) -> Record:
         raise InputError(f"{source.location}, row {row} of the texts is not a record: {error}") from None
 
 
-def _jsonl_records(paths: Sequence[FilePath], fields: Fields, rows: Rows) -> Iterator[Record]:
+def _jsonl_records(paths: Sequence[FilePath], fields: Fields, rows: Integers) -> Iterator[Record]:
     reader, number, wanted = JsonlReader(), 0, set(rows.tolist())
     for path in paths:
         source = _source(path, fields)

@@ -33,7 +33,7 @@ ReadTexts = Callable[[], Any]
 
 FilePath = str | PathLike[str]
 
-BATCH_BYTES = 16 << 20
+TEXT_BATCH_BYTES = 16 << 20
 """Bytes of decompressed lines at which a batch is full."""
 
 _BLANK = b" \t\r\n"
@@ -49,7 +49,7 @@ def parquet_texts(paths: Sequence[FilePath], column: str = "text") -> list[ReadT
     return [reader(path, index) for path in paths for index in range(pq.read_metadata(path).num_row_groups)]
 
 
-def jsonl_texts(paths: Sequence[FilePath], column: str = "text", batch_bytes: int = BATCH_BYTES) -> list[ReadTexts]:
+def jsonl_texts(paths: Sequence[FilePath], column: str = "text", batch_bytes: int = TEXT_BATCH_BYTES) -> list[ReadTexts]:
     """Return readers for the texts of JSON Lines files, `batch_bytes` each, in the order of the files.
 
     Raises InputError, now or when a batch is read, for a line that is too long, malformed, or without a string in the column, and for a

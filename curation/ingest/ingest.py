@@ -26,6 +26,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from curation.arrays import Table
 from curation.choices import build
 from curation.engine.heartbeat import beat
 from curation.engine.stage import Job, Output, Stage, Unit
@@ -34,7 +35,7 @@ from curation.ingest.extraction import Extractor, extractor_named
 from curation.ingest.page_text import NoPage, text_of_page
 from curation.ingest.quarantine import BATCH, RecordPlace, make_isolated
 from curation.ingest.readers import BOMB, MAX_RECORD_BYTES, Broken, Ignored, Outcome, Record, Tally, read_records
-from curation.ingest.side_fields import text_of
+from curation.ingest.side_fields import json_text
 from curation.schema import DOCUMENTS, REJECTS
 from curation.storage.record_keys import record_key
 from curation.storage.shards import PART_BYTES, ROW_GROUP_BYTES, ShardWriter
@@ -44,11 +45,11 @@ from curation.text.text import Text
 SMALL_FILE = 8 << 20
 """Files below this many bytes are grouped."""
 
-GROUPS = 64
+FILE_GROUPS = 64
 REJECTED = "-rejected"
 """Suffix of a unit's shard of rejects."""
 
-READING = "reading"
+READER_REPAIRS = "reading"
 """Name among the edits under which the readers' repairs are counted."""
 
 _ROWS_PER_BATCH = 8192
@@ -144,12 +145,12 @@ class Ingest(Stage):
         return {"files": files, **writer.counts()}
 
 
-def units_of(sources: Sequence[SourceFile]) -> list[Unit]:
+def ingest_units(sources: Sequence[SourceFile]) -> list[Unit]:
     """Group input files into units: large files alone, small files in GROUPS groups, all named by a hash of the relative path."""
     members: dict[str, list[SourceFile]] = {}
     for source in sources:
         digest = hashlib.sha256(source.relative.encode("utf-8", "surrogateescape")).hexdigest()
-        name = digest[:16] if source.size >= SMALL_FILE else f"small-{int(digest[:8], 16) % GROUPS:02d}"
+        name = digest[:16] if source.size >= SMALL_FILE else f"small-{int(digest[:8], 16) % FILE_GROUPS:02d}"
         members.setdefault(name, []).append(source)
     return [Unit(name, sources=tuple(sorted(files, key=lambda file: file.relative))) for name, files in sorted(members.items())]
 
@@ -178,7 +179,7 @@ def _take(outcome: Outcome, source: SourceFile, extractor: Extractor, writer: "_
     if outcome.status is not None and outcome.status != 200:
         writer.reject(source, outcome, key, own_id, "dropped", "http_status", value=float(outcome.status), threshold=200.0)
         return
-    metadata, repairs = {name: text_of(value) for name, value in outcome.metadata.items()}, dict(outcome.repairs)
+    metadata, repairs = {name: json_text(value) for name, value in outcome.metadata.items()}, dict(outcome.repairs)
     if isinstance(outcome.payload, str):
         text = outcome.payload
         encoded = text.encode() if repairs else outcome.raw
@@ -248,8 +249,8 @@ class _Writer:
     def repaired(self, repairs: Mapping[str, int]) -> dict[str, str]:
         """Count the reader's repairs as edits, and return them as metadata of the document."""
         for name, count in repairs.items():
-            self._edited[f"{READING}.{name}"] = self._edited.get(f"{READING}.{name}", 0) + count
-        return {f"edits.{READING}.{name}": str(count) for name, count in repairs.items()}
+            self._edited[f"{READER_REPAIRS}.{name}"] = self._edited.get(f"{READER_REPAIRS}.{name}", 0) + count
+        return {f"edits.{READER_REPAIRS}.{name}": str(count) for name, count in repairs.items()}
 
     def document(
         self, source: SourceFile, record: Record, key: bytes, own_id: str, text: bytes, characters: int, metadata: Mapping[str, str]
@@ -327,14 +328,14 @@ class _Writer:
             metadata[row] = {**metadata[row], f"edits.{name}": str(int(per_document[row]))}
         self._edited[name] = self._edited.get(name, 0) + int(np.sum(per_document))
 
-    def _without_empty(self, table: Any) -> Any:
+    def _without_empty(self, table: Table) -> Any:
         """Return the documents that still have text after the edits; reject the others."""
         empty = pc.equal(pc.binary_length(pc.utf8_trim_whitespace(table["text"])), 0)
         for row in table.filter(empty).select(list(_NAMED)).to_pylist():
             self._rejects.append({**row, "fate": "dropped", "rule": "empty_text"})
         return table.filter(pc.invert(empty))
 
-    def _write(self, table: Any) -> None:
+    def _write(self, table: Table) -> None:
         """Write a batch of documents as one row group; start the next part if this one would exceed PART_BYTES."""
         size = int(pc.sum(table["text_bytes"]).as_py() or 0)
         if self._part is not None and self._part_bytes + size > PART_BYTES:

@@ -24,7 +24,7 @@ from typing import Protocol
 
 from curation.errors import InputError
 from curation.storage.location import TEMPORARY, FileFacts, Location, why_unreachable
-from curation.storage.resources import PACKAGES, beside
+from curation.storage.resources import OWN_PACKAGES, beside
 from curation.storage.source_file import Fields, SourceFile
 
 _WILDCARD = re.compile(r"[*?\[]")
@@ -131,7 +131,7 @@ def _find(pattern: str) -> list[_Found]:
 def _locate(pattern: str) -> Location:
     """Return the location of an input, keeping wildcards."""
     package, colon, path = pattern.partition(":")
-    if colon and package in PACKAGES:
+    if colon and package in OWN_PACKAGES:
         return Location.of(Path(str(files(package))).resolve() / path)
     return Location.of(Path(pattern).expanduser() if pattern.startswith("~") else pattern)
 

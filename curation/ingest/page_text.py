@@ -10,7 +10,7 @@ import re
 from curation.ingest.encoding import Undecodable, decode_text
 from curation.ingest.extraction import Extractor
 from curation.ingest.readers import Record
-from curation.ingest.side_fields import text_of
+from curation.ingest.side_fields import json_text
 
 _HTML = ("text/html", "application/xhtml+xml")
 _PLAIN = "text/plain"
@@ -45,9 +45,9 @@ def text_of_page(record: Record, payload: bytes, extractor: Extractor, metadata:
         return decoded.text
     extracted = extractor.extract(decoded.text)
     if extracted.title:
-        metadata["title"] = text_of(extracted.title)
+        metadata["title"] = json_text(extracted.title)
     for name, value in extracted.facts.items():
-        metadata.setdefault(name, text_of(value) if isinstance(value, str) else str(value))
+        metadata.setdefault(name, json_text(value) if isinstance(value, str) else str(value))
     return extracted.text
 
 

@@ -21,15 +21,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import xxhash
 
+from curation.arrays import Table
 from curation.engine.session import Session
 from curation.engine.stage import Output, Stage, Unit
 from curation.schema import KEY
 from curation.shuffle.exchange import Range, ranges_for, read_range, write_sorted
 from curation.shuffle.merging import merge, range_of
-from curation.shuffle.numbering import groups_of
+from curation.shuffle.numbering import numbered_groups
 from curation.storage.shards import Shard, batches, read_shard
 
-RANGE_ROWS = 1 << 19
+IDS_PER_UNIT = 1 << 19
 """Approximate number of ids that one unit checks for conflicts."""
 
 SHORT, WHOLE = 8, 32
@@ -44,7 +45,7 @@ ID_HASHES = pa.schema(
     ]
 )
 CONFLICTS = pa.schema([pa.field("number", pa.int64(), nullable=False), pa.field("digits", pa.int64(), nullable=False)])
-IDS = pa.schema([pa.field("key", KEY, nullable=False), pa.field("id", pa.string(), nullable=False)])
+ID_ROWS = pa.schema([pa.field("key", KEY, nullable=False), pa.field("id", pa.string(), nullable=False)])
 
 
 @dataclass(frozen=True)
@@ -124,12 +125,12 @@ class WriteIds(Stage):
         for shard in unit.inputs["shards"]:
             start, end = np.searchsorted(numbers, [base, base + shard.rows])
             table = read_shard(shard, ["key", "id"]).combine_chunks()
-            output.write(shard.name, _with_longer(table, numbers[start:end] - base, digits[start:end]).cast(IDS))
+            output.write(shard.name, _with_longer(table, numbers[start:end] - base, digits[start:end]).cast(ID_ROWS))
             base += shard.rows
         return {"records": rows, "renamed": conflicts.num_rows}
 
 
-def _with_longer(table: Any, rows: Any, digits: Sequence[int]) -> Any:
+def _with_longer(table: Table, rows: Any, digits: Sequence[int]) -> Any:
     """Return the table with hex digits of the key, as many as `digits` says, appended to the ids of some ascending rows."""
     if not len(rows):
         return table
@@ -145,11 +146,11 @@ def resolve_ids(session: Session, shards: Sequence[Shard]) -> tuple[Shard, ...]:
     """Give every record of documents and rejects its own id; return shards of IDS with the given shards' names, sorted by name."""
     if not shards:
         return ()
-    groups = groups_of([IdShard(shard) for shard in shards])
+    groups = numbered_groups([IdShard(shard) for shard in shards])
     inputs = {group.name: tuple(named.shard for named in group.members) for group in groups}
     units = [Unit(group.name, {"shards": inputs[group.name]}, extra={"base": group.base}) for group in groups]
     hashes = merge(session, HashIds.name, session.run(HashIds(), units).shards, ("hash",))
-    ranges = ranges_for(hashes.rows, RANGE_ROWS)
+    ranges = ranges_for(hashes.rows, IDS_PER_UNIT)
     found = session.run(FindConflicts(), hashes.units("hashes", ranges))
     conflicts = merge(session, FindConflicts.name, found.shards, ("number",), Range(0, hashes.rows))
     units = []

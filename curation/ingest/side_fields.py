@@ -18,15 +18,15 @@ _BEGINNINGS = frozenset('"[{-0123456789tfn \t\n\r')
 """First characters of JSON; most strings begin differently and are not parsed."""
 
 
-class Json(str):
+class JsonText(str):
     """The JSON text of a value that is not a string, as readers pass it among a record's side fields."""
 
     __slots__ = ()
 
 
-def text_of(field: str) -> str:
+def json_text(field: str) -> str:
     """Return a reader's side field in the form that documents carry."""
-    return json.dumps(field, ensure_ascii=False) if _is_json(field) and not isinstance(field, Json) else field
+    return json.dumps(field, ensure_ascii=False) if _is_json(field) and not isinstance(field, JsonText) else field
 
 
 def value_of(text: str) -> Any:

@@ -25,12 +25,13 @@ from typing import Any
 
 import pyarrow.compute as pc
 
+from curation.arrays import Column, Table
 from curation.counting import counted
 from curation.engine.leftovers import named_in, path_below
 from curation.engine.stage import Workspace, finished_units
 from curation.errors import BooksUnbalanced, CorruptShard
 from curation.ingest.ingest import Ingest
-from curation.ledger.id_sets import HELD, Multiset, id_differences, ids_not_among
+from curation.ledger.id_sets import MOST_HELD, Multiset, id_differences, ids_not_among
 from curation.schema import FATES
 from curation.storage.location import Location
 from curation.storage.shards import open_parquet, row_groups
@@ -62,7 +63,7 @@ class Books:
             raise BooksUnbalanced("the books do not balance:\n  " + "\n  ".join(self.faults[:50]))
 
 
-def add_up(out: Location, ledger_of: LedgerOf, held: int = HELD) -> Books:
+def add_up(out: Location, ledger_of: LedgerOf, held: int = MOST_HELD) -> Books:
     """Count everything again from the files in OUT and from the earlier runs they refer to. Holds about `held` ids at once."""
     faults: list[str] = []
     unchecked: list[str] = []
@@ -170,7 +171,7 @@ def _read_ledger_file(location: Location) -> _Ledger:
     return found
 
 
-def _lost(table: Any) -> Counter[str]:
+def _lost(table: Table) -> Counter[str]:
     """Return how many records beyond their own row the unreadable rows of each input file represent."""
     several = table.filter(pc.and_(pc.equal(table["fate"], "unreadable"), pc.match_substring(table["evidence"], '"records": ')))
     lost: Counter[str] = Counter()
@@ -179,11 +180,11 @@ def _lost(table: Any) -> Counter[str]:
     return lost
 
 
-def _tally(column: Any) -> dict[Any, int]:
+def _tally(column: Column) -> dict[Any, int]:
     return {entry["values"]: entry["counts"] for entry in pc.value_counts(column).to_pylist()}
 
 
-def _kept(table: Any) -> Any:
+def _kept(table: Table) -> Any:
     return table["id"].filter(pc.equal(table["fate"], "kept"))
 
 

@@ -21,18 +21,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
+from curation.arrays import Flags, Hashes, Integers
 from curation.shuffle.exchange import Range, ranges_for
-
-Hashes = npt.NDArray[np.uint64]
 
 Ids = Callable[[], Iterable[Any]]
 """Reads ids from the start at every call: text columns without nulls, one row group at a time."""
 
-HELD = 1 << 25
+MOST_HELD = 1 << 25
 """Approximate number of hashes that are held at once."""
 
 HELD_BYTES = 17
@@ -88,7 +86,7 @@ class Multiset:
         self.size += other.size
 
 
-def ids_not_among(looked_for: Ids, amount: int, known: Ids, held: int = HELD) -> Culprits | None:
+def ids_not_among(looked_for: Ids, amount: int, known: Ids, held: int = MOST_HELD) -> Culprits | None:
     """Return which of the ids to find (`amount` with repetitions) are unknown; None if all are known."""
     if not amount:
         return None
@@ -97,7 +95,7 @@ def ids_not_among(looked_for: Ids, amount: int, known: Ids, held: int = HELD) ->
     return Culprits(sum(part.ids for part in found), sum(part.rows for part in found), found[0].example) if found else None
 
 
-def id_differences(there: Ids, expected: Ids, sums: tuple[Multiset, Multiset], held: int = HELD) -> Differences:
+def id_differences(there: Ids, expected: Ids, sums: tuple[Multiset, Multiset], held: int = MOST_HELD) -> Differences:
     """Return how the ids that exist differ from the expected ones, whose `sums` were computed before."""
     differing = np.flatnonzero(sums[0].sums != sums[1].sums)
     if not len(differing):
@@ -120,7 +118,7 @@ def _hashes(ids: Any) -> Hashes:
     return pl.Series(ids).hash().to_numpy()
 
 
-def _buckets(hashes: Hashes) -> npt.NDArray[np.int64]:
+def _buckets(hashes: Hashes) -> Integers:
     return (hashes >> np.uint64(64 - BUCKET_BITS)).astype(np.int64)
 
 
@@ -162,13 +160,13 @@ def _unknown(hashes: Hashes, known: Ids, part: Range) -> Hashes:
     return hashes[~met]
 
 
-def _look_up(hashes: Hashes, among: Hashes) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
+def _look_up(hashes: Hashes, among: Hashes) -> tuple[Integers, Flags]:
     """Return, for each hash, its position among some ascending ones (at least one), and whether it is present."""
     places = np.minimum(np.searchsorted(among, hashes), len(among) - 1)
     return places, among[places] == hashes
 
 
-def _counts(ids: Ids, buckets: npt.NDArray[np.bool_], name: str) -> pl.DataFrame:
+def _counts(ids: Ids, buckets: Flags, name: str) -> pl.DataFrame:
     """Return how often each hash in some buckets occurs, as columns `hash` and `name`."""
     hashes = (_hashes(column) for column in ids())
     held = np.concatenate([np.empty(0, np.uint64), *(batch[buckets[_buckets(batch)]] for batch in hashes)])

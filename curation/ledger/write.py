@@ -53,7 +53,7 @@ class SelectSynthetic(Select):
     folder: ClassVar[str | None] = "ledger/synthetic"
 
 
-def units_of(documents: Sequence[Shard], rejects: Sequence[Shard], gone: Sequence[Shard] = (), **beside: Sequence[Shard]) -> list[Unit]:
+def ledger_units(documents: Sequence[Shard], rejects: Sequence[Shard], gone: Sequence[Shard] = (), **beside: Sequence[Shard]) -> list[Unit]:
     """Pair each shard with the side shards of the same name; the roles are `ids`, `verdicts`, `duplicates` and `cuts`, any of which may be
     empty.
 

@@ -18,9 +18,10 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from curation.arrays import Bytes, Column, Flags, Integers
 from curation.repeats.passages import Passages
 from curation.schema import KEY
-from curation.text.column import Bytes, Offsets
+from curation.text.column import Offsets
 from curation.text.kernels import kernel
 from curation.text.text import Text
 
@@ -53,7 +54,7 @@ class Spans:
         self.ends = ends
 
     @classmethod
-    def from_arrow(cls, column: Any) -> "Spans":
+    def from_arrow(cls, column: Column) -> "Spans":
         """Read a SPANS column, sliced or chunked."""
         array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
         values = array.flatten()
@@ -66,14 +67,14 @@ class Spans:
         return pa.ListArray.from_arrays(pa.array(self.offsets.astype(np.int32)), pairs, type=SPANS)
 
     @property
-    def bytes(self) -> npt.NDArray[np.int64]:
+    def bytes(self) -> Integers:
         """Number of bytes in the spans of each text."""
         before = np.concatenate([np.zeros(1, np.int64), np.cumsum(self.ends.astype(np.int64) - self.starts)])
-        sums: npt.NDArray[np.int64] = before[self.offsets[1:]] - before[self.offsets[:-1]]
+        sums: Integers = before[self.offsets[1:]] - before[self.offsets[:-1]]
         return sums
 
 
-def spans_of(text: Text, passages: Passages, goes: npt.NDArray[np.bool_]) -> Spans:
+def spans_of(text: Text, passages: Passages, goes: Flags) -> Spans:
     """Return the spans that remove the passages marked in `goes` from every text."""
     offsets = np.zeros(len(text) + 1, np.int64)
     starts, ends = (np.empty(int(goes.sum()), np.uint32) for _ in range(2))
@@ -92,7 +93,7 @@ def without(text: Text, spans: Spans) -> Text:
 
 
 @kernel
-def _take_blank_along(offsets: Offsets, blank: npt.NDArray[np.bool_], goes: npt.NDArray[np.bool_]) -> None:
+def _take_blank_along(offsets: Offsets, blank: Flags, goes: Flags) -> None:
     """Mark the blank passages that are cut together with marked ones."""
     for text in range(len(offsets) - 1):
         first, after = offsets[text], offsets[text + 1]
@@ -123,7 +124,7 @@ def _find_spans(
     offsets: Offsets,
     starts: npt.NDArray[np.uint32],
     ends: npt.NDArray[np.uint32],
-    goes: npt.NDArray[np.bool_],
+    goes: Flags,
     span_offsets: Offsets,
     span_starts: npt.NDArray[np.uint32],
     span_ends: npt.NDArray[np.uint32],

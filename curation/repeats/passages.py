@@ -14,9 +14,10 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from curation.text.column import Bytes, Offsets
+from curation.arrays import Bytes, Flags, Hashes
+from curation.text.column import Offsets
 from curation.text.kernels import kernel
-from curation.text.lines import Bounds, strip
+from curation.text.lines import PieceBounds, strip
 from curation.text.text import Text
 from curation.text.unicode_classes import character_classes
 from curation.text.words import WORD, mix_bits
@@ -28,16 +29,16 @@ _NEXT = np.uint64(0xD1342543DE82EF95)
 
 
 @dataclass(frozen=True, eq=False)
-class Passages(Bounds):
+class Passages(PieceBounds):
     """The lines or paragraphs of n texts; the columns below describe each one without surrounding space."""
 
     sizes: npt.NDArray[np.uint32]
     """Bytes; 0 for a blank passage."""
     characters: npt.NDArray[np.uint32]
     """Code points."""
-    hashes: npt.NDArray[np.uint64]
+    hashes: Hashes
     """Hashes; equal passages have equal hashes."""
-    comparable: npt.NDArray[np.bool_]
+    comparable: Flags
     """Whether the passage has anything to compare: bytes, or words if words are compared."""
 
 
@@ -59,13 +60,13 @@ def find_passages(text: Text, unit: PassageUnit, fold: bool) -> Passages:
 def _describe(
     data: Bytes,
     text_offsets: Offsets,
-    classes: npt.NDArray[np.uint8],
+    classes: Bytes,
     offsets: Offsets,
     starts: npt.NDArray[np.uint32],
     ends: npt.NDArray[np.uint32],
     sizes: npt.NDArray[np.uint32],
     characters: npt.NDArray[np.uint32],
-    hashes: npt.NDArray[np.uint64],
+    hashes: Hashes,
 ) -> None:
     """Fill the columns for each passage without surrounding space."""
     for text in range(len(text_offsets) - 1):
@@ -82,10 +83,10 @@ def _hash_words(
     ends: npt.NDArray[np.uint32],
     token_offsets: Offsets,
     token_starts: npt.NDArray[np.uint32],
-    is_word: npt.NDArray[np.bool_],
-    folded: npt.NDArray[np.uint64],
-    hashes: npt.NDArray[np.uint64],
-    comparable: npt.NDArray[np.bool_],
+    is_word: Flags,
+    folded: Hashes,
+    hashes: Hashes,
+    comparable: Flags,
 ) -> None:
     """Fill the hash of each passage's folded words, and whether it has any words."""
     for text in range(len(offsets) - 1):

@@ -37,6 +37,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from curation.arrays import Flags, Floats, Hashes, Integers
 from curation.engine.session import Session
 from curation.engine.stage import Output, Stage, Unit
 from curation.repeats.cuts import CUTS, Spans, spans_of
@@ -44,7 +45,7 @@ from curation.repeats.passages import Passages, PassageUnit, find_passages
 from curation.schema import KEY
 from curation.shuffle.exchange import Range, ranges_for, read_range, read_rows, write_sorted
 from curation.shuffle.merging import merge, range_of
-from curation.shuffle.numbering import Group, groups_of
+from curation.shuffle.numbering import Group, numbered_groups
 from curation.storage.record_keys import halves_of
 from curation.storage.shards import Shard, batches, check_aligned, read_shard
 from curation.text.text import Text
@@ -52,7 +53,7 @@ from curation.text.text import Text
 RUN_ROWS = 1 << 21
 """Passages that are collected before they are sorted and written as one file."""
 
-RANGE_ROWS = 1 << 20
+REPEATS_PER_UNIT = 1 << 20
 """Approximate number of rows that one unit of FindRepeats reads."""
 
 SURPLUS, GONE = "-surplus", "-gone"
@@ -115,7 +116,7 @@ class LinesPart:
         """The shard whose rows are counted."""
         return self.documents
 
-    def looked_at(self) -> npt.NDArray[np.bool_]:
+    def looked_at(self) -> Flags:
         """Return, for each document, whether it is considered. Raises CorruptShard where side shards do not have the same rows."""
         beside = (*self.judged, *((self.copies,) if self.copies is not None else ()))
         check_aligned([self.documents, *beside])
@@ -171,9 +172,9 @@ class GatherLines(Stage):
         return {"passages": runs.passages, "surplus": runs.surplus, "text_bytes": text_bytes}
 
 
-def taking_part(passages: Passages, min_characters: int) -> npt.NDArray[np.bool_]:
+def taking_part(passages: Passages, min_characters: int) -> Flags:
     """Return which passages are compared."""
-    long_enough: npt.NDArray[np.bool_] = passages.comparable & (passages.characters >= min_characters)
+    long_enough: Flags = passages.comparable & (passages.characters >= min_characters)
     return long_enough
 
 
@@ -193,9 +194,7 @@ class _Runs:
         self._hashes, self._places = [np.empty(0, np.uint64)], [np.empty(0, np.uint32)]
         self._counts, self._orders, self._numbers = [np.empty(0, np.int64)], [np.empty(0, np.uint64)], [np.empty(0, np.int64)]
 
-    def add(
-        self, passages: Passages, chosen: npt.NDArray[np.bool_], orders: npt.NDArray[np.uint64], numbers: npt.NDArray[np.int64]
-    ) -> None:
+    def add(self, passages: Passages, chosen: Flags, orders: Hashes, numbers: Integers) -> None:
         """Add the chosen passages of some documents with these orders and numbers."""
         self._hashes.append(passages.hashes[chosen])
         self._places.append((np.arange(len(chosen)) - np.repeat(passages.offsets[:-1], passages.counts))[chosen].astype(np.uint32))
@@ -230,18 +229,18 @@ class _Runs:
         self._written += 1
 
 
-def _laid_out(counts: npt.NDArray[np.int64], order: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+def _laid_out(counts: Integers, order: Integers) -> Integers:
     """Return the positions of values in pieces with these counts, after the pieces are put in another order."""
     starts = np.cumsum(counts) - counts
     ordered = counts[order]
-    places: npt.NDArray[np.int64] = np.repeat(starts[order] - (np.cumsum(ordered) - ordered), ordered) + np.arange(ordered.sum())
+    places: Integers = np.repeat(starts[order] - (np.cumsum(ordered) - ordered), ordered) + np.arange(ordered.sum())
     return places
 
 
-def rank_among_equal(values: npt.NDArray[np.uint64]) -> npt.NDArray[np.int64]:
+def rank_among_equal(values: Hashes) -> Integers:
     """Return, for each of some ascending values, how many equal ones come before it."""
     begins = np.flatnonzero(np.concatenate([np.ones(min(1, len(values)), np.bool_), values[1:] != values[:-1]]))
-    ranks: npt.NDArray[np.int64] = np.arange(len(values)) - np.repeat(begins, np.diff(np.append(begins, len(values))))
+    ranks: Integers = np.arange(len(values)) - np.repeat(begins, np.diff(np.append(begins, len(values))))
     return ranks
 
 
@@ -303,7 +302,7 @@ class FindCuts(Stage):
         output.write(unit.name + GONE, pa.table({"key": pa.chunked_array(gone, KEY)}, schema=GONE_KEYS))
         return counts
 
-    def _cuts(self, member: LinesPart, rows: npt.NDArray[np.int64], places: npt.NDArray[np.uint32]) -> Any:
+    def _cuts(self, member: LinesPart, rows: Integers, places: npt.NDArray[np.uint32]) -> Any:
         """Return the CUTS of one documents shard; `rows` ascend and pair with the `places` of the passages to cut."""
         keys = read_shard(member.documents, ["key"])["key"]
         shares, counts = np.zeros(len(keys)), np.bincount(rows, minlength=len(keys))
@@ -323,7 +322,7 @@ class FindCuts(Stage):
         return _table(keys, counts, shares, laid, self.max_share)
 
 
-def _table(keys: Any, counts: npt.NDArray[np.int64], shares: npt.NDArray[np.float64], spans: Spans, max_share: float | None) -> Any:
+def _table(keys: Any, counts: Integers, shares: Floats, spans: Spans, max_share: float | None) -> Any:
     mostly = shares > (1.0 if max_share is None else max_share)
     rules = pa.array(np.where(shares == 1.0, ONLY_REPEATED, MOSTLY_REPEATED), mask=~(mostly | (shares == 1.0)))
     return pa.table(
@@ -352,12 +351,12 @@ def cut_repeated_lines(session: Session, candidates: Sequence[LinesPart], settin
     """Find the lines or paragraphs that repeat among all considered documents, and what to cut from each document."""
     if not candidates:
         return Repeated()
-    groups = groups_of(candidates)
+    groups = numbered_groups(candidates)
     gathering = GatherLines(settings.unit, settings.keep_first, settings.min_characters, settings.fold)
     units = [Unit(group.name, _inputs_of(group), extra={"members": len(group.members), "base": group.base}) for group in groups]
     gathered = session.run(gathering, units)
     runs = merge(session, gathering.name, [shard for shard in gathered.shards if not _is_surplus(shard)], ("hash",))
-    found = session.run(FindRepeats(settings.keep_first), runs.units("runs", ranges_for(runs.rows, RANGE_ROWS)))
+    found = session.run(FindRepeats(settings.keep_first), runs.units("runs", ranges_for(runs.rows, REPEATS_PER_UNIT)))
     everything = Range(0, sum(group.rows for group in groups))
     chosen = merge(session, FindRepeats.name, found.shards, ("number",), everything)
     units = []

@@ -19,15 +19,15 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
+from curation.arrays import Array, Column, Integers, Schema, Table
 from curation.engine.stage import Output
 from curation.errors import CorruptShard
 from curation.storage.outages import telling_damage
 from curation.storage.shards import Shard, open_parquet
 
-ROW_GROUP_BYTES = 1 << 20
+EXCHANGE_ROW_GROUP_BYTES = 1 << 20
 """Bytes in one row group of an exchange file: the smallest amount that is read from it."""
 
 
@@ -53,27 +53,27 @@ def ranges_for(amount: int, most: int, whole: Range = HASHES) -> list[Range]:
     return whole.cut(max(1, -(-amount // most)))
 
 
-def write_sorted(output: Output, name: str, table: Any, schema: Any, by: Sequence[str]) -> Shard:
+def write_sorted(output: Output, name: str, table: Table, schema: Schema, by: Sequence[str]) -> Shard:
     """Write a table as one exchange file, sorted by the columns `by`; ranges refer to the first of them.
 
     Rows that agree in all of these columns stay in the table's order.
     """
     table = table.combine_chunks()  # otherwise every row group copies all of it
     order = order_of(table, by)
-    rows = max(1, ROW_GROUP_BYTES * table.num_rows // max(1, table.nbytes))
+    rows = max(1, EXCHANGE_ROW_GROUP_BYTES * table.num_rows // max(1, table.nbytes))
     with output.shard(name, schema) as writer:
         for start in range(0, table.num_rows, rows):
             writer.write(table.take(pa.array(order[start : start + rows])))
     return output.shards[-1]
 
 
-def order_of(table: Any, by: Sequence[str]) -> npt.NDArray[np.int64]:
+def order_of(table: Table, by: Sequence[str]) -> Integers:
     """Return the row order of a table sorted by the columns `by`: numbers, or binary values of 16 bytes."""
-    order: npt.NDArray[np.int64] = np.lexsort([part for name in reversed(by) for part in _as_numbers(table[name])])
+    order: Integers = np.lexsort([part for name in reversed(by) for part in _as_numbers(table[name])])
     return order
 
 
-def _as_numbers(column: Any) -> list[npt.NDArray[Any]]:
+def _as_numbers(column: Column) -> list[Array]:
     """Return numbers that sort like a column's values, the least significant first."""
     if column.type != pa.binary(16):
         return [column.to_numpy()]
@@ -85,14 +85,14 @@ def _as_numbers(column: Any) -> list[npt.NDArray[Any]]:
 class Runs:
     """Collects tables and writes a sorted file whenever they reach `most` bytes; `close` writes the rest, and at least one file."""
 
-    def __init__(self, output: Output, name: str, schema: Any, by: Sequence[str], most: int) -> None:
+    def __init__(self, output: Output, name: str, schema: Schema, by: Sequence[str], most: int) -> None:
         """Write tables of a schema, sorted by some columns, as files of that name and a number."""
         self.rows = self.bytes = 0
         self._output, self._name, self._schema, self._by, self._most = output, name, schema, by, most
         self._tables: list[Any] = []
         self._waiting = self._written = 0
 
-    def add(self, table: Any) -> None:
+    def add(self, table: Table) -> None:
         """Add a table; its columns may still need a cast."""
         self._tables.append(table.cast(self._schema))
         self._waiting += table.nbytes
@@ -115,7 +115,7 @@ class Runs:
         return pa.concat_tables([self._schema.empty_table(), *tables])
 
 
-def read_range(shards: Sequence[Shard], column: str, wanted: Range, schema: Any) -> Any:
+def read_range(shards: Sequence[Shard], column: str, wanted: Range, schema: Schema) -> Any:
     """Return the rows of every shard, in turn, whose `column` lies in the range; each shard must be sorted by that column.
 
     `schema` lists the columns to read. Raises CorruptShard for a shard that is damaged or not sorted.
@@ -124,14 +124,14 @@ def read_range(shards: Sequence[Shard], column: str, wanted: Range, schema: Any)
     return pa.concat_tables(tables) if tables else schema.empty_table()
 
 
-def tables_in(shards: Sequence[Shard], column: str, wanted: Range, schema: Any) -> Iterator[Any]:
+def tables_in(shards: Sequence[Shard], column: str, wanted: Range, schema: Schema) -> Iterator[Any]:
     """Yield the rows of `read_range` one row group at a time, to bound memory."""
     for shard in shards:
         for _, table in rows_in(shard, column, wanted, schema):
             yield table
 
 
-def rows_in(shard: Shard, column: str, wanted: Range, schema: Any) -> Iterator[tuple[int, Any]]:
+def rows_in(shard: Shard, column: str, wanted: Range, schema: Schema) -> Iterator[tuple[int, Any]]:
     """Yield (row number of the first, table) for the consecutive rows of a shard whose `column` lies in a range."""
     begin = 0
     with open_parquet(shard.location, pre_buffer=False) as file:
@@ -152,13 +152,13 @@ def rows_in(shard: Shard, column: str, wanted: Range, schema: Any) -> Iterator[t
                 yield first + start, _alone(table, start, end).cast(schema)
 
 
-def _alone(table: Any, start: int, end: int) -> Any:
+def _alone(table: Table, start: int, end: int) -> Any:
     """Return a slice of a table; copy a small slice, so that it does not keep the whole table in memory."""
     few = 2 * (end - start) < table.num_rows
     return table.take(pa.array(np.arange(start, end))) if few else table.slice(start, end - start)
 
 
-def _place(values: npt.NDArray[Any], bound: int) -> int:
+def _place(values: Array, bound: int) -> int:
     """Return how many of the sorted values are below a bound, which may be outside their type's range."""
     limits = np.iinfo(values.dtype)
     if bound > limits.max:
@@ -173,7 +173,7 @@ def read_row_group(shard: Shard, file: Any, index: int, columns: Sequence[str] |
     return table.replace_schema_metadata(None)
 
 
-def read_rows(shard: Shard, columns: Sequence[str] | None, rows: npt.NDArray[np.int64]) -> Iterator[tuple[npt.NDArray[np.int64], Any]]:
+def read_rows(shard: Shard, columns: Sequence[str] | None, rows: Integers) -> Iterator[tuple[Integers, Any]]:
     """Yield (row numbers, table) for some rows of a shard, in order, one row group at a time; skip row groups without any."""
     with open_parquet(shard.location, pre_buffer=False) as file:
         begin = 0

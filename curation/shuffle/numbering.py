@@ -43,7 +43,7 @@ class Group(Generic[Member]):
     members: tuple[Member, ...]
 
 
-def groups_of(members: Sequence[Member], most_rows: int = GROUP_ROWS, most_bytes: int = GROUP_BYTES) -> list[Group[Member]]:
+def numbered_groups(members: Sequence[Member], most_rows: int = GROUP_ROWS, most_bytes: int = GROUP_BYTES) -> list[Group[Member]]:
     """Sort members by name and split them into groups. Raises InputError where two have the same name."""
     ordered = sorted(members, key=lambda member: member.counted.name)
     for before, after in pairwise(ordered):
@@ -69,6 +69,6 @@ def groups_in_turn(sets: Iterable[Sequence[Member]]) -> list[Group[Member]]:
     groups: list[Group[Member]] = []
     for members in sets:
         base = groups[-1].base + groups[-1].rows if groups else 0
-        for group in groups_of(members):
+        for group in numbered_groups(members):
             groups.append(replace(group, name=f"{len(groups):06d}", base=base + group.base))
     return groups

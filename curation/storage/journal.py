@@ -14,7 +14,7 @@ from pathlib import Path
 from curation.storage.location import Location, telling_what_is_written
 from curation.storage.ownership import MADE_BY
 
-ENDING = ".names"
+JOURNAL_ENDING = ".names"
 _HEAD = f"{MADE_BY} writes to "
 
 
@@ -23,7 +23,7 @@ class Journal:
 
     def __init__(self, sidecars: Location, unit: str, folder: str) -> None:
         """Keep the journal of one unit, whose shards go to a folder."""
-        self.place = sidecars / f"{unit}{ENDING}"
+        self.place = sidecars / f"{unit}{JOURNAL_ENDING}"
         self.folder = folder
         self._told: list[str] = []
 

@@ -22,7 +22,7 @@ from curation.storage.location import Location, telling_what_is_written
 
 MADE_BY = "textbook-curation"
 RUN = "run.json"
-RULES = "rules.json"
+RULES_FILE = "rules.json"
 LOCK = ".lock"
 FIXED = frozenset(
     (LOCK, RUN, "recipe.toml", "rules.json", "contents.json", "run.log", "report.html", "dataset/README.md", "dataset/manifest.json")

@@ -8,12 +8,11 @@ Invariant: `record_key` and `unit_interval` are pure; the same arguments give th
 project.
 """
 
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import xxhash
+
+from curation.arrays import Column, Hashes
 
 _ABSENT = (2**64 - 1).to_bytes(8, "little")
 
@@ -37,7 +36,7 @@ def unit_interval(key: bytes, purpose: str) -> float:
     return float(xxhash.xxh3_64_intdigest(purpose.encode() + b"\0" + key) >> 11) / 2.0**53
 
 
-def halves_of(column: Any) -> npt.NDArray[np.uint64]:
+def halves_of(column: Column) -> Hashes:
     """Return 16-byte values (keys, text hashes) as pairs of 64-bit numbers, shape (rows, 2)."""
     array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
     values = np.frombuffer(array.buffers()[1], np.dtype("<u8"), 2 * len(array), 16 * array.offset)

@@ -15,7 +15,7 @@ from pathlib import Path
 from curation.errors import InputError
 from curation.storage.digests import digest_of_file
 
-PACKAGES = ("curation", "filters", "synth", "pipelines", "sample_data")
+OWN_PACKAGES = ("curation", "filters", "synth", "pipelines", "sample_data")
 """The packages whose files a recipe may name."""
 
 
@@ -28,7 +28,7 @@ def beside(folder: str, path: str) -> str:
     A recipe without a folder ("": it is shipped, or lies in the current folder) names paths relative to the current folder.
     """
     package, colon, _ = path.partition(":")
-    if not folder or not path or path.startswith(("/", "~")) or (colon and package in PACKAGES) or _SCHEME.match(path):
+    if not folder or not path or path.startswith(("/", "~")) or (colon and package in OWN_PACKAGES) or _SCHEME.match(path):
         return path
     return os.path.normpath(Path(folder, path))
 
@@ -36,7 +36,7 @@ def beside(folder: str, path: str) -> str:
 def resolve(path: str) -> Path:
     """Return the path of a file named in a recipe. Raises InputError where the file does not exist."""
     package, colon, inside = path.partition(":")
-    if colon and package in PACKAGES:
+    if colon and package in OWN_PACKAGES:
         root = Path(str(files(package))).resolve()
         found = (root / inside).resolve()
         if not found.is_relative_to(root):
@@ -48,7 +48,7 @@ def resolve(path: str) -> Path:
     if not found.is_file():
         raise InputError(
             f"{path}: no such file (current folder: {Path.cwd()}); "
-            f"name a local file, or <package>:<file> with package one of {', '.join(PACKAGES)}"
+            f"name a local file, or <package>:<file> with package one of {', '.join(OWN_PACKAGES)}"
         )
     return found
 

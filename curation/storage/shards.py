@@ -21,6 +21,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from curation.arrays import Column, Schema, Table
 from curation.errors import CorruptShard
 from curation.storage.digests import digest_of_file
 from curation.storage.location import Location
@@ -57,7 +58,7 @@ class ShardWriter:
         self,
         name: str,
         location: Location,
-        schema: Any,
+        schema: Schema,
         metadata: Mapping[str, str] | None = None,
         level: int = 1,
         cut_by_content: bool = False,
@@ -94,7 +95,7 @@ class ShardWriter:
             raise
         return self
 
-    def write(self, table: Any) -> None:
+    def write(self, table: Table) -> None:
         """Append a table (or a mapping of columns) as one row group, cast to the shard's schema."""
         if not isinstance(table, pa.Table):
             table = pa.table({name: table[name] for name in self._schema.names}, schema=self._schema)
@@ -133,7 +134,7 @@ def _is_long(kind: Any) -> bool:
     return kind in (pa.int64(), pa.uint64())
 
 
-def _key_bytes(column: Any) -> bytes:
+def _key_bytes(column: Column) -> bytes:
     chunks = [column] if not isinstance(column, pa.ChunkedArray) else column.chunks
     return b"".join(chunk.buffers()[1][16 * chunk.offset : 16 * (chunk.offset + len(chunk))].to_pybytes() for chunk in chunks if len(chunk))
 

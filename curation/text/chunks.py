@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from curation.arrays import Bytes, Flags, Integers
 from curation.text.column import Offsets
 from curation.text.kernels import kernel
 from curation.text.words import ALPHABETIC, Words
@@ -28,11 +29,11 @@ class Chunks:
     """Tokens in each chunk."""
     characters: npt.NDArray[np.uint32]
     """Code points in each chunk."""
-    alphabetic: npt.NDArray[np.bool_]
+    alphabetic: Flags
     """Whether each chunk holds a letter."""
 
     @property
-    def counts(self) -> npt.NDArray[np.int64]:
+    def counts(self) -> Integers:
         """Number of chunks in each text."""
         return np.diff(self.offsets)
 
@@ -53,12 +54,12 @@ def _join_tokens(
     starts: npt.NDArray[np.uint32],
     ends: npt.NDArray[np.uint32],
     token_characters: npt.NDArray[np.uint32],
-    kinds: npt.NDArray[np.uint8],
+    kinds: Bytes,
     offsets: Offsets,
     firsts: npt.NDArray[np.uint32],
     sizes: npt.NDArray[np.uint32],
     characters: npt.NDArray[np.uint32],
-    alphabetic: npt.NDArray[np.bool_],
+    alphabetic: Flags,
 ) -> int:
     """Fill the arrays of chunks; return the number of chunks."""
     found = 0

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from typing import Any, Self, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-Bytes = npt.NDArray[np.uint8]
-Offsets = npt.NDArray[np.int64]
+from curation.arrays import Bytes, Column, Integers
+
+Offsets = Integers
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class TextColumn:
             object.__setattr__(self, name, view)
 
     @classmethod
-    def from_arrow(cls, array: Any) -> Self:
+    def from_arrow(cls, array: Column) -> Self:
         """Wrap an Arrow string array (any string type, sliced or chunked), without copying if it is already large_string."""
         if isinstance(array, pa.ChunkedArray):
             array = array.combine_chunks() if array.num_chunks != 1 else array.chunk(0)
@@ -65,7 +65,7 @@ class TextColumn:
         return len(self.offsets) - 1
 
     @property
-    def lengths(self) -> npt.NDArray[np.int64]:
+    def lengths(self) -> Integers:
         """Number of bytes in each text."""
         return np.diff(self.offsets)
 
@@ -82,7 +82,7 @@ class TextColumn:
 _Column = TypeVar("_Column", bound=TextColumn)
 
 
-def offsets_of(counts: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+def offsets_of(counts: Integers) -> Integers:
     """Return the offsets of concatenated pieces with these counts of values, from 0."""
     return np.concatenate([np.zeros(1, np.int64), np.cumsum(counts, dtype=np.int64)])
 

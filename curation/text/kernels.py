@@ -29,7 +29,8 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import numpy as np
-import numpy.typing as npt
+
+from curation.arrays import Array
 
 __all__ = ["inline_kernel", "intrinsic", "kernel", "numba_types", "stored", "while_compiling"]
 
@@ -75,14 +76,14 @@ def while_compiling(tell: Callable[[bool], None]) -> Iterator[None]:
         _TOLD.remove(tell)
 
 
-def stored(name: str, make: Callable[[], npt.NDArray[Any]]) -> npt.NDArray[Any]:
+def stored(name: str, make: Callable[[], Array]) -> Array:
     """Return a read-only table for kernels, made once and kept in the cache folder under the Unicode version it was made from.
 
     The folder's name contains a digest of the sources that make the table. An unreadable file is rebuilt.
     """
     path = _cache_folder() / f"{name}-{unicodedata.unidata_version}.npy"
     try:
-        table: npt.NDArray[Any] = np.load(path, allow_pickle=False)
+        table: Array = np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError):
         table = make()
         with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as file:

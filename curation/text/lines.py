@@ -12,12 +12,13 @@ Invariant: a text's pieces do not depend on its neighbours in the batch; positio
 """
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from curation.text.column import Bytes, Offsets, TextColumn
+from curation.arrays import Array, Bytes, Flags, Hashes, Integers
+from curation.text.column import Offsets, TextColumn
 from curation.text.kernels import kernel
 from curation.text.simd import BLOCK, copy_block, lowest_bit, mask_of
 from curation.text.unicode_classes import SPACE, character_classes, decode_character
@@ -28,7 +29,7 @@ _RUN = np.uint64(0xD1342543DE82EF95)
 
 
 @dataclass(frozen=True, eq=False)
-class Bounds:
+class PieceBounds:
     """The m pieces of n texts: text i has pieces offsets[i] to offsets[i + 1]."""
 
     offsets: Offsets
@@ -39,19 +40,19 @@ class Bounds:
     """The byte after each piece (its newline, where it has one), counted likewise."""
 
     @property
-    def counts(self) -> npt.NDArray[np.int64]:
+    def counts(self) -> Integers:
         """Number of pieces in each text."""
         return np.diff(self.offsets)
 
-    def sums(self, values: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
+    def sums(self, values: Array) -> Integers:
         """Return for each text the sum of a value over its pieces."""
         before = np.concatenate([np.zeros(1, np.int64), np.cumsum(values, dtype=np.int64)])
-        sums: npt.NDArray[np.int64] = before[self.offsets[1:]] - before[self.offsets[:-1]]
+        sums: Integers = before[self.offsets[1:]] - before[self.offsets[:-1]]
         return sums
 
 
 @dataclass(frozen=True, eq=False)
-class Rows(Bounds):
+class Rows(PieceBounds):
     """Rows, with the bounds of their visible text."""
 
     visible_starts: npt.NDArray[np.uint32]
@@ -61,12 +62,12 @@ class Rows(Bounds):
 
 
 @dataclass(frozen=True, eq=False)
-class Paragraphs(Bounds):
+class Paragraphs(PieceBounds):
     """Paragraphs, with their hashes and lengths."""
 
     characters: npt.NDArray[np.uint32]
     """Code points in each paragraph."""
-    hashes: npt.NDArray[np.uint64]
+    hashes: Hashes
     """Hash of each paragraph's bytes."""
 
 
@@ -75,33 +76,33 @@ class Lines(Rows, Paragraphs):
     """Lines: the columns of rows and of paragraphs."""
 
     @property
-    def text_characters(self) -> npt.NDArray[np.int64]:
+    def text_characters(self) -> Integers:
         """Code points in each text, newlines included."""
         return self.sums(self.characters) + self.counts - 1
 
     @property
-    def blank(self) -> npt.NDArray[np.bool_]:
+    def blank(self) -> Flags:
         """Whether each line is empty or only space."""
-        blank: npt.NDArray[np.bool_] = self.visible_starts == self.visible_ends
+        blank: Flags = self.visible_starts == self.visible_ends
         return blank
 
 
-class Duplicates(NamedTuple):
+class RepeatedPieces(NamedTuple):
     """Counts of repetitions within each of n texts (int64)."""
 
-    among: npt.NDArray[np.int64]
+    among: Integers
     """Lines that were compared."""
-    repeated: npt.NDArray[np.int64]
+    repeated: Integers
     """Lines equal to an earlier one: of three equal lines, two."""
-    characters: npt.NDArray[np.int64]
+    characters: Integers
     """Characters of the repeated lines."""
 
 
-def duplicates(lines: Paragraphs, taking_part: npt.NDArray[np.bool_]) -> Duplicates:
+def repeated_pieces(lines: Paragraphs, taking_part: Flags) -> RepeatedPieces:
     """Count the lines (or paragraphs) of each text that repeat an earlier one, among those marked in `taking_part`."""
     repeats = np.zeros(len(lines.hashes), np.bool_)
     _mark_repeats(lines.offsets, lines.hashes, taking_part, int(lines.counts.max(initial=0)), repeats)
-    return Duplicates(lines.sums(taking_part), lines.sums(repeats), lines.sums(np.where(repeats, lines.characters, 0)))
+    return RepeatedPieces(lines.sums(taking_part), lines.sums(repeats), lines.sums(np.where(repeats, lines.characters, 0)))
 
 
 def find_lines(column: TextColumn) -> Lines:
@@ -136,10 +137,10 @@ def find_paragraphs(column: TextColumn, lines: Lines) -> Paragraphs:
 @kernel
 def _mark_repeats(
     offsets: Offsets,
-    hashes: npt.NDArray[np.uint64],
-    taking_part: npt.NDArray[np.bool_],
+    hashes: Hashes,
+    taking_part: Flags,
     longest: int,
-    repeats: npt.NDArray[np.bool_],
+    repeats: Flags,
 ) -> None:
     """Mark each line whose hash occurred before in its text."""
     slots = 64
@@ -199,7 +200,7 @@ def _place_lines(
 
 
 @kernel
-def strip(data: Bytes, start: int, end: int, classes: npt.NDArray[np.uint8]) -> tuple[int, int]:
+def strip(data: Bytes, start: int, end: int, classes: Bytes) -> tuple[int, int]:
     """Return the bounds of data[start:end] without surrounding space; (end, end) if it is all space."""
     while start < end:
         point, size = decode_character(data, start, end)
@@ -221,14 +222,14 @@ def strip(data: Bytes, start: int, end: int, classes: npt.NDArray[np.uint8]) -> 
 def _describe(
     data: Bytes,
     text_offsets: Offsets,
-    classes: npt.NDArray[np.uint8],
+    classes: Bytes,
     offsets: Offsets,
     starts: npt.NDArray[np.uint32],
     ends: npt.NDArray[np.uint32],
     visible_starts: npt.NDArray[np.uint32],
     visible_ends: npt.NDArray[np.uint32],
     characters: npt.NDArray[np.uint32],
-    hashes: npt.NDArray[np.uint64],
+    hashes: Hashes,
 ) -> None:
     """Fill the columns of each line besides its bounds."""
     for text in range(len(text_offsets) - 1):
@@ -251,12 +252,12 @@ def _join_lines(
     visible_starts: npt.NDArray[np.uint32],
     visible_ends: npt.NDArray[np.uint32],
     line_characters: npt.NDArray[np.uint32],
-    line_hashes: npt.NDArray[np.uint64],
+    line_hashes: Hashes,
     offsets: Offsets,
     starts: npt.NDArray[np.uint32],
     ends: npt.NDArray[np.uint32],
     characters: npt.NDArray[np.uint32],
-    hashes: npt.NDArray[np.uint64],
+    hashes: Hashes,
 ) -> int:
     """Fill the columns of paragraphs; return their number. A text that is all space has one empty paragraph, at its end."""
     found = 0

@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from curation.arrays import Bytes, Hashes, Integers
 from curation.text.column import Offsets
 from curation.text.kernels import inline_kernel, kernel
 from curation.text.text import Text
@@ -40,7 +41,7 @@ class Lengths(NamedTuple):
     percent: int
     fewest: int
 
-    def of(self, words: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    def of(self, words: Integers) -> Integers:
         """Return n for items with these numbers of words; 0 for an item that is not searched for."""
         lengths = np.minimum(np.clip(-(-words * self.percent // 100), self.smallest, self.size), words)
         return np.where(words >= self.fewest, lengths, 0).astype(np.int64)
@@ -53,9 +54,9 @@ class SharedPassages(NamedTuple):
     """Number of its words; 0 if nothing is shared."""
     items: npt.NDArray[np.int32]
     """Index of its item; -1 if nothing is shared."""
-    starts: npt.NDArray[np.int64]
+    starts: Integers
     """Its first byte, counted from the start of the text."""
-    ends: npt.NDArray[np.int64]
+    ends: Integers
     """The byte after it."""
 
 
@@ -63,13 +64,13 @@ class SharedPassages(NamedTuple):
 class NgramIndex:
     """n-grams of items in an open-addressed table of 2^k slots."""
 
-    lengths: npt.NDArray[np.int64]
+    lengths: Integers
     """The lengths of the indexed n-grams, longest first."""
-    keys: npt.NDArray[np.uint64]
+    keys: Hashes
     """Hash of the n-gram in each slot."""
     owners: npt.NDArray[np.int32]
     """Index of the item that contains it; -1 in a free slot."""
-    beginnings: npt.NDArray[np.uint8]
+    beginnings: Bytes
     """Eight bits per byte, set at the hash of the first words of each n-gram (as many words as the shortest n-gram has)."""
 
     @classmethod
@@ -103,7 +104,7 @@ class NgramIndex:
         return found
 
 
-def _words_only(words: Words) -> tuple[Offsets, npt.NDArray[np.uint64]]:
+def _words_only(words: Words) -> tuple[Offsets, Hashes]:
     """Return offsets and folded hashes of the words, without symbols."""
     is_word = (words.kinds & WORD) != 0
     before = np.concatenate([np.zeros(1, np.int64), np.cumsum(is_word, dtype=np.int64)])
@@ -111,12 +112,12 @@ def _words_only(words: Words) -> tuple[Offsets, npt.NDArray[np.uint64]]:
 
 
 @inline_kernel
-def _ngram_hash(prefixes: npt.NDArray[np.uint64], place: int, length: int, power: Any) -> Any:
+def _ngram_hash(prefixes: Hashes, place: int, length: int, power: Any) -> Any:
     return mix_bits(prefixes[place + length] - prefixes[place] * power + np.uint64(length))
 
 
 @inline_kernel
-def _slot_of(key: Any, keys: npt.NDArray[np.uint64], owners: npt.NDArray[np.int32]) -> Any:
+def _slot_of(key: Any, keys: Hashes, owners: npt.NDArray[np.int32]) -> Any:
     slot = np.int64(key & np.uint64(len(keys) - 1))
     while owners[slot] >= 0 and keys[slot] != key:
         slot = (slot + 1) & (len(keys) - 1)
@@ -124,7 +125,7 @@ def _slot_of(key: Any, keys: npt.NDArray[np.uint64], owners: npt.NDArray[np.int3
 
 
 @inline_kernel
-def _byte_of(beginning: Any, beginnings: npt.NDArray[np.uint8]) -> Any:
+def _byte_of(beginning: Any, beginnings: Bytes) -> Any:
     return np.int64((beginning >> np.uint64(3)) & np.uint64(len(beginnings) - 1))
 
 
@@ -142,7 +143,7 @@ def _power(length: int) -> Any:
 
 
 @kernel
-def _prefixes(folded: npt.NDArray[np.uint64], begin: int, end: int, prefixes: npt.NDArray[np.uint64]) -> None:
+def _prefixes(folded: Hashes, begin: int, end: int, prefixes: Hashes) -> None:
     prefixes[0] = np.uint64(0)
     for word in range(begin, end):
         prefixes[word - begin + 1] = prefixes[word - begin] * _BASE + folded[word]
@@ -151,12 +152,12 @@ def _prefixes(folded: npt.NDArray[np.uint64], begin: int, end: int, prefixes: np
 @kernel
 def _fill(
     offsets: Offsets,
-    folded: npt.NDArray[np.uint64],
-    lengths: npt.NDArray[np.int64],
+    folded: Hashes,
+    lengths: Integers,
     shortest: int,
-    keys: npt.NDArray[np.uint64],
+    keys: Hashes,
     owners: npt.NDArray[np.int32],
-    beginnings: npt.NDArray[np.uint8],
+    beginnings: Bytes,
 ) -> None:
     """Insert every n-gram of length lengths[item] of each item; the first item that contains an n-gram owns it."""
     prefixes = np.empty(len(folded) + 1, np.uint64)
@@ -180,17 +181,17 @@ def _fill(
 @kernel
 def _find_passages(
     offsets: Offsets,
-    folded: npt.NDArray[np.uint64],
+    folded: Hashes,
     starts: npt.NDArray[np.uint32],
     ends: npt.NDArray[np.uint32],
-    lengths: npt.NDArray[np.int64],
-    keys: npt.NDArray[np.uint64],
+    lengths: Integers,
+    keys: Hashes,
     owners: npt.NDArray[np.int32],
-    beginnings: npt.NDArray[np.uint8],
+    beginnings: Bytes,
     passage_words: npt.NDArray[np.int32],
     passage_items: npt.NDArray[np.int32],
-    passage_starts: npt.NDArray[np.int64],
-    passage_ends: npt.NDArray[np.int64],
+    passage_starts: Integers,
+    passage_ends: Integers,
 ) -> None:
     """Fill the arrays of SharedPassages."""
     if len(lengths) == 0:

@@ -19,7 +19,8 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from curation.text.column import Bytes, Offsets, TextColumn, rewritten
+from curation.arrays import Bytes, Flags, Integers
+from curation.text.column import Offsets, TextColumn, rewritten
 from curation.text.kernels import kernel
 from curation.text.simd import BLOCK, mask_of_three
 from curation.text.unicode_classes import LETTER, NUMBER, SOLITARY, character_classes, decode_character
@@ -32,7 +33,7 @@ _CASED = range(0x80, 0x1E944)
 class Phrases:
     """The automaton of p phrases. A state is named by the position of its row in `moves`; state 0 has matched nothing."""
 
-    columns: npt.NDArray[np.uint8]
+    columns: Bytes
     """The column of each byte (256)."""
     moves: npt.NDArray[np.int32]
     """The next state, at state + column; all arrays below have the same length, and are read only at states."""
@@ -42,7 +43,7 @@ class Phrases:
     """The state whose `ending` is the longest phrase that ends in each state, or 0."""
     shorter: npt.NDArray[np.int32]
     """The state for the next shorter such phrase, or 0."""
-    lengths: npt.NDArray[np.int64]
+    lengths: Integers
     """Bytes of each phrase (p)."""
 
     @classmethod
@@ -81,7 +82,7 @@ class Phrases:
         longest = np.where(ending >= 0, np.arange(len(moves), dtype=np.int32), shorter)
         return cls(columns, moves, ending, longest, shorter, np.array([len(phrase) for phrase in encoded], np.int64))
 
-    def flags(self, bits: Sequence[int]) -> npt.NDArray[np.uint8]:
+    def flags(self, bits: Sequence[int]) -> Bytes:
         """Return for each state the bits (one number per phrase) of all phrases that end there, combined by "or"."""
         flags = np.zeros(len(self.moves), np.uint8)
         for state in np.flatnonzero(self.longest).tolist():
@@ -123,13 +124,13 @@ def lower_cased(column: TextColumn) -> TextColumn:
 
 
 @lru_cache(maxsize=1)
-def _has_lower_case() -> npt.NDArray[np.bool_]:
+def _has_lower_case() -> Flags:
     """Return for each code point below 0x1E944 whether `str.lower` changes it, except A to Z."""
     return np.array([point in _CASED and chr(point).lower() != chr(point) for point in range(_CASED.stop)])
 
 
 @kernel
-def _mark_cased(data: Bytes, offsets: Offsets, cased: npt.NDArray[np.bool_], texts: npt.NDArray[np.bool_]) -> None:
+def _mark_cased(data: Bytes, offsets: Offsets, cased: Flags, texts: Flags) -> None:
     """Mark the texts that contain a character of `cased`."""
     for text in range(len(offsets) - 1):
         place, end = offsets[text], offsets[text + 1]
@@ -145,7 +146,7 @@ def _mark_cased(data: Bytes, offsets: Offsets, cased: npt.NDArray[np.bool_], tex
 
 
 @kernel
-def _mark_near(data: Bytes, offsets: Offsets, one: int, two: int, three: int, found: npt.NDArray[np.bool_]) -> None:
+def _mark_near(data: Bytes, offsets: Offsets, one: int, two: int, three: int, found: Flags) -> None:
     """Mark each text in which the three letters occur, in either case, or may occur because it ends at the end of the data."""
     for text in range(len(offsets) - 1):
         seen = np.uint64(0)
@@ -159,15 +160,15 @@ def _mark_near(data: Bytes, offsets: Offsets, one: int, two: int, three: int, fo
 def _find(
     data: Bytes,
     offsets: Offsets,
-    columns: npt.NDArray[np.uint8],
+    columns: Bytes,
     moves: npt.NDArray[np.int32],
     ending: npt.NDArray[np.int32],
     longest: npt.NDArray[np.int32],
     shorter: npt.NDArray[np.int32],
-    lengths: npt.NDArray[np.int64],
-    classes: npt.NDArray[np.uint8],
+    lengths: Integers,
+    classes: Bytes,
     flanked: bool,
-    looked_at: npt.NDArray[np.bool_],
+    looked_at: Flags,
     hits: npt.NDArray[np.int32],
     first: npt.NDArray[np.int32],
 ) -> None:
@@ -205,7 +206,7 @@ def _before(data: Bytes, place: int, begin: int) -> int:
 
 
 @kernel
-def _is_word(data: Bytes, place: int, end: int, classes: npt.NDArray[np.uint8]) -> bool:
+def _is_word(data: Bytes, place: int, end: int, classes: Bytes) -> bool:
     """Return whether a letter, a number or an underscore begins at `place`; false at the end."""
     if place >= end:
         return False

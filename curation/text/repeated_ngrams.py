@@ -28,6 +28,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from curation.arrays import Bytes, Hashes, Integers
 from curation.text.column import Offsets
 from curation.text.kernels import inline_kernel, kernel
 from curation.text.words import Words
@@ -43,7 +44,7 @@ _PAIR = np.uint64(0xBF58476D1CE4E5B9)
 _PLACE = np.int64(0xFFFFFFFF)
 
 
-def repeated_characters(words: Words) -> npt.NDArray[np.int64]:
+def repeated_characters(words: Words) -> Integers:
     """Return for each text the characters in top n-grams (rows 0 to 2, n of TOP) and duplicated n-grams (rows 3 to 8, n of DUPLICATED).
 
     Shape (9, texts), over all tokens, as datatrove counts. A text with fewer than n tokens has 0. If no n-gram repeats, the top n-gram is
@@ -52,12 +53,12 @@ def repeated_characters(words: Words) -> npt.NDArray[np.int64]:
     return _counted(words.offsets, words.hashes, words.characters, False)
 
 
-def covered_characters(words: Words) -> npt.NDArray[np.int64]:
+def covered_characters(words: Words) -> Integers:
     """Return the same as `repeated_characters`, over words alone, as DCLM counts."""
     return _counted(*words.without_symbols, True)
 
 
-def _counted(offsets: Offsets, hashes: Any, characters: Any, covering: bool) -> npt.NDArray[np.int64]:
+def _counted(offsets: Offsets, hashes: Any, characters: Any, covering: bool) -> Integers:
     counts = np.zeros((len(TOP) + len(DUPLICATED), len(offsets) - 1), np.int64)
     _count_repeated(offsets, hashes, characters, int(np.diff(offsets).max(initial=0)), covering, counts)
     return counts
@@ -74,11 +75,11 @@ def _bits_for(items: Any, least: Any) -> Any:
 
 @kernel
 def _bigrams_that_may_repeat(
-    hashes: npt.NDArray[np.uint64],
+    hashes: Hashes,
     begin: int,
     pairs: int,
-    seen: npt.NDArray[np.uint8],
-    keys: npt.NDArray[np.uint64],
+    seen: Bytes,
+    keys: Hashes,
     places: npt.NDArray[np.int32],
 ) -> int:
     """Write key and place of each bigram that shares its slot of `seen` with another; return their number."""
@@ -102,10 +103,10 @@ def _bigrams_that_may_repeat(
 def _name(
     count: int,
     this_round: Any,
-    keys: npt.NDArray[np.uint64],
+    keys: Hashes,
     places: npt.NDArray[np.int32],
-    table_keys: npt.NDArray[np.uint64],
-    table_firsts: npt.NDArray[np.int64],
+    table_keys: Hashes,
+    table_firsts: Integers,
     names: npt.NDArray[np.int32],
     occurrences: npt.NDArray[np.int32],
 ) -> int:
@@ -136,7 +137,7 @@ def _name(
 
 
 @kernel
-def _pair_up(count: int, places: npt.NDArray[np.int32], names: npt.NDArray[np.int32], keys: npt.NDArray[np.uint64]) -> int:
+def _pair_up(count: int, places: npt.NDArray[np.int32], names: npt.NDArray[np.int32], keys: Hashes) -> int:
     """Reduce `places` to those whose next place is included too, with the pair of their names as key; return their number."""
     pairs = 0
     for index in range(count - 1):
@@ -150,11 +151,11 @@ def _pair_up(count: int, places: npt.NDArray[np.int32], names: npt.NDArray[np.in
 @kernel
 def _count_repeated(
     offsets: Offsets,
-    hashes: npt.NDArray[np.uint64],
+    hashes: Hashes,
     characters: npt.NDArray[np.uint32],
     longest: int,
     covering: bool,
-    counts: npt.NDArray[np.int64],
+    counts: Integers,
 ) -> None:
     """Fill `counts`, text by text, using working space for a text of `longest` tokens."""
     slots = np.int64(1) << _bits_for(4 * longest, 6)
@@ -200,7 +201,7 @@ def _top_first(
     places: npt.NDArray[np.int32],
     names: npt.NDArray[np.int32],
     occurrences: npt.NDArray[np.int32],
-    lengths: npt.NDArray[np.int64],
+    lengths: Integers,
 ) -> Any:
     top, most = np.int64(0), np.int64(1)
     for index in range(count):
@@ -217,7 +218,7 @@ def _top_longest(
     places: npt.NDArray[np.int32],
     names: npt.NDArray[np.int32],
     occurrences: npt.NDArray[np.int32],
-    lengths: npt.NDArray[np.int64],
+    lengths: Integers,
 ) -> Any:
     most, length = np.int64(0), np.int64(0)
     for index in range(count):
@@ -235,9 +236,9 @@ def _read_again(
     count: int,
     places: npt.NDArray[np.int32],
     names: npt.NDArray[np.int32],
-    last_read: npt.NDArray[np.int64],
+    last_read: Integers,
     this_round: Any,
-    lengths: npt.NDArray[np.int64],
+    lengths: Integers,
 ) -> Any:
     repeated, unread = np.int64(0), np.int64(0)
     for index in range(count):
@@ -253,7 +254,7 @@ def _read_again(
 
 
 @kernel
-def _covered(size: int, count: int, places: npt.NDArray[np.int32], lengths: npt.NDArray[np.int64]) -> Any:
+def _covered(size: int, count: int, places: npt.NDArray[np.int32], lengths: Integers) -> Any:
     covered, after = np.int64(0), np.int64(0)
     for index in range(count):
         place = np.int64(places[index])

@@ -27,7 +27,8 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from curation.text.column import Bytes, Offsets, TextColumn
+from curation.arrays import Bytes, Integers
+from curation.text.column import Offsets, TextColumn
 from curation.text.kernels import kernel
 from curation.text.unicode_classes import LETTER, MARK, NUMBER, SOLITARY, SPACE, character_classes, decode_character
 
@@ -60,7 +61,7 @@ class Sentences:
     """The byte after each sentence, including its marks, counted likewise."""
 
     @property
-    def counts(self) -> npt.NDArray[np.int64]:
+    def counts(self) -> Integers:
         """Number of sentences in each text."""
         return np.diff(self.offsets)
 
@@ -82,7 +83,7 @@ def sentence_terminal_marks() -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=1)
-def _kinds() -> npt.NDArray[np.uint8]:
+def _kinds() -> Bytes:
     """Return the role of every code point in sentences (uint8, 0x110000 entries)."""
     classes = character_classes()
     kinds = np.full(len(classes), _OTHER, np.uint8)
@@ -101,7 +102,7 @@ def _kinds() -> npt.NDArray[np.uint8]:
 def _scan_sentences(
     data: Bytes,
     text_offsets: Offsets,
-    kinds: npt.NDArray[np.uint8],
+    kinds: Bytes,
     offsets: Offsets,
     starts: npt.NDArray[np.uint32],
     ends: npt.NDArray[np.uint32],

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from llvmlite import ir
 
+from curation.arrays import Column
 from curation.text.kernels import inline_kernel, intrinsic, kernel, numba_types
 
 BLOCK = 64
@@ -23,7 +24,7 @@ BLOCK = 64
 _BYTE, _WORD = ir.IntType(8), ir.IntType(64)
 
 
-def _pointer(context: Any, builder: Any, array_type: Any, array: Any, place: Any) -> Any:
+def _pointer(context: Any, builder: Any, array_type: Any, array: Column, place: Any) -> Any:
     data = context.make_array(array_type)(context, builder, array).data
     return builder.gep(data, [place])
 

@@ -12,22 +12,21 @@ from functools import cached_property
 from typing import Any, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 
+from curation.arrays import Array, Flags, Integers
 from curation.text.column import TextColumn, offsets_of
 
 _Found = TypeVar("_Found")
-_Array = npt.NDArray[Any]
 
 
-def slices(values: _Array, offsets: npt.NDArray[np.int64], stays: npt.NDArray[np.bool_]) -> _Array:
+def slices(values: Array, offsets: Integers, stays: Flags) -> Array:
     """Return the concatenated values of the texts that stay: text i has values[offsets[i]:offsets[i + 1]]."""
     edges = np.flatnonzero(np.diff(stays, prepend=False, append=False))
     pieces = [values[offsets[first] : offsets[last]] for first, last in zip(edges[::2], edges[1::2], strict=True)]
     return np.concatenate([values[:0], *pieces])
 
 
-def carry(found: _Found, stays: npt.NDArray[np.bool_], column: TextColumn) -> _Found:
+def carry(found: _Found, stays: Flags, column: TextColumn) -> _Found:
     """Return the words or lines of the texts that stay, which `column` holds, including cached properties (folded forms).
 
     `found` is a dataclass with `offsets`; each of its other fields is the column's `data` or `text_offsets`, or has one value per token.
@@ -55,5 +54,5 @@ def already_found(holder: Any) -> Iterator[tuple[str, Any]]:
             yield name, value
 
 
-def _is_one_a_token(values: Any, offsets: npt.NDArray[np.int64]) -> bool:
+def _is_one_a_token(values: Any, offsets: Integers) -> bool:
     return isinstance(values, np.ndarray) and values.shape == (offsets[-1],)

@@ -9,9 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-import numpy as np
-import numpy.typing as npt
-
+from curation.arrays import Flags
 from curation.text.column import TextColumn, offsets_of
 from curation.text.slicing import already_found, carry, slices
 
@@ -26,7 +24,7 @@ if TYPE_CHECKING:
 class Text(TextColumn):
     """A batch of texts, with the pieces found in them."""
 
-    def where(self, stays: npt.NDArray[np.bool_]) -> "Text":
+    def where(self, stays: Flags) -> "Text":
         """Return the column of the texts that stay, carrying over words and lines that were found before."""
         if stays.all():
             return self

@@ -10,8 +10,8 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from curation.arrays import Integers
 from curation.errors import RecipeError
 from curation.storage.resources import digest, resolve_at_most
 
@@ -19,7 +19,7 @@ _MOST_BYTES = 512 << 20
 """Largest tokenizer.json in bytes; models come with up to about 35 million."""
 
 
-def token_counts(texts: Sequence[str], tokenizer: str, special_tokens: bool = True) -> npt.NDArray[np.int64]:
+def token_counts(texts: Sequence[str], tokenizer: str, special_tokens: bool = True) -> Integers:
     """Return the number of tokens in each text, with or without those that the tokenizer puts around a text (BOS, EOS).
 
     Raises InputError if the tokenizer is missing, RecipeError if it is not a tokenizer.

@@ -27,8 +27,8 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from curation.arrays import Bytes, Hashes
 from curation.text.kernels import inline_kernel, stored
 
 UNICODE_VERSION = unicodedata.unidata_version
@@ -58,12 +58,12 @@ def _class_of(character: str) -> int:
 
 
 @lru_cache(maxsize=1)
-def character_classes() -> npt.NDArray[np.uint8]:
+def character_classes() -> Bytes:
     """Return the class of every code point (uint8, 0x110000 entries)."""
     return stored("classes", _character_classes)
 
 
-def _character_classes() -> npt.NDArray[np.uint8]:
+def _character_classes() -> Bytes:
     classes = np.full(_CODE_POINTS, SYMBOL, np.uint8)
     for block in _ASSIGNED:
         classes[block.start : block.stop] = [_class_of(chr(point)) for point in block]
@@ -84,13 +84,13 @@ def _is_left_out(character: str) -> bool:
 
 
 @lru_cache(maxsize=1)
-def folded_forms() -> npt.NDArray[np.uint64]:
+def folded_forms() -> Hashes:
     """Return the folded form of every code point below 0x34000 (uint64, up to three code points of 21 bits); higher ones do not fold."""
     return stored("folded", lambda: _packed(fold))
 
 
 @lru_cache(maxsize=1)
-def lowered_forms() -> npt.NDArray[np.uint64]:
+def lowered_forms() -> Hashes:
     """Return `str.lower` of every single code point below 0x34000, packed likewise; higher ones have no capitals.
 
     A single capital sigma becomes σ, even where `str.lower` sees that it ends a word and makes it ς.
@@ -98,7 +98,7 @@ def lowered_forms() -> npt.NDArray[np.uint64]:
     return stored("lowered", lambda: _packed(str.lower))
 
 
-def _packed(form_of: Callable[[str], str]) -> npt.NDArray[np.uint64]:
+def _packed(form_of: Callable[[str], str]) -> Hashes:
     forms = np.zeros(_ASSIGNED[0].stop, np.uint64)
     for point in range(len(forms)):
         character = chr(point)
@@ -112,7 +112,7 @@ def _packed(form_of: Callable[[str], str]) -> npt.NDArray[np.uint64]:
 
 
 @inline_kernel
-def decode_character(data: npt.NDArray[np.uint8], place: int, end: int) -> tuple[Any, int]:
+def decode_character(data: Bytes, place: int, end: int) -> tuple[Any, int]:
     """Return (code point, number of bytes) of the character that begins at data[place]; place < end."""
     lead = np.int64(data[place])
     if lead < 0x80:
@@ -132,7 +132,7 @@ def decode_character(data: npt.NDArray[np.uint8], place: int, end: int) -> tuple
 
 
 @inline_kernel
-def encode_character(point: Any, data: npt.NDArray[np.uint8], place: int) -> int:
+def encode_character(point: Any, data: Bytes, place: int) -> int:
     """Write a code point to data[place:] as UTF-8; return the number of bytes written."""
     if point < 0x80:
         data[place] = point

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from curation.text.column import Bytes, Offsets, TextColumn
+from curation.arrays import Bytes, Flags
+from curation.text.column import Offsets, TextColumn
 from curation.text.kernels import inline_kernel, kernel
 from curation.text.lines import NEWLINE, Lines, Rows, strip
 from curation.text.simd import BLOCK, copy_block, lowest_bit, mask_between, mask_of
@@ -61,7 +62,7 @@ def _count_rows(
     line_starts: npt.NDArray[np.uint32],
     line_ends: npt.NDArray[np.uint32],
     offsets: Offsets,
-    rare: npt.NDArray[np.bool_],
+    rare: Flags,
 ) -> None:
     """Fill the offsets of rows, and mark texts that contain a line end other than a newline."""
     spare = np.zeros(BLOCK, np.uint8)
@@ -96,14 +97,14 @@ def _next_row(data: Bytes, place: Any, end: Any) -> tuple[Any, Any]:
 def _place_rows(
     data: Bytes,
     text_offsets: Offsets,
-    classes: npt.NDArray[np.uint8],
+    classes: Bytes,
     line_offsets: Offsets,
     line_starts: npt.NDArray[np.uint32],
     line_ends: npt.NDArray[np.uint32],
     line_visible_starts: npt.NDArray[np.uint32],
     line_visible_ends: npt.NDArray[np.uint32],
     offsets: Offsets,
-    rare: npt.NDArray[np.bool_],
+    rare: Flags,
     starts: npt.NDArray[np.uint32],
     ends: npt.NDArray[np.uint32],
     visible_starts: npt.NDArray[np.uint32],

@@ -8,8 +8,7 @@ The definition of a word, for every filter (classes from `curation.text.unicode_
     symbol      every other character that is not space, with its marks; a run of points or of hyphens is one symbol ("...", "-----").
 
 A text's tokens are its words and symbols in order. The published ratios need both: datatrove's tokens come from spaCy and include
-punctuation. spaCy's English tokens differ: it splits "don't", and it keeps a URL, an e-mail address and an abbreviation with its points
-whole.
+punctuation. spaCy's English tokens differ: it splits "don't", and keeps URLs, e-mail addresses and abbreviations with points whole.
 
 The rules are computed for 64 bytes at a time as bit masks (`curation.text.simd`). Tokens with equal 64-bit hashes count as equal.
 
@@ -25,7 +24,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from curation.text.column import Bytes, Offsets, TextColumn
+from curation.arrays import Bytes, Hashes, Integers
+from curation.text.column import Offsets, TextColumn
 from curation.text.kernels import inline_kernel, kernel
 from curation.text.simd import BLOCK, copy_block, count_bits, load_part, load_word, lowest_bit, mask_between, mask_of
 from curation.text.unicode_classes import (
@@ -69,18 +69,18 @@ class Words:
     """The byte after each token, counted likewise."""
     characters: npt.NDArray[np.uint32]
     """Code points in each token."""
-    hashes: npt.NDArray[np.uint64]
+    hashes: Hashes
     """Hash of each token, unfolded."""
-    kinds: npt.NDArray[np.uint8]
+    kinds: Bytes
     """0 for a symbol, WORD for a word, WORD | ALPHABETIC for a word with a letter."""
 
     @property
-    def counts(self) -> npt.NDArray[np.int64]:
+    def counts(self) -> Integers:
         """Number of tokens in each text."""
         return np.diff(self.offsets)
 
     @cached_property
-    def folded(self) -> npt.NDArray[np.uint64]:
+    def folded(self) -> Hashes:
         """Hash of each token's folded form, computed on first use; it ignores case, accents, ligatures, width and apostrophes.
 
         Over the code points of the form: h -> (h + point + 1) * B modulo 2^64, then mixed.
@@ -90,7 +90,7 @@ class Words:
         return hashes
 
     @cached_property
-    def lowered(self) -> npt.NDArray[np.uint64]:
+    def lowered(self) -> Hashes:
         """Hash of each token in lower case, computed on first use (see `curation.text.unicode_classes.lowered_forms`)."""
         hashes = np.empty(len(self.hashes), np.uint64)
         longest = int((self.ends - self.starts).max(initial=0))
@@ -98,7 +98,7 @@ class Words:
         return hashes
 
     @cached_property
-    def without_symbols(self) -> tuple[Offsets, npt.NDArray[np.uint64], npt.NDArray[np.uint32]]:
+    def without_symbols(self) -> tuple[Offsets, Hashes, npt.NDArray[np.uint32]]:
         """Offsets, hashes and characters of the words, without symbols."""
         is_word = (self.kinds & WORD) != 0
         before = np.concatenate([np.zeros(1, np.int64), np.cumsum(is_word, dtype=np.int64)])
@@ -177,7 +177,7 @@ def _shifted(mask: Any, before: Any) -> Any:
 def _find_tokens(
     data: Bytes,
     text_offsets: Offsets,
-    classes: npt.NDArray[np.uint8],
+    classes: Bytes,
     offsets: Offsets,
     starts: npt.NDArray[np.uint32],
     ends: npt.NDArray[np.uint32],
@@ -281,14 +281,14 @@ def _find_tokens(
 def _describe(
     data: Bytes,
     text_offsets: Offsets,
-    classes: npt.NDArray[np.uint8],
+    classes: Bytes,
     offsets: Offsets,
     starts: npt.NDArray[np.uint32],
     ends: npt.NDArray[np.uint32],
     characters: npt.NDArray[np.uint32],
-    hashes: npt.NDArray[np.uint64],
-    ascii_kinds: npt.NDArray[np.uint8],
-    kinds: npt.NDArray[np.uint8],
+    hashes: Hashes,
+    ascii_kinds: Bytes,
+    kinds: Bytes,
 ) -> None:
     """Fill what is known of each token besides its bounds."""
     for text in range(len(text_offsets) - 1):
@@ -306,14 +306,14 @@ def _describe(
                 kinds[token] = _kind(data, start, end, text_end, classes)
 
 
-def _ascii_kinds() -> npt.NDArray[np.uint8]:
+def _ascii_kinds() -> Bytes:
     """Return the kind of a token by its first byte, where that says it: not where a number may have letters, or the byte is not ASCII."""
     of_class = {LETTER: WORD | ALPHABETIC, NUMBER: _UNDECIDED}
     return np.array([of_class.get(int(group), 0) for group in character_classes()[:0x80]] + [_UNDECIDED] * 0x80, np.uint8)
 
 
 @kernel
-def _kind(data: Bytes, start: int, end: int, text_end: int, classes: npt.NDArray[np.uint8]) -> int:
+def _kind(data: Bytes, start: int, end: int, text_end: int, classes: Bytes) -> int:
     point, size = decode_character(data, start, text_end)
     group = classes[point]
     if group == LETTER:
@@ -338,8 +338,8 @@ def _fold_words(
     offsets: Offsets,
     starts: npt.NDArray[np.uint32],
     ends: npt.NDArray[np.uint32],
-    forms: npt.NDArray[np.uint64],
-    hashes: npt.NDArray[np.uint64],
+    forms: Hashes,
+    hashes: Hashes,
 ) -> None:
     """Fill `hashes` with the hash of each token's folded form."""
     slot = np.uint64(0x1FFFFF)
@@ -366,9 +366,9 @@ def _lower_words(
     offsets: Offsets,
     starts: npt.NDArray[np.uint32],
     ends: npt.NDArray[np.uint32],
-    forms: npt.NDArray[np.uint64],
+    forms: Hashes,
     longest: int,
-    hashes: npt.NDArray[np.uint64],
+    hashes: Hashes,
 ) -> None:
     """Fill `hashes` with the hash of each token in lower case, in working space for a token of `longest` bytes.
 

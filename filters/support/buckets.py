@@ -12,8 +12,8 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
+from curation.arrays import Floats
 from curation.errors import InputError
 from curation.storage.ownership import MADE_BY
 from curation.storage.resources import resolve_at_most
@@ -24,7 +24,7 @@ ALL = "*"
 FORMAT = "buckets 1"
 _LARGEST_BYTES = 1 << 24
 
-Numbers = npt.NDArray[np.float64]
+Numbers = Floats
 Edges = Mapping[str, Mapping[str, Numbers]]
 """Signal -> source -> edges."""
 

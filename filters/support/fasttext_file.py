@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from curation.text.column import Bytes
+from curation.arrays import Bytes, Hashes, Integers
 from curation.text.kernels import inline_kernel, kernel
 
 MOST_COUNTED = 10**15
@@ -31,10 +31,10 @@ _SIZES = struct.Struct("<3i2q")
 _LONGEST_SUBWORD, _MOST_WORDS_TOGETHER, _WIDEST, _MOST_LABELS, _MOST_ENTRIES = 32, 16, 4096, 100_000, 100_000_000
 _CENTROIDS = 256
 
-Floats = npt.NDArray[np.float32]
+Weights = npt.NDArray[np.float32]
 
 
-class Settings(NamedTuple):
+class FasttextSettings(NamedTuple):
     """What of a model's settings scoring depends on."""
 
     dimensions: int
@@ -49,13 +49,13 @@ class Settings(NamedTuple):
 class Quantized:
     """n rows as bytes: byte q of a row names a centroid of part q; a row may have a norm, which a byte names too."""
 
-    codes: npt.NDArray[np.uint8]
-    centroids: tuple[Floats, ...]
+    codes: Bytes
+    centroids: tuple[Weights, ...]
     """Of each part, 256 by its width."""
-    norm_codes: npt.NDArray[np.uint8] | None
-    norms: Floats | None
+    norm_codes: Bytes | None
+    norms: Weights | None
 
-    def times(self, matrix: Floats | None) -> Floats:
+    def times(self, matrix: Weights | None) -> Weights:
         """Return the rows, or their products with a matrix's rows."""
         found: Any = 0.0
         place, pieces = 0, []
@@ -77,15 +77,15 @@ class Quantized:
 class FastTextFile:
     """A supervised model: w words, l labels."""
 
-    settings: Settings
-    names: npt.NDArray[np.uint64]
+    settings: FasttextSettings
+    names: Hashes
     """Of each word, its two hashes as `token_hashes` gives them, in the order of rows (w)."""
     labels: tuple[str, ...]
-    label_counts: npt.NDArray[np.int64]
+    label_counts: Integers
     pruned: npt.NDArray[np.int32] | None
     """Of a pruned model, pairs of a bucket and the place that it has among those that are left."""
-    input: Floats | Quantized
-    output: Floats
+    input: Weights | Quantized
+    output: Weights
 
 
 class _Reader:
@@ -109,7 +109,7 @@ class _Reader:
             raise ValueError(f"byte {self.place - 1} is {value}, neither yes nor no")
         return bool(value)
 
-    def floats(self, rows: int, columns: int) -> Floats:
+    def floats(self, rows: int, columns: int) -> Weights:
         content = self.take(rows * columns * 4)
         array = content.view(np.float32) if self.place % 4 == 0 else np.frombuffer(content.tobytes(), np.float32)
         return array.reshape(rows, columns)
@@ -138,7 +138,7 @@ def read_fasttext(data: Bytes) -> FastTextFile:
         raise ValueError(f"its settings are none of a model: {told}")
     names, labels, counts, pruned = _read_dictionary(reader)
     words = len(names)
-    inputs: Floats | Quantized
+    inputs: Weights | Quantized
     quantized = reader.yes()
     if pruned is not None and not quantized:
         raise ValueError("it is pruned but not quantized")
@@ -151,7 +151,9 @@ def read_fasttext(data: Bytes) -> FastTextFile:
         raise ValueError(f"it goes on for {len(data) - reader.place} bytes after its end")
     if not np.isfinite(output).all() or (isinstance(inputs, Quantized) and not all(np.isfinite(part).all() for part in inputs.centroids)):
         raise ValueError("a weight is not a number")
-    return FastTextFile(Settings(dimensions, word_ngrams, loss, buckets, shortest, longest), names, labels, counts, pruned, inputs, output)
+    return FastTextFile(
+        FasttextSettings(dimensions, word_ngrams, loss, buckets, shortest, longest), names, labels, counts, pruned, inputs, output
+    )
 
 
 def _read_dictionary(reader: _Reader) -> tuple[Any, tuple[str, ...], Any, Any]:
@@ -180,7 +182,7 @@ def _read_dictionary(reader: _Reader) -> tuple[Any, tuple[str, ...], Any, Any]:
     return names[:words], tuple(told), np.array(counts, np.int64), pruned
 
 
-def _read_dense(reader: _Reader, rows: int, columns: int) -> Floats:
+def _read_dense(reader: _Reader, rows: int, columns: int) -> Weights:
     there = reader.numbers(struct.Struct("<2q"))
     if there != (rows, columns):
         raise ValueError(f"a matrix is {there[0]} by {there[1]}, not {rows} by {columns}")
@@ -200,7 +202,7 @@ def _read_quantized(reader: _Reader, rows: int, columns: int) -> Quantized:
     return Quantized(codes, centroids, norm_codes, _read_centroids(reader, 1, 1)[0][:, 0])
 
 
-def _read_centroids(reader: _Reader, columns: int, parts: int) -> tuple[Floats, ...]:
+def _read_centroids(reader: _Reader, columns: int, parts: int) -> tuple[Weights, ...]:
     dimensions, count, width, last = reader.numbers(struct.Struct("<4i"))
     if (dimensions, count) != (columns, parts) or width < 1 or not 1 <= last <= width or (count - 1) * width + last != columns:
         raise ValueError(f"its centroids are {count} parts of {dimensions} numbers, not {parts} of {columns}")
@@ -217,13 +219,13 @@ def next_hashes(first: Any, second: Any, byte: Any) -> tuple[Any, Any]:
 
 
 @inline_kernel
-def name_of(first: Any, second: Any) -> Any:
+def joined_hash(first: Any, second: Any) -> Any:
     """Return both hashes as one: by it a word is known."""
     return (second << np.uint64(32)) ^ (second >> np.uint64(32)) ^ np.uint64(first) * np.uint64(0x9E3779B97F4A7C15)
 
 
 @kernel
-def _entries(data: Bytes, place: int, words: int, names: npt.NDArray[np.uint64], starts: npt.NDArray[np.int64]) -> int:
+def _entries(data: Bytes, place: int, words: int, names: Hashes, starts: Integers) -> int:
     """Fill the name of each entry and where it begins; return how many there are: words, then labels."""
     for entry in range(len(names)):
         starts[entry] = place
@@ -234,6 +236,6 @@ def _entries(data: Bytes, place: int, words: int, names: npt.NDArray[np.uint64],
         place += 10  # the zero, eight bytes of count, one of kind
         if place > len(data) or data[place - 1] != (0 if entry < words else 1):
             return entry
-        names[entry] = name_of(first, second)
+        names[entry] = joined_hash(first, second)
     starts[len(names)] = place
     return len(names)

@@ -20,9 +20,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from curation.text.column import Bytes, Offsets, TextColumn
+from curation.arrays import Bytes, Floats, Hashes, Integers
+from curation.text.column import Offsets, TextColumn
 from curation.text.kernels import inline_kernel, kernel
-from filters.support.fasttext_file import HIERARCHICAL, MOST_COUNTED, SOFTMAX, FastTextFile, Floats, Quantized, name_of, next_hashes
+from filters.support.fasttext_file import HIERARCHICAL, MOST_COUNTED, SOFTMAX, FastTextFile, Quantized, Weights, joined_hash, next_hashes
 
 LITTLE = 1e-5
 """What fastText adds to a probability before it takes its logarithm."""
@@ -41,7 +42,7 @@ class FastTextScorer:
     """A model made ready: where its words are found, and the rows that are added up."""
 
     file: FastTextFile
-    rows: Floats
+    rows: Weights
     is_folded: bool
     slots: npt.NDArray[np.int32]
     """A table in which a word is found by its name: its row, -1 in a free place."""
@@ -50,7 +51,7 @@ class FastTextScorer:
     left_places: npt.NDArray[np.int32]
     """... and the place of each."""
 
-    def probabilities(self, text: TextColumn) -> npt.NDArray[np.float64]:
+    def probabilities(self, text: TextColumn) -> Floats:
         """Return the probability of each label for each text, as `fasttext.predict` tells it; NaN where a text has nothing that counts."""
         settings = self.file.settings
         sums, counts = np.zeros((len(text), self.rows.shape[1])), np.zeros(len(text), np.int64)
@@ -64,7 +65,7 @@ class FastTextScorer:
         outputs = means if self.is_folded else means @ self.file.output.astype(np.float64).T
         if settings.loss == SOFTMAX:
             powers = np.exp(outputs - outputs.max(axis=1, keepdims=True))
-            found: npt.NDArray[np.float64] = powers / powers.sum(axis=1, keepdims=True) + LITTLE
+            found: Floats = powers / powers.sum(axis=1, keepdims=True) + LITTLE
             return found
         if settings.loss == HIERARCHICAL:
             return _down_the_tree(outputs, self.file.label_counts)
@@ -102,7 +103,7 @@ def fasttext_scorer(file: FastTextFile) -> FastTextScorer:
     )
 
 
-def _through_table(outputs: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def _through_table(outputs: Floats) -> Floats:
     """Return fastText's sigmoid: a table of 512 steps from -8 to 8, 0 below and 1 above."""
     steps = (np.clip(np.nan_to_num(outputs), -_SIGMOID_END, _SIGMOID_END) + _SIGMOID_END) * _SIGMOID_STEPS / _SIGMOID_END / 2
     inside = 1 / (1 + np.exp(-(np.floor(steps) * 2 * _SIGMOID_END / _SIGMOID_STEPS - _SIGMOID_END)))
@@ -110,7 +111,7 @@ def _through_table(outputs: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return np.where(np.isnan(outputs), np.nan, found)
 
 
-def _down_the_tree(outputs: npt.NDArray[np.float64], counts: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+def _down_the_tree(outputs: Floats, counts: Integers) -> Floats:
     """Return the probabilities of a Huffman tree's leaves (fastText's `HierarchicalSoftmaxLoss.buildTree`)."""
     leaves = len(counts)
     weights = np.concatenate([counts, np.full(max(leaves - 1, 0), MOST_COUNTED)])
@@ -140,7 +141,7 @@ def _place(name: Any, size: Any) -> Any:
 
 
 @inline_kernel
-def _find(names: npt.NDArray[np.uint64], slots: npt.NDArray[np.int32], name: Any) -> Any:
+def _find(names: Hashes, slots: npt.NDArray[np.int32], name: Any) -> Any:
     """Return the row of a word, -1 where it is not known."""
     place = _place(name, len(slots))
     while slots[place] >= 0 and names[slots[place]] != name:
@@ -149,7 +150,7 @@ def _find(names: npt.NDArray[np.uint64], slots: npt.NDArray[np.int32], name: Any
 
 
 @kernel
-def _fill(names: npt.NDArray[np.uint64], slots: Any, most_collisions: int) -> bool:
+def _fill(names: Hashes, slots: Any, most_collisions: int) -> bool:
     """Fill the table; say whether that took no more collisions than allowed (by chance, one for six words)."""
     for word in range(len(names)):
         place = _place(names[word], len(slots))
@@ -186,7 +187,7 @@ def _bucket_row(value: Any, buckets: int, words: int, left: Any, left_places: An
 
 
 @inline_kernel
-def _sum_up(rows: Floats, found: Any, held: Any, sums: Any, text: int) -> None:
+def _sum_up(rows: Weights, found: Any, held: Any, sums: Any, text: int) -> None:
     """Add the rows that were found to a text's sums."""
     for column in range(rows.shape[1]):
         total = 0.0
@@ -201,7 +202,7 @@ def _add_rows(
     offsets: Offsets,
     prefix: Bytes,
     end_token: Bytes,
-    names: npt.NDArray[np.uint64],
+    names: Hashes,
     slots: npt.NDArray[np.int32],
     left: npt.NDArray[np.int32],
     left_places: npt.NDArray[np.int32],
@@ -210,9 +211,9 @@ def _add_rows(
     word_ngrams: int,
     shortest: int,
     longest: int,
-    rows: Floats,
+    rows: Weights,
     sums: Any,
-    counts: npt.NDArray[np.int64],
+    counts: Integers,
 ) -> None:
     """Fill `sums` with the sum of the rows of each text's features, and `counts` with their number."""
     found = np.empty(_HELD, np.int64)
@@ -249,7 +250,7 @@ def _add_rows(
             if held > _HELD - _MOST_AT_ONCE:
                 _sum_up(rows, found, held, sums, text)
                 count, held = count + held, np.int64(0)
-            known = _find(names, slots, name_of(first, second))
+            known = _find(names, slots, joined_hash(first, second))
             if known < 0 and length >= len(prefix):
                 is_label = True
                 for letter in range(len(prefix)):

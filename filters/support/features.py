@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from curation.arrays import Hashes
 from curation.text.column import Offsets
 from curation.text.kernels import inline_kernel, kernel
 from curation.text.text import Text
@@ -87,9 +88,7 @@ def _is_new(feature: Any, mark: Any, seen: Any) -> Any:
 
 
 @inline_kernel
-def features_of(
-    hashes: npt.NDArray[np.uint64], begin: int, end: int, pairs: bool, once: bool, mark: Any, seen: Any, found: Any
-) -> tuple[Any, Any]:
+def features_of(hashes: Hashes, begin: int, end: int, pairs: bool, once: bool, mark: Any, seen: Any, found: Any) -> tuple[Any, Any]:
     """Write the features of one window, its tokens from `begin` to `end`: the tokens first, then the pairs; each once if `once`.
 
     Returns how many there are of tokens, and of both. `mark` is another number for each window.
@@ -116,9 +115,7 @@ def mark_of(window: int) -> Any:
 
 
 @kernel
-def list_features(
-    tokens: Offsets, hashes: npt.NDArray[np.uint64], pairs: bool, once: bool, found: npt.NDArray[np.uint64], offsets: Offsets
-) -> Any:
+def list_features(tokens: Offsets, hashes: Hashes, pairs: bool, once: bool, found: Hashes, offsets: Offsets) -> Any:
     """Write the features of every window, and where each window's begin; return their number."""
     seen = np.zeros(SEEN, np.uint64)
     count = np.int64(0)

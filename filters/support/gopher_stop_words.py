@@ -6,8 +6,8 @@ Source: Rae et al. 2021 (Gopher), appendix A.1.1.
 from functools import lru_cache
 
 import numpy as np
-import numpy.typing as npt
 
+from curation.arrays import Hashes
 from curation.errors import RecipeError
 from curation.text.text import Text
 
@@ -15,7 +15,7 @@ STOP_WORDS = ("the", "be", "to", "of", "and", "that", "have", "with")
 
 
 @lru_cache(maxsize=64)
-def hashes_of(stop_words: tuple[str, ...], lowered: bool = False) -> npt.NDArray[np.uint64]:
+def hashes_of(stop_words: tuple[str, ...], lowered: bool = False) -> Hashes:
     """Return the hash of each stop word, each once. Raises RecipeError for one that is no single word or, to be `lowered`, has capitals."""
     found = Text.from_strings(stop_words).words
     for index, word in enumerate(stop_words):

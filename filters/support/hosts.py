@@ -24,7 +24,7 @@ from publicsuffixlist import PublicSuffixList
 
 SCHEME = r"^(?:[a-zA-Z0-9+.\-]+:)?//"
 _LONGEST_HOST = 253
-PACKAGES = ("polars", "publicsuffixlist", "idna")
+HOST_PACKAGES = ("polars", "publicsuffixlist", "idna")
 
 
 class Site(NamedTuple):

@@ -13,7 +13,7 @@ import numpy as np
 from curation.errors import InputError
 from filters.support.scorer import Scorer
 
-ENDING = ".safetensors"
+MODEL_ENDING = ".safetensors"
 LARGEST_MODEL_BYTES = 1 << 28
 LONGEST_CARD_BYTES = 1 << 20
 

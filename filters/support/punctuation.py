@@ -9,11 +9,11 @@ list share, the full-width digit one.
 from functools import cache
 
 import numpy as np
-import numpy.typing as npt
 
+from curation.arrays import Integers
 from curation.text.sentences import SENTENCE_TERMINAL
 
-Marks = npt.NDArray[np.int64]
+Marks = Integers
 """Code points, in order."""
 
 _MORE_TERMINAL = "17D4-17D6 17D9-17DA 11F43-11F44"

@@ -28,6 +28,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from curation.arrays import Array, Bytes, Floats, Hashes, Integers
 from curation.text.column import Offsets
 from curation.text.kernels import inline_kernel, kernel, stored
 from curation.text.text import Text
@@ -40,7 +41,7 @@ GOOD = 3.0
 """The score from which a text counts as educational: FineWeb-Edu's threshold."""
 GRID = np.linspace(0.0, HIGHEST_SCORE, 21)
 """The expected scores at which a band's curve is given; between them it is straight."""
-LARGEST = 10_000.0
+LARGEST_WEIGHT = 10_000.0
 """No number of a model is larger; past this it is none."""
 
 FORMAT = "educational score 1"
@@ -48,10 +49,8 @@ _DECIMALS = 4
 _PROBE = "Déjà vu: the 3 words don't change, nor does ﬁre, in 1,024.5 years."
 _TAG = np.uint64(0xFFFF)
 
-Numbers = npt.NDArray[np.float64]
 
-
-def probe() -> npt.NDArray[np.uint64]:
+def probe() -> Hashes:
     """Return the hashes of a fixed sentence's tokens: a model is of use only where these are what they were at its training."""
     return stored("probe", lambda: Text.from_strings([_PROBE]).words.hashes)
 
@@ -60,8 +59,8 @@ class Seen(NamedTuple):
     """The windows of some texts, how many different tokens each has, and how many of those the model knows."""
 
     windows: Windows
-    known_tokens: npt.NDArray[np.int64]
-    tokens: npt.NDArray[np.int64]
+    known_tokens: Integers
+    tokens: Integers
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,21 +69,21 @@ class Scorer:
 
     trainer: str
     """What made it: "linear" or "fasttext"."""
-    levels: npt.NDArray[np.int64]
+    levels: Integers
     """The levels (k), rising, each from 1 to HIGHEST_SCORE."""
-    rows: npt.NDArray[np.uint64]
+    rows: Hashes
     """The table: from the lowest bit of a row a tag (16 bits, odd but in a free row), the weight (8) and the steps (5 times 8)."""
     scales: npt.NDArray[np.float32]
     """A step of each level (k)."""
     intercepts: npt.NDArray[np.float32]
     """Each level's intercept (k); for fastText the share of its end-of-line token, one of the features that are averaged."""
-    reading: npt.NDArray[np.int64]
+    reading: Integers
     """Three times yes (1) or no (0): are pairs features; does a feature count once a window; are weights divided by their length."""
-    bands: npt.NDArray[np.int64]
+    bands: Integers
     """The least number of tokens in each band of lengths (b), rising from 0."""
     curves: npt.NDArray[np.float32]
     """The score of each band's windows at each expected score of GRID (b by 21), never falling."""
-    probe: npt.NDArray[np.uint64]
+    probe: Hashes
     """What `probe` gave at training."""
 
     def __post_init__(self) -> None:
@@ -106,24 +105,24 @@ class Scorer:
         if b < 1 or self.bands[0] != 0 or not (np.diff(self.bands) > 0).all():
             raise ValueError("its bands of lengths do not rise from 0")
         for name in ("scales", "intercepts", "curves"):
-            if not (np.abs(getattr(self, name)) < LARGEST).all():
-                raise ValueError(f"a number of its {name} is not below {LARGEST:g}")
+            if not (np.abs(getattr(self, name)) < LARGEST_WEIGHT).all():
+                raise ValueError(f"a number of its {name} is not below {LARGEST_WEIGHT:g}")
         if (np.diff(self.curves) < 0).any() or self.curves.min() < 0 or self.curves.max() > HIGHEST_SCORE:
             raise ValueError("a curve falls, or leaves 0 to 5")
         if not np.array_equal(self.probe, probe()):
             raise ValueError("it was trained with another reading of words; train it again with this version")
 
-    def score_windows(self, text: Text) -> tuple[Numbers, Seen]:
+    def score_windows(self, text: Text) -> tuple[Floats, Seen]:
         """Return the score of every window of every text, and what was seen of the windows."""
         logits, seen = self.logits(text)
         return np.round(self.scores_of(logits, np.diff(seen.windows.tokens)), _DECIMALS), seen
 
-    def scores_of(self, logits: Numbers, tokens: npt.NDArray[np.int64]) -> Numbers:
+    def scores_of(self, logits: Floats, tokens: Integers) -> Floats:
         """Return the score of windows with these logits and so many tokens."""
         expected = (1.0 / (1.0 + np.exp(-np.clip(logits, -500, 500)))).sum(axis=1)  # past 500 nothing changes but exp overflows
         return calibrate(expected, tokens, self.bands, self.curves)
 
-    def logits(self, text: Text) -> tuple[Numbers, Seen]:
+    def logits(self, text: Text) -> tuple[Floats, Seen]:
         """Return each window's logit of each level, and what was seen of the windows."""
         windows = find_windows(text)
         count = len(windows.tokens) - 1
@@ -132,12 +131,12 @@ class Scorer:
         longest = int(np.diff(windows.tokens).max(initial=1))
         pairs, once, _ = (bool(yes) for yes in self.reading)
         _add_features(windows.tokens, text.words.hashes, self.rows, longest, pairs, once, sums, squares, known, known_tokens, distinct)
-        shares: Numbers = sums[:, : len(self.levels)].astype(np.float64) * self.scales.astype(np.float64)
+        shares: Floats = sums[:, : len(self.levels)].astype(np.float64) * self.scales.astype(np.float64)
         return self.logits_of(shares, squares, known), Seen(windows, known_tokens, distinct)
 
-    def logits_of(self, shares: Numbers, squares: Any, known: npt.NDArray[Any]) -> Numbers:
+    def logits_of(self, shares: Floats, squares: Any, known: Array) -> Floats:
         """Return the logits of windows: of each the weighted shares that were added up, the squares of the weights, the features known."""
-        found: Numbers
+        found: Floats
         if self.reading[2]:
             found = shares / np.sqrt(np.maximum(squares, 1))[:, None] + self.intercepts
         else:
@@ -155,7 +154,7 @@ class Scorer:
         return to_tensors(arrays, {"format": FORMAT, "trainer": self.trainer})
 
     @classmethod
-    def from_bytes(cls, content: npt.NDArray[np.uint8] | bytes) -> "Scorer":
+    def from_bytes(cls, content: Bytes | bytes) -> "Scorer":
         """Read a model's file; its table stays where it is, so it may be mapped. Raises ValueError for what is none."""
         arrays, words = from_tensors(np.frombuffer(content, np.uint8) if isinstance(content, bytes) else content)
         names = {field.name for field in fields(cls)} - {"trainer"}
@@ -163,25 +162,23 @@ class Scorer:
             raise ValueError(f"it is not a model of {FORMAT!r}, with {', '.join(sorted(names))}")
         return cls(trainer=words.get("trainer", "unknown"), **arrays)
 
-    def look_up(self, features: npt.NDArray[np.uint64]) -> tuple[npt.NDArray[np.int64], Numbers]:
+    def look_up(self, features: Hashes) -> tuple[Integers, Floats]:
         """Return the weight of each feature, 0 where the model does not know it, and the weighted share in each level's logit."""
         found = np.empty(len(features), np.uint64)
         _find(self.rows, features, found)
         weights = ((found >> np.uint64(16)) & np.uint64(0xFF)).astype(np.int64)
         steps = np.stack([(found >> np.uint64(24 + 8 * level)).astype(np.uint8).view(np.int8) for level in range(len(self.levels))], axis=1)
-        shares: Numbers = weights[:, None].astype(np.float64) * steps.astype(np.float64) * self.scales.astype(np.float64)
+        shares: Floats = weights[:, None].astype(np.float64) * steps.astype(np.float64) * self.scales.astype(np.float64)
         return weights, shares
 
 
-def calibrate(expected: Numbers, tokens: npt.NDArray[np.int64], bands: npt.NDArray[np.int64], curves: npt.NDArray[np.float32]) -> Numbers:
+def calibrate(expected: Floats, tokens: Integers, bands: Integers, curves: npt.NDArray[np.float32]) -> Floats:
     """Return what the curve of each window's band of lengths says of its expected score."""
     band = np.searchsorted(bands, tokens, side="right") - 1
     return np.stack([np.interp(expected, GRID, curve) for curve in curves])[band, np.arange(len(expected))]
 
 
-def pack(
-    features: npt.NDArray[np.uint64], weights: npt.NDArray[np.uint8], steps: npt.NDArray[np.int8], bits: int
-) -> tuple[npt.NDArray[np.uint64], int]:
+def pack(features: Hashes, weights: Bytes, steps: npt.NDArray[np.int8], bits: int) -> tuple[Hashes, int]:
     """Return a table of 2^bits rows, and how many features found no place in it; the first come are served first.
 
     `steps` is features by levels.
@@ -219,14 +216,14 @@ def _look_up(rows: Any, feature: Any, shift: Any) -> Any:
 
 
 @kernel
-def _find(rows: npt.NDArray[np.uint64], features: npt.NDArray[np.uint64], found: npt.NDArray[np.uint64]) -> None:
+def _find(rows: Hashes, features: Hashes, found: Hashes) -> None:
     shift = _shift(rows)
     for place in range(len(features)):
         found[place] = _look_up(rows, features[place], shift)
 
 
 @kernel
-def _fill(features: npt.NDArray[np.uint64], contents: npt.NDArray[np.uint64], rows: Any) -> int:
+def _fill(features: Hashes, contents: Hashes, rows: Any) -> int:
     lost = 0
     shift = _shift(rows)
     for feature in range(len(features)):
@@ -243,16 +240,16 @@ def _fill(features: npt.NDArray[np.uint64], contents: npt.NDArray[np.uint64], ro
 @kernel
 def _add_features(
     tokens: Offsets,
-    hashes: npt.NDArray[np.uint64],
-    rows: npt.NDArray[np.uint64],
+    hashes: Hashes,
+    rows: Hashes,
     longest: int,
     pairs: bool,
     once: bool,
-    sums: npt.NDArray[np.int64],
-    squares: npt.NDArray[np.int64],
-    known: npt.NDArray[np.int64],
-    known_tokens: npt.NDArray[np.int64],
-    distinct: npt.NDArray[np.int64],
+    sums: Integers,
+    squares: Integers,
+    known: Integers,
+    known_tokens: Integers,
+    distinct: Integers,
 ) -> None:
     """Fill what is known of each window: the weighted steps of each level, the squares of the weights, the features and tokens it knows."""
     seen = np.zeros(SEEN, np.uint64)

@@ -16,7 +16,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from curation.text.column import Bytes, Offsets
+from curation.arrays import Bytes, Flags, Integers
+from curation.text.column import Offsets
 from curation.text.kernels import inline_kernel, kernel
 from curation.text.text import Text
 
@@ -29,7 +30,7 @@ class StopWordLists(NamedTuple):
     data: Bytes
     offsets: Offsets
     list_offsets: Offsets
-    within: npt.NDArray[np.bool_]
+    within: Flags
     """For each list, whether its words count anywhere in the text."""
 
     @classmethod
@@ -45,7 +46,7 @@ class StopWordLists(NamedTuple):
         )
 
 
-def count_stop_words(text: Text, lists: StopWordLists, list_of_text: npt.NDArray[np.int64]) -> npt.NDArray[np.int32]:
+def count_stop_words(text: Text, lists: StopWordLists, list_of_text: Integers) -> npt.NDArray[np.int32]:
     """Return how many different words of its list each text holds; 0 for a text whose list is -1."""
     counts = np.zeros(len(text), np.int32)
     words = text.words
@@ -76,8 +77,8 @@ def _count(
     word_data: Bytes,
     word_offsets: Offsets,
     list_offsets: Offsets,
-    within: npt.NDArray[np.bool_],
-    list_of_text: npt.NDArray[np.int64],
+    within: Flags,
+    list_of_text: Integers,
     counts: npt.NDArray[np.int32],
 ) -> None:
     """Fill `counts`."""

@@ -13,12 +13,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from curation.arrays import Flags, Floats, Hashes, Integers
 from curation.text.kernels import kernel
 from curation.text.text import Text
 from filters.support.features import find_windows, pair, single
-from filters.support.scorer import Numbers, Scorer
+from filters.support.scorer import Scorer
 
-MOST = 8
+MOST_TOLD = 8
 """Words and pairs that are told of each direction."""
 MOST_SENTENCES = 2
 
@@ -58,13 +59,13 @@ class Told:
 class _Window:
     """The known features of a window: number, first and last token of each, and what it adds to the window's sums."""
 
-    names: npt.NDArray[np.uint64]
-    first: npt.NDArray[np.int64]
-    last: npt.NDArray[np.int64]
-    is_pair: npt.NDArray[np.bool_]
-    sums: Numbers
-    squares: Numbers
-    counts: npt.NDArray[np.int64]
+    names: Hashes
+    first: Integers
+    last: Integers
+    is_pair: Flags
+    sums: Floats
+    squares: Floats
+    counts: Integers
 
 
 def tell(scorer: Scorer, text: str) -> Told:
@@ -96,8 +97,8 @@ def tell(scorer: Scorer, text: str) -> Told:
         place = slice(int(words.starts[token]), int(words.ends[token + is_pair]))
         return Moved(bytes(column.data[place]).decode("utf-8", "replace"), len(effects[name]), round(sum(effects[name]), 4))
 
-    raised = tuple(moved(name) for name in order[:MOST] if sum(effects[name]) > 0)
-    lowered = tuple(moved(name) for name in order[::-1][:MOST] if sum(effects[name]) < 0)
+    raised = tuple(moved(name) for name in order[:MOST_TOLD] if sum(effects[name]) > 0)
+    lowered = tuple(moved(name) for name in order[::-1][:MOST_TOLD] if sum(effects[name]) < 0)
     places = [
         Passage(int(start), int(end), round(float(effect), 4))
         for start, end, effect in zip(column.sentences.starts, column.sentences.ends, sentences, strict=True)
@@ -122,21 +123,21 @@ class _Leaving:
         self._sums, self._squares, self._known = window.sums.sum(axis=0), window.squares.sum(), int(window.counts.sum())
         self._whole = float(self._logits(np.zeros((1, window.sums.shape[1])), np.zeros(1), np.zeros(1, np.int64))[0])
 
-    def _logits(self, sums: Numbers, squares: Numbers, counts: npt.NDArray[np.int64]) -> Numbers:
+    def _logits(self, sums: Floats, squares: Floats, counts: Integers) -> Floats:
         return self._scorer.logits_of(self._sums - sums, self._squares - squares, self._known - counts)[:, self._level]
 
-    def each(self) -> Numbers:
+    def each(self) -> Floats:
         """Return each feature's effect."""
         return self._whole - self._logits(self._window.sums, self._window.squares, self._window.counts)
 
-    def all_of(self, inside: npt.NDArray[np.bool_]) -> float:
+    def all_of(self, inside: Flags) -> float:
         """Return the effect of some features together."""
         of = self._window
         left = self._logits(of.sums[inside].sum(axis=0)[None], of.squares[inside].sum()[None], of.counts[inside].sum()[None])
         return self._whole - float(left[0])
 
 
-def _features(scorer: Scorer, hashes: npt.NDArray[np.uint64]) -> _Window:
+def _features(scorer: Scorer, hashes: Hashes) -> _Window:
     """Return the features of a window's tokens that the model knows."""
     pairs, once, _ = (bool(yes) for yes in scorer.reading)
     located = np.empty((2, len(hashes)), np.uint64)
@@ -155,7 +156,7 @@ def _features(scorer: Scorer, hashes: npt.NDArray[np.uint64]) -> _Window:
     return _Window(names, first, last, is_pair, shares[known] * times[:, None], weights[known].astype(np.float64) ** 2 * times, times)
 
 
-def _in_sentences(column: Text, starts: npt.NDArray[np.uint32], window: _Window) -> Iterator[tuple[int, npt.NDArray[np.bool_]]]:
+def _in_sentences(column: Text, starts: npt.NDArray[np.uint32], window: _Window) -> Iterator[tuple[int, Flags]]:
     """Yield each sentence that has tokens in a window, and which of the window's features occur in it alone."""
     if not len(starts):
         return
@@ -169,7 +170,7 @@ def _in_sentences(column: Text, starts: npt.NDArray[np.uint32], window: _Window)
 
 
 @kernel
-def _locate(hashes: npt.NDArray[np.uint64], located: npt.NDArray[np.uint64]) -> None:
+def _locate(hashes: Hashes, located: Hashes) -> None:
     """Fill the feature of each token, and that of each token with its neighbour."""
     for token in range(len(hashes)):
         located[0, token] = single(hashes[token])

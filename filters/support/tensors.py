@@ -15,9 +15,10 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-Arrays = Mapping[str, npt.NDArray[Any]]
+from curation.arrays import Array, Bytes
+
+Arrays = Mapping[str, Array]
 
 _KINDS = {
     "F64": np.float64, "I64": np.int64, "U64": np.uint64, "F32": np.float32, "I32": np.int32, "U32": np.uint32,
@@ -45,7 +46,7 @@ def to_tensors(arrays: Arrays, words: Mapping[str, str]) -> bytes:
     return b"".join([len(told).to_bytes(8, "little"), told, *contents])
 
 
-def from_tensors(content: npt.NDArray[np.uint8]) -> tuple[dict[str, npt.NDArray[Any]], dict[str, str]]:
+def from_tensors(content: Bytes) -> tuple[dict[str, Array], dict[str, str]]:
     """Return the arrays of a file, as views of its bytes, and the words about them. Raises ValueError for what is no such file."""
     length = int.from_bytes(content[:8].tobytes(), "little")
     if len(content) < 8 or not 2 <= length <= min(_LONGEST_HEAD, len(content) - 8):
@@ -66,7 +67,7 @@ def from_tensors(content: npt.NDArray[np.uint8]) -> tuple[dict[str, npt.NDArray[
     return arrays, words
 
 
-def _array(name: str, entry: Any, data: npt.NDArray[np.uint8]) -> npt.NDArray[Any]:
+def _array(name: str, entry: Any, data: Bytes) -> Array:
     try:
         kind, shape, (begin, end) = np.dtype(_KINDS[entry["dtype"]]), entry["shape"], entry["data_offsets"]
     except (KeyError, TypeError, ValueError) as error:

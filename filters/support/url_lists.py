@@ -20,14 +20,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
+from curation.arrays import Flags, Hashes
 from curation.errors import InputError
 from curation.storage.resources import resolve
 from filters.support.hosts import SCHEME, ascii_host
-
-Hashes = npt.NDArray[np.uint64]
 
 _BLOCK_BYTES = 16 << 20
 MAX_LINE_BYTES = 16 << 20
@@ -66,12 +64,12 @@ def hashed(names: pl.Series) -> Hashes:
     return hashes
 
 
-def among(hashes: Hashes, known: Hashes) -> npt.NDArray[np.bool_]:
+def among(hashes: Hashes, known: Hashes) -> Flags:
     """Return which hashes are in a rising array of hashes."""
     if not len(known):
         return np.zeros(len(hashes), np.bool_)
     places = np.minimum(np.searchsorted(known, hashes), len(known) - 1)
-    found: npt.NDArray[np.bool_] = known[places] == hashes
+    found: Flags = known[places] == hashes
     return found
 
 

@@ -23,6 +23,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from curation.arrays import Table
 from curation.engine.stage import Output, Stage, Unit
 from curation.ingest.side_fields import json_object_of, string_of
 from curation.repeats.cuts import Spans, without
@@ -116,7 +117,7 @@ class Source:
     generated: bool = False
 
 
-def units_of(sources: Sequence[Source], settings: ExportSettings, prefix: str = "train") -> list[Unit]:
+def export_units(sources: Sequence[Source], settings: ExportSettings, prefix: str = "train") -> list[Unit]:
     """Group shards of documents into files of about `shard_mib` of kept text; return at least one, possibly empty, file."""
     groups: list[list[Source]] = [[]]
     size = 0
@@ -214,7 +215,7 @@ def gathered(tables: Iterator[Any]) -> Iterator[Any]:
         yield pa.concat_tables(waiting)
 
 
-def _counts(table: Any) -> dict[str, int]:
+def _counts(table: Table) -> dict[str, int]:
     synthetic = pc.sum(pc.equal(table["origin"], "synthetic")).as_py() or 0
     return {
         "rows": table.num_rows,

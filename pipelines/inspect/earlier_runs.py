@@ -16,7 +16,7 @@ from typing import Any
 
 from curation.duplicates.deduplicate import DeduplicateSettings
 from curation.duplicates.minhash import MinHashSettings
-from curation.duplicates.parts import Part
+from curation.duplicates.parts import DuplicatesPart
 from curation.duplicates.sign import Sign
 from curation.engine.drift import differences
 from curation.engine.stage import SEAL, Finished, Stage, Workspace, finished_units, is_whole
@@ -28,7 +28,7 @@ from curation.storage.location import Location
 from curation.storage.records import CorruptRecord, find_record, typed
 from curation.storage.shards import Shard
 from pipelines.inspect.rules import read_rules
-from pipelines.inspect.run_folder import GENERATED
+from pipelines.inspect.run_folder import GENERATED_FOLDER
 from synth.synthesize import Synthesize
 
 _LISTED = ("", "s3", "gs")
@@ -41,7 +41,7 @@ class EarlierRun:
 
     name: str
     place: Location
-    parts: tuple[Part, ...]
+    parts: tuple[DuplicatesPart, ...]
     kept: int
 
     def told(self) -> dict[str, Any]:
@@ -86,9 +86,9 @@ def open_earlier(settings: DeduplicateSettings, out: Location) -> tuple[EarlierR
     return tuple(runs)
 
 
-def name_of(place: Location) -> str:
+def run_name(place: Location) -> str:
     """Return the name of the run in a folder: 16 hex digits of the digest of its ledger."""
-    web, generated = finished_units(Workspace(place), Select), finished_units(Workspace(place, GENERATED), SelectSynthetic)
+    web, generated = finished_units(Workspace(place), Select), finished_units(Workspace(place, GENERATED_FOLDER), SelectSynthetic)
     return digest_of([[[shard.name, shard.sha256] for unit in units for shard in unit.shards] for units in (web, generated)])[:16]
 
 
@@ -105,7 +105,7 @@ def find_earlier(out: Location, name: str) -> tuple[Location | None, str]:
         try:
             if not (place / "ledger").is_folder():
                 fault = f"the earlier run {name} is not at {place} any more"
-            elif name_of(place) != name:
+            elif run_name(place) != name:
                 fault = f"what lies at {place} is not the earlier run {name} any more: it was run again, lost its stages, or is another run"
             else:
                 return place, ""
@@ -123,7 +123,7 @@ def ledger_of(out: Location, name: str) -> tuple[list[Location], str]:
     if place is None:
         return [], fault
     shards = []
-    for space, stage in ((Workspace(place), Select), (Workspace(place, GENERATED), SelectSynthetic)):
+    for space, stage in ((Workspace(place), Select), (Workspace(place, GENERATED_FOLDER), SelectSynthetic)):
         sizes = {facts.location.name: facts.size for facts in space.shards(stage).files()}
         units = finished_units(space, stage)
         if not all(is_whole(unit, sizes) for unit in units):
@@ -164,11 +164,11 @@ def _open(given: str, settings: MinHashSettings, out: Location, priority: int) -
     generated: list[list[Finished]] = []
     if (place / "ledger" / "synthetic").files():
         made = _units(given, Workspace(place), Synthesize)
-        generated = [*made, *_units(given, Workspace(place, GENERATED), Sign, SelectSynthetic)]
+        generated = [*made, *_units(given, Workspace(place, GENERATED_FOLDER), Sign, SelectSynthetic)]
         parts += _parts(given, generated, priority + 1)
-    for space in [Workspace(place), *([Workspace(place, GENERATED)] if generated else [])]:
+    for space in [Workspace(place), *([Workspace(place, GENERATED_FOLDER)] if generated else [])]:
         _check_signed(given, space, settings)
-    name = name_of(place)
+    name = run_name(place)
     kept = sum(int(unit.counts.get("kept", 0)) for units in (web, generated) if units for unit in units[-1])
     return EarlierRun(name, place, tuple(replace(part, run=name) for part in parts), kept)
 
@@ -192,7 +192,7 @@ def _seal(space: Workspace, stage: type[Stage]) -> dict[str, Any]:
         return {}
 
 
-def _parts(given: str, units: Sequence[Sequence[Finished]], priority: int) -> Iterator[Part]:
+def _parts(given: str, units: Sequence[Sequence[Finished]], priority: int) -> Iterator[DuplicatesPart]:
     """Yield documents with signatures and ledger, which says what was kept and has the final ids."""
     documents, signed, fates = ({shard.name: shard for unit in each for shard in unit.shards} for each in units)
     for name, shard in sorted(documents.items()):
@@ -201,7 +201,7 @@ def _parts(given: str, units: Sequence[Sequence[Finished]], priority: int) -> It
         beside: list[Shard | None] = [signed.get(name), fates.get(name)]
         if any(side is None or side.rows != shard.rows for side in beside):
             raise InputError(f"against: {given} is not whole: {name} has no signatures or no ledger of its rows; run its command again")
-        yield Part(shard, signed[name], (fates[name],), ids=fates[name], priority=priority)
+        yield DuplicatesPart(shard, signed[name], (fates[name],), ids=fates[name], priority=priority)
 
 
 def _check_signed(given: str, space: Workspace, settings: MinHashSettings) -> None:

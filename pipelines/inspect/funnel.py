@@ -37,7 +37,7 @@ from pipelines.inspect.flows import (
     amount,
 )
 from pipelines.inspect.rules import Comparing, RecipeRule, read_rules
-from pipelines.inspect.run_folder import GENERATED, checked_folder, manifest, scan_ledger
+from pipelines.inspect.run_folder import GENERATED_FOLDER, checked_folder, manifest, scan_ledger
 from pipelines.inspect.run_state import state_of
 
 _STAGES = ("ingest", "synthesize", "judge", "deduplicate", CUT_STAGE)
@@ -63,7 +63,7 @@ def funnel(out: str) -> Funnel:
         dataset=_dataset(place),
         cut=_cut(place),
         comparisons=_comparisons(Workspace(place)),
-        generated_comparisons=_comparisons(Workspace(place, GENERATED)),
+        generated_comparisons=_comparisons(Workspace(place, GENERATED_FOLDER)),
         alarms=_alarms(web, settings),
         compared_by=_compared_by(settings),
         unknown_sources=[name for name in settings.sources if name not in seen] if settings is not None else [],

@@ -29,12 +29,12 @@ _PANIC = "PanicException"
 """The exception that polars raises when its Rust code panics; it does not extend Exception."""
 
 
-class Unreadable(CurationError):
+class UnreadableRun(CurationError):
     """A folder cannot be inspected because one of its files is damaged."""
 
 
 def looks_at_runs(runs: int = 1) -> Callable[[Callable[_Given, _Result]], Callable[_Given, _Result]]:
-    """Decorate a function whose first arguments are run folders, so that it reports damage as an `Unreadable` error."""
+    """Decorate a function whose first arguments are run folders, so that it reports damage as an `UnreadableRun` error."""
 
     def made(look: Callable[_Given, _Result]) -> Callable[_Given, _Result]:
         @functools.wraps(look)
@@ -51,7 +51,7 @@ def looks_at_runs(runs: int = 1) -> Callable[[Callable[_Given, _Result]], Callab
                 faults = [fault for folder in folders for fault in damages(Location.of(folder))]
                 if not faults and isinstance(error, OSError):
                     raise
-                raise Unreadable(_told(" or ".join(folders), faults, error)) from error
+                raise UnreadableRun(_told(" or ".join(folders), faults, error)) from error
 
         return looked
 
@@ -62,7 +62,7 @@ def looks_at_runs(runs: int = 1) -> Callable[[Callable[_Given, _Result]], Callab
 def panics_held_back() -> Iterator[None]:
     """Buffer standard error and pass it on at the end without the panics of polars.
 
-    The threads of polars print a panic with its Rust stack before Python can catch it; the `Unreadable` error explains it instead.
+    The threads of polars print a panic with its Rust stack before Python can catch it; the `UnreadableRun` error explains it instead.
     """
     try:
         sys.stderr.flush()

@@ -20,9 +20,9 @@ import polars as pl
 from curation.errors import UsageError
 from curation.storage.digests import plain
 from curation.storage.location import Location
-from curation.storage.ownership import RULES
+from curation.storage.ownership import RULES_FILE
 from curation.storage.records import CorruptRecord, encode_record, find_record, typed
-from curation.storage.resources import PACKAGES
+from curation.storage.resources import OWN_PACKAGES
 from filters.contract import Bounds, Rule, Side
 
 if TYPE_CHECKING:
@@ -107,13 +107,15 @@ def encoded(rules: RunRules) -> bytes:
 
 def read_rules(out: Location) -> RunRules:
     """Return what OUT/rules.json says. Raises CorruptRecord where it is damaged, UsageError where it is missing."""
-    content = find_record(out / RULES)
+    content = find_record(out / RULES_FILE)
     if content is None:
-        raise UsageError(f"{out} has no {RULES}: it was lost, or an earlier version made this run; run its command again, which writes it")
-    rules = typed(RunRules, content, out / RULES)
+        raise UsageError(
+            f"{out} has no {RULES_FILE}: it was lost, or an earlier version made this run; run its command again, which writes it"
+        )
+    rules = typed(RunRules, content, out / RULES_FILE)
     for name in _names(rules):
         if not name.isprintable():
-            raise CorruptRecord(f"{out / RULES} holds a name that cannot be shown: {name!r}; do not trust this folder")
+            raise CorruptRecord(f"{out / RULES_FILE} holds a name that cannot be shown: {name!r}; do not trust this folder")
     return rules
 
 
@@ -155,7 +157,7 @@ def _models(recipe: "Recipe") -> Iterator[ModelUsed]:
         model, found = getattr(made, "model", None), made.files().get("model")
         if isinstance(model, str) and found is not None:
             package, colon, _ = model.partition(":")
-            is_shipped = bool(colon) and package in PACKAGES
+            is_shipped = bool(colon) and package in OWN_PACKAGES
             yield ModelUsed(made.name(), model if is_shipped else re.split(r"[/\\]", model)[-1], found)
 
 

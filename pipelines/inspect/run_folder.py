@@ -25,10 +25,10 @@ from curation.storage.location import Location
 from curation.storage.records import find_record
 from curation.storage.shards import Shard, check_aligned, open_parquet
 
-GENERATED = "stages/6-synthesize"
+GENERATED_FOLDER = "stages/6-synthesize"
 """The folder of the stages over generated rows."""
 
-CUTS = "4i-cuts"
+CUTS_STAGE = "4i-cuts"
 """The stage whose shards hold each document's cuts; repeating its name here saves inspection an import."""
 
 
@@ -73,14 +73,14 @@ def places(out: Location) -> list[ShardPlace]:
     """Return every ledger shard with the shards of the same rows, web before synthetic, by name."""
     ours = named_by_run(out)
     generated: dict[str, Location] = {}
-    for name, location in _parquet(out, GENERATED, ours, recursive=True).items():
+    for name, location in _parquet(out, GENERATED_FOLDER, ours, recursive=True).items():
         if location.parent.name not in ("2-measure", "3-judge") and _has_text(location):
             generated[name] = location
     layout: list[tuple[Literal["web", "synthetic"], dict[str, Location], dict[str, Location], dict[str, Location]]] = [
         ("web", _parquet(out, "ledger", ours), _parquet(out, "stages/1-ingest", ours), _parquet(out, "stages/2-measure", ours)),
-        ("synthetic", _parquet(out, "ledger/synthetic", ours), generated, _parquet(out, f"{GENERATED}/2-measure", ours)),
+        ("synthetic", _parquet(out, "ledger/synthetic", ours), generated, _parquet(out, f"{GENERATED_FOLDER}/2-measure", ours)),
     ]
-    cuts = _parquet(out, f"stages/{CUTS}", ours)
+    cuts = _parquet(out, f"stages/{CUTS_STAGE}", ours)
     found = []
     for origin, ledger, documents, signals in layout:
         for name, location in sorted(ledger.items()):

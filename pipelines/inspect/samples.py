@@ -17,7 +17,7 @@ from pipelines.inspect.run_folder import ShardPlace, iter_rows, scan
 EXCERPT = 200
 """Characters of text in a sample."""
 
-Row = tuple[str, str, int]
+RowPlace = tuple[str, str, int]
 """A row by origin, shard and number."""
 
 _FACTS = ["id", "url", "source", "fate", "rule"]
@@ -59,9 +59,9 @@ def take_samples(choices: Sequence[SampleQuery], found: Sequence[ShardPlace]) ->
     return [Sample(choice.where, value, **facts[row], excerpt=excerpt(texts.get(row), choice.characters)) for choice, row, value in chosen]
 
 
-def _facts_of(rows: Iterable[Row], found: Iterable[ShardPlace]) -> dict[Row, Mapping[str, Any]]:
+def _facts_of(rows: Iterable[RowPlace], found: Iterable[ShardPlace]) -> dict[RowPlace, Mapping[str, Any]]:
     """Return what the ledger says of some rows."""
-    facts: dict[Row, Mapping[str, Any]] = {}
+    facts: dict[RowPlace, Mapping[str, Any]] = {}
     wanted = _by_shard(rows)
     for place in found:
         numbers = wanted.get((place.origin, place.name))
@@ -72,9 +72,9 @@ def _facts_of(rows: Iterable[Row], found: Iterable[ShardPlace]) -> dict[Row, Map
     return facts
 
 
-def _beginnings(rows: Iterable[Row], found: Iterable[ShardPlace], characters: int) -> dict[Row, str]:
+def _beginnings(rows: Iterable[RowPlace], found: Iterable[ShardPlace], characters: int) -> dict[RowPlace, str]:
     """Return the beginnings of the texts of some rows; those whose shard was deleted are absent."""
-    beginnings: dict[Row, str] = {}
+    beginnings: dict[RowPlace, str] = {}
     wanted = _by_shard(rows)
     for place in found:
         numbers = wanted.get((place.origin, place.name))
@@ -84,7 +84,7 @@ def _beginnings(rows: Iterable[Row], found: Iterable[ShardPlace], characters: in
     return beginnings
 
 
-def _by_shard(rows: Iterable[Row]) -> dict[tuple[str, str], list[int]]:
+def _by_shard(rows: Iterable[RowPlace]) -> dict[tuple[str, str], list[int]]:
     """Return the numbers of rows by the origin and shard they are in."""
     numbers: dict[tuple[str, str], list[int]] = {}
     for origin, shard, row in rows:

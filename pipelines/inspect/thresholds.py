@@ -23,9 +23,9 @@ from pipelines.inspect.flows import Amount, Split, amount
 from pipelines.inspect.looking import looks_at_runs
 from pipelines.inspect.rules import RecipeRule, read_rules
 from pipelines.inspect.run_folder import ShardPlace, checked_folder, places, scan_measured
-from pipelines.inspect.views import finite, full_name, is_number
+from pipelines.inspect.views import finite, full_name, has_thresholds
 
-NOTE = "Tokens are estimated (bytes / 4). Documents that come back have not been compared with others: some will be duplicates."
+THRESHOLD_NOTE = "Tokens are estimated (bytes / 4). Documents that come back have not been compared with others: some will be duplicates."
 
 _EFFECT = ["source", "fate", "failed", "text_bytes"]
 _SHARES = (0.0, 0.001, 0.005, 0.01, *(step / 50 for step in range(1, 50)), 0.99, 0.995, 0.999, 1.0)
@@ -104,7 +104,7 @@ class _Signal:
         """Find a signal in a run. Raises UsageError for an unknown one, or one that is no number."""
         found = places(out)
         name, kind = full_name(signal, found)
-        if not is_number(kind):
+        if not has_thresholds(kind):
             raise UsageError(f"{name} is not a number, so it has no threshold; `curate inspect DIR --signal {name}` shows its values")
         return cls(name, kind, found, [rule for rule in read_rules(out).rules if rule.signal == name and rule.drops is not None])
 
@@ -146,7 +146,7 @@ def threshold_effect(folder: str, signal: str, at: float) -> ThresholdEffect:
         _split("all", everything.row(0, named=True)),
         _split("otherwise kept", otherwise.row(0, named=True)),
         [_split(row["source"], row) for row in sources.iter_rows(named=True)],
-        NOTE,
+        THRESHOLD_NOTE,
     )
 
 
@@ -170,7 +170,7 @@ def retention(folder: str, signal: str) -> Retention:
     for rule in asked.rules or (None,):
         nearest = [at for at in thresholds if asked.replaced_by(at) is rule]
         curves.append(_curve(asked.judged(rule), rule, nearest))
-    return Retention(asked.name, documents, missing, curves, NOTE)
+    return Retention(asked.name, documents, missing, curves, THRESHOLD_NOTE)
 
 
 def _curve(judged: pl.LazyFrame, rule: RecipeRule | None, thresholds: Sequence[float]) -> Curve:

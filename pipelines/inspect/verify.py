@@ -20,7 +20,7 @@ from curation.ingest.ingest import Ingest
 from curation.ledger.books import add_up
 from curation.storage.contents import CONTENTS, LIVE, Contents, differences_from, digest_at
 from curation.storage.location import Location
-from curation.storage.ownership import RULES, RUN
+from curation.storage.ownership import RULES_FILE, RUN
 from curation.storage.records import CorruptRecord, find_record, read_record
 from pipelines.inspect.earlier_runs import ledger_of
 from pipelines.inspect.run_folder import refuse_links_out
@@ -126,7 +126,7 @@ def _check_sidecars(folder: Location, checked: _Checked) -> None:
             continue
         for output, _, sha256 in outputs:
             _check(folder, output, sha256, checked)
-    _check_records(folder, (RUN, RULES), checked)
+    _check_records(folder, (RUN, RULES_FILE), checked)
 
 
 def _check_records(folder: Location, names: Sequence[str], checked: _Checked) -> None:

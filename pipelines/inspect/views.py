@@ -85,7 +85,7 @@ def signal_summary(folder: str, signal: str) -> SignalSummary:
 
 def summarise(signal: str, kind: Any, table: pl.LazyFrame, rules: Sequence[RecipeRule]) -> SignalSummary:
     """Summarise a signal, without samples, from its `value` (of the polars type `kind`), `fate` and `rule`; `rules` are those on it."""
-    if not is_number(kind):
+    if not has_thresholds(kind):
         return _summary_of_text(signal, table, rules)
     numbers, value = finite(table), pl.col("value")
     facts = numbers.select(
@@ -131,7 +131,7 @@ def finite(table: pl.LazyFrame) -> pl.LazyFrame:
     return table.with_columns(pl.when(value.is_finite()).then(value).alias("value"))
 
 
-def is_number(kind: Any) -> bool:
+def has_thresholds(kind: Any) -> bool:
     """Whether a signal of a polars type can have a threshold."""
     return bool(kind.is_numeric() or kind == pl.Boolean)
 

@@ -47,7 +47,7 @@ class RuleSeen:
 
 
 @dataclass(frozen=True)
-class Cut:
+class CutExcerpt:
     """Bytes of the text, from `start` up to `end`, that the dataset leaves out, and how they begin."""
 
     start: int
@@ -92,12 +92,12 @@ class Explanation:
     metadata: Mapping[str, str]
     signals: Mapping[str, Any]
     rules: Sequence[RuleSeen]
-    cuts: Sequence[Cut] = ()
+    cuts: Sequence[CutExcerpt] = ()
     score: ScoreTold | None = None
 
 
 @dataclass(frozen=True)
-class Member:
+class ClusterMember:
     """A document of a cluster; `similarity` is that with the one that stayed, None for that one itself."""
 
     id: str
@@ -118,7 +118,7 @@ class EarlierCopy:
     run: str
     place: str | None
     fault: str | None
-    document: Member | None
+    document: ClusterMember | None
 
 
 @dataclass(frozen=True)
@@ -130,7 +130,7 @@ class Cluster:
 
     stayed: str
     size: int
-    members: Sequence[Member]
+    members: Sequence[ClusterMember]
     earlier: EarlierCopy | None = None
 
 
@@ -173,10 +173,10 @@ def duplicates(folder: str, name: str) -> Cluster:
     return Cluster(stayed, len(rows) + 1, [*([earlier.document] if earlier.document is not None else []), *members], earlier)
 
 
-def _member(place: ShardPlace, number: int, row: Mapping[str, Any]) -> Member:
+def _member(place: ShardPlace, number: int, row: Mapping[str, Any]) -> ClusterMember:
     text = read_ledger_rows(place.documents, [number], ["text"])[number]["text"] if place.documents is not None else None
     same = {name: row[name] for name in ("id", "url", "source", "fate", "rule", "similarity", "text_bytes")}
-    return Member(**same, origin=place.origin, excerpt=excerpt(text))
+    return ClusterMember(**same, origin=place.origin, excerpt=excerpt(text))
 
 
 def _followed(out: Location, run: str, kept: str) -> EarlierCopy:
@@ -249,12 +249,12 @@ def _explain(
     )
 
 
-def _cuts(place: ShardPlace, number: int, text: str | None) -> list[Cut]:
+def _cuts(place: ShardPlace, number: int, text: str | None) -> list[CutExcerpt]:
     if place.cuts is None or text is None:
         return []
     encoded = text.encode()
     spans = [(span["start"], span["end"]) for span in read_ledger_rows(place.cuts, [number], ["spans"])[number]["spans"]]
-    return [Cut(start, end, excerpt(encoded[start:end].decode())) for start, end in spans]
+    return [CutExcerpt(start, end, excerpt(encoded[start:end].decode())) for start, end in spans]
 
 
 def _seen(rule: RecipeRule, signals: Mapping[str, Any], row: Mapping[str, Any]) -> RuleSeen:

@@ -7,7 +7,7 @@ from typing import Any
 from curation.errors import UsageError
 from pipelines.notebook.opened import Run
 from pipelines.pipeline import RunRequest, run_recipe
-from pipelines.progress.progress import Kind
+from pipelines.progress.progress import DisplayKind
 from pipelines.recipes.toml_text import toml_value
 
 Path = str | os.PathLike[str]
@@ -25,7 +25,7 @@ def run(
     replace: bool = False,
     budget: float | None = None,
     replies: Path | None = None,
-    progress: Kind = "auto",
+    progress: DisplayKind = "auto",
 ) -> Run:
     """Run a recipe, a file or the name of a shipped one, and return the run; called again, it goes on with what is missing.
 

@@ -21,13 +21,14 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from curation.arrays import Column, Table
 from curation.choices import build
 from curation.duplicates.deduplicate import DeduplicateSettings
 from curation.errors import InputError, UsageError
 from curation.in_memory.near_duplicates import find_duplicates
 from curation.ingest.encoding import Undecodable, decode_text
 from curation.ingest.extraction import Extracted, extractor_named
-from curation.ingest.readers.repair import Repairs, mended
+from curation.ingest.readers.repair import Repairs, mended_string
 from curation.schema import DOCUMENTS
 from filters.contract import Filter, FilterChoice
 from filters.measure import measure as measure_batch
@@ -73,7 +74,7 @@ def extract(html: str | bytes, extractor: str = "blocks", **parameters: Any) -> 
         raise TypeError(f"a page is a string or bytes, not {type(html).__name__}")
     made = build(extractor_named(extractor), parameters, f"extractor {extractor}")
     if isinstance(html, str):
-        return made.extract(mended(html, Repairs()))
+        return made.extract(mended_string(html, Repairs()))
     try:
         return made.extract(decode_text(html, None).text)
     except Undecodable as error:
@@ -117,7 +118,7 @@ def _as_column(texts: Texts) -> Any:
     try:
         return pa.array(strings, pa.large_string())
     except UnicodeEncodeError:
-        place = next(place for place, text in enumerate(strings) if mended(text, Repairs()) != text.replace("\0", ""))
+        place = next(place for place, text in enumerate(strings) if mended_string(text, Repairs()) != text.replace("\0", ""))
         raise ValueError(f"text {place} holds half of a surrogate pair, which no file of text can; replace it first") from None
 
 
@@ -136,7 +137,7 @@ def _filter(given: FilterLike) -> Filter:
     return FilterChoice(name, table, file).build()
 
 
-def _documents(column: Any, urls: Sequence[str | None] | None) -> Any:
+def _documents(column: Column, urls: Sequence[str | None] | None) -> Any:
     """Return texts as a table of DOCUMENTS of which nothing else is known."""
     unknown = {name: pa.nulls(len(column), DOCUMENTS.field(name).type) for name in DOCUMENTS.names}
     size = pc.binary_length(column).cast(pa.int64())
@@ -144,7 +145,7 @@ def _documents(column: Any, urls: Sequence[str | None] | None) -> Any:
     return pa.table({**unknown, **known})
 
 
-def _batches(documents: Any) -> Iterator[Any]:
+def _batches(documents: Table) -> Iterator[Any]:
     """Yield runs of rows with about as much text as a run measures at once."""
     ends = np.cumsum(documents["text_bytes"].to_numpy())
     cuts = [0, *(np.flatnonzero(np.diff(ends // _BATCH_BYTES)) + 1).tolist(), len(ends)]

@@ -106,8 +106,8 @@ def plan_duplicates(settings: DeduplicateSettings, expected: Expected) -> Duplic
     bucket_rows = documents * (chosen.bands + 2)
     units = (
         BUCKETING_BYTES * min(documents, GROUP_ROWS),
-        LINKING_BYTES * min(bucket_rows, candidates.RANGE_ROWS),
-        2 * min(expected.comparison_bytes, compare.RANGE_BYTES),
+        LINKING_BYTES * min(bucket_rows, candidates.BUCKETS_PER_UNIT),
+        2 * min(expected.comparison_bytes, compare.COMPARED_RANGE_BYTES),
     )
     return DuplicatesPlan(
         shingles=f"{chosen.ngram} {chosen.unit}s",
@@ -120,5 +120,5 @@ def plan_duplicates(settings: DeduplicateSettings, expected: Expected) -> Duplic
         comparison_bytes=expected.comparison_bytes,
         full_comparison_bytes=expected.text_bytes * SHINGLE_BYTES // WORD_BYTES + documents * (ROW_BYTES + 8 * chosen.bands),
         worker_bytes=max(units),
-        driver_bytes=BOOK_BYTES + id_sets.HELD_BYTES * min(documents, id_sets.HELD),
+        driver_bytes=BOOK_BYTES + id_sets.HELD_BYTES * min(documents, id_sets.MOST_HELD),
     )

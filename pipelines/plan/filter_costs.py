@@ -17,9 +17,9 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
+from curation.arrays import Flags, Integers, Table
 from curation.text.slicing import already_found
 from curation.text.text import Text
 from filters.contract import Filter, FilterChoice
@@ -63,9 +63,9 @@ class Trial:
     """The cost of finding each shared part; a part comes after the parts it is made from."""
     carrying: Mapping[str, float]
     """Seconds per byte of text to copy its bytes (TEXT) and each shared part to a column of fewer documents, as a gate does."""
-    drops: npt.NDArray[np.bool_]
+    drops: Flags
     """Whether each filter drops each document (n by f)."""
-    text_bytes: npt.NDArray[np.int64]
+    text_bytes: Integers
     """Bytes of each document's text (n)."""
 
 
@@ -134,7 +134,7 @@ def try_filters(choices: Sequence[FilterChoice], batches: Iterable[Any]) -> Tria
     )
 
 
-def _halves(batch: Any) -> Iterator[Any]:
+def _halves(batch: Table) -> Iterator[Any]:
     """Yield the shorter and the longer half of a batch, each in the batch's order."""
     lengths = _column(batch).lengths
     order = np.argsort(lengths, kind="stable")

@@ -21,7 +21,7 @@ from pipelines.plan.gates import Order, Search, as_it_is
 LEAST_SAVING = 0.05
 """The least saving, as a share of the filters' time, for which gates are suggested."""
 
-NOTE = (
+GATES_NOTE = (
     "Documents that a gate drops have no later signals in inspect, why and notebooks, and a new threshold of a gate measures again instead "
     "of only judging again. The kept documents stay the same."
 )
@@ -128,7 +128,7 @@ def plan_filters(choices: Sequence[FilterChoice], batches: Iterable[Any], scale:
         gates=arrangement(own),
         order_and_gates=arranged,
         suggestion=as_toml([replace(choices[place], gate=gate) for place, gate in best]) if worthwhile else None,
-        note=NOTE,
+        note=GATES_NOTE,
     )
 
 

@@ -24,12 +24,12 @@ from curation.engine.runner import LocalRunner
 from curation.engine.session import Session
 from curation.engine.stage import Unit, Workspace, finished_units, key_of, read_sidecar
 from curation.errors import InputError
-from curation.ingest.ingest import REJECTED, Ingest, units_of
+from curation.ingest.ingest import REJECTED, Ingest, ingest_units
 from curation.storage.location import Location
 from curation.storage.shards import batches
 from curation.storage.source_file import SourceFile
 from pipelines.inspect.funnel import funnel
-from pipelines.pipeline import RunRequest, inputs_of, run_stages, warm_up, write_recipe
+from pipelines.pipeline import RunRequest, input_files, run_stages, warm_up, write_recipe
 from pipelines.plan.duplicates_plan import DuplicatesPlan, plan_duplicates, seen_in
 from pipelines.plan.filter_plan import FilterPlan, plan_filters
 from pipelines.progress.progress import ProgressWatcher, display_for
@@ -87,12 +87,12 @@ def make_plan(
 ) -> Plan:
     """Predict a run. Raises RecipeError and InputError as the run would."""
     recipe = load(recipe_name, settings)
-    sources = inputs_of(recipe, given, Location.of(out) if out else None)
+    sources = input_files(recipe, given, Location.of(out) if out else None)
     if not sources and recipe.synthesize is None:
         raise InputError("there is no input to plan for")
     total = sum(source.size for source in sources)
     checked = _check_teachers(recipe, Location.of(out) if out else None)
-    units = units_of(sources)
+    units = ingest_units(sources)
     done = _done(recipe, units, Workspace(Location.of(out))) if out else 0
     with tempfile.TemporaryDirectory(prefix="curate-plan-") as folder:
         sample, taken = _take_sample(sources, Path(folder) / "sample", sample_mib << 20)
@@ -183,7 +183,7 @@ def _copy_head(source: SourceFile, path: Path, most: int) -> int:
 def _try(recipe: Recipe, sample: Sequence[SourceFile], out: Path) -> list[dict[str, Any]]:
     """Run the recipe without its teacher on the sample, and return the stages from run.json. A terminal shows progress."""
     offline = replace(recipe, synthesize=None)
-    sizes = {unit.name: sum(source.size for source in unit.sources) for unit in units_of(sample)}
+    sizes = {unit.name: sum(source.size for source in unit.sources) for unit in ingest_units(sample)}
     with (
         ProgressWatcher(display_for("bar" if sys.stderr.isatty() else "none"), steps_of(offline), sizes) as watcher,
         Session.open(Location.of(out), LocalRunner(), watcher=watcher) as session,

@@ -123,7 +123,7 @@ class Nothing:
         """Show nothing."""
 
 
-class Plain(Nothing):
+class PlainDisplay(Nothing):
     """Prints a line for every step that made something, and the position of the run every ten seconds."""
 
     def __init__(self) -> None:

@@ -11,7 +11,7 @@ The time left is unknown until one second of work is measured, and while a teach
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from pipelines.recipes.stage_words import READING, RunStep, step_of
+from pipelines.recipes.stage_words import READING_STEP, RunStep, step_of
 
 _KNOWN_AFTER = 1.0
 """Seconds of work after which the speed is known."""
@@ -53,7 +53,7 @@ class Estimate:
     def advance(self, unit: str, done: int, units: int, text_bytes: int, now: float) -> None:
         """Record that a unit of the current stage is made; reading it yielded `text_bytes`."""
         before = self._work(self._step) * (self._share - self._reused)
-        if self._step is READING:
+        if self._step is READING_STEP:
             self._read_bytes += self.unit_bytes.get(unit, 0)
             self._text_bytes += text_bytes
             total = sum(self.unit_bytes.values())
@@ -104,7 +104,7 @@ class Estimate:
         if step is None or step.seconds_per_mb is None:
             return 0.0
         given = sum(self.unit_bytes.values())
-        if step is READING:
+        if step is READING_STEP:
             return given / 1e6 * step.seconds_per_mb
         text = given * (self._text_bytes / self._read_bytes if self._read_bytes else _TEXT_SHARE)
         return max(text, 1.0) / 1e6 * step.seconds_per_mb

@@ -20,27 +20,27 @@ from curation.counting import counted
 from curation.engine.stage import Finished
 from curation.errors import UsageError
 from curation.text.kernels import while_compiling
-from pipelines.progress.displays import At, Bar, Display, Nothing, Plain
+from pipelines.progress.displays import At, Bar, Display, Nothing, PlainDisplay
 from pipelines.progress.estimate import Estimate
 from pipelines.progress.events import Events
 from pipelines.progress.logs import LOG
 from pipelines.recipes.stage_words import RunStep, in_words
 
-Kind = Literal["auto", "bar", "plain", "json", "none"]
-KINDS: tuple[str, ...] = get_args(Kind)
+DisplayKind = Literal["auto", "bar", "plain", "json", "none"]
+DISPLAY_KINDS: tuple[str, ...] = get_args(DisplayKind)
 
 COMPILING = "compiling kernels, once"
 
 
 def display_for(kind: str, quiet: bool = False) -> Display:
     """Return the display of a kind. Raises UsageError for an unknown kind."""
-    if kind not in KINDS:
-        raise UsageError(f"--progress must be one of {', '.join(KINDS)}, not {kind!r}")
+    if kind not in DISPLAY_KINDS:
+        raise UsageError(f"--progress must be one of {', '.join(DISPLAY_KINDS)}, not {kind!r}")
     if quiet or kind == "none":
         return Nothing(notes=not quiet)
     if kind == "json":
         return Events()
-    return Bar() if kind == "bar" or (kind == "auto" and sys.stderr.isatty()) else Plain()
+    return Bar() if kind == "bar" or (kind == "auto" and sys.stderr.isatty()) else PlainDisplay()
 
 
 class ProgressWatcher:

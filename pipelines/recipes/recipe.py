@@ -119,7 +119,7 @@ def load(name_or_path: str, settings: Sequence[str] = ()) -> Recipe:
         name, text, folder = name_or_path, recipes[name_or_path], ""
     else:
         name, text, folder = _read(name_or_path, recipes)
-    recipe = parse(with_settings(text, f"recipe {name}", settings), name, folder)
+    recipe = parse_recipe(with_settings(text, f"recipe {name}", settings), name, folder)
     _check_files(recipe)
     return recipe
 
@@ -139,7 +139,7 @@ def _read(path: str, shipped: Mapping[str, str]) -> tuple[str, str, str]:
     return Path(location.path).stem, text, str(Path(path).parent) if location.is_local else ""
 
 
-def parse(text: str, name: str, folder: str = "") -> Recipe:
+def parse_recipe(text: str, name: str, folder: str = "") -> Recipe:
     """Parse the text of a recipe whose file is in `folder`. Raises RecipeError for the first mistake."""
     try:
         table = tomllib.loads(text)

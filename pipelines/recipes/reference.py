@@ -48,7 +48,7 @@ class Key:
 
 
 @dataclass(frozen=True)
-class Table:
+class ReferenceTable:
     """A table of a recipe: its heading, its purpose and its keys."""
 
     heading: str
@@ -56,7 +56,7 @@ class Table:
     keys: Sequence[Key]
 
 
-def tables() -> list[Table]:
+def tables() -> list[ReferenceTable]:
     """Return every table of a recipe in order."""
     top = [
         Key("description", "text", '""', "a description of the dataset in one sentence; the card begins with it"),
@@ -65,11 +65,11 @@ def tables() -> list[Table]:
     gate = Key("gate", "true or false", "false", "later filters measure only the documents that this one keeps")
     file = Key("file", "text", "", "your own filter: a Python file instead of a name")
     return [
-        Table("(above all tables)", "Keys of the whole recipe.", top),
+        ReferenceTable("(above all tables)", "Keys of the whole recipe.", top),
         _of(InputChoice, "[[input]]"),
         *(_named(kind, "[extractor]", name) for name, kind in shipped_extractors().items()),
         *(_named(kind, "[[edit]]", name) for name, kind in shipped_edits().items()),
-        Table("[[filter]]", "Keys of every filter besides its own.", [_name("a shipped filter"), file, gate]),
+        ReferenceTable("[[filter]]", "Keys of every filter besides its own.", [_name("a shipped filter"), file, gate]),
         *(_named(kind, "[[filter]]", name) for name, kind in shipped_filters().items()),
         _of(DeduplicateSettings, "[deduplicate]"),
         _of(RepeatedLinesSettings, "[repeated_lines]"),
@@ -106,17 +106,17 @@ def meanings(kind: type) -> Mapping[str, str]:
     return {name: meaning.rstrip(".") for name, meaning in found.items()}
 
 
-def _named(kind: type, heading: str, name: str) -> Table:
+def _named(kind: type, heading: str, name: str) -> ReferenceTable:
     table = _of(kind, heading)
     about = (inspect.getmodule(kind).__doc__ or "").strip().partition("\n\n")[0]
-    return Table(f'{heading} name = "{name}"', " ".join(about.split()), table.keys)
+    return ReferenceTable(f'{heading} name = "{name}"', " ".join(about.split()), table.keys)
 
 
-def _of(kind: type, heading: str) -> Table:
+def _of(kind: type, heading: str) -> ReferenceTable:
     said = meanings(kind)
     hints = get_type_hints(kind)
     keys = [Key(f.name, _type(hints[f.name]), _default(f), said.get(f.name, "")) for f in dataclasses.fields(kind) if f.init]
-    return Table(heading, inspect.cleandoc(kind.__doc__ or "").partition("\n")[0], keys)
+    return ReferenceTable(heading, inspect.cleandoc(kind.__doc__ or "").partition("\n")[0], keys)
 
 
 def _name(what: str) -> Key:
@@ -158,7 +158,7 @@ recipe's file. Paths in a shipped recipe or in a recipe on an object store, and 
 folder. `sample_data:texts/web.jsonl` is a file of an installed package."""
 
 
-def _markdown(table: Table) -> str:
+def _markdown(table: ReferenceTable) -> str:
     lines = [f"## `{table.heading}`" if table.heading.startswith("[") else f"## {table.heading}", "", table.about]
     if table.keys:
         lines += ["", "| key | type | default | meaning |", "|---|---|---|---|", *_rows(table.keys)]

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from pipelines.recipes.recipe import Recipe
 
-GENERATED = "6-synthesize/"
+GENERATED_PREFIX = "6-synthesize/"
 """The prefix of the names of stages over generated rows."""
 
 
@@ -22,8 +22,8 @@ class RunStep:
     seconds_per_mb: float | None
 
 
-READING = RunStep("reading the input", ("1-ingest",), 0.021)
-_ALWAYS_FIRST = (READING, RunStep("assigning record ids", ("1a-", "1b-", "1-ids"), 0.001))
+READING_STEP = RunStep("reading the input", ("1-ingest",), 0.021)
+_ALWAYS_FIRST = (READING_STEP, RunStep("assigning record ids", ("1a-", "1b-", "1-ids"), 0.001))
 _JUDGING = (RunStep("measuring", ("2-measure",), 0.029), RunStep("judging", ("3-judge",), 0.001))
 _DEDUPLICATING = (
     RunStep("signing documents", ("4a-",), 0.008),
@@ -68,8 +68,8 @@ def step_of(stage: str, steps: Sequence[RunStep] = _ALL) -> RunStep | None:
 
 def in_words(stage: str) -> str:
     """Say what a stage does; a stage without words keeps its name."""
-    if stage.startswith(GENERATED):
-        inner = next((step.words for step in _ALL if stage.removeprefix(GENERATED).startswith(step.stages)), stage)
+    if stage.startswith(GENERATED_PREFIX):
+        inner = next((step.words for step in _ALL if stage.removeprefix(GENERATED_PREFIX).startswith(step.stages)), stage)
         return f"generated rows: {inner}"
     step = step_of(stage)
     return step.words if step is not None else stage

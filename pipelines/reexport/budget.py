@@ -14,10 +14,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-import numpy.typing as npt
 
+from curation.arrays import Floats, Hashes, Integers
 from curation.errors import UsageError
-from pipelines.reexport.chance import Numbers
 from pipelines.reexport.mix import LARGEST, Mix, Part
 
 BITS = 20
@@ -27,13 +26,13 @@ REST = -1
 """The part of the rows that no `--mix NAME=...` names."""
 
 
-def copies_of(weights: npt.NDArray[np.float64], chances: Numbers) -> npt.NDArray[np.int64]:
+def copies_of(weights: Floats, chances: Hashes) -> Integers:
     """Return how many times each row is written; `chances` are 64-bit numbers."""
     whole = np.floor(weights)
     return whole.astype(np.int64) + ((chances >> np.uint64(64 - BITS)).astype(np.int64) < _fraction(weights - whole))
 
 
-def _fraction(values: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
+def _fraction(values: Floats) -> Integers:
     return np.rint(values * _STEPS).astype(np.int64)
 
 
@@ -44,9 +43,9 @@ class Pool:
     rows: int = 0
     tokens: int = 0
     text_bytes: int = 0
-    by_chance: npt.NDArray[np.int64] | None = None
+    by_chance: Integers | None = None
 
-    def add(self, rows: int, text_bytes: int, steps: npt.NDArray[np.int64], tokens: npt.NDArray[np.int64]) -> None:
+    def add(self, rows: int, text_bytes: int, steps: Integers, tokens: Integers) -> None:
         """Add the rows of a shard: their tokens at each step of chance; no steps where no budget is asked for."""
         self.rows, self.text_bytes = self.rows + rows, self.text_bytes + text_bytes
         self.tokens += int(tokens.sum())

@@ -9,9 +9,8 @@ Invariant: the same key, purpose, seed and copy give the same number on any mach
 import hashlib
 
 import numpy as np
-import numpy.typing as npt
 
-Numbers = npt.NDArray[np.uint64]
+from curation.arrays import Hashes
 
 _STEPS = ((np.uint64(30), np.uint64(0xBF58476D1CE4E5B9)), (np.uint64(27), np.uint64(0x94D049BB133111EB)))
 _LAST = np.uint64(31)
@@ -19,13 +18,13 @@ _GOLDEN = 0x9E3779B97F4A7C15
 _MASK = (1 << 64) - 1
 
 
-def drawn(halves: Numbers, purpose: str, seed: int = 0, copy: int = 0) -> Numbers:
+def drawn(halves: Hashes, purpose: str, seed: int = 0, copy: int = 0) -> Hashes:
     """Return a number for each key; keys are pairs of 64-bit numbers (`curation.storage.record_keys.halves_of`)."""
     salt = int.from_bytes(hashlib.sha256(f"{purpose}\0{seed}".encode()).digest()[:8], "little")
     return _mixed(_mixed(halves[:, 0] ^ np.uint64(salt)) ^ halves[:, 1] ^ np.uint64((copy * _GOLDEN) & _MASK))
 
 
-def _mixed(values: Numbers) -> Numbers:
+def _mixed(values: Hashes) -> Hashes:
     for shift, factor in _STEPS:
         values = (values ^ (values >> shift)) * factor
     return values ^ (values >> _LAST)

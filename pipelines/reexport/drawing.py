@@ -6,12 +6,12 @@ scales. From then on each shard of documents is drawn by itself: the draw depend
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from curation.arrays import Array, Flags, Floats, Integers
 from curation.storage.location import Location
 from pipelines.export.export import Source
 from pipelines.inspect.flows import BYTES_PER_TOKEN
@@ -47,10 +47,10 @@ class Draw:
 class Drawn:
     """For each kept row of a shard of documents: copies, split, part, and weight before scaling."""
 
-    copies: npt.NDArray[np.int64]
+    copies: Integers
     sides: npt.NDArray[np.int8]
-    parts: npt.NDArray[np.int64]
-    weights: npt.NDArray[np.float64]
+    parts: Integers
+    weights: Floats
 
 
 def draw(source: Source, kept: KeptRows, how: Draw) -> Drawn:
@@ -64,7 +64,7 @@ def draw(source: Source, kept: KeptRows, how: Draw) -> Drawn:
     return Drawn(copies, sides, parts, weights)
 
 
-def pools_of(source: Source, how: Draw, tokens_of: Callable[[Source], npt.NDArray[np.int64]] | None) -> Pools:
+def pools_of(source: Source, how: Draw, tokens_of: Callable[[Source], Integers] | None) -> Pools:
     """Count the training rows of one shard of documents; `tokens_of` counts by a tokenizer, without it tokens are estimated."""
     kept = kept_rows_of(source, how.signals)
     found = draw(source, kept, how)
@@ -98,7 +98,7 @@ def with_edges(how: Draw, sources: Sequence[Source]) -> Draw:
     if not names:
         return how
     rows = sum(source.ledger.rows for source in sources)
-    found: dict[str, list[npt.NDArray[Any]]] = {name: [] for name in names}
+    found: dict[str, list[Array]] = {name: [] for name in names}
     for source in sources:
         kept = kept_rows_of(source, names)
         some = drawn(kept.halves, "vigintiles") <= np.uint64(min(1.0, _SAMPLE / max(1, rows)) * (2**64 - 2**11))
@@ -124,7 +124,7 @@ def with_seed_sides(how: Draw, run: Location, sources: Sequence[Source]) -> Draw
     return replace(how, seed_sides=dict(zip(rows["id"].to_list(), sides_of(rows, how.splits).tolist(), strict=True)))
 
 
-def _parts(kept: KeptRows, mix: Mix) -> npt.NDArray[np.int64]:
+def _parts(kept: KeptRows, mix: Mix) -> Integers:
     """Return the number of each row's part: that of its source, else that of its origin, else REST."""
     numbers = {part.name: number for number, part in enumerate(mix.parts)}
     own = (
@@ -137,14 +137,14 @@ def _parts(kept: KeptRows, mix: Mix) -> npt.NDArray[np.int64]:
     return own.to_numpy()
 
 
-def _weights(kept: KeptRows, how: Draw) -> npt.NDArray[np.float64]:
+def _weights(kept: KeptRows, how: Draw) -> Floats:
     weights = np.ones(len(kept))
     for band in how.mix.bands:
         weights[_holds(kept.rows[band.signal], band, how.edges)] *= band.rate
     return weights
 
 
-def _holds(values: pl.Series, band: Band, edges: Mapping[str, tuple[float, ...]]) -> npt.NDArray[np.bool_]:
+def _holds(values: pl.Series, band: Band, edges: Mapping[str, tuple[float, ...]]) -> Flags:
     """Return which values lie in a band; a missing value lies in none."""
     if band.word is not None:
         return (values.cast(pl.String) == band.word).fill_null(False).to_numpy()

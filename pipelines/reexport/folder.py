@@ -65,7 +65,7 @@ def clear(target: Location, files: Iterable[str]) -> None:
         (target / path).delete()
 
 
-def sweep(target: Location, files: Iterable[str]) -> None:
+def clear_unfinished(target: Location, files: Iterable[str]) -> None:
     """Delete what an interrupted export to this folder left: the temporary files of its shards, and its scratch folder."""
     names = {path.rpartition("/")[2] for path in files}
     for folder in FOLDERS:

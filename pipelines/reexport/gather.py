@@ -56,7 +56,7 @@ def windows(total: int, wanted: int) -> list[tuple[int, int]]:
     return list(zip(bounds, [*bounds[1:], total + 1], strict=True))
 
 
-def units_of(
+def gather_units(
     pieces: Sequence[Piece],
     splits: Sequence[str],
     shard_bytes: int,

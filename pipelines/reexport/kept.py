@@ -5,11 +5,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from curation.arrays import Hashes, Integers
 from curation.engine.stage import Finished, Workspace, finished_units
 from curation.errors import InputError
 from curation.ingest.ingest import REJECTED, Ingest
@@ -20,8 +20,8 @@ from curation.storage.record_keys import halves_of
 from curation.storage.shards import Shard, open_parquet, read_shard
 from filters.measure import Measure
 from pipelines.export.export import Source
-from pipelines.inspect.run_folder import GENERATED, scan_ledger
-from pipelines.inspect.views import is_number
+from pipelines.inspect.run_folder import GENERATED_FOLDER, scan_ledger
+from pipelines.inspect.views import has_thresholds
 from pipelines.reexport.mix import CLUSTER_SIZE, Known
 from synth.synthesize import Synthesize
 
@@ -33,7 +33,7 @@ _LEDGER = ["key", "id", "url", "source", "fate", "text_bytes", "cluster_size"]
 def kept_sources(run: Location) -> list[Source]:
     """Return the shards of documents of a finished run with their ledger and signals. Raises InputError when they are gone."""
     web = Workspace(run)
-    generated = Workspace(run, GENERATED)
+    generated = Workspace(run, GENERATED_FOLDER)
     cuts = finished_units(web, FindCuts)
     sources = _sources(finished_units(web, Ingest), finished_units(web, Select), finished_units(web, Measure), cuts)
     made = _sources(finished_units(web, Synthesize), finished_units(generated, SelectSynthetic), finished_units(generated, Measure))
@@ -80,7 +80,7 @@ def known_in(run: Location, sources: Sequence[Source]) -> Known:
         with open_parquet(measured.location) as file:
             schema = file.schema_arrow
         kinds = pl.DataFrame(schema.empty_table()).schema
-        signals |= {name: is_number(kind) for name, kind in kinds.items() if name not in ("key", "id")}
+        signals |= {name: has_thresholds(kind) for name, kind in kinds.items() if name not in ("key", "id")}
     return Known([*names, *sorted(found - set(names))], signals)
 
 
@@ -89,8 +89,8 @@ class KeptRows:
     """The kept rows of a shard of documents: `rows` has id, url, source, cluster_size and the signals that were asked for."""
 
     rows: pl.DataFrame
-    halves: npt.NDArray[np.uint64]
-    text_bytes: npt.NDArray[np.int64]
+    halves: Hashes
+    text_bytes: Integers
     origin: str
 
     def __len__(self) -> int:

@@ -33,17 +33,17 @@ from pipelines.reexport.budget import REST, Pools, scales_for
 from pipelines.reexport.conversations import KINDS
 from pipelines.reexport.croissant import croissant
 from pipelines.reexport.drawing import Draw, merged, pools_of, with_edges, with_seed_sides
-from pipelines.reexport.folder import SCRATCH, announce, check_place, clear, drop_scratch, sweep, take_over
+from pipelines.reexport.folder import SCRATCH, announce, check_place, clear, clear_unfinished, drop_scratch, take_over
 from pipelines.reexport.formats.packed import PACKED, PackedSequences
 from pipelines.reexport.formats.text import JsonLines, ParquetShards
 from pipelines.reexport.formats.tokens import TokenShards, type_of
 from pipelines.reexport.formats.writing import ShardFormat, Written, WrittenFile
 from pipelines.reexport.gather import Gather, gather
-from pipelines.reexport.gather import units_of as shards_of
+from pipelines.reexport.gather import gather_units as shards_of
 from pipelines.reexport.kept import kept_sources, known_in
 from pipelines.reexport.mix import parse_mix
 from pipelines.reexport.scatter import RANGE_BYTES, Scattered, Spill, scatter
-from pipelines.reexport.scatter import units_of as parts_of
+from pipelines.reexport.scatter import scatter_units as parts_of
 from pipelines.reexport.splits import parse_splits
 from pipelines.reexport.tokenising import Tokenising
 from pipelines.report.card import Exported, card, card_facts
@@ -51,8 +51,8 @@ from pipelines.report.card import Exported, card, card_facts
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-Format = Literal["parquet", "jsonl", "jsonl.zst", "megatron", "ds", "memmap", "packed"]
-FORMATS = get_args(Format)
+TokenFormat = Literal["parquet", "jsonl", "jsonl.zst", "megatron", "ds", "memmap", "packed"]
+FORMATS = get_args(TokenFormat)
 
 _RAW = ("megatron", "ds", "memmap")
 """Formats whose files do not say how wide an id is."""
@@ -65,7 +65,7 @@ class ExportRequest:
     out: str
     shard_mib: int = 256
     tokenizer: str | None = None
-    format: Format = "parquet"
+    format: TokenFormat = "parquet"
     mix: tuple[str, ...] = ()
     tokens: str | None = None
     split: tuple[str, ...] = ()
@@ -101,7 +101,7 @@ def reexport(folder: str, request: ExportRequest) -> dict[str, Any]:
         how, pools = _scaled(with_seed_sides(with_edges(how, sources), run, sources), sources, tokenising, runner)
         with locked(target, f"export of {run.name}", replace=False):
             before = take_over(target)
-            sweep(target, before)
+            clear_unfinished(target, before)
             announce(target, before)
             scratch = target / SCRATCH
             scratch.make_folder()

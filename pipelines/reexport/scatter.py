@@ -20,6 +20,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from curation.arrays import Integers, Table
 from curation.storage.location import Location
 from curation.storage.record_keys import halves_of
 from pipelines.export.export import Source, kept_rows, schema_with
@@ -90,7 +91,7 @@ class Scattered:
     copies: Counter[str] = field(default_factory=Counter)
 
 
-def units_of(sources: Sequence[Source], how: Draw, ranges: tuple[int, ...], spill: Spill, folder: Location) -> list[Scatter]:
+def scatter_units(sources: Sequence[Source], how: Draw, ranges: tuple[int, ...], spill: Spill, folder: Location) -> list[Scatter]:
     """Group shards of documents into units of about UNIT_BYTES."""
     groups: list[tuple[int, list[Source]]] = []
     held = 0
@@ -120,7 +121,7 @@ def scatter(unit: Scatter) -> Scattered:
     return result
 
 
-def _rounds(table: Any) -> Iterator[Any]:
+def _rounds(table: Table) -> Iterator[Any]:
     """Yield the rows that are written at least once, those that are written at least twice, and so on, with the number of the copy."""
     copies = table["_copy"].to_numpy()
     for number in range(int(copies.max())):
@@ -150,7 +151,7 @@ def _drawn_tables(unit: Scatter, result: Scattered) -> Iterator[Any]:
                 yield _spilled(unit, table.take(chosen), batch.take(chosen), found.copies[rows][here], found.sides[rows][here], order)
 
 
-def _spilled(unit: Scatter, table: Any, batch: Any, copies: Any, sides: Any, order: Any) -> Any:
+def _spilled(unit: Scatter, table: Table, batch: Table, copies: Any, sides: Any, order: Any) -> Any:
     spill = unit.spill
     columns: dict[str, Any] = {
         "_order": pa.array(order, pa.uint64()),
@@ -172,7 +173,7 @@ def _spilled(unit: Scatter, table: Any, batch: Any, copies: Any, sides: Any, ord
     return pa.table({name: columns[name] for name in schema.names}, schema=schema)
 
 
-def _count(kept: KeptRows, copies: npt.NDArray[np.int64], sides: npt.NDArray[np.int8], result: Scattered) -> None:
+def _count(kept: KeptRows, copies: Integers, sides: npt.NDArray[np.int8], result: Scattered) -> None:
     """Count the documents that are not written, by origin and source, and the rows that are further copies."""
     gone = copies == 0
     rows = pl.DataFrame({"source": kept.rows["source"], "size": kept.text_bytes}).filter(pl.Series(gone))
@@ -185,7 +186,7 @@ def _count(kept: KeptRows, copies: npt.NDArray[np.int64], sides: npt.NDArray[np.
     result.copies["mixed_seeds"] += int((sides < 0).sum())
 
 
-def _write(unit: Scatter, number: int, table: Any, result: Scattered) -> None:
+def _write(unit: Scatter, number: int, table: Table, result: Scattered) -> None:
     """Write rows as one file: a record batch for each split and range."""
     table = table.combine_chunks()
     order, copy, split = (table[name].to_numpy() for name in ("_order", "_copy", "_split"))

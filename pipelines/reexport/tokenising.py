@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from curation.arrays import Integers
 from curation.errors import UsageError
 from curation.text.tokens import load_tokenizer
 from pipelines.export.export import Source, kept_rows
@@ -51,7 +52,7 @@ class Tokenising:
         """The id that fills up a sequence: that of the end of a document, else 0; a mask says what is padding."""
         return int(load_tokenizer(self.path).token_to_id(self.eos)) if self.eos not in (None, NONE) else 0
 
-    def encode(self, texts: Sequence[str]) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.int64]]:
+    def encode(self, texts: Sequence[str]) -> tuple[npt.NDArray[np.uint32], Integers]:
         """Return the ids of all texts one after the other, and the offset of each text in them, one more than there are texts."""
         tokenizer = load_tokenizer(self.path)
         before, after = ([tokenizer.token_to_id(name)] if name not in (None, NONE) else [] for name in (self.bos, self.eos))
@@ -63,7 +64,7 @@ class Tokenising:
         offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum([len(one) for one in ids], dtype=np.int64)])
         return (np.concatenate(ids) if ids else np.empty(0, np.uint32)), offsets
 
-    def counts_of(self, source: Source) -> npt.NDArray[np.int64]:
+    def counts_of(self, source: Source) -> Integers:
         """Return the number of tokens of each kept row of a shard of documents."""
         tables = kept_rows(source.documents, source.ledger, None, source.cuts, None)
         counts = [np.diff(self.encode(table["text"].to_pylist())[1]) for table, _ in tables]

@@ -28,7 +28,7 @@ class Level:
     kind: str
 
 
-def levels_of(funnel: Funnel) -> list[Level]:
+def funnel_levels(funnel: Funnel) -> list[Level]:
     """Return the levels of the funnel: the records, ingest, each filter with all its rules, and deduplication."""
     levels = [Level("records read", funnel.records, 0, "ignored")]
     if funnel.ignored:

@@ -54,7 +54,7 @@ _SIMILARITIES = 20
 
 
 Origin = Literal["web", "synthetic"]
-ORIGINS: tuple[Origin, ...] = ("web", "synthetic")
+COUNTED_ORIGINS: tuple[Origin, ...] = ("web", "synthetic")
 """Web documents and generated rows are counted separately everywhere: they come from different places and fail different rules."""
 
 
@@ -150,8 +150,8 @@ def render(out: Location) -> str:
         sources=largest_flows(counted.sources),
         alarms=counted.alarms[:SHOWN],
         other_alarms=len(counted.alarms) - SHOWN,
-        picture=charts.funnel_chart(charts.levels_of(counted)),
-        typical={origin: _typical(out, origin) for origin in ORIGINS},
+        picture=charts.funnel_chart(charts.funnel_levels(counted)),
+        typical={origin: _typical(out, origin) for origin in COUNTED_ORIGINS},
         cards=cards,
         measured="documents from the web" if origin == "web" else "generated rows",
         similarities=charts.histogram_chart("similarity", similarities, (), "duplicate") if similarities else None,

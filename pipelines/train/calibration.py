@@ -10,6 +10,7 @@ Invariant: curves rise everywhere, if only by SLOPE, so that no two scores becom
 import numpy as np
 import numpy.typing as npt
 
+from curation.arrays import Floats, Integers
 from filters.support.scorer import GRID, HIGHEST_SCORE
 
 BANDS = (0, 100, 170)
@@ -19,10 +20,8 @@ PRIOR = 300
 SLOPE = 0.01
 _PARTS = 24
 
-Numbers = npt.NDArray[np.float64]
 
-
-def fit_curves(expected: Numbers, tokens: npt.NDArray[np.int64], labels: Numbers) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
+def fit_curves(expected: Floats, tokens: Integers, labels: Floats) -> tuple[Integers, npt.NDArray[np.float32]]:
     """Return the bands that have enough texts, and the curve of each at GRID."""
     general = curve(expected, labels)
     bands, curves = [], []
@@ -36,7 +35,7 @@ def fit_curves(expected: Numbers, tokens: npt.NDArray[np.int64], labels: Numbers
     return np.array(bands, np.int64), np.maximum.accumulate(np.clip(np.stack(curves), 0, HIGHEST_SCORE).astype(np.float32), axis=1)
 
 
-def curve(expected: Numbers, labels: Numbers) -> Numbers:
+def curve(expected: Floats, labels: Floats) -> Floats:
     """Return the mean label at each score of GRID, rising."""
     order = np.argsort(expected, kind="stable")
     parts = [part for part in np.array_split(order, min(_PARTS, max(1, len(order) // 20))) if len(part)]

@@ -7,13 +7,14 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
+from curation.arrays import Floats
 from filters.support.features import single
 from filters.support.scorer import GOOD, Scorer
 from pipelines.train.calibration import BANDS
-from pipelines.train.evaluation import Numbers, Pool, try_out
+from pipelines.train.evaluation import EvaluationPool, try_out
 from pipelines.train.held_out import figures
 from pipelines.train.judges import Trainer
-from pipelines.train.model_card import LearningStep, Part, Telling
+from pipelines.train.model_card import HeldOutPart, LearningStep, Telling
 
 LEAST_ROWS = 20
 """Texts below which a part's figures say nothing."""
@@ -25,7 +26,7 @@ _SHARES = (0.125, 0.25, 0.5, 1.0)
 _CURVE_FOLDS = 3
 
 
-def parts_of(pool: Pool, predicted: Numbers) -> Mapping[str, tuple[Part, ...]]:
+def held_out_parts(pool: EvaluationPool, predicted: Floats) -> Mapping[str, tuple[HeldOutPart, ...]]:
     """Return the figures of the texts that were tried, by kind, by source and by length; the largest parts first."""
     bands = np.searchsorted(np.array(BANDS), pool.tokens, side="right") - 1
     ends = [*(f"{begin} to {end - 1} tokens" for begin, end in pairwise(BANDS)), f"{BANDS[-1]} tokens and more"]
@@ -37,7 +38,7 @@ def parts_of(pool: Pool, predicted: Numbers) -> Mapping[str, tuple[Part, ...]]:
     return {title: tuple(_parts(pool, predicted, np.array(of_rows, str)))[:_MOST_SOURCES] for title, of_rows in names.items()}
 
 
-def _parts(pool: Pool, predicted: Numbers, names: npt.NDArray[np.str_]) -> Iterator[Part]:
+def _parts(pool: EvaluationPool, predicted: Floats, names: npt.NDArray[np.str_]) -> Iterator[HeldOutPart]:
     tried = ~np.isnan(predicted)
     found, counts = np.unique(names[tried], return_counts=True)
     for name in found[np.lexsort((found, -counts))].tolist():
@@ -46,10 +47,10 @@ def _parts(pool: Pool, predicted: Numbers, names: npt.NDArray[np.str_]) -> Itera
             continue
         labels = pool.scores[inside]
         those = figures(labels.tolist(), predicted[inside].tolist(), 0)
-        yield Part(name, len(inside), int((labels >= GOOD).sum()), those.auc, those.quadratic_kappa, those.bias)
+        yield HeldOutPart(name, len(inside), int((labels >= GOOD).sum()), those.auc, those.quadratic_kappa, those.bias)
 
 
-def learning_curve(pool: Pool, trainer: Trainer, learn: npt.NDArray[np.bool_]) -> tuple[LearningStep, ...]:
+def learning_curve(pool: EvaluationPool, trainer: Trainer, learn: npt.NDArray[np.bool_]) -> tuple[LearningStep, ...]:
     """Return the figures of models that learn from a share of the groups, all tried on the same texts."""
     order = {group: sha256(b"curve" + group.encode()).digest() for group in sorted(set(pool.groups.tolist()))}
     ranked = {group: place / len(order) for place, group in enumerate(sorted(order, key=lambda group: order[group]))}
@@ -62,7 +63,7 @@ def learning_curve(pool: Pool, trainer: Trainer, learn: npt.NDArray[np.bool_]) -
     return tuple(steps)
 
 
-def telling_tokens(pool: Pool, scorer: Scorer, chosen: npt.NDArray[np.int64]) -> tuple[Telling, ...]:
+def telling_tokens(pool: EvaluationPool, scorer: Scorer, chosen: npt.NDArray[np.int64]) -> tuple[Telling, ...]:
     """Return the tokens that move the logit of level 3 most, times the root of the number of texts that have them: up first, then down."""
     words = pool.texts.words
     text = np.repeat(np.arange(len(pool.texts)), words.counts)
@@ -84,7 +85,7 @@ def telling_tokens(pool: Pool, scorer: Scorer, chosen: npt.NDArray[np.int64]) ->
     )
 
 
-def _spelled(pool: Pool, place: int) -> str:
+def _spelled(pool: EvaluationPool, place: int) -> str:
     words = pool.texts.words
     text = int(np.searchsorted(words.offsets, place, side="right")) - 1
     begin = words.text_offsets[text]

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from curation.arrays import Flags, Floats, Integers
 from curation.errors import InputError
 from curation.text.text import Text
 from filters.support.scorer import Scorer, calibrate
@@ -28,55 +29,53 @@ from pipelines.train.labels import LabelledText
 
 INNER_FOLDS = 3
 
-Numbers = npt.NDArray[np.float64]
-
 
 @dataclass(frozen=True, eq=False)
-class Pool:
+class EvaluationPool:
     """Labelled texts, and what trainers see of them under each way of reading."""
 
     rows: Sequence[LabelledText]
     texts: Text
-    scores: Numbers
-    tokens: npt.NDArray[np.int64]
+    scores: Floats
+    tokens: Integers
     groups: npt.NDArray[np.str_]
 
-    def examples(self, trainer: Trainer, chosen: npt.NDArray[np.int64]) -> Examples:
+    def examples(self, trainer: Trainer, chosen: Integers) -> Examples:
         """Return some of them, as a trainer sees them."""
         texts = Text.from_arrow(self.texts.to_arrow().take(pa.array(chosen)))
         return examples_of(texts, self.scores[chosen].tolist(), pairs=trainer.pairs, once=trainer.once)
 
-    def predicted(self, scorer: Scorer, chosen: npt.NDArray[np.int64]) -> Numbers:
+    def predicted(self, scorer: Scorer, chosen: Integers) -> Floats:
         """Return the score of some of them: the mean of their windows'."""
         return text_scores(scorer, Text.from_arrow(self.texts.to_arrow().take(pa.array(chosen))))
 
 
 @dataclass(frozen=True, eq=False)
-class Trial:
+class EvaluationTrial:
     """A model, what made it, and what was predicted of each text of its pool (NaN where it was not tried)."""
 
     trainer: Trainer
     scorer: Scorer
-    held_out: Numbers
+    held_out: Floats
 
 
-def pool_of(rows: Sequence[LabelledText]) -> Pool:
+def pool_of(rows: Sequence[LabelledText]) -> EvaluationPool:
     """Take up rows. Raises InputError where all are of one group."""
     texts = Text.from_strings([row.text.encode("utf-8", "replace").decode() for row in rows])
     groups = np.array([row.group for row in rows], str)
     if len(set(groups.tolist())) < 2:
         name = rows[0].group if rows else "none"
         raise InputError(f"all texts are of the group {name!r}; label texts of two groups at least, so that one can be held out")
-    return Pool(rows, texts, np.array([row.score for row in rows]), texts.words.counts, groups)
+    return EvaluationPool(rows, texts, np.array([row.score for row in rows]), texts.words.counts, groups)
 
 
-def text_scores(scorer: Scorer, texts: Text) -> Numbers:
+def text_scores(scorer: Scorer, texts: Text) -> Floats:
     """Return each text's score, the mean of its windows'."""
     scores, seen = scorer.score_windows(texts)
     return np.add.reduceat(scores, seen.windows.offsets[:-1]) / np.diff(seen.windows.offsets) if len(texts) else scores
 
 
-def try_out(pool: Pool, candidates: Sequence[Trainer], learn: npt.NDArray[np.bool_], folds: int = FOLDS) -> Numbers:
+def try_out(pool: EvaluationPool, candidates: Sequence[Trainer], learn: Flags, folds: int = FOLDS) -> Floats:
     """Return what models that learnt from the other folds predict of every text; they learn from texts in `learn` only."""
     fold_of = _folds(pool.groups, folds)
     held_out = np.full(len(pool.rows), np.nan)
@@ -87,12 +86,12 @@ def try_out(pool: Pool, candidates: Sequence[Trainer], learn: npt.NDArray[np.boo
     return held_out
 
 
-def train(pool: Pool, candidates: Sequence[Trainer], chosen: npt.NDArray[np.int64], folds: int) -> Trial:
+def train(pool: EvaluationPool, candidates: Sequence[Trainer], chosen: Integers, folds: int) -> EvaluationTrial:
     """Return the model made of some texts: the best candidate on inner folds, calibrated on their predictions, learnt from all of them."""
     if len(set(pool.groups[chosen].tolist())) < 2:
         raise InputError("too few groups: three at least are needed, one to learn from, one to choose settings on, one to try the model on")
     fold_of = _folds(pool.groups[chosen], folds)
-    best: tuple[float, Trainer, Numbers] | None = None
+    best: tuple[float, Trainer, Floats] | None = None
     for trainer in candidates:
         expected = np.empty(len(chosen))
         for fold in range(int(fold_of.max()) + 1):
@@ -110,9 +109,9 @@ def train(pool: Pool, candidates: Sequence[Trainer], chosen: npt.NDArray[np.int6
     scorer = replace(scorer_of(trainer.fit(pool.examples(trainer, chosen)), trainer), bands=bands, curves=curves)
     held_out = np.full(len(pool.rows), np.nan)
     held_out[chosen] = calibrate(expected, pool.tokens[chosen], bands, curves)
-    return Trial(trainer, scorer, held_out)
+    return EvaluationTrial(trainer, scorer, held_out)
 
 
-def _folds(groups: npt.NDArray[np.str_], folds: int) -> npt.NDArray[np.int64]:
+def _folds(groups: npt.NDArray[np.str_], folds: int) -> Integers:
     dealt = folds_of(groups.tolist(), folds)
     return np.array([dealt[group] for group in groups.tolist()], np.int64)

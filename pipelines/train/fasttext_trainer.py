@@ -16,7 +16,7 @@ import numpy as np
 from curation.errors import InputError, Refused
 from pipelines.train.examples import Examples
 from pipelines.train.fasttext_training import END, LABEL, Matrices, TrainingSettings, train_apart
-from pipelines.train.judges import Judge, known_features, level_of, levels_of
+from pipelines.train.judges import LearntJudge, known_features, level_of, levels_of
 
 _LARGEST_WEIGHT = 100.0
 
@@ -36,7 +36,7 @@ class FastTextTrainer:
     once: ClassVar[bool] = False
     unit: ClassVar[bool] = False
 
-    def fit(self, examples: Examples) -> Judge:
+    def fit(self, examples: Examples) -> LearntJudge:
         """Learn. Raises Refused where what fastText gave fails the checks."""
         levels = levels_of(examples)
         features, _ = known_features(examples, self.least_texts)
@@ -44,7 +44,7 @@ class FastTextTrainer:
         trained = train_apart(lines_of(examples, features), settings)
         if not all((np.abs(matrix) < _LARGEST_WEIGHT).all() for matrix in (trained.vectors, trained.output)):
             raise Refused("fastText trained weights that are not numbers below 100; is the package installed fasttext-community 0.11.9?")
-        return fold(trained, levels, features)
+        return fold_matrices(trained, levels, features)
 
 
 def lines_of(examples: Examples, features: np.ndarray[tuple[int], np.dtype[np.uint64]]) -> list[str]:
@@ -61,9 +61,9 @@ def lines_of(examples: Examples, features: np.ndarray[tuple[int], np.dtype[np.ui
     return sorted(lines, key=lambda line: sha256(line.encode()).digest())
 
 
-def fold(
+def fold_matrices(
     trained: Matrices, levels: np.ndarray[tuple[int], np.dtype[np.int64]], features: np.ndarray[tuple[int], np.dtype[np.uint64]]
-) -> Judge:
+) -> LearntJudge:
     """Multiply a model's matrices once; its end-of-line token becomes the intercept."""
     labels = [int(label.removeprefix(LABEL)) for label in trained.labels.tolist()]
     output = trained.output[[labels.index(level) for level in levels.tolist()]].astype(np.float64)
@@ -72,4 +72,4 @@ def fold(
     names = np.array([int(word, 16) for word in trained.words[~is_end].tolist()], np.uint64)
     order = np.argsort(names)
     places = order[np.searchsorted(names[order], features)]
-    return Judge(levels, features, np.ones(len(features)), products[~is_end][places], products[is_end][0])
+    return LearntJudge(levels, features, np.ones(len(features)), products[~is_end][places], products[is_end][0])

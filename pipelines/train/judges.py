@@ -22,7 +22,7 @@ _WIDEST_TABLE, _NARROWEST_TABLE = 19, 8
 
 
 @dataclass(frozen=True, eq=False)
-class Judge:
+class LearntJudge:
     """What was learnt of f features, the most frequent first, and k levels."""
 
     levels: npt.NDArray[np.int64]
@@ -44,7 +44,7 @@ class Trainer(Protocol):
     def pairs(self) -> bool:
         """Whether pairs of neighbours are features."""
 
-    def fit(self, examples: Examples) -> Judge:
+    def fit(self, examples: Examples) -> LearntJudge:
         """Learn. Raises InputError where there is too little to learn from."""
 
 
@@ -83,7 +83,7 @@ def known_features(examples: Examples, least_texts: int) -> tuple[npt.NDArray[np
     return names[order], counts[order]
 
 
-def scorer_of(judge: Judge, trainer: Trainer) -> Scorer:
+def scorer_of(judge: LearntJudge, trainer: Trainer) -> Scorer:
     """Return the scorer of a judge, its score not yet calibrated."""
     heaviest = max(judge.weights.max(), 1e-9)
     weights = np.maximum(1, np.round(judge.weights / heaviest * 255)).astype(np.uint8)

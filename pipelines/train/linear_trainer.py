@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from pipelines.train.examples import Examples
-from pipelines.train.judges import Judge, known_features, level_of, levels_of
-from pipelines.train.linear_training import Rows, fit_logistic
+from pipelines.train.judges import LearntJudge, known_features, level_of, levels_of
+from pipelines.train.linear_training import SparseRows, fit_logistic
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class LinearTrainer:
     once: ClassVar[bool] = True
     unit: ClassVar[bool] = True
 
-    def fit(self, examples: Examples) -> Judge:
+    def fit(self, examples: Examples) -> LearntJudge:
         """Learn."""
         levels = levels_of(examples)
         features, texts = known_features(examples, self.least_texts)
@@ -45,10 +45,10 @@ class LinearTrainer:
         reached = level_of(examples.scores)
         fitted = [fit_logistic(rows, reached >= level, self.cost * examples.costs) for level in levels]
         shares = np.stack([shares for shares, _ in fitted], axis=1)
-        return Judge(levels, features, weights, shares, np.array([intercept for _, intercept in fitted]))
+        return LearntJudge(levels, features, weights, shares, np.array([intercept for _, intercept in fitted]))
 
 
-def _rows(examples: Examples, features: npt.NDArray[np.uint64], weights: npt.NDArray[np.float64]) -> Rows:
+def _rows(examples: Examples, features: npt.NDArray[np.uint64], weights: npt.NDArray[np.float64]) -> SparseRows:
     """Return each text's weights of the features that it has, of length 1."""
     order = np.argsort(features)
     places = np.minimum(np.searchsorted(features[order], examples.features), len(features) - 1)
@@ -58,4 +58,4 @@ def _rows(examples: Examples, features: npt.NDArray[np.uint64], weights: npt.NDA
     columns = columns[is_known]
     squares = np.bincount(text, weights[columns] ** 2, minlength=len(examples))
     offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(np.bincount(text, minlength=len(examples)))])
-    return Rows(offsets, columns, weights[columns] / np.sqrt(squares)[text], len(features))
+    return SparseRows(offsets, columns, weights[columns] / np.sqrt(squares)[text], len(features))

@@ -22,7 +22,7 @@ TOLERANCE = 0.03
 MOST_ROUNDS = 60
 
 
-class Rows(NamedTuple):
+class SparseRows(NamedTuple):
     """n sparse rows: row i has values[offsets[i]:offsets[i + 1]] in the columns of the same places, all below `width`."""
 
     offsets: npt.NDArray[np.int64]
@@ -37,7 +37,9 @@ class Rows(NamedTuple):
         return products
 
 
-def fit_logistic(rows: Rows, positive: npt.NDArray[np.bool_], costs: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.float64], float]:
+def fit_logistic(
+    rows: SparseRows, positive: npt.NDArray[np.bool_], costs: npt.NDArray[np.float64]
+) -> tuple[npt.NDArray[np.float64], float]:
     """Return the weights (width) and the intercept that tell positive rows from the others; the intercept is penalised as a weight is."""
     weights = np.zeros(rows.width + 1)
     signs = np.where(positive, 1.0, -1.0)

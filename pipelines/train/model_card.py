@@ -33,7 +33,7 @@ class SourceCount:
 
 
 @dataclass(frozen=True)
-class Part:
+class HeldOutPart:
     """The figures of some of the texts held out: those of one kind, of one source, of one length."""
 
     name: str
@@ -78,7 +78,7 @@ class TrainingResult:
     features: int
     levels: tuple[int, ...]
     held_out: HeldOut
-    parts: Mapping[str, tuple[Part, ...]]
+    parts: Mapping[str, tuple[HeldOutPart, ...]]
     """By kind, by source, by length."""
     learning: tuple[LearningStep, ...]
     telling: tuple[Telling, ...]

@@ -21,7 +21,8 @@ from pathlib import Path
 
 import numpy as np
 
-from pipelines.train.evaluation import Numbers, Pool, pool_of, try_out
+from curation.arrays import Floats
+from pipelines.train.evaluation import EvaluationPool, pool_of, try_out
 from pipelines.train.examples import without_copies
 from pipelines.train.held_out import least_score
 from pipelines.train.labels import NO_KIND, LabelledText, read_labels
@@ -67,19 +68,19 @@ def scored_texts(labels: Sequence[str]) -> list[LabelledText]:
     return [replace(row, source=origin.group) for row, origin in zip(grouped, sourced, strict=True)]
 
 
-def pool_to_ship(labels: Sequence[str]) -> tuple[Pool, int]:
+def pool_to_ship(labels: Sequence[str]) -> tuple[EvaluationPool, int]:
     """Return the rows of label files and the project's own texts, without copies, and how many those were."""
     rows = scored_texts(labels) + own_texts()
     pool = pool_of(without_copies(rows))
     return pool, len(rows) - len(pool.rows)
 
 
-def to_learn(pool: Pool) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+def to_learn(pool: EvaluationPool) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
     """Say of each row whether it is learnt from."""
     return np.array([is_free(row) for row in pool.rows])
 
 
-def thresholds_of(pool: Pool, held_out: Numbers) -> Mapping[str, float | None]:
+def thresholds_of(pool: EvaluationPool, held_out: Floats) -> Mapping[str, float | None]:
     """Return the thresholds that a recipe may take."""
     pages = np.flatnonzero([is_web_page(row) for row in pool.rows])
     bound = least_score(pool.scores[pages].tolist(), held_out[pages].tolist(), PRECISION)
@@ -92,7 +93,7 @@ def ship(labels: Sequence[str], out: Path) -> TrainingResult:
     learn = to_learn(pool)
     own = np.array([row.license == _OWN_LICENSE for row in pool.rows])
 
-    def tried(held_out: Numbers) -> Numbers:
+    def tried(held_out: Floats) -> Floats:
         return np.where(own, np.nan, held_out)
 
     held_out = tried(try_out(pool, LINEAR, learn))

@@ -19,13 +19,14 @@ from pathlib import Path
 
 import numpy as np
 
+from curation.arrays import Floats
 from curation.errors import Refused, UsageError
 from curation.storage.location import Location
 from curation.text.unicode_classes import UNICODE_VERSION
-from filters.support.models import ENDING, card_of
+from filters.support.models import MODEL_ENDING, card_of
 from filters.support.scorer import Scorer
-from pipelines.train.card_tables import learning_curve, parts_of, telling_tokens
-from pipelines.train.evaluation import Numbers, Pool, pool_of, train, try_out
+from pipelines.train.card_tables import held_out_parts, learning_curve, telling_tokens
+from pipelines.train.evaluation import EvaluationPool, pool_of, train, try_out
 from pipelines.train.examples import without_copies
 from pipelines.train.fasttext_trainer import FastTextTrainer
 from pipelines.train.held_out import FOLDS, HeldOut, figures
@@ -59,7 +60,7 @@ def train_model(
     if trainer not in TRAINERS:
         raise UsageError(f"--trainer {trainer}: there are {', '.join(TRAINERS)}")
     place = model_place(out)
-    check_place(place)
+    check_model_place(place)
     rows = read_labels(labels, text, score, group)
     pool = pool_of(without_copies(rows))
     learn = np.ones(len(pool.rows), bool)
@@ -70,12 +71,12 @@ def train_model(
 def model_place(out: str) -> Path:
     """Return the local path of a model. Raises UsageError where its name does not end in ENDING, or it is not local."""
     place = Location.of(out)
-    if not place.is_local or not place.name.endswith(ENDING):
-        raise UsageError(f"--out {out}: name a local file that ends in {ENDING}")
+    if not place.is_local or not place.name.endswith(MODEL_ENDING):
+        raise UsageError(f"--out {out}: name a local file that ends in {MODEL_ENDING}")
     return Path(place.path)
 
 
-def check_place(model: Path) -> None:
+def check_model_place(model: Path) -> None:
     """Raise Refused where what lies at a model's place, or at its cards', is not a model of ours: that is never written over."""
     card = card_of(model)
     if model.exists() and not _is_model(model):
@@ -103,17 +104,17 @@ def _is_card(place: Path) -> bool:
     return isinstance(content, dict) and {"model", "sha256", "held_out"} <= content.keys()
 
 
-def held_out_figures(pool: Pool, predicted: Numbers) -> HeldOut:
+def held_out_figures(pool: EvaluationPool, predicted: Floats) -> HeldOut:
     """Return the figures of all texts that were tried."""
     tried = np.flatnonzero(~np.isnan(predicted))
     return figures(pool.scores[tried].tolist(), predicted[tried].tolist(), len(set(pool.groups[tried].tolist())))
 
 
 def write_model(
-    pool: Pool,
+    pool: EvaluationPool,
     learn: np.ndarray[tuple[int], np.dtype[np.bool_]],
     candidates: Sequence[Trainer],
-    held_out: Numbers,
+    held_out: Floats,
     place: Path,
     *,
     copies: int,
@@ -145,7 +146,7 @@ def write_model(
         features=int(np.count_nonzero(trial.scorer.rows)),
         levels=tuple(trial.scorer.levels.tolist()),
         held_out=found,
-        parts=parts_of(pool, held_out),
+        parts=held_out_parts(pool, held_out),
         learning=learning_curve(pool, trial.trainer, learn) if with_curve else (),
         telling=telling_tokens(pool, trial.scorer, chosen),
         sources=tuple(SourceCount(source, license_, count) for (source, license_), count in sorted(counts.items())),

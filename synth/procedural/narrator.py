@@ -10,7 +10,7 @@ from typing import TypeVar
 
 Option = TypeVar("Option")
 
-NAMES = (
+FIRST_NAMES = (
     "Amara", "Anselm", "Beatriz", "Bogdan", "Carmen", "Chidi", "Daria", "Dmitri", "Elif", "Emil", "Farida", "Felix", "Greta", "Hamid",
     "Hana", "Ines", "Ivo", "Jonas", "Kamala", "Kenji", "Leila", "Lucas", "Maren", "Mateo", "Nadia", "Nils", "Oksana", "Omar", "Priya",
     "Quentin", "Rosa", "Rui", "Salma", "Soren", "Tamsin", "Tariq", "Uma", "Viktor", "Wanda", "Xavier", "Yara", "Yusuf", "Zofia", "Zeno",
@@ -48,11 +48,11 @@ class Narrator:
 
     def people(self, count: int) -> list[str]:
         """Return names of different people."""
-        return self.draw.sample(NAMES, count)
+        return self.draw.sample(FIRST_NAMES, count)
 
     def person(self) -> str:
         """Return a name."""
-        return self.draw.choice(NAMES)
+        return self.draw.choice(FIRST_NAMES)
 
     def shuffled(self, items: Sequence[Option]) -> list[Option]:
         """Return the items in a random order."""

@@ -59,7 +59,7 @@ class GroundedQuestion(Task):
 
     def identity(self) -> Mapping[str, Any]:
         """Return what examples depend on, including the comparison."""
-        return {**super().identity(), "grounding": grounding.VERSION}
+        return {**super().identity(), "grounding": grounding.GROUNDING_VERSION}
 
     def example(self, brief: Mapping[str, Any], text: str) -> Example:
         """Read a reply, compare it with the document, and format it."""
@@ -78,4 +78,6 @@ class GroundedQuestion(Task):
         heading = Random(passage).choice(("Explanation", "Thinking it through", "Answer", "Discussion"))
         whole = "\n\n".join([f"# {title}", question, f"## {heading}", worked])
         messages = ({"role": "user", "content": question}, {"role": "assistant", "content": worked})
-        return Example(whole, messages, answer, f"grounding@{grounding.VERSION}:evidence+numbers+own_words", {"kind": brief["kind"]})
+        return Example(
+            whole, messages, answer, f"grounding@{grounding.GROUNDING_VERSION}:evidence+numbers+own_words", {"kind": brief["kind"]}
+        )

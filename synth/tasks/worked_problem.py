@@ -68,7 +68,7 @@ class WorkedProblem(Task):
     def identity(self) -> Mapping[str, Any]:
         """Return what examples depend on, including the checks and the independent methods."""
         roads = {name: topic.version for name, topic in generators().items()}
-        return {**super().identity(), "solution": solution.VERSION, "second_roads": roads}
+        return {**super().identity(), "solution": solution.SOLUTION_VERSION, "second_roads": roads}
 
     def draft(self, number: int, seed: Seed | None) -> Draft:
         """Ask for an exercise on the next topic in turn; no seed is needed."""
@@ -100,4 +100,4 @@ class WorkedProblem(Task):
         parts += [found.problem, f"## {draw.choice(_HEADINGS)}", worked]
         messages = ({"role": "user", "content": found.problem}, {"role": "assistant", "content": worked})
         facts = {"topic": brief["topic"], "difficulty": str(brief["difficulty"])}
-        return Example("\n\n".join(parts), messages, answer, f"solution@{solution.VERSION}:{passed}", facts)
+        return Example("\n\n".join(parts), messages, answer, f"solution@{solution.SOLUTION_VERSION}:{passed}", facts)

@@ -23,23 +23,23 @@ import polars as pl
 from curation.text.text import Text
 from filters.support.scorer import calibrate
 from pipelines.train.calibration import BANDS, fit_curves
-from pipelines.train.evaluation import Pool, pool_of, train
+from pipelines.train.evaluation import EvaluationPool, pool_of, train
 from pipelines.train.examples import Examples, without_copies
 from pipelines.train.fasttext_trainer import FastTextTrainer
 from pipelines.train.held_out import FOLDS, figures, folds_of
-from pipelines.train.judges import Judge, Trainer, known_features, level_of, levels_of, scorer_of
+from pipelines.train.judges import LearntJudge, Trainer, known_features, level_of, levels_of, scorer_of
 from pipelines.train.labels import read_labels
 from pipelines.train.linear_trainer import LinearTrainer
-from pipelines.train.linear_training import Rows, fit_logistic
+from pipelines.train.linear_training import SparseRows, fit_logistic
 from pipelines.train.training import LINEAR
 
 Numbers = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]
-Method = Callable[[Pool, Indices, Indices], Numbers]
+Method = Callable[[EvaluationPool, Indices, Indices], Numbers]
 """Learns from some texts of a pool, and scores others."""
 
 
-def length_alone(pool: Pool, learn: Indices, tried: Indices) -> Numbers:
+def length_alone(pool: EvaluationPool, learn: Indices, tried: Indices) -> Numbers:
     """The number of bytes, up to 5,000."""
     return np.minimum(pool.texts.lengths[tried], 5000) / 1000
 
@@ -47,18 +47,18 @@ def length_alone(pool: Pool, learn: Indices, tried: Indices) -> Numbers:
 def of_trainer(trainer: Trainer) -> Method:
     """What a trainer of the project's learns, with settings that are fixed."""
 
-    def method(pool: Pool, learn: Indices, tried: Indices) -> Numbers:
+    def method(pool: EvaluationPool, learn: Indices, tried: Indices) -> Numbers:
         return pool.predicted(scorer_of(trainer.fit(pool.examples(trainer, learn)), trainer), tried)
 
     return method
 
 
-def as_shipped(pool: Pool, learn: Indices, tried: Indices) -> Numbers:
+def as_shipped(pool: EvaluationPool, learn: Indices, tried: Indices) -> Numbers:
     """The whole training: settings and calibration from inner folds."""
     return pool.predicted(train(pool, LINEAR, learn, 3).scorer, tried)
 
 
-def tokens_of(pool: Pool) -> list[str]:
+def tokens_of(pool: EvaluationPool) -> list[str]:
     """Return the texts as fastText reads them best: lower case, every symbol a token."""
     words = pool.texts.words
     names = [f"{token:x}" for token in words.lowered.tolist()]
@@ -68,7 +68,7 @@ def tokens_of(pool: Pool) -> list[str]:
 def six_classes(expected: bool) -> Method:
     """Plain fastText with six classes, word pairs: the expected value of the classes, or the likeliest one."""
 
-    def method(pool: Pool, learn: Indices, tried: Indices) -> Numbers:
+    def method(pool: EvaluationPool, learn: Indices, tried: Indices) -> Numbers:
         import fasttext
 
         lines = tokens_of(pool)
@@ -99,7 +99,7 @@ class CountingTrainer:
     once: bool = False
     unit: bool = True
 
-    def rows(self, examples: Examples, features: npt.NDArray[np.uint64], weights: Numbers) -> Rows:
+    def rows(self, examples: Examples, features: npt.NDArray[np.uint64], weights: Numbers) -> SparseRows:
         """Return the texts' TF-IDF vectors."""
         order = np.argsort(features)
         places = np.minimum(np.searchsorted(features[order], examples.features), len(features) - 1)
@@ -110,9 +110,9 @@ class CountingTrainer:
         text, columns = both // len(features), both % len(features)
         values = (1 + np.log(counts)) * weights[columns]
         values /= np.sqrt(np.bincount(text, values**2, minlength=len(examples)))[text]
-        return Rows(np.searchsorted(text, np.arange(len(examples) + 1)), columns.astype(np.int32), values, len(features))
+        return SparseRows(np.searchsorted(text, np.arange(len(examples) + 1)), columns.astype(np.int32), values, len(features))
 
-    def __call__(self, pool: Pool, learn: Indices, tried: Indices) -> Numbers:
+    def __call__(self, pool: EvaluationPool, learn: Indices, tried: Indices) -> Numbers:
         """Learn and score."""
         reading: Any = self
         examples, others = pool.examples(reading, learn), pool.examples(reading, tried)
@@ -128,7 +128,7 @@ class CountingTrainer:
         return (1 / (1 + np.exp(-logits))).sum(axis=1)
 
 
-def _ridge(rows: Rows, target: Numbers, penalty: float) -> Numbers:
+def _ridge(rows: SparseRows, target: Numbers, penalty: float) -> Numbers:
     """Return the weights of least squares with an L2 penalty, by conjugate gradients."""
 
     def turned(of_rows: Numbers) -> Numbers:
@@ -155,7 +155,7 @@ def distilled(texts: Sequence[str]) -> Method:
     """fastText that learnt from what `linear` says of unlabelled texts, beside the labels."""
     more = Text.from_strings(texts)
 
-    def method(pool: Pool, learn: Indices, tried: Indices) -> Numbers:
+    def method(pool: EvaluationPool, learn: Indices, tried: Indices) -> Numbers:
         teacher = scorer_of(LinearTrainer().fit(pool.examples(LinearTrainer(), learn)), LinearTrainer())
         windows, seen = teacher.score_windows(more)
         told = np.add.reduceat(windows, seen.windows.offsets[:-1]) / np.diff(seen.windows.offsets)
@@ -169,7 +169,7 @@ def distilled(texts: Sequence[str]) -> Method:
             np.concatenate([labels.scores, extra.scores]),
             np.concatenate([labels.costs, extra.costs]),
         )
-        judge: Judge = trainer.fit(joined)
+        judge: LearntJudge = trainer.fit(joined)
         return pool.predicted(scorer_of(judge, trainer), tried)
 
     return method
@@ -196,7 +196,7 @@ def methods_of(unlabelled: Sequence[str]) -> Mapping[str, Method]:
     }
 
 
-def calibrated(pool: Pool, raw: Numbers, fold_of: Indices) -> Numbers:
+def calibrated(pool: EvaluationPool, raw: Numbers, fold_of: Indices) -> Numbers:
     """Return predictions that went through the curves fitted on the other folds."""
     found = np.empty(len(raw))
     for fold in range(int(fold_of.max()) + 1):
@@ -206,7 +206,7 @@ def calibrated(pool: Pool, raw: Numbers, fold_of: Indices) -> Numbers:
     return found
 
 
-def interval(pool: Pool, predicted: Numbers, resamples: int) -> tuple[str, str]:
+def interval(pool: EvaluationPool, predicted: Numbers, resamples: int) -> tuple[str, str]:
     """Return AUC and kappa with the bounds of 95 of 100 resamples of whole groups."""
     names, group = np.unique(pool.groups, return_inverse=True)
     order = np.argsort(group, kind="stable")
@@ -231,7 +231,7 @@ def table(title: str, head: Sequence[str], lines: Sequence[Sequence[str]]) -> No
     sys.stdout.flush()
 
 
-def in_short(pool: Pool, predicted: Numbers, chosen: Indices) -> str:
+def in_short(pool: EvaluationPool, predicted: Numbers, chosen: Indices) -> str:
     """Return AUC and kappa of some texts."""
     found = figures(pool.scores[chosen].tolist(), predicted[chosen].tolist(), 0)
     return " / ".join("-" if value is None else f"{value:.3f}" for value in (found.auc, found.quadratic_kappa))
@@ -289,7 +289,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         table("AUC / kappa of one file, learnt from the groups that are in the others only", names, body)
 
 
-def _transferred(pool: Pool, method: Method, learn: Indices, tried: Indices) -> str:
+def _transferred(pool: EvaluationPool, method: Method, learn: Indices, tried: Indices) -> str:
     raw = np.clip(method(pool, learn, tried), 0, 5)
     scored = np.full(len(pool.rows), np.nan)
     scored[tried] = raw

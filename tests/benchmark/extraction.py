@@ -20,7 +20,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from curation.ingest.extraction import extractor_named
-from pipelines.train.extractor.examples import Page, examples_of, pages_of
+from pipelines.train.extractor.examples import LabelledPage, page_examples_of, pages_of
 from pipelines.train.extractor.figures import Match, by_kind, match
 from pipelines.train.extractor.fitting import fit
 from pipelines.train.extractor.training import texts
@@ -31,7 +31,7 @@ from environments import of_peer
 OURS = ("blocks", "blocks-fast", "resiliparse")
 
 
-def measured(pages: Sequence[Page], peer: Path | None) -> tuple[dict[str, list[str]], dict[str, list[float]]]:
+def measured(pages: Sequence[LabelledPage], peer: Path | None) -> tuple[dict[str, list[str]], dict[str, list[float]]]:
     """Return each extractor's texts and processor seconds, page by page, all extractors in turn."""
     ours = {name: extractor_named(name)() for name in OURS}
     for extractor in ours.values():
@@ -57,7 +57,7 @@ def measured(pages: Sequence[Page], peer: Path | None) -> tuple[dict[str, list[s
     return written, seconds
 
 
-def print_quality(title: str, pages: Sequence[Page], written: Mapping[str, Sequence[str]]) -> None:
+def print_quality(title: str, pages: Sequence[LabelledPage], written: Mapping[str, Sequence[str]]) -> None:
     """Print word F1 by kind of page, an extractor a column."""
     columns = {}
     for name, own in written.items():
@@ -73,7 +73,7 @@ def print_quality(title: str, pages: Sequence[Page], written: Mapping[str, Seque
     print()
 
 
-def print_speed(pages: Sequence[Page], seconds: Mapping[str, Sequence[float]]) -> None:
+def print_speed(pages: Sequence[LabelledPage], seconds: Mapping[str, Sequence[float]]) -> None:
     """Print pages a second of processor time; and ratios to the last extractor but two, trafilatura where it ran."""
     base = "trafilatura" if "trafilatura" in seconds else "resiliparse"
     kilobytes = sum(len(page.html) for page in pages) / len(pages) / 1e3
@@ -101,7 +101,7 @@ def main() -> None:
     written, seconds = measured(pages, peer)
     print_quality("Word F1, shipped weights", pages, written)
     if asked.folds:
-        examples = examples_of(pages)
+        examples = page_examples_of(pages)
         fitted = fit(examples, lambda step: print(step, file=sys.stderr))
         judged = {"blocks": texts(examples, fitted.second), "blocks-fast": texts(examples, fitted.first)}
         print_quality("Word F1, models that have not seen the page's site", examples.pages, judged)

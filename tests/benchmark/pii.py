@@ -21,7 +21,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from curation.ingest.edits.pii import KINDS, Pii
+from curation.ingest.edits.pii import PII_KINDS, Pii
 from curation.text.text import Text
 
 LINES = Path(__file__).parents[1] / "pii_lines.txt"
@@ -113,7 +113,7 @@ def measure(lines: list[Line]) -> tuple[dict[str, Figures], list[Errors]]:
             counter.update(kind for *_, kind in spans)
         if found != line.spans:
             errors.append(Errors(line, line.spans - found, found - line.spans))
-    kinds = sorted(right.keys() | missed.keys() | false.keys() | set(KINDS))
+    kinds = sorted(right.keys() | missed.keys() | false.keys() | set(PII_KINDS))
     return {kind: Figures(right[kind], missed[kind], false[kind]) for kind in kinds}, errors
 
 

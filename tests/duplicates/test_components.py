@@ -65,9 +65,9 @@ def found_rows(folder: Path, edges: list[tuple[int, int, bool]], files: int, fir
 def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
     """Cut work into many shares, ranges, runs, row groups and merges."""
     monkeypatch.setattr(curation.duplicates.components, "SHARE_ROWS", 9)
-    monkeypatch.setattr(curation.duplicates.components, "RUN_BYTES", 200)
+    monkeypatch.setattr(curation.duplicates.components, "COMPONENT_RUN_BYTES", 200)
     monkeypatch.setattr(curation.shuffle.merging, "FAN_IN", 4)
-    monkeypatch.setattr(curation.shuffle.exchange, "ROW_GROUP_BYTES", 64)
+    monkeypatch.setattr(curation.shuffle.exchange, "EXCHANGE_ROW_GROUP_BYTES", 64)
 
 
 @meets(linked=130, follows=50)

@@ -22,8 +22,8 @@ import curation.shuffle.numbering
 from curation.duplicates.compare import documents_of
 from curation.duplicates.deduplicate import DeduplicateSettings, deduplicate
 from curation.duplicates.minhash import MinHashSettings
-from curation.duplicates.parts import Part
-from curation.duplicates.resolve import RULES, Resolver
+from curation.duplicates.parts import DuplicatesPart
+from curation.duplicates.resolve import DUPLICATE_RULES, Resolver
 from curation.duplicates.sign import sign_documents
 from curation.duplicates.survivors import preference
 from curation.engine.runner import LocalRunner
@@ -40,16 +40,16 @@ from tests.planted import jaccard
 @pytest.fixture
 def narrow(monkeypatch):
     """Cut work into many small groups, ranges, runs and row groups."""
-    monkeypatch.setattr(curation.shuffle.exchange, "ROW_GROUP_BYTES", 2000)
-    monkeypatch.setattr(curation.duplicates.candidates, "RANGE_ROWS", 97)
+    monkeypatch.setattr(curation.shuffle.exchange, "EXCHANGE_ROW_GROUP_BYTES", 2000)
+    monkeypatch.setattr(curation.duplicates.candidates, "BUCKETS_PER_UNIT", 97)
     monkeypatch.setattr(curation.duplicates.components, "SHARE_ROWS", 100)
-    monkeypatch.setattr(curation.duplicates.components, "RUN_BYTES", 2000)
+    monkeypatch.setattr(curation.duplicates.components, "COMPONENT_RUN_BYTES", 2000)
     monkeypatch.setattr(curation.shuffle.merging, "FAN_IN", 4)
-    monkeypatch.setattr(curation.ingest.record_ids, "RANGE_ROWS", 3)
-    monkeypatch.setattr(curation.duplicates.gather, "RUN_BYTES", 20_000)
-    monkeypatch.setattr(curation.duplicates.compare, "RANGE_BYTES", 20_000)
+    monkeypatch.setattr(curation.ingest.record_ids, "IDS_PER_UNIT", 3)
+    monkeypatch.setattr(curation.duplicates.gather, "GATHERED_RUN_BYTES", 20_000)
+    monkeypatch.setattr(curation.duplicates.compare, "COMPARED_RANGE_BYTES", 20_000)
     monkeypatch.setattr(curation.duplicates.compare, "STRETCH_BYTES", 3_000)
-    monkeypatch.setattr(curation.shuffle.numbering.groups_of, "__defaults__", (40, 1 << 30))
+    monkeypatch.setattr(curation.shuffle.numbering.numbered_groups, "__defaults__", (40, 1 << 30))
 
 
 def noisy_corpus(seed, families=12, copies=6):
@@ -295,7 +295,7 @@ def resolved(documents, threshold, containment, most, earlier, cuts):
             begin, end, awaited, np.cumsum([0, *map(len, own)]), np.array([shingle for each in own for shingle in each], np.uint64)
         )
     found = resolver.judged()
-    rules = RULES.take(pa.array(found.rules)).to_pylist()
+    rules = DUPLICATE_RULES.take(pa.array(found.rules)).to_pylist()
     return list(zip(found.survivors.tolist(), rules, found.similarities.tolist(), strict=True)), found.compared, found.skipped
 
 
@@ -441,10 +441,10 @@ def test_generated_documents_are_held_against_the_kept(tmp_path):
         web_shard, made_shard = write_documents(tmp_path, "web", web), write_documents(tmp_path, "made", made)
         judged = write(tmp_path / "verdicts", "web", verdicts(web, {"bad"}))
         (signed,) = sign_documents(session, [web_shard], chosen.minhash)
-        (first,) = deduplicate(session, [Part(web_shard, signed, (judged,))], chosen)
+        (first,) = deduplicate(session, [DuplicatesPart(web_shard, signed, (judged,))], chosen)
         with session.within("synthetic"):
             (signed_made,) = sign_documents(session, [made_shard], chosen.minhash)
-            parts = [Part(web_shard, signed, (judged, first)), Part(made_shard, signed_made, priority=1)]
+            parts = [DuplicatesPart(web_shard, signed, (judged, first)), DuplicatesPart(made_shard, signed_made, priority=1)]
             second, again = deduplicate(session, parts, chosen)
     assert read_shard(first)["duplicate_of"].to_pylist() == [None, "kept", None]
     assert read_shard(again)["rule"].to_pylist() == [None] * 3
@@ -476,9 +476,9 @@ def test_side_shards_of_other_rows_or_settings_are_refused(tmp_path):
     with Session.open(Location.of(tmp_path / "out"), LocalRunner()) as session:
         (signed,) = sign_documents(session, [first], DeduplicateSettings().minhash)
         with pytest.raises(InputError, match="signed with"):
-            deduplicate(session, [Part(first, signed)], DeduplicateSettings(bands=20, rows=13))
+            deduplicate(session, [DuplicatesPart(first, signed)], DeduplicateSettings(bands=20, rows=13))
         with pytest.raises(Exception, match="do not hold the same rows") as raised:
-            deduplicate(session, [Part(other, signed)], DeduplicateSettings())
+            deduplicate(session, [DuplicatesPart(other, signed)], DeduplicateSettings())
         assert CorruptShard.__name__ in str(raised.value)
 
 
@@ -518,5 +518,5 @@ def test_ids_reach_duplicates(tmp_path):
         shard = write_documents(tmp_path, "a", rows)
         (ids,) = resolve_ids(session, [shard])
         (signed,) = sign_documents(session, [shard], DeduplicateSettings().minhash)
-        (found,) = deduplicate(session, [Part(shard, signed, ids=ids)], DeduplicateSettings())
+        (found,) = deduplicate(session, [DuplicatesPart(shard, signed, ids=ids)], DeduplicateSettings())
         assert read_shard(found)["duplicate_of"].to_pylist() == [None, read_shard(ids)["id"].to_pylist()[0]]

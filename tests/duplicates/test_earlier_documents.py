@@ -9,7 +9,7 @@ import pytest
 import curation.duplicates.gather
 from curation.duplicates.deduplicate import DeduplicateSettings, deduplicate
 from curation.duplicates.minhash import MinHashSettings, bucket_hashes, sign
-from curation.duplicates.parts import Part
+from curation.duplicates.parts import DuplicatesPart
 from curation.duplicates.shingles import distinct, shingle
 from curation.duplicates.sign import sign_documents
 from curation.engine.runner import LocalRunner
@@ -34,7 +34,7 @@ def run_against(folder, shards, earlier, chosen=None, dropped=()):
                 signed = sign_documents(session, documents, chosen.minhash)
             for shard, signature in zip(documents, signed, strict=True):
                 judged = write(place / "verdicts", shard.name, verdicts(held[shard.name], dropped))
-                parts.append(Part(shard, signature, (judged,), priority=turn - 1 - len(earlier) if turn else 0, run=name))
+                parts.append(DuplicatesPart(shard, signature, (judged,), priority=turn - 1 - len(earlier) if turn else 0, run=name))
         found = deduplicate(session, parts, chosen)
     assert [shard.name for shard in found] == sorted(shards)
     rows = [
@@ -143,7 +143,7 @@ def test_of_an_earlier_text_only_row_groups_with_a_candidate_are_read(tmp_path, 
     def fates(folder):
         return {name: (row["duplicate_of"], row["rule"]) for name, row in run_against(folder, shards, earlier).items()}
 
-    whole = curation.duplicates.gather.gather
+    whole = curation.duplicates.gather.gather_documents
 
     def damaged(row_groups):
         def gather(session, groups, *rest):
@@ -166,4 +166,4 @@ def test_an_earlier_run_goes_before_this_one(tmp_path):
         shard = write_documents(tmp_path, "x", [document("a", "a b c")])
         (signed,) = sign_documents(session, [shard], DeduplicateSettings().minhash)
         with pytest.raises(ValueError, match="lower priority number"):
-            deduplicate(session, [Part(shard, signed), Part(shard, signed, run="old")], DeduplicateSettings())
+            deduplicate(session, [DuplicatesPart(shard, signed), DuplicatesPart(shard, signed, run="old")], DeduplicateSettings())

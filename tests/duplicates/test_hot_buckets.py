@@ -148,7 +148,7 @@ def test_a_hot_bucket_costs_no_more_than_its_pages(tmp_path, kind):
 
 def test_ranges_are_cut_by_what_rows_take_in_memory(tmp_path, monkeypatch):
     """Near copies compress to a fraction of their size: by the size of their file, a range of them would have no bound."""
-    monkeypatch.setattr(curation.duplicates.compare, "RANGE_BYTES", 50_000)
+    monkeypatch.setattr(curation.duplicates.compare, "COMPARED_RANGE_BYTES", 50_000)
     made = in_process(tmp_path, list(near_identical(FEW))) / "stages"
     (sidecar,) = (json.loads(path.read_text()) for path in (made / "4e-gather").glob("[!_]*.json"))
     files, rows = sum(size for _, _, size, _ in sidecar["outputs"]), sidecar["counts"]["bytes"]

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curation.duplicates.urls import hash_of, same_page_form
+from curation.duplicates.urls import same_page_form, url_hash
 from tests.meeting import meets, met
 
 
@@ -61,7 +61,7 @@ PIECES = ["http://", "HTTPS://", "www.", "Lake.example", "/", "//", "A", "?", "&
 def test_the_form_is_that_of_the_plain_twin(url: str) -> None:
     assert form_of(url) == plain(url)
     met["none" if plain(url) is None else "same" if plain(url) == url else "another"] += 1
-    assert form_of(form_of(url) or "") is None or hash_of(form_of(url) or "") < 2**64
+    assert form_of(form_of(url) or "") is None or url_hash(form_of(url) or "") < 2**64
 
 
 def test_columns_of_any_kind_and_length() -> None:

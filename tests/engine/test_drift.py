@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curation.engine.drift import LINES, changed_inputs, changes, differences, fingerprints, told, words_of
+from curation.engine.drift import LINES, changed_inputs, changes, differences, fingerprints, told, words_of_stage
 from curation.ingest.ingest import Ingest, IngestPart
 from curation.storage.location import Location
 from curation.storage.source_file import SourceFile
@@ -122,7 +122,7 @@ def test_no_more_than_ten_lines(count: int) -> None:
 
 
 def test_stages_are_told_as_words() -> None:
-    assert [words_of(name) for name in ("3-judge", "1a-id-hashes", "4d-stars")] == ["judge", "id hashes", "stars"]
+    assert [words_of_stage(name) for name in ("3-judge", "1a-id-hashes", "4d-stars")] == ["judge", "id hashes", "stars"]
 
 
 def test_new_and_gone_inputs_of_a_run_are_told(tmp_path: Path) -> None:

@@ -12,9 +12,9 @@ import psutil
 import pytest
 
 from curation.engine import stopped
-from curation.engine.heartbeat import FIELDS, LEAST, PER_MIB, Watch, limit_for
+from curation.engine.heartbeat import FIELDS, LEAST_SECONDS, PER_MIB, Watch, limit_for
 from curation.engine.stage import Output
-from curation.ingest.ingest import Ingest, IngestPart, units_of
+from curation.ingest.ingest import Ingest, IngestPart, ingest_units
 from curation.ingest.quarantine import RecordPlace
 from curation.storage.location import Location
 from curation.storage.source_file import SourceFile
@@ -100,7 +100,7 @@ def test_quarantine_writes_the_bytes_that_would_be_written_without(tmp_path: Pat
     )
     facts = Location.of(tmp_path / "a.jsonl").facts()
     assert facts is not None
-    (unit,) = units_of([SourceFile(facts.location, "a.jsonl", "a", facts.size, facts.changed)])
+    (unit,) = ingest_units([SourceFile(facts.location, "a.jsonl", "a", facts.size, facts.changed)])
     stage = Ingest(edits=(IngestPart("whitespace", {"collapse": True}),))
     written = []
     for name in ("apart", "together"):
@@ -120,7 +120,7 @@ def test_with_one_worker_the_run_ends_and_says_how_to_go_on(pages: Path) -> None
 
 
 def test_limits_are_minutes_and_grow_with_the_record() -> None:
-    assert (LEAST, PER_MIB) == (300, 60)
+    assert (LEAST_SECONDS, PER_MIB) == (300, 60)
     assert limit_for(1) == pytest.approx(300, abs=1)
     assert limit_for(32 << 20) == 300 + 32 * 60
 

@@ -21,7 +21,7 @@ from curation.ingest.edits.refinedweb_lines import RefinedwebLines
 from curation.text.text import Text
 from filters.refinedweb_removed import RefinedwebRemoved
 from filters.token_density import TokenDensity
-from pipelines.recipes.recipe import load, parse
+from pipelines.recipes.recipe import load, parse_recipe
 from pipelines.recipes.shipped import shipped_recipes
 from tests.filters.test_filter_contract import LISTS
 from tests.meeting import meets, met
@@ -63,8 +63,8 @@ def test_the_ratio_is_that_of_the_words_before_and_after(lines: list[str]) -> No
 
 def test_the_filter_needs_its_edit() -> None:
     with pytest.raises(RecipeError, match=r"filter\[0\].*needs the counts of the edit 'refinedweb_lines'"):
-        parse("[[edit]]\nname = 'whitespace'\n[[filter]]\nname = 'refinedweb_removed'", "mine")
-    assert parse("[[edit]]\nname = 'refinedweb_lines'\n[[filter]]\nname = 'refinedweb_removed'", "mine").filters
+        parse_recipe("[[edit]]\nname = 'whitespace'\n[[filter]]\nname = 'refinedweb_removed'", "mine")
+    assert parse_recipe("[[edit]]\nname = 'refinedweb_lines'\n[[filter]]\nname = 'refinedweb_removed'", "mine").filters
 
 
 # --- token density ------------------------------------------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from curation.errors import InputError, RecipeError
 from curation.text.text import Text
 from filters.score_ensemble import ScoreEnsemble
 from filters.support.buckets import ALL, BUCKETS, bucket_of, edges_of, edges_to_json, read_edges
-from pipelines.recipes.recipe import parse
+from pipelines.recipes.recipe import parse_recipe
 from tests.meeting import meets, met
 from tests.running import ROOT
 from tests.verbs import call
@@ -103,7 +103,7 @@ def test_a_recipe_that_measures_no_such_score_is_refused() -> None:
         '[[filter]]\nname = "score_ensemble"\n\n[[filter]]\nname = "educational_score"\n',
     ):
         with pytest.raises(RecipeError, match=r"no filter before it measures 'educational_score\.score'"):
-            parse(text, "mine")
+            parse_recipe(text, "mine")
 
 
 def test_from_a_run_to_edges_to_the_best_of_each_source(tmp_path: Path) -> None:

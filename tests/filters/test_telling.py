@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from curation.text.text import Text
 from filters.support.features import pair, single
 from filters.support.scorer import Scorer
-from filters.support.telling import MOST, tell
+from filters.support.telling import MOST_TOLD, tell
 from tests.filters.test_scorer import VOCABULARY, every_trainer, trained
 from tests.meeting import meets, met
 
@@ -49,7 +49,7 @@ def test_an_effect_is_what_leaving_the_word_out_does(place: int, text: str) -> N
         assert moved.effect == pytest.approx(expected, abs=1e-4)
     assert all(moved.effect > 0 for moved in told.raised)
     assert all(moved.effect < 0 for moved in told.lowered)
-    assert max(len(told.raised), len(told.lowered)) <= MOST
+    assert max(len(told.raised), len(told.lowered)) <= MOST_TOLD
 
 
 def test_a_sentence_s_effect_is_that_of_what_only_it_has() -> None:

@@ -9,7 +9,7 @@ from curation.errors import RecipeError
 from curation.ingest.edits import Edit, edit_named, shipped_edits
 from curation.ingest.edits.c4_lines import C4Lines
 from curation.ingest.edits.mojibake import Mojibake
-from curation.ingest.edits.pii import KINDS, Pii
+from curation.ingest.edits.pii import PII_KINDS, Pii
 from curation.ingest.edits.refinedweb_lines import RefinedwebLines
 from curation.ingest.edits.whitespace import Whitespace
 from curation.text.column import rewritten
@@ -328,7 +328,7 @@ def test_the_lists_of_lines_are_long_enough():
 def test_personal_data_is_masked(text, expected):
     (result,), counts = edited(Pii(), text)
     assert result == expected
-    assert {kind: count[0] for kind, count in counts.items()} == {kind: expected.count(f"<{kind}>") for kind in KINDS}
+    assert {kind: count[0] for kind, count in counts.items()} == {kind: expected.count(f"<{kind}>") for kind in PII_KINDS}
 
 
 @pytest.mark.parametrize("text", HARMLESS)

@@ -10,10 +10,10 @@ from curation.ingest.extraction.blocks import Blocks
 from curation.ingest.extraction.page_blocks.block_text import IN_PRE, LETTERS_IN
 from curation.ingest.extraction.page_blocks.choosing import MUCH_PROSE, chosen
 from curation.ingest.extraction.page_blocks.cutting import Cut
-from curation.ingest.extraction.page_blocks.features import NAMES, features
+from curation.ingest.extraction.page_blocks.features import FEATURE_NAMES, features
 from curation.ingest.extraction.page_blocks.joining import FEW, joined
 from curation.ingest.extraction.page_blocks.reading import block_texts, read_page
-from curation.ingest.extraction.page_blocks.second_look import NAMES as SEEN
+from curation.ingest.extraction.page_blocks.second_look import SECOND_LOOK_NAMES as SEEN
 from curation.ingest.extraction.page_blocks.second_look import context
 from curation.ingest.extraction.page_blocks.trees import Trees, loaded, probabilities, save, sums
 from curation.ingest.extraction.page_blocks.writing import write
@@ -167,9 +167,9 @@ def test_what_is_shown_until_a_part_comes_goes(place, part):
 def test_features_have_a_column_a_name_and_are_numbers():
     page = cut_of(f"<nav><a href=/>x</a></nav><article>{f'<p>{PROSE}' * 3}<table><tr><td>1<td>2</table><pre>code</pre></article>")
     rows = features(page, np.zeros(8, np.float32))
-    assert rows.shape == (len(page.blocks), len(NAMES)) == (7, len(NAMES))
+    assert rows.shape == (len(page.blocks), len(FEATURE_NAMES)) == (7, len(FEATURE_NAMES))
     assert np.isfinite(rows).all()
-    columns = dict(zip(NAMES, rows.T, strict=True))
+    columns = dict(zip(FEATURE_NAMES, rows.T, strict=True))
     assert columns["words"].tolist() == [1, 20, 20, 20, 1, 1, 1]
     assert columns["linked_share"].tolist() == [1, 0, 0, 0, 0, 0, 0]
     assert columns["in_nav"].tolist() == [0, 40, 40, 40, 40, 40, 40]
@@ -185,7 +185,7 @@ def test_features_have_a_column_a_name_and_are_numbers():
 def test_classes_are_cut_into_words_and_joined():
     def near(name: str, markup: str) -> float:
         page = cut_of(f"{markup}<p>text")
-        return features(page, np.zeros(8, np.float32))[0, NAMES.index(name)]
+        return features(page, np.zeros(8, np.float32))[0, FEATURE_NAMES.index(name)]
 
     assert near("near_articlebody", "<div class=entryContent>") == 1
     assert near("near_articlebody", "<div class='x post-body'>") == 1

@@ -16,8 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from curation.errors import RecipeError
-from curation.ingest.side_fields import json_object_of, string_of, text_of, value_of
-from pipelines.recipes.recipe import parse
+from curation.ingest.side_fields import json_object_of, json_text, string_of, value_of
+from pipelines.recipes.recipe import parse_recipe
 from tests.meeting import meets, met
 from tests.running import curate
 
@@ -49,7 +49,7 @@ JSON = st.recursive(
 @meets(strings=4, nested=10)
 @given(JSON | st.sampled_from(["1984", "null", "-", '"', "1e999", "[", "Infinity", " 1", "tr", '"\\ud800"', "[" * 5000]))
 def test_values_come_back_as_they_were(value: Any) -> None:
-    text = text_of(value) if isinstance(value, str) else json.dumps(value)
+    text = json_text(value) if isinstance(value, str) else json.dumps(value)
     assert value_of(text) == value
     assert string_of(text) == (value if isinstance(value, str) else json.dumps(value))
     assert json.loads(json_object_of({"b": text, "a": "x"})) == {"a": "x", "b": value}
@@ -155,7 +155,7 @@ def test_bad_utf_8_in_a_nested_column_costs_neither_the_text_nor_the_rest(tmp_pa
 )
 def test_a_name_that_cannot_be_a_column_is_refused(keep: str, fault: str) -> None:
     with pytest.raises(RecipeError, match=fault):
-        parse(f"[export]\nkeep = {keep}\n", "mine")
+        parse_recipe(f"[export]\nkeep = {keep}\n", "mine")
 
 
 def test_a_web_record_cannot_pass_itself_off_as_generated(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from curation.ledger import id_sets
 from curation.ledger.books import Books, add_up
-from curation.ledger.id_sets import HELD, Culprits, Multiset, id_differences, ids_not_among
+from curation.ledger.id_sets import MOST_HELD, Culprits, Multiset, id_differences, ids_not_among
 from curation.schema import LEDGER
 from curation.shuffle.exchange import HASHES
 from curation.storage.location import Location
@@ -135,7 +135,7 @@ def tampered(draw: Any) -> Run:
     return run
 
 
-def audit(folder: Path, held: int = HELD) -> Books:
+def audit(folder: Path, held: int = MOST_HELD) -> Books:
     earlier = {EARLIER: ([Location.of(folder / "earlier/one.parquet")], ""), OTHER: ([], "it is gone")}
     return add_up(Location.of(folder), earlier.__getitem__, held)
 
@@ -152,7 +152,7 @@ def ids_at_fault(books: Books) -> dict[str, tuple[str, str | None]]:
 
 
 @meets(rows=400, duplicates=200)
-@given(run=balanced(), held=st.sampled_from([1, 3, HELD]))
+@given(run=balanced(), held=st.sampled_from([1, 3, MOST_HELD]))
 def test_a_run_in_order_has_no_fault(run: Run, held: int, tmp_path_factory: pytest.TempPathFactory) -> None:
     assert run.faults() == {}
     folder = tmp_path_factory.getbasetemp() / "balanced"

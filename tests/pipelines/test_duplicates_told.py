@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from curation.duplicates.candidates import RANGE_ROWS
+from curation.duplicates.candidates import BUCKETS_PER_UNIT
 from curation.duplicates.deduplicate import DeduplicateSettings
 from curation.duplicates.gather import GatherShingles
 from curation.engine.stage import Workspace, finished_units
@@ -171,7 +171,7 @@ def test_the_arithmetic_on_paper_is_that_of_the_code() -> None:
         assert f"{plan.signature_bytes / 1e12:.2g} TB" == disk
         assert f"{plan.bucket_bytes / 1e12:.2g} TB" in about
         assert f"{-(-documents // GROUP_ROWS):,}" in about
-        assert f"{-(-documents * 16 // RANGE_ROWS):,} units" in about
+        assert f"{-(-documents * 16 // BUCKETS_PER_UNIT):,} units" in about
         assert f"{documents * 3000 / 170e6 / 3600:.0f} core hours" in about
         levels = levels_for(-(-documents // GROUP_ROWS))
         assert f"{levels} level" in about

@@ -19,7 +19,7 @@ from curation.errors import InputError
 from curation.ledger.books import add_up
 from curation.storage.location import Location
 from curation.text.text import Text
-from pipelines.inspect.earlier_runs import find_earlier, ledger_of, name_of, open_earlier
+from pipelines.inspect.earlier_runs import find_earlier, ledger_of, open_earlier, run_name
 from pipelines.recipes.recipe import load
 from tests.engine.test_faults import kill_in
 from tests.object_store import object_store
@@ -89,7 +89,7 @@ def told(verb: str, *arguments: object, env: dict[str, str] | None = None, code:
 
 def test_what_an_earlier_run_kept_wins_and_is_not_repeated(world: Path) -> None:
     rows, first = ledger(world / "whole"), ledger(world / "first")
-    name = name_of(Location.of(world / "first"))
+    name = run_name(Location.of(world / "first"))
     copies = rows.filter(pl.col("duplicate_run").is_not_null())
     assert set(copies["duplicate_run"]) == {name}
     assert copies.height >= 20
@@ -216,7 +216,7 @@ def test_why_and_duplicates_follow_into_the_earlier_run(world: Path, tmp_path: P
 
 
 def test_a_run_against_two_names_the_one_listed_first(world: Path) -> None:
-    names = {out: name_of(Location.of(world / out)) for out in ("first", "second")}
+    names = {out: run_name(Location.of(world / out)) for out in ("first", "second")}
     found = {}
     for order in (("first", "second"), ("second", "first")):
         out = "-".join(order)
@@ -246,7 +246,7 @@ def test_an_earlier_run_that_changed_redoes_what_depends_on_it(world: Path, tmp_
     curate("run", chosen, world / "input/*.jsonl", "--out", tmp_path / "out")
     assert not made(tmp_path / "out").keys() & {"1-ingest", "2-measure", "3-judge", "4a-sign"}
     assert made(tmp_path / "out")["4b-buckets"] >= 1
-    assert set(ledger(tmp_path / "out")["duplicate_run"].drop_nulls()) == {name_of(Location.of(tmp_path / "first"))}
+    assert set(ledger(tmp_path / "out")["duplicate_run"].drop_nulls()) == {run_name(Location.of(tmp_path / "first"))}
     assert ledger(tmp_path / "out").filter(fate="kept").height > ledger(world / "whole").filter(fate="kept").height
     assert told("verify", tmp_path / "out")["faults"] == []
 
@@ -274,7 +274,7 @@ def test_the_books_notice_a_copy_of_what_the_earlier_run_did_not_keep(world: Pat
     chosen, out = recipe(tmp_path, tmp_path / "first"), tmp_path / "out"
     run(world, chosen, "input", str(out))
     assert (told("verify", out)["faults"], told("verify", out)["unchecked"]) == ([], [])
-    name = name_of(Location.of(tmp_path / "first"))
+    name = run_name(Location.of(tmp_path / "first"))
     _, gone = shard_with(tmp_path / "first", pl.col("fate") == "dropped")
     shard, copy = shard_with(out, pl.col("duplicate_run") == name)
     pointed = pl.when(pl.col("id") == copy["id"]).then(pl.lit(gone["id"])).otherwise("duplicate_of").alias("duplicate_of")
@@ -306,7 +306,7 @@ def test_a_place_that_cannot_be_reached_is_told(world: Path, monkeypatch: pytest
         raise OSError("no route to host")
 
     monkeypatch.setattr(Location, "is_folder", unreachable)
-    place, fault = find_earlier(Location.of(world / "whole"), name_of(Location.of(world / "first")))
+    place, fault = find_earlier(Location.of(world / "whole"), run_name(Location.of(world / "first")))
     assert place is None
     assert "cannot be reached at" in fault
     assert "no route to host" in fault

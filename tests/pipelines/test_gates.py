@@ -20,7 +20,7 @@ from filters.measure import measure, signals_schema
 from pipelines.plan.filter_costs import TEXT, CostLine, FilterCost, Trial, try_filters
 from pipelines.plan.filter_plan import as_toml, plan_filters
 from pipelines.plan.gates import Search, as_it_is
-from pipelines.recipes.recipe import parse
+from pipelines.recipes.recipe import parse_recipe
 from tests.filters.test_filter_contract import corpus, documents_of
 from tests.meeting import meets, met
 from tests.running import ROOT, curate
@@ -265,9 +265,9 @@ def test_plan_tells_costs_and_a_recipe_that_keeps_the_same(asked: Path) -> None:
     assert plan["order_and_gates"]["order"][0]["reached_by"] == 1
     assert "no later signals in inspect, why" in plan["note"]
     curate("run", "mine.toml", "texts.jsonl", "--out", "before", cwd=asked)
-    better = parse(plan["suggestion"], "better")
+    better = parse_recipe(plan["suggestion"], "better")
     assert {(choice.name, json.dumps(choice.parameters)) for choice in better.filters} == {
-        (choice.name, json.dumps(choice.parameters)) for choice in parse(RECIPE, "mine").filters
+        (choice.name, json.dumps(choice.parameters)) for choice in parse_recipe(RECIPE, "mine").filters
     }
     (asked / "better.toml").write_text(plan["suggestion"])
     curate("run", "better.toml", "texts.jsonl", "--out", "after", cwd=asked)

@@ -13,7 +13,7 @@ import pytest
 
 from pipelines.progress.displays import left_in_words
 from pipelines.progress.estimate import Estimate
-from pipelines.recipes.recipe import load, parse
+from pipelines.recipes.recipe import load, parse_recipe
 from pipelines.recipes.stage_words import in_words, steps_of
 from tests.running import CURATE, many_files
 
@@ -154,7 +154,7 @@ def test_the_time_left_is_not_known_at_first_nor_before_a_teacher_is_asked() -> 
     estimate = Estimate(DEDUP, {"unit-0": 1000})
     estimate.begin("1-ingest", 1, 0, 0.0)
     assert estimate.seconds_left(5.0) is None
-    asked = parse('[synthesize]\nteacher = { name = "openai", model = "m" }\ntasks = [{ name = "worked_problem" }]', "mine")
+    asked = parse_recipe('[synthesize]\nteacher = { name = "openai", model = "m" }\ntasks = [{ name = "worked_problem" }]', "mine")
     estimate = Estimate(steps_of(asked), {f"unit-{number}": 4_000_000 for number in range(4)})
     estimate.begin("1-ingest", 4, 0, 0.0)
     estimate.advance("unit-0", 1, 4, 2_000_000, 10.0)

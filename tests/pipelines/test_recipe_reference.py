@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from pipelines.recipes.recipe import parse
+from pipelines.recipes.recipe import parse_recipe
 from pipelines.recipes.reference import meanings, reference, tables
 from tests.running import CURATE, ROOT, curate
 
@@ -58,13 +58,13 @@ def test_defaults_and_types_are_those_of_the_code() -> None:
 def test_examples_are_recipes(number: int) -> None:
     examples = re.findall(r"```toml\n(.*?)```", CHECKED_IN.read_text("utf-8"), re.DOTALL)
     assert len(examples) == 7
-    recipe = parse(examples[number], "example")
+    recipe = parse_recipe(examples[number], "example")
     assert recipe.inputs or recipe.edits or recipe.filters or recipe.synthesize
 
 
 def test_examples_show_four_endpoints() -> None:
     text = CHECKED_IN.read_text("utf-8")
-    asked = [parse(example, "example").synthesize for example in re.findall(r"```toml\n(.*?)```", text, re.DOTALL)]
+    asked = [parse_recipe(example, "example").synthesize for example in re.findall(r"```toml\n(.*?)```", text, re.DOTALL)]
     places = {settings.teacher.get("base_url", "https://api.openai.com/v1") for settings in asked if settings is not None}
     assert len(places) == 4
     assert all(name in text for name in ("Ollama", "vLLM", "Azure", "OpenAI"))

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from curation.errors import InputError, RecipeError, UsageError
-from pipelines.pipeline import inputs_of
-from pipelines.recipes.recipe import Recipe, load, parse
+from pipelines.pipeline import input_files
+from pipelines.recipes.recipe import Recipe, load, parse_recipe
 from pipelines.recipes.shipped import shipped_recipes
 from pipelines.terminal.wording import NO_LICENSE
 
@@ -50,12 +50,12 @@ shard_mib = 8
 
 def wrong(text: str) -> str:
     with pytest.raises(RecipeError) as raised:
-        parse(text, "mine")
+        parse_recipe(text, "mine")
     return str(raised.value)
 
 
 def test_a_whole_recipe_is_understood() -> None:
-    recipe = parse(WHOLE, "mine")
+    recipe = parse_recipe(WHOLE, "mine")
     assert (recipe.name, recipe.description, recipe.license) == ("mine", "Every part once.", "cc0-1.0")
     assert (recipe.inputs[0].source, recipe.inputs[0].fields.text) == ("a", "body")
     assert (recipe.extractor.name, recipe.edits[0].parameters) == ("plain", {"collapse": False})
@@ -71,7 +71,7 @@ def test_a_whole_recipe_is_understood() -> None:
 
 
 def test_what_is_absent_is_not_run() -> None:
-    recipe = parse("", "mine")
+    recipe = parse_recipe("", "mine")
     assert (recipe.inputs, recipe.edits, recipe.filters) == ((), (), ())
     assert recipe.deduplicate is None
     assert recipe.synthesize is None
@@ -85,11 +85,11 @@ def test_an_input_without_a_path_describes_what_is_given(tmp_path: Path) -> None
     described = '[[input]]\nsource = "mine"\ntext = "body"\n'
     given = [str(tmp_path / "other.jsonl")]
     for text in (described, own + described, described + own):
-        (source,) = inputs_of(parse(text, "mine"), given)
+        (source,) = input_files(parse_recipe(text, "mine"), given)
         assert (source.location.name, source.source, source.fields.text) == ("other.jsonl", "mine", "body")
         with pytest.raises(UsageError, match="without a path, which describes input on the command line; give one: curate run mine INPUT"):
-            inputs_of(parse(text, "mine"), [])
-    (source,) = inputs_of(parse(own, "mine"), given)
+            input_files(parse_recipe(text, "mine"), [])
+    (source,) = input_files(parse_recipe(own, "mine"), given)
     assert (source.location.name, source.source) == ("other.jsonl", "own")
 
 
@@ -199,7 +199,7 @@ def test_a_filter_listed_twice_is_refused(tmp_path: Path) -> None:
 
 def test_a_preference_names_a_signal_that_is_measured() -> None:
     measured = "[[filter]]\nname = 'language'\n[deduplicate]\nprefer = '\"language.score\"'"
-    assert parse(measured, "mine").deduplicate is not None
+    assert parse_recipe(measured, "mine").deduplicate is not None
     assert "language.score" in wrong("[deduplicate]\nprefer = '\"language.score\"'")
 
 

@@ -14,12 +14,12 @@ import pytest
 
 from curation.schema import LEDGER
 from curation.storage.location import Location
-from curation.storage.ownership import RULES
+from curation.storage.ownership import RULES_FILE
 from pipelines.inspect.histogram import Bin
 from pipelines.inspect.rules import encoded, rules_of
 from pipelines.inspect.verify import verify
 from pipelines.pipeline import RunRequest, run_recipe
-from pipelines.recipes.recipe import parse
+from pipelines.recipes.recipe import parse_recipe
 from pipelines.report import charts, report
 from pipelines.report.report import render, write_report
 from tests.toy_run import output_in, write_run
@@ -152,7 +152,7 @@ def test_huge_strings_stay_small(run: Path, html: str) -> None:
 def mark(out: Path) -> None:
     """Make a folder one of a run of ours."""
     (out / "run.json").write_text('{"made_by": "textbook-curation", "recipe": "toy", "sessions": []}')
-    (out / RULES).write_bytes(encoded(rules_of(parse('description = "nothing"', "toy"))))
+    (out / RULES_FILE).write_bytes(encoded(rules_of(parse_recipe('description = "nothing"', "toy"))))
 
 
 def test_a_run_that_kept_nothing_has_a_report(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ import pytest
 from curation.errors import CurationError
 from curation.storage.location import Location
 from pipelines.inspect.earlier_runs import find_earlier, open_earlier
-from pipelines.recipes.recipe import parse
+from pipelines.recipes.recipe import parse_recipe
 from tests.running import SMALL_RECIPE, many_files, reworded
 from tests.verbs import call
 
@@ -162,7 +162,7 @@ def test_a_recipe_held_against_a_trapped_run_runs_nothing_of_it(made: Path, tmp_
     said = call("run", tmp_path / "held.toml", made.parent / "input/*.jsonl", "--out", tmp_path / "out")
     assert said.code == 0, said
     assert not mark.exists()
-    settings = parse(against, "held").deduplicate
+    settings = parse_recipe(against, "held").deduplicate
     assert settings is not None
     sidecar = next((earlier / "stages/1-ingest").glob("*[0-9].json"))
     reworded(sidecar, lambda content: content["outputs"][0].__setitem__(0, "../../../secret.parquet"))

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from curation.errors import RecipeError
-from pipelines.recipes.recipe import parse
+from pipelines.recipes.recipe import parse_recipe
 from pipelines.recipes.settings_on_line import with_settings
 from pipelines.recipes.shipped import shipped_recipes
 from pipelines.recipes.toml_text import write_toml
@@ -131,7 +131,7 @@ def test_an_unknown_key_or_a_wrong_value_is_told_as_for_a_recipe() -> None:
         ("licence=cc0-1.0", "did you mean 'license'?"),
     ]:
         with pytest.raises(RecipeError) as raised:
-            parse(with_settings(WHOLE.replace('[[filter]]\nfile = "mine/shouting.py"\n', ""), "recipe mine", [setting]), "mine")
+            parse_recipe(with_settings(WHOLE.replace('[[filter]]\nfile = "mine/shouting.py"\n', ""), "recipe mine", [setting]), "mine")
         assert hint in str(raised.value)
 
 

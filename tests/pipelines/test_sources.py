@@ -8,12 +8,12 @@ import pytest
 
 from curation.schema import LEDGER
 from curation.storage.location import Location
-from curation.storage.ownership import RULES
+from curation.storage.ownership import RULES_FILE
 from pipelines.inspect.flows import Amount, SourceFlow, Split
 from pipelines.inspect.funnel import funnel
 from pipelines.inspect.rules import encoded, read_rules, rules_of
 from pipelines.inspect.sources import SHOWN, largest_flows, largest_splits
-from pipelines.recipes.recipe import parse
+from pipelines.recipes.recipe import parse_recipe
 from pipelines.report.card import card, card_facts
 from pipelines.report.report import render
 from pipelines.report.tables import show_funnel
@@ -55,7 +55,7 @@ def with_sources(out: Path, count: int) -> Path:
         ]
     output_in(Location.of(out), "ledger").write("many-rejected", pa.Table.from_pylist(rows, LEDGER))
     recipe = (out / "recipe.toml").read_text()
-    (out / RULES).write_bytes(encoded(rules_of(parse(f"{recipe}\n[deduplicate]\nalarm_documents = 2\n", "toy"))))
+    (out / RULES_FILE).write_bytes(encoded(rules_of(parse_recipe(f"{recipe}\n[deduplicate]\nalarm_documents = 2\n", "toy"))))
     return out
 
 

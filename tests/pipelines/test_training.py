@@ -29,7 +29,7 @@ from pipelines.train.held_out import FOLDS, figures, folds_of, least_score
 from pipelines.train.judges import Trainer, level_of, scorer_of
 from pipelines.train.labels import LabelledText, read_labels
 from pipelines.train.linear_trainer import LinearTrainer
-from pipelines.train.linear_training import Rows, fit_logistic
+from pipelines.train.linear_training import SparseRows, fit_logistic
 from pipelines.train.model_card import CARD_BEGINS
 from pipelines.train.ship_model import is_free, pool_to_ship, to_learn
 from pipelines.train.training import LINEAR, TRAINERS, train_model
@@ -214,7 +214,7 @@ def test_the_solver_finds_the_least_loss() -> None:
     positive = dense @ chance.normal(size=6) + chance.normal(size=80) > 0
     costs = chance.uniform(0.5, 2, 80)
     counts, (places, columns) = (dense != 0).sum(axis=1), np.nonzero(dense)
-    rows = Rows(np.concatenate([[0], np.cumsum(counts)]), columns.astype(np.int32), dense[places, columns], 6)
+    rows = SparseRows(np.concatenate([[0], np.cumsum(counts)]), columns.astype(np.int32), dense[places, columns], 6)
     weights, intercept = fit_logistic(rows, positive, costs)
     signs, padded, plain = np.where(positive, 1.0, -1.0), np.c_[dense, np.ones(80)], np.zeros(7)
     for _ in range(20_000):

@@ -203,10 +203,10 @@ def plain(rows, settings, dropped=()):
 @pytest.fixture
 def narrow(monkeypatch):
     """Cut work into many small groups, ranges, runs and row groups."""
-    monkeypatch.setattr(curation.shuffle.exchange, "ROW_GROUP_BYTES", 100)
+    monkeypatch.setattr(curation.shuffle.exchange, "EXCHANGE_ROW_GROUP_BYTES", 100)
     monkeypatch.setattr(curation.repeats.repeated_lines, "RUN_ROWS", 4)
-    monkeypatch.setattr(curation.repeats.repeated_lines, "RANGE_ROWS", 5)
-    monkeypatch.setattr(curation.shuffle.numbering.groups_of, "__defaults__", (4, 1 << 30))
+    monkeypatch.setattr(curation.repeats.repeated_lines, "REPEATS_PER_UNIT", 5)
+    monkeypatch.setattr(curation.shuffle.numbering.numbered_groups, "__defaults__", (4, 1 << 30))
 
 
 def check(folder, texts, settings, shards):

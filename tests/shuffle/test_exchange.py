@@ -13,7 +13,7 @@ from curation.engine.stage import Output
 from curation.errors import CorruptShard, InputError
 from curation.shuffle import exchange
 from curation.shuffle.exchange import HASHES, Range, ranges_for, read_range, read_rows, write_sorted
-from curation.shuffle.numbering import groups_of
+from curation.shuffle.numbering import numbered_groups
 from curation.storage.location import Location
 from curation.storage.shards import Shard
 from tests.meeting import meets, met
@@ -29,7 +29,7 @@ def written(folder, name, hashes):
 
 @pytest.fixture
 def small_row_groups(monkeypatch):
-    monkeypatch.setattr(exchange, "ROW_GROUP_BYTES", 64)
+    monkeypatch.setattr(exchange, "EXCHANGE_ROW_GROUP_BYTES", 64)
 
 
 @meets(ranges=8600)
@@ -144,7 +144,7 @@ def test_groups_number_every_document_once(sizes, random):
     members = [Held(f"{place:03d}", *size) for place, size in enumerate(sizes)]
     shuffled = members.copy()
     random.shuffle(shuffled)
-    groups = groups_of(shuffled, most_rows=25, most_bytes=30)
+    groups = numbered_groups(shuffled, most_rows=25, most_bytes=30)
     assert [member for group in groups for member in group.members] == members
     assert [group.base for group in groups] == [sum(g.rows for g in groups[:place]) for place in range(len(groups))]
     for group in groups:
@@ -156,4 +156,4 @@ def test_groups_number_every_document_once(sizes, random):
 
 def test_two_shards_of_one_name_are_refused():
     with pytest.raises(InputError, match="two shards are named a"):
-        groups_of([Held("a", 1, 1), Held("a", 2, 2)])
+        numbered_groups([Held("a", 1, 1), Held("a", 2, 2)])

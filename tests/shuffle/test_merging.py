@@ -22,7 +22,7 @@ SCHEMA = pa.schema([pa.field("hash", pa.uint64(), nullable=False), pa.field("row
 @pytest.fixture
 def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(curation.shuffle.merging, "FAN_IN", 4)
-    monkeypatch.setattr(curation.shuffle.exchange, "ROW_GROUP_BYTES", 320)
+    monkeypatch.setattr(curation.shuffle.exchange, "EXCHANGE_ROW_GROUP_BYTES", 320)
 
 
 def written(folder: Path, files: int, rows: int) -> list[Shard]:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from synth.arithmetic import agrees, equations, value_of, written
+from synth.arithmetic import agrees, equations, value_of_expression, written
 from synth.grounding import require_known_numbers, require_own_words, require_quoted
 from synth.loose_json import read_object, text_field, text_list
 from synth.meta_talk import refuse_meta_talk
@@ -94,7 +94,7 @@ def test_any_text_can_be_searched(parts: list[str]) -> None:
 )
 def test_hostile_expressions_have_no_value(hostile: str) -> None:
     with pytest.raises(ValueError, match=r"."):
-        value_of(hostile)
+        value_of_expression(hostile)
 
 
 @meets(fractions=10, whole=10)
@@ -205,19 +205,23 @@ def test_talk_about_models_is_no_meta_talk() -> None:
 def test_an_expression_may_have_so_many_characters_digits_and_powers() -> None:
     """Each limit from both sides: what is one longer is refused for its length, before it is parsed."""
     ones = "+".join(["1"] * 199)
-    assert value_of(ones + "+11") == 210
+    assert value_of_expression(ones + "+11") == 210
     assert len(ones + "+111") == 401
     with pytest.raises(ValueError, match="longer than 400 characters"):
-        value_of(ones + "+111")
+        value_of_expression(ones + "+111")
     with pytest.raises(ValueError, match="longer than 400 characters"):
-        value_of("(" * 1_000_000 + "1")
-    assert value_of("9" * 60) == 10**60 - 1
+        value_of_expression("(" * 1_000_000 + "1")
+    assert value_of_expression("9" * 60) == 10**60 - 1
     with pytest.raises(ValueError, match="not a plain number"):
-        value_of("9" * 61)
-    assert (value_of("2**64"), value_of("2**-64"), value_of("999999**2")) == (2**64, Fraction(1, 2**64), 999_999**2)
+        value_of_expression("9" * 61)
+    assert (value_of_expression("2**64"), value_of_expression("2**-64"), value_of_expression("999999**2")) == (
+        2**64,
+        Fraction(1, 2**64),
+        999_999**2,
+    )
     for expression in ("2**65", "2**-65", "1000000**2", "2**0.5"):
         with pytest.raises(ValueError, match="not allowed"):
-            value_of(expression)
+            value_of_expression(expression)
 
 
 @meets(doubled=60, lessened=100)

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from curation.text import unicode_classes
-from curation.text.lines import Bounds, duplicates
+from curation.text.lines import PieceBounds, repeated_pieces
 from curation.text.text import Text
 from curation.text.words import ALPHABETIC, WORD
 from tests.meeting import meets, met
@@ -275,7 +275,7 @@ def test_blocks_leave_no_trace(text: str) -> None:
     met["tokens"] += len(tokens_of(text))
 
 
-def pieces_of(text: Text, pieces: Bounds, index: int) -> list[str]:
+def pieces_of(text: Text, pieces: PieceBounds, index: int) -> list[str]:
     begin = text.offsets[index]
     bounds = range(pieces.offsets[index], pieces.offsets[index + 1])
     return [text.data[begin + pieces.starts[i] : begin + pieces.ends[i]].tobytes().decode() for i in bounds]
@@ -310,7 +310,7 @@ def test_lines_and_paragraphs_equal_plain_twin(batch: list[str]) -> None:
 @given(st.lists(st.lists(st.sampled_from(["a", "b", "", "longer"]), min_size=1, max_size=8), max_size=4), st.booleans())
 def test_duplicates_equal_plain_twin(batch: list[list[str]], skip_empty: bool) -> None:
     lines = column(*("\n".join(parts) for parts in batch)).lines
-    found = duplicates(lines, lines.characters > 0 if skip_empty else np.ones(len(lines.hashes), np.bool_))
+    found = repeated_pieces(lines, lines.characters > 0 if skip_empty else np.ones(len(lines.hashes), np.bool_))
     for index, parts in enumerate(batch):
         taking_part = [part for part in parts if part or not skip_empty]
         repeated = [part for place, part in enumerate(taking_part) if part in taking_part[:place]]

@@ -19,13 +19,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-import numpy as np
-import numpy.typing as npt
-
+from curation.arrays import Integers
 from curation.plugins import Named, shipped, shipped_as
 from curation.text.text import Text
 
-Counts = npt.NDArray[np.int64]
+Counts = Integers
 
 
 @dataclass(frozen=True)

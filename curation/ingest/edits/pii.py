@@ -34,7 +34,7 @@ from curation.text.column import rewritten
 from curation.text.kernels import kernel
 from curation.text.text import Text
 
-KINDS = ("email", "iban", "card", "ip", "phone")
+PII_KINDS = ("email", "iban", "card", "ip", "phone")
 """All kinds, in the order in which they are masked: stricter checks first."""
 
 _EMAIL_BIT, _IBAN_BIT, _CARD_BIT, _IP_BIT, _PHONE_BIT = (1 << i for i in range(5))
@@ -340,20 +340,20 @@ class Pii(Edit):
     version: ClassVar[int] = 3
     packages: ClassVar[tuple[str, ...]] = ("publicsuffixlist",)
 
-    kinds: tuple[str, ...] = KINDS
+    kinds: tuple[str, ...] = PII_KINDS
     mask: str = "<{kind}>"
 
     def __post_init__(self) -> None:
         """Refuse unknown kinds and masks that look like data. Raises RecipeError."""
         for kind in self.kinds:
-            if kind not in KINDS:
-                raise RecipeError(f"pii: there is no kind {kind!r}; there are: {', '.join(KINDS)}")
+            if kind not in PII_KINDS:
+                raise RecipeError(f"pii: there is no kind {kind!r}; there are: {', '.join(PII_KINDS)}")
         for mask in self._masks().values():
-            if any(c.isdigit() for c in mask) or any(_masked_once(mask, kind, "")[1] for kind in KINDS):
+            if any(c.isdigit() for c in mask) or any(_masked_once(mask, kind, "")[1] for kind in PII_KINDS):
                 raise RecipeError(f"pii: the mask {mask!r} looks like personal data; choose words without digits")
 
     def _masks(self) -> dict[str, str]:
-        return {kind: self.mask.replace("{kind}", kind) for kind in KINDS if kind in self.kinds}
+        return {kind: self.mask.replace("{kind}", kind) for kind in PII_KINDS if kind in self.kinds}
 
     def apply(self, text: Text) -> Edited:
         """Edit a batch."""
@@ -363,7 +363,7 @@ class Pii(Edit):
         counts = {kind: np.zeros(len(text), np.int64) for kind in masks}
         replaced = {}
         for i in np.flatnonzero(found).tolist():
-            suspected = [kind for place, kind in enumerate(KINDS) if found[i] & (1 << place)]
+            suspected = [kind for place, kind in enumerate(PII_KINDS) if found[i] & (1 << place)]
             string, masked = _masked(text.string(i), masks, suspected)
             for kind, count in masked.items():
                 counts[kind][i] = count

@@ -34,8 +34,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from curation.arrays import Bytes, Integers
 from curation.ingest.edits import Edit, Edited
-from curation.text.column import Bytes, Offsets
+from curation.text.column import Offsets
 from curation.text.kernels import kernel
 from curation.text.text import Text
 from curation.text.unicode_classes import decode_character
@@ -154,7 +155,7 @@ class RefinedwebLines(Edit):
         return Edited(edited, {name: counts[:, i].copy() for i, name in enumerate(_COUNTS)})
 
     def _look(
-        self, text: Text, first_lines: Offsets, starts: Offsets, ends: Offsets, verdicts: npt.NDArray[np.uint8], counts: Any
+        self, text: Text, first_lines: Offsets, starts: Offsets, ends: Offsets, verdicts: Bytes, counts: Any
     ) -> tuple[dict[int, str], Text]:
         """Decide the lines that the kernel left open; return the remaining text of kept lines that lose a phrase, and the originals."""
         shorter: dict[int, str] = {}
@@ -224,7 +225,7 @@ def _needles(phrases: tuple[str, ...]) -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=1)
-def _character_flags() -> npt.NDArray[np.uint8]:
+def _character_flags() -> Bytes:
     """Return the results of Python's own character tests for every code point (uint8, 0x110000 entries)."""
     flags = np.zeros(_CODE_POINTS, np.uint8)
     for block in _ASSIGNED:
@@ -241,10 +242,10 @@ def _character_flags() -> npt.NDArray[np.uint8]:
     return flags
 
 
-def _words(text: Text) -> npt.NDArray[np.int64]:
+def _words(text: Text) -> Integers:
     """Return the number of words in each text."""
     before = np.concatenate([[0], np.cumsum(text.words.kinds & WORD, dtype=np.int64)])
-    counts: npt.NDArray[np.int64] = np.diff(before[text.words.offsets])
+    counts: Integers = np.diff(before[text.words.offsets])
     return counts
 
 
@@ -262,7 +263,7 @@ def _judge_lines(
     data: Bytes,
     offsets: Offsets,
     first_lines: Offsets,
-    flags: npt.NDArray[np.uint8],
+    flags: Bytes,
     max_uppercase: float,
     max_digits: float,
     min_words: int,
@@ -272,7 +273,7 @@ def _judge_lines(
     needle_offsets: Offsets,
     starts: Offsets,
     ends: Offsets,
-    verdicts: npt.NDArray[np.uint8],
+    verdicts: Bytes,
 ) -> None:
     """Write the bounds of each line (in `data`) and its decision; _LOOK for a line that may be a counter or contain a phrase."""
     for document in range(len(offsets) - 1):
@@ -340,7 +341,7 @@ def _write(
     first_lines: Offsets,
     starts: Offsets,
     ends: Offsets,
-    verdicts: npt.NDArray[np.uint8],
+    verdicts: Bytes,
     replacements: npt.NDArray[np.int32],
     replaced: Bytes,
     replaced_offsets: Offsets,

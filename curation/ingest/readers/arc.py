@@ -14,7 +14,7 @@ from curation.ingest.readers.framing import ENDS_FILE, Frame, frames
 from curation.ingest.readers.http_response import BadBody, parse_response
 from curation.ingest.readers.mime import content_type
 from curation.ingest.readers.outcomes import Broken, Ignored, Outcome, Record
-from curation.ingest.readers.repair import Repairs, mended
+from curation.ingest.readers.repair import Repairs, mended_string
 from curation.storage.source_file import SourceFile
 
 _MAX_LINE = 8 << 10
@@ -66,5 +66,5 @@ class ArcReader:
         crawled_at = parse_date(line[3].decode())
         repairs = Repairs()
         return Record(
-            frame.offset, None, mended(url, repairs), crawled_at, payload, raw, status, content_type([sent]) or sent, repairs=repairs
+            frame.offset, None, mended_string(url, repairs), crawled_at, payload, raw, status, content_type([sent]) or sent, repairs=repairs
         )

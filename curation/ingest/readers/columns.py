@@ -16,11 +16,11 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import types
 
+from curation.arrays import Column, Integers
 from curation.ingest.readers.nested import nested_values
 
 PIECE_BYTES = 256 << 10
@@ -47,7 +47,7 @@ def python_rows(columns: Sequence[Any]) -> Iterator[tuple[int, tuple[Any, ...]]]
         start = end
 
 
-def as_binary(column: Any) -> Any:
+def as_binary(column: Column) -> Any:
     """Return a column with any strings as binary, without copying."""
     if types.is_dictionary(column.type):
         return pa.DictionaryArray.from_arrays(column.indices, as_binary(column.dictionary))
@@ -79,7 +79,7 @@ def _holds_strings(kind: Any) -> bool:
     return is_string(kind) or is_binary(kind)
 
 
-def _sizes(column: Any) -> npt.NDArray[np.int64]:
+def _sizes(column: Column) -> Integers:
     """Return the number of bytes in each string of a column; 0 for null."""
     if not types.is_dictionary(column.type):
         return np.asarray(pc.fill_null(pc.binary_length(column), 0))
@@ -91,7 +91,7 @@ def _sizes(column: Any) -> npt.NDArray[np.int64]:
     return np.where(np.asarray(column.is_valid()), offsets[places + 1] - offsets[places], 0)
 
 
-def _values(column: Any, is_long: bool) -> list[Any]:
+def _values(column: Column, is_long: bool) -> list[Any]:
     if types.is_dictionary(column.type):
         column = column.dictionary_decode()
     if types.is_temporal(column.type):
@@ -105,7 +105,7 @@ def _values(column: Any, is_long: bool) -> list[Any]:
     return values
 
 
-def _times(column: Any) -> list[str | None]:
+def _times(column: Column) -> list[str | None]:
     try:
         written: list[str | None] = column.cast(pa.string()).to_pylist()
         return written

@@ -25,7 +25,7 @@ import pyarrow as pa
 from curation.ingest.readers.members import READ, STARTS, BrokeOff, inflate, members
 from curation.ingest.readers.outcomes import BOMB, MAX_EXPANSION, MAX_UNPACKED_BYTES, Broken
 
-BLOCK = 4 << 10
+READ_BYTES = 4 << 10
 _MAGIC = {**STARTS, "lz4": re.compile(rb"\x04\x22\x4d\x18")}
 
 
@@ -145,7 +145,7 @@ class Content:
         """Skip bytes that are among `characters`; return the first few of them."""
         first = b""
         while self._hold(1) and self._held[self._start] in characters:
-            ahead = self.peek(BLOCK)
+            ahead = self.peek(READ_BYTES)
             passed = len(ahead) - len(ahead.lstrip(characters))
             first = first or ahead[:passed]
             self._advance(passed)
@@ -246,7 +246,7 @@ class Content:
         stream = pa.CompressedInputStream(pa.PythonFile(_Rejoined(head, file), mode="r"), self.compression)
         while True:
             try:
-                block = stream.read(BLOCK)
+                block = stream.read(READ_BYTES)
             except OSError as error:
                 file.raise_failure()
                 reason = "truncated" if "Truncated" in str(error) else "corrupt"

@@ -14,6 +14,8 @@ from typing import Any
 import pyarrow as pa
 from pyarrow import types
 
+from curation.arrays import Column
+
 _MAX_DEPTH = 32
 
 
@@ -41,7 +43,7 @@ def is_list(kind: Any) -> bool:
     return bool(types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind))
 
 
-def nested_values(column: Any) -> list[Any]:
+def nested_values(column: Column) -> list[Any]:
     """Return the values of a column of a readable type; null becomes None."""
     try:
         return [_plain(value) for value in column.to_pylist(maps_as_pydicts="lossy")]

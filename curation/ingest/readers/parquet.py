@@ -24,11 +24,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pyarrow import types
 
+from curation.arrays import Schema
 from curation.ingest.readers.columns import is_binary, is_string
 from curation.ingest.readers.decompression import Content, WatchedFile
 from curation.ingest.readers.nested import is_readable
 from curation.ingest.readers.outcomes import BOMB, MAX_EXPANSION, MAX_RECORD_BYTES, MAX_UNPACKED_BYTES, Broken, Outcome
-from curation.ingest.readers.parquet_groups import Row, claimed_rows, group_rows, is_part
+from curation.ingest.readers.parquet_groups import ParquetRow, claimed_rows, group_rows, is_part
 from curation.ingest.readers.parquet_pages import lies_about_levels
 from curation.ingest.readers.repair import BadRow, Repairs, decoded
 from curation.ingest.readers.rows import likely_text, no_text, row_record
@@ -49,7 +50,7 @@ memory than the chunk has."""
 class ParquetReader:
     """Reads one record per row."""
 
-    def frames(self, content: Content, source: SourceFile) -> Iterator[Row | Broken]:
+    def frames(self, content: Content, source: SourceFile) -> Iterator[ParquetRow | Broken]:
         """Yield the rows of all row groups."""
         if content.compression:
             yield Broken(0, "unknown_format", f"a Parquet file inside {content.compression}: decompress it first")
@@ -67,7 +68,7 @@ class ParquetReader:
                 return
             yield from _within(max(MAX_UNPACKED_BYTES, MAX_EXPANSION * opened.size()), _groups(parquet, columns, source.fields.text, file))
 
-    def parse(self, frame: Row, source: SourceFile) -> Outcome:
+    def parse(self, frame: ParquetRow, source: SourceFile) -> Outcome:
         """Return a row's outcome."""
         number, names, values, _, lost = frame
         text = values[names.index(source.fields.text)]
@@ -121,7 +122,7 @@ def _is_dictionary_safe(metadata: Any, text: str) -> bool:
     return all(_IN_DICTIONARIES.issuperset(chunk.encodings) for chunk in chunks if chunk.path_in_schema == text)
 
 
-def _columns(schema: Any, text: str) -> list[str]:
+def _columns(schema: Schema, text: str) -> list[str]:
     """Return the columns to read, in file order."""
     if text not in schema.names:
         strings = {field.name: 0 for field in schema if is_string(_unpacked(field.type))}
@@ -141,7 +142,7 @@ def _is_metadata(kind: Any) -> bool:
     return not types.is_null(kind) and is_readable(kind)
 
 
-def _within(limit: int, rows: Iterator[Row | Broken]) -> Iterator[Row | Broken]:
+def _within(limit: int, rows: Iterator[ParquetRow | Broken]) -> Iterator[ParquetRow | Broken]:
     """Yield rows until their strings exceed `limit` bytes; then yield one Broken."""
     size = 0
     for row in rows:
@@ -159,7 +160,7 @@ def _within(limit: int, rows: Iterator[Row | Broken]) -> Iterator[Row | Broken]:
         yield row
 
 
-def _groups(parquet: Any, columns: list[str], text: str, file: WatchedFile) -> Iterator[Row | Broken]:
+def _groups(parquet: Any, columns: list[str], text: str, file: WatchedFile) -> Iterator[ParquetRow | Broken]:
     """Yield all rows, numbered by the footer's counts of earlier row groups, and a Broken for unreadable rows."""
     first = 0
     for group in range(parquet.num_row_groups):

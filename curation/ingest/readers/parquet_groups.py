@@ -19,6 +19,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from curation.arrays import Table
 from curation.ingest.readers.columns import as_binary, python_rows
 from curation.ingest.readers.decompression import WatchedFile
 from curation.ingest.readers.outcomes import Broken
@@ -30,7 +31,7 @@ _REPEATED_BYTES = 256 << 20
 _ALONE = 32
 """Rows read at once when a column is read alone: damage costs at most this many rows before it."""
 
-Row = tuple[int, tuple[str, ...], tuple[Any, ...], int, tuple[str, ...]]
+ParquetRow = tuple[int, tuple[str, ...], tuple[Any, ...], int, tuple[str, ...]]
 """A row's number, the names and the values of its columns (at least the text still as bytes), the bytes of its strings, and the lost
 columns. A plain tuple, because a file has millions of rows and an object with named fields costs more."""
 
@@ -44,7 +45,7 @@ def claimed_rows(parquet: Any, group: int) -> int:
     return int(facts.num_rows) if claims[facts.num_rows] == most else max(claim for claim, times in claims.items() if times == most)
 
 
-def group_rows(parquet: Any, group: int, first: int, columns: list[str], text: str, file: WatchedFile) -> Iterator[Row | Broken]:
+def group_rows(parquet: Any, group: int, first: int, columns: list[str], text: str, file: WatchedFile) -> Iterator[ParquetRow | Broken]:
     """Yield the rows of a row group, numbered from `first`, and a Broken for lost ones."""
     facts = parquet.metadata.row_group(group)
     end = first + claimed_rows(parquet, group)
@@ -71,7 +72,7 @@ def group_rows(parquet: Any, group: int, first: int, columns: list[str], text: s
 
 def _one_by_one(
     parquet: Any, group: int, rows: range, number: int, read: tuple[list[str], tuple[str, ...], str], fault: str, file: WatchedFile
-) -> Iterator[Row | Broken]:
+) -> Iterator[ParquetRow | Broken]:
     """Yield the rows from `number` on, reading each column by itself."""
     columns, lost, text = read
     texts = _alone(parquet, group, text, text, number - rows.start, file)
@@ -109,7 +110,7 @@ def _alone(parquet: Any, group: int, name: str, text: str, skipped: int, file: W
         file.raise_failure()
 
 
-def _named(batch: Any, text: str) -> dict[str, Any]:
+def _named(batch: Table, text: str) -> dict[str, Any]:
     """Return the columns of a batch by name (the last of a repeated name), with the text as bytes."""
     named = dict(zip(batch.schema.names, batch.columns, strict=True))
     if text in named:

@@ -18,7 +18,7 @@ import json
 import math
 from typing import Any
 
-from curation.ingest.side_fields import Json
+from curation.ingest.side_fields import JsonText
 
 MAX_DEPTH = 100
 CHARACTERS_PER_DAMAGE = 50
@@ -50,7 +50,7 @@ class BadRow(Exception):
         self.rows = rows
 
 
-def mended(text: str, repairs: Repairs) -> str:
+def mended_string(text: str, repairs: Repairs) -> str:
     """Return a string without NUL and without halves of surrogate pairs."""
     if "\0" in text:
         repairs["nul"] += text.count("\0")
@@ -83,7 +83,7 @@ def decoded(name: str, raw: bytes, repairs: Repairs, is_text: bool = True) -> st
 def as_text(value: Any, repairs: Repairs) -> str | None:
     """Return a side field's value as text: strings unchanged, other values as Json; None for a value without such a form."""
     if isinstance(value, str):
-        return mended(value, repairs)
+        return mended_string(value, repairs)
     if isinstance(value, Unreadable) or value is None:
         return None
     if isinstance(value, float) and not math.isfinite(value):
@@ -98,7 +98,7 @@ def as_text(value: Any, repairs: Repairs) -> str | None:
     if written is None or _nests_too_deeply(value, written):
         repairs["too_deep"] += 1
         return None
-    return Json(mended(written, repairs))
+    return JsonText(mended_string(written, repairs))
 
 
 def _finite(value: Any, repairs: Repairs) -> Any:

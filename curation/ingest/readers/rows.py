@@ -14,7 +14,7 @@ from typing import Any
 
 from curation.ingest.readers.dates import parse_date
 from curation.ingest.readers.outcomes import Record
-from curation.ingest.readers.repair import BadRow, Repairs, Unreadable, as_text, mended
+from curation.ingest.readers.repair import BadRow, Repairs, Unreadable, as_text, mended_string
 from curation.storage.source_file import SourceFile
 
 _USUAL = ("content", "body", "raw_content", "document", "page_content", "article", "passage", "markdown", "html")
@@ -37,14 +37,14 @@ def row_record(fields: Mapping[str, Any], offset: int, source: SourceFile, repai
             continue
         told = as_text(value, repairs)
         if told is not None and (told or name not in taken):
-            metadata[name if name.isascii() and "\0" not in name else mended(name, repairs)] = told
+            metadata[name if name.isascii() and "\0" not in name else mended_string(name, repairs)] = told
     try:
         raw = text.encode() if raw is None else raw
     except UnicodeEncodeError:
         raw = text.encode("utf-8", "surrogatepass")
-        text = mended(text, repairs)
+        text = mended_string(text, repairs)
     if "\0" in text:
-        text = mended(text, repairs)
+        text = mended_string(text, repairs)
     return Record(offset, own_id, url, date, text, raw, None, None, metadata, repairs)
 
 
@@ -79,7 +79,7 @@ def _text(fields: Mapping[str, Any], name: str) -> str:
 
 def _own_id(value: Any, repairs: Repairs) -> str | None:
     if isinstance(value, str):
-        return mended(value, repairs) or None
+        return mended_string(value, repairs) or None
     if value is None or isinstance(value, Unreadable):
         return None
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
@@ -90,7 +90,7 @@ def _own_id(value: Any, repairs: Repairs) -> str | None:
 
 def _url(value: Any, repairs: Repairs) -> str | None:
     if isinstance(value, str):
-        return mended(value, repairs) or None
+        return mended_string(value, repairs) or None
     if value is not None and not isinstance(value, Unreadable):
         repairs["bad_url"] += 1
     return None

@@ -20,7 +20,7 @@ from curation.ingest.readers.heads import HeaderMap, parse_head
 from curation.ingest.readers.http_response import BadBody, parse_response
 from curation.ingest.readers.mime import identified
 from curation.ingest.readers.outcomes import Broken, Ignored, Outcome, Record
-from curation.ingest.readers.repair import BadRow, Repairs, decoded, mended
+from curation.ingest.readers.repair import BadRow, Repairs, decoded, mended_string
 from curation.storage.source_file import SourceFile
 
 MAX_HEAD_BYTES = 64 << 10
@@ -97,7 +97,7 @@ def _conversion(frame: Frame, headers: HeaderMap) -> Outcome:
         return _record(frame, headers, frame.block, frame.block, None, content_type)
     repairs = Repairs()
     try:
-        text = mended(decoded("the text", frame.block, repairs), repairs)
+        text = mended_string(decoded("the text", frame.block, repairs), repairs)
     except BadRow as error:
         return _broken(frame, headers, error.reason, str(error), frame.block)
     return _record(frame, headers, text, frame.block, None, content_type, repairs)
@@ -123,13 +123,13 @@ def _record(
         raw=raw,
         status=status,
         content_type=content_type,
-        metadata={"warc_truncated": mended(cut, counted)} if cut else {},
+        metadata={"warc_truncated": mended_string(cut, counted)} if cut else {},
         repairs=counted,
     )
 
 
 def _mended(header: str | None, repairs: Repairs) -> str | None:
-    return mended(header, repairs) or None if header else None
+    return mended_string(header, repairs) or None if header else None
 
 
 def _broken(frame: Frame, headers: HeaderMap, reason: str, detail: str, raw: bytes = b"") -> Broken:

@@ -18,10 +18,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from curation.arrays import Integers
 from curation.engine.stage import Output
 from curation.storage.location import Location
 from pipelines.reexport.formats.tokens import ids_of
@@ -85,7 +85,7 @@ class PackedSequences:
         return pa.table({"input_ids": columns[0], "document_mask": columns[1], "tokens": used}, schema=PACKED)
 
 
-def pieces_of(lengths: npt.NDArray[np.int64], length: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+def pieces_of(lengths: Integers, length: int) -> tuple[Integers, Integers]:
     """Cut documents into pieces of at most `length`: return where each begins and how long it is, in order."""
     counts = np.maximum(-(-lengths // length), (lengths > 0).astype(np.int64))
     starts = np.cumsum(lengths) - lengths
@@ -94,7 +94,7 @@ def pieces_of(lengths: npt.NDArray[np.int64], length: int) -> tuple[npt.NDArray[
     return begins, np.minimum(length, np.repeat(starts + lengths, counts) - begins)
 
 
-def packed(sizes: npt.NDArray[np.int64], length: int) -> list[list[int]]:
+def packed(sizes: Integers, length: int) -> list[list[int]]:
     """Place pieces into sequences, best fit, longest first; return the pieces of each sequence, in order."""
     room: dict[int, list[int]] = {}
     rooms: list[int] = []

@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow.compute as pc
 
+from curation.arrays import Integers, Table
 from curation.storage.location import Location
 from pipelines.reexport.formats.writing import Files, Written
 
@@ -36,7 +37,7 @@ def type_of(kind: str, vocabulary: int) -> str:
     return "uint16" if vocabulary <= 1 << 16 else "uint32"
 
 
-def ids_of(table: Any) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.int64]]:
+def ids_of(table: Table) -> tuple[npt.NDArray[np.uint32], Integers]:
     """Return the ids of a table's documents one after the other, and the length of each document."""
     column = table["_ids"]
     lengths = pc.list_value_length(column).to_numpy().astype(np.int64)
@@ -65,7 +66,7 @@ class TokenShards:
         """Write one shard."""
         files = Files(target)
         kind = np.dtype(type_of(self.kind, self.vocabulary)).newbyteorder("<")
-        lengths: list[npt.NDArray[np.int64]] = [np.empty(0, np.int64)]
+        lengths: list[Integers] = [np.empty(0, np.int64)]
         text_bytes = 0
         first, *beside = self.endings
         with files.writing(f"data/{name}{first}") as path, path.open("wb") as stream:
@@ -82,7 +83,7 @@ class TokenShards:
         ordered = tuple(sorted(files.written, key=lambda file: order[file.path]))
         return Written(ordered, len(all_lengths), int(all_lengths.sum()), text_bytes)
 
-    def _write_index(self, paths: Sequence[Path], lengths: npt.NDArray[np.int64], width: int) -> None:
+    def _write_index(self, paths: Sequence[Path], lengths: Integers, width: int) -> None:
         ends = np.cumsum(lengths)
         if self.kind == "megatron":
             paths[0].write_bytes(_megatron_index(lengths, type_of(self.kind, self.vocabulary), width))
@@ -95,7 +96,7 @@ class TokenShards:
                 np.save(stream, np.concatenate([np.zeros(1, np.int64), ends]))
 
 
-def _megatron_index(lengths: npt.NDArray[np.int64], kind: str, width: int) -> bytes:
+def _megatron_index(lengths: Integers, kind: str, width: int) -> bytes:
     begins = np.cumsum(lengths) - lengths
     return b"".join(
         [

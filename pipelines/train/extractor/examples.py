@@ -30,7 +30,7 @@ _RARER = 3.0
 
 
 @dataclass(frozen=True)
-class Page:
+class LabelledPage:
     """A page with gold text: where it is from, which kind it is of (a page type, or the name of its source)."""
 
     name: str
@@ -42,10 +42,10 @@ class Page:
 
 
 @dataclass(frozen=True)
-class Examples:
+class PageExamples:
     """Pages, as they were cut, and the rows of all their blocks: page k has rows begins[k] to begins[k + 1]."""
 
-    pages: Sequence[Page]
+    pages: Sequence[LabelledPage]
     cuts: Sequence[Cut]
     begins: Any
     rows: Any
@@ -53,7 +53,7 @@ class Examples:
     weights: Any
 
 
-def pages_of(paths: Sequence[Path]) -> Iterator[Page]:
+def pages_of(paths: Sequence[Path]) -> Iterator[LabelledPage]:
     """Yield the pages of Parquet files with the columns html (text, or bytes of any encoding), gold_text, and url or host; page_type and
     gold_kind, where a file has them, name the kind. Raises RecipeError where a column is missing."""
     for path in paths:
@@ -73,10 +73,10 @@ def pages_of(paths: Sequence[Path]) -> Iterator[Page]:
                 continue
             kind = row.get("page_type") or row.get("gold_kind") or path.stem
             if html and row["gold_text"]:
-                yield Page(f"{path.name}:{row.get('id', number)}", site, str(kind), str(path), html, row["gold_text"])
+                yield LabelledPage(f"{path.name}:{row.get('id', number)}", site, str(kind), str(path), html, row["gold_text"])
 
 
-def examples_of(pages: Sequence[Page]) -> Examples:
+def page_examples_of(pages: Sequence[LabelledPage]) -> PageExamples:
     """Cut, describe and label pages; say on stderr which are left out, and why."""
     kept, cuts, tables, shares, weights = [], [], [], [], []
     for page in pages:
@@ -102,4 +102,4 @@ def examples_of(pages: Sequence[Page]) -> Examples:
     most = max(counts.values(), default=1)
     weights = [own * min(_RARER, (most / counts[page.source]) ** 0.5) for own, page in zip(weights, kept, strict=True)]
     begins = np.concatenate(([0], np.cumsum([len(table) for table in tables])))
-    return Examples(kept, cuts, begins, np.concatenate(tables), np.concatenate(shares) >= _CONTENT, np.concatenate(weights))
+    return PageExamples(kept, cuts, begins, np.concatenate(tables), np.concatenate(shares) >= _CONTENT, np.concatenate(weights))

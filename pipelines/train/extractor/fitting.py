@@ -17,9 +17,9 @@ import numpy as np
 from curation.errors import RecipeError
 from curation.ingest.extraction.page_blocks.second_look import context
 from curation.ingest.extraction.page_blocks.trees import Trees
-from pipelines.train.extractor.examples import Examples
+from pipelines.train.extractor.examples import PageExamples
 
-FOLDS = 5
+PAGE_FOLDS = 5
 _ROUNDS = 130
 _SETTINGS = {
     "objective": "binary", "learning_rate": 0.06, "num_leaves": 28, "max_depth": 6, "min_data_in_leaf": 60, "feature_fraction": 0.4,
@@ -38,10 +38,10 @@ class Fitted(NamedTuple):
 
 def fold_of(site: str) -> int:
     """Return the fold that a site is dealt to."""
-    return int(hashlib.sha256(site.encode()).hexdigest()[:8], 16) % FOLDS
+    return int(hashlib.sha256(site.encode()).hexdigest()[:8], 16) % PAGE_FOLDS
 
 
-def fit(examples: Examples, tell: Callable[[str], None]) -> Fitted:
+def fit(examples: PageExamples, tell: Callable[[str], None]) -> Fitted:
     """Fit both models to all examples, and judge each by models of the other folds. `tell` is told of each step."""
     folds = np.repeat([fold_of(page.site) for page in examples.pages], np.diff(examples.begins))
     first = _unseen(examples.rows, examples, folds, "first", tell)
@@ -54,16 +54,16 @@ def fit(examples: Examples, tell: Callable[[str], None]) -> Fitted:
     return Fitted({name: flattened(model) for name, model in models.items()}, first, second)
 
 
-def context_of(examples: Examples, first: Any) -> Any:
+def context_of(examples: PageExamples, first: Any) -> Any:
     """Return what the second model sees besides, for each block."""
     edges = examples.begins
     return np.concatenate([context(cut, first[edges[k] : edges[k + 1]]) for k, cut in enumerate(examples.cuts)])
 
 
-def _unseen(rows: Any, examples: Examples, folds: Any, which: str, tell: Callable[[str], None]) -> Any:
+def _unseen(rows: Any, examples: PageExamples, folds: Any, which: str, tell: Callable[[str], None]) -> Any:
     probability = np.zeros(len(rows))
-    for fold in range(FOLDS):
-        tell(f"the {which} model, without fold {fold + 1} of {FOLDS}")
+    for fold in range(PAGE_FOLDS):
+        tell(f"the {which} model, without fold {fold + 1} of {PAGE_FOLDS}")
         others = folds != fold
         model = _fit(rows[others], examples.content[others], examples.weights[others])
         probability[~others] = model.predict(rows[~others], num_threads=1) if (~others).any() else 0

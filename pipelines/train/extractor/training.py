@@ -16,11 +16,11 @@ from curation.errors import InputError, Refused, UsageError
 from curation.ingest.extraction.page_blocks.choosing import chosen
 from curation.ingest.extraction.page_blocks.trees import save
 from curation.ingest.extraction.page_blocks.writing import write
-from pipelines.train.extractor.examples import Examples, examples_of, pages_of
+from pipelines.train.extractor.examples import PageExamples, page_examples_of, pages_of
 from pipelines.train.extractor.figures import KindFigures, Match, by_kind, match
-from pipelines.train.extractor.fitting import FOLDS, fit
+from pipelines.train.extractor.fitting import PAGE_FOLDS, fit
 
-CARD_BEGINS = "# Weights of the block extractor"
+EXTRACTOR_CARD_BEGINS = "# Weights of the block extractor"
 _FEWEST_PAGES = 20
 
 
@@ -49,15 +49,15 @@ def train_extractor(pages: Sequence[str], place: str, tell: Callable[[str], None
         raise UsageError(f"--out {place}: name a local file that ends in .npz")
     out = Path(place)
     card = out.with_name("MODEL_CARD.md")
-    if card.exists() and not card.read_text("utf-8", "replace").startswith(CARD_BEGINS):
+    if card.exists() and not card.read_text("utf-8", "replace").startswith(EXTRACTOR_CARD_BEGINS):
         raise Refused(f"{card}, where the weights' card goes, is not one; move it, or give another --out")
     tell("cutting and labelling pages")
     given = list(pages_of([Path(path) for path in pages]))
-    if len({page.site for page in given}) < FOLDS or len(given) < _FEWEST_PAGES:
+    if len({page.site for page in given}) < PAGE_FOLDS or len(given) < _FEWEST_PAGES:
         raise InputError(
-            f"{len(given)} pages of {len({page.site for page in given})} sites are too few; {_FEWEST_PAGES} of {FOLDS} sites at least"
+            f"{len(given)} pages of {len({page.site for page in given})} sites are too few; {_FEWEST_PAGES} of {PAGE_FOLDS} sites at least"
         )
-    examples = examples_of(given)
+    examples = page_examples_of(given)
     fitted = fit(examples, tell)
     save(fitted.models, out)
     content = out.read_bytes()
@@ -76,7 +76,7 @@ def train_extractor(pages: Sequence[str], place: str, tell: Callable[[str], None
     return result
 
 
-def texts(examples: Examples, probability: object, favour: str = "balanced") -> list[str]:
+def texts(examples: PageExamples, probability: object, favour: str = "balanced") -> list[str]:
     """Return the text that each page gives with these probabilities of its blocks."""
     written = []
     for k, page in enumerate(examples.cuts):
@@ -85,7 +85,7 @@ def texts(examples: Examples, probability: object, favour: str = "balanced") -> 
     return written
 
 
-def matches(examples: Examples, probability: object) -> dict[str, list[Match]]:
+def matches(examples: PageExamples, probability: object) -> dict[str, list[Match]]:
     """Return how each page's text matches, by kind, and those of all pages of a source under its name."""
     found: dict[str, list[Match]] = {}
     for page, text in zip(examples.pages, texts(examples, probability), strict=True):
@@ -95,13 +95,13 @@ def matches(examples: Examples, probability: object) -> dict[str, list[Match]]:
     return found
 
 
-def _card(result: ExtractorTraining, examples: Examples, notes: Sequence[str]) -> str:
+def _card(result: ExtractorTraining, examples: PageExamples, notes: Sequence[str]) -> str:
     """Return the card, Markdown for people."""
     sources: dict[str, list[str]] = {}
     for page in examples.pages:
         sources.setdefault(f"{Path(page.source).parent.name}/{Path(page.source).name}", []).append(page.site)
     lines = [
-        CARD_BEGINS,
+        EXTRACTOR_CARD_BEGINS,
         "",
         f"Two ensembles of boosted trees over structural features of a page's blocks, fitted with LightGBM {version('lightgbm')}. They "
         "hold no word and no text of any page: a feature is a count, a share, a distance in the tree.",
@@ -111,7 +111,7 @@ def _card(result: ExtractorTraining, examples: Examples, notes: Sequence[str]) -
         *(f"- {name}: {len(sites):,} pages of {len(set(sites)):,} sites" for name, sites in sorted(sources.items())),
         *(f"- {note}" for note in notes),
         "",
-        f"Word F1 against gold text, each page extracted by models of the {FOLDS - 1} other folds; sites are dealt to folds whole. "
+        f"Word F1 against gold text, each page extracted by models of the {PAGE_FOLDS - 1} other folds; sites are dealt to folds whole. "
         "Intervals hold the mean in 95 % of resamples of pages. Features and settings were chosen on such figures: expect about .01 less.",
         "",
         *_table("Both models (`blocks`)", result.held_out),

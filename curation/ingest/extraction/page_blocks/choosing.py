@@ -25,7 +25,7 @@ from curation.text.kernels import kernel
 FAVOURS = {"precision": 1.25, "balanced": 1.0, "coverage": 0.7}
 """Factor of the threshold for what is wanted of a page: less that does not belong, the best of both, or more of what does."""
 
-LEAST = 0.2
+LEAST_PROBABILITY = 0.2
 """No block of less probability is kept, however little is sure."""
 
 HIGHEST = 0.9
@@ -87,7 +87,7 @@ def _best_set(probability: Any, blocks: Any, factor: float) -> Any:
         likely += probability[k] * weight
         words += weight
         best = max(best, 2 * likely / (words + total + 1e-9))
-    threshold = max(LEAST, min(HIGHEST, factor * best / 2))
+    threshold = max(LEAST_PROBABILITY, min(HIGHEST, factor * best / 2))
     if count:
         threshold = min(threshold, probability[order[0]])
     return probability >= threshold, best

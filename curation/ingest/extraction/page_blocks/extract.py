@@ -30,7 +30,7 @@ class Judged:
     choice: Choice
 
 
-def judge(reading: Reading, *, favour: Favour = "balanced", fast: bool = False) -> Judged:
+def judge_blocks(reading: Reading, *, favour: Favour = "balanced", fast: bool = False) -> Judged:
     """Judge the blocks of a page and choose those to keep."""
     models = loaded()
     page, places = joined(reading.cut)
@@ -51,7 +51,7 @@ def extracted_by_blocks(html: str, *, favour: Favour = "balanced", form: Format 
     title, language = facts.pop("title", ""), facts.get("language")
     if not len(reading.cut.blocks):
         return Extracted("", title, language, facts)
-    judged = judge(reading, favour=favour, fast=fast)
+    judged = judge_blocks(reading, favour=favour, fast=fast)
     text = write(reading.cut, judged.choice.kept, form)
     return Extracted(text, title, language, facts | outcome(reading.cut, judged.choice))
 

@@ -1,8 +1,8 @@
 """What the models see of a block: its text, its place in the tree, its neighbours and its page. No word of it, so weights carry no text.
 
-Groups of columns, in the order of `NAMES`: the block itself; its path (blocks that stand in elements of the same tags and classes); the
-sums of the elements around it; the smallest elements that hold half, 70 % and 90 % of the prose, and how far it stands from them; the
-nearest element of each group of words and of tags above it; notices; four neighbours and three windows; and the page.
+Groups of columns, in the order of `FEATURE_NAMES`: the block itself; its path (blocks that stand in elements of the same tags and
+classes); the sums of the elements around it; the smallest elements that hold half, 70 % and 90 % of the prose, and how far it stands from
+them; the nearest element of each group of words and of tags above it; notices; four neighbours and three windows; and the page.
 
 Invariant: time is linear in blocks and elements. What depends on ancestors is handed down from parent to child; the way between
 neighbouring blocks costs no more than the tags between them.
@@ -83,7 +83,7 @@ _PAGE = words_of(
     "og_product og_other ld_article ld_product ld_forum ld_list"
 )
 
-NAMES = [
+FEATURE_NAMES = [
     *_OWN, *_PATH, *_AROUND, *_PROSE,
     *(f"near_{words.split()[0]}" for words in GROUPS),
     *(f"in_{tags.split()[0]}" for tags in NEAR_TAGS), *(f"notices_{k}" for k in range(N_NOTICES)),

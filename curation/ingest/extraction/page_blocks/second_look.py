@@ -17,14 +17,14 @@ from curation.ingest.extraction.page_blocks.features import way_between
 from curation.ingest.extraction.page_blocks.vocabulary import words_of
 from curation.text.kernels import kernel
 
-NAMES = words_of(
+SECOND_LOOK_NAMES = words_of(
     "first before after second_before second_after near wide parent grandparent fourth path table in_best since_likely "
     "until_likely page_share share_behind likely_words short_share parent_share grandparent_share likelier_share way_before "
     "way_after best best_share highest"
 )
 """Names of the columns."""
 
-N_CONTEXT = len(NAMES)
+N_CONTEXT = len(SECOND_LOOK_NAMES)
 
 
 def context(page: Cut, first: Any) -> Any:
