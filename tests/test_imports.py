@@ -90,7 +90,7 @@ CONFINED = {
     "lightgbm": {"pipelines/train/extractor/fitting.py"},
     "llvmlite": {"curation/text/simd.py"},
     "markupsafe": {"pipelines/report/charts.py", "pipelines/report/report.py", "sample_data/build.py"},
-    "numba": {"curation/text/kernels.py"},
+    "numba": {"curation/text/kernels.py", "curation/text/kernel_parts.py"},
     "openai": {"synth/openai_teacher.py"},
     "psutil": {"curation/engine/heartbeat.py", "curation/engine/ray_runner.py"},
     "publicsuffixlist": {"curation/ingest/edits/identifiers.py", "filters/support/hosts.py"},

@@ -32,7 +32,8 @@ _MATH, _TEX, _LATEX, _FORMULA = (np.uint64(hash_of(name)) for name in words_of("
 def read_attributes(page: Any, i: int, hashes: Any, groups: Any, facts: Any) -> None:
     """Fill `facts` with what the attributes say of the tag whose name ends at i."""
     end = len(page)
-    facts[:] = 0
+    for place in range(FACTS):
+        facts[place] = 0
     facts[START] = NO_NUMBER
     facts[COLUMNS] = facts[ROWS] = 1
     while i < end and page[i] != 0x3E:

@@ -19,7 +19,7 @@ from curation.ingest.extraction.page_blocks.block_text import LETTERS_IN, OWNER,
 from curation.ingest.extraction.page_blocks.cutting import Cut
 from curation.ingest.extraction.page_blocks.elements import LAYOUT, PARENT, TABLE, TAG, WIDTH
 from curation.ingest.extraction.page_blocks.features import is_prose, prose_of
-from curation.ingest.extraction.page_blocks.vocabulary import tag_number
+from curation.ingest.extraction.page_blocks.vocabulary import is_one_of, tag_number
 from curation.text.kernels import kernel
 
 FAVOURS = {"precision": 1.25, "balanced": 1.0, "coverage": 0.7}
@@ -51,16 +51,20 @@ class Choice(NamedTuple):
 
 def chosen(page: Cut, probability: Any, favour: str = "balanced") -> Choice:
     """Choose the blocks to keep. `probability` changes: a table's blocks get that of the table."""
-    _join_tables(probability, page.blocks, page.elements)
-    kept, confidence = _best_set(probability, page.blocks, FAVOURS[favour])
-    rescued = _rescue(kept, confidence, page.blocks, page.elements)
+    made = len(page.elements)
+    _join_tables(probability, page.blocks, page.elements, np.zeros(made), np.zeros(made), np.zeros(made))
+    threshold, confidence = _threshold(probability, np.argsort(-probability, kind="stable"), page.blocks, FAVOURS[favour])
+    kept = probability >= threshold
+    rescued = _rescue(kept, confidence, page.blocks, page.elements, np.zeros(made, np.bool_))
     return Choice(kept, float(confidence), bool(rescued))
 
 
 @kernel
-def _join_tables(probability: Any, blocks: Any, elements: Any) -> None:
-    """Give the cells of a data table the mean of their probabilities by words, so that no table comes out with holes."""
-    likely, weights, cells = np.zeros(len(elements)), np.zeros(len(elements)), np.zeros(len(elements))
+def _join_tables(probability: Any, blocks: Any, elements: Any, likely: Any, weights: Any, cells: Any) -> None:
+    """Give the cells of a data table the mean of their probabilities by words, so that no table comes out with holes.
+
+    `likely`, `weights` and `cells` have a zero for each element.
+    """
     for k in range(len(blocks)):
         table = elements[blocks[k, OWNER], TABLE]
         weight = blocks[k, WORDS] + 1
@@ -75,9 +79,9 @@ def _join_tables(probability: Any, blocks: Any, elements: Any) -> None:
 
 
 @kernel
-def _best_set(probability: Any, blocks: Any, factor: float) -> Any:
+def _threshold(probability: Any, order: Any, blocks: Any, factor: float) -> tuple[float, float]:
+    """Return the probability from which blocks are kept, and the expected F1 of the best set; `order` has the likeliest first."""
     count = len(probability)
-    order = np.argsort(-probability)
     total = 0.0
     for k in range(count):
         total += probability[k] * (blocks[k, WORDS] + 0.5)
@@ -90,12 +94,15 @@ def _best_set(probability: Any, blocks: Any, factor: float) -> Any:
     threshold = max(LEAST_PROBABILITY, min(HIGHEST, factor * best / 2))
     if count:
         threshold = min(threshold, probability[order[0]])
-    return probability >= threshold, best
+    return threshold, best
 
 
 @kernel
-def _rescue(kept: Any, confidence: float, blocks: Any, elements: Any) -> bool:
-    """Keep all prose outside of menus and footers where the models were misled; tell whether that was so."""
+def _rescue(kept: Any, confidence: float, blocks: Any, elements: Any, furniture: Any) -> bool:
+    """Keep all prose outside of menus and footers where the models were misled; tell whether that was so.
+
+    `furniture` has False for each element.
+    """
     prose, of_it, letters_kept = 0, 0, 0
     for k in range(len(blocks)):
         letters = prose_of(blocks[k])
@@ -105,9 +112,8 @@ def _rescue(kept: Any, confidence: float, blocks: Any, elements: Any) -> bool:
     is_sliver = letters_kept < SLIVER * prose or (of_it < LITTLE * prose and confidence <= UNSURE)
     if prose < MUCH_PROSE or not is_sliver:
         return False
-    furniture = np.zeros(len(elements), np.bool_)
     for e in range(1, len(elements)):
-        furniture[e] = furniture[elements[e, PARENT]] or np.any(elements[e, TAG] == _FURNITURE)
+        furniture[e] = furniture[elements[e, PARENT]] or is_one_of(elements[e, TAG], _FURNITURE)
     for k in range(len(blocks)):
         if is_prose(blocks[k]) and not furniture[blocks[k, OWNER]]:
             kept[k] = True

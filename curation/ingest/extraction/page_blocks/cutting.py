@@ -47,6 +47,7 @@ from curation.ingest.extraction.page_blocks.vocabulary import (
     SKIPPED,
     STEP,
     VOID,
+    is_one_of,
     looked_up,
     tag_number,
     vocabulary,
@@ -81,19 +82,37 @@ class Cut(NamedTuple):
 
 def cut(page: bytes) -> Cut:
     """Cut a serialised body."""
-    words = vocabulary()
     data = np.frombuffer(page, np.uint8)
-    runs, blocks, notices, elements, groups, paths, found = _cut(
+    angles = data[:-1] == 0x3C
+    tags = int(np.count_nonzero(angles))  # every run follows a tag, and every block and mark a tag or run
+    starts = tags - int(np.count_nonzero(angles & (data[1:] == 0x2F)))
+    made = Cut(
         data,
-        words.tag_hashes,
-        words.tag_numbers,
-        words.class_hashes,
-        words.class_groups,
-        words.notice_hashes,
-        words.notice_groups,
-        words.kinds,
+        runs=np.empty((3 * tags + 8, 3), np.int32),
+        blocks=np.zeros((tags + 8, BLOCK_COLUMNS), np.int32),
+        notices=np.zeros((tags + 8, N_NOTICES), np.int32),
+        elements=np.zeros((starts + 8, ELEMENT_COLUMNS), np.int32),
+        groups=np.zeros(starts + 8, np.int64),
+        paths=np.zeros(starts + 8, np.uint64),
+        is_formula=False,
+        is_streamed=False,
+        is_restyled=False,
     )
-    return Cut(data, runs, blocks, notices, elements, groups, paths, bool(found & 1), bool(found & 2), bool(found & 4))
+    stack, gutters = np.zeros(starts + 8, np.int32), np.zeros(starts + 8, np.bool_)
+    taken, facts = np.zeros((SPANNING, MOST_COLUMNS), np.int32), np.zeros(FACTS, np.int64)
+    n_runs, n_blocks, n_elements, found = _cut(*made[:7], *vocabulary()[:7], stack, gutters, taken, facts)
+    return Cut(
+        data,
+        made.runs[:n_runs],
+        made.blocks[:n_blocks],
+        made.notices[:n_blocks],
+        made.elements[:n_elements],
+        made.groups[:n_elements],
+        made.paths[:n_elements],
+        bool(found & 1),
+        bool(found & 2),
+        bool(found & 4),
+    )
 
 
 @inline_kernel
@@ -150,25 +169,15 @@ def _is_streamed(page: Any, i: int, end: int) -> bool:
 
 @kernel
 def _cut(
-    page: Any, tag_hashes: Any, tag_numbers: Any, hashes: Any, class_groups: Any, notice_hashes: Any, notice_groups: Any, kinds: Any
-) -> Any:
-    """Return runs, blocks, notices, elements, groups, paths, and what was found (bits): mathematics, streamed content, layout by style."""
+    page: Any, runs: Any, blocks: Any, notices: Any, elements: Any, groups: Any, paths: Any,
+    tag_hashes: Any, tag_numbers: Any, hashes: Any, class_groups: Any, notice_hashes: Any, notice_groups: Any, kinds: Any,
+    stack: Any, gutters: Any, taken: Any, facts: Any,
+) -> tuple[int, int, int, int]:  # fmt: skip
+    """Fill the parts of a `Cut`; return how many runs, blocks and elements there are, and what was found.
+
+    Found (bits) is mathematics, streamed content, layout by style. The other arrays come from the vocabulary, or are zeros to work with.
+    """
     end = len(page)
-    starts, tags = 0, 0
-    for i in range(end - 1):  # every run follows a tag, and every block and mark a tag or run
-        if page[i] == 0x3C:
-            tags += 1
-            starts += page[i + 1] != 0x2F
-    runs = np.empty((3 * tags + 8, 3), np.int32)
-    blocks = np.zeros((tags + 8, BLOCK_COLUMNS), np.int32)
-    notices = np.zeros((tags + 8, N_NOTICES), np.int32)
-    elements = np.zeros((starts + 8, ELEMENT_COLUMNS), np.int32)
-    groups = np.zeros(starts + 8, np.int64)
-    paths = np.zeros(starts + 8, np.uint64)
-    stack = np.zeros(starts + 8, np.int32)
-    gutters = np.zeros(starts + 8, np.bool_)
-    taken = np.zeros((SPANNING, MOST_COLUMNS), np.int32)
-    facts = np.zeros(FACTS, np.int64)
     elements[0, TAG] = _BODY
     n_runs, n_blocks, n_elements, top, current, found = 0, 0, 1, 0, -1, 0
     links, pres, codes, tables, breaks, between, images, opened = 0, 0, 0, 0, 0, 0, 0, -1
@@ -291,7 +300,7 @@ def _cut(
                 parent = stack[top]
                 enter(elements, n_elements, parent, tag, facts, taken, tables)
                 groups[n_elements] = facts[GROUPS_OF] & ((1 << N_GROUPS) - 1)
-                gutters[n_elements] = gutters[parent] or (facts[GROUPS_OF] & GUTTER != 0 and np.any(tag == _GUTTERS))
+                gutters[n_elements] = gutters[parent] or (facts[GROUPS_OF] & GUTTER != 0 and is_one_of(tag, _GUTTERS))
                 if gutters[n_elements]:
                     elements[elements[n_elements, TABLE], LAYOUT] |= HOLDS_TABLE
                 paths[n_elements] = (paths[parent] * STEP) ^ (np.uint64(facts[SIGNATURE]) + np.uint64(tag) * np.uint64(7919))
@@ -336,4 +345,4 @@ def _cut(
         else:
             current = -1
         breaks = 0
-    return runs[:n_runs], blocks[:n_blocks], notices[:n_blocks], elements[:n_elements], groups[:n_elements], paths[:n_elements], found
+    return n_runs, n_blocks, n_elements, found

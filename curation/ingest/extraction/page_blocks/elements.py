@@ -55,7 +55,8 @@ def _place_cell(elements: Any, cell: int, row: int, table: int, facts: Any, take
 def enter(elements: Any, made: int, parent: int, tag: int, facts: Any, taken: Any, tables: int) -> None:
     """Fill an element's row: what it inherits, and what its own tag changes."""
     element = elements[made]
-    element[:] = elements[parent]
+    for column in range(ELEMENT_COLUMNS):
+        element[column] = elements[parent, column]
     element[PARENT], element[TAG] = parent, tag
     element[DEPTH] = elements[parent, DEPTH] + 1
     element[UNSEEN] = facts[HIDDEN] or elements[parent, UNSEEN]
@@ -84,7 +85,8 @@ def enter(elements: Any, made: int, parent: int, tag: int, facts: Any, taken: An
         elements[element[TABLE], LAYOUT] |= HOLDS_TABLE
         element[TABLE] = made
         element[ROW] = element[CELL] = element[ITEM] = element[LIST] = element[LISTS] = element[OUTER_LIST] = 0
-        taken[min(tables, SPANNING - 1), :] = 0
+        for column in range(MOST_COLUMNS):
+            taken[min(tables, SPANNING - 1), column] = 0
     elif tag == _TR:
         element[ROW] = made
         element[CELL] = 0

@@ -110,13 +110,17 @@ _P, _ARTICLE, _BODY = tag_number("p"), tag_number("article"), tag_number("body")
 
 def features(page: Cut, declared: Any) -> Any:
     """Return a row a block; `declared` are the counts of what the page says it is (see `curation.ingest.extraction.metadata`)."""
-    table = np.zeros((len(page.blocks), N_FEATURES), np.float32)
-    _fill_own(page.blocks, page.elements, table)
-    sums = _fill_around(page.blocks, page.elements, page.paths, table)
-    _fill_prose(page.blocks, page.elements, sums, table)
-    _fill_near(page.blocks, page.notices, page.elements, page.groups, vocabulary().near, table)
-    _fill_neighbours(page.blocks, page.elements, table)
-    _fill_page(page.blocks, page.elements, declared, table)
+    count, made = len(page.blocks), len(page.elements)
+    table = np.zeros((count, N_FEATURES), np.float32)
+    sums = np.zeros((made, 4))
+    own_paths = page.paths[page.blocks[:, OWNER]]
+    _fill_own(page.blocks, page.elements, np.argsort(page.blocks[:, TEXT_HASH], kind="stable"), table)
+    _fill_around(page.blocks, page.elements, own_paths, np.argsort(own_paths, kind="stable"), sums, table)
+    _fill_prose(page.blocks, page.elements, sums, np.empty(made, np.int32), np.empty(made, np.bool_), table)
+    distances = np.full((made, N_GROUPS + N_NEAR), _FAR, np.uint8)
+    _fill_near(page.blocks, page.notices, page.elements, page.groups, vocabulary().near, distances, table)
+    _fill_neighbours(page.blocks, page.elements, np.zeros((count + 1, 3)), table)
+    _fill_page(page.blocks, page.elements, declared, np.zeros(N_FEATURES - AT_PAGE, np.float32), table)
     return table
 
 
@@ -133,8 +137,8 @@ def prose_of(block: Any) -> int:
 
 
 @kernel
-def _fill_own(blocks: Any, elements: Any, table: Any) -> None:
-    """Fill what the block's own text and element say."""
+def _fill_own(blocks: Any, elements: Any, order: Any, table: Any) -> None:
+    """Fill what the block's own text and element say; `order` has blocks of the same text side by side."""
     count = len(blocks)
     total = 0.0
     for k in range(count):
@@ -153,7 +157,6 @@ def _fill_own(blocks: Any, elements: Any, table: Any) -> None:
         row[22], row[23], row[24], row[25], row[26] = block[CODED] / letters, element[TAG], element[DEPTH], element[LISTS], element[QUOTES]
         row[27], row[28], row[29], row[30] = k / count, before / (total + 1), count - k, block[SENTENCE_ENDS] / words
         before += block[LETTERS_IN]
-    order = np.argsort(blocks[:, TEXT_HASH])
     k = 0
     while k < count:
         behind = k
@@ -165,14 +168,14 @@ def _fill_own(blocks: Any, elements: Any, table: Any) -> None:
 
 
 @kernel
-def _fill_around(blocks: Any, elements: Any, paths: Any, table: Any) -> Any:
-    """Fill sums over the path and over the elements around; return the sums of elements: letters, linked letters, blocks, prose."""
+def _fill_around(blocks: Any, elements: Any, own_paths: Any, order: Any, sums: Any, table: Any) -> None:
+    """Fill sums over the path and over the elements around, and the sums of elements: letters, linked letters, blocks, prose.
+
+    `order` has blocks of the same path side by side.
+    """
     count = len(blocks)
-    sums = np.zeros((len(elements), 4), np.float64)
-    own_paths = np.empty(count, np.uint64)
     for k in range(count):
         owner = blocks[k, OWNER]
-        own_paths[k] = paths[owner]
         sums[owner, 0] += blocks[k, LETTERS_IN]
         sums[owner, 1] += blocks[k, LINKED]
         sums[owner, 2] += 1
@@ -181,7 +184,6 @@ def _fill_around(blocks: Any, elements: Any, paths: Any, table: Any) -> Any:
         for z in range(4):
             sums[elements[e, PARENT], z] += sums[e, z]
     total, prose = sums[0, 0] + 1, sums[0, 3] + 1
-    order = np.argsort(own_paths)
     k = 0
     while k < count:
         behind = k
@@ -217,25 +219,26 @@ def _fill_around(blocks: Any, elements: Any, paths: Any, table: Any) -> Any:
         if within:
             row[at + 12], row[at + 13], row[at + 14] = sums[within, 0], sums[within, 2], sums[within, 1] / (sums[within, 0] + 1)
             row[at + 15] = elements[within, WIDTH]
-    return sums
 
 
 @kernel
-def _fill_prose(blocks: Any, elements: Any, sums: Any, table: Any) -> None:
-    """Fill where the prose is: the smallest elements that hold so much of it, and how far the block stands from each."""
+def _fill_prose(blocks: Any, elements: Any, sums: Any, shared: Any, inside: Any, table: Any) -> None:
+    """Fill where the prose is: the smallest elements that hold so much of it, and how far the block stands from each.
+
+    `shared` has room for how deep the last element is that stands around both an element and the smallest; `inside`, for which are in it.
+    """
     count, made = len(blocks), len(elements)
     prose, letters = sums[0, 3] + 1, sums[0, 0] + 1
     at = AT_PROSE
-    shared = np.empty(made, np.int32)  # how deep the last element is that stands around both this one and the smallest
-    inside = np.empty(made, np.bool_)
     for z in range(3):
         wanted = (0.5, 0.7, 0.9)[z] * sums[0, 3]
         smallest = 0
         for e in range(made):
             if sums[e, 3] >= wanted and elements[e, DEPTH] > elements[smallest, DEPTH]:
                 smallest = e
-        shared[:] = -1
-        inside[:] = False
+        for e in range(made):
+            shared[e] = -1
+            inside[e] = False
         e = smallest
         while e != 0:
             shared[e] = elements[e, DEPTH]
@@ -270,9 +273,8 @@ def _fill_prose(blocks: Any, elements: Any, sums: Any, table: Any) -> None:
 
 
 @kernel
-def _fill_near(blocks: Any, notices: Any, elements: Any, groups: Any, near: Any, table: Any) -> None:
-    """Fill how far up the nearest element of each group of words and of tags stands, and the notices."""
-    distances = np.full((len(elements), N_GROUPS + N_NEAR), _FAR, np.uint8)
+def _fill_near(blocks: Any, notices: Any, elements: Any, groups: Any, near: Any, distances: Any, table: Any) -> None:
+    """Fill how far up the nearest element of each group of words and of tags stands, and the notices. `distances` start as `_FAR`."""
     for e in range(len(elements)):
         here, above = distances[e], distances[elements[e, PARENT]]
         if e:
@@ -305,10 +307,9 @@ def way_between(one: int, other: int, elements: Any) -> int:
 
 
 @kernel
-def _fill_neighbours(blocks: Any, elements: Any, table: Any) -> None:
-    """Fill the two blocks before and behind, and means over windows."""
+def _fill_neighbours(blocks: Any, elements: Any, totals: Any, table: Any) -> None:
+    """Fill the two blocks before and behind, and means over windows. `totals` has zeros, for running sums."""
     count = len(blocks)
-    totals = np.zeros((count + 1, 3), np.float64)
     for k in range(count):
         totals[k + 1, 0] = totals[k, 0] + blocks[k, WORDS]
         totals[k + 1, 1] = totals[k, 1] + blocks[k, LETTERS_IN]
@@ -317,7 +318,8 @@ def _fill_neighbours(blocks: Any, elements: Any, table: Any) -> None:
             other = k + (-2, -1, 1, 2)[z]
             at = AT_NEIGHBOURS + 7 * z
             if not 0 <= other < count:
-                table[k, at : at + 7] = -1
+                for column in range(at, at + 7):
+                    table[k, column] = -1
                 continue
             row = table[other]
             table[k, at], table[k, at + 1], table[k, at + 2], table[k, at + 3] = row[1], row[2], row[8], row[20]
@@ -336,10 +338,9 @@ def _fill_neighbours(blocks: Any, elements: Any, table: Any) -> None:
 
 
 @kernel
-def _fill_page(blocks: Any, elements: Any, declared: Any, table: Any) -> None:
-    """Fill what is the same for all blocks of the page."""
+def _fill_page(blocks: Any, elements: Any, declared: Any, row: Any, table: Any) -> None:
+    """Fill what is the same for all blocks of the page. `row` has zeros."""
     count = len(blocks)
-    row = np.zeros(N_FEATURES - AT_PAGE, np.float32)
     letters, linked, long = 0.0, 0.0, 0.0
     row[0] = count
     for e in range(len(elements)):
@@ -361,4 +362,5 @@ def _fill_page(blocks: Any, elements: Any, declared: Any, table: Any) -> None:
     for z in range(N_DECLARED):
         row[8 + z] = declared[z]
     for k in range(count):
-        table[k, AT_PAGE:] = row
+        for z in range(len(row)):
+            table[k, AT_PAGE + z] = row[z]

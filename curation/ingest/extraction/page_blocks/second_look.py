@@ -29,20 +29,25 @@ N_CONTEXT = len(SECOND_LOOK_NAMES)
 
 def context(page: Cut, first: Any) -> Any:
     """Return a row a block of what the first model's probabilities say round about."""
-    return _context(first, page.blocks, page.elements, page.paths)
+    made = len(page.elements)
+    seen = np.zeros((len(first), N_CONTEXT), np.float32)
+    own_paths = page.paths[page.blocks[:, OWNER]]
+    by_path, likeliest_first = np.argsort(own_paths, kind="stable"), np.argsort(-first, kind="stable")
+    likely, weights, inside, sums = np.zeros(made), np.zeros(made), np.zeros(made, np.bool_), np.zeros((len(first) + 1, 2))
+    _fill_context(first, page.blocks, page.elements, own_paths, by_path, likeliest_first, likely, weights, inside, sums, seen)
+    return seen
 
 
 @kernel
-def _context(first: Any, blocks: Any, elements: Any, paths: Any) -> Any:
+def _fill_context(
+    first: Any, blocks: Any, elements: Any, own_paths: Any, by_path: Any, likeliest_first: Any, likely: Any, weights: Any, inside: Any,
+    sums: Any, seen: Any
+) -> None:  # fmt: skip
+    """Fill `seen`; `likely`, `weights` and `inside` have a zero for each element, `sums` for each block and one more."""
     count = len(first)
-    seen = np.zeros((count, N_CONTEXT), np.float32)
-    likely, weights = np.zeros(len(elements)), np.zeros(len(elements))
-    sums = np.zeros((count + 1, 2))
-    own_paths = np.empty(count, np.uint64)
     long, short, highest = 0.0, 0.0, 0.0
     for k in range(count):
         owner, weight = blocks[k, OWNER], 1.0 + blocks[k, WORDS]
-        own_paths[k] = paths[owner]
         likely[owner] += first[k] * weight
         weights[owner] += weight
         sums[k + 1, 0] = sums[k, 0] + first[k] * weight
@@ -61,23 +66,21 @@ def _context(first: Any, blocks: Any, elements: Any, paths: Any) -> Any:
         margin = likely[e] - 0.6 * (weights[e] - likely[e])
         if margin > most:
             best, most = e, margin
-    inside = np.zeros(len(elements), np.bool_)
     inside[best] = True
     for e in range(1, len(elements)):
         inside[e] = inside[e] or inside[elements[e, PARENT]]
-    order = np.argsort(own_paths)
     k = 0
     while k < count:
         behind, of_path, weight = k, 0.0, 0.0
-        while behind < count and own_paths[order[behind]] == own_paths[order[k]]:
-            of_path += first[order[behind]] * (1.0 + blocks[order[behind], WORDS])
-            weight += 1.0 + blocks[order[behind], WORDS]
+        while behind < count and own_paths[by_path[behind]] == own_paths[by_path[k]]:
+            of_path += first[by_path[behind]] * (1.0 + blocks[by_path[behind], WORDS])
+            weight += 1.0 + blocks[by_path[behind], WORDS]
             behind += 1
         for place in range(k, behind):
-            seen[order[place], 10] = of_path / weight
+            seen[by_path[place], 10] = of_path / weight
         k = behind
     likelier = 0.0
-    for k in np.argsort(-first):
+    for k in likeliest_first:
         seen[k, 21] = likelier / sums[count, 1]
         likelier += 1.0 + blocks[k, WORDS]
     last = -1
@@ -113,4 +116,3 @@ def _context(first: Any, blocks: Any, elements: Any, paths: Any) -> Any:
         row[16] = sums[k + 1, 0] / total
         if first[k] > 0.7 and blocks[k, WORDS] > 8:
             following = k
-    return seen

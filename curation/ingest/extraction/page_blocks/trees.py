@@ -55,18 +55,19 @@ def _unpacked(array: Any) -> Any:
 
 def probabilities(trees: Trees, rows: Any) -> Any:
     """Return the probability of each row."""
-    return 1 / (1 + np.exp(-_sums(rows, *trees)))
+    return 1 / (1 + np.exp(-sums(trees, rows)))
 
 
 def sums(trees: Trees, rows: Any) -> Any:
     """Return the sum of the trees for each row."""
-    return _sums(rows, *trees)
+    total = np.zeros(len(rows))
+    _add_trees(rows, *trees, total)
+    return total
 
 
 @kernel
-def _sums(rows: Any, feature: Any, threshold: Any, child: Any, value: Any, roots: Any, depths: Any) -> Any:
+def _add_trees(rows: Any, feature: Any, threshold: Any, child: Any, value: Any, roots: Any, depths: Any, total: Any) -> None:
     count = len(rows)
-    total = np.zeros(count, np.float64)
     for first in range(0, count, _AT_ONCE):  # so many rows stay near the processor while all trees walk them
         last = min(count, first + _AT_ONCE)
         for tree in range(len(roots)):
@@ -98,4 +99,3 @@ def _sums(rows: Any, feature: Any, threshold: Any, child: Any, value: Any, roots
                     a = child[2 * a + np.int32(rows[k, feature[a]] > threshold[a])]
                 total[k] += value[a]
                 k += 1
-    return total

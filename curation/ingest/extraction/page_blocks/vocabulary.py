@@ -175,6 +175,15 @@ def hash_of(word: str) -> int:
 
 
 @inline_kernel
+def is_one_of(number: int, numbers: Any) -> bool:
+    """Tell whether a few numbers hold one."""
+    for other in numbers:  # noqa: SIM110  (numba compiles no generators)
+        if other == number:
+            return True
+    return False
+
+
+@inline_kernel
 def looked_up(hashes: Any, values: Any, key: Any) -> int:
     """Return the value of a hash, 0 where the table has none."""
     mask = np.uint64(len(hashes) - 1)

@@ -55,16 +55,16 @@ _NEWLINE, _SPACE, _PIPE = 0x0A, 0x20, 0x7C
 
 def write(page: Cut, kept: Any, form: Format = "text") -> str:
     """Return the text of the kept blocks."""
-    tables = _data_tables(page.page, page.runs, page.blocks, page.elements)
-    written = _write(page.page, page.runs, page.blocks, page.elements, kept, tables, form == "markdown")
+    made = len(page.elements)
+    tables = np.zeros(made, np.bool_)
+    _find_data_tables(page.page, page.runs, page.blocks, page.elements, np.zeros(made, np.int64), tables)
+    written = _write(page.page, page.runs, page.blocks, page.elements, kept, tables, np.zeros(made, np.bool_), form == "markdown")
     return str(written.tobytes().decode("utf-8", "replace"))
 
 
 @kernel
-def _data_tables(page: Any, runs: Any, blocks: Any, elements: Any) -> Any:
-    """Tell of each element whether it is a table of data."""
-    in_cells = np.zeros(len(elements), np.int64)
-    is_data = np.zeros(len(elements), np.bool_)
+def _find_data_tables(page: Any, runs: Any, blocks: Any, elements: Any, in_cells: Any, is_data: Any) -> None:
+    """Mark the elements that are tables of data. `in_cells` and `is_data` have a zero for each element."""
     for k in range(len(blocks)):
         element = elements[blocks[k, OWNER]]
         table = elements[element[TABLE]]
@@ -83,7 +83,6 @@ def _data_tables(page: Any, runs: Any, blocks: Any, elements: Any) -> Any:
         element = elements[blocks[k, OWNER]]
         if element[TABLE] and in_cells[element[CELL]] > LONGEST_CELL:
             is_data[element[TABLE]] = False
-    return is_data
 
 
 @inline_kernel
@@ -208,9 +207,8 @@ def _capacity(page: Any, runs: Any, blocks: Any, elements: Any) -> int:
 
 
 @kernel
-def _write(page: Any, runs: Any, blocks: Any, elements: Any, kept: Any, is_data: Any, markdown: bool) -> Any:
+def _write(page: Any, runs: Any, blocks: Any, elements: Any, kept: Any, is_data: Any, begun: Any, markdown: bool) -> Any:
     out = np.empty(_capacity(page, runs, blocks, elements), np.uint8)
-    begun = np.zeros(len(elements), np.bool_)
     at, r, before, column = 0, 0, -1, 0
     for k in range(len(blocks)):
         first = r

@@ -1,0 +1,69 @@
+"""What compiling a kernel costs: helpers are compiled once, without machine code; kernels ask for no library that is dear to compile."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from curation.text.kernels import inline_kernel, kernel
+
+ROOT = Path(__file__).parents[2]
+DEAR = {"arange", "argsort", "concatenate", "cumsum", "nonzero", "searchsorted", "sort", "unique", "where"}
+"""Functions of numpy each of which numba compiles from many of its own."""
+
+
+@inline_kernel
+def _next(values: Any, at: int) -> int:
+    return int(values[at]) + 1
+
+
+@kernel
+def _apart(values: Any, at: int) -> int:
+    return int(values[at]) * 3
+
+
+@kernel
+def _chase(values: Any, steps: int) -> int:
+    at = 0
+    for _ in range(steps):
+        at = _next(values, at)
+    return _next(values, 0) * 1000 + _apart(values, 1) * 10 + at
+
+
+def test_a_helper_is_compiled_once_though_constants_are_passed_to_it_and_makes_no_machine_code() -> None:
+    assert _chase(np.array([0, 1, 2, 3, 4]), 3) == 1 * 1000 + 3 * 10 + 3
+    for helper in (_next, _apart):
+        (compiled,) = helper.for_kernels.overloads.values()  # type: ignore[attr-defined]
+        assert not _has_machine_code(compiled)
+        assert compiled.signature.args[1].name == "int64"
+    (caller,) = _chase.for_python.overloads.values()  # type: ignore[attr-defined]
+    assert _has_machine_code(caller)
+
+
+def _has_machine_code(compiled: Any) -> bool:
+    return bool(compiled.library.codegen._engine.is_symbol_defined(compiled.fndesc.llvm_func_name))
+
+
+def _kernels() -> Iterator[tuple[Path, ast.FunctionDef]]:
+    for package in ("curation", "filters", "synth"):
+        for path in (ROOT / package).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text())):
+                if isinstance(node, ast.FunctionDef) and {"kernel", "inline_kernel"} & {ast.unparse(mark) for mark in node.decorator_list}:
+                    yield path, node
+
+
+def test_kernels_neither_sort_nor_fill_slices() -> None:
+    met, dear = 0, []
+    for path, function in _kernels():
+        met += 1
+        for node in ast.walk(function):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in DEAR:
+                dear.append(f"{path.name}: {function.name}: {ast.unparse(node)}")
+            if isinstance(node, ast.Assign):
+                slices = [part for target in node.targets for part in ast.walk(target) if isinstance(part, ast.Slice)]
+                if slices and not isinstance(node.value, ast.Constant | ast.Name):
+                    dear.append(f"{path.name}: {function.name}: {ast.unparse(node)}")
+    assert met > 100
+    assert not dear
