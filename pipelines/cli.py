@@ -13,6 +13,7 @@ import typer
 
 from curation.errors import UsageError
 from pipelines.export_cli import export
+from pipelines.serve_cli import serve
 from pipelines.showing import Folder, Json, note, show
 from pipelines.train_cli import annotate, buckets, train
 
@@ -252,6 +253,7 @@ def extract(
 
 
 app.command()(export)
+app.command()(serve)
 
 
 @app.command()

@@ -51,6 +51,8 @@ ARROWS: Mapping[str, set[str]] = {
     "pipelines.closed_pipes": _GROUND,
     "pipelines.ending": {*_CURATION, "pipelines.closed_pipes", "pipelines.progress", "pipelines.terminal"},
     "pipelines.showing": {*_GROUND, "pipelines.inspect", "pipelines.report", "pipelines.terminal"},
+    "pipelines.serve": {*_CURATION, *_JUDGES, *_VIEWS, "pipelines.report", "pipelines.notebook"},
+    "pipelines.serve_cli": {*_GROUND, "pipelines.serve"},
     "pipelines.export_cli": {*_GROUND, "pipelines.reexport", "pipelines.report", "pipelines.showing"},
     "pipelines.train_cli": {*_GROUND, *_VIEWS, "pipelines.train", "pipelines.annotate", "pipelines.report", "pipelines.showing"},
     "pipelines.cli": {
@@ -59,6 +61,7 @@ ARROWS: Mapping[str, set[str]] = {
         "pipelines.plan",
         "pipelines.reexport",
         "pipelines.export_cli",
+        "pipelines.serve_cli",
         "pipelines.train_cli",
         "pipelines.showing",
         "pipelines.ending",
@@ -84,12 +87,13 @@ CONFINED = {
         "pipelines/report/card.py",
         "pipelines/train/model_card.py",
         "pipelines/report/report.py",
+        "pipelines/serve/app.py",
         "sample_data/build.py",
         "synth/prompt.py",
     },
     "lightgbm": {"pipelines/train/extractor/fitting.py"},
     "llvmlite": {"curation/text/simd.py"},
-    "markupsafe": {"pipelines/report/charts.py", "pipelines/report/report.py", "sample_data/build.py"},
+    "markupsafe": {"pipelines/report/charts.py", "pipelines/report/report.py", "pipelines/serve/app.py", "sample_data/build.py"},
     "numba": {"curation/text/kernels.py", "curation/text/kernel_parts.py"},
     "openai": {"synth/openai_teacher.py"},
     "psutil": {"curation/engine/heartbeat.py", "curation/engine/ray_runner.py"},
@@ -111,9 +115,18 @@ CONFINED = {
         "pipelines/terminal/sheets.py",
         "pipelines/terminal/terminal.py",
     },
+    "starlette": {"pipelines/serve/app.py", "pipelines/serve/guard.py", "pipelines/serve/views.py"},
     "tokenizers": {"curation/text/tokens.py"},
     "trafilatura": {"curation/ingest/extraction/trafilatura.py"},
-    "typer": {"pipelines/cli.py", "pipelines/ending.py", "pipelines/export_cli.py", "pipelines/showing.py", "pipelines/train_cli.py"},
+    "typer": {
+        "pipelines/cli.py",
+        "pipelines/ending.py",
+        "pipelines/export_cli.py",
+        "pipelines/serve_cli.py",
+        "pipelines/showing.py",
+        "pipelines/train_cli.py",
+    },
+    "uvicorn": {"pipelines/serve/serving.py"},
     "warcio": {"sample_data/build.py"},
     "xxhash": {"curation/ingest/record_ids.py", "curation/storage/record_keys.py", "curation/duplicates/urls.py", "synth/ask/reply_log.py"},
 }
@@ -208,6 +221,6 @@ def test_what_is_imported_is_declared() -> None:
     packages = {"backports": "backports-zstd", "fasttext": "fasttext-community", "charset_normalizer": "charset-normalizer"}
     declared = {re.split(r"[<>=\[]", line)[0] for line in project["dependencies"]}
     builders_only = {"warcio"}  # the sample crawl is built with the test dependencies
-    extras = {"lightgbm", "trafilatura"}  # installed by those who ask for them
+    extras = {"lightgbm", "starlette", "trafilatura", "uvicorn"}  # installed by those who ask for them
     others_own = {"markupsafe", "llvmlite"}  # jinja2's and numba's
     assert {packages.get(name, name) for name in EVERYWHERE | set(CONFINED)} - builders_only - extras - others_own <= declared

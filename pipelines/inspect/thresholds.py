@@ -91,7 +91,7 @@ class Retention:
 
 
 @dataclass(frozen=True)
-class _Signal:
+class AskedSignal:
     """A signal that is a number, where its values lie, and the recipe's thresholds on it."""
 
     name: str
@@ -100,7 +100,7 @@ class _Signal:
     rules: Sequence[RecipeRule]
 
     @classmethod
-    def of(cls, out: Location, signal: str) -> "_Signal":
+    def of(cls, out: Location, signal: str) -> "AskedSignal":
         """Find a signal in a run. Raises UsageError for an unknown one, or one that is no number."""
         found = places(out)
         name, kind = full_name(signal, found)
@@ -129,9 +129,9 @@ class _Signal:
 @looks_at_runs()
 def threshold_effect(folder: str, signal: str, at: float) -> ThresholdEffect:
     """Return what a threshold at `at` would keep. Raises UsageError for an unknown signal, or one that is no number."""
-    asked = _Signal.of(checked_folder(folder), signal)
+    asked = AskedSignal.of(checked_folder(folder), signal)
     rule = asked.replaced_by(at)
-    drops = _side(rule)
+    drops = side_of(rule)
     table = asked.judged(rule).with_columns(_passes(drops, at).alias("then"))
     amounts = [*_sums("of"), *_sums("now", pl.col("now")), *_sums("then", pl.col("then"))]
     kept = table.filter(pl.col("otherwise"))
@@ -156,7 +156,7 @@ def retention(folder: str, signal: str) -> Retention:
 
     Raises UsageError for an unknown signal, or one that is no number.
     """
-    asked = _Signal.of(checked_folder(folder), signal)
+    asked = AskedSignal.of(checked_folder(folder), signal)
     value = pl.col("value")
     facts = finite(asked.judged(None)).select(
         pl.len().alias("documents"),
@@ -174,7 +174,7 @@ def retention(folder: str, signal: str) -> Retention:
 
 
 def _curve(judged: pl.LazyFrame, rule: RecipeRule | None, thresholds: Sequence[float]) -> Curve:
-    drops, otherwise = _side(rule), pl.col("otherwise")
+    drops, otherwise = side_of(rule), pl.col("otherwise")
     sums = [*_sums("all"), *_sums("otherwise", otherwise)]
     for place, at in enumerate(thresholds):
         passes = _passes(drops, at)
@@ -190,7 +190,8 @@ def _curve(judged: pl.LazyFrame, rule: RecipeRule | None, thresholds: Sequence[f
     return Curve(name, threshold, drops, everything, kept, points)
 
 
-def _side(rule: RecipeRule | None) -> Side:
+def side_of(rule: RecipeRule | None) -> Side:
+    """Return the side that a rule drops; low values where there is no rule."""
     return rule.drops if rule is not None and rule.drops is not None else "below"
 
 

@@ -138,7 +138,7 @@ def render(out: Location) -> str:
     origin, flow = _main_flow(counted)
     cards = _signal_cards(rules.rules, [place for place in found if place.origin == origin], flow)
     samples = _samples(found, cards, counted)
-    similarities = _similarities(out)
+    similarities = similarities_of(out)
     return environment.from_string((templates / "report.html").read_text("utf-8")).render(
         written_by=Markup(_written_by()),
         style=Markup(style),
@@ -155,12 +155,12 @@ def render(out: Location) -> str:
         cards=cards,
         measured="documents from the web" if origin == "web" else "generated rows",
         similarities=charts.histogram_chart("similarity", similarities, (), "duplicate") if similarities else None,
-        clusters=_clusters(out),
+        clusters=clusters_of(out),
         kept=samples.get("kept"),
         near=_near(cards, samples),
         made=samples.get("made"),
         recipe=rules.text,
-        session=_session(out),
+        session=session_of(out),
     )
 
 
@@ -239,7 +239,7 @@ def _typical(out: Location, origin: Origin = "web") -> dict[str, Typical]:
     return {rule: Typical(value, example) for rule, value, example in examples.iter_rows()}
 
 
-def _similarities(out: Location) -> list[Bin]:
+def similarities_of(out: Location) -> list[Bin]:
     """Return a histogram of the duplicates' similarity from 0 to 1; empty when there are no duplicates."""
     near = scan_ledger(out).filter((pl.col("fate") == "duplicate") & pl.col("similarity").is_not_null())
     place = (pl.col("similarity") * _SIMILARITIES).floor().clip(0, _SIMILARITIES - 1).cast(pl.Int64)
@@ -250,12 +250,13 @@ def _similarities(out: Location) -> list[Bin]:
     return [Bin(at / _SIMILARITIES, (at + 1) / _SIMILARITIES, counts.get(at, 0), 0, 0) for at in range(first, _SIMILARITIES)]
 
 
-def _clusters(out: Location) -> list[ClusterLine]:
+def clusters_of(out: Location, most: int = _CLUSTERS) -> list[ClusterLine]:
+    """Return the largest clusters of duplicates."""
     ledger = scan_ledger(out)
     named = ["duplicate_of", "duplicate_run"]
     went = ledger.filter(pl.col("duplicate_of").is_not_null()).group_by(named)
     largest = went.agg(pl.len().alias("went"), pl.col("similarity").mean()).sort("went", *named, descending=[True, False, False])
-    top = largest.head(_CLUSTERS).collect(engine="streaming")
+    top = largest.head(most).collect(engine="streaming")
     stayed = ledger.filter((pl.col("fate") == "kept") & pl.col("id").is_in(top["duplicate_of"].to_list()))
     facts = {row[0]: row[1:] for row in stayed.select("id", "url", "source").collect(engine="streaming").iter_rows()}
     lines = []
@@ -265,7 +266,7 @@ def _clusters(out: Location) -> list[ClusterLine]:
     return lines
 
 
-def _session(out: Location) -> Mapping[str, Any] | None:
+def session_of(out: Location) -> Mapping[str, Any] | None:
     """Return the last session in run.json that made any unit."""
     try:
         sessions = (find_record(out / "run.json") or {}).get("sessions", [])
@@ -276,7 +277,7 @@ def _session(out: Location) -> Mapping[str, Any] | None:
 
 
 def _title(out: Location) -> str:
-    session = _session(out)
+    session = session_of(out)
     return str((session or {}).get("recipe") or out.name)
 
 

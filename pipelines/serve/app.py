@@ -1,0 +1,189 @@
+"""The page over runs: its addresses, and what each of them shows. Nothing is written but labels.
+
+Invariants
+    - Every template escapes what it shows; texts of documents go through `readable` first, so that no control character stays.
+    - A run is never executed: no file of it is imported, and its recipe is only shown.
+"""
+
+import math
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from importlib.resources import files
+from threading import Lock
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from curation.errors import CurationError
+from curation.storage.location import Location
+from pipelines.inspect.run_folder import checked_folder
+from pipelines.serve import views
+from pipelines.serve.guard import Guard
+from pipelines.serve.labels import LabelFile
+from pipelines.terminal.wording import compact, number, readable, size
+
+STATIC = {
+    "report.css": ("templates/report.css", "text/css"),
+    "app.css": ("serve/static/app.css", "text/css"),
+    "app.js": ("serve/static/app.js", "text/javascript"),
+    "icon.svg": ("serve/static/icon.svg", "image/svg+xml"),
+}
+"""The page's own files, below `pipelines/`; its look begins with the report's."""
+
+PAGES = (
+    ("overview", "Overview"),
+    ("signals", "Signals"),
+    ("lab", "Lab"),
+    ("documents", "Documents"),
+    ("duplicates", "Duplicates"),
+    ("synthetic", "Synthetic"),
+    ("label", "Label"),
+)
+
+
+@dataclass(frozen=True)
+class Served:
+    """What is served: runs by name, and the file that labels go to."""
+
+    runs: Mapping[str, Location]
+    labels: LabelFile
+
+    def run(self, name: str) -> Location:
+        """Return the place of a run."""
+        try:
+            return self.runs[name]
+        except KeyError:
+            raise HTTPException(404, "No run of that name is served.") from None
+
+
+def served(folders: Sequence[str], labels: str) -> Served:
+    """Open run folders. Raises UsageError for a folder that is no run."""
+    runs: dict[str, Location] = {}
+    for folder in folders:
+        place = checked_folder(folder)
+        name = readable(place.name, 60) or "run"
+        while name in runs:
+            name = f"{name}'"
+        runs[name] = place
+    return Served(runs, LabelFile.open(Location.of(labels)))
+
+
+def application(what: Served, token: str, hosts: frozenset[str], cookie: str = "curate") -> Guard:
+    """Return the guarded application."""
+    environment = _environment()
+    turn = Lock()
+
+    def page(template: str, show: Callable[[Served, Request, str], dict[str, Any]]) -> Callable[[Request], Any]:
+        async def answer(request: Request) -> Response:
+            name = request.query_params.get("run") or next(iter(what.runs))
+            facts = await run_in_threadpool(_in_turn, turn, show, what, request, name)
+            around = {"pages": PAGES, "page": template, "run": name, "runs": list(what.runs)}
+            return HTMLResponse(environment.get_template(f"{template}.html").render(**around, **facts))
+
+        return answer
+
+    def data(show: Callable[[Served, Request, str, Any], dict[str, Any]]) -> Callable[[Request], Any]:
+        async def answer(request: Request) -> Response:
+            body = await request.json() if request.method == "POST" else None
+            name = request.query_params.get("run") or next(iter(what.runs))
+            return JSONResponse(_plain(await run_in_threadpool(_in_turn, turn, show, what, request, name, body)))
+
+        return answer
+
+    async def refused(request: Request, error: Exception) -> Response:
+        status = error.status_code if isinstance(error, HTTPException) else 400
+        said = error.detail if isinstance(error, HTTPException) else str(error)
+        if request.url.path.startswith("/api/"):
+            return JSONResponse({"error": readable(said, 2000)}, status)
+        around = {"pages": PAGES, "page": "", "run": next(iter(what.runs)), "runs": list(what.runs)}
+        return HTMLResponse(environment.get_template("error.html").render(**around, said=said), status)
+
+    routes = [
+        Route("/", page("overview", views.overview)),
+        *(Route(f"/{name}", page(name, getattr(views, name))) for name, _ in PAGES),
+        Route("/document", page("document", views.document)),
+        Route("/compare", page("compare", views.compare)),
+        Route("/api/threshold", data(views.threshold)),
+        Route("/api/label", data(views.give_label), methods=["POST"]),
+        Route("/static/{name}", _static),
+    ]
+    handlers: Mapping[Any, Any] = {CurationError: refused, HTTPException: refused, ValueError: refused}
+    return Guard(Starlette(routes=routes, exception_handlers=handlers), token, hosts, cookie)
+
+
+def _in_turn(turn: Lock, show: Callable[..., dict[str, Any]], *given: Any) -> dict[str, Any]:
+    """Work out one page at a time: looking holds back what libraries print, for the whole process."""
+    with turn:
+        return show(*given)
+
+
+async def _static(request: Request) -> Response:
+    name = request.path_params["name"]
+    if name not in STATIC:
+        return PlainTextResponse("There is no such file.\n", 404)
+    path, kind = STATIC[name]
+    return Response(files("pipelines").joinpath(*path.split("/")).read_bytes(), media_type=kind)
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("pipelines.serve"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    shown = {"text": _text, "name": _name, "body": _body, "value": _value}
+    figures = {"number": number, "plain": _plain_number, "compact": compact, "size": size, "percent": _percent}
+    environment.filters.update(shown | figures)
+    return environment
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %"
+
+
+def _text(value: object, most: int = 200) -> Markup:
+    """Return untrusted text on one line: escaped, of limited length, with its own direction of writing."""
+    return Markup("<bdi>{}</bdi>").format(" ".join(readable(str(value or ""), most).split()))
+
+
+def _name(value: str) -> Markup:
+    """Return a dotted name that may wrap after its dots and underscores."""
+    return Markup("<wbr>").join(re.findall(r"[^._]*[._]?", readable(value, 200)))
+
+
+def _plain_number(value: float) -> str:
+    """Return a number as an input field takes it."""
+    return str(int(value)) if float(value).is_integer() and abs(value) < 1e15 else repr(float(value))
+
+
+def _body(value: str) -> str:
+    """Return a document's text as it is, but for control characters; the template escapes it."""
+    return readable(value)
+
+
+def _value(value: Any) -> str:
+    """Return a signal's value as text."""
+    if value is None:
+        return "not measured"
+    if isinstance(value, bool | str) or not isinstance(value, int | float):
+        return readable(str(value), 200)
+    return number(value) if math.isfinite(value) else str(value)
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as JSON has it; what is no number becomes null."""
+    if hasattr(value, "__dataclass_fields__"):
+        return _plain(asdict(value))
+    if isinstance(value, Mapping):
+        return {name: _plain(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(inner) for inner in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return readable(value) if isinstance(value, str) else value

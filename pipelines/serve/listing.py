@@ -1,0 +1,195 @@
+"""A page of documents: what a search finds, fifty at a time, sorted by a signal or as they lie.
+
+Facts are filtered in the ledger and the signals, by lazy scans. Text is read only when the text is searched, shard by shard, and only
+until the page is full.
+
+Invariant: the same search of the same run gives the same page.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import polars as pl
+
+from curation.errors import UsageError
+from curation.storage.location import Location
+from pipelines.inspect.run_folder import ShardPlace, iter_rows, places, read_ledger_rows, scan, undecided
+from pipelines.inspect.samples import excerpt
+from pipelines.inspect.views import full_name, is_number, signals_in
+
+PAGE = 50
+_EXCERPT = 180
+_LONGEST_PATTERN = 500
+_AT_ONCE = 2000
+"""Texts of one shard that are searched at a time."""
+
+_SHOWN = ["id", "url", "source", "fate", "rule", "text_bytes", "cluster_size"]
+
+
+@dataclass(frozen=True)
+class Search:
+    """What is asked for. `words` are looked for in `where`; between slashes they are a regular expression."""
+
+    words: str = ""
+    where: Literal["id", "url", "text"] = "text"
+    fate: str = ""
+    rule: str = ""
+    source: str = ""
+    origin: str = ""
+    signal: str = ""
+    low: float | None = None
+    high: float | None = None
+    descending: bool | None = None
+    page: int = 1
+
+
+@dataclass(frozen=True)
+class Line:
+    """A document of a page."""
+
+    shard: str
+    row: int
+    origin: str
+    id: str
+    url: str | None
+    source: str
+    fate: str
+    rule: str | None
+    text_bytes: int
+    cluster_size: int
+    value: Any
+    excerpt: str
+
+
+@dataclass(frozen=True)
+class Found:
+    """A page of documents; `total` is None where the text was searched no further than the page needs."""
+
+    lines: Sequence[Line]
+    total: int | None
+    more: bool
+
+
+def all_places(out: Location) -> list[ShardPlace]:
+    """Return every shard with a fate, or of a run that has none yet, what was ingested so far."""
+    found = places(out)
+    return [*found, *undecided(out, found)]
+
+
+def search(out: Location, asked: Search) -> Found:
+    """Return a page of what a search finds. Raises UsageError for a pattern or signal that cannot be."""
+    found = [place for place in all_places(out) if not asked.origin or place.origin == asked.origin]
+    signal = full_name(asked.signal, found)[0] if asked.signal else ""
+    in_text = bool(asked.words) and asked.where == "text"
+    _check_pattern(asked.words)
+    frames = pl.collect_all([_narrow(place, asked, signal) for place in found], engine="streaming")
+    numbered = [frame.with_columns(pl.lit(number, pl.Int32).alias("place")) for number, frame in enumerate(frames)]
+    rows = pl.concat(numbered) if numbered else None
+    if rows is None or rows.height == 0:
+        return Found([], 0, False)
+    if asked.descending is not None and signal:
+        rows = rows.sort("_signal", "place", "row", descending=[asked.descending, False, False], nulls_last=True)
+    begin = (max(1, asked.page) - 1) * PAGE
+    if not in_text:
+        return Found(_lines(found, rows[begin : begin + PAGE]), rows.height, rows.height > begin + PAGE)
+    chosen = list(_with_text(found, rows, asked.words, begin + PAGE + 1))
+    return Found(_lines(found, rows[chosen[begin : begin + PAGE]]), None, len(chosen) > begin + PAGE)
+
+
+def _check_pattern(words: str) -> None:
+    if len(words) > _LONGEST_PATTERN:
+        raise UsageError(f"a search may have {_LONGEST_PATTERN} characters")
+    try:
+        pl.DataFrame({"text": [""]}).select(_contains(pl.col("text"), words))  # a linear engine: no pattern takes exponential time
+    except pl.exceptions.PolarsError as error:
+        raise UsageError(f"{words} is no regular expression: {str(error).splitlines()[0][:200]}") from error
+
+
+def _contains(column: pl.Expr, words: str) -> pl.Expr:
+    if len(words) > 2 and words.startswith("/") and words.endswith("/"):
+        return column.str.contains(words[1:-1])
+    return column.str.to_lowercase().str.contains(words.lower(), literal=True)
+
+
+def _narrow(place: ShardPlace, asked: Search, signal: str) -> pl.LazyFrame:
+    """Return row numbers (and the signal's value as `_signal`) of the rows of a shard that the facts let through."""
+    there = scan([place.ledger])
+    known = set(there.collect_schema().names())
+    table = there.with_row_index("row").with_columns(
+        [pl.lit(None, _kind(name)).alias(name) for name in ("rule", "cluster_size", "failed") if name not in known]
+    )
+    if "fate" not in known:
+        table = table.with_columns(pl.lit("undecided").alias("fate"))
+    if signal:
+        measured = place.signals is not None and signal in scan([place.signals]).collect_schema().names()
+        if not measured or place.signals is None:
+            table = table.with_columns(pl.lit(None, pl.Float64).alias("_signal")).filter(False)
+        else:
+            values = scan([place.signals]).select(pl.col(signal).alias("_signal"))
+            table = pl.concat([table, values], how="horizontal")
+            if is_number(values.collect_schema()["_signal"]):
+                table = table.with_columns(pl.col("_signal").cast(pl.Float64))
+                table = table.filter(pl.col("_signal") >= asked.low) if asked.low is not None else table
+                table = table.filter(pl.col("_signal") <= asked.high) if asked.high is not None else table
+    for column, wanted in (("fate", asked.fate), ("source", asked.source)):
+        if wanted:
+            table = table.filter(pl.col(column) == wanted)
+    if asked.rule:
+        table = table.filter((pl.col("rule") == asked.rule).fill_null(False))
+    if asked.words and asked.where != "text":
+        table = table.filter(_contains(pl.col(asked.where), asked.words).fill_null(False))
+    return table.select("row", *(["_signal"] if signal else []))
+
+
+def _kind(name: str) -> Any:
+    return {"rule": pl.String, "cluster_size": pl.Int64}.get(name, pl.List(pl.String))
+
+
+def _with_text(found: Sequence[ShardPlace], rows: pl.DataFrame, words: str, most: int) -> Iterator[int]:
+    """Yield the numbers of the rows whose text matches, in order, up to `most`."""
+    matched = 0
+    for begin in range(0, rows.height, _AT_ONCE):
+        some = rows[begin : begin + _AT_ONCE]
+        texts: dict[tuple[int, int], str] = {}
+        for (number,), own in some.group_by(["place"], maintain_order=True):
+            documents = found[int(str(number))].documents
+            if documents is not None:
+                for row, values in iter_rows(documents, own["row"].to_list(), ["text"]):
+                    texts[int(str(number)), row] = values["text"]
+        column = pl.Series(
+            "text", [texts.get(place) for place in zip(some["place"].to_list(), some["row"].to_list(), strict=True)], pl.String
+        )
+        hits = pl.DataFrame({"text": column}).select(_contains(pl.col("text"), words).fill_null(False))["text"]
+        for place in hits.arg_true().to_list():
+            yield begin + place
+            matched += 1
+            if matched >= most:
+                return
+
+
+def _lines(found: Sequence[ShardPlace], rows: pl.DataFrame) -> list[Line]:
+    """Read what a page shows of its rows."""
+    facts: dict[tuple[int, int], Mapping[str, Any]] = {}
+    texts: dict[tuple[int, int], str] = {}
+    for (number,), own in rows.group_by(["place"]):
+        place, wanted = found[int(str(number))], own["row"].to_list()
+        known = [name for name in _SHOWN if name in scan([place.ledger]).collect_schema().names()]
+        for row, values in read_ledger_rows(place.ledger, wanted, known).items():
+            facts[int(str(number)), row] = {**dict.fromkeys(_SHOWN), "fate": "undecided", "cluster_size": 1, **values}
+        if place.documents is not None:
+            for row, values in iter_rows(place.documents, wanted, ["text"]):
+                texts[int(str(number)), row] = excerpt(values["text"], _EXCERPT)
+    lines = []
+    for own_row in rows.iter_rows(named=True):
+        place, at = found[own_row["place"]], (own_row["place"], own_row["row"])
+        lines.append(Line(place.name, at[1], place.origin, **facts[at], value=own_row.get("_signal"), excerpt=texts.get(at, "")))
+    return lines
+
+
+def numeric_signals(out: Location) -> list[str]:
+    """Return the signals of a run that are numbers."""
+    try:
+        return [name for name, kind in signals_in(all_places(out)).items() if is_number(kind)]
+    except UsageError:
+        return []

@@ -1,0 +1,142 @@
+"""A movable threshold: what a threshold at any place of a signal would keep, at once.
+
+The values of a signal, the sizes of texts and what the ledger says are held as arrays, 30 bytes a document; a threshold is then one
+comparison over them. A run of many millions is read once for each signal and kept while it is looked at.
+
+Invariant: `effect` equals `pipelines.inspect.thresholds.threshold_effect`, which `curate inspect --at` shows.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from curation.storage.location import Location
+from pipelines.inspect.flows import Amount, Split, amount
+from pipelines.inspect.rules import RecipeRule
+from pipelines.inspect.samples import Sample, SampleQuery, take_samples
+from pipelines.inspect.thresholds import NOTE, AskedSignal, ThresholdEffect, side_of
+
+NEAREST = 10
+"""Documents shown on each side of a threshold."""
+
+_HELD = 3
+"""Signals whose arrays are kept."""
+
+Flags = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class _Judged:
+    """What the ledger says under one rule: which documents pass it now, and which would be kept but for it."""
+
+    now: Flags
+    otherwise: Flags
+
+
+@dataclass(frozen=True)
+class MovableThreshold:
+    """The arrays of one signal; document i is row `rows[i]` of the shard `shards[i]` of `asked.found`."""
+
+    asked: AskedSignal
+    values: npt.NDArray[np.float64]
+    sizes: npt.NDArray[np.int64]
+    sources: npt.NDArray[np.int32]
+    names: Sequence[str]
+    shards: npt.NDArray[np.int32]
+    rows: npt.NDArray[np.int64]
+    judged: Sequence[tuple[RecipeRule | None, _Judged]]
+
+    def effect(self, at: float) -> ThresholdEffect:
+        """Return what a threshold would keep."""
+        rule = self.asked.replaced_by(at)
+        drops = side_of(rule)
+        held = next(judged for known, judged in self.judged if known == rule)
+        then = self.passing(at)
+        kept = held.otherwise
+        sources = []
+        codes, sizes = self.sources[kept], self.sizes[kept]
+        totals = [_by_source(codes, sizes, len(self.names), flags) for flags in (None, held.now[kept], then[kept])]
+        for code, name in enumerate(self.names):
+            of, now, after = (amount(int(documents[code]), int(size[code])) for documents, size in totals)
+            if of.documents:
+                sources.append(Split(name, of, now, after))
+        rule_name, threshold = (rule.name, rule.threshold) if rule is not None else (None, None)
+        everything = Split("all", *(self._amount(flags) for flags in (None, held.now, then)))
+        otherwise = Split("otherwise kept", *(self._amount(kept if flags is None else kept & flags) for flags in (None, held.now, then)))
+        return ThresholdEffect(self.asked.name, at, drops, rule_name, threshold, everything, otherwise, sources, NOTE)
+
+    def passing(self, at: float) -> Flags:
+        """Return which documents pass a threshold; one without the signal does."""
+        drops = side_of(self.asked.replaced_by(at))
+        with np.errstate(invalid="ignore"):
+            return ~(self.values < at if drops == "below" else self.values > at)
+
+    def nearest(self, at: float) -> tuple[list[Sample], list[Sample]]:
+        """Return the documents just below and just above a threshold, nearest first."""
+        below = self._closest(at, self.values < at)
+        above = self._closest(at, self.values >= at)
+        queries = [SampleQuery(name, self._rows(chosen)) for name, chosen in (("below", below), ("above", above))]
+        samples = take_samples(queries, self.asked.found)
+        return [one for one in samples if one.where == "below"], [one for one in samples if one.where == "above"]
+
+    def _closest(self, at: float, side: Flags) -> npt.NDArray[np.int64]:
+        places = np.flatnonzero(side)
+        distance = np.abs(self.values[places] - at)
+        if len(places) > NEAREST:
+            some = np.argpartition(distance, NEAREST)[:NEAREST]
+            places, distance = places[some], distance[some]
+        return places[np.lexsort((places, distance))]
+
+    def _rows(self, chosen: npt.NDArray[np.int64]) -> pl.LazyFrame:
+        found = [self.asked.found[place] for place in self.shards[chosen]]
+        columns = {
+            "origin": [place.origin for place in found],
+            "shard": [place.name for place in found],
+            "row": self.rows[chosen],
+            "value": self.values[chosen],
+        }
+        return pl.LazyFrame(columns, schema={"origin": pl.String, "shard": pl.String, "row": pl.Int64, "value": pl.Float64})
+
+    def _amount(self, flags: Flags | None) -> Amount:
+        if flags is None:
+            return amount(len(self.sizes), int(self.sizes.sum()))
+        return amount(int(flags.sum()), int(self.sizes[flags].sum()))
+
+
+def _by_source(codes: Any, sizes: Any, names: int, flags: Flags | None) -> tuple[Any, Any]:
+    """Return documents and bytes of each source, of those that are flagged."""
+    if flags is not None:
+        codes, sizes = codes[flags], sizes[flags]
+    return np.bincount(codes, minlength=names), np.bincount(codes, sizes, minlength=names)
+
+
+@lru_cache(maxsize=_HELD)
+def movable(out: Location, signal: str, stamp: object) -> MovableThreshold:  # noqa: ARG001  (a changed run is read again)
+    """Read the arrays of a signal. Raises UsageError for an unknown one, or one that is no number."""
+    asked = AskedSignal.of(out, signal)
+    rules: Sequence[RecipeRule | None] = asked.rules or (None,)
+    places = [number for number, place in enumerate(asked.found) if place.signals is not None]
+    frames = [[AskedSignal(asked.name, asked.kind, [asked.found[place]], asked.rules).judged(rule) for place in places] for rule in rules]
+    found = [pl.collect_all(own) for own in frames]
+    first = pl.concat(found[0])
+    names = first["source"].unique().sort().to_list()
+    codes = first["source"].replace_strict(names, list(range(len(names))), return_dtype=pl.Int32)
+    heights = [frame.height for frame in found[0]]
+    return MovableThreshold(
+        asked,
+        first["value"].cast(pl.Float64).to_numpy(),
+        first["text_bytes"].to_numpy(),
+        codes.to_numpy(),
+        names,
+        np.repeat(np.array(places, np.int32), heights),
+        np.concatenate([np.arange(height) for height in heights]) if heights else np.empty(0, np.int64),
+        [
+            (rule, _Judged(*(pl.concat(own)[name].to_numpy() for name in ("now", "otherwise"))))
+            for rule, own in zip(rules, found, strict=True)
+        ],
+    )

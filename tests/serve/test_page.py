@@ -1,0 +1,189 @@
+"""The page in a browser: hostile texts do nothing, and a person's way through it: search, threshold, recipe, duplicates, labels."""
+
+import html
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from pipelines.train.labels import read_labels
+from tests.reexport.corpus import write_corpus
+from tests.running import curate
+from tests.serve.browser import Browser, chromium
+from tests.serve.payloads import PAYLOADS
+from tests.serve.serving import Server, serving
+from tests.verbs import call
+
+RECIPE = """description = {payload}
+license = {payload}
+
+[[filter]]
+name = "gopher_quality"
+min_words = 5
+min_stop_words = 0
+min_alphabetic_word_ratio = 0.0
+
+[deduplicate]
+
+[[input]]
+path = "hostile.jsonl"
+source = {source}
+"""
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as tab:
+        yield tab
+
+
+def write_hostile_run(folder: Path) -> Path:
+    """Run over documents whose texts, ids, URLs, titles and other fields are payloads."""
+    lines = []
+    for number, payload in enumerate(PAYLOADS):
+        several = "\n".join(PAYLOADS[number % 10 :: 10])
+        text = f"{payload}\nwords that make a text number {number} of the hostile ones\n{several if number % 8 == 0 else ''}"
+        lines.append({"id": f"{payload}#{number}", "url": payload, "text": text, "title": payload, "note": [payload, {payload: payload}]})
+    lines += [{**line, "id": f"copy{number}{line['id']}"} for number, line in enumerate(lines[:6])]
+    (folder / "hostile.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+    plain = json.dumps(PAYLOADS[0])
+    (folder / "hostile.toml").write_text(RECIPE.format(payload=plain, source=json.dumps(PAYLOADS[1])))
+    said = call("run", folder / "hostile.toml", "--out", folder / "out")
+    assert said.code == 0, said.all
+    return folder / "out"
+
+
+def test_hostile_texts_do_nothing(browser: Browser, tmp_path: Path) -> None:
+    assert len(PAYLOADS) >= 100
+    out = write_hostile_run(tmp_path)
+    ids = pl.read_parquet(sorted((out / "ledger").glob("*.parquet")))["id"].to_list()
+    assert len(ids) > 100
+    with serving(out, labels=tmp_path / "labels.parquet") as server:
+        browser.open(f"{server.base}/?token={server.token}")
+        pages = ["/", "/signals", "/lab?t.gopher_quality.too_few_words=9", "/duplicates", "/synthetic", "/label"]
+        pages += [f"/documents?page={page}" for page in (1, 2, 3)]
+        pages += [
+            f"/documents?q={_quoted(payload)}&in={place}&rule={_quoted(payload)}" for payload in PAYLOADS[:6] for place in ("id", "text")
+        ]
+        pages += [f"/document?id={_quoted(ids[number])}" for number in range(0, len(ids), 7)]
+        pages += [f"/signals?signal={_quoted(PAYLOADS[3])}", f"/{_quoted(PAYLOADS[4])}", f"/?run={_quoted(PAYLOADS[5])}"]
+        seen: set[str] = set()
+        for page in pages:
+            browser.open(f"{server.base}{page}")
+            assert browser.run("window.harmed === undefined && document.body.dataset.run !== undefined"), page
+            text = browser.run("document.body.innerText + [...document.querySelectorAll('pre')].map(e => e.textContent).join()")
+            seen |= {payload for payload in PAYLOADS if payload.replace("\x00", "\\u0000")[:30] in text}
+        outside = [request for request in browser.requests if not request.startswith(server.base)]
+        assert (browser.dialogs, browser.violations, outside) == ([], [], [])
+        assert len(seen) >= 80  # the payloads were shown as text, not left out
+
+
+def test_a_person_finds_moves_compares_and_labels(browser: Browser, demo_run: Path, tmp_path: Path) -> None:
+    labels = tmp_path / "labels.parquet"
+    with serving(demo_run, labels=labels) as server:
+        browser.size(1280, 900)
+        browser.open(f"{server.base}/?token={server.token}")
+        _search_by_keyboard(browser)
+        _move_a_threshold(browser, server, demo_run)
+        _compare_duplicates(browser, server)
+        _label_ten(browser, server)
+        outside = [request for request in browser.requests if request.startswith("http") and "://127.0.0.1:" not in request]
+        assert (outside, browser.violations) == ([], [])
+    rows = pl.read_parquet(labels)
+    assert rows["score"].to_list() == [0, 1, 2, 3, 4, 5, 5, 0, 3, 4]
+    assert len(read_labels([str(labels)], "text", "score", "source")) == 10
+    texts = {*pl.read_parquet(sorted((demo_run / "stages/1-ingest").glob("*[0-9].parquet")), columns=["text"])["text"]}
+    assert {*rows["text"]} <= texts
+
+
+def _search_by_keyboard(browser: Browser) -> None:
+    browser.leaves_by(lambda: browser.press("/"))  # from the overview to the documents
+    browser.press("/")
+    browser.wait("document.activeElement.id === 'search'")
+    for key in "tide":
+        browser.press(key)
+    browser.leaves_by(lambda: browser.press("Enter"))
+    found = browser.run("[...document.querySelectorAll('li.row')].length")
+    assert 0 < found <= 50
+    browser.press("j")
+    browser.press("j")
+    browser.press("k")
+    assert browser.run("document.activeElement === document.querySelector('li.row a')")
+    browser.leaves_by(lambda: browser.press("Enter"))
+    assert "tide" in browser.run("document.querySelector('pre.body').textContent").lower()
+    browser.press("?")
+    assert browser.wait("document.getElementById('help').open")
+
+
+def _move_a_threshold(browser: Browser, server: Server, run: Path) -> None:
+    browser.open(f"{server.base}/signals?signal=gopher_quality.words")
+    for at in (60, 150, 300):
+        browser.run(f"(at => {{ at.value = '{at}'; at.dispatchEvent(new Event('input')); }})(document.getElementById('at'))")
+        browser.wait(f"document.getElementById('mover').dataset.shown === '{at}'")
+        row = "[...document.querySelector('#effect tbody tr').cells].slice(1)"
+        cells = browser.run(f"{row}.map(cell => Number(cell.textContent.replaceAll(',', '')))")
+        told = json.loads(curate("inspect", run, "--signal", "gopher_quality.words", "--at", at, "--json"))["otherwise_kept"]
+        assert cells[:3] == [told[side]["documents"] for side in ("of", "now", "then")]
+        assert cells[3:] == [told[side]["tokens"] for side in ("now", "then")]
+
+
+def _compare_duplicates(browser: Browser, server: Server) -> None:
+    browser.open(f"{server.base}/document?id=web-0028")
+    browser.leaves_by(lambda: browser.run("document.querySelector('a.small').click()"))
+    marked = browser.run("[document.querySelectorAll('del').length, document.querySelectorAll('ins').length]")
+    assert min(marked) > 0
+
+
+def _label_ten(browser: Browser, server: Server) -> None:
+    browser.open(f"{server.base}/label")
+    for key in "012345gb34":
+        browser.leaves_by(lambda key=key: browser.press(key))  # type: ignore[misc]
+    assert browser.run("document.getElementById('labels').textContent") == "10"
+    assert "correlation" in browser.run("document.getElementById('agreement').textContent")
+    browser.leaves_by(lambda: browser.press("0"))
+    browser.leaves_by(lambda: browser.press("u"))
+    assert browser.run("document.getElementById('labels').textContent") == "10"
+
+
+def test_the_lab_s_recipe_judges_as_the_lab_says(browser: Browser, tmp_path: Path) -> None:
+    out = write_corpus(tmp_path)
+    with serving(out, labels=tmp_path / "labels.parquet") as server:
+        browser.open(f"{server.base}/?token={server.token}")
+        browser.open(f"{server.base}/lab?t.gopher_quality.too_few_words=120&t.gopher_quality.too_many_words=400")
+        still = int(browser.run("document.getElementById('kept-still').textContent").replace(",", ""))
+        changed = browser.run("document.getElementById('changed-recipe').textContent")
+        diff = browser.run("document.getElementById('diff').textContent")
+    assert "-min_words = 1\n+min_words = 120\n" in diff
+    assert "-max_words = 100000\n+max_words = 400\n" in diff
+    (tmp_path / "corpus.toml").write_text(html.unescape(changed))
+    before = (out / "stages/2-measure/_seal.json").stat().st_mtime_ns
+    assert call("run", tmp_path / "corpus.toml", "--out", out).code == 0
+    assert (out / "stages/2-measure/_seal.json").stat().st_mtime_ns == before
+    ledger = pl.concat([pl.read_parquet(file) for file in (out / "ledger").rglob("*.parquet")], how="diagonal_relaxed")
+    assert ledger.filter(pl.col("fate") == "kept").height == still
+    assert 300 < still < 2500
+
+
+@pytest.mark.skipif("CURATION_SCREENSHOTS" not in os.environ, reason="CURATION_SCREENSHOTS names no folder for the pictures")
+def test_pictures_of_the_page(browser: Browser, demo_run: Path, tmp_path: Path) -> None:
+    """Four sizes, light and dark, for somebody to look at; nothing may need scrolling sideways."""
+    folder = Path(os.environ["CURATION_SCREENSHOTS"])
+    folder.mkdir(parents=True, exist_ok=True)
+    with serving(demo_run, labels=tmp_path / "labels.parquet") as server:
+        browser.open(f"{server.base}/?token={server.token}")
+        for page in ("overview", "signals", "lab", "documents", "duplicates", "synthetic", "label", "document?id=web-0028"):
+            for width, height in ((1440, 900), (1024, 768), (768, 1024), (390, 844)):
+                for dark in (False, True):
+                    browser.size(width, height, dark)
+                    browser.open(f"{server.base}/{page}")
+                    assert browser.run("document.documentElement.scrollWidth <= document.documentElement.clientWidth"), (page, width)
+                    browser.picture(folder / f"{page.partition('?')[0]}-{width}-{'dark' if dark else 'light'}.png")
+
+
+def _quoted(text: str) -> str:
+    from urllib.parse import quote
+
+    return quote(text.encode("utf-8", "surrogatepass"), safe="")
