@@ -16,7 +16,7 @@ from curation.errors import UsageError
 from curation.storage.location import Location
 from pipelines.inspect.run_folder import ShardPlace, iter_rows, places, read_ledger_rows, scan, undecided
 from pipelines.inspect.samples import excerpt
-from pipelines.inspect.views import full_name, is_number, signals_in
+from pipelines.inspect.views import full_name, has_thresholds, signals_in
 
 PAGE = 50
 _EXCERPT = 180
@@ -128,7 +128,7 @@ def _narrow(place: ShardPlace, asked: Search, signal: str) -> pl.LazyFrame:
         else:
             values = scan([place.signals]).select(pl.col(signal).alias("_signal"))
             table = pl.concat([table, values], how="horizontal")
-            if is_number(values.collect_schema()["_signal"]):
+            if has_thresholds(values.collect_schema()["_signal"]):
                 table = table.with_columns(pl.col("_signal").cast(pl.Float64))
                 table = table.filter(pl.col("_signal") >= asked.low) if asked.low is not None else table
                 table = table.filter(pl.col("_signal") <= asked.high) if asked.high is not None else table
@@ -190,6 +190,6 @@ def _lines(found: Sequence[ShardPlace], rows: pl.DataFrame) -> list[Line]:
 def numeric_signals(out: Location) -> list[str]:
     """Return the signals of a run that are numbers."""
     try:
-        return [name for name, kind in signals_in(all_places(out)).items() if is_number(kind)]
+        return [name for name, kind in signals_in(all_places(out)).items() if has_thresholds(kind)]
     except UsageError:
         return []

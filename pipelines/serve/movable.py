@@ -19,7 +19,7 @@ from curation.storage.location import Location
 from pipelines.inspect.flows import Amount, Split, amount
 from pipelines.inspect.rules import RecipeRule
 from pipelines.inspect.samples import Sample, SampleQuery, take_samples
-from pipelines.inspect.thresholds import NOTE, AskedSignal, ThresholdEffect, side_of
+from pipelines.inspect.thresholds import THRESHOLD_NOTE, AskedSignal, ThresholdEffect, side_of
 
 NEAREST = 10
 """Documents shown on each side of a threshold."""
@@ -68,7 +68,7 @@ class MovableThreshold:
         rule_name, threshold = (rule.name, rule.threshold) if rule is not None else (None, None)
         everything = Split("all", *(self._amount(flags) for flags in (None, held.now, then)))
         otherwise = Split("otherwise kept", *(self._amount(kept if flags is None else kept & flags) for flags in (None, held.now, then)))
-        return ThresholdEffect(self.asked.name, at, drops, rule_name, threshold, everything, otherwise, sources, NOTE)
+        return ThresholdEffect(self.asked.name, at, drops, rule_name, threshold, everything, otherwise, sources, THRESHOLD_NOTE)
 
     def passing(self, at: float) -> Flags:
         """Return which documents pass a threshold; one without the signal does."""

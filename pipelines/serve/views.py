@@ -17,7 +17,7 @@ from pipelines.inspect.funnel import funnel
 from pipelines.inspect.rules import read_rules
 from pipelines.inspect.run_folder import iter_rows, scan, scan_ledger
 from pipelines.inspect.sources import largest_flows
-from pipelines.inspect.views import is_number, signal_summary, signals_in
+from pipelines.inspect.views import has_thresholds, signal_summary, signals_in
 from pipelines.inspect.why import duplicates as cluster_of
 from pipelines.inspect.why import why
 from pipelines.report import charts
@@ -47,7 +47,7 @@ def overview(what: "Served", request: Request, name: str) -> dict[str, Any]:
         "title": rules.name,
         "description": rules.description,
         "funnel": counted,
-        "picture": charts.funnel_chart(charts.levels_of(counted)),
+        "picture": charts.funnel_chart(charts.funnel_levels(counted)),
         "sources": largest_flows(counted.sources),
         "session": session,
         "against": other,
@@ -61,7 +61,7 @@ def signals(what: "Served", request: Request, name: str) -> dict[str, Any]:
     """One signal with a movable threshold, and the list of all."""
     out = what.run(name)
     try:
-        known = {signal: is_number(kind) for signal, kind in signals_in(all_places(out)).items()}
+        known = {signal: has_thresholds(kind) for signal, kind in signals_in(all_places(out)).items()}
     except UsageError:
         known = {}
     rules = read_rules(out).rules
