@@ -115,7 +115,7 @@ CONFINED = {
         "pipelines/terminal/sheets.py",
         "pipelines/terminal/terminal.py",
     },
-    "starlette": {"pipelines/serve/app.py", "pipelines/serve/guard.py", "pipelines/serve/views.py"},
+    "starlette": {"pipelines/serve/app.py", "pipelines/serve/guard.py", "pipelines/serve/served.py", "pipelines/serve/views.py"},
     "tokenizers": {"curation/text/tokens.py"},
     "trafilatura": {"curation/ingest/extraction/trafilatura.py"},
     "typer": {

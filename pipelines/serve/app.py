@@ -7,8 +7,8 @@ Invariants
 
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from importlib.resources import files
 from threading import Lock
 from typing import Any
@@ -23,11 +23,9 @@ from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, R
 from starlette.routing import Route
 
 from curation.errors import CurationError
-from curation.storage.location import Location
-from pipelines.inspect.run_folder import checked_folder
 from pipelines.serve import views
 from pipelines.serve.guard import Guard
-from pipelines.serve.labels import LabelFile
+from pipelines.serve.served import Served
 from pipelines.terminal.wording import compact, number, readable, size
 
 STATIC = {
@@ -47,33 +45,6 @@ PAGES = (
     ("synthetic", "Synthetic"),
     ("label", "Label"),
 )
-
-
-@dataclass(frozen=True)
-class Served:
-    """What is served: runs by name, and the file that labels go to."""
-
-    runs: Mapping[str, Location]
-    labels: LabelFile
-
-    def run(self, name: str) -> Location:
-        """Return the place of a run."""
-        try:
-            return self.runs[name]
-        except KeyError:
-            raise HTTPException(404, "No run of that name is served.") from None
-
-
-def served(folders: Sequence[str], labels: str) -> Served:
-    """Open run folders. Raises UsageError for a folder that is no run."""
-    runs: dict[str, Location] = {}
-    for folder in folders:
-        place = checked_folder(folder)
-        name = readable(place.name, 60) or "run"
-        while name in runs:
-            name = f"{name}'"
-        runs[name] = place
-    return Served(runs, LabelFile.open(Location.of(labels)))
 
 
 def application(what: Served, token: str, hosts: frozenset[str], cookie: str = "curate") -> Guard:

@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 import uvicorn
 
 from curation.errors import UsageError
-from pipelines.serve.app import application, served
+from pipelines.serve.app import application
 from pipelines.serve.guard import addresses, hosts_of, new_token
+from pipelines.serve.served import served
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 

@@ -2,7 +2,7 @@
 
 import json
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlencode
 
 import polars as pl
@@ -26,16 +26,14 @@ from pipelines.serve.lab import changed_recipe
 from pipelines.serve.listing import Search, all_places, numeric_signals, search
 from pipelines.serve.movable import movable
 from pipelines.serve.reading import compared, evidence_of, text_of
-
-if TYPE_CHECKING:
-    from pipelines.serve.app import Served
+from pipelines.serve.served import Served
 
 _SHOWN_RULES = 200
 _NO_THRESHOLD: dict[str, Any] = {"effect": None, "chart": None, "near": ([], []), "edges": []}
 _SCORE = "educational_score.score"
 
 
-def overview(what: "Served", request: Request, name: str) -> dict[str, Any]:
+def overview(what: Served, request: Request, name: str) -> dict[str, Any]:
     """The funnel, sources, costs and versions; what changed against another run."""
     out = what.run(name)
     counted = funnel(str(out))
@@ -57,7 +55,7 @@ def overview(what: "Served", request: Request, name: str) -> dict[str, Any]:
     }
 
 
-def signals(what: "Served", request: Request, name: str) -> dict[str, Any]:
+def signals(what: Served, request: Request, name: str) -> dict[str, Any]:
     """One signal with a movable threshold, and the list of all."""
     out = what.run(name)
     try:
@@ -86,7 +84,7 @@ def signals(what: "Served", request: Request, name: str) -> dict[str, Any]:
     return facts | {"effect": held.effect(at), "near": held.nearest(at), "chart": chart, "edges": edges}
 
 
-def threshold(what: "Served", request: Request, name: str, _body: Any) -> dict[str, Any]:
+def threshold(what: Served, request: Request, name: str, _body: Any) -> dict[str, Any]:
     """What a threshold would keep, and the documents around it."""
     out = what.run(name)
     signal, at = request.query_params.get("signal", ""), _number(request, "at", None)
@@ -97,7 +95,7 @@ def threshold(what: "Served", request: Request, name: str, _body: Any) -> dict[s
     return {"effect": held.effect(at), "below": near[0], "above": near[1]}
 
 
-def lab(what: "Served", request: Request, name: str) -> dict[str, Any]:
+def lab(what: Served, request: Request, name: str) -> dict[str, Any]:
     """Several thresholds at once, judged again, and the change to the recipe."""
     from pipelines.notebook.rejudged import rejudge_run
 
@@ -118,7 +116,7 @@ def lab(what: "Served", request: Request, name: str) -> dict[str, Any]:
     }
 
 
-def documents(what: "Served", request: Request, name: str) -> dict[str, Any]:
+def documents(what: Served, request: Request, name: str) -> dict[str, Any]:
     """A page of what a search finds."""
     out = what.run(name)
     asked = _search(request)
@@ -135,7 +133,7 @@ def documents(what: "Served", request: Request, name: str) -> dict[str, Any]:
     }
 
 
-def document(what: "Served", request: Request, name: str) -> dict[str, Any]:
+def document(what: Served, request: Request, name: str) -> dict[str, Any]:
     """All that is known of one document."""
     out = what.run(name)
     own = request.query_params.get("id", "")
@@ -159,14 +157,14 @@ def document(what: "Served", request: Request, name: str) -> dict[str, Any]:
     }
 
 
-def compare(what: "Served", request: Request, name: str) -> dict[str, Any]:
+def compare(what: Served, request: Request, name: str) -> dict[str, Any]:
     """Two documents side by side."""
     first, second = request.query_params.get("a", ""), request.query_params.get("b", "")
     left, right = compared(what.run(name), first, second)
     return {"first": first, "second": second, "left": left, "right": right}
 
 
-def duplicates(what: "Served", request: Request, name: str) -> dict[str, Any]:  # noqa: ARG001
+def duplicates(what: Served, request: Request, name: str) -> dict[str, Any]:  # noqa: ARG001
     """The largest clusters, and how similar duplicates are."""
     out = what.run(name)
     bins = similarities_of(out)
@@ -177,7 +175,7 @@ def duplicates(what: "Served", request: Request, name: str) -> dict[str, Any]:  
     }
 
 
-def synthetic(what: "Served", request: Request, name: str) -> dict[str, Any]:
+def synthetic(what: Served, request: Request, name: str) -> dict[str, Any]:
     """Generated rows, accepted and rejected."""
     out = what.run(name)
     page = int(_number(request, "page", 1.0) or 1)
@@ -187,7 +185,7 @@ def synthetic(what: "Served", request: Request, name: str) -> dict[str, Any]:
     return {"flow": counted, "found": found, "fate": fate, "page_number": page}
 
 
-def label(what: "Served", request: Request, name: str) -> dict[str, Any]:
+def label(what: Served, request: Request, name: str) -> dict[str, Any]:
     """The next document to label: those not yet labelled, in the order of their keys."""
     out = what.run(name)
     row = _next_unlabelled(what, out, request.query_params.get("after", ""))
@@ -200,7 +198,7 @@ def label(what: "Served", request: Request, name: str) -> dict[str, Any]:
     }
 
 
-def give_label(what: "Served", request: Request, name: str, body: Any) -> dict[str, Any]:  # noqa: ARG001
+def give_label(what: Served, request: Request, name: str, body: Any) -> dict[str, Any]:  # noqa: ARG001
     """Take a label, or take the last one back."""
     if not isinstance(body, dict):
         raise HTTPException(400, "a label is an object")
@@ -264,7 +262,7 @@ def _messages(metadata: Any) -> list[dict[str, str]]:
     return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
 
 
-def _next_unlabelled(what: "Served", out: Location, after: str) -> tuple[int, int] | None:
+def _next_unlabelled(what: Served, out: Location, after: str) -> tuple[int, int] | None:
     """Return shard and row of the document with the smallest key that has no label and comes after a key."""
     given = [bytes.fromhex(key) for key in what.labels.rows if len(key) == 32]
     best: tuple[bytes, int, int] | None = None
