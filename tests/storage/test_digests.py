@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from curation.storage.digests import canonical, digest_of, digest_of_file
+from curation.storage.records import decode_record, encode_record
 
 
 @dataclass(frozen=True)
@@ -53,3 +54,12 @@ def test_a_files_digest_is_that_of_its_bytes(tmp_path: Path) -> None:
     content = bytes(range(256)) * 5000
     (tmp_path / "x").write_bytes(content)
     assert digest_of_file(tmp_path / "x") == hashlib.sha256(content).hexdigest()
+
+
+def test_a_record_keeps_letters_as_they_are_and_refuses_to_be_empty() -> None:
+    encoded = encode_record({"title": "Größe \udc80", "a": 1})
+    assert "Größe \\udc80".encode() in encoded
+    assert list(decode_record(encoded)) == ["a", "title"]
+    for refused in ({}, {"sha256": "x"}):
+        with pytest.raises(ValueError, match="reserved"):
+            encode_record(refused)
