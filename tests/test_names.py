@@ -22,8 +22,10 @@ TWO_HOMES = {
 """Names that may have another home beside this file, and why."""
 
 STILL = frozenset(
-    "ATTEMPTS BUCKETS Edges Ending FORMAT Failure LONGEST Line Named PAUSE Record Unreadable annotate choose edges_of joined mended rows_of "
-    "write_edges".split()
+    (
+        *("ATTEMPTS", "BUCKETS", "Edges", "Ending", "FORMAT", "Failure", "LONGEST", "Line", "Named", "PAUSE", "Record"),
+        *("Unreadable", "annotate", "choose", "edges_of", "joined", "mended", "rows_of", "write_edges"),
+    )
 )
 """Names that wait for one of their homes to be renamed; no other may join them."""
 

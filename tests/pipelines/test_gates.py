@@ -155,6 +155,20 @@ def test_an_order_takes_what_its_documents_take(trial: Trial) -> None:
     met["dropped"] += int(trial.drops.sum())
 
 
+def test_each_filter_is_reached_by_what_no_gate_before_it_drops() -> None:
+    nothing = CostLine(0.0, 0.0)
+    drops = np.array([[True, False, False], [False, True, False], [False, False, True], [False, False, False]])
+    trial = Trial(
+        filters=[FilterCost(f"f{place}", nothing, nothing, frozenset()) for place in range(3)],
+        parts=dict.fromkeys(PARTS, nothing),
+        carrying=dict.fromkeys((TEXT, *PARTS), 0.0),
+        drops=drops,
+        text_bytes=np.array([1, 10, 100, 1000], np.int64),
+    )
+    assert list(Search(trial).reaching(((0, True), (1, True), (2, False)))) == [(4, 1111), (3, 1110), (2, 1100)]
+    assert list(Search(trial).reaching(((2, False), (1, True), (0, False)))) == [(4, 1111), (4, 1111), (3, 1101)]
+
+
 @meets(gates=10, moved=8)
 @given(trials())
 def test_no_order_takes_less_than_the_best(trial: Trial) -> None:

@@ -176,7 +176,11 @@ def test_an_input_of_nothing_has_no_rates() -> None:
         (59.4, "about 59 s left"),
         (60, "about 1 min left"),
         (3600, "about 60 min left"),
+        (90 * 60 - 1, "about 90 min left"),
+        (90 * 60, "about 2 h left"),
         (7200, "about 2 h left"),
+        (48 * 3600 - 1, "about 48 h left"),
+        (48 * 3600, "about 2 days left"),
         (400_000, "about 5 days left"),
     ],
 )

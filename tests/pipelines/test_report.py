@@ -15,6 +15,7 @@ import pytest
 from curation.schema import LEDGER
 from curation.storage.location import Location
 from curation.storage.ownership import RULES_FILE
+from curation.storage.records import encode_record
 from pipelines.inspect.histogram import Bin
 from pipelines.inspect.rules import encoded, rules_of
 from pipelines.inspect.verify import verify
@@ -192,6 +193,15 @@ def test_a_run_without_stages_has_a_report(tmp_path: Path) -> None:
         shard.unlink()
     page = _Page(Path(write_report(str(run))).read_text("utf-8"))
     assert {attributes.get("id") for attributes in page.all("h2")} == {"funnel", "rules", "sources", "duplicates", "samples", "recipe"}
+
+
+def test_a_report_bears_the_name_of_the_last_recipe_that_made_something(tmp_path: Path) -> None:
+    out = Location.of(tmp_path / "a-folder")
+    (tmp_path / "a-folder").mkdir()
+    assert report._title(out) == "a-folder"
+    sessions = [{"recipe": name, "stages": [{"made": made}]} for name, made in (("first", 1), ("second", 2), ("looked", 0))]
+    (tmp_path / "a-folder/run.json").write_bytes(encode_record({"sessions": sessions}))
+    assert report._title(out) == "second"
 
 
 def test_charts_are_whole_markup_whatever_they_are_given() -> None:

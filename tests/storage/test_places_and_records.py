@@ -1,6 +1,7 @@
 """Places as users write them, records that are too large to be any, journals of others, and what a file's digest is taken of."""
 
 import hashlib
+import socket
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from curation.storage import records
 from curation.storage.contents import digest_at
 from curation.storage.journal import Journal, read_journal
-from curation.storage.location import Location
+from curation.storage.location import Location, why_unreachable
 from curation.storage.records import CorruptRecord, decode_record, encode_record, find_record
 
 
@@ -62,3 +63,26 @@ def test_a_digest_is_of_the_whole_file_or_of_its_beginning(tmp_path: Path) -> No
         begin = content if most is None else content[:most]
         assert digest_at(place, most) == (len(begin), hashlib.sha256(begin).hexdigest())
     assert digest_at(Location.of(tmp_path / "none")) is None
+
+
+def test_a_folder_holds_what_lies_below_it_in_its_own_store(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path / "out")
+    out = Location.of(tmp_path / "out")
+    others = ["out/a/b", "out", "outer/a", "link/a", "out/../a"]
+    assert out.holds_which([Location.of(tmp_path) / other for other in others]) == [True, False, False, True, False]
+    assert not out.holds(Location("s3", f"{tmp_path}/out/a"))
+    assert Location("s3", "bucket/out").holds(Location("s3", "bucket/out/a"))
+    assert not Location("s3", "bucket/out").holds(Location("gs", "bucket/out/a"))
+
+
+@pytest.mark.parametrize("path", ["", "/a", "a//b", "../a", "a/./b", "a\\b", "a\x1bb"])
+def test_a_path_that_may_lead_out_of_a_folder_names_no_file_in_it(path: str) -> None:
+    with pytest.raises(ValueError, match="not the path of a file below"):
+        Location.of("/out").within(path)
+    assert Location.of("/out").within("a/b").path == "/out/a/b"
+
+
+def test_a_port_where_nobody_listens_refuses() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    assert "refuse" in why_unreachable(Location.of(f"http://127.0.0.1:{port}/a.warc"))
