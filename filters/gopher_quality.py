@@ -35,7 +35,7 @@ from curation.text.text import Text
 from curation.text.unicode_classes import decode_character
 from curation.text.words import ALPHABETIC, WORD
 from filters.contract import Filter, Rule, Signals, above, below
-from filters.support.gopher_stop_words import STOP_WORDS, hashes_of
+from filters.support.gopher_rules import SHARED_THRESHOLDS, STOP_WORDS, hashes_of, signals_of
 from filters.support.punctuation import punctuation_marks
 
 _POINT, _HASH, _HYPHEN = 0x2E, 0x23, 0x2D
@@ -80,19 +80,11 @@ class GopherQuality(Filter):
         "stop_words": pa.int32(),
     }
     version: ClassVar[int] = 2
-    threshold_fields: ClassVar[frozenset[str]] = frozenset(
-        {
-            "min_words",
-            "max_words",
-            "min_mean_word_length",
-            "max_mean_word_length",
-            "max_symbol_ratio",
-            "max_bullet_line_ratio",
-            "max_ellipsis_line_ratio",
-            "min_alphabetic_word_ratio",
-            "min_stop_words",
-        }
-    )
+    threshold_fields: ClassVar[frozenset[str]] = SHARED_THRESHOLDS | {
+        "min_mean_word_length",
+        "max_mean_word_length",
+        "min_alphabetic_word_ratio",
+    }
     examples: ClassVar[tuple[tuple[str, str | None], ...]] = (
         ("The tide is the slow rise and fall of the sea, and it comes with the moon. " * 8, None),
         ("Click here to see more.", "too_few_words"),
@@ -121,10 +113,7 @@ class GopherQuality(Filter):
         of_tokens = (words.offsets, words.starts, words.ends, words.characters, words.hashes, words.kinds)
         _measure_words(text.data, text.offsets, *of_tokens, hashes_of(self.stop_words), punctuation_marks(), table)
         _measure_rows(text.data, text.offsets, rows.offsets, rows.visible_starts, rows.visible_ends, table)
-        return {
-            name: column.astype(np.int32) if kind == pa.int32() else column
-            for (name, kind), column in zip(self.signal_types.items(), table, strict=True)
-        }
+        return signals_of(self.signal_types, table)
 
     def rules(self) -> Mapping[str, Rule]:
         """Return the paper's rules in datatrove's order."""

@@ -31,7 +31,7 @@ from curation.text.text import Text
 from curation.text.unicode_classes import decode_character
 from curation.text.words import WORD
 from filters.contract import Filter, Rule, Signals, above, below
-from filters.support.gopher_stop_words import STOP_WORDS, hashes_of
+from filters.support.gopher_rules import SHARED_THRESHOLDS, STOP_WORDS, hashes_of, signals_of
 
 _POINT, _HASH, _SPACE, _ELLIPSIS = 0x2E, 0x23, 0x20, 0x2026
 _BULLETS = (0x25CF, 0x2022, 0x2A, 0x2D)
@@ -71,19 +71,11 @@ class GopherQualityDclm(Filter):
         "non_alphabetic_ratio": pa.float64(),
         "stop_words": pa.int32(),
     }
-    threshold_fields: ClassVar[frozenset[str]] = frozenset(
-        {
-            "min_words",
-            "max_words",
-            "min_mean_word_length",
-            "max_mean_word_length",
-            "max_symbol_ratio",
-            "max_bullet_line_ratio",
-            "max_ellipsis_line_ratio",
-            "max_non_alphabetic_ratio",
-            "min_stop_words",
-        }
-    )
+    threshold_fields: ClassVar[frozenset[str]] = SHARED_THRESHOLDS | {
+        "min_mean_word_length",
+        "max_mean_word_length",
+        "max_non_alphabetic_ratio",
+    }
     examples: ClassVar[tuple[tuple[str, str | None], ...]] = (
         ("A river carries sand and stones to the sea, and it drops the heavy ones first. " * 5, None),
         ("Log in to see more.", "too_few_words"),
@@ -110,10 +102,7 @@ class GopherQualityDclm(Filter):
         stop_words = hashes_of(self.stop_words, lowered=True)
         _measure_chunks(words.offsets, words.lowered, *of_chunks, stop_words, table)
         _measure_lines(text.data, text.offsets, lines.offsets, lines.visible_starts, lines.visible_ends, table)
-        return {
-            name: column.astype(np.int32) if kind == pa.int32() else column
-            for (name, kind), column in zip(self.signal_types.items(), table, strict=True)
-        }
+        return signals_of(self.signal_types, table)
 
     def rules(self) -> Mapping[str, Rule]:
         """Return the rules in DCLM's order."""

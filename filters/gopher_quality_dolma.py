@@ -28,7 +28,7 @@ from curation.text.kernels import kernel
 from curation.text.text import Text
 from curation.text.unicode_classes import decode_character
 from filters.contract import Filter, Rule, Signals, above, below
-from filters.support.gopher_stop_words import STOP_WORDS, hashes_of
+from filters.support.gopher_rules import SHARED_THRESHOLDS, STOP_WORDS, hashes_of, signals_of
 
 _HASH, _STAR, _HYPHEN, _ELLIPSIS = 0x23, 0x2A, 0x2D, 0x2026
 
@@ -67,19 +67,11 @@ class GopherQualityDolma(Filter):
         "bullet_line_ratio": pa.float64(),
         "ellipsis_line_ratio": pa.float64(),
     }
-    threshold_fields: ClassVar[frozenset[str]] = frozenset(
-        {
-            "min_words",
-            "max_words",
-            "min_median_word_length",
-            "max_median_word_length",
-            "max_symbol_ratio",
-            "min_alphabetic_ratio",
-            "min_stop_words",
-            "max_bullet_line_ratio",
-            "max_ellipsis_line_ratio",
-        }
-    )
+    threshold_fields: ClassVar[frozenset[str]] = SHARED_THRESHOLDS | {
+        "min_median_word_length",
+        "max_median_word_length",
+        "min_alphabetic_ratio",
+    }
     examples: ClassVar[tuple[tuple[str, str | None], ...]] = (
         ("A candle needs air, and it goes out under a glass when the air is used up. " * 5, None),
         ("Log in to see more.", "too_few_words"),
@@ -105,10 +97,7 @@ class GopherQualityDolma(Filter):
         stop_words = hashes_of(self.stop_words)
         _measure_chunks(text.data, text.offsets, words.offsets, words.starts, words.hashes, *of_chunks, stop_words, longest, table)
         _measure_lines(text.data, text.offsets, lines.offsets, lines.starts, lines.ends, table)
-        return {
-            name: column.astype(np.int32) if kind == pa.int32() else column
-            for (name, kind), column in zip(self.signal_types.items(), table, strict=True)
-        }
+        return signals_of(self.signal_types, table)
 
     def rules(self) -> Mapping[str, Rule]:
         """Return the rules in the order of the tagger's attributes."""

@@ -16,7 +16,7 @@ from filters.contract import Filter
 from filters.gopher_quality_dclm import GopherQualityDclm
 from filters.gopher_quality_dolma import GopherQualityDolma
 from filters.gopher_repetition_dclm import GopherRepetitionDclm
-from filters.support.gopher_stop_words import STOP_WORDS
+from filters.support.gopher_rules import STOP_WORDS
 from tests.filters.test_heuristic_filters import measured, ratio
 from tests.meeting import meets, met
 
