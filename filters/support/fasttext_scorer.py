@@ -11,7 +11,7 @@ a space, as whoever calls `predict` has to make it.
 
 Invariants
     - A score depends on the text alone; texts cost time linear in their bytes, whatever the model says.
-    - A word is known by 64 bits of hash, not by its letters.
+    - A word is known by its hash, not by its letters: by 32 bits and by its place in the table.
 """
 
 from dataclasses import dataclass
@@ -32,6 +32,9 @@ _END = np.frombuffer(b"</s>", np.uint8)
 _CHUNK = 1 << 18
 _HELD, _MOST_AT_ONCE = 4096, 64
 """Rows that are found before they are added up, and how many a token or a place in it adds at most."""
+_BLOCK = 256
+"""Tokens that are read before they are looked up."""
+_TAG, _ROW = np.uint64(0xFFFFFFFF00000000), np.uint64(0xFFFFFFFF)
 _LARGEST = 1e9
 """No weight is larger, nor a product of two."""
 _SIGMOID_STEPS, _SIGMOID_END = 512, 8
@@ -44,8 +47,8 @@ class FastTextScorer:
     file: FastTextFile
     rows: Weights
     is_folded: bool
-    slots: npt.NDArray[np.int32]
-    """A table in which a word is found by its name: its row, -1 in a free place."""
+    slots: Hashes
+    """A table in which a word is found by its name: the upper half of that, and 1 more than its row; 0 in a free place."""
     left: npt.NDArray[np.int32]
     """The buckets that a pruned model has left, rising, ..."""
     left_places: npt.NDArray[np.int32]
@@ -57,7 +60,7 @@ class FastTextScorer:
         sums, counts = np.zeros((len(text), self.rows.shape[1])), np.zeros(len(text), np.int64)
         is_pruned = self.file.pruned is not None
         _add_rows(
-            text.data, text.offsets, _PREFIX, _END, self.file.names, self.slots, self.left, self.left_places, is_pruned,
+            text.data, text.offsets, _PREFIX, _END, self.slots, len(self.file.names), self.left, self.left_places, is_pruned,
             settings.buckets, settings.word_ngrams, settings.shortest, settings.longest, self.rows, sums, counts,
         )  # fmt: skip
         with np.errstate(invalid="ignore"):
@@ -88,7 +91,7 @@ def fasttext_scorer(file: FastTextFile) -> FastTextScorer:
     size = 64
     while size < 4 * len(file.names):
         size *= 2
-    slots = np.full(size, -1, np.int32)
+    slots = np.zeros(size, np.uint64)
     if not _fill(file.names, slots, 8 * len(file.names) + 64):
         raise ValueError("its words collide as those of no training do")
     pruned = np.empty((0, 2), np.int32) if file.pruned is None else file.pruned.reshape(-1, 2)
@@ -141,25 +144,27 @@ def _place(name: Any, size: Any) -> Any:
 
 
 @inline_kernel
-def _find(names: Hashes, slots: npt.NDArray[np.int32], name: Any) -> Any:
+def _find(slots: Hashes, name: Any) -> Any:
     """Return the row of a word, -1 where it is not known."""
     place = _place(name, len(slots))
-    while slots[place] >= 0 and names[slots[place]] != name:
+    entry = slots[place]
+    while entry != np.uint64(0) and (entry ^ name) & _TAG != np.uint64(0):
         place = (place + 1) & (len(slots) - 1)
-    return np.int64(slots[place])
+        entry = slots[place]
+    return np.int64(entry & _ROW) - 1
 
 
 @kernel
-def _fill(names: Hashes, slots: Any, most_collisions: int) -> bool:
+def _fill(names: Hashes, slots: Hashes, most_collisions: int) -> bool:
     """Fill the table; say whether that took no more collisions than allowed (by chance, one for six words)."""
     for word in range(len(names)):
         place = _place(names[word], len(slots))
-        while slots[place] >= 0:
+        while slots[place] != np.uint64(0):
             most_collisions -= 1
             if most_collisions < 0:
                 return False
             place = (place + 1) & (len(slots) - 1)
-        slots[place] = word
+        slots[place] = (names[word] & _TAG) | np.uint64(word + 1)
     return True
 
 
@@ -189,11 +194,78 @@ def _bucket_row(value: Any, buckets: int, words: int, left: Any, left_places: An
 @inline_kernel
 def _sum_up(rows: Weights, found: Any, held: Any, sums: Any, text: int) -> None:
     """Add the rows that were found to a text's sums."""
-    for column in range(rows.shape[1]):
+    width = rows.shape[1]
+    if width == 2:  # the usual case, good or not: both columns in one go
+        first, second = 0.0, 0.0
+        for place in range(held):
+            first += rows[found[place], 0]
+            second += rows[found[place], 1]
+        sums[text, 0] += first
+        sums[text, 1] += second
+        return
+    for column in range(width):
         total = 0.0
         for place in range(held):
             total += rows[found[place], column]
         sums[text, column] += total
+
+
+@inline_kernel
+def _read_tokens(data: Bytes, place: Any, stop: Any, spaces: Any, firsts: Any, named: Any, begins: Any, ends: Any) -> tuple[Any, Any]:
+    """Read tokens of a text from `place` on, as many as there is room for; return how many, and where to go on (past `stop`: no more)."""
+    count = np.int64(0)
+    while place <= stop and count < len(firsts):
+        first, second = np.uint32(2166136261), np.uint64(0xCBF29CE484222325)
+        at = place
+        while at < stop:
+            byte = data[at]
+            if byte <= 32 and spaces[byte]:
+                break
+            first, second = next_hashes(first, second, byte)
+            at += 1
+        firsts[count], named[count], begins[count], ends[count] = first, joined_hash(first, second), place, at
+        count += np.int64(at > place)
+        place = at + 1
+    return count, place
+
+
+@inline_kernel
+def _is_label(data: Bytes, begin: int, end: int, prefix: Bytes) -> bool:
+    same = end - begin >= len(prefix)
+    for letter in range(len(prefix) if same else 0):
+        same = same and data[begin + letter] == prefix[letter]
+    return same
+
+
+@inline_kernel
+def _add_subwords(
+    data: Bytes, begin: int, end: int, shortest: int, longest: int, buckets: int, words: int, left: Any, left_places: Any,
+    is_pruned: bool, rows: Weights, found: Any, held: Any, count: Any, sums: Any, text: int,
+) -> tuple[Any, Any]:  # fmt: skip
+    """Find the rows of a token's subwords; return how many rows are held now, and how many were added up before."""
+    length = end - begin
+    for start in range(-1, length + 1):  # "<" stands at -1, ">" at length
+        if 0 <= start < length and data[begin + start] & 0xC0 == 0x80:
+            continue
+        if held > _HELD - _MOST_AT_ONCE:
+            _sum_up(rows, found, held, sums, text)
+            count, held = count + held, np.int64(0)
+        value = np.uint32(2166136261)
+        other = np.uint64(0)
+        letter, size = start, 1
+        while letter <= length and size <= longest:
+            byte = np.uint8(60) if letter == -1 else (np.uint8(62) if letter == length else data[begin + letter])
+            value, other = next_hashes(value, other, byte)
+            letter += 1
+            while 0 <= letter < length and data[begin + letter] & 0xC0 == 0x80:
+                value, other = next_hashes(value, other, data[begin + letter])
+                letter += 1
+            if size >= shortest and not (size == 1 and (start == -1 or letter == length + 1)):
+                row = _bucket_row(np.uint64(value), buckets, words, left, left_places, is_pruned)
+                found[held] = row
+                held += np.int64(row >= 0)
+            size += 1
+    return held, count
 
 
 @kernel
@@ -202,8 +274,8 @@ def _add_rows(
     offsets: Offsets,
     prefix: Bytes,
     end_token: Bytes,
-    names: Hashes,
-    slots: npt.NDArray[np.int32],
+    slots: Hashes,
+    words: int,
     left: npt.NDArray[np.int32],
     left_places: npt.NDArray[np.int32],
     is_pruned: bool,
@@ -215,87 +287,60 @@ def _add_rows(
     sums: Any,
     counts: Integers,
 ) -> None:
-    """Fill `sums` with the sum of the rows of each text's features, and `counts` with their number."""
+    """Fill `sums` with the sum of the rows of each text's features, and `counts` with their number.
+
+    Tokens are read block by block, then looked up, then their rows are found, then added: so that each step's memory accesses do not wait
+    for one another.
+    """
     found = np.empty(_HELD, np.int64)
     last = np.zeros(word_ngrams, np.uint64)
     spaces = np.zeros(33, np.bool_)
     for space in (0, 9, 10, 11, 12, 13, 32):
         spaces[space] = True
-    words = len(names)
+    firsts, named = np.empty(_BLOCK, np.uint32), np.empty(_BLOCK, np.uint64)
+    begins, ends, known = np.empty((3, _BLOCK), np.int64)
+    _read_tokens(end_token, np.int64(0), np.int64(len(end_token)), spaces, firsts, named, begins, ends)
+    end_first, end_name = firsts[0], named[0]
+    end_row = _find(slots, end_name)
     for text in range(len(offsets) - 1):
         stop = offsets[text + 1]
         place = offsets[text]
-        seen, count, held = 0, np.int64(0), np.int64(0)
-        while place <= stop:
-            is_end = place == stop
-            source = end_token if is_end else data
-            begin = 0 if is_end else place
-            limit = len(end_token) if is_end else stop
-            first, second = np.uint32(2166136261), np.uint64(0xCBF29CE484222325)
-            at = begin
-            while at < limit:
-                byte = source[at]
-                if byte <= 32 and spaces[byte]:
-                    break
-                first, second = next_hashes(first, second, byte)
-                at += 1
-            length = at - begin
-            place = stop + 1 if is_end else at + 1
-            if length == 0:
-                if not is_end and at == stop:
-                    place = stop
-                continue
-            if not is_end and at == stop:
-                place = stop
-            if held > _HELD - _MOST_AT_ONCE:
-                _sum_up(rows, found, held, sums, text)
-                count, held = count + held, np.int64(0)
-            known = _find(names, slots, joined_hash(first, second))
-            if known < 0 and length >= len(prefix):
-                is_label = True
-                for letter in range(len(prefix)):
-                    is_label = is_label and source[begin + letter] == prefix[letter]
-                if is_label:
+        seen, count, held = np.int64(0), np.int64(0), np.int64(0)
+        is_open = True
+        while is_open:
+            tokens, place = _read_tokens(data, place, stop, spaces, firsts, named, begins, ends)
+            for token in range(tokens):
+                known[token] = _find(slots, named[token])
+            if tokens < _BLOCK:  # the text is at its end: the end token follows
+                firsts[tokens], named[tokens], known[tokens] = end_first, end_name, end_row
+                tokens += 1
+            for token in range(tokens):
+                if held > _HELD - _MOST_AT_ONCE:
+                    _sum_up(rows, found, held, sums, text)
+                    count, held = count + held, np.int64(0)
+                ends_text = named[token] == end_name
+                row = known[token]
+                if row < 0 and not ends_text and _is_label(data, begins[token], ends[token], prefix):
                     continue
-            if known >= 0:
-                found[held] = known
-                held += 1
-            ends_line = length == len(end_token)
-            for letter in range(len(end_token) if ends_line else 0):
-                ends_line = ends_line and source[begin + letter] == end_token[letter]
-            if ends_line:
-                place = stop + 1
-            if longest > 0 and not ends_line:
-                for start in range(-1, length + 1):  # "<" stands at -1, ">" at length
-                    if 0 <= start < length and source[begin + start] & 0xC0 == 0x80:
-                        continue
-                    if held > _HELD - _MOST_AT_ONCE:
-                        _sum_up(rows, found, held, sums, text)
-                        count, held = count + held, np.int64(0)
-                    value = np.uint32(2166136261)
-                    other = np.uint64(0)
-                    letter, size = start, 1
-                    while letter <= length and size <= longest:
-                        byte = np.uint8(60) if letter == -1 else (np.uint8(62) if letter == length else source[begin + letter])
-                        value, other = next_hashes(value, other, byte)
-                        letter += 1
-                        while 0 <= letter < length and source[begin + letter] & 0xC0 == 0x80:
-                            value, other = next_hashes(value, other, source[begin + letter])
-                            letter += 1
-                        if size >= shortest and not (size == 1 and (start == -1 or letter == length + 1)):
-                            row = _bucket_row(np.uint64(value), buckets, words, left, left_places, is_pruned)
-                            found[held] = row
-                            held += np.int64(row >= 0)
-                        size += 1
-            if word_ngrams > 1:
-                own = np.uint64(np.int64(np.int32(first)))
-                for back in range(1, min(word_ngrams - 1, seen) + 1):
-                    slot = (seen - back) % word_ngrams
-                    last[slot] = last[slot] * np.uint64(116049371) + own
-                    row = _bucket_row(last[slot], buckets, words, left, left_places, is_pruned)
-                    found[held] = row
-                    held += np.int64(row >= 0)
-                last[seen % word_ngrams] = own
-                seen += 1
+                found[held] = row
+                held += np.int64(row >= 0)
+                if longest > 0 and not ends_text:
+                    held, count = _add_subwords(
+                        data, begins[token], ends[token], shortest, longest, buckets, words, left, left_places, is_pruned, rows, found,
+                        held, count, sums, text,
+                    )  # fmt: skip
+                if word_ngrams > 1:
+                    own = np.uint64(np.int64(np.int32(firsts[token])))
+                    for back in range(seen - 1, -1, -1):
+                        joined = last[back] * np.uint64(116049371) + own
+                        last[back + 1] = joined
+                        row = _bucket_row(joined, buckets, words, left, left_places, is_pruned)
+                        found[held] = row
+                        held += np.int64(row >= 0)
+                    last[0] = own
+                    seen += np.int64(seen < word_ngrams - 1)
+                if ends_text:
+                    is_open = False
+                    break
         _sum_up(rows, found, held, sums, text)
         counts[text] = count + held
