@@ -32,10 +32,14 @@ Flags = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class _Judged:
-    """What the ledger says under one rule: which documents pass it now, and which would be kept but for it."""
+    """What does not move with a threshold: which documents would be kept but for one rule; how many documents and bytes there are in `all`
+    and pass the rule now; and of the former by source, those there are (`of`) and those that pass it now (`stays`).
+    """
 
-    now: Flags
     otherwise: Flags
+    all: tuple[Amount, Amount]
+    of: tuple[Any, Any]
+    stays: tuple[Any, Any]
 
 
 @dataclass(frozen=True)
@@ -57,17 +61,15 @@ class MovableThreshold:
         drops = side_of(rule)
         held = next(judged for known, judged in self.judged if known == rule)
         then = self.passing(at)
-        kept = held.otherwise
+        after = _by_source(self.sources, self.sizes, len(self.names), held.otherwise & then)
         sources = []
-        codes, sizes = self.sources[kept], self.sizes[kept]
-        totals = [_by_source(codes, sizes, len(self.names), flags) for flags in (None, held.now[kept], then[kept])]
         for code, name in enumerate(self.names):
-            of, now, after = (amount(int(documents[code]), int(size[code])) for documents, size in totals)
-            if of.documents:
-                sources.append(Split(name, of, now, after))
+            amounts = [amount(int(documents[code]), int(size[code])) for documents, size in (held.of, held.stays, after)]
+            if amounts[0].documents:
+                sources.append(Split(name, *amounts))
         rule_name, threshold = (rule.name, rule.threshold) if rule is not None else (None, None)
-        everything = Split("all", *(self._amount(flags) for flags in (None, held.now, then)))
-        otherwise = Split("otherwise kept", *(self._amount(kept if flags is None else kept & flags) for flags in (None, held.now, then)))
+        everything = Split("all", *held.all, self._amount(then))
+        otherwise = Split("otherwise kept", *(_total(*pair) for pair in (held.of, held.stays, after)))
         return ThresholdEffect(self.asked.name, at, drops, rule_name, threshold, everything, otherwise, sources, THRESHOLD_NOTE)
 
     def passing(self, at: float) -> Flags:
@@ -102,17 +104,18 @@ class MovableThreshold:
         }
         return pl.LazyFrame(columns, schema={"origin": pl.String, "shard": pl.String, "row": pl.Int64, "value": pl.Float64})
 
-    def _amount(self, flags: Flags | None) -> Amount:
-        if flags is None:
-            return amount(len(self.sizes), int(self.sizes.sum()))
-        return amount(int(flags.sum()), int(self.sizes[flags].sum()))
+    def _amount(self, flags: Flags) -> Amount:
+        return amount(int(np.count_nonzero(flags)), int(np.dot(self.sizes, flags)))
 
 
-def _by_source(codes: Any, sizes: Any, names: int, flags: Flags | None) -> tuple[Any, Any]:
+def _by_source(codes: Any, sizes: Any, names: int, flags: Flags) -> tuple[Any, Any]:
     """Return documents and bytes of each source, of those that are flagged."""
-    if flags is not None:
-        codes, sizes = codes[flags], sizes[flags]
-    return np.bincount(codes, minlength=names), np.bincount(codes, sizes, minlength=names)
+    codes = codes[flags]
+    return np.bincount(codes, minlength=names), np.bincount(codes, sizes[flags], minlength=names)
+
+
+def _total(documents: Any, sizes: Any) -> Amount:
+    return amount(int(documents.sum()), int(sizes.sum()))
 
 
 @lru_cache(maxsize=_HELD)
@@ -127,16 +130,22 @@ def movable(out: Location, signal: str, stamp: object) -> MovableThreshold:  # n
     names = first["source"].unique().sort().to_list()
     codes = first["source"].replace_strict(names, list(range(len(names))), return_dtype=pl.Int32)
     heights = [frame.height for frame in found[0]]
+    sizes, sources = first["text_bytes"].to_numpy(), codes.to_numpy()
     return MovableThreshold(
         asked,
         first["value"].cast(pl.Float64).to_numpy(),
-        first["text_bytes"].to_numpy(),
-        codes.to_numpy(),
+        sizes,
+        sources,
         names,
         np.repeat(np.array(places, np.int32), heights),
         np.concatenate([np.arange(height) for height in heights]) if heights else np.empty(0, np.int64),
-        [
-            (rule, _Judged(*(pl.concat(own)[name].to_numpy() for name in ("now", "otherwise"))))
-            for rule, own in zip(rules, found, strict=True)
-        ],
+        [(rule, _judged(own, sources, sizes, len(names))) for rule, own in zip(rules, found, strict=True)],
     )
+
+
+def _judged(frames: Sequence[pl.DataFrame], codes: Any, sizes: Any, names: int) -> _Judged:
+    whole = pl.concat(frames)
+    now, otherwise = whole["now"].to_numpy(), whole["otherwise"].to_numpy()
+    everything = amount(len(sizes), int(sizes.sum())), amount(int(np.count_nonzero(now)), int(np.dot(sizes, now)))
+    of, stays = (_by_source(codes, sizes, names, flags) for flags in (otherwise, otherwise & now))
+    return _Judged(otherwise, everything, of, stays)

@@ -15,9 +15,9 @@ from curation.storage.records import CorruptRecord, find_record
 from pipelines.inspect.diff import diff
 from pipelines.inspect.funnel import funnel
 from pipelines.inspect.rules import read_rules
-from pipelines.inspect.run_folder import iter_rows, scan, scan_ledger
+from pipelines.inspect.run_folder import iter_rows, places, scan, scan_ledger, scan_measured
 from pipelines.inspect.sources import largest_flows
-from pipelines.inspect.views import has_thresholds, signal_summary, signals_in
+from pipelines.inspect.views import full_name, has_thresholds, signals_in, summarise
 from pipelines.inspect.why import duplicates as cluster_of
 from pipelines.inspect.why import why
 from pipelines.report import charts
@@ -67,8 +67,10 @@ def signals(what: Served, request: Request, name: str) -> dict[str, Any]:
     chosen = request.query_params.get("signal") or next(iter([*ruled, *known]), "")
     if not chosen:
         return {"known": {}, "chosen": "", "ruled": [], "summary": None, "own": [], **_NO_THRESHOLD}
-    summary = signal_summary(str(out), chosen)
-    own = [rule for rule in rules if rule.signal == summary.signal]
+    found = places(out)
+    chosen, kind = full_name(chosen, found)
+    own = [rule for rule in rules if rule.signal == chosen]
+    summary = summarise(chosen, kind, scan_measured(found, ["fate", "rule"], [chosen]).rename({chosen: "value"}), own)
     facts: dict[str, Any] = {"known": known, "chosen": summary.signal, "ruled": ruled, "summary": summary, "own": own}
     if not known.get(summary.signal) or not summary.quantiles:
         values = [(value.value, value.documents, value.kept) for value in summary.values[:20]]
