@@ -4,8 +4,9 @@ See `curation.ingest.extraction.page_blocks` for how, and `page_blocks/MODEL_CAR
 well they do.
 
 Facts of a page beside its text: `confidence` (the word F1 that the models expect, 0 to 1), `kept_share` (letters of the text among all
-letters that the page shows), `link_share` (linked letters among those of the text); `rescued` where the models kept a sliver
-of a page full of prose, so that all of its prose was kept in their place.
+letters that the page shows), `link_share` (linked letters among those of the text), `page_type` (see `page_blocks.page_types`);
+`rescued` where the models kept a sliver of a page full of prose, so that all of its prose was kept in their place. The filter
+`page_kind` judges them.
 """
 
 from dataclasses import dataclass

@@ -6,6 +6,7 @@
     joining      tiny blocks are judged together
     trees        the models: flat arrays, loaded from the weights beside this file and walked by a kernel
     choosing     from probabilities to the set of blocks whose expected word F1 is largest, with a floor under it
+    page_types   what kind of page it is
     writing      from blocks to text or Markdown
     formulas     done before, on the tree of pages that hold any: mathematics becomes TeX
 

@@ -13,6 +13,7 @@ from curation.ingest.extraction.page_blocks.cutting import Cut
 from curation.ingest.extraction.page_blocks.elements import UNSEEN
 from curation.ingest.extraction.page_blocks.features import features
 from curation.ingest.extraction.page_blocks.joining import joined
+from curation.ingest.extraction.page_blocks.page_types import page_type
 from curation.ingest.extraction.page_blocks.reading import Reading, read_page
 from curation.ingest.extraction.page_blocks.second_look import context
 from curation.ingest.extraction.page_blocks.trees import loaded, probabilities
@@ -53,7 +54,8 @@ def extracted_by_blocks(html: str, *, favour: Favour = "balanced", form: Format 
         return Extracted("", title, language, facts)
     judged = judge_blocks(reading, favour=favour, fast=fast)
     text = write(reading.cut, judged.choice.kept, form)
-    return Extracted(text, title, language, facts | outcome(reading.cut, judged.choice))
+    kind = page_type(reading.cut, judged.choice.kept, reading.declared.counts)
+    return Extracted(text, title, language, facts | outcome(reading.cut, judged.choice) | {"page_type": kind})
 
 
 def whole_text(html: str, *, form: Format = "text") -> Extracted:

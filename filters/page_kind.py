@@ -1,0 +1,73 @@
+"""Page kind: what the extractor knew of a page: how sure it was of the text, how much of it was links, and what kind of page it is.
+
+The signals are facts that the block extractor notes in a document's metadata (`curation.ingest.extraction.blocks`); a document from
+another source, or another extractor, has none and passes.
+
+    confidence  the word F1 that the extractor's models expect of its text, 0 to 1
+    kept_share  letters of the text among all letters that the page shows; little of a page is kept of menus, and of articles in long ones
+    link_share  linked letters among those of the text
+    page_type   article, documentation, forum, listing, product or other, by what the page declares and what its text is made of
+    rescued     the models had kept a sliver of a page full of prose, and all of its prose was kept in its place
+
+What these thresholds drop has not been measured on a model trained on the rest; on pages with gold text, confidence ranks pages by the F1
+that their text has (`curation/ingest/extraction/page_blocks/MODEL_CARD.md`).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from curation.errors import RecipeError
+from curation.text.text import Text
+from filters.contract import Filter, Rule, Signals, above, below
+
+_KINDS = ("article", "documentation", "forum", "listing", "other", "product")
+_NUMBERS = ("confidence", "kept_share", "link_share")
+
+
+@dataclass(frozen=True)
+class PageKind(Filter):
+    """Drops pages of which the extractor was unsure, whose text is mostly links, or which are of kinds that are not wanted.
+
+    min_confidence  0.5
+    max_link_share  0.5
+    drop            kinds of pages to drop, of article, documentation, forum, listing, product, other; none by default
+    """
+
+    min_confidence: float = 0.5
+    max_link_share: float = 0.5
+    drop: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Raise RecipeError for a kind that there is not."""
+        unknown = sorted(set(self.drop) - set(_KINDS))
+        if unknown:
+            raise RecipeError(f"page_kind: no page is of the kind {', '.join(unknown)}; there are {', '.join(_KINDS)}")
+
+    signal_types: ClassVar[Mapping[str, pa.DataType]] = {
+        **dict.fromkeys(_NUMBERS, pa.float64()),
+        "page_type": pa.string(),
+        "rescued": pa.bool_(),
+    }
+    threshold_fields: ClassVar[frozenset[str]] = frozenset({"min_confidence", "max_link_share", "drop"})
+    examples: ClassVar[tuple[tuple[str, str | None], ...]] = (("A text is not judged where nothing is known of its page.", None),)
+
+    def signals(self, text: Text, documents: Any) -> Signals:  # noqa: ARG002
+        """Read the facts of a batch from its metadata; the text is not read."""
+        found = {name: pc.map_lookup(documents["metadata"], pa.scalar(name), "first") for name in self.signal_types}
+        measured = {name: pl.Series(found[name], dtype=pl.String).cast(pl.Float64, strict=False).to_arrow() for name in _NUMBERS}
+        known = pc.is_valid(measured["confidence"])
+        rescued = pc.if_else(known, pc.fill_null(pc.equal(found["rescued"], "yes"), False), pa.scalar(None, pa.bool_()))
+        return {**measured, "page_type": pc.if_else(known, found["page_type"], pa.scalar(None, pa.string())), "rescued": rescued}
+
+    def rules(self) -> Mapping[str, Rule]:
+        """Return the rules: unsure first."""
+        return {
+            "unsure": below("confidence", self.min_confidence, ("kept_share", "rescued")),
+            "mostly_links": above("link_share", self.max_link_share, ("page_type",)),
+            "kind": Rule(pl.col("page_type").is_in(list(self.drop)), "page_type", None, ("confidence",)),
+        }
