@@ -17,7 +17,7 @@ from typing import TypeVar
 
 from curation.engine.leftovers import path_below
 from curation.engine.session import Session
-from curation.errors import BooksUnbalanced, CorruptShard, CurationError, Refused, ShardsFailed
+from curation.errors import BooksUnbalanced, CorruptShard, CurationError, InputError, Refused, ShardsFailed
 from curation.storage.contents import digest_at
 from curation.storage.location import Location
 from curation.storage.outages import is_outage
@@ -70,12 +70,7 @@ def damaged(out: Location, shards: Mapping[str, tuple[int, str]], workers: int =
     """Return the shards that are missing or not what was written, from a mapping of path below OUT to size and SHA-256."""
 
     def differs(path: str) -> bool:
-        try:
-            return digest_at(out / path) != shards[path]
-        except OSError as error:
-            if is_outage(error):
-                raise
-            return True  # a sector that can no longer be read
+        return _read_of(out / path) != shards[path]
 
     paths = sorted(shards)
     with ThreadPoolExecutor(max(workers, 2)) as pool:  # reading and hashing release the interpreter lock
@@ -83,16 +78,35 @@ def damaged(out: Location, shards: Mapping[str, tuple[int, str]], workers: int =
 
 
 def _damaged_inputs(session: Session, failure: ShardsFailed) -> list[str]:
-    """Return the damaged shards of this run that failed units read. Raises CorruptShard for one of an earlier run."""
+    """Return the damaged shards of this run that failed units read.
+
+    For one of an earlier run, raises InputError where it is gone, else CorruptShard.
+    """
     mine = _facts(session.out, (shard for shard in session.suspects if session.out.holds(shard.location)))
     found = damaged(session.out, mine, session.runner.workers)
     if found:
         return found
     for shard in {shard.location: shard for shard in session.suspects if not session.out.holds(shard.location)}.values():
-        if digest_at(shard.location) != (shard.bytes, shard.sha256):
-            told = f"{shard.location}, of an earlier run, is not what was written: run that run's own command again, then this one"
-            raise CorruptShard(told, failure.details) from failure
+        found_there = _read_of(shard.location)
+        told = f"{shard.location}, of an earlier run that `against` names"
+        cure = "run that run's own command again, then this one"
+        if found_there is None:
+            raise InputError(f"{told}, is gone: {cure}", failure.details) from failure
+        if found_there != (shard.bytes, shard.sha256):
+            raise CorruptShard(f"{told}, is not what was written: {cure}", failure.details) from failure
     return []
+
+
+def _read_of(place: Location) -> tuple[int, str] | None:
+    """Return a file's size and digest, None where it is missing, and what no shard has where it cannot be read to its end."""
+    try:
+        return digest_at(place)
+    except FileNotFoundError:
+        return None  # deleted while it was looked at
+    except OSError as error:
+        if is_outage(error):
+            raise
+        return -1, ""  # a sector that can no longer be read
 
 
 def _facts(out: Location, shards: Iterable[Shard]) -> dict[str, tuple[int, str]]:

@@ -1,11 +1,18 @@
 """A damaged shard of any stage is mended by the run's own command, which names it, makes that unit again and ends with the right bytes."""
 
+import hashlib
 import json
 import shutil
 from pathlib import Path
 
 import pytest
 
+from curation.engine.mending import mended
+from curation.engine.runner import LocalRunner
+from curation.engine.session import Session
+from curation.errors import InputError, ShardsFailed
+from curation.storage.location import Location
+from curation.storage.shards import Shard
 from tests.running import SMALL_RECIPE, curate, many_files
 from tests.verbs import Said, call
 
@@ -116,10 +123,25 @@ def test_a_damaged_shard_of_an_earlier_run_is_named_and_left_to_that_run(world: 
     before = damaged.read_bytes()
     said = call("run", recipe, world / "input/*.jsonl", "--out", out)
     assert said.code == 1
-    assert f"{damaged}, of an earlier run, is not what was written" in " ".join(said.err.split())
+    assert f"{damaged}, of an earlier run that `against` names, is not what was written" in " ".join(said.err.split())
     assert damaged.read_bytes() == before
     assert run(world, earlier).code == 0
     assert call("run", recipe, world / "input/*.jsonl", "--out", out).code == 0
+
+
+def test_a_shard_of_an_earlier_run_that_is_gone_is_an_input_error(world: Path, tmp_path: Path) -> None:
+    earlier = copy_of(world, tmp_path / "earlier")
+    place = next((earlier / "stages/4a-sign").glob("*.parquet"))
+    gone = Shard(place.name, Location.of(str(place)), 24, place.stat().st_size, hashlib.sha256(place.read_bytes()).hexdigest())
+    place.unlink()
+    with Session.open(Location.of(str(tmp_path / "out")), LocalRunner()) as session:
+
+        def work(_: object) -> None:
+            session.suspects = [gone]
+            raise ShardsFailed("1 of 1 units failed")
+
+        with pytest.raises(InputError, match="is gone: run that run's own command again"):
+            mended(session, work)
 
 
 def test_a_damaged_reply_is_asked_again_and_said(world: Path, tmp_path: Path) -> None:

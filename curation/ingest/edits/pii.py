@@ -4,7 +4,7 @@ Patterns find candidates, and `curation.ingest.edits.identifiers` checks them (L
 something else, it needs context: precision comes first, because textbooks are full of numbers. These are left alone by design:
 
     e-mail   reserved domains (example.com), endings that are no top-level domain (logo@2x.png, q@k.mT, root@localhost), packages with a
-             version (react@18.2.0-next.dev), matrix products (y = W@x.name, see `_is_product`), git@ of repositories, the user of a URL or
+             version (react@18.2.0-next.dev), matrix products (y = W@x.name, see `products`), git@ of repositories, the user of a URL or
              a remote path (ftp://guest@host.org, host.org:/srv), quoted names ("a b"@host.org), words for signs ("at", "dot")
     IP       private, reserved and documentation addresses; versions and section numbers (v1.2.3.4, Chrome/91.0.72.1, or addresses in
              which fewer than two of the four numbers are 32 or above, unless "IP" or a similar word precedes)
@@ -30,6 +30,7 @@ import numpy as np
 from curation.errors import RecipeError
 from curation.ingest.edits import Edit, Edited
 from curation.ingest.edits.identifiers import iban_length, is_card_number, is_iban, is_public_address, is_reserved_name, is_top_level_domain
+from curation.ingest.edits.products import is_product
 from curation.text.column import rewritten
 from curation.text.kernels import kernel
 from curation.text.text import Text
@@ -116,7 +117,7 @@ def _email(match: re.Match[str]) -> int:
         or (domain.count(".") == 1 and domain.rpartition(".")[2] in _SCRIPT_ENDINGS)
         or is_reserved_name(domain)
         or _VERSION.match(domain)
-        or _is_product(match)
+        or is_product(match)
     )
     size = len(match["local"]) + 1 + len(domain)
     return 0 if is_other or _USER_OF_URL_BEFORE.search(match.string, max(0, match.start() - 68), match.start()) else size
@@ -128,54 +129,6 @@ def _whole_domain(written: str) -> str:
     if is_top_level_domain(top):
         return written
     return rest if top.istitle() and "." in rest and is_top_level_domain(rest.rpartition(".")[2]) else ""
-
-
-_FACTORS = re.compile(r"(?:self\.)?(?P<left>[A-Za-z_]\w*)@(?:self\.)?(?P<right>[A-Za-z_]\w*)\.(?P<attribute>[a-z]+)", re.ASCII)
-_ATTRIBUTES = frozenset(
-    {"as", "at", "call", "dot", "id", "in", "is", "it", "link", "map", "name", "no", "open", "prod", "read", "run", "to"}
-)
-"""Attributes of objects in programs that are also endings of domains."""
-_OLD_DOMAINS = frozenset({"com", "net", "org", "edu"})
-_EXPRESSION_BEFORE = re.compile(
-    r"(?:(?P<target>[A-Za-z_][\w.]{0,30})(?:\[[^\]\n]{0,20}\])? ?(?:[-+*/@]?=|:=|<-) ?"
-    r"|\b(?:return|yield|assert|elif) |\blambda [\w, ]{1,20}: |\w\(|[\w)\]] [-+*/] )\(*\Z",
-    re.ASCII,
-)
-_EXPRESSION_AFTER = re.compile(r"\)* (?:[-+*/%@]|==) ?[\w(]|\[[\w:\"'-]", re.ASCII)
-_STATEMENT_BEFORE = re.compile(r"(?:^|\n)[ \t]{0,16}(?:if|while|for \w{1,20} in)(?: not)? \Z", re.ASCII)
-_STATEMENT_AFTER = re.compile(r":[ \t]{0,8}(?:\n|\Z)")
-_COMPREHENSION_AFTER = re.compile(r" for \w{1,20} in \w", re.ASCII)
-"""What stands around an expression in a statement (`if a@b.id:`) and in a list made of it (`[a@b.id for b in bs]`)."""
-_ADDRESS_NAME = re.compile(
-    r"mail|from|to\Z|cc|reply|author|contact|user|login|sender|recipient|owner|admin|support|account|addr", re.IGNORECASE
-)
-
-
-def _is_product(match: re.Match[str]) -> bool:
-    """Return whether an address is more likely a product of two matrices (Python's @) followed by an attribute: `loss = x@w.name`,
-    `a@b.id`.
-
-    A product has two names of letters and an attribute in small letters. Two one-letter names are a product, except under the oldest
-    top-level domains. Names of up to two letters, or an attribute common in programs, are a product inside an expression.
-    """
-    factors = _FACTORS.fullmatch(match[0])
-    if factors is None:
-        return False
-    if len(factors["left"]) == len(factors["right"]) == 1 and factors["attribute"] not in _OLD_DOMAINS:
-        return True
-    if factors["attribute"] not in _ATTRIBUTES and max(len(factors["left"]), len(factors["right"])) > 2:
-        return False
-    before = _EXPRESSION_BEFORE.search(match.string, max(0, match.start() - 64), match.start())
-    is_expression = before is not None or _EXPRESSION_AFTER.match(match.string, match.end()) is not None or _stands_in_code(match)
-    return is_expression and not (before and before["target"] and _ADDRESS_NAME.search(before["target"]))
-
-
-def _stands_in_code(match: re.Match[str]) -> bool:
-    """Return whether a statement or a comprehension surrounds the match: both sides are checked, because prose may match on one side."""
-    string, begin, end = match.string, match.start(), match.end()
-    if _STATEMENT_AFTER.match(string, end):
-        return _STATEMENT_BEFORE.search(string, max(0, begin - 64), begin) is not None
-    return string[begin - 1 : begin] == "[" and _COMPREHENSION_AFTER.match(string, end) is not None
 
 
 _IBAN = re.compile(r"(?<![A-Za-z0-9])[A-Z]{2}\d\d(?:[ \u00a0]?[A-Z0-9]){11,30}", re.ASCII)
