@@ -2,8 +2,9 @@
 
 Shards carry checksums of their pages, so reading a damaged shard fails. Then the shards that the failed unit reads are hashed (all known
 shards if the driver failed), damaged ones are reported and deleted, and the stages run again. A unit without output is rebuilt with the
-same bytes, so nothing that depends on it is redone. A session that finds all its units done reads no shard, so it hashes them all: "done"
-then means the same as in `curate verify`.
+same bytes, so nothing that depends on it is redone. A session that finds all its units done reads no shard. It hashes the dataset and the
+ledger, and every other shard that something wrote to since the run closed: what nothing wrote to costs a look at its size and its time. A
+byte that a disk lost without a write is found by `curate verify`, and where the shard is read again.
 
 Invariants
     - Only shards that this run's sidecars record are deleted; an earlier run's are reported and left to that run's own command.
@@ -38,14 +39,16 @@ class Damaged(CurationError):
 def mended(session: Session, work: Callable[[Callable[[], None]], _Result]) -> _Result:
     """Do all the work of a run; start over while a shard turns out to be damaged and can be rebuilt.
 
-    `work` calls its argument once its stages are done: that call hashes the shards of a session that made nothing or mended some. Raises
-    Refused (frozen, and something is damaged), CorruptShard where mending does not help, and any error of the work itself.
+    `work` calls its argument once its stages are done: that call hashes the shards of a session that mended some, and those of one
+    that made nothing where they may have changed. Raises Refused (frozen, and something is damaged), CorruptShard where mending does
+    not help, and any error of the work itself.
     """
     known: set[str] = set()
 
     def check() -> None:
         if known or not session.made:
-            found = damaged(session.out, session.shards, session.runner.workers)
+            asked = {path: facts for path, facts in session.shards.items() if known or not session.untouched(path)}
+            found = damaged(session.out, asked, session.runner.workers)
             if found:
                 raise Damaged(found)
 

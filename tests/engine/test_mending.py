@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -71,6 +72,27 @@ def test_a_run_that_has_nothing_to_do_mends_what_is_damaged_in_every_stage(world
     made = json.loads((out / "run.json").read_text())["sessions"][-1]["stages"]
     assert len({stage["stage"] for stage in made}) == len(made)
     assert sum(stage["made"] for stage in made) == len({(path.parent, path.stem.removesuffix("-rejected")) for path in damaged})
+
+
+def test_a_rerun_with_nothing_to_do_hashes_what_people_read_and_what_was_written_to(world: Path, tmp_path: Path) -> None:
+    """A byte that changes without a write: in dataset and ledger the rerun finds it, in a stage that nothing reads `verify` does."""
+    out = copy_of(world, tmp_path / "out")
+    assert run(world, out).code == 0
+    for folder, is_found in (("dataset/data", True), ("ledger", True), ("stages/4a-sign", False)):
+        place = max((out / folder).glob("*.parquet"), key=lambda path: path.stat().st_size)
+        before = place.stat()
+        flip(place)
+        os.utime(place, ns=(before.st_atime_ns, before.st_mtime_ns))
+        said = run(world, out)
+        assert said.code == 0, said.all
+        assert (f"{place} is" in said.err) == is_found
+    said = call("verify", out)
+    assert said.code == 3
+    assert str(place) in " ".join(said.all.split())
+    os.utime(place)
+    assert f"{place} is damaged" in run(world, out).err
+    assert call("verify", out).code == 0
+    assert shards(out) == shards(world / "whole")
 
 
 @pytest.mark.parametrize("stage", ["1-ingest", "2-measure", "4a-sign"])
