@@ -47,7 +47,7 @@ def mended(session: Session, work: Callable[[Callable[[], None]], _Result]) -> _
 
     def check() -> None:
         if known or not session.made:
-            asked = {path: facts for path, facts in session.shards.items() if known or not session.untouched(path)}
+            asked = {path: facts for path, facts in session.shards.items() if known or not _is_untouched(session, path)}
             found = damaged(session.out, asked, session.runner.workers)
             if found:
                 raise Damaged(found)
@@ -98,6 +98,13 @@ def _damaged_inputs(session: Session, failure: ShardsFailed) -> list[str]:
         if found_there != (shard.bytes, shard.sha256):
             raise CorruptShard(f"{told}, is not what was written: {cure}", failure.details) from failure
     return []
+
+
+def _is_untouched(session: Session, path: str) -> bool:
+    """Return whether a shard need not be hashed: the session has hashed it, or nothing wrote to it since the run closed."""
+    facts = (session.out / path).facts() if session.closed_at is not None else None
+    is_older = facts is not None and facts.changed is not None and session.closed_at is not None and facts.changed < session.closed_at
+    return path in session.hashed or is_older
 
 
 def _read_of(place: Location) -> tuple[int, str] | None:

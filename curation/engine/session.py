@@ -95,8 +95,8 @@ class Session:
         self._left = left_by_run(out)
         self._closed = bool((read_mark(out) or {}).get("closed"))
         closing = (out / CONTENTS).facts() if self._closed else None
-        self._closed_at = closing.changed if closing is not None else None
-        self._hashed: set[str] = set()
+        self.closed_at = closing.changed if closing is not None else None
+        self.hashed: set[str] = set()
         self._drift: list[str] = []
         self._remade = False
 
@@ -265,13 +265,6 @@ class Session:
         write_contents(self.out, self.shards, self._sidecars)
         self._closed = True
 
-    def untouched(self, path: str) -> bool:
-        """Return whether a shard need not be hashed again: this session has, or nothing wrote to it since the run closed."""
-        if path in self._hashed:
-            return True
-        changed = facts.changed if self._closed_at is not None and (facts := (self.out / path).facts()) is not None else None
-        return changed is not None and self._closed_at is not None and changed < self._closed_at
-
     @property
     def made(self) -> int:
         """Number of units that this session has made so far."""
@@ -310,7 +303,7 @@ class Session:
             if digest_at(shard.location) != (shard.bytes, shard.sha256):
                 self.watcher.tell(f"{shard.location} is not what was written: it is rebuilt")
                 return False
-        self._hashed |= {path_below(self.out, shard.location) for shard in finished.shards}
+        self.hashed |= {path_below(self.out, shard.location) for shard in finished.shards}
         return True
 
     def _make(self, stage: Stage, pending: Sequence[Job], done: dict[str, Finished]) -> tuple[list[Cost], list[TaskOutcome[Job, Any]]]:

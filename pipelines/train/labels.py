@@ -10,7 +10,6 @@ Invariant: every row becomes a labelled text, or the reading fails and names the
 import gzip
 import io
 import json
-import math
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -75,7 +74,7 @@ def _read_file(place: Location, text: str, score: str, group: str) -> Iterator[L
         if not isinstance(row[text], str):
             raise InputError(f"{where}: {text} is not text but {row[text]!r}")
         value = row[score]
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not (math.isfinite(value) and 0 <= value <= HIGHEST_SCORE):
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= HIGHEST_SCORE:
             raise InputError(f"{where}: {score} must be a number from 0 to {HIGHEST_SCORE}, not {value!r}")
         yield LabelledText(
             row[text], float(value), str(row[group]), place.name, str(row.get("license") or NOT_STATED), str(row.get("kind") or NO_KIND)

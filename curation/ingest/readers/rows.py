@@ -77,12 +77,17 @@ def _text(fields: Mapping[str, Any], name: str) -> str:
     raise BadRow("text_not_string", f"{name!r} is not a string but {type(text).__name__}")
 
 
+_LARGEST_ID = 10**40
+"""Numbers from here on are no ids: a random one of 128 bits has 39 digits."""
+
+
 def _own_id(value: Any, repairs: Repairs) -> str | None:
     if isinstance(value, str):
         return mended_string(value, repairs) or None
     if value is None or isinstance(value, Unreadable):
         return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    is_number = isinstance(value, int) and not isinstance(value, bool) and abs(value) < _LARGEST_ID
+    if not is_number and not (isinstance(value, float) and math.isfinite(value)):
         repairs["bad_id"] += 1
         return None
     return str(value)
