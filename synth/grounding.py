@@ -2,6 +2,9 @@
 
     evidence   every quotation is a substring of the passage, ignoring spaces, quotation marks and dashes (`ungrounded`)
     numbers    every number in the output occurs in the passage (`ungrounded_number`)
+    names      every name in the output (a capitalised word inside a sentence, a word with inner capitals) occurs in the evidence, or at
+               least twice in the passage (`ungrounded_name`)
+    bearing    question and evidence speak of the same things, and so do explanation and passage, answer and all of these (`unsupported`)
     copying    text in the model's own words is not copied: the share of its 8-grams that occur in the passage is limited (`near_copy`)
 
 These are necessary conditions. They catch invented figures and quotations, which are the harmful mistakes; they do not prove an
@@ -9,13 +12,28 @@ argument.
 """
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 
 from synth.arithmetic import numbers
 from synth.task import Rejected
 
-GROUNDING_VERSION = 1
+GROUNDING_VERSION = 2
 _NGRAM = 8
+_STEM = 5
+_NAME = re.compile(r"(?<=[^\W\d_][,;] |.[^\W_.!?:]\s)([A-Z][^\W\d_]+)|\b([^\W\d_]+[a-z][A-Z]\w*|[A-Z]{3,})\b")
+_EMPTY = frozenset(
+    re.findall(
+        r"\w+",
+        """
+        the and for are was were with that this these those from into onto than then they them their there where when what which who whom
+        whose how why his her its our your you she him has have had not but can could would should may might must will shall does did done
+        been being because about also such only very more most some any all each every other one two
+        """,
+    )
+)
+"""Words that say nothing about a subject."""
+
 _SAME = str.maketrans({"“": '"', "”": '"', "„": '"', "‘": "'", "’": "'", "–": "-", "—": "-", "\u00a0": " ", "…": "..."})
 _WORD = re.compile(r"[^\W_]+")
 
@@ -44,6 +62,38 @@ def require_own_words(texts: Sequence[str], passage: str, max_share: float) -> N
     share = len(written & _ngrams(passage)) / len(written) if written else 0.0
     if share > max_share:
         raise Rejected("near_copy", {"share": round(share, 4), "at_most": max_share})
+
+
+def require_known_names(texts: Sequence[str], evidence: Sequence[str], passage: str) -> None:
+    """Raise Rejected unless every name in the texts stands in the evidence, or more than once in the passage."""
+    told = {word.casefold() for quotation in evidence for word in _WORD.findall(quotation)}
+    counted = Counter(word.casefold() for word in _WORD.findall(passage))
+    invented = sorted({name for text in texts for name in _names(text) if name.casefold() not in told and counted[name.casefold()] < 2})
+    if invented:
+        raise Rejected("ungrounded_name", {"names": invented})
+
+
+def require_bearing(question: str, evidence: Sequence[str], explanation: Sequence[str], answer: str, passage: str) -> None:
+    """Raise Rejected unless question, evidence, explanation and answer speak of the same things."""
+    shown, asked, said = _stems(" ".join(evidence)), _stems(question), _stems(" ".join(explanation))
+    for name, stems, others in (
+        ("question", asked, shown),
+        ("explanation", said, shown | asked | _stems(passage)),
+        ("answer", _stems(answer), shown | asked | said),
+    ):
+        if not stems & others:
+            raise Rejected("unsupported", {"has nothing to do with the rest": name})
+
+
+def _names(text: str) -> set[str]:
+    """Return words with a capital that does not begin a sentence, and words with inner capitals."""
+    return {found[1] or found[2] for found in _NAME.finditer(text)}
+
+
+def _stems(text: str) -> set[str]:
+    """Return the beginnings of the words that carry meaning."""
+    words = {word.casefold() for word in _WORD.findall(text)}
+    return {word[:_STEM] for word in words if len(word) > 2 and word not in _EMPTY and not word.isdigit()}
 
 
 def _folded(text: str) -> str:

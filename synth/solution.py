@@ -23,7 +23,7 @@ from synth.loose_json import read_object, text_field, text_list
 from synth.procedural import Generator, are_small
 from synth.task import Rejected
 
-SOLUTION_VERSION = 2
+SOLUTION_VERSION = 3
 FORM = {
     "properties": {
         "title": {"type": "string"},
@@ -79,6 +79,8 @@ def check(solution: Solution, generator: Generator | None) -> str:
     if solution.facts is not None and generator is not None:
         _check_facts(solution, solution.facts, generator, [str(equation) for equation in stated])
         passed.append(f"facts.{generator.name()}@{generator.version}")
+    elif generator is not None:
+        raise Rejected("unchecked", {"detail": "no facts from which the answer could be proved"})
     if not passed:
         raise Rejected("unchecked", {"detail": "no equation, expression or facts to recompute"})
     if not _supported(solution.answer, steps):
@@ -94,6 +96,17 @@ def same_answer(stated: str, true: str) -> bool:
         return len(quantities) == 1 and value_of_expression(quantities[0]) == value
     except ValueError:
         return _words(stated) == _words(true)
+
+
+def agree(one: str, other: str) -> bool:
+    """Return whether two stated answers agree: both state one number, and it is the same; or they are the same words."""
+    quantities = [_QUANTITY.findall(stated) for stated in (one, other)]
+    try:
+        if all(len(found) == 1 for found in quantities):
+            return value_of(quantities[0][0]) == value_of(quantities[1][0])
+    except ValueError:
+        return False
+    return _words(one) == _words(other)
 
 
 def _words(text: str) -> list[str]:

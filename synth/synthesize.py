@@ -43,10 +43,11 @@ from synth.ask.desk import Desk
 from synth.ask.reply_log import FILE, ReplyLog, require_log
 from synth.ask.teacher import FINAL
 from synth.asked import Asked
+from synth.instructions import speaks_to_models
 from synth.questions import Conversation, Question
 from synth.router import Router
 from synth.seeds import SeedPolicy, SeedShard, choose
-from synth.task import Example, Heard, Rejected, Task, build_task
+from synth.task import Example, Heard, Rejected, Seed, Task, build_task
 
 _ROWS_PER_BATCH = 500
 _Row = TypeVar("_Row")
@@ -210,6 +211,8 @@ def _row(task: Task, asked: Mapping[str, Any], rejects: list[dict[str, Any]]) ->
         "task": asked["task"],
         "teacher": asked["teacher"],
         "verifier": example.verifier,
+        "verdict": example.verdict,
+        **({"agreement": example.agreement} if example.agreement is not None else {}),
         "template": asked["template"],
         "seed_ids": json.dumps(asked["seed_ids"], ensure_ascii=False),
         "request": asked["request_key"],
@@ -249,7 +252,7 @@ def synthesize(
     Raises Refused (budget reached, a wrong set-up, the endpoint is down), and errors of the stages.
     """
     require_log(replies_dir)
-    chosen = choose(seeds, settings.seed_policy()) if settings.needs_seeds else []
+    chosen = _trusted(choose(seeds, settings.seed_policy()), session) if settings.needs_seeds else []
     with ReplyLog.open(Path(replies_dir.path)) as log:
         if log.damaged_lines:
             session.watcher.tell(_damage_told(log))
@@ -265,6 +268,15 @@ def synthesize(
             gathered = session.run(GatherReplies(asked), units)
     units = [Unit(unit.name, {"replies": unit.shards}) for unit in gathered.units]
     return session.run(Synthesize(settings.built_tasks()), units)
+
+
+def _trusted(seeds: Sequence[Seed], session: Session) -> list[Seed]:
+    """Return the seeds that do not speak to models."""
+    trusted = [seed for seed in seeds if speaks_to_models(seed.text) is None]
+    if len(trusted) < len(seeds):
+        many = counted(len(seeds) - len(trusted), "document")
+        session.watcher.tell(f"{many} of {len(seeds)} chosen as seeds speak to models (orders, prompts, roles) and are not used")
+    return trusted
 
 
 def _damage_told(log: ReplyLog) -> str:

@@ -15,7 +15,7 @@ import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from curation.choices import build
 from curation.errors import RecipeError
@@ -68,12 +68,21 @@ class Heard:
 
 @dataclass(frozen=True)
 class Example:
-    """The result of a reply: text to pretrain on, the same as a conversation, the final answer, and the checks it passed."""
+    """The result of a reply: text to pretrain on, the same as a conversation, the final answer, and the checks it passed.
+
+    The verdict says what the checks amount to:
+
+        proved     the answer was recomputed from the facts by a second way
+        agreed     blind solves gave the same answer; `agreement` is their share, such as "3/3"
+        necessary  quotations, numbers and names occur in the source: invented ones are caught, an argument is not proved
+    """
 
     text: str
     messages: tuple[Mapping[str, str], ...]
     answer: str
     verifier: str
+    verdict: Literal["proved", "agreed", "necessary"]
+    agreement: str | None = None
     facts: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -2,8 +2,8 @@
 
 A file of the dataset holds the kept rows of consecutive shards of documents, in order, up to `shard_mib` of text; a changed input therefore
 rewrites only the files that contain it. The columns are FineWeb's where they exist, followed by our own: the row's origin, and for a
-synthetic row its seeds, task, teacher and verifier. The other fields of the input record (licence, domain, ...) and the notes of ingest
-(encoding, title, edits) are in `metadata` as JSON text; the recipe's `keep` turns some of them into columns.
+synthetic row its seeds, task, teacher, verifier and verdict. The other fields of the input record (licence, domain, ...) and the notes of
+ingest (encoding, title, edits) are in `metadata` as JSON text; the recipe's `keep` turns some of them into columns.
 
 `token_count` comes from the recipe's tokenizer.json; without one it is round(bytes / 4), and the card says so.
 
@@ -53,6 +53,8 @@ DATASET = pa.schema(
         pa.field("task", pa.string()),
         pa.field("teacher", pa.string()),
         pa.field("verifier", pa.string()),
+        pa.field("verdict", pa.string()),
+        pa.field("agreement", pa.string()),
     ]
 )
 
@@ -67,7 +69,7 @@ SFT = pa.schema(
     ]
 )
 
-_MADE_OF = ("seed_ids", "task", "teacher", "verifier")
+_MADE_OF = ("seed_ids", "task", "teacher", "verifier", "verdict", "agreement")
 _OF_GENERATED = ("origin", *_MADE_OF, "messages")
 
 _ROW_GROUP_BYTES = 16 << 20
@@ -278,7 +280,7 @@ def schema_with(keep: Sequence[str]) -> Any:
 
 
 def _made_of(facts: Mapping[str, str]) -> Mapping[str, Any]:
-    """Return a generated row's seeds, task, teacher and verifier from the fields beside its text."""
+    """Return a generated row's seeds, task, teacher, verifier and verdict from the fields beside its text."""
     return {name: json.loads(facts[name]) if name == "seed_ids" else facts[name] for name in _MADE_OF if name in facts}
 
 

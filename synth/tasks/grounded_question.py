@@ -11,6 +11,7 @@ from random import Random
 from typing import Any, ClassVar
 
 from synth import grounding
+from synth.instructions import refuse_appeals, refuse_orders
 from synth.loose_json import read_object, text_field, text_list
 from synth.meta_talk import refuse_meta_talk
 from synth.prompt import load_prompt
@@ -67,17 +68,20 @@ class GroundedQuestion(Task):
         title, question, answer = (text_field(found, name) for name in ("title", "question", "answer"))
         evidence, explanation = text_list(found, "evidence"), text_list(found, "explanation")
         refuse_meta_talk(title, question, answer, *explanation)
+        refuse_appeals(title, question, answer, *explanation)
+        refuse_orders(title, question, answer, *explanation)
         for phrase in _SOURCE_TALK:
             if phrase in " ".join([question, answer, *explanation]).casefold():
                 raise Rejected("leaks_source", {"matched": phrase})
         passage = brief["passage"]
         grounding.require_quoted(evidence, passage, self.min_evidence_words)
         grounding.require_known_numbers([question, answer, *explanation], passage)
+        grounding.require_known_names([question, answer, *explanation], evidence, passage)
+        grounding.require_bearing(question, evidence, explanation, answer, passage)
         grounding.require_own_words([*explanation, answer], passage, self.max_copied)
         worked = "\n\n".join([*explanation, answer])
         heading = Random(passage).choice(("Explanation", "Thinking it through", "Answer", "Discussion"))
         whole = "\n\n".join([f"# {title}", question, f"## {heading}", worked])
         messages = ({"role": "user", "content": question}, {"role": "assistant", "content": worked})
-        return Example(
-            whole, messages, answer, f"grounding@{grounding.GROUNDING_VERSION}:evidence+numbers+own_words", {"kind": brief["kind"]}
-        )
+        checks = f"grounding@{grounding.GROUNDING_VERSION}:evidence+numbers+names+bearing+own_words"
+        return Example(whole, messages, answer, checks, "necessary", facts={"kind": brief["kind"]})

@@ -1,23 +1,29 @@
 """Worked problems: an exercise, its solution step by step, and the answer, all recomputed before they become a row.
 
+What rules made is `proved`: a second way reaches the answer from the facts. What a model wrote is `agreed`: its equations hold, its numbers
+are the problem's own, and blind solves reach its answer.
+
 Topics are those of the generators in `synth/procedural`, in turn, so that any number of questions covers them evenly; difficulty rises
 after each round of topics. Setting and reader vary the wording for a model (topic, setting and audience made synthetic textbooks diverse in
 "Textbooks Are All You Need", arXiv 2306.11644, and in Cosmopedia).
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 from typing import Any, ClassVar
 
 from curation.choices import nearest
 from curation.errors import RecipeError
 from curation.storage.digests import canonical, digest_of
-from synth import solution
+from synth import blind, solution
+from synth.accounted import require_accounted
+from synth.blind import require_agreement, solve_drafts
+from synth.instructions import refuse_appeals
 from synth.meta_talk import refuse_meta_talk
 from synth.procedural import LEVELS, generator, generators
 from synth.prompt import load_prompt
-from synth.task import Draft, Example, Seed, Task
+from synth.task import Draft, Example, Heard, Seed, Task, Work
 
 SCHEMA = {
     "type": "object",
@@ -49,15 +55,20 @@ class WorkedProblem(Task):
     count   number of exercises to make
     topics  names of generators in `synth/procedural`; none: all
     levels  difficulties, 1 to 5, in turn
+    solves  how often a problem that a model wrote is solved blind (`synth.blind`)
     """
 
     topics: tuple[str, ...] = ()
     levels: tuple[int, ...] = LEVELS
+    solves: int = 3
     version: ClassVar[int] = 2
+    asks_more: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         """Refuse settings that cannot work."""
         super().__post_init__()
+        if self.solves < 1:
+            raise ValueError("solves must be at least 1")
         known = generators()
         for topic in self.topics:
             if topic not in known:
@@ -68,7 +79,7 @@ class WorkedProblem(Task):
     def identity(self) -> Mapping[str, Any]:
         """Return what examples depend on, including the checks and the independent methods."""
         roads = {name: topic.version for name, topic in generators().items()}
-        return {**super().identity(), "solution": solution.SOLUTION_VERSION, "second_roads": roads}
+        return {**super().identity(), "solution": solution.SOLUTION_VERSION, "blind": blind.BLIND_VERSION, "second_roads": roads}
 
     def draft(self, number: int, seed: Seed | None) -> Draft:
         """Ask for an exercise on the next topic in turn; no seed is needed."""
@@ -86,11 +97,23 @@ class WorkedProblem(Task):
         brief = {"topic": topic, "difficulty": level, "number": number}
         return Draft(brief, prompt.messages(values), SCHEMA, prompt.name, {"max_tokens": 1200, "temperature": 1.0}, difficulty=level)
 
-    def example(self, brief: Mapping[str, Any], text: str) -> Example:
-        """Read, recheck and format a solution."""
-        found = solution.read_solution(text)
+    def work(self, brief: Mapping[str, Any], heard: Heard) -> Work:
+        """Read and recheck a solution; one that a model wrote is solved blind too. Return the formatted example."""
+        found = solution.read_solution(heard.text)
         refuse_meta_talk(found.title, found.problem, *found.steps)
-        passed = solution.check(found, generator(brief["topic"]))
+        agreement = None
+        if heard.by_rule:
+            passed = solution.check(found, generator(brief["topic"]))
+        else:
+            refuse_appeals(found.title, found.problem, *found.steps, found.answer)
+            passed = solution.check(replace(found, facts=None), None)
+            require_accounted(found.problem, "\n".join(found.steps), found.answer)
+            replies = yield solve_drafts(found.problem, self.solves)
+            agreement = require_agreement(found.answer, replies)
+            passed += "+accounted+blind"
+        return self._formatted(brief, found, passed, agreement)
+
+    def _formatted(self, brief: Mapping[str, Any], found: solution.Solution, passed: str, agreement: str | None) -> Example:
         draw = Random(digest_of([canonical(brief), found.problem]))
         answer = found.answer.rstrip(".")
         worked = "\n\n".join([*found.steps, draw.choice(_ANSWERS).format(answer=answer)])
@@ -100,4 +123,5 @@ class WorkedProblem(Task):
         parts += [found.problem, f"## {draw.choice(_HEADINGS)}", worked]
         messages = ({"role": "user", "content": found.problem}, {"role": "assistant", "content": worked})
         facts = {"topic": brief["topic"], "difficulty": str(brief["difficulty"])}
-        return Example("\n\n".join(parts), messages, answer, f"solution@{solution.SOLUTION_VERSION}:{passed}", facts)
+        verifier = f"solution@{solution.SOLUTION_VERSION}:{passed}"
+        return Example("\n\n".join(parts), messages, answer, verifier, "agreed" if agreement else "proved", agreement, facts)

@@ -279,8 +279,14 @@ def test_a_model_answers_worked_problems_through_the_same_path(tmp_path: Path) -
         "steps": ["4 × 6 = 24.", "24 + 3 = 27 tiles."],
     }
 
+    asked: list[Any] = []
+
     def answer(body: dict[str, Any], number: int) -> Answer:
+        if body["messages"][-1]["content"] == good["problem"]:
+            return completion(json.dumps({"steps": ["4 × 6 + 3 = 27"], "answer": "27"}))
         assert "Difficulty:" in body["messages"][-1]["content"]
+        number = len(asked)
+        asked.append(body)
         wrong = {1: {"steps": ["4 × 6 = 26.", "26 + 3 = 29."], "answer": "29"}, 2: {"answer": "28"}}.get(number, {})
         return completion(json.dumps({**good, "answer": "27 tiles", "expression": "4 * 6 + 3", **wrong}))
 
@@ -289,7 +295,7 @@ def test_a_model_answers_worked_problems_through_the_same_path(tmp_path: Path) -
         accepted, rejected = rows_of(generate(tmp_path / "out", problems(4, teacher=teacher))[0])
     assert [row["offset"] for row in accepted] == [0, 3]
     assert {row["offset"]: row["rule"] for row in rejected} == {1: "wrong_step", 2: "wrong_answer"}
-    assert dict(accepted[0]["metadata"])["verifier"] == "solution@2:equations+expression"
+    assert dict(accepted[0]["metadata"])["verifier"] == "solution@3:equations+expression+accounted+blind"
     assert dict(accepted[0]["metadata"])["teacher"] == "openai:m"
 
 
