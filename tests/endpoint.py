@@ -1,6 +1,7 @@
 """A chat endpoint on the loopback interface, for tests: a real HTTP server that answers, errs, hangs and lies as it is told."""
 
 import json
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -106,7 +107,13 @@ def serving(answer: Callable[[dict[str, Any], int], Answer]) -> Iterator[Endpoin
         def log_message(self, format: str, *args: Any) -> None:
             """Be silent."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    class Server(ThreadingHTTPServer):
+        def handle_error(self, request: Any, client_address: Any) -> None:
+            """Be silent where a client was killed under way."""
+            if not isinstance(sys.exc_info()[1], (ConnectionError, json.JSONDecodeError)):
+                super().handle_error(request, client_address)
+
+    server = Server(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()

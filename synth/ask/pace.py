@@ -27,10 +27,16 @@ FEWEST_AT_ONCE = 4
 MOST_AT_ONCE = 512
 _MEASURED = 3.0
 """Seconds over which the accepted rate is measured, and without a refusal after which it counts as settled."""
-_BELOW = 0.97
+_BELOW = 0.985
+_UNSETTLED = 0.85
+_NEAR = 0.95
+_FIRST_HOLD = 1.0
+_SLOWEST = 0.2
 _PROBE = 0.004
-"""Growth of a learned rate per second; ten times as much below the best rate, and twice as much after each QUIET seconds."""
-_QUIET = 10.0
+"""Growth of a learned rate per second near the rate that was refused last; twice as much after each QUIET seconds."""
+_CLIMB = 0.4
+"""Growth per second far below that rate."""
+_QUIET = 2.0
 _LOOK = 0.2
 _DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m(?!s))?(?:(\d+(?:\.\d+)?)s)?(?:(\d+(?:\.\d+)?)ms)?")
 
@@ -87,16 +93,24 @@ class Pacer:
 
     async def slot(self, tokens: int, stopped: Callable[[], bool]) -> bool:
         """Wait for the turn of a call; return False if nothing new is to be sent any more."""
-        now = self._clock()
-        self._probe(now)
-        at = max(self.requests.take(now, 1), self.tokens.take(now, tokens))
+        at = self.turn(tokens)
         while not stopped():
             left = max(at, self._held_until) - self._clock()
             if left <= 0:
-                self._began = self._clock() if self._began is None else self._began
+                self.begin()
                 return True
             await asyncio.sleep(min(left, _LOOK))
         return False
+
+    def turn(self, tokens: int) -> float:
+        """Take the next slot and return its time."""
+        now = self._clock()
+        self._probe(now)
+        return max(self.requests.take(now, 1), self.tokens.take(now, tokens), self._held_until)
+
+    def begin(self) -> None:
+        """Take notice that a call goes out."""
+        self._began = self._clock() if self._began is None else self._began
 
     def hold(self, seconds: float) -> None:
         """Let nobody call for so long."""
@@ -123,15 +137,20 @@ class Pacer:
         self._window = max(min(FEWEST_AT_ONCE, self._most), self._window * LESS)
         if ordered is not None or self.declared:
             return
+        began = self._began if self._began is not None else now
         recent = sum(at > now - _MEASURED for at in self._accepted)
-        measured = recent / max(0.5, min(_MEASURED, now - (self._began if self._began is not None else now)))
         rate = self.requests.rate
-        if rate is None or settled:
-            self._best = max(0.2, min(measured, rate or measured))
-            self.requests.rate = max(0.2, self._best * _BELOW)
-        else:
-            self.requests.rate = max(0.2, rate * LESS)
-            self._best = min(self._best, rate)
+        if rate is None:  # the window of a limit is full: what it took, over the time until it takes more, is a first guess
+            self.hold(_FIRST_HOLD)
+            self._best = recent / (min(_MEASURED, now - began) + _FIRST_HOLD)
+            self.requests.rate = max(_SLOWEST, self._best * _BELOW)
+            return
+        if settled:
+            self._best = min(rate, recent / min(_MEASURED, max(1.0, now - began)))
+        else:  # still too fast, but not faster than what the last second took
+            self._best = min(rate, max(rate * _UNSETTLED, sum(at > now - 1.0 for at in self._accepted)))
+        self.requests.rate = max(_SLOWEST, self._best * _BELOW)
+        self.hold(2 / self.requests.rate)
 
     def overloaded(self) -> None:
         """Learn from a call that the endpoint could not serve in time."""
@@ -142,7 +161,7 @@ class Pacer:
         if self.declared or self.requests.rate is None or now - self._last_cut < 1.0:
             return
         quiet = now - self._last_cut
-        growth = _PROBE * (10 if self.requests.rate < _BELOW * self._best else 2.0 ** min(5.0, quiet // _QUIET))
+        growth = _CLIMB if self.requests.rate < _NEAR * self._best else _PROBE * 2.0 ** min(5.0, quiet // _QUIET)
         self.requests.rate *= 1 + growth * max(0.0, min(1.0, now - max(self._last_probe, self._last_cut)))
         self._last_probe = now
 
