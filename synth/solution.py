@@ -103,7 +103,7 @@ def agree(one: str, other: str) -> bool:
     quantities = [_QUANTITY.findall(stated) for stated in (one, other)]
     try:
         if all(len(found) == 1 for found in quantities):
-            return value_of(quantities[0][0]) == value_of(quantities[1][0])
+            return value_of_expression(quantities[0][0]) == value_of_expression(quantities[1][0])
     except ValueError:
         return False
     return _words(one) == _words(other)
