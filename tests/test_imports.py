@@ -36,6 +36,7 @@ ARROWS: Mapping[str, set[str]] = {
     "filters": {*_GROUND, "curation.storage", "curation.text", "curation.engine", "filters.support"},
     "synth.ask": {*_GROUND, "curation.storage"},
     "synth": {*_GROUND, "curation.storage", "curation.engine", "curation.ingest", "synth.ask"},
+    "synth.sandbox": {"synth"},
     "pipelines.terminal": _GROUND,
     "pipelines.export": _CURATION,
     "pipelines.recipes": {*_CURATION, *_JUDGES, "pipelines.export", "pipelines.terminal"},
