@@ -31,6 +31,8 @@ _BELOW = 0.985
 _UNSETTLED = 0.85
 _NEAR = 0.95
 _FIRST_HOLD = 1.0
+_BORNE = 0.03
+"""Share of refused calls that is no reason to slow down."""
 _SLOWEST = 0.2
 _PROBE = 0.004
 """Growth of a learned rate per second near the rate that was refused last; twice as much after each QUIET seconds."""
@@ -82,6 +84,7 @@ class Pacer:
         self._window = float(at_once if self.declared else min(at_once, FIRST_AT_ONCE))
         self._held_until = 0.0
         self._accepted: deque[float] = deque(maxlen=8192)
+        self._refusals: deque[float] = deque(maxlen=8192)
         self._began: float | None = None
         self._last_cut = self._last_probe = -1e9
         self._best = 0.0
@@ -132,13 +135,17 @@ class Pacer:
         if sent_at <= self._last_cut:
             return  # sent before the last cut, so it says nothing new
         now = self._clock()
+        self._refusals.append(now)
+        recent = sum(at > now - _MEASURED for at in self._accepted)
+        few = sum(at > now - _MEASURED for at in self._refusals) < max(2.0, _BORNE * recent)
+        if few and ordered is None and self.requests.rate is not None and not self.declared:
+            return  # some endpoints refuse a few calls at any pace
         settled = now - self._last_cut > _MEASURED
         self._last_cut = self._last_probe = now
         self._window = max(min(FEWEST_AT_ONCE, self._most), self._window * LESS)
         if ordered is not None or self.declared:
             return
         began = self._began if self._began is not None else now
-        recent = sum(at > now - _MEASURED for at in self._accepted)
         rate = self.requests.rate
         if rate is None:  # the window of a limit is full: what it took, over the time until it takes more, is a first guess
             self.hold(_FIRST_HOLD)
