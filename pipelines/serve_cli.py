@@ -1,5 +1,7 @@
 """`curate serve`: the verb that shows runs in a browser."""
 
+import json
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -12,6 +14,7 @@ def serve(
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes any that is free.")] = 8765,
     host: Annotated[str, typer.Option(help="Address to listen on; others than loopback are seen by the network.")] = "127.0.0.1",
     labels: Annotated[str, typer.Option(metavar="FILE", help="Parquet file that labels go to.")] = "labels.parquet",
+    as_json: Annotated[bool, typer.Option("--json", help="Print the address as one JSON document, for a program that opens it.")] = False,
 ) -> None:
     """Show runs in a browser: funnel, signals with movable thresholds, documents, duplicates, labelling.
 
@@ -23,4 +26,15 @@ def serve(
         from pipelines.serve.serving import serve as serving
     except ModuleNotFoundError as error:
         raise UsageError(f'the page needs {error.name}: pip install "textbook-curation[serve]"') from error
-    serving(folders, host, port, labels, lambda line: typer.echo(f"curate: {line}", err=True))
+
+    def tell(line: str) -> None:
+        typer.echo(f"curate: {line}", err=True)
+
+    def ready(address: str, runs: Sequence[str]) -> None:
+        if as_json:
+            typer.echo(json.dumps({"address": address, "runs": list(runs)}, ensure_ascii=False))
+        else:
+            tell(f"Serving {', '.join(runs)} at {address}")
+            tell("Press Ctrl-C to stop.")
+
+    serving(folders, host, port, labels, tell, ready)

@@ -51,7 +51,9 @@ def annotate(
     out: Annotated[str, typer.Option(help="Label file to write.")] = "labels.parquet",
     count: Annotated[int, typer.Option(min=1, help="Number of excerpts to label.")] = 500,
     repeats: Annotated[int, typer.Option(min=1, help="How often each teacher judges an excerpt.")] = 1,
-    active: Annotated[bool, typer.Option("--active", help="Label first what the model is least sure of.")] = False,
+    active: Annotated[
+        bool, typer.Option("--active", help="Label first what the model is least sure of; for the shipped score no better than chance.")
+    ] = False,
     model: Annotated[str | None, typer.Option(help="Model whose scores the sample is drawn by; by default the shipped one.")] = None,
     people: Annotated[list[str] | None, typer.Option(metavar="FILE", help="Label file by people, which wins; repeatable.")] = None,
     text: Annotated[str, typer.Option(help="Column with the text.")] = "text",
@@ -94,7 +96,7 @@ def buckets(
 ) -> None:
     """Cut a run's scores into twenty buckets of equal bytes, so that a recipe can keep the best tenth.
 
-    Example: curate buckets out/scored --signal educational_score.score --by-source --out edges.json
+    Example: curate buckets out/scored --signal educational_score.score --out edges.json
     """
     from pipelines.inspect.buckets import find_edges, write_edges
     from pipelines.report.score_tables import show_edges

@@ -1,12 +1,13 @@
-"""Choosing which excerpts to label, so that few labels teach much.
+"""Choosing which excerpts to label.
 
-Without more being said the sample is stratified: excerpts are dealt into cells by source and by the whole score that a model gives them,
-and are taken from all cells in turn, so that rare kinds (the good pages of the web) are labelled as often as common ones. In a cell,
-chance decides, by a hash of the text.
+By default the sample is stratified: excerpts are dealt into cells by source and by the whole score that a model gives them, and are taken
+from all cells in turn. Rare kinds (the good pages of the web) are thus labelled as often as common ones, so that agreement between teachers
+is measured on every kind. In a cell, chance decides, by a hash of the text.
 
 `active`: cells are sources, and in each the excerpts come first of which the model knows least whether they are good, those whose chance
 of a label of 3 or more is nearest to one half (uncertainty sampling: Lewis and Gale 1994, "A sequential algorithm for training text
-classifiers").
+classifiers"). In simulation neither way taught this project's judge more than a random sample of the same size (the figures stand in
+`tests/benchmark/README.md`); another model may differ.
 
 Invariant: a larger sample holds the smaller one, so that asking for more pays for the additional labels alone.
 """

@@ -13,8 +13,10 @@ from pipelines.serve.served import served
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
-def serve(folders: Sequence[str], host: str, port: int, labels: str, tell: Callable[[str], None]) -> None:
-    """Serve runs until interrupted; `tell` is given the address. Raises UsageError where the port is taken."""
+def serve(
+    folders: Sequence[str], host: str, port: int, labels: str, tell: Callable[[str], None], ready: Callable[[str, Sequence[str]], None]
+) -> None:
+    """Serve runs until interrupted; `ready` is given the address and the runs' names. Raises UsageError where the port is taken."""
     what = served(folders, labels)
     with _listening(host, port) as listening:
         taken = listening.getsockname()[1]
@@ -23,8 +25,7 @@ def serve(folders: Sequence[str], host: str, port: int, labels: str, tell: Calla
         if host not in LOOPBACK:
             tell(f"Anyone who can reach {host} and learns the token can read these runs; nothing is encrypted.")
         shown = next(address for address in addresses(hosts, token) if f"//{host}" in address or host == "::1")
-        tell(f"Serving {', '.join(what.runs)} at {shown}")
-        tell("Press Ctrl-C to stop.")
+        ready(shown, list(what.runs))
         settings = uvicorn.Config(application_guarded, log_level="error", access_log=False, server_header=False, lifespan="off", ws="none")
         uvicorn.Server(settings).run(sockets=[listening])
 

@@ -115,7 +115,7 @@ def test_shipped_recipes_choose_no_licence_for_other_people_s_texts(name: str) -
         ("[[filters]]\nname = 'language'", "recipe mine", "unknown key 'filters'; did you mean 'filter'?"),
         ("[[input]]\npath = 'a'\nsorce = 'b'", "input[0]", "'sorce'; did you mean 'source'?"),
         ("[[input]]\npath = 'a'\n[[input]]\npth = 'b'", "input[1]", "'pth'; did you mean 'path'?"),
-        ("[extractor]\nname = 'plain'\ndepth = 3", "extractor", "no parameter 'depth'; it has none"),
+        ("[extractor]\nname = 'plain'\ndepth = 3", "extractor", "no parameter 'depth'; there are: format"),
         ("[[edit]]\nname = 'whitespace'\ncolapse = true", "edit[0]", "'colapse'; did you mean 'collapse'?"),
         ("[[filter]]\nname = 'language'\n[[filter]]\nname = 'gopher_quality'\nmin_word = 3", "filter[1]", "did you mean 'min_words'?"),
         ("[deduplicate]\nband = 3", "deduplicate", "'band'; did you mean 'bands'?"),
