@@ -9,8 +9,7 @@ Source: this project's own rules over facts that the block extractor notes in a 
     page_type   article, documentation, forum, listing, product or other, by what the page declares and what its text is made of
     rescued     the models had kept a sliver of a page full of prose, and all of its prose was kept in its place
 
-What these thresholds drop has not been measured on a model trained on the rest; on pages with gold text, confidence ranks pages by the F1
-that their text has (`curation/ingest/extraction/page_blocks/MODEL_CARD.md`).
+What these thresholds drop has not been measured on a model trained on the rest.
 """
 
 from collections.abc import Mapping

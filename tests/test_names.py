@@ -10,7 +10,8 @@ from tests.test_imports import ROOT, sources
 TWO_HOMES = {
     # a verb of the command line bears the name of the function that it calls
     **dict.fromkeys(("diff", "duplicates", "extract", "verify", "why"), "pipelines/cli.py"),
-    "train": "pipelines/train_cli.py",
+    **dict.fromkeys(("annotate", "train"), "pipelines/train_cli.py"),
+    "serve": "pipelines/serve_cli.py",
     # the package's face offers a step, or a whole run, on plain strings
     **dict.fromkeys(("deduplicate", "measure"), "pipelines/notebook/texts.py"),
     "run": "pipelines/cli.py",
@@ -21,7 +22,7 @@ TWO_HOMES = {
 }
 """Names that may have another home beside this file, and why."""
 
-MOST = 45
+MOST = 29
 """As many names may have another home still: the number may fall and not rise, and each that gets a home of its own lowers it."""
 
 

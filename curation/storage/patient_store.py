@@ -3,7 +3,7 @@
 Arrow's S3 client repeats some requests three times, but never one that reads bytes: one 500 among a thousand requests would fail a unit.
 Every request of this project can be repeated without harm: it reads a range, lists, deletes, or writes a whole object.
 
-Invariant: a file's bytes are those of the object, in order; a request that fails ATTEMPTS times raises the store's last error.
+Invariant: a file's bytes are those of the object, in order; a request that fails MOST_SENT times raises the store's last error.
 """
 
 import io
@@ -16,10 +16,10 @@ from pyarrow import fs
 
 from curation.storage.outages import may_pass
 
-ATTEMPTS = 6
+MOST_SENT = 6
 """How often a range is asked for."""
 
-PAUSE = 0.1
+FIRST_WAIT = 0.1
 """Seconds before the second request; three times as long before each further one: twelve seconds of outage in all."""
 
 SMALL = 1 << 20
@@ -30,13 +30,13 @@ _Answer = TypeVar("_Answer")
 
 def patiently(ask: Callable[[], _Answer]) -> _Answer:
     """Return what a request answers; send it again while its failure may pass."""
-    for attempt in range(ATTEMPTS - 1):
+    for attempt in range(MOST_SENT - 1):
         try:
             return ask()
         except OSError as error:
             if not may_pass(error):
                 raise
-            time.sleep(PAUSE * 3**attempt)
+            time.sleep(FIRST_WAIT * 3**attempt)
     return ask()
 
 

@@ -152,27 +152,28 @@ class Answering:
             return None
         bill.calls += 1
         call, sent_at = bill.calls, time.monotonic()
+        headers: Mapping[str, str] = {}
         self.desk.record.sending(request.key, call, worst)
         try:
             arrival = await self.line(request, limit, call)
+            headers = arrival.headers
             if arrival.status != 200:
-                told = read_error(arrival.body)
-                raise failure_of(arrival.status, told, arrival.headers, self.manner.where)
+                raise failure_of(arrival.status, read_error(arrival.body), headers, self.manner.where)
             body = arrival.body.decode("utf-8", "replace")
             self.desk.record.arrived(request.key, call, self._without_secret(body))
         except Failure as failure:
             cost = worst if failure.maybe_billed else 0.0
             bill.cost += cost
             self.desk.record.failed(request.key, call, cost)
-            self._learn(failure, sent_at, arrival.headers if "arrival" in locals() else {})
+            self._learn(failure, sent_at, headers)
             raise
         try:
             completion = self._completion(arrival, request, limit, bill, call)
         except Failure as failure:
-            self._learn(failure, sent_at, arrival.headers)
+            self._learn(failure, sent_at, headers)
             raise
         used = (bill.prompt_tokens or 0) + (bill.completion_tokens or 0) if completion.usage is not None else None
-        self.pacer.accepted(arrival.headers, estimated, used)
+        self.pacer.accepted(headers, estimated, used)
         return completion
 
     def _completion(self, arrival: Arrival, request: Request, limit: int, bill: _Bill, call: int) -> Completion:

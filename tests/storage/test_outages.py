@@ -38,7 +38,7 @@ def flaky(stores: tuple[ObjectStore, FlakyStore], monkeypatch: pytest.MonkeyPatc
     store, flaky = stores
     for name, value in {**store.env, "AWS_ENDPOINT_URL": flaky.endpoint}.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(patient_store, "ATTEMPTS", 1)
+    monkeypatch.setattr(patient_store, "MOST_SENT", 1)
     monkeypatch.setattr(patient_store, "SMALL", 0)
     yield flaky
     flaky.share, flaky.where, flaky.most = 0.0, "", 1 << 40
@@ -74,8 +74,8 @@ def test_an_outage_is_not_damage(flaky: FlakyStore, kind: str) -> None:
 @pytest.mark.parametrize("small", [0, 1 << 20])
 def test_a_patient_store_reads_what_is_there(flaky: FlakyStore, monkeypatch: pytest.MonkeyPatch, small: int) -> None:
     monkeypatch.setattr(patient_store, "SMALL", small)
-    monkeypatch.setattr(patient_store, "ATTEMPTS", 12)
-    monkeypatch.setattr(patient_store, "PAUSE", 0)
+    monkeypatch.setattr(patient_store, "MOST_SENT", 12)
+    monkeypatch.setattr(patient_store, "FIRST_WAIT", 0)
     content = random.Random(1).randbytes(300_000)
     place = Location.of(f"s3://{BUCKET}/bytes")
     place.write_bytes(content)
