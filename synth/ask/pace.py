@@ -31,8 +31,8 @@ _BELOW = 0.985
 _UNSETTLED = 0.85
 _NEAR = 0.95
 _FIRST_HOLD = 1.0
-_BORNE = 0.03
-"""Share of refused calls that is no reason to slow down."""
+_BORNE, _BORNE_COUNT = 0.04, 2.0
+"""Share of refused calls, and their number, that are no reason to slow down."""
 _SLOWEST = 0.2
 _PROBE = 0.004
 """Growth of a learned rate per second near the rate that was refused last; twice as much after each QUIET seconds."""
@@ -135,10 +135,11 @@ class Pacer:
         if sent_at <= self._last_cut:
             return  # sent before the last cut, so it says nothing new
         now = self._clock()
-        self._refusals.append(now)
+        if ordered is None:
+            self._refusals.append(now)
         recent = sum(at > now - _MEASURED for at in self._accepted)
-        few = sum(at > now - _MEASURED for at in self._refusals) < max(2.0, _BORNE * recent)
-        if few and ordered is None and self.requests.rate is not None and not self.declared:
+        few = sum(at > now - _MEASURED for at in self._refusals) <= max(_BORNE_COUNT, _BORNE * recent)
+        if few and ordered is None and not self.declared:
             return  # some endpoints refuse a few calls at any pace
         settled = now - self._last_cut > _MEASURED
         self._last_cut = self._last_probe = now
@@ -152,10 +153,9 @@ class Pacer:
             self._best = recent / (min(_MEASURED, now - began) + _FIRST_HOLD)
             self.requests.rate = max(_SLOWEST, self._best * _BELOW)
             return
-        if settled:
-            self._best = min(rate, recent / min(_MEASURED, max(1.0, now - began)))
-        else:  # still too fast, but not faster than what the last second took
-            self._best = min(rate, max(rate * _UNSETTLED, sum(at > now - 1.0 for at in self._accepted)))
+        # still too fast, but not faster than what was taken of late; a low figure may only mean that little was asked
+        taken = recent / min(_MEASURED, max(1.0, now - began)) if settled else sum(at > now - 1.0 for at in self._accepted)
+        self._best = min(rate, max(rate * _UNSETTLED, taken))
         self.requests.rate = max(_SLOWEST, self._best * _BELOW)
         self.hold(2 / self.requests.rate)
 

@@ -87,7 +87,7 @@ class Storm:
         kind = kind_of(number)
         passing = {
             "rate": failure(429, retry_after_ms="5"),
-            "error-in-200": failure(200, "Rate limit exceeded", 429),  # type: ignore[arg-type]
+            "error-in-200": failure(200, "Rate limit exceeded", 429, retry_after_ms="5"),  # type: ignore[arg-type]
             "server": failure(503),
             "html": Answer(502, b"<html>bad gateway</html>"),
             "broken": replace(completion("half"), cut=True),
