@@ -1,6 +1,6 @@
 """Page kind: what the extractor knew of a page: how sure it was of the text, how much of it was links, and what kind of page it is.
 
-Source: this project's own rules over facts that the block extractor notes in a document's metadata
+Source: ours, rules over facts that the block extractor notes in a document's metadata
 (`curation.ingest.extraction.blocks`); a document from another source, or another extractor, has none and passes.
 
     confidence  the word F1 that the extractor's models expect of its text, 0 to 1

@@ -69,7 +69,7 @@ def test_every_verb_answers(demo_run: Path, tmp_path: Path) -> None:
     curate("export", demo_run, "--out", exported, "--shard-mib", 1, "--mix", "synthetic=0.5")
     assert json.loads(curate("verify", exported, "--json"))["faults"] == []
     lines = tmp_path / "lines"
-    curate("export", demo_run, "--out", lines, "--format", "jsonl")
+    curate("export", demo_run, "--out", lines, "--format", "jsonl", "--order")
     with gzip.open(lines / "data/train-00000-of-00001.jsonl.gz", "rt", encoding="utf-8") as stream:
         written = [json.loads(line)["id"] for line in stream]
     assert written == pl.read_parquet(demo_run / "dataset/data/*.parquet")["id"].to_list()

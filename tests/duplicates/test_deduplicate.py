@@ -315,7 +315,7 @@ def test_the_best_document_of_one_url_stays_where_the_recipe_asks(tmp_path):
 
 
 def test_a_hash_that_two_urls_share_makes_no_duplicate(tmp_path, monkeypatch):
-    monkeypatch.setattr(curation.duplicates.candidates, "hash_of", lambda form: 7)
+    monkeypatch.setattr(curation.duplicates.candidates, "url_hash", lambda form: 7)
     rows = [document(f"d{place}", " ".join(words(60, 100 * place)), url=f"https://lake.example/{place // 2}") for place in range(6)]
     found = run(tmp_path, {"x": rows}, DeduplicateSettings(by_url=True))
     assert sum(row["rule"] == "same_url" for row in found.values()) == 3

@@ -153,10 +153,10 @@ def test_of_an_earlier_text_only_row_groups_with_a_candidate_are_read(tmp_path, 
 
         return gather
 
-    monkeypatch.setattr("curation.duplicates.deduplicate.gather", damaged([0, 2]))
+    monkeypatch.setattr("curation.duplicates.deduplicate.gather_documents", damaged([0, 2]))
     assert fates(tmp_path / "unread") == expected
     assert gathered(tmp_path / "unread") == {"documents": 4, "shingled": 2}
-    monkeypatch.setattr("curation.duplicates.deduplicate.gather", damaged([1]))
+    monkeypatch.setattr("curation.duplicates.deduplicate.gather_documents", damaged([1]))
     with pytest.raises(ShardsFailed, match="row group 1, is damaged"):
         fates(tmp_path / "read_shard")
 

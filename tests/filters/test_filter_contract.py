@@ -37,6 +37,9 @@ CONFIGURED: dict[str, dict[str, Any]] = {
 }
 """Parameters without which a filter measures nothing; it is tried with and without them."""
 
+OTHERS: dict[tuple[str, str], Any] = {("page_kind", "drop"): ("forum",)}
+"""Another value of a parameter that takes only words from a list."""
+
 MANY_WORDS = "The river carries fine sand to the sea, and the sea lays it down again in slow layers. " * 24_000
 AWKWARD = {
     "empty": "",
@@ -160,6 +163,8 @@ def another(value: Any) -> Any:
 def changed(made: Filter, field: str, folder: Path) -> Filter:
     """Return the filter with another value in one field; a file's name becomes that of a copy."""
     value = getattr(made, field)
+    if (made.name(), field) in OTHERS:
+        return dataclasses.replace(made, **{field: OTHERS[made.name(), field]})
     names = [value] if isinstance(value, str) else value if isinstance(value, tuple) else []
     if names and all(":" in entry or Path(entry).is_file() for entry in names):
         for source in resolve(names[0]).parent.glob(f"{resolve(names[0]).stem}.*"):

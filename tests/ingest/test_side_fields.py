@@ -102,7 +102,7 @@ def test_the_dataset_with_kept_columns_loads(made: Path, tmp_path: Path) -> None
 
 
 def test_an_export_as_jsonl_has_them_too(made: Path, tmp_path: Path) -> None:
-    curate("export", made, "--out", tmp_path / "export", "--format", "jsonl")
+    curate("export", made, "--out", tmp_path / "export", "--format", "jsonl", "--order")
     (file,) = (tmp_path / "export").rglob("*.jsonl.gz")
     rows = [json.loads(line) for line in gzip.decompress(file.read_bytes()).splitlines()]
     assert [json.loads(row["metadata"]) for row in rows] == EXPECTED

@@ -32,12 +32,12 @@ def test_an_export_is_a_dataset_and_nothing_else(demo_run: Path, tmp_path: Path)
     out = tmp_path / "small"
     told = json.loads(curate("export", demo_run, "--out", out, "--order", "--json"))
     assert told["dataset"] == str(out)
-    assert files_of(out) == ["README.md", "contents.json", "data/train-00000-of-00001.parquet", "manifest.json", SFT]
+    assert files_of(out) == ["README.md", "contents.json", "croissant.json", "data/train-00000-of-00001.parquet", "manifest.json", SFT]
     whole = pl.read_parquet(demo_run / "dataset/data/*.parquet")
     assert pl.read_parquet(out / "data/*.parquet").equals(whole)
     assert json.loads(curate("verify", out, "--json"))["faults"] == []
     curate("export", demo_run, "--out", out, "--format", "jsonl")
-    assert files_of(out) == ["README.md", "contents.json", "data/train-00000-of-00001.jsonl.gz", "manifest.json", SFT]
+    assert files_of(out) == ["README.md", "contents.json", "croissant.json", "data/train-00000-of-00001.jsonl.gz", "manifest.json", SFT]
     assert json.loads(curate("verify", out, "--json"))["faults"] == []
 
 

@@ -330,8 +330,8 @@ def test_through_the_command_line(tmp_path: Path) -> None:
     assert "Cut from kept documents" in (out / "dataset/README.md").read_text()
 
     exported = tmp_path / "exported"
-    curate("export", out, "--out", exported, "--format", "jsonl")
-    curate("export", out, "--out", tmp_path / "again")
+    curate("export", out, "--out", exported, "--format", "jsonl", "--order")
+    curate("export", out, "--out", tmp_path / "again", "--order")
     assert pl.read_parquet(tmp_path / "again/data/*.parquet").equals(data)
     assert pl.read_ndjson(exported / "data/train-00000-of-00001.jsonl.gz")["text"].to_list() == data["text"].to_list()
 

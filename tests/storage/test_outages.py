@@ -177,7 +177,8 @@ def world(stores: tuple[ObjectStore, FlakyStore], tmp_path_factory: pytest.TempP
     return World(folder, *stores)
 
 
-@pytest.mark.parametrize(("kind", "share"), [("500", 0.02), *(pytest.param(kind, 0.1, marks=pytest.mark.full) for kind in PASSING)])
+@pytest.mark.full
+@pytest.mark.parametrize(("kind", "share"), [("500", 0.02), *((kind, 0.1) for kind in PASSING)])
 def test_a_run_rides_out_failing_requests(world: World, tmp_path: Path, kind: str, share: float) -> None:
     flaky, out = world.flaky, f"ridden-{kind}-{share}"
     flaky.failed.clear()
