@@ -158,7 +158,7 @@ def test_of_an_earlier_text_only_row_groups_with_a_candidate_are_read(tmp_path, 
     assert gathered(tmp_path / "unread") == {"documents": 4, "shingled": 2}
     monkeypatch.setattr("curation.duplicates.deduplicate.gather_documents", damaged([1]))
     with pytest.raises(ShardsFailed, match="row group 1, is damaged"):
-        fates(tmp_path / "read_shard")
+        fates(tmp_path / "read")
 
 
 def test_an_earlier_run_goes_before_this_one(tmp_path):

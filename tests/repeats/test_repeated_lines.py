@@ -284,7 +284,7 @@ tasks = [{ name = "worked_problem", count = 5 }]
 def pages(folder: Path) -> None:
     """Write pages that share a notice, and twice each some that are made of the lines of two pages."""
     subjects = ["tides", "levers", "seeds", "bridges", "ferries", "clocks", "maps", "kites", "wells", "mills", "looms", "kilns"]
-    lines = {s: [f"About {s} there is line {n} to be read_shard and learned by heart, says {s}." for n in range(6)] for s in subjects}
+    lines = {s: [f"About {s} there is line {n} to be read and learned by heart, says {s}." for n in range(6)] for s in subjects}
     texts = {s: "\n".join([NOTICE, *own]) for s, own in lines.items()}
     for number, (one, other) in enumerate(zip(subjects, [*subjects[1:], subjects[0]], strict=True)):
         mixed = "\n".join([*lines[one][:3], *lines[other][3:]])
