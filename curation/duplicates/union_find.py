@@ -17,7 +17,7 @@ from curation.text.kernels import inline_kernel, kernel
 
 
 class Ties(NamedTuple):
-    """Integers that share a hash, connected to the first number with that hash."""
+    """Numbers that share a hash, connected to the first number with that hash."""
 
     order: Integers
     """Positions sorted by hash; equal hashes keep their given order."""
@@ -30,7 +30,7 @@ class Ties(NamedTuple):
 
 
 def ties(hashes: Array, numbers: Integers) -> Ties:
-    """Connect numbers of equal hashes to the first; m numbers of one hash give m - 1 edges. Integers of equal hashes must ascend."""
+    """Connect numbers of equal hashes to the first; m numbers of one hash give m - 1 edges. Numbers of equal hashes must ascend."""
     order = np.argsort(hashes, kind="stable")
     ordered, numbers = hashes[order], numbers[order]
     begins = np.concatenate([[True], ordered[1:] != ordered[:-1]])[: len(ordered)]

@@ -3,6 +3,9 @@
 Source: the finalizer of splitmix64 (Steele, Lea and Flood, "Fast Splittable Pseudorandom Number Generators", 2014), applied to both halves
 of the key, which is itself a hash.
 
+`curation.duplicates.shingles.spread` is the same finalizer as a kernel; here whole columns go through NumPy, so that an export
+compiles nothing for it.
+
 Invariant: the same key, purpose, seed and copy give the same number on any machine and in any version of this project.
 """
 

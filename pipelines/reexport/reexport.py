@@ -115,7 +115,7 @@ def reexport(folder: str, request: ExportRequest) -> dict[str, Any]:
             written = list(_each(runner, gather, shards, "the shards"))
             clear(target, before - planned)
             drop_scratch(target)
-            return _conclude(run, target, request, how, keep, scattered, shards, written)
+            return _conclude(run, target, request, _identity(request, how, tokenising), how, keep, scattered, shards, written)
     finally:
         runner.close()
 
@@ -207,6 +207,7 @@ def _conclude(
     run: Location,
     target: Location,
     request: ExportRequest,
+    asked: Mapping[str, Any],
     how: Draw,
     keep: tuple[str, ...],
     scattered: Sequence[Scattered],
@@ -221,7 +222,6 @@ def _conclude(
     for one, unit in zip(written, shards, strict=True):
         for kind, file, rows in one.conversations:
             talks[kind].append({"file": file.path, "split": unit.split, "rows": rows, "bytes": file.bytes, "sha256": file.sha256})
-    asked = _identity(request, how)
     facts = {"export": {**asked, "documents": copies["documents"], "repeated": copies["repeated"], "mixed_seeds": copies["mixed_seeds"]}}
     key = digest_of([rules.text, asked])
     conversations = {kind: found for kind, found in talks.items() if found or kind == "sft"}
@@ -259,10 +259,9 @@ def _columns(
     return found
 
 
-def _identity(request: ExportRequest, how: Draw) -> dict[str, Any]:
+def _identity(request: ExportRequest, how: Draw, tokenising: Tokenising | None) -> dict[str, Any]:
     """Return what the bytes of an export depend on beside the run; a tokenizer by its digest, since its path is the machine's."""
     tokenizer = None if request.tokenizer is None else digest_of_file(resolve(request.tokenizer))
-    tokenising = _tokenising(request)
     named = {number: part.name for number, part in enumerate(how.mix.parts)} | {REST: "others"}
     asked: dict[str, Any] = plain(
         {
