@@ -9,7 +9,8 @@ reads a threshold, so a new threshold judges the stored signals again in seconds
     examples                   (text, reason or None) pairs that the contract tests run
     files()                    digests of the files that the filter reads (models, lists); they are part of measure's key
     threshold_fields           names of the fields that only rules read; all other fields are part of measure's key
-    file_fields                names of the fields with paths of files: the key contains the files' digests, not their paths
+    file_fields                names of the fields with paths of files: the key contains the files' digests, not their paths; on a
+                               worker they name its own copies (`curation.storage.carried`)
     reads()                    full names of the earlier filters' signals that it finds among the documents' columns
     edits                      names of the edits whose counts the filter reads from the documents' metadata; the recipe must list them
 
@@ -38,7 +39,10 @@ from curation.choices import build
 from curation.engine.failures import in_one_line, traceback_of
 from curation.errors import CurationError, RecipeError
 from curation.plugins import USERS, Named, class_in, shipped, shipped_as
+from curation.storage.carried import at_hand, own_name, take_along
 from curation.storage.digests import digest_of_file
+from curation.storage.location import Location
+from curation.storage.resources import is_shipped, resolve
 from curation.text.text import Text
 
 Signals = Mapping[str, Any]
@@ -152,6 +156,11 @@ class Filter(Named, ABC):
         """Return name -> SHA-256 of every file that signals depend on; names contain no folder, so that a file may move."""
         return {}
 
+    @classmethod
+    def read_with(cls, path: Path) -> tuple[Path, ...]:  # noqa: ARG003
+        """Return the files that are read with a file of `file_fields` and lie beside it, such as a model's card."""
+        return ()
+
     def reads(self) -> tuple[str, ...]:
         """Return the full names of earlier filters' signals that a run adds to `documents`; they are missing where it stands alone."""
         return ()
@@ -178,17 +187,35 @@ class FilterChoice:
     def filter_class(self) -> type[Filter]:
         """Return the class. Raises RecipeError with the nearest name for an unknown name."""
         if self.file is not None:
-            return filter_from_file(self.file)
+            return filter_from_file(at_hand(self.file))
         return shipped_as(self.name, "filters", Filter)  # type: ignore[type-abstract]
 
     def build(self) -> Filter:
         """Make the filter. Raises RecipeError for a parameter it does not have or cannot take."""
+        kind = self.filter_class()
+        parameters = {name: _local(value) if name in kind.file_fields else value for name, value in self.parameters.items()}
         if self.file is None:
-            return build(self.filter_class(), self.parameters, f"filter {self.name}")
-        with told_as_user_s(f"filter {self.name} of {self.file} cannot be made"):
-            made = build(self.filter_class(), self.parameters, f"filter {self.name}")
+            return build(kind, parameters, f"filter {self.name}")
+        with told_as_user_s(f"filter {self.name} of {own_name(self.file)} cannot be made"):
+            made = build(kind, parameters, f"filter {self.name}")
             made.rules()
         return made
+
+    def carried(self, out: Location) -> "FilterChoice":
+        """Put every file that the filter reads into OUT, and return a choice that names those copies: what workers are sent."""
+        kind, made = self.filter_class(), self.build()
+
+        def copy(value: Any) -> Any:
+            if isinstance(value, (list, tuple)):
+                return [copy(path) for path in value]
+            if not value or is_shipped(str(value)):
+                return value
+            place = resolve(str(value))
+            return take_along(place, kind.read_with(place), out)
+
+        copies = {name: copy(getattr(made, name)) for name in sorted(kind.file_fields)}
+        file = None if self.file is None else take_along(Path(self.file).resolve(), (), out)
+        return dataclasses.replace(self, parameters={**self.parameters, **copies}, file=file)
 
     def identity(self) -> dict[str, Any]:
         """Return what the filter's verdicts depend on."""
@@ -202,6 +229,13 @@ class FilterChoice:
             return self.identity()
         own = {"source": source_digest(self.filter_class())} if self.file is not None else {}
         return {**self.build().measuring(), **own}
+
+
+def _local(value: Any) -> Any:
+    """Return a path, or a list of paths, with this machine's copies of carried files."""
+    if isinstance(value, list):
+        return [_local(path) for path in value]
+    return at_hand(value) if isinstance(value, str) else value
 
 
 def shipped_filters() -> dict[str, type[Filter]]:

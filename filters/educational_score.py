@@ -15,6 +15,7 @@ A text is taken for another language where the model knows less than KNOWN_SHARE
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
@@ -71,6 +72,11 @@ class EducationalScore(Filter):
         ),
         ("", None),
     )
+
+    @classmethod
+    def read_with(cls, path: Path) -> tuple[Path, ...]:
+        """Return the model's card."""
+        return (card_of(path),)
 
     def files(self) -> Mapping[str, str]:
         """Return the SHA-256 of the model. Raises InputError where it is missing or damaged."""

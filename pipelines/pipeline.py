@@ -142,9 +142,10 @@ def run_recipe(request: RunRequest) -> Summary:
             if not (request.frozen and (out / RECIPE).exists()):
                 write_recipe(session, recipe)
             earlier_parts = [part for run in earlier for part in run.parts]
+            sent = recipe.carried(out)
 
             def work(check: Callable[[], None]) -> tuple[Books, Unread, str]:
-                run_stages(session, recipe, sources, request, earlier_parts)
+                run_stages(session, sent, sources, request, earlier_parts)
                 check()
                 return conclude(session, recipe, watcher, len(sources))
 

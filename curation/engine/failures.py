@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from curation.counting import counted
 from curation.plugins import USERS
+from curation.storage.carried import own_name
 
 _GROUPS = 10
 """Kinds of failure that are shown; the log has all of them."""
@@ -47,7 +48,7 @@ def line_of_user(error: BaseException) -> str | None:
     found = None
     for frame, line in traceback.walk_tb(error.__traceback__):
         if frame.f_globals.get("__name__", "").startswith(f"{USERS}."):
-            found = f"{frame.f_code.co_filename}, line {line}"
+            found = f"{own_name(frame.f_code.co_filename)}, line {line}"
     return found
 
 

@@ -2,6 +2,7 @@
 
     sample_data:benchmarks/questions.jsonl    a file of an installed package, wherever it is installed
     evals/gsm8k.jsonl.gz                      a local file, relative to the folder of the recipe that names it (`beside`)
+    OUT/files/<sha256>/gsm8k.jsonl.gz         its copy in the folder of a run, for workers elsewhere (`curation.storage.carried`)
 
 Invariant: the same name means the same file on a laptop, in a wheel and on a worker; the digest checks that the bytes are the same.
 """
@@ -13,6 +14,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from curation.errors import InputError
+from curation.storage.carried import at_hand
 from curation.storage.digests import digest_of_file
 
 OWN_PACKAGES = ("curation", "filters", "synth", "pipelines", "sample_data")
@@ -27,16 +29,21 @@ def beside(folder: str, path: str) -> str:
 
     A recipe without a folder ("": it is shipped, or lies in the current folder) names paths relative to the current folder.
     """
-    package, colon, _ = path.partition(":")
-    if not folder or not path or path.startswith(("/", "~")) or (colon and package in OWN_PACKAGES) or _SCHEME.match(path):
+    if not folder or not path or path.startswith(("/", "~")) or is_shipped(path) or _SCHEME.match(path):
         return path
     return os.path.normpath(Path(folder, path))
 
 
+def is_shipped(path: str) -> bool:
+    """Return whether a path names a file of one of our packages."""
+    package, colon, _ = path.partition(":")
+    return bool(colon) and package in OWN_PACKAGES
+
+
 def resolve(path: str) -> Path:
     """Return the path of a file named in a recipe. Raises InputError where the file does not exist."""
-    package, colon, inside = path.partition(":")
-    if colon and package in OWN_PACKAGES:
+    if is_shipped(path):
+        package, _, inside = path.partition(":")
         root = Path(str(files(package))).resolve()
         found = (root / inside).resolve()
         if not found.is_relative_to(root):
@@ -44,7 +51,7 @@ def resolve(path: str) -> Path:
         if not found.is_file():
             raise InputError(f"{path}: the package {package} ships no file {inside}")
         return found
-    found = Path(path).expanduser()
+    found = Path(at_hand(path)).expanduser()
     if not found.is_file():
         raise InputError(
             f"{path}: no such file (current folder: {Path.cwd()}); "

@@ -22,7 +22,7 @@ from curation.storage.digests import plain
 from curation.storage.location import Location
 from curation.storage.ownership import RULES_FILE
 from curation.storage.records import CorruptRecord, encode_record, find_record, typed
-from curation.storage.resources import OWN_PACKAGES
+from curation.storage.resources import is_shipped
 from filters.contract import Bounds, Rule, Side
 
 if TYPE_CHECKING:
@@ -156,9 +156,7 @@ def _models(recipe: "Recipe") -> Iterator[ModelUsed]:
         made = choice.build()
         model, found = getattr(made, "model", None), made.files().get("model")
         if isinstance(model, str) and found is not None:
-            package, colon, _ = model.partition(":")
-            is_shipped = bool(colon) and package in OWN_PACKAGES
-            yield ModelUsed(made.name(), model if is_shipped else re.split(r"[/\\]", model)[-1], found)
+            yield ModelUsed(made.name(), model if is_shipped(model) else re.split(r"[/\\]", model)[-1], found)
 
 
 def _in_words(threshold: pl.Expr, bounds: Bounds | None) -> str:

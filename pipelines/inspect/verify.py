@@ -18,6 +18,7 @@ from curation.engine.stage import SEAL, SHARD_ENDINGS, outputs_recorded
 from curation.errors import InputError
 from curation.ingest.ingest import Ingest
 from curation.ledger.books import add_up
+from curation.storage.carried import damaged_carried
 from curation.storage.contents import CONTENTS, LIVE, Contents, differences_from, digest_at
 from curation.storage.location import Location
 from curation.storage.ownership import RULES_FILE, RUN
@@ -80,6 +81,7 @@ def verify(folder: Location) -> Verification:
     if has_ended or (dataset / "manifest.json").exists():
         _check_manifest(folder, dataset, checked)
     strangers = _strangers(folder, checked.recorded.keys() | checked.named) if is_run else []
+    checked.faults += [f"{place} is not what the run put there" for place in damaged_carried(folder)] if is_run else []
     if has_ended:
         checked.faults += _misleading(folder, checked.recorded)
     unchecked: Sequence[str] = ()

@@ -40,8 +40,9 @@ from curation.ingest.extraction import extractor_named
 from curation.ingest.ingest import IngestPart
 from curation.repeats.repeated_lines import RepeatedLinesSettings
 from curation.schema import DOCUMENTS
+from curation.storage.carried import take_along
 from curation.storage.location import Location
-from curation.storage.resources import beside
+from curation.storage.resources import beside, is_shipped, resolve
 from curation.storage.source_file import Fields
 from filters.contract import Filter, FilterChoice
 from filters.measure import signals_schema
@@ -100,6 +101,14 @@ class Recipe:
     repeated_lines: RepeatedLinesSettings | None = None
     synthesize: SynthesisSettings | None = None
     export: ExportSettings = field(default_factory=ExportSettings)
+
+    def carried(self, out: Location) -> "Recipe":
+        """Put every file that the parts read into OUT, and return the recipe that names those copies: what workers are sent."""
+        tokenizer = self.export.tokenizer
+        if tokenizer is not None and not is_shipped(tokenizer):
+            tokenizer = take_along(resolve(tokenizer), (), out)
+        filters = tuple(choice.carried(out) for choice in self.filters)
+        return replace(self, filters=filters, export=replace(self.export, tokenizer=tokenizer))
 
 
 _TOP = ("description", "license", "input", "extractor", "edit", "filter", "deduplicate", "repeated_lines", "synthesize", "export")
