@@ -1,5 +1,6 @@
-"""Running the command line as a user types it, and looking at what it left: helpers of the end-to-end and fault tests."""
+"""Running the command line, and looking at what it left: helpers of the end-to-end and fault tests."""
 
+import contextlib
 import hashlib
 import json
 import os
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from curation.storage.records import decode_record, encode_record
+from tests.verbs import call
 
 CURATE = Path(sys.executable).parent / "curate"
 ROOT = Path(__file__).parent.parent
@@ -42,12 +44,20 @@ shard_mib = 1
 
 
 def curate(*arguments: object, code: int = 0, env: dict[str, str] | None = None, cwd: Path | None = None) -> str:
-    """Run `curate`, check its exit code, and return what it printed to stdout (on failure of the check, all of it is shown)."""
-    done = subprocess.run(
-        [str(CURATE), *map(str, arguments)], capture_output=True, text=True, timeout=600, cwd=cwd, env={**os.environ, **(env or {})}
-    )
-    assert done.returncode == code, f"exit {done.returncode}, wanted {code}\n{done.stdout}\n{done.stderr}"
-    return done.stdout if code == 0 else done.stdout + done.stderr
+    """Run `curate`, check its exit code, and return what it printed to stdout (on failure of the check, all of it is shown).
+
+    It runs in this process, which has the libraries and kernels loaded. It runs in one of its own where `env` is given (`env={}` asks for
+    nothing but that) and where it starts workers.
+    """
+    if env is None and "--workers" not in arguments:
+        with contextlib.chdir(cwd or "."):
+            done, out, err = (said := call(*arguments)).code, said.out, said.err
+    else:
+        command, environment = [str(CURATE), *map(str, arguments)], {**os.environ, **(env or {})}
+        ended = subprocess.run(command, capture_output=True, text=True, timeout=600, cwd=cwd, env=environment)
+        done, out, err = ended.returncode, ended.stdout, ended.stderr
+    assert done == code, f"exit {done}, wanted {code}\n{out}\n{err}"
+    return out if code == 0 else out + err
 
 
 def shards(out: Path) -> dict[str, str]:
