@@ -19,7 +19,6 @@ from typing import Any
 import pyarrow as pa
 
 from curation.choices import build
-from curation.counting import counted
 from curation.duplicates.deduplicate import DeduplicateSettings, deduplicate
 from curation.duplicates.minhash import sign
 from curation.duplicates.parts import DuplicatesPart
@@ -147,7 +146,7 @@ def run_recipe(request: RunRequest) -> Summary:
             def work(check: Callable[[], None]) -> tuple[Books, Unread, str]:
                 run_stages(session, sent, sources, request, earlier_parts)
                 check()
-                return conclude(session, recipe, watcher, len(sources))
+                return conclude(session, recipe, watcher)
 
             books, unread, report = mended(session, work)
             session.close()
@@ -156,7 +155,7 @@ def run_recipe(request: RunRequest) -> Summary:
     return Summary(str(out), funnel(str(out)), books, str(out / "dataset"), report, recipe.license, time.perf_counter() - began, unread)
 
 
-def conclude(session: Session, recipe: Recipe, watcher: ProgressWatcher, inputs: int) -> tuple[Books, Unread, str]:
+def conclude(session: Session, recipe: Recipe, watcher: ProgressWatcher) -> tuple[Books, Unread, str]:
     """Check the books of a run whose stages are done, record the result and write the report.
 
     Raises BooksUnbalanced.
@@ -171,9 +170,9 @@ def conclude(session: Session, recipe: Recipe, watcher: ProgressWatcher, inputs:
     books.require_balance()
     if books.lost:
         watcher.tell(lost_in_words(books.lost))
-    if inputs and not books.records:
-        watcher.tell(f"the input holds no record: none of its {counted(inputs, 'file')} has a line, a row or a page")
     unread = find_unread(out)
+    if note := unread.note():
+        watcher.tell(note)
     if unread.names:
         session.note("unread", unread.names)
     session.conclude()

@@ -1,6 +1,7 @@
 """The text of a web record's payload: decoded, and extracted where it is a page.
 
-Pages (HTML, XHTML) are extracted. Plain text that a server sent is a document as it is, unless it begins like a page.
+Pages are extracted: HTML, every kind of XHTML (`application/vnd.wap.xhtml+xml` of mobile sites, say), and other XML that begins like a
+page, which browsers show as one too. Plain text that a server sent is a document as it is, unless it begins like a page.
 
 Invariant: what a payload gives depends on its bytes and on what its record says of them.
 """
@@ -10,12 +11,13 @@ import re
 from curation.ingest.encoding import Undecodable, decode_text
 from curation.ingest.extraction import Extractor
 from curation.ingest.readers import Record
+from curation.ingest.readers.html import PAGE_BEGINNING
 from curation.ingest.side_fields import json_text
 
-_HTML = ("text/html", "application/xhtml+xml")
+_PAGE = re.compile(r"text/html|application/(?:[^/+]*[.-])?xhtml(?:[.-][^/+]*)?\+xml")
+_XML = re.compile(r"(?:text|application)/xml|[^/]*/[^/]*\+xml")
 _PLAIN = "text/plain"
 _WEB = ("http:", "https:", "ftp:", "file:")
-_LOOKS_LIKE_HTML = re.compile(rb"(?:\xef\xbb\xbf)?\s*<(?:!doctype\s+html|html)\b", re.IGNORECASE)
 
 
 class NoPage(Exception):
@@ -31,7 +33,9 @@ class NoPage(Exception):
 def text_of_page(record: Record, payload: bytes, extractor: Extractor, metadata: dict[str, str], repairs: dict[str, int]) -> str:
     """Return the text of a payload, and add what is learnt on the way to its metadata and repairs. Raises NoPage."""
     kind = (record.content_type or "text/html").partition(";")[0].strip().lower()
-    if kind not in _HTML and not (kind == _PLAIN and _is_of_the_web(record)):
+    begins_like_a_page = PAGE_BEGINNING.match(payload) is not None
+    is_page = _PAGE.fullmatch(kind) or (_XML.fullmatch(kind) and begins_like_a_page)
+    if not is_page and not (kind == _PLAIN and _is_of_the_web(record)):
         raise NoPage("dropped", "not_html", f"content type {kind}")
     try:
         decoded = decode_text(payload, record.content_type)
@@ -41,7 +45,7 @@ def text_of_page(record: Record, payload: bytes, extractor: Extractor, metadata:
         raise NoPage("unreadable", "undecodable_charset", str(error)) from error
     metadata["encoding"] = decoded.encoding
     repairs |= {name: count for name, count in (("control", decoded.controls), ("undecodable", decoded.damaged)) if count}
-    if kind == _PLAIN and not _LOOKS_LIKE_HTML.match(payload):
+    if kind == _PLAIN and not begins_like_a_page:
         return decoded.text
     extracted = extractor.extract(decoded.text)
     if extracted.title:

@@ -5,12 +5,17 @@ another name, the document is not text, the encoding is not supported. Files tha
 or whose only record is too large or kills its process, fail a run only if nothing at all could be read: crawls contain a few of them,
 nobody can repair them, and the ledger names them.
 
+A file without a record, of whatever format and compression (0 bytes, a header alone, a Parquet file of no rows), is sound: a job that found
+nothing leaves one. It is named. Where no file has a record, the run fails: an empty dataset is never what was meant.
+
 A file of which a limit of ours left a part unread fails the run too, however much of it was read: the limit is ours, and the user knows
 whether the file is sound.
 """
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from curation.counting import counted
 from curation.engine.stage import Workspace, finished_units
@@ -22,6 +27,7 @@ from curation.storage.location import Location
 TO_BE_MET = frozenset({"truncated", "wrong_content_length", "bad_content_length", "too_large", *FATAL})
 """Reasons for an unreadable file that occur in any crawl."""
 _TOLD = 10
+_NO_BYTES = hashlib.sha256().hexdigest()
 
 
 @dataclass(frozen=True)
@@ -36,20 +42,35 @@ class UnreadFile:
 
 @dataclass(frozen=True)
 class Unread:
-    """The files that fail a run, the number of files with records, and the files of which a limit left a part unread."""
+    """The files that fail a run, the number of files with records, the files of which a limit left a part unread, and those without a
+    record, with what is there in place of one.
+    """
 
     files: Sequence[UnreadFile] = ()
     of: int = 0
     limited: Sequence[UnreadFile] = ()
+    without_records: Sequence[tuple[str, str]] = ()
 
     @property
     def names(self) -> list[str]:
         """The names of the files that fail the run."""
-        return sorted(found.file for found in (*self.files, *self.limited))
+        return sorted([found.file for found in (*self.files, *self.limited)] + [file for file, _ in self.without_records if not self.of])
+
+    def note(self) -> str | None:
+        """Name the files without a record, for a run that has records from others."""
+        if not (self.of and self.without_records):
+            return None
+        named = ", ".join(file for file, _ in self.without_records[:_TOLD])
+        rest = f" and {counted(len(self.without_records) - _TOLD, 'other')}" if len(self.without_records) > _TOLD else ""
+        return f"without a record: {counted(len(self.without_records), 'file')} of {self.of + len(self.without_records):,}: {named}{rest}"
 
     def require_none(self) -> None:
         """Raise NothingRead with the names of the files, if there are any."""
         told = []
+        if self.without_records and not self.of:
+            told += [f"the input holds no record: {counted(len(self.without_records), 'file')} without a line, a row or a page:"]
+            told += _shortened([f"  {file}: {holds}" for file, holds in self.without_records])
+            told += ["Look whether the files were copied whole, and whether they are the ones that you mean."]
         if self.files:
             which = "the input" if len(self.files) == self.of else f"{counted(len(self.files), 'file')} of {self.of:,}"
             told += [f"nothing could be read from {which}:", *_listed(self.files)]
@@ -62,18 +83,30 @@ class Unread:
 
 
 def _listed(files: Sequence[UnreadFile]) -> list[str]:
-    told = [f"  {found.file}: {found.reason}: {found.detail}" for found in files[:_TOLD]]
-    more = len(files) - len(told)
-    return told + ([f"  and {counted(more, 'other')}"] if more else [])
+    return _shortened([f"  {found.file}: {found.reason}: {found.detail}" for found in files])
+
+
+def _shortened(lines: Sequence[str]) -> list[str]:
+    more = len(lines) - _TOLD
+    return [*lines[:_TOLD], f"  and {counted(more, 'other')}"] if more > 0 else list(lines)
+
+
+def _in_place_of_records(facts: Mapping[str, Any]) -> str:
+    if facts["sha256"] == _NO_BYTES:
+        return "0 bytes"
+    ignored = ", ".join(f"{kind} {count:,}" for kind, count in facts["ignored"].items())
+    return f"only what is no page ({ignored})" if ignored else "a sound file that holds nothing"
 
 
 def find_unread(out: Location) -> Unread:
     """Collect what ingest recorded about each file."""
-    unread, limited, held = [], list[UnreadFile](), 0
+    unread, limited, without, held = [], list[UnreadFile](), list[tuple[str, str]](), 0
     for unit in finished_units(Workspace(out), Ingest):
         for file, facts in unit.counts["files"].items():
             records = facts["records"] - sum(facts["ignored"].values())
             held += records > 0
+            if not records:
+                without.append((file, _in_place_of_records(facts)))
             first = facts.get("unreadable")
             if first and records and first["records"] == records:
                 unread.append(UnreadFile(file, records, first["reason"], first["detail"]))
@@ -83,4 +116,4 @@ def find_unread(out: Location) -> Unread:
     limited.sort(key=lambda found: found.file)
     if len(unread) < held:
         unread = [found for found in unread if found.reason not in TO_BE_MET]
-    return Unread(unread, held, limited)
+    return Unread(unread, held, limited, sorted(without))

@@ -1,8 +1,10 @@
 """A run of which some file could not be read at all says so at its end, with what to do, and fails; its books are finished before."""
 
+import bz2
 import gzip
 import io
 import json
+import lzma
 import os
 import tarfile
 import zipfile
@@ -12,6 +14,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from backports import zstd
 
 from curation.ingest.readers import MAX_RECORD_BYTES, Broken
 from curation.ingest.readers.foreign import foreign
@@ -84,6 +87,45 @@ def test_a_file_cut_short_fails_a_run_only_alone(tmp_path):
     assert "books balance" in run(tmp_path, 0, a__jsonl=GOOD, b__warc=page(1)[:-60])
     (tmp_path / "in/a.jsonl").unlink()
     assert "truncated" in curate("run", tmp_path / "recipe.toml", tmp_path / "in", "--out", tmp_path / "out", code=1)
+
+
+def test_files_without_a_record_fail_a_run_alone_and_are_named_among_others(tmp_path):
+    """Whatever the format and compression: a file of 0 bytes, and a sound file that holds nothing."""
+    packed = {
+        "gz": gzip.compress(b""),
+        "bz2": bz2.compress(b""),
+        "xz": lzma.compress(b""),
+        "zst": zstd.compress(b""),
+        "lz4": pa.compress(b"", "lz4", asbytes=True),
+    }
+    files = {
+        "plain__jsonl": b"",
+        "blank__jsonl": b"\n \n",
+        "page__html": b"",
+        "none": b"",
+        "rows__parquet": parquet(text=pa.array([], pa.string())),
+    }
+    files |= {f"nothing{number}__{name}__{ending}": b"" for number, name in enumerate(("jsonl", "warc")) for ending in packed}
+    files |= {f"{name}__{name}__{ending}": content for name in ("jsonl", "warc") for ending, content in packed.items()}
+    head = b"WARC/1.0\r\nWARC-Type: warcinfo\r\nContent-Length: 0\r\n\r\n\r\n\r\n"
+    told = run(tmp_path, 1, **files, about__warc=head * 2)
+    assert f"the input holds no record: {len(files) + 1} files without a line, a row or a page:" in told
+    assert "about.warc: only what is no page (warcinfo 2)" in told
+    assert "blank.jsonl: a sound file that holds nothing" in told
+    assert "jsonl.jsonl.gz: a sound file that holds nothing" in told
+    assert f"and {len(files) + 1 - 10} others" in told
+    session = json.loads((tmp_path / "out/run.json").read_text("utf-8"))["sessions"][-1]
+    assert len(session["unread"]) == len(files) + 1
+    for name in sorted((tmp_path / "in").iterdir())[:-3]:
+        name.unlink()
+    rest = {path.name: "0 bytes" if path.stat().st_size == 0 else "a sound file that holds nothing" for path in (tmp_path / "in").iterdir()}
+    command = ["run", tmp_path / "recipe.toml", tmp_path / "in", "--out", tmp_path / "out"]
+    told = curate(*command, code=1)
+    assert len(rest) == 3
+    assert all(f"{name}: {holds}" in told for name, holds in rest.items())
+    (tmp_path / "in/a.jsonl").write_bytes(GOOD)
+    curate(*command)
+    assert f"without a record: 3 files of 4: {', '.join(sorted(rest))}" in (tmp_path / "out/run.log").read_text("utf-8")
 
 
 LOWERED = """from curation.ingest.readers import decompression, parquet

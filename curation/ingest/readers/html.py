@@ -3,11 +3,18 @@
 The encoding is decided elsewhere (see `curation.ingest.encoding`).
 """
 
+import re
 from collections.abc import Iterator
 
 from curation.ingest.readers.decompression import Content
 from curation.ingest.readers.outcomes import MAX_RECORD_BYTES, Broken, Outcome, Record
 from curation.storage.source_file import SourceFile
+
+PAGE_BEGINNING = re.compile(
+    rb"(?:\xef\xbb\xbf)?(?>\s|<\?[^>]*>|<!--.*?-->)*+<(?:!doctype\s+html|html)\b",  # nothing is tried twice: linear
+    re.IGNORECASE | re.DOTALL,
+)
+"""How a page begins, HTML or XHTML, after an XML declaration and comments."""
 
 
 class HtmlReader:

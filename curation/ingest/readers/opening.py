@@ -15,7 +15,7 @@ from curation.ingest.readers.arc import ArcReader
 from curation.ingest.readers.contract import Reader
 from curation.ingest.readers.decompression import Content
 from curation.ingest.readers.foreign import LOOKED_AT, foreign
-from curation.ingest.readers.html import HtmlReader
+from curation.ingest.readers.html import PAGE_BEGINNING, HtmlReader
 from curation.ingest.readers.jsonl import JsonlReader
 from curation.ingest.readers.outcomes import Broken, Ignored, Outcome, Tally
 from curation.ingest.readers.parquet import ParquetReader
@@ -38,10 +38,7 @@ _NAMES: dict[str, type[Reader]] = {
 }
 _BEGINNINGS: tuple[tuple[re.Pattern[bytes], type[Reader]], ...] = (
     (re.compile(rb"(?:\xef\xbb\xbf)?\s*\{"), JsonlReader),
-    (
-        re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)?<(?:!doctype\s+html|html)\b", re.IGNORECASE | re.DOTALL),
-        HtmlReader,
-    ),
+    (PAGE_BEGINNING, HtmlReader),
 )
 
 
