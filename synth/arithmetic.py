@@ -45,6 +45,9 @@ _BARE = re.compile(r"[-() ]*\d+(?:\.\d+)?[() ]*")
 _OPERATOR = re.compile(r"\s*(?:[+*/)]|-\s)|-")
 """A beginning that needs an operand before it; a minus after a space and close to its number is a sign."""
 
+_SENTENCE_END = re.compile(r"\.\s+")
+"""No decimal point has a space after it."""
+
 _CLINGS = frozenset("%_√:)\\")
 
 
@@ -130,14 +133,14 @@ def agrees(value: Fraction, stated: str) -> bool:
 
 def equations(text: str) -> Iterator[Equation]:
     """Yield every equation of pure numbers in a text; a chain a = b = c gives two."""
-    text = plain_signs(text)
-    for found in _CHAIN.finditer(text):
-        first, *between, last = found[0].split("=")
-        sides = [_begun(first, text[: found.start()]), *between, _ended(last, text[found.end() :])]
-        for left, right in pairwise(sides):
-            both_bare = _BARE.fullmatch(left) and _BARE.fullmatch(right)
-            if not both_bare and _is_expression(left) and _is_expression(right):
-                yield Equation(left.strip(), right.strip())
+    for sentence in _SENTENCE_END.split(plain_signs(text)):
+        for found in _CHAIN.finditer(sentence):
+            first, *between, last = found[0].split("=")
+            sides = [_begun(first, sentence[: found.start()]), *between, _ended(last, sentence[found.end() :])]
+            for left, right in pairwise(sides):
+                both_bare = _BARE.fullmatch(left) and _BARE.fullmatch(right)
+                if not both_bare and _is_expression(left) and _is_expression(right):
+                    yield Equation(left.strip(), right.strip())
 
 
 def _begun(side: str, before: str) -> str:

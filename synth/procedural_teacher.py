@@ -1,28 +1,28 @@
 """The procedural teacher answers requests for worked problems by rule, without network, key or model.
 
-Its answers have the form that a model is asked for, a JSON object, plus one field: the facts of the problem, from which the check solves it
-again by an independent method. So both share the code that reads, checks and writes rows. All randomness comes from the request's key.
+Its answer is an exercise as a JSON object, with the facts of the problem, from which the check solves it again by an independent method.
+All randomness comes from the request's key.
 """
 
 import json
 from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import asdict, dataclass
-from random import Random
 from typing import Any, ClassVar
 
 from curation.errors import RecipeError
 from synth.ask.desk import Desk
 from synth.ask.teacher import Reply, Request, Teacher
-from synth.procedural import generator
+from synth.procedural import family
+from synth.procedural.realise import exercise
 
 
 @dataclass(frozen=True)
 class ProceduralTeacher(Teacher):
-    """Answers `worked_problem` from the generators in `synth/procedural`; free, offline and the same everywhere."""
+    """Answers `worked_problem` from the families in `synth/procedural`; free, offline and the same everywhere."""
 
     tasks: ClassVar[frozenset[str] | None] = frozenset({"worked_problem"})
     proves: ClassVar[bool] = True
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
 
     @property
     def asked_model(self) -> str:
@@ -49,9 +49,10 @@ class ProceduralTeacher(Teacher):
         """Return the reply to one request."""
         if request.task not in (self.tasks or ()):
             return Reply(error="unsupported_task", detail=f"the procedural teacher cannot do {request.task}; choose a teacher with a model")
+        brief = request.brief
         try:
-            topic = generator(request.brief["topic"])
+            topic = family(brief["topic"])
         except (KeyError, RecipeError) as error:
             return Reply(error="unsupported_task", detail=str(error))
-        exercise = topic.make(Random(request.key), int(request.brief["difficulty"]))
-        return Reply(json.dumps(asdict(exercise), ensure_ascii=False), "stop", cost=0.0)
+        made = exercise(topic, int(brief["difficulty"]), request.key, brief.get("knobs", {}))
+        return Reply(json.dumps(asdict(made), ensure_ascii=False), "stop", cost=0.0)

@@ -1,72 +1,101 @@
-"""Procedural exercises are made by rule: each has one source of numbers, and an independent method checks it.
+"""Procedural exercises are made by rule. A family of problems is a file in `families/`, about thirty lines; its name is the topic.
 
-A generator is a class in its own file in this folder; the file's name is the topic, and no list has to be changed. `make` draws quantities
-and works with exact fractions, then states the problem, the steps and the answer in words. `solve` starts from the facts that the problem
-states and reaches the answer by a different method (counting, search, substitution, running the program) without sharing code with `make`,
-so a mistake in one of them is noticed. `checkpoints` are statements that this method also reaches and that the steps must make in the same
-order.
+    draw(chance)       facts: the quantities and names that the problem states (JSON values), within the knobs of the level
+    work(facts, slip)  the typed steps (`synth.procedural.steps`); with the name of a slip, those of someone who makes this mistake
+    recheck(facts)     statements that a second way reaches, in order, and last the answer: by counting, search, substitution or running,
+                       without the code of `work`
+    slips              names of misconceptions; they give wrong traces, which are exercises in finding errors and rejected answers
+
+Words are data: `synth/phrases/families/<topic>.toml` has the problem in parts, ideas, and what to say of each slip. `realise` chooses the
+layout and the wordings.
 
 The results are correct and narrow: they suit the mathematics, logic and tracing share of a mix, and do not replace a model's prose.
 
-    make(draw, difficulty)   an Exercise; difficulty runs from 1 to 5
-    solve(facts)             the answer, as `Exercise.answer` writes it
-    checkpoints(facts)       statements that the steps must make
-
 Invariants
-    - `make` is a pure function of the random generator's state and the difficulty.
-    - Facts are small: numbers up to `largest`, lists of at most MOST_ITEMS. `solve` counts and tries, so larger facts, which only a model
-      invents, could keep it busy for years; `are_small` refuses them.
-    - Every number in `facts` occurs in the problem; every number in a step occurs in the problem, in a true equation, in a checkpoint or in
-      the answer (`synth.solution` checks both).
+    - An exercise is a pure function of seed, level and knobs.
+    - Facts are small: numbers up to `largest`, lists of at most MOST_ITEMS: `recheck` counts and tries.
+    - Every number in facts occurs in the problem; every number in a step occurs in the problem, in a true equation, or in what `recheck`
+      returns (`synth.solution` checks both).
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from random import Random
 from typing import Any, ClassVar
 
 from curation.plugins import Named, shipped, shipped_as
+from synth.procedural.chance import Chance
+from synth.procedural.steps import WorkStep
 
 LEVELS = (1, 2, 3, 4, 5)
 
-MOST_ITEMS = 12
+MOST_ITEMS = 24
 """Most entries of a list or a table in facts."""
 
 MOST_CHARACTERS = 500
 """Most characters of a text in facts."""
 
+Facts = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Slip:
+    """A wrong solution: the misconception's name, its steps and its answer."""
+
+    name: str
+    steps: tuple[str, ...]
+    answer: str
+
 
 @dataclass(frozen=True)
 class Exercise:
-    """A problem in words, its worked steps (a paragraph each), its answer, and the facts the problem states (JSON values)."""
+    """A problem in words, its worked steps (a paragraph each), its answer, and the facts the problem states.
+
+    `attempt` is a wrong solution that the problem shows, where the task is to find its error; `slip` is one that nobody is shown.
+    """
 
     title: str
     problem: str
+    heading: str
     steps: tuple[str, ...]
     answer: str
-    facts: Mapping[str, Any]
+    facts: Facts
+    layout: str
+    attempt: str = ""
+    slip: Slip | None = None
 
 
-class Generator(Named, ABC):
-    """Base class of all generators; see the module's docstring for the contract. `about` names the topic for a reader."""
+class Family(Named, ABC):
+    """Base class of all families; see the module's docstring for the contract.
+
+    about   names the topic for a reader
+    knobs   what a level sets: a value for each of the five levels
+    cases   whether the steps are cases, which may be written as such
+    """
 
     about: ClassVar[str]
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     largest: ClassVar[int] = 1000
+    knobs: ClassVar[Mapping[str, tuple[int, ...]]] = {}
+    slips: ClassVar[tuple[str, ...]] = ()
+    cases: ClassVar[bool] = False
 
     @abstractmethod
-    def make(self, draw: Random, difficulty: int) -> Exercise:
-        """Return an exercise."""
+    def draw(self, chance: Chance) -> dict[str, Any]:
+        """Return the facts of a problem."""
 
     @abstractmethod
-    def solve(self, facts: Mapping[str, Any]) -> str:
-        """Return the answer that follows from the facts. Raises ValueError, KeyError or TypeError for invalid facts."""
+    def work(self, facts: Facts, slip: str = "") -> Iterator[WorkStep]:
+        """Yield the steps; the last that is no check has the answer as its result."""
 
-    def checkpoints(self, facts: Mapping[str, Any]) -> tuple[str, ...]:
-        """Return statements that the steps must make, in this order."""
+    @abstractmethod
+    def recheck(self, facts: Facts) -> Sequence[str]:
+        """Return what a second way reaches, the answer last. Raises ValueError, KeyError or TypeError for invalid facts."""
+
+    def words(self, facts: Facts) -> Mapping[str, Any]:
+        """Return further values for wordings."""
         del facts
-        return ()
+        return {}
 
 
 def are_small(facts: Any, largest: int) -> bool:
@@ -80,11 +109,11 @@ def are_small(facts: Any, largest: int) -> bool:
     return facts is None or abs(facts) <= largest
 
 
-def generators() -> dict[str, type[Generator]]:
-    """Return the class of every generator in this folder, by topic."""
-    return shipped("synth.procedural", Generator)  # type: ignore[type-abstract]
+def every_family() -> dict[str, type[Family]]:
+    """Return the class of every family, by topic."""
+    return shipped("synth.procedural.families", Family)  # type: ignore[type-abstract]
 
 
-def generator(topic: str) -> Generator:
-    """Return the generator of a topic. Raises RecipeError with the nearest name if it does not exist."""
-    return shipped_as(topic, "synth.procedural", Generator)()  # type: ignore[type-abstract]
+def family(topic: str) -> Family:
+    """Return the family of a topic. Raises RecipeError with the nearest name if it does not exist."""
+    return shipped_as(topic, "synth.procedural.families", Family)()  # type: ignore[type-abstract]

@@ -10,7 +10,7 @@ from synth.arithmetic import agrees, equations, value_of_expression, written
 from synth.grounding import require_known_numbers, require_own_words, require_quoted
 from synth.loose_json import read_object, text_field, text_list
 from synth.meta_talk import refuse_meta_talk
-from synth.procedural.tiny_python import run, turns
+from synth.procedural.tiny_python import TinyPython
 from synth.solution import Solution, check, same_answer
 from synth.task import Rejected
 from tests.meeting import meets, met
@@ -128,7 +128,7 @@ def test_a_models_solution_is_checked_by_equations_and_expression() -> None:
     good = Solution(
         "Tiles", "A wall has 4 rows of 6 tiles and 3 more. How many tiles?", ("4 × 6 = 24, and 24 + 3 = 27 tiles.",), "27 tiles", "4*6+3"
     )
-    assert check(good, None) == "equations+expression"
+    assert check(good) == "equations+expression"
     for wrong, rule in (
         (Solution(good.title, good.problem, ("4 × 6 = 25, and 25 + 3 = 28.",), "28 tiles", "4*6+3"), "wrong_step"),
         (Solution(good.title, good.problem, good.steps, "26 tiles", "4*6+3"), "wrong_answer"),
@@ -136,7 +136,7 @@ def test_a_models_solution_is_checked_by_equations_and_expression() -> None:
         (Solution(good.title, good.problem, good.steps, "27 tiles", "import os"), "unparsable"),
     ):
         with pytest.raises(Rejected, match=rule):
-            check(wrong, None)
+            check(wrong)
 
 
 @pytest.mark.parametrize(
@@ -233,8 +233,9 @@ def test_the_little_evaluator_agrees_with_python(values: list[int], k: int) -> N
     )
     scope: dict[str, object] = {}
     exec(program, scope)
-    assert run(program, values) == scope["f"](values)  # type: ignore[operator]
-    assert len(turns(program, values)) == len(values)
+    tiny = TinyPython(program, "r")
+    assert tiny.call("f", values) == scope["f"](values)  # type: ignore[operator]
+    assert len(tiny.seen) == len(values)
     met.update("doubled" if value % k == 0 else "lessened" for value in values)
 
 
@@ -244,12 +245,14 @@ def test_the_little_evaluator_agrees_with_python(values: list[int], k: int) -> N
         "import os",
         "def f(a):\n    return open(a)",
         "def f(a):\n    r = 0\n    for n in a:\n        r = __import__('os')\n    return r",
+        "def f(a):\n    while 1 == 1:\n        a = 1",
+        "def f(a):\n    return a[0].bit_length()",
         "f(",
     ],
 )
 def test_the_little_evaluator_refuses_everything_else(program: str) -> None:
-    with pytest.raises(ValueError, match=r"."):
-        run(program, [1])
+    with pytest.raises((ValueError, KeyError)):
+        TinyPython(program).call("f", [1])
 
 
 @pytest.mark.parametrize(

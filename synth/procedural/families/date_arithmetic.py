@@ -1,0 +1,72 @@
+"""Days and dates: weekdays repeat every seven days, and months are used up one by one. The second way turns the calendar day by day."""
+
+from collections.abc import Iterator
+from datetime import date, timedelta
+from typing import Any, ClassVar
+
+from synth.procedural import Facts, Family
+from synth.procedural.chance import Chance
+from synth.procedural.steps import WorkStep, add, calc, state, sub
+
+_DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+_MONTHS = ("January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December")
+_LENGTHS = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
+
+
+class DateArithmetic(Family):
+    """A weekday at the first levels, a date at the later ones."""
+
+    about = "weekdays and dates some days ahead"
+    knobs: ClassVar = {"days": (40, 120, 45, 80, 130), "dates": (0, 0, 1, 1, 1)}
+    slips: ClassVar = ("counts_start", "thirty_days", "takes_weeks")
+
+    def draw(self, chance: Chance) -> dict[str, Any]:
+        """Draw a start and a number of days; dates stay in a year of 365 days."""
+        facts = {"event": chance.of_world("events"), "who": chance.person()}
+        if not chance.knob.dates:
+            return {**facts, "shape": "weekday", "weekday": chance.choice(_DAYS), "days": chance.between(9, chance.knob.days)}
+        month = chance.between(0, 7)
+        day = chance.between(1, _LENGTHS[month] - 1)
+        return {**facts, "shape": "date", "day": day, "month": _MONTHS[month], "days": chance.between(12, chance.knob.days - 7)}
+
+    def work(self, facts: Facts, slip: str = "") -> Iterator[WorkStep]:
+        """Take out whole weeks, or use up months."""
+        days = facts["days"] + (slip == "counts_start")
+        if facts["shape"] == "weekday":
+            start, (weeks, rest) = _DAYS.index(facts["weekday"]), divmod(days, 7)
+            yield calc(
+                "the number of whole weeks and the days left over",
+                f"{weeks} × 7 + {rest}",
+                days,
+                how=f"divide {days} by seven with a remainder",
+            )
+            moved = weeks % 7 if slip == "takes_weeks" else rest
+            end = _DAYS[(start + moved) % 7]
+            walk = ", ".join(_DAYS[(start + at) % 7] for at in range(1, moved + 1)) or f"still {end}"
+            yield state("the weekday", f"counting on from {_DAYS[start]}, we get {walk}", value=end)
+            return
+        if slip == "takes_weeks":
+            return
+        left, here, month = days, facts["day"], _MONTHS.index(facts["month"])
+        while here + left > (length := 30 if slip == "thirty_days" else _LENGTHS[month]):
+            room = length
+            if here:
+                rest_of = sub(f"the number of days left in {_MONTHS[month]}, which has {length} days", length, here, unit="day")
+                yield rest_of
+                room = rest_of.value
+            still = sub(f"the number of days to go from the beginning of {_MONTHS[month + 1]}", left, room, unit="day")
+            yield still
+            left, here, month = still.value, 0, month + 1
+        if here:
+            yield add(f"the day in {_MONTHS[month]}", here, left)
+        yield state("the date", f"the count ends on {here + left} {_MONTHS[month]}", value=f"{here + left} {_MONTHS[month]}")
+
+    def recheck(self, facts: Facts) -> list[str]:
+        """Go through the calendar day by day."""
+        if facts["shape"] == "weekday":
+            day = next(date(2024, 1, number) for number in range(1, 8) if f"{date(2024, 1, number):%A}" == facts["weekday"])
+            return [f"{day + timedelta(facts['days']):%A}"]
+        day = date(2023, _MONTHS.index(facts["month"]) + 1, facts["day"])
+        for _ in range(facts["days"]):
+            day += timedelta(days=1)
+        return [f"{day.day} {_MONTHS[day.month - 1]}"]

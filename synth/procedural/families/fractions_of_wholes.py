@@ -1,0 +1,61 @@
+"""Fractions of a whole: a part, a part of what is left, and how much remains. The second way hands out things one after the other."""
+
+from collections.abc import Iterator
+from math import gcd
+from typing import Any, ClassVar
+
+from synth.procedural import Facts, Family
+from synth.procedural.chance import Chance
+from synth.procedural.grammar import plural
+from synth.procedural.steps import WorkStep, div, mul, sub
+
+
+class FractionsOfWholes(Family):
+    """One to three fractions, each of what is left."""
+
+    about = "fractions of a whole number of things"
+    knobs: ClassVar = {"parts": (1, 1, 2, 2, 3), "denominator": (5, 8, 6, 8, 6)}
+    slips: ClassVar = ("of_the_whole", "takes_one_part", "forgets_rest")
+
+    def draw(self, chance: Chance) -> dict[str, Any]:
+        """Draw a number that can be divided as often as needed."""
+        world = chance.of_world("wholes")
+        features = chance.sample(world["feature"], 4)
+        moves: list[list[Any]] = []
+        need = 1
+        for _ in range(chance.knob.parts):
+            below = chance.between(3, chance.knob.denominator)
+            above = chance.choice([number for number in range(1, below) if gcd(number, below) == 1])
+            moves.append(["later" if moves else "part", above, below, features[len(moves)]])
+            need *= below
+        least, most = world["range"]
+        total = need * chance.between(max(1, least // need), max(2, min(most, 900) // need))
+        return {"total": total, "moves": moves, "who": chance.person(), "whole": world["whole"], "place": world["place"]}
+
+    def work(self, facts: Facts, slip: str = "") -> Iterator[WorkStep]:
+        """Find one part, all parts, and the rest, for each fraction."""
+        left, thing = facts["total"], facts["whole"]
+        for at, (_, above, below, _) in enumerate(facts["moves"]):
+            place = ("first", "second", "third")[at]
+            base = facts["total"] if slip == "of_the_whole" else left
+            one = div(f"one {_PARTS[below]} of {base}", base, below, unit=thing)
+            yield one
+            taken = one
+            if above > 1 and slip != "takes_one_part":
+                taken = mul(f"the number of {plural(thing)} in {above} such parts", one.value, above, unit=thing)
+                yield taken
+            if slip == "forgets_rest" and at == len(facts["moves"]) - 1:
+                return
+            rest = sub(f"the number of {plural(thing)} after the {place} group is set apart", left, taken.value, unit=thing)
+            yield rest
+            left = rest.value
+
+    def recheck(self, facts: Facts) -> list[str]:
+        """Deal everything out in rounds of the denominator, of which the numerator goes away."""
+        left = facts["total"]
+        for _, above, below, _ in facts["moves"]:
+            left = sum(1 for number in range(left) if number % below >= above)
+        return [str(left)]
+
+
+_PARTS = {3: "third", 4: "quarter", 5: "fifth", 6: "sixth", 7: "seventh", 8: "eighth"}

@@ -1,0 +1,57 @@
+"""The greatest common divisor by Euclid's algorithm. The second way tries every divisor."""
+
+from collections.abc import Iterator
+from typing import Any, ClassVar
+
+from synth.procedural import Facts, Family
+from synth.procedural.chance import Chance
+from synth.procedural.grammar import with_noun
+from synth.procedural.steps import WorkStep, calc, state
+
+
+class GreatestCommonDivisor(Family):
+    """Two numbers with a common factor; the level decides how many divisions it takes."""
+
+    about = "the greatest common divisor of two numbers"
+    knobs: ClassVar = {"factor": (6, 9, 12, 15, 24), "rest": (9, 14, 20, 30, 40), "divisions": (2, 2, 3, 3, 4)}
+    slips: ClassVar = ("last_quotient", "stops_early")
+
+    def draw(self, chance: Chance) -> dict[str, Any]:
+        """Draw until Euclid's algorithm has enough to do."""
+        while True:
+            common = chance.between(2, chance.knob.factor)
+            small = common * chance.between(3, chance.knob.rest)
+            large = small + common * chance.between(1, chance.knob.rest)
+            if len(_chain(large, small)) >= chance.knob.divisions and large <= self.largest:
+                world = chance.of_world("cut_evenly")
+                return {"large": large, "small": small, "who": chance.person(), **world}
+
+    def work(self, facts: Facts, slip: str = "") -> Iterator[WorkStep]:
+        """Divide with remainder until nothing is left."""
+        chain = _chain(facts["large"], facts["small"])
+        for at, (a, b, quotient, rest) in enumerate(chain):
+            yield calc(
+                f"the remainder of {a} after division by {b}", f"{a} - {quotient} × {b}", rest, how=f"divide {a} by {b} with a remainder"
+            )
+            if slip == "stops_early" and at == len(chain) - 2 and at:
+                yield state(
+                    "the greatest common divisor", f"the greatest common divisor is {b}", "found", value=with_noun(b, facts["unit"])
+                )
+                return
+        answer = chain[-1][2] if slip == "last_quotient" else chain[-1][1]
+        if slip != "stops_early":
+            yield state(
+                "the greatest common divisor", f"the greatest common divisor is {answer}", "found", value=with_noun(answer, facts["unit"])
+            )
+
+    def recheck(self, facts: Facts) -> list[str]:
+        """Try every divisor."""
+        return [str(max(d for d in range(1, facts["small"] + 1) if facts["small"] % d == 0 == facts["large"] % d))]
+
+
+def _chain(a: int, b: int) -> list[tuple[int, int, int, int]]:
+    chain = []
+    while b:
+        chain.append((a, b, *divmod(a, b)))
+        a, b = b, a % b
+    return chain

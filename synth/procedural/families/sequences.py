@@ -1,0 +1,65 @@
+"""Sequences by a rule: steps that are constant, grow, or multiply. The second way applies differences or quotients from the shown terms."""
+
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import Any, ClassVar
+
+from synth.procedural import Facts, Family
+from synth.procedural.chance import Chance
+from synth.procedural.grammar import ordinal
+from synth.procedural.steps import WorkStep, add, div, mul, sub
+
+_AHEAD = ("", "one", "two", "three", "four", "five")
+
+
+class Sequences(Family):
+    """Constant differences, constant quotients (from the second level), growing differences (from the third)."""
+
+    about = "sequences of numbers and their rules"
+    knobs: ClassVar = {"kinds": (1, 2, 3, 3, 3), "ahead": (1, 2, 2, 2, 3), "most": (9, 12, 12, 20, 30)}
+    slips: ClassVar = ("one_further", "one_short")
+    largest = 1_000_000
+
+    def draw(self, chance: Chance) -> dict[str, Any]:
+        """Draw a rule and show the first terms."""
+        kind = ("adds", "multiplies", "grows")[chance.between(0, chance.knob.kinds - 1)]
+        start, step = chance.between(1, chance.knob.most), chance.between(2, 4 if kind == "multiplies" else chance.knob.most)
+        terms, move = [start], step
+        while len(terms) < 5 - (kind == "multiplies"):
+            terms.append(terms[-1] * step if kind == "multiplies" else terms[-1] + move)
+            move += 2 if kind == "grows" else 0
+        return {"shape": kind, "terms": terms, "ahead": _AHEAD[chance.knob.ahead], "who": chance.person()}
+
+    def words(self, facts: Facts) -> dict[str, Any]:
+        """Return the terms in a row, and which one is asked for."""
+        return {"row": ", ".join(map(str, facts["terms"])), "place": ordinal(len(facts["terms"]) + _AHEAD.index(facts["ahead"]))}
+
+    def work(self, facts: Facts, slip: str = "") -> Iterator[WorkStep]:
+        """Find the rule from neighbours, then continue."""
+        terms, kind = facts["terms"], facts["shape"]
+        if kind == "multiplies":
+            rule = div("the factor from one term to the next", terms[1], terms[0])
+            yield rule
+            yield div("the factor between the last two terms", terms[-1], terms[-2])
+            step = rule.value
+        else:
+            pairs = list(pairwise(terms))
+            steps = [sub(f"the difference between the {ordinal(at)} term and the next", b, a) for at, (a, b) in enumerate(pairs, 1)]
+            yield from steps if kind == "grows" else steps[:2]
+            step = terms[-1] - terms[-2]
+        last, count = terms[-1], _AHEAD.index(facts["ahead"]) + {"one_further": 1, "one_short": -1}.get(slip, 0)
+        for at in range(len(terms) + 1, len(terms) + count + 1):
+            step += 2 if kind == "grows" else 0
+            term = (mul if kind == "multiplies" else add)(f"the {ordinal(at)} term", last, step)
+            last = term.value
+            yield term
+
+    def recheck(self, facts: Facts) -> list[str]:
+        """Extend a table of differences, or multiply by the quotient that all neighbours share."""
+        terms = list(facts["terms"])
+        for _ in range(_AHEAD.index(facts["ahead"])):
+            if all(b * terms[0] == a * terms[1] for a, b in pairwise(terms)):
+                terms.append(terms[-1] * terms[1] // terms[0])
+            else:
+                terms.append(3 * terms[-1] - 3 * terms[-2] + terms[-3])
+        return [str(terms[-1])]

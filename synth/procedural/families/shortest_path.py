@@ -1,0 +1,95 @@
+"""Shortest ways in a small road map, settled place by place as in Dijkstra's algorithm. The second way compares all routes."""
+
+from collections.abc import Iterator, Mapping
+from itertools import pairwise, permutations
+from typing import Any, ClassVar
+
+from synth.procedural import Facts, Family
+from synth.procedural.chance import Chance
+from synth.procedural.steps import WorkStep, calc, state
+
+_PLACES = (
+    "Ashby",
+    "Birchwood",
+    "Coldwater",
+    "Dunmore",
+    "Elmstead",
+    "Farnham",
+    "Greenford",
+    "Hollins",
+    "Ivybridge",
+    "Kelso",
+    "Larkhill",
+    "Marlow",
+)
+
+
+class ShortestPath(Family):
+    """Four to six places."""
+
+    about = "the shortest way through a road map"
+    knobs: ClassVar = {"places": (4, 4, 5, 5, 6), "extra": (1, 2, 2, 3, 3), "longest": (9, 12, 15, 20, 25)}
+    slips: ClassVar = ("nearest_first",)
+
+    def draw(self, chance: Chance) -> dict[str, Any]:
+        """Draw a chain of places with some roads across."""
+        places = chance.sample(_PLACES, chance.knob.places)
+        pairs = [tuple(pair) for pair in pairwise(places)]
+        others = [(a, b) for at, a in enumerate(places) for b in places[at + 2 :]]
+        pairs += chance.sample(others, min(chance.knob.extra, len(others)))
+        roads = [[a, b, chance.between(2, chance.knob.longest)] for a, b in pairs]
+        chance.shuffle(roads)
+        return {"roads": roads, "start": places[0], "goal": places[-1], "who": chance.person()}
+
+    def words(self, facts: Facts) -> dict[str, Any]:
+        """Return the map as a list of roads."""
+        return {"roads": "\n".join(f"- {a} to {b}: {length} km" for a, b, length in facts["roads"])}
+
+    def work(self, facts: Facts, slip: str = "") -> Iterator[WorkStep]:
+        """Settle the nearest place again and again; a slip always takes the shortest road at hand."""
+        roads, start, goal = _neighbours(facts), facts["start"], facts["goal"]
+        if slip:
+            here, way, lengths = start, [start], list[int]()
+            while here != goal:
+                ahead = {place: far for place, far in roads[here].items() if place not in way}
+                if not ahead:
+                    return
+                here = min(ahead, key=lambda place: (ahead[place], place))
+                way.append(here)
+                lengths.append(roads[way[-2]][here])
+            if len(lengths) > 1:
+                yield calc(f"the way {' - '.join(way)}", " + ".join(map(str, lengths)), sum(lengths), "km", kind="settle")
+                yield state("the shortest way", f"the shortest way has {sum(lengths)} km", "chosen", value=f"{sum(lengths)} km")
+            return
+        far, settled = {start: 0}, dict[str, int]()
+        while goal not in settled:
+            here = min((place for place in far if place not in settled), key=lambda place: (far[place], place))
+            settled[here] = far[here]
+            if here == goal:
+                break
+            for place, length in sorted(roads[here].items()):
+                if place in settled:
+                    continue
+                if place not in far or far[here] + length < far[place]:
+                    far[place] = far[here] + length
+                    yield calc(f"the way to {place} over {here}", f"{far[here]} + {length}", far[place], "km", kind="settle")
+                else:
+                    longer = far[here] + length
+                    yield calc(f"the way to {place} over {here}", f"{far[here]} + {length}", longer, "km", kind="longer")
+        yield state("the shortest way", f"the shortest way has {far[goal]} km", "chosen", value=f"{far[goal]} km")
+
+    def recheck(self, facts: Facts) -> list[str]:
+        """Compare all routes."""
+        roads = _neighbours(facts)
+        between = [place for place in roads if place not in (facts["start"], facts["goal"])]
+        routes = [(facts["start"], *middle, facts["goal"]) for size in range(len(between) + 1) for middle in permutations(between, size)]
+        lengths = [[roads[a].get(b) for a, b in pairwise(route)] for route in routes]
+        return [f"{min(sum(found) for found in lengths if None not in found)} km"]  # type: ignore[arg-type]
+
+
+def _neighbours(facts: Facts) -> Mapping[str, Mapping[str, int]]:
+    roads: dict[str, dict[str, int]] = {}
+    for a, b, length in facts["roads"]:
+        roads.setdefault(a, {})[b] = length
+        roads.setdefault(b, {})[a] = length
+    return roads

@@ -1,0 +1,81 @@
+"""The phrasebook: wordings are data, TOML files in `synth/phrases`, and a speaker draws among them for one exercise.
+
+A wording may choose within itself, `[Add|Sum] the two`, and has values in braces, `{n:{thing}}` (`synth.procedural.grammar`). A family's
+file holds its titles, the parts of its problem, its ideas, its misconceptions, and wordings of its own kinds of steps.
+
+Invariant: a speaker says no sentence twice, and no wording twice while others are left.
+"""
+
+import re
+import tomllib
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from synth.procedural.chance import Chance
+from synth.procedural.grammar import capitalised, shown
+
+_CHOICE = re.compile(r"\[([^\[\]]*)\]")
+_SENTENCES = re.compile(r"(?<=[.!?])\s+|\n+")
+_TRIES = 8
+
+
+@cache
+def book(name: str) -> Mapping[str, Any]:
+    """Return a file of the phrasebook."""
+    return tomllib.loads((files("synth") / "phrases" / f"{name}.toml").read_text("utf-8"))
+
+
+@cache
+def _parts(wording: str) -> tuple[tuple[str, ...], ...]:
+    """Return a wording as its parts in order, each with its alternatives."""
+    return tuple((part,) if at % 2 == 0 else tuple(part.split("|")) for at, part in enumerate(_CHOICE.split(wording)))
+
+
+def wordings(option: str) -> int:
+    """Return how many wordings an option stands for."""
+    count = 1
+    for part in _parts(option):
+        count *= len(part)
+    return count
+
+
+class Speaker:
+    """Draws wordings for one exercise; `values` are those that all its wordings may use."""
+
+    def __init__(self, chance: Chance, values: Mapping[str, Any]) -> None:
+        """Begin with nothing said."""
+        self.chance = chance
+        self._values = {name: shown(value) for name, value in values.items()}
+        self._used: set[str] = set()
+        self._said: set[str] = set()
+
+    def say(self, options: Sequence[str], lead: str = "", **values: Any) -> str:
+        """Return a wording of one of the options, new if possible, after a lead; "" if every try repeats a sentence."""
+        known = {**self._values, **{name: shown(value) for name, value in values.items()}} if values else self._values
+        for _ in range(_TRIES):
+            fresh = self.chance.choice(options)
+            if fresh in self._used:
+                fresh = self.chance.choice(options)
+            parts = _parts(fresh)
+            chosen = "".join([part[0] if len(part) == 1 else self.chance.choice(part) for part in parts])
+            text = chosen.format_map(known)
+            text = text if "```" in chosen else capitalised((lead if "?" not in chosen else "") + text)
+            sentences = set(_SENTENCES.split(text))
+            if sentences.isdisjoint(self._said):
+                self._used.add(fresh)
+                self._said |= sentences
+                return text
+        return ""
+
+    def again(self) -> "Speaker":
+        """Return a speaker with the same values that has said nothing yet."""
+        other = Speaker(self.chance, {})
+        other._values = self._values
+        return other
+
+
+def paragraph(texts: Iterable[str]) -> str:
+    """Return texts as one paragraph; one that begins or ends with a line break keeps it."""
+    return re.sub(r" *\n *(?=\n|$)| (?=\n)|(?<=\n\n) ", lambda found: found[0].strip(" "), " ".join(text for text in texts if text))

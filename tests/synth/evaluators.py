@@ -1,0 +1,182 @@
+"""An evaluator that shares no code with the families: for each, the answer from the facts that a problem states, by a way of its own.
+
+It also judges the language of a text: articles, plurals, repeated sentences, and the truth of sums, with regular expressions of its own.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Mapping
+from datetime import date, timedelta
+from fractions import Fraction
+from math import comb, factorial, gcd, prod, sqrt
+from typing import Any
+
+import networkx
+
+Facts = Mapping[str, Any]
+_DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+_MONTHS = ("January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December")
+_COUNT = ("none", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+
+
+def arithmetic_story(f: Facts) -> Any:
+    return f["start"] + sum((1 if move[0].startswith("more") else -1) * prod(move[1:]) for move in f["moves"])
+
+
+def percentages(f: Facts) -> Any:
+    if f["shape"] == "share":
+        return Fraction(f["amount"] * f["share"], 100)
+    return f["amount"] * prod((Fraction(100 + (p if kind == "rise" else -p), 100) for kind, p in f["moves"]), start=Fraction(1))
+
+
+def fractions_of_wholes(f: Facts) -> Any:
+    return f["total"] * prod((1 - Fraction(a, b) for _, a, b, _ in f["moves"]), start=Fraction(1))
+
+
+def counting(f: Facts) -> Any:
+    return prod(f["sizes"]) if f["shape"] == "menu" else factorial(f["row"])
+
+
+def probability(f: Facts) -> Any:
+    good, whole = f["holds"][0][1], sum(count for _, count in f["holds"])
+    assert f["holds"][0][0] == f["wanted"]
+    if f["shape"] == "kept":
+        return Fraction(comb(good, 2), comb(whole, 2))
+    return Fraction(good, whole) ** (2 if f["shape"] == "back" else 1)
+
+
+def date_arithmetic(f: Facts) -> Any:
+    if f["shape"] == "weekday":
+        return _DAYS[(_DAYS.index(f["weekday"]) + f["days"]) % 7]
+    reached = date(2025, _MONTHS.index(f["month"]) + 1, f["day"]) + timedelta(days=f["days"])
+    return f"{reached.day} {_MONTHS[reached.month - 1]}"
+
+
+def area_with_gaps(f: Facts) -> Any:
+    return f["long"] * f["wide"] - sum(a * b for _, a, b in f["holes"])
+
+
+def pythagoras(f: Facts) -> Any:
+    side = sqrt(f["a"] ** 2 + f["b"] ** 2) if f["shape"] == "long" else sqrt(f["c"] ** 2 - f["a"] ** 2)
+    assert side == int(side)
+    return int(side)
+
+
+def greatest_common_divisor(f: Facts) -> Any:
+    return gcd(f["large"], f["small"])
+
+
+def linear_equations(f: Facts) -> Any:
+    return f"{f['letter']} = {Fraction(f.get('c', f.get('e', 0)) - f['b'], f['a'] - f.get('d', 0))}"
+
+
+def quadratic_equations(f: Facts) -> Any:
+    root = int(sqrt(f["p"] ** 2 - 4 * f["q"]))
+    return " or ".join(f"{f['letter']} = {(-f['p'] + sign * root) // 2}" for sign in (-1, 1))
+
+
+def ratios(f: Facts) -> Any:
+    if "total" in f:
+        return Fraction(f["total"] * f["b"], f["a"] + f["b"])
+    return Fraction(f["known"] * f["b"], f["a"])
+
+
+def sequences(f: Facts) -> Any:
+    a, *_ = t = f["terms"]
+    at = len(t) + _COUNT.index(f["ahead"]) - 1
+    if f["shape"] == "multiplies":
+        return a * Fraction(t[1], a) ** at
+    return a + at * (t[1] - a) + at * (at - 1) // 2 * (t[2] - 2 * t[1] + a)
+
+
+def unit_conversion(f: Facts) -> Any:
+    pairs = {"centimetre metre": 100, "minute hour": 60, "second minute": 60, "millimetre centimetre": 10}
+    factor = pairs.get(f"{f['small']} {f['large']}", 1000)
+    if f["shape"] == "mixed":
+        return f["count"] * (f["whole"] * factor + f["rest"])
+    return Fraction(f["count"] * f["size"], factor)
+
+
+def shortest_path(f: Facts) -> Any:
+    graph = networkx.Graph()
+    graph.add_weighted_edges_from(f["roads"])
+    return f"{networkx.shortest_path_length(graph, f['start'], f['goal'], weight='weight')} km"
+
+
+def sorting_trace(f: Facts) -> Any:
+    numbers, passes = list(f["numbers"]), _COUNT.index(f["passes"])
+    for at in range(passes):
+        if f["shape"] == "insertion":
+            place = at + 1
+            while place and numbers[place - 1] > numbers[place]:
+                numbers[place - 1 : place + 1] = numbers[place], numbers[place - 1]
+                place -= 1
+        else:
+            least = numbers.index(min(numbers[at:]))
+            numbers[at], numbers[least] = numbers[least], numbers[at]
+    return str(numbers)
+
+
+def truth_tables(f: Facts) -> Any:
+    letters, count = f["letters"], len(f["letters"])
+    cases = [dict(zip(letters, ((number >> at) & 1 for at in range(count)), strict=True)) for number in range(2**count)]
+    return _COUNT[sum(bool(eval(f["statement"], {}, case)) for case in cases)]
+
+
+def program_tracing(f: Facts) -> Any:
+    scope: dict[str, Any] = {}
+    exec(f["program"], scope)
+    return scope[f["function"]](list(f["values"]))
+
+
+def evaluator(topic: str) -> Callable[[Facts], Any]:
+    found: Callable[[Facts], Any] = globals()[topic]
+    return found
+
+
+def answers(stated: str, true: Any) -> bool:
+    """Return whether an answer states a value: it is these words, or its only number is that number."""
+    if isinstance(true, str):
+        return stated.rstrip(".") == true
+    numbers = re.findall(r"-?\d+(?:\.\d+|/\d+)?", stated)
+    return len(numbers) == 1 and Fraction(numbers[0]) == true
+
+
+_TERM = r"(?:\(-?\d[\d./]*\)|\d[\d.]*(?:/\d+)?)"
+_LEFT = re.compile(rf"(?:^|(?<=[\s(]))(-?{_TERM}(?: [-+×÷] {_TERM})+)$")
+_RIGHT = re.compile(r" = (-?\d+(?:[./]\d+)?)(?![\w²/(])(?! [-+×÷])")
+
+
+def false_sums(text: str) -> list[str]:
+    """Return the sums of plain numbers in a text that are not true."""
+    wrong = []
+    for right in _RIGHT.finditer(text):
+        left = _LEFT.search(text[max(0, right.start() - 80) : right.start()])
+        if left is not None:
+            source = re.sub(r"(\d+(?:\.\d+)?)", r'F("\1")', left[1].replace("×", "*").replace("÷", "/"))
+            if eval(source, {"F": Fraction}) != Fraction(right[1]):
+                wrong.append(left[1] + right[0])
+    return wrong
+
+
+_AN_BEFORE_CONSONANT = re.compile(r"\b[Aa]n (?!hour|honest|heir|8|11\b|18\b)[^aeiouAEIOU\W]\w*")
+_A_BEFORE_VOWEL = re.compile(r"\b(?<![-'])a (?!one\b|once\b|uni|use|usu|eu|ewe)[aeiouAEIOU]\w+")
+_VERBS = "less gives is was has plus times minus as goes slides passes takes changes stands keeps needs fits meets comes moves stays leaves"
+_UNITS = "euro|hour|day|metre|kilometre|litre|kilogram|gram|minute|roll|book|apple|ticket|step|part|box"
+_ONE_MANY = re.compile(rf"(?<![\w.,/×÷+=-] )(?<![\w.,/-])1 (?:more )?(?!(?:{_VERBS.replace(' ', '|')})\b)[a-z]{{2,}}[^su\W]s\b")
+_MANY_ONE = re.compile(rf"(?<![\w.,/])(?:[2-9]|[1-9]\d+) (?:{_UNITS})\b(?!-)")
+
+
+def language_faults(text: str) -> list[str]:
+    """Return articles and plurals that are wrong, and doubled words."""
+    text = re.sub(r"```.*?```|`[^`]*`", "CODE", text, flags=re.DOTALL)
+    found = [match[0] for pattern in (_AN_BEFORE_CONSONANT, _A_BEFORE_VOWEL, _ONE_MANY, _MANY_ONE) for match in pattern.finditer(text)]
+    found += [match[0] for match in re.finditer(r"\b([a-z]{2,}) \1\b", text) if match[1] not in ("that", "had")]
+    return found + re.findall(r"[{}\[]\w*[|}]|  |\. \.| [,.;:](?!\d)|\.\.(?!\.)", text)
+
+
+def repeated_sentences(text: str) -> list[str]:
+    """Return the sentences of a solution that it says twice."""
+    sentences = [sentence.strip() for sentence in re.split(r"(?<=[.!?])\s+|\n+", text)]
+    counted = Counter(sentence for sentence in sentences if len(sentence) > 12 and not sentence.startswith("|"))
+    return [sentence for sentence, count in counted.items() if count > 1]
