@@ -148,7 +148,7 @@ def test_facts_that_are_nonsense_are_a_rejection_and_no_crash() -> None:
 
 
 def test_a_reply_that_is_no_exercise_is_unparsable() -> None:
-    for text in ("", "[]", "{}", '{"title": 1}', json.dumps({"steps": 1})):
+    for text in ("", "[]", "{", json.dumps({"steps": 1, "facts": {"a": 1}}), json.dumps({"steps": [], "facts": 1})):
         with pytest.raises(Rejected, match="unparsable"):
             read_exercise(text)
 
