@@ -6,13 +6,15 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
 from curation.engine.runner import LocalRunner
 from curation.engine.session import Sealed, Session
-from curation.engine.stage import Unit
+from curation.engine.stage import SEAL, Unit, Workspace, finished_units
 from curation.errors import Refused, ShardsFailed
 from curation.storage.location import TEMPORARY, Location
 from curation.storage.shards import read_shard
@@ -180,3 +182,48 @@ def test_a_stage_that_is_run_no_more_is_retired(tmp_path: Path) -> None:
         session.retire_others()
     assert {path.parent.name for path in (tmp_path / "stages").rglob("*.*") if path.is_file()} == {"1-count"}
     assert len(list((tmp_path / "stages/1-count").glob("unit-*.parquet"))) == len(UNITS)
+
+
+def test_the_units_of_a_finished_run_are_those_of_its_seal(tmp_path: Path) -> None:
+    count_and_double(tmp_path, Double())
+    space = Workspace(Location.of(tmp_path))
+    folder = tmp_path / "stages/1-count"
+    sidecar = (folder / "unit-2.json").read_bytes()
+    (folder / "unit-2-of-an-older-run.json").write_bytes(sidecar)
+    (folder / f"{TEMPORARY}unit-2.json").write_bytes(sidecar)
+    (folder / "unit-2.txt").write_bytes(sidecar)
+    named = [f"unit-{number}" for number in range(6)]
+    assert [unit.name for unit in finished_units(space, Count)] == named
+    assert [unit.name for unit in finished_units(space, Double)] == named
+    (folder / SEAL).write_text("{")
+    assert {unit.name for unit in finished_units(space, Count)} == {*named, "unit-2-of-an-older-run"}, "a seal that says nothing hides none"
+    (folder / SEAL).unlink()
+    (folder / "unit-3.json").write_text("{")
+    assert {unit.name for unit in finished_units(space, Count)} == {*named, "unit-2-of-an-older-run"} - {"unit-3"}
+
+
+@dataclass(frozen=True)
+class Item:
+    """Notes when it is handed to a worker process."""
+
+    number: int
+    handed: ClassVar[list[int]] = []
+
+    def __reduce__(self) -> tuple[type["Item"], tuple[int]]:
+        Item.handed.append(self.number)
+        return Item, (self.number,)
+
+
+def _number(item: Item) -> int:
+    return item.number
+
+
+def test_workers_are_handed_items_in_order_and_every_item_has_an_outcome() -> None:
+    Item.handed.clear()
+    runner = LocalRunner(2)
+    try:
+        outcomes = list(runner.map(_number, [Item(number) for number in range(12)]))
+    finally:
+        runner.close()
+    assert Item.handed == list(range(12))
+    assert sorted(outcome.result for outcome in outcomes if outcome.result is not None) == list(range(12))

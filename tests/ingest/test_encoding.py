@@ -119,6 +119,28 @@ def test_a_few_damaged_bytes_are_replaced_and_counted():
     assert "Flüsse" in decoded.text
 
 
+@pytest.mark.parametrize(("letters", "damaged"), [(49, 1), (48, 0)])
+def test_a_claim_stands_with_one_damaged_character_in_fifty(letters, damaged):
+    decoded = decode_text(b"caf\xe9 au lait " * letters + b"\x81", "text/html; charset=windows-1252")
+    assert ((decoded.encoding == "cp1252"), decoded.damaged) == (damaged == 1, damaged)
+
+
+@pytest.mark.parametrize(("size", "encoding"), [(1000, "utf-8"), (999, None)])
+@pytest.mark.parametrize(("head", "stray"), [("é ".encode() + b"\xff ", True), (b"\xff ", False)])
+def test_one_stray_byte_in_a_thousand_leaves_a_page_in_utf8_if_another_letter_speaks_for_it(head, stray, size, encoding):
+    payload = head + b"a" + b" a" * ((size - len(head) - 1) // 2)
+    payload += b"." * (size - len(payload))
+    decoded = decode_text(payload, "text/html; charset=utf-8")
+    assert (decoded.encoding == "utf-8", decoded.damaged) == ((stray, int(stray)) if encoding else (False, 0))
+
+
+@pytest.mark.parametrize(("letters", "claim_stands"), [(49, True), (48, False)])
+def test_controls_where_an_iso_8859_has_none_speak_against_it(letters, claim_stands):
+    decoded = decode_text("żab ".encode("iso8859-2") * letters + b"\x85", "text/html; charset=iso-8859-2")
+    assert (decoded.encoding == "iso8859-2") is claim_stands
+    assert decoded.damaged == 0
+
+
 @pytest.mark.parametrize("cut", [1, 2, 3])
 def test_a_character_cut_off_at_the_end_is_dropped(cut):
     assert decode_text("añb🙂".encode()[:-cut]) == Decoded("añb", "utf-8", None)

@@ -61,3 +61,22 @@ def test_bars_stand_below_each_other_and_divide_at_what_was_kept() -> None:
         ("elsewhere", 184, 28, 0),
     ]
     assert texts == ["a language o", "16", "de", "4"]
+
+
+@pytest.mark.parametrize(
+    ("bins", "labelled"),
+    [
+        (0, []),
+        (1, [0, 1]),
+        (2, [0, 1, 2]),
+        (6, [0, 2, 4, 6]),
+        (7, [0, 2, 4, 6, 7]),
+        (10, [0, 2, 4, 6, 8, 10]),
+        (11, [0, 3, 6, 9, 11]),
+        (13, [0, 3, 6, 9, 13]),
+        (40, [0, 10, 20, 30, 40]),
+    ],
+)
+def test_about_five_edges_of_a_histogram_are_labelled_and_the_last_one_always(bins: int, labelled: list[int]) -> None:
+    chart = ElementTree.fromstring(charts.histogram_chart("a", [Bin(place, place + 1, 1, 1, 0) for place in range(bins)], []))
+    assert [int(text.text or "") for text in chart.iter("text") if text.attrib["class"] == "tick middle"] == labelled

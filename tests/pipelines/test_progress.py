@@ -9,10 +9,13 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
-from pipelines.progress.displays import left_in_words
+from curation.text.kernels import inline_kernel
+from pipelines.progress.displays import Nothing, left_in_words
 from pipelines.progress.estimate import Estimate
+from pipelines.progress.progress import COMPILING, ProgressWatcher
 from pipelines.recipes.recipe import load, parse_recipe
 from pipelines.recipes.stage_words import in_words, steps_of
 from tests.running import CURATE, many_files
@@ -186,3 +189,37 @@ def test_an_input_of_nothing_has_no_rates() -> None:
 )
 def test_the_time_left_is_told_in_round_numbers(seconds: float | None, words: str) -> None:
     assert left_in_words(seconds) == words
+
+
+class Busy(Nothing):
+    """Notes what it is told to be busy with."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.told: list[str | None] = []
+
+    def busy_with(self, what: str | None) -> None:
+        self.told.append(what)
+
+
+@inline_kernel
+def _twice(value: Any) -> Any:
+    return value + value
+
+
+@inline_kernel
+def _four_times(value: Any) -> Any:
+    return _twice(_twice(value))
+
+
+def test_compiling_is_told_until_the_last_kernel_is_done_and_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+    display = Busy()
+    with caplog.at_level("INFO"), ProgressWatcher(display):
+        assert _four_times(np.int64(3)) == 12
+        first = list(display.told)
+        assert _four_times(np.float64(3)) == 12
+    assert first.count(None) == 1, "a kernel within a kernel does not end what is told of the outer one"
+    assert (first[0], first[-1], len(first)) == (COMPILING, None, len(first) // 2 * 2)
+    assert len(first) >= 4
+    assert display.told[len(first)] == COMPILING
+    assert [record.getMessage() for record in caplog.records].count(COMPILING) == 1
