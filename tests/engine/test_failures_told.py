@@ -2,7 +2,6 @@
 
 import json
 import re
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,7 @@ from curation.storage.location import Location
 from pipelines.ending import run_command
 from pipelines.progress.logs import LOG, run_log
 from tests.object_store import BUCKET, object_store
-from tests.running import CURATE
+from tests.verbs import Said, call
 
 PLUGIN = '''"""Counts what is not there."""
 
@@ -44,12 +43,8 @@ class Broken(Filter):
 FAILING_LINE = PLUGIN[: PLUGIN.index("raise KeyError")].count("\n") + 1
 
 
-def run(*arguments: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([str(CURATE), *map(str, arguments)], capture_output=True, text=True, timeout=300)
-
-
 @pytest.fixture(scope="module")
-def failed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.CompletedProcess[str], list[str]]:
+def failed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Said, list[str]]:
     """A run all of whose units fail in a user's filter, with what a run folder is made from."""
     folder = tmp_path_factory.mktemp("failed")
     (folder / "broken.py").write_text(PLUGIN)
@@ -57,13 +52,13 @@ def failed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.C
     texts = [f"{folder}/part-{number}.jsonl" for number in range(10)]
     for text in texts:
         Path(text).write_text(json.dumps({"id": text, "text": "A sentence."}) + "\n")
-    return folder, run("run", folder / "mine.toml", *texts, "--out", folder / "out"), texts
+    return folder, call("run", folder / "mine.toml", *texts, "--out", folder / "out"), texts
 
 
-def test_ten_units_that_fail_alike_are_one_line(failed: tuple[Path, subprocess.CompletedProcess[str], list[str]]) -> None:
+def test_ten_units_that_fail_alike_are_one_line(failed: tuple[Path, Said, list[str]]) -> None:
     folder, done, _ = failed
-    assert done.returncode == 1
-    told = done.stderr[done.stderr.index("curate: ") :].splitlines()
+    assert done.code == 1
+    told = done.err[done.err.index("curate: ") :].splitlines()
     units = len(list((folder / "out/stages/1-ingest").glob("small-*.json")))
     assert units > 5
     assert told[0] == (
@@ -72,15 +67,15 @@ def test_ten_units_that_fail_alike_are_one_line(failed: tuple[Path, subprocess.C
         f"details in {folder}/out/run.log"
     )
     assert re.fullmatch(
-        rf"  {units} units: KeyError: 'no such mark .*' \(filter broken; {folder}/broken.py, line {FAILING_LINE}\) "
+        rf"  {units} units: KeyError: 'no such mark .*' \(filter broken; broken.py, line {FAILING_LINE}\) "
         r"\[small-.*(and \d+ others|, small-\S+)\]",
         told[1],
     )
     assert len(told) == 2
-    assert "Traceback" not in done.stderr
+    assert "Traceback" not in done.err
 
 
-def test_the_log_has_the_tracebacks_and_every_entry_a_time(failed: tuple[Path, subprocess.CompletedProcess[str], list[str]]) -> None:
+def test_the_log_has_the_tracebacks_and_every_entry_a_time(failed: tuple[Path, Said, list[str]]) -> None:
     folder, _, _ = failed
     log = (folder / "out/run.log").read_text()
     assert log.count("Traceback") == len(list((folder / "out/stages/1-ingest").glob("small-*.json")))
@@ -90,19 +85,19 @@ def test_the_log_has_the_tracebacks_and_every_entry_a_time(failed: tuple[Path, s
     assert "\x1b" not in log
 
 
-def test_v_prints_the_tracebacks_and_log_names_another_file(failed: tuple[Path, subprocess.CompletedProcess[str], list[str]]) -> None:
+def test_v_prints_the_tracebacks_and_log_names_another_file(failed: tuple[Path, Said, list[str]]) -> None:
     folder, _, texts = failed
     before = (folder / "out/run.log").read_text()
     log = folder / "logs" / "mine.log"
-    done = run("run", folder / "mine.toml", *texts, "--out", folder / "out", "-v", "--log", log)
-    assert "Traceback" in done.stderr
-    assert f"details in {log}" in done.stderr
-    assert "\x1b" not in done.stderr
+    done = call("run", folder / "mine.toml", *texts, "--out", folder / "out", "-v", "--log", log)
+    assert "Traceback" in done.err
+    assert f"details in {log}" in done.err
+    assert "\x1b" not in done.err
     assert "Traceback" in log.read_text()
     assert (folder / "out/run.log").read_text() == before
 
 
-def test_json_has_one_document_on_stdout_for_every_failure(failed: tuple[Path, subprocess.CompletedProcess[str], list[str]]) -> None:
+def test_json_has_one_document_on_stdout_for_every_failure(failed: tuple[Path, Said, list[str]]) -> None:
     folder, _, texts = failed
     cases: list[tuple[list[object], str, int]] = [
         (["run", folder / "mine.toml", *texts, "--out", folder / "out"], "shards_failed", 1),
@@ -113,12 +108,12 @@ def test_json_has_one_document_on_stdout_for_every_failure(failed: tuple[Path, s
         (["filters", "gopher"], "recipe_error", 2),
     ]
     for arguments, kind, code in cases:
-        done = run(*arguments, "--json")
-        (error,) = json.loads(done.stdout).values()
-        assert (error["kind"], error["exit_code"], done.returncode) == (kind, code, code), done.stdout
+        done = call(*arguments, "--json")
+        (error,) = json.loads(done.out).values()
+        assert (error["kind"], error["exit_code"], done.code) == (kind, code, code), done.out
         assert error["message"]
-        assert "Traceback" not in done.stderr
-    assert json.loads(run(*cases[0][0], "--json").stdout)["error"]["log"] == f"{folder}/out/run.log"
+        assert "Traceback" not in done.err
+    assert json.loads(call(*cases[0][0], "--json").out)["error"]["log"] == f"{folder}/out/run.log"
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -134,23 +129,23 @@ def test_a_file_that_cannot_be_loaded_or_warmed_up_is_told_with_its_line(tmp_pat
         ("made", f"ZeroDivisionError: division by zero ({tmp_path}/made.py, line {last_line})"),
     ]:
         (tmp_path / "mine.toml").write_text(f'[[filter]]\nfile = "{tmp_path}/{name}.py"\n')
-        done = run("run", tmp_path / "mine.toml", tmp_path / "text.jsonl", "--out", tmp_path / "out", "--workers", workers)
-        assert done.returncode == 2
-        assert hint in done.stderr
-        assert len(done.stderr.splitlines()) == 1
+        done = call("run", tmp_path / "mine.toml", tmp_path / "text.jsonl", "--out", tmp_path / "out", "--workers", workers)
+        assert done.code == 2
+        assert hint in done.err
+        assert len(done.err.splitlines()) == 1
 
 
 def test_a_filter_that_fails_in_warm_up_is_told_with_its_line(tmp_path: Path) -> None:
     (tmp_path / "broken.py").write_text(PLUGIN)
     (tmp_path / "text.jsonl").write_text('{"id": "a", "text": "A sentence."}\n')
     (tmp_path / "mine.toml").write_text(f'[[filter]]\nfile = "{tmp_path}/broken.py"\nbad = "warm up"\n')
-    done = run("run", tmp_path / "mine.toml", tmp_path / "text.jsonl", "--out", tmp_path / "out", "--workers", 2)
-    assert done.returncode == 2
-    line = done.stderr.splitlines()[-1]
+    done = call("run", tmp_path / "mine.toml", tmp_path / "text.jsonl", "--out", tmp_path / "out", "--workers", 2)
+    assert done.code == 2
+    line = done.err.splitlines()[-1]
     assert line.startswith("curate: filter broken fails on a text to warm up with: KeyError: 'no such mark")
     assert line.endswith(f"({tmp_path}/broken.py, line {FAILING_LINE}); details in {tmp_path}/out/run.log")
     assert "Traceback" in (tmp_path / "out/run.log").read_text()
-    assert "Traceback" not in done.stderr
+    assert "Traceback" not in done.err
 
 
 def test_an_error_that_nobody_foresaw_is_one_line_and_its_traceback_is_kept(capsys: pytest.CaptureFixture[str]) -> None:
@@ -230,4 +225,4 @@ def test_a_line_is_one_line_of_bounded_length() -> None:
 
 
 def test_the_version_is_told() -> None:
-    assert re.fullmatch(r"curate \d+\.\d+\.\d+\n", run("--version").stdout)
+    assert re.fullmatch(r"curate \d+\.\d+\.\d+\n", call("--version").out)

@@ -3,7 +3,6 @@
 import json
 import random
 import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -16,8 +15,9 @@ from curation.storage.journal import Journal, is_torn, read_journal
 from curation.storage.location import Location
 from curation.storage.ownership import claim, write_ours
 from pipelines.cli import app
-from tests.running import CURATE, curate
+from tests.running import curate
 from tests.toy_stages import Count
+from tests.verbs import call
 
 ROWS = "".join(
     json.dumps({"id": f"row-{number}", "text": f"Row {number} tells of the tide, which follows the moon around the earth twice a day."})
@@ -235,12 +235,11 @@ def test_a_run_tells_the_strangers_by_name(tmp_path: Path, ours: Path) -> None:
     shutil.copytree(ours / "out", out)
     put(out, "stages/1-ingest/mine.json")
     put(out, "dataset/notes.txt")
-    told = subprocess.run(
-        [str(CURATE), "run", "dedup", str(ours / "rows.jsonl"), "--out", str(out)], capture_output=True, text=True, check=True, timeout=120
-    )
-    assert "left unchanged" in told.stderr
-    assert "stages/1-ingest/mine.json" in told.stderr.replace("\n", "")
-    assert "dataset/notes.txt" in told.stderr.replace("\n", "")
+    told = call("run", "dedup", ours / "rows.jsonl", "--out", out)
+    assert told.code == 0
+    assert "left unchanged" in told.err
+    assert "stages/1-ingest/mine.json" in told.err.replace("\n", "")
+    assert "dataset/notes.txt" in told.err.replace("\n", "")
 
 
 def test_a_record_is_not_written_over_a_stranger(tmp_path: Path) -> None:

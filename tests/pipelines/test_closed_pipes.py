@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.running import CURATE
+from tests.verbs import call
 
 
 def texts(folder: Path) -> Path:
@@ -42,8 +43,6 @@ def test_a_result_that_nobody_reads_ends_quietly(arguments: list[str]) -> None:
 def test_a_failed_run_prints_one_json_document(tmp_path: Path) -> None:
     file = tmp_path / "in.jsonl"
     file.write_text('{"id": "a", "body": "A text."}\n', "utf-8")
-    done = subprocess.run(
-        [str(CURATE), "run", "dedup", str(file), "--out", str(tmp_path / "out"), "--json"], capture_output=True, text=True
-    )
-    assert done.returncode == 1
-    assert json.loads(done.stdout)["error"]["kind"] == "nothing_read"
+    done = call("run", "dedup", file, "--out", tmp_path / "out", "--json")
+    assert done.code == 1
+    assert json.loads(done.out)["error"]["kind"] == "nothing_read"

@@ -1,14 +1,13 @@
 """The reference of filters says what the code says: every signal is explained, every rule has a condition."""
 
 import json
-import subprocess
 
 import pytest
 
 from filters.contract import shipped_filters
 from filters.gopher_quality import GopherQuality
 from pipelines.recipes.filter_reference import filter_reference, filter_references, signal_meanings
-from tests.running import CURATE, ROOT, curate
+from tests.running import ROOT, curate
 
 CHECKED_IN = ROOT / "filters/README.md"
 
@@ -18,8 +17,8 @@ def test_the_reference_that_is_checked_in_is_that_of_the_code() -> None:
 
 
 def test_curate_filters_reference_prints_it() -> None:
-    printed = subprocess.run([CURATE, "filters", "--reference"], capture_output=True, check=True).stdout
-    assert printed.decode() == filter_reference()
+    printed = curate("filters", "--reference")
+    assert printed == filter_reference()
     assert [each["name"] for each in json.loads(curate("filters", "--reference", "--json"))] == list(shipped_filters())
     assert "give either --reference or a name" in curate("filters", "language", "--reference", code=2)
 

@@ -19,13 +19,13 @@ from pipelines.progress.progress import COMPILING, ProgressWatcher
 from pipelines.recipes.recipe import load, parse_recipe
 from pipelines.recipes.stage_words import in_words, steps_of
 from tests.running import CURATE, many_files
+from tests.verbs import Said, call
 
 DEDUP = steps_of(load("dedup"))
 
 
-def run(texts: Path, out: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    command = [str(CURATE), "run", "dedup", str(texts), "--out", str(out), *options]
-    return subprocess.run(command, capture_output=True, text=True, timeout=300)
+def run(texts: Path, out: Path, *options: str) -> Said:
+    return call("run", "dedup", texts, "--out", out, *options)
 
 
 @pytest.fixture(scope="module")
@@ -46,24 +46,24 @@ def test_every_stage_of_a_run_has_words(demo_run: Path) -> None:
 
 def test_a_piped_run_prints_plain_lines_and_the_log_says_the_same(texts: Path, tmp_path: Path) -> None:
     done = run(texts, tmp_path / "out")
-    lines = done.stderr.splitlines()
-    assert "\x1b" not in done.stderr
+    lines = done.err.splitlines()
+    assert "\x1b" not in done.err
     assert any(re.fullmatch(r"reading the input: \d+ units? in \d+\.\d s(, [\d,]+ rows/s)?", line) for line in lines)
     assert re.fullmatch(r"done in \d+\.\d s", lines[-1])
-    assert not re.search(r"\d[a-z]?-[a-z]", done.stderr), "a stage is told by its words"
+    assert not re.search(r"\d[a-z]?-[a-z]", done.err), "a stage is told by its words"
     log = (tmp_path / "out/run.log").read_text()
     assert re.search(r"Z INFO +reading the input: (\d+) of \1 units? made, in \d+\.\d s \(1-ingest\)\n", log)
     again = run(texts, tmp_path / "out")
-    assert not re.search(r"units? in", again.stderr), "what is there from before is no line"
+    assert not re.search(r"units? in", again.err), "what is there from before is no line"
 
 
 def test_q_prints_nothing_and_none_keeps_notes(texts: Path, tmp_path: Path) -> None:
-    assert run(texts, tmp_path / "out", "-q").stderr == ""
+    assert run(texts, tmp_path / "out", "-q").err == ""
     changed = run(texts, tmp_path / "out", "--set", "deduplicate.threshold=0.9", "--progress", "none")
-    assert "threshold" in changed.stderr
-    assert "done in" not in changed.stderr
+    assert "threshold" in changed.err
+    assert "done in" not in changed.err
     wrong = run(texts, tmp_path / "out", "--progress", "loud")
-    assert (wrong.returncode, "--progress must be one of auto, bar, plain, json, none" in wrong.stderr) == (2, True)
+    assert (wrong.code, "--progress must be one of auto, bar, plain, json, none" in wrong.err) == (2, True)
 
 
 def events(text: str) -> list[dict[str, Any]]:
@@ -72,7 +72,7 @@ def events(text: str) -> list[dict[str, Any]]:
 
 def test_events_are_one_json_line_each(texts: Path, tmp_path: Path) -> None:
     done = run(texts, tmp_path / "out", "--progress", "json")
-    told = events(done.stderr)
+    told = events(done.err)
     kinds = [event["event"] for event in told]
     assert kinds[-1] == "done"
     begun = [event["stage"] for event in told if event["event"] == "begin"]
@@ -84,10 +84,10 @@ def test_events_are_one_json_line_each(texts: Path, tmp_path: Path) -> None:
     ends = {event["stage"]: event for event in told if event["event"] == "end"}
     assert (ends["1-ingest"]["rows"], ends["1-ingest"]["reused"]) == (48, 0)
     failed = run(texts, tmp_path / "out", "--progress", "json", "--set", "license=3")
-    (error,) = events(failed.stderr)
+    (error,) = events(failed.err)
     assert (error["event"], error["kind"], error["exit_code"]) == ("error", "recipe_error", 2)
     usage = run(texts, tmp_path / "out", "--progress=json", "--nonsense")
-    assert [event["kind"] for event in events(usage.stderr)] == ["usage_error"]
+    assert [event["kind"] for event in events(usage.err)] == ["usage_error"]
 
 
 def test_a_terminal_gets_one_line_that_goes_away(texts: Path, tmp_path: Path) -> None:

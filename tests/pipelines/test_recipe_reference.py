@@ -2,7 +2,6 @@
 
 import json
 import re
-import subprocess
 import tomllib
 from dataclasses import dataclass
 
@@ -10,7 +9,7 @@ import pytest
 
 from pipelines.recipes.recipe import parse_recipe
 from pipelines.recipes.reference import meanings, reference, tables
-from tests.running import CURATE, ROOT, curate
+from tests.running import ROOT, curate
 
 CHECKED_IN = ROOT / "pipelines/recipes/README.md"
 
@@ -20,8 +19,8 @@ def test_the_reference_that_is_checked_in_is_that_of_the_code() -> None:
 
 
 def test_curate_recipes_reference_prints_it() -> None:
-    printed = subprocess.run([CURATE, "recipes", "--reference"], capture_output=True, check=True).stdout
-    assert printed.decode() == reference()
+    printed = curate("recipes", "--reference")
+    assert printed == reference()
     assert [table["heading"] for table in json.loads(curate("recipes", "--reference", "--json"))] == [table.heading for table in tables()]
     assert "give either --reference or a name" in curate("recipes", "web", "--reference", code=2)
 
