@@ -50,7 +50,7 @@ from curation.text.text import Text
 from filters.contract import told_as_user_s
 from filters.judge import Judge
 from filters.measure import DESCRIBING, Measure
-from pipelines.export.export import Export, ExportConversations, Source, export_units
+from pipelines.export.export import Export, ExportConversations, ExportPairs, Source, export_units
 from pipelines.export.manifest import write_manifest
 from pipelines.inspect.earlier_runs import ledger_of, open_earlier
 from pipelines.inspect.funnel import funnel
@@ -290,7 +290,10 @@ def write_dataset(session: Session, recipe: Recipe, web: Sequence[Source], synth
     """Write the dataset's files (web text, then generated text), the conversations, the manifest and the card."""
     settings = recipe.export
     files = session.run(Export(settings.tokenizer, keep=settings.keep), export_units([*web, *synthetic], settings))
-    talks = session.run(ExportConversations(), export_units(synthetic, settings)) if settings.sft and synthetic else None
+    wanted = {"sft": ExportConversations()} if settings.sft and synthetic else {}
+    if settings.dpo and synthetic and recipe.synthesize is not None and any(task.makes_pairs for task in recipe.synthesize.built_tasks()):
+        wanted["dpo"] = ExportPairs()
+    talks = {kind: session.run(stage, export_units(synthetic, settings)) for kind, stage in wanted.items()}
     session.retire_others()
     write_manifest(session.out / "dataset", digest_of(recipe.text), files, talks, settings.keep)
     write_ours(session.out / "dataset" / "README.md", card(card_facts(session.out, rules_of(recipe))).encode())

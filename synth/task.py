@@ -98,6 +98,7 @@ class Task(Named, ABC):
     version: ClassVar[int] = 1
     needs_seed: ClassVar[bool] = False
     asks_more: ClassVar[bool] = False
+    makes_pairs: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         """Refuse settings that cannot work."""

@@ -69,8 +69,13 @@ SFT = pa.schema(
     ]
 )
 
+PREFERENCE = ("prompt", "chosen", "rejected")
+DPO = pa.schema(
+    [SFT.field("id"), *(pa.field(name, MESSAGES, nullable=False) for name in PREFERENCE), *(SFT.field(at) for at in range(2, 5))]
+)
+
 _MADE_OF = ("seed_ids", "task", "teacher", "verifier", "verdict", "agreement")
-_OF_GENERATED = ("origin", *_MADE_OF, "messages")
+_OF_GENERATED = ("origin", *_MADE_OF, "messages", *PREFERENCE)
 
 _ROW_GROUP_BYTES = 16 << 20
 _SIGNALS = {
@@ -88,12 +93,14 @@ class ExportSettings:
     shard_mib  the amount of text in one file, in MiB
     tokenizer  path of a tokenizer.json (Hugging Face tokenizers) to count tokens with; without it a count is round(bytes / 4)
     sft        also write the conversations of synthetic rows to sft/
+    dpo        also write pairs of a verified and a wrong solution to dpo/, where a task makes them
     keep       fields of the input that also become text columns of their own; null when a record lacks the field
     """
 
     shard_mib: int = 256
     tokenizer: str | None = None
     sft: bool = True
+    dpo: bool = True
     keep: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -193,16 +200,28 @@ class ExportConversations(Stage):
     packages: ClassVar[tuple[str, ...]] = ("pyarrow",)
     folder: ClassVar[str | None] = "dataset/sft"
     hashed_again: ClassVar[bool] = True
+    spoken: ClassVar[tuple[str, ...]] = ("messages",)
+    schema: ClassVar[Any] = SFT
 
     def make(self, unit: Unit, output: Output) -> Mapping[str, Any]:
-        """Write one file."""
-        with output.shard(unit.name, SFT, level=3) as writer:
+        """Write one file: a row for each document that has all the spoken parts."""
+        with output.shard(unit.name, self.schema, level=3) as writer:
             for documents, ledger in zip(unit.inputs["documents"], unit.inputs["ledger"], strict=True):
                 for batch, _ in _kept_batches(documents, ledger):
                     rows = [(row, dict(row["metadata"] or [])) for row in batch.select(["id", "metadata"]).to_pylist()]
-                    spoken = [_conversation(row["id"], facts) for row, facts in rows if "messages" in facts]
-                    writer.write(pa.Table.from_pylist(spoken, SFT))
+                    spoken = [_conversation(row["id"], facts, self.spoken) for row, facts in rows if facts.keys() >= {*self.spoken}]
+                    writer.write(pa.Table.from_pylist(spoken, self.schema))
         return {"rows": writer.rows}
+
+
+@dataclass(frozen=True)
+class ExportPairs(ExportConversations):
+    """Writes pairs of solutions, one verified and one wrong, in the columns of TRL's trainers for preferences."""
+
+    name: ClassVar[str] = "7-export-dpo"
+    folder: ClassVar[str | None] = "dataset/dpo"
+    spoken: ClassVar[tuple[str, ...]] = PREFERENCE
+    schema: ClassVar[Any] = DPO
 
 
 def gathered(tables: Iterator[Any]) -> Iterator[Any]:
@@ -348,10 +367,10 @@ def _tokens(text: Any, tokenizer: str | None) -> Any:
     return pa.array(token_counts(text.to_pylist(), tokenizer))
 
 
-def _conversation(row_id: str, facts: Mapping[str, str]) -> dict[str, Any]:
+def _conversation(row_id: str, facts: Mapping[str, str], spoken: Sequence[str]) -> dict[str, Any]:
     return {
         "id": row_id,
-        "messages": json.loads(facts["messages"]),
+        **{name: json.loads(facts[name]) for name in spoken},
         "task": facts.get("task"),
         "teacher": facts.get("teacher"),
         "seed_ids": json.loads(facts.get("seed_ids", "[]")),

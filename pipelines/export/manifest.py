@@ -16,11 +16,13 @@ from curation.storage.records import encode_record
 _PACKAGES = ("textbook-curation", "pyarrow", "polars", "numpy", "numba", "datasketch")
 
 
-def write_manifest(dataset: Location, recipe_key: str, files: Sealed, conversations: Sealed | None, keep: Sequence[str] = ()) -> None:
+def write_manifest(
+    dataset: Location, recipe_key: str, files: Sealed, conversations: Mapping[str, Sealed], keep: Sequence[str] = ()
+) -> None:
     """Write the manifest of a run's dataset."""
     shards = [_entry("data", unit) for unit in files.units]
-    sft = [_entry("sft", unit) for unit in conversations.units] if conversations is not None else []
-    write_ours(dataset / "manifest.json", manifest_of_files(recipe_key, shards, {"sft": sft}, keep))
+    talks = {kind: [_entry(kind, unit) for unit in sealed.units] for kind, sealed in conversations.items()}
+    write_ours(dataset / "manifest.json", manifest_of_files(recipe_key, shards, {"sft": [], **talks}, keep))
 
 
 def manifest_of_files(

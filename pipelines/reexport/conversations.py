@@ -12,22 +12,10 @@ from typing import Any
 
 import pyarrow as pa
 
-from pipelines.export.export import MESSAGES, SFT
-
-PREFERENCE = ("prompt", "chosen", "rejected")
+from pipelines.export.export import DPO, PREFERENCE, SFT
 
 CONVERSATIONS = (pa.field("_sft", pa.large_string()), pa.field("_dpo", pa.large_string()))
 """Columns of scattered rows: a row of each kind as JSON, null where the document has none."""
-
-DPO = pa.schema(
-    [
-        pa.field("id", pa.string(), nullable=False),
-        *(pa.field(name, MESSAGES, nullable=False) for name in PREFERENCE),
-        pa.field("task", pa.string()),
-        pa.field("teacher", pa.string()),
-        pa.field("seed_ids", pa.list_(pa.string())),
-    ]
-)
 
 KINDS = {"sft": SFT, "dpo": DPO}
 """The folder of each kind and its columns."""

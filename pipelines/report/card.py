@@ -237,6 +237,7 @@ def card(facts: CardFacts) -> str:
         bytes=facts.bytes,
         token_count=_how_counted(facts.tokenizer),
         sft="sft" in facts.configs,
+        dpo="dpo" in facts.configs,
         flows=flows,
         ignored=", ".join(f"{number(count)} {kind}" for kind, count in facts.ignored.items()),
         cut=cut_in_words(facts.cut.passages, facts.cut.documents, facts.cut.text_bytes) if facts.cut is not None else "",

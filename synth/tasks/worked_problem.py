@@ -66,6 +66,7 @@ class WorkedProblem(Task):
     solves: int = 3
     version: ClassVar[int] = 3
     asks_more: ClassVar[bool] = True
+    makes_pairs: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         """Refuse settings that cannot work."""

@@ -366,3 +366,18 @@ def test_a_task_is_built_by_name() -> None:
     task = build_task({"name": "worked_problem", "count": 3, "topics": ["percentages"], "levels": [1, 2]})
     levels = [task.draft(n, None).difficulty for n in range(4)]
     assert levels == [1, 2, 1, 2]
+
+
+def test_pairs_are_a_proved_solution_and_a_slip_that_pretraining_never_sees(tmp_path: Path) -> None:
+    accepted, _ = rows_of(generate(tmp_path / "out", problems(64))[0])
+    paired = [facts for facts in (dict(row["metadata"]) for row in accepted) if "rejected" in facts]
+    assert 20 < len(paired) < 64
+    for facts in paired:
+        asked, chosen, rejected = (json.loads(facts[name]) for name in ("prompt", "chosen", "rejected"))
+        assert [asked, chosen] == [[said] for said in json.loads(facts["messages"])]
+        assert [said["role"] for said in (*asked, *chosen, *rejected)] == ["user", "assistant", "assistant"]
+        assert rejected != chosen
+    for row in accepted:
+        facts = dict(row["metadata"])
+        if "rejected" in facts:
+            assert json.loads(facts["rejected"])[0]["content"] not in row["text"]
