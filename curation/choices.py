@@ -7,6 +7,7 @@ the types strictly, so that `min_words = "50"` is an error and not a surprise.
 import dataclasses
 import difflib
 import json
+import tomllib
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar, get_type_hints
 
@@ -15,6 +16,39 @@ from pydantic import TypeAdapter, ValidationError
 from curation.errors import RecipeError
 
 Choosable = TypeVar("Choosable")
+
+_DEEPEST = 50
+"""How deeply tables and lists of a TOML file may lie in one another; everything that reads them later recurses."""
+
+
+def read_toml(text: str, what: str) -> dict[str, Any]:
+    """Return the table that a text in TOML holds.
+
+    Raises RecipeError, beginning with `what`, for what is not TOML, and for what TOML allows and nothing here has room for: a number
+    beyond 64 bits, U+0000 or half a surrogate pair in a text, hundreds of lists in one another.
+    """
+    try:
+        table = tomllib.loads(text)
+    except (ValueError, RecursionError) as error:  # a number of thousands of digits is a ValueError
+        raise RecipeError(f"{what} is not TOML: {error}") from error
+    waiting: list[tuple[Any, int]] = [(table, 0)]
+    while waiting:
+        value, depth = waiting.pop()
+        if depth > _DEEPEST:
+            raise RecipeError(f"{what}: its tables and lists lie more than {_DEEPEST} deep in one another")
+        if isinstance(value, dict):
+            waiting += [(part, depth + 1) for pair in value.items() for part in pair]
+        elif isinstance(value, list):
+            waiting += [(part, depth + 1) for part in value]
+        elif isinstance(value, str) and not _is_plain_text(value):
+            raise RecipeError(f"{what}: the text {value[:40]!r} holds U+0000 or bytes that are not UTF-8")
+        elif isinstance(value, int) and not -(2**63) <= value < 2**63:
+            raise RecipeError(f"{what}: the number {str(value)[:20]}... is beyond 64 bits")
+    return table
+
+
+def _is_plain_text(text: str) -> bool:
+    return "\0" not in text and text == text.encode("utf-8", "ignore").decode()
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

@@ -95,7 +95,9 @@ class Output:
         return self.folder / file
 
     def known(self, file: str, rows: int, size: int, sha256: str) -> Shard:
-        """Return a shard of this folder from its recorded facts. Raises ValueError where its name leads out of the folder."""
+        """Return a shard of this folder from its recorded facts. Raises ValueError where they are none, or lead out of the folder."""
+        if [type(fact) for fact in (file, rows, size, sha256)] != [str, int, int, str]:
+            raise ValueError(f"{file!r} and what is recorded beside it are not a file's facts")
         return Shard(file.partition(".")[0], self.folder.within(file), rows, size, sha256)
 
     def shard(

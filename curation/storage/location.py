@@ -40,6 +40,18 @@ _SECONDS = 20.0
 """How long S3 may take to accept a connection, and between two parts of an answer."""
 
 
+_NO_TEXT = "its name is not UTF-8, or holds U+0000; rename it"
+
+
+def _is_text(name: str) -> bool:
+    """Return whether a name as the operating system gives it is UTF-8; Python marks other bytes by lone surrogates."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 @lru_cache(maxsize=16)
 def _filesystem(scheme: str, endpoint: str) -> Any:
     if scheme == "":
@@ -82,10 +94,12 @@ class Location:
 
     @classmethod
     def of(cls, uri: "str | os.PathLike[str] | Location") -> "Location":
-        """Parse a path or URI; a local path becomes absolute."""
+        """Parse a path or URI; a local path becomes absolute. Raises InputError for a name that is no text (Arrow has no other paths)."""
         if isinstance(uri, Location):
             return uri
         text = os.fspath(uri)
+        if "\0" in text or not _is_text(text):
+            raise InputError(f"{text!a} cannot be opened: {_NO_TEXT}")
         scheme, separator, rest = text.partition("://")
         if not separator:
             return cls("", str(Path(text).absolute()))
@@ -162,9 +176,15 @@ class Location:
         return bool(self.filesystem.get_file_info(self.path).type == fs.FileType.Directory)
 
     def files(self, recursive: bool = False) -> list[FileFacts]:
-        """List the files in this folder by path; an absent folder is empty."""
+        """List the files in this folder by path; an absent folder is empty. Raises InputError where a file's name is no text."""
         selector = fs.FileSelector(self.path, allow_not_found=True, recursive=recursive)
-        found = [_facts(self.scheme, info) for info in self.filesystem.get_file_info(selector) if info.type == fs.FileType.File]
+        try:
+            listed = self.filesystem.get_file_info(selector)
+            found = [_facts(self.scheme, info) for info in listed if info.type == fs.FileType.File]
+        except UnicodeDecodeError:
+            names = (name for _, folders, files in os.walk(self.path) for name in (*folders, *files))
+            wrong = next((name for name in names if not _is_text(name)), "")
+            raise InputError(f"{self} holds a file or folder {wrong!a}, which cannot be opened: {_NO_TEXT}") from None
         return sorted(found, key=lambda facts: facts.location.path)
 
     def open_random(self) -> Any:

@@ -6,13 +6,11 @@ table is data, so that a researcher can copy it, change a number or add a langua
 Invariant: the table is checked whole when it is read; an unknown key names its language and the nearest key.
 """
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
-from curation.choices import build
+from curation.choices import build, read_toml
 from curation.errors import RecipeError
 from curation.storage.resources import resolve, resolve_at_most
 
@@ -72,8 +70,8 @@ def read_language_table(name: str) -> Mapping[str, LanguageEntry]:
 def _read(name: str, size: int, changed: int) -> Mapping[str, LanguageEntry]:  # noqa: ARG001  (part of the cache's key)
     place = resolve_at_most(name, _MOST_BYTES, "a table of languages")
     try:
-        tables: dict[str, Any] = tomllib.loads(place.read_text("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        tables = read_toml(place.read_text("utf-8"), f"the table of languages {name}")
+    except UnicodeDecodeError as error:
         raise RecipeError(f"{name} is not a table of languages: {error}") from error
     for label, entry in tables.items():
         if not isinstance(entry, dict):

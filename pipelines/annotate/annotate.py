@@ -12,7 +12,6 @@ Invariant: the same texts, model, teachers and replies give the same label file.
 
 import io
 import statistics
-import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from curation.choices import read_toml
 from curation.errors import RecipeError, Refused, UsageError
 from curation.storage.location import Location
 from curation.storage.resources import resolve
@@ -127,8 +127,8 @@ def annotate(
 def read_teachers(path: str) -> list[Teacher]:
     """Return the teachers of a TOML file. Raises RecipeError."""
     try:
-        table = tomllib.loads(resolve(path).read_text("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        table = read_toml(resolve(path).read_text("utf-8"), path)
+    except UnicodeDecodeError as error:
         raise RecipeError(f"{path} is not TOML: {error}") from error
     entries = table.get("teacher")
     if table.keys() != {"teacher"} or not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):

@@ -22,7 +22,6 @@ Paths in a recipe's file are relative to the folder of that file; paths on the c
 An absent part does not run: without [[filter]] nothing is measured or judged, and without [deduplicate] no duplicate is dropped.
 """
 
-import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -31,7 +30,7 @@ from typing import Any, TypeVar
 
 import pyarrow as pa
 
-from curation.choices import build, nearest
+from curation.choices import build, nearest, read_toml
 from curation.duplicates.deduplicate import DeduplicateSettings
 from curation.duplicates.survivors import PREFERABLE, preference
 from curation.errors import RecipeError
@@ -150,11 +149,8 @@ def _read(path: str, shipped: Mapping[str, str]) -> tuple[str, str, str]:
 
 def parse_recipe(text: str, name: str, folder: str = "") -> Recipe:
     """Parse the text of a recipe whose file is in `folder`. Raises RecipeError for the first mistake."""
-    try:
-        table = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise RecipeError(f"recipe {name} is not TOML: {error}") from error
     where = f"recipe {name}"
+    table = read_toml(text, where)
     for key in table:
         if key not in _TOP:
             raise RecipeError(f"{where}: unknown key {key!r}{nearest(key, _TOP)}")

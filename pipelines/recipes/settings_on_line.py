@@ -17,41 +17,46 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from curation.choices import nearest
+from curation.choices import nearest, read_toml
 from curation.errors import RecipeError
 from pipelines.recipes.toml_text import write_toml
 
 _ALWAYS: Mapping[str, Any] = {"input": [{}], "extractor": {"name": "blocks"}, "export": {}}
 """The parts that every run has, with their defaults; an input without a path describes the inputs on the command line."""
 
+_LONGEST = 16
+"""The most steps of a path; no recipe is that deep."""
+
+_SHOWN = 200
+"""Characters of a setting that an error message repeats."""
+
 
 def with_settings(text: str, where: str, settings: Sequence[str]) -> str:
     """Return a recipe's text with some values changed. Raises RecipeError for an unknown path or a value that is not TOML."""
     if not settings:
         return text
-    try:
-        table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise RecipeError(f"{where} is not TOML: {error}") from error
+    table = read_toml(text, where)
     for setting in settings:
         path, mark, value = setting.partition("=")
         steps = path.strip().split(".")
-        if not mark or not all(steps):
-            raise RecipeError(f"--set {setting!r} is not PATH=VALUE, such as filter.gopher_quality.min_words=40")
+        told = setting if len(setting) <= _SHOWN else f"{setting[:_SHOWN]}…"
+        if not mark or not all(steps) or len(steps) > _LONGEST:
+            raise RecipeError(f"--set {told!r} is not PATH=VALUE, such as filter.gopher_quality.min_words=40")
         try:
             _put(table, steps, _value(value.strip()), where)
         except RecipeError as error:
-            raise RecipeError(f"--set {setting}: {error}") from None
+            raise RecipeError(f"--set {told}: {error}") from None
     return write_toml(table)
 
 
 def _value(text: str) -> Any:
     """Parse a value from the command line."""
     try:
-        read = tomllib.loads(f"value = {text}")
-    except tomllib.TOMLDecodeError as error:
-        if not text or text[0] in "\"'[{" or "\n" in text:
-            raise RecipeError(f'the value is not TOML ({error}); write 40, 0.5, true, ["en"] or a bare word') from None
+        read = read_toml(f"value = {text}", "the value")
+    except RecipeError as error:
+        is_toml = not isinstance(error.__cause__, tomllib.TOMLDecodeError)
+        if is_toml or not text or text[0] in "\"'[{" or not text.isprintable():
+            raise RecipeError(f'{error}; write 40, 0.5, true, ["en"] or a bare word') from None
         return text
     if list(read) != ["value"]:
         raise RecipeError("one --set changes one value; use another --set for each further value")

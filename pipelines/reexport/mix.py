@@ -31,13 +31,16 @@ LARGEST = 1000.0
 SMALLEST = 1e-6
 """The smallest weight above zero: draws are that fine."""
 
+MOST_TOKENS = 10**18
+"""The largest number of tokens that may be asked for; it fits into 64 bits."""
+
 CLUSTER_SIZE = "cluster_size"
 VIGINTILES = 20
 
 _UNITS = {"K": 10**3, "M": 10**6, "B": 10**9, "T": 10**12}
 _AMOUNT = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(%|[KMBT]?)")
 _RANGE = re.compile(r"(-?[\d.]+(?:e[+-]?\d+)?)?\.\.(-?[\d.]+(?:e[+-]?\d+)?)?")
-_TWENTIETHS = re.compile(r"(\d+)(?:\.\.(\d+))?")
+_TWENTIETHS = re.compile(r"(\d{1,2})(?:\.\.(\d{1,2}))?")
 _HOW = "write NAME=SHARE, such as synthetic=0.5, or one of the other forms of `curate export --help`"
 
 
@@ -105,10 +108,10 @@ class Known:
 def amount_of(text: str, option: str) -> int:
     """Return a number of tokens written as 500M or 10B. Raises UsageError."""
     match = _AMOUNT.fullmatch(text.strip())
-    value = round(float(match[1]) * _UNITS.get(match[2], 1)) if match is not None and match[2] != "%" else 0
-    if value < 1:
+    value = float(match[1]) * _UNITS.get(match[2], 1) if match is not None and match[2] != "%" else 0
+    if not 1 <= value <= MOST_TOKENS:
         raise UsageError(f"{option} {text!r}: write a number of tokens, such as 500M or 10B")
-    return value
+    return round(value)
 
 
 def parse_mix(entries: Sequence[str], tokens: str | None, known: Known) -> Mix:
@@ -135,7 +138,7 @@ def _entry(entry: str, known: Known) -> Part | Band:
     value, unit = float(match[1]), match[2]
     if name in known.parts:
         if unit in _UNITS:
-            return Part(name, "tokens", value * _UNITS[unit])
+            return Part(name, "tokens", amount_of(text, f"--mix {entry!r}:"))
         return Part(name, "share", value / 100) if unit == "%" else Part(name, "rate", _rate(value, entry))
     signal, mark, place = _signal_and_place(name)
     if not mark:

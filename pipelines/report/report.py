@@ -270,9 +270,9 @@ def session_of(out: Location) -> Mapping[str, Any] | None:
     """Return the last session in run.json that made any unit."""
     try:
         sessions = (find_record(out / "run.json") or {}).get("sessions", [])
-    except CorruptRecord:
+        working = [session for session in sessions if any(stage["made"] for stage in session.get("stages", []))]
+    except (CorruptRecord, AttributeError, KeyError, TypeError):  # damaged, or of no form that we write
         return None
-    working = [session for session in sessions if any(stage["made"] for stage in session.get("stages", []))]
     return dict(working[-1]) if working else None
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from importlib.resources import files
 from threading import Lock
-from typing import Any
+from typing import Any, TypeVar
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
@@ -23,10 +23,13 @@ from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, R
 from starlette.routing import Route
 
 from curation.errors import CurationError
+from pipelines.inspect.looking import looks_at_runs
 from pipelines.serve import views
 from pipelines.serve.guard import Guard
 from pipelines.serve.served import Served
 from pipelines.terminal.wording import compact, number, readable, size
+
+_Result = TypeVar("_Result")
 
 STATIC = {
     "report.css": ("templates/report.css", "text/css"),
@@ -55,9 +58,12 @@ def application(what: Served, token: str, hosts: frozenset[str], cookie: str = "
     def page(template: str, show: Callable[[Served, Request, str], dict[str, Any]]) -> Callable[[Request], Any]:
         async def answer(request: Request) -> Response:
             name = request.query_params.get("run") or next(iter(what.runs))
-            facts = await run_in_threadpool(_in_turn, turn, show, what, request, name)
             around = {"pages": PAGES, "page": template, "run": name, "runs": list(what.runs)}
-            return HTMLResponse(environment.get_template(f"{template}.html").render(**around, **facts))
+
+            def written() -> str:
+                return environment.get_template(f"{template}.html").render(**around, **show(what, request, name))
+
+            return HTMLResponse(await run_in_threadpool(_in_turn, turn, what, name, written))
 
         return answer
 
@@ -65,7 +71,7 @@ def application(what: Served, token: str, hosts: frozenset[str], cookie: str = "
         async def answer(request: Request) -> Response:
             body = await request.json() if request.method == "POST" else None
             name = request.query_params.get("run") or next(iter(what.runs))
-            return JSONResponse(_plain(await run_in_threadpool(_in_turn, turn, show, what, request, name, body)))
+            return JSONResponse(await run_in_threadpool(_in_turn, turn, what, name, lambda: _plain(show(what, request, name, body))))
 
         return answer
 
@@ -90,10 +96,23 @@ def application(what: Served, token: str, hosts: frozenset[str], cookie: str = "
     return Guard(Starlette(routes=routes, exception_handlers=handlers), token, hosts, cookie)
 
 
-def _in_turn(turn: Lock, show: Callable[..., dict[str, Any]], *given: Any) -> dict[str, Any]:
-    """Work out one page at a time: looking holds back what libraries print, for the whole process."""
+def _in_turn(turn: Lock, what: Served, name: str, show: Callable[[], _Result]) -> _Result:
+    """Work out one page at a time: looking holds back what libraries print, for the whole process.
+
+    Raises UnreadableRun for what nobody foresaw, as every verb that looks does: the run may be damaged, or made to break its readers.
+    """
+
+    def look(_folder: str) -> _Result | Exception:
+        try:
+            return show()
+        except (HTTPException, ValueError) as told:
+            return told
+
     with turn:
-        return show(*given)
+        found = looks_at_runs()(look)(str(what.run(name)))
+    if isinstance(found, Exception):
+        raise found
+    return found
 
 
 async def _static(request: Request) -> Response:

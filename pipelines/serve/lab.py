@@ -8,11 +8,12 @@ Invariant: the changed recipe differs in the lines of the parameters that were c
 """
 
 import re
-import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from difflib import unified_diff
+from typing import Any
 
+from curation.choices import read_toml
 from curation.errors import CurationError, UsageError
 from filters.contract import FilterChoice
 from pipelines.inspect.rules import RunRules
@@ -46,11 +47,12 @@ def changed_recipe(rules: RunRules, thresholds: Mapping[str, float]) -> RecipeCh
 
 def _parameter_of(text: str, filter_name: str, rule: str) -> str | None:
     """Return the parameter whose value is the threshold of a rule."""
-    choice = next((table for table in tomllib.loads(text).get("filter", ()) if table.get("name") == filter_name), None)
-    if choice is None or "file" in choice:
+    tables = read_toml(text, "the run's recipe").get("filter")
+    named = [table for table in tables if isinstance(table, dict) and table.get("name") == filter_name] if isinstance(tables, list) else []
+    if not named or "file" in named[0]:
         return None
-    given = {name: value for name, value in choice.items() if name not in ("name", "gate")}
     try:
+        given = _without_files(filter_name, named[0])
         made = FilterChoice(filter_name, given).build()
         before = made.rules()[rule.partition(".")[2]].single_threshold
     except (CurationError, KeyError):
@@ -67,6 +69,13 @@ def _parameter_of(text: str, filter_name: str, rule: str) -> str | None:
         if before == value and after == moved:
             return field.name
     return None
+
+
+def _without_files(filter_name: str, choice: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a filter's parameters without the files that it can do without: what a run folder names is not opened."""
+    chosen = FilterChoice(filter_name).filter_class()
+    optional = {field.name for field in fields(chosen) if field.default is not MISSING or field.default_factory is not MISSING}
+    return {name: value for name, value in choice.items() if name not in {"name", "gate", *(chosen.file_fields & optional)}}
 
 
 def _with_value(text: str, filter_name: str, parameter: str, threshold: float) -> str:

@@ -241,3 +241,13 @@ def test_what_lies_in_a_folder_is_told_through_links(tmp_path: Path) -> None:
     found = folder.holds_which(Location("", f"{tmp_path}/{name}") for name in [*inside, *outside])
     assert found == [True] * len(inside) + [False, False, False, False, False]
     assert not folder.holds(Location.of("s3://bucket/a"))
+
+
+def test_a_name_that_is_no_text_is_named_and_nothing_is_guessed(tmp_path):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in/whole.jsonl").write_text('{"text": "x"}\n')
+    (tmp_path / "in" / os.fsdecode(b"caf\xe9.jsonl")).write_text('{"text": "y"}\n')
+    for path in (tmp_path / "in", tmp_path / "in/*.jsonl", tmp_path / "in" / os.fsdecode(b"caf\xe9.jsonl"), tmp_path / "a\0b"):
+        with pytest.raises(InputError, match="its name is not UTF-8") as raised:
+            expand([Given(str(path))])
+        assert str(raised.value).isascii()

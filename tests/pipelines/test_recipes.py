@@ -232,3 +232,17 @@ def test_a_recipe_nested_without_end_is_no_toml(text: str, tmp_path: Path) -> No
     path.write_text(text)
     with pytest.raises(RecipeError, match="recipe deep is not TOML"):
         load(str(path))
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (f"[deduplicate]\nbands = {'9' * 5000}", "is not TOML"),
+        (f"[deduplicate]\nbands = {'9' * 400}", "the number 99999999999999999999... is beyond 64 bits"),
+        ('[[filter]]\nfile = "a\\u0000.py"', "holds U\\+0000"),
+        (f"[extractor]\nname = {'[' * 60}{']' * 60}", "lie more than 50 deep"),
+    ],
+)
+def test_what_toml_allows_and_nothing_has_room_for_is_told(text: str, told: str) -> None:
+    with pytest.raises(RecipeError, match=f"recipe odd.*{told}"):
+        parse_recipe(text, "odd")

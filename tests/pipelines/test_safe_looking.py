@@ -10,11 +10,15 @@ from typing import Any
 
 import polars as pl
 import pytest
+from starlette.testclient import TestClient
 
 from curation.errors import CurationError
 from curation.storage.location import Location
+from filters.contract import shipped_filters
 from pipelines.inspect.earlier_runs import find_earlier, open_earlier
 from pipelines.recipes.recipe import parse_recipe
+from pipelines.serve.app import application
+from pipelines.serve.served import served
 from tests.running import SMALL_RECIPE, many_files, reworded
 from tests.verbs import call
 
@@ -37,9 +41,33 @@ LOOKING: dict[str, Callable[[Path, Path], list[object]]] = {
     "diff": lambda run, _: ["diff", run, run],
     "report": lambda run, _: ["report", run],
     "verify": lambda run, _: ["verify", run],
+    "buckets": lambda run, elsewhere: ["buckets", run, "--signal", SIGNAL, "--out", elsewhere / "edges.json"],
     "export": lambda run, elsewhere: ["export", run, "--out", elsewhere / "exported"],
 }
 """Every verb that looks at a run, with a folder to write to where it needs one."""
+
+
+PAGES = (
+    "/",
+    "/?against=run",
+    f"/signals?signal={SIGNAL}",
+    "/lab?t.gopher_quality.too_few_words=20&t.fineweb2.too_few_words=3",
+    "/documents",
+    "/duplicates",
+    "/synthetic",
+    "/label",
+    f"/api/threshold?signal={SIGNAL}&at=100",
+)
+"""What `curate serve` shows."""
+
+
+def pages_of(run: Path) -> Iterator[tuple[int, str]]:
+    """Ask a server in this process for its pages; an error that it does not tell in words is raised here."""
+    what = served([str(run)], str(run.parent / "labels.parquet"))
+    with TestClient(application(what, "token", frozenset({"testserver"})), cookies={"curate": "token"}) as client:
+        for page in PAGES:
+            answer = client.get(page)
+            yield answer.status_code, answer.text
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +125,70 @@ def test_no_verb_that_looks_runs_the_filters_that_a_recipe_names(verb: str, made
     assert not [path for path in opened if "evil" in path or path.startswith(("subprocess", "socket", "os.system"))]
 
 
-@pytest.mark.parametrize("verb", [verb for verb in LOOKING if verb not in ("diff", "duplicates", "verify")])
+FILE_FILTERS = {name: sorted(chosen.file_fields) for name, chosen in shipped_filters().items() if chosen.file_fields}
+
+
+def test_no_page_runs_or_reads_what_a_recipe_names(made: Path, tmp_path: Path, opened: list[str]) -> None:
+    run = shutil.copytree(made, tmp_path / "run")
+    evil, mark = trap(run)
+    tables = "".join(
+        f'[[filter]]\nname = "{name}"\n' + "".join(f"{key} = {value}\n" for key in keys)
+        for name, keys in FILE_FILTERS.items()
+        for value in (json.dumps(evil), json.dumps([evil]))
+    )
+    rule = {"signal": SIGNAL, "threshold": 1.0, "drops": "below", "own": None, "bounds": None}
+
+    def name_files(rules: dict[str, Any]) -> None:
+        rules["text"] = f'[[filter]]\nname = "gopher_quality"\nfile = "{evil}"\n{tables}'
+        rules["rules"] += [{**rule, "name": f"{name}.too_few_words"} for name in FILE_FILTERS]
+
+    reworded(run / "rules.json", name_files)
+    opened.clear()
+    asked = "&".join(f"t.{name}.too_few_words=3" for name in FILE_FILTERS)
+    what = served([str(run)], str(tmp_path / "labels.parquet"))
+    with TestClient(application(what, "token", frozenset({"testserver"})), cookies={"curate": "token"}) as client:
+        lab = client.get(f"/lab?t.gopher_quality.too_few_words=20&{asked}")
+    answers = [(lab.status_code, lab.text), *pages_of(run)]
+    assert {status for status, _ in answers} <= {200, 400}, answers
+    assert len(FILE_FILTERS) >= 7
+    assert not mark.exists()
+    assert not [path for path in opened if "evil" in path or path.startswith(("subprocess", "os.system"))]
+
+
+@pytest.mark.parametrize(
+    ("record", "change"),
+    [
+        ("run.json", lambda content: content.update(sessions=[[]])),
+        ("run.json", lambda content: content.update(sessions=[{"stages": [{"made": 1}], "versions": 3}])),
+        ("stages/4f-compare/000000.json", lambda content: content["counts"].update(documents="many")),
+        ("stages/1-ingest/*[0-9].json", lambda content: content["counts"].update(files=[3])),
+        ("dataset/manifest.json", lambda content: content.update(shards="none")),
+        ("rules.json", lambda content: content.update(text="[" * 5000)),
+        ("rules.json", lambda content: content.update(text="filter = 3")),
+    ],
+)
+def test_records_of_odd_types_are_told_in_words_on_every_page(record: str, change: Callable[..., Any], made: Path, tmp_path: Path) -> None:
+    run = shutil.copytree(made, tmp_path / "run")
+    reworded(next(run.glob(record)), change)
+    answers = list(pages_of(run))
+    assert {status for status, _ in answers} <= {200, 400}
+    assert len(answers) == len(PAGES)
+    assert sum(status == 200 for status, _ in answers) > 3
+
+
+def test_a_sidecar_whose_facts_are_none_is_not_believed(made: Path, tmp_path: Path) -> None:
+    run, met = shutil.copytree(made, tmp_path / "run"), 0
+    for number, odd in ((0, 1.5), (1, "s3://x/y"), (2, True), (3, None)):
+        for sidecar in sorted(run.glob("stages/4[cd]*/000000.json")):
+            reworded(sidecar, lambda content, number=number, odd=odd: content["outputs"][0].__setitem__(number, odd))
+            met += 1
+        said = call("run", made.parent / "plain.toml", made.parent / "input/*.jsonl", "--out", run)
+        assert said.code == 0, said.all
+        assert call("verify", run).code == 0
+    assert met >= 12
+
+
+@pytest.mark.parametrize("verb", [verb for verb in LOOKING if verb not in ("buckets", "diff", "duplicates", "verify")])
 def test_rules_that_hold_odd_things_are_refused_in_words(verb: str, made: Path, tmp_path: Path) -> None:
     run = shutil.copytree(made, tmp_path / "run")
     met = 0

@@ -116,12 +116,20 @@ def test_without_settings_the_text_is_not_touched() -> None:
         ("filter.language.keep=[en", "the value is not TOML"),
         ('license="a"\nexport = 3', "one --set changes one value"),
         ("license=", "the value is not TOML"),
+        ("license=a\udcffb", "the value is not TOML"),
+        ("license=" + "[" * 5000, "the value is not TOML"),
+        ("license=" + "9" * 5000, "the value is not TOML"),
+        ("deduplicate.bands=" + "9" * 400, "is beyond 64 bits"),
+        ('filter.language.file="a\\u0000b"', "holds U+0000"),
+        ("filter.language.keep=" + "[" * 60 + "]" * 60, "more than 50 deep"),
+        ("input." + "a." * 3000 + "b=1", "is not PATH=VALUE"),
     ],
 )
 def test_a_path_that_leads_nowhere_is_told(setting: str, hint: str) -> None:
     with pytest.raises(RecipeError) as raised:
         changed(setting)
     assert hint in str(raised.value)
+    assert len(str(raised.value)) < 600
 
 
 def test_an_unknown_key_or_a_wrong_value_is_told_as_for_a_recipe() -> None:

@@ -168,6 +168,10 @@ KNOWN = Known(["web", "synthetic", "books", "https://a.example/x"], {"cluster_si
         (["language.language@1=2"], None, "has no vigintiles"),
         ([], "many", "write a number of tokens"),
         ([], "10%", "write a number of tokens"),
+        ([], "9" * 400, "write a number of tokens"),
+        (["books=" + "9" * 400 + "B"], None, "write a number of tokens"),
+        (["books=" + "9" * 400], None, "a weight is 0, or from"),
+        (["edu.score@" + "9" * 5000 + "=2"], None, "from 1 to 20"),
     ],
 )
 def test_a_mix_that_cannot_be_is_refused(entries: list[str], tokens: str | None, told: str) -> None:
