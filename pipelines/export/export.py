@@ -159,7 +159,7 @@ class Export(Stage):
     tokenizer: str | None = None
     keep: tuple[str, ...] = ()
     name: ClassVar[str] = "7-export"
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     packages: ClassVar[tuple[str, ...]] = ("pyarrow", "tokenizers")
     folder: ClassVar[str | None] = "dataset/data"
     hashed_again: ClassVar[bool] = True
