@@ -38,13 +38,15 @@ Inputs = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="[INPUT]...",
-        help="Files, folders, globs or URLs to read instead of the recipe's own inputs. The recipe's [[input]] without a path, "
-        "or else its first [[input]], names their fields.",
+        help="Files, folders, globs or URLs to read instead of the recipe's own inputs. Their fields are named by the recipe's [[input]] "
+        "that has no path, or by its first [[input]].",
     ),
 ]
 SetValues = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="PATH=VALUE", help="Override a value of the recipe, such as filter.gopher_quality.min_words=40."),
+    typer.Option(
+        "--set", metavar="PATH=VALUE", help="Change a value of the recipe, such as filter.gopher_quality.min_words=40; repeatable."
+    ),
 ]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Print tracebacks; a run also logs every unit.")]
 
@@ -69,7 +71,7 @@ def curate(
 def plan(
     recipe: RecipeName,
     inputs: Inputs = None,
-    out: Annotated[str | None, typer.Option(help="The folder of the run; shows which steps are done already.")] = None,
+    out: Annotated[str | None, typer.Option(help="The folder of the run: shows which steps are already done.")] = None,
     workers: Annotated[int, typer.Option(min=1, help="Number of workers to plan for.")] = 1,
     sample_mib: Annotated[int, typer.Option(min=1, help="Size of the input sample, in MiB.")] = 8,
     settings: SetValues = None,
@@ -178,8 +180,10 @@ def inspect(
 @app.command()
 def why(
     folder: Folder,
-    name: Annotated[str, typer.Argument(metavar="ID|URL")],
-    model: Annotated[str | None, typer.Option(metavar="FILE", help="The run's educational score, if it is not a shipped one.")] = None,
+    name: Annotated[str, typer.Argument(metavar="ID|URL", help="The id or the address of a document.")],
+    model: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Model file of the run's educational score, unless it shipped with this program.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Explain one document's fate: its signals, verdict, duplicates, and the words that moved its educational score.
@@ -194,7 +198,9 @@ def why(
 
 
 @app.command()
-def duplicates(folder: Folder, name: Annotated[str, typer.Argument(metavar="ID")], as_json: Json = False) -> None:
+def duplicates(
+    folder: Folder, name: Annotated[str, typer.Argument(metavar="ID", help="The id of a document.")], as_json: Json = False
+) -> None:
     """Show a document's duplicate cluster: which copy stayed, which went, how similar they are.
 
     Example: curate duplicates out/demo tb-0001
@@ -208,7 +214,9 @@ def duplicates(folder: Folder, name: Annotated[str, typer.Argument(metavar="ID")
 
 @app.command()
 def diff(
-    first: Annotated[str, typer.Argument(metavar="DIR_A")], second: Annotated[str, typer.Argument(metavar="DIR_B")], as_json: Json = False
+    first: Annotated[str, typer.Argument(metavar="DIR_A", help="The folder of a run.")],
+    second: Annotated[str, typer.Argument(metavar="DIR_B", help="The folder of another run of the same documents.")],
+    as_json: Json = False,
 ) -> None:
     """List the documents whose fate differs between two runs, by rule.
 
@@ -239,7 +247,9 @@ def extract(
     extractor: Annotated[str, typer.Option(help="Name of the extractor.")] = "blocks",
     compare: Annotated[list[str] | None, typer.Option(metavar="NAME", help="Also show another extractor's text; repeatable.")] = None,
     explain: Annotated[bool, typer.Option("--explain", help="Show every block, whether it is kept, and its probability.")] = False,
-    settings: Annotated[list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Setting, such as format=markdown.")] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Setting of the extractor, such as format=markdown; repeatable.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Print the main text of pages, as ingest would extract it.
@@ -274,8 +284,10 @@ def verify(folder: Annotated[str, typer.Argument(metavar="DIR", help="The folder
 
 @app.command()
 def filters(
-    name: Annotated[str | None, typer.Argument(metavar="[NAME]")] = None,
-    reference: Annotated[bool, typer.Option("--reference", help="Print every filter's source, signals, rules as Markdown.")] = False,
+    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="The filter to describe.")] = None,
+    reference: Annotated[
+        bool, typer.Option("--reference", help="Print the source, signals and rules of every filter as Markdown.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """List the filters, or describe one filter: its parameters, defaults, signals and rules.
@@ -299,7 +311,7 @@ def filters(
 
 @app.command()
 def recipes(
-    name: Annotated[str | None, typer.Argument(metavar="[NAME]")] = None,
+    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="The recipe to print.")] = None,
     reference: Annotated[bool, typer.Option("--reference", help="Print every table and key of a recipe as Markdown.")] = False,
     as_json: Json = False,
 ) -> None:

@@ -9,26 +9,29 @@ from pipelines.showing import Folder, Json, note, show
 
 def export(
     folder: Folder,
-    out: Annotated[str, typer.Option(help="Folder of the new dataset: OUT/data, OUT/README.md.")],
+    out: Annotated[str, typer.Option(help="Folder of the new dataset: its shards go to OUT/data, its card to OUT/README.md.")],
     shard_mib: Annotated[int, typer.Option(min=1, help="Amount of text in one file, in MiB.")] = 256,
     file_format: Annotated[str, typer.Option("--format", help="parquet, jsonl, jsonl.zst, megatron, ds, memmap or packed.")] = "parquet",
     order: Annotated[bool, typer.Option("--order", help="Keep the order of the run; without it rows are shuffled.")] = False,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the order, the splits and the mix.")] = 0,
-    split: Annotated[list[str] | None, typer.Option(metavar="NAME=SHARE", help="Hold rows out, such as validation=0.5%.")] = None,
-    split_by: Annotated[str, typer.Option(help="What stays on one side: key (each document), source or site.")] = "key",
+    split: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=SHARE", help="Share of the rows to hold out, such as validation=0.5%; repeatable.")
+    ] = None,
+    split_by: Annotated[str, typer.Option(help="What is never divided between splits: key (a document), source or site.")] = "key",
     mix: Annotated[
         list[str] | None,
         typer.Option(
             metavar="NAME=WEIGHT",
-            help="Weight of a source or origin (synthetic=0.5, textbook=3), its share of --tokens (web=70%) or its tokens (web=7B); "
-            "of a range of a signal (cluster_size:5..=3, LOW included, HIGH not) or of its vigintiles (educational_score.score@19..20=2).",
+            help="Weight of a source or origin (synthetic=0.5, textbook=3), its share of --tokens (web=70%) or its number of tokens "
+            "(web=7B). NAME may also be a range of a signal's values (cluster_size:2..5=3 takes 2, 3 and 4) or of its twentieths "
+            "(educational_score.score@19..20=2). Repeatable.",
         ),
     ] = None,
-    tokens: Annotated[str | None, typer.Option(metavar="COUNT", help="Write so many tokens, such as 10B.")] = None,
-    tokenizer: Annotated[str | None, typer.Option(help="A tokenizer.json to count tokens with.")] = None,
+    tokens: Annotated[str | None, typer.Option(metavar="COUNT", help="Number of tokens to write, such as 10B.")] = None,
+    tokenizer: Annotated[str | None, typer.Option(help="The tokenizer.json that counts tokens.")] = None,
     bos: Annotated[str | None, typer.Option(metavar="TOKEN", help="Token before each document, or none.")] = None,
     eos: Annotated[str | None, typer.Option(metavar="TOKEN", help="Token after each document, or none.")] = None,
-    sequence_length: Annotated[int, typer.Option(min=2, help="Tokens of one sequence of --format packed.")] = 2048,
+    sequence_length: Annotated[int, typer.Option(min=2, help="Number of tokens in a sequence of --format packed.")] = 2048,
     workers: Annotated[int, typer.Option(min=1, help="Number of worker processes; the bytes do not depend on it.")] = 1,
     as_json: Json = False,
 ) -> None:

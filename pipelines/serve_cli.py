@@ -11,14 +11,16 @@ from curation.errors import UsageError
 
 def serve(
     folders: Annotated[list[str], typer.Argument(metavar="DIR...", help="Folders of runs.")],
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes any that is free.")] = 8765,
-    host: Annotated[str, typer.Option(help="Address to listen on; others than loopback are seen by the network.")] = "127.0.0.1",
-    labels: Annotated[str, typer.Option(metavar="FILE", help="Parquet file that labels go to.")] = "labels.parquet",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes any free port.")] = 8765,
+    host: Annotated[
+        str, typer.Option(help="Address to listen on. Any address but loopback can be reached from the network.")
+    ] = "127.0.0.1",
+    labels: Annotated[str, typer.Option(metavar="FILE", help="Parquet file to write labels to.")] = "labels.parquet",
     as_json: Annotated[bool, typer.Option("--json", help="Print the address as one JSON document, for a program that opens it.")] = False,
 ) -> None:
-    """Show runs in a browser: funnel, signals with movable thresholds, documents, duplicates, labelling.
+    """Show runs in a browser: their funnel, signals with movable thresholds, documents and duplicates, and a form to label texts.
 
-    Nothing in the run's folder is written. The printed address holds a token; without it nothing is shown.
+    The page writes nothing to the run's folder. The printed address holds a token; without the token the page shows nothing.
 
     Example: curate serve out/demo
     """

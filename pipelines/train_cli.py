@@ -6,7 +6,7 @@ import typer
 
 from pipelines.showing import Folder, Json, show
 
-train = typer.Typer(no_args_is_help=True, help="Train a model of the project's own on your labels, and evaluate it on groups held out.")
+train = typer.Typer(no_args_is_help=True, help="Train one of the program's models on your labels and evaluate it on held-out groups.")
 
 
 @train.command("extractor")
@@ -47,21 +47,29 @@ def train_score(
 
 def annotate(
     inputs: Annotated[list[str], typer.Argument(metavar="INPUT...", help="Run folders, or JSONL or Parquet files with texts.")],
-    teachers: Annotated[str, typer.Option(metavar="FILE", help="TOML file with [[teacher]] tables, as a recipe's [synthesize] has one.")],
+    teachers: Annotated[
+        str, typer.Option(metavar="FILE", help="TOML file with [[teacher]] tables, written like the teacher of a recipe's [synthesize].")
+    ],
     out: Annotated[str, typer.Option(help="Label file to write.")] = "labels.parquet",
     count: Annotated[int, typer.Option(min=1, help="Number of excerpts to label.")] = 500,
     repeats: Annotated[int, typer.Option(min=1, help="How often each teacher judges an excerpt.")] = 1,
     active: Annotated[
-        bool, typer.Option("--active", help="Label first what the model is least sure of; for the shipped score no better than chance.")
+        bool,
+        typer.Option(
+            "--active",
+            help="Label first the texts about which the model is least sure. For the shipped score this is no better than chance.",
+        ),
     ] = False,
-    model: Annotated[str | None, typer.Option(help="Model whose scores the sample is drawn by; by default the shipped one.")] = None,
-    people: Annotated[list[str] | None, typer.Option(metavar="FILE", help="Label file by people, which wins; repeatable.")] = None,
+    model: Annotated[str | None, typer.Option(help="Model whose scores decide the sample; by default the shipped one.")] = None,
+    people: Annotated[
+        list[str] | None, typer.Option(metavar="FILE", help="File of labels by people, which replace those of the teachers; repeatable.")
+    ] = None,
     text: Annotated[str, typer.Option(help="Column with the text.")] = "text",
     budget: Annotated[float | None, typer.Option(min=0, help="Maximum to spend on teachers, in US dollars.")] = None,
-    replies: Annotated[str | None, typer.Option(help="Folder of replies to read and extend; by default beside the labels.")] = None,
+    replies: Annotated[str | None, typer.Option(help="Folder of teacher replies to read and extend; by default beside the labels.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Let language models label a sample of your texts, 0 to 5, for `curate train score`. The same command resumes.
+    """Let language models label a sample of your texts from 0 to 5, for `curate train score`. The same command resumes.
 
     Example: curate annotate out/web --teachers teachers.toml --count 500 --out labels.parquet
     """
@@ -90,8 +98,8 @@ def buckets(
     folder: Folder,
     signal: Annotated[list[str], typer.Option(help="Signal to cut, such as educational_score.score; repeatable.")],
     out: Annotated[str, typer.Option(help="File of edges to write, for the filter score_ensemble.")] = "edges.json",
-    by_source: Annotated[bool, typer.Option("--by-source", help="Also cut each source by itself.")] = False,
-    sample: Annotated[float, typer.Option(help="Share of the documents to look at, chosen by their keys.")] = 1.0,
+    by_source: Annotated[bool, typer.Option("--by-source", help="Also cut the scores of each source separately.")] = False,
+    sample: Annotated[float, typer.Option(help="Share of the documents to read; their keys decide which.")] = 1.0,
     as_json: Json = False,
 ) -> None:
     """Cut a run's scores into twenty buckets of equal bytes, so that a recipe can keep the best tenth.

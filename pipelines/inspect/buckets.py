@@ -1,7 +1,7 @@
-"""Where to cut a corpus by its scores: the edges of twenty buckets with equal numbers of bytes, from the signals that a run measured.
+"""Cut a corpus by its scores: the edges of twenty buckets with equal numbers of bytes, from the signals that a run measured.
 
-A sample suffices, and it is chosen by the documents' keys, so that the same run gives the same edges. Documents without the score are left
-out. A source with fewer than LEAST documents in the sample has no edges of its own: it takes those of all.
+A sample is enough. The documents' keys decide the sample, so the same run gives the same edges. Documents without the score do not count.
+A source with fewer than LEAST documents in the sample gets no edges of its own; the edges of all documents apply to it.
 """
 
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ from pipelines.inspect.run_folder import checked_folder, places, scan_measured
 from pipelines.inspect.views import full_name
 
 LEAST = 200
-"""Documents from which on a source's own edges are worth having."""
+"""Fewest documents for which a source gets its own edges."""
 _DRAWN = 1 << 32
 
 

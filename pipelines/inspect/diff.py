@@ -43,7 +43,7 @@ class Difference:
 
 @looks_at_runs(2)
 def diff(first: str, second: str) -> Difference:
-    """Compare two runs, web and generated rows alike. Raises UsageError where a folder is not that of a run."""
+    """Compare the web documents and the generated rows of two runs. Raises UsageError if a folder is not the folder of a run."""
     before, after = _fates(first), _fates(second)
     both, same = _paired(before, after), _goes_the_same_way()
     ways = ["fate", "rule", "fate_after", "rule_after"]
@@ -71,7 +71,7 @@ def diff(first: str, second: str) -> Difference:
 
 @looks_at_runs(2)
 def changed_documents(first: str, second: str) -> pl.LazyFrame:
-    """Scan the documents of two runs that went another way in the second: id, url and source, and the way and size before and after."""
+    """Scan the documents whose fate or rule differs in the second run: id, url, source, and fate, rule and size before and after."""
     before, after = _fates(first), _fates(second)
     told = ["id", "url", "source", "fate", "rule", "text_bytes", "fate_after", "rule_after", "text_bytes_after"]
     return _paired(before, after).filter(~_goes_the_same_way()).select(told)
@@ -86,7 +86,7 @@ def _goes_the_same_way() -> pl.Expr:
 
 
 def _fates(folder: str) -> pl.LazyFrame:
-    """Return key, turn (which of the records of that key), names, size, fate and rule of every record."""
+    """Return key, turn (a number among the records with that key), names, size, fate and rule of every record."""
     out = checked_folder(folder)
     columns = ["key", "id", "url", "source", "file_path", "offset", "text_bytes", *_WAY]
     ledgers = pl.concat([scan_ledger(out, "web").select(columns), scan_ledger(out, "synthetic").select(columns)])

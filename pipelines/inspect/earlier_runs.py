@@ -1,13 +1,13 @@
-"""Earlier runs: what was kept before, so that a new dump is held against it by its stored signatures (`[deduplicate] against`).
+"""Earlier runs: a new dump is compared with the documents that earlier runs kept, by their stored signatures (`[deduplicate] against`).
 
-A corpus grows by dumps. One run over all of them would sign, judge and compare the old ones each time; here an earlier run gives its
-documents, signatures and ledger as they lie in its folder, and only what its ledger keeps takes part. An earlier run that was itself held
-against others gives its own kept rows alone: list them all.
+A corpus grows by dumps. One run over all dumps would sign, judge and compare the old ones every time. Instead, deduplication reads the
+documents, signatures and ledger from the folder of an earlier run, and compares only the documents that its ledger keeps. An earlier run
+may itself have been compared with others; it stands only for its own kept rows, so list all of them.
 
 Invariants
-    - Nothing here writes, in an earlier run or elsewhere.
+    - This module writes nothing, neither in an earlier run nor elsewhere.
     - A run's name is a digest of its ledger, so results do not depend on where its folder lies; places go to run.json only.
-    - Of two earlier runs the one listed first goes before the other, and in one run web text before generated.
+    - An earlier run that is listed first comes before the next one; within a run, text from the web comes before generated text.
 """
 
 from collections.abc import Iterator, Sequence
@@ -32,12 +32,12 @@ from pipelines.inspect.run_folder import GENERATED_FOLDER
 from synth.synthesize import Synthesize
 
 _LISTED = ("", "s3", "gs")
-"""The schemes of places where a run may lie."""
+"""The schemes of the addresses that a run may have."""
 
 
 @dataclass(frozen=True)
 class EarlierRun:
-    """A run that another one is held against: its name, where it lies, its parts for deduplication, and how many documents it kept."""
+    """A run that another run is compared with: its name, its place, its parts for deduplication, and the number of documents it kept."""
 
     name: str
     place: Location
@@ -45,13 +45,13 @@ class EarlierRun:
     kept: int
 
     def told(self) -> dict[str, Any]:
-        """Return what run.json says of it."""
+        """Return the entry of this run in run.json."""
         return {"run": self.name, "place": str(self.place), "kept": self.kept}
 
 
 @dataclass(frozen=True)
 class _Held:
-    """An earlier run as run.json tells of it."""
+    """An earlier run as recorded in run.json."""
 
     run: str
     place: str
@@ -59,7 +59,7 @@ class _Held:
 
 @dataclass(frozen=True)
 class _HeldSession:
-    """A session as run.json tells of it: what it was held against."""
+    """The part of a session in run.json that names earlier runs."""
 
     against: tuple[_Held, ...] = ()
 
@@ -72,9 +72,9 @@ class _History:
 
 
 def open_earlier(settings: DeduplicateSettings, out: Location) -> tuple[EarlierRun, ...]:
-    """Open the runs that a recipe names in `against`, for a run on `out`, in their order.
+    """Open the runs that a recipe lists in `against`, in that order, for a run on `out`.
 
-    Raises InputError for one that is missing, unfinished, without what is needed, signed in another way, listed twice, or `out` itself.
+    Raises InputError for a run that is missing, unfinished, incomplete, signed with other settings, listed twice, or `out` itself.
     """
     runs: list[EarlierRun] = []
     for turn, given in enumerate(settings.against):
@@ -87,13 +87,13 @@ def open_earlier(settings: DeduplicateSettings, out: Location) -> tuple[EarlierR
 
 
 def run_name(place: Location) -> str:
-    """Return the name of the run in a folder: 16 hex digits of the digest of its ledger."""
+    """Return the name of the run in a folder: the first 16 hexadecimal digits of the digest of its ledger."""
     web, generated = finished_units(Workspace(place), Select), finished_units(Workspace(place, GENERATED_FOLDER), SelectSynthetic)
     return digest_of([[[shard.name, shard.sha256] for unit in units for shard in unit.shards] for units in (web, generated)])[:16]
 
 
 def find_earlier(out: Location, name: str) -> tuple[Location | None, str]:
-    """Look for an earlier run that a run on `out` was held against, in the places that run.json and the recipe tell.
+    """Find an earlier run that a run on `out` was compared with, in the places that run.json and the recipe name.
 
     Returns its place and "", or None and why it cannot be looked at.
     """
@@ -115,7 +115,7 @@ def find_earlier(out: Location, name: str) -> tuple[Location | None, str]:
 
 
 def ledger_of(out: Location, name: str) -> tuple[list[Location], str]:
-    """Return the files of the ledger of an earlier run that a run on `out` was held against, and "".
+    """Return the files of the ledger of an earlier run that a run on `out` was compared with, and "".
 
     Returns none, and why, where the run cannot be looked at or has lost some of them.
     """
@@ -133,7 +133,7 @@ def ledger_of(out: Location, name: str) -> tuple[list[Location], str]:
 
 
 def _places_told(out: Location, name: str) -> Iterator[Location]:
-    """Yield the places where a run may lie: where it lay when it was last read, or else where the recipe says that earlier runs lie."""
+    """Yield the places to look for a run: its place when it was last read, or else the places of earlier runs in the recipe."""
     try:
         content = find_record(out / "run.json") or {}
         history = typed(_History, content, out / "run.json")
@@ -174,7 +174,7 @@ def _open(given: str, settings: MinHashSettings, out: Location, priority: int) -
 
 
 def _units(given: str, space: Workspace, *stages: type[Stage]) -> list[list[Finished]]:
-    """Return the units of some stages. Raises InputError for a stage that is not sealed, or lacks a unit or a shard."""
+    """Return the units of some stages. Raises InputError if a stage is not sealed, or if it lacks a unit or a shard."""
     found = []
     for stage in stages:
         units = finished_units(space, stage)
@@ -193,7 +193,7 @@ def _seal(space: Workspace, stage: type[Stage]) -> dict[str, Any]:
 
 
 def _parts(given: str, units: Sequence[Sequence[Finished]], priority: int) -> Iterator[DuplicatesPart]:
-    """Yield documents with signatures and ledger, which says what was kept and has the final ids."""
+    """Yield documents with their signatures and their ledger, which has the fates and the final ids."""
     documents, signed, fates = ({shard.name: shard for unit in each for shard in unit.shards} for each in units)
     for name, shard in sorted(documents.items()):
         if name.endswith(REJECTED):
@@ -205,7 +205,7 @@ def _parts(given: str, units: Sequence[Sequence[Finished]], priority: int) -> It
 
 
 def _check_signed(given: str, space: Workspace, settings: MinHashSettings) -> None:
-    """Raise InputError unless a run's signatures may be compared with those that this version makes with these settings."""
+    """Raise InputError unless the signatures of a run are comparable with those that this version makes with these settings."""
     identity = _seal(space, Sign).get("identity", {})
     stored = {"version": identity.get("version"), **identity.get("fields", {}).get("settings", {})}
     lines = differences("", stored, {"version": Sign.version, **plain(settings)})

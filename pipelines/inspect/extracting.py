@@ -1,6 +1,6 @@
-"""What an extractor makes of a page, for people who wonder why: its text, other extractors' beside it, and every block with its fate.
+"""The text that an extractor takes from a page, beside the text of other extractors, and every block with its fate.
 
-Invariant: pages are read, decoded and extracted as ingest does it.
+Invariant: pages are read, decoded and extracted as in ingest.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,7 +22,7 @@ _JUDGED = ("blocks", "blocks-fast", "blocks_fast")
 
 @dataclass(frozen=True)
 class ExtractedPage:
-    """What one extractor made of a page."""
+    """The text that one extractor took from a page."""
 
     extractor: str
     words: int
@@ -34,7 +34,7 @@ class ExtractedPage:
 
 @dataclass(frozen=True)
 class BlockFate:
-    """A block of a page: whether it is kept, how likely it is content, its words and how many of them are linked, and how it begins."""
+    """A block of a page: whether it is kept, its probability of being content, its words, its linked words, and its beginning."""
 
     kept: bool
     probability: float
@@ -47,7 +47,7 @@ class BlockFate:
 
 @dataclass(frozen=True)
 class PageStory:
-    """A page, as the extractors saw it; `blocks` where they were asked for."""
+    """The texts of a page; `blocks` is empty unless they were requested."""
 
     page: str
     extracted: tuple[ExtractedPage, ...]
@@ -57,7 +57,7 @@ class PageStory:
 def extract_pages(
     pages: Sequence[str], extractors: Sequence[str], settings: Sequence[str], *, explain: bool = False
 ) -> tuple[PageStory, ...]:
-    """Extract each page, a local file or an address, with each extractor; the settings, NAME=VALUE each, are the first one's.
+    """Extract each page (a local file or an address) with each extractor; the settings (NAME=VALUE) apply to the first extractor.
 
     Raises InputError for a page that cannot be read or decoded, UsageError for a setting without a value, and where the first
     extractor cannot explain itself, RecipeError for an extractor that does not exist or knows no such setting.
@@ -102,7 +102,7 @@ def _html(page: str) -> str:
 
 
 def _fates(html: str, name: str, settings: Mapping[str, str]) -> tuple[BlockFate, ...]:
-    """Return the fate of each block; none for a page that is past the limits of parsing."""
+    """Return the fate of each block; empty for a page that exceeds the limits of parsing."""
     reading = read_page(html)
     if reading is None:
         return ()

@@ -1,6 +1,6 @@
-"""Flows: what a funnel is made of, as plain values. `pipelines.inspect.funnel` counts them; tables, card and report show them.
+"""The parts of a funnel, as plain values. `pipelines.inspect.funnel` counts them; tables, card and report show them.
 
-Tokens are an estimate, text bytes / BYTES_PER_TOKEN (English text in common tokenizers).
+The number of tokens is estimated as text bytes / BYTES_PER_TOKEN (English text in common tokenizers).
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,7 @@ BYTES_PER_TOKEN = 4
 
 @dataclass(frozen=True)
 class Amount:
-    """Some documents: how many, the bytes of their text (UTF-8), and the tokens that makes, estimated."""
+    """A number of documents, the bytes of their text (UTF-8), and their estimated number of tokens."""
 
     documents: int = 0
     text_bytes: int = 0
@@ -20,12 +20,12 @@ class Amount:
 
 @dataclass(frozen=True)
 class Step:
-    """What one rule took out.
+    """The documents that one rule removed.
 
-    share     of all documents of the flow
-    remaining documents left after it
-    failing   documents it holds for, whichever rule was first
-    signal, threshold   what the recipe's rule compares, where it is a rule of the recipe
+    share               their share of all documents of the flow
+    remaining           documents left after this step
+    failing             documents that fail the rule, including those that an earlier rule dropped
+    signal, threshold   the two sides of the comparison, for a rule of the recipe
     """
 
     stage: str
@@ -41,7 +41,7 @@ class Step:
 
 @dataclass(frozen=True)
 class CutText:
-    """What was left out of kept documents for being repeated: in how many documents, how many lines or paragraphs, bytes."""
+    """The repeated text that was cut from kept documents: the number of documents, of lines or paragraphs, and of bytes."""
 
     documents: int
     passages: int
@@ -50,7 +50,7 @@ class CutText:
 
 @dataclass(frozen=True)
 class Flow:
-    """Documents on their way through the rules: how many came, what each step took, what was kept."""
+    """The documents that came, the documents that each step removed, and the documents that were kept."""
 
     came: Amount
     fates: Mapping[str, int]
@@ -61,7 +61,7 @@ class Flow:
 
 @dataclass(frozen=True)
 class SourceFlow:
-    """What came from one source."""
+    """The documents of one source."""
 
     source: str
     came: Amount
@@ -73,10 +73,10 @@ class SourceFlow:
 
 @dataclass(frozen=True)
 class Comparisons:
-    """What deduplication compared: documents that had a candidate, and pairs whose exact similarity was worked out.
+    """The comparisons of deduplication: documents that had a candidate, and pairs whose exact similarity was computed.
 
-    `skipped` are pairs of one bucket that were passed over, for enough kept documents of it had been compared with (the recipe's
-    `compared`): what they might have shown is not known.
+    `skipped` counts pairs of one bucket that were not compared, because the document had already been compared with enough kept documents
+    of that bucket (the recipe's `compared`). Their similarity is unknown.
     """
 
     documents: int
@@ -86,7 +86,7 @@ class Comparisons:
 
 @dataclass(frozen=True)
 class ComparedBy:
-    """How the recipe's [deduplicate] was understood: the bands and rows are those in use, whichever way the recipe chose them."""
+    """The settings of [deduplicate] as the run used them: the bands and rows may have been derived from the recipe's threshold."""
 
     shingles: str
     bands: int
@@ -107,7 +107,7 @@ class SourceLoss:
 
 @dataclass(frozen=True)
 class DatasetSize:
-    """What the dataset's manifest says it holds."""
+    """The size of the dataset according to its manifest."""
 
     rows: int
     tokens: int
@@ -117,12 +117,12 @@ class DatasetSize:
 
 @dataclass(frozen=True)
 class Funnel:
-    """A run in numbers. `records` counts all that readers saw, `ignored` the kinds among them that are no documents.
+    """A run in numbers. `records` counts all records that the readers read; `ignored` counts those that are not documents, by kind.
 
-    Text in `web` is that of whole documents; `cut` is what the dataset has less of it, None where the recipe has no [repeated_lines].
-    `comparisons` are among documents from the web, `generated_comparisons` among generated rows and all that was kept before them.
-    `unfinished` says how far a run came that has not ended: what is told is of what there is.
-    `unknown_sources` are those that the recipe prefers and no record came from: misspelt, or missing from the input.
+    The text in `web` is the text of whole documents; `cut` is the part of it that the dataset lacks (None without [repeated_lines]).
+    `comparisons` are between documents from the web; `generated_comparisons` are between generated rows and everything kept before them.
+    `unfinished` says how far an unfinished run came: all other numbers then cover only the finished part.
+    `unknown_sources` are sources that the recipe prefers although no record came from them: misspelt, or missing from the input.
     """
 
     records: int
@@ -143,7 +143,7 @@ class Funnel:
 
 @dataclass(frozen=True)
 class Split:
-    """Of some documents, those that pass the recipe's threshold now, and those that would pass another."""
+    """A group of documents (`of`): those that pass the recipe's threshold (`now`), and those that would pass another (`then`)."""
 
     name: str
     of: Amount
@@ -152,5 +152,5 @@ class Split:
 
 
 def amount(documents: int, text_bytes: int) -> Amount:
-    """Return an amount with its tokens estimated."""
+    """Return an amount with its estimated number of tokens."""
     return Amount(documents, text_bytes, round(text_bytes / BYTES_PER_TOKEN))

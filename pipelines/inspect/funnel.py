@@ -1,10 +1,10 @@
-"""The funnel: what became of every record between the crawl and the dataset, counted from the ledger as it lies on disk.
+"""The funnel counts what became of every record between the crawl and the dataset. It reads the ledger on disk.
 
-    records read  ->  of no interest (request, warcinfo, ...)  ->  rejected at ingest  ->  dropped by a rule  ->  duplicate  ->  kept
+    records read  ->  ignored (request, warcinfo, ...)  ->  rejected at ingest  ->  dropped by a rule  ->  duplicate  ->  kept
 
-A document is counted under the first rule that dropped it, in recipe order, so the steps add up; `failing` says how many documents the rule
-holds for, whoever was first. Tokens are an estimate, text bytes / 4 (English text in common tokenizers); the dataset's own count is exact
-where the recipe names a tokenizer.
+A document counts under the first rule that dropped it, in recipe order, so the steps add up. `failing` counts all documents that fail a
+rule, whichever rule dropped them. The number of tokens is estimated as text bytes / 4 (English text in common tokenizers); the dataset's
+own count is exact if the recipe names a tokenizer.
 
 Invariant: documents = kept + the documents of all steps, for the web, for each source and for synthetic rows.
 """
@@ -45,7 +45,7 @@ _COPIES = ("same_record", "exact", "same_url", "near_duplicate", "contained")
 
 
 def funnel(out: str) -> Funnel:
-    """Count a run's funnel. Raises UsageError where the folder is not that of a run."""
+    """Count the funnel of a run. Raises UsageError if the folder is not the folder of a run."""
     place = checked_folder(out)
     told, state = read_rules(place), state_of(place)
     rules, settings = told.rules, told.comparing
@@ -72,7 +72,7 @@ def funnel(out: str) -> Funnel:
 
 
 def _read_counts(out: Location) -> tuple[int, dict[str, int], dict[str, int]]:
-    """Return what ingest's sidecars say: records, ignored kinds, edits."""
+    """Return the counts in the sidecars of ingest: records, ignored records by kind, and edits."""
     records = 0
     ignored: dict[str, int] = {}
     edits: dict[str, int] = {}
@@ -87,7 +87,7 @@ def _read_counts(out: Location) -> tuple[int, dict[str, int], dict[str, int]]:
 
 
 def _cut(out: Location) -> CutText | None:
-    """Return what the sidecars of the cuts say."""
+    """Return the counts in the sidecars of the cuts; None if the run has no cuts."""
     counts = [unit.counts for unit in finished_units(Workspace(out), FindCuts)]
     if not counts:
         return None
@@ -95,7 +95,7 @@ def _cut(out: Location) -> CutText | None:
 
 
 def _comparisons(space: Workspace) -> Comparisons | None:
-    """Return what the sidecars of verify say."""
+    """Return the counts in the sidecars of the comparisons; None if nothing was compared."""
     counts = [unit.counts for unit in finished_units(space, Compare)]
     if not counts:
         return None
@@ -109,9 +109,9 @@ def _compared_by(settings: Comparing | None) -> ComparedBy | None:
 
 
 def _alarms(counts: pl.DataFrame, settings: Comparing | None) -> list[SourceLoss]:
-    """Return the sources that lost too much, most first.
+    """Return the sources that lost too many documents as duplicates, largest loss first.
 
-    What is dropped later, for its repeated lines, was compared too; a copy of such a document is told there and is no loss here.
+    Documents that were dropped later for their repeated lines count as compared documents, but not as lost ones.
     """
     if settings is None:
         return []
@@ -125,14 +125,14 @@ def _alarms(counts: pl.DataFrame, settings: Comparing | None) -> list[SourceLoss
 
 
 def _counts(out: Location, origin: Literal["web", "synthetic"]) -> pl.DataFrame:
-    """Return documents and text bytes by source, stage, fate and rule: a small table, whatever the size of the run."""
+    """Count documents and text bytes by source, stage, fate and rule. The table is small for a run of any size."""
     by = ["source", "stage", "fate", "rule"]
     counted = scan_ledger(out, origin).group_by(by).agg(pl.len().cast(pl.Int64).alias("documents"), pl.col("text_bytes").sum())
     return counted.sort(by, nulls_last=True).collect(engine="streaming")
 
 
 def _failing(out: Location, origin: Literal["web", "synthetic"]) -> dict[str, int]:
-    """Return for each rule how many documents it holds for."""
+    """Return the number of documents that fail each rule."""
     lists = scan_ledger(out, origin).select(pl.col("failed")).filter(pl.col("failed").list.len() > 0)
     counted = lists.explode("failed").group_by("failed").agg(pl.len()).collect(engine="streaming")
     return dict(counted.sort("failed").iter_rows())
@@ -169,7 +169,7 @@ def _flow(counts: pl.DataFrame, failing: Mapping[str, int], rules: Sequence[Reci
 
 
 def _order(step: tuple[str, str, str], taken: Amount, recipe: Sequence[str]) -> tuple[int, int, int, str]:
-    """Order steps as they happen: by stage; at judge in recipe order, at deduplicate from sure to likely, at ingest largest first."""
+    """Order steps by stage; rules of judge as in the recipe, kinds of duplicates from certain to likely, all others largest first."""
     stage, _, rule = step
     known: Sequence[str] = recipe if stage == "judge" else _COPIES
     return (
@@ -181,7 +181,7 @@ def _order(step: tuple[str, str, str], taken: Amount, recipe: Sequence[str]) -> 
 
 
 def _sources(counts: pl.DataFrame) -> list[SourceFlow]:
-    """Return what came from each source, by name, in one pass over the counts: there may be as many sources as files."""
+    """Return the flow of each source, ordered by name. It takes one pass over the counts, since there may be as many sources as files."""
     flows = []
     rows = counts.sort("source").select("source", "fate", "rule", "documents", "text_bytes").iter_rows()
     for name, own in groupby(rows, key=itemgetter(0)):

@@ -1,8 +1,8 @@
-"""Histograms on a fixed grid: two runs, or two folders, have bins that can be compared.
+"""Histograms on a fixed grid, so that the bins of two runs can be compared.
 
-A signal that is spread evenly gets bins of 1, 2, 2.5 or 5 times a power of ten. A skewed one (no negative values, the greatest at least 20
-times the median) gets ten bins a decade with edges from Renard's preferred numbers (R10, ISO 3), after one that begins at 0. Whole-numbered
-signals have whole-numbered edges.
+The bins of an evenly spread signal are 1, 2, 2.5 or 5 times a power of ten wide. A skewed signal has no negative values, and its greatest
+value is at least 20 times its median: it has one bin that begins at 0, then ten bins a decade, with edges from Renard's preferred numbers
+(R10, ISO 3). The edges of a signal of whole numbers are whole numbers.
 """
 
 import itertools
@@ -14,10 +14,10 @@ from typing import Literal
 import polars as pl
 
 BINS = 36
-"""About how many bins there are, at most."""
+"""Approximate maximum number of bins."""
 
 DECADES = 6
-"""Powers of ten that a skewed signal's bins reach down from its greatest value."""
+"""The bins of a skewed signal cover this many powers of ten below its greatest value."""
 
 Scale = Literal["linear", "log"]
 
@@ -27,7 +27,7 @@ _SKEWED = 20
 
 @dataclass(frozen=True)
 class Bin:
-    """Documents with low <= value < high (the last bin takes its high too): all, those kept, those dropped by a rule on this signal."""
+    """Documents with low <= value < high (or <= high in the last bin): all, those kept, and those that a rule on this signal dropped."""
 
     low: float
     high: float
@@ -37,7 +37,7 @@ class Bin:
 
 
 def grid(low: float, middle: float, high: float, least: float | None, whole: bool = False) -> tuple[Scale, list[float]]:
-    """Return the scale and the edges of bins for values from low to high, with their median and their least positive value."""
+    """Return the scale and the edges of bins for values from `low` to `high`; `middle` is their median, `least` the least positive one."""
     if low >= 0 and least is not None and high > least and high >= _SKEWED * max(middle, least):
         first = max(math.floor(10 * math.log10(least)) - 1, math.floor(10 * math.log10(high)) - 10 * DECADES)
         edges = [_renard(place) for place in range(first, math.ceil(10 * math.log10(high)) + 2)]
@@ -75,6 +75,6 @@ def count_bins(numbers: pl.LazyFrame, edges: Sequence[float], rules: Sequence[st
 
 
 def _renard(place: int) -> float:
-    """Return the preferred number at a place: ten of them a decade, 1 at place 0."""
+    """Return a preferred number; place 0 is the number 1, and a decade has ten places."""
     decade, step = divmod(place, 10)
     return float(f"{_RENARD[step] * 10.0**decade:.6g}")

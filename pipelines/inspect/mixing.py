@@ -1,4 +1,4 @@
-"""What an export leaves out is a step of its card's funnel, so that the numbers lead from the crawl to the rows that are there."""
+"""The rows that an export leaves out are a step of its card's funnel, so its numbers lead from the crawl to the exported rows."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -9,11 +9,11 @@ from pipelines.inspect.flows import Amount, Flow, Funnel, SourceFlow, Step, amou
 STAGE = "mix"
 
 LeftOut = Mapping[str, Mapping[str, tuple[int, int]]]
-"""By origin and source, how many kept rows a mix leaves out, and the bytes of their documents' text."""
+"""By origin and source: the number of kept rows that a mix leaves out, and the bytes of their texts."""
 
 
 def sum_of(counts: Iterable[Mapping[str, Any]]) -> LeftOut:
-    """Add up what the files of an export say they left out."""
+    """Add up the rows that each file of an export left out."""
     total: dict[str, dict[str, tuple[int, int]]] = {}
     for count in counts:
         for origin, sources in count.items():
@@ -24,7 +24,7 @@ def sum_of(counts: Iterable[Mapping[str, Any]]) -> LeftOut:
 
 
 def mixed(funnel: Funnel, left: LeftOut) -> Funnel:
-    """Return a run's funnel with what a mix leaves out as its last step."""
+    """Return the funnel of a run with one more step: the rows that a mix leaves out."""
     if not left:
         return funnel
     synthetic = _mixed_flow(funnel.synthetic, left.get("synthetic", {})) if funnel.synthetic is not None else None

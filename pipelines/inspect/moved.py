@@ -1,8 +1,8 @@
-"""What moved a document's educational score: the words, sentences and windows, told by the model that the run used.
+"""The words, sentences and windows that moved a document's educational score, according to the model of the run.
 
-The run's `rules.json` says which model that was, by name and SHA-256. A model that the project ships is opened here; the file of any other
-is named by whoever asks, never by the run folder, which may be a stranger's. A model with another SHA-256 is not asked: it would tell of
-another score.
+The run's `rules.json` names that model and its SHA-256. This module opens a shipped model by itself. For any other model the user names the
+file; the run folder may not name it, since somebody else may have made the folder. A model with another SHA-256 is refused, because it
+would explain another score.
 """
 
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ _SHIPPED = "filters:"
 
 @dataclass(frozen=True)
 class Word:
-    """A word, a symbol or two neighbours: in how many windows it is, and what it does to the logit of a score of 3 or more."""
+    """A word, a symbol or a pair of neighbours: the windows that contain it, and its effect on the logit of a score of 3 or more."""
 
     words: str
     windows: int
@@ -29,7 +29,7 @@ class Word:
 
 @dataclass(frozen=True)
 class Span:
-    """Bytes of the text and how they begin; `value` is a window's score, or what a sentence does to the logit."""
+    """A span of the text in bytes, and its beginning; `value` is the score of a window, or the effect of a sentence on the logit."""
 
     start: int
     end: int
@@ -39,7 +39,7 @@ class Span:
 
 @dataclass(frozen=True)
 class ScoreTold:
-    """What moved a document's score, the strongest first; where the model cannot be asked, `fault` says why, and the rest is empty."""
+    """The parts that moved a document's score, strongest first. If the model cannot be used, `fault` says why, and the rest is empty."""
 
     model: str
     fault: str | None = None
@@ -52,7 +52,7 @@ class ScoreTold:
 
 
 def tell_score(rules: RunRules, signals: Mapping[str, Any], text: str | None, model: str | None) -> ScoreTold | None:
-    """Tell what moved the score of a document; None where it has none. `model` is the file that the caller gives."""
+    """Explain the score of a document; None if it has none. `model` is the file that the caller gives."""
     score = signals.get(f"{_FILTER}.score")
     used = next((used for used in rules.models if used.filter == _FILTER), None)
     if score is None or text is None or used is None:

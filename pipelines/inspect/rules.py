@@ -1,12 +1,12 @@
-"""OUT/rules.json: what looking at a run needs of its recipe, as data.
+"""OUT/rules.json holds the parts of a recipe that the verbs that inspect a run need, as data.
 
-A recipe is code's doorstep: it names filters, and a filter of one's own is a Python file. Whoever looks at a run that somebody else made
-must not run what its folder names. So the one who makes the run, and trusts the recipe, writes down what it came to: every rule with its
-signal and its bound, how documents were compared, which edits were made, what is said of the dataset. Looking reads that, and nothing else.
+A recipe can run code: it names filters, and a user's filter is a Python file. Inspecting somebody else's run must not run the code that its
+folder names. So `curate run`, whose user trusts the recipe, writes the result of loading it: every rule with its signal and its bound, how
+documents were compared, which edits were made, and the description of the dataset. Inspecting a run reads that file and not the recipe.
 
-A rule that compares each document with a bound of its own is told as a table where its filter has one (`filters.contract.Bounds`), and
-else by the text of its expression, which is shown and never evaluated. Which documents a rule drops is not worked out again: the ledger
-lists, for each, the rules that it fails.
+Some rules compare each document with its own bound. Such a rule is stored as a table if its filter has one (`filters.contract.Bounds`),
+and otherwise as the text of its expression, which is shown but never evaluated. No rule is applied again: the ledger lists the rules that
+each document fails.
 """
 
 import dataclasses
@@ -31,10 +31,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class RecipeRule:
-    """A rule of the recipe under its full name: the signal it looks at, its bound, and the side of the bound that it drops.
+    """A rule of the recipe under its full name: its signal, its bound, and the side of the bound that it drops.
 
-    `drops` is None for a rule that is not a plain comparison with a bound. `threshold` is None for such a rule, and for one that compares
-    each document with a bound of its own: `bounds` are those bounds where they are a table, `own` says them in words.
+    `drops` is None for a rule that is not a plain comparison with a bound. `threshold` is None for such a rule, and for a rule that
+    compares each document with its own bound: then `bounds` holds the bounds if they are a table, and `own` describes them in words.
     """
 
     name: str
@@ -47,7 +47,7 @@ class RecipeRule:
 
 @dataclass(frozen=True)
 class Comparing:
-    """How documents were compared: the recipe's [deduplicate] as it was understood."""
+    """How documents were compared: the settings of [deduplicate] as the run used them."""
 
     shingles: str
     bands: int
@@ -61,7 +61,7 @@ class Comparing:
 
 @dataclass(frozen=True)
 class ModelUsed:
-    """The model of a filter: `package:file` for one that is shipped, else the file's name without its folder."""
+    """The model of a filter: `package:file` for a shipped model, otherwise the name of its file without the folder."""
 
     filter: str
     model: str
@@ -70,7 +70,7 @@ class ModelUsed:
 
 @dataclass(frozen=True)
 class RunRules:
-    """What a run's recipe came to; `text` is the recipe itself, to be shown."""
+    """The result of loading a recipe; `text` is the recipe itself, for display."""
 
     name: str
     description: str
@@ -85,7 +85,7 @@ class RunRules:
 
 
 def rules_of(recipe: "Recipe") -> RunRules:
-    """Return what a recipe comes to: this builds its filters, also those that are files of the user's own."""
+    """Load a recipe and return the result; this builds its filters, including those from the user's own files."""
     return RunRules(
         name=recipe.name,
         description=recipe.description,
@@ -106,7 +106,7 @@ def encoded(rules: RunRules) -> bytes:
 
 
 def read_rules(out: Location) -> RunRules:
-    """Return what OUT/rules.json says. Raises CorruptRecord where it is damaged, UsageError where it is missing."""
+    """Read OUT/rules.json. Raises CorruptRecord if it is damaged and UsageError if it is missing."""
     content = find_record(out / RULES_FILE)
     if content is None:
         raise UsageError(
@@ -120,7 +120,7 @@ def read_rules(out: Location) -> RunRules:
 
 
 def side_dropped(rule: Rule) -> Side | None:
-    """Return the side of its threshold that a rule drops, told or found by trying both; None for a rule that is not so simple."""
+    """Return the side of its threshold that a rule drops, as declared or by trying both sides; None if the rule is not a comparison."""
     threshold = rule.single_threshold
     if rule.side is not None or threshold is None:
         return rule.side
@@ -136,7 +136,7 @@ def side_dropped(rule: Rule) -> Side | None:
 
 
 def _rules(recipe: "Recipe") -> Iterator[RecipeRule]:
-    """Yield every rule, in the order in which they are tried."""
+    """Yield every rule in the order in which they are applied."""
     for choice in recipe.filters:
         made = choice.build()
         for reason, rule in made.rules().items():
@@ -160,7 +160,7 @@ def _models(recipe: "Recipe") -> Iterator[ModelUsed]:
 
 
 def _in_words(threshold: pl.Expr, bounds: Bounds | None) -> str:
-    """Say what a document's own bound is."""
+    """Describe the bound of a document in words."""
     return f"by {bounds.signal}" if bounds is not None else str(threshold)
 
 
@@ -182,7 +182,7 @@ def _comparing(recipe: "Recipe") -> Comparing | None:
 
 
 def _names(rules: RunRules) -> Iterator[Any]:
-    """Yield the names that are shown on terminals as they are."""
+    """Yield the names that terminals show unescaped."""
     yield from (rules.name, rules.license, *rules.edits, *rules.languages)
     for used in rules.models:
         yield from (used.filter, used.model, used.sha256)

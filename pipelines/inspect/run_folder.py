@@ -1,12 +1,12 @@
-"""The folder of a run, as those who look at it see it: where its tables lie, and which belong together.
+"""The folder of a run for readers: the places of its tables, and which tables belong together.
 
-A shard of documents, its signals and its ledger have one name and the same rows in the same order, so looking at a document means reading
-row *i* of three files. Tables are scanned lazily: what is collected is counts and a few samples, whatever the size of the run.
+A shard of documents, its signals and its ledger have the same name and the same rows in the same order, so a document is row *i* of three
+files. Tables are scanned lazily: only counts and a few samples are collected, for a run of any size.
 
 Invariants
-    - What no record of the run names is never opened (`curation.engine.leftovers`).
-    - Nothing here writes, and nothing is read that does not lie in the folder.
-    - Two tables are zipped by row only after their digests of keys were found equal.
+    - A file that no record of the run names is never opened (`curation.engine.leftovers`).
+    - This module writes nothing and reads nothing outside the folder.
+    - Two tables are zipped by row only if their digests of keys are equal.
 """
 
 import os
@@ -45,7 +45,7 @@ class ShardPlace:
 
 
 def checked_folder(folder: str) -> Location:
-    """Return the place of a run. Raises UsageError when the folder is not a run, Refused when a link leads out of it."""
+    """Return the place of a run. Raises UsageError if the folder is not a run, and Refused if a link leads out of it."""
     out = Location.of(folder)
     if not (out / "ledger").is_folder() and not (out / "stages").is_folder():
         raise UsageError(f"{folder} is not the folder of a run: it has no ledger/ and no stages/; give the --out of a `curate run`")
@@ -54,7 +54,7 @@ def checked_folder(folder: str) -> Location:
 
 
 def refuse_links_out(out: Location) -> None:
-    """Raise Refused when a link leads out of the run folder: inspection would show foreign files as if they were the run's."""
+    """Raise Refused if a link leads out of the run folder: inspection would show foreign files as if they belonged to the run."""
     if not out.is_local or not out.is_folder():
         return
     waiting = [out.path]
@@ -70,7 +70,7 @@ def refuse_links_out(out: Location) -> None:
 
 
 def places(out: Location) -> list[ShardPlace]:
-    """Return every ledger shard with the shards of the same rows, web before synthetic, by name."""
+    """Return every ledger shard with the shards of the same rows: web before synthetic, ordered by name."""
     ours = named_by_run(out)
     generated: dict[str, Location] = {}
     for name, location in _parquet(out, GENERATED_FOLDER, ours, recursive=True).items():
@@ -104,7 +104,7 @@ def undecided(out: Location, found: Iterable[ShardPlace]) -> list[ShardPlace]:
 
 
 def scan(locations: Iterable[Location]) -> pl.LazyFrame:
-    """Scan Parquet files as one table, in the order given."""
+    """Scan Parquet files as one table, in the given order."""
     files = list(locations)
     if files and not files[0].is_local:
         import pyarrow.dataset as ds  # takes as long to import as all else here together
@@ -162,34 +162,34 @@ def _numbered(place: ShardPlace, table: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def iter_rows(location: Location, rows: Iterable[int], columns: list[str]) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Yield (number, values) for some rows of a shard, rising; one row group at a time is in memory, and those without any are not read."""
+    """Yield (number, values) for some rows of a shard in rising order. It holds one row group at a time and reads no row group in vain."""
     wanted = np.array(sorted(set(rows)), np.int64)
     for numbers, table in exchange.read_rows(_as_shard(location.name, location), columns, wanted):
         yield from zip(numbers.tolist(), table.to_pylist(), strict=True)
 
 
 def read_ledger_rows(location: Location, rows: Iterable[int], columns: list[str]) -> dict[int, dict[str, Any]]:
-    """Return some rows of a shard by number; row groups without any are not read."""
+    """Return some rows of a shard by number. It reads only the row groups that contain them."""
     return dict(iter_rows(location, rows, columns))
 
 
 def manifest(out: Location) -> Mapping[str, Any] | None:
-    """Return the dataset's manifest, or None where the run has not written one."""
+    """Return the dataset's manifest, or None if the run has not written one."""
     return manifest_of(out / "dataset")
 
 
 def manifest_of(dataset: Location) -> Mapping[str, Any] | None:
-    """Return the manifest in a dataset's folder, or None where there is none. Raises CorruptRecord where it is damaged."""
+    """Return the manifest in a dataset's folder, or None if there is none. Raises CorruptRecord if it is damaged."""
     return find_record(dataset / "manifest.json")
 
 
 def _as_shard(name: str, location: Location) -> Shard:
-    """Return a shard to read; what its sidecar says of it is not needed for looking."""
+    """Return a shard to read, without the facts of its sidecar, which inspection does not need."""
     return Shard(name, location, 0, 0, "")
 
 
 def _parquet(out: Location, folder: str, ours: frozenset[str], recursive: bool = False) -> dict[str, Location]:
-    """Return name -> place of the Parquet files in a folder below OUT that are the run's own."""
+    """Return name -> place of the Parquet files in a folder below OUT that belong to the run."""
     places = (facts.location for facts in (out / folder).files(recursive=recursive))
     return {
         place.name.removesuffix(".parquet"): place for place in places if place.name.endswith(".parquet") and path_below(out, place) in ours

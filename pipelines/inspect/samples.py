@@ -1,7 +1,7 @@
 """Samples: a few documents with the beginning of their text, read from the shards row group by row group.
 
-Choosing looks at narrow columns of all rows; everything else is read afterwards, of the chosen rows alone. All choices are read together,
-so that a row group is decoded once, and of its text only the beginnings are kept: what a sample costs does not grow with its document.
+Choosing reads narrow columns of all rows; the rest is then read for the chosen rows only. All choices are read together, so each row group
+is decoded once. Only the beginnings of texts are kept, so the memory of a sample does not grow with its document.
 
 Invariant: which documents are shown depends on values and keys alone.
 """
@@ -25,7 +25,7 @@ _FACTS = ["id", "url", "source", "fate", "rule"]
 
 @dataclass(frozen=True)
 class SampleQuery:
-    """Rows to take as samples: why they are chosen, a query for their `origin`, `shard`, `row` and `value`, and how much text to show."""
+    """A query for sample rows: why they are chosen, their `origin`, `shard`, `row` and `value`, and how many characters to show."""
 
     where: str
     rows: pl.LazyFrame
@@ -34,7 +34,7 @@ class SampleQuery:
 
 @dataclass(frozen=True)
 class Sample:
-    """A document as an example: why it was chosen, and the beginning of its text (empty where that was deleted)."""
+    """A sample document: why it was chosen, and the beginning of its text (empty if the text was deleted)."""
 
     where: str
     value: float | None
@@ -47,7 +47,7 @@ class Sample:
 
 
 def take_samples(choices: Sequence[SampleQuery], found: Sequence[ShardPlace]) -> list[Sample]:
-    """Collect the chosen rows and read what the ledger and the shards say of them; in the order of the choices and of their rows."""
+    """Collect the chosen rows and read their ledger entries and texts, in the order of the choices and of their rows."""
     chosen = [
         (choice, (origin, shard, row), value)
         for choice in choices
@@ -60,7 +60,7 @@ def take_samples(choices: Sequence[SampleQuery], found: Sequence[ShardPlace]) ->
 
 
 def _facts_of(rows: Iterable[RowPlace], found: Iterable[ShardPlace]) -> dict[RowPlace, Mapping[str, Any]]:
-    """Return what the ledger says of some rows."""
+    """Return the ledger entries of some rows."""
     facts: dict[RowPlace, Mapping[str, Any]] = {}
     wanted = _by_shard(rows)
     for place in found:
@@ -73,7 +73,7 @@ def _facts_of(rows: Iterable[RowPlace], found: Iterable[ShardPlace]) -> dict[Row
 
 
 def _beginnings(rows: Iterable[RowPlace], found: Iterable[ShardPlace], characters: int) -> dict[RowPlace, str]:
-    """Return the beginnings of the texts of some rows; those whose shard was deleted are absent."""
+    """Return the beginnings of the texts of some rows; rows whose shard was deleted are absent."""
     beginnings: dict[RowPlace, str] = {}
     wanted = _by_shard(rows)
     for place in found:
@@ -93,7 +93,7 @@ def _by_shard(rows: Iterable[RowPlace]) -> dict[tuple[str, str], list[int]]:
 
 
 def _span(characters: int) -> int:
-    """Return how many characters of a text an excerpt is made of: more than it has, as runs of white space become one blank."""
+    """Return the number of characters to read for an excerpt: more than it shows, since a run of white space becomes one blank."""
     return 4 * characters
 
 

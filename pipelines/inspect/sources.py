@@ -1,6 +1,6 @@
-"""Tables by source show the largest sources one by one and all others as one row, so that no table grows with the input.
+"""A table by source has one row for each of the largest sources and one row for all others, so its length does not grow with the input.
 
-Invariant: the rows add up to what all sources add up to.
+Invariant: the sum of the rows is the sum of all sources.
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ SHOWN = 20
 
 
 def largest_flows(flows: Sequence[SourceFlow], most: int = SHOWN) -> list[SourceFlow]:
-    """Return the sources with most documents, largest first, and the others as one of the name "180 others"."""
+    """Return the sources with the most documents, largest first, and then all others as one source, named like "180 others"."""
     ordered = sorted(flows, key=lambda flow: (-flow.came.documents, flow.source))
     if len(ordered) <= most + 1:
         return ordered
@@ -31,7 +31,7 @@ def largest_flows(flows: Sequence[SourceFlow], most: int = SHOWN) -> list[Source
 
 
 def largest_splits(splits: Sequence[Split], most: int = SHOWN) -> list[Split]:
-    """Return the splits of most documents, largest first, and the others as one."""
+    """Return the splits with the most documents, largest first, and then all others as one split."""
     ordered = sorted(splits, key=lambda split: (-split.of.documents, split.name))
     if len(ordered) <= most + 1:
         return ordered
@@ -41,7 +41,7 @@ def largest_splits(splits: Sequence[Split], most: int = SHOWN) -> list[Split]:
 
 
 def others_in_words(count: int) -> str:
-    """Say how many others one row stands for."""
+    """Return the name of the row that stands for `count` others."""
     return counted(count, "other")
 
 

@@ -34,7 +34,7 @@ _SHARES = (0.0, 0.001, 0.005, 0.01, *(step / 50 for step in range(1, 50)), 0.99,
 
 @dataclass(frozen=True)
 class ThresholdEffect:
-    """What a threshold at `at` would keep, of all documents and of those that pass every other rule and are no duplicates."""
+    """The documents that a threshold at `at` would keep: of all documents, and of those that no other rule or deduplication drops."""
 
     signal: str
     at: float
@@ -49,7 +49,7 @@ class ThresholdEffect:
 
 @dataclass(frozen=True)
 class Point:
-    """What passes a threshold, of all documents and of those that would otherwise be kept; shares are of all, and of the latter.
+    """The documents that pass a threshold: of all documents, and of those that are otherwise kept. Each share is of its own group.
 
     recipe  whether this is the recipe's own threshold
     """
@@ -66,7 +66,7 @@ class Point:
 
 @dataclass(frozen=True)
 class Curve:
-    """The thresholds that would take the place of one rule of the recipe (None: of none), rising, and what each would keep.
+    """The thresholds that could replace the threshold of one rule (None: no rule), rising, and the documents that each would keep.
 
     `otherwise_kept` is of the documents that pass every other rule and are no duplicates.
     """
@@ -81,7 +81,7 @@ class Curve:
 
 @dataclass(frozen=True)
 class Retention:
-    """The curves of a signal, one for each rule that the recipe has on it, or one for none."""
+    """The curves of a signal: one for each rule on it, or a single curve if the recipe has no rule on it."""
 
     signal: str
     documents: int
@@ -92,7 +92,7 @@ class Retention:
 
 @dataclass(frozen=True)
 class AskedSignal:
-    """A signal that is a number, where its values lie, and the recipe's thresholds on it."""
+    """A numeric signal, the place of its values, and the recipe's thresholds on it."""
 
     name: str
     kind: Any
@@ -101,7 +101,7 @@ class AskedSignal:
 
     @classmethod
     def of(cls, out: Location, signal: str) -> "AskedSignal":
-        """Find a signal in a run. Raises UsageError for an unknown one, or one that is no number."""
+        """Find a signal in a run. Raises UsageError if it is unknown or not a number."""
         found = places(out)
         name, kind = full_name(signal, found)
         if not has_thresholds(kind):
@@ -128,7 +128,7 @@ class AskedSignal:
 
 @looks_at_runs()
 def threshold_effect(folder: str, signal: str, at: float) -> ThresholdEffect:
-    """Return what a threshold at `at` would keep. Raises UsageError for an unknown signal, or one that is no number."""
+    """Return the documents that a threshold at `at` would keep. Raises UsageError if the signal is unknown or not a number."""
     asked = AskedSignal.of(checked_folder(folder), signal)
     rule = asked.replaced_by(at)
     drops = side_of(rule)
@@ -152,7 +152,7 @@ def threshold_effect(folder: str, signal: str, at: float) -> ThresholdEffect:
 
 @looks_at_runs()
 def retention(folder: str, signal: str) -> Retention:
-    """Return what thresholds at some sixty quantiles of a signal, and the recipe's own, would keep.
+    """Return the documents that thresholds at about sixty quantiles of a signal, and at the recipe's own threshold, would keep.
 
     Raises UsageError for an unknown signal, or one that is no number.
     """
@@ -191,7 +191,7 @@ def _curve(judged: pl.LazyFrame, rule: RecipeRule | None, thresholds: Sequence[f
 
 
 def side_of(rule: RecipeRule | None) -> Side:
-    """Return the side that a rule drops; low values where there is no rule."""
+    """Return the side that a rule drops; without a rule, low values are dropped."""
     return rule.drops if rule is not None and rule.drops is not None else "below"
 
 
@@ -202,7 +202,7 @@ def _passes(drops: Side, at: float) -> pl.Expr:
 
 
 def _sums(name: str, passes: pl.Expr | None = None) -> list[pl.Expr]:
-    """Return the number of documents, all or those that pass, and the bytes of their text."""
+    """Return the number of documents and the bytes of their text, for all documents or for those that pass."""
     text_bytes = pl.col("text_bytes")
     if passes is None:
         return [pl.len().alias(name), text_bytes.sum().alias(f"{name} bytes")]
@@ -214,7 +214,7 @@ def _amount(name: str, row: dict[str, Any]) -> Amount:
 
 
 def _shares(part: Amount, whole: Amount) -> tuple[float, float]:
-    """Return the share of the documents and that of the tokens."""
+    """Return the share of the documents and the share of the tokens."""
     return part.documents / max(1, whole.documents), part.text_bytes / max(1, whole.text_bytes)
 
 
@@ -223,7 +223,7 @@ def _split(name: str, row: dict[str, Any]) -> Split:
 
 
 def _distance(threshold: float | None, at: float) -> float:
-    """Return how far a threshold is from `at`: in powers where both are positive, so that 100 is nearer to 50 than to 100,000."""
+    """Return the distance of a threshold from `at`, as a ratio if both are positive, so that 100 is nearer to 50 than to 100,000."""
     if threshold is None:
         return math.inf
     if threshold > 0 and at > 0:

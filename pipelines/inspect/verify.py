@@ -54,7 +54,7 @@ class Verification:
 
 @dataclass
 class _Checked:
-    """What was hashed so far: path below the folder -> SHA-256 recorded; what else records name; bytes read, and what was wrong."""
+    """The state of a check: path below the folder -> recorded SHA-256 for hashed files; other recorded files; bytes read; and faults."""
 
     recorded: dict[str, str] = field(default_factory=dict)
     named: set[str] = field(default_factory=set)
@@ -63,7 +63,7 @@ class _Checked:
 
 
 def verify(folder: Location) -> Verification:
-    """Check a run or a dataset. Raises InputError when the folder is neither, Refused when a link leads out of it."""
+    """Check a run or a dataset. Raises InputError if the folder is neither, and Refused if a link leads out of it."""
     refuse_links_out(folder)
     is_run = any((folder / name).exists() for name in ("stages", CONTENTS, RUN))
     dataset = folder if (folder / "manifest.json").facts() is not None else folder / "dataset"
@@ -104,14 +104,14 @@ def damaged_files(folder: Location) -> list[str]:
 
 
 def _check_contents(folder: Location, contents: Contents, checked: _Checked) -> None:
-    """Hash everything that a run left when it ended."""
+    """Hash every file that a finished run left."""
     checked.bytes += differences_from(folder, contents, checked.faults)
     checked.recorded |= {path: sha256 for path, (_, sha256) in {**contents.files, **contents.logs}.items()}
     _check_records(folder, LIVE, checked)
 
 
 def _check_sidecars(folder: Location, checked: _Checked) -> None:
-    """Hash every shard that a sidecar records, and look at the records, of a run that has not ended."""
+    """Hash every recorded shard of an unfinished run, and check its records."""
     named = [named_in(folder, place) for place in folders_of_records(folder)]
     there = [path for each in named for path in sorted(each.records | each.journals)]
     checked.named.update(there, *(each.shards for each in named))
@@ -140,7 +140,7 @@ def _check_records(folder: Location, names: Sequence[str], checked: _Checked) ->
 
 
 def _check_manifest(folder: Location, dataset: Location, checked: _Checked) -> None:
-    """Compare the manifest with what is recorded of the dataset's files, or else with the files."""
+    """Compare the manifest with the recorded digests of the dataset's files, or with the files themselves if none are recorded."""
     try:
         content = read_record(dataset / "manifest.json")
         entries = dict(_entries(content))
@@ -168,19 +168,19 @@ def _entries(content: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _misleading(folder: Location, recorded: Mapping[str, str]) -> list[str]:
-    """Return a fault for every shard that no record names, where readers would take it for ours."""
+    """Return a fault for every shard that no record names but that readers would load."""
     shards = (facts.location for name in _PUBLIC for facts in (folder / name).files(recursive=True))
     told = "is in no record of this folder; it is not ours, or what names it is damaged"
     return [f"{place} {told}" for place in shards if place.name.endswith(_ENDINGS) and path_below(folder, place) not in recorded]
 
 
 def _strangers(folder: Location, named: Set[str]) -> list[str]:
-    """Return the files in a run's folder that no record names, but those that `_misleading` tells of."""
+    """Return the files in a run's folder that no record names, except those that `_misleading` reports."""
     return [path for path in strangers_in(folder, named) if not (path.startswith(_PUBLIC_BEGIN) and path.endswith(_ENDINGS))]
 
 
 def _check_books(folder: Location, checked: _Checked) -> Sequence[str]:
-    """Add up the books, and return what could not be looked up. With damaged files they may not be legible, and that is one more fault."""
+    """Add up the books, and return the lookups that failed. If damaged files make the books illegible, add one more fault."""
     try:
         books = add_up(folder, partial(ledger_of, folder))
     except Exception as error:
@@ -193,7 +193,7 @@ def _check_books(folder: Location, checked: _Checked) -> Sequence[str]:
 
 
 def _check(folder: Location, path: str, sha256: str, checked: _Checked) -> None:
-    """Hash a file of the folder, and add a fault where it is missing or differs."""
+    """Hash a file of the folder, and add a fault if it is missing or differs."""
     try:
         place = folder.within(path)
     except ValueError as error:

@@ -1,8 +1,8 @@
-"""Looking at signals: how one is spread over the documents, and what texts at its quantiles and around a threshold read like.
+"""The distribution of a signal over the documents, with sample texts at its quantiles and around its thresholds.
 
-Everything is counted from the stored signals and the ledger, row by row of the same shards; text is read for the samples only.
+All counts come from the stored signals and the ledger, whose shards have the same rows. Text is read for the samples only.
 
-Invariant: the same folder gives the same answer: bins lie on a fixed grid, samples are chosen by value and key.
+Invariant: the same folder gives the same answer, since bins lie on a fixed grid and samples are chosen by value and key.
 """
 
 from collections.abc import Iterable, Sequence
@@ -31,7 +31,7 @@ _AROUND = 3
 
 @dataclass(frozen=True)
 class Quantile:
-    """The value below which a share of the documents lies (one that occurs, not interpolated)."""
+    """The value below which this share of the documents lies. It is a value that occurs, not an interpolated one."""
 
     share: float
     value: float
@@ -39,7 +39,7 @@ class Quantile:
 
 @dataclass(frozen=True)
 class Value:
-    """A value of a signal that is text."""
+    """A value of a text signal, with the number of documents that have it."""
 
     value: str
     documents: int
@@ -48,7 +48,7 @@ class Value:
 
 @dataclass(frozen=True)
 class SignalSummary:
-    """A signal over all documents that were measured; a signal that is text has `values` instead of quantiles and bins."""
+    """A signal over all measured documents; a text signal has `values` instead of quantiles and bins."""
 
     signal: str
     documents: int
@@ -70,7 +70,7 @@ def funnel_of(folder: str) -> Funnel:
 
 @looks_at_runs()
 def signal_summary(folder: str, signal: str) -> SignalSummary:
-    """Summarise a signal, with samples; its filter may be left out where only one has a signal of that name.
+    """Summarise a signal, with samples. The name of its filter is optional if only one filter has a signal of that name.
 
     Raises UsageError for an unknown signal.
     """
@@ -84,7 +84,7 @@ def signal_summary(folder: str, signal: str) -> SignalSummary:
 
 
 def summarise(signal: str, kind: Any, table: pl.LazyFrame, rules: Sequence[RecipeRule]) -> SignalSummary:
-    """Summarise a signal, without samples, from its `value` (of the polars type `kind`), `fate` and `rule`; `rules` are those on it."""
+    """Summarise a signal without samples, from the columns `value` (of polars type `kind`), `fate` and `rule`; `rules` are its rules."""
     if not has_thresholds(kind):
         return _summary_of_text(signal, table, rules)
     numbers, value = finite(table), pl.col("value")
@@ -114,7 +114,7 @@ def signals_in(found: Iterable[ShardPlace]) -> dict[str, Any]:
 
 
 def full_name(signal: str, found: Iterable[ShardPlace]) -> tuple[str, Any]:
-    """Return the full name and type of a signal. Raises UsageError, with the nearest name, where there is none or more than one."""
+    """Return the full name and type of a signal. Raises UsageError, with the nearest name, if no signal or more than one matches."""
     known = signals_in(found)
     matches = [signal] if signal in known else [name for name in known if name.partition(".")[2] == signal]
     if len(matches) > 1:
@@ -126,13 +126,13 @@ def full_name(signal: str, found: Iterable[ShardPlace]) -> tuple[str, Any]:
 
 
 def finite(table: pl.LazyFrame) -> pl.LazyFrame:
-    """Return a table with its `value` as a float, null where that is no finite number."""
+    """Return a table with `value` as a float; null replaces a value that is not a finite number."""
     value = pl.col("value").cast(pl.Float64)
     return table.with_columns(pl.when(value.is_finite()).then(value).alias("value"))
 
 
 def has_thresholds(kind: Any) -> bool:
-    """Whether a signal of a polars type can have a threshold."""
+    """Return whether a signal of this polars type can have a threshold."""
     return bool(kind.is_numeric() or kind == pl.Boolean)
 
 
@@ -146,7 +146,7 @@ def _summary_of_text(signal: str, table: pl.LazyFrame, rules: Sequence[RecipeRul
 
 
 def _of_values(table: pl.LazyFrame, summary: SignalSummary) -> list[SampleQuery]:
-    """Choose a document for each of the most frequent values of a signal that is text."""
+    """Choose one document for each of the most frequent values of a text signal."""
     chosen = []
     for value in summary.values[:10]:
         rows = table.filter(pl.col("value").cast(pl.String) == value.value).bottom_k(1, by="key")
@@ -155,7 +155,7 @@ def _of_values(table: pl.LazyFrame, summary: SignalSummary) -> list[SampleQuery]
 
 
 def _around(numbers: pl.LazyFrame, summary: SignalSummary) -> list[SampleQuery]:
-    """Choose documents at quantiles and, on both sides of each threshold, the nearest; first those that it dropped and those kept."""
+    """Choose documents at quantiles, and the nearest documents on both sides of each threshold; dropped and kept ones come first."""
     value = pl.col("value")
     chosen = []
     sampled = [quantile for quantile in summary.quantiles if quantile.share in _SAMPLED]

@@ -1,9 +1,9 @@
-"""Why: explain one document's way from the crawl to its place in the dataset, and show its duplicate cluster.
+"""Explain what happened to one document between the crawl and the dataset, and show its duplicate cluster.
 
-The ledger holds the document's fate; its signals, compared with every rule of the recipe, show how close the decision was; its row of
-documents has the text. An id that the crawl used twice has several explanations (`id`, `id~1a2b3c4d`), and so has a URL crawled twice.
+The ledger holds the document's fate. Its signals, compared with every rule of the recipe, show how close the decision was. Its row of the
+documents shard has the text. An id or a URL that the crawl has twice gets several explanations (`id`, `id~1a2b3c4d`).
 
-If a document was dropped for one of an earlier run, the explanation follows it into that run's folder, or says that the folder is gone.
+If a document of an earlier run replaced this one, the explanation reads that run's folder, or says that the folder is gone.
 """
 
 import json
@@ -36,7 +36,7 @@ MEMBERS = 1000
 
 @dataclass(frozen=True)
 class RuleSeen:
-    """A rule of the recipe as this document met it, `threshold` the document's own; `value` is None where the signal was not measured."""
+    """A rule of the recipe applied to this document: `threshold` is the document's own; `value` is None if the signal was not measured."""
 
     rule: str
     signal: str
@@ -48,7 +48,7 @@ class RuleSeen:
 
 @dataclass(frozen=True)
 class CutExcerpt:
-    """Bytes of the text, from `start` up to `end`, that the dataset leaves out, and how they begin."""
+    """A span of the text in bytes (`start` to `end`, exclusive) that the dataset leaves out, and its beginning."""
 
     start: int
     end: int
@@ -57,7 +57,7 @@ class CutExcerpt:
 
 @dataclass(frozen=True)
 class DatasetPlace:
-    """The file of the dataset that holds it and its row there, from 0."""
+    """The file of the dataset that holds the document, and its row in that file, counted from 0."""
 
     file: str
     row: int
@@ -65,7 +65,7 @@ class DatasetPlace:
 
 @dataclass(frozen=True)
 class Explanation:
-    """All that is known of one record."""
+    """Everything that the run knows about one record."""
 
     id: str
     key: str
@@ -98,7 +98,7 @@ class Explanation:
 
 @dataclass(frozen=True)
 class ClusterMember:
-    """A document of a cluster; `similarity` is that with the one that stayed, None for that one itself."""
+    """A document of a cluster; `similarity` compares it with the kept document, and is None for the kept document itself."""
 
     id: str
     url: str | None
@@ -113,7 +113,7 @@ class ClusterMember:
 
 @dataclass(frozen=True)
 class EarlierCopy:
-    """The document of an earlier run for which others were dropped; where it cannot be looked at, `fault` says why."""
+    """The document of an earlier run for which others were dropped; if it cannot be read, `fault` says why."""
 
     run: str
     place: str | None
@@ -152,7 +152,7 @@ def why(folder: str, name: str, model: str | None = None) -> list[Explanation]:
 
 @looks_at_runs()
 def duplicates(folder: str, name: str) -> Cluster:
-    """Return the cluster of a document, named by its id. Raises UsageError when the id is unknown or has no cluster."""
+    """Return the duplicate cluster of the document with this id. Raises UsageError if the id is unknown or has no cluster."""
     out = checked_folder(folder)
     found = places(out)
     mine = _rows(found, pl.col("id") == name)
@@ -193,7 +193,7 @@ def _followed(out: Location, run: str, kept: str) -> EarlierCopy:
 
 
 def _rows(found: Sequence[ShardPlace], wanted: pl.Expr) -> list[tuple[ShardPlace, int, dict[str, Any]]]:
-    """Return the ledger rows that are wanted, each with its place and row number."""
+    """Return the selected ledger rows, each with its place and row number."""
     queries = [scan([place.ledger]).with_row_index("_row").filter(wanted) for place in found]
     rows = []
     for place, frame in zip(found, pl.collect_all(queries, engine="streaming"), strict=True):
@@ -203,7 +203,7 @@ def _rows(found: Sequence[ShardPlace], wanted: pl.Expr) -> list[tuple[ShardPlace
 
 
 def _undecided(out: Location, found: Sequence[ShardPlace], wanted: pl.Expr) -> Iterator[tuple[ShardPlace, int, dict[str, Any]]]:
-    """Yield the rows of documents that no ledger tells of yet, as far as the stages came with them."""
+    """Yield the rows of documents that are not yet in a ledger, with the results of the stages that are done."""
     verdicts = out / "stages" / Judge.name
     for place in undecided(out, found):
         there = scan([place.ledger])
@@ -258,21 +258,21 @@ def _cuts(place: ShardPlace, number: int, text: str | None) -> list[CutExcerpt]:
 
 
 def _seen(rule: RecipeRule, signals: Mapping[str, Any], row: Mapping[str, Any]) -> RuleSeen:
-    """Return a rule as a document met it. Whether it fails is what the ledger says, for nothing is judged here."""
+    """Return a rule applied to a document. The ledger says whether the document fails; nothing is judged again."""
     value = signals[rule.signal]
     fails = value is not None and rule.name in (row["failed"] or ())
     return RuleSeen(rule.name, rule.signal, value, rule.drops, _threshold(rule, signals, row), fails)
 
 
 def _threshold(rule: RecipeRule, signals: Mapping[str, Any], row: Mapping[str, Any]) -> float | None:
-    """Return what a document was compared with: of its own bounds, that which a table gives, or the one that decided."""
+    """Return the bound that a document was compared with: its own bound from a table, or the bound that decided."""
     if rule.bounds is not None:
         return rule.bounds.of(signals.get(rule.bounds.signal))
     return row["threshold"] if rule.own is not None and row["rule"] == rule.name else rule.threshold
 
 
 def _place(out: Location, place: ShardPlace, number: int, found: Sequence[ShardPlace]) -> DatasetPlace | None:
-    """Return where the dataset holds a kept row: after the kept rows of the shards before its own, and those before it in its own."""
+    """Return the place of a kept row in the dataset: the number of kept rows in earlier shards, and before it in its own shard."""
     content = manifest(out)
     ledgers = {(entry.name, entry.origin): entry.ledger for entry in found}
     for shard in content["shards"] if content is not None else []:
@@ -287,14 +287,14 @@ def _place(out: Location, place: ShardPlace, number: int, found: Sequence[ShardP
 
 
 def _kept(ledger: Location, rows: int | None = None) -> int:
-    """Count the kept rows of a ledger shard, or those among its first rows."""
+    """Count the kept rows of a ledger shard, or of its first rows."""
     table = scan([ledger]).select("fate")
     counted = (table if rows is None else table.head(rows)).select((pl.col("fate") == "kept").sum())
     return int(counted.collect().item())
 
 
 def _hint(found: Sequence[ShardPlace], name: str) -> str:
-    """Say which ids or URLs look like the one asked for."""
+    """Return a hint with the ids or URLs that resemble the requested one."""
     tail = name.rstrip("/").rsplit("/", 1)[-1]
     if len(tail) < 3:
         return ""

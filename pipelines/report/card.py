@@ -15,6 +15,7 @@ from typing import Any
 
 from jinja2 import Environment, StrictUndefined
 
+from curation.counting import counted
 from curation.storage.location import Location
 from pipelines.export.export import DATASET
 from pipelines.inspect.flows import CutText, Flow, SourceFlow, SourceLoss
@@ -66,6 +67,15 @@ TOKEN_FILES = {
 
 LOADABLE = ("parquet", "jsonl.gz", "jsonl.zst")
 """Endings of files that `datasets` loads."""
+
+_PERSONAL = {
+    "email": ("email address", "email addresses"),
+    "iban": ("IBAN",),
+    "card": ("card number",),
+    "ip": ("IP address", "IP addresses"),
+    "phone": ("phone number",),
+}
+"""What the edit `pii` masks, by its kind: the noun, and its plural if that is not formed with "s"."""
 
 _BLOCK_OF_MARKDOWN = re.compile(r"^(?:#|---|===|\*\*\*|___|```|~~~|\||!\[|\[[^\]]*\]:)")
 _SIZES = (
@@ -183,17 +193,17 @@ def card_facts(run: Location, rules: RunRules, exported: Exported | None = None)
 
 
 def _limits(facts: CardFacts) -> list[str]:
-    """Say what was done about personal data and benchmarks, and what nobody can promise."""
+    """Return what was done about personal data and benchmarks, and what no filter can ensure."""
     masked = {name.partition(".")[2]: count for name, count in facts.edits.items() if name.startswith("pii.") and count}
-    told = ", ".join(f"{number(count)} {_cell(name)}" for name, count in masked.items())
+    told = ", ".join(counted(count, *_PERSONAL.get(name, (_cell(name),))) for name, count in masked.items())
     overlaps = sum(step.taken.documents for step in facts.web.steps if step.rule.startswith("benchmark_overlap."))
     is_decontaminated = any(step.rule.startswith("benchmark_overlap.") for step in facts.web.steps)
     return [
-        f"Personal data: masked {told}; other personal data may remain." if told else "Personal data: nothing was masked.",
-        f"Benchmarks: {number(overlaps)} documents that share long passages with the benchmarks of the recipe were dropped."
+        f"Personal data: the run masked {told}; other personal data may remain." if told else "Personal data: nothing was masked.",
+        f"Benchmarks: the run dropped {counted(overlaps, 'document')} that shared long passages with the recipe's benchmarks."
         if is_decontaminated
-        else "Benchmarks: the text was not compared with any.",
-        "Filters judge by statistics of a text; what it says may be false, biased or harmful.",
+        else "Benchmarks: the text was not compared with any benchmark.",
+        "Filters judge a text by statistics; its content may still be false, biased or harmful.",
     ]
 
 

@@ -117,3 +117,10 @@ def test_the_dataset_loads_by_its_card(run: Path, facts: CardFacts, tmp_path: Pa
     assert rows.num_rows == facts.rows
     assert rows.column_names == DATASET.names
     assert set(rows["origin"]) == {"web", "synthetic"}
+
+
+def test_what_was_masked_is_named_in_words(facts: CardFacts) -> None:
+    edits = {"pii.email": 1, "pii.ip": 2000, "pii.card": 3, "pii.iban": 1, "pii.phone": 0, "whitespace.blanks": 9}
+    told = "the run masked 1 email address, 2,000 IP addresses, 3 card numbers, 1 IBAN; other personal data may remain"
+    assert f"- Personal data: {told}.\n" in card(dataclasses.replace(facts, edits=edits))
+    assert "- Personal data: nothing was masked.\n" in card(dataclasses.replace(facts, edits={"whitespace.blanks": 9}))
