@@ -69,6 +69,11 @@ class Speaker:
                 return text
         return ""
 
+    def plain(self, options: Sequence[str], values: Mapping[str, str]) -> str:
+        """Return a wording of one of the options with the values as they are, in a document's own spelling."""
+        chosen = "".join(self.chance.choice(part) for part in _parts(self.chance.choice(options)))
+        return chosen.format_map(values)
+
     def again(self) -> "Speaker":
         """Return a speaker with the same values that has said nothing yet."""
         other = Speaker(self.chance, {})

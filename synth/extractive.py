@@ -1,0 +1,175 @@
+"""Exercises that rules take from a document: gaps, definitions, numbers and look-ups in tables, with nothing that it does not say.
+
+A passage is a chunk of the document, anywhere in it. Each kind has a rule that finds what can be asked of a passage:
+
+    cloze       a name, or a word that the passage uses more than once, is left out of a sentence
+    definition  a sentence "X is ..." that begins a paragraph, or names what was not named before
+    number      a number with at least two other words around it is left out
+    table       a cell of a table in Markdown, with a header, is asked for by its row and column
+
+Invariant: question and answer are made of the passage's words and of the wordings in `phrases/extractive.toml`.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from synth.procedural.chance import Chance
+from synth.procedural.phrasebook import Speaker, book
+
+KINDS = ("cloze", "definition", "number", "table")
+PASSAGE_CHARACTERS = 900
+
+_GAP = "____"
+_SENTENCE = re.compile(r"[A-Z][^.!?\n|]{25,280}[.](?=\s|$)")
+_NAME = re.compile(r"(?<=[a-z,;] )[A-Z][a-zà-ÿ]{2,}(?: (?:of )?[A-Z][a-zà-ÿ]+)*")
+_WORD = re.compile(r"\b[a-z]{6,}\b")
+_NUMBER = re.compile(r"(?<![\w.,$€£/^])\d(?:[\d,]*\d)?(?:\.\d+)?(?![\w.,/]*\d)")
+_DEFINITION = re.compile(
+    r"(?P<subject>(?:An? |The )?(?:[A-Za-zà-ÿ-]+ ){0,3}?[A-Za-zà-ÿ-]{3,}) (?P<verb>is|are|means|refers to) (?:an?|the|any|those|that) "
+)
+_NO_SUBJECT = frozenset(
+    [
+        "this",
+        "that",
+        "these",
+        "those",
+        "it",
+        "there",
+        "he",
+        "she",
+        "they",
+        "we",
+        "you",
+        "i",
+        "what",
+        "which",
+        "here",
+        "one",
+        "such",
+        "who",
+        "for",
+        "in",
+        "on",
+        "at",
+        "by",
+        "to",
+        "of",
+        "from",
+        "with",
+        "as",
+        "if",
+        "so",
+        "but",
+        "and",
+        "or",
+        "not",
+        "its",
+        "their",
+        "his",
+        "her",
+        "our",
+        "my",
+        "your",
+    ]
+)
+_RULE = re.compile(r"\|?\s*:?-{3,}")
+
+
+@dataclass(frozen=True)
+class Item:
+    """Something that can be asked of a passage: what is asked with, the answer, and the sentence or row that holds it."""
+
+    kind: str
+    question: str
+    answer: str
+    evidence: str
+    reply: str
+    options: tuple[str, ...] = ()
+
+
+def passages(text: str) -> list[str]:
+    """Return a document as chunks of whole paragraphs, of about PASSAGE_CHARACTERS."""
+    chunks: list[str] = []
+    for paragraph in re.split(r"\n\s*\n", text):
+        if chunks and len(chunks[-1]) + len(paragraph) < PASSAGE_CHARACTERS:
+            chunks[-1] += f"\n\n{paragraph.strip()}"
+        elif paragraph.strip():
+            chunks.append(paragraph.strip())
+    return chunks
+
+
+def item_of(passage: str, kind: str, chance: Chance) -> Item | None:
+    """Return an exercise of a kind, or of the next kind that the passage allows; None if it allows none."""
+    first = KINDS.index(kind)
+    for name in (*KINDS[first:], *KINDS[:first]):
+        found = list(_RULES[name](passage))
+        if found:
+            return _worded(name, chance.choice(found), passage, chance)
+    return None
+
+
+def _worded(kind: str, found: Mapping[str, str], passage: str, chance: Chance) -> Item:
+    words, say = book("extractive"), Speaker(chance, {})
+    question = say.plain(words[kind], found)
+    options = _others(kind, found["answer"], passage, chance)
+    if options:
+        question += "\n\n" + say.plain(words["options"], {"options": ", ".join(options)})
+    replies = {"definition": "sentences", "table": "cells"}.get(kind, "answers")
+    return Item(kind, question, found["answer"], found["evidence"], say.plain(words[replies], found), tuple(options))
+
+
+def _others(kind: str, answer: str, passage: str, chance: Chance) -> list[str]:
+    """Return three or four things of the answer's kind from the passage, the answer among them; nothing if there are too few."""
+    pattern = _NUMBER if kind == "number" else _NAME if _NAME.fullmatch(f"{answer}") or answer[:1].isupper() else _WORD
+    others = sorted({match[0] for match in pattern.finditer(passage)} - {answer}) if kind in ("cloze", "number") else []
+    if len(others) < 2 or chance.chances(0.5):
+        return []
+    return chance.sample([answer, *chance.sample(others, min(3, len(others)))], 1 + min(3, len(others)))
+
+
+def _clozes(passage: str) -> Iterator[Mapping[str, str]]:
+    often = Counter(_WORD.findall(passage))
+    for sentence in _SENTENCE.findall(passage):
+        for match in [*_NAME.finditer(sentence), *(word for word in _WORD.finditer(sentence) if often[word[0]] > 1)]:
+            if sentence.count(match[0]) == 1:
+                yield {"answer": match[0], "evidence": sentence, "gap": sentence[: match.start()] + _GAP + sentence[match.end() :]}
+
+
+def _definitions(passage: str) -> Iterator[Mapping[str, str]]:
+    for sentence in _SENTENCE.findall(passage):
+        found = _DEFINITION.match(sentence)
+        if found is not None and not _NO_SUBJECT & set(found["subject"].casefold().split()):
+            subject = found["subject"]
+            small = subject[:1].lower() + subject[1:]
+            plain = small if subject.split()[0] in ("A", "An", "The") or re.search(rf"\b{small}\b", passage) else subject
+            yield {"subject": plain, "verb": found["verb"], "answer": sentence, "evidence": sentence}
+
+
+def _numbers(passage: str) -> Iterator[Mapping[str, str]]:
+    for sentence in _SENTENCE.findall(passage):
+        for match in _NUMBER.finditer(sentence):
+            if sentence.count(match[0]) == 1 and len(sentence.split()) > 5:
+                yield {"answer": match[0], "evidence": sentence, "gap": sentence[: match.start()] + _GAP + sentence[match.end() :]}
+
+
+def _cells(passage: str) -> Iterator[Mapping[str, str]]:
+    lines = passage.split("\n")
+    for at in range(1, len(lines) - 1):
+        if _RULE.match(lines[at]) and "|" in lines[at - 1]:
+            head = _row(lines[at - 1])
+            rows = [line for line in lines[at + 1 :] if line.count("|") >= len(head) - 1 and "|" in line]
+            firsts = Counter(_row(line)[0] for line in rows)
+            for line in rows:
+                first, *rest = _row(line)
+                for column, cell in zip(head[1:], rest, strict=False):
+                    if cell and column and first and firsts[first] == 1:
+                        yield {"row": first, "column": column, "answer": cell, "evidence": line}
+
+
+def _row(line: str) -> list[str]:
+    return [cell.strip() for cell in line.strip().strip("|").split("|")]
+
+
+_RULES = {"cloze": _clozes, "definition": _definitions, "number": _numbers, "table": _cells}
