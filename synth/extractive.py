@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from synth.procedural.chance import Chance
 from synth.procedural.phrasebook import Speaker, book
 
-KINDS = ("cloze", "definition", "number", "table")
+ASKABLE = ("cloze", "definition", "number", "table")
 PASSAGE_CHARACTERS = 900
 
 _GAP = "____"
@@ -78,7 +78,7 @@ _RULE = re.compile(r"\|?\s*:?-{3,}")
 
 
 @dataclass(frozen=True)
-class Item:
+class Extract:
     """Something that can be asked of a passage: what is asked with, the answer, and the sentence or row that holds it."""
 
     kind: str
@@ -100,24 +100,24 @@ def passages(text: str) -> list[str]:
     return chunks
 
 
-def item_of(passage: str, kind: str, chance: Chance) -> Item | None:
+def item_of(passage: str, kind: str, chance: Chance) -> Extract | None:
     """Return an exercise of a kind, or of the next kind that the passage allows; None if it allows none."""
-    first = KINDS.index(kind)
-    for name in (*KINDS[first:], *KINDS[:first]):
+    first = ASKABLE.index(kind)
+    for name in (*ASKABLE[first:], *ASKABLE[:first]):
         found = list(_RULES[name](passage))
         if found:
             return _worded(name, chance.choice(found), passage, chance)
     return None
 
 
-def _worded(kind: str, found: Mapping[str, str], passage: str, chance: Chance) -> Item:
+def _worded(kind: str, found: Mapping[str, str], passage: str, chance: Chance) -> Extract:
     words, say = book("extractive"), Speaker(chance, {})
     question = say.plain(words[kind], found)
     options = _others(kind, found["answer"], passage, chance)
     if options:
         question += "\n\n" + say.plain(words["options"], {"options": ", ".join(options)})
     replies = {"definition": "sentences", "table": "cells"}.get(kind, "answers")
-    return Item(kind, question, found["answer"], found["evidence"], say.plain(words[replies], found), tuple(options))
+    return Extract(kind, question, found["answer"], found["evidence"], say.plain(words[replies], found), tuple(options))
 
 
 def _others(kind: str, answer: str, passage: str, chance: Chance) -> list[str]:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from synth.extractive import KINDS, passages
+from synth.extractive import ASKABLE, passages
 from synth.instructions import refuse_appeals, refuse_orders
 from synth.procedural.chance import Chance
 from synth.procedural.phrasebook import book
@@ -39,7 +39,7 @@ class DocumentExercise(Task):
         if seed is None:
             raise ValueError("document_exercise needs a document")
         passage = Chance(f"{seed.id} {number}").choice(passages(seed.text) or [seed.text])
-        kind = KINDS[number % len(KINDS)]
+        kind = ASKABLE[number % len(ASKABLE)]
         prompt = load_prompt("document_exercise")
         brief = {"seed": seed.id, "kind": kind, "passage": passage, "number": number}
         parameters = {"max_tokens": 600, "temperature": 0.3}

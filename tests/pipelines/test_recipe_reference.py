@@ -56,7 +56,7 @@ def test_defaults_and_types_are_those_of_the_code() -> None:
 @pytest.mark.parametrize("number", range(7))
 def test_examples_are_recipes(number: int) -> None:
     examples = re.findall(r"```toml\n(.*?)```", CHECKED_IN.read_text("utf-8"), re.DOTALL)
-    assert len(examples) == 7
+    assert len(examples) == 8
     recipe = parse_recipe(examples[number], "example")
     assert recipe.inputs or recipe.edits or recipe.filters or recipe.synthesize
 

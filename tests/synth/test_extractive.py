@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from synth.ask.teacher import Reply
-from synth.extractive import KINDS, item_of, passages
+from synth.extractive import ASKABLE, item_of, passages
 from synth.extractive_teacher import ExtractiveTeacher
 from synth.procedural.chance import Chance
 from synth.router import Addressing, Router
@@ -46,7 +46,7 @@ def test_questions_and_answers_stand_in_the_document() -> None:
         assert example.answer in passage
         assert example.answer in example.messages[1]["content"]
         assert passage in example.messages[0]["content"]
-    assert set(kinds) == set(KINDS)
+    assert set(kinds) == set(ASKABLE)
     assert kinds.total() > 100
     assert sum(place > 0.3 for place in places) > 30
 
