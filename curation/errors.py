@@ -4,6 +4,7 @@ RecipeError, InputError, UsageError   2   a bad recipe, input or call
 Refused                               3   drift under --frozen, budget reached, a teacher set up wrongly, another live run, a failed check
 ShardsFailed, BooksUnbalanced         1   the run finished incompletely, or its numbers do not match
 CannotWrite                           1   the disk is full, or the place is read-only
+NoNodes                               1   no machine of the cluster could run a task for as long as the user would wait
 NothingRead                           1   the run finished, but nothing, or only a part, of some input file was read
 InternalError                         1   a bug in this program
 """
@@ -46,6 +47,10 @@ class Refused(CurationError):
 
 class ShardsFailed(CurationError):
     """Some shards could not be made; everything else was finished first."""
+
+
+class NoNodes(CurationError):
+    """No machine of the cluster can run a task."""
 
 
 class BooksUnbalanced(CurationError):

@@ -98,6 +98,13 @@ def run(
     ] = None,
     runner: Annotated[str, typer.Option(help="local or ray.")] = "local",
     address: Annotated[str | None, typer.Option(help="Address of a Ray cluster; without it a local one starts.")] = None,
+    runtime_env: Annotated[
+        str | None,
+        typer.Option(metavar="code|FILE", help="What nodes run in: `code` sends this code, a YAML file is Ray's runtime environment."),
+    ] = None,
+    max_wait: Annotated[
+        float | None, typer.Option(min=0, help="Seconds to wait for a node that can run a task; without it the run waits for ever.")
+    ] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Number of worker processes; 1 runs everything in this process.")] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Read at most this many records of each input file.")] = None,
     frozen: Annotated[bool, typer.Option("--frozen", help="Refuse (exit 3) to redo work of an earlier run.")] = False,
@@ -105,6 +112,9 @@ def run(
     replies: Annotated[str | None, typer.Option(help="Folder of teacher replies to read and extend.")] = None,
     settings: SetValues = None,
     replace: Annotated[bool, typer.Option("--replace", help="Replace the dataset that another recipe wrote to --out.")] = False,
+    take_over: Annotated[
+        bool, typer.Option("--take-over", help="Take --out on an object store from a run that died; if it lives, it stops.")
+    ] = False,
     progress: Annotated[str, typer.Option(help="auto, bar, plain, json (one JSON line per event) or none.")] = "auto",
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print only errors to stderr.")] = False,
     log: Annotated[str | None, typer.Option(metavar="FILE", help="File to append the log to; OUT/run.log by default.")] = None,
@@ -126,6 +136,8 @@ def run(
         out=out,
         runner=runner,
         address=address,
+        runtime_env=runtime_env,
+        max_wait=max_wait,
         workers=workers,
         limit=limit,
         frozen=frozen,
@@ -133,6 +145,7 @@ def run(
         replies=replies,
         settings=tuple(settings or ()),
         replace=replace,
+        take_over=take_over,
         log=log,
         verbose=verbose,
         quiet=quiet,

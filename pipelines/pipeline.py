@@ -8,7 +8,7 @@ text stays in files. Every run checks the books at its end, even a run that had 
 
 import platform
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
@@ -76,6 +76,10 @@ BETTER = "educational_score.score"
 """The signal that decides which of several copies is the best."""
 
 
+_LOOKED_AT = 16
+"""The largest number of input folders in which every node of a cluster is asked for a file before work starts."""
+
+
 @dataclass(frozen=True)
 class RunRequest:
     """The arguments of `curate run`."""
@@ -96,6 +100,9 @@ class RunRequest:
     verbose: bool = False
     quiet: bool = False
     progress: str = "auto"
+    runtime_env: str | None = None
+    max_wait: float | None = None
+    take_over: bool = False
 
 
 @dataclass(frozen=True)
@@ -121,7 +128,7 @@ def run_recipe(request: RunRequest) -> Summary:
         require_log(_replies(request, out))
     earlier = open_earlier(recipe.deduplicate, out) if recipe.deduplicate is not None else ()
     sizes = {unit.name: sum(source.size for source in unit.sources) for unit in ingest.ingest_units(sources)}
-    runner = _runner(request, out)
+    runner = _runner(request, out, (source.location for source in sources))
     versions = {name: version(name) for name in REPORTED_PACKAGES}
     facts: dict[str, Any] = {"recipe": recipe.name, "python": platform.python_version(), "versions": versions}
     if request.settings:
@@ -132,7 +139,14 @@ def run_recipe(request: RunRequest) -> Summary:
         with (
             ProgressWatcher(display, steps_of(recipe), sizes) as watcher,
             Session.open(
-                out, runner, frozen=request.frozen, watcher=watcher, facts=facts, recipe=recipe.name, replace=request.replace
+                out,
+                runner,
+                frozen=request.frozen,
+                watcher=watcher,
+                facts=facts,
+                recipe=recipe.name,
+                replace=request.replace,
+                take_over=request.take_over,
             ) as session,
             run_log(out, request.log, request.verbose),
         ):
@@ -336,11 +350,14 @@ def warm_up(recipe: Recipe) -> None:
         without(text, spans_of(text, passages, passages.comparable))
 
 
-def _runner(request: RunRequest, out: Location) -> Runner:
+def _runner(request: RunRequest, out: Location, reads: Iterable[Location]) -> Runner:
+    """Return the runner that the command line asks for; every node of a cluster must see one file of each folder in `reads`."""
     if request.runner == "ray":
         from curation.engine.ray_runner import RayRunner
 
-        return RayRunner(request.workers, request.address, out)
-    if request.runner != "local" or request.address is not None:
-        raise UsageError("--runner must be local or ray; --address needs --runner ray")
+        some = {place.parent: place for place in reads}
+        one_each = list(some.values())[:_LOOKED_AT]
+        return RayRunner(request.workers, request.address, out, one_each, request.runtime_env, request.max_wait)
+    if request.runner != "local" or any(given is not None for given in (request.address, request.runtime_env, request.max_wait)):
+        raise UsageError("--runner must be local or ray; --address, --runtime-env and --max-wait need --runner ray")
     return LocalRunner(request.workers or 1)

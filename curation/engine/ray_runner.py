@@ -1,97 +1,169 @@
 """The Ray runner runs tasks on a local Ray cluster or on an existing one.
 
-This is the only file that imports ray. Each item is one task; up to two tasks per CPU are in flight, and results come as they finish. Ray
-moves only small items and small results; text stays in files that every node sees. Ray retries a task whose worker dies (SIGKILL, out of
-memory, a lost node) a fixed number of times, and then it is reported as `killed`; a task that raises is not retried.
+Only this file and `ray_nodes` import ray. Each item is one task; up to two tasks per CPU are in flight, and results come as they finish.
+Ray moves only small items and small results; text stays in files that every node sees. Ray retries a task whose worker dies (SIGKILL, a
+lost node) a fixed number of times, and then it is reported as `killed`; a task that raises is not retried. A task asks for one CPU and for
+the memory that its stage needs; one that Ray ends because its node runs out of memory is tried again with twice as much.
 
-At the start every node is checked: it must see OUT and run the same code, otherwise the run is Refused. Usage statistics and the dashboard
-are off. The token of a local cluster is only in the environment of its processes, which only their owner can read.
+Every node is looked at before it gets work, at the start or when it joins (`ray_nodes`, `on_node`). Usage statistics and the dashboard are
+off. The token of a local cluster is only in the environment of its processes, which only their owner can read.
 """
 
 import os
+import tempfile
 import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
-from itertools import islice
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from curation.engine.runner import TaskItem, TaskOutcome, TaskResult, attempt, tell_on_stderr
+from curation.engine import on_node
+from curation.engine.runner import Need, TaskItem, TaskOutcome, TaskResult, nothing_more, tell_on_stderr
+from curation.engine.runtime_env import runtime_environment
 from curation.engine.signals import Ended, handlers_kept, workers_spared
 from curation.engine.stopped import StoppedWorkers
-from curation.engine.watched import watched_here
-from curation.errors import Refused, UsageError
+from curation.errors import UsageError
 from curation.storage.digests import code_digest
 from curation.storage.location import Location
+from curation.storage.ownership import RUN
 
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-os.environ.setdefault("RAY_task_oom_retries", "3")
+os.environ.setdefault("RAY_task_oom_retries", "0")
 os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
 
 import psutil
 import ray
+from ray import cloudpickle
 from ray.exceptions import OutOfMemoryError, RayError, WorkerCrashedError
 
-_LOOK = 2.0
-"""Seconds between two checks for stopped workers, while no task finishes."""
+from curation.engine.ray_nodes import Nodes, in_gib
 
-_TASK = "ray::attempt_watched"
+cloudpickle.register_pickle_by_value(on_node)  # type: ignore[no-untyped-call]
+
+_LOOK = 2.0
+"""Seconds between two looks at workers and nodes, while no task finishes."""
+
+_NAME = "attempt"
+_TASK = f"ray::{_NAME}"
 ATTEMPTS = 3
-"""How often a task is started if its workers die."""
+"""How often a task is started if its workers die, or if it runs out of memory."""
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """A task under way: its item, what it asks for, and how often it ran out of memory."""
+
+    item: Any
+    need: Need
+    starved: int = 0
 
 
 class RayRunner:
     """Runs tasks as Ray tasks of one CPU each."""
 
-    def __init__(self, workers: int | None = None, address: str | None = None, out: Location | None = None) -> None:
-        """Join the cluster at an address, or start a local one, and check that its nodes see the run's folder."""
+    def __init__(
+        self,
+        workers: int | None = None,
+        address: str | None = None,
+        out: Location | None = None,
+        reads: Sequence[Location] = (),
+        runtime_env: str | None = None,
+        max_wait: float | None = None,
+    ) -> None:
+        """Join the cluster at an address, or start a local one, and check that its nodes have this code and see OUT and what is read."""
         self._started = False
         self.tell: Callable[[str], None] = tell_on_stderr
+        self._wanted, self._shares = workers, address is not None
+        self._nodes = Nodes(self._tell, code_digest(), max_wait)
         if not ray.is_initialized():
-            self._start(workers, address)
-        self.workers = workers or max(1, int(ray.cluster_resources().get("CPU", 1)))  # type: ignore[no-untyped-call]
-        # Our own cluster has as many CPUs as workers, so each worker's second task waits; on a shared one, `workers` limits our use.
-        self._under_way = self.workers if address is not None and workers is not None else 2 * self.workers
-        if out is not None:
-            self._check_nodes(out)
+            self._start(workers, address, runtime_env)
+        self.workers = workers or self._cpus()
+        try:
+            self._check(out, reads)
+        except BaseException:
+            self.close()
+            raise
 
-    def _start(self, workers: int | None, address: str | None) -> None:
-        quiet: dict[str, Any] = {"log_to_driver": False, "configure_logging": False, "runtime_env": {"env_vars": _worker_environment()}}
-        if address is None:
-            _choose_token()
-            with handlers_kept(), workers_spared():
-                ray.init(num_cpus=workers, include_dashboard=False, **quiet)
-        else:
-            try:
+    def _start(self, workers: int | None, address: str | None, runtime_env: str | None) -> None:
+        with runtime_environment(runtime_env, _worker_environment()) as environment:
+            quiet: dict[str, Any] = {"log_to_driver": False, "configure_logging": False, "runtime_env": environment}
+            if address is None:
+                _choose_token()
                 with handlers_kept(), workers_spared():
-                    ray.init(address=address, **quiet)
-            except (ConnectionError, ValueError, RuntimeError) as error:
-                raise UsageError(f"no Ray cluster answers at {address}: {error}") from error
+                    ray.init(num_cpus=workers, include_dashboard=False, object_spilling_directory=tempfile.gettempdir(), **quiet)
+            else:
+                try:
+                    with handlers_kept(), workers_spared():
+                        ray.init(address=address, **quiet)
+                except (ConnectionError, ValueError, RuntimeError) as error:
+                    raise UsageError(f"no Ray cluster answers at {address}: {error}") from error
         self._started = True
 
-    def map(self, task: Callable[[TaskItem], TaskResult], items: Iterable[TaskItem]) -> Iterator[TaskOutcome[TaskItem, TaskResult]]:
-        """Yield an outcome for every item, in the order in which they finish."""
-        remote: Any = ray.remote(num_cpus=1, max_retries=ATTEMPTS - 1, retry_exceptions=False)(attempt_watched)
+    def map(
+        self, task: Callable[[TaskItem], TaskResult], items: Iterable[TaskItem], needs: Callable[[TaskItem], Need] = nothing_more
+    ) -> Iterator[TaskOutcome[TaskItem, TaskResult]]:
+        """Yield an outcome for every item, in the order in which they finish. `needs` tells what each asks of a node."""
         waiting = iter(items)
-        running: dict[Any, TaskItem] = {remote.remote(task, item): item for item in islice(waiting, self._under_way)}
-        stops = _Stops(self.tell)
-        while running:
-            while not (done := _wait(list(running))):
-                stops.look()
-            item = running.pop(done[0])
-            for following in islice(waiting, 1):
-                running[remote.remote(task, following)] = following
-            yield self._outcome(done[0], item)
+        running: dict[Any, _Asked] = {}
+        stops, looked, room = _Stops(self.tell), 0.0, self._room()
 
-    def _outcome(self, reference: Any, item: TaskItem) -> TaskOutcome[TaskItem, Any]:
+        def submit(asked: _Asked) -> None:
+            running[self._submit(task, asked)] = asked
+
+        while True:
+            while len(running) < room and (item := next(waiting, None)) is not None:
+                submit(_Asked(item, needs(item)))
+            if not running:
+                return
+            done = _wait(list(running))
+            if time.monotonic() - looked >= _LOOK:
+                looked, room = time.monotonic(), self._room()
+                self._nodes.look(self._fitting(next(iter(running.values())).need))
+            if not done:
+                stops.look()
+                continue
+            asked = running.pop(done[0])
+            found = self._outcome(done[0], asked)
+            if isinstance(found, _Asked):
+                submit(found)
+            else:
+                yield found
+
+    def _submit(self, task: Callable[[Any], Any], asked: _Asked) -> Any:
+        options = {"name": _NAME, "num_cpus": 1, "max_retries": ATTEMPTS - 1, "retry_exceptions": False, **self._nodes.options()}
+        memory = self._fitting(asked.need).memory
+        if memory:
+            options["memory"] = memory
+        remote: Any = ray.remote(on_node.make_here)
+        payload = cloudpickle.dumps((task, asked.item))  # type: ignore[no-untyped-call]
+        return remote.options(**options).remote(payload, self._nodes.code, self._nodes.needed)
+
+    def _fitting(self, need: Need) -> Need:
+        """Return what is asked for: an estimate never asks for more memory than the largest node has."""
+        return replace(need, memory=min(need.memory, max((node.memory for node in self._nodes.usable()), default=need.memory)))
+
+    def _outcome(self, reference: Any, asked: _Asked) -> "TaskOutcome[Any, Any] | _Asked":
+        """Return the outcome of a task, or the task to ask for once more."""
+        item = asked.item
         try:
-            outcome: TaskOutcome[TaskItem, Any] = ray.get(reference)
-        except (WorkerCrashedError, OutOfMemoryError) as error:
+            node, (kind, found) = ray.get(reference)
+        except OutOfMemoryError as error:
+            need = replace(asked.need, memory=2 * max(self._fitting(asked.need).memory, 1 << 28))
+            if asked.starved + 1 == ATTEMPTS:
+                told = f"its node ran out of memory {ATTEMPTS} times: {' '.join(str(error).split())}"
+                return TaskOutcome(item, error=str(error), line=told, killed=True)
+            self.tell(f"{need.name} ran out of memory: it is tried again with {in_gib(self._fitting(need).memory)}")
+            return _Asked(item, need, asked.starved + 1)
+        except WorkerCrashedError as error:
             return TaskOutcome(item, error=f"its worker died {ATTEMPTS} times: {error}", killed=True)
         except RayError as error:
             return TaskOutcome(item, error=str(error))
-        return replace(outcome, item=item)
+        if kind == on_node.REFUSED:
+            self._nodes.refuse(node, found)
+            return asked
+        outcome: TaskOutcome[Any, Any] = replace(found, item=item)
+        return outcome
 
     def close(self) -> None:
         """Leave the cluster; stop it if it is local."""
@@ -99,27 +171,31 @@ class RayRunner:
             ray.shutdown()
             self._started = False
 
-    def _check_nodes(self, out: Location) -> None:
-        """Raise Refused unless every node sees OUT and runs this code."""
-        from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+    def _tell(self, line: str) -> None:
+        self.tell(line)
 
+    def _cpus(self) -> int:
+        return max(1, int(ray.cluster_resources().get("CPU", 1)))  # type: ignore[no-untyped-call]
+
+    def _room(self) -> int:
+        """Return how many tasks may be under way: as many as asked for on a shared cluster, else two for each CPU there is now."""
+        if self._wanted is not None:
+            return self._wanted if self._shares else 2 * self._wanted
+        return 2 * self._cpus()
+
+    def _check(self, out: Location | None, reads: Sequence[Location]) -> None:
+        """Look at every node before work starts; nodes that join later are looked at by their first task."""
+        self._nodes.needed = tuple(map(str, reads))
+        if out is None:
+            return
         out.make_folder()
-        token = uuid.uuid4().hex
-        probe = out / f".node-check-{token}"
-        probe.write_bytes(token.encode())
+        probe = out / f".node-check-{uuid.uuid4().hex}"
+        probe.write_bytes(b"seen")
         try:
-            look = ray.remote(num_cpus=0)(_look)
-            nodes = [node["NodeID"] for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]
-            answers = ray.get(
-                [look.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node, soft=False)).remote(probe) for node in nodes]
-            )
+            self._nodes.check([str(probe), *self._nodes.needed])
         finally:
             probe.delete()
-        for node, (seen, code) in zip(nodes, answers, strict=True):
-            if seen != token:
-                raise Refused(f"node {node} does not see {out}; OUT must be a folder or bucket that all nodes share")
-            if code != code_digest():
-                raise Refused(f"node {node} runs different code from this machine; install the same version on all nodes")
+        self._nodes.needed = (str(out / RUN), *self._nodes.needed)
 
 
 def _wait(running: list[Any]) -> list[Any]:
@@ -165,20 +241,7 @@ class _Stops:
                 continue
 
 
-def attempt_watched(task: Callable[[TaskItem], TaskResult], item: TaskItem) -> TaskOutcome[TaskItem, TaskResult]:
-    """Run the task on one item in a Ray worker, which ends itself if one record takes too long."""
-    with watched_here(tell_on_stderr):
-        return attempt(task, item)
-
-
-def _look(probe: Location) -> tuple[str | None, str]:
-    try:
-        return probe.read_bytes().decode(), code_digest()
-    except OSError:
-        return None, code_digest()
-
-
-def _worker_environment() -> dict[str, str]:
+def _worker_environment() -> Mapping[str, str]:
     """Let workers import this project from the driver's path, and keep their libraries single-threaded."""
     root = str(Path(__file__).parents[2])
     inherited = {name: os.environ[name] for name in ("ARROW_DEFAULT_MEMORY_POOL",) if name in os.environ}

@@ -20,6 +20,7 @@ from typing import Generic, Protocol, TypeVar
 
 from curation.engine.failures import in_one_line, traceback_of
 from curation.engine.heartbeat import TICK
+from curation.engine.node_check import Misfit
 from curation.engine.watched import watched_here
 from curation.engine.worker_pool import WorkerPool
 from curation.storage.outages import may_pass
@@ -34,7 +35,8 @@ TaskResult = TypeVar("TaskResult")
 class TaskOutcome(Generic[TaskItem, TaskResult]):
     """The outcome of one item: a result, or the error's traceback and its one-line form.
 
-    `killed`: its worker died. `may_pass`: a store did not answer, so the same item may succeed later.
+    `killed`: its worker died. `may_pass`: a store did not answer, so the same item may succeed later. `misfit`: this machine differs from
+    the driver's, so another may succeed.
     """
 
     item: TaskItem
@@ -43,6 +45,20 @@ class TaskOutcome(Generic[TaskItem, TaskResult]):
     killed: bool = False
     line: str | None = None
     may_pass: bool = False
+    misfit: bool = False
+
+
+@dataclass(frozen=True)
+class Need:
+    """What a task asks of a machine beside one CPU: bytes of memory; `name` is for messages."""
+
+    name: str = "a task"
+    memory: int = 0
+
+
+def nothing_more(_: object) -> Need:
+    """Return the need of a task that needs no memory to speak of."""
+    return Need()
 
 
 class Runner(Protocol):
@@ -51,8 +67,10 @@ class Runner(Protocol):
     workers: int
     tell: Callable[[str], None]
 
-    def map(self, task: Callable[[TaskItem], TaskResult], items: Iterable[TaskItem]) -> Iterator[TaskOutcome[TaskItem, TaskResult]]:
-        """Yield an outcome for every item, in the order in which they finish."""
+    def map(
+        self, task: Callable[[TaskItem], TaskResult], items: Iterable[TaskItem], needs: Callable[[TaskItem], Need] = nothing_more
+    ) -> Iterator[TaskOutcome[TaskItem, TaskResult]]:
+        """Yield an outcome for every item, in the order in which they finish. `needs` tells what each asks of a machine."""
         ...
 
     def close(self) -> None:
@@ -65,12 +83,21 @@ def attempt(task: Callable[[TaskItem], TaskResult], item: TaskItem) -> TaskOutco
     try:
         return TaskOutcome(item, result=task(item))
     except Exception as error:
-        return TaskOutcome(item, error=traceback_of(error), line=in_one_line(error), may_pass=may_pass(error))
+        is_misfit = isinstance(error, Misfit)
+        return TaskOutcome(item, error=traceback_of(error), line=in_one_line(error), may_pass=may_pass(error), misfit=is_misfit)
 
 
 def tell_on_stderr(line: str) -> None:
     """Print a line to stderr; the default for `tell`."""
     print(line, file=sys.stderr, flush=True)
+
+
+def attempt_watched(
+    task: Callable[[TaskItem], TaskResult], item: TaskItem, tell: Callable[[str], None] = tell_on_stderr
+) -> TaskOutcome[TaskItem, TaskResult]:
+    """Run the task on one item in a process that ends itself if one record takes too long."""
+    with watched_here(tell):
+        return attempt(task, item)
 
 
 class LocalRunner:
@@ -83,13 +110,16 @@ class LocalRunner:
         self._pool: WorkerPool | None = None
         self._under_way = 0
 
-    def map(self, task: Callable[[TaskItem], TaskResult], items: Iterable[TaskItem]) -> Iterator[TaskOutcome[TaskItem, TaskResult]]:
+    def map(
+        self,
+        task: Callable[[TaskItem], TaskResult],
+        items: Iterable[TaskItem],
+        needs: Callable[[TaskItem], Need] = nothing_more,  # noqa: ARG002  (one machine takes what there is)
+    ) -> Iterator[TaskOutcome[TaskItem, TaskResult]]:
         """Yield an outcome for every item, in the order in which they finish."""
         if self.workers == 1:
             for item in items:
-                with watched_here(self.tell):
-                    outcome = attempt(task, item)
-                yield outcome
+                yield attempt_watched(task, item, self.tell)
             return
         yield from self._map_in_processes(task, list(items))
 

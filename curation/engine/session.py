@@ -5,12 +5,10 @@ counts after every stage. A killed session leaves finished units with sidecars, 
 next session deletes those, reports them as `interrupted`, and makes only units without a sidecar.
 """
 
-import platform
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from typing import Any
 
 from curation.counting import counted
@@ -27,6 +25,7 @@ from curation.engine.leftovers import (
     strangers_in,
     sweep,
 )
+from curation.engine.run_report import RunReport
 from curation.engine.runner import Runner, TaskOutcome
 from curation.engine.signals import Ended
 from curation.engine.stage import SEAL, Cost, Finished, Job, Stage, Unit, Workspace, is_whole, key_of, read_sidecar
@@ -37,7 +36,7 @@ from curation.storage.contents import CONTENTS, digest_at, write_contents
 from curation.storage.digests import digest_of
 from curation.storage.journal import JOURNAL_ENDING
 from curation.storage.location import Location
-from curation.storage.ownership import FIXED, MADE_BY, RUN, locked, read_mark
+from curation.storage.ownership import FIXED, locked
 from curation.storage.records import CorruptRecord, find_record, write_record
 from curation.storage.shards import Shard
 
@@ -77,26 +76,17 @@ class Session:
         self.runner = runner
         self.frozen = frozen
         self.watcher = watcher
-        self._report: dict[str, Any] = {
-            "began": datetime.now(UTC).isoformat(timespec="seconds"),
-            "machine": platform.node(),
-            "workers": runner.workers,
-            **facts,
-            "stages": [],
-            "outcome": "running",
-        }
-        self._began = time.perf_counter()
-        self._earlier = self._earlier_sessions()
+        self._report = RunReport(out, recipe, runner.workers, facts)
         self._sealed: set[str] = set()
         self._ours: set[str] = set()
         self.shards: dict[str, tuple[int, str]] = {}
         self.suspects: list[Shard] = []
         self._sidecars: list[str] = []
         self._left = left_by_run(out)
-        self._closed = bool((read_mark(out) or {}).get("closed"))
-        closing = (out / CONTENTS).facts() if self._closed else None
+        closing = (out / CONTENTS).facts() if self._report.closed else None
         self.closed_at = closing.changed if closing is not None else None
         self.hashed: set[str] = set()
+        self.require_lock: Callable[[], None] = lambda: None
         self._drift: list[str] = []
         self._remade = False
 
@@ -112,31 +102,34 @@ class Session:
         facts: Mapping[str, Any] | None = None,
         recipe: str | None = None,
         replace: bool = False,
+        take_over: bool = False,
     ) -> Iterator["Session"]:
         """Lock OUT, mark it as ours, yield a session, and record how it ended.
 
-        `recipe` names the recipe that owns the dataset there; a folder of another recipe is taken only with `replace`. Raises Refused where
-        OUT is not ours, or another session is live.
+        `recipe` names the recipe that owns the dataset there; a folder of another recipe is taken only with `replace`, one that another
+        session has locked only with `take_over`. Raises Refused where OUT is not ours, or another session is live.
         """
-        with locked(out, recipe, replace):
+        watcher = watcher or Silent()
+        with locked(out, recipe, replace, take_over, watcher.tell) as require:
             check_public(out)
             sweep(out, ("", "dataset"), FIXED)
-            session = cls(out, runner, frozen, watcher or Silent(), facts or {}, recipe)
+            session = cls(out, runner, frozen, watcher, facts or {}, recipe)
+            session.require_lock = require
             runner.tell = session.watcher.tell
-            session._write_report()
+            session._report.write()
             try:
                 yield session
-                session._report["outcome"] = "done"
+                session.note("outcome", "done")
             except BaseException as error:
-                session._report["outcome"] = str(error) if isinstance(error, Ended) else f"{type(error).__name__}: {error}"
+                session.note("outcome", str(error) if isinstance(error, Ended) else f"{type(error).__name__}: {error}")
                 if isinstance(error, Ended):
                     error.kept = str(out)
                 elif isinstance(error, OSError):
                     error.add_note(f"finished work is kept in {out}; the same command continues from there")
                 with suppress(CannotWrite):  # a full disk has no room for this either; the first error is reported
-                    session._end()
+                    session._report.end()
                 raise
-            session._end()
+            session._report.end()
 
     def run(self, stage: Stage, units: Iterable[Unit]) -> Sealed:
         """Finish every unit of a stage and seal the stage.
@@ -157,7 +150,7 @@ class Session:
         sizes = {facts.location.name: facts.size for facts in self.space.shards(stage).files()}
         mine = named.shards | self._left
         taken = frozenset(name for name in sizes if f"{shard_folder}/{name}" not in mine)
-        jobs = [Job(stage, unit, key_of(identity, unit), self.space, taken=taken) for unit in ordered]
+        jobs = [Job(stage, unit, key_of(identity, unit), self.space, identity["packages"], taken=taken) for unit in ordered]
         done = self._already_done(stage, jobs, sizes)
         pending = [job for job in jobs if job.unit.name not in done]
         check_free(self.out, named, records - self._left)
@@ -192,7 +185,7 @@ class Session:
             for journal in each.journals:
                 (self.out / journal).delete()
         self.watcher.end(self._title(stage))
-        self._add_to_report(
+        self._report.add_stage(
             {
                 "stage": self._title(stage),
                 "units": len(jobs),
@@ -208,7 +201,6 @@ class Session:
                 "bytes": sum(shard.bytes for unit in finished for shard in unit.shards),
             }
         )
-        self._write_report()
         return Sealed(stage.name, finished)
 
     @contextmanager
@@ -250,39 +242,29 @@ class Session:
 
     def reopen(self) -> None:
         """Mark the run as not ended, before anything in it changes."""
-        if self._closed or (self.out / CONTENTS).facts() is not None:
-            self._closed = False
-            self._write_report()
+        if self._report.closed or (self.out / CONTENTS).facts() is not None:
+            self._report.closed = False
+            self._report.write()
             (self.out / CONTENTS).delete()
 
     def conclude(self) -> None:
         """Record in run.json that all stages are done, for readers of the run before it is closed."""
-        self._report["outcome"] = "done"
-        self._end()
+        self.note("outcome", "done")
+        self._report.end()
 
     def close(self) -> None:
         """Write contents.json (`curation.storage.contents`): the run has ended."""
         write_contents(self.out, self.shards, self._sidecars)
-        self._closed = True
+        self._report.closed = True
 
     @property
     def made(self) -> int:
         """Number of units that this session has made so far."""
-        return sum(int(stage["made"]) for stage in self._report["stages"])
+        return self._report.made
 
     def note(self, name: str, value: Any) -> None:
         """Add a fact to this session's entry in run.json."""
-        self._report[name] = value
-
-    def _add_to_report(self, entry: dict[str, Any]) -> None:
-        """Record what a stage did; a stage that runs twice in a session still has one entry."""
-        stages = self._report["stages"]
-        before = next((stage for stage in stages if stage["stage"] == entry["stage"]), None)
-        if before is None:
-            stages.append(entry)
-            return
-        for name in ("made", "made_names", "interrupted", "removed", "seconds", "worker_seconds"):
-            before[name] += entry[name]
+        self._report.note(name, value)
 
     def _title(self, stage: Stage) -> str:
         return f"{self.space.below}/{stage.name}".removeprefix("stages/")
@@ -317,6 +299,7 @@ class Session:
         return costs, failures
 
     def _take(self, stage: Stage, result: tuple[Finished, Cost], done: dict[str, Finished], costs: list[Cost]) -> None:
+        self.require_lock()
         finished, cost = result
         done[finished.name] = finished
         costs.append(cost)
@@ -371,21 +354,6 @@ class Session:
             content["inputs"] = inputs
         if content != before:
             write_record(self.space.sidecars(stage) / SEAL, content)
-
-    def _earlier_sessions(self) -> list[Any]:
-        try:
-            sessions = (find_record(self.out / RUN) or {}).get("sessions")
-        except CorruptRecord:
-            return []  # rewriting the content of a damaged record would make it look trustworthy
-        return list(sessions) if isinstance(sessions, list) else []
-
-    def _end(self) -> None:
-        self._report["seconds"] = round(time.perf_counter() - self._began, 3)
-        self._write_report()
-
-    def _write_report(self) -> None:
-        content = {"made_by": MADE_BY, "recipe": self.recipe, "closed": self._closed, "sessions": [*self._earlier, self._report]}
-        write_record(self.out / RUN, content)
 
 
 def _inputs_of(jobs: Sequence[Job]) -> dict[str, str]:

@@ -30,6 +30,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from curation.arrays import Schema, Table
+from curation.engine.node_check import Misfit
 from curation.errors import Refused
 from curation.storage.digests import digest_of, plain, shared
 from curation.storage.journal import Journal
@@ -42,6 +43,9 @@ if TYPE_CHECKING:
 
 SEAL = "_seal.json"
 SHARD_ENDINGS = (".parquet", ".jsonl.gz")
+WORKER_MEMORY = 512 << 20
+"""Bytes that a worker takes at most in most stages: of 5 million documents none took more than 446 MiB (tests/benchmark/README.md)."""
+
 _KEY = re.compile(r"[0-9a-f]{64}")
 
 
@@ -155,6 +159,10 @@ class Stage(ABC):
         """Make a unit without the records that kill its workers; only a stage that `survives_crashes` can do this."""
         raise TypeError(f"stage {self.name} cannot leave records out of {job.unit.name}")
 
+    def memory(self, unit: Unit) -> int:  # noqa: ARG002
+        """Return how many bytes a worker takes to make a unit: what a cluster is asked for. Stages work batch by batch."""
+        return WORKER_MEMORY
+
     def files(self) -> Mapping[str, str]:
         """Return the name and SHA-256 of each file that this stage reads besides its shards (models, lists, prompts)."""
         return {}
@@ -225,6 +233,7 @@ class Job:
     unit: Unit
     key: str
     space: Workspace
+    packages: Mapping[str, str] = field(default_factory=dict)
     isolated: bool = False
     taken: frozenset[str] = frozenset()
 
@@ -237,16 +246,23 @@ class Job:
 def perform(job: Job) -> tuple[Finished, Cost]:
     """Make one unit: its shards, then its sidecar. Runs in a worker.
 
-    Raises RuntimeError where this worker has other files or packages than the key says.
+    Raises Misfit where this machine has other files or packages than the key says.
     """
     began = time.perf_counter()
     if key_of(job.stage.identity(), job.unit) != job.key:
-        raise RuntimeError("a model, list, filter or package differs from that on the machine that started the run; install the same")
+        raise Misfit(_difference(job.stage.identity()["packages"], job.packages))
     output = job.output()
     counts = job.stage.make_isolated(job, output) if job.isolated else job.stage.make(job.unit, output)
     finished = Finished(job.unit.name, job.key, tuple(output.shards), plain(counts))
     write_sidecar(job.space, job.stage, finished)
     return finished, Cost(time.perf_counter() - began, _peak_mib())
+
+
+def _difference(here: Mapping[str, str], there: Mapping[str, str]) -> str:
+    """Say how this machine differs from the driver's."""
+    other = [f"{name} {version} here, {there.get(name)} there" for name, version in here.items() if there.get(name) != version]
+    how = ", ".join(other) or "in its Unicode tables, or in a file that a filter reads"
+    return f"it differs from the machine that started the run ({how}); install the same there"
 
 
 def _peak_mib() -> float:

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
-from curation.engine.runner import Runner, TaskOutcome
+from curation.engine.runner import Need, Runner, TaskOutcome
 from curation.engine.stage import Cost, Finished, Job, perform
 
 TRIES = 3
@@ -23,13 +23,17 @@ PAUSE = 2
 Made = TaskOutcome[Job, tuple[Finished, Cost]]
 
 
+def _need(job: Job) -> Need:
+    return Need(f"{job.unit.name} of {job.stage.name}", job.stage.memory(job.unit))
+
+
 def last_outcomes(runner: Runner, jobs: Sequence[Job], tell: Callable[[str], None]) -> Iterator[Made]:
     """Make the units, and yield each one's last outcome as soon as it is known."""
     tries: Counter[str] = Counter()
     waiting = list(jobs)
     while waiting:
         again: list[Job] = []
-        for outcome in runner.map(perform, waiting):
+        for outcome in runner.map(perform, waiting, _need):
             job = outcome.item
             tries[job.unit.name] += outcome.may_pass
             if outcome.killed and job.stage.survives_crashes and not job.isolated:

@@ -9,7 +9,7 @@ import hashlib
 import json
 import math
 from collections.abc import Hashable, Mapping
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +57,7 @@ def digest_of_file(path: str | Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
+@cache
 def code_digest() -> str:
     """Return the SHA-256 of the project's packages: their sources, and the models, prompts and templates that they read."""
     root = Path(__file__).parents[2]

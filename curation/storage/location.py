@@ -71,7 +71,7 @@ def _filesystem(scheme: str, endpoint: str) -> Any:
     raise InputError(f"{scheme}:// cannot be read: use a local path, s3://, gs:// or https://")
 
 
-def _s3_endpoint() -> str:
+def s3_endpoint() -> str:
     """Return where S3 is served; empty where it is Amazon's own."""
     return os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL") or ""
 
@@ -158,7 +158,7 @@ class Location:
     @property
     def filesystem(self) -> Any:
         """The pyarrow file system for this location, at the endpoint that the environment names now."""
-        return _filesystem(self.scheme, _s3_endpoint() if self.scheme == "s3" else "")
+        return _filesystem(self.scheme, s3_endpoint() if self.scheme == "s3" else "")
 
     def facts(self) -> FileFacts | None:
         """Return the file's size and modification time, or None where it does not exist."""

@@ -12,7 +12,7 @@ Invariant: `claim` runs before anything is written to a folder, and writes nothi
 import fcntl
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -75,15 +75,22 @@ def _read_lock(out: Location) -> dict[str, Any] | None:
 
 
 @contextmanager
-def locked(out: Location, recipe: str | None, replace: bool) -> Iterator[None]:
-    """Claim OUT and lock it for this process; the operating system releases the lock when the process dies. Object stores have no lock.
+def locked(
+    out: Location, recipe: str | None, replace: bool, take_over: bool = False, tell: Callable[[str], None] = lambda _: None
+) -> Iterator[Callable[[], None]]:
+    """Claim OUT and lock it for this process; yield a function that raises Refused once another run has taken the lock over.
 
-    The lock also names its owner, so that a folder with a damaged run.json still counts as ours.
+    On a local disk the operating system releases the lock when the process dies; on an object store an owner that died has to be taken over
+    (`curation.storage.store_lock`). The lock also names its owner, so that a folder with a damaged run.json still counts as ours.
     """
     claim(out, recipe, replace)
     out.make_folder()
     if not out.is_local:
-        yield
+        from curation.storage.store_lock import store_lock
+
+        with store_lock(out, take_over, tell) as require:
+            claim(out, recipe, replace)
+            yield require
         return
     with telling_what_is_written(out / LOCK):
         Path(out.path, LOCK).open("a").close()
@@ -97,7 +104,7 @@ def locked(out: Location, recipe: str | None, replace: bool) -> Iterator[None]:
             stream.truncate(0)
             stream.write(f"{MADE_BY}\n{recipe or ''}\n")
             stream.flush()
-        yield
+        yield lambda: None
 
 
 def recipe_of(mark: dict[str, Any]) -> str | None:
@@ -122,7 +129,8 @@ def write_ours(place: Location, content: bytes) -> None:
 def _first_file(out: Location) -> str | None:
     """Return the path below OUT of some file in it; an empty lock, which a run leaves when killed at its start, does not count."""
     if not out.is_local:
-        return next((_below(out, facts.location.path) for facts in out.files(recursive=True)), None)
+        below = (_below(out, facts.location.path) for facts in out.files(recursive=True))
+        return next((path for path in below if path != LOCK), None)
     for folder, _, names in os.walk(out.path, onerror=_raise):
         for name in sorted(names):
             path = Path(folder, name)

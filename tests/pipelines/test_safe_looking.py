@@ -114,8 +114,8 @@ def test_no_verb_that_looks_runs_the_filters_that_a_recipe_names(verb: str, made
     recipe = f'[[filter]]\nfile = "{evil}"\n\n[[filter]]\nname = "../{tmp_path.name}/run/evil"\n\n[[edit]]\nname = "evil"\n'
     (run / "recipe.toml").write_text(recipe)
     (run / "filters").mkdir()
-    for package in (run, run / "filters", run / "pipelines"):
-        package.mkdir(exist_ok=True)
+    for package in (run, run / "filters", run / "pipelines", run / "files" / ("0" * 64)):
+        package.mkdir(parents=True, exist_ok=True)
         shutil.copy(evil, package / "gopher_quality.py")
         shutil.copy(evil, package / "sitecustomize.py")
     opened.clear()

@@ -1,0 +1,41 @@
+"""On a node: what a Ray worker does before its first task, so that a machine that would do it wrongly does not do it at all.
+
+Ray sends the functions of this file as code, by value: they run even where our package is missing, and say so. A node is refused where it
+has other code than the driver, lacks the package, or does not see a folder that the run needs; then the work goes to other nodes.
+
+Invariants
+    - Nothing of ours is imported at the top of this file.
+    - A task is unpickled only where the code is the driver's.
+"""
+
+from typing import Any
+
+REFUSED, DONE = "refused", "done"
+"""What a node answers; the functions below, which travel alone, spell the words out."""
+
+
+def make_here(payload: bytes, code: str, needed: tuple[str, ...]) -> tuple[str, tuple[str, Any]]:
+    """Make the task that is pickled in `payload`; return this node's id, and (DONE, the outcome) or (REFUSED, why not here).
+
+    `code` is the digest of the driver's code; `needed` are files that this node must see.
+    """
+    import ray
+
+    node = ray.get_runtime_context().get_node_id()
+    reason = why_not_here(code, needed)
+    if reason:
+        return node, ("refused", reason)
+    from curation.engine.runner import attempt_watched
+
+    task, item = ray.cloudpickle.loads(payload)
+    outcome = attempt_watched(task, item)
+    return node, ("refused", outcome.line) if outcome.misfit else ("done", outcome)
+
+
+def why_not_here(code: str, needed: tuple[str, ...]) -> str:
+    """Say why this node must not make a run's tasks; "" where it may. What is right is looked at once in each process."""
+    try:
+        from curation.engine.node_check import fault_of_this_node
+    except ImportError as error:
+        return f"it cannot import this package ({error}); install it there, or add --runtime-env code"
+    return fault_of_this_node(code, needed)

@@ -1,0 +1,74 @@
+"""run.json: what each session on an output folder did, when, on which machine, and how it ended; and whether the run is closed.
+
+Invariant: times and machines stand here and nowhere else; no unit's key or bytes depend on them.
+"""
+
+import platform
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from curation.storage.location import Location
+from curation.storage.ownership import MADE_BY, RUN, read_mark
+from curation.storage.records import CorruptRecord, find_record, write_record
+
+_ADDED = ("made", "made_names", "interrupted", "removed", "seconds", "worker_seconds")
+"""What is added up where a stage runs twice in a session."""
+
+
+class RunReport:
+    """This session's entry in OUT/run.json, beside those of earlier sessions."""
+
+    def __init__(self, out: Location, recipe: str | None, workers: int, facts: Mapping[str, Any]) -> None:
+        """Begin an entry; nothing is written yet."""
+        self.closed = bool((read_mark(out) or {}).get("closed"))
+        self._place, self._recipe = out / RUN, recipe
+        self._entry: dict[str, Any] = {
+            "began": datetime.now(UTC).isoformat(timespec="seconds"),
+            "machine": platform.node(),
+            "workers": workers,
+            **facts,
+            "stages": [],
+            "outcome": "running",
+        }
+        self._began = time.perf_counter()
+        self._earlier = _earlier_sessions(self._place)
+
+    def note(self, name: str, value: Any) -> None:
+        """Add a fact to the entry."""
+        self._entry[name] = value
+
+    @property
+    def made(self) -> int:
+        """Number of units that this session has made so far."""
+        return sum(int(stage["made"]) for stage in self._entry["stages"])
+
+    def add_stage(self, entry: dict[str, Any]) -> None:
+        """Record what a stage did, and write; a stage that runs twice in a session still has one entry."""
+        stages = self._entry["stages"]
+        before = next((stage for stage in stages if stage["stage"] == entry["stage"]), None)
+        if before is None:
+            stages.append(entry)
+        else:
+            for name in _ADDED:
+                before[name] += entry[name]
+        self.write()
+
+    def end(self) -> None:
+        """Record how long the session took, and write."""
+        self._entry["seconds"] = round(time.perf_counter() - self._began, 3)
+        self.write()
+
+    def write(self) -> None:
+        """Write run.json."""
+        content = {"made_by": MADE_BY, "recipe": self._recipe, "closed": self.closed, "sessions": [*self._earlier, self._entry]}
+        write_record(self._place, content)
+
+
+def _earlier_sessions(place: Location) -> list[Any]:
+    try:
+        sessions = (find_record(place) or {}).get("sessions")
+    except CorruptRecord:
+        return []  # rewriting the content of a damaged record would make it look trustworthy
+    return list(sessions) if isinstance(sessions, list) else []

@@ -1,0 +1,47 @@
+"""What nodes are given to run in: Ray's runtime environment, from a YAML file or made of this installation's own packages.
+
+--runtime-env code           send our packages as they are here: a node needs Python, Ray and the packages that we depend on
+--runtime-env nodes.yaml     as `ray job submit` reads it: pip, conda, image_uri, env_vars, working_dir, ...
+"""
+
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from curation.errors import UsageError
+from curation.storage.resources import OWN_PACKAGES
+
+CODE = "code"
+
+
+@contextmanager
+def runtime_environment(asked: str | None, variables: Mapping[str, str]) -> Iterator[dict[str, Any]]:
+    """Yield what `ray.init` takes as `runtime_env`, with `variables` in it; what it names locally exists inside the block.
+
+    Raises UsageError for a file that is no runtime environment.
+    """
+    with tempfile.TemporaryDirectory(prefix="curate-code-") as folder:
+        given: dict[str, Any] = {}
+        if asked == CODE:
+            root = Path(__file__).parents[2]
+            for package in OWN_PACKAGES:
+                shutil.copytree(root / package, Path(folder, package), ignore=shutil.ignore_patterns("__pycache__"))
+            given = {"working_dir": folder}
+        elif asked is not None:
+            given = _read(Path(asked))
+        yield {**given, "env_vars": {**variables, **given.get("env_vars", {})}}
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        given = yaml.safe_load(path.read_text("utf-8"))
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise UsageError(f"--runtime-env {path} cannot be read as YAML: {error}; give a file, or `code` to send this code") from error
+    if not isinstance(given, dict) or not isinstance(given.get("env_vars", {}), dict):
+        raise UsageError(f"--runtime-env {path} holds no table of Ray's runtime environment (pip, env_vars, working_dir, ...)")
+    return given
