@@ -130,6 +130,7 @@ CONFINED = {
     },
     "uvicorn": {"pipelines/serve/serving.py"},
     "warcio": {"sample_data/build.py"},
+    "yaml": {"curation/engine/runtime_env.py"},
     "xxhash": {"curation/ingest/record_ids.py", "curation/storage/record_keys.py", "curation/duplicates/urls.py", "synth/ask/reply_log.py"},
 }
 EVERYWHERE = {"numpy", "polars", "pyarrow"}
