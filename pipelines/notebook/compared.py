@@ -1,4 +1,4 @@
-"""What differs between two runs, as frames: the counts that `curate diff` prints, and the documents behind them."""
+"""The differences between two runs as frames: the counts that `curate diff` prints, and the documents behind them."""
 
 from dataclasses import dataclass, field
 
@@ -23,10 +23,10 @@ _CHANGES = pl.Schema(
 class Comparison:
     """Two runs side by side.
 
-    same         records that went the same way in both
-    changed      records that went another way in the second run
-    only_first, only_second   records that the other run has not
-    changes      a row for every pair of ways (fate and rule before and after), most frequent first, with some ids
+    same         records with the same fate and rule in both runs
+    changed      records with another fate or rule in the second run
+    only_first, only_second   records that the other run lacks
+    changes      a row for every combination of fate and rule before and after, most frequent first, with some ids
     """
 
     same: int
@@ -37,7 +37,7 @@ class Comparison:
     _folders: tuple[str, str] = field(compare=False)
 
     def changed_documents(self) -> pl.LazyFrame:
-        """Return every document that went another way: its names, and fate, rule and size before and after."""
+        """Return every document whose fate or rule changed: its names, and fate, rule and size before and after."""
         return changed_documents(*self._folders)
 
     def __repr__(self) -> str:
@@ -53,7 +53,7 @@ class Comparison:
 
 
 def compare_runs(first: str, second: str) -> Comparison:
-    """Compare two runs. Raises UsageError where a folder is not that of a run."""
+    """Compare two runs. Raises UsageError if a folder is not the folder of a run."""
     found = diff(first, second)
     return Comparison(found.same, found.changed, found.only_first, found.only_second, _table(found), (first, second))
 

@@ -1,14 +1,14 @@
-"""What other thresholds would keep, worked out from a run's stored signals and its ledger: no text is read and nothing is written.
+"""The documents that other thresholds would keep, from a run's stored signals and its ledger. No text is read and nothing is written.
 
-The ledger lists the rules that each document fails. The rules that are given other thresholds are compared with the signals again; all
-others stay as the ledger has them. Whether a document passes all rules is then known. Whether it stays is known too, but for those that
-pass and were not compared as they would be: a document that was dropped before, and a copy whose kept one is dropped now. These are told
-apart, as "to compare": some of them will be kept, some are duplicates.
+The ledger lists the rules that each document fails. Rules with a new threshold are compared with the signals again; the ledger answers for
+all other rules. This decides whether a document passes all rules. It does not decide whether deduplication would keep a document that the
+run dropped before, or a copy of a document that is dropped now. Such documents count as "to compare": some would be kept, and some are
+duplicates.
 
-A gate's rule decides what later filters measured: documents that pass it only now have no later signals, and a missing signal fails no
-rule.
+The rule of a gate decides which documents later filters measured. A document that passes the gate only now has no later signals, and a
+missing signal fails no rule.
 
-Invariant: which documents pass is what a run with these thresholds would decide, where no rule is a gate's.
+Invariant: a run with these thresholds would pass the same documents, unless one of the rules is a gate's.
 """
 
 import math
@@ -38,11 +38,11 @@ _RULES = pl.Schema({"rule": pl.String, "signal": pl.String, "drops": pl.String, 
 
 @dataclass(frozen=True, repr=False)
 class Rejudged:
-    """What would become of a run's documents.
+    """The fates of a run's documents under other thresholds.
 
-    rules     the rules that were changed: `threshold` and `fails` as the run has them, `threshold_after` and `fails_after`
-    fates     documents, bytes of text and estimated tokens by `fate`, as the run has it, and `after`
-    sources   by source: documents kept by the run, kept still, and to compare
+    rules     the changed rules: `threshold` and `fails` of the run, and `threshold_after` and `fails_after`
+    fates     documents, bytes of text and estimated tokens by `fate` in the run and by `after`
+    sources   by source: documents that the run kept, that are still kept, and to compare
     """
 
     rules: pl.DataFrame
@@ -52,20 +52,20 @@ class Rejudged:
 
     @property
     def kept(self) -> int:
-        """Documents that the run keeps and that would pass all rules."""
+        """The number of documents that the run keeps and that would pass all rules."""
         return self._after("kept")
 
     @property
     def to_compare(self) -> int:
-        """Documents that would pass all rules, and would be kept where they are no duplicates."""
+        """The number of documents that would pass all rules, and would be kept unless they are duplicates."""
         return self._after(TO_COMPARE)
 
     def documents(self) -> pl.LazyFrame:
-        """Return every measured document: names, `fate` and `rule` as the run has them, what `after` would be, and the signals."""
+        """Return every measured document: its names, its `fate` and `rule` in the run, its fate `after`, and its signals."""
         return self._documents
 
     def __repr__(self) -> str:
-        """Return what would be kept, by rule and by fate."""
+        """Return the counts by rule and by fate."""
         return f"{self._summary()}\n{self.rules}\n{self.fates}"
 
     def _repr_html_(self) -> str:
@@ -81,13 +81,13 @@ class Rejudged:
 
 @dataclass(frozen=True)
 class _Changed:
-    """A rule of the recipe with another threshold; None leaves it out."""
+    """A rule of the recipe with another threshold; None disables it."""
 
     rule: RecipeRule
     threshold: float | None
 
     def fails(self) -> pl.Expr:
-        """Return whether a document fails the rule as it would be, by the comparison that judge makes."""
+        """Return whether a document fails the changed rule, by the same comparison as in judge."""
         if self.threshold is None:
             return pl.lit(False)
         value = pl.col(self.rule.signal)
@@ -96,7 +96,7 @@ class _Changed:
 
 @looks_at_runs()
 def rejudge_run(folder: str, thresholds: Mapping[str, float | None]) -> Rejudged:
-    """Return what other thresholds would keep; see `pipelines.notebook.opened.Run.rejudge`."""
+    """Return the documents that other thresholds would keep; see `pipelines.notebook.opened.Run.rejudge`."""
     out = checked_folder(folder)
     changed = _resolve(thresholds, read_rules(out).rules)
     found = places(out)
@@ -118,12 +118,12 @@ def rejudge_run(folder: str, thresholds: Mapping[str, float | None]) -> Rejudged
 
 
 def rules_table(rules: Sequence[RecipeRule]) -> pl.DataFrame:
-    """Return rules with the signal that each looks at, the side of its threshold that it drops, and the threshold; null is none."""
+    """Return each rule with its signal, the side of the threshold that it drops, and its threshold (null if it has none)."""
     return pl.DataFrame([(rule.name, rule.signal, rule.drops, rule.threshold) for rule in rules], _RULES, orient="row")
 
 
 def _with_fate_after(table: pl.LazyFrame, changed: Sequence[_Changed]) -> pl.LazyFrame:
-    """Add to every document whether it fails each changed rule now and after, and what would become of it (`after`)."""
+    """Add to every document whether it fails each changed rule before and after, and its new fate (`after`)."""
     now = [pl.col("failed").list.contains(change.rule.name).fill_null(False).alias(f"fails{i}") for i, change in enumerate(changed)]
     then = [change.fails().alias(f"fails_after{i}") for i, change in enumerate(changed)]
     held = pl.sum_horizontal([pl.col(f"fails{i}").cast(pl.Int64) for i in range(len(changed))])
@@ -158,7 +158,7 @@ def _rules(changed: Sequence[_Changed], fails: pl.DataFrame) -> pl.DataFrame:
 
 
 def _resolve(thresholds: Mapping[str, float | None], rules: Sequence[RecipeRule]) -> list[_Changed]:
-    """Return the rules that are meant, with what each is given."""
+    """Return the named rules with their new thresholds."""
     if not thresholds:
         raise UsageError("say which thresholds to change, such as {'gopher_quality.too_few_words': 30}; Run.rules() lists them")
     changed: list[_Changed] = []
@@ -175,7 +175,7 @@ def _resolve(thresholds: Mapping[str, float | None], rules: Sequence[RecipeRule]
 
 
 def _rule_named(name: str, rules: Sequence[RecipeRule]) -> RecipeRule:
-    """Return the rule of a name, else the one on the signal of that name; with or without the filter's name."""
+    """Return the rule with this name, or else the rule on the signal with this name; the filter's name is optional."""
     for told in (lambda rule: rule.name, lambda rule: rule.signal, lambda rule: _bare(rule.name), lambda rule: _bare(rule.signal)):
         matches = [rule for rule in rules if told(rule) == name]
         if len(matches) == 1:

@@ -1,4 +1,4 @@
-"""Starting a run from Python: `curate run` as a function that returns the run."""
+"""Start a run from Python: `curate run` as a function that returns the run."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -27,15 +27,15 @@ def run(
     replies: Path | None = None,
     progress: DisplayKind = "auto",
 ) -> Run:
-    """Run a recipe, a file or the name of a shipped one, and return the run; called again, it goes on with what is missing.
+    """Run a recipe (a file, or the name of a shipped recipe) and return the run. A second call resumes an unfinished run.
 
-    inputs    files, folders, globs or URLs, instead of the recipe's own
-    out       where the run goes
-    settings  values of the recipe that are others for this run: {"filter.gopher_quality.min_words": 40}
-    workers   processes; with more than one, a script needs its `if __name__ == "__main__":`, as with `multiprocessing`
+    inputs    files, folders, globs or URLs to read instead of the recipe's own
+    out       the folder of the run
+    settings  values of the recipe to change for this run: {"filter.gopher_quality.min_words": 40}
+    workers   number of processes; with more than one, a script needs `if __name__ == "__main__":`, as for `multiprocessing`
 
-    All else is as with `curate run`. Raises UsageError (RecipeError, InputError) for what cannot be run, Refused, ShardsFailed,
-    BooksUnbalanced, and NothingRead where a finished run read nothing, or not all, of some input file.
+    Everything else is as in `curate run`. Raises UsageError (RecipeError, InputError) for a request that cannot run, Refused, ShardsFailed,
+    BooksUnbalanced, and NothingRead if a finished run read nothing, or only a part, of some input file.
     """
     if workers < 1:
         raise UsageError(f"workers must be at least 1, not {workers}")

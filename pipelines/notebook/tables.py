@@ -1,11 +1,11 @@
 """The tables of a run folder as lazy frames: its ledger, its signals and its documents.
 
-In all three `origin`, `shard` and `row` name a row, so they join exactly; an id and a key may each stand for several records. Nothing is
-read until a frame is collected, and only the columns that are asked for.
+In all three, `origin`, `shard` and `row` name a row, so they join exactly; several records may share an id or a key. Nothing is read until
+a frame is collected, and then only the requested columns are read.
 
-A run that has not ended is read as far as it came: documents without a fate yet have the fate "undecided".
+An unfinished run is read as far as it is done: documents without a fate have the fate "undecided".
 
-Invariant: nothing is read but what `pipelines.inspect.run_folder` reads, and nothing is written.
+Invariant: this module reads only files that `pipelines.inspect.run_folder` names, and writes nothing.
 """
 
 from collections.abc import Callable, Sequence
@@ -30,7 +30,7 @@ _Scan = Callable[[Sequence[ShardPlace], list[str]], pl.LazyFrame]
 
 @looks_at_runs()
 def scan_ledgers(folder: str) -> pl.LazyFrame:
-    """Scan the ledger of a run, web records before generated rows; empty where no record has a fate yet."""
+    """Scan the ledger of a run, web records before generated rows; empty if no record has a fate yet."""
     found = places(checked_folder(folder))
     if found:
         return scan_rows(found).select(pl.exclude(_NUMBER), *_NUMBER)
@@ -39,7 +39,7 @@ def scan_ledgers(folder: str) -> pl.LazyFrame:
 
 @looks_at_runs()
 def scan_signals(folder: str) -> pl.LazyFrame:
-    """Scan names, fate and every signal of every document that was measured. Raises UsageError where none was."""
+    """Scan names, fate and every signal of every measured document. Raises UsageError if there is none."""
     found, waiting = _parts(folder, lambda place: place.signals is not None)
     names = list(signals_in([*found, *waiting]))
     table = _decided_or_not(found, waiting, lambda part, columns: scan_measured(part, columns, names), _NAMES)
@@ -48,14 +48,14 @@ def scan_signals(folder: str) -> pl.LazyFrame:
 
 @looks_at_runs()
 def scan_documents(folder: str) -> pl.LazyFrame:
-    """Scan names, fate, text and metadata of every document. Raises UsageError where there is none."""
+    """Scan names, fate, text and metadata of every document. Raises UsageError if there is none."""
     found, waiting = _parts(folder, lambda place: place.documents is not None)
     table = _decided_or_not(found, waiting, lambda part, columns: scan_texts(part, columns, _TEXT), [*_NAMES, *_PLACE])
     return table.select(*_NAMES, *_FATE, *_PLACE, *_TEXT, *_NUMBER)
 
 
 def _parts(folder: str, wanted: Callable[[ShardPlace], bool]) -> tuple[list[ShardPlace], list[ShardPlace]]:
-    """Return the shards with a ledger and those without one yet."""
+    """Return the shards with a ledger, and the shards that have none yet."""
     out = checked_folder(folder)
     found = places(out)
     return [place for place in found if wanted(place)], [place for place in undecided(out, found) if wanted(place)]

@@ -1,6 +1,6 @@
-"""Single steps of the pipeline on plain strings: the signals of texts, the text of a page, which texts say the same.
+"""Single steps of the pipeline on plain strings: the signals of texts, the text of a page, and duplicates among texts.
 
-What comes out is what a run makes of the same texts, by the same code. Nothing is written and no worker process is started.
+The results equal those of a run on the same texts, by the same code. Nothing is written and no worker process starts.
 
     >>> import curation
     >>> curation.measure(["Hello there, world."], ["gopher_quality"])["gopher_quality.words"].to_list()
@@ -44,11 +44,10 @@ _BATCH_BYTES = 16 << 20
 
 
 def measure(texts: Texts, filters: FilterLike | Sequence[FilterLike], *, urls: Sequence[str | None] | None = None) -> pl.DataFrame:
-    """Return the signals of texts: a row for each in order, a column `<filter>.<signal>` for each signal.
+    """Measure texts: return a row for each text in order, with a column `<filter>.<signal>` for each signal.
 
-    A filter is given by name, as a Python file, as the table of a recipe (`{"name": "educational_score", "model": "m.safetensors"}`), or
-    as an object. `urls` are for filters that look at them. Raises TypeError for a text that is no string, RecipeError for an unknown
-    filter."""
+    A filter is a name, a Python file, the table of a recipe (`{"name": "educational_score", "model": "m.safetensors"}`), or an object.
+    `urls` are for filters that read them. Raises TypeError if a text is not a string, and RecipeError for an unknown filter."""
     column = _as_column(texts)
     made = [_filter(given) for given in ([filters] if isinstance(filters, str | Mapping | Filter) else filters)]
     names = [each.name() for each in made]
@@ -67,8 +66,8 @@ def measure(texts: Texts, filters: FilterLike | Sequence[FilterLike], *, urls: S
 def extract(html: str | bytes, extractor: str = "blocks", **parameters: Any) -> Extracted:
     """Return the main text of a page, with its title and the language that it declares.
 
-    Bytes are decoded as a run decodes them, by what the page says and what its bytes show. Raises RecipeError for an unknown extractor or
-    parameter, InputError for bytes that are no text.
+    Bytes are decoded as in a run, by the page's declaration and its bytes. Raises RecipeError for an unknown extractor or parameter, and
+    InputError for bytes that are not text.
     """
     if not isinstance(html, str | bytes):
         raise TypeError(f"a page is a string or bytes, not {type(html).__name__}")
@@ -90,15 +89,14 @@ def deduplicate(
     unit: Literal["word", "character"] = "word",
     preset: str = "14x8",
 ) -> pl.DataFrame:
-    """Return which texts say what another one says: a row for each in order.
+    """Find duplicates among texts: return a row for each text in order.
 
-    kept          whether the text stays; of several copies the longest does, of equally long ones the first
+    kept          whether the text stays; of several copies the longest stays, and of equally long ones the first
     duplicate_of  number of the text that stays instead
     rule          exact, near_duplicate or contained
     similarity    exact Jaccard similarity of the shingles of both
 
-    The settings are those of a recipe's [deduplicate]. Raises TypeError for a text that is no string, ValueError for a setting that cannot
-    work.
+    The settings are those of a recipe's [deduplicate]. Raises TypeError if a text is not a string, and ValueError for an invalid setting.
     """
     settings = DeduplicateSettings(ngram=ngram, unit=unit, preset=preset, threshold=threshold, containment=containment)
     column = _as_column(texts)
@@ -108,7 +106,7 @@ def deduplicate(
 
 
 def _as_column(texts: Texts) -> Any:
-    """Return texts as an Arrow array of strings. Raises TypeError, or ValueError, that names the first one that is none."""
+    """Return texts as an Arrow array of strings. Raises TypeError or ValueError, with the first value that is not a string."""
     if isinstance(texts, str | bytes):
         raise TypeError("give a list of texts, not one text")
     strings = texts.to_list() if isinstance(texts, pl.Series) else list(texts)
@@ -138,7 +136,7 @@ def _filter(given: FilterLike) -> Filter:
 
 
 def _documents(column: Column, urls: Sequence[str | None] | None) -> Any:
-    """Return texts as a table of DOCUMENTS of which nothing else is known."""
+    """Return texts as a table of DOCUMENTS whose other columns are null."""
     unknown = {name: pa.nulls(len(column), DOCUMENTS.field(name).type) for name in DOCUMENTS.names}
     size = pc.binary_length(column).cast(pa.int64())
     known = {"text": column, "text_bytes": size, **({"url": pa.array(urls, pa.string())} if urls is not None else {})}
@@ -146,7 +144,7 @@ def _documents(column: Column, urls: Sequence[str | None] | None) -> Any:
 
 
 def _batches(documents: Table) -> Iterator[Any]:
-    """Yield runs of rows with about as much text as a run measures at once."""
+    """Yield batches of rows with about as much text as a run measures at once."""
     ends = np.cumsum(documents["text_bytes"].to_numpy())
     cuts = [0, *(np.flatnonzero(np.diff(ends // _BATCH_BYTES)) + 1).tolist(), len(ends)]
     for begin, end in pairwise(cuts):

@@ -1,10 +1,10 @@
-"""Making a score say what it means: curves from expected scores to labels, one for each band of lengths.
+"""Calibration: curves that map expected scores to labels, one for each band of lengths.
 
-Texts held out are put in order of the score they got, cut into parts of equal size, and each part's mean label is the curve's height at its
-mean score; parts that fall are joined (pool adjacent violators, Ayer et al. 1955). A band of lengths has a curve of its own, drawn towards
-that of all texts as if it had PRIOR more of them.
+Held-out texts are ordered by their scores and cut into parts of equal size. The height of the curve at a part's mean score is the part's
+mean label; parts that fall are joined (pool adjacent violators, Ayer et al. 1955). Each band of lengths has its own curve. It is drawn
+towards the curve of all texts, as if the band had PRIOR more texts.
 
-Invariant: curves rise everywhere, if only by SLOPE, so that no two scores become one.
+Invariant: curves rise everywhere, at least by SLOPE, so that different scores stay different.
 """
 
 import numpy as np
@@ -22,7 +22,7 @@ _PARTS = 24
 
 
 def fit_curves(expected: Floats, tokens: Integers, labels: Floats) -> tuple[Integers, npt.NDArray[np.float32]]:
-    """Return the bands that have enough texts, and the curve of each at GRID."""
+    """Return the bands with enough texts, and the curve of each band at GRID."""
     general = curve(expected, labels)
     bands, curves = [], []
     for place, begin in enumerate(BANDS):

@@ -1,4 +1,4 @@
-"""The tables of a model's card: figures by kind, source and length, what fewer labels would have done, and which words tell most."""
+"""The tables of a model's card: figures by kind, source and length, the effect of fewer labels, and the words with the largest effect."""
 
 from collections.abc import Iterator, Mapping
 from hashlib import sha256
@@ -27,7 +27,7 @@ _CURVE_FOLDS = 3
 
 
 def held_out_parts(pool: EvaluationPool, predicted: Floats) -> Mapping[str, tuple[HeldOutPart, ...]]:
-    """Return the figures of the texts that were tried, by kind, by source and by length; the largest parts first."""
+    """Return the figures of the held-out texts by kind, by source and by length; the largest parts come first."""
     bands = np.searchsorted(np.array(BANDS), pool.tokens, side="right") - 1
     ends = [*(f"{begin} to {end - 1} tokens" for begin, end in pairwise(BANDS)), f"{BANDS[-1]} tokens and more"]
     names = {
@@ -51,7 +51,7 @@ def _parts(pool: EvaluationPool, predicted: Floats, names: npt.NDArray[np.str_])
 
 
 def learning_curve(pool: EvaluationPool, trainer: Trainer, learn: npt.NDArray[np.bool_]) -> tuple[LearningStep, ...]:
-    """Return the figures of models that learn from a share of the groups, all tried on the same texts."""
+    """Return the figures of models that learn from a share of the groups; all are evaluated on the same texts."""
     order = {group: sha256(b"curve" + group.encode()).digest() for group in sorted(set(pool.groups.tolist()))}
     ranked = {group: place / len(order) for place, group in enumerate(sorted(order, key=lambda group: order[group]))}
     ranks = np.array([ranked[group] for group in pool.groups.tolist()])
@@ -64,7 +64,7 @@ def learning_curve(pool: EvaluationPool, trainer: Trainer, learn: npt.NDArray[np
 
 
 def telling_tokens(pool: EvaluationPool, scorer: Scorer, chosen: npt.NDArray[np.int64]) -> tuple[Telling, ...]:
-    """Return the tokens that move the logit of level 3 most, times the root of the number of texts that have them: up first, then down."""
+    """Return the tokens with the largest effect on the logit of level 3, times the root of their number of texts: up first, then down."""
     words = pool.texts.words
     text = np.repeat(np.arange(len(pool.texts)), words.counts)
     inside = np.isin(text, chosen)

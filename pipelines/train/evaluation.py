@@ -1,13 +1,13 @@
-"""Trying a trainer on groups that it has not seen, and choosing its settings without peeking.
+"""Nested cross-validation: evaluate a trainer on groups that it has not seen, and choose its settings on the other groups.
 
-The groups (books, sites) are dealt into outer folds. For each, a model is made of the other folds alone: its settings are the best of the
-candidates on inner folds of those, its curves are fitted on the inner folds' predictions, and only then does it score the fold that was
-held out. So no figure has seen the text that it is about, neither in its weights nor in its settings nor in its calibration.
+The groups (books, sites) are dealt into outer folds. For each outer fold, a model is trained on the other folds only. Its settings are the
+best candidate on inner folds of those, and its curves are fitted to the predictions on the inner folds; then it scores the outer fold. So
+the weights, the settings and the calibration behind a figure never depend on the texts that the figure is about.
 
-Best: the highest sum of ROC AUC at 3 and quadratic kappa, the figures that decide what a threshold keeps.
+The best candidate has the highest sum of ROC AUC at 3 and quadratic kappa, the figures that decide which texts a threshold keeps.
 
-Invariant: what comes out depends on the examples, their groups and the candidates, not on the clock: a search is bounded by the number of
-its candidates.
+Invariant: the result depends on the examples, their groups and the candidates, not on the clock. The number of candidates bounds a
+search.
 """
 
 from collections.abc import Sequence
@@ -32,7 +32,7 @@ INNER_FOLDS = 3
 
 @dataclass(frozen=True, eq=False)
 class EvaluationPool:
-    """Labelled texts, and what trainers see of them under each way of reading."""
+    """Labelled texts, and their features under each way of reading."""
 
     rows: Sequence[LabelledText]
     texts: Text
@@ -41,18 +41,18 @@ class EvaluationPool:
     groups: npt.NDArray[np.str_]
 
     def examples(self, trainer: Trainer, chosen: Integers) -> Examples:
-        """Return some of them, as a trainer sees them."""
+        """Return some of the texts as a trainer reads them."""
         texts = Text.from_arrow(self.texts.to_arrow().take(pa.array(chosen)))
         return examples_of(texts, self.scores[chosen].tolist(), pairs=trainer.pairs, once=trainer.once)
 
     def predicted(self, scorer: Scorer, chosen: Integers) -> Floats:
-        """Return the score of some of them: the mean of their windows'."""
+        """Return the scores of some of the texts: the mean score of their windows."""
         return text_scores(scorer, Text.from_arrow(self.texts.to_arrow().take(pa.array(chosen))))
 
 
 @dataclass(frozen=True, eq=False)
 class EvaluationTrial:
-    """A model, what made it, and what was predicted of each text of its pool (NaN where it was not tried)."""
+    """A model, its trainer, and its held-out prediction for each text of its pool (NaN if there is none)."""
 
     trainer: Trainer
     scorer: Scorer
@@ -60,7 +60,7 @@ class EvaluationTrial:
 
 
 def pool_of(rows: Sequence[LabelledText]) -> EvaluationPool:
-    """Take up rows. Raises InputError where all are of one group."""
+    """Build the pool of some rows. Raises InputError if all rows belong to one group."""
     texts = Text.from_strings([row.text.encode("utf-8", "replace").decode() for row in rows])
     groups = np.array([row.group for row in rows], str)
     if len(set(groups.tolist())) < 2:
@@ -70,13 +70,13 @@ def pool_of(rows: Sequence[LabelledText]) -> EvaluationPool:
 
 
 def text_scores(scorer: Scorer, texts: Text) -> Floats:
-    """Return each text's score, the mean of its windows'."""
+    """Return the score of each text: the mean score of its windows."""
     scores, seen = scorer.score_windows(texts)
     return np.add.reduceat(scores, seen.windows.offsets[:-1]) / np.diff(seen.windows.offsets) if len(texts) else scores
 
 
 def try_out(pool: EvaluationPool, candidates: Sequence[Trainer], learn: Flags, folds: int = FOLDS) -> Floats:
-    """Return what models that learnt from the other folds predict of every text; they learn from texts in `learn` only."""
+    """Return a prediction for every text, from models that learnt from the other folds; they learn from texts in `learn` only."""
     fold_of = _folds(pool.groups, folds)
     held_out = np.full(len(pool.rows), np.nan)
     for fold in range(int(fold_of.max()) + 1):
@@ -87,7 +87,7 @@ def try_out(pool: EvaluationPool, candidates: Sequence[Trainer], learn: Flags, f
 
 
 def train(pool: EvaluationPool, candidates: Sequence[Trainer], chosen: Integers, folds: int) -> EvaluationTrial:
-    """Return the model made of some texts: the best candidate on inner folds, calibrated on their predictions, learnt from all of them."""
+    """Train on some texts: choose the best candidate on inner folds, calibrate it on their predictions, then learn from all of them."""
     if len(set(pool.groups[chosen].tolist())) < 2:
         raise InputError("too few groups: three at least are needed, one to learn from, one to choose settings on, one to try the model on")
     fold_of = _folds(pool.groups[chosen], folds)

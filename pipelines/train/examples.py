@@ -1,7 +1,7 @@
-"""Labelled texts as what trainers see: the features of each, hashed, and its score.
+"""Examples: the hashed features and the score of each labelled text.
 
-A text that says what another says, to the byte or nearly, is learnt once, and only once may it be tried: labels come from crawls, and a
-copy on the other side of a split flatters a model. Copies are found as `curate run` finds them (`curation.in_memory.near_duplicates`).
+An exact or near copy of another text counts once, both in training and in evaluation: labels come from crawls, and a copy on the other
+side of a split flatters a model. Copies are found as in `curate run` (`curation.in_memory.near_duplicates`).
 
 Invariant: examples are in the order of their texts' hashes, so the order of rows and files does not matter.
 """
@@ -22,7 +22,7 @@ from pipelines.train.labels import LabelledText
 
 @dataclass(frozen=True, eq=False)
 class Examples:
-    """n texts: text i has the features features[offsets[i]:offsets[i + 1]], the score scores[i], and counts costs[i] times."""
+    """n texts: text i has the features features[offsets[i]:offsets[i + 1]], the score scores[i] and the weight costs[i]."""
 
     features: npt.NDArray[np.uint64]
     offsets: npt.NDArray[np.int64]
@@ -34,7 +34,7 @@ class Examples:
         return len(self.scores)
 
     def of(self, chosen: npt.NDArray[np.int64]) -> "Examples":
-        """Return some of them, in the order given."""
+        """Return some of the texts in the given order."""
         counts = np.diff(self.offsets)[chosen]
         offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)])
         places = np.arange(offsets[-1]) + np.repeat(self.offsets[chosen] - offsets[:-1], counts)
@@ -42,7 +42,7 @@ class Examples:
 
 
 def examples_of(texts: Text, scores: Sequence[float], *, pairs: bool, once: bool) -> Examples:
-    """Return the examples of texts, each read whole, as one window."""
+    """Return the examples of texts, each read whole as one window."""
     words = texts.words
     features, offsets = np.empty(2 * len(words.hashes) + 1, np.uint64), np.empty(len(texts) + 1, np.int64)
     found = list_features(words.offsets, words.hashes, pairs, once, features, offsets)
@@ -50,7 +50,7 @@ def examples_of(texts: Text, scores: Sequence[float], *, pairs: bool, once: bool
 
 
 def without_copies(rows: Sequence[LabelledText]) -> list[LabelledText]:
-    """Return the rows in the order of their hashes, one of each set of copies: the longest, then the one whose hash comes first."""
+    """Return the rows in the order of their hashes, one for each set of copies: the longest, and of equals the one with the first hash."""
     ordered = sorted(rows, key=lambda row: (sha256(row.text.encode("utf-8", "surrogatepass")).digest(), row.score, row.group, row.source))
     texts = pa.array([row.text.encode("utf-8", "replace").decode() for row in ordered], pa.large_string())
     copies = find_duplicates([lambda: texts]).duplicate_of

@@ -1,10 +1,10 @@
-"""The trainer `fasttext`: fastText over the same features, folded to one number a feature and level.
+"""The trainer `fasttext`: fastText over the same features, reduced to one number for each feature and level.
 
-fastText gets every feature of a text as a word of its own, 16 hex digits, pairs included (its own word pairs would share hash buckets). A
-text with the score s carries the labels 0 to s; level 0, which every text has, keeps fastText from passing over a text without labels,
-and is then left out. fastText averages, so that a feature counts as often as it occurs.
+fastText reads each feature of a text as a word of 16 hexadecimal digits. Pairs are such words too, because fastText's own word pairs would
+share hash buckets. A text with the score s has the labels 0 to s. Every text has level 0, since fastText ignores texts without labels; that
+level is dropped afterwards. fastText averages, so a feature counts as often as it occurs.
 
-Invariant: lines are in the order of their hashes, so that the order of texts does not matter.
+Invariant: lines are in the order of their hashes, so the order of texts does not matter.
 """
 
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ _LARGEST_WEIGHT = 100.0
 
 @dataclass(frozen=True)
 class FastTextTrainer:
-    """Settings of the trainer; those of `TrainingSettings`, and whether pairs of neighbours are learnt."""
+    """Settings of the trainer: `TrainingSettings`, and whether it learns pairs of neighbours."""
 
     dimensions: int = 16
     epochs: int = 25
@@ -37,7 +37,7 @@ class FastTextTrainer:
     unit: ClassVar[bool] = False
 
     def fit(self, examples: Examples) -> LearntJudge:
-        """Learn. Raises Refused where what fastText gave fails the checks."""
+        """Train. Raises Refused if the result of fastText fails the checks."""
         levels = levels_of(examples)
         features, _ = known_features(examples, self.least_texts)
         settings = TrainingSettings(self.dimensions, self.epochs, self.learning_rate, 1, self.seed)
@@ -48,7 +48,7 @@ class FastTextTrainer:
 
 
 def lines_of(examples: Examples, features: np.ndarray[tuple[int], np.dtype[np.uint64]]) -> list[str]:
-    """Return what fastText reads: the known features of each text, after its labels. Raises InputError where no text has any."""
+    """Return the lines that fastText reads: the labels of each text, then its known features. Raises InputError if no text has any."""
     order = np.sort(features)
     is_known = order[np.minimum(np.searchsorted(order, examples.features), len(order) - 1)] == examples.features
     lines = []
@@ -64,7 +64,7 @@ def lines_of(examples: Examples, features: np.ndarray[tuple[int], np.dtype[np.ui
 def fold_matrices(
     trained: Matrices, levels: np.ndarray[tuple[int], np.dtype[np.int64]], features: np.ndarray[tuple[int], np.dtype[np.uint64]]
 ) -> LearntJudge:
-    """Multiply a model's matrices once; its end-of-line token becomes the intercept."""
+    """Multiply the two matrices of a model; its end-of-line token becomes the intercept."""
     labels = [int(label.removeprefix(LABEL)) for label in trained.labels.tolist()]
     output = trained.output[[labels.index(level) for level in levels.tolist()]].astype(np.float64)
     products = trained.vectors.astype(np.float64) @ output.T

@@ -1,12 +1,12 @@
-"""Running fastText's training in a process of its own.
+"""Train fastText in a process of its own.
 
-fastText is C++ that has trained from memory it never wrote: version 0.9.3 of the package gives NaN, or other weights each time, depending
-on what the process did before. fasttext-community 0.11.9 does not. We keep guards all the same: training runs in a fresh process whose
-environment does not depend on ours, on one thread with a fixed seed, and the weights are checked by `pipelines.train.folding`.
+fastText is C++ code that once trained from uninitialised memory: version 0.9.3 of the package gives NaN, or different weights every time,
+depending on what the process did before. fasttext-community 0.11.9 does not. The guards stay: training runs in a fresh process with a fixed
+environment, on one thread with a fixed seed, and `pipelines.train.fasttext_trainer` checks the weights.
 
 Invariants
     - The same lines and settings give the same matrices, bit for bit, on one kind of machine.
-    - This is the only file that imports fasttext. A crash of it ends the child, not us, and is told.
+    - This is the only file that imports fasttext. A crash ends the child process, not this one, and is reported.
 """
 
 import json
@@ -34,13 +34,13 @@ _INHERITED = ("PATH", "LD_LIBRARY_PATH", "SYSTEMROOT", "TMPDIR", "HOME")
 
 @dataclass(frozen=True)
 class TrainingSettings:
-    """How fastText trains.
+    """The settings of fastText.
 
-    dimensions     numbers in a word's vector
-    epochs         times that each text is seen
+    dimensions     length of a word's vector
+    epochs         number of passes over the texts
     learning_rate  fastText's `lr`
-    min_count      how often a word must occur to be known
-    seed           of fastText's random start
+    min_count      fewest occurrences of a known word
+    seed           seed of fastText's random start
     """
 
     dimensions: int = 16
@@ -64,7 +64,7 @@ class Matrices(NamedTuple):
 
 
 def train_apart(lines: Sequence[str], settings: TrainingSettings) -> Matrices:
-    """Train on lines of labels and words, in a fresh process. Raises Refused with its last words where it fails."""
+    """Train on lines of labels and words, in a fresh process. Raises Refused with the end of its output if it fails."""
     environment = {name: os.environ[name] for name in _INHERITED if name in os.environ}
     environment |= {"PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "PYTHONHASHSEED": "0", "OMP_NUM_THREADS": "1"}
     with tempfile.TemporaryDirectory(prefix="training-") as folder:
@@ -87,7 +87,7 @@ def train_apart(lines: Sequence[str], settings: TrainingSettings) -> Matrices:
 
 
 def train_here(lines: Path, settings: TrainingSettings) -> Any:
-    """Return the fastText model trained on a file of lines, in this process."""
+    """Train fastText on a file of lines in this process and return the model."""
     import fasttext
 
     return fasttext.train_supervised(
@@ -105,13 +105,13 @@ def train_here(lines: Path, settings: TrainingSettings) -> Any:
 
 
 def matrices_of(model: Any) -> Matrices:
-    """Return what a fastText model has learnt."""
+    """Return the matrices of a fastText model."""
     words = model.get_words()
     return Matrices(np.array(words), model.get_input_matrix()[: len(words)], np.array(model.get_labels()), model.get_output_matrix())
 
 
 def _main(folder: Path) -> None:
-    """Do the child's work."""
+    """Run the child process."""
     settings = TrainingSettings(**json.loads((folder / "settings.json").read_text("utf-8")))
     np.savez(folder / "trained.npz", allow_pickle=False, **matrices_of(train_here(folder / "lines.txt", settings))._asdict())
 

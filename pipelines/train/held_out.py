@@ -1,13 +1,13 @@
-"""How good is a score? Figures on groups that the model has not seen.
+"""Figures of a score on groups that the model has not seen.
 
-Texts of one book or site resemble each other, so holding out rows flatters a model: it has read the rest of the book. Whole groups are held
-out instead, in five folds; each text is scored by the model that was trained without its group, and the figures are over all of them.
+Texts of one book or site resemble each other, so holding out single rows flatters a model, which has read the rest of the book. Therefore
+whole groups are held out, in five folds. The model that was trained without a text's group scores the text; the figures cover all texts.
 
 Figures: ROC AUC, average precision and F1 for "score at least 3", FineWeb-Edu's threshold; Cohen's kappa with quadratic weights (1968) on
-rounded scores; mean absolute error; Spearman's rank correlation; the expected calibration error, by which a predicted score misses the mean
-label of those scored alike; the bias, predicted less label on average. A figure that is not defined (no text of one kind) is None.
+rounded scores; mean absolute error; Spearman's rank correlation; the expected calibration error, which is the distance of a predicted score
+from the mean label of texts with similar scores; the bias, which is the mean of prediction minus label. An undefined figure is None.
 
-Invariant: the folds depend on the names of the groups only.
+Invariant: the folds depend only on the names of the groups.
 """
 
 from collections.abc import Iterable, Sequence
@@ -30,7 +30,7 @@ Scores = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class ReliabilityBin:
-    """Texts predicted from `low` to below `high`: how many, what was predicted and what the labels say, on average."""
+    """Texts with a prediction from `low` to below `high`: their number, their mean prediction and their mean label."""
 
     low: float
     high: float
@@ -41,7 +41,7 @@ class ReliabilityBin:
 
 @dataclass(frozen=True)
 class HeldOutEffect:
-    """Keeping what scores at least `min_score`: the share kept, how much of it is good, and how much of the good is kept."""
+    """The effect of the threshold `min_score`: the share of texts kept, the precision, and the recall of good texts."""
 
     min_score: float
     kept: float
@@ -51,7 +51,7 @@ class HeldOutEffect:
 
 @dataclass(frozen=True)
 class HeldOut:
-    """The figures over all texts that were held out."""
+    """The figures over all held-out texts."""
 
     rows: int
     groups: int
@@ -72,13 +72,13 @@ class HeldOut:
 
 
 def folds_of(groups: Iterable[str], folds: int = FOLDS) -> dict[str, int]:
-    """Return group -> fold: dealt out in turn, in the order of their hashes, so that no fold is empty where groups suffice."""
+    """Return group -> fold. Groups are dealt in turn, in the order of their hashes, so no fold is empty if there are enough groups."""
     ordered = sorted(set(groups), key=lambda group: (sha256(group.encode("utf-8", "surrogatepass")).digest(), group))
     return {group: place % folds for place, group in enumerate(ordered)}
 
 
 def figures(labels: Sequence[float], predicted: Sequence[float], groups: int) -> HeldOut:
-    """Compare predictions with labels, both from 0 to 5; at least one."""
+    """Compare predictions with labels, both from 0 to 5; there must be at least one."""
     truth, guess = np.asarray(labels, np.float64), np.asarray(predicted, np.float64)
     good = truth >= GOOD
     reliability = tuple(_reliability(truth, guess))
@@ -103,9 +103,9 @@ def figures(labels: Sequence[float], predicted: Sequence[float], groups: int) ->
 
 
 def least_score(labels: Sequence[float], predicted: Sequence[float], precision: float) -> float | None:
-    """Return the least threshold, in steps of 0.05, from which on what is kept is good with this precision; None where there is none.
+    """Return the lowest threshold, in steps of 0.05, that reaches a precision; None if there is none.
 
-    Thresholds that keep fewer than 20 texts say too little, and are not looked at.
+    Thresholds that keep fewer than 20 texts do not count.
     """
     good, guess = np.asarray(labels) >= GOOD, np.asarray(predicted)
     least = None
@@ -127,7 +127,7 @@ def _whole(scores: Scores) -> npt.NDArray[np.int64]:
 
 
 def _auc(good: npt.NDArray[np.bool_], guess: Scores) -> float | None:
-    """Return the chance that a good text scores above another one (Mann and Whitney's statistic, ties count half)."""
+    """Return the probability that a good text scores higher than another one (Mann and Whitney's statistic; ties count half)."""
     positives, negatives = int(good.sum()), int((~good).sum())
     if not positives or not negatives:
         return None

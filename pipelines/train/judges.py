@@ -1,10 +1,10 @@
-"""The seam between trainers: examples go in, a judge comes out, and every judge becomes a scorer in the same way.
+"""The interface of trainers: a trainer turns examples into a judge, and every judge becomes a scorer in the same way.
 
-A trainer is a frozen dataclass of its settings with `fit`. It gives for each feature that it learnt a weight and a share in each level's
-logit; `scorer_of` writes them in small numbers (a weight in 255 steps, a share in 127 steps of the level's largest) and packs the table.
+A trainer is a frozen dataclass of settings with the method `fit`. Its judge has, for each learnt feature, a weight and a share in the logit
+of each level. `scorer_of` quantises them (a weight to 255 steps, a share to 127 steps of the level's largest) and packs the table.
 
-Levels: a text with the score s reaches the levels 1 to s (Frank and Hall 2001): six separate classes would lose the few best texts. A level
-that fewer than LEAST_REACHED texts reach is not learnt.
+A text with the score s reaches the levels 1 to s (Frank and Hall 2001); six separate classes would lose the few best texts. A level that
+fewer than LEAST_REACHED texts reach is not learnt.
 """
 
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ _WIDEST_TABLE, _NARROWEST_TABLE = 19, 8
 
 @dataclass(frozen=True, eq=False)
 class LearntJudge:
-    """What was learnt of f features, the most frequent first, and k levels."""
+    """A judge of f features, the most frequent first, and k levels."""
 
     levels: npt.NDArray[np.int64]
     features: npt.NDArray[np.uint64]
@@ -34,7 +34,7 @@ class LearntJudge:
 
 
 class Trainer(Protocol):
-    """Learns from examples. `pairs`, `once` and `unit` say how the scorer has to read texts (see `Scorer.reading`)."""
+    """Learns from examples. `pairs`, `once` and `unit` say how the scorer must read texts (see `Scorer.reading`)."""
 
     name: ClassVar[str]
     once: ClassVar[bool]
@@ -42,19 +42,19 @@ class Trainer(Protocol):
 
     @property
     def pairs(self) -> bool:
-        """Whether pairs of neighbours are features."""
+        """Return whether pairs of neighbours are features."""
 
     def fit(self, examples: Examples) -> LearntJudge:
-        """Learn. Raises InputError where there is too little to learn from."""
+        """Train. Raises InputError if there is too little to learn from."""
 
 
 def level_of(scores: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
-    """Return the whole scores (0 to 5) that scores count as; a half counts upwards."""
+    """Round scores to whole ones (0 to 5); halves are rounded up."""
     return np.clip(np.floor(scores + 0.5), 0, HIGHEST_SCORE).astype(np.int64)
 
 
 def levels_of(examples: Examples) -> npt.NDArray[np.int64]:
-    """Return the levels that can be learnt. Raises InputError where there is none."""
+    """Return the levels that can be learnt. Raises InputError if there is none."""
     reached = np.array([(level_of(examples.scores) >= level).sum() for level in range(1, HIGHEST_SCORE + 1)])
     levels = np.flatnonzero((reached >= LEAST_REACHED) & (len(examples) - reached >= LEAST_REACHED)) + 1
     if not len(levels):
@@ -66,7 +66,7 @@ def levels_of(examples: Examples) -> npt.NDArray[np.int64]:
 
 
 def known_features(examples: Examples, least_texts: int) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.int64]]:
-    """Return the features that occur in so many texts, and in how many each does; the most frequent first, then by their lowest bits.
+    """Return the features that occur in at least `least` texts, and the number of their texts: most frequent first, then by lowest bits.
 
     (Not by the hash itself: its highest bits are the place in the table, which would fill from one end.) Raises InputError for none.
     """

@@ -1,10 +1,9 @@
-"""Labelled texts: what a model is trained on and tried on.
+"""Labelled texts, for training and evaluation.
 
-A label file is JSONL (also .gz) or Parquet. Each row has a text, its score from 0 to 5, and a group: what belongs together (a book, a
-site), so that no part of it is held out while another part is learnt. What the columns `license` and `kind` say, where they are
-there, goes to the model's card.
+A label file is JSONL (also .gz) or Parquet. Each row has a text, its score from 0 to 5, and a group. A group (a book, a site) is held out
+as a whole. The optional columns `license` and `kind` go to the model's card.
 
-Invariant: every row becomes a labelled text, or the reading fails and names the file and the row; none is passed over.
+Invariant: every row becomes a labelled text, or reading fails and names the file and the row; no row is skipped.
 """
 
 import gzip
@@ -33,7 +32,7 @@ _LARGEST_BYTES = 1 << 30
 
 @dataclass(frozen=True)
 class LabelledText:
-    """A text and its score; `group` says what it belongs to, `source` where it is from, `kind` what it is (an article, a forum, ...)."""
+    """A text and its score; `group` is held out as a whole, `source` is its origin, `kind` its kind (an article, a forum, ...)."""
 
     text: str
     score: float
@@ -45,7 +44,7 @@ class LabelledText:
 
 @dataclass(frozen=True)
 class Named:
-    """What `curation.ingest.inputs` is asked for: files by path, folder or glob."""
+    """The request to `curation.ingest.inputs`: files by path, folder or glob."""
 
     path: str
     source: str | None = None
@@ -55,7 +54,7 @@ class Named:
 def read_labels(inputs: Sequence[str], text: str, score: str, group: str) -> list[LabelledText]:
     """Read label files: paths, folders or globs. `text`, `score` and `group` name their columns; `source` is the file's name.
 
-    Raises InputError for what is missing, broken or out of range, naming file and row.
+    Raises InputError, with the file and the row, for a value that is missing, broken or out of range.
     """
     places = {file.location: None for given in inputs for file in expand([Named(given)])}
     found = [row for place in places for row in _read_file(place, text, score, group)]
@@ -82,7 +81,7 @@ def _read_file(place: Location, text: str, score: str, group: str) -> Iterator[L
 
 
 def rows_of(place: Location) -> Iterable[tuple[int, Mapping[str, Any]]]:
-    """Yield each row with its number from 1 (in JSONL: its line)."""
+    """Yield each row with its number, counted from 1 (in JSONL, the number of its line)."""
     name = place.name.lower()
     try:
         if name.endswith(".parquet"):

@@ -1,9 +1,8 @@
-"""The trainer `linear`: an ordinal logistic regression over the words, symbols and pairs that a text has.
+"""The trainer `linear`: an ordinal logistic regression over the words, symbols and pairs of a text.
 
-Each feature counts once a text, however often it occurs, and weighs by its rarity: (1 + log((n + 1) / (d + 1))) ** rarity, with d of n
-texts that have it (idf, tempered). A text's weights are divided by their length, so that long and short texts, and frequent and rare
-words, share one scale. Each level has a logistic regression of its own. Presence does as
-well as logarithms of counts (`tests/benchmark/educational_score.py`), and needs no counting.
+Each feature counts once in a text, however often it occurs. Its weight is its rarity, (1 + log((n + 1) / (d + 1))) ** rarity, where d of n
+texts have it (a tempered idf). The weights of a text are divided by their Euclidean length, so long and short texts share one scale. Each
+level has its own logistic regression. Presence is as good as logarithms of counts (`tests/benchmark/educational_score.py`) and simpler.
 """
 
 from dataclasses import dataclass
@@ -21,10 +20,10 @@ from pipelines.train.linear_training import SparseRows, fit_logistic
 class LinearTrainer:
     """Settings of the trainer.
 
-    cost         what an error costs against the size of the weights (C of a support vector machine)
+    cost         cost of an error relative to the size of the weights (C of a support vector machine)
     rarity       exponent of the idf
-    least_texts  in how many texts a feature must occur to be learnt
-    pairs        whether pairs of neighbours are learnt
+    least_texts  fewest texts that a learnt feature occurs in
+    pairs        whether pairs of neighbours are features
     """
 
     cost: float = 16.0
@@ -37,7 +36,7 @@ class LinearTrainer:
     unit: ClassVar[bool] = True
 
     def fit(self, examples: Examples) -> LearntJudge:
-        """Learn."""
+        """Train."""
         levels = levels_of(examples)
         features, texts = known_features(examples, self.least_texts)
         weights = (1.0 + np.log((len(examples) + 1) / (texts + 1))) ** self.rarity
@@ -49,7 +48,7 @@ class LinearTrainer:
 
 
 def _rows(examples: Examples, features: npt.NDArray[np.uint64], weights: npt.NDArray[np.float64]) -> SparseRows:
-    """Return each text's weights of the features that it has, of length 1."""
+    """Return for each text the weights of its features, scaled to length 1."""
     order = np.argsort(features)
     places = np.minimum(np.searchsorted(features[order], examples.features), len(features) - 1)
     columns = order[places].astype(np.int32)

@@ -1,13 +1,13 @@
 """Logistic regression with an L2 penalty on sparse rows, by dual coordinate descent.
 
 Source: Yu, Huang and Lin 2011, "Dual coordinate descent methods for logistic regression and maximum entropy models" (liblinear's solver 7).
-Each row has one dual variable between 0 and its cost; one after the other, in a random order that is the same every time, is moved to
-where the objective is least with all others fixed, by Newton's method. The weights follow along. It ends where no variable's gradient is
-above TOLERANCE, or after MOST_ROUNDS.
+Each row has one dual variable between 0 and its cost. In a random but fixed order, Newton's method moves one variable at a time to the
+minimum of the objective with all others fixed, and the weights are updated with it. The descent ends when no gradient exceeds TOLERANCE,
+or after MOST_ROUNDS.
 
 Invariants
-    - The same rows, labels and costs give the same weights, on one kind of machine: chance is a counter, mixed.
-    - The order of rows matters to the last digits only; whoever needs the same bytes gives them in the same order.
+    - The same rows, labels and costs give the same weights on one kind of machine, since the random order comes from a hashed counter.
+    - The order of rows changes only the last digits; callers that need the same bytes give rows in the same order.
 """
 
 from typing import Any, NamedTuple
@@ -23,7 +23,7 @@ MOST_ROUNDS = 60
 
 
 class SparseRows(NamedTuple):
-    """n sparse rows: row i has values[offsets[i]:offsets[i + 1]] in the columns of the same places, all below `width`."""
+    """n sparse rows: row i has values[offsets[i]:offsets[i + 1]] in the columns at the same positions, all below `width`."""
 
     offsets: npt.NDArray[np.int64]
     columns: npt.NDArray[np.int32]
@@ -31,7 +31,7 @@ class SparseRows(NamedTuple):
     width: int
 
     def times(self, weights: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        """Return each row's product with weights (width by k)."""
+        """Multiply the rows by weights (width by k)."""
         products = np.zeros((len(self.offsets) - 1, weights.shape[1]))
         _multiply(self.offsets, self.columns, self.values, np.ascontiguousarray(weights), products)
         return products
@@ -40,7 +40,7 @@ class SparseRows(NamedTuple):
 def fit_logistic(
     rows: SparseRows, positive: npt.NDArray[np.bool_], costs: npt.NDArray[np.float64]
 ) -> tuple[npt.NDArray[np.float64], float]:
-    """Return the weights (width) and the intercept that tell positive rows from the others; the intercept is penalised as a weight is."""
+    """Return the weights (width) and the intercept that separate positive rows from the others; the intercept is penalised like one."""
     weights = np.zeros(rows.width + 1)
     signs = np.where(positive, 1.0, -1.0)
     _descend(rows.offsets, rows.columns, rows.values, signs, costs, weights, TOLERANCE, MOST_ROUNDS)
@@ -57,7 +57,7 @@ def _multiply(offsets: Any, columns: Any, values: Any, weights: Any, products: A
 
 @kernel
 def _descend(offsets: Any, columns: Any, values: Any, signs: Any, costs: Any, weights: Any, tolerance: float, most_rounds: int) -> None:
-    """Fill `weights`, zeros at first, the intercept's last. Dual variables come in pairs that add up to the row's cost."""
+    """Fill `weights`, which are zero at first; the last is the intercept. Dual variables come in pairs that add up to the row's cost."""
     count = len(offsets) - 1
     last = len(weights) - 1
     taken, left, squares = np.empty(count), np.empty(count), np.empty(count)

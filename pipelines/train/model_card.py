@@ -1,6 +1,6 @@
-"""The card of an educational score: what it was made of, how, and how far it is to be trusted.
+"""The card of an educational score: its training texts, its training, and its evaluation.
 
-Two files beside the model: .json for programs, which holds the SHA-256 without which the model is not read, and .md for people.
+A card is two files beside the model: .json for programs, with the SHA-256 that reading the model requires, and .md for people.
 
 Invariant: a card is a pure function of the training's result; it names no time and no machine.
 """
@@ -25,7 +25,7 @@ CARD_BEGINS = "# Educational score: "
 
 @dataclass(frozen=True)
 class SourceCount:
-    """How many of the texts learnt from come from a source, under one licence."""
+    """The number of training texts from one source under one licence."""
 
     source: str
     license: str
@@ -34,7 +34,7 @@ class SourceCount:
 
 @dataclass(frozen=True)
 class HeldOutPart:
-    """The figures of some of the texts held out: those of one kind, of one source, of one length."""
+    """The figures of a part of the held-out texts: those of one kind, one source or one length."""
 
     name: str
     rows: int
@@ -46,7 +46,7 @@ class HeldOutPart:
 
 @dataclass(frozen=True)
 class LearningStep:
-    """What a share of the groups, and so many texts, would have been enough for."""
+    """The figures of a model that learnt from a share of the groups, with its number of texts."""
 
     share: float
     rows: int
@@ -56,7 +56,7 @@ class LearningStep:
 
 @dataclass(frozen=True)
 class Telling:
-    """A token that moves the score by much, over many texts: up where `effect` is above 0; the largest is 1."""
+    """A token with a large effect on the scores of many texts: it raises them if `effect` is positive; the largest effect is 1."""
 
     token: str
     texts: int
@@ -65,7 +65,7 @@ class Telling:
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """A model that was trained. `compared` has the figures of other trainings, tried on the same texts; those models are not written."""
+    """A trained model. `compared` has the figures of other trainers on the same texts; their models are not written."""
 
     model: str
     sha256: str

@@ -1,12 +1,12 @@
-"""Training an educational score on labelled texts, with an evaluation that cannot flatter it (`pipelines.train.evaluation`).
+"""Train an educational score on labelled texts, with an honest evaluation (`pipelines.train.evaluation`).
 
-Copies among the labels go first. The figures are of texts held out by group; the model that is written learnt from all texts. Its card,
-written beside it, says what it was made of, how it was trained, and what the held-out figures were: `model.md` for people, `model.json` for
-programs, with the SHA-256 without which the model is not read.
+Copies among the labels are removed first. The figures are those of texts held out by group; the written model learns from all texts. Its
+card names its training texts, its training and the held-out figures: `model.md` is for people, `model.json` for programs, with the SHA-256
+that reading the model requires.
 
 Invariants
     - The model is a function of the set of labelled texts and the candidates; the order of rows, files and the environment do not matter.
-    - Nothing is written unless the model tells good texts from others better than chance on groups held out, where both kinds are there.
+    - The model is written only if it separates good texts from others better than chance on held-out groups that have both.
 """
 
 import json
@@ -54,8 +54,8 @@ def train_model(
 ) -> TrainingResult:
     """Train on label files, evaluate on groups held out, write the model `out` and its card.
 
-    Raises InputError for labels that cannot be read or are too few, UsageError for a bad name, Refused where a check fails, or `out` or its
-    card is a file that is not ours.
+    Raises InputError if the labels cannot be read or are too few, UsageError for a bad name, and Refused if a check fails, or if `out` or
+    its card is a file that this program did not write.
     """
     if trainer not in TRAINERS:
         raise UsageError(f"--trainer {trainer}: there are {', '.join(TRAINERS)}")
@@ -69,7 +69,7 @@ def train_model(
 
 
 def model_place(out: str) -> Path:
-    """Return the local path of a model. Raises UsageError where its name does not end in ENDING, or it is not local."""
+    """Return the local path of a model. Raises UsageError if its name does not end in ENDING, or if it is not local."""
     place = Location.of(out)
     if not place.is_local or not place.name.endswith(MODEL_ENDING):
         raise UsageError(f"--out {out}: name a local file that ends in {MODEL_ENDING}")
@@ -77,7 +77,7 @@ def model_place(out: str) -> Path:
 
 
 def check_model_place(model: Path) -> None:
-    """Raise Refused where what lies at a model's place, or at its cards', is not a model of ours: that is never written over."""
+    """Raise Refused if a file at the place of the model or of its card was not written by this program: it is never overwritten."""
     card = card_of(model)
     if model.exists() and not _is_model(model):
         raise Refused(f"{model} is not a model that was trained here; move it, or give another --out")
@@ -105,7 +105,7 @@ def _is_card(place: Path) -> bool:
 
 
 def held_out_figures(pool: EvaluationPool, predicted: Floats) -> HeldOut:
-    """Return the figures of all texts that were tried."""
+    """Return the figures of all held-out texts."""
     tried = np.flatnonzero(~np.isnan(predicted))
     return figures(pool.scores[tried].tolist(), predicted[tried].tolist(), len(set(pool.groups[tried].tolist())))
 
@@ -123,7 +123,7 @@ def write_model(
     notes: tuple[str, ...] = (),
     with_curve: bool = False,
 ) -> TrainingResult:
-    """Train on the texts of `learn` and write model and card. Raises Refused where the held-out AUC is no better than chance."""
+    """Train on the texts of `learn` and write model and card. Raises Refused if the held-out AUC is no better than chance."""
     found = held_out_figures(pool, held_out)
     if found.auc is not None and found.auc <= 0.5:
         raise Refused(
