@@ -1,15 +1,15 @@
-"""Educational score: how much a reader could learn from a text, on FineWeb-Edu's scale from 0 to 5.
+"""Educational score: the educational value of a text on FineWeb-Edu's scale from 0 to 5.
 
 Source of the scale and of the method: Penedo et al. 2024, "The FineWeb Datasets" (FineWeb-Edu): a large language model scores a sample
-under a rubric that adds up points, and a small classifier learns to score the rest. Theirs is a transformer; ours is a linear model that
-costs a look-up a word and one a pair of words (`filters.support.scorer`), so that it can read a whole crawl.
+under a rubric that adds up points, and a small classifier learns to score the rest. Their classifier is a transformer. This one is a
+linear model with one look-up per word and per pair of words (`filters.support.scorer`), which is fast enough for a whole crawl.
 
-    score        the mean of the windows' scores, 0 to 5. A window is some 1,000 characters, as were the excerpts that were labelled.
-    score_max    the best window's
+    score        the mean score of the windows, 0 to 5; a window has about 1,000 characters, like the labelled excerpts
+    score_max    the score of the best window
     score_share  the share of windows that score at least 3 (GOOD)
-    unscored     why a text has no score, else null: `short` (fewer than `min_words` words), `not_english`
+    unscored     the reason why a text has no score, or null: `short` (fewer than `min_words` words) or `not_english`
 
-A text is taken for another language where the model knows less than KNOWN_SHARE of its words and `filters.language` says so.
+A text counts as another language if the model knows less than KNOWN_SHARE of its words and `filters.language` agrees.
 """
 
 from collections.abc import Mapping
@@ -38,11 +38,11 @@ _SAMPLE_BYTES = 2048
 
 @dataclass(frozen=True)
 class EducationalScore(Filter):
-    """Drops texts that teach little.
+    """Drops texts with a low educational score.
 
-    model      the model's file, with its card beside it: a local path, or `<package>:<file>` for one that we ship
-    min_words  texts of fewer words have no score: too little can be said of them
-    min_score  the model's card tells what each threshold keeps
+    model      the model's file, with its card beside it: a local path, or `<package>:<file>` for a shipped model
+    min_words  shorter texts have no score, because they hold too little evidence
+    min_score  the model's card says what each threshold keeps
     """
 
     model: str = "filters:models/edu.safetensors"
@@ -79,11 +79,11 @@ class EducationalScore(Filter):
         return (card_of(path),)
 
     def files(self) -> Mapping[str, str]:
-        """Return the SHA-256 of the model. Raises InputError where it is missing or damaged."""
+        """Return the SHA-256 of the model. Raises InputError if it is missing or damaged."""
         return {"model": _model(self.model)[1]}
 
     def signals(self, text: Text, documents: Table) -> Signals:  # noqa: ARG002
-        """Score a batch with the model, which is mapped into memory once a process."""
+        """Score a batch with the model, which each process maps into memory once."""
         windows, seen = _model(self.model)[0].score_windows(text)
         reasons = self._reasons(text, seen)
         nothing = np.array([reason is not None for reason in reasons], bool)
@@ -102,7 +102,7 @@ class EducationalScore(Filter):
         }
 
     def _reasons(self, text: Text, seen: Seen) -> list[str | None]:
-        """Return why each text has no score, None where it has one."""
+        """Return the reason why each text has no score; None if it has one."""
         words = text.words
         before = np.concatenate([np.zeros(1, np.int64), np.cumsum((words.kinds & WORD) != 0, dtype=np.int64)])
         short = np.diff(before[words.offsets]) < self.min_words
@@ -121,13 +121,13 @@ class EducationalScore(Filter):
 
 
 def _sums(values: Integers, seen: Seen) -> Integers:
-    """Return each text's sum over its windows."""
+    """Return the sum over the windows of each text."""
     before = np.concatenate([np.zeros(1, np.int64), np.cumsum(values)])
     return np.diff(before[seen.windows.offsets])
 
 
 def _model(name: str) -> tuple[Scorer, str]:
-    """Return the model and its SHA-256; a file that has changed is read again."""
+    """Return the model and its SHA-256. A changed file is read again."""
     path = resolve(name)
     states = (path.stat(), card_of(path).stat() if card_of(path).exists() else None)
     return _read(name, tuple((state.st_size, state.st_mtime_ns) if state else None for state in states))

@@ -1,11 +1,11 @@
-"""Scores texts with a fastText model that somebody else trained, named in the recipe: DCLM's, a FineWeb-Edu one, a language identifier.
+"""Scores texts with a published fastText model that the recipe names, such as DCLM's, FineWeb-Edu's or a language identifier.
 
 Source: Joulin et al. 2016, "Bag of Tricks for Efficient Text Classification"; Li et al. 2024, "DataComp-LM", keeps the best tenth by such
-a model (`label = "__label__hq"`, `min_score = 0.018112`). `.bin` and `.ftz` are read; scores are those of `fasttext.predict`, its 1e-5
-included (`filters.support.fasttext_scorer`). A line break counts as a space.
+a model (`label = "__label__hq"`, `min_score = 0.018112`). Models are .bin or .ftz files. Scores equal those of `fasttext.predict`, with
+its added 1e-5 (`filters.support.fasttext_scorer`). A line break counts as a space.
 
-    score   the probability of `label`; null where a text has nothing that the model counts, or there is no model
-    best    the likeliest label
+    score   the probability of `label`; null without a model, or if the model knows no part of the text
+    best    the most probable label
 """
 
 import mmap
@@ -31,12 +31,12 @@ _DECIMALS = 7
 
 @dataclass(frozen=True)
 class FastText(Filter):
-    """Drops texts that a fastText model gives too little.
+    """Drops texts to which a fastText model gives a low probability.
 
     model      the model's file, .bin or .ftz
-    label      the label whose probability is the score, as the model has it; empty is the model's first
-    sha256     what the file's SHA-256 must be; empty asks for none
-    min_score  least probability
+    label      the label whose probability is the score, as spelt in the model; empty means the model's first label
+    sha256     the required SHA-256 of the file; empty means any
+    min_score  lowest probability that passes
     """
 
     model: str = ""
@@ -50,7 +50,7 @@ class FastText(Filter):
     examples: ClassVar[tuple[tuple[str, str | None], ...]] = (("Without a model nothing is measured, and nothing is dropped.", None),)
 
     def files(self) -> Mapping[str, str]:
-        """Return the SHA-256 of the model. Raises InputError where it is missing, damaged or another one."""
+        """Return the SHA-256 of the model. Raises InputError if it is missing, damaged, or not the required one."""
         if not self.model:
             return {}
         found = digest(self.model)
@@ -60,7 +60,7 @@ class FastText(Filter):
         return {"model": found}
 
     def signals(self, text: Text, documents: Table) -> Signals:  # noqa: ARG002  (text alone says it)
-        """Score a batch with the model, which is mapped into memory once a process."""
+        """Score a batch with the model, which each process maps into memory once."""
         if not self.model:
             return {"score": pa.nulls(len(text), pa.float64()), "best": pa.nulls(len(text), pa.string())}
         scorer = _model(self.model)
@@ -83,7 +83,7 @@ class FastText(Filter):
 
 
 def _model(name: str) -> FastTextScorer:
-    """Return the model; a file that has changed is read again."""
+    """Return the model. A changed file is read again."""
     state = resolve(name).stat()
     return _read(str(resolve(name)), state.st_size, state.st_mtime_ns)
 

@@ -1,9 +1,9 @@
-"""Judge: rules over stored signals, in recipe order. Narrow, quick, and the only place where a threshold matters.
+"""The stage Judge applies rules to stored signals, in recipe order. It reads no text, and only this stage depends on thresholds.
 
-The first rule that holds decides and is named with the value it saw and the threshold it compared; all others that hold are listed too, so
-that a researcher sees what a document would still fail if one rule were relaxed.
+The first rule that a document fails decides. The verdict names it with the value and the threshold of the comparison. It also lists all
+other rules that the document fails, so a researcher sees the effect of relaxing one rule.
 
-Invariant: a document's verdict depends on its own signals and the recipe's rules only.
+Invariant: a document's verdict depends only on its own signals and the recipe's rules.
 """
 
 import json
@@ -32,7 +32,7 @@ class Judge(Stage):
     packages: ClassVar[tuple[str, ...]] = ("pyarrow", "polars")
 
     def fields(self) -> Any:
-        """Return every field of every filter: here thresholds count."""
+        """Return every field of every filter, including thresholds."""
         return {"filters": [choice.identity() for choice in self.filters]}
 
     def make(self, unit: Unit, output: Output) -> Mapping[str, Any]:
@@ -108,7 +108,7 @@ def _is_number(kind: Any) -> bool:
 
 
 def _as_json(seen: Any) -> list[str]:
-    """Return each row of a table as a JSON object, written column by column, for an encoder's call for every row is slow."""
+    """Return each row of a table as a JSON object. Columns are encoded whole, since calling an encoder for every row is slow."""
     encode = json.JSONEncoder(ensure_ascii=False).encode
     columns = []
     for name, column in zip(seen.column_names, seen.columns, strict=True):
@@ -119,7 +119,7 @@ def _as_json(seen: Any) -> list[str]:
 
 
 def _lists(held: list[Flags], names: Any, rows: int) -> Any:
-    """Return, for each row, the list of the rules that hold."""
+    """Return the list of failed rules for each row."""
     if not held:
         return pa.array([[]] * rows, pa.list_(pa.string()))
     matrix = np.stack(held, axis=1)

@@ -1,13 +1,13 @@
-"""Measure: the only stage that scans text. Every signal of every filter, as one narrow table beside each documents shard.
+"""The stage Measure alone scans text. It writes a narrow table with every signal of every filter beside each documents shard.
 
-The table is public: `key`, `id`, and a column `<filter>.<signal>` for every signal, ready for a notebook. Text is read in batches of one
-row group; words and lines are found once a batch and shared by all filters.
+The table is public: it has the columns `key`, `id` and `<filter>.<signal>` for every signal. Text is read in batches of one row group.
+Words and lines are found once for a batch, and all filters share them.
 
-A filter marked `gate` lets the filters after it skip the documents it drops: their signals are null there, and a null never fails a rule.
-For those that pass, words and lines found before are carried over, so that nothing is scanned twice (`Text.where`).
+The filters after a `gate` skip the documents that the gate drops. The later signals of those documents are null, and a null never fails a
+rule. Words and lines of the documents that pass are carried over, so no text is scanned twice (`Text.where`).
 
-Invariant: signals depend on the filters' measuring parameters and on the document's own text, never on a threshold (but a gate's), on the
-batch, or on the neighbours in it.
+Invariant: signals depend on the filters' measuring parameters and on the document's own text. They do not depend on thresholds (except a
+gate's), on the batch, or on the other documents in it.
 """
 
 from collections.abc import Mapping
@@ -38,7 +38,7 @@ class Measure(Stage):
     packages: ClassVar[tuple[str, ...]] = ("pyarrow", "numpy", "numba")
 
     def fields(self) -> Any:
-        """Return what signals depend on: thresholds are left out."""
+        """Return the fields that signals depend on, which are all but the thresholds."""
         return {"filters": [choice.measuring() for choice in self.filters]}
 
     def identity(self) -> dict[str, Any]:
@@ -94,7 +94,7 @@ def measure(batch: Table, filters: list[tuple[Filter, bool]], schema: Schema) ->
 
 
 def signals_of(made: Filter, text: Text, narrow: Any) -> Signals:
-    """Return a filter's signals of a batch; an error says which filter it was."""
+    """Return a filter's signals for a batch; an error names the filter."""
     try:
         return made.signals(text, narrow)
     except Exception as error:
@@ -110,5 +110,5 @@ def as_array(values: Any, kind: Any) -> Any:
 
 
 def _places(stays: Any) -> Any:
-    """Return for each row its place among those that stay, null for the others."""
+    """Return the place of each row among the rows that stay, and null for all others."""
     return pa.array(np.cumsum(stays) - 1, pa.int64(), mask=~stays)

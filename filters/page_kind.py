@@ -1,15 +1,15 @@
-"""Page kind: what the extractor knew of a page: how sure it was of the text, how much of it was links, and what kind of page it is.
+"""Page kind: the extractor's facts about a page: its confidence in the text, the share of links, and the type of the page.
 
 Source: ours, rules over facts that the block extractor notes in a document's metadata
 (`curation.ingest.extraction.blocks`); a document from another source, or another extractor, has none and passes.
 
-    confidence  the word F1 that the extractor's models expect of its text, 0 to 1
-    kept_share  letters of the text among all letters that the page shows; little of a page is kept of menus, and of articles in long ones
-    link_share  linked letters among those of the text
-    page_type   article, documentation, forum, listing, product or other, by what the page declares and what its text is made of
-    rescued     the models had kept a sliver of a page full of prose, and all of its prose was kept in its place
+    confidence  the word F1 that the extractor's models predict for the text, 0 to 1
+    kept_share  letters of the text divided by all visible letters of the page; low for menus, and for an article on a long page
+    link_share  linked letters divided by all letters of the text
+    page_type   article, documentation, forum, listing, product or other, from the page's declarations and the form of its text
+    rescued     whether the models kept only a small part of a page full of prose, so that all of its prose was kept instead
 
-What these thresholds drop has not been measured on a model trained on the rest.
+The effect of these thresholds on a trained language model has not been measured.
 """
 
 from collections.abc import Mapping
@@ -30,11 +30,11 @@ _NUMBERS = ("confidence", "kept_share", "link_share")
 
 @dataclass(frozen=True)
 class PageKind(Filter):
-    """Drops pages of which the extractor was unsure, whose text is mostly links, or which are of kinds that are not wanted.
+    """Drops pages with a low confidence, with mostly links, or of an unwanted type.
 
     min_confidence  0.5
     max_link_share  0.5
-    drop            kinds of pages to drop, of article, documentation, forum, listing, product, other; none by default
+    drop            types of pages to drop: article, documentation, forum, listing, product, other; none by default
     """
 
     min_confidence: float = 0.5
@@ -42,7 +42,7 @@ class PageKind(Filter):
     drop: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        """Raise RecipeError for a kind that there is not."""
+        """Raise RecipeError for an unknown type of page."""
         unknown = sorted(set(self.drop) - set(_KINDS))
         if unknown:
             raise RecipeError(f"page_kind: no page is of the kind {', '.join(unknown)}; there are {', '.join(_KINDS)}")
@@ -64,7 +64,7 @@ class PageKind(Filter):
         return {**measured, "page_type": pc.if_else(known, found["page_type"], pa.scalar(None, pa.string())), "rescued": rescued}
 
     def rules(self) -> Mapping[str, Rule]:
-        """Return the rules: unsure first."""
+        """Return the rules; low confidence comes first."""
         return {
             "unsure": below("confidence", self.min_confidence, ("kept_share", "rescued")),
             "mostly_links": above("link_share", self.max_link_share, ("page_type",)),

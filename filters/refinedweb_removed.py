@@ -1,15 +1,15 @@
-"""RefinedWeb's last rule: a text of which the line-wise corrections took much was a list of links more than a text.
+"""RefinedWeb's last rule: a page that lost many words to the line-wise corrections was a list of links rather than a text.
 
 Source: Penedo et al. 2023, "The RefinedWeb Dataset for Falcon LLM", appendix G.2: drop a document when the corrections remove more than 5 %
-of its words. DCLM has the same rule. The corrections are the edit `refinedweb_lines`, which ran at ingest and left a count behind.
+of its words. DCLM has the same rule. The corrections are the edit `refinedweb_lines`, which runs at ingest and stores a count.
 
     removed_words  words (of `curation.text.words`) that the edit removed from the document
-    removed_ratio  these over all words that it had: the removed, and those of the text as it is now
+    removed_ratio  removed words divided by all words before the edit, which are the removed words and those of the text now
 
-An edit notes only what it did, so a document in which it removed nothing has no entry in its metadata, as if it had not run. A recipe
-with this filter and without the edit is therefore refused, and a document without an entry counts as one that lost nothing; so does a
-synthetic one, which no edit has seen. A document without metadata is not measured. What later edits change of the text (masked addresses)
-counts in the denominator only. A text without words that lost none has a ratio of 0.
+An edit stores only counts above 0, so the metadata of a document that lost nothing looks as if the edit had not run. Therefore a recipe
+with this filter but without the edit is refused, and a document without a count counts as one that lost nothing. So does a synthetic
+document, to which no edit applies. A document without metadata is not measured. Changes by later edits (masked addresses) affect only the
+denominator. A text without words that lost none has a ratio of 0.
 """
 
 from collections.abc import Mapping
@@ -44,7 +44,7 @@ class RefinedwebRemoved(Filter):
     examples: ClassVar[tuple[tuple[str, str | None], ...]] = (("A text is not judged where nothing is known of its edits.", None),)
 
     def signals(self, text: Text, documents: Table) -> Signals:
-        """Measure a batch: the edit's count from the metadata, the words that stayed from the text."""
+        """Measure a batch: read the edit's count from the metadata, and count the remaining words in the text."""
         metadata = documents["metadata"]
         noted = pc.cast(pc.map_lookup(metadata, pa.scalar(_COUNT), "first"), pa.int64())
         removed = pc.if_else(pc.is_valid(metadata), pc.fill_null(noted, 0), pa.scalar(None, pa.int64()))

@@ -1,14 +1,14 @@
-"""Combines the scores of several judges by their ranks: the bucket of each score in a corpus, and the highest, mean or lowest of them.
+"""Combines several scores by their ranks: the bucket of each score in a corpus, and then the highest, mean or lowest bucket.
 
 Source: Su et al. 2024, "Nemotron-CC": three scores are cut at every fifth percentile of the corpus, weighted by bytes, and a document
-belongs to the highest of its three buckets; 18 and 19 are "high quality". `max` is that way (a document passes if any judge counts it among
-the best), `mean` is a mean of ranks, `min` asks all judges.
+belongs to the highest of its three buckets; 18 and 19 are "high quality". `max` does the same (a document passes if any score is among the
+best), `mean` is the mean of the ranks, and `min` requires all scores to be high.
 
 The scores are signals that the recipe's earlier filters measured (`scores`, by their full names). The edges between buckets are measured
 on a run over the same kind of texts: `curate buckets DIR --signal NAME --out edges.json`, for all documents or `--by-source`, so that
 `min_bucket = 18` keeps the best tenth of the bytes of each source.
 
-    bucket   0 to 19; null where no score is there, or no edges are named
+    bucket   0 to 19; null without any score or without edges
     buckets  the bucket of each score, in the order of `scores`, for the ledger
 """
 
@@ -29,12 +29,12 @@ from filters.support.buckets import ALL, bucket_of, read_edges
 
 @dataclass(frozen=True)
 class ScoreEnsemble(Filter):
-    """Drops texts whose scores, taken together, lie in a low bucket of the corpus.
+    """Drops texts whose combined scores lie in a low bucket of the corpus.
 
     scores      signals of earlier filters, by their full names
     edges       the file that `curate buckets` wrote; without one nothing is measured
-    combine     max (any judge), mean (of the ranks) or min (all judges); a score that is null does not count
-    min_bucket  least bucket: 18 keeps about a tenth of the bytes that the edges were measured on, where there is one score
+    combine     max (any score), mean (of the ranks) or min (all scores); a null score does not count
+    min_bucket  lowest bucket that passes: with one score, 18 keeps about a tenth of the bytes
     """
 
     scores: tuple[str, ...] = ("educational_score.score",)
@@ -52,7 +52,7 @@ class ScoreEnsemble(Filter):
         return self.scores
 
     def files(self) -> Mapping[str, str]:
-        """Return the SHA-256 of the edges. Raises InputError where they are missing, or do not have a score."""
+        """Return the SHA-256 of the edges. Raises InputError if the file is missing or lacks a score."""
         if not self.edges:
             return {}
         edges = read_edges(self.edges)
@@ -62,7 +62,7 @@ class ScoreEnsemble(Filter):
         return {"edges": digest(self.edges)}
 
     def signals(self, text: Text, documents: Table) -> Signals:
-        """Find the bucket of each score that was measured before."""
+        """Find the bucket of each score."""
         count = len(text)
         if not self.edges or documents is None:
             return {"bucket": pa.nulls(count, pa.float64()), "buckets": pa.nulls(count, pa.string())}

@@ -1,17 +1,15 @@
-"""Token density: how many tokens a tokenizer makes of a text's characters.
+"""Token density: the number of tokens per character of a text.
 
-Source: Emami Gohari et al. 2025, "GneissWeb: Preparing High Quality Data for LLMs at Scale", which calls texts outside a range "extreme-
-tokenized": far more tokens than English prose needs (keys, hashes, markup, other scripts), or far fewer (one word over and over). Its rule
-keeps 0.22 to 0.28 tokens a character, and 0.10 to 0.50 in science, technology, education and medicine; which of these a text is about is
-told by classifiers that we do not have, so a recipe for such sources sets the wider range itself.
+Source: Emami Gohari et al. 2025, "GneissWeb: Preparing High Quality Data for LLMs at Scale". It calls texts outside a range "extreme-
+tokenized": they have far more tokens than English prose (keys, hashes, markup, other scripts), or far fewer (one repeated word). Its rule
+keeps 0.22 to 0.28 tokens per character, and 0.10 to 0.50 in science, technology, education and medicine. GneissWeb's classifiers tell the
+field of a text. This project has none, so a recipe for such sources sets the wider range itself.
 
-    tokens   tokens of the text, without those that a tokenizer puts around it
-    density  tokens over characters (code points); null for an empty text
+    tokens   number of tokens of the text, without those that a tokenizer adds around it
+    density  tokens divided by characters (code points); null for an empty text
 
-Without a tokenizer nothing is measured. The published ranges belong to GneissWeb's tokenizer; another one's English prose lies elsewhere.
-
-Speed, with a byte-level BPE of 32,000 tokens on web pages of 9.8 KB each: 330 texts (3.2 MB) a second on a core that others shared, by far
-the slowest of the filters, so it belongs behind the others' gates. That BPE makes 0.225 tokens a character of the median page.
+Without a tokenizer nothing is measured. The published ranges belong to GneissWeb's tokenizer; English prose has another density with
+another tokenizer. This filter is by far the slowest one, so it belongs behind the gates of the others.
 """
 
 from collections.abc import Mapping
@@ -30,10 +28,10 @@ from filters.contract import Filter, Rule, Signals, above, below
 
 @dataclass(frozen=True)
 class TokenDensity(Filter):
-    """Drops texts that a tokenizer cuts into too many pieces or too few.
+    """Drops texts with too many or too few tokens per character.
 
-    tokenizer                 a tokenizer.json (Hugging Face tokenizers): a local path, or `<package>:<file>`; where none is named, null
-    min_density, max_density  0.22 and 0.28 tokens a character, GneissWeb's for texts of no special field
+    tokenizer                 a tokenizer.json (Hugging Face tokenizers): a local path, or `<package>:<file>`; none means no signals
+    min_density, max_density  0.22 and 0.28 tokens per character: GneissWeb's bounds for texts of no special field
     """
 
     tokenizer: str | None = None
@@ -47,7 +45,7 @@ class TokenDensity(Filter):
     examples: ClassVar[tuple[tuple[str, str | None], ...]] = (("A text is not judged where no tokenizer is named.", None),)
 
     def files(self) -> Mapping[str, str]:
-        """Return the tokenizer's digest. Raises InputError where it is missing, RecipeError where it is none."""
+        """Return the digest of the tokenizer. Raises InputError if the file is missing, and RecipeError if it is not a tokenizer."""
         if self.tokenizer is None:
             return {}
         load_tokenizer(self.tokenizer)

@@ -1,28 +1,25 @@
-"""URL rules: pages whose address alone says that they are adult content, spam or worse.
+"""URL rules: pages whose address alone marks them as adult content, spam or worse.
 
 Source: Penedo et al. 2023, "The RefinedWeb Dataset for Falcon LLM", section 3.1 and appendix G.1, in the form of datatrove's URLFilter;
-DCLM (Li et al. 2024) has the same rules. The lists are yours to name (see `filters.support.url_lists` for their form; RefinedWeb's domains
-are those of the UT1 lists); where none is named, its signal is null and no document is dropped.
+DCLM (Li et al. 2024) has the same rules. The recipe names the lists (see `filters.support.url_lists` for their form; RefinedWeb's domains
+are those of the UT1 lists). A signal without a list is null, and its rule drops no document.
 
     domain         the registered domain of the URL's host (see `filters.support.hosts`)
     domain_listed  whether a list of domains holds the host, its registered domain, or a name between the two
     url_listed     whether a list of URLs holds the URL (see `url_keys`)
-    hard_hits      how many different hard words are words of the URL; one is enough
-    soft_hits      how many different soft words are; two together are enough
-    strict_hits    how many different strict words stand anywhere in the URL, even across its punctuation
-    hit            what was found, by list; null where nothing was
+    hard_hits      number of different hard words that are words of the URL; one is enough
+    soft_hits      number of different soft words that are words of the URL; two are enough
+    strict_hits    number of different strict words that occur anywhere in the URL, even across its punctuation
+    hit            the entries found, by list; null if none was found
 
-The words of a URL are the runs of ASCII letters and digits in it, scheme and query included, in lower case, and nothing is decoded: "%20"
-puts 20 before the next word, and a letter of another script ends one. For strict words all else is cut out: "b-a-d" holds "bad".
+The words of a URL are its runs of ASCII letters and digits in lower case, including its scheme and query. Nothing is decoded: "%20" puts 20
+before the next word, and a letter of another script ends a word. For strict words, all other characters are removed: "b-a-d" holds "bad".
 
-Where we differ from datatrove 0.10: case counts for its hard and soft words, in the host, and in a listed URL, and here nowhere but in a
-listed URL's path; it looks up the registered domain and the whole host, and nothing between; an IP address or a host without a known suffix
-is none of its domains; its URL is listed only where all its characters are, scheme and slash included (so that none of the 19,586 URLs in
-its own list, which have no scheme, can be met). DCLM's strict words look past "-" and "." only.
-
-Measured on 211,434 URLs in real pages and archives, and some hard ones made by hand (`tests/filters/test_url_parity.py`): with datatrove's
-own lists, of which it drops 30, one is told differently here; with lists of common words, 138 where it drops 7,402. Each is by a difference
-named above. Speed on a core that others shared: 110,000 documents a second with 4.6 million domains, which are loaded in 2 s.
+Differences from datatrove 0.10: in datatrove, case matters for hard and soft words, in the host, and in a listed URL; here it matters only
+in the path of a listed URL. datatrove looks up the registered domain and the whole host, but no name between the two. It finds no domain
+for an IP address or a host without a known suffix. It finds a listed URL only if all characters agree, including scheme and slash, so it
+never finds the URLs of its own list, which have no scheme. DCLM's strict words ignore only "-" and ".". There is no other difference
+(`tests/filters/test_url_parity.py`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -51,9 +48,9 @@ class UrlRules(Filter):
 
     domains         files of domains; each stands for all hosts under it
     urls            files of whole URLs
-    hard            files of words of which one is enough
-    soft            files of words of which `min_soft_words` different ones are
-    strict          files of words that may not even be a part of another
+    hard            files of words; one of them drops the page
+    soft            files of words; `min_soft_words` different ones drop the page
+    strict          files of words; one of them drops the page even inside another word
     min_soft_words  2, as in datatrove and DCLM
     """
 
@@ -80,7 +77,7 @@ class UrlRules(Filter):
     examples: ClassVar[tuple[tuple[str, str | None], ...]] = (("A text is not judged where no list is named.", None),)
 
     def files(self) -> Mapping[str, str]:
-        """Return the digest of each list under its kind and number. Raises InputError where a list is missing or cannot be read."""
+        """Return the digest of each list under its kind and number. Raises InputError if a list is missing or cannot be read."""
         _read(self._digests())
         return {f"{kind} {number} {resolve(path).name}": found for kind, number, path, found in self._digests()}
 
@@ -134,7 +131,7 @@ class _Lists(NamedTuple):
 
 @lru_cache(maxsize=2)
 def _read(files: tuple[tuple[str, int, str, str], ...]) -> _Lists:
-    """Return the lists of the files (kind, number, path, digest), read once a process."""
+    """Return the lists in the files (kind, number, path, digest). Each process reads them once."""
     paths = {kind: [path for owner, _, path, _ in files if owner == kind] for kind in _LISTS}
     return _Lists(
         domain_hashes(paths["domains"]), url_hashes(paths["urls"]), words(paths["hard"]), words(paths["soft"]), words(paths["strict"])
@@ -142,7 +139,7 @@ def _read(files: tuple[tuple[str, int, str, str], ...]) -> _Lists:
 
 
 def _words_in(urls: pl.Series, lists: _Lists) -> pl.DataFrame:
-    """Return the columns `hard`, `soft` and `strict`: which words of each list a URL has, in order, each once."""
+    """Return the columns `hard`, `soft` and `strict`: the words of each list that a URL contains, in order, each once."""
     spaced = bare_words(urls, " ")
     words_of = spaced.str.split(" ")
     joined = spaced.str.replace_all(" ", "", literal=True)
@@ -152,7 +149,7 @@ def _words_in(urls: pl.Series, lists: _Lists) -> pl.DataFrame:
 
 
 def _listed_names(sites: Sequence[Site | None], known: Hashes) -> list[str | None]:
-    """Return for each site the first of its names that a list holds: the host before what it is under."""
+    """Return for each site the first of its names that is on a list: the host comes before the domains above it."""
     names = [(row, name) for row, site in enumerate(sites) if site is not None for name in site.names]
     listed: list[str | None] = [None] * len(sites)
     for place in np.flatnonzero(among(hashed(pl.Series([name for _, name in names], dtype=pl.String)), known))[::-1].tolist():
@@ -168,5 +165,5 @@ def _told(domain: str | None, listed: bool, found: Mapping[str, list[str] | None
 
 
 def _where(measured: bool, present: pl.Series, values: pl.Series) -> Any:
-    """Return the values as an Arrow array, null in rows without a URL, or in all rows where there is no list."""
+    """Return the values as an Arrow array: null in rows without a URL, and in all rows if there is no list."""
     return pl.select(pl.when(present & measured).then(values)).to_series().to_arrow()

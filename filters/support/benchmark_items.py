@@ -1,8 +1,8 @@
-"""Benchmark files as items: the questions and answers that training text must not hold.
+"""Benchmark files as items: the questions and answers that training text must not contain.
 
 A file is JSONL, CSV or Parquet, by its name, plain or (JSONL and CSV) with `.gz`. Each row is a benchmark example; each of its text fields
-is an item of its own, and so is each text in a field that holds a list. Fields are found whatever their case ("Question"). A row is called
-by its `id` or `task_id` where it has one, else by its number from 1.
+is a separate item, and so is each text in a list. The case of field names does not matter ("Question"). A row is named by its `id` or
+`task_id` if it has one, and otherwise by its number, counted from 1.
 
 Invariant: items come in the order of the files, rows and fields, so the first item that holds an n-gram is always the same.
 """
@@ -32,7 +32,7 @@ class BenchmarkItem(NamedTuple):
 
 
 def read_items(path: Path, fields: Sequence[str]) -> Iterator[BenchmarkItem]:
-    """Read the items of a benchmark file. Raises InputError for a file that is broken, of no known format, or without any of the fields."""
+    """Read the items of a benchmark file. Raises InputError if it is broken, of an unknown format, or without any of the fields."""
     benchmark = path.name.split(".")[0]
     wanted = [field.casefold() for field in fields]
     used = False

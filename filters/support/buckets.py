@@ -1,6 +1,6 @@
 """Buckets of a score: twenty parts of a corpus with equal numbers of bytes each, from 0 (the lowest scores) to 19.
 
-Scores of different judges are no numbers that could be compared; their ranks are. Su et al. 2024, "Nemotron-CC", cut every score at the
+Scores of different models cannot be compared, but their ranks can. Su et al. 2024, "Nemotron-CC", cut every score at the
 5th, 10th ... 95th percentile, weighted by the documents' bytes, and take the highest bucket that a document has.
 
 A file of edges is JSON: for each signal the nineteen edges of all documents (under ALL) and of each source that has enough of its own.
@@ -30,7 +30,7 @@ Edges = Mapping[str, Mapping[str, Numbers]]
 
 
 def edges_of(values: Numbers, weights: Numbers) -> Numbers:
-    """Return the edges that cut values into BUCKETS parts of equal weight; a value at an edge lies above it."""
+    """Return the edges that cut values into BUCKETS parts of equal weight; a value at an edge belongs to the upper part."""
     order = np.argsort(values, kind="stable")
     before = np.cumsum(weights[order])
     places = np.searchsorted(before, before[-1] * np.arange(1, BUCKETS) / BUCKETS, side="right")
@@ -44,13 +44,13 @@ def bucket_of(values: Numbers, edges: Numbers) -> Numbers:
 
 
 def edges_to_json(edges: Edges) -> bytes:
-    """Return the file of edges."""
+    """Return the contents of a file of edges."""
     signals = {name: {source: own.tolist() for source, own in sorted(of.items())} for name, of in sorted(edges.items())}
     return (json.dumps({"format": FORMAT, "made_by": MADE_BY, "signals": signals}, indent=1, ensure_ascii=False) + "\n").encode()
 
 
 def read_edges(name: str) -> Edges:
-    """Return the edges that a file holds. Raises InputError where it is not such a file."""
+    """Read a file of edges. Raises InputError if it is not one."""
     path = resolve_at_most(name, _LARGEST_BYTES, "a file of edges")
     state = path.stat()
     return _read(name, path, state.st_size, state.st_mtime_ns)

@@ -1,6 +1,6 @@
-"""What the readings of Gopher's quality rules share: stop words, the thresholds that all have, and how a table becomes signals.
+"""The common part of the implementations of Gopher's quality rules: stop words, thresholds, and the conversion of a table to signals.
 
-Words of a list are looked for by the hashes that `curation.text.words` gives them. Source: Rae et al. 2021 (Gopher), appendix A.1.1.
+Stop words are found by their hashes (`curation.text.words`). Source: Rae et al. 2021 (Gopher), appendix A.1.1.
 """
 
 from collections.abc import Mapping
@@ -18,12 +18,12 @@ STOP_WORDS = ("the", "be", "to", "of", "and", "that", "have", "with")
 SHARED_THRESHOLDS = frozenset(
     {"min_words", "max_words", "max_symbol_ratio", "max_bullet_line_ratio", "max_ellipsis_line_ratio", "min_stop_words"}
 )
-"""Parameters that move no signal, whichever reading it is."""
+"""Parameters that change no signal in any implementation."""
 
 
 @lru_cache(maxsize=64)
 def hashes_of(stop_words: tuple[str, ...], lowered: bool = False) -> Hashes:
-    """Return the hash of each stop word, each once. Raises RecipeError for one that is no single word or, to be `lowered`, has capitals."""
+    """Return the distinct hashes of the stop words. Raises RecipeError if one is not one word, or has capitals and is `lowered`."""
     found = Text.from_strings(stop_words).words
     for index, word in enumerate(stop_words):
         if found.strings(index) != [word]:

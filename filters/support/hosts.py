@@ -1,17 +1,17 @@
-"""The host of a URL and the domain that was registered for it, told without a network.
+"""The host of a URL and its registered domain, found without a network.
 
 Source of the suffixes: the Public Suffix List (Mozilla, 2007 and since), of which the package publicsuffixlist carries a dated copy. Only
 its ICANN part is used, as tldextract does by default: a blog's host is `name.blogspot.com`, and the domain is `blogspot.com`.
 
-    host     between the scheme and the path: without user, password and port; lower case; dots at its ends and double dots are left out;
-             a name in another script as its A-labels (UTS 46), so that `münchen.de` and `xn--mnchen-3ya.de` are one host. What IDNA
-             refuses stays as it is written. An IP address is a host, IPv6 in its brackets. A URL without a scheme begins with its host.
-    domain   the label before the public suffix, and the suffix; none for an IP address, a bare suffix, and a suffix nobody lists
+    host     between the scheme and the path: without user, password and port; lower case; dots at its ends and double dots are removed;
+             a name in another script as its A-labels (UTS 46), so that `münchen.de` and `xn--mnchen-3ya.de` are one host. A name that
+             IDNA refuses stays as written. An IP address is a host, IPv6 in its brackets. A URL without a scheme begins with its host.
+    domain   the label before the public suffix, and the suffix; none for an IP address, a bare suffix, and an unlisted suffix
 
-A host of more than 253 characters, which DNS cannot hold, is taken as it is written and has no domain: to look up each of its names would
-take time quadratic in its length. Nothing is decoded: browsers do not send a host with %-escapes, and no list holds one.
+A host of more than 253 characters, which DNS does not allow, stays as written and has no domain: looking up each of its names would take
+time quadratic in its length. Nothing is decoded: browsers do not send a host with %-escapes, and no list holds one.
 
-Invariant: both are functions of the URL and of the package's copy of the list, whose version is part of the key of what uses them.
+Invariant: both are functions of the URL and of the package's copy of the list, whose version is part of the key of every user.
 """
 
 from functools import lru_cache
@@ -28,7 +28,7 @@ HOST_PACKAGES = ("polars", "publicsuffixlist", "idna")
 
 
 class Site(NamedTuple):
-    """A host, its registered domain (None where there is none), and the names under which a list may hold it, the host first."""
+    """A host, its registered domain (None if it has none), and the names that a list may use for it, the host first."""
 
     host: str
     domain: str | None
@@ -36,19 +36,19 @@ class Site(NamedTuple):
 
 
 def hosts_of(urls: pl.Series) -> pl.Series:
-    """Return the host of each URL as it is written but for case and stray dots; null where there is none. See `ascii_host`."""
+    """Return the host of each URL as written, except for case and stray dots; null if it has none. See `ascii_host`."""
     authority = urls.str.strip_chars().str.replace(SCHEME, "").str.extract(r"^([^/?#]*)").str.replace(r"(?s)^.*@", "")
     host = authority.str.extract(r"^(\[[^\]]*\]|[^:]*)").str.replace_all(r"[.。．｡]+", ".").str.strip_chars(" .")
     return host.str.to_lowercase().replace("", None)
 
 
 def site_of(host: str) -> Site:
-    """Return what is known of a host that `hosts_of` gave."""
+    """Return the site of a host from `hosts_of`."""
     return _site_of(host)
 
 
 def ascii_host(host: str) -> str:
-    """Return a host as DNS knows it, where IDNA has such a form."""
+    """Return the form of a host in DNS, if IDNA has one."""
     if host.isascii():
         return host
     try:

@@ -1,9 +1,9 @@
-"""A table of languages: what is asked of a text in each, read from a TOML file with one table a language.
+"""A table of languages with the requirements for texts in each, read from a TOML file with one table per language.
 
-Ours; the numbers are those of FineWeb-2 (Penedo et al. 2025), whose point is that one set of thresholds does not fit two languages. A
-table is data, so that a researcher can copy it, change a number or add a language, and name the copy in a recipe.
+The format is this project's; the numbers are those of FineWeb-2 (Penedo et al. 2025), which shows that every language needs its own
+thresholds. A researcher can copy the table, change a number or add a language, and name the copy in a recipe.
 
-Invariant: the table is checked whole when it is read; an unknown key names its language and the nearest key.
+Invariant: the whole table is checked when it is read; the error for an unknown key names the language and the nearest key.
 """
 
 from collections.abc import Mapping
@@ -17,12 +17,12 @@ from curation.storage.resources import resolve, resolve_at_most
 
 @dataclass(frozen=True)
 class LanguageEntry:
-    """Thresholds and stop words of one language; a threshold's name says which signal it bounds.
+    """Thresholds and stop words of one language; a threshold is named after its signal.
 
-    source             where the numbers come from
-    stop_words         written as they stand in a text
-    stop_words_within  whether they are looked for inside words too, for languages whose words or endings are not set apart
-    left_out           rules (by their reason) that do not judge this language
+    source             the origin of the numbers
+    stop_words         stop words, as they are written in texts
+    stop_words_within  whether to find them inside words too, for languages that do not separate words or endings
+    left_out           rules (by their reason) that do not apply to this language
     """
 
     source: str
@@ -47,7 +47,7 @@ class LanguageEntry:
     left_out: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        """Refuse a stop word that is empty, or has space about it: it could not stand where a word does."""
+        """Refuse a stop word that is empty or has space around it, because no word could equal it."""
         wrong = [word for word in self.stop_words if not word or word != word.strip()]
         if wrong:
             raise ValueError(f"stop word {wrong[0]!r} is empty or has space about it")
@@ -58,9 +58,9 @@ _MOST_BYTES = 16 << 20
 
 
 def read_language_table(name: str) -> Mapping[str, LanguageEntry]:
-    """Return label -> entry, by label; a file that has changed is read again.
+    """Return label -> entry, sorted by label. A changed file is read again.
 
-    `name` is a local path, or `<package>:<file>`. Raises InputError where there is no such file, RecipeError for what is wrong in it.
+    `name` is a local path, or `<package>:<file>`. Raises InputError if there is no such file, and RecipeError if it has a fault.
     """
     state = resolve(name).stat()
     return _read(name, state.st_size, state.st_mtime_ns)

@@ -1,6 +1,6 @@
-"""Opening a judge's file: mapped into memory, held against the SHA-256 of its card, and never parsed where that differs.
+"""Open the file of a model: it is mapped into memory and compared with the SHA-256 in its card, and not parsed if that differs.
 
-Beside a model `edu.safetensors` lies its card, `edu.json`. Workers that open one model share the pages of its file.
+The card of the model `edu.safetensors` is `edu.json` in the same folder. Workers share the memory pages of the file.
 """
 
 import json
@@ -19,12 +19,12 @@ LONGEST_CARD_BYTES = 1 << 20
 
 
 def card_of(path: Path) -> Path:
-    """Return the place of the card that holds a model's SHA-256 and says what it was made of."""
+    """Return the place of a model's card, which holds its SHA-256 and describes its training."""
     return path.with_suffix(".json")
 
 
 def load_model(path: Path) -> tuple[Scorer, str]:
-    """Return a model and its SHA-256. Raises InputError where the file is missing, damaged, or not what its card says."""
+    """Return a model and its SHA-256. Raises InputError if the file is missing, damaged, or not the one in its card."""
     advice = "copy the model and its card again, or train it again with `curate train score`"
     try:
         with card_of(path).open("rb") as stream:

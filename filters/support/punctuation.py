@@ -1,4 +1,4 @@
-"""Two sets of marks that FineWeb's rules are defined by: what is punctuation, and what ends a sentence.
+"""The two sets of marks behind FineWeb's rules: punctuation, and the marks that end a sentence.
 
 Source: datatrove 0.10.1 (Penedo et al. 2024), `PUNCTUATION_SET` and `TERMINAL_PUNCTUATION`, given here as code points. A sentence ends with
 the marks of Unicode's property Sentence_Terminal, and the Khmer and Kawi marks that datatrove adds. Punctuation is these, a list of marks
@@ -31,7 +31,7 @@ def terminal_marks() -> Marks:
 
 @cache
 def punctuation_marks() -> Marks:
-    """Return the marks that are punctuation, those that end a sentence among them."""
+    """Return the punctuation marks, including those that end a sentence."""
     return _points(SENTENCE_TERMINAL, _MORE_TERMINAL, _OTHER)
 
 
