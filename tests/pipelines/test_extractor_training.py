@@ -73,7 +73,7 @@ def test_weights_come_from_pages_and_come_again(pages: Path, tmp_path: Path) -> 
     reading = read_page(html)
     assert reading is not None
     first = loaded(places[0])["first"]
-    probability = probabilities(first, features(reading.cut, reading.declared.counts))
+    probability = probabilities(first, features(reading.cut, reading.declared.counts, reading.echoes))
     assert write(reading.cut, chosen(reading.cut, probability).kept).split() == gold.split()
 
 

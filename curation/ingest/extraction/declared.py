@@ -1,4 +1,5 @@
-"""What a page says about itself: title, author, date, site, canonical address, language, licence, and what kind of page it claims to be.
+"""What a page says about itself: title, author, date, site, canonical address, language, licence, what kind of page it claims to be, and
+the texts by which it describes itself.
 
 Sources, in this order: meta tags of OpenGraph, JSON-LD (schema.org), other meta and link tags (Dublin Core, rel=license), the document's
 own title. A licence is what rel=license, JSON-LD or a link to Creative Commons in the page's text names.
@@ -13,7 +14,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from html import unescape
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -48,14 +49,28 @@ _HEAD_TAG = re.compile(r"""<(m|l)(?:eta|ink)\b((?:[^>"']|"[^"]{0,5000}"|'[^']{0,
 _ATTRIBUTE = re.compile(r"""([a-zA-Z][\w:.-]*)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>]+))""")
 _RELATION = re.compile(r"canonical|license", re.IGNORECASE)
 _JSON = "application/ld+json"
+_TAG = re.compile(r"<[^<>]*>")
+_DESCRIPTIONS = ("description", "og:description", "twitter:description")
+_NAME_KEYS = ("headline", "name")
+_BODY_KEYS = ("articleBody", "description", "text", "reviewBody", "caption", "recipeInstructions")
+"""Where meta tags and JSON-LD have descriptions, names, and texts that the page shows too."""
+
+
+class DeclaredTexts(NamedTuple):
+    """What the page says in its own words, a text a line: its names, its descriptions, and the bodies that JSON-LD repeats."""
+
+    names: str
+    descriptions: str
+    bodies: str
 
 
 @dataclass(frozen=True)
 class Declared:
-    """Facts by name, those that the page declares; and the counts that the models see: og:type, and the types of JSON-LD."""
+    """Facts by name, those that the page declares; the counts that the models see: og:type, and the types of JSON-LD; and texts."""
 
     facts: Mapping[str, str]
     counts: Any
+    texts: DeclaredTexts
 
 
 def declared(html: str, tree: Any) -> Declared:
@@ -63,7 +78,8 @@ def declared(html: str, tree: Any) -> Declared:
     facts: dict[str, str] = {}
     metas, links = _head(html)
     scripts = list(_json_scripts(html))
-    told = _from_json(scripts)
+    values = list(_values(scripts))
+    told = _from_json(values)
     for fact, names in _METAS.items():
         found = next((metas[name] for name in names if name in metas), None)
         if fact in ("author", "date"):  # a meta author is often an account or a profile's address
@@ -88,7 +104,7 @@ def declared(html: str, tree: Any) -> Declared:
     language = _line(_root_language(tree))
     if language:
         facts["language"] = language
-    return Declared(facts, _counts(metas.get("og:type", ""), scripts))
+    return Declared(facts, _counts(metas.get("og:type", ""), scripts), _texts(metas, tree.title or "", values))
 
 
 def license_in(page: str) -> str | None:
@@ -153,14 +169,30 @@ def _nodes(value: Any) -> Iterator[dict[str, Any]]:
             waiting += [inner for inner in item[:_MOST_NODES] if isinstance(inner, dict | list)]
 
 
-def _from_json(scripts: list[str]) -> dict[str, str]:
-    """Return what JSON-LD says of the first thing in it that is an article or has a headline."""
-    facts: dict[str, str] = {}
+def _values(scripts: list[str]) -> Iterator[Any]:
+    """Yield what the scripts hold; one that is no JSON holds nothing."""
     for text in scripts:
         try:
-            value = json.loads(text, strict=False)
+            yield json.loads(text, strict=False)
         except (ValueError, RecursionError):
             continue
+
+
+def _texts(metas: Mapping[str, str], title: str, values: list[Any]) -> DeclaredTexts:
+    """Return what meta tags, the title and JSON-LD say in words, tags and character references removed."""
+    names, bodies = [title], []
+    for node in (node for value in values for node in _nodes(value)):
+        names += [name for key in _NAME_KEYS if isinstance(name := node.get(key), str)]
+        bodies += [text for key in _BODY_KEYS for text in _list(node.get(key)) if isinstance(text, str)]
+    names += [metas[name] for name in _METAS["title"][:2] if name in metas]
+    descriptions = [metas[name] for name in _DESCRIPTIONS if name in metas]
+    return DeclaredTexts(*("\n".join(_TAG.sub(" ", unescape(text)) for text in texts) for texts in (names, descriptions, bodies)))
+
+
+def _from_json(values: list[Any]) -> dict[str, str]:
+    """Return what JSON-LD says of the first thing in it that is an article or has a headline."""
+    facts: dict[str, str] = {}
+    for value in values:
         for node in _nodes(value):
             if "headline" not in node and not any(str(kind).endswith(_ARTICLES) for kind in _list(node.get("@type"))):
                 continue

@@ -93,7 +93,7 @@ def page_examples_of(pages: Sequence[LabelledPage]) -> PageExamples:
         weight = np.minimum((words + 2) / (wanted + 50) * 100, _MOST_WEIGHT) * (0.2 if found < 0.8 else 1.0)
         kept.append(page)
         cuts.append(reading.cut)
-        tables.append(features(reading.cut, reading.declared.counts))
+        tables.append(features(reading.cut, reading.declared.counts, reading.echoes))
         shares.append(share)
         weights.append(np.where(words == 0, 0.01, weight))
     counts: dict[str, int] = {}

@@ -1,6 +1,7 @@
 """Extraction by blocks: a page is cut into blocks of text, each is judged by two small tree models, and the best set of them is written.
 
     cutting      the serialised tree -> elements, blocks and the runs of text they consist of, in one pass
+    echoes       what a block shares with the names, descriptions and JSON-LD bodies of its page
     features     what the models see of a block: its text, its place in the tree, its neighbours, its page; no words of it
     second_look  what the second model sees besides: the first one's probabilities round about
     joining      tiny blocks are judged together

@@ -35,7 +35,7 @@ def judge_blocks(reading: Reading, *, favour: Favour = "balanced", fast: bool = 
     """Judge the blocks of a page and choose those to keep."""
     models = loaded()
     page, places = joined(reading.cut)
-    rows = features(page, reading.declared.counts)
+    rows = features(page, reading.declared.counts, reading.echoes.joined(places, len(page.blocks)))
     probability = probabilities(models["first"], rows)
     if not fast:
         probability = probabilities(models["second"], np.hstack((rows, context(page, probability))))

@@ -2,7 +2,8 @@
 
 Groups of columns, in the order of `FEATURE_NAMES`: the block itself; its path (blocks that stand in elements of the same tags and
 classes); the sums of the elements around it; the smallest elements that hold half, 70 % and 90 % of the prose, and how far it stands from
-them; the nearest element of each group of words and of tags above it; notices; four neighbours and three windows; and the page.
+them; the nearest element of each group of words and of tags above it; notices; four neighbours and three windows; the page; and what the
+block shares with what its page says about itself.
 
 Invariant: time is linear in blocks and elements. What depends on ancestors is handed down from parent to child; the way between
 neighbouring blocks costs no more than the tags between them.
@@ -36,6 +37,7 @@ from curation.ingest.extraction.page_blocks.block_text import (
     WORDS,
 )
 from curation.ingest.extraction.page_blocks.cutting import Cut
+from curation.ingest.extraction.page_blocks.echoes import ECHO_NAMES, N_ECHOES, Echoes, fill_echoes
 from curation.ingest.extraction.page_blocks.elements import (
     DEPTH,
     FLAGS,
@@ -89,7 +91,7 @@ FEATURE_NAMES = [
     *(f"in_{tags.split()[0]}" for tags in NEAR_TAGS), *(f"notices_{k}" for k in range(N_NOTICES)),
     *(f"{name}_{offset:+}" for offset in (-2, -1, 1, 2) for name in _NEIGHBOUR),
     *(f"{name}_{width}" for width in _WINDOWS for name in ("words", "linked_share")),
-    *_PAGE,
+    *_PAGE, *ECHO_NAMES,
 ]  # fmt: skip
 """Names of the columns."""
 
@@ -99,17 +101,18 @@ AT_PROSE = AT_AROUND + len(_AROUND)
 AT_GROUPS = AT_PROSE + len(_PROSE)
 AT_NEIGHBOURS = AT_GROUPS + N_GROUPS + N_NEAR + N_NOTICES
 AT_PAGE = AT_NEIGHBOURS + 4 * len(_NEIGHBOUR) + 2 * len(_WINDOWS)
-N_FEATURES = AT_PAGE + len(_PAGE)
+AT_ECHOES = AT_PAGE + len(_PAGE)
+N_FEATURES = AT_ECHOES + N_ECHOES
 N_DECLARED = 8
-"""The last columns, which come from what the page's head declares."""
+"""The last columns of the page, which come from what its head declares."""
 
 _FAR = 40
 """Distance of what stands nowhere above."""
 _P, _ARTICLE, _BODY = tag_number("p"), tag_number("article"), tag_number("body")
 
 
-def features(page: Cut, declared: Any) -> Any:
-    """Return a row a block; `declared` are the counts of what the page says it is (see `curation.ingest.extraction.metadata`)."""
+def features(page: Cut, declared: Any, echoes: Echoes) -> Any:
+    """Return a row a block; `declared` are the counts of what the page says it is (see `curation.ingest.extraction.declared`)."""
     count, made = len(page.blocks), len(page.elements)
     table = np.zeros((count, N_FEATURES), np.float32)
     sums = np.zeros((made, 4))
@@ -120,7 +123,8 @@ def features(page: Cut, declared: Any) -> Any:
     distances = np.full((made, N_GROUPS + N_NEAR), _FAR, np.uint8)
     _fill_near(page.blocks, page.notices, page.elements, page.groups, vocabulary().near, distances, table)
     _fill_neighbours(page.blocks, page.elements, np.zeros((count + 1, 3)), table)
-    _fill_page(page.blocks, page.elements, declared, np.zeros(N_FEATURES - AT_PAGE, np.float32), table)
+    _fill_page(page.blocks, page.elements, declared, np.zeros(AT_ECHOES - AT_PAGE, np.float32), table)
+    fill_echoes(echoes.counts, echoes.declared_words, table[:, AT_ECHOES:])
     return table
 
 

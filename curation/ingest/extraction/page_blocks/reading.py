@@ -9,16 +9,18 @@ from typing import Any, NamedTuple
 from curation.ingest.extraction.declared import Declared, declared
 from curation.ingest.extraction.dom import Limits, parse
 from curation.ingest.extraction.page_blocks.cutting import Cut, cut
+from curation.ingest.extraction.page_blocks.echoes import Echoes, echoes_of
 from curation.ingest.extraction.page_blocks.formulas import rewrite_formulas
 from curation.ingest.extraction.page_blocks.restyled import restyle
 from curation.ingest.extraction.page_blocks.streams import place_streamed
 
 
 class Reading(NamedTuple):
-    """A page in blocks, and what it says about itself."""
+    """A page in blocks, what it says about itself, and what its blocks share with that."""
 
     cut: Cut
     declared: Declared
+    echoes: Echoes
 
 
 def read_page(html: str, limits: Limits | None = None) -> Reading | None:
@@ -37,7 +39,7 @@ def read_page(html: str, limits: Limits | None = None) -> Reading | None:
         restyle(tree)
     if page.is_streamed or page.is_formula or page.is_restyled:
         page = cut(body.html.encode("utf-8", "replace"))
-    return Reading(page, said)
+    return Reading(page, said, echoes_of(page, said.texts))
 
 
 def block_texts(page: Cut) -> list[str]:
