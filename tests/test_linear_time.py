@@ -179,6 +179,7 @@ SHAPES |= {
     "blocks: readings of rubies": Shape(_blocks, "<rt>x", "<p><ruby>"),
     "blocks: lines of code": Shape(_blocks, "<i class=line>x</i>", "<pre>"),
     "blocks: code in a table": Shape(_blocks, "<tr><td class=blob-code>x", "<table>"),
+    "blocks: a title that is the page": Shape(_blocks, "a# ", "<title>", "</title><p>a1 a2", numbered=True),
     "blocks: unclosed formulas": Shape(_blocks, "<span class=katex><span class=katex-html>x</span>y", "<p>"),
     "blocks: styles that raise": Shape(_blocks, "<i style=vertical-align:sub>x</i>", "<p>"),
     "html: raised text": Shape(_html, "x<sup>2</sup>", "<p>"),
