@@ -19,10 +19,10 @@ def train_extractor_weights(
 
     Example: curate train extractor pages/*.parquet --out weights.npz
     """
-    from pipelines.report.tables import show_training
+    from pipelines.report.tables import show_extractor_training
     from pipelines.train.extractor.training import train_extractor
 
-    show(train_extractor(pages, out, lambda step: typer.echo(f"curate: {step}", err=True)), as_json, show_training)
+    show(train_extractor(pages, out, lambda step: typer.echo(f"curate: {step}", err=True)), as_json, show_extractor_training)
 
 
 @train.command("score")

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from pipelines.inspect.why import Cluster, EarlierCopy, Explanation
     from pipelines.recipes.catalogue import FilterDescription, FilterSummary
     from pipelines.report.summary import Summary
+    from pipelines.train.extractor.training import ExtractorTraining
 
 
 def as_plain(value: Any) -> Any:
@@ -249,6 +250,26 @@ def show_training(result: Any) -> None:
         "calibration error": told.calibration_error,
     }
     print_pairs(console, {name: worded(value) for name, value in figures.items()})
+
+
+def show_extractor_training(result: "ExtractorTraining") -> None:
+    """Show the trained weights, the pages they learnt from, and the word F1 on sites held out, by kind of page; the card has the rest."""
+    console = new_console()
+    facts = {
+        "weights": result.weights,
+        "sha256": result.sha256,
+        "size": size(result.bytes),
+        "pages": result.pages,
+        "pages left out": result.left_out,
+        "sites": result.sites,
+        "blocks": result.blocks,
+    }
+    print_pairs(console, {name: worded(value) for name, value in facts.items()})
+    console.print("Word F1 on held-out sites:")
+    table = new_table("pages", "number", "F1", "in 95 % of resamples", "first model alone", numbers_to=4)
+    for both, first in zip(result.held_out, result.held_out_first_model, strict=True):
+        table.add_row(printable(both.kind), f"{both.pages:,}", f"{both.f1:.3f}", f"{both.low:.3f} to {both.high:.3f}", f"{first.f1:.3f}")
+    print_table(console, table)
 
 
 def show_pages(stories: "Sequence[PageStory]") -> None:

@@ -65,7 +65,9 @@ def test_counts_are_those_of_the_plain_twin(name, description, body, paragraphs)
 
 
 def test_columns_say_where_the_echo_is():
-    page = read_page(page_of("Green tea", "how to brew green tea at home", "", ["menu", "Green tea", "Today: how to brew green tea.", "other things"]))
+    page = read_page(
+        page_of("Green tea", "how to brew green tea at home", "", ["menu", "Green tea", "Today: how to brew green tea.", "other things"])
+    )
     assert page is not None
     table = np.zeros((4, len(ECHO_NAMES)), np.float32)
     fill_echoes(page.echoes.counts, page.echoes.declared_words, table)
