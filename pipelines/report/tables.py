@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from pipelines.inspect.why import Cluster, EarlierCopy, Explanation
     from pipelines.recipes.catalogue import FilterDescription, FilterSummary
     from pipelines.report.summary import Summary
-    from pipelines.train.extractor.training import ExtractorTraining
 
 
 def as_plain(value: Any) -> Any:
@@ -252,7 +251,7 @@ def show_training(result: Any) -> None:
     print_pairs(console, {name: worded(value) for name, value in figures.items()})
 
 
-def show_extractor_training(result: "ExtractorTraining") -> None:
+def show_extractor_training(result: Any) -> None:
     """Show the trained weights, the pages they learnt from, and the word F1 on sites held out, by kind of page; the card has the rest."""
     console = new_console()
     facts = {

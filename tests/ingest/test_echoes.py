@@ -1,5 +1,6 @@
-"""What blocks share with what their page declares: the counts against a plain twin, the columns by hand, and hostile pages in linear time."""
+"""What blocks share with what their page declares: the counts against a plain twin; the columns by hand; a crowded table."""
 
+import itertools
 import json
 import re
 
@@ -19,7 +20,7 @@ def plain_words(text: str) -> list[bytes]:
 
 
 def pairs(words: list[bytes]) -> list[tuple[bytes, bytes]]:
-    return list(zip(words, words[1:], strict=False))
+    return list(itertools.pairwise(words))
 
 
 def plain_counts(text: str, name: str, description: str, body: str) -> list[int]:

@@ -165,8 +165,10 @@ def test_what_is_shown_until_a_part_comes_goes(place, part):
 
 
 def test_features_have_a_column_a_name_and_are_numbers():
-    page = cut_of(f"<nav><a href=/>x</a></nav><article>{f'<p>{PROSE}' * 3}<table><tr><td>1<td>2</table><pre>code</pre></article>")
-    rows = features(page, np.zeros(8, np.float32))
+    reading = read_page(f"<nav><a href=/>x</a></nav><article>{f'<p>{PROSE}' * 3}<table><tr><td>1<td>2</table><pre>code</pre></article>")
+    assert reading is not None
+    page = reading.cut
+    rows = features(page, np.zeros(8, np.float32), reading.echoes)
     assert rows.shape == (len(page.blocks), len(FEATURE_NAMES)) == (7, len(FEATURE_NAMES))
     assert np.isfinite(rows).all()
     columns = dict(zip(FEATURE_NAMES, rows.T, strict=True))
@@ -184,8 +186,9 @@ def test_features_have_a_column_a_name_and_are_numbers():
 
 def test_classes_are_cut_into_words_and_joined():
     def near(name: str, markup: str) -> float:
-        page = cut_of(f"{markup}<p>text")
-        return features(page, np.zeros(8, np.float32))[0, FEATURE_NAMES.index(name)]
+        reading = read_page(f"{markup}<p>text")
+        assert reading is not None
+        return float(features(reading.cut, np.zeros(8, np.float32), reading.echoes)[0, FEATURE_NAMES.index(name)])
 
     assert near("near_articlebody", "<div class=entryContent>") == 1
     assert near("near_articlebody", "<div class='x post-body'>") == 1
