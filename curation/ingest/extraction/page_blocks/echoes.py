@@ -96,7 +96,7 @@ def _put(key: Any, bit: int, keys: Any, bits: Any) -> None:
 @inline_kernel
 def _got(key: Any, keys: Any, bits: Any) -> int:
     place = _place_of(key, keys)
-    return bits[place] if place >= 0 else 0  # type: ignore[no-any-return]
+    return bits[place] if place >= 0 else 0
 
 
 @kernel
