@@ -4,11 +4,12 @@ It also judges the language of a text: articles, plurals, repeated sentences, an
 """
 
 import re
+import statistics
 from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import date, timedelta
 from fractions import Fraction
-from math import comb, factorial, gcd, prod, sqrt
+from math import ceil, comb, factorial, floor, gcd, lcm, prod, sqrt
 from typing import Any
 
 import networkx
@@ -127,6 +128,53 @@ def program_tracing(f: Facts) -> Any:
     scope: dict[str, Any] = {}
     exec(f["program"], scope)
     return scope[f["function"]](list(f["values"]))
+
+
+def least_common_multiple(f: Facts) -> Any:
+    return lcm(*f["periods"])
+
+
+def modular_arithmetic(f: Facts) -> Any:
+    return pow(f["a"], f["p"], f["m"]) if f["shape"] == "power" else (f["a"] * f["b"] + f["c"]) % f["m"]
+
+
+def number_bases(f: Facts) -> Any:
+    if f["shape"] == "from":
+        return int(f["digits"].replace(" ", ""), f["base"])
+    places = [f["base"] ** at for at in range(12) if f["base"] ** at <= f["number"]]
+    return " ".join(str(f["number"] // place % f["base"]) for place in reversed(places))
+
+
+def mixtures(f: Facts) -> Any:
+    return Fraction(f["a"] * f["p"] + f["b"] * f["q"], f["a"] + f["b"])
+
+
+def interest(f: Facts) -> Any:
+    rate = Fraction(f["rate"], 100)
+    return f["sum"] * ((1 + rate) ** f["years"] if f["shape"] == "compound" else 1 + rate * f["years"])
+
+
+def linear_systems(f: Facts) -> Any:
+    return Fraction(f["s"] * f["d"] - f["t"] * f["b"], f["a"] * f["d"] - f["b"] * f["c"])
+
+
+def inequalities(f: Facts) -> Any:
+    exact = Fraction(f["bound"] - f["fixed"], f["each"])
+    return ceil(exact) if f["shape"] == "least" else floor(exact)
+
+
+def polynomials(f: Facts) -> Any:
+    return sum(c * f["x"] ** at for at, c in enumerate(f["coefficients"][::-1]))
+
+
+def means(f: Facts) -> Any:
+    if f["shape"] == "missing":
+        return f["count"] * f["mean"] - sum(f["values"])
+    return Fraction(getattr(statistics, f["shape"])([Fraction(value) for value in f["values"]]))
+
+
+def expected_value(f: Facts) -> Any:
+    return sum(Fraction(amount * count, f["total"]) for amount, count in f["prizes"]) - f.get("stake", 0)
 
 
 def evaluator(topic: str) -> Callable[[Facts], Any]:

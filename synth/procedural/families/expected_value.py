@@ -1,0 +1,61 @@
+"""The fair price of a game of chance. The second way plays all cases once."""
+
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import Any, ClassVar
+
+from synth.arithmetic import written
+from synth.procedural import Facts, Family
+from synth.procedural.chance import Chance
+from synth.procedural.grammar import listed, with_noun
+from synth.procedural.steps import WorkStep, add, div, mul, sub
+
+
+class ExpectedValue(Family):
+    """Prizes with numbers of winning tickets; the expected gain, from the third level less the stake."""
+
+    about = "expected values of games of chance"
+    knobs: ClassVar = {"prizes": (2, 2, 2, 3, 3), "stake": (0, 0, 1, 1, 1), "tickets": (10, 20, 20, 50, 100)}
+    slips: ClassVar = ("mean_of_prizes", "forgets_stake")
+    largest = 10_000
+
+    def draw(self, chance: Chance) -> dict[str, Any]:
+        """Draw prizes and tickets."""
+        total, stake = chance.knob.tickets, chance.between(1, 3) if chance.knob.stake else 0
+        prizes, left = list[list[int]](), total - 1
+        amounts = sorted(chance.sample([2, 4, 5, 8, 10, 15, 20, 25, 40, 50], chance.knob.prizes), reverse=True)
+        for amount in amounts:
+            count = chance.between(1, max(1, left // 3))
+            prizes.append([amount, count])
+            left -= count
+        facts = {"total": total, "prizes": prizes, **chance.of_world("games"), "who": chance.person()}
+        return {**facts, "shape": "stake", "stake": stake} if stake else {**facts, "shape": "free"}
+
+    def words(self, facts: Facts) -> dict[str, Any]:
+        """Return the prizes in a sentence."""
+        return {"list": listed(f"{with_noun(amount, 'euro')} on {with_noun(count, facts['piece'])}" for amount, count in facts["prizes"])}
+
+    def work(self, facts: Facts, slip: str = "") -> Iterator[WorkStep]:
+        """Add up what all tickets pay, share it among them, and take off the stake."""
+        prizes, stake = facts["prizes"], facts.get("stake", 0)
+        if slip == "mean_of_prizes":
+            whole = add("the sum of the prizes", *(amount for amount, _ in prizes), unit="euro")
+            yield whole
+            mean = div("the expected win", whole.value, len(prizes), unit="euro")
+        else:
+            paid = [mul(f"what the prizes of {with_noun(amount, 'euro')} cost", amount, count, unit="euro") for amount, count in prizes]
+            yield from paid
+            whole = add("what all prizes cost together", *(step.value for step in paid), unit="euro")
+            yield whole
+            mean = div("the expected win", whole.value, facts["total"], unit="euro")
+        if "/" in mean.result or (slip == "forgets_stake" and not stake):
+            return
+        yield mean
+        if stake and slip != "forgets_stake":
+            yield sub("the expected gain", mean.value, stake, unit="euro")
+
+    def recheck(self, facts: Facts) -> list[str]:
+        """Draw every ticket once and take the mean."""
+        tickets = [amount - facts.get("stake", 0) for amount, count in facts["prizes"] for _ in range(count)]
+        tickets += [-facts.get("stake", 0)] * (facts["total"] - len(tickets))
+        return [written(Fraction(sum(tickets), len(tickets)))]

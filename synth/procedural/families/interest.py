@@ -1,0 +1,58 @@
+"""Simple and compound interest. The second way goes from year to year in cents."""
+
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import Any, ClassVar
+
+from synth.arithmetic import written
+from synth.procedural import Facts, Family
+from synth.procedural.chance import Chance
+from synth.procedural.grammar import ordinal
+from synth.procedural.steps import WorkStep, add, calc, mul
+
+
+class Interest(Family):
+    """Simple interest at the first two levels, compound at the others."""
+
+    about = "simple and compound interest"
+    knobs: ClassVar = {"years": (3, 6, 2, 2, 3), "compound": (0, 0, 1, 1, 1), "grid": (100, 50, 500, 100, 1000)}
+    slips: ClassVar = ("one_year", "simple", "interest_only")
+    largest = 100_000
+
+    def draw(self, chance: Chance) -> dict[str, Any]:
+        """Draw a sum, a rate and some years."""
+        rates = (2, 3, 4, 5, 6) if not chance.knob.compound else (2, 4, 5, 10) if chance.knob.years == 2 else (5, 10, 20)
+        years = chance.between(2, chance.knob.years)
+        sum_ = chance.between(max(200, chance.knob.grid), 8000, chance.knob.grid)
+        facts = {"sum": sum_, "rate": chance.choice(rates), "years": years, "who": chance.person()}
+        return {**facts, "shape": "compound" if chance.knob.compound else "simple"}
+
+    def work(self, facts: Facts, slip: str = "") -> Iterator[WorkStep]:
+        """Work out a year's interest, and go on."""
+        value, rate, years = Fraction(facts["sum"]), facts["rate"], facts["years"]
+        if facts["shape"] == "simple" and slip == "simple":
+            return
+        if facts["shape"] == "simple" or slip == "simple":
+            year = calc("the interest of one year", f"{written(value)} × {rate} ÷ 100", value * rate / 100, "euro")
+            yield year
+            whole = mul(f"the interest of {years} years", year.value, years, unit="euro") if slip != "one_year" else year
+            if slip != "one_year":
+                yield whole
+            if slip != "interest_only":
+                yield add("the sum at the end", value, whole.value, unit="euro")
+            return
+        for at in range(1, (1 if slip == "one_year" else years) + 1):
+            year = calc(f"the interest of the {ordinal(at)} year", f"{written(value)} × {rate} ÷ 100", value * rate / 100, "euro")
+            yield year
+            if slip == "interest_only" and at == years:
+                return
+            after = add(f"the sum after the {ordinal(at)} year", value, year.value, unit="euro")
+            yield after
+            value = Fraction(after.value)
+
+    def recheck(self, facts: Facts) -> list[str]:
+        """Add interest year by year, in millionths."""
+        held = first = facts["sum"] * 10**6
+        for _ in range(facts["years"]):
+            held += (held if facts["shape"] == "compound" else first) * facts["rate"] // 100
+        return [written(Fraction(held, 10**6))]

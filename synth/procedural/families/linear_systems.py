@@ -1,0 +1,57 @@
+"""Two equations with two unknowns, as prices or as coins. The second way tries all pairs."""
+
+from collections.abc import Iterator
+from typing import Any, ClassVar
+
+from synth.procedural import Facts, Family
+from synth.procedural.chance import Chance, worlds
+from synth.procedural.grammar import cardinal, plural, with_noun
+from synth.procedural.steps import WorkStep, div, mul, sub
+
+
+class LinearSystems(Family):
+    """Two purchases of the same two goods."""
+
+    about = "systems of two linear equations"
+    knobs: ClassVar = {"count": (3, 4, 5, 6, 8), "price": (6, 9, 15, 20, 30)}
+    slips: ClassVar = ("wrong_good", "divides_by_both")
+
+    def draw(self, chance: Chance) -> dict[str, Any]:
+        """Draw two prices and two purchases in which one good occurs equally often, at higher levels a multiple."""
+        one, other = chance.sample(worlds()["goods"], 2)
+        x, y = chance.between(1, chance.knob.price), chance.between(1, chance.knob.price)
+        a, b = chance.between(1, chance.knob.count - 1), chance.between(2, chance.knob.count)
+        factor = 1 if chance.level < 3 else chance.between(2, 3)
+        more = chance.between(1, 4)
+        c, d = a * factor, b * factor + more
+        bills = {"a": a, "b": b, "s": a * x + b * y, "c": c, "d": d, "t": c * x + d * y}
+        return {**bills, "one": one["good"], "other": other["good"], "who": chance.person()}
+
+    def work(self, facts: Facts, slip: str = "") -> Iterator[WorkStep]:
+        """Multiply one purchase so that the first good cancels, subtract, and put the price back."""
+        a, b, s, c, d, t = (facts[name] for name in "abscdt")
+        factor, one, other = c // a, facts["one"], facts["other"]
+        if factor > 1:
+            yield mul(f"the number of {plural(other)} in the first purchase made {cardinal(factor)} times", b, factor, unit=other)
+            yield mul(f"the price of the first purchase made {cardinal(factor)} times", s, factor, unit="euro")
+        count = sub(f"the number of {plural(other)} by which the purchases differ", d, b * factor, unit=other)
+        gap = sub("the difference in price", t, s * factor, unit="euro")
+        below = count.value + (a if slip == "divides_by_both" else 0)
+        if gap.value % below or (s - b * (gap.value // below)) % a or s <= b * (gap.value // below):
+            return
+        yield from (count, gap)
+        price = div(f"the price of one {other}", gap.value, below, unit="euro")
+        yield price
+        if slip == "wrong_good":
+            return
+        spent = mul(f"the price of the {with_noun(b, other)} in the first purchase", b, price.value, unit="euro")
+        yield spent
+        left = sub(f"the price of the {with_noun(a, one)}", s, spent.value, unit="euro")
+        yield left
+        yield div(f"the price of one {one}", left.value, a, unit="euro")
+
+    def recheck(self, facts: Facts) -> list[str]:
+        """Try all pairs of prices."""
+        a, b, s, c, d, t = (facts[name] for name in "abscdt")
+        (x,) = [x for x in range(1, 100) for y in range(1, 100) if a * x + b * y == s and c * x + d * y == t]
+        return [str(x)]

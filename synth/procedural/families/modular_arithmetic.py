@@ -1,0 +1,66 @@
+"""Remainders of sums, products and powers. The second way multiplies out and counts down."""
+
+from collections.abc import Iterator
+from typing import Any, ClassVar
+
+from synth.procedural import Facts, Family
+from synth.procedural.chance import Chance
+from synth.procedural.steps import WorkStep, calc, mul
+
+
+class ModularArithmetic(Family):
+    """A product, then a power, is reduced as it goes along."""
+
+    about = "remainders of sums, products and powers"
+    knobs: ClassVar = {"modulus": (7, 9, 11, 13, 17), "power": (0, 0, 3, 4, 5), "most": (40, 80, 30, 40, 60)}
+    slips: ClassVar = ("forgets_last", "reduces_exponent")
+
+    def draw(self, chance: Chance) -> dict[str, Any]:
+        """Draw numbers larger than the modulus."""
+        m = chance.between(4, chance.knob.modulus)
+        facts = {"m": m, "a": m + chance.between(2, chance.knob.most), "who": chance.person()}
+        if chance.knob.power:
+            return {**facts, "shape": "power", "p": chance.between(3, chance.knob.power)}
+        return {**facts, "shape": "product", "b": facts["a"] + chance.between(1, chance.knob.most), "c": chance.between(2, 30)}
+
+    def work(self, facts: Facts, slip: str = "") -> Iterator[WorkStep]:
+        """Reduce first, then calculate with small numbers."""
+        m, a = facts["m"], facts["a"]
+        first = calc(f"the remainder of {a}", f"{a} - {a // m} × {m}", a % m)
+        yield first
+        if facts["shape"] == "product":
+            b = facts["b"]
+            second = calc(f"the remainder of {b}", f"{b} - {b // m} × {m}", b % m)
+            yield second
+            left = calc("the small result", f"{first.value} × {second.value} + {facts['c']}", first.value * second.value + facts["c"])
+            yield left
+            if slip == "reduces_exponent":
+                return
+            if slip != "forgets_last":
+                yield calc("the remainder of the result", f"{left.value} - {left.value // m} × {m}", left.value % m)
+            return
+        value = first.value
+        for at in range(2, (facts["p"] if slip != "reduces_exponent" else facts["p"] - 1) + 1):
+            product = mul(f"the {_POWERS[at]} power of the remainder", value, first.value)
+            yield product
+            value = product.value
+            if value >= m and not (slip == "forgets_last" and at == facts["p"]):
+                rest = calc(f"the remainder of {value}, the {_POWERS[at]} power", f"{value} - {value // m} × {m}", value % m)
+                yield rest
+                value = rest.value
+
+    def recheck(self, facts: Facts) -> list[str]:
+        """Multiply out, and take the modulus away again and again."""
+        value = 1
+        for _ in range(facts.get("p", 1)):
+            value *= facts["a"]
+        value = value * facts["b"] + facts["c"] if facts["shape"] == "product" else value
+        step = facts["m"] * 10**12
+        while step >= facts["m"]:
+            while value >= step:
+                value -= step
+            step = step // 10 if step > facts["m"] else 0
+        return [str(value)]
+
+
+_POWERS = ("", "", "second", "third", "fourth", "fifth")
