@@ -3,9 +3,10 @@
 It also judges the language of a text: articles, plurals, repeated sentences, and the truth of sums, with regular expressions of its own.
 """
 
+import itertools
 import re
 import statistics
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Mapping
 from datetime import date, timedelta
 from fractions import Fraction
@@ -175,6 +176,88 @@ def means(f: Facts) -> Any:
 
 def expected_value(f: Facts) -> Any:
     return sum(Fraction(amount * count, f["total"]) for amount, count in f["prizes"]) - f.get("stake", 0)
+
+
+def bayes(f: Facts) -> Any:
+    have, hit, false = (Fraction(f[name], 100) for name in ("have", "hit", "false"))
+    return have * hit / (have * hit + (1 - have) * false)
+
+
+def sets(f: Facts) -> Any:
+    if f["shape"] == "both":
+        return f["a"] + f["b"] + f["none"] - f["total"]
+    either = f["a"] + f["b"] - f["both"]
+    return either if f["shape"] == "either" else f["total"] - either
+
+
+def syllogisms(f: Facts) -> Any:
+    valid = {"AAA-1", "AEE-1", "IAI-1", "IEO-1", "EIO-3", "AOO-4", "AAI-5"}
+    names = {
+        ("all A are B", "all B are C", "all A are C"): "AAA-1",
+        ("all A are B", "no B are C", "no A are C"): "AEE-1",
+        ("some A are B", "all B are C", "some A are C"): "IAI-1",
+        ("some A are B", "no B are C", "some A are not C"): "IEO-1",
+        ("no A are B", "some C are B", "some C are not A"): "EIO-3",
+        ("all A are B", "some C are not B", "some C are not A"): "AOO-4",
+        ("all B are A", "all B are C", "some A are C"): "AAI-5",
+    }
+    return "it follows" if names.get((f["first"], f["second"], f["conclusion"])) in valid else "it does not follow"
+
+
+def knights_and_knaves(f: Facts) -> Any:
+    people = f["people"]
+    for case in itertools.product("TF", repeat=len(people)):
+        kind = dict(zip(people, case, strict=True))
+        truth = {"is a knight": lambda s, o: o == "T", "is a knave": lambda s, o: o == "F", "is of my kind": lambda s, o: s == o}
+        truth["is not of my kind"] = lambda s, o: s != o
+        if all(truth[claim](kind[s], kind[o]) == (kind[s] == "T") for s, claim, o in f["claims"]):
+            told = [f"{person} is a {'knight' if kind[person] == 'T' else 'knave'}" for person in people]
+            return f"{', '.join(told[:-1])} and {told[-1]}"
+    return None
+
+
+def ordering_clues(f: Facts) -> Any:
+    order = list(networkx.topological_sort(networkx.DiGraph([tuple(pair) for pair in f["pairs"]])))
+    return order[("first", "second", "third", "fourth", "fifth").index(f["place"])]
+
+
+def scheduling(f: Facts) -> Any:
+    graph = networkx.DiGraph()
+    for name, length, needs in f["tasks"]:
+        graph.add_weighted_edges_from([("start", name, length), *((need, name, length) for need in needs)])
+    return networkx.dag_longest_path_length(graph)
+
+
+def breadth_first_search(f: Facts) -> Any:
+    return _COUNT[networkx.shortest_path_length(networkx.Graph([tuple(link) for link in f["links"]]), "A", f["goal"])]
+
+
+def binary_search(f: Facts) -> Any:
+    low, high, looks = 0, len(f["numbers"]), 0
+    while low < high:
+        looks, middle = looks + 1, (low + high - 1) // 2
+        if f["numbers"][middle] == f["sought"]:
+            return _COUNT[looks]
+        low, high = (low, middle) if f["numbers"][middle] > f["sought"] else (middle + 1, high)
+    return None
+
+
+def stacks(f: Facts) -> Any:
+    held: deque[str] = deque()
+    for move in f["moves"]:
+        if move[0] == "put":
+            held.append(move[1])
+        elif f["shape"] == "stack":
+            held.pop()
+        else:
+            held.popleft()
+    return " ".join(held)
+
+
+def recursion(f: Facts) -> Any:
+    scope: dict[str, Any] = {}
+    exec(f["program"], scope)
+    return scope[f["name"]](f["argument"])
 
 
 def evaluator(topic: str) -> Callable[[Facts], Any]:

@@ -18,14 +18,17 @@ class ModularArithmetic(Family):
     def draw(self, chance: Chance) -> dict[str, Any]:
         """Draw numbers larger than the modulus."""
         m = chance.between(4, chance.knob.modulus)
-        facts = {"m": m, "a": m + chance.between(2, chance.knob.most), "who": chance.person()}
+        a = m + chance.between(2, chance.knob.most)
+        facts = {"m": m, "a": a, "who": chance.person()}
         if chance.knob.power:
             return {**facts, "shape": "power", "p": chance.between(3, chance.knob.power)}
-        return {**facts, "shape": "product", "b": facts["a"] + chance.between(1, chance.knob.most), "c": chance.between(2, 30)}
+        return {**facts, "shape": "product", "b": a + chance.between(1, chance.knob.most), "c": chance.between(2, 30)}
 
     def work(self, facts: Facts, slip: str = "") -> Iterator[WorkStep]:
         """Reduce first, then calculate with small numbers."""
         m, a = facts["m"], facts["a"]
+        if slip == "reduces_exponent" and facts["shape"] == "product":
+            return
         first = calc(f"the remainder of {a}", f"{a} - {a // m} × {m}", a % m)
         yield first
         if facts["shape"] == "product":
@@ -34,9 +37,7 @@ class ModularArithmetic(Family):
             yield second
             left = calc("the small result", f"{first.value} × {second.value} + {facts['c']}", first.value * second.value + facts["c"])
             yield left
-            if slip == "reduces_exponent":
-                return
-            if slip != "forgets_last":
+            if slip != "forgets_last" and left.value >= m:
                 yield calc("the remainder of the result", f"{left.value} - {left.value // m} × {m}", left.value % m)
             return
         value = first.value

@@ -30,24 +30,29 @@ class NumberBases(Family):
             if slip == "wrong_powers":
                 return
             left, digits = facts["number"], list[str]()
-            while left and not (slip == "stops_early" and left < base and digits):
+            while left >= base:
                 expression, how = f"{left // base} × {base} + {left % base}", f"divide {left} by {base} with a remainder"
                 yield calc(f"the division of {left} by {base}", expression, left, how=how)
                 digits.append(str(left % base))
                 left //= base
+            if slip != "stops_early":
+                yield state("the last quotient", f"the last quotient, {left}, is smaller than {base} and gives the leading digit")
+                digits.append(str(left))
             written = " ".join(digits if slip == "backwards" else digits[::-1])
-            yield state("the digits", f"read from the last remainder to the first, the digits are {written}", "digits", value=written)
+            yield state("the digits", f"from left to right, the digits are {written}", "digits", value=written)
             return
         digits = facts["digits"].split()
         if slip == "stops_early":
             return
         terms, power = list[int](), 1
         for digit in digits if slip == "backwards" else digits[::-1]:
-            place = mul(f"the digit {digit} in the place of {power}", int(digit), power)
-            yield place
-            terms.append(place.value)
+            if digit != "0":
+                place = mul(f"the digit {digit} in the place of {power}", int(digit), power)
+                yield place
+                terms.append(place.value)
             power = power + base if slip == "wrong_powers" and power > 1 else power * base
-        yield add("the number", *terms)
+        if len(terms) > 1:
+            yield add("the number", *terms)
 
     def recheck(self, facts: Facts) -> list[str]:
         """Count up digit by digit."""

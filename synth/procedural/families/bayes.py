@@ -1,0 +1,59 @@
+"""A test and what it tells: the share of the positive that are right. The second way sorts all people one by one."""
+
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import Any, ClassVar
+
+from synth.procedural import Facts, Family
+from synth.procedural.chance import Chance
+from synth.procedural.grammar import plural
+from synth.procedural.steps import WorkStep, add, calc, quotient, sub
+
+
+class Bayes(Family):
+    """A group of which a part has a property, and a test that is right for known shares of both parts."""
+
+    about = "conditional probabilities and tests that err"
+    knobs: ClassVar = {"total": (200, 400, 1000, 1000, 2000), "grid": (10, 10, 5, 5, 5)}
+    slips: ClassVar = ("ignores_base", "of_all")
+    largest = 10_000
+
+    def draw(self, chance: Chance) -> dict[str, Any]:
+        """Draw shares under which all numbers are whole."""
+        while True:
+            total, have = chance.knob.total, chance.between(5, 40, 5)
+            hit, false = chance.between(60, 95, chance.knob.grid), chance.between(5, 30, chance.knob.grid)
+            part = total * have // 100
+            if part * hit % 100 == 0 and (total - part) * false % 100 == 0:
+                return {"total": total, "have": have, "hit": hit, "false": false, **chance.of_world("tests"), "who": chance.person()}
+
+    def work(self, facts: Facts, slip: str = "") -> Iterator[WorkStep]:
+        """Count the true and the false alarms, and compare."""
+        total, thing, tested = facts["total"], facts["thing"], facts["property"]
+        part = calc(
+            f"the number of {plural(thing)} that {tested}", f"{total} × {facts['have']} ÷ 100", Fraction(total * facts["have"], 100), thing
+        )
+        yield part
+        rest = sub("the number of all the others", total, part.value, unit=thing)
+        yield rest
+        true = calc("the number of right alarms", f"{part.value} × {facts['hit']} ÷ 100", Fraction(part.value * facts["hit"], 100), thing)
+        yield true
+        if slip == "ignores_base":
+            yield quotient("the share", true.value, part.value)
+            return
+        if slip == "of_all":
+            yield quotient("the share", true.value, total)
+            return
+        wrong = Fraction(rest.value * facts["false"], 100)
+        false = calc("the number of false alarms", f"{rest.value} × {facts['false']} ÷ 100", wrong, thing)
+        yield false
+        whole = add("the number of all alarms", true.value, false.value, unit=thing)
+        yield whole
+        yield quotient("the share of right alarms among all", true.value, whole.value)
+
+    def recheck(self, facts: Facts) -> list[str]:
+        """Sort all, one by one, in the order of a list."""
+        part = sum(number % 100 < facts["have"] for number in range(facts["total"]))
+        right = sum(number * 100 < facts["hit"] * part for number in range(part))
+        wrong = sum(number * 100 < facts["false"] * (facts["total"] - part) for number in range(facts["total"] - part))
+        return [str(Fraction(right, right + wrong))]

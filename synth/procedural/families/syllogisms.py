@@ -1,0 +1,84 @@
+"""Does the conclusion follow? The second way looks for a world of few things in which it fails."""
+
+from collections.abc import Iterator
+from itertools import product
+from typing import Any, ClassVar
+
+from synth.procedural import Facts, Family
+from synth.procedural.chance import Chance, worlds
+from synth.procedural.steps import WorkStep, state
+
+
+class Syllogisms(Family):
+    """Two premises about three kinds, and a conclusion."""
+
+    about = "whether a conclusion follows from two premises"
+    knobs: ClassVar = {"forms": (4, 6, 8, 10, 12)}
+    slips: ClassVar = ("believes",)
+
+    def draw(self, chance: Chance) -> dict[str, Any]:
+        """Draw a form and three kinds of things."""
+        first, second, conclusion = _FORMS[chance.between(0, chance.knob.forms - 1)]
+        kinds = chance.sample(worlds()["kinds"], 3)
+        return {"kinds": kinds, "first": first, "second": second, "conclusion": conclusion, "who": chance.person()}
+
+    def words(self, facts: Facts) -> dict[str, Any]:
+        """Return the sentences."""
+        return {name: _told(facts[name], facts["kinds"]) for name in ("first", "second", "conclusion")}
+
+    def work(self, facts: Facts, slip: str = "") -> Iterator[WorkStep]:
+        """Say what each premise means for the three groups, and compare with the conclusion."""
+        words = self.words(facts)
+        follows = (facts["first"], facts["second"], facts["conclusion"]) in _VALID
+        for name in ("first", "second"):
+            yield state(f"the {name} premise", f"the {name} premise says that {_meaning(facts[name], facts['kinds'])}", "premise")
+        sure = follows != (slip == "believes")
+        told = "there is no way for both premises to be true without this" if sure else "both premises can be true although this is false"
+        yield state("the conclusion", f"{told}: {words['conclusion']}", "verdict", value="it follows" if sure else "it does not follow")
+
+    def recheck(self, facts: Facts) -> list[str]:
+        """Try all worlds: each of the eight ways of belonging to three kinds is inhabited or not, and every kind has a member."""
+        for world in product((False, True), repeat=8):
+            held = [cell for cell, inhabited in zip(product((False, True), repeat=3), world, strict=True) if inhabited]
+            if all(any(cell[kind] for cell in held) for kind in range(3)):
+                first, second, conclusion = (_true(facts[name], held) for name in ("first", "second", "conclusion"))
+                if first and second and not conclusion:
+                    return ["it does not follow"]
+        return ["it follows"]
+
+
+_FORMS = (
+    ("all A are B", "all B are C", "all A are C"),
+    ("all A are B", "no B are C", "no A are C"),
+    ("all A are B", "all C are B", "all A are C"),
+    ("some A are B", "all B are C", "some A are C"),
+    ("no A are B", "all B are C", "no A are C"),
+    ("some A are B", "some B are C", "some A are C"),
+    ("all A are B", "some B are C", "some A are C"),
+    ("some A are B", "no B are C", "some A are not C"),
+    ("no A are B", "some C are B", "some C are not A"),
+    ("all A are B", "some C are not B", "some C are not A"),
+    ("all A are B", "some C are not A", "some C are not B"),
+    ("all B are A", "all B are C", "some A are C"),
+)
+_VALID = frozenset(_FORMS[at] for at in (0, 1, 3, 7, 8, 9, 11))
+
+
+def _told(form: str, kinds: list[str]) -> str:
+    return " ".join(kinds["ABC".index(word)] if word in "ABC" else word for word in form.split())
+
+
+def _meaning(form: str, kinds: list[str]) -> str:
+    quantity, one, _, *negated, other = form.split()
+    first, second = kinds["ABC".index(one)], kinds["ABC".index(other)]
+    if quantity == "all":
+        return f"the group of {first} lies inside the group of {second}"
+    if quantity == "no":
+        return f"the group of {first} and the group of {second} have nothing in common"
+    return f"at least one of the {first} lies {'outside' if negated else 'inside'} the group of {second}"
+
+
+def _true(form: str, held: list[tuple[bool, ...]]) -> bool:
+    quantity, one, _, *negated, other = form.split()
+    members = [cell["ABC".index(other)] != bool(negated) for cell in held if cell["ABC".index(one)]]
+    return all(members) if quantity == "all" else not any(members) if quantity == "no" else any(members)
