@@ -153,8 +153,10 @@ def _look_up(before: Any, word: Any, counts: Any, keys: Any, bits: Any) -> None:
     counts[_IN_NAMES] += found & _NAME != 0
     counts[_WORDS_IN_ANY] += found & (_DESCRIPTION | _BODY) != 0
     if before != SEED:
-        found = _got((before * PAIR_STEP) ^ word, keys, bits)
         counts[_PAIRS] += 1
+        if found & (_DESCRIPTION | _BODY) == 0:  # nor is any pair with it
+            return
+        found = _got((before * PAIR_STEP) ^ word, keys, bits)
         counts[_IN_DESCRIPTIONS] += found & _DESCRIPTION != 0
         counts[_IN_BODIES] += found & _BODY != 0
         counts[_PAIRS_IN_ANY] += found & (_DESCRIPTION | _BODY) != 0
