@@ -184,8 +184,8 @@ def test_every_file_is_named_and_a_run_that_ended_is_sound(world: World) -> None
 
 
 def test_damages_are_found_and_told_in_words(world: World) -> None:
-    result = tally(world, damages=45, every_verb=15, every_rerun=6)
-    assert_nothing_missed(result, 45)
+    result = tally(world, damages=30, every_verb=15, every_rerun=5)
+    assert_nothing_missed(result, 30)
     assert len(result.met) >= 13
     assert result.reruns.total() >= 4
 
