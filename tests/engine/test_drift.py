@@ -41,6 +41,7 @@ def judge(*filters: tuple[str, dict[str, Any]]) -> dict[str, Any]:
             Ingest(IngestPart("plain"), edits=(IngestPart("whitespace", {"nfc": True}),), limit=5).identity(),
             ["edit pii is no longer there", "whitespace.nfc none -> true", "extractor blocks -> plain", "limit none -> 5"],
         ),
+        ({"fields": {"a": None, "b": 1, "c": None}}, {"fields": {"b": None, "c": 2, "d": None}}, ["b 1 -> none", "c none -> 2"]),
     ],
 )
 def test_differences_are_told_by_name(before: Any, after: Any, lines: list[str]) -> None:

@@ -319,3 +319,12 @@ def test_duplicates_equal_plain_twin(batch: list[list[str]], skip_empty: bool) -
         assert found.characters[index] == sum(map(len, repeated))
         met["repeated"] += len(repeated)
         met["first"] += len(taking_part) - len(repeated)
+
+
+def test_words_without_symbols_are_the_words_of_each_text() -> None:
+    words = Text.from_strings(["Rain, and rain!", "", "... --", "(a)"]).words
+    offsets, hashes, characters = words.without_symbols
+    assert offsets.tolist() == [0, 3, 3, 3, 4]
+    assert characters.tolist() == [4, 3, 4, 1]
+    alone = Text.from_strings(["Rain and rain", "a"]).words
+    assert hashes.tolist() == alone.hashes.tolist()
