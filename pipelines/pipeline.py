@@ -230,8 +230,9 @@ def _replies(request: RunRequest, out: Location) -> Location:
 
 def parted(sealed: Sealed) -> tuple[tuple[Shard, ...], tuple[Shard, ...]]:
     """Return the shards of documents and the shards of rejects."""
-    rejects = tuple(shard for shard in sealed.shards if shard.name.endswith(ingest.REJECTED))
-    return tuple(shard for shard in sealed.shards if shard not in rejects), rejects
+    shards = sealed.shards
+    rejects = tuple(shard for shard in shards if shard.name.endswith(ingest.REJECTED))
+    return tuple(shard for shard in shards if not shard.name.endswith(ingest.REJECTED)), rejects
 
 
 def measure_and_judge(session: Session, recipe: Recipe, documents: Sequence[Shard]) -> JudgedDocuments:

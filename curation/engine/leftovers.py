@@ -18,7 +18,7 @@ from curation.engine.stage import SEAL, SHARD_ENDINGS, shards_recorded
 from curation.errors import Refused
 from curation.storage.contents import read_contents
 from curation.storage.journal import JOURNAL_ENDING, is_torn, read_journal
-from curation.storage.location import TEMPORARY, Location
+from curation.storage.location import TEMPORARY, FileFacts, Location
 from curation.storage.ownership import FIXED, KEPT
 from curation.storage.records import CorruptRecord
 
@@ -44,9 +44,24 @@ class NamedFiles:
     others: frozenset[str] = frozenset()
 
 
-def named_in(out: Location, folder: str) -> NamedFiles:
+class Listing:
+    """Lists folders below OUT, each once: nothing else writes to them meanwhile."""
+
+    def __init__(self, out: Location) -> None:
+        """List nothing yet."""
+        self._out = out
+        self._listed: dict[str, list[FileFacts]] = {}
+
+    def __call__(self, folder: str) -> list[FileFacts]:
+        """Return the files in a folder (a path below OUT; "" is OUT)."""
+        if folder not in self._listed:
+            self._listed[folder] = (self._out / folder if folder else self._out).files()
+        return self._listed[folder]
+
+
+def named_in(out: Location, folder: str, listing: Listing | None = None) -> NamedFiles:
     """Read the records in a folder of sidecars (a path below OUT); skip a sidecar that the seal or a journal names."""
-    there = {facts.location.name: facts.location for facts in (out / folder).files()}
+    there = {facts.location.name: facts.location for facts in (listing or Listing(out))(folder)}
     records, journals, shards = set[str](), set[str](), set[str]()
     sealed = _sealed(there[SEAL], folder) if SEAL in there else None
     if sealed is not None:
@@ -87,11 +102,12 @@ def _may_be(shard: str) -> bool:
     return parts[0] in (*PUBLIC, "stages") and not {"", ".", ".."} & set(parts) and shard.endswith(SHARD_ENDINGS)
 
 
-def sweep(out: Location, folders: Iterable[str], known: Iterable[str]) -> list[str]:
+def sweep(out: Location, folders: Iterable[str], known: Iterable[str], listing: Listing | None = None) -> list[str]:
     """Delete temporaries of dead attempts for the `known` files in some folders (paths below OUT; "" is OUT); return their names."""
     wanted, found = set(known), []
+    listing = listing or Listing(out)
     for folder in sorted(set(folders)):
-        for facts in (out / folder if folder else out).files():
+        for facts in listing(folder):
             match = _TEMPORARY.fullmatch(facts.location.name)
             if match and f"{folder}/{match[1]}".removeprefix("/") in wanted:
                 facts.location.delete()

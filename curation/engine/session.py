@@ -14,7 +14,9 @@ from typing import Any
 from curation.counting import counted
 from curation.engine.drift import changed_inputs, changes, fingerprints, told, words_of_stage
 from curation.engine.failures import Failure, told_of
+from curation.engine.index import IndexWriter, units_done
 from curation.engine.leftovers import (
+    Listing,
     check_free,
     check_public,
     folders_of_records,
@@ -28,14 +30,14 @@ from curation.engine.leftovers import (
 from curation.engine.run_report import RunReport
 from curation.engine.runner import Runner, TaskOutcome
 from curation.engine.signals import Ended
-from curation.engine.stage import SEAL, Cost, Finished, Job, Stage, Unit, Workspace, is_whole, key_of, read_sidecar
+from curation.engine.stage import SEAL, Cost, Finished, Job, Stage, Unit, Workspace, is_whole, keys_under
 from curation.engine.tries import last_outcomes
 from curation.engine.watcher import Silent, Watcher
 from curation.errors import CannotWrite, Refused, ShardsFailed
-from curation.storage.contents import CONTENTS, digest_at, write_contents
+from curation.storage.contents import CONTENTS, digest_at, read_contents, write_contents
 from curation.storage.digests import digest_of
 from curation.storage.journal import JOURNAL_ENDING
-from curation.storage.location import Location
+from curation.storage.location import FileFacts, Location
 from curation.storage.ownership import FIXED, locked
 from curation.storage.records import CorruptRecord, find_record, write_record
 from curation.storage.shards import Shard
@@ -140,18 +142,19 @@ class Session:
         folder, shard_folder = f"{self.space.below}/{stage.name}", self.space.folder_of(stage)
         for path in (folder, shard_folder):
             (self.out / path).make_folder()
-        named = named_in(self.out, folder)
+        listing = Listing(self.out)
+        named = named_in(self.out, folder, listing)
         identity = stage.identity()
         ordered = sorted(units, key=lambda unit: unit.name)
         if len({unit.name for unit in ordered}) != len(ordered):
             raise ValueError(f"stage {stage.name} has two units with the same name")
         records = {f"{folder}/{SEAL}", *(f"{folder}/{unit.name}{ending}" for unit in ordered for ending in (".json", JOURNAL_ENDING))}
-        interrupted = sweep(self.out, (folder, shard_folder), named.shards | named.records | named.journals | records)
-        sizes = {facts.location.name: facts.size for facts in self.space.shards(stage).files()}
+        interrupted = sweep(self.out, (folder, shard_folder), named.shards | named.records | named.journals | records, listing)
+        sizes = {facts.location.name: facts.size for facts in listing(shard_folder)}
         mine = named.shards | self._left
         taken = frozenset(name for name in sizes if f"{shard_folder}/{name}" not in mine)
-        jobs = [Job(stage, unit, key_of(identity, unit), self.space, identity["packages"], taken=taken) for unit in ordered]
-        done = self._already_done(stage, jobs, sizes)
+        jobs = self._jobs(stage, identity, ordered, taken)
+        done = self._already_done(stage, jobs, sizes, listing(folder))
         pending = [job for job in jobs if job.unit.name not in done]
         check_free(self.out, named, records - self._left)
         seal = self._read_seal(stage)
@@ -181,7 +184,8 @@ class Session:
         stale = sorted(name for each in before for name in remove_stale(self.out, each, shards | sidecars))
         self._write_seal(stage, identity, jobs, finished, seal)
         for each in before:
-            sweep(self.out, (folder, shard_folder), each.shards | each.records | each.journals | records | shards)
+            if pending:
+                sweep(self.out, (folder, shard_folder), each.shards | each.records | each.journals | records | shards)
             for journal in each.journals:
                 (self.out / journal).delete()
         self.watcher.end(self._title(stage))
@@ -254,7 +258,8 @@ class Session:
 
     def close(self) -> None:
         """Write contents.json (`curation.storage.contents`): the run has ended."""
-        write_contents(self.out, self.shards, self._sidecars)
+        before = read_contents(self.out) if self._report.closed else None
+        write_contents(self.out, self.shards, self._sidecars, before.files if before is not None else None)
         self._report.closed = True
 
     @property
@@ -269,10 +274,17 @@ class Session:
     def _title(self, stage: Stage) -> str:
         return f"{self.space.below}/{stage.name}".removeprefix("stages/")
 
-    def _already_done(self, stage: Stage, jobs: Sequence[Job], sizes: Mapping[str, int]) -> dict[str, Finished]:
+    def _jobs(self, stage: Stage, identity: Mapping[str, Any], units: Sequence[Unit], taken: frozenset[str]) -> list[Job]:
+        key_of = keys_under(identity)
+        return [Job(stage, unit, key_of(unit), self.space, identity["packages"], taken=taken) for unit in units]
+
+    def _already_done(
+        self, stage: Stage, jobs: Sequence[Job], sizes: Mapping[str, int], sidecars: Sequence[FileFacts]
+    ) -> dict[str, Finished]:
+        said = units_done(self.space, stage, [job.unit.name for job in jobs], sidecars)
         done = {}
         for job in jobs:
-            finished = read_sidecar(self.space, stage, job.unit.name)
+            finished = said.get(job.unit.name)
             if finished is not None and finished.key == job.key and is_whole(finished, sizes) and self._is_sound(stage, finished):
                 done[job.unit.name] = finished
         return done
@@ -291,11 +303,15 @@ class Session:
     def _make(self, stage: Stage, pending: Sequence[Job], done: dict[str, Finished]) -> tuple[list[Cost], list[TaskOutcome[Job, Any]]]:
         costs: list[Cost] = []
         failures: list[TaskOutcome[Job, Any]] = []
-        for outcome in last_outcomes(self.runner, pending, self.watcher.tell):
-            if outcome.result is not None:
-                self._take(stage, outcome.result, done, costs)
-            else:
-                failures.append(outcome)
+        if not pending:
+            return costs, failures
+        with IndexWriter(self.space, stage, done.values()) as index:
+            for outcome in last_outcomes(self.runner, pending, self.watcher.tell):
+                if outcome.result is not None:
+                    self._take(stage, outcome.result, done, costs)
+                    index.add(outcome.result[0])
+                else:
+                    failures.append(outcome)
         return costs, failures
 
     def _take(self, stage: Stage, result: tuple[Finished, Cost], done: dict[str, Finished], costs: list[Cost]) -> None:

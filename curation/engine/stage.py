@@ -17,13 +17,14 @@ Invariants
 """
 
 import dataclasses
+import hashlib
 import json
 import re
 import resource
 import time
 import unicodedata
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -32,7 +33,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from curation.arrays import Schema, Table
 from curation.engine.node_check import Misfit
 from curation.errors import Refused
-from curation.storage.digests import digest_of, plain, shared
+from curation.storage.digests import canonical, json_of, plain, shared
 from curation.storage.journal import Journal
 from curation.storage.location import TEMPORARY, Location
 from curation.storage.records import REMEDY, CorruptRecord, find_record, read_record, write_record
@@ -49,7 +50,7 @@ WORKER_MEMORY = 512 << 20
 _KEY = re.compile(r"[0-9a-f]{64}")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Unit:
     """One piece of a stage's work.
 
@@ -183,7 +184,7 @@ class Stage(ABC):
         }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Finished:
     """A finished unit: its shards and counts."""
 
@@ -225,7 +226,7 @@ class Workspace:
         return stage.folder if stage.folder is not None else f"{self.below}/{stage.name}"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Job:
     """A unit to make, in the form that is sent to a worker."""
 
@@ -342,8 +343,20 @@ def units_sealed(seal: Location) -> frozenset[str] | None:
 
 
 def key_of(stage_identity: Mapping[str, Any], unit: Unit) -> str:
-    """Return the key of a unit of a stage."""
-    return digest_of([stage_identity, unit.identity()])
+    """Return the key of a unit of a stage: `digest_of([stage_identity, unit.identity()])`."""
+    return keys_under(stage_identity)(unit)
+
+
+def keys_under(stage_identity: Mapping[str, Any]) -> Callable[[Unit], str]:
+    """Return `key_of` for the many units of one stage, whose identity is hashed once."""
+    begun = hashlib.sha256(f"[{canonical(stage_identity)},".encode("utf-8", "surrogatepass"))
+
+    def key(unit: Unit) -> str:
+        whole = begun.copy()
+        whole.update(f"{json_of(unit.identity())}]".encode("utf-8", "surrogatepass"))
+        return whole.hexdigest()
+
+    return key
 
 
 def is_whole(finished: Finished, sizes: Mapping[str, int]) -> bool:

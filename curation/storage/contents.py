@@ -54,11 +54,14 @@ class Contents:
         return {*self.files, *self.logs, *self.live}
 
 
-def write_contents(out: Location, shards: Mapping[str, tuple[int, str]], sidecars: Iterable[str]) -> None:
-    """Close a run: take the sizes and digests of `shards` as given, and read the files in `sidecars`."""
+def write_contents(
+    out: Location, shards: Mapping[str, tuple[int, str]], sidecars: Iterable[str], known: Mapping[str, tuple[int, str]] | None = None
+) -> None:
+    """Close a run: take the sizes and digests of `shards` as given, and read the files in `sidecars` that are not `known`."""
     files = dict(shards)
+    told = {path: known[path] for path in sidecars if path in known} if known is not None else {}
     for path in (*sidecars, *_FIXED):
-        found = digest_at(out / path)
+        found = told.get(path) or digest_at(out / path)
         if found is not None:
             files[path] = found
     logs = {path: found for path in _LOGS if (found := digest_at(out / path)) is not None}

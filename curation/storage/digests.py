@@ -43,7 +43,15 @@ def shared(value: Hashable) -> Any:
 
 def canonical(value: Any) -> str:
     """Return the canonical JSON text of a value."""
-    return json.dumps(plain(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return json_of(plain(value))
+
+
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def json_of(value: Any) -> str:
+    """Return the canonical JSON text of a value that is plain already."""
+    return _ENCODER.encode(value)
 
 
 def digest_of(value: Any) -> str:

@@ -76,7 +76,7 @@ def s3_endpoint() -> str:
     return os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL") or ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class FileFacts:
     """What a listing says about a file: its location, size in bytes, and modification time in nanoseconds (None if unknown)."""
 
@@ -85,7 +85,7 @@ class FileFacts:
     changed: int | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Location:
     """A file or folder: a URI scheme ("" for local) and the path within it."""
 
@@ -275,6 +275,21 @@ def telling_what_is_written(place: Location, advice: Mapping[int, str] = Mapping
         if remedy is None:
             raise
         raise CannotWrite(f"{place} cannot be written: {os.strerror(error.errno or 0).lower()}; {remedy}") from error
+
+
+def _local_files(folder: str, recursive: bool) -> Iterator[FileFacts]:
+    """Yield the files in a local folder; Arrow's listing takes four times as long, and a run lists a hundred thousand."""
+    try:
+        entries = list(os.scandir(folder))
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    for entry in entries:
+        if entry.is_file():
+            with suppress(FileNotFoundError):  # deleted meanwhile
+                state = entry.stat()
+                yield FileFacts(Location("", entry.path), state.st_size, state.st_mtime_ns)
+        elif recursive and entry.is_dir():
+            yield from _local_files(entry.path, recursive)
 
 
 def _http_facts(location: Location, info: Any) -> FileFacts:

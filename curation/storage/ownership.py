@@ -28,8 +28,8 @@ FIXED = frozenset(
     (LOCK, RUN, "recipe.toml", "rules.json", "contents.json", "run.log", "report.html", "dataset/README.md", "dataset/manifest.json")
 )
 """Paths below OUT of the files that have the same name in every run."""
-KEPT = ("replies/", "files/")
-"""Folders below OUT whose files are never deleted: teachers' replies, and files that a recipe names."""
+KEPT = ("replies/", "files/", "index/")
+"""Folders below OUT whose files are never deleted: teachers' replies, files that a recipe names, and the stages' indexes."""
 
 
 def claim(out: Location, recipe: str | None = None, replace: bool = False) -> None:

@@ -36,7 +36,7 @@ PART_BYTES = 64 << 20
 _KEYS_DIGEST = "curation.keys_sha256"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Shard:
     """A finished shard: its name (the same in every stage), its location, and the size and digest of its content."""
 

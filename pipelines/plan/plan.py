@@ -20,9 +20,10 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
+from curation.engine.index import units_done
 from curation.engine.runner import LocalRunner
 from curation.engine.session import Session
-from curation.engine.stage import Unit, Workspace, finished_units, key_of, read_sidecar
+from curation.engine.stage import Unit, Workspace, finished_units, keys_under
 from curation.errors import InputError
 from curation.ingest.ingest import REJECTED, Ingest, ingest_units
 from curation.storage.location import Location
@@ -144,9 +145,8 @@ def _check_teachers(recipe: Recipe, out: Location | None) -> list[str]:
 def _done(recipe: Recipe, units: Sequence[Unit], space: Workspace) -> int:
     """Count the units of ingest whose sidecar has the current key."""
     stage = Ingest(recipe.extractor, recipe.edits)
-    identity = stage.identity()
-    found = [(read_sidecar(space, stage, unit.name), key_of(identity, unit)) for unit in units]
-    return sum(finished is not None and finished.key == key for finished, key in found)
+    key_of, said = keys_under(stage.identity()), units_done(space, stage, [unit.name for unit in units])
+    return sum(unit.name in said and said[unit.name].key == key_of(unit) for unit in units)
 
 
 def _take_sample(sources: Sequence[SourceFile], folder: Path, most: int) -> tuple[list[SourceFile], int]:

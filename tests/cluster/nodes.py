@@ -6,16 +6,15 @@ the nodes share is the object store.
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import sysconfig
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-
-PORT = 6399
 
 
 @dataclass
@@ -25,7 +24,7 @@ class TestCluster:
     folder: Path
     environment: dict[str, str]
     apart: bool = False
-    port: int = PORT
+    port: int = 0
     nodes: dict[str, "subprocess.Popen[bytes]"] = field(default_factory=dict)
     __test__ = False
 
@@ -52,7 +51,8 @@ class TestCluster:
     def lose(self, name: str) -> None:
         """Kill a node: its raylet, and its workers with it."""
         process = self.nodes.pop(name)
-        os.killpg(process.pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):  # it ended by itself
+            os.killpg(process.pid, signal.SIGKILL)
         process.wait()
         if self.apart and name != "head":
             run(f"ip netns del ray-{name}; ip link del ray-{name}", check=False)
@@ -85,14 +85,21 @@ class TestCluster:
             time.sleep(0.1)
 
 
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
 def run(command: str, check: bool = True) -> None:
     subprocess.run(["sh", "-c", command], check=check, capture_output=not check)
 
 
 @contextmanager
-def cluster(folder: Path, environment: dict[str, str] | None = None, apart: bool = False, port: int = PORT) -> Iterator[TestCluster]:
+def cluster(folder: Path, environment: dict[str, str] | None = None, apart: bool = False) -> Iterator[TestCluster]:
     """Yield a cluster with a head and no other node; end all of it afterwards."""
-    made = TestCluster(folder, {"RAY_health_check_period_ms": "500", **(environment or {})}, apart, port)
+    made = TestCluster(folder, {"RAY_health_check_period_ms": "500", **(environment or {})}, apart, _free_port())
     try:
         made.start_head()
         yield made
