@@ -14,6 +14,7 @@ Invariants
     - Files and folders whose names start with a dot (including temporaries) are skipped, unless the user names them explicitly.
 """
 
+import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -23,12 +24,14 @@ from pathlib import Path
 from typing import Protocol
 
 from curation.errors import InputError
+from curation.storage.local_listing import why_lost
 from curation.storage.location import TEMPORARY, FileFacts, Location, why_unreachable
 from curation.storage.resources import OWN_PACKAGES, beside
 from curation.storage.source_file import Fields, SourceFile
 
 _WILDCARD = re.compile(r"[*?\[]")
 _BRACKET = re.compile(r"\[(!?)(\]?[^\]]*)\]")
+_ALL = re.compile(".*", re.DOTALL)
 _HTTP = ("http", "https")
 
 MOST_NAMED = 20
@@ -121,6 +124,8 @@ def _find(pattern: str) -> list[_Found]:
         raise InputError(f"{pattern}: cannot be reached: {error}") from error
     if found is None and location.scheme in _HTTP:
         raise InputError(f"{pattern}: cannot be read: {why_unreachable(location) or 'the server does not report a file'}")
+    if found is None and location.is_local and os.path.lexists(location.path):
+        raise InputError(f"{pattern}: is neither a file nor a folder (a pipe, a device, or a link to nothing); write its content to a file")
     if found is None:
         raise InputError(f"{pattern}: there is no such file or folder")
     if not found:
@@ -146,10 +151,15 @@ def _named(location: Location) -> list[_Found] | None:
     return _matches(location) if location.scheme not in _HTTP and _WILDCARD.search(location.path) else None
 
 
-def _below(folder: Location) -> list[_Found]:
-    prefix = folder.path.rstrip("/") + "/"
-    found = [_Found(facts, facts.location.path.removeprefix(prefix)) for facts in folder.files(recursive=True)]
-    return [file for file in found if not _is_hidden(file.relative)]
+def _below(folder: Location, wanted: re.Pattern[str] = _ALL) -> list[_Found]:
+    """Return the files below a folder whose relative paths are wanted. Raises InputError where one of them is no file that can be read."""
+    prefix, lost = folder.path.rstrip("/") + "/", list[str]()
+    found = [_Found(facts, facts.location.path.removeprefix(prefix)) for facts in folder.files(recursive=True, lost=lost)]
+    for path in lost:
+        relative = path.removeprefix(prefix)
+        if not _is_hidden(relative) and wanted.fullmatch(relative):
+            raise InputError(why_lost(path))
+    return [file for file in found if not _is_hidden(file.relative) and wanted.fullmatch(file.relative)]
 
 
 def _is_hidden(relative: str) -> bool:
@@ -160,8 +170,7 @@ def _matches(pattern: Location) -> list[_Found]:
     """Return the files that match a glob, below the folder part before its first wildcard."""
     parts = pattern.path.split("/")
     first = next(index for index, part in enumerate(parts) if _WILDCARD.search(part))
-    expression = _expression(parts[first:])
-    return [file for file in _below(Location(pattern.scheme, "/".join(parts[:first]) or "/")) if expression.fullmatch(file.relative)]
+    return _below(Location(pattern.scheme, "/".join(parts[:first]) or "/"), _expression(parts[first:]))
 
 
 def _expression(parts: list[str]) -> re.Pattern[str]:

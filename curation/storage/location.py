@@ -29,6 +29,7 @@ import pyarrow as pa
 from pyarrow import fs
 
 from curation.errors import CannotWrite, InputError
+from curation.storage.local_listing import NO_TEXT, is_text, list_local
 from curation.storage.patient_store import PatientStore, patiently
 
 TEMPORARY = ".tmp-"
@@ -38,18 +39,6 @@ _LEAVE = dict.fromkeys((errno.EROFS, errno.EACCES, errno.EPERM), "choose a place
 
 _SECONDS = 20.0
 """How long S3 may take to accept a connection, and between two parts of an answer."""
-
-
-_NO_TEXT = "its name is not UTF-8, or holds U+0000; rename it"
-
-
-def _is_text(name: str) -> bool:
-    """Return whether a name as the operating system gives it is UTF-8; Python marks other bytes by lone surrogates."""
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 @lru_cache(maxsize=16)
@@ -98,8 +87,8 @@ class Location:
         if isinstance(uri, Location):
             return uri
         text = os.fspath(uri)
-        if "\0" in text or not _is_text(text):
-            raise InputError(f"{text!a} cannot be opened: {_NO_TEXT}")
+        if "\0" in text or not is_text(text):
+            raise InputError(f"{text!a} cannot be opened: {NO_TEXT}")
         scheme, separator, rest = text.partition("://")
         if not separator:
             return cls("", str(Path(text).absolute()))
@@ -175,16 +164,16 @@ class Location:
         """Return whether a folder exists here."""
         return bool(self.filesystem.get_file_info(self.path).type == fs.FileType.Directory)
 
-    def files(self, recursive: bool = False) -> list[FileFacts]:
-        """List the files in this folder by path; an absent folder is empty. Raises InputError where a file's name is no text."""
-        selector = fs.FileSelector(self.path, allow_not_found=True, recursive=recursive)
-        try:
-            listed = self.filesystem.get_file_info(selector)
-            found = [_facts(self.scheme, info) for info in listed if info.type == fs.FileType.File]
-        except UnicodeDecodeError:
-            names = (name for _, folders, files in os.walk(self.path) for name in (*folders, *files))
-            wrong = next((name for name in names if not _is_text(name)), "")
-            raise InputError(f"{self} holds a file or folder {wrong!a}, which cannot be opened: {_NO_TEXT}") from None
+    def files(self, recursive: bool = False, lost: list[str] | None = None) -> list[FileFacts]:
+        """List the files in this folder by path; an absent folder is empty. Paths that lead to no file go to `lost` (`why_lost`)."""
+        if self.is_local:
+            listed = list(list_local(self.path, recursive))
+            found = [FileFacts(Location("", path), facts.st_size, facts.st_mtime_ns) for path, facts in listed if facts is not None]
+            if lost is not None:
+                lost += sorted(path for path, facts in listed if facts is None)
+        else:
+            selector = fs.FileSelector(self.path, allow_not_found=True, recursive=recursive)
+            found = [_facts(self.scheme, info) for info in self.filesystem.get_file_info(selector) if info.type == fs.FileType.File]
         return sorted(found, key=lambda facts: facts.location.path)
 
     def open_random(self) -> Any:

@@ -35,11 +35,13 @@ KEPT = ("replies/", "files/", "index/")
 def claim(out: Location, recipe: str | None = None, replace: bool = False) -> None:
     """Raise unless a run of `recipe` may write to OUT.
 
-    Raises UsageError where OUT is a file. Raises Refused where OUT holds files but no run of ours, or a run of another recipe and `replace`
-    is false.
+    Raises UsageError where OUT, or what it lies in, is no folder. Raises Refused where OUT holds files but no run of ours, or a run of
+    another recipe and `replace` is false, and where a link leads out of it.
     """
-    if out.facts() is not None:
-        raise UsageError(f"{out} is a file; --out names a folder")
+    there = next((path for path in (Path(out.path), *Path(out.path).parents) if os.path.lexists(path)), None) if out.is_local else None
+    if out.facts() is not None or (there is not None and not there.is_dir()):
+        raise UsageError(f"{there or out} is no folder (a file, a device, or a link to nothing); --out names a folder")
+    refuse_links_out(out)
     mark = read_mark(out)
     if mark is None:
         stranger = _first_file(out)
@@ -51,6 +53,22 @@ def claim(out: Location, recipe: str | None = None, replace: bool = False) -> No
         raise Refused(
             f"{out} holds a run of the recipe {other!r}, whose dataset {recipe!r} would replace; choose another --out, or add --replace"
         )
+
+
+def refuse_links_out(out: Location) -> None:
+    """Raise Refused when a link leads out of a folder: foreign files would be shown, written over or deleted as if they were a run's."""
+    if not out.is_local or not out.is_folder():
+        return
+    waiting = [out.path]
+    while waiting:
+        with os.scandir(waiting.pop()) as entries:
+            for entry in entries:
+                if entry.is_symlink():
+                    if not out.holds(Location.of(entry.path)):
+                        where = f"out of {out}, to {os.path.realpath(entry.path)}"
+                        raise Refused(f"{entry.path} is a link that leads {where}; put there what it stands for, or remove it")
+                elif entry.is_dir():
+                    waiting.append(entry.path)
 
 
 def read_mark(out: Location) -> dict[str, Any] | None:

@@ -9,7 +9,6 @@ Invariants
     - Two tables are zipped by row only if their digests of keys are equal.
 """
 
-import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -18,10 +17,11 @@ import numpy as np
 import polars as pl
 
 from curation.engine.leftovers import named_by_run, path_below
-from curation.errors import Refused, UsageError
+from curation.errors import UsageError
 from curation.schema import LEDGER
 from curation.shuffle import exchange
 from curation.storage.location import Location
+from curation.storage.ownership import refuse_links_out
 from curation.storage.records import find_record
 from curation.storage.shards import Shard, check_aligned, open_parquet
 
@@ -51,22 +51,6 @@ def checked_folder(folder: str) -> Location:
         raise UsageError(f"{folder} is not the folder of a run: it has no ledger/ and no stages/; give the --out of a `curate run`")
     refuse_links_out(out)
     return out
-
-
-def refuse_links_out(out: Location) -> None:
-    """Raise Refused if a link leads out of the run folder: inspection would show foreign files as if they belonged to the run."""
-    if not out.is_local or not out.is_folder():
-        return
-    waiting = [out.path]
-    while waiting:
-        with os.scandir(waiting.pop()) as entries:
-            for entry in entries:
-                if entry.is_symlink():
-                    if not out.holds(Location.of(entry.path)):
-                        where = f"out of {out}, to {os.path.realpath(entry.path)}"
-                        raise Refused(f"{entry.path} is a link that leads {where}; put there what it stands for, or remove it")
-                elif entry.is_dir():
-                    waiting.append(entry.path)
 
 
 def places(out: Location) -> list[ShardPlace]:

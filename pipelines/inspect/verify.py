@@ -21,10 +21,9 @@ from curation.ledger.books import add_up
 from curation.storage.carried import damaged_carried
 from curation.storage.contents import CONTENTS, LIVE, Contents, differences_from, digest_at
 from curation.storage.location import Location
-from curation.storage.ownership import RULES_FILE, RUN
+from curation.storage.ownership import RULES_FILE, RUN, refuse_links_out
 from curation.storage.records import CorruptRecord, find_record, read_record
 from pipelines.inspect.earlier_runs import ledger_of
-from pipelines.inspect.run_folder import refuse_links_out
 from pipelines.inspect.run_state import state_of
 
 _PUBLIC = ("ledger", "dataset", "data", "sft", "dpo")

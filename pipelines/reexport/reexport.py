@@ -21,14 +21,14 @@ from curation.errors import ShardsFailed, UsageError
 from curation.storage.contents import write_contents
 from curation.storage.digests import digest_of, digest_of_file, plain
 from curation.storage.location import Location
-from curation.storage.ownership import locked, write_ours
+from curation.storage.ownership import locked, refuse_links_out, write_ours
 from curation.storage.resources import resolve
 from pipelines.export.export import Source, schema_with
 from pipelines.export.manifest import manifest_of_files
 from pipelines.inspect.looking import looks_at_runs
 from pipelines.inspect.mixing import sum_of
 from pipelines.inspect.rules import read_rules
-from pipelines.inspect.run_folder import manifest, refuse_links_out
+from pipelines.inspect.run_folder import manifest
 from pipelines.reexport.budget import REST, Pools, scales_for
 from pipelines.reexport.conversations import KINDS
 from pipelines.reexport.croissant import croissant

@@ -55,16 +55,46 @@ def test_a_folder_that_holds_no_run_of_ours_is_refused(tmp_path: Path, name: str
     assert name in str(told.value)
 
 
+def test_nothing_is_written_through_a_link_that_leads_out(tmp_path: Path) -> None:
+    """Such a folder may be somebody else's; it is refused before the first byte, not at the report."""
+    (tmp_path / "recipe.toml").write_text('[extractor]\nname = "plain"\n')
+    put(tmp_path, "rows.jsonl", ROWS)
+    run = ("run", tmp_path / "recipe.toml", tmp_path / "rows.jsonl", "--out")
+    assert call(*run, tmp_path / "whole").code == 0
+    met = 0
+    for number, name in enumerate(("stages", "ledger", "dataset", "report.html", "run.json", "replies/x")):
+        secret, out = tmp_path / f"secret-{number}", tmp_path / f"out-{number}"
+        put(secret, "x.txt")
+        if name != "stages":
+            shutil.copytree(tmp_path / "whole", out)
+            shutil.rmtree(out / name, ignore_errors=True)
+            (out / name).unlink(missing_ok=True)
+        (out / name).parent.mkdir(parents=True, exist_ok=True)
+        (out / name).symlink_to(secret)
+        for command in (run, ("export", tmp_path / "whole", "--out")):
+            said = call(*command, out)
+            assert (said.code, "is a link that leads out of" in said.all) == (3, True), said.all
+            assert contents(secret) == {"x.txt": b"mine\n"}
+            met += 1
+    assert met == 12
+
+
+def test_what_is_no_folder_is_said(tmp_path: Path) -> None:
+    put(tmp_path, "file")
+    (tmp_path / "nowhere").symlink_to("absent")
+    for path in ("file", "file/below/it", "nowhere", "nowhere/below/it"):
+        with pytest.raises(UsageError, match=f"{path.partition('/')[0]} is no folder"):
+            claim(Location.of(tmp_path / path))
+    (tmp_path / "real").mkdir()
+    (tmp_path / "linked").symlink_to("real")
+    claim(Location.of(tmp_path / "linked/out"))
+
+
 def test_empty_folders_and_our_own_empty_lock_are_no_stranger(tmp_path: Path) -> None:
     (tmp_path / "dataset" / "data").mkdir(parents=True)
     (tmp_path / ".lock").touch()
     claim(Location.of(tmp_path))
     claim(Location.of(tmp_path / "not there"))
-
-
-def test_a_file_is_no_folder(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="is a file"):
-        claim(Location.of(put(tmp_path, "out")))
 
 
 def test_a_session_marks_its_folder_before_anything_else(tmp_path: Path) -> None:

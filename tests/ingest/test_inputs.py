@@ -245,9 +245,37 @@ def test_what_lies_in_a_folder_is_told_through_links(tmp_path: Path) -> None:
 
 def test_a_name_that_is_no_text_is_named_and_nothing_is_guessed(tmp_path):
     (tmp_path / "in").mkdir()
-    (tmp_path / "in/whole.jsonl").write_text('{"text": "x"}\n')
-    (tmp_path / "in" / os.fsdecode(b"caf\xe9.jsonl")).write_text('{"text": "y"}\n')
+    (tmp_path / "in/whole.jsonl").write_bytes(LINE)
+    (tmp_path / "in" / os.fsdecode(b"caf\xe9.jsonl")).write_bytes(LINE)
     for path in (tmp_path / "in", tmp_path / "in/*.jsonl", tmp_path / "in" / os.fsdecode(b"caf\xe9.jsonl"), tmp_path / "a\0b"):
         with pytest.raises(InputError, match="its name is not UTF-8") as raised:
             expand([Given(str(path))])
         assert str(raised.value).isascii()
+    assert relatives(tmp_path / "in/w*.jsonl") == ["whole.jsonl"]
+
+
+def test_a_link_to_nowhere_is_named_where_it_is_asked_for(tmp_path):
+    (tmp_path / "whole.jsonl").write_bytes(LINE)
+    (tmp_path / ".#whole.jsonl").symlink_to("nobody@nowhere")
+    assert relatives(tmp_path) == ["whole.jsonl"]
+    (tmp_path / "lost.jsonl").symlink_to("nowhere")
+    (tmp_path / "itself.jsonl").symlink_to("itself.jsonl")
+    assert relatives(tmp_path / "w*.jsonl") == ["whole.jsonl"]
+    for path, named in ((tmp_path, "itself.jsonl is a link"), (tmp_path / "l*", "lost.jsonl is a link to nowhere")):
+        with pytest.raises(InputError, match=named):
+            expand([Given(str(path))])
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", tmp_path / "lost.jsonl", "/dev/null"):
+        with pytest.raises(InputError, match="neither a file nor a folder"):
+            expand([Given(str(path))])
+
+
+def test_links_that_go_round_in_circles_are_not_followed(tmp_path):
+    """Two links to their own folder lead to 2^40 paths, until the operating system refuses to go on."""
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a/x.jsonl").write_bytes(LINE)
+    (tmp_path / "b").symlink_to("a")
+    for link, target in (("a/here", "."), ("a/again", "."), ("a/up", ".."), ("a/all", str(tmp_path))):
+        (tmp_path / link).symlink_to(target)
+    assert relatives(tmp_path) == ["a/x.jsonl", "b/x.jsonl"]
+    assert relatives(tmp_path / "**/x.jsonl") == ["a/x.jsonl", "b/x.jsonl"]
