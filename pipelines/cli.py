@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from curation.errors import UsageError
+from pipelines.cluster_cli import kuberay, slurm
 from pipelines.export_cli import export
 from pipelines.serve_cli import serve
 from pipelines.showing import Folder, Json, note, show
@@ -277,6 +278,8 @@ def extract(
 
 app.command()(export)
 app.command()(serve)
+app.command()(slurm)
+app.command()(kuberay)
 
 
 @app.command()

@@ -53,6 +53,7 @@ ARROWS: Mapping[str, set[str]] = {
     "pipelines.ending": {*_CURATION, "pipelines.closed_pipes", "pipelines.progress", "pipelines.terminal"},
     "pipelines.showing": {*_GROUND, "pipelines.inspect", "pipelines.report", "pipelines.terminal"},
     "pipelines.serve": {*_CURATION, *_JUDGES, *_VIEWS, "pipelines.report", "pipelines.notebook"},
+    "pipelines.cluster_cli": set(),
     "pipelines.serve_cli": {*_GROUND, "pipelines.serve"},
     "pipelines.export_cli": {*_GROUND, "pipelines.reexport", "pipelines.report", "pipelines.showing"},
     "pipelines.train_cli": {*_GROUND, *_VIEWS, "pipelines.train", "pipelines.annotate", "pipelines.report", "pipelines.showing"},
@@ -63,6 +64,7 @@ ARROWS: Mapping[str, set[str]] = {
         "pipelines.reexport",
         "pipelines.export_cli",
         "pipelines.serve_cli",
+        "pipelines.cluster_cli",
         "pipelines.train_cli",
         "pipelines.showing",
         "pipelines.ending",
@@ -85,6 +87,7 @@ CONFINED = {
     "ftfy": {"curation/ingest/edits/mojibake.py"},
     "idna": {"filters/support/hosts.py"},
     "jinja2": {
+        "pipelines/cluster_cli.py",
         "pipelines/report/card.py",
         "pipelines/train/model_card.py",
         "pipelines/report/report.py",
@@ -122,6 +125,7 @@ CONFINED = {
     "trafilatura": {"curation/ingest/extraction/trafilatura.py"},
     "typer": {
         "pipelines/cli.py",
+        "pipelines/cluster_cli.py",
         "pipelines/ending.py",
         "pipelines/export_cli.py",
         "pipelines/serve_cli.py",
@@ -221,7 +225,12 @@ def test_every_library_is_known() -> None:
 
 def test_what_is_imported_is_declared() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-    packages = {"backports": "backports-zstd", "fasttext": "fasttext-community", "charset_normalizer": "charset-normalizer"}
+    packages = {
+        "yaml": "pyyaml",
+        "backports": "backports-zstd",
+        "fasttext": "fasttext-community",
+        "charset_normalizer": "charset-normalizer",
+    }
     declared = {re.split(r"[<>=\[]", line)[0] for line in project["dependencies"]}
     builders_only = {"warcio"}  # the sample crawl is built with the test dependencies
     extras = {"lightgbm", "starlette", "trafilatura", "uvicorn"}  # installed by those who ask for them

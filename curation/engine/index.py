@@ -2,7 +2,7 @@
 
     OUT/index/stages/2-measure.jsonl     a line for each unit: the line's digest, then name, key, shards and counts
 
-The driver appends to it as units end (to an object store, which cannot append, it writes it again every PAUSE seconds and at the end).
+The driver appends to it as units end (to an object store, which cannot append, it writes it again every _PAUSE seconds and at the end).
 Sidecars stay the truth: a line counts only where its sidecar is there and is older than the index; every other sidecar is read itself.
 
 Invariant: without this file, with a part of it, or with a damaged one, a session comes to the same units.
@@ -20,7 +20,7 @@ from curation.engine.stage import Finished, Output, Stage, Workspace, read_sidec
 from curation.storage.digests import canonical
 from curation.storage.location import FileFacts, Location
 
-PAUSE = 60.0
+_PAUSE = 60.0
 """Seconds between two times that the index is written to an object store."""
 
 _TOGETHER = 16
@@ -78,7 +78,7 @@ class IndexWriter:
         if self._stream is not None:
             self._stream.write(line)
             self._stream.flush()
-        elif time.monotonic() - self._written > PAUSE:
+        elif time.monotonic() - self._written > _PAUSE:
             self._write()
 
     def __exit__(self, *_: object) -> None:
