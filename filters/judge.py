@@ -15,7 +15,7 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from curation.arrays import Flags
+from curation.arrays import Column, Flags, Table
 from curation.engine.stage import Output, Stage, Unit
 from curation.schema import VERDICTS
 from curation.storage.shards import batches
@@ -48,7 +48,7 @@ class Judge(Stage):
         return {"documents": signals.rows, "dropped": dropped}
 
 
-def failing(made: Filter, own: Any) -> Iterator[tuple[tuple[str, Rule], Flags]]:
+def failing(made: Filter, own: Table) -> Iterator[tuple[tuple[str, Rule], Flags]]:
     """Yield each rule of a filter with the rows it drops. `own` holds the filter's signals under their bare names."""
     rules = made.rules()
     held = pl.DataFrame(own).select(**{reason: rule.drops.fill_null(False) for reason, rule in rules.items()})
@@ -56,7 +56,7 @@ def failing(made: Filter, own: Any) -> Iterator[tuple[tuple[str, Rule], Flags]]:
         yield (reason, rule), np.broadcast_to(held[reason].to_numpy(), own.num_rows)
 
 
-def passing(made: Filter, own: Any) -> Flags:
+def passing(made: Filter, own: Table) -> Flags:
     """Return the rows that no rule of a filter drops. `own` is as for `failing`."""
     stays = np.ones(own.num_rows, np.bool_)
     for _, fails in failing(made, own):
@@ -64,7 +64,7 @@ def passing(made: Filter, own: Any) -> Flags:
     return stays
 
 
-def judge(signals: Any, filters: list[Filter]) -> Any:
+def judge(signals: Table, filters: list[Filter]) -> Table:
     """Return the VERDICTS of a signals table."""
     rows = signals.num_rows
     first = np.full(rows, -1)
@@ -103,11 +103,11 @@ def judge(signals: Any, filters: list[Filter]) -> Any:
     )
 
 
-def _is_number(kind: Any) -> bool:
+def _is_number(kind: pa.DataType) -> bool:
     return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind))
 
 
-def _as_json(seen: Any) -> list[str]:
+def _as_json(seen: Table) -> list[str]:
     """Return each row of a table as a JSON object. Columns are encoded whole, since calling an encoder for every row is slow."""
     encode = json.JSONEncoder(ensure_ascii=False).encode
     columns = []
@@ -118,7 +118,7 @@ def _as_json(seen: Any) -> list[str]:
     return [f"{{{', '.join(row)}}}" for row in zip(*columns, strict=True)]
 
 
-def _lists(held: list[Flags], names: Any, rows: int) -> Any:
+def _lists(held: list[Flags], names: Column, rows: int) -> Column:
     """Return the list of failed rules for each row."""
     if not held:
         return pa.array([[]] * rows, pa.list_(pa.string()))

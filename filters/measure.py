@@ -17,7 +17,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pyarrow as pa
 
-from curation.arrays import Schema, Table
+from curation.arrays import Column, Schema, Table
 from curation.engine.stage import Output, Stage, Unit
 from curation.schema import DOCUMENTS, KEY
 from curation.storage.shards import batches
@@ -62,15 +62,15 @@ class Measure(Stage):
         return {"documents": documents.rows, "text_bytes": text_bytes}
 
 
-def signals_schema(filters: list[Filter]) -> Any:
+def signals_schema(filters: list[Filter]) -> Schema:
     """Return the schema of the signals table."""
     columns = [pa.field(f"{made.name()}.{signal}", kind) for made in filters for signal, kind in made.signal_types.items()]
     return pa.schema([pa.field("key", KEY, nullable=False), pa.field("id", pa.string(), nullable=False), *columns])
 
 
-def measure(batch: Table, filters: list[tuple[Filter, bool]], schema: Schema) -> Any:
+def measure(batch: Table, filters: list[tuple[Filter, bool]], schema: Schema) -> Table:
     """Return the signals of a batch of DOCUMENTS rows."""
-    columns: dict[str, Any] = {"key": batch["key"], "id": batch["id"]}
+    columns: dict[str, Column] = {"key": batch["key"], "id": batch["id"]}
     text = Text.from_arrow(batch["text"])
     narrow = batch.select(DESCRIBING)
     read = {name for made, _ in filters for name in made.reads()}
@@ -93,7 +93,7 @@ def measure(batch: Table, filters: list[tuple[Filter, bool]], schema: Schema) ->
     return pa.table({name: columns[name] for name in schema.names}, schema=schema)
 
 
-def signals_of(made: Filter, text: Text, narrow: Any) -> Signals:
+def signals_of(made: Filter, text: Text, narrow: Table) -> Signals:
     """Return a filter's signals for a batch; an error names the filter."""
     try:
         return made.signals(text, narrow)
@@ -102,13 +102,13 @@ def signals_of(made: Filter, text: Text, narrow: Any) -> Signals:
         raise
 
 
-def as_array(values: Any, kind: Any) -> Any:
+def as_array(values: Any, kind: pa.DataType) -> Column:
     """Return a signal as an Arrow array of its declared type."""
     if isinstance(values, pa.ChunkedArray):
         values = values.combine_chunks()
     return values.cast(kind) if isinstance(values, pa.Array) else pa.array(values, kind)
 
 
-def _places(stays: Any) -> Any:
+def _places(stays: Column) -> Column:
     """Return the place of each row among the rows that stay, and null for all others."""
     return pa.array(np.cumsum(stays) - 1, pa.int64(), mask=~stays)

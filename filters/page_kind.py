@@ -14,12 +14,13 @@ The effect of these thresholds on a trained language model has not been measured
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from curation.arrays import Table
 from curation.errors import RecipeError
 from curation.text.text import Text
 from filters.contract import Filter, Rule, Signals, above, below
@@ -55,7 +56,7 @@ class PageKind(Filter):
     threshold_fields: ClassVar[frozenset[str]] = frozenset({"min_confidence", "max_link_share", "drop"})
     examples: ClassVar[tuple[tuple[str, str | None], ...]] = (("A text is not judged where nothing is known of its page.", None),)
 
-    def signals(self, text: Text, documents: Any) -> Signals:  # noqa: ARG002
+    def signals(self, text: Text, documents: Table) -> Signals:  # noqa: ARG002
         """Read the facts of a batch from its metadata; the text is not read."""
         found = {name: pc.map_lookup(documents["metadata"], pa.scalar(name), "first") for name in self.signal_types}
         measured = {name: pl.Series(found[name], dtype=pl.String).cast(pl.Float64, strict=False).to_arrow() for name in _NUMBERS}

@@ -25,13 +25,13 @@ never finds the URLs of its own list, which have no scheme. DCLM's strict words 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from curation.arrays import Hashes, Table
+from curation.arrays import Column, Hashes, Table
 from curation.storage.resources import digest, resolve
 from curation.text.text import Text
 from filters.contract import Filter, Rule, Signals, above
@@ -164,6 +164,6 @@ def _told(domain: str | None, listed: bool, found: Mapping[str, list[str] | None
     return "; ".join(parts + [f"{kind} {' '.join(hits)}" for kind, hits in found.items() if hits])
 
 
-def _where(measured: bool, present: pl.Series, values: pl.Series) -> Any:
+def _where(measured: bool, present: pl.Series, values: pl.Series) -> Column:
     """Return the values as an Arrow array: null in rows without a URL, and in all rows if there is no list."""
     return pl.select(pl.when(present & measured).then(values)).to_series().to_arrow()

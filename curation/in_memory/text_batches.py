@@ -23,12 +23,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pyarrow import json
 
+from curation.arrays import Column
 from curation.errors import InputError
 from curation.ingest.readers import MAX_RECORD_BYTES
 from curation.ingest.readers.decompression import Content
 from curation.storage.location import Location
 
-ReadTexts = Callable[[], Any]
+ReadTexts = Callable[[], Column]
 """Reads one batch of texts, the same every time: an Arrow array of strings."""
 
 FilePath = str | PathLike[str]
@@ -71,7 +72,7 @@ class _RowGroups:
         self._path: FilePath | None = None
         self._file: Any = None
 
-    def take(self, path: FilePath, index: int) -> Any:
+    def take(self, path: FilePath, index: int) -> Column:
         """Return the texts of a row group, read in the caller's thread."""
         if self._path != path:
             if self._file is not None:
@@ -133,7 +134,7 @@ class _Lines:
         return taken
 
 
-def _texts(lines: bytes, span: _Span, column: str) -> Any:
+def _texts(lines: bytes, span: _Span, column: str) -> Column:
     """Return the texts of some lines. Raises InputError naming the first line without a text."""
     records = [(number, line) for number, line in enumerate(lines.split(b"\n"), span.first_line) if line.strip(_BLANK)]
     try:
@@ -147,7 +148,7 @@ def _texts(lines: bytes, span: _Span, column: str) -> Any:
         raise
 
 
-def _parsed(lines: bytes, column: str, records: int) -> Any:
+def _parsed(lines: bytes, column: str, records: int) -> Column:
     """Return the strings in a column of `records` JSON objects. Raises ArrowInvalid for anything else."""
     if not records:
         return pa.array([], pa.large_string())

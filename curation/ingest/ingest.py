@@ -26,7 +26,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from curation.arrays import Table
+from curation.arrays import Integers, Table
 from curation.choices import build
 from curation.engine.heartbeat import beat
 from curation.engine.stage import Job, Output, Stage, Unit
@@ -314,7 +314,7 @@ class _Writer:
         table = pa.table({**batch, "text": text.to_arrow(), "text_bytes": text.lengths}, DOCUMENTS)
         self._write(self._without_empty(table) if self._edits else table)
 
-    def _edited_by_all(self, text: Text) -> tuple[Text, list[tuple[str, Any]]]:
+    def _edited_by_all(self, text: Text) -> tuple[Text, list[tuple[str, Integers]]]:
         """Return the edited texts, and what each edit counted, by name."""
         counts = []
         for name, edit in self._edits:
@@ -323,12 +323,12 @@ class _Writer:
             counts += [(count if count == name else f"{name}.{count}", values) for count, values in edited.counts.items()]
         return text, counts
 
-    def _note_edits(self, metadata: list[Any], name: str, per_document: Any) -> None:
+    def _note_edits(self, metadata: list[Any], name: str, per_document: Integers) -> None:
         for row in np.flatnonzero(per_document):
             metadata[row] = {**metadata[row], f"edits.{name}": str(int(per_document[row]))}
         self._edited[name] = self._edited.get(name, 0) + int(np.sum(per_document))
 
-    def _without_empty(self, table: Table) -> Any:
+    def _without_empty(self, table: Table) -> Table:
         """Return the documents that still have text after the edits; reject the others."""
         empty = pc.equal(pc.binary_length(pc.utf8_trim_whitespace(table["text"])), 0)
         for row in table.filter(empty).select(list(_NAMED)).to_pylist():

@@ -184,18 +184,18 @@ def _tally(column: Column) -> dict[Any, int]:
     return {entry["values"]: entry["counts"] for entry in pc.value_counts(column).to_pylist()}
 
 
-def _kept(table: Table) -> Any:
+def _kept(table: Table) -> Column:
     return table["id"].filter(pc.equal(table["fate"], "kept"))
 
 
-def _kept_in(files: Sequence[Location]) -> Iterator[Any]:
+def _kept_in(files: Sequence[Location]) -> Iterator[Column]:
     """Yield the ids of kept rows in ledger files."""
     for file in files:
         for table in row_groups(file, ["id", "fate"]):
             yield _kept(table)
 
 
-def _pointed_at(files: Sequence[Location], run: str | None) -> Iterator[Any]:
+def _pointed_at(files: Sequence[Location], run: str | None) -> Iterator[Column]:
     """Yield the ids of a run (None: this run) that the duplicates in ledger files point at."""
     for file in files:
         for table in row_groups(file, ["fate", "duplicate_of", "duplicate_run"]):
@@ -263,7 +263,7 @@ def _read_dataset(folder: Location, faults: list[str]) -> _Dataset:
     return dataset
 
 
-def _ids_in(files: Sequence[Location]) -> Iterator[Any]:
+def _ids_in(files: Sequence[Location]) -> Iterator[Column]:
     for file in files:
         for table in row_groups(file, ["id"]):
             yield table["id"]

@@ -18,16 +18,15 @@ an eighth as many are held, in no more memory, unless one id occurs millions of 
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from curation.arrays import Flags, Hashes, Integers
+from curation.arrays import Column, Flags, Hashes, Integers
 from curation.shuffle.exchange import Range, ranges_for
 
-Ids = Callable[[], Iterable[Any]]
+Ids = Callable[[], Iterable[Column]]
 """Reads ids from the start at every call: text columns without nulls, one row group at a time."""
 
 MOST_HELD = 1 << 25
@@ -74,7 +73,7 @@ class Multiset:
     size: int = 0
     sums: Hashes = field(default_factory=lambda: np.zeros(1 << BUCKET_BITS, np.uint64))
 
-    def add(self, ids: Any) -> None:
+    def add(self, ids: Column) -> None:
         """Add the ids of a column."""
         hashes = _hashes(ids)
         np.add.at(self.sums, _buckets(hashes), hashes)
@@ -114,7 +113,7 @@ def id_differences(there: Ids, expected: Ids, sums: tuple[Multiset, Multiset], h
     )
 
 
-def _hashes(ids: Any) -> Hashes:
+def _hashes(ids: Column) -> Hashes:
     return pl.Series(ids).hash().to_numpy()
 
 
@@ -180,7 +179,7 @@ def _culprits(ids: Ids, more: pl.DataFrame, all_seen: bool) -> Culprits | None:
     return Culprits(more.height, int(more["rows"].abs().sum()), example, all_seen)
 
 
-def _rows_of(ids: Ids, hashes: Hashes) -> Iterator[Any]:
+def _rows_of(ids: Ids, hashes: Hashes) -> Iterator[Column]:
     """Yield, from each column, the rows that have one of some ascending hashes; skip columns without any."""
     for column in ids():
         chosen = column.filter(pa.array(_look_up(_hashes(column), hashes)[1]))

@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from curation.arrays import Column, Table
 from curation.engine.stage import Output, Stage, Unit
 from curation.schema import CUT_STAGE, LEDGER
 from curation.storage.shards import Shard, check_aligned, read_shard
@@ -72,7 +73,7 @@ def ledger_units(documents: Sequence[Shard], rejects: Sequence[Shard], gone: Seq
     return units
 
 
-def _of_rejects(unit: Unit) -> Any:
+def _of_rejects(unit: Unit) -> Table:
     table = read_shard(unit.shard("rejects"))
     rows = table.num_rows
     columns = {name: table[name] for name in (*_NAMED, "fate", "rule", "value", "threshold", "evidence")} | _final_ids(unit)
@@ -88,11 +89,11 @@ def _of_rejects(unit: Unit) -> Any:
     )
 
 
-def _of_documents(unit: Unit) -> Any:
+def _of_documents(unit: Unit) -> Table:
     documents = unit.shard("documents")
     narrow = read_shard(documents, [*_NAMED, "text_bytes"])
     rows = narrow.num_rows
-    columns: dict[str, Any] = {name: narrow[name] for name in narrow.column_names} | {
+    columns: dict[str, Column] = {name: narrow[name] for name in narrow.column_names} | {
         "fate": pa.repeat(pa.scalar("kept"), rows),
         "stage": pa.repeat(pa.scalar("select"), rows),
         "cluster_size": pa.repeat(pa.scalar(1, pa.int64()), rows),
@@ -109,11 +110,11 @@ def _of_documents(unit: Unit) -> Any:
     return _ledger(rows, columns)
 
 
-def _final_ids(unit: Unit) -> dict[str, Any]:
+def _final_ids(unit: Unit) -> dict[str, Column]:
     return {"id": read_shard(unit.shard("ids"), ["id"])["id"]} if "ids" in unit.inputs else {}
 
 
-def _mark_duplicates(columns: dict[str, Any], found: Any) -> None:
+def _mark_duplicates(columns: dict[str, Column], found: Table) -> None:
     is_copy = pc.is_valid(found["rule"])
     columns["fate"] = pc.if_else(is_copy, "duplicate", columns["fate"])
     columns["stage"] = pc.if_else(is_copy, "deduplicate", columns["stage"])
@@ -124,7 +125,7 @@ def _mark_duplicates(columns: dict[str, Any], found: Any) -> None:
     columns["cluster_size"] = found["cluster_size"]
 
 
-def _mark_cut(columns: dict[str, Any], cuts: Any) -> None:
+def _mark_cut(columns: dict[str, Column], cuts: Table) -> None:
     dropped = pc.is_valid(cuts["rule"])
     columns["fate"] = pc.if_else(dropped, "dropped", columns["fate"])
     columns["stage"] = pc.if_else(dropped, CUT_STAGE, columns["stage"])
@@ -134,7 +135,7 @@ def _mark_cut(columns: dict[str, Any], cuts: Any) -> None:
         columns[name] = pc.if_else(dropped, cuts[name], None)
 
 
-def _mark_copies_of_gone(columns: dict[str, Any], survivors: Any, gone: Sequence[Shard]) -> None:
+def _mark_copies_of_gone(columns: dict[str, Column], survivors: Table, gone: Sequence[Shard]) -> None:
     """Drop the duplicates of dropped documents; the evidence names the dropped document."""
     keys = pa.concat_tables([read_shard(shard, ["key"]) for shard in gone])["key"].combine_chunks()
     dropped = pc.fill_null(pc.is_in(survivors, keys), False)
@@ -148,16 +149,16 @@ def _mark_copies_of_gone(columns: dict[str, Any], survivors: Any, gone: Sequence
         columns[name] = pc.if_else(dropped, None, columns[name])
 
 
-def _failing(rules: Any, dropped: Any) -> Any:
+def _failing(rules: Column, dropped: Column) -> Column:
     """Return, for dropped rows, a list that holds their only rule: the list of all failed rules."""
     return pa.array([[rule] if gone else None for rule, gone in _zipped(rules, dropped)], pa.list_(pa.string()))
 
 
-def _zipped(*columns: Any) -> Any:
+def _zipped(*columns: Column) -> Column:
     return zip(*(column.to_pylist() for column in columns), strict=True)
 
 
-def _mark_dropped(columns: dict[str, Any], verdicts: Any) -> None:
+def _mark_dropped(columns: dict[str, Column], verdicts: Table) -> None:
     """Apply the verdicts: they win, because a document that a rule drops was not compared with any other."""
     dropped = pc.is_valid(verdicts["rule"])
     columns["fate"] = pc.if_else(dropped, "dropped", columns["fate"])
@@ -167,7 +168,7 @@ def _mark_dropped(columns: dict[str, Any], verdicts: Any) -> None:
         columns[name] = pc.if_else(dropped, verdicts[name], columns[name]) if name in columns else verdicts[name]
 
 
-def _ledger(rows: int, columns: Mapping[str, Any]) -> Any:
+def _ledger(rows: int, columns: Mapping[str, Column]) -> Table:
     return pa.table(
         {field.name: columns[field.name] if field.name in columns else pa.nulls(rows, field.type) for field in LEDGER}, schema=LEDGER
     )

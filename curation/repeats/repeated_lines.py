@@ -37,7 +37,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from curation.arrays import Flags, Floats, Hashes, Integers
+from curation.arrays import Flags, Floats, Hashes, Integers, Table
 from curation.engine.session import Session
 from curation.engine.stage import Output, Stage, Unit
 from curation.repeats.cuts import CUTS, Spans, spans_of
@@ -302,7 +302,7 @@ class FindCuts(Stage):
         output.write(unit.name + GONE, pa.table({"key": pa.chunked_array(gone, KEY)}, schema=GONE_KEYS))
         return counts
 
-    def _cuts(self, member: LinesPart, rows: Integers, places: npt.NDArray[np.uint32]) -> Any:
+    def _cuts(self, member: LinesPart, rows: Integers, places: npt.NDArray[np.uint32]) -> Table:
         """Return the CUTS of one documents shard; `rows` ascend and pair with the `places` of the passages to cut."""
         keys = read_shard(member.documents, ["key"])["key"]
         shares, counts = np.zeros(len(keys)), np.bincount(rows, minlength=len(keys))
@@ -322,7 +322,7 @@ class FindCuts(Stage):
         return _table(keys, counts, shares, laid, self.max_share)
 
 
-def _table(keys: Any, counts: Integers, shares: Floats, spans: Spans, max_share: float | None) -> Any:
+def _table(keys: Any, counts: Integers, shares: Floats, spans: Spans, max_share: float | None) -> Table:
     mostly = shares > (1.0 if max_share is None else max_share)
     rules = pa.array(np.where(shares == 1.0, ONLY_REPEATED, MOSTLY_REPEATED), mask=~(mostly | (shares == 1.0)))
     return pa.table(

@@ -89,7 +89,7 @@ class Runs:
         """Write tables of a schema, sorted by some columns, as files of that name and a number."""
         self.rows = self.bytes = 0
         self._output, self._name, self._schema, self._by, self._most = output, name, schema, by, most
-        self._tables: list[Any] = []
+        self._tables: list[Table] = []
         self._waiting = self._written = 0
 
     def add(self, table: Table) -> None:
@@ -110,12 +110,12 @@ class Runs:
         self._written += 1
         write_sorted(self._output, name, self._taken(), self._schema, self._by)
 
-    def _taken(self) -> Any:
+    def _taken(self) -> Table:
         tables, self._tables, self._waiting = self._tables, [], 0
         return pa.concat_tables([self._schema.empty_table(), *tables])
 
 
-def read_range(shards: Sequence[Shard], column: str, wanted: Range, schema: Schema) -> Any:
+def read_range(shards: Sequence[Shard], column: str, wanted: Range, schema: Schema) -> Table:
     """Return the rows of every shard, in turn, whose `column` lies in the range; each shard must be sorted by that column.
 
     `schema` lists the columns to read. Raises CorruptShard for a shard that is damaged or not sorted.
@@ -124,14 +124,14 @@ def read_range(shards: Sequence[Shard], column: str, wanted: Range, schema: Sche
     return pa.concat_tables(tables) if tables else schema.empty_table()
 
 
-def tables_in(shards: Sequence[Shard], column: str, wanted: Range, schema: Schema) -> Iterator[Any]:
+def tables_in(shards: Sequence[Shard], column: str, wanted: Range, schema: Schema) -> Iterator[Table]:
     """Yield the rows of `read_range` one row group at a time, to bound memory."""
     for shard in shards:
         for _, table in rows_in(shard, column, wanted, schema):
             yield table
 
 
-def rows_in(shard: Shard, column: str, wanted: Range, schema: Schema) -> Iterator[tuple[int, Any]]:
+def rows_in(shard: Shard, column: str, wanted: Range, schema: Schema) -> Iterator[tuple[int, Table]]:
     """Yield (row number of the first, table) for the consecutive rows of a shard whose `column` lies in a range."""
     begin = 0
     with open_parquet(shard.location, pre_buffer=False) as file:
@@ -152,7 +152,7 @@ def rows_in(shard: Shard, column: str, wanted: Range, schema: Schema) -> Iterato
                 yield first + start, _alone(table, start, end).cast(schema)
 
 
-def _alone(table: Table, start: int, end: int) -> Any:
+def _alone(table: Table, start: int, end: int) -> Table:
     """Return a slice of a table; copy a small slice, so that it does not keep the whole table in memory."""
     few = 2 * (end - start) < table.num_rows
     return table.take(pa.array(np.arange(start, end))) if few else table.slice(start, end - start)
@@ -166,14 +166,14 @@ def _place(values: Array, bound: int) -> int:
     return int(np.searchsorted(values, values.dtype.type(max(bound, limits.min))))
 
 
-def read_row_group(shard: Shard, file: Any, index: int, columns: Sequence[str] | None) -> Any:
+def read_row_group(shard: Shard, file: Any, index: int, columns: Sequence[str] | None) -> Table:
     """Return some columns (None: all) of one row group of an open shard. Raises CorruptShard where its pages are damaged."""
     with telling_damage(shard.location, f", row group {index},"):
         table = file.read_row_group(index, columns=None if columns is None else list(columns), use_threads=False)
     return table.replace_schema_metadata(None)
 
 
-def read_rows(shard: Shard, columns: Sequence[str] | None, rows: Integers) -> Iterator[tuple[Integers, Any]]:
+def read_rows(shard: Shard, columns: Sequence[str] | None, rows: Integers) -> Iterator[tuple[Integers, Table]]:
     """Yield (row numbers, table) for some rows of a shard, in order, one row group at a time; skip row groups without any."""
     with open_parquet(shard.location, pre_buffer=False) as file:
         begin = 0

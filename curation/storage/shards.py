@@ -129,7 +129,7 @@ class ShardWriter:
         self.shard = Shard(self._name, self._location, self.rows, size, digest)
 
 
-def _is_long(kind: Any) -> bool:
+def _is_long(kind: pa.DataType) -> bool:
     """Return whether a column holds hashes, numbers or sizes, whose values rarely repeat: a dictionary would cost time and space."""
     return kind in (pa.int64(), pa.uint64())
 
@@ -139,13 +139,13 @@ def _key_bytes(column: Column) -> bytes:
     return b"".join(chunk.buffers()[1][16 * chunk.offset : 16 * (chunk.offset + len(chunk))].to_pybytes() for chunk in chunks if len(chunk))
 
 
-def open_parquet(location: Location, **options: Any) -> Any:
+def open_parquet(location: Location, **options: Any) -> pq.ParquetFile:
     """Open a Parquet file of this project for reading. Raises CorruptShard where it is not valid Parquet."""
     with telling_damage(location):
         return pq.ParquetFile(location.open_random(), page_checksum_verification=True, **options)
 
 
-def read_shard(shard: Shard, columns: Sequence[str] | None = None) -> Any:
+def read_shard(shard: Shard, columns: Sequence[str] | None = None) -> Table:
     """Return a shard's table, or some of its columns."""
     tables = list(batches(shard, columns))
     if tables:
@@ -155,12 +155,12 @@ def read_shard(shard: Shard, columns: Sequence[str] | None = None) -> Any:
     return (schema if columns is None else pa.schema([schema.field(name) for name in columns])).empty_table()
 
 
-def batches(shard: Shard, columns: Sequence[str] | None = None) -> Iterator[Any]:
+def batches(shard: Shard, columns: Sequence[str] | None = None) -> Iterator[Table]:
     """Yield a shard's tables, one a row group, so that memory holds one at a time."""
     return row_groups(shard.location, columns)
 
 
-def row_groups(location: Location, columns: Sequence[str] | None = None) -> Iterator[Any]:
+def row_groups(location: Location, columns: Sequence[str] | None = None) -> Iterator[Table]:
     """Yield the tables of a Parquet file of this project, one per row group, without knowing its digest."""
     with open_parquet(location, pre_buffer=False) as file:
         for index in range(file.num_row_groups):

@@ -27,7 +27,7 @@ PIECE_BYTES = 256 << 10
 """Small enough that a piece is still in the processor's cache when its rows are parsed."""
 
 
-def python_rows(columns: Sequence[Any]) -> Iterator[tuple[int, tuple[Any, ...]]]:
+def python_rows(columns: Sequence[Column]) -> Iterator[tuple[int, tuple[Any, ...]]]:
     """Yield, for every row of some columns, the total bytes of its strings, and its values (None for null)."""
     columns = [column.cast(pa.large_binary()) if _is_view(column.type) else column for column in columns]
     sizes = np.zeros(len(columns[0]), np.int64)
@@ -47,7 +47,7 @@ def python_rows(columns: Sequence[Any]) -> Iterator[tuple[int, tuple[Any, ...]]]
         start = end
 
 
-def as_binary(column: Column) -> Any:
+def as_binary(column: Column) -> Column:
     """Return a column with any strings as binary, without copying."""
     if types.is_dictionary(column.type):
         return pa.DictionaryArray.from_arrays(column.indices, as_binary(column.dictionary))
@@ -56,25 +56,25 @@ def as_binary(column: Column) -> Any:
     return column.cast(pa.large_binary() if _is_large(column.type) else pa.binary()) if is_string(column.type) else column
 
 
-def is_string(kind: Any) -> bool:
+def is_string(kind: pa.DataType) -> bool:
     """Return whether a type is one of Arrow's text types."""
     return bool(types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind))
 
 
-def is_binary(kind: Any) -> bool:
+def is_binary(kind: pa.DataType) -> bool:
     """Return whether a type is one of Arrow's variable-length binary types."""
     return bool(types.is_binary(kind) or types.is_large_binary(kind) or types.is_binary_view(kind))
 
 
-def _is_view(kind: Any) -> bool:
+def _is_view(kind: pa.DataType) -> bool:
     return bool(types.is_string_view(kind) or types.is_binary_view(kind))
 
 
-def _is_large(kind: Any) -> bool:
+def _is_large(kind: pa.DataType) -> bool:
     return bool(types.is_large_string(kind) or types.is_large_binary(kind))
 
 
-def _holds_strings(kind: Any) -> bool:
+def _holds_strings(kind: pa.DataType) -> bool:
     kind = kind.value_type if types.is_dictionary(kind) else kind
     return is_string(kind) or is_binary(kind)
 

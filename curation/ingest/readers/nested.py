@@ -19,7 +19,7 @@ from curation.arrays import Column
 _MAX_DEPTH = 32
 
 
-def is_readable(kind: Any, depth: int = 0) -> bool:
+def is_readable(kind: pa.DataType, depth: int = 0) -> bool:
     """Return whether values of a type can be written as JSON: nested or not, without binary data."""
     if depth > _MAX_DEPTH:
         return False
@@ -38,7 +38,7 @@ def is_readable(kind: Any, depth: int = 0) -> bool:
     return bool(is_string or is_number or is_time or types.is_boolean(kind) or types.is_null(kind))
 
 
-def is_list(kind: Any) -> bool:
+def is_list(kind: pa.DataType) -> bool:
     """Return whether a type is one of Arrow's list types."""
     return bool(types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind))
 

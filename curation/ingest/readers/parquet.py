@@ -105,7 +105,7 @@ def _open(file: WatchedFile, text: str) -> tuple[Any, list[str]]:
     return parquet, columns
 
 
-def _require_sound_levels(footer: Any, file: WatchedFile) -> None:
+def _require_sound_levels(footer: pq.FileMetaData, file: WatchedFile) -> None:
     """Raise BadRow for a footer that would crash the process."""
     described = (footer.schema.column(index) for index in range(footer.metadata.num_columns))
     levels = [(column.max_repetition_level, column.max_definition_level, column.physical_type == "BYTE_ARRAY") for column in described]
@@ -115,7 +115,7 @@ def _require_sound_levels(footer: Any, file: WatchedFile) -> None:
         raise BadRow("corrupt", "the Parquet footer cannot be read: its size statistics do not fit its columns")
 
 
-def _is_dictionary_safe(metadata: Any, text: str) -> bool:
+def _is_dictionary_safe(metadata: pq.FileMetaData, text: str) -> bool:
     """Return whether Arrow can read the text as a dictionary: it cannot if a page has one of the delta encodings."""
     groups = (metadata.row_group(group) for group in range(metadata.num_row_groups))
     chunks = (group.column(index) for group in groups for index in range(group.num_columns))
@@ -134,11 +134,11 @@ def _columns(schema: Schema, text: str) -> list[str]:
     return [field.name for field in schema if field.name == text or _is_metadata(field.type)]
 
 
-def _unpacked(kind: Any) -> Any:
+def _unpacked(kind: pa.DataType) -> pa.DataType:
     return kind.value_type if types.is_dictionary(kind) else kind
 
 
-def _is_metadata(kind: Any) -> bool:
+def _is_metadata(kind: pa.DataType) -> bool:
     return not types.is_null(kind) and is_readable(kind)
 
 
@@ -160,7 +160,7 @@ def _within(limit: int, rows: Iterator[ParquetRow | Broken]) -> Iterator[Parquet
         yield row
 
 
-def _groups(parquet: Any, columns: list[str], text: str, file: WatchedFile) -> Iterator[ParquetRow | Broken]:
+def _groups(parquet: pq.ParquetFile, columns: list[str], text: str, file: WatchedFile) -> Iterator[ParquetRow | Broken]:
     """Yield all rows, numbered by the footer's counts of earlier row groups, and a Broken for unreadable rows."""
     first = 0
     for group in range(parquet.num_row_groups):
@@ -181,7 +181,7 @@ def _groups(parquet: Any, columns: list[str], text: str, file: WatchedFile) -> I
         yield Broken(first, "corrupt", f"the footer says {parquet.metadata.num_rows} rows, its row groups hold {first}", records=missing)
 
 
-def _largest_chunk(metadata: Any, columns: list[str]) -> int:
+def _largest_chunk(metadata: pq.FileMetaData, columns: list[str]) -> int:
     groups = (metadata.row_group(group) for group in range(metadata.num_row_groups))
     chunks = (group.column(index) for group in groups for index in range(group.num_columns))
     return max((chunk.total_compressed_size for chunk in chunks if is_part(chunk.path_in_schema, columns)), default=0)
