@@ -186,7 +186,7 @@ def _tick_places(bins: int) -> list[int]:
     """Return the edges to label: about five, evenly spaced, including the first and the last."""
     step = max(1, round(bins / 4))
     places = list(range(0, bins, step))
-    if places and bins - places[-1] < step / 2 and len(places) > 1:
+    if places and bins - places[-1] < step / 2:
         places.pop()
     return [*places, bins]
 

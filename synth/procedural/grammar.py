@@ -7,7 +7,7 @@ Values that enter a wording know their forms by format specification:
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from functools import cache
 from typing import Any
@@ -59,11 +59,6 @@ def shown(value: Any) -> Any:
     if isinstance(value, Sequence):
         return Noun(listed([written(each) if isinstance(each, int | Fraction) else str(each) for each in value]))
     return value
-
-
-def all_shown(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return all values as wordings use them."""
-    return {name: shown(value) for name, value in values.items()}
 
 
 @cache
