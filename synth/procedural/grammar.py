@@ -64,7 +64,7 @@ def shown(value: Any) -> Any:
 @cache
 def plural(noun: str) -> str:
     """Return the plural of a noun; of a phrase with "of", "in", "for" or "with", that of what stands before."""
-    head = re.match(r"(.+?)( (?:of|in|for|with|on) .+)", noun)
+    head = re.match(r"(.+?)( (?:of|in|for|with|on|per) .+)", noun)
     if head is not None:
         return plural(head[1]) + head[2]
     *before, last = noun.rsplit(" ", 1)

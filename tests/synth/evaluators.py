@@ -5,12 +5,13 @@ It also judges the language of a text: articles, plurals, repeated sentences, an
 
 import itertools
 import re
+import sqlite3
 import statistics
 from collections import Counter, deque
 from collections.abc import Callable, Mapping
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from fractions import Fraction
-from math import ceil, comb, factorial, floor, gcd, lcm, prod, sqrt
+from math import ceil, comb, dist, factorial, floor, gcd, lcm, prod, sqrt
 from typing import Any
 
 import networkx
@@ -258,6 +259,77 @@ def recursion(f: Facts) -> Any:
     scope: dict[str, Any] = {}
     exec(f["program"], scope)
     return scope[f["name"]](f["argument"])
+
+
+def coordinates(f: Facts) -> Any:
+    (a, b), (c, d) = f["one"], f["other"]
+    if f["shape"] == "middle":
+        return f"{(a + c) // 2} and {(b + d) // 2}"
+    return Fraction(d - b, c - a) if f["shape"] == "slope" else int(dist((a, b), (c, d)))
+
+
+def similar_triangles(f: Facts) -> Any:
+    return Fraction(f["a"] * f["c"], f["b"])
+
+
+def clocks(f: Facts) -> Any:
+    if f["shape"] == "later":
+        moment = datetime(2025, 1, 1, f["hour"], f["minute"]) + timedelta(minutes=f["span"])
+        return f"{moment.hour}:{moment.minute:02d}"
+    angle = abs(Fraction(f["hour"] % 12 * 60 + f["minute"], 2) - 6 * f["minute"])
+    return min(angle, 360 - angle)
+
+
+def density(f: Facts) -> Any:
+    base = f["a"] * f["b"]
+    if f["shape"] == "mass":
+        return base * f["c"] * f["density"]
+    return Fraction(f["mass"], base * (f["c"] if f["shape"] == "density" else f["density"]))
+
+
+def speed(f: Facts) -> Any:
+    if f["shape"] == "meet":
+        return Fraction(f["way"], f["v"] + f["w"])
+    return Fraction(f["v"] * f["s"] + f["w"] * f["t"], f["s"] + f["t"])
+
+
+def string_edits(f: Facts) -> Any:
+    word = f["word"]
+    for kind, *given in f["edits"]:
+        word = {
+            "reverse": "".join(reversed(word)), "first_to_end": f"{word[1:]}{word[:1]}", "drop_last": word[: len(word) - 1],
+            "replace": re.sub(given[0], given[1], word) if len(given) == 2 else "", "double_first": f"{word[:1]}{word}",
+            "insert_front": f"{''.join(given)}{word}",
+        }[kind]  # fmt: skip
+    return word
+
+
+def table_queries(f: Facts) -> Any:
+    found = sqlite3.connect(":memory:")
+    found.execute(f"CREATE TABLE {f['table']} ({f['names'][0]} TEXT, {f['names'][1]} TEXT, {f['names'][2]} INTEGER)")
+    found.executemany(f"INSERT INTO {f['table']} VALUES (?, ?, ?)", f["rows"])
+    what = "COUNT(*)" if f["shape"].startswith("count") else f"SUM({f['names'][2]})"
+    where = f"{f['names'][2]} > {f['bound']}" if "bound" in f else f"{f['names'][1]} = '{f['group']}'"
+    value = found.execute(f"SELECT {what} FROM {f['table']} WHERE {where}").fetchone()[0] or 0
+    found.close()
+    return value
+
+
+def regular_expressions(f: Facts) -> Any:
+    return ", ".join(word for word in f["words"] if re.match(rf"(?:{f['pattern']})\Z", word))
+
+
+def unit_tests(f: Facts) -> Any:
+    scope: dict[str, Any] = {}
+    exec(f["program"], scope)
+    k = f.get("k", 0)
+    right = {
+        "bound": lambda n: 1 if n >= k else 0, "below": lambda n: n if n < k else k, "double": lambda n: n * (2 if n <= k else 1),
+        "gap": lambda n: abs(k - n), "even": lambda n: n + 1 if n % 2 else n // 2, "rest": lambda n: divmod(n, k)[1],
+        "cap": lambda n: min(30, k + n),
+    }[f["kind"]]  # fmt: skip
+    (only,) = [value for value in f["inputs"] if scope[f["name"]](value) != right(value)]
+    return only
 
 
 def evaluator(topic: str) -> Callable[[Facts], Any]:

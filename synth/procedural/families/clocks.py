@@ -1,0 +1,66 @@
+"""Hands of a clock and spans of time. The second way lets the clock tick minute by minute."""
+
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import Any, ClassVar
+
+from synth.arithmetic import written
+from synth.procedural import Facts, Family
+from synth.procedural.chance import Chance
+from synth.procedural.steps import WorkStep, add, calc, state, sub
+
+
+class Clocks(Family):
+    """The angle between the hands, or the time some minutes later."""
+
+    about = "clocks, their hands and spans of time"
+    knobs: ClassVar = {"grid": (30, 10, 5, 2, 2), "span": (90, 180, 400, 700, 900)}
+    slips: ClassVar = ("hour_hand_stands", "hundred_minutes")
+
+    def draw(self, chance: Chance) -> dict[str, Any]:
+        """Draw a time, and a span."""
+        hour, minute = chance.between(1, 12), chance.between(10, 58, chance.knob.grid)
+        facts = {"hour": hour, "minute": minute, "event": chance.of_world("events"), "who": chance.person()}
+        if chance.chances(0.5):
+            return {**facts, "shape": "angle"}
+        return {**facts, "shape": "later", "hour": chance.between(1, 9), "span": chance.between(45, chance.knob.span, 5)}
+
+    def work(self, facts: Facts, slip: str = "") -> Iterator[WorkStep]:
+        """Place each hand by its angle, or turn everything into minutes."""
+        hour, minute = facts["hour"], facts["minute"]
+        if (facts["shape"] == "angle") != (slip != "hundred_minutes") and slip:
+            return
+        if facts["shape"] == "angle":
+            long = calc("the angle of the long hand", f"{minute} × 6", minute * 6, "degree")
+            yield long
+            expression = f"{hour % 12} × 30" if slip else f"{hour % 12} × 30 + {minute} ÷ 2"
+            short = calc("the angle of the short hand", expression, hour % 12 * 30 + (0 if slip else Fraction(minute, 2)), "degree")
+            yield short
+            high, low = max(long.value, short.value), min(long.value, short.value)
+            between = sub("the angle between them", high, low, unit="degree")
+            yield between
+            if between.value > 180:
+                yield sub("the smaller angle", 360, between.value, unit="degree")
+            return
+        base = 100 if slip else 60
+        now = calc("the time now, in minutes", f"{hour} × {base} + {minute}", hour * base + minute, "minute")
+        yield now
+        then = add("the time then, in minutes", now.value, facts["span"], unit="minute")
+        yield then
+        hours, rest = divmod(then.value, base)
+        yield calc("the hours and minutes", f"{hours} × {base} + {rest}", then.value, how=f"divide {then.value} by {base} with a remainder")
+        told = f"{hours}:{rest:02d}"
+        yield state("the time", f"the clock shows {told}", "shown", value=told)
+
+    def recheck(self, facts: Facts) -> list[str]:
+        """Let the clock tick."""
+        hour, minute = facts["hour"], facts["minute"]
+        if facts["shape"] == "later":
+            for _ in range(facts["span"]):
+                hour, minute = (hour + 1, 0) if minute == 59 else (hour, minute + 1)
+            return [f"the clock shows {hour}:{minute:02d}", f"{hour}:{minute:02d}"]
+        long = short = 0
+        for _ in range(hour % 12 * 60 + minute):
+            long, short = (long + 12) % 720, short + 1
+        apart = abs(long - short)
+        return [written(Fraction(min(apart, 720 - apart), 2))]

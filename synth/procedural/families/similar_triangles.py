@@ -1,0 +1,49 @@
+"""Shadows and scales: what is in proportion. The second way builds up from the common unit."""
+
+from collections.abc import Iterator
+from typing import Any, ClassVar
+
+from synth.procedural import Facts, Family
+from synth.procedural.chance import Chance
+from synth.procedural.steps import WorkStep, add, div, mul, sub
+
+
+class SimilarTriangles(Family):
+    """A short stick and a tall thing with their shadows, or a plan and the real thing."""
+
+    about = "similar triangles and scales"
+    knobs: ClassVar = {"factor": (5, 8, 12, 15, 25), "most": (6, 9, 12, 15, 20)}
+    slips: ClassVar = ("adds", "upside_down")
+    largest = 20_000
+
+    def draw(self, chance: Chance) -> dict[str, Any]:
+        """Draw a height, its shadow and a factor."""
+        a = chance.between(2, chance.knob.most)
+        b = a
+        while b == a:
+            b = chance.between(2, chance.knob.most)
+        long = 10 * b * chance.between(2, chance.knob.factor)
+        return {"a": 10 * a, "b": 10 * b, "c": long, **chance.of_world("shadows"), "who": chance.person()}
+
+    def work(self, facts: Facts, slip: str = "") -> Iterator[WorkStep]:
+        """Find how many times longer one shadow is, and multiply the height."""
+        a, b, c = facts["a"], facts["b"], facts["c"]
+        if slip == "adds":
+            more = sub("the difference of the shadows", c, b, unit="centimetre")
+            yield more
+            yield add(f"the height of the {facts['tall']}", a, more.value, unit="centimetre")
+            return
+        factor = div("the factor between the shadows", c, b)
+        yield factor
+        if slip and facts["a"] % factor.value:
+            return
+        yield (div if slip else mul)(f"the height of the {facts['tall']}", a, factor.value, unit="centimetre")
+
+    def recheck(self, facts: Facts) -> list[str]:
+        """Put the small triangle side by side until the long shadow is covered."""
+        covered = height = 0
+        while covered < facts["c"]:
+            covered, height = covered + facts["b"], height + facts["a"]
+        if covered != facts["c"]:
+            raise ValueError("the shadows do not fit")
+        return [str(height)]
