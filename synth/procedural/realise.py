@@ -62,7 +62,7 @@ def _slip(family: Family, facts: Facts, answer: str, chance: Chance) -> tuple[st
     """Return a misconception that leads to a wrong answer here, and its steps; nothing if there is none."""
     for slip in chance.sample(family.slips, len(family.slips)):
         steps = list(family.work(facts, slip))
-        if steps and _answer(steps) != answer:
+        if steps and _answer(steps) not in ("", answer):
             return slip, [step for step in steps if step.kind != "check"]
     return "", []
 
