@@ -217,6 +217,13 @@ class FilterChoice:
         file = None if self.file is None else take_along(Path(self.file).resolve(), (), out)
         return dataclasses.replace(self, parameters={**self.parameters, **copies}, file=file)
 
+    def file_bytes(self) -> int:
+        """Return the size of the files that the filter reads."""
+        made = self.build()
+        values = [getattr(made, name) for name in made.file_fields]
+        paths = [path for value in values for path in (value if isinstance(value, (list, tuple)) else [value]) if path]
+        return sum(resolve(str(path)).stat().st_size for path in paths)
+
     def identity(self) -> dict[str, Any]:
         """Return what the filter's verdicts depend on."""
         own = {"source": source_digest(self.filter_class())} if self.file is not None else {}

@@ -12,6 +12,7 @@ gate's), on the batch, or on the other documents in it.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
@@ -48,6 +49,14 @@ class Measure(Stage):
         own = super().identity()
         names = sorted({package for choice in self.filters for package in choice.filter_class().packages})
         return {**own, "packages": {**own["packages"], **{package: version(package) for package in names}}}
+
+    def memory(self, unit: Unit) -> int:
+        """Add the models and lists, which each worker holds."""
+        return super().memory(unit) + self._file_bytes
+
+    @cached_property
+    def _file_bytes(self) -> int:
+        return sum(choice.file_bytes() for choice in self.filters)
 
     def make(self, unit: Unit, output: Output) -> Mapping[str, Any]:
         """Measure one documents shard."""

@@ -31,6 +31,7 @@ from pyarrow import fs
 from curation.errors import CannotWrite, InputError
 from curation.storage.local_listing import NO_TEXT, is_text, list_local
 from curation.storage.patient_store import PatientStore, patiently
+from curation.storage.scratch import scratch
 
 TEMPORARY = ".tmp-"
 _HTTP = ("http", "https")
@@ -212,9 +213,7 @@ class Location:
             self.parent.make_folder()
             temporary = Path((self.parent / f"{TEMPORARY}{uuid.uuid4().hex}-{self.name}").path)
         else:
-            import tempfile
-
-            temporary = Path(tempfile.gettempdir()) / f"{TEMPORARY}{uuid.uuid4().hex}-{self.name}"
+            temporary = scratch() / f"{TEMPORARY}{uuid.uuid4().hex}-{self.name}"
         try:
             with telling_what_is_written(self):
                 temporary.touch()
