@@ -34,6 +34,7 @@ SCRIPTS = {
     "decontamination.py": ["--benchmarks", "questions.jsonl", "--hosts", "hosts/texts.parquet", "--phi"],
     "language_identification.py": ["languages.parquet"],
     "pii.py": [],
+    "many_units.py": ["200", "2"],
     "educational_score.py": [
         "labels.parquet",
         "more-labels.parquet",

@@ -6,7 +6,6 @@ The units are synthetic: sidecars are written as workers write them, beside shar
 """
 
 import hashlib
-import json
 import resource
 import shutil
 import sys
@@ -96,6 +95,7 @@ def main(count: int, many: int, indexed: bool) -> None:
                 with IndexWriter(space, stage, made):
                     pass
             units = [Unit(finished.name, {"numbers": finished.shards}) for finished in made]
+        print("| units | stages | run | index | time | processor | peak memory |\n|---|---|---|---|---|---|---|", flush=True)
         for name in ("sealing", "nothing to do"):
             if not indexed:
                 for stage in stages:
@@ -103,8 +103,8 @@ def main(count: int, many: int, indexed: bool) -> None:
             began, before = time.perf_counter(), time.process_time()
             run_again(out, first, stages)
             peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-            facts = {"units": count, "stages": many, "run": name, "index": indexed, "seconds": round(time.perf_counter() - began, 1)}
-            print(json.dumps({**facts, "processor": round(time.process_time() - before, 1), "peak_mib": round(peak)}), flush=True)
+            took = f"{time.perf_counter() - began:.1f} s | {time.process_time() - before:.1f} s | {peak:.0f} MiB"
+            print(f"| {count:,} | {many} | {name} | {'yes' if indexed else 'no'} | {took} |", flush=True)
     finally:
         shutil.rmtree(folder)
 
