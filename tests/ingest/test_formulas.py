@@ -145,3 +145,23 @@ def test_a_wrapper_that_is_called_a_formula_is_none():
 
 def test_deep_nesting_in_a_formula_ends():
     assert "7" in said("<math>" + "<mrow>" * 400 + "<mn>7</mn>" + "</mrow>" * 400 + "</math>")
+
+
+def test_plain_formulas_are_read_as_those_that_may_stand_in_another_container() -> None:
+    random = np.random.default_rng(7)
+    texts = ["x", "sin", "Nu", "12", "{", "&lt;", "+", "$", "", " ", "∑"]
+
+    def formula(depth: int) -> str:
+        if depth == 0 or random.random() < 0.4:
+            name = random.choice(["mi", "mn", "mo"])
+            return f"<{name}>{random.choice(texts)}</{name}>"
+        name, count = random.choice([("mrow", 3), ("msup", 2), ("msubsup", 3), ("mfrac", 2), ("msqrt", 2), ("munder", 2), ("mover", 2)])
+        return f"<{name}>{''.join(formula(depth - 1) for _ in range(int(count)))}</{name}>"
+
+    met = 0
+    for _ in range(150):
+        math = f"<math{random.choice(['', ' display=block', ' xmlns=m'])}>{formula(3)}</math>"
+        plain = said(f"no TeX and {math}")
+        assert said(f"<b class=math>no TeX</b> and {math}") == plain
+        met += "$" in plain
+    assert met > 100

@@ -23,6 +23,12 @@ _CONTAINERS = (
 )
 _DRAWN_TAGS = re.compile(r"m(?!ain$|ark$|enu$|ap$|eta$|arquee$)[a-z]+$|mjx-|semantics$|annotation|none$|svg$|img$|nobr$|script$")
 _DRAWN_CLASSES = re.compile(r"(?:^|\s)(?:katex-mathml|katex-html|base|math|mjx|mjpage|MathJax|MJX|mwe-math|mtable|mord|mrow)", re.ASCII)
+_PLAIN = re.compile(
+    r'<math(?: (?:xmlns|display)="[^"]*")*>'
+    r"(?:<(m[ino])>[^<]*</\1>|</?m(?:row|sup|sub|subsup|over|under|underover|frac|sqrt|root|style)>)+</math>"
+)
+"""MathML with nothing to look for: no text outside letters and signs, no TeX, no names. Most formulas of most pages are written so."""
+
 _DEEPEST = 8
 _SENTENCE = re.compile(r"[^\W\d_]{2,}(?:[\s,;.]+[^\W\d_]{2,}){3,}")
 """Words in a row: what a formula does not say, but in TeX's \\text."""
@@ -57,7 +63,8 @@ def rewrite_formulas(tree: Any) -> None:
         _replace_script(tree, script)
     for preview in body.query_selector_all(".MathJax_Preview, .MJX_Assistive_MathML_Preview")[:]:
         preview.decompose()
-    for formula in body.query_selector_all(_CONTAINERS)[:]:
+    containers = body.query_selector_all(_CONTAINERS)[:]
+    for formula in containers[_replace_plain(tree, containers) :]:
         _let_out(formula, formula, _DEEPEST)
         if formula.closest("body") is None or formula.closest(f"[{_WITHOUT}]") is not None or formula.query_selector(_PROSE) is not None:
             continue  # it stood in one that has been replaced, or in one that has no TeX anywhere; or it is a page's wrapper
@@ -73,8 +80,27 @@ def rewrite_formulas(tree: Any) -> None:
             _replace(tree, formula, tex, _is_displayed(formula))
         else:
             formula.setattr(_WITHOUT, "")
+    _replace_images(tree)
+
+
+def _replace_plain(tree: Any, containers: list[Any]) -> int:
+    """Replace the plain formulas before the first that is not, which may hold any that follow; return their number."""
+    written: dict[str, str] = {}
+    for place, formula in enumerate(containers):
+        markup = formula.html if formula.tag == "math" else ""
+        if not _PLAIN.fullmatch(markup):
+            return place
+        if markup not in written:
+            written[markup] = _in_dollars(to_tex(formula), _is_displayed(formula))
+        if written[markup]:
+            formula.replace_with(tree.create_text_node(written[markup]))
+    return len(containers)
+
+
+def _replace_images(tree: Any) -> None:
+    """Put the text of a formula's image in its place."""
     written = ""
-    for image in body.query_selector_all("img[alt]")[:]:
+    for image in tree.body.query_selector_all("img[alt]")[:]:
         text = image.getattr("alt") or ""
         if not _is_of_formula(image, text):
             continue
