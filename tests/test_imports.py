@@ -98,7 +98,7 @@ CONFINED = {
     "lightgbm": {"pipelines/train/extractor/fitting.py"},
     "llvmlite": {"curation/text/simd.py"},
     "markupsafe": {"pipelines/report/charts.py", "pipelines/report/report.py", "pipelines/serve/app.py", "sample_data/build.py"},
-    "numba": {"curation/text/kernels.py", "curation/text/kernel_parts.py"},
+    "numba": {"curation/text/kernels.py", "curation/text/kernel_parts.py", "curation/text/kernel_typing.py"},
     "obstore": {"curation/storage/store_lock.py"},
     "openai": {"synth/openai_teacher.py"},
     "psutil": {"curation/engine/heartbeat.py", "curation/engine/ray_runner.py"},

@@ -183,7 +183,8 @@ def _take_minima(
     minima: npt.NDArray[np.uint32],
 ) -> None:
     """Write the least image of the first `total` hashes under each permutation; `total` must be a multiple of 8."""
-    minima[:] = _LARGEST
+    for k in range(len(minima)):
+        minima[k] = _LARGEST
     for at in range(0, total, 8):
         v0, v1, v2, v3 = mixed[at], mixed[at + 1], mixed[at + 2], mixed[at + 3]
         v4, v5, v6, v7 = mixed[at + 4], mixed[at + 5], mixed[at + 6], mixed[at + 7]

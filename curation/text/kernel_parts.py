@@ -1,25 +1,58 @@
-"""Helpers of kernels: lowered to LLVM code once, and optimised as a part of each kernel that calls them, never by themselves.
+"""How kernels are compiled: helpers are lowered to LLVM code once, and optimised as a part of each kernel that calls them, never alone.
 
 Numba treats a function that other compiled functions call as one that Python might call too: it optimises the function by itself and makes
 machine code of it, which nobody runs, and merges it into its caller, where all of it is optimised again. It also compiles the function
 anew for each constant among its arguments, first of all for the 0 that a loop's counter starts from. Most of the time that compiling
-takes goes there; the optimiser sees a constant anyway where the helper is merged.
+takes goes there; the optimiser sees a constant anyway where the helper is merged. What numba itself has written in Python (`np.empty`) is
+treated as a helper too, and passes over the code that no kernel needs are left out.
 
 Invariant: imported by `curation.text.kernels` alone, after the cache folder is set.
 """
 
-# mypy: allow-untyped-calls
-# (numba's own classes and functions say no types)
+# mypy: allow-untyped-calls, disable-error-code="method-assign, assignment"
+# (numba's own classes and functions say no types; some of its methods are replaced for a while)
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from numba.core import types
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import CompilerBase, DefaultPassBuilder
-from numba.core.compiler_machinery import LoweringPass, register_pass
-from numba.core.typed_passes import NativeLowering
+from numba.core.compiler_machinery import LoweringPass, PassManager, register_pass
+from numba.core.decorators import jit
+from numba.core.typed_passes import (
+    AnnotateTypes,
+    IRLegalization,
+    NativeLowering,
+    NoPythonBackend,
+    NopythonRewrites,
+    NopythonTypeInference,
+    PreLowerStripPhis,
+)
+from numba.core.typing.templates import _OverloadFunctionTemplate
+from numba.core.untyped_passes import FixupArgs, GenericRewrites, IRProcessing, ReconstructSSA, TranslateByteCode
 
-__all__ = ["PartCompiler", "without_constants"]
+from curation.text.kernel_typing import remembered_types
+
+__all__ = ["WITHOUT_WRAPPERS", "KernelCompiler", "PartCompiler", "without_constants"]
+
+WITHOUT_WRAPPERS = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+_STEPS = (
+    TranslateByteCode,
+    FixupArgs,
+    IRProcessing,
+    GenericRewrites,
+    ReconstructSSA,
+    NopythonTypeInference,
+    PreLowerStripPhis,
+    NopythonRewrites,
+    IRLegalization,
+    AnnotateTypes,
+    NativeLowering,
+    NoPythonBackend,
+)
 
 
 class _Part(JITCodeLibrary):
@@ -59,17 +92,62 @@ class _NameForCallers(LoweringPass):
         return True
 
 
-class PartCompiler(CompilerBase):
-    """Numba's own passes, which stop where machine code would be made."""
+class _Passes(PassManager):
+    """Passes that are trusted: numba otherwise works out after many of them again where each variable lives, which the next does itself."""
+
+    _ENFORCING = False
+
+
+class KernelCompiler(CompilerBase):
+    """Numba's passes without those for what no kernel has: closures, `with` blocks, branches on None, loops over tuples of types."""
 
     def define_pipelines(self) -> list[Any]:
         """Return the one pipeline."""
-        self.state.library = _Part(self.state.targetctx.codegen(), self.state.func_id.func_qualname)
-        self.state.flags.no_compile = True
-        passes = DefaultPassBuilder.define_nopython_pipeline(self.state)
-        passes.add_pass_after(_NameForCallers, NativeLowering)
+        passes = _Passes("kernel")
+        for step in _STEPS:
+            passes.add_pass(step, step.__name__)
         passes.finalize()
         return [passes]
+
+    def _compile_core(self) -> Any:
+        with remembered_types(), _numbas_own_as_parts():
+            return super()._compile_core()
+
+
+class PartCompiler(KernelCompiler):
+    """The same, which stops where machine code would be made."""
+
+    def define_pipelines(self) -> list[Any]:
+        """Return the one pipeline."""
+        [passes] = super().define_pipelines()
+        return [_without_machine_code(self.state, passes)]
+
+
+class _NumbasOwnCompiler(CompilerBase):
+    """All of numba's passes, but for the last."""
+
+    def define_pipelines(self) -> list[Any]:
+        """Return the one pipeline."""
+        return [_without_machine_code(self.state, DefaultPassBuilder.define_nopython_pipeline(self.state))]
+
+
+def _without_machine_code(state: Any, passes: Any) -> Any:
+    state.library = _Part(state.targetctx.codegen(), state.func_id.func_qualname)
+    state.flags.no_compile = True
+    passes.add_pass_after(_NameForCallers, NativeLowering)
+    passes.finalize()
+    return passes
+
+
+@contextmanager
+def _numbas_own_as_parts() -> Iterator[None]:
+    """Inside the block, what numba itself has written in Python (`np.empty`, `max`) becomes part of its callers too."""
+    before = _OverloadFunctionTemplate._get_jit_decorator
+    _OverloadFunctionTemplate._get_jit_decorator = lambda _: partial(jit, pipeline_class=_NumbasOwnCompiler, **WITHOUT_WRAPPERS)
+    try:
+        yield
+    finally:
+        _OverloadFunctionTemplate._get_jit_decorator = before
 
 
 def without_constants(dispatcher: Any) -> Any:

@@ -8,8 +8,8 @@ Compiled code is cached in a folder of mode 0700, named by the digest of all ker
 not notice when a kernel *called* by a cached kernel has changed. Only kernels that Python calls are cached; a kernel that other kernels
 call is compiled for them alone, without the wrapper that Python needs, and becomes part of its caller.
 
-Invariant: this module and `kernel_parts`, which it imports, are the only ones that import numba (a test reads the imports), so the cache
-folder is always set first.
+Invariant: this module, `kernel_parts`, which it imports, and `kernel_typing` are the only ones that import numba (a test reads the
+imports), so the cache folder is always set first.
 """
 
 import functools
@@ -143,21 +143,24 @@ class _Intrinsic(_Compilable):
 def _made(function: Callable[..., Any], **options: Any) -> Any:
     """Return the compiled function; functions that it calls by name are prepared for kernels, in a separate namespace."""
     with _COMPILING:
+        numba = _numba()
+        from curation.text.kernel_parts import KernelCompiler
+
+        options = {"pipeline_class": KernelCompiler, **options}
         called = {name: value for name in _names(function.__code__) if isinstance(value := function.__globals__.get(name), _Compilable)}
         namespace = {**function.__globals__, **{name: value.for_kernels for name, value in called.items()}}
         linked = types.FunctionType(function.__code__, namespace, function.__name__, function.__defaults__, function.__closure__)
         linked.__qualname__, linked.__module__, linked.__doc__ = function.__qualname__, function.__module__, function.__doc__
-        return _numba().njit(error_model="numpy", **options)(linked)
+        return numba.njit(error_model="numpy", **options)(linked)
 
 
 def _part(function: Callable[..., Any], **options: Any) -> Any:
     """Return the function as kernels call it: code that is optimised and becomes machine code with its caller."""
     with _COMPILING:
         _numba()
-        from curation.text.kernel_parts import PartCompiler, without_constants
+        from curation.text.kernel_parts import WITHOUT_WRAPPERS, PartCompiler, without_constants
 
-        wrappers = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
-        return without_constants(_made(function, nogil=True, boundscheck=False, pipeline_class=PartCompiler, **wrappers, **options))
+        return without_constants(_made(function, nogil=True, boundscheck=False, pipeline_class=PartCompiler, **WITHOUT_WRAPPERS, **options))
 
 
 def _names(code: types.CodeType) -> Iterator[str]:
@@ -231,7 +234,7 @@ def _sources_digest() -> str:
     for package in ("curation", "filters", "synth"):
         for path in sorted((_ROOT / package).rglob("*.py")):
             source = path.read_bytes()
-            if _KERNEL_MARK in source or path.stem == "kernel_parts":
+            if _KERNEL_MARK in source or path.stem in ("kernel_parts", "kernel_typing"):
                 digest.update(path.relative_to(_ROOT).as_posix().encode() + b"\0" + source)
     return digest.hexdigest()[:16]
 

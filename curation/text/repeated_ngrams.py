@@ -84,7 +84,8 @@ def _bigrams_that_may_repeat(
 ) -> int:
     """Write key and place of each bigram that shares its slot of `seen` with another; return their number."""
     bits = _bits_for(4 * pairs, 6)
-    seen[: np.int64(1) << bits] = 0
+    for slot in range(np.int64(1) << bits):  # numba's own for slices can fail, and compiles the words of its complaint
+        seen[slot] = 0
     shift = np.uint64(64 - bits)
     for place in range(pairs):
         key = hashes[begin + place] * _PAIR + hashes[begin + place + 1]

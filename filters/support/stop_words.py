@@ -98,7 +98,8 @@ def _count(
                         different += 1
                         break
         else:
-            found[first:last] = False
+            for word in range(first, last):
+                found[word] = False
             for token in range(token_offsets[text], token_offsets[text + 1]):
                 place = begin + np.int64(starts[token])
                 for word in range(first, last):

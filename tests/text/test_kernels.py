@@ -1,6 +1,7 @@
 """What compiling a kernel costs: helpers are compiled once, without machine code; kernels ask for no library that is dear to compile."""
 
 import ast
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,30 @@ def test_a_helper_is_compiled_once_though_constants_are_passed_to_it_and_makes_n
         assert compiled.signature.args[1].name == "int64"
     (caller,) = _chase.for_python.overloads.values()  # type: ignore[attr-defined]
     assert _has_machine_code(caller)
+
+
+@kernel
+def _mixed(small: Any, large: Any, share: float) -> float:
+    total = share
+    for at in range(len(small)):
+        total += small[at] * large[at] // 3 - min(large[at], at) % 7
+        total -= (small[at] < large[at]) + (np.uint64(at) >> np.uint64(1))
+    return total + max(small[0], 2) / 4
+
+
+def test_remembered_types_are_those_that_numba_finds_and_end_with_the_kernel() -> None:
+    import numba
+    from numba.core.types.functions import BaseFunction
+
+    asked, flags = BaseFunction.get_call_type, numba.core.compiler.Flags.values
+    for small, large in itertools.product((np.uint8, np.int32, np.int64), (np.int64, np.uint32, np.float64)):
+        arguments = np.arange(1, 9, dtype=small), np.arange(20, 28, dtype=large), 0.5
+        plain = numba.njit(_mixed._function, error_model="numpy")  # type: ignore[attr-defined]
+        assert _mixed(*arguments) == plain(*arguments)
+        made = {compiled.signature for compiled in _mixed.for_python.overloads.values()}  # type: ignore[attr-defined]
+        assert {compiled.signature for compiled in plain.overloads.values()} <= made
+    assert len(made) == 9
+    assert (BaseFunction.get_call_type, numba.core.compiler.Flags.values) == (asked, flags)
 
 
 def _has_machine_code(compiled: Any) -> bool:

@@ -106,7 +106,8 @@ def _look_at_raised(page: Any, runs: Any, r: int, seen: Any) -> int:
     mark, block = runs[r, 0], runs[r, 2]
     closing = RAISED_END if mark == RAISED else LOWERED_END
     longest = LONGEST_READING if runs[r, 1] == RUBY else LONGEST_RAISED
-    seen[:] = 0
+    for kind in range(len(seen)):
+        seen[kind] = 0
     depth, size = 1, 0
     end = r + 1
     while end < len(runs) and runs[end, 2] == block and size <= longest:
