@@ -134,6 +134,11 @@ def test_one_stray_byte_in_a_thousand_leaves_a_page_in_utf8_if_another_letter_sp
     assert (decoded.encoding == "utf-8", decoded.damaged) == ((stray, int(stray)) if encoding else (False, 0))
 
 
+def test_a_character_cut_off_at_the_end_is_no_stray_byte():
+    decoded = decode_text("é ".encode() + b"\xff " + b"a " * 1000 + "é".encode()[:1], "text/html; charset=utf-8")
+    assert (decoded.encoding, decoded.damaged, decoded.text[-4:]) == ("utf-8", 1, "a a ")
+
+
 @pytest.mark.parametrize(("letters", "claim_stands"), [(49, True), (48, False)])
 def test_controls_where_an_iso_8859_has_none_speak_against_it(letters, claim_stands):
     decoded = decode_text("żab ".encode("iso8859-2") * letters + b"\x85", "text/html; charset=iso-8859-2")
