@@ -134,6 +134,13 @@ def test_one_stray_byte_in_a_thousand_leaves_a_page_in_utf8_if_another_letter_sp
     assert (decoded.encoding == "utf-8", decoded.damaged) == ((stray, int(stray)) if encoding else (False, 0))
 
 
+def test_koi8_r_with_ukrainian_letters_is_koi8_u():
+    ukrainian, russian = "Кіт і пес їдуть " * 3, "Кот и пёс едут " * 3
+    decoded = decode_text(ukrainian.encode("koi8-u"), "text/html; charset=koi8-r")
+    assert (decoded.encoding, decoded.text) == ("koi8-u", ukrainian)
+    assert decode_text(russian.encode("koi8-r"), "text/html; charset=koi8-r").encoding == "koi8-r"
+
+
 def test_a_character_cut_off_at_the_end_is_no_stray_byte():
     decoded = decode_text("é ".encode() + b"\xff " + b"a " * 1000 + "é".encode()[:1], "text/html; charset=utf-8")
     assert (decoded.encoding, decoded.damaged, decoded.text[-4:]) == ("utf-8", 1, "a a ")
