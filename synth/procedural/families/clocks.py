@@ -23,7 +23,9 @@ class Clocks(Family):
         facts = {"hour": hour, "minute": minute, "event": chance.of_world("events"), "who": chance.person()}
         if chance.chances(0.5):
             return {**facts, "shape": "angle"}
-        return {**facts, "shape": "later", "hour": chance.between(1, 9), "span": chance.between(45, chance.knob.span, 5)}
+        hour = chance.between(1, 9)
+        left = 24 * 60 - 1 - hour * 60 - minute
+        return {**facts, "shape": "later", "hour": hour, "span": chance.between(45, min(chance.knob.span, left), 5)}
 
     def work(self, facts: Facts, slip: str = "") -> Iterator[WorkStep]:
         """Place each hand by its angle, or turn everything into minutes."""
