@@ -1,7 +1,8 @@
 """The phrasebook: wordings are data, TOML files in `synth/phrases`, and a speaker draws among them for one exercise.
 
 A wording may choose within itself, `[Add|Sum] the two`, and has values in braces, `{n:{thing}}` (`synth.procedural.grammar`). A family's
-file holds its titles, the parts of its problem, its ideas, its misconceptions, and wordings of its own kinds of steps.
+file holds its titles, the parts of its problem, its ideas, its misconceptions, and wordings of its own kinds of steps; closers are said
+besides the common ones, endings in place of them (where the answer is a sentence).
 
 Invariant: a speaker says no sentence twice, and no wording twice while others are left.
 """

@@ -35,7 +35,7 @@ def exercise(family: Family, level: int, seed: str, knobs: Mapping[str, int]) ->
     answer = _answer(steps)
     slip, wrong = _slip(family, facts, answer, chance)
     layout = chance.choice((*_LAYOUTS, *("cases",) * 12) if family.cases else _LAYOUTS)
-    if layout == "find_error" and not wrong:
+    if layout == "find_error" and _first_error(steps, wrong) is None:
         layout = "worked"
     problem = _problem(say, words, facts)
     attempt, rejected = "", None
@@ -83,8 +83,8 @@ def _problem(say: Speaker, words: Mapping[str, Any], facts: Facts) -> str:
 def _closing(say: Speaker, words: Mapping[str, Any], answer: str, layout: str) -> list[str]:
     if layout == "tutor":
         return []
-    own = words.get("closers", ())
-    return [say.say(own if own and say.chance.chances(0.5) else book("layouts")["closers"], answer=answer)]
+    own = words.get("endings") or (words.get("closers") if say.chance.chances(0.5) else None)
+    return [say.say(own or book("layouts")["closers"], answer=answer)]
 
 
 def _ideas(words: Mapping[str, Any], steps: Sequence[WorkStep]) -> Sequence[str]:
@@ -157,7 +157,7 @@ def _tutor(say: Speaker, words: Mapping[str, Any], steps: Sequence[WorkStep]) ->
         else:
             turns[-1] = ("Tutor", f"{turns[-1][1]} {question}")
         turns.append(("Pupil", _said(say, shared["reply" if calculated else "tell"], step) or f"{capitalised(step.claim)}."))
-    turns += [("Tutor", say.say(shared["end"])), ("Pupil", say.say(shared["final"], answer=_answer(steps)))]
+    turns += [("Tutor", say.say(shared["end"])), ("Pupil", say.say(words.get("endings", shared["final"]), answer=_answer(steps)))]
     return [f"{who}: {text}" for who, text in turns]
 
 
@@ -194,11 +194,16 @@ def _attempt(say: Speaker, wrong: Sequence[WorkStep]) -> str:
     return "\n\n".join([say.say(shared["before"], pupil=pupil), lines, say.say(shared["ask"])])
 
 
+def _first_error(steps: Sequence[WorkStep], wrong: Sequence[WorkStep]) -> int | None:
+    """Return the place of the first wrong line; None where every line is right, and the answer of another question."""
+    claims = [step.claim for step in steps]
+    return next((at for at, step in enumerate(wrong) if at >= len(claims) or step.claim != claims[at]), None)
+
+
 def _correction(say: Speaker, words: Mapping[str, Any], steps: Sequence[WorkStep], wrong: Sequence[WorkStep], slip: str) -> list[str]:
     """Say which line is the first that differs, why it is wrong, and go on from there."""
     shared = book("layouts")["find_error"]
-    claims = [step.claim for step in steps]
-    place = next((at for at, step in enumerate(wrong) if at >= len(claims) or step.claim != claims[at]), len(wrong) - 1)
+    place = _first_error(steps, wrong) or 0
     where = say.say(shared["right_before"], place=ordinal(place + 1)) if place else say.say(shared["at_once"])
     why = say.say(words["slips"][slip])
     rest = [_said(say, _wordings(words, step.kind), step) or f"{capitalised(step.claim)}." for step in steps[place:]]

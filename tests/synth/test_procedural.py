@@ -213,6 +213,19 @@ def test_every_slip_is_explained_and_occurs() -> None:
     assert names[True] > names[False]
 
 
+def test_a_solution_with_an_error_has_a_wrong_line() -> None:
+    """An attempt that only stops early, or answers another question, is shown nowhere as one with a wrong line."""
+    met = 0
+    for topic in TOPICS:
+        for made in exercises(topic):
+            if made.attempt:
+                right = {step.claim for step in family(topic).work(made.facts)}
+                lines = [line.split(": ", 1)[1] for line in made.attempt.splitlines() if line.startswith("- ")]
+                assert not right.issuperset(lines), (topic, made.attempt)
+                met += 1
+    assert met > 40
+
+
 def test_layouts_take_turns_and_connectives_are_rare() -> None:
     layouts: Counter[str] = Counter()
     leads = re.compile("|".join(re.escape(lead.strip().capitalize()) for lead in book("layouts")["connectives"]))

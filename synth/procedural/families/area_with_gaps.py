@@ -20,14 +20,15 @@ class AreaWithGaps(Family):
     def draw(self, chance: Chance) -> dict[str, Any]:
         """Draw a surface of a world and smaller rectangles that fit into it together."""
         world = chance.of_world("plots")
-        long, wide = chance.within(world["long"]), chance.within(world["wide"])
+        wide, long = sorted([chance.within(world["long"]), chance.within(world["wide"])])
         names = chance.sample(world["holes"], chance.knob.holes)
         holes = [[name, chance.between(2, max(2, long // 5)), chance.between(2, max(2, wide // 4))] for name in names]
         return {"long": long, "wide": wide, "holes": holes, "plot": world["plot"], "unit": world["unit"], "who": chance.person()}
 
     def words(self, facts: Facts) -> dict[str, Any]:
         """Return the holes as a list in a sentence."""
-        return {"gaps": listed(f"{name} of {a} by {b} {facts['unit']}s" for name, a, b in facts["holes"])}
+        gaps = listed(f"{name} measuring {a} by {b} {facts['unit']}s" for name, a, b in facts["holes"])
+        return {"gaps": gaps, "form": ("also rectangular", "both rectangular", "all rectangular")[len(facts["holes"]) - 1]}
 
     def work(self, facts: Facts, slip: str = "") -> Iterator[WorkStep]:
         """Take the missing areas from the whole one."""
@@ -39,10 +40,11 @@ class AreaWithGaps(Family):
             gap = (add if slip == "perimeter" else mul)(f"the area of the {name.split(' ', 1)[1]}", a, b, unit=unit)
             yield gap
             areas.append(gap.value)
+        missing = listed(f"the {name.split(' ', 1)[1]}" for name, _, _ in facts["holes"])
         sign = " + " if slip == "adds_holes" else " - "
         left = whole.value + sum(areas) if slip == "adds_holes" else whole.value - sum(areas)
         yield calc(
-            "the area that stays free",
+            f"the area of the {plot} without {missing}",
             sign.join(map(str, [whole.value, *areas])),
             left,
             unit,

@@ -39,8 +39,8 @@ class ArithmeticStory(Family):
         for at, (kind, a, *sizes) in enumerate(moves):
             size, thing, things = a, facts["thing"], plural(facts["thing"])
             if "groups" in kind:
-                told = f"in all {a} {plural(facts['holder'])}" if kind[0] == "m" else f"for {a} {plural(facts['taker'])}"
-                whole = mul(f"the number of {things} {told}", a, sizes[0], unit=thing)
+                told = f"in the {a} {plural(facts['holder'])}" if kind[0] == "m" else f"taken by the {a} {plural(facts['taker'])}"
+                whole = mul(f"the total number of {things} {told}", a, sizes[0], unit=thing)
                 if slip != "one_group":
                     yield whole
                 size = sizes[0] if slip == "one_group" else whole.value

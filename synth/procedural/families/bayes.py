@@ -34,22 +34,22 @@ class Bayes(Family):
             f"the number of {plural(thing)} that {tested}", f"{total} × {facts['have']} ÷ 100", Fraction(total * facts["have"], 100), thing
         )
         yield part
-        rest = sub("the number of all the others", total, part.value, unit=thing)
+        rest = sub(f"the number of other {plural(thing)}", total, part.value, unit=thing)
         yield rest
-        true = calc("the number of right alarms", f"{part.value} × {facts['hit']} ÷ 100", Fraction(part.value * facts["hit"], 100), thing)
+        true = calc("the number of correct alarms", f"{part.value} × {facts['hit']} ÷ 100", Fraction(part.value * facts["hit"], 100), thing)
         yield true
         if slip == "ignores_base":
-            yield quotient("the share", true.value, part.value)
+            yield quotient("the fraction of alarms that are correct", true.value, part.value)
             return
         if slip == "of_all":
-            yield quotient("the share", true.value, total)
+            yield quotient("the fraction of alarms that are correct", true.value, total)
             return
         wrong = Fraction(rest.value * facts["false"], 100)
         false = calc("the number of false alarms", f"{rest.value} × {facts['false']} ÷ 100", wrong, thing)
         yield false
-        whole = add("the number of all alarms", true.value, false.value, unit=thing)
+        whole = add("the total number of alarms", true.value, false.value, unit=thing)
         yield whole
-        yield quotient("the share of right alarms among all", true.value, whole.value)
+        yield quotient("the fraction of alarms that are correct", true.value, whole.value)
 
     def recheck(self, facts: Facts) -> list[str]:
         """Sort all, one by one, in the order of a list."""

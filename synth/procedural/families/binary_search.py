@@ -5,12 +5,12 @@ from typing import Any, ClassVar
 
 from synth.procedural import Facts, Family
 from synth.procedural.chance import Chance
-from synth.procedural.grammar import cardinal
+from synth.procedural.grammar import cardinal, ordinal
 from synth.procedural.steps import WorkStep, state
 
 
 class BinarySearch(Family):
-    """Sorted lists of seven to fifteen numbers; how many numbers are looked at?"""
+    """Sorted lists of seven to fifteen numbers; how many numbers are checked?"""
 
     about = "binary search in a sorted list"
     knobs: ClassVar = {"length": (5, 7, 9, 11, 14), "most": (40, 60, 99, 150, 200)}
@@ -33,22 +33,22 @@ class BinarySearch(Family):
             middle = looked if slip == "one_by_one" else (low + high) // 2
             looked += 1
             found = numbers[middle]
-            if slip == "keeps_wrong_half" and looked == 1 and found != sought:
-                low = high = middle
-            sign = "equal to" if found == sought else "larger than" if found > sought else "smaller than"
-            yield state(f"look number {cardinal(looked)}", f"we look at {found}, which is {sign} {sought}", "look")
-            if found == sought or (slip == "keeps_wrong_half" and looked == 2):
+            forwards = (found < sought) != (slip == "keeps_wrong_half" and looked == 1)
+            next_part = f"so we go on with the numbers {'after' if forwards else 'before'} it"
+            told = "is the one we want" if found == sought else f"is too {'small' if found < sought else 'large'}, {next_part}"
+            yield state(f"the {ordinal(looked)} check", f"the number {found} {told}", "state" if slip == "one_by_one" else "look")
+            if found == sought:
                 break
-            low, high = (middle + 1, high) if found < sought else (low, middle - 1)
-        told = f"{cardinal(looked)} {'number was' if looked == 1 else 'numbers were'} looked at"
-        yield state("the number of looks", told, "counted", value=cardinal(looked))
+            low, high = (middle + 1, high) if forwards else (low, middle - 1)
+        told = f"{cardinal(looked)} {'number was' if looked == 1 else 'numbers were'} checked"
+        yield state("the number of checks", told, "counted", value=cardinal(looked))
 
     def recheck(self, facts: Facts) -> list[str]:
         """Split the list itself, and count."""
         part, looks = list(facts["numbers"]), list[str]()
         while True:
             middle = part[(len(part) - 1) // 2]
-            looks.append(f"we look at {middle},")
+            looks.append(f"the number {middle} is")
             if middle == facts["sought"]:
                 return [*looks, cardinal(len(looks))]
             part = [number for number in part if (number > middle) == (facts["sought"] > middle) and number != middle]

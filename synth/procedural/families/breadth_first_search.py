@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 from synth.procedural import Facts, Family
 from synth.procedural.chance import Chance
-from synth.procedural.grammar import cardinal, listed
+from synth.procedural.grammar import cardinal, listed, ordinal
 from synth.procedural.steps import WorkStep, state
 
 
@@ -42,16 +42,16 @@ class BreadthFirstSearch(Family):
                     return
                 here = ahead[0]
                 way.append(here)
-            yield state("a way", f"one way is {' - '.join(way)}", "layer", number="one")
-            yield state("the number of steps", f"the number of steps is {cardinal(len(way) - 1)}", "reached", value=cardinal(len(way) - 1))
+            yield state("one route", f"one route is {' - '.join(way)}")
+            yield state("the number of steps", f"it takes {cardinal(len(way) - 1)} steps to reach {goal}", value=cardinal(len(way) - 1))
             return
         steps = 0
         for steps, layer in enumerate(_layers(facts["links"], "A", goal)):
             if steps:
-                what = f"the places reached with {cardinal(steps)} {'step' if steps == 1 else 'steps'}"
-                yield state(what, f"the places of layer {cardinal(steps)} are {', '.join(layer)}", "layer", number=cardinal(steps))
+                told = f"{listed(layer)} {'is' if len(layer) == 1 else 'are'} {cardinal(steps)} {'step' if steps == 1 else 'steps'} from A"
+                yield state(f"the {ordinal(steps)} layer", told, "layer")
         told = cardinal(steps + (slip == "counts_places"))
-        yield state("the number of steps", f"the number of steps is {told}", "reached", value=told)
+        yield state("the number of steps", f"it takes {told} steps to reach {goal}", "reached", value=told)
 
     def recheck(self, facts: Facts) -> list[str]:
         """Let walkers go everywhere at once until one arrives."""

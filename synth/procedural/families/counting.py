@@ -35,10 +35,11 @@ class Counting(Family):
         menu = facts["shape"] == "menu"
         if slip == ("repeats" if menu else "adds"):
             return
-        sizes = facts["sizes"] if menu else [facts["row"] - (0 if slip == "repeats" else at) for at in range(facts["row"] - 1)]
-        total, unit = sizes[0], "combination" if menu else "order"
+        sizes = facts["sizes"] if menu else [facts["row"] - (0 if slip == "repeats" else at) for at in range(facts["row"])]
+        total, unit = sizes[0], "combination" if menu else "way"
         for at, size in enumerate(sizes[1:], 2):
-            what = f"the number of {unit}s for the first {cardinal(at)} {'choices' if menu else 'places'}"
+            those = "both" if at == len(sizes) == 2 else f"{'all' if at == len(sizes) else 'the first'} {cardinal(at)}"
+            what = f"the number of {'combinations for' if menu else 'ways to fill'} {those} {'choices' if menu else 'places'}"
             if slip == "adds":
                 total += size
                 yield WorkStep(

@@ -6,7 +6,8 @@ from typing import Any, ClassVar
 
 from synth.procedural import Facts, Family
 from synth.procedural.chance import Chance
-from synth.procedural.steps import WorkStep, add, calc, state, sub
+from synth.procedural.grammar import with_noun
+from synth.procedural.steps import WorkStep, add, state, sub
 
 _DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _MONTHS = ("January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December")
@@ -34,16 +35,13 @@ class DateArithmetic(Family):
         days = facts["days"] + (slip == "counts_start")
         if facts["shape"] == "weekday":
             start, (weeks, rest) = _DAYS.index(facts["weekday"]), divmod(days, 7)
-            yield calc(
-                "the number of whole weeks and the days left over",
-                f"{weeks} × 7 + {rest}",
-                days,
-                how=f"divide {days} by seven with a remainder",
-            )
+            told = f"{with_noun(weeks, 'week')} and {with_noun(rest, 'day')}" if rest else f"exactly {with_noun(weeks, 'week')}"
+            yield state("the number of whole weeks", f"{days} days are {told}, because {weeks} × 7{f' + {rest}' if rest else ''} = {days}")
             moved = weeks % 7 if slip == "takes_weeks" else rest
             end = _DAYS[(start + moved) % 7]
-            walk = ", ".join(_DAYS[(start + at) % 7] for at in range(1, moved + 1)) or f"still {end}"
-            yield state("the weekday", f"counting on from {_DAYS[start]}, we get {walk}", value=end)
+            walk = ", ".join(_DAYS[(start + at) % 7] for at in range(1, moved + 1))
+            told = f"counting on from {_DAYS[start]} gives {walk}" if moved else f"no days are left over, so it is {end} again"
+            yield state("the day of the week", told, value=end)
             return
         if slip == "takes_weeks":
             return
@@ -51,15 +49,15 @@ class DateArithmetic(Family):
         while here + left > (length := 30 if slip == "thirty_days" else _LENGTHS[month]):
             room = length
             if here:
-                rest_of = sub(f"the number of days left in {_MONTHS[month]}, which has {length} days", length, here, unit="day")
+                rest_of = sub(f"the number of days left in {_MONTHS[month]} (which has {length} days)", length, here, unit="day")
                 yield rest_of
                 room = rest_of.value
-            still = sub(f"the number of days to go from the beginning of {_MONTHS[month + 1]}", left, room, unit="day")
+            still = sub(f"the number of days still to go after the end of {_MONTHS[month]}", left, room, unit="day")
             yield still
             left, here, month = still.value, 0, month + 1
         if here:
             yield add(f"the day in {_MONTHS[month]}", here, left)
-        yield state("the date", f"the count ends on {here + left} {_MONTHS[month]}", value=f"{here + left} {_MONTHS[month]}")
+        yield state("the date", f"the date is {here + left} {_MONTHS[month]}", value=f"{here + left} {_MONTHS[month]}")
 
     def recheck(self, facts: Facts) -> list[str]:
         """Go through the calendar day by day."""

@@ -33,26 +33,31 @@ class ExpectedValue(Family):
 
     def words(self, facts: Facts) -> dict[str, Any]:
         """Return the prizes in a sentence."""
-        return {"list": listed(f"{with_noun(amount, 'euro')} on {with_noun(count, facts['piece'])}" for amount, count in facts["prizes"])}
+        told = [(with_noun(amount, "euro"), with_noun(count, facts["piece"]), count) for amount, count in facts["prizes"]]
+        return {
+            "list": listed(f"{amount} on {'' if count == 1 else 'each of '}{pieces}" for amount, pieces, count in told),
+            "wins": listed(f"{pieces} wins {amount}" if count == 1 else f"{pieces} win {amount} each" for amount, pieces, count in told),
+        }
 
     def work(self, facts: Facts, slip: str = "") -> Iterator[WorkStep]:
         """Add up what all tickets pay, share it among them, and take off the stake."""
         prizes, stake = facts["prizes"], facts.get("stake", 0)
+        uneven = "/" in written(Fraction(sum(amount for amount, _ in prizes), len(prizes)))
+        if (slip == "forgets_stake" and not stake) or (slip == "mean_of_prizes" and uneven):
+            return
         if slip == "mean_of_prizes":
             whole = add("the sum of the prizes", *(amount for amount, _ in prizes), unit="euro")
             yield whole
-            mean = div("the expected win", whole.value, len(prizes), unit="euro")
+            mean = div("the expected prize", whole.value, len(prizes), unit="euro")
         else:
-            paid = [mul(f"what the prizes of {with_noun(amount, 'euro')} cost", amount, count, unit="euro") for amount, count in prizes]
+            paid = [mul(f"the total paid in prizes of {with_noun(amount, 'euro')}", amount, count, unit="euro") for amount, count in prizes]
             yield from paid
-            whole = add("what all prizes cost together", *(step.value for step in paid), unit="euro")
+            whole = add("the total paid in prizes of all kinds", *(step.value for step in paid), unit="euro")
             yield whole
-            mean = div("the expected win", whole.value, facts["total"], unit="euro")
-        if "/" in mean.result or (slip == "forgets_stake" and not stake):
-            return
+            mean = div("the expected prize", whole.value, facts["total"], unit="euro")
         yield mean
         if stake and slip != "forgets_stake":
-            yield sub("the expected gain", mean.value, stake, unit="euro")
+            yield sub("the expected net gain", mean.value, stake, unit="euro")
 
     def recheck(self, facts: Facts) -> list[str]:
         """Draw every ticket once and take the mean."""

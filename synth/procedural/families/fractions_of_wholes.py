@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from synth.procedural import Facts, Family
 from synth.procedural.chance import Chance
-from synth.procedural.grammar import plural
+from synth.procedural.grammar import cardinal, ordinal, plural
 from synth.procedural.steps import WorkStep, div, mul, sub
 
 
@@ -36,17 +36,17 @@ class FractionsOfWholes(Family):
         """Find one part, all parts, and the rest, for each fraction."""
         left, thing = facts["total"], facts["whole"]
         for at, (_, above, below, _) in enumerate(facts["moves"]):
-            place = ("first", "second", "third")[at]
+            after = f" after the {ordinal(at + 1)} group" if len(facts["moves"]) > 1 else ""
             base = facts["total"] if slip == "of_the_whole" else left
             one = div(f"one {_PARTS[below]} of {base}", base, below, unit=thing)
             yield one
             taken = one
             if above > 1 and slip != "takes_one_part":
-                taken = mul(f"the number of {plural(thing)} in {above} such parts", one.value, above, unit=thing)
+                taken = mul(f"{cardinal(above)} {plural(_PARTS[below])} of {base}", one.value, above, unit=thing)
                 yield taken
             if slip == "forgets_rest" and at == len(facts["moves"]) - 1:
                 return
-            rest = sub(f"the number of {plural(thing)} after the {place} group is set apart", left, taken.value, unit=thing)
+            rest = sub(f"the number of {plural(thing)} left{after}", left, taken.value, unit=thing)
             yield rest
             left = rest.value
 

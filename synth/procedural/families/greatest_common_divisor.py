@@ -30,9 +30,7 @@ class GreatestCommonDivisor(Family):
         """Divide with remainder until nothing is left."""
         chain = _chain(facts["large"], facts["small"])
         for at, (a, b, quotient, rest) in enumerate(chain):
-            yield calc(
-                f"the remainder of {a} after division by {b}", f"{a} - {quotient} × {b}", rest, how=f"divide {a} by {b} with a remainder"
-            )
+            yield calc(f"the remainder when {a} is divided by {b}", f"{a} - {quotient} × {b}", rest, how=f"divide {a} by {b}")
             if slip == "stops_early" and at == len(chain) - 2 and at:
                 yield state(
                     "the greatest common divisor", f"the greatest common divisor is {b}", "found", value=with_noun(b, facts["unit"])

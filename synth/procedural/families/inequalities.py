@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 from synth.procedural import Facts, Family
 from synth.procedural.chance import Chance
 from synth.procedural.grammar import plural, with_noun
-from synth.procedural.steps import WorkStep, calc, state, sub
+from synth.procedural.steps import WorkStep, state, sub
 
 
 class Inequalities(Family):
@@ -28,11 +28,12 @@ class Inequalities(Family):
         each, fixed, bound, item, unit = facts["each"], facts["fixed"], facts["bound"], facts["item"], facts["unit"]
         left = bound if slip == "ignores_fixed" else bound - fixed
         if slip != "ignores_fixed":
-            yield sub("what is left for the variable part", bound, fixed, unit=unit)
+            yield sub(f"the amount {'available' if facts['shape'] == 'most' else 'still needed'}", bound, fixed, unit=unit)
         whole, rest = divmod(left, each)
         if not rest:
             return
-        yield calc(f"the division of {left} by {each}", f"{whole} × {each} + {rest}", left, how=f"divide {left} by {each} with a remainder")
+        fits = f"dividing {left} by {each} gives {whole} with a remainder of {rest}, because {whole} × {each} + {rest} = {left}"
+        yield state("the quotient and the remainder", fits)
         up = (facts["shape"] == "least") != (slip == "rounds_wrong")
         count = whole + up
         told, kind = with_noun(count, item), "rounded_up" if up else "rounded_down"

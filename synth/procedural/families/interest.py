@@ -33,20 +33,20 @@ class Interest(Family):
         if facts["shape"] == "simple" and slip == "simple":
             return
         if facts["shape"] == "simple" or slip == "simple":
-            year = calc("the interest of one year", f"{written(value)} × {rate} ÷ 100", value * rate / 100, "euro")
+            year = calc("the interest for one year", f"{written(value)} × {rate} ÷ 100", value * rate / 100, "euro")
             yield year
-            whole = mul(f"the interest of {years} years", year.value, years, unit="euro") if slip != "one_year" else year
+            whole = mul(f"the interest for {years} years", year.value, years, unit="euro") if slip != "one_year" else year
             if slip != "one_year":
                 yield whole
             if slip != "interest_only":
-                yield add("the sum at the end", value, whole.value, unit="euro")
+                yield add("the final amount", value, whole.value, unit="euro")
             return
         for at in range(1, (1 if slip == "one_year" else years) + 1):
-            year = calc(f"the interest of the {ordinal(at)} year", f"{written(value)} × {rate} ÷ 100", value * rate / 100, "euro")
+            year = calc(f"the interest for the {ordinal(at)} year", f"{written(value)} × {rate} ÷ 100", value * rate / 100, "euro")
             yield year
             if slip == "interest_only" and at == years:
                 return
-            after = add(f"the sum after the {ordinal(at)} year", value, year.value, unit="euro")
+            after = add(f"the amount after the {ordinal(at)} year", value, year.value, unit="euro")
             yield after
             value = Fraction(after.value)
 

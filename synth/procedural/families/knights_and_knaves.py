@@ -31,7 +31,7 @@ class KnightsAndKnaves(Family):
 
     def words(self, facts: Facts) -> dict[str, Any]:
         """Return what is said."""
-        said = " ".join(f'{speaker} says: "{about} {claim}."' for speaker, claim, about in facts["claims"])
+        said = " ".join(f'{speaker} says, "{about} {_TOLD.get(claim, claim)}."' for speaker, claim, about in facts["claims"])
         return {"said": said, "number": cardinal(len(facts["people"])), "names": listed(facts["people"])}
 
     def work(self, facts: Facts, slip: str = "") -> Iterator[WorkStep]:
@@ -41,16 +41,16 @@ class KnightsAndKnaves(Family):
             kinds = dict(zip(people, case, strict=True))
             told = listed(f"{person} is a {_KIND[kind]}" for person, kind in kinds.items())
             if slip:
-                yield state(f"the case that {told}", f"all believe each other, so {told}", "case", case=told, value=told)
+                yield state(f"the case that {told}", "everyone is believed", "fits", case=told, value=told)
                 return
             broken = next((claim for claim in facts["claims"] if _holds(claim, kinds) != kinds[claim[0]]), None)
             if broken is None:
                 answer = told
-                yield state(f"the case that {told}", f"everything that is said fits, if {told}", "fits", case=told)
+                yield state(f"the case that {told}", "everything that is said fits", "fits", case=told)
             else:
-                word = "a knight would have lied" if kinds[broken[0]] else "a knave would have told the truth"
-                yield state(f"the case that {told}", f"{word}, namely {broken[0]}, if {told}", "case", case=told)
-        yield state("the solution", f"only one case is left: {answer}", "left", value=answer)
+                word = "a knight who tells a lie" if kinds[broken[0]] else "a knave who tells the truth"
+                yield state(f"the case that {told}", f"{broken[0]} would be {word}", "case", case=told)
+        yield state("the solution", f"the only possibility is that {answer}", "left", value=answer)
 
     def recheck(self, facts: Facts) -> list[str]:
         """Turn each statement into an equation of parity: a knight is 1, and what somebody says is true exactly if the speaker is 1."""
@@ -66,6 +66,7 @@ class KnightsAndKnaves(Family):
         return fitting if len(fitting) == 1 else []
 
 
+_TOLD = {"is of my kind": "is the same kind as I am", "is not of my kind": "is not the same kind as I am"}
 _KIND = {True: "knight", False: "knave"}
 
 

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 from synth.procedural import Facts, Family
 from synth.procedural.chance import Chance
+from synth.procedural.grammar import cardinal, listed, with_noun
 from synth.procedural.steps import WorkStep, add, calc, state
 
 
@@ -28,19 +29,26 @@ class LeastCommonMultiple(Family):
         world = chance.of_world("rhythms")
         return {"periods": periods, "thing": world["thing"], "does": world["does"], "unit": world["unit"], "who": chance.person()}
 
+    def words(self, facts: Facts) -> dict[str, Any]:
+        """Return how many rhythms there are, and each of them."""
+        told = zip(("one", "another", "a third"), facts["periods"], strict=False)
+        each = listed(f"{which} every {with_noun(period, facts['unit'])}" for which, period in told)
+        both = "both" if len(facts["periods"]) == 2 else "all"
+        return {"number": cardinal(len(facts["periods"])), "each": each, "both": both}
+
     def work(self, facts: Facts, slip: str = "") -> Iterator[WorkStep]:
         """Join two rhythms at a time by way of their greatest common divisor."""
         first, *others = facts["periods"]
         for other in others:
             if slip == "adds":
-                joint = add(f"the meeting time of {first} and {other}", first, other, unit=facts["unit"])
+                joint = add(f"the least common multiple of {first} and {other}", first, other, unit=facts["unit"])
             else:
                 common, expression = 1 if slip else gcd(first, other), f"{first} × {other}"
                 if not slip:
                     claim = f"the largest number that divides both {first} and {other} is {common}"
-                    yield state(f"the common divisor of {first} and {other}", claim, "divisor")
+                    yield state(f"the greatest common divisor of {first} and {other}", claim, "divisor")
                 expression += f" ÷ {common}" if common > 1 else ""
-                joint = calc(f"the meeting time of {first} and {other}", expression, first * other // common, facts["unit"])
+                joint = calc(f"the least common multiple of {first} and {other}", expression, first * other // common, facts["unit"])
             yield joint
             first = joint.value
 

@@ -40,14 +40,16 @@ class LinearEquations(Family):
             return
         yield state("the equation", str(self.words(facts)["equation"]), "set_up")
         if "d" in facts:
-            yield state(f"the terms with {x}", f"{_times(a, x)} + {facts['b']} = {right}", "collect", term=_times(facts["d"], x))
-        yield state("the numbers", f"{_times(a, x)} = {right} {sign} {facts['b']} = {after}", "move", b=facts["b"])
+            yield state(
+                f"the equation with {x} on one side only", f"{_times(a, x)} + {facts['b']} = {right}", "collect", term=_times(facts["d"], x)
+            )
+        yield state(f"the value of {_times(a, x)}", f"{_times(a, x)} = {right} {sign} {facts['b']} = {after}", "move", b=facts["b"])
         result = after - a if slip == "subtracts_factor" else after // a
         if a > 1:
             how = "-" if slip == "subtracts_factor" else "÷"
-            yield state("the unknown", f"{x} = {after} {how} {a} = {result}", "divide", factor=a)
+            yield state(f"the value of {x}", f"{x} = {after} {how} {a} = {result}", "divide", factor=a)
         yield state("the solution", f"{x} = {result}", "solved", value=f"{x} = {result}")
-        yield confirm("the left side", f"{facts['a']} × {result} + {facts['b']}", facts["a"] * result + facts["b"])
+        yield confirm("the value of the left side", f"{facts['a']} × {result} + {facts['b']}", facts["a"] * result + facts["b"])
 
     def recheck(self, facts: Facts) -> list[str]:
         """Try whole numbers."""

@@ -31,11 +31,14 @@ class LinearSystems(Family):
         """Multiply one purchase so that the first good cancels, subtract, and put the price back."""
         a, b, s, c, d, t = (facts[name] for name in "abscdt")
         factor, one, other = c // a, facts["one"], facts["other"]
+        several = "twice" if factor == 2 else f"{cardinal(factor)} times"
         if factor > 1:
-            yield mul(f"the number of {plural(other)} in the first purchase made {cardinal(factor)} times", b, factor, unit=other)
-            yield mul(f"the price of the first purchase made {cardinal(factor)} times", s, factor, unit="euro")
-        count = sub(f"the number of {plural(other)} by which the purchases differ", d, b * factor, unit=other)
-        gap = sub("the difference in price", t, s * factor, unit="euro")
+            yield mul(f"the number of {plural(other)} in {several} the first purchase", b, factor, unit=other)
+            yield mul(f"the cost of {several} the first purchase", s, factor, unit="euro")
+        extra = f"{plural(other)} by which the second purchase exceeds {several} the first"
+        extra = extra if factor > 1 else f"extra {plural(other)} in the second purchase"
+        count = sub(f"the number of {extra}", d, b * factor, unit=other)
+        gap = sub("the extra cost", t, s * factor, unit="euro")
         below = count.value + (a if slip == "divides_by_both" else 0)
         if gap.value % below or (s - b * (gap.value // below)) % a or s <= b * (gap.value // below):
             return
@@ -44,11 +47,12 @@ class LinearSystems(Family):
         yield price
         if slip == "wrong_good":
             return
-        spent = mul(f"the price of the {with_noun(b, other)} in the first purchase", b, price.value, unit="euro")
+        spent = mul(f"the cost of the {with_noun(b, other)} in the first purchase", b, price.value, unit="euro")
         yield spent
-        left = sub(f"the price of the {with_noun(a, one)}", s, spent.value, unit="euro")
+        left = sub(f"the cost of the {with_noun(a, one)}" if a > 1 else f"the price of one {one}", s, spent.value, unit="euro")
         yield left
-        yield div(f"the price of one {one}", left.value, a, unit="euro")
+        if a > 1:
+            yield div(f"the price of one {one}", left.value, a, unit="euro")
 
     def recheck(self, facts: Facts) -> list[str]:
         """Try all pairs of prices."""
