@@ -1,8 +1,8 @@
 """The phrasebook: wordings are data, TOML files in `synth/phrases`, and a speaker draws among them for one exercise.
 
 A wording may choose within itself, `[Add|Sum] the two`, and has values in braces, `{n:{thing}}` (`synth.procedural.grammar`). A family's
-file holds its titles, the parts of its problem, its ideas, its misconceptions, and wordings of its own kinds of steps; closers are said
-besides the common ones, endings in place of them (where the answer is a sentence).
+file holds its titles, the parts of its problem, its ideas, its misconceptions, and wordings of its own kinds of steps. Its `closers` take
+turns with those of all families; its `endings` replace those, and the pupil's last words, where the answer is no noun.
 
 Invariant: a speaker says no sentence twice, and no wording twice while others are left.
 """
@@ -19,6 +19,11 @@ from synth.procedural.grammar import capitalised, shown
 
 _CHOICE = re.compile(r"\[([^\[\]]*)\]")
 _SENTENCES = re.compile(r"(?<=[.!?])\s+|\n+")
+_NO_LEAD = re.compile(
+    r"(?:so|thus|hence|therefore|now|then|next|here|after|from|as|at|in|once|when|with|that|this|finally)\b|.*\?", re.DOTALL
+)
+"""What a wording begins with that has no connective before it: another connective, or a question."""
+
 _TRIES = 8
 
 
@@ -62,7 +67,7 @@ class Speaker:
             parts = _parts(fresh)
             chosen = "".join([part[0] if len(part) == 1 else self.chance.choice(part) for part in parts])
             text = chosen.format_map(known)
-            text = text if "```" in chosen else capitalised((lead if "?" not in chosen else "") + text)
+            text = text if "```" in chosen else capitalised(text if _NO_LEAD.match(chosen) else lead + text)
             sentences = set(_SENTENCES.split(text))
             if sentences.isdisjoint(self._said):
                 self._used.add(fresh)

@@ -153,7 +153,8 @@ def _tutor(say: Speaker, words: Mapping[str, Any], steps: Sequence[WorkStep]) ->
         calculated = step.kind in _OPERATIONS
         question = _said(say, asks["calc" if calculated else "state"], step)
         if place:
-            turns.append(("Tutor", question))
+            praise = say.say(shared["praise"]) if say.chance.chances(0.4) else ""
+            turns.append(("Tutor", f"{praise} {question}".strip()))
         else:
             turns[-1] = ("Tutor", f"{turns[-1][1]} {question}")
         turns.append(("Pupil", _said(say, shared["reply" if calculated else "tell"], step) or f"{capitalised(step.claim)}."))
@@ -190,8 +191,8 @@ _FORMS: Mapping[str, Callable[[Speaker, Mapping[str, Any], Sequence[WorkStep]], 
 
 def _attempt(say: Speaker, wrong: Sequence[WorkStep]) -> str:
     shared, pupil = book("layouts")["find_error"], say.chance.person()
-    lines = "\n".join(f"- {capitalised(step.what)}: {step.claim}" for step in wrong)
-    return "\n\n".join([say.say(shared["before"], pupil=pupil), lines, say.say(shared["ask"])])
+    lines = [capitalised(_line_form("{what}: {claim}", step).format(what=step.what, claim=step.claim)) for step in wrong]
+    return "\n\n".join([say.say(shared["before"], pupil=pupil), "\n".join(f"- {line}" for line in lines), say.say(shared["ask"])])
 
 
 def _first_error(steps: Sequence[WorkStep], wrong: Sequence[WorkStep]) -> int | None:

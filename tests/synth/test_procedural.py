@@ -219,9 +219,9 @@ def test_a_solution_with_an_error_has_a_wrong_line() -> None:
     for topic in TOPICS:
         for made in exercises(topic):
             if made.attempt:
-                right = {step.claim for step in family(topic).work(made.facts)}
-                lines = [line.split(": ", 1)[1] for line in made.attempt.splitlines() if line.startswith("- ")]
-                assert not right.issuperset(lines), (topic, made.attempt)
+                right = tuple(step.claim.casefold() for step in family(topic).work(made.facts))
+                lines = [line.casefold() for line in made.attempt.splitlines() if line.startswith("- ")]
+                assert not all(line.endswith(right) for line in lines), (topic, made.attempt)
                 met += 1
     assert met > 40
 

@@ -44,24 +44,24 @@ class Means(Family):
             if slip in ("wrong_count", "ignores_missing"):
                 return
             if slip != "unsorted":
-                yield state("the order", f"in order, the values are {', '.join(map(str, row))}")
+                yield state("the sorted list", f"the sorted list is {', '.join(map(str, row))}")
             middle = row[count // 2]
             if count % 2:
                 yield state("the middle value", f"the middle value is {with_noun(middle, unit)}", value=with_noun(middle, unit))
             else:
                 before = row[count // 2 - 1]
-                yield calc("the middle between the two middle values", f"({before} + {middle}) ÷ 2", Fraction(before + middle, 2), unit)
+                yield calc("the mean of the two middle values", f"({before} + {middle}) ÷ 2", Fraction(before + middle, 2), unit)
+            return
+        if slip == "unsorted" or (slip == "ignores_missing" and facts["shape"] == "mean"):
             return
         total = add("the sum of the values" if facts["shape"] == "mean" else "the sum of the known values", *values, unit=unit)
+        if facts["shape"] == "mean" and slip and total.value % (count - 1):
+            return
         yield total
         if facts["shape"] == "mean":
-            if slip in ("unsorted", "ignores_missing") or (slip and total.value % (count - 1)):
-                return
             yield div("the mean", total.value, count - (slip == "wrong_count"), unit=unit)
             return
-        if slip == "unsorted":
-            return
-        needed = mul("the sum that the mean requires", facts["mean"], facts["count"] - (slip == "wrong_count"), unit=unit)
+        needed = mul("the sum of all the values", facts["mean"], facts["count"] - (slip == "wrong_count"), unit=unit)
         yield needed
         if slip != "ignores_missing" and needed.value > total.value:
             yield sub("the missing value", needed.value, total.value, unit=unit)

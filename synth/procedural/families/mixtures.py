@@ -31,15 +31,15 @@ class Mixtures(Family):
         a, b, p, q = (facts[name] for name in "abpq")
         if slip:
             expression, share = (f"({p} + {q}) ÷ 2", Fraction(p + q, 2)) if slip == "averages" else (f"{p} + {q}", Fraction(p + q))
-            yield calc("the share in the mixture", expression, share, "%")
+            yield calc(f"the share of {facts['solute']} in the mixture", expression, share, "%")
             return
-        first = calc(f"the amount of {facts['solute']} in the first part", f"{a} × {p} ÷ 100", Fraction(a * p, 100), facts["unit"])
-        second = calc(f"the amount of {facts['solute']} in the second part", f"{b} × {q} ÷ 100", Fraction(b * q, 100), facts["unit"])
-        whole = add("the amount of the mixture", a, b, unit=facts["unit"])
-        inside = add(f"the amount of {facts['solute']} in all", first.value, second.value, unit=facts["unit"])
+        first = calc(f"the amount of {facts['solute']} in the first portion", f"{a} × {p} ÷ 100", Fraction(a * p, 100), facts["unit"])
+        second = calc(f"the amount of {facts['solute']} in the second portion", f"{b} × {q} ÷ 100", Fraction(b * q, 100), facts["unit"])
+        whole = add("the total amount of the mixture", a, b, unit=facts["unit"])
+        inside = add(f"the total amount of {facts['solute']}", first.value, second.value, unit=facts["unit"])
         yield from (first, second, inside, whole)
         share = Fraction(inside.value) / whole.value * 100
-        yield calc("the share in the mixture", f"{written(inside.value)} ÷ {whole.value} × 100", share, "%")
+        yield calc(f"the share of {facts['solute']} in the mixture", f"{written(inside.value)} ÷ {whole.value} × 100", share, "%")
 
     def recheck(self, facts: Facts) -> list[str]:
         """Pour drops of a hundredth one by one, and count those of the substance."""

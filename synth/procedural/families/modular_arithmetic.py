@@ -29,24 +29,28 @@ class ModularArithmetic(Family):
         m, a = facts["m"], facts["a"]
         if slip == "reduces_exponent" and facts["shape"] == "product":
             return
-        first = calc(f"the remainder of {a}", f"{a} - {a // m} × {m}", a % m)
+        first = calc(f"the remainder when {a} is divided by {m}", f"{a} - {a // m} × {m}", a % m)
         yield first
         if facts["shape"] == "product":
             b = facts["b"]
-            second = calc(f"the remainder of {b}", f"{b} - {b // m} × {m}", b % m)
+            second = calc(f"the remainder when {b} is divided by {m}", f"{b} - {b // m} × {m}", b % m)
             yield second
-            left = calc("the small result", f"{first.value} × {second.value} + {facts['c']}", first.value * second.value + facts["c"])
+            left = calc(
+                f"the product of the remainders plus {facts['c']}",
+                f"{first.value} × {second.value} + {facts['c']}",
+                first.value * second.value + facts["c"],
+            )
             yield left
             if slip != "forgets_last" and left.value >= m:
-                yield calc("the remainder of the result", f"{left.value} - {left.value // m} × {m}", left.value % m)
+                yield calc("the remainder of this result", f"{left.value} - {left.value // m} × {m}", left.value % m)
             return
         value = first.value
         for at in range(2, (facts["p"] if slip != "reduces_exponent" else facts["p"] - 1) + 1):
-            product = mul(f"the {_POWERS[at]} power of the remainder", value, first.value)
+            product = mul(f"the product for the {_POWERS[at]} power", value, first.value)
             yield product
             value = product.value
             if value >= m and not (slip == "forgets_last" and at == facts["p"]):
-                rest = calc(f"the remainder of {value}, the {_POWERS[at]} power", f"{value} - {value // m} × {m}", value % m)
+                rest = calc(f"the remainder of the {_POWERS[at]} power", f"{value} - {value // m} × {m}", value % m)
                 yield rest
                 value = rest.value
 

@@ -1,6 +1,7 @@
 """Writing numbers in other bases. The second way counts up in the new base, as a milometer does."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from synth.procedural import Facts, Family
@@ -31,15 +32,16 @@ class NumberBases(Family):
                 return
             left, digits = facts["number"], list[str]()
             while left >= base:
-                expression, how = f"{left // base} × {base} + {left % base}", f"divide {left} by {base} with a remainder"
-                yield calc(f"the division of {left} by {base}", expression, left, how=how)
-                digits.append(str(left % base))
-                left //= base
+                quotient, digit = divmod(left, base)
+                step = calc(f"the division of {left} by {base}", f"{quotient} × {base} + {digit}", left, kind="divided")
+                yield replace(step, more={"left": left, "quotient": quotient, "digit": digit})
+                digits.append(str(digit))
+                left = quotient
             if slip != "stops_early":
                 yield state("the last quotient", f"the last quotient, {left}, is smaller than {base} and gives the leading digit")
                 digits.append(str(left))
             written = " ".join(digits if slip == "backwards" else digits[::-1])
-            yield state("the digits", f"from left to right, the digits are {written}", "digits", value=written)
+            yield state("the digits", f"the digits from left to right are {written}", "digits", value=written)
             return
         digits = facts["digits"].split()
         if slip == "stops_early":
@@ -47,12 +49,12 @@ class NumberBases(Family):
         terms, power = list[int](), 1
         for digit in digits if slip == "backwards" else digits[::-1]:
             if digit != "0":
-                place = mul(f"the digit {digit} in the place of {power}", int(digit), power)
+                place = mul(f"the value of the digit {digit} in the place worth {power}", int(digit), power)
                 yield place
                 terms.append(place.value)
             power = power + base if slip == "wrong_powers" and power > 1 else power * base
         if len(terms) > 1:
-            yield add("the number", *terms)
+            yield add("the number in base ten", *terms)
 
     def recheck(self, facts: Facts) -> list[str]:
         """Count up digit by digit."""

@@ -40,6 +40,7 @@ class Percentages(Family):
             yield mul(f"{facts['share']}% of {amount}", hundredth.value, facts["share"], unit=unit)
             return
         value = Fraction(amount)
+        names = ("the first change", "the second change", "the third change") if len(facts["moves"]) > 1 else ("the change",)
         for at, (kind, percent) in enumerate(facts["moves"]):
             base = Fraction(amount) if slip == "of_the_first" else value
             hundred = 10 if slip == "one_hundredth" and not at else 100
@@ -47,9 +48,7 @@ class Percentages(Family):
             yield part
             if slip == "part_is_all" and at == len(facts["moves"]) - 1:
                 return
-            moved = (add if kind == "rise" else sub)(
-                f"{what} after the {('first', 'second', 'third')[at]} change", value, part.value, unit=unit
-            )
+            moved = (add if kind == "rise" else sub)(f"{what} after {names[at]}", value, part.value, unit=unit)
             yield moved
             value = Fraction(moved.value)
 

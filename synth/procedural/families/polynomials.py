@@ -38,7 +38,7 @@ class Polynomials(Family):
         x, (value, *others) = facts["x"], facts["coefficients"]
         for at, coefficient in enumerate(others, 2):
             told = abs(coefficient) if slip == "loses_sign" else coefficient
-            name = f"the value with the {ordinal(at)} coefficient"
+            name = f"the running value after the {ordinal(at)} coefficient"
             sign = "+" if told > 0 else "-"
             if slip == "multiplies_first":
                 step = calc(name, f"({n(value)} {sign} {abs(told)}) × {x}", (value + told) * x)

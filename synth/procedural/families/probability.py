@@ -43,22 +43,23 @@ class Probability(Family):
             return
         others = slip == "odds"
         if not others or len(counts) > 2:
-            yield add(f"the number of all other {thing}s" if others else f"the number of all {thing}s", *counts[others:], unit=thing)
+            yield add(f"the number of other {thing}s" if others else f"the total number of {thing}s", *counts[others:], unit=thing)
         total = sum(counts[others:])
-        name = f"the probability of {colour}" if once else f"the probability of {colour} at first"
+        name = f"the probability of {colour}" if once else f"the probability of {colour} on the first draw"
         yield quotient(name, good, total)
         if once:
             return
         left, rest = (good, total) if facts["shape"] == "back" or slip == "as_before" else (good - 1, total - 1)
+        given = f", given that the first {thing} is {colour}" if left != good else ""
         if left != good:
             yield sub(f"the number of {colour} {thing}s that are left", good, 1, unit=f"{colour} {thing}")
-            yield sub(f"the number of all {thing}s that are left", total, 1, unit=thing)
-        yield state("the second draw", f"the second draw is {colour} with probability {left}/{rest}")
+            yield sub(f"the total number of {thing}s that are left", total, 1, unit=thing)
+        yield state("the second draw", f"the second draw is {colour} with probability {left}/{rest}{given}")
         one, two = Fraction(good, total), Fraction(left, rest)
         if slip == "adds":
-            yield ratio("the probability of both", f"{good}/{total} + {left}/{rest}", one + two)
+            yield ratio(f"the probability that both are {colour}", f"{good}/{total} + {left}/{rest}", one + two)
         else:
-            yield ratio("the probability of both", f"{good}/{total} × {left}/{rest}", one * two)
+            yield ratio(f"the probability that both are {colour}", f"{good}/{total} × {left}/{rest}", one * two)
 
     def recheck(self, facts: Facts) -> list[str]:
         """List all cases and count."""

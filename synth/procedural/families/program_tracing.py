@@ -7,23 +7,80 @@ from typing import Any, ClassVar
 from synth.procedural import Facts, Family
 from synth.procedural.chance import Chance
 from synth.procedural.grammar import ordinal
-from synth.procedural.steps import WorkStep, state
+from synth.procedural.steps import WorkStep, n, state
 from synth.procedural.tiny_python import TinyPython
 
-_Rule = Callable[[int, int, int], int]
+_Rule = Callable[[int, int, int], tuple[str, int]]
+
+
+def _adds(r: int, v: int, _: int) -> tuple[str, int]:
+    return f"{n(r)} + {v} = {r + v}", r + v
+
+
+def _adds_twice(r: int, v: int, _: int) -> tuple[str, int]:
+    return f"{r} + 2 × {v} = {r + 2 * v}", r + 2 * v
+
+
+def _takes(r: int, v: int, _: int) -> tuple[str, int]:
+    return f"{n(r)} - {v} = {r - v}", r - v
+
+
+def _counts(r: int, v: int, k: int) -> tuple[str, int]:
+    return _greater(v, k), r + (v > k)
+
+
+def _largest(r: int, v: int, _: int) -> tuple[str, int]:
+    return _greater(v, r), max(r, v)
+
+
+def _multiples(r: int, v: int, k: int) -> tuple[str, int]:
+    return (f"{v} is not a multiple of {k}", r) if v % k else (f"{v} is a multiple of {k} and {r} + {v} = {r + v}", r + v)
+
+
+def _even(r: int, v: int, _: int) -> tuple[str, int]:
+    return (f"{v} is odd and {n(r)} - 1 = {r - 1}", r - 1) if v % 2 else (f"{v} is even and {n(r)} + {v} = {r + v}", r + v)
+
+
+def _mixes(r: int, v: int, k: int) -> tuple[str, int]:
+    made = r * k + v
+    return f"{r} × {k} + {v} = {made} and the last two digits are kept", made % 100
+
+
+def _doubles(r: int, v: int, k: int) -> tuple[str, int]:
+    return f"{_greater(v, k)} and " + (f"{r} + {v} = {r + v}" if v > k else f"{r} × 2 = {2 * r}"), r + v if v > k else r * 2
+
+
+def _differs(r: int, v: int, _: int) -> tuple[str, int]:
+    return f"{_greater(r, v)} and {_distance(r, v)}", abs(r - v)
+
+
+def _spread(r: int, v: int, _: int) -> tuple[str, int]:
+    return _distance(r, v), abs(r - v)
+
+
+def _greater(one: int, other: int) -> str:
+    return f"{one} is {'greater' if one > other else 'not greater'} than {other}"
+
+
+def _distance(one: int, other: int) -> str:
+    return f"{max(one, other)} - {min(one, other)} = {abs(one - other)}"
+
+
 _BODIES: Mapping[str, tuple[str, str, _Rule]] = {
-    "adds": ("r = 0", "r += v", lambda r, v, _: r + v),
-    "adds_twice": ("r = {k}", "r += 2 * v", lambda r, v, _: r + 2 * v),
-    "takes": ("r = 100", "r -= v", lambda r, v, _: r - v),
-    "counts": ("r = 0", "if v > {k}:\n    r += 1", lambda r, v, k: r + (v > k)),
-    "largest": ("r = 0", "if v > r:\n    r = v", lambda r, v, _: max(r, v)),
-    "multiples": ("r = 0", "if v % {k} == 0:\n    r += v", lambda r, v, k: r + (0 if v % k else v)),
-    "even": ("r = 0", "if v % 2 == 0:\n    r += v\nelse:\n    r -= 1", lambda r, v, _: r - 1 if v % 2 else r + v),
-    "mixes": ("r = 1", "r = (r * {k} + v) % 100", lambda r, v, k: (r * k + v) % 100),
-    "doubles": ("r = 0", "if v > {k}:\n    r += v\nelse:\n    r = r * 2", lambda r, v, k: r + v if v > k else r * 2),
-    "differs": ("r = 50", "if r > v:\n    r -= v\nelse:\n    r = v - r", lambda r, v, _: abs(r - v)),
-    "spread": ("r = 0", "r = max(r, v) - min(r, v)", lambda r, v, _: abs(r - v)),
+    "adds": ("r = 0", "r += v", _adds),
+    "adds_twice": ("r = {k}", "r += 2 * v", _adds_twice),
+    "takes": ("r = 100", "r -= v", _takes),
+    "counts": ("r = 0", "if v > {k}:\n    r += 1", _counts),
+    "largest": ("r = 0", "if v > r:\n    r = v", _largest),
+    "multiples": ("r = 0", "if v % {k} == 0:\n    r += v", _multiples),
+    "even": ("r = 0", "if v % 2 == 0:\n    r += v\nelse:\n    r -= 1", _even),
+    "mixes": ("r = 1", "r = (r * {k} + v) % 100", _mixes),
+    "doubles": ("r = 0", "if v > {k}:\n    r += v\nelse:\n    r = r * 2", _doubles),
+    "differs": ("r = 50", "if r > v:\n    r -= v\nelse:\n    r = v - r", _differs),
+    "spread": ("r = 0", "r = max(r, v) - min(r, v)", _spread),
 }
+"""The start, the body of the loop, and the rule: why the next value is what it is, and the value."""
+
 _STARTS = {"takes": 100, "mixes": 1, "differs": 50}
 
 
@@ -69,10 +126,10 @@ class ProgramTracing(Family):
         rule, k, values = _BODIES[facts["rule"]][2], facts.get("k", 0), facts["values"]
         held = k if facts["rule"] == "adds_twice" else _STARTS.get(facts["rule"], 0)
         for at, value in enumerate(values[1:] if slip == "skips_first" else values[:-1] if slip == "skips_last" else values, 1):
-            before, held = held, rule(held, value, k)
-            claim = f"`{facts['watched']}` is now {held}"
-            yield state(f"the {ordinal(at)} turn, with `{facts['each']}` = {value}", claim, "turn", element=value, before=before)
-        yield state("the result", f"the function returns {held}", "returned", value=str(held))
+            before, (why, held) = held, rule(held, value, k)
+            claim = f"{why}, so `{facts['watched']}` is now {held}"
+            yield state(f"the {ordinal(at)} pass, with `{facts['each']}` = {value}", claim, "turn", element=value, before=before)
+        yield state("the return value", f"the function returns {held}", "returned", value=str(held))
 
     def recheck(self, facts: Facts) -> list[str]:
         """Run the program in the evaluator."""

@@ -63,9 +63,10 @@ class Pythagoras(Family):
             yield mul(f"the square of {side}", side, side)
         yield whole
         if slip == "forgets_root":
-            yield state(sought, f"it is {with_noun(whole.value, unit)}", value=with_noun(whole.value, unit))
+            yield state(sought, f"{sought} is {with_noun(whole.value, unit)}", value=with_noun(whole.value, unit))
             return
-        yield mul("a number with this square", root, root)
+        squares = {"square": whole.value, "root": root}
+        yield WorkStep(f"the square root of {whole.value}", f"{root} × {root} = {whole.value}", "root", "", root, str(root), squares)
         yield state(sought, f"{sought} is {with_noun(root, unit)}", value=with_noun(root, unit))
 
     def recheck(self, facts: Facts) -> list[str]:

@@ -35,7 +35,7 @@ class QuadraticEquations(Family):
         high = q // low
         yield calc("the product of the two numbers", f"{n(low)} × {n(high)}", q)
         yield calc("the sum of the two numbers", f"{n(low)} + {n(high)}", -p)
-        yield state("the factors", f"({x} {_minus(low)})({x} {_minus(high)}) = 0", "factored")
+        yield state("the factored form", f"({x} {_minus(low)})({x} {_minus(high)}) = 0", "factored")
         first, second = sorted((-low, -high)) if slip == "signs" else (low, high)
         yield state("the solutions", f"{x} = {first} or {x} = {second}", "zero", value=f"{x} = {first} or {x} = {second}")
 

@@ -5,17 +5,17 @@ from typing import Any, ClassVar
 
 from synth.procedural import Facts, Family
 from synth.procedural.chance import Chance
-from synth.procedural.steps import WorkStep, state
+from synth.procedural.steps import WorkStep, n, state
 from synth.procedural.tiny_python import TinyPython
 
 _Rule = Callable[[int, int, int], int]
-_RULES: Mapping[str, tuple[str, int, _Rule]] = {
-    "adds": ("n + {f}(n - 1)", 1, lambda value, n, _: n + value),
-    "adds_fixed": ("{f}(n - 1) + {k}", 1, lambda value, _, k: value + k),
-    "doubles": ("2 * {f}(n - 1)", 1, lambda value, _, __: 2 * value),
-    "twos": ("{f}(n - 2) + n", 2, lambda value, n, _: value + n),
-    "mixes": ("2 * {f}(n - 1) + {k}", 1, lambda value, _, k: 2 * value + k),
-    "minus": ("n * {k} - {f}(n - 1)", 1, lambda value, n, k: n * k - value),
+_RULES: Mapping[str, tuple[str, str, int, _Rule]] = {
+    "adds": ("n + {f}(n - 1)", "{n} + {value}", 1, lambda value, n, _: n + value),
+    "adds_fixed": ("{f}(n - 1) + {k}", "{value} + {k}", 1, lambda value, _, k: value + k),
+    "doubles": ("2 * {f}(n - 1)", "2 × {value}", 1, lambda value, _, __: 2 * value),
+    "twos": ("{f}(n - 2) + n", "{value} + {n}", 2, lambda value, n, _: value + n),
+    "mixes": ("2 * {f}(n - 1) + {k}", "2 × {value} + {k}", 1, lambda value, _, k: 2 * value + k),
+    "minus": ("n * {k} - {f}(n - 1)", "{n} × {k} - {value}", 1, lambda value, n, k: n * k - value),
 }
 
 
@@ -30,7 +30,7 @@ class Recursion(Family):
     def draw(self, chance: Chance) -> dict[str, Any]:
         """Draw a rule, its start and the call."""
         rule = list(_RULES)[chance.between(0, chance.knob.rules - 1)]
-        body, step, _ = _RULES[rule]
+        body, _, step, _ = _RULES[rule]
         base, k, name = chance.between(1, 5), chance.between(2, 5), chance.choice(("f", "g", "climb", "count", "build", "fold"))
         last = chance.between(0, 2)
         argument = last + chance.knob.depth * step
@@ -42,14 +42,16 @@ class Recursion(Family):
 
     def work(self, facts: Facts, slip: str = "") -> Iterator[WorkStep]:
         """Start at the end of the chain and climb up."""
-        _, step, rule = _RULES[facts["rule"]]
+        _, sum_, step, rule = _RULES[facts["rule"]]
         name, k = facts["name"], facts.get("k", 0)
         chain = list(range(facts["argument"], facts["last"], -step))
         value = facts["base"] + (1 if slip == "wrong_base" else 0)
-        yield state("the call that calls nothing", f"{name}({facts['argument'] - step * len(chain)}) is {value}", "base")
+        yield state("the smallest call", f"{name}({facts['argument'] - step * len(chain)}) is {value}", "base")
         for argument in chain[:0:-1] if slip == "stops_early" else chain[::-1]:
+            worked = sum_.format(n=argument, value=n(value), k=k)
             value = rule(value, argument, k)
-            yield state(f"the value of {name}({argument})", f"{name}({argument}) is {value}", "climb")
+            claim = f"{worked} = {value}, so {name}({argument}) is {value}"
+            yield state(f"the value of {name}({argument})", claim, "climb")
         yield state("the result", f"the result is {value}", "returned", value=str(value))
 
     def recheck(self, facts: Facts) -> list[str]:

@@ -27,7 +27,7 @@ class Scheduling(Family):
 
     def words(self, facts: Facts) -> dict[str, Any]:
         """Return the tasks as a list."""
-        waits = [f", after {listed(needs)}" if needs else "" for *_, needs in facts["tasks"]]
+        waits = [f" (only after {listed([_quoted(need) for need in needs])})" if needs else "" for *_, needs in facts["tasks"]]
         lines = [f"- {task[0]}: {with_noun(task[1], facts['unit'])}{wait}" for task, wait in zip(facts["tasks"], waits, strict=True)]
         return {"list": "\n".join(lines)}
 
@@ -35,15 +35,15 @@ class Scheduling(Family):
         """Find for each task the earliest start and the end."""
         unit, end = facts["unit"], dict[str, int]()
         if slip == "all_in_a_row":
-            yield add("the end of everything", *(length for _, length, _ in facts["tasks"]), unit=unit)
+            yield add("the total time", *(length for _, length, _ in facts["tasks"]), unit=unit)
             return
         for name, length, needs in facts["tasks"]:
             start = (min if slip == "takes_shorter" else max)((end[need] for need in needs), default=0)
-            step = add(f'the end of the task "{name}"', start, length, unit=unit)
+            step = add(f"the finishing time of {_quoted(name)}", start, length, unit=unit)
             yield step
             end[name] = int(step.value)
         last = max(end.values())
-        yield state("the end of the whole", f"the last task ends after {with_noun(last, unit)}", "ended", value=with_noun(last, unit))
+        yield state("the total time", f"the last task ends after {with_noun(last, unit)}", "ended", value=with_noun(last, unit))
 
     def recheck(self, facts: Facts) -> list[str]:
         """Move a clock forward, and work at whatever can be worked at."""
@@ -55,3 +55,7 @@ class Scheduling(Family):
                 left[name] -= 1
             clock += 1
         return [str(clock)]
+
+
+def _quoted(task: str) -> str:
+    return f'"{task}"'

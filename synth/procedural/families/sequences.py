@@ -37,6 +37,9 @@ class Sequences(Family):
     def work(self, facts: Facts, slip: str = "") -> Iterator[WorkStep]:
         """Find the rule from neighbours, then continue."""
         terms, kind = facts["terms"], facts["shape"]
+        count = _AHEAD.index(facts["ahead"]) + {"one_further": 1, "one_short": -1}.get(slip, 0)
+        if not count:
+            return
         if kind == "multiplies":
             rule = div("the factor from one term to the next", terms[1], terms[0])
             yield rule
@@ -44,12 +47,17 @@ class Sequences(Family):
             step = rule.value
         else:
             pairs = list(pairwise(terms))
-            steps = [sub(f"the difference between the {ordinal(at)} term and the next", b, a) for at, (a, b) in enumerate(pairs, 1)]
+            steps = [
+                sub(f"the difference between the {ordinal(at)} and {ordinal(at + 1)} terms", b, a) for at, (a, b) in enumerate(pairs, 1)
+            ]
             yield from steps if kind == "grows" else steps[:2]
             step = terms[-1] - terms[-2]
-        last, count = terms[-1], _AHEAD.index(facts["ahead"]) + {"one_further": 1, "one_short": -1}.get(slip, 0)
+        last = terms[-1]
         for at in range(len(terms) + 1, len(terms) + count + 1):
-            step += 2 if kind == "grows" else 0
+            if kind == "grows":
+                growth = add(f"the step that leads to the {ordinal(at)} term", step, 2)
+                yield growth
+                step = growth.value
             term = (mul if kind == "multiplies" else add)(f"the {ordinal(at)} term", last, step)
             last = term.value
             yield term

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 from synth.procedural import Facts, Family
 from synth.procedural.chance import Chance
+from synth.procedural.grammar import listed
 from synth.procedural.steps import WorkStep, calc, state
 
 _PLACES = (
@@ -27,7 +28,7 @@ _PLACES = (
 class ShortestPath(Family):
     """Four to six places."""
 
-    about = "the shortest way through a road map"
+    about = "the shortest route through a road map"
     knobs: ClassVar = {"places": (4, 4, 5, 5, 6), "extra": (1, 2, 2, 3, 3), "longest": (9, 12, 15, 20, 25)}
     slips: ClassVar = ("nearest_first",)
 
@@ -58,8 +59,14 @@ class ShortestPath(Family):
                 way.append(here)
                 lengths.append(roads[way[-2]][here])
             if len(lengths) > 1:
-                yield calc(f"the way {' - '.join(way)}", " + ".join(map(str, lengths)), sum(lengths), "km", kind="settle")
-                yield state("the shortest way", f"the shortest way has {sum(lengths)} km", "chosen", value=f"{sum(lengths)} km")
+                yield calc(
+                    f"the route from {start} to {goal} via {listed(way[1:-1])}",
+                    " + ".join(map(str, lengths)),
+                    sum(lengths),
+                    "km",
+                    kind="settle",
+                )
+                yield state("the shortest route", f"the shortest route is {sum(lengths)} km long", "chosen", value=f"{sum(lengths)} km")
             return
         far, settled = {start: 0}, dict[str, int]()
         while goal not in settled:
@@ -72,11 +79,23 @@ class ShortestPath(Family):
                     continue
                 if place not in far or far[here] + length < far[place]:
                     far[place] = far[here] + length
-                    yield calc(f"the way to {place} over {here}", f"{far[here]} + {length}", far[place], "km", kind="settle")
+                    yield calc(
+                        f"the route to {place} via {here}" if here != start else f"the direct road to {place}",
+                        f"{far[here]} + {length}",
+                        far[place],
+                        "km",
+                        kind="settle",
+                    )
                 else:
                     longer = far[here] + length
-                    yield calc(f"the way to {place} over {here}", f"{far[here]} + {length}", longer, "km", kind="longer")
-        yield state("the shortest way", f"the shortest way has {far[goal]} km", "chosen", value=f"{far[goal]} km")
+                    yield calc(
+                        f"the route to {place} via {here}" if here != start else f"the direct road to {place}",
+                        f"{far[here]} + {length}",
+                        longer,
+                        "km",
+                        kind="longer",
+                    )
+        yield state("the shortest route", f"the shortest route is {far[goal]} km long", "chosen", value=f"{far[goal]} km")
 
     def recheck(self, facts: Facts) -> list[str]:
         """Compare all routes."""

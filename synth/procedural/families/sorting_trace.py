@@ -46,7 +46,7 @@ class SortingTrace(Family):
                 kind = "swapped" if place != at - 1 else "right"
                 numbers[at - 1], numbers[place] = numbers[place], numbers[at - 1]
             row = _row(numbers)
-            yield state(f"the {ordinal(at)} pass", f"the list is {row}", kind, value=row, moved=moved, place=ordinal(at))
+            yield state(f"the list after the {ordinal(at)} pass", f"the list is {row}", kind, value=row, moved=moved, place=ordinal(at))
 
     def recheck(self, facts: Facts) -> list[str]:
         """Sort the front part by bisection, or take the smallest numbers out one after the other."""

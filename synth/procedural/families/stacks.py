@@ -45,9 +45,9 @@ class Stacks(Family):
             elif held:
                 held.pop(-1 - end if slip == "wrong_end" else end)
             told = " ".join(held) or "nothing"
-            claim = f"from {'bottom to top' if facts['shape'] == 'stack' else 'front to back'} there is {told}"
-            yield state(f"the state after the {ordinal(at)} move", claim, "moved", move=" ".join(move), at=ordinal(at))
-        yield state("the end", f"what remains is {told}", "remains", value=told)
+            claim = f"{'from bottom to top' if end else 'from front to back'}, the {facts['shape']} is {told}"
+            yield state(f"the {facts['shape']} after the {ordinal(at)} move", claim, "moved", move=" ".join(move), at=ordinal(at))
+        yield state(f"the final {facts['shape']}", f"what remains is {told}", "remains", value=told)
 
     def recheck(self, facts: Facts) -> list[str]:
         """Strike out: a removal meets the latest put before it that is not struck out, or in a queue the earliest."""

@@ -33,8 +33,8 @@ class Syllogisms(Family):
         for name in ("first", "second"):
             yield state(f"the {name} premise", f"the {name} premise says that {_meaning(facts[name], facts['kinds'])}", "premise")
         sure = follows != (slip == "believes")
-        told = "there is no way for both premises to be true without this" if sure else "both premises can be true although this is false"
-        yield state("the conclusion", f"{told}: {words['conclusion']}", "verdict", value="it follows" if sure else "it does not follow")
+        told = "whenever both premises are true, it must be true that" if sure else "both premises can be true without it being true that"
+        yield state("the conclusion", f"{told} {words['conclusion']}", "verdict", value="it follows" if sure else "it does not follow")
 
     def recheck(self, facts: Facts) -> list[str]:
         """Try all worlds: each of the eight ways of belonging to three kinds is inhabited or not, and every kind has a member."""

@@ -55,11 +55,11 @@ class TruthTables(Family):
             holds = _Reader(statement, values, slip).any_of()
             true += holds
             told = listed(f"{letter} is {_WORD[value]}" for letter, value in values.items())
-            yield state(f"the case that {told}", f"{statement} is {_WORD[holds]}", "case", case=told)
+            yield state(f"the case that {told}", f'"{statement}" is {_WORD[holds]}', "case", case=told)
         count = 2 ** len(facts["letters"]) - true if slip == "counts_false" else true
         yield state(
-            "the number of cases in which it is true",
-            f"{cardinal(count) if count else 'none'} of the cases {'makes' if count == 1 else 'make'} it true",
+            "the number of cases in which the statement is true",
+            f"the statement is true in {cardinal(count) if count else 'none'} of the cases",
             "counted",
             value=cardinal(count) if count else "none",
         )
@@ -75,7 +75,7 @@ class TruthTables(Family):
                 )
             found.append(_fold(source))
         return [
-            *(f"{facts['statement']} is {_WORD[holds]}" for holds in found),
+            *(f'"{facts["statement"]}" is {_WORD[holds]}' for holds in found),
             ("none", "one", "two", "three", "four", "five", "six", "seven", "eight")[sum(found)],
         ]
 

@@ -30,22 +30,27 @@ class UnitConversion(Family):
                 return {**facts, "shape": "mixed", "whole": whole, "rest": rest, "count": chance.between(2, chance.knob.count)}
         return {**facts, "shape": "plain", "size": size, "count": chance.between(2, max(3, chance.knob.count))}
 
+    def words(self, facts: Facts) -> dict[str, Any]:
+        """Return how the quantity is called, and the verb that tells it."""
+        return dict(zip(("verb", "quantity"), _SAID[facts["small"]], strict=True))
+
     def work(self, facts: Facts, slip: str = "") -> Iterator[WorkStep]:
         """Bring everything to the small unit, multiply, and change over to the large one if it was asked for."""
         factor, small = _FACTORS[facts["small"], facts["large"]], facts["small"]
+        _, quantity = _SAID[small]
         used = 100 if slip == "by_hundred" else factor
         if facts["shape"] == "mixed":
             if slip == "by_hundred" and factor == 100:
                 return
             inside = mul(f"the number of {small}s in {with_noun(facts['whole'], facts['large'])}", facts["whole"], used, unit=small)
             yield inside
-            each = add(f"the size of one {facts['thing']}", inside.value, facts["rest"], unit=small)
+            each = add(f"the {quantity} of one {facts['thing']}", inside.value, facts["rest"], unit=small)
             yield each
-            yield mul(f"the size of {with_noun(facts['count'], facts['thing'])}", each.value, facts["count"], unit=small)
+            yield mul(f"the total {quantity} of the {with_noun(facts['count'], facts['thing'])}", each.value, facts["count"], unit=small)
             return
-        whole = mul(f"the size of all {facts['count']}", facts["size"], facts["count"], unit=small)
+        whole = mul(f"the total {quantity} in {small}s", facts["size"], facts["count"], unit=small)
         yield whole
-        last = (mul if slip == "wrong_way" else div)(f"the same in {facts['large']}s", whole.value, used, unit=facts["large"])
+        last = (mul if slip == "wrong_way" else div)(f"the total {quantity} in {facts['large']}s", whole.value, used, unit=facts["large"])
         yield last
 
     def recheck(self, facts: Facts) -> list[str]:
@@ -59,4 +64,10 @@ class UnitConversion(Family):
 _FACTORS = {
     ("centimetre", "metre"): 100, ("metre", "kilometre"): 1000, ("gram", "kilogram"): 1000, ("kilogram", "tonne"): 1000,
     ("millilitre", "litre"): 1000, ("minute", "hour"): 60, ("second", "minute"): 60, ("millimetre", "centimetre"): 10,
+}  # fmt: skip
+
+_SAID = {
+    "millimetre": ("measures", "length"), "centimetre": ("measures", "length"), "metre": ("measures", "length"),
+    "gram": ("weighs", "weight"), "kilogram": ("weighs", "weight"), "millilitre": ("holds", "capacity"),
+    "second": ("lasts", "duration"), "minute": ("lasts", "duration"),
 }  # fmt: skip
