@@ -15,6 +15,8 @@ from typing import Annotated, Any
 
 import typer
 
+from pipelines.showing import Json, show
+
 _Recipe = Annotated[str, typer.Argument(metavar="RECIPE", help="A recipe file, or the name of a shipped recipe.")]
 _Inputs = Annotated[list[str] | None, typer.Argument(metavar="[INPUT]...", help="Inputs that all nodes see.")]
 _Out = Annotated[str, typer.Option(help="Folder of the run, shared by all nodes, or s3:// or gs://.")]
@@ -33,13 +35,14 @@ def slurm(
     gib_per_cpu: _Memory = 2,
     hours: Annotated[int, typer.Option(min=1, help="Time limit of the job.")] = 24,
     option: _Options = None,
+    as_json: Json = False,
 ) -> None:
     """Print a Slurm batch script that runs a recipe on a Ray cluster of its own.
 
     Example: curate slurm web crawl/*.warc.gz --out /shared/web --nodes 8 > job.sbatch
     """
     facts = {"nodes": nodes, "cpus": cpus, "gib_per_cpu": gib_per_cpu, "hours": hours}
-    _print("slurm.sbatch", recipe, inputs or [], out, option or [], facts)
+    _print("slurm.sbatch", recipe, inputs or [], out, option or [], facts, as_json)
 
 
 def kuberay(
@@ -51,16 +54,17 @@ def kuberay(
     cpus: _Cpus = 16,
     gib_per_cpu: _Memory = 2,
     option: _Options = None,
+    as_json: Json = False,
 ) -> None:
     """Print a RayJob for Kubernetes that runs a recipe on a Ray cluster of its own.
 
     Example: curate kuberay web s3://crawls/*.warc.gz --out s3://data/web --image me/curate:1 > job.yaml
     """
     facts = {"nodes": nodes, "cpus": cpus, "gib_per_cpu": gib_per_cpu, "image": image, "ray": version("ray")}
-    _print("kuberay.yaml", recipe, inputs or [], out, option or [], facts)
+    _print("kuberay.yaml", recipe, inputs or [], out, option or [], facts, as_json)
 
 
-def _print(template: str, recipe: str, inputs: list[str], out: str, options: list[str], facts: dict[str, Any]) -> None:
+def _print(template: str, recipe: str, inputs: list[str], out: str, options: list[str], facts: dict[str, Any], as_json: bool) -> None:
     """Print a template filled with the command and the facts; a job on an object store takes over the lock of one that died."""
     from jinja2 import Environment, StrictUndefined
 
@@ -69,4 +73,5 @@ def _print(template: str, recipe: str, inputs: list[str], out: str, options: lis
     name = re.sub(r"[^a-z0-9]+", "-", PurePath(recipe).stem.lower()).strip("-") or "run"
     source = files("pipelines").joinpath("templates", template).read_text("utf-8")
     made = Environment(undefined=StrictUndefined, keep_trailing_newline=True, autoescape=False)
-    typer.echo(made.from_string(source).render(name=name, command=command, **facts), nl=False)
+    script = made.from_string(source).render(name=name, command=command, **facts)
+    show({"script": script}, as_json, lambda told: typer.echo(told["script"], nl=False))
