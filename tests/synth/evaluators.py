@@ -374,7 +374,7 @@ def language_faults(text: str) -> list[str]:
     """Return articles and plurals that are wrong, and doubled words."""
     text = re.sub(r"```.*?```|`[^`]*`", "CODE", text, flags=re.DOTALL)
     found = [match[0] for pattern in (_AN_BEFORE_CONSONANT, _A_BEFORE_VOWEL, _ONE_MANY, _MANY_ONE) for match in pattern.finditer(text)]
-    found += [match[0] for match in re.finditer(r"\b([a-z]{2,}) \1\b", text) if match[1] not in ("that", "had")]
+    found += [match[0] for match in re.finditer(r"(?i)\b([a-z]{2,}) \1\b", text) if match[1] not in ("that", "had")]
     return found + re.findall(r"[{}\[]\w*[|}]|  |\. \.| [,.;:](?!\d)|\.\.(?!\.)", text)
 
 

@@ -76,7 +76,7 @@ def test_language_is_sound() -> None:
 
 
 def test_the_judge_of_language_knows_faults() -> None:
-    faults = ("a orange one", "1 more days", "an roll", "7 euro", "the the end", "a  b", "Wait ..", "so {n} is", "a hour ago")
+    faults = ("a orange one", "1 more days", "an roll", "7 euro", "the the end", "So so", "a  b", "Wait ..", "so {n} is", "a hour ago")
     assert [text for text in faults[:-1] if not language_faults(text)] == []
     assert language_faults("An hour, a unit, 1 euro, 8 euros, once; 2.5 hours and `a  b`.") == []
     assert repeated_sentences("We add the two. And so on. We add the two.") == ["We add the two."]
