@@ -39,6 +39,7 @@ def _parts(wording: str) -> tuple[tuple[str, ...], ...]:
     return tuple((part,) if at % 2 == 0 else tuple(part.split("|")) for at, part in enumerate(_CHOICE.split(wording)))
 
 
+@cache
 def wordings(option: str) -> int:
     """Return how many wordings an option stands for."""
     count = 1

@@ -17,12 +17,15 @@ from typing import Any
 from synth.procedural import Exercise, Facts, Family, Slip
 from synth.procedural.chance import Chance
 from synth.procedural.grammar import capitalised, ordinal
-from synth.procedural.phrasebook import Speaker, book, paragraph
+from synth.procedural.phrasebook import Speaker, book, paragraph, wordings
 from synth.procedural.steps import WorkStep
 
 _LAYOUTS = ("worked",) * 9 + ("terse", "table", "hints") * 2 + ("tutor", "find_error") * 3
 _OPERATIONS = frozenset({"calc", "add", "sub", "mul", "div", "check", "fraction"})
 _MOST_LED = 0.3
+
+_ENOUGH = 20
+"""A kind of steps with fewer wordings of its own is also said in plain ones, which give no reason."""
 
 
 def exercise(family: Family, level: int, seed: str, knobs: Mapping[str, int]) -> Exercise:
@@ -97,7 +100,8 @@ def _wordings(words: Mapping[str, Any], kind: str) -> Sequence[str]:
     own: Mapping[str, Sequence[str]] = words.get("steps", {})
     shared = book("steps")
     if kind in own:
-        return own[kind] if any("{what}" in option for option in own[kind]) else [*own[kind], *shared["plain"]]
+        enough = any("{what}" in option for option in own[kind]) or sum(map(wordings, own[kind])) >= _ENOUGH
+        return own[kind] if enough else [*own[kind], *shared["plain"]]
     return [*shared["calc"], *shared[kind]] if kind in _OPERATIONS - {"calc", "check", "fraction"} else shared[kind]
 
 
@@ -208,4 +212,5 @@ def _correction(say: Speaker, words: Mapping[str, Any], steps: Sequence[WorkStep
     where = say.say(shared["right_before"], place=ordinal(place + 1)) if place else say.say(shared["at_once"])
     why = say.say(words["slips"][slip])
     rest = [_said(say, _wordings(words, step.kind), step) or f"{capitalised(step.claim)}." for step in steps[place:]]
-    return [f"{where} {why} {say.say(shared['instead'])}", " ".join(rest), *_closing(say, words, _answer(steps), "find_error")]
+    instead = say.say(shared["instead"]) if rest else ""
+    return [f"{where} {why} {instead}".strip(), " ".join(rest), *_closing(say, words, _answer(steps), "find_error")]

@@ -40,9 +40,9 @@ class Ratios(Family):
                 return
             parts = add("the number of parts", a, b, unit="part")
             yield parts
-            part = div("one part", facts["total"], parts.value, unit=unit)
+            part = div("the size of one part", facts["total"], parts.value, unit=unit)
         else:
-            part = div("one part", facts["known"], a, unit=unit)
+            part = div("the size of one part", facts["known"], a, unit=unit)
         if slip == "by_one_number":
             return
         yield part

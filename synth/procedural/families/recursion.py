@@ -46,16 +46,16 @@ class Recursion(Family):
         name, k = facts["name"], facts.get("k", 0)
         chain = list(range(facts["argument"], facts["last"], -step))
         value = facts["base"] + (1 if slip == "wrong_base" else 0)
-        yield state("the smallest call", f"{name}({facts['argument'] - step * len(chain)}) is {value}", "base")
+        yield state("the smallest call", f"`{name}({facts['argument'] - step * len(chain)})` is {value}", "base")
         for argument in chain[:0:-1] if slip == "stops_early" else chain[::-1]:
             worked = sum_.format(n=argument, value=n(value), k=k)
             value = rule(value, argument, k)
-            claim = f"{worked} = {value}, so {name}({argument}) is {value}"
-            yield state(f"the value of {name}({argument})", claim, "climb")
-        yield state("the result", f"the result is {value}", "returned", value=str(value))
+            claim = f"{worked} = {value}, so `{name}({argument})` is {value}"
+            yield state(f"the value of `{name}({argument})`", claim, "climb")
+        yield state("the return value", f"the function returns {value}", "returned", value=str(value))
 
     def recheck(self, facts: Facts) -> list[str]:
         """Run the program in the evaluator, and read off its calls."""
         tiny = TinyPython(facts["program"])
         result = tiny.call(facts["name"], facts["argument"])
-        return [*(f"{facts['name']}({values[0]}) is {value}" for values, value in tiny.calls), str(result)]
+        return [*(f"`{facts['name']}({values[0]})` is {value}" for values, value in tiny.calls), str(result)]

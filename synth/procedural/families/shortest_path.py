@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from synth.procedural import Facts, Family
 from synth.procedural.chance import Chance
 from synth.procedural.grammar import listed
-from synth.procedural.steps import WorkStep, calc, state
+from synth.procedural.steps import WorkStep, state
 
 _PLACES = (
     "Ashby",
@@ -50,22 +50,17 @@ class ShortestPath(Family):
         """Settle the nearest place again and again; a slip always takes the shortest road at hand."""
         roads, start, goal = _neighbours(facts), facts["start"], facts["goal"]
         if slip:
-            here, way, lengths = start, [start], list[int]()
+            here, places, lengths = start, [start], list[int]()
             while here != goal:
-                ahead = {place: far for place, far in roads[here].items() if place not in way}
+                ahead = {place: far for place, far in roads[here].items() if place not in places}
                 if not ahead:
                     return
                 here = min(ahead, key=lambda place: (ahead[place], place))
-                way.append(here)
-                lengths.append(roads[way[-2]][here])
+                places.append(here)
+                lengths.append(roads[places[-2]][here])
             if len(lengths) > 1:
-                yield calc(
-                    f"the route from {start} to {goal} via {listed(way[1:-1])}",
-                    " + ".join(map(str, lengths)),
-                    sum(lengths),
-                    "km",
-                    kind="settle",
-                )
+                way = f"the route from {start} to {goal} via {listed(places[1:-1])}"
+                yield state(way, f"{way} is {' + '.join(map(str, lengths))} = {sum(lengths)} km long", "settle")
                 yield state("the shortest route", f"the shortest route is {sum(lengths)} km long", "chosen", value=f"{sum(lengths)} km")
             return
         far, settled = {start: 0}, dict[str, int]()
@@ -77,24 +72,14 @@ class ShortestPath(Family):
             for place, length in sorted(roads[here].items()):
                 if place in settled:
                     continue
-                if place not in far or far[here] + length < far[place]:
-                    far[place] = far[here] + length
-                    yield calc(
-                        f"the route to {place} via {here}" if here != start else f"the direct road to {place}",
-                        f"{far[here]} + {length}",
-                        far[place],
-                        "km",
-                        kind="settle",
-                    )
+                total = far[here] + length
+                kind = "settle" if place not in far or total < far[place] else "longer"
+                far[place] = min(total, far.get(place, total))
+                if here == start:
+                    way, worked, kind = f"the direct road to {place}", str(length), "direct"
                 else:
-                    longer = far[here] + length
-                    yield calc(
-                        f"the route to {place} via {here}" if here != start else f"the direct road to {place}",
-                        f"{far[here]} + {length}",
-                        longer,
-                        "km",
-                        kind="longer",
-                    )
+                    way, worked = f"the route to {place} via {here}", f"{far[here]} + {length} = {total}"
+                yield state(way, f"{way} is {worked} km long", kind)
         yield state("the shortest route", f"the shortest route is {far[goal]} km long", "chosen", value=f"{far[goal]} km")
 
     def recheck(self, facts: Facts) -> list[str]:

@@ -58,7 +58,7 @@ class TruthTables(Family):
             yield state(f"the case that {told}", f'"{statement}" is {_WORD[holds]}', "case", case=told)
         count = 2 ** len(facts["letters"]) - true if slip == "counts_false" else true
         yield state(
-            "the number of cases in which the statement is true",
+            "the final count",
             f"the statement is true in {cardinal(count) if count else 'none'} of the cases",
             "counted",
             value=cardinal(count) if count else "none",
