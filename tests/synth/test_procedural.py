@@ -240,6 +240,23 @@ def test_layouts_take_turns_and_connectives_are_rare() -> None:
     assert 0 < led <= 0.3 * steps
 
 
+def test_a_tutor_praises_only_what_was_said_and_no_connective_meets_another() -> None:
+    shared, praised, led = book("layouts"), 0, 0
+    leads = "|".join(re.escape(lead.capitalize()) for lead in shared["connectives"])
+    for topic in TOPICS:
+        for made in exercises(topic):
+            text = "\n".join(made.steps)
+            led += len(re.findall(rf"(?:{leads})", text))
+            assert re.findall(rf"(?:{leads})(?:so|thus|hence|therefore|now|then|next|here|finally)\b", text) == [], (topic, text)
+            if made.layout == "tutor":
+                tutor = [part.removeprefix("Tutor: ") for part in made.steps if part.startswith("Tutor: ")]
+                assert len(tutor) * 2 == len(made.steps), text
+                assert not set(shared["tutor"]["praise"]) & set(re.split(r"(?<=\.) ", tutor[0] + " " + tutor[1])), text
+                assert all(len(part) > len("Tutor: ") for part in made.steps), text
+                praised += sum(turn.startswith(tuple(shared["tutor"]["praise"])) for turn in tutor)
+    assert min(praised, led) > 40
+
+
 def test_levels_make_longer_solutions() -> None:
     length = Counter[int]()
     for topic in TOPICS:
