@@ -69,8 +69,7 @@ def _rows(given: str, column: str) -> Iterator[Mapping[str, Any]]:
         for shard in places(checked_folder(given)):
             if shard.documents is not None:
                 for document in scan([shard.documents]).select(_DOCUMENT).collect(engine="streaming").iter_rows(named=True):
-                    facts = {entry["key"]: entry["value"] for entry in document["metadata"] or []}
-                    yield {**facts, **document}
+                    yield {**(document["metadata"] or {}), **document}
         return
     for file in expand([Named(given)]):
         for number, row in rows_of(file.location):

@@ -24,7 +24,11 @@ _ABBREVIATED = frozenset({"km", "cm", "m", "kg", "g"})
 _VOWEL_SOUND = re.compile(r"(?:hour|honest|heir|[aeio]|u(?!ni|se|su|ti|ranium)|8|11(?!\d)|18(?!\d)|[FHLMNRSX]\b)", re.IGNORECASE)
 _CONSONANT_SOUND = re.compile(r"(?:one\b|once|eu|ewe)", re.IGNORECASE)
 _SENTENCE = re.compile(r"(^|[.!?]\**\s)([\"“*(]*)([a-zà-ÿ])(?=[a-zà-ÿ]|(?<=a)\s[a-z])")
-_ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth", "eleventh", "twelfth")
+_ORDINALS = (
+    "first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth", "eleventh", "twelfth", "thirteenth",
+    "fourteenth", "fifteenth", "sixteenth", "seventeenth", "eighteenth", "nineteenth", "twentieth", "twenty-first", "twenty-second",
+    "twenty-third", "twenty-fourth",
+)  # fmt: skip
 _CARDINALS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 
 
@@ -101,8 +105,11 @@ def listed(items: Iterable[str], word: str = "and") -> str:
 
 
 def ordinal(number: int) -> str:
-    """Return first for 1, second for 2, ... in words up to twelve."""
-    return _ORDINALS[number - 1] if number <= len(_ORDINALS) else f"{number}th"
+    """Return first for 1, second for 2, ... in words for as many entries as a list of facts may have (`MOST_ITEMS`)."""
+    if number <= len(_ORDINALS):
+        return _ORDINALS[number - 1]
+    ending = "th" if number % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number}{ending}"
 
 
 def cardinal(number: int) -> str:

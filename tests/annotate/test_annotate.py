@@ -254,6 +254,8 @@ def test_an_active_sample_takes_what_is_uncertain_first() -> None:
 
 def test_a_run_folder_is_an_input(tmp_path: Path) -> None:
     texts = write_texts(tmp_path, 12)
+    rows = [json.loads(line) | {"author": "Ann", "group": f"g{number}"} for number, line in enumerate(texts.read_text().splitlines())]
+    texts.write_text("".join(json.dumps(row) + "\n" for row in rows))
     assert call("run", "score", texts, "--out", tmp_path / "run").code == 0
     with serving(honest) as endpoint:
         said = call(
