@@ -270,7 +270,7 @@ def test_a_user_s_filter_and_workers_see_the_installed_wheel(tmp_path: Path) -> 
     (mine / "mine.toml").write_text('[[filter]]\nfile = "no_shouting.py"\n')
     for name in "abc":
         rows = [{"id": f"{name}{row}", "text": f"The tide of day {row} comes in{'!' * (row % 3)}"} for row in range(9)]
-        (mine / name).write_text("".join(json.dumps(row) + "\n" for row in rows))
+        (mine / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     script = "import pipelines, sys; assert pipelines.__file__.startswith(sys.argv.pop(1)); from pipelines.cli import main; main()"
     command = [
         sys.executable,

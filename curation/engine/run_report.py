@@ -5,7 +5,7 @@ Invariant: times and machines stand here and nowhere else; no unit's key or byte
 
 import platform
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -40,9 +40,15 @@ class RunReport:
         self._entry[name] = value
 
     @property
+    def stages(self) -> Sequence[Mapping[str, Any]]:
+        """What the stages of this session did so far, in the order in which they began."""
+        stages: Sequence[Mapping[str, Any]] = self._entry["stages"]
+        return stages
+
+    @property
     def made(self) -> int:
         """Number of units that this session has made so far."""
-        return sum(int(stage["made"]) for stage in self._entry["stages"])
+        return sum(int(stage["made"]) for stage in self.stages)
 
     def add_stage(self, entry: dict[str, Any]) -> None:
         """Record what a stage did, and write; a stage that runs twice in a session still has one entry."""

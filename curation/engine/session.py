@@ -258,9 +258,16 @@ class Session:
 
     def close(self) -> None:
         """Write contents.json (`curation.storage.contents`): the run has ended."""
-        before = read_contents(self.out) if self._report.closed else None
-        write_contents(self.out, self.shards, self._sidecars, before.files if before is not None else None)
+        write_contents(self.out, self.shards, self._sidecars, self._files_before())
         self._report.closed = True
+
+    def _files_before(self) -> Mapping[str, tuple[int, str]] | None:
+        """Return what contents.json says of files, where nothing was written since it was; None where it is missing or damaged."""
+        try:
+            before = read_contents(self.out) if self._report.closed else None
+        except CorruptRecord:
+            return None
+        return before.files if before is not None else None
 
     @property
     def made(self) -> int:

@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import sysconfig
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -19,9 +20,10 @@ from pathlib import Path
 
 @dataclass
 class TestCluster:
-    """Raylets by name; `address` is the head's, which runs no task. `environment` is what nodes are started in."""
+    """Raylets by name; `address` is the head's, which runs no task. `environment` is what nodes are started in, `scratch` Ray's folder."""
 
     folder: Path
+    scratch: str
     environment: dict[str, str]
     apart: bool = False
     port: int = 0
@@ -42,7 +44,7 @@ class TestCluster:
         """Start the head, which has no CPUs for tasks."""
         if self.apart:
             run("ip link add ray0 type bridge && ip addr add 10.77.0.1/24 dev ray0 && ip link set ray0 up")
-        self._start("head", ["--head", f"--port={self.port}", "--num-cpus=0", "--include-dashboard=false", f"--temp-dir={self.folder}/ray"])
+        self._start("head", ["--head", f"--port={self.port}", "--num-cpus=0", "--include-dashboard=false", f"--temp-dir={self.scratch}"])
 
     def join(self, name: str, cpus: int = 1, python: str = sys.executable, memory: int = 2 << 30, hidden: str = "") -> None:
         """Start a node; it does not see what lies in the folder `hidden` (root only)."""
@@ -99,15 +101,21 @@ def run(command: str, check: bool = True) -> None:
 @contextmanager
 def cluster(folder: Path, environment: dict[str, str] | None = None, apart: bool = False) -> Iterator[TestCluster]:
     """Yield a cluster with a head and no other node; end all of it afterwards."""
-    made = TestCluster(folder, {"RAY_health_check_period_ms": "500", **(environment or {})}, apart, _free_port())
-    try:
-        made.start_head()
-        yield made
-    finally:
-        for name in list(made.nodes)[::-1]:
-            made.lose(name)
-        if apart:
-            run("ip link del ray0", check=False)
+    with tempfile.TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True) as scratch:  # short: Ray's sockets lie in it
+        made = TestCluster(folder, scratch, {"RAY_health_check_period_ms": "500", **(environment or {})}, apart, _free_port())
+        try:
+            made.start_head()
+            yield made
+        finally:
+            for name in list(made.nodes)[::-1]:
+                made.lose(name)
+            if apart:
+                run("ip link del ray0", check=False)
+
+
+def can_hide() -> bool:
+    """Tell whether this process may give a node a mount namespace of its own, in which our code is not to be seen."""
+    return os.getuid() == 0 and subprocess.run(["unshare", "-m", "true"], capture_output=True, check=False).returncode == 0
 
 
 def python_without_us(folder: Path) -> str:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster.nodes import TestCluster, cluster, python_without_us
+from tests.cluster.nodes import TestCluster, can_hide, cluster, python_without_us
 from tests.running import ROOT, curate, many_files, shards
 
 FILTER = """
@@ -153,7 +153,7 @@ def test_nodes_come_and_go_and_the_driver_dies(world: World) -> None:
     first = world.run("out")
     first.wait_for("no node can run")
     assert "asks for 1 CPU and 0.5 GiB of memory; there: none; the run waits for a node" in first.said()
-    if os.getuid() == 0:
+    if can_hide():
         world.cluster.join("bare", python=python_without_us(world.folder / "bare"), hidden=str(ROOT))
         first.wait_for("gets no work: it cannot import this package")
     world.cluster.join("one")
@@ -171,7 +171,7 @@ def test_nodes_come_and_go_and_the_driver_dies(world: World) -> None:
 
 
 @pytest.mark.full
-@pytest.mark.skipif(os.getuid() != 0, reason="only root can hide our code from a node")
+@pytest.mark.skipif(not can_hide(), reason="only root can hide our code from a node")
 def test_a_node_without_our_package_is_given_it(world: World) -> None:
     for name in [name for name in world.cluster.nodes if name not in ("head", "bare")]:
         world.cluster.lose(name)

@@ -57,7 +57,7 @@ def found_rows(folder: Path, edges: list[tuple[int, int, bool]], files: int, fir
         merged = find_components(session, shards, DOCUMENTS, first_earlier)
         everything = Range(0, DOCUMENTS)
         table = read_range(merged.meeting(everything), "number", everything, COMPONENTS).sort_by("number")
-        titles = [stage["stage"] for stage in session._report["stages"]]
+        titles = [stage["stage"] for stage in session._report.stages]
     return list(zip(*(table[name].to_pylist() for name in COMPONENTS.names), strict=True)), titles
 
 

@@ -10,6 +10,7 @@ import pytest
 from tests.running import curate
 
 SFT = "sft/train-00000-of-00001.parquet"
+DPO = "dpo/train-00000-of-00001.parquet"
 
 
 def number(text: str) -> int:
@@ -32,12 +33,20 @@ def test_an_export_is_a_dataset_and_nothing_else(demo_run: Path, tmp_path: Path)
     out = tmp_path / "small"
     told = json.loads(curate("export", demo_run, "--out", out, "--order", "--json"))
     assert told["dataset"] == str(out)
-    assert files_of(out) == ["README.md", "contents.json", "croissant.json", "data/train-00000-of-00001.parquet", "manifest.json", SFT]
+    assert files_of(out) == ["README.md", "contents.json", "croissant.json", "data/train-00000-of-00001.parquet", DPO, "manifest.json", SFT]
     whole = pl.read_parquet(demo_run / "dataset/data/*.parquet")
     assert pl.read_parquet(out / "data/*.parquet").equals(whole)
     assert json.loads(curate("verify", out, "--json"))["faults"] == []
     curate("export", demo_run, "--out", out, "--format", "jsonl")
-    assert files_of(out) == ["README.md", "contents.json", "croissant.json", "data/train-00000-of-00001.jsonl.gz", "manifest.json", SFT]
+    assert files_of(out) == [
+        "README.md",
+        "contents.json",
+        "croissant.json",
+        "data/train-00000-of-00001.jsonl.gz",
+        DPO,
+        "manifest.json",
+        SFT,
+    ]
     assert json.loads(curate("verify", out, "--json"))["faults"] == []
 
 
@@ -91,7 +100,7 @@ def test_an_export_that_was_cut_short_is_not_taken_for_whole(demo_run: Path, tmp
     manifest = tmp_path / "a/manifest.json"
     content = json.loads(manifest.read_text())
     unfinished = {"made_by": "textbook-curation", "unfinished": "...", "shards": [{"file": "data/train-00000-of-00002.parquet"}], "sft": []}
-    unfinished["shards"] += [{"file": entry["file"]} for entry in [*content["shards"], *content["sft"]]]  # type: ignore[operator]
+    unfinished["shards"] += [{"file": entry["file"]} for entry in [*content["shards"], *content["sft"], *content["dpo"]]]  # type: ignore[operator]
     manifest.write_text(json.dumps(unfinished))
     (tmp_path / "a/data/train-00000-of-00002.parquet").write_bytes(b"half of it")
     (tmp_path / "a/data/mine.parquet").write_bytes(b"not ours")

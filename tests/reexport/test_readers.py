@@ -104,7 +104,7 @@ def test_croissant_is_valid_and_names_the_rows(dataset: Path) -> None:
     content = json.loads((dataset / "croissant.json").read_text())
     digests = {file["@id"]: file["sha256"] for file in content["distribution"] if "sha256" in file}
     manifest = json.loads((dataset / "manifest.json").read_text())
-    assert digests == {entry["file"]: entry["sha256"] for entry in [*manifest["shards"], *manifest["sft"]]}
+    assert digests == {entry["file"]: entry["sha256"] for entry in [*manifest["shards"], *manifest["sft"], *manifest["dpo"]]}
 
 
 def test_conversations_follow_their_rows(dataset: Path) -> None:

@@ -39,7 +39,7 @@ def written(folder: Path, files: int, rows: int) -> list[Shard]:
 def merged(folder: Path, files: list[Shard]) -> tuple[Merged, list[str]]:
     with Session.open(Location.of(folder / "out"), LocalRunner(1)) as session:
         found = merge(session, "x", files, ("hash",))
-        return found, [stage["stage"] for stage in session._report["stages"]]
+        return found, [stage["stage"] for stage in session._report.stages]
 
 
 @pytest.mark.usefixtures("narrow")
