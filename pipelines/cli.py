@@ -202,7 +202,7 @@ def why(
 ) -> None:
     """Explain one document's fate: its signals, verdict, duplicates, and the words that moved its educational score.
 
-    Example: curate why out/demo https://openphysics.example/ch/kinematics/free-fall
+    Example: curate why out/demo web-0001
     """
     from pipelines.inspect.why import why as explain
     from pipelines.report.tables import show_why
