@@ -9,6 +9,7 @@ The height of a histogram's bar is the square root of its count, so that a bin w
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from markupsafe import Markup
 
@@ -36,24 +37,45 @@ def funnel_levels(funnel: Funnel) -> list[Level]:
     return levels + _levels(funnel.web)
 
 
-def funnel_chart(levels: Sequence[Level]) -> Markup:
+class FunnelShape(NamedTuple):
+    """Where a funnel has its bars: its CSS class; widths in all, and beside the bars; the height of a level, and of its label."""
+
+    kind: str
+    width: int
+    left: int
+    right: int
+    row: int
+    above: int
+
+
+WIDE = FunnelShape("funnel", 960, 210, 190, 40, 0)
+NARROW = FunnelShape("funnel narrow", 360, 0, 120, 56, 22)
+"""On a phone the label stands above its bar; style sheets show one of the two."""
+
+
+def funnel_charts(levels: Sequence[Level]) -> Markup:
+    """Draw the funnel for a wide and for a narrow page."""
+    return funnel_chart(levels, WIDE) + funnel_chart(levels, NARROW)
+
+
+def funnel_chart(levels: Sequence[Level], shape: FunnelShape) -> Markup:
     """Draw the levels from top to bottom: a bar for the documents left, extended by the documents that the step removed."""
-    width, left, right, row, bar = 960, 210, 190, 40, 24
-    room = width - left - right
+    bar, room = 24, shape.width - shape.left - shape.right
     most = max((level.left + level.taken for level in levels), default=0) or 1
     parts = []
     for place, level in enumerate(levels):
-        y = 8 + place * row
+        top = 8 + place * shape.row
+        y = top + shape.above
         stays, goes = room * level.left / most, room * level.taken / most
         last = place == len(levels) - 1
         said = f"{level.label}: {number(level.left)} left, {number(level.taken)} removed"
-        parts.append(
-            Markup('<g><title>{}</title><text x="{}" y="{}" class="label end">{}</text>').format(said, left - 14, y + 17, level.label)
-        )
-        parts.append(_rect(left, y, max(stays, 1 if level.left else 0), bar, "kept" if last else "stays"))
+        label = Markup('<g><title>{}</title><text x="{}" y="{}" class="label{}">{}</text>')
+        at = (0, top + 15, "") if shape.above else (shape.left - 14, y + 17, " end")
+        parts.append(label.format(said, *at, level.label))
+        parts.append(_rect(shape.left, y, max(stays, 1 if level.left else 0), bar, "kept" if last else "stays"))
         if level.taken:
-            parts.append(_rect(left + stays, y, max(goes, 1.5), bar, level.kind))
-        text = left + stays + goes + 10
+            parts.append(_rect(shape.left + stays, y, max(goes, 1.5), bar, level.kind))
+        text = shape.left + stays + goes + 10
         parts.append(Markup('<text x="{}" y="{}" class="figure">{}</text>').format(_at(text), y + 17, number(level.left)))
         if level.taken:
             shift = 9 * len(number(level.left)) + 12
@@ -61,7 +83,7 @@ def funnel_chart(levels: Sequence[Level]) -> Markup:
             parts.append(Markup('<text x="{}" y="{}" class="figure {}-ink">{}</text>').format(_at(text + shift), y + 17, level.kind, taken))
         parts.append(Markup("</g>"))
     about = "; ".join(f"{level.label} {number(level.left)}" for level in levels)
-    return _svg("funnel", width, 12 + row * len(levels), "From the records read to the documents kept", about, parts)
+    return _svg(shape.kind, shape.width, 12 + shape.row * len(levels), "From the records read to the documents kept", about, parts)
 
 
 def histogram_chart(name: str, bins: Sequence[Bin], thresholds: Sequence[float], rest: str = "elsewhere") -> Markup:

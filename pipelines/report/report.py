@@ -150,7 +150,7 @@ def render(out: Location) -> str:
         sources=largest_flows(counted.sources),
         alarms=counted.alarms[:SHOWN],
         other_alarms=len(counted.alarms) - SHOWN,
-        picture=charts.funnel_chart(charts.funnel_levels(counted)),
+        picture=charts.funnel_charts(charts.funnel_levels(counted)),
         typical={origin: _typical(out, origin) for origin in COUNTED_ORIGINS},
         cards=cards,
         measured="documents from the web" if origin == "web" else "generated rows",

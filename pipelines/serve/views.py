@@ -45,7 +45,7 @@ def overview(what: Served, request: Request, name: str) -> dict[str, Any]:
         "title": rules.name,
         "description": rules.description,
         "funnel": counted,
-        "picture": charts.funnel_chart(charts.funnel_levels(counted)),
+        "picture": charts.funnel_charts(charts.funnel_levels(counted)),
         "sources": largest_flows(counted.sources),
         "session": session,
         "against": other,

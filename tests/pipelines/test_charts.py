@@ -21,7 +21,7 @@ def test_a_level_of_the_funnel_has_a_bar_for_what_stays_and_one_for_what_goes() 
         charts.Level("ingest", 60, 40, "dropped"),
         charts.Level("kept", 30, 30, "duplicate"),
     ]
-    bars, texts = drawn(charts.funnel_chart(levels))
+    bars, texts = drawn(charts.funnel_chart(levels, charts.WIDE))
     assert [(kind, x, y, width) for kind, x, y, width, _ in bars] == [
         ("stays", 210, 8, 560),
         ("stays", 210, 48, 336),
@@ -30,11 +30,14 @@ def test_a_level_of_the_funnel_has_a_bar_for_what_stays_and_one_for_what_goes() 
         ("duplicate", 378, 88, 168),
     ]
     assert texts == ["records", "100", "ingest", "60", "−40", "kept", "30", "−30"]
+    narrow, same = drawn(charts.funnel_chart(levels, charts.NARROW))
+    assert [(kind, x, y, width) for kind, x, y, width, _ in narrow][:2] == [("stays", 0, 30, 240), ("stays", 0, 86, 144)]
+    assert same == texts
 
 
 def test_what_is_tiny_or_nothing_is_drawn_so() -> None:
     levels = [charts.Level("much", 10**6, 0, "ignored"), charts.Level("one", 1, 1, "dropped"), charts.Level("none", 0, 0, "dropped")]
-    bars, _ = drawn(charts.funnel_chart(levels))
+    bars, _ = drawn(charts.funnel_chart(levels, charts.WIDE))
     assert [width for *_, width, _ in bars] == [560, 1, 1.5, 0]
 
 

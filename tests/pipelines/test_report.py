@@ -208,8 +208,9 @@ def test_charts_are_whole_markup_whatever_they_are_given() -> None:
     hostile = "</svg><script>\"'&"
     levels = [charts.Level(hostile, 10, 0, "stays"), charts.Level("kept", 0, 10, "dropped")]
     drawn = [
-        charts.funnel_chart(levels),
-        charts.funnel_chart([]),
+        charts.funnel_chart(levels, charts.WIDE),
+        charts.funnel_chart(levels, charts.NARROW),
+        charts.funnel_chart([], charts.WIDE),
         charts.histogram_chart(hostile, [Bin(0, 1, 5, 2, 1), Bin(1, 2, 0, 0, 0), Bin(2, 3, 10**9, 10, 0)], [0.5, 99.0]),
         charts.histogram_chart(hostile, [], []),
         charts.bars_chart(hostile, [(hostile, 5, 0), ("en", 1, 1)]),
