@@ -73,9 +73,14 @@ def _rows(given: str, column: str) -> Iterator[Mapping[str, Any]]:
         return
     for file in expand([Named(given)]):
         for number, row in rows_of(file.location):
-            if not isinstance(row.get(column), str):
+            if column not in row:
                 there = ", ".join(map(repr, row)) or "nothing"
                 raise InputError(f"{file.location}, row {number} has no text {column!r}; it has {there}; name its column with --text")
+            if not isinstance(row[column], str):
+                raise InputError(
+                    f"{file.location}, row {number}: {column!r} holds no text but {type(row[column]).__name__}; "
+                    "take the row out, or annotate a run over the file, which sets such records aside"
+                )
             yield {"source": file.location.name, **row, "text": row[column]}
 
 

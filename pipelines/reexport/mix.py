@@ -38,7 +38,7 @@ CLUSTER_SIZE = "cluster_size"
 VIGINTILES = 20
 
 _UNITS = {"K": 10**3, "M": 10**6, "B": 10**9, "T": 10**12}
-_AMOUNT = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(%|[KMBT]?)")
+_AMOUNT = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(%|[KMBTkmbt]?)")
 _RANGE = re.compile(r"(-?[\d.]+(?:e[+-]?\d+)?)?\.\.(-?[\d.]+(?:e[+-]?\d+)?)?")
 _TWENTIETHS = re.compile(r"(\d{1,2})(?:\.\.(\d{1,2}))?")
 _HOW = "write NAME=SHARE, such as synthetic=0.5, or one of the other forms of `curate export --help`"
@@ -108,7 +108,7 @@ class Known:
 def amount_of(text: str, option: str) -> int:
     """Return a number of tokens written as 500M or 10B. Raises UsageError."""
     match = _AMOUNT.fullmatch(text.strip())
-    value = float(match[1]) * _UNITS.get(match[2], 1) if match is not None and match[2] != "%" else 0
+    value = float(match[1]) * _UNITS.get(match[2].upper(), 1) if match is not None and match[2] != "%" else 0
     if not 1 <= value <= MOST_TOKENS:
         raise UsageError(f"{option} {text!r}: write a number of tokens, such as 500M or 10B")
     return round(value)
@@ -135,7 +135,7 @@ def _entry(entry: str, known: Known) -> Part | Band:
     match = _AMOUNT.fullmatch(text.strip())
     if not equals or not name or match is None:
         raise UsageError(f"--mix {entry!r}: {_HOW}")
-    value, unit = float(match[1]), match[2]
+    value, unit = float(match[1]), match[2].upper()
     if name in known.parts:
         if unit in _UNITS:
             return Part(name, "tokens", amount_of(text, f"--mix {entry!r}:"))
