@@ -107,15 +107,15 @@ def test_ranges_of_signals_and_of_cluster_sizes(corpus_run: Path, whole: pl.Data
 @pytest.mark.parametrize(
     ("options", "share"),
     [
-        (["--tokens", "400k"], {}),
-        (["--tokens", "0.3M", "--mix", "books=50%", "--mix", "crawl=50%"], {"books": 0.5, "crawl": 0.5}),
+        (["--tokens", "400K"], {}),
+        (["--tokens", "0.3m", "--mix", "books=50%", "--mix", "crawl=50%"], {"books": 0.5, "crawl": 0.5}),
         (["--tokens", "1M", "--mix", "books=80%", "--mix", "crawl=0.1"], {"books": 0.8}),
         (["--tokens", "600K", "--mix", "forum=200k", "--mix", "gopher_quality.words:300..=3"], {"forum": 1 / 3}),
     ],
 )
 def test_budgets_are_met(corpus_run: Path, tmp_path: Path, options: list[str], share: dict[str, float]) -> None:
     rows = exported(corpus_run, tmp_path, *options)["train"]
-    asked = {"K": 10**3, "M": 10**6}[options[1][-1]] * float(options[1][:-1])
+    asked = {"K": 10**3, "M": 10**6}[options[1][-1].upper()] * float(options[1][:-1])
     total = rows["token_count"].sum()
     assert abs(total - asked) < asked * 0.01
     for source, part in share.items():
