@@ -265,21 +265,6 @@ def telling_what_is_written(place: Location, advice: Mapping[int, str] = Mapping
         raise CannotWrite(f"{place} cannot be written: {os.strerror(error.errno or 0).lower()}; {remedy}") from error
 
 
-def _local_files(folder: str, recursive: bool) -> Iterator[FileFacts]:
-    """Yield the files in a local folder; Arrow's listing takes four times as long, and a run lists a hundred thousand."""
-    try:
-        entries = list(os.scandir(folder))
-    except (FileNotFoundError, NotADirectoryError):
-        return
-    for entry in entries:
-        if entry.is_file():
-            with suppress(FileNotFoundError):  # deleted meanwhile
-                state = entry.stat()
-                yield FileFacts(Location("", entry.path), state.st_size, state.st_mtime_ns)
-        elif recursive and entry.is_dir():
-            yield from _local_files(entry.path, recursive)
-
-
 def _http_facts(location: Location, info: Any) -> FileFacts:
     """Return the facts of a file behind a URL; an ETag replaces the time where the server sends none."""
     import fsspec
