@@ -28,7 +28,7 @@ from curation.storage.digests import digest_of_file
 from curation.storage.resources import resolve, resolve_at_most
 from curation.text.phrases import Phrases, lower_cased
 from curation.text.text import Text
-from filters.contract import Filter, Rule, Signals, above
+from filters.contract import Filter, Rule, Signals, Threshold, above
 
 _MOST_BYTES = 16 << 20
 """The largest size of a list in bytes: published lists have a few kB, and the automaton takes a hundred times a list's size."""
@@ -45,10 +45,9 @@ class BadWords(Filter):
 
     lists: tuple[str, ...] = ()
     within_words: bool = False
-    max_hits: int = 0
+    max_hits: Threshold[int] = 0
 
     signal_types: ClassVar[Mapping[str, pa.DataType]] = {"hits": pa.int32(), "first": pa.string()}
-    threshold_fields: ClassVar[frozenset[str]] = frozenset({"max_hits"})
     file_fields: ClassVar[frozenset[str]] = frozenset({"lists"})
     examples: ClassVar[tuple[tuple[str, str | None], ...]] = (("A text is not judged where no list is named.", None),)
 

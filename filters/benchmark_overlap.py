@@ -33,7 +33,7 @@ from curation.storage.digests import digest_of_file
 from curation.storage.resources import resolve
 from curation.text.ngram_index import Lengths, NgramIndex
 from curation.text.text import Text
-from filters.contract import Filter, Rule, Signals, above
+from filters.contract import Filter, Rule, Signals, Threshold, above
 from filters.support.benchmark_items import BenchmarkItem, read_items
 
 _SPAN_CHARACTERS = 200
@@ -58,7 +58,7 @@ class BenchmarkOverlap(Filter):
     min_percent: int = 60
     min_ngram: int = 8
     min_words: int = 5
-    max_overlap: int = 0
+    max_overlap: Threshold[int] = 0
 
     signal_types: ClassVar[Mapping[str, pa.DataType]] = {
         "overlap": pa.int32(),
@@ -66,7 +66,6 @@ class BenchmarkOverlap(Filter):
         "item": pa.string(),
         "span": pa.string(),
     }
-    threshold_fields: ClassVar[frozenset[str]] = frozenset({"max_overlap"})
     file_fields: ClassVar[frozenset[str]] = frozenset({"benchmarks"})
     version: ClassVar[int] = 2
     examples: ClassVar[tuple[tuple[str, str | None], ...]] = (("A text is not judged where no benchmark is named.", None),)

@@ -20,7 +20,7 @@ from curation.arrays import Table
 from curation.text.column import Offsets
 from curation.text.kernels import kernel
 from curation.text.text import Text
-from filters.contract import Filter, Rule, Signals, below
+from filters.contract import Filter, Rule, Signals, Threshold, below
 
 
 @dataclass(frozen=True)
@@ -31,11 +31,10 @@ class C4Paragraphs(Filter):
     min_characters   200 characters in the third longest line
     """
 
-    min_paragraphs: int = 3
-    min_characters: int = 200
+    min_paragraphs: Threshold[int] = 3
+    min_characters: Threshold[int] = 200
 
     signal_types: ClassVar[Mapping[str, pa.DataType]] = {"paragraphs": pa.int32(), "third_longest": pa.int32()}
-    threshold_fields: ClassVar[frozenset[str]] = frozenset({"min_paragraphs", "min_characters"})
     examples: ClassVar[tuple[tuple[str, str | None], ...]] = (
         ("\n".join(["A lighthouse warns ships of rocks that lie below the water, and each one flashes in its own way. " * 3] * 3), None),
         ("A long paragraph about lighthouses and the people who kept their lamps alight through the night. " * 9, "few_paragraphs"),

@@ -36,7 +36,7 @@ from curation.arrays import Table
 from curation.text.phrases import Phrases
 from curation.text.simd import count_byte
 from curation.text.text import Text
-from filters.contract import Filter, Rule, Signals, above, below
+from filters.contract import Filter, Rule, Signals, Threshold, above, below
 
 _CURLY = 0x7B
 
@@ -51,10 +51,10 @@ class C4Quality(Filter):
     max_characters       no limit by default (tfds: 190,000)
     """
 
-    min_sentences: int = 5
-    max_lorem_ipsum: int = 0
-    max_curly_brackets: int = 0
-    max_characters: int | None = None
+    min_sentences: Threshold[int] = 5
+    max_lorem_ipsum: Threshold[int] = 0
+    max_curly_brackets: Threshold[int] = 0
+    max_characters: Threshold[int | None] = None
 
     signal_types: ClassVar[Mapping[str, pa.DataType]] = {
         "sentences": pa.int32(),
@@ -62,7 +62,6 @@ class C4Quality(Filter):
         "curly_brackets": pa.int32(),
         "characters": pa.int64(),
     }
-    threshold_fields: ClassVar[frozenset[str]] = frozenset({"min_sentences", "max_lorem_ipsum", "max_curly_brackets", "max_characters"})
     examples: ClassVar[tuple[tuple[str, str | None], ...]] = (
         ("Ice floats. It is lighter than water. So ponds freeze from the top. Fish live below. In spring it melts.", None),
         ("Lorem Ipsum dolor sit amet. One. Two. Three. Four. Five.", "lorem_ipsum"),

@@ -8,7 +8,7 @@ reads a threshold, so a new threshold judges the stored signals again in seconds
     rules()                    reason -> Rule; a document that matches a rule is dropped for that reason
     examples                   (text, reason or None) pairs that the contract tests run
     files()                    digests of the files that the filter reads (models, lists); they are part of measure's key
-    threshold_fields           names of the fields that only rules read; all other fields are part of measure's key
+    Threshold[...]             the type of a field that only rules read; all other fields are part of measure's key
     file_fields                names of the fields with paths of files: the key contains the files' digests, not their paths; on a
                                worker they name its own copies (`curation.storage.carried`)
     reads()                    full names of the earlier filters' signals that it finds among the documents' columns
@@ -28,7 +28,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, TypeAlias, TypeVar, get_type_hints
 
 import numpy as np
 import polars as pl
@@ -47,6 +47,11 @@ from curation.text.text import Text
 
 Signals = Mapping[str, Any]
 Side = Literal["below", "above"]
+
+_THRESHOLD = "threshold"
+_Value = TypeVar("_Value")
+Threshold: TypeAlias = Annotated[_Value, _THRESHOLD]
+"""The type of a filter's field that only rules read, such as `Threshold[int]`."""
 
 
 @dataclass(frozen=True)
@@ -137,7 +142,6 @@ class Filter(Named, ABC):
     """Base of all filters; see the module's docstring for the contract."""
 
     signal_types: ClassVar[Mapping[str, pa.DataType]]
-    threshold_fields: ClassVar[frozenset[str]] = frozenset()
     file_fields: ClassVar[frozenset[str]] = frozenset()
     version: ClassVar[int] = 1
     packages: ClassVar[tuple[str, ...]] = ()
@@ -165,9 +169,16 @@ class Filter(Named, ABC):
         """Return the full names of earlier filters' signals that a run adds to `documents`; they are missing where it stands alone."""
         return ()
 
+    @classmethod
+    def threshold_fields(cls) -> frozenset[str]:
+        """Return the names of the fields that only rules read."""
+        hints = get_type_hints(cls, include_extras=True)
+        return frozenset(name for name, hint in hints.items() if _THRESHOLD in getattr(hint, "__metadata__", ()))
+
     def measuring(self) -> dict[str, Any]:
         """Return what the signals depend on: name, version, files, and the fields that are neither thresholds nor paths."""
-        fields = {name: value for name, value in self.parameters().items() if name not in self.threshold_fields}
+        thresholds = self.threshold_fields()
+        fields = {name: value for name, value in self.parameters().items() if name not in thresholds}
         return {"filter": self.name(), "version": self.version, "fields": fields, "files": dict(self.files())}
 
     def parameters(self) -> dict[str, Any]:

@@ -26,7 +26,7 @@ from curation.arrays import Integers, Table
 from curation.storage.resources import resolve
 from curation.text.text import Text
 from curation.text.words import WORD
-from filters.contract import Filter, Rule, Signals, below
+from filters.contract import Filter, Rule, Signals, Threshold, below
 from filters.language import identify
 from filters.support.models import card_of, load_model
 from filters.support.scorer import GOOD, Scorer, Seen
@@ -47,7 +47,7 @@ class EducationalScore(Filter):
 
     model: str = "filters:models/edu.safetensors"
     min_words: int = 20
-    min_score: float = 2.5
+    min_score: Threshold[float] = 2.5
 
     version: ClassVar[int] = 2
     signal_types: ClassVar[Mapping[str, pa.DataType]] = {
@@ -56,7 +56,6 @@ class EducationalScore(Filter):
         "score_share": pa.float64(),
         "unscored": pa.string(),
     }
-    threshold_fields: ClassVar[frozenset[str]] = frozenset({"min_score"})
     file_fields: ClassVar[frozenset[str]] = frozenset({"model"})
     packages: ClassVar[tuple[str, ...]] = ("py3langid",)
     examples: ClassVar[tuple[tuple[str, str | None], ...]] = (

@@ -22,7 +22,7 @@ from curation.arrays import Table
 from curation.errors import InputError
 from curation.storage.resources import digest, resolve
 from curation.text.text import Text
-from filters.contract import Filter, Rule, Signals, below
+from filters.contract import Filter, Rule, Signals, Threshold, below
 from filters.support.fasttext_file import read_fasttext
 from filters.support.fasttext_scorer import FastTextScorer, fasttext_scorer
 
@@ -42,10 +42,9 @@ class FastText(Filter):
     model: str = ""
     label: str = ""
     sha256: str = ""
-    min_score: float = 0.5
+    min_score: Threshold[float] = 0.5
 
     signal_types: ClassVar[Mapping[str, pa.DataType]] = {"score": pa.float64(), "best": pa.string()}
-    threshold_fields: ClassVar[frozenset[str]] = frozenset({"min_score"})
     file_fields: ClassVar[frozenset[str]] = frozenset({"model"})
     examples: ClassVar[tuple[tuple[str, str | None], ...]] = (("Without a model nothing is measured, and nothing is dropped.", None),)
 

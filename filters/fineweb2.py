@@ -41,7 +41,7 @@ from curation.choices import nearest
 from curation.errors import RecipeError
 from curation.storage.digests import digest_of
 from curation.text.text import Text
-from filters.contract import Bounds, Filter, Rule, Signals, above, below, not_among
+from filters.contract import Bounds, Filter, Rule, Signals, Threshold, above, below, not_among
 from filters.fineweb_quality import FinewebQuality
 from filters.gopher_quality import GopherQuality
 from filters.gopher_repetition import GopherRepetition
@@ -79,15 +79,15 @@ class Fineweb2(Filter):
     """
 
     table: str = "filters:fineweb2.toml"
-    keep_uncovered: bool = False
+    keep_uncovered: Threshold[bool] = False
     sample_bytes: int = 2048
-    max_duplicate_character_ratio: float = 0.1
-    min_words: int = 50
-    max_words: int = 100_000
-    max_symbol_ratio: float = 0.1
-    max_bullet_line_ratio: float = 0.9
-    max_ellipsis_line_ratio: float = 0.3
-    min_stop_words: int = 2
+    max_duplicate_character_ratio: Threshold[float] = 0.1
+    min_words: Threshold[int] = 50
+    max_words: Threshold[int] = 100_000
+    max_symbol_ratio: Threshold[float] = 0.1
+    max_bullet_line_ratio: Threshold[float] = 0.9
+    max_ellipsis_line_ratio: Threshold[float] = 0.3
+    min_stop_words: Threshold[int] = 2
 
     signal_types: ClassVar[Mapping[str, pa.DataType]] = {
         "language": pa.string(),
@@ -97,18 +97,6 @@ class Fineweb2(Filter):
         **{name: GopherQuality.signal_types[name] for name in _OF_QUALITY},
         "stop_words": pa.int32(),
     }
-    threshold_fields: ClassVar[frozenset[str]] = frozenset(
-        {
-            "keep_uncovered",
-            "max_duplicate_character_ratio",
-            "min_words",
-            "max_words",
-            "max_symbol_ratio",
-            "max_bullet_line_ratio",
-            "max_ellipsis_line_ratio",
-            "min_stop_words",
-        }
-    )
     file_fields: ClassVar[frozenset[str]] = frozenset({"table"})
     packages: ClassVar[tuple[str, ...]] = ("py3langid",)
     examples: ClassVar[tuple[tuple[str, str | None], ...]] = (

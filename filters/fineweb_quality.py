@@ -31,7 +31,7 @@ from curation.text.lines import repeated_pieces
 from curation.text.simd import lower_bound
 from curation.text.text import Text
 from curation.text.unicode_classes import decode_character
-from filters.contract import Filter, Rule, Signals, above, below
+from filters.contract import Filter, Rule, Signals, Threshold, above, below
 from filters.support.punctuation import Marks, terminal_marks
 
 
@@ -49,18 +49,15 @@ class FinewebQuality(Filter):
 
     terminal_marks: str = ""
     short_line_characters: int = 30
-    min_terminal_punctuation_ratio: float = 0.12
-    max_short_line_ratio: float = 0.67
-    max_duplicate_character_ratio: float = 0.01
-    max_newline_ratio: float = 0.3
+    min_terminal_punctuation_ratio: Threshold[float] = 0.12
+    max_short_line_ratio: Threshold[float] = 0.67
+    max_duplicate_character_ratio: Threshold[float] = 0.01
+    max_newline_ratio: Threshold[float] = 0.3
 
     signal_types: ClassVar[Mapping[str, pa.DataType]] = dict.fromkeys(
         ("terminal_punctuation_ratio", "short_line_ratio", "duplicate_character_ratio", "newline_ratio"), pa.float64()
     )
     version: ClassVar[int] = 2
-    threshold_fields: ClassVar[frozenset[str]] = frozenset(
-        {"min_terminal_punctuation_ratio", "max_short_line_ratio", "max_duplicate_character_ratio", "max_newline_ratio"}
-    )
     examples: ClassVar[tuple[tuple[str, str | None], ...]] = (
         ("A glacier is a river of ice that moves by its own weight.\nIt carves the valley through which it passes.", None),
         (

@@ -34,8 +34,8 @@ from curation.text.simd import lower_bound
 from curation.text.text import Text
 from curation.text.unicode_classes import decode_character
 from curation.text.words import ALPHABETIC, WORD
-from filters.contract import Filter, Rule, Signals, above, below
-from filters.support.gopher_rules import SHARED_THRESHOLDS, STOP_WORDS, hashes_of, signals_of
+from filters.contract import Filter, Rule, Signals, Threshold, above, below
+from filters.support.gopher_rules import STOP_WORDS, hashes_of, signals_of
 from filters.support.punctuation import punctuation_marks
 
 _POINT, _HASH, _HYPHEN = 0x2E, 0x23, 0x2D
@@ -59,15 +59,15 @@ class GopherQuality(Filter):
     """
 
     stop_words: tuple[str, ...] = STOP_WORDS
-    min_words: int = 50
-    max_words: int = 100_000
-    min_mean_word_length: float = 3
-    max_mean_word_length: float = 10
-    max_symbol_ratio: float = 0.1
-    max_bullet_line_ratio: float = 0.9
-    max_ellipsis_line_ratio: float = 0.3
-    min_alphabetic_word_ratio: float = 0.8
-    min_stop_words: int = 2
+    min_words: Threshold[int] = 50
+    max_words: Threshold[int] = 100_000
+    min_mean_word_length: Threshold[float] = 3
+    max_mean_word_length: Threshold[float] = 10
+    max_symbol_ratio: Threshold[float] = 0.1
+    max_bullet_line_ratio: Threshold[float] = 0.9
+    max_ellipsis_line_ratio: Threshold[float] = 0.3
+    min_alphabetic_word_ratio: Threshold[float] = 0.8
+    min_stop_words: Threshold[int] = 2
 
     signal_types: ClassVar[Mapping[str, pa.DataType]] = {
         "words": pa.int32(),
@@ -80,11 +80,6 @@ class GopherQuality(Filter):
         "stop_words": pa.int32(),
     }
     version: ClassVar[int] = 2
-    threshold_fields: ClassVar[frozenset[str]] = SHARED_THRESHOLDS | {
-        "min_mean_word_length",
-        "max_mean_word_length",
-        "min_alphabetic_word_ratio",
-    }
     examples: ClassVar[tuple[tuple[str, str | None], ...]] = (
         ("The tide is the slow rise and fall of the sea, and it comes with the moon. " * 8, None),
         ("Click here to see more.", "too_few_words"),

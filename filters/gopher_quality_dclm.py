@@ -30,8 +30,8 @@ from curation.text.kernels import inline_kernel, kernel
 from curation.text.text import Text
 from curation.text.unicode_classes import decode_character
 from curation.text.words import WORD
-from filters.contract import Filter, Rule, Signals, above, below
-from filters.support.gopher_rules import SHARED_THRESHOLDS, STOP_WORDS, hashes_of, signals_of
+from filters.contract import Filter, Rule, Signals, Threshold, above, below
+from filters.support.gopher_rules import STOP_WORDS, hashes_of, signals_of
 
 _POINT, _HASH, _SPACE, _ELLIPSIS = 0x2E, 0x23, 0x20, 0x2026
 _BULLETS = (0x25CF, 0x2022, 0x2A, 0x2D)
@@ -52,15 +52,15 @@ class GopherQualityDclm(Filter):
     """
 
     stop_words: tuple[str, ...] = STOP_WORDS
-    min_words: int = 50
-    max_words: int = 100_000
-    min_mean_word_length: float = 3
-    max_mean_word_length: float = 10
-    max_symbol_ratio: float = 0.1
-    max_bullet_line_ratio: float = 0.9
-    max_ellipsis_line_ratio: float = 0.3
-    max_non_alphabetic_ratio: float = 0.2
-    min_stop_words: int = 2
+    min_words: Threshold[int] = 50
+    max_words: Threshold[int] = 100_000
+    min_mean_word_length: Threshold[float] = 3
+    max_mean_word_length: Threshold[float] = 10
+    max_symbol_ratio: Threshold[float] = 0.1
+    max_bullet_line_ratio: Threshold[float] = 0.9
+    max_ellipsis_line_ratio: Threshold[float] = 0.3
+    max_non_alphabetic_ratio: Threshold[float] = 0.2
+    min_stop_words: Threshold[int] = 2
 
     signal_types: ClassVar[Mapping[str, pa.DataType]] = {
         "words": pa.int32(),
@@ -70,11 +70,6 @@ class GopherQualityDclm(Filter):
         "ellipsis_line_ratio": pa.float64(),
         "non_alphabetic_ratio": pa.float64(),
         "stop_words": pa.int32(),
-    }
-    threshold_fields: ClassVar[frozenset[str]] = SHARED_THRESHOLDS | {
-        "min_mean_word_length",
-        "max_mean_word_length",
-        "max_non_alphabetic_ratio",
     }
     examples: ClassVar[tuple[tuple[str, str | None], ...]] = (
         ("A river carries sand and stones to the sea, and it drops the heavy ones first. " * 5, None),

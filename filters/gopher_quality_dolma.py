@@ -27,8 +27,8 @@ from curation.text.column import Offsets
 from curation.text.kernels import kernel
 from curation.text.text import Text
 from curation.text.unicode_classes import decode_character
-from filters.contract import Filter, Rule, Signals, above, below
-from filters.support.gopher_rules import SHARED_THRESHOLDS, STOP_WORDS, hashes_of, signals_of
+from filters.contract import Filter, Rule, Signals, Threshold, above, below
+from filters.support.gopher_rules import STOP_WORDS, hashes_of, signals_of
 
 _HASH, _STAR, _HYPHEN, _ELLIPSIS = 0x23, 0x2A, 0x2D, 0x2026
 
@@ -48,15 +48,15 @@ class GopherQualityDolma(Filter):
     """
 
     stop_words: tuple[str, ...] = STOP_WORDS
-    min_words: int = 50
-    max_words: int = 100_000
-    min_median_word_length: float = 3
-    max_median_word_length: float = 10
-    max_symbol_ratio: float = 0.1
-    min_alphabetic_ratio: float = 0.8
-    min_stop_words: int = 2
-    max_bullet_line_ratio: float = 0.9
-    max_ellipsis_line_ratio: float = 0.3
+    min_words: Threshold[int] = 50
+    max_words: Threshold[int] = 100_000
+    min_median_word_length: Threshold[float] = 3
+    max_median_word_length: Threshold[float] = 10
+    max_symbol_ratio: Threshold[float] = 0.1
+    min_alphabetic_ratio: Threshold[float] = 0.8
+    min_stop_words: Threshold[int] = 2
+    max_bullet_line_ratio: Threshold[float] = 0.9
+    max_ellipsis_line_ratio: Threshold[float] = 0.3
 
     signal_types: ClassVar[Mapping[str, pa.DataType]] = {
         "words": pa.int32(),
@@ -66,11 +66,6 @@ class GopherQualityDolma(Filter):
         "stop_words": pa.int32(),
         "bullet_line_ratio": pa.float64(),
         "ellipsis_line_ratio": pa.float64(),
-    }
-    threshold_fields: ClassVar[frozenset[str]] = SHARED_THRESHOLDS | {
-        "min_median_word_length",
-        "max_median_word_length",
-        "min_alphabetic_ratio",
     }
     examples: ClassVar[tuple[tuple[str, str | None], ...]] = (
         ("A candle needs air, and it goes out under a glass when the air is used up. " * 5, None),

@@ -35,7 +35,7 @@ from curation.arrays import Floats, Integers, Table
 from curation.text.lines import repeated_pieces
 from curation.text.repeated_ngrams import DUPLICATED, TOP, repeated_characters
 from curation.text.text import Text
-from filters.contract import Filter, Rule, Signals, above
+from filters.contract import Filter, Rule, Signals, Threshold, above
 
 
 @dataclass(frozen=True)
@@ -49,19 +49,19 @@ class GopherRepetition(Filter):
     max_duplicate_8_gram, max_duplicate_9_gram, max_duplicate_10_gram   0.12, 0.11, 0.10
     """
 
-    max_duplicate_paragraph_share: float = 0.30
-    max_duplicate_paragraph_characters: float = 0.20
-    max_duplicate_line_share: float = 0.30
-    max_duplicate_line_characters: float = 0.20
-    max_top_2_gram: float = 0.20
-    max_top_3_gram: float = 0.18
-    max_top_4_gram: float = 0.16
-    max_duplicate_5_gram: float = 0.15
-    max_duplicate_6_gram: float = 0.14
-    max_duplicate_7_gram: float = 0.13
-    max_duplicate_8_gram: float = 0.12
-    max_duplicate_9_gram: float = 0.11
-    max_duplicate_10_gram: float = 0.10
+    max_duplicate_paragraph_share: Threshold[float] = 0.30
+    max_duplicate_paragraph_characters: Threshold[float] = 0.20
+    max_duplicate_line_share: Threshold[float] = 0.30
+    max_duplicate_line_characters: Threshold[float] = 0.20
+    max_top_2_gram: Threshold[float] = 0.20
+    max_top_3_gram: Threshold[float] = 0.18
+    max_top_4_gram: Threshold[float] = 0.16
+    max_duplicate_5_gram: Threshold[float] = 0.15
+    max_duplicate_6_gram: Threshold[float] = 0.14
+    max_duplicate_7_gram: Threshold[float] = 0.13
+    max_duplicate_8_gram: Threshold[float] = 0.12
+    max_duplicate_9_gram: Threshold[float] = 0.11
+    max_duplicate_10_gram: Threshold[float] = 0.10
 
     signal_types: ClassVar[Mapping[str, pa.DataType]] = dict.fromkeys(
         (
@@ -74,7 +74,6 @@ class GopherRepetition(Filter):
         ),
         pa.float64(),
     )
-    threshold_fields: ClassVar[frozenset[str]] = frozenset(f"max_{signal}" for signal in signal_types)
     examples: ClassVar[tuple[tuple[str, str | None], ...]] = (
         (
             "Bees dance to tell the others where flowers are.\nA short run and a waggle give the way and the distance.\n"

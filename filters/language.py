@@ -33,7 +33,7 @@ from py3langid.langid import MODEL_FILE, LanguageIdentifier
 from curation.arrays import Table
 from curation.text.kernels import kernel, stored
 from curation.text.text import Text
-from filters.contract import Filter, Rule, Signals, below, not_among
+from filters.contract import Filter, Rule, Signals, Threshold, below, not_among
 
 _A, _Z, _SMALL_A, _SMALL_Z = map(ord, "AZaz")
 _FIRST_OF_SEVERAL = 0xC0
@@ -233,7 +233,6 @@ class Language(Filter):
     """
 
     signal_types: ClassVar[Mapping[str, pa.DataType]] = {"language": pa.string(), "score": pa.float64()}
-    threshold_fields: ClassVar[frozenset[str]] = frozenset({"keep", "min_score"})
     version: ClassVar[int] = 2
     packages: ClassVar[tuple[str, ...]] = ("py3langid",)
     examples = (
@@ -244,8 +243,8 @@ class Language(Filter):
     )
 
     sample_bytes: int = 2048
-    keep: tuple[str, ...] = ("en",)
-    min_score: float = 0.65
+    keep: Threshold[tuple[str, ...]] = ("en",)
+    min_score: Threshold[float] = 0.65
 
     def signals(self, text: Text, documents: Table) -> Signals:  # noqa: ARG002  (text alone says it)
         """Identify the language of each text."""

@@ -23,7 +23,7 @@ import pyarrow.compute as pc
 from curation.arrays import Table
 from curation.errors import RecipeError
 from curation.text.text import Text
-from filters.contract import Filter, Rule, Signals, above, below
+from filters.contract import Filter, Rule, Signals, Threshold, above, below
 
 _KINDS = ("article", "documentation", "forum", "listing", "other", "product")
 _NUMBERS = ("confidence", "kept_share", "link_share")
@@ -38,9 +38,9 @@ class PageKind(Filter):
     drop            types of pages to drop: article, documentation, forum, listing, product, other; none by default
     """
 
-    min_confidence: float = 0.5
-    max_link_share: float = 0.5
-    drop: tuple[str, ...] = ()
+    min_confidence: Threshold[float] = 0.5
+    max_link_share: Threshold[float] = 0.5
+    drop: Threshold[tuple[str, ...]] = ()
 
     def __post_init__(self) -> None:
         """Raise RecipeError for an unknown type of page."""
@@ -53,7 +53,6 @@ class PageKind(Filter):
         "page_type": pa.string(),
         "rescued": pa.bool_(),
     }
-    threshold_fields: ClassVar[frozenset[str]] = frozenset({"min_confidence", "max_link_share", "drop"})
     examples: ClassVar[tuple[tuple[str, str | None], ...]] = (("A text is not judged where nothing is known of its page.", None),)
 
     def signals(self, text: Text, documents: Table) -> Signals:  # noqa: ARG002

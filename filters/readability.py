@@ -36,7 +36,7 @@ from curation.text.kernels import inline_kernel, kernel
 from curation.text.text import Text
 from curation.text.unicode_classes import MARK, NUMBER, character_classes, decode_character, folded_forms
 from curation.text.words import WORD
-from filters.contract import Filter, Rule, Signals, above, below
+from filters.contract import Filter, Rule, Signals, Threshold, above, below
 
 _MINI_WORD = 3
 
@@ -60,9 +60,9 @@ class Readability(Filter):
     max_mcalpine_eflaw                                 bound of the score, or none (GneissWeb: 70, or 30)
     """
 
-    min_flesch_reading_ease: float | None = None
-    max_flesch_reading_ease: float | None = None
-    max_mcalpine_eflaw: float | None = None
+    min_flesch_reading_ease: Threshold[float | None] = None
+    max_flesch_reading_ease: Threshold[float | None] = None
+    max_mcalpine_eflaw: Threshold[float | None] = None
 
     signal_types: ClassVar[Mapping[str, pa.DataType]] = {
         "sentences": pa.int32(),
@@ -71,7 +71,6 @@ class Readability(Filter):
         "flesch_reading_ease": pa.float64(),
         "mcalpine_eflaw": pa.float64(),
     }
-    threshold_fields: ClassVar[frozenset[str]] = frozenset({"min_flesch_reading_ease", "max_flesch_reading_ease", "max_mcalpine_eflaw"})
     examples: ClassVar[tuple[tuple[str, str | None], ...]] = (
         ("The cat sat on the mat. It was a wet day, and she did not want to go out.", None),
         ("Notwithstanding interdepartmental reorganisation, administrative responsibilities remained fundamentally indeterminate.", None),

@@ -23,7 +23,7 @@ import pyarrow.compute as pc
 from curation.arrays import Table
 from curation.text.text import Text
 from curation.text.words import WORD
-from filters.contract import Filter, Rule, Signals, above
+from filters.contract import Filter, Rule, Signals, Threshold, above
 
 _EDIT = "refinedweb_lines"
 _COUNT = f"edits.{_EDIT}.words"
@@ -36,10 +36,9 @@ class RefinedwebRemoved(Filter):
     max_removed_ratio  0.05, the paper's
     """
 
-    max_removed_ratio: float = 0.05
+    max_removed_ratio: Threshold[float] = 0.05
 
     signal_types: ClassVar[Mapping[str, pa.DataType]] = {"removed_words": pa.int64(), "removed_ratio": pa.float64()}
-    threshold_fields: ClassVar[frozenset[str]] = frozenset({"max_removed_ratio"})
     edits: ClassVar[tuple[str, ...]] = (_EDIT,)
     examples: ClassVar[tuple[tuple[str, str | None], ...]] = (("A text is not judged where nothing is known of its edits.", None),)
 

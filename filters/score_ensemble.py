@@ -23,7 +23,7 @@ from curation.arrays import Table
 from curation.errors import InputError
 from curation.storage.resources import digest
 from curation.text.text import Text
-from filters.contract import Filter, Rule, Signals, below
+from filters.contract import Filter, Rule, Signals, Threshold, below
 from filters.support.buckets import ALL, bucket_of, read_edges
 
 
@@ -40,10 +40,9 @@ class ScoreEnsemble(Filter):
     scores: tuple[str, ...] = ("educational_score.score",)
     edges: str = ""
     combine: Literal["max", "mean", "min"] = "max"
-    min_bucket: float = 18.0
+    min_bucket: Threshold[float] = 18.0
 
     signal_types: ClassVar[Mapping[str, pa.DataType]] = {"bucket": pa.float64(), "buckets": pa.string()}
-    threshold_fields: ClassVar[frozenset[str]] = frozenset({"min_bucket"})
     file_fields: ClassVar[frozenset[str]] = frozenset({"edges"})
     examples: ClassVar[tuple[tuple[str, str | None], ...]] = (("Without edges nothing is measured, and nothing is dropped.", None),)
 

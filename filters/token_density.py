@@ -23,7 +23,7 @@ from curation.arrays import Table
 from curation.storage.resources import digest
 from curation.text.text import Text
 from curation.text.tokens import load_tokenizer, token_counts
-from filters.contract import Filter, Rule, Signals, above, below
+from filters.contract import Filter, Rule, Signals, Threshold, above, below
 
 
 @dataclass(frozen=True)
@@ -35,11 +35,10 @@ class TokenDensity(Filter):
     """
 
     tokenizer: str | None = None
-    min_density: float = 0.22
-    max_density: float = 0.28
+    min_density: Threshold[float] = 0.22
+    max_density: Threshold[float] = 0.28
 
     signal_types: ClassVar[Mapping[str, pa.DataType]] = {"tokens": pa.int64(), "density": pa.float64()}
-    threshold_fields: ClassVar[frozenset[str]] = frozenset({"min_density", "max_density"})
     file_fields: ClassVar[frozenset[str]] = frozenset({"tokenizer"})
     packages: ClassVar[tuple[str, ...]] = ("tokenizers",)
     examples: ClassVar[tuple[tuple[str, str | None], ...]] = (("A text is not judged where no tokenizer is named.", None),)

@@ -34,7 +34,7 @@ import pyarrow as pa
 from curation.arrays import Column, Hashes, Table
 from curation.storage.resources import digest, resolve
 from curation.text.text import Text
-from filters.contract import Filter, Rule, Signals, above
+from filters.contract import Filter, Rule, Signals, Threshold, above
 from filters.support.hosts import HOST_PACKAGES, Site, hosts_of, site_of
 from filters.support.url_lists import among, bare_words, domain_hashes, hashed, url_hashes, url_keys, words
 
@@ -59,7 +59,7 @@ class UrlRules(Filter):
     hard: tuple[str, ...] = ()
     soft: tuple[str, ...] = ()
     strict: tuple[str, ...] = ()
-    min_soft_words: int = 2
+    min_soft_words: Threshold[int] = 2
 
     signal_types: ClassVar[Mapping[str, pa.DataType]] = {
         "domain": pa.string(),
@@ -70,7 +70,6 @@ class UrlRules(Filter):
         "strict_hits": pa.int32(),
         "hit": pa.string(),
     }
-    threshold_fields: ClassVar[frozenset[str]] = frozenset({"min_soft_words"})
     file_fields: ClassVar[frozenset[str]] = frozenset(_LISTS)
     version: ClassVar[int] = 2
     packages: ClassVar[tuple[str, ...]] = HOST_PACKAGES

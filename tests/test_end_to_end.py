@@ -232,16 +232,15 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from filters.contract import Filter, above
+from filters.contract import Filter, Threshold, above
 
 
 @dataclass(frozen=True)
 class NoShouting(Filter):
     """max_marks: exclamation marks allowed."""
 
-    max_marks: int = 0
+    max_marks: Threshold[int] = 0
     signal_types = {"marks": pa.int64()}
-    threshold_fields = frozenset({"max_marks"})
 
     def signals(self, text, documents):
         return {"marks": np.array([text.string(i).count("!") for i in range(len(text))])}

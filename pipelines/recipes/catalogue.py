@@ -4,7 +4,7 @@ import dataclasses
 import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_type_hints
 
 import polars as pl
 
@@ -51,7 +51,8 @@ def describe(name: str) -> FilterDescription:
     """Return the description of a filter. Raises RecipeError for an unknown name."""
     kind = FilterChoice(name).filter_class()
     fields = [field for field in dataclasses.fields(kind) if field.init]
-    parameters = [Parameter(f.name, _type_name(f.type), _default(f), f.name in kind.threshold_fields) for f in fields]
+    types, thresholds = get_type_hints(kind), kind.threshold_fields()
+    parameters = [Parameter(f.name, _type_name(types[f.name]), _default(f), f.name in thresholds) for f in fields]
     try:
         rules = {reason: (rule.signal, _bound(rule)) for reason, rule in kind().rules().items()}
     except TypeError:
@@ -71,7 +72,7 @@ def _module_doc(kind: type[Filter]) -> str:
 
 
 def _type_name(annotation: Any) -> str:
-    return annotation if isinstance(annotation, str) else getattr(annotation, "__name__", str(annotation))
+    return getattr(annotation, "__name__", str(annotation))
 
 
 def _bound(rule: Rule) -> float | str | None:

@@ -166,16 +166,15 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from filters.contract import Filter, above
+from filters.contract import Filter, Threshold, above
 
 
 @dataclass(frozen=True)
 class Shouting(Filter):
     \"\"\"max_marks: the most exclamation marks a text may have.\"\"\"
 
-    max_marks: int = 3
+    max_marks: Threshold[int] = 3
     signal_types = {"marks": pa.int64()}
-    threshold_fields = frozenset({"max_marks"})
 
     def signals(self, text, documents):
         return {"marks": np.array([text.string(i).count("!") for i in range(len(text))])}

@@ -184,13 +184,13 @@ def test_thresholds_and_places_move_no_signal_and_the_others_are_part_of_the_key
     batch = documents_of([text for text in corpus() if len(text) < 10_000])
     for made in variants(name):
         fields = {field.name for field in dataclasses.fields(made)}
-        assert made.threshold_fields | made.file_fields <= fields
+        assert made.threshold_fields() | made.file_fields <= fields
         before = measured(made, batch)
         for field in sorted(fields):
             if field in made.file_fields and getattr(made, field) == "":
                 continue  # it names no file yet, and there is none that it could name
             other = changed(made, field, tmp_path)
-            if field in made.threshold_fields:
+            if field in made.threshold_fields():
                 assert measured(other, batch).equals(before), f"threshold {field} moves a signal"
                 assert other.measuring() == made.measuring(), f"threshold {field} would make measure run again"
                 assert rules_of(other) != rules_of(made), f"no rule reads {field}"
@@ -246,7 +246,7 @@ def test_the_catalogue_lists_everything(name: str) -> None:
     assert printed.exit_code == 0
     told = json.loads(printed.stdout)
     assert {entry["name"]: entry["judges"] for entry in told["parameters"]} == {
-        field.name: field.name in kind.threshold_fields for field in dataclasses.fields(kind)
+        field.name: field.name in kind.threshold_fields() for field in dataclasses.fields(kind)
     }
     assert told["signals"] == {signal: str(type_) for signal, type_ in kind.signal_types.items()}
     assert list(told["rules"]) == list(kind().rules())

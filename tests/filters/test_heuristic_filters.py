@@ -234,7 +234,7 @@ def test_null_and_empty_batches() -> None:
 @pytest.mark.parametrize("made", FILTERS, ids=lambda made: made.name())
 def test_thresholds_are_fields_and_every_rule_names_a_signal(made: Filter) -> None:
     fields = {field.name for field in dataclasses.fields(made)}
-    assert made.threshold_fields <= fields
+    assert made.threshold_fields() <= fields
     assert {rule.signal for rule in made.rules().values()} <= set(made.signal_types)
     assert all(field in (type(made).__doc__ or "") for field in fields if not field.startswith("max_duplicate_"))
 

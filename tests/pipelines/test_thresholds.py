@@ -25,7 +25,7 @@ import json
 from dataclasses import dataclass
 from typing import ClassVar
 import pyarrow as pa
-from filters.contract import Filter, above, below
+from filters.contract import Filter, Threshold, above, below
 
 KINDS = {"degrees": pa.float64(), "count": pa.int64(), "flag": pa.bool_(), "same": pa.int32(), "nothing": pa.float64()}
 KINDS["colour"] = pa.string()
@@ -33,10 +33,9 @@ KINDS["colour"] = pa.string()
 @dataclass(frozen=True)
 class OddSignals(Filter):
     \"\"\"Takes its signals from the text.\"\"\"
-    coldest: float = -12.5
-    hottest: float = 30.0
+    coldest: Threshold[float] = -12.5
+    hottest: Threshold[float] = 30.0
     signal_types: ClassVar = KINDS
-    threshold_fields: ClassVar = frozenset({"coldest", "hottest"})
 
     def signals(self, text, documents):
         rows = [json.loads(text.string(row)) for row in range(len(text))]
