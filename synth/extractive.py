@@ -22,6 +22,7 @@ ASKABLE = ("cloze", "definition", "number", "table")
 PASSAGE_CHARACTERS = 900
 
 _GAP = "____"
+_BREAK = "\n\n"
 _SENTENCE = re.compile(r"[A-Z][^.!?\n|]{25,280}[.](?=\s|$)")
 _NAME = re.compile(r"(?<=[a-z,;] )[A-Z][a-zà-ÿ]{2,}(?: (?:of )?[A-Z][a-zà-ÿ]+)*")
 _WORD = re.compile(r"\b[a-z]{6,}\b")
@@ -30,49 +31,13 @@ _DEFINITION = re.compile(
     r"(?P<subject>(?:An? |The )?(?:[A-Za-zà-ÿ-]+ ){0,3}?[A-Za-zà-ÿ-]{3,}) (?P<verb>is|are|means|refers to) (?:an?|the|any|those|that) "
 )
 _NO_SUBJECT = frozenset(
-    [
-        "this",
-        "that",
-        "these",
-        "those",
-        "it",
-        "there",
-        "he",
-        "she",
-        "they",
-        "we",
-        "you",
-        "i",
-        "what",
-        "which",
-        "here",
-        "one",
-        "such",
-        "who",
-        "for",
-        "in",
-        "on",
-        "at",
-        "by",
-        "to",
-        "of",
-        "from",
-        "with",
-        "as",
-        "if",
-        "so",
-        "but",
-        "and",
-        "or",
-        "not",
-        "its",
-        "their",
-        "his",
-        "her",
-        "our",
-        "my",
-        "your",
-    ]
+    re.findall(
+        r"\w+",
+        """
+        this that these those it there he she they we you i what which here one such who for in on
+        at by to of from with as if so but and or not its their his her our my your
+        """,
+    )
 )
 _RULE = re.compile(r"\|?\s*:?-{3,}")
 
@@ -89,14 +54,16 @@ class Extract:
     options: tuple[str, ...] = ()
 
 
-def passages(text: str) -> list[str]:
-    """Return a document as chunks of whole paragraphs, of about PASSAGE_CHARACTERS."""
+def passages(text: str, most: int = PASSAGE_CHARACTERS) -> list[str]:
+    """Return a document as chunks of whole paragraphs, of about `most` characters; a much longer one without a table as whole sentences."""
     chunks: list[str] = []
     for paragraph in re.split(r"\n\s*\n", text):
-        if chunks and len(chunks[-1]) + len(paragraph) < PASSAGE_CHARACTERS:
-            chunks[-1] += f"\n\n{paragraph.strip()}"
-        elif paragraph.strip():
-            chunks.append(paragraph.strip())
+        is_long = len(paragraph) > 2 * most and "|" not in paragraph
+        for place, piece in enumerate(re.split(r"(?<=[.!?])\s+|\n", paragraph) if is_long else [paragraph]):
+            if chunks and len(chunks[-1]) + len(piece) < most:
+                chunks[-1] += f"{' ' if place else _BREAK}{piece.strip()}"
+            elif piece.strip():
+                chunks.append(piece.strip())
     return chunks
 
 

@@ -73,16 +73,17 @@ def require_known_names(texts: Sequence[str], evidence: Sequence[str], passage: 
         raise Rejected("ungrounded_name", {"names": invented})
 
 
-def require_bearing(question: str, evidence: Sequence[str], explanation: Sequence[str], answer: str, passage: str) -> None:
-    """Raise Rejected unless question, evidence, explanation and answer speak of the same things."""
-    shown, asked, said = _stems(" ".join(evidence)), _stems(question), _stems(" ".join(explanation))
-    for name, stems, others in (
-        ("question", asked, shown),
-        ("explanation", said, shown | asked | _stems(passage)),
-        ("answer", _stems(answer), shown | asked | said),
-    ):
-        if not stems & others:
+def require_bearing(fields: Sequence[tuple[str, str]], evidence: str, passage: str) -> None:
+    """Raise Rejected unless (name, text) pairs speak of the same things as the evidence, or the passage where there is none.
+
+    The first and the last, question and answer, are compared with the evidence and what stands before them; others with the passage too.
+    """
+    known, whole = _stems(evidence or passage), _stems(passage)
+    for place, (name, text) in enumerate(fields, 1):
+        stems = _stems(text)
+        if not stems & (known if place in (1, len(fields)) else known | whole):
             raise Rejected("unsupported", {"has nothing to do with the rest": name})
+        known |= stems
 
 
 def _names(text: str) -> set[str]:

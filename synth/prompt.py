@@ -13,15 +13,18 @@ not the version was raised. A placeholder without a value is an error, not an em
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
+from string import ascii_uppercase
 from typing import Any
 
-from jinja2 import Environment, StrictUndefined
+from jinja2 import StrictUndefined, TemplateError
+from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from curation.errors import RecipeError
+from curation.storage.digests import digest_of
 
 _FILE = re.compile(r"---\nversion: (\d+)\n---\n## system\n(.*?)\n## user\n(.*)", re.DOTALL)
 
@@ -35,10 +38,10 @@ class Prompt:
     user: str
 
     def messages(self, values: Mapping[str, Any]) -> tuple[Mapping[str, str], ...]:
-        """Return the messages with the values filled in. Raises jinja2.UndefinedError if a value is missing."""
+        """Return the messages with the values filled in. Raises RecipeError if a value is missing."""
         return (
-            {"role": "system", "content": _template(self.system).render(values).strip()},
-            {"role": "user", "content": _template(self.user).render(values).strip()},
+            {"role": "system", "content": rendered(self.system, values)},
+            {"role": "user", "content": rendered(self.user, values)},
         )
 
 
@@ -52,6 +55,32 @@ def load_prompt(name: str) -> Prompt:
     return Prompt(f"{name}@{found[1]}", found[2], found[3])
 
 
-@lru_cache
+def rendered(template: str, values: Mapping[str, Any]) -> str:
+    """Return a template with its values filled in. Raises RecipeError if a value is missing or does not fit."""
+    try:
+        return str(_template(template).render(values)).strip()
+    except (TemplateError, ValueError, TypeError, LookupError, ArithmeticError) as error:
+        raise RecipeError(f"a template cannot be filled in: {error}: {template[:60]!r}") from error
+
+
+def _shuffled(entries: Sequence[str]) -> list[str]:
+    """Return entries in an order that depends on them alone, so that a right answer has no place of its own."""
+    return sorted(entries, key=digest_of)
+
+
+def _letter(entries: Sequence[str], entry: str) -> str:
+    return ascii_uppercase[list(entries).index(entry)]
+
+
+def _lettered(entries: Sequence[str]) -> str:
+    return "\n".join(f"{letter}. {entry}" for letter, entry in zip(ascii_uppercase, entries, strict=False))
+
+
+_ENVIRONMENT = ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=False)
+"""A template may be a user's own: it can read the values that it is given, and nothing else."""
+_ENVIRONMENT.filters |= {"shuffled": _shuffled, "letter": _letter, "lettered": _lettered}
+
+
+@lru_cache(maxsize=256)
 def _template(text: str) -> Any:
-    return Environment(undefined=StrictUndefined, autoescape=False).from_string(text)
+    return _ENVIRONMENT.from_string(text)

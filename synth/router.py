@@ -16,7 +16,8 @@ from curation.errors import RecipeError
 from curation.storage.digests import plain
 from synth.ask.key_table import KeyTable
 from synth.ask.teacher import Request, Teacher, build_teacher
-from synth.task import Draft, Task, task_class
+from synth.offered import task_named
+from synth.task import Draft, Task
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ class Router:
         for number, entry in enumerate(routes):
             settings = build(RouteSettings, entry, f"synthesize: routes[{number}]")
             for task in settings.tasks:
-                task_class(task)
+                task_named(task)
             difficulties = range(settings.min_difficulty, settings.max_difficulty + 1)
             made.append(Route(build_teacher(settings.teacher), frozenset(settings.tasks), difficulties))
         router = cls(tuple(made), build_teacher(teacher))

@@ -58,11 +58,7 @@ def check(solution: Solution) -> str:
     """Return the names of the checks a solution passed. Raises Rejected with the rule it broke."""
     passed = []
     steps = "\n".join(solution.steps)
-    stated = [*equations(solution.problem), *equations(steps)]
-    for equation in stated:
-        if not equation.holds:
-            raise Rejected("wrong_step", {"equation": str(equation)})
-    if stated:
+    if _equations_hold(solution.problem, steps):
         passed.append("equations")
     if solution.expression is not None:
         _check_expression(solution)
@@ -72,6 +68,23 @@ def check(solution: Solution) -> str:
     if not supported(solution.answer, steps):
         raise Rejected("unsupported_answer", {"answer": solution.answer})
     return "+".join(passed)
+
+
+def require_computed(problem: str, steps: str, answer: str) -> None:
+    """Raise Rejected unless there are equations, all hold, and the steps reach the answer."""
+    if not _equations_hold(problem, steps):
+        raise Rejected("unchecked", {"detail": "no equation to recompute"})
+    if not supported(answer, steps):
+        raise Rejected("unsupported_answer", {"answer": answer})
+
+
+def _equations_hold(problem: str, steps: str) -> bool:
+    """Return whether there are equations. Raises Rejected (`wrong_step`) for one that does not hold."""
+    stated = [*equations(problem), *equations(steps)]
+    for equation in stated:
+        if not equation.holds:
+            raise Rejected("wrong_step", {"equation": str(equation)})
+    return bool(stated)
 
 
 def same_answer(stated: str, true: str) -> bool:

@@ -19,7 +19,7 @@ Invariants
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
@@ -34,9 +34,11 @@ from curation.engine.stage import Output, Stage, Unit
 from curation.errors import RecipeError
 from curation.ingest.ingest import REJECTED
 from curation.schema import DOCUMENTS, KEY, REJECTS
+from curation.storage.carried import take_along
 from curation.storage.digests import canonical, plain
 from curation.storage.location import Location
 from curation.storage.record_keys import record_key
+from curation.storage.resources import resolve
 from curation.storage.shards import batches
 from synth.ask.budget import Budget
 from synth.ask.desk import Desk
@@ -44,10 +46,11 @@ from synth.ask.reply_log import FILE, ReplyLog, require_log
 from synth.ask.teacher import FINAL
 from synth.asked import Asked
 from synth.instructions import speaks_to_models
+from synth.offered import build_task
 from synth.questions import Conversation, Question
 from synth.router import Router
 from synth.seeds import SeedPolicy, SeedShard, choose
-from synth.task import Example, Heard, Rejected, Seed, Task, build_task
+from synth.task import Example, Heard, Rejected, Seed, Task
 
 _ROWS_PER_BATCH = 500
 _Row = TypeVar("_Row")
@@ -78,7 +81,7 @@ class SynthesisSettings:
     """The recipe's [synthesize].
 
     teacher  the teacher's name and parameters
-    tasks    the name, `count` and parameters of each task
+    tasks    the name (or the file, for a task of your own), `count` and parameters of each task
     routes   teachers for some tasks and difficulties (`synth.router`)
     seeds    which documents are seeds (`synth.seeds`), for tasks that need them
     """
@@ -109,6 +112,11 @@ class SynthesisSettings:
     def seed_policy(self) -> SeedPolicy:
         """Return which documents are seeds. Raises RecipeError."""
         return build(SeedPolicy, self.seeds, "synthesize: seeds")
+
+    def carried(self, out: Location) -> "SynthesisSettings":
+        """Put the user's own tasks into OUT, and return the settings that name those copies."""
+        tasks = tuple({**task, "file": take_along(resolve(task["file"]), (), out)} if "file" in task else task for task in self.tasks)
+        return replace(self, tasks=tasks)
 
     @property
     def needs_seeds(self) -> bool:

@@ -1,14 +1,15 @@
 """A task defines how a question is asked, how the answer is read and checked, and the example that it becomes.
 
-A task is a frozen dataclass in its own file in `synth/tasks`; the file's name is the task's name, and no list has to be changed. Its fields
-are its parameters; `count` is the number of examples to ask for. Tasks are pure: question `number` does not depend on other questions, and
+A task is a file in `synth/tasks`, and bears its name; no list has to be changed. A sheet (`.md`) is a task without code (`synth.sheet`); a
+recipe may name a sheet of the user's own. Where a sheet does not suffice, a task is a frozen dataclass in a Python file. Its fields are its
+parameters; `count` is the number of examples to ask for. Tasks are pure: question `number` does not depend on other questions, and
 an example depends only on the brief and the reply's text, so that a new check rereads stored replies and pays nothing.
 
     draft(number, seed)   the question: the brief (as data), the messages and schema (as a model sees it)
     example(brief, text)  the verified example, or Rejected with the rule it broke
     work(brief, heard)    the same for a task that asks more: a generator that yields lists of drafts, is sent the texts of their replies
                           (None where the teacher failed), and returns the example. It is replayed from the log, so that repairing, blind
-                          solving and dialogues are ordinary code and a resumed run pays nothing again
+                          solving, dialogues and pairs are ordinary code and a resumed run pays nothing again
 """
 
 import dataclasses
@@ -17,9 +18,7 @@ from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
-from curation.choices import build
-from curation.errors import RecipeError
-from curation.plugins import Named, shipped, shipped_as
+from curation.plugins import Named
 
 
 class Rejected(Exception):
@@ -99,6 +98,8 @@ class Task(Named, ABC):
     needs_seed: ClassVar[bool] = False
     asks_more: ClassVar[bool] = False
     makes_pairs: ClassVar[bool] = False
+    later_calls: ClassVar[int] = 0
+    """How many calls usually follow a first reply that is sound."""
 
     def __post_init__(self) -> None:
         """Refuse settings that cannot work."""
@@ -121,22 +122,3 @@ class Task(Named, ABC):
         """Return the conversation after the first reply; by default there is none. The generator raises Rejected."""
         yield from ()
         return self.example(brief, heard.text)
-
-
-def build_task(choice: Mapping[str, Any]) -> Task:
-    """Make a task from a recipe's table: its name and parameters. Raises RecipeError with the fault."""
-    parameters = dict(choice)
-    name = parameters.pop("name", None)
-    if not isinstance(name, str):
-        raise RecipeError("synthesize: every task needs a name")
-    return build(task_class(name), parameters, f"task {name}")
-
-
-def task_class(name: str) -> type[Task]:
-    """Return the class of a task. Raises RecipeError with the nearest name if it does not exist."""
-    return shipped_as(name, "synth.tasks", Task)  # type: ignore[type-abstract]
-
-
-def shipped_tasks() -> dict[str, type[Task]]:
-    """Return all tasks, by name."""
-    return shipped("synth.tasks", Task)  # type: ignore[type-abstract]

@@ -107,7 +107,8 @@ class Recipe:
         if tokenizer is not None and not is_shipped(tokenizer):
             tokenizer = take_along(resolve(tokenizer), (), out)
         filters = tuple(choice.carried(out) for choice in self.filters)
-        return replace(self, filters=filters, export=replace(self.export, tokenizer=tokenizer))
+        synthesis = self.synthesize.carried(out) if self.synthesize is not None else None
+        return replace(self, filters=filters, synthesize=synthesis, export=replace(self.export, tokenizer=tokenizer))
 
 
 _TOP = ("description", "license", "input", "extractor", "edit", "filter", "deduplicate", "repeated_lines", "synthesize", "export")
@@ -166,12 +167,22 @@ def parse_recipe(text: str, name: str, folder: str = "") -> Recipe:
         filters=tuple(_filter(entry, f"{where}: filter[{i}]", folder) for i, entry in enumerate(_tables(table, "filter", where))),
         deduplicate=_settings(DeduplicateSettings, table, "deduplicate", where),
         repeated_lines=_settings(RepeatedLinesSettings, table, "repeated_lines", where),
-        synthesize=_settings(SynthesisSettings, table, "synthesize", where),
+        synthesize=_settings(SynthesisSettings, _with_own_tasks(table, folder), "synthesize", where),
         export=_settings(ExportSettings, table, "export", where) or ExportSettings(),
     )
     recipe = _with_places(recipe)
     _check_parts(recipe)
     return recipe
+
+
+def _with_own_tasks(table: Mapping[str, Any], folder: str) -> Mapping[str, Any]:
+    """Return the table with the paths of the user's own tasks relative to the current folder; other mistakes are told by what reads it."""
+    asked = table.get("synthesize")
+    tasks = asked.get("tasks") if isinstance(asked, dict) else None
+    if not isinstance(asked, dict) or not isinstance(tasks, list):
+        return table
+    placed = [{**task, "file": _placed(folder, task["file"])} if isinstance(task, dict) and "file" in task else task for task in tasks]
+    return {**table, "synthesize": {**asked, "tasks": placed}}
 
 
 def _with_places(recipe: Recipe) -> Recipe:

@@ -11,7 +11,7 @@ import json
 import re
 import types
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.resources import files
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -26,13 +26,19 @@ from pipelines.recipes.recipe import InputChoice
 from pipelines.recipes.toml_text import toml_value
 from pipelines.terminal.wording import NO_LICENSE
 from synth.ask.teacher import teacher_class, teachers
+from synth.offered import shipped_tasks
 from synth.router import RouteSettings
 from synth.seeds import SeedPolicy
+from synth.sheet import TaskSheet, reasons
+from synth.sheet_task import SheetSettings
 from synth.synthesize import SynthesisSettings
-from synth.task import shipped_tasks
 
 _LONGEST = 60
 """The number of characters shown of a default."""
+
+_OWN_TASK = (
+    "A task of your own is one Markdown file, such as those in `synth/tasks`; `synth/sheet.py` tells its form. No code is run from it."
+)
 
 _WORDS = {int: "integer", float: "number", str: "text", bool: "true or false"}
 
@@ -75,7 +81,8 @@ def tables() -> list[ReferenceTable]:
         _of(RepeatedLinesSettings, "[repeated_lines]"),
         _of(SynthesisSettings, "[synthesize]"),
         *(_named(teacher_class(name), "[synthesize.teacher]", name) for name in teachers()),
-        *(_named(kind, "[[synthesize.tasks]]", name) for name, kind in shipped_tasks().items()),
+        *(_task(kind, name) for name, kind in shipped_tasks().items()),
+        ReferenceTable("[[synthesize.tasks]]", _OWN_TASK, [replace(file, meaning="your own task: a Markdown file instead of a name")]),
         _of(RouteSettings, "[[synthesize.routes]]"),
         _of(SeedPolicy, "[synthesize.seeds]"),
         _of(ExportSettings, "[export]"),
@@ -110,6 +117,15 @@ def _named(kind: type, heading: str, name: str) -> ReferenceTable:
     table = _of(kind, heading)
     about = (inspect.getmodule(kind).__doc__ or "").strip().partition("\n\n")[0]
     return ReferenceTable(f'{heading} name = "{name}"', " ".join(about.split()), table.keys)
+
+
+def _task(kind: type | TaskSheet, name: str) -> ReferenceTable:
+    if not isinstance(kind, TaskSheet):
+        return _named(kind, "[[synthesize.tasks]]", name)
+    shown = "a passage of a kept document" if kind.front.passage else "nothing but its grid"
+    rejected = ", ".join(f"`{rule}`" for rule in reasons(kind))
+    about = f"{kind.front.about} From {shown}; level {kind.front.level}, template `{name}@{kind.front.version}`. Rejects: {rejected}."
+    return ReferenceTable(f'[[synthesize.tasks]] name = "{name}"', about, _of(SheetSettings, "").keys)
 
 
 def _of(kind: type, heading: str) -> ReferenceTable:

@@ -31,7 +31,7 @@ class DocumentExercise(Task):
     count  number of exercises to ask for
     """
 
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     needs_seed: ClassVar[bool] = True
 
     def draft(self, number: int, seed: Seed | None) -> Draft:

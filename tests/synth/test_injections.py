@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from synth.instructions import refuse_appeals, speaks_to_models
-from synth.task import Heard, Rejected, Task, build_task
+from synth.offered import build_task
+from synth.task import Heard, Rejected, Task
 from tests.endpoint import Answer, completion, serving
 from tests.synth.test_synthesize import generate, grounded, key, passage, rows_of, seed_shard
 
@@ -116,7 +117,7 @@ def test_most_that_obeys_is_refused_by_its_words_alone() -> None:
     task: Task = build_task({"name": "grounded_question"})
     passed = []
     for number in range(len(ORDERS)):
-        brief = {"seed": "a", "kind": "why", "passage": document(number)}
+        brief = {"seed": "a", "cell": {"kind": "why", "reader": "a pupil", "heading": "Answer"}, "passage": document(number)}
         try:
             task.example(brief, obeying(number))
             passed.append(ORDERS[number][0])

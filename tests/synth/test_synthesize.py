@@ -19,12 +19,12 @@ from curation.storage.record_keys import record_key
 from curation.storage.shards import Shard, ShardWriter, read_shard
 from synth import asked as module
 from synth.ask.reply_log import FILE
+from synth.offered import build_task
 from synth.prompt import load_prompt
 from synth.questions import Question
 from synth.questions import questions as all_questions
 from synth.seeds import SeedPolicy, SeedShard, choose
 from synth.synthesize import SynthesisSettings, synthesize
-from synth.task import build_task
 from tests.endpoint import Answer, completion, failure, serving
 
 KEY = "canary-51d0c2aa97"
@@ -353,7 +353,7 @@ def test_seeds_are_kept_long_enough_and_chosen_by_chance_or_score(tmp_path: Path
         assert seed.text == passage(int(seed.id[2:]) + (100 if seed.id[0] == "b" else 0))
 
 
-@pytest.mark.parametrize("name", ["worked_problem", "grounded_question"])
+@pytest.mark.parametrize("name", ["worked_problem", "document_exercise", "solve_blind"])
 def test_prompts_are_whole(name: str) -> None:
     prompt = load_prompt(name)
     assert prompt.name.startswith(f"{name}@")

@@ -13,8 +13,9 @@ from pipelines.recipes.recipe import load
 from synth.accounted import require_accounted
 from synth.blind import require_agreement
 from synth.grounding import require_bearing, require_known_names
+from synth.offered import build_task
 from synth.synthesize import SynthesisSettings
-from synth.task import Heard, Rejected, build_task
+from synth.task import Heard, Rejected
 from tests.endpoint import Answer, completion, serving
 from tests.synth.test_synthesize import generate, key, rows_of
 
@@ -138,14 +139,17 @@ def test_names_must_stand_in_the_evidence_or_twice_in_the_passage() -> None:
 
 
 def test_question_evidence_explanation_and_answer_must_bear_on_each_other() -> None:
-    require_bearing("How hot was the kiln?", EVIDENCE, ["Bricks glow in such heat."], "White hot.", PASSAGE)
+    def bears(question: str, explanation: str, answer: str) -> None:
+        require_bearing([("question", question), ("explanation", explanation), ("answer", answer)], EVIDENCE[0], PASSAGE)
+
+    bears("How hot was the kiln?", "Bricks glow in such heat.", "White hot.")
     for question, explanation, answer in (
         ("Which pills are best?", "Bricks glow in such heat.", "White hot."),
         ("How hot was the kiln?", "Pills cure everything.", "White hot."),
         ("How hot was the kiln?", "Bricks glow in such heat.", "Pills cure everything."),
     ):
         with pytest.raises(Rejected, match="unsupported"):
-            require_bearing(question, EVIDENCE, [explanation], answer, PASSAGE)
+            bears(question, explanation, answer)
 
 
 def test_the_shipped_recipe_keeps_sound_rows_and_drops_a_loop(tmp_path: Path) -> None:

@@ -1,0 +1,23 @@
+"""The grid: which values a question gets, evenly over all combinations, from its number alone.
+
+Topic, reader, style and the like are axes; a cell is one value of each. Questions step through the cells by a stride near the golden
+section of their number that shares no factor with it: every cell is met once before any is met twice, and any stretch of questions is
+spread over all values (the personas and audiences of Cosmopedia are drawn at random, which leaves cells empty).
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+
+_GOLDEN = (math.sqrt(5) - 1) / 2
+
+
+def cell_of(number: int, axes: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    """Return the value of each axis for a question."""
+    total = math.prod(len(values) for values in axes.values())
+    stride = next(step for step in range(max(1, round(total * _GOLDEN)), 2 * total + 2) if math.gcd(step, total) == 1)
+    place = number * stride % total
+    cell = {}
+    for name, values in axes.items():
+        place, at = divmod(place, len(values))
+        cell[name] = values[at]
+    return cell

@@ -1,0 +1,167 @@
+"""The one task class of all sheets (`synth.sheet`): ask, check, repair once where the form alone is wrong, have it solved blind, format.
+
+The passage is a chunk of a kept document, its place drawn by chance, so that long documents are asked about as a whole. A question's values
+of [vary] come from the grid, evenly (`synth.grid`), and go to the row.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from curation.errors import RecipeError
+from synth import blind, checks, grounding
+from synth.blind import require_agreement, solve_drafts
+from synth.checks import require_all
+from synth.extractive import passages
+from synth.grid import cell_of
+from synth.instructions import refuse_appeals, refuse_orders
+from synth.loose_json import read_object, text_field, text_list
+from synth.meta_talk import refuse_meta_talk
+from synth.procedural.chance import Chance
+from synth.sheet import TaskSheet
+from synth.task import Draft, Example, Heard, Rejected, Seed, Task, Work
+
+_FORMAL = frozenset({"unparsable", "length", "entries", "ragged_table", "no_key", "length_bias"})
+"""Faults of form, which a model that is told of them can mend."""
+
+_REPAIR = "This cannot be used ({rule}: {evidence}). Answer once more with the whole JSON object, corrected."
+
+
+@dataclass(frozen=True)
+class SheetSettings:
+    """A task written as a sheet.
+
+    count  number of examples to ask for
+    """
+
+    count: int = 100
+
+
+@dataclass(frozen=True)
+class SheetTask(Task):
+    """A task written as a sheet. Its own example goes through reading, checks and templates before anything is asked."""
+
+    sheet: TaskSheet = field(kw_only=True)
+
+    def __post_init__(self) -> None:
+        """Refuse a sheet whose own example does not pass."""
+        super().__post_init__()
+        sheet, where = self.sheet, f"task {self.sheet.name}"
+        seed = Seed(b"", "example", sheet.sections.get("passage", "")) if sheet.front.passage else None
+        brief = {**self.draft(0, seed).brief, **({"passage": seed.text} if seed is not None else {})}
+        try:
+            fields = self._read(brief, sheet.sections["example"])
+            self._example(brief, fields)
+            if sheet.front.solves:
+                self.sheet.fill("blind", {**brief["cell"], **fields})
+        except Rejected as rejected:
+            raise RecipeError(f"{where}: its own ## example is rejected ({rejected.rule}: {rejected.evidence})") from rejected
+
+    def name(self) -> str:  # type: ignore[override]
+        """The name of the sheet's file."""
+        return self.sheet.name
+
+    @property
+    def needs_seed(self) -> bool:  # type: ignore[override]
+        """Whether it shows a passage."""
+        return self.sheet.front.passage > 0
+
+    @property
+    def later_calls(self) -> int:  # type: ignore[override]
+        """The number of blind solves."""
+        return self.sheet.front.solves
+
+    @property
+    def asks_more(self) -> bool:  # type: ignore[override]
+        """Whether anything is asked after the first reply."""
+        return self.sheet.front.solves + self.sheet.front.repairs > 0
+
+    def identity(self) -> Mapping[str, Any]:
+        """Return what examples depend on: the sheet, and the versions of the checks."""
+        versions = [checks.CHECKS_VERSION, grounding.GROUNDING_VERSION, blind.BLIND_VERSION]
+        return {"name": self.name(), "version": self.sheet.front.version, "sheet": self.sheet.digest, "checks": versions}
+
+    def draft(self, number: int, seed: Seed | None) -> Draft:
+        """Ask with the next cell of the grid, about a chunk of a document if the task needs one."""
+        front = self.sheet.front
+        cell = cell_of(number, front.vary)
+        brief: dict[str, Any] = {"cell": cell} if seed is None else {"seed": seed.id, "cell": cell}
+        if front.passage:
+            if seed is None:
+                raise ValueError(f"{self.name()} needs a document")
+            brief["passage"] = Chance(f"{seed.id} {number}").choice(passages(seed.text, front.passage) or [seed.text])
+        values = {**cell, "passage": brief.get("passage", "")}
+        messages = self._messages(values)
+        parameters = {"max_tokens": front.max_tokens, "temperature": front.temperature}
+        seeds = () if seed is None else (seed.id,)
+        template = f"{self.name()}@{front.version}"
+        return Draft(brief, messages, self.sheet.schema, template, parameters, seeds, difficulty=front.level)
+
+    def example(self, brief: Mapping[str, Any], text: str) -> Example:
+        """Read and check one reply. What it takes to be `agreed` is asked in `work`."""
+        return self._example(brief, self._read(brief, text))
+
+    def work(self, brief: Mapping[str, Any], heard: Heard) -> Work:
+        """Repair the form if allowed, have the question solved blind if the sheet says so, and return the example."""
+        sheet, text = self.sheet, heard.text
+        for repair in range(sheet.front.repairs + 1):
+            try:
+                fields = self._read(brief, text)
+                break
+            except Rejected as rejected:
+                if repair == sheet.front.repairs or rejected.rule not in _FORMAL:
+                    raise
+                told = _REPAIR.format(rule=rejected.rule, evidence=str(rejected.evidence)[:500])
+                said = ({"role": "assistant", "content": text}, {"role": "user", "content": told})
+                asked = self._messages({**brief["cell"], "passage": brief.get("passage", "")})
+                parameters = {"temperature": sheet.front.temperature}
+                (again,) = yield [Draft({**brief, "repair": repair + 1}, (*asked, *said), sheet.schema, sheet.name, parameters)]
+                if again is None:
+                    raise
+                text = again
+        if not sheet.front.solves:
+            return self._example(brief, fields)
+        problem = sheet.fill("blind", {**brief["cell"], **fields})
+        replies = yield solve_drafts(problem, sheet.front.solves)
+        return self._example(brief, fields, require_agreement(fields[sheet.front.answer], replies))
+
+    def _messages(self, values: Mapping[str, Any]) -> tuple[Mapping[str, str], ...]:
+        return (
+            {"role": "system", "content": self.sheet.system(values)},
+            {"role": "user", "content": self.sheet.fill("user", values)},
+        )
+
+    def _read(self, brief: Mapping[str, Any], text: str) -> dict[str, Any]:
+        """Return the fields of a reply that passes every check. Raises Rejected."""
+        found = read_object(text, self.sheet.schema)
+        kinds = self.sheet.schema["properties"]
+        fields = {name: (text_field if kind["type"] == "string" else text_list)(found, name) for name, kind in kinds.items()}
+        quoted = {name for check in self.sheet.checks if check.name == "quotes" for name in check.fields}
+        words = [text for name, value in fields.items() if name not in quoted for text in ([value] if isinstance(value, str) else value)]
+        for refuse in (refuse_meta_talk, refuse_appeals, refuse_orders):
+            refuse(*words)
+        require_all(self.sheet.checks, fields, brief.get("passage", ""))
+        return fields
+
+    def _example(self, brief: Mapping[str, Any], fields: Mapping[str, Any], agreement: str | None = None) -> Example:
+        try:
+            return self._formatted(brief, fields, agreement)
+        except RecipeError as error:
+            raise Rejected("unparsable", {"detail": str(error)}) from error
+
+    def _formatted(self, brief: Mapping[str, Any], fields: Mapping[str, Any], agreement: str | None) -> Example:
+        sheet = self.sheet
+        values = {**brief["cell"], **fields, "passage": brief.get("passage", "")}
+        if sheet.front.dialogue:
+            said = fields[sheet.front.dialogue]
+            messages = tuple({"role": ("user", "assistant")[at % 2], "content": turn} for at, turn in enumerate(said))
+        else:
+            messages = tuple(
+                {"role": role, "content": sheet.fill(part, values)} for role, part in (("user", "asked"), ("assistant", "answered"))
+            )
+        title = [f"# {fields['title']}"] if "title" in fields else []
+        whole = sheet.fill("row", values) if "row" in sheet.sections else "\n\n".join([*title, *(said["content"] for said in messages)])
+        passed = "+".join(dict.fromkeys(check.name for check in sheet.checks)) + ("+blind" if agreement else "")
+        verdict: Literal["agreed", "necessary"] = "agreed" if agreement else "necessary"
+        answer = fields.get(sheet.front.answer, messages[-1]["content"])
+        return Example(whole, messages, str(answer), f"checks@{checks.CHECKS_VERSION}:{passed}", verdict, agreement, dict(brief["cell"]))
