@@ -1,13 +1,14 @@
 """Plugins: a folder offers one class per file, under the file's name, without a list to edit.
 
 Filters, extractors, edits and tasks are found this way. A module that defines one class of the kind offers it under the module's name; a
-module that defines none is a helper; two are an error.
+module that defines none, or only abstract ones, is a helper; two are an error.
 """
 
 import importlib
 import pkgutil
 from collections.abc import Mapping
 from functools import cache
+from inspect import isabstract
 from types import ModuleType
 from typing import TypeVar
 
@@ -30,11 +31,12 @@ class Named:
 
 
 def class_in(module: ModuleType, kind: type[_Kind]) -> type[_Kind] | None:
-    """Return the class of a kind that a module defines, or None. Raises RecipeError where it defines two."""
+    """Return the class of a kind that a module defines, abstract ones aside, or None. Raises RecipeError where it defines two."""
     classes = [
         value
         for value in vars(module).values()
-        if isinstance(value, type) and issubclass(value, kind) and value is not kind and value.__module__ == module.__name__
+        if isinstance(value, type) and issubclass(value, kind) and value is not kind
+        if not isabstract(value) and value.__module__ == module.__name__
     ]
     if len(classes) > 1:
         raise RecipeError(f"{module.__name__} defines {len(classes)} classes that extend {kind.__name__}; a file may define only one")

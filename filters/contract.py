@@ -280,7 +280,7 @@ def filter_from_file(path: str | Path) -> type[Filter]:
             raise broken(f"filter file {path} cannot be loaded", error) from error
     filter_class = class_in(sys.modules[name], Filter)  # type: ignore[type-abstract]
     if filter_class is None:
-        raise RecipeError(f"{path} defines no filter: a frozen dataclass that extends filters.contract.Filter")
+        raise RecipeError(f"{path} defines no filter: a frozen dataclass that extends filters.contract.Filter, with signals and rules")
     return filter_class
 
 

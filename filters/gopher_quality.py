@@ -34,8 +34,9 @@ from curation.text.simd import lower_bound
 from curation.text.text import Text
 from curation.text.unicode_classes import decode_character
 from curation.text.words import ALPHABETIC, WORD
-from filters.contract import Filter, Rule, Signals, Threshold, above, below
-from filters.support.gopher_rules import STOP_WORDS, hashes_of, signals_of
+from filters.contract import Rule, Signals, Threshold, above, below
+from filters.gopher_readings import QUALITY_EXAMPLES, GopherQualityReading
+from filters.support.gopher_rules import glance, signals_of
 from filters.support.punctuation import punctuation_marks
 
 _POINT, _HASH, _HYPHEN = 0x2E, 0x23, 0x2D
@@ -45,7 +46,7 @@ _BULLET_UTF8 = 0xE280A2
 
 
 @dataclass(frozen=True)
-class GopherQuality(Filter):
+class GopherQuality(GopherQualityReading):
     """Drops texts that are too short, too long, or not made of sentences. All defaults are the paper's, section A.1.1.
 
     stop_words              the paper's eight; compared as they are written
@@ -58,16 +59,9 @@ class GopherQuality(Filter):
     min_stop_words          2 different ones (the paper says "at least two"; datatrove counts different ones)
     """
 
-    stop_words: tuple[str, ...] = STOP_WORDS
-    min_words: Threshold[int] = 50
-    max_words: Threshold[int] = 100_000
     min_mean_word_length: Threshold[float] = 3
     max_mean_word_length: Threshold[float] = 10
-    max_symbol_ratio: Threshold[float] = 0.1
-    max_bullet_line_ratio: Threshold[float] = 0.9
-    max_ellipsis_line_ratio: Threshold[float] = 0.3
     min_alphabetic_word_ratio: Threshold[float] = 0.8
-    min_stop_words: Threshold[int] = 2
 
     signal_types: ClassVar[Mapping[str, pa.DataType]] = {
         "words": pa.int32(),
@@ -80,49 +74,32 @@ class GopherQuality(Filter):
         "stop_words": pa.int32(),
     }
     version: ClassVar[int] = 2
-    examples: ClassVar[tuple[tuple[str, str | None], ...]] = (
-        ("The tide is the slow rise and fall of the sea, and it comes with the moon. " * 8, None),
-        ("Click here to see more.", "too_few_words"),
-        ("A b c d e f g h i j k l of the m n o. " * 5, "short_words"),
+    examples = (
+        *QUALITY_EXAMPLES,
         ("Donaudampfschiffahrtsgesellschaft Rindfleischetikettierung and the " * 20, "long_words"),
         ("Today at the market #food #fresh #local with my friends. " * 10, "many_hashes"),
         ("And then... she said... that the end... was near. " * 10, "many_ellipses"),
-        ("- bread and butter from the baker\n" * 12, "mostly_bullets"),
-        (
-            "The rest of the story is told with\n" * 6 + "many words that fill the lines of this page to the …\n" * 6,
-            "lines_end_in_ellipsis",
-        ),
         ("The 1066 and 1914 1939 1945 1969 1989 2001 " * 10, "few_alphabetic_words"),
-        ("Wind water stone light river mountain forest meadow cloud rain " * 8, "few_stop_words"),
     )
-
-    def __post_init__(self) -> None:
-        """Refuse stop words that are not single words; the paper's are known to be, and need no kernel to say so."""
-        if self.stop_words != STOP_WORDS:
-            hashes_of(self.stop_words)
 
     def signals(self, text: Text, documents: Table) -> Signals:  # noqa: ARG002
         """Measure a batch in one pass over its tokens and one over the ends of its rows."""
         words, rows = text.words, text.rows
         table = np.zeros((len(self.signal_types), len(text)), np.float64)
         of_tokens = (words.offsets, words.starts, words.ends, words.characters, words.hashes, words.kinds)
-        _measure_words(text.data, text.offsets, *of_tokens, hashes_of(self.stop_words), punctuation_marks(), table)
+        _measure_words(text.data, text.offsets, *of_tokens, self.stop_hashes, punctuation_marks(), table)
         _measure_rows(text.data, text.offsets, rows.offsets, rows.visible_starts, rows.visible_ends, table)
         return signals_of(self.signal_types, table)
 
     def rules(self) -> Mapping[str, Rule]:
         """Return the paper's rules in datatrove's order."""
         return {
-            "too_few_words": below("words", self.min_words),
-            "too_many_words": above("words", self.max_words),
-            "short_words": below("mean_word_length", self.min_mean_word_length),
-            "long_words": above("mean_word_length", self.max_mean_word_length),
+            **self.word_rules("mean_word_length"),
             "many_hashes": above("hash_ratio", self.max_symbol_ratio),
             "many_ellipses": above("ellipsis_ratio", self.max_symbol_ratio),
-            "mostly_bullets": above("bullet_line_ratio", self.max_bullet_line_ratio),
-            "lines_end_in_ellipsis": above("ellipsis_line_ratio", self.max_ellipsis_line_ratio),
+            **self.line_rules(),
             "few_alphabetic_words": below("alphabetic_word_ratio", self.min_alphabetic_word_ratio),
-            "few_stop_words": below("stop_words", self.min_stop_words),
+            **self.stop_word_rule(),
         }
 
 
@@ -166,9 +143,7 @@ def _measure_words(
     seen = np.empty(len(stop_words), np.int64)  # the text that a stop word was found in last
     for stop in range(len(stop_words)):
         seen[stop] = -1
-    some = np.uint64(0)
-    for stop in range(len(stop_words)):
-        some |= np.uint64(1) << (stop_words[stop] & np.uint64(63))
+    some = glance(stop_words)
     for text in range(len(offsets) - 1):
         begin = text_offsets[text]
         words = number_signs = ellipses = alphabetic = different = 0

@@ -30,15 +30,16 @@ from curation.text.kernels import inline_kernel, kernel
 from curation.text.text import Text
 from curation.text.unicode_classes import decode_character
 from curation.text.words import WORD
-from filters.contract import Filter, Rule, Signals, Threshold, above, below
-from filters.support.gopher_rules import STOP_WORDS, hashes_of, signals_of
+from filters.contract import Rule, Signals, Threshold, above
+from filters.gopher_readings import QUALITY_EXAMPLES, GopherQualityReading
+from filters.support.gopher_rules import glance, signals_of
 
 _POINT, _HASH, _SPACE, _ELLIPSIS = 0x2E, 0x23, 0x20, 0x2026
 _BULLETS = (0x25CF, 0x2022, 0x2A, 0x2D)
 
 
 @dataclass(frozen=True)
-class GopherQualityDclm(Filter):
+class GopherQualityDclm(GopherQualityReading):
     """Drops texts that are too short, too long, or not made of sentences. All defaults are DCLM's.
 
     stop_words              the paper's eight, in lower case
@@ -51,17 +52,11 @@ class GopherQualityDclm(Filter):
     min_stop_words          2 occurrences
     """
 
-    stop_words: tuple[str, ...] = STOP_WORDS
-    min_words: Threshold[int] = 50
-    max_words: Threshold[int] = 100_000
     min_mean_word_length: Threshold[float] = 3
     max_mean_word_length: Threshold[float] = 10
-    max_symbol_ratio: Threshold[float] = 0.1
-    max_bullet_line_ratio: Threshold[float] = 0.9
-    max_ellipsis_line_ratio: Threshold[float] = 0.3
     max_non_alphabetic_ratio: Threshold[float] = 0.2
-    min_stop_words: Threshold[int] = 2
 
+    lowers_words: ClassVar[bool] = True
     signal_types: ClassVar[Mapping[str, pa.DataType]] = {
         "words": pa.int32(),
         "mean_word_length": pa.float64(),
@@ -71,21 +66,11 @@ class GopherQualityDclm(Filter):
         "non_alphabetic_ratio": pa.float64(),
         "stop_words": pa.int32(),
     }
-    examples: ClassVar[tuple[tuple[str, str | None], ...]] = (
-        ("A river carries sand and stones to the sea, and it drops the heavy ones first. " * 5, None),
-        ("Log in to see more.", "too_few_words"),
-        ("A b c d e f g h i j k l of the m n o. " * 5, "short_words"),
+    examples = (
+        *QUALITY_EXAMPLES,
         ("Look... at the bread... that we have baked. " * 9, "many_symbols"),
-        ("* bread and butter from the baker\n" * 12, "mostly_bullets"),
-        ("The account of the journey went on with much more about the weather . . .\n" * 5, "lines_end_in_ellipsis"),
         ("The year 1066 and 1914 and 1939 of 1945 " * 10, "many_non_alphabetic_words"),
-        ("Wind water stone light river mountain forest meadow cloud rain " * 8, "few_stop_words"),
     )
-
-    def __post_init__(self) -> None:
-        """Refuse stop words that are not single words in lower case."""
-        if self.stop_words != STOP_WORDS:
-            hashes_of(self.stop_words, lowered=True)
 
     def signals(self, text: Text, documents: Table) -> Signals:  # noqa: ARG002
         """Measure a batch on its tokens and lines."""
@@ -94,7 +79,7 @@ class GopherQualityDclm(Filter):
         of_tokens = (words.offsets, words.starts, words.kinds)
         _measure_symbols(text.data, text.offsets, *of_tokens, chunks.offsets, table)
         of_chunks = (chunks.offsets, chunks.firsts, chunks.sizes, chunks.characters, chunks.alphabetic)
-        stop_words = hashes_of(self.stop_words, lowered=True)
+        stop_words = self.stop_hashes
         _measure_chunks(words.offsets, words.lowered, *of_chunks, stop_words, table)
         _measure_lines(text.data, text.offsets, lines.offsets, lines.visible_starts, lines.visible_ends, table)
         return signals_of(self.signal_types, table)
@@ -102,15 +87,11 @@ class GopherQualityDclm(Filter):
     def rules(self) -> Mapping[str, Rule]:
         """Return the rules in DCLM's order."""
         return {
-            "too_few_words": below("words", self.min_words),
-            "too_many_words": above("words", self.max_words),
-            "short_words": below("mean_word_length", self.min_mean_word_length),
-            "long_words": above("mean_word_length", self.max_mean_word_length),
+            **self.word_rules("mean_word_length"),
             "many_symbols": above("symbol_ratio", self.max_symbol_ratio),
-            "mostly_bullets": above("bullet_line_ratio", self.max_bullet_line_ratio),
-            "lines_end_in_ellipsis": above("ellipsis_line_ratio", self.max_ellipsis_line_ratio),
+            **self.line_rules(),
             "many_non_alphabetic_words": above("non_alphabetic_ratio", self.max_non_alphabetic_ratio),
-            "few_stop_words": below("stop_words", self.min_stop_words),
+            **self.stop_word_rule(),
         }
 
 
@@ -175,9 +156,7 @@ def _measure_chunks(
     table: Floats,
 ) -> None:
     """Fill the rows that are measured on chunks. A chunk that is a stop word is a single token."""
-    some = np.uint64(0)
-    for stop in range(len(stop_words)):
-        some |= np.uint64(1) << (stop_words[stop] & np.uint64(63))
+    some = glance(stop_words)
     for text in range(len(offsets) - 1):
         length = stops = without_letters = np.int64(0)
         for chunk in range(offsets[text], offsets[text + 1]):

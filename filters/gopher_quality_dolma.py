@@ -27,14 +27,15 @@ from curation.text.column import Offsets
 from curation.text.kernels import kernel
 from curation.text.text import Text
 from curation.text.unicode_classes import decode_character
-from filters.contract import Filter, Rule, Signals, Threshold, above, below
-from filters.support.gopher_rules import STOP_WORDS, hashes_of, signals_of
+from filters.contract import Rule, Signals, Threshold, above, below
+from filters.gopher_readings import QUALITY_EXAMPLES, GopherQualityReading
+from filters.support.gopher_rules import signals_of
 
 _HASH, _STAR, _HYPHEN, _ELLIPSIS = 0x23, 0x2A, 0x2D, 0x2026
 
 
 @dataclass(frozen=True)
-class GopherQualityDolma(Filter):
+class GopherQualityDolma(GopherQualityReading):
     """Drops texts that are too short, too long, or not made of sentences. All defaults are the paper's, as in Dolma.
 
     stop_words              the paper's eight; compared as they are written
@@ -47,16 +48,9 @@ class GopherQualityDolma(Filter):
     max_ellipsis_line_ratio 0.3
     """
 
-    stop_words: tuple[str, ...] = STOP_WORDS
-    min_words: Threshold[int] = 50
-    max_words: Threshold[int] = 100_000
     min_median_word_length: Threshold[float] = 3
     max_median_word_length: Threshold[float] = 10
-    max_symbol_ratio: Threshold[float] = 0.1
     min_alphabetic_ratio: Threshold[float] = 0.8
-    min_stop_words: Threshold[int] = 2
-    max_bullet_line_ratio: Threshold[float] = 0.9
-    max_ellipsis_line_ratio: Threshold[float] = 0.3
 
     signal_types: ClassVar[Mapping[str, pa.DataType]] = {
         "words": pa.int32(),
@@ -67,21 +61,11 @@ class GopherQualityDolma(Filter):
         "bullet_line_ratio": pa.float64(),
         "ellipsis_line_ratio": pa.float64(),
     }
-    examples: ClassVar[tuple[tuple[str, str | None], ...]] = (
-        ("A candle needs air, and it goes out under a glass when the air is used up. " * 5, None),
-        ("Log in to see more.", "too_few_words"),
-        ("It is up to us to do as we do, and so it is to be as it is. " * 5, "short_words"),
+    examples = (
+        *QUALITY_EXAMPLES,
         ("We go to the #market with #friends and have #fun there. " * 8, "many_symbols"),
         ("The year 1066 and 1914 and 1939 of 1945 " * 10, "few_alphabetic_words"),
-        ("Wind water stone light river mountain forest meadow cloud rain " * 8, "few_stop_words"),
-        ("* bread and butter from the baker\n" * 12, "mostly_bullets"),
-        ("It went on with much more and much more of the very same…\n" * 8, "lines_end_in_ellipsis"),
     )
-
-    def __post_init__(self) -> None:
-        """Refuse stop words that are not single words."""
-        if self.stop_words != STOP_WORDS:
-            hashes_of(self.stop_words)
 
     def signals(self, text: Text, documents: Table) -> Signals:  # noqa: ARG002
         """Measure a batch on its chunks and lines."""
@@ -89,7 +73,7 @@ class GopherQualityDolma(Filter):
         table = np.zeros((len(self.signal_types), len(text)), np.float64)
         of_chunks = (chunks.offsets, chunks.firsts, chunks.sizes, chunks.characters, chunks.alphabetic)
         longest = int(chunks.characters.max(initial=0))
-        stop_words = hashes_of(self.stop_words)
+        stop_words = self.stop_hashes
         _measure_chunks(text.data, text.offsets, words.offsets, words.starts, words.hashes, *of_chunks, stop_words, longest, table)
         _measure_lines(text.data, text.offsets, lines.offsets, lines.starts, lines.ends, table)
         return signals_of(self.signal_types, table)
@@ -97,15 +81,11 @@ class GopherQualityDolma(Filter):
     def rules(self) -> Mapping[str, Rule]:
         """Return the rules in the order of the tagger's attributes."""
         return {
-            "too_few_words": below("words", self.min_words),
-            "too_many_words": above("words", self.max_words),
-            "short_words": below("median_word_length", self.min_median_word_length),
-            "long_words": above("median_word_length", self.max_median_word_length),
+            **self.word_rules("median_word_length"),
             "many_symbols": above("symbol_ratio", self.max_symbol_ratio),
             "few_alphabetic_words": below("alphabetic_ratio", self.min_alphabetic_ratio),
-            "few_stop_words": below("stop_words", self.min_stop_words),
-            "mostly_bullets": above("bullet_line_ratio", self.max_bullet_line_ratio),
-            "lines_end_in_ellipsis": above("ellipsis_line_ratio", self.max_ellipsis_line_ratio),
+            **self.stop_word_rule(),
+            **self.line_rules(),
         }
 
 

@@ -31,15 +31,17 @@ from typing import ClassVar
 import numpy as np
 import pyarrow as pa
 
-from curation.arrays import Floats, Integers, Table
+from curation.arrays import Table
 from curation.text.lines import repeated_pieces
 from curation.text.repeated_ngrams import DUPLICATED, TOP, repeated_characters
 from curation.text.text import Text
-from filters.contract import Filter, Rule, Signals, Threshold, above
+from filters.contract import Signals
+from filters.gopher_readings import REPETITION_EXAMPLES, GopherRepetitionReading
+from filters.support.gopher_rules import share_of
 
 
 @dataclass(frozen=True)
-class GopherRepetition(Filter):
+class GopherRepetition(GopherRepetitionReading):
     """Drops texts that repeat themselves. Every default is the paper's, table A1.
 
     max_duplicate_paragraph_share, max_duplicate_line_share             0.30
@@ -48,20 +50,6 @@ class GopherRepetition(Filter):
     max_duplicate_5_gram, max_duplicate_6_gram, max_duplicate_7_gram    0.15, 0.14, 0.13
     max_duplicate_8_gram, max_duplicate_9_gram, max_duplicate_10_gram   0.12, 0.11, 0.10
     """
-
-    max_duplicate_paragraph_share: Threshold[float] = 0.30
-    max_duplicate_paragraph_characters: Threshold[float] = 0.20
-    max_duplicate_line_share: Threshold[float] = 0.30
-    max_duplicate_line_characters: Threshold[float] = 0.20
-    max_top_2_gram: Threshold[float] = 0.20
-    max_top_3_gram: Threshold[float] = 0.18
-    max_top_4_gram: Threshold[float] = 0.16
-    max_duplicate_5_gram: Threshold[float] = 0.15
-    max_duplicate_6_gram: Threshold[float] = 0.14
-    max_duplicate_7_gram: Threshold[float] = 0.13
-    max_duplicate_8_gram: Threshold[float] = 0.12
-    max_duplicate_9_gram: Threshold[float] = 0.11
-    max_duplicate_10_gram: Threshold[float] = 0.10
 
     signal_types: ClassVar[Mapping[str, pa.DataType]] = dict.fromkeys(
         (
@@ -74,19 +62,12 @@ class GopherRepetition(Filter):
         ),
         pa.float64(),
     )
-    examples: ClassVar[tuple[tuple[str, str | None], ...]] = (
-        (
-            "Bees dance to tell the others where flowers are.\nA short run and a waggle give the way and the distance.\n"
-            "The steeper the angle to the sun, the further to the side they fly. Karl von Frisch read this language first.",
-            None,
-        ),
-        ("Red apples.\n\nRed apples.\n\nA basket of fresh fruit from the farm down the road.", "duplicate_paragraph_share"),
+    examples = (
+        *REPETITION_EXAMPLES,
         (
             "Sign up for our weekly letter from here.\n\nOne.\n\nTwo.\n\nThree of them.\n\nSign up for our weekly letter from here.",
             "duplicate_paragraph_characters",
         ),
-        ("Menu\nMenu\nMenu\nThe harbour was built by Dutch engineers long ago.", "duplicate_line_share"),
-        ("to do and to be or to do, as to do is to do", "top_2_gram"),
     )
 
     def signals(self, text: Text, documents: Table) -> Signals:  # noqa: ARG002
@@ -99,20 +80,10 @@ class GopherRepetition(Filter):
         same_lines = repeated_pieces(lines, cut_at_runs)
         characters = lines.text_characters
         columns = (
-            _share(same_paragraphs.repeated, same_paragraphs.among),
-            _share(same_paragraphs.characters, characters),
-            _share(same_lines.repeated, same_lines.among),
-            _share(same_lines.characters, characters),
-            *_share(repeated_characters(text.words), characters),
+            share_of(same_paragraphs.repeated, same_paragraphs.among),
+            share_of(same_paragraphs.characters, characters),
+            share_of(same_lines.repeated, same_lines.among),
+            share_of(same_lines.characters, characters),
+            *share_of(repeated_characters(text.words), characters),
         )
         return dict(zip(self.signal_types, columns, strict=True))
-
-    def rules(self) -> Mapping[str, Rule]:
-        """Return one rule a signal, named like it, in datatrove's order."""
-        return {signal: above(signal, getattr(self, f"max_{signal}")) for signal in self.signal_types}
-
-
-def _share(part: Integers, whole: Integers) -> Floats:
-    """Return part / whole, 0 where the whole is 0."""
-    share: Floats = part / np.maximum(whole, 1)
-    return share

@@ -27,7 +27,7 @@ from typing import ClassVar
 import numpy as np
 import pyarrow as pa
 
-from curation.arrays import Bytes, Floats, Integers, Table
+from curation.arrays import Bytes, Integers, Table
 from curation.text.column import Offsets
 from curation.text.kernels import kernel
 from curation.text.lines import strip
@@ -35,13 +35,15 @@ from curation.text.repeated_ngrams import DUPLICATED, TOP, covered_characters
 from curation.text.text import Text
 from curation.text.unicode_classes import character_classes
 from curation.text.words import hash_bytes
-from filters.contract import Filter, Rule, Signals, Threshold, above, below
+from filters.contract import Rule, Signals, below
+from filters.gopher_readings import REPETITION_EXAMPLES, GopherRepetitionReading
+from filters.support.gopher_rules import share_of
 
 _NEWLINE = 0x0A
 
 
 @dataclass(frozen=True)
-class GopherRepetitionDclm(Filter):
+class GopherRepetitionDclm(GopherRepetitionReading):
     """Drops texts that repeat themselves. Every default is the paper's, table A1.
 
     max_duplicate_line_share, max_duplicate_paragraph_share             0.30
@@ -50,20 +52,6 @@ class GopherRepetitionDclm(Filter):
     max_duplicate_5_gram, max_duplicate_6_gram, max_duplicate_7_gram    0.15, 0.14, 0.13
     max_duplicate_8_gram, max_duplicate_9_gram, max_duplicate_10_gram   0.12, 0.11, 0.10
     """
-
-    max_duplicate_line_share: Threshold[float] = 0.30
-    max_duplicate_paragraph_share: Threshold[float] = 0.30
-    max_duplicate_line_characters: Threshold[float] = 0.20
-    max_duplicate_paragraph_characters: Threshold[float] = 0.20
-    max_top_2_gram: Threshold[float] = 0.20
-    max_top_3_gram: Threshold[float] = 0.18
-    max_top_4_gram: Threshold[float] = 0.16
-    max_duplicate_5_gram: Threshold[float] = 0.15
-    max_duplicate_6_gram: Threshold[float] = 0.14
-    max_duplicate_7_gram: Threshold[float] = 0.13
-    max_duplicate_8_gram: Threshold[float] = 0.12
-    max_duplicate_9_gram: Threshold[float] = 0.11
-    max_duplicate_10_gram: Threshold[float] = 0.10
 
     signal_types: ClassVar[Mapping[str, pa.DataType]] = {
         "lines": pa.int32(),
@@ -79,22 +67,12 @@ class GopherRepetitionDclm(Filter):
             pa.float64(),
         ),
     }
-    examples: ClassVar[tuple[tuple[str, str | None], ...]] = (
-        (
-            "Bees dance to tell the others where flowers are.\nA short run and a waggle give the way and the distance.\n"
-            "The steeper the angle to the sun, the further to the side they fly. Karl von Frisch read this language first.",
-            None,
-        ),
-        ("Menu\nMenu\nThe harbour was built by Dutch engineers long ago.", "duplicate_line_share"),
-        (
-            "Sign up for our weekly letter.\n\nSign up for our weekly letter.\n\nOne.\nTwo.\nThree of them.\nFour.\nFive.",
-            "duplicate_paragraph_share",
-        ),
+    examples = (
+        *REPETITION_EXAMPLES,
         (
             "One.\nTwo.\nThree.\nFour.\nFive.\nSix of them.\nSign up for our weekly letter.\nSign up for our weekly letter.",
             "duplicate_line_characters",
         ),
-        ("to do and to be or to do, as to do is to do", "top_2_gram"),
         (" \n ", "empty"),
     )
 
@@ -109,24 +87,17 @@ class GopherRepetitionDclm(Filter):
         before = np.concatenate([np.zeros(1, np.int64), np.cumsum(characters, dtype=np.int64)])
         columns = (
             lines[0].astype(np.int32),
-            _share(lines[1], lines[0]),
-            _share(paragraphs[1], paragraphs[0]),
-            _share(lines[3], lines[2]),
-            _share(paragraphs[3], paragraphs[2]),
-            *_share(covered_characters(text.words), before[offsets[1:]] - before[offsets[:-1]]),
+            share_of(lines[1], lines[0]),
+            share_of(paragraphs[1], paragraphs[0]),
+            share_of(lines[3], lines[2]),
+            share_of(paragraphs[3], paragraphs[2]),
+            *share_of(covered_characters(text.words), before[offsets[1:]] - before[offsets[:-1]]),
         )
         return dict(zip(self.signal_types, columns, strict=True))
 
     def rules(self) -> Mapping[str, Rule]:
         """Return the rules in DCLM's order, each named like its signal."""
-        limits = {signal: above(signal, getattr(self, f"max_{signal}")) for signal in self.signal_types if signal != "lines"}
-        return {"empty": below("lines", 1), **limits}
-
-
-def _share(part: Integers, whole: Integers) -> Floats:
-    """Return part / whole, 0 where the whole is 0."""
-    share: Floats = part / np.maximum(whole, 1)
-    return share
+        return {"empty": below("lines", 1), **super().rules()}
 
 
 @kernel

@@ -1,24 +1,27 @@
-"""The common part of the implementations of Gopher's quality rules: stop words, thresholds, and the conversion of a table to signals.
+"""The common part of the readings of Gopher's rules: stop words, found by their hashes (`curation.text.words`), and the shape of signals.
 
-Stop words are found by their hashes (`curation.text.words`). Source: Rae et al. 2021 (Gopher), appendix A.1.1.
+Source: Rae et al. 2021 (Gopher), appendix A.1.1.
 """
 
 from collections.abc import Mapping
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from curation.arrays import Array, Floats, Hashes
+from curation.arrays import Array, Floats, Hashes, Integers
 from curation.errors import RecipeError
+from curation.text.kernels import kernel
 from curation.text.text import Text
 
 STOP_WORDS = ("the", "be", "to", "of", "and", "that", "have", "with")
 
-SHARED_THRESHOLDS = frozenset(
-    {"min_words", "max_words", "max_symbol_ratio", "max_bullet_line_ratio", "max_ellipsis_line_ratio", "min_stop_words"}
-)
-"""Parameters that change no signal in any implementation."""
+
+def share_of(part: Integers, whole: Integers) -> Floats:
+    """Return part / whole, 0 where the whole is 0."""
+    share: Floats = part / np.maximum(whole, 1)
+    return share
 
 
 @lru_cache(maxsize=64)
@@ -31,6 +34,15 @@ def hashes_of(stop_words: tuple[str, ...], lowered: bool = False) -> Hashes:
         if lowered and word != word.lower():
             raise RecipeError(f"stop word {word!r} is not in lower case, so no word in lower case is equal to it")
     return np.unique(found.hashes)
+
+
+@kernel
+def glance(hashes: Hashes) -> Any:
+    """Return 64 bits of which each hash sets one: a hash whose bit is not set is none of them."""
+    bits = np.uint64(0)
+    for value in hashes:
+        bits |= np.uint64(1) << (value & np.uint64(63))
+    return bits
 
 
 def signals_of(types: Mapping[str, pa.DataType], table: Floats) -> dict[str, Array]:
