@@ -18,7 +18,7 @@ class BlocksFast(Extractor):
 
     favour: Favour = "balanced"
     format: Format = "text"
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     packages: ClassVar[tuple[str, ...]] = ("resiliparse", "numba")
 
     def extract(self, html: str) -> Extracted:

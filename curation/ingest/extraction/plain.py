@@ -19,7 +19,7 @@ class Plain(Extractor):
     """
 
     format: Format = "text"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     packages: ClassVar[tuple[str, ...]] = ("resiliparse", "numba")
 
     def extract(self, html: str) -> Extracted:

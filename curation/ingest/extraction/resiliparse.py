@@ -21,7 +21,7 @@ from curation.ingest.extraction.tree_text import extracted
 class Resiliparse(Extractor):
     """The page's main content."""
 
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     packages: ClassVar[tuple[str, ...]] = ("resiliparse",)
 
     def extract(self, html: str) -> Extracted:

@@ -2,7 +2,8 @@
 
 With probabilities p and words w, the expected F1 of the set of all blocks above a threshold is about 2 sum(p w) / (sum over the set of w +
 sum over all of p w); the best threshold is half of the best F1, so a page of which nothing is sure keeps more than one that is clear. Data
-tables are kept or dropped whole.
+tables are kept or dropped whole. Code is kept from the least probability on, for a lesson without its program is spoilt: of 1,389 pages
+with gold text that changes 33, and mends 22 of them (documentation .929 to .931).
 
 The floor: where the page holds much prose, and all that was kept is a sliver beside it, or little prose was kept and the models were not
 sure, they were misled (by a class name on a wrapper, say), and all prose is kept; see `Choice.was_rescued`. Of 1,389 pages with gold text,
@@ -15,7 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from curation.ingest.extraction.page_blocks.block_text import LETTERS_IN, OWNER, WORDS
+from curation.ingest.extraction.page_blocks.block_text import IN_PRE, LETTERS_IN, OWNER, WORDS
 from curation.ingest.extraction.page_blocks.cutting import Cut
 from curation.ingest.extraction.page_blocks.elements import LAYOUT, PARENT, TABLE, TAG, WIDTH
 from curation.ingest.extraction.page_blocks.features import is_prose, prose_of
@@ -26,7 +27,7 @@ FAVOURS = {"precision": 1.25, "balanced": 1.0, "coverage": 0.7}
 """Factor of the threshold for what is wanted of a page: less that does not belong, the best of both, or more of what does."""
 
 LEAST_PROBABILITY = 0.2
-"""No block of less probability is kept, however little is sure."""
+"""No block of less probability is kept, however little is sure; code of more is."""
 
 HIGHEST = 0.9
 SLIVER, LITTLE = 0.1, 0.25
@@ -54,7 +55,7 @@ def chosen(page: Cut, probability: Any, favour: str = "balanced") -> Choice:
     made = len(page.elements)
     _join_tables(probability, page.blocks, page.elements, np.zeros(made), np.zeros(made), np.zeros(made))
     threshold, confidence = _threshold(probability, np.argsort(-probability, kind="stable"), page.blocks, FAVOURS[favour])
-    kept = probability >= threshold
+    kept = (probability >= threshold) | ((page.blocks[:, IN_PRE] == 1) & (probability >= LEAST_PROBABILITY))
     rescued = _rescue(kept, confidence, page.blocks, page.elements, np.zeros(made, np.bool_))
     return Choice(kept, float(confidence), bool(rescued))
 

@@ -46,6 +46,7 @@ from curation.ingest.extraction.page_blocks.vocabulary import (
     SEED,
     SKIPPED,
     STEP,
+    UNSELECTABLE,
     VOID,
     is_one_of,
     looked_up,
@@ -58,8 +59,8 @@ from curation.text.kernels import inline_kernel, kernel
 LINE, RAISED, RAISED_END, LOWERED, LOWERED_END = -1, -2, -3, -4, -5
 PLAIN, IN_LINK, RUBY = range(3)
 """What stands as the end of RAISED and LOWERED: it is no more than that, or all of it is a link, or it is the reading of a ruby."""
-_A, _BR, _TABLE, _CODE, _IMG, _SUP, _SUB, _BODY, _SCRIPT, _MATH, _TEMPLATE, _STYLE, _RT, _RP, _MATH_JAX = (
-    tag_number(tag) for tag in words_of("a br table code img sup sub body script math template style rt rp mjx-container")
+_A, _BR, _TABLE, _CODE, _IMG, _SUP, _SUB, _BODY, _SCRIPT, _MATH, _TEMPLATE, _STYLE, _RT, _RP, _MATH_JAX, _BUTTON = (
+    tag_number(tag) for tag in words_of("a br table code img sup sub body script math template style rt rp mjx-container button")
 )
 _GUTTERS = np.array([tag_number(tag) for tag in words_of("span td th a div i em b")])
 
@@ -283,7 +284,7 @@ def _cut(
                 found |= 4
             if pres and facts[GROUPS_OF] & CODE_LINE:
                 is_inline = False
-            if kinds[tag] & SKIPPED and not facts[SHADOW]:
+            if (kinds[tag] & SKIPPED and not facts[SHADOW]) or (pres and tag == _BUTTON):
                 i = _after_skipped(page, i, tag, tag_hashes, tag_numbers)
                 continue
             if tag == _BR:
@@ -300,7 +301,8 @@ def _cut(
                 parent = stack[top]
                 enter(elements, n_elements, parent, tag, facts, taken, tables)
                 groups[n_elements] = facts[GROUPS_OF] & ((1 << N_GROUPS) - 1)
-                gutters[n_elements] = gutters[parent] or (facts[GROUPS_OF] & GUTTER != 0 and is_one_of(tag, _GUTTERS))
+                numbers = GUTTER | UNSELECTABLE if pres else GUTTER
+                gutters[n_elements] = gutters[parent] or (facts[GROUPS_OF] & numbers != 0 and is_one_of(tag, _GUTTERS))
                 if gutters[n_elements]:
                     elements[elements[n_elements, TABLE], LAYOUT] |= HOLDS_TABLE
                 paths[n_elements] = (paths[parent] * STEP) ^ (np.uint64(facts[SIGNATURE]) + np.uint64(tag) * np.uint64(7919))

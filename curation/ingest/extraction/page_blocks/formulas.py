@@ -22,7 +22,14 @@ _CONTAINERS = (
     ".MathJax_SVG, .MathJax_SVG_Display, .MathJax_CHTML, .mjx-chtml, .mwe-math-element, math, .math, .arithmatex"
 )
 _DRAWN_TAGS = re.compile(r"m(?!ain$|ark$|enu$|ap$|eta$|arquee$)[a-z]+$|mjx-|semantics$|annotation|none$|svg$|img$|nobr$|script$")
-_DRAWN_CLASSES = re.compile(r"(?:^|\s)(?:katex-mathml|katex-html|base|math|mjx|mjpage|MathJax|MJX|mwe-math|mtable|mord|mrow)", re.ASCII)
+_DRAWN_CLASSES = re.compile(
+    r"(?:^|\s)(?:katex-mathml|katex-html|base|math|mjx|mjpage|MathJax|MJX|mwe-math|mtable|mrow|"
+    r"m(?:ord|bin|rel|open|close|punct|inner|op|space|supsub|frac|sqrt|tight)(?!\S)|vlist|p?strut(?!\S)|sizing|reset-size|delim|"
+    r"nulldelimiter|frac-line|op-|sqrt|root|accent|overline|underline|col-align|arraycolsep|hide-tail|svg-align|llap|rlap|boxed|cancel)",
+    re.ASCII,
+)
+"""How MathJax and KaTeX name the parts of what they draw."""
+
 _PLAIN = re.compile(
     r'<math(?: (?:xmlns|display)="[^"]*")*>'
     r"(?:<(m[ino])>[^<]*</\1>|</?m(?:row|sup|sub|subsup|over|under|underover|frac|sqrt|root|style)>)+</math>"
@@ -68,8 +75,8 @@ def rewrite_formulas(tree: Any) -> None:
         _let_out(formula, formula, _DEEPEST)
         if formula.closest("body") is None or formula.closest(f"[{_WITHOUT}]") is not None or formula.query_selector(_PROSE) is not None:
             continue  # it stood in one that has been replaced, or in one that has no TeX anywhere; or it is a page's wrapper
-        if has_scripts and set((formula.getattr("class") or "").split()) & set(_MATH_JAX):
-            formula.decompose()  # what was drawn from a script that has been written already
+        if has_scripts and formula.tag != "mjx-container" and set((formula.getattr("class") or "").split()) & set(_MATH_JAX):
+            formula.decompose()  # what MathJax 2 drew from a script that has been written already; version 3 leaves no script
             continue
         tex = _tex_of(formula)
         sentence = _SENTENCE.search(formula.text) if tex else None
@@ -182,6 +189,8 @@ def _is_displayed(formula: Any) -> bool:
 def _is_of_formula(image: Any, text: str) -> bool:
     """Tell whether an image is one of a formula: its text is TeX, or it is called a formula and has a sign of one."""
     if re.search(r"\\[A-Za-z]{2,}", text) and not re.search(r"[A-Za-z]:\\", text):
+        return True
+    if _DELIMITED.fullmatch(text) and _LOOKS_LIKE_TEX.search(text):
         return True
     named = f"{image.getattr('class') or ''} {image.getattr('src') or ''}"
     return bool(text.strip()) and bool(_OF_FORMULAS.search(named)) and (bool(_LOOKS_LIKE_TEX.search(text)) or len(text) <= 40)

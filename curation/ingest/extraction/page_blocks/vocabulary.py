@@ -104,8 +104,11 @@ LINE_WORDS = "line codeline viewline"
 GUTTER_WORDS = "gutter lineno linenos linenodiv lnt ln linenumber linenumbers"
 """Words in classes of line numbers beside code; `numbers` alone counts below code only."""
 
+UNSELECTABLE_WORDS = "selectnone userselectnone unselectable noselect"
+"""Words in classes of what nobody copies along with code: numbers beside it."""
+
 N_GROUPS, N_NEAR, N_NOTICES = len(GROUPS), len(NEAR_TAGS), len(NOTICES)
-FORMULA, GUTTER, RESTYLED, CODE_LINE = (1 << (len(GROUPS) + place) for place in range(4))
+FORMULA, GUTTER, RESTYLED, CODE_LINE, UNSELECTABLE = (1 << (len(GROUPS) + place) for place in range(5))
 
 INLINE, VOID, SKIPPED, PREFORMATTED = 1, 2, 4, 8
 """Kinds of tags, as bits."""
@@ -139,7 +142,13 @@ def vocabulary() -> Vocabulary:
     """Return the tables, made once."""
     kinds = np.array([sum(kind for kind, tags in _KINDS.items() if tag in tags) for tag in TAGS], np.uint8)
     near = np.array([sum(1 << place for place, tags in enumerate(NEAR_TAGS) if tag in tags.split()) for tag in TAGS], np.int64)
-    marks = ((FORMULA_WORDS, FORMULA), (GUTTER_WORDS, GUTTER), (LAYOUT_WORDS, RESTYLED), (LINE_WORDS, CODE_LINE))
+    marks = (
+        (FORMULA_WORDS, FORMULA),
+        (GUTTER_WORDS, GUTTER),
+        (LAYOUT_WORDS, RESTYLED),
+        (LINE_WORDS, CODE_LINE),
+        (UNSELECTABLE_WORDS, UNSELECTABLE),
+    )
     classes = [*_bits(GROUPS), *((word, bit) for words, bit in marks for word in words.split())]
     return Vocabulary(*_table(enumerate_tags(), 512), *_table(classes, 2048), *_table(_bits(NOTICES), 512), kinds, near)
 

@@ -79,6 +79,7 @@ def _find_data_tables(page: Any, runs: Any, blocks: Any, elements: Any, in_cells
             for i in range(max(runs[r, 0], 0), runs[r, 1] - 1):
                 lines = lines or page[i] == _NEWLINE
             in_cells[elements[block[OWNER], CELL]] += LONGEST_CELL + 1 if lines else 0
+    in_cells[0] = 0  # what stands in no cell: captions, and code anywhere else on the page
     for k in range(len(blocks)):
         element = elements[blocks[k, OWNER]]
         if element[TABLE] and in_cells[element[CELL]] > LONGEST_CELL:
