@@ -31,6 +31,7 @@ SCRIPTS = {
     "filter_speed.py": ["texts.parquet", "--no-peer", "--repeat", "1"],
     "extraction_speed.py": ["pages.parquet", "--repeat", "1"],
     "extraction.py": ["gold.parquet", "--no-peer"],
+    "structure.py": ["gold.parquet", "--show", "3"],
     "decontamination.py": ["--benchmarks", "questions.jsonl", "--hosts", "hosts/texts.parquet", "--phi"],
     "language_identification.py": ["languages.parquet"],
     "pii.py": [],
