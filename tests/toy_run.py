@@ -201,7 +201,9 @@ def _write_synthetic(out: Location) -> tuple[Shard, Shard]:
         row = _row(
             "worked_problem", "worked_problem", 500 + number, f"Problem {number}.\n" + article(number + 20, 6), own_id=f"made-{number}"
         )
+        asked = [{"role": "user", "content": f"Ask for problem {number}."}, {"role": "assistant", "content": "The reply."}, "no message"]
         row["metadata"] = {"origin": "synthetic", "seed_ids": '["doc-004"]', "task": "worked_problem", "teacher": "procedural"}
+        row["metadata"]["messages"] = json.dumps(asked if number < 2 else "no messages")
         rows.append(row)
     made = output_in(out, folder).write("worked_problem-00000", pa.Table.from_pylist(rows, DOCUMENTS))
     fates = [

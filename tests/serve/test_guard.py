@@ -136,6 +136,16 @@ def test_searches_find_what_is_there(server: Server) -> None:
     assert server.ask("/documents?page=2")[2].count('<li class="row">') == 16
 
 
+def test_a_generated_row_is_shown_with_its_request_and_reply(server: Server) -> None:
+    def said(name: str) -> list[tuple[str, str]]:
+        return re.findall(
+            r'<p class="kicker"><bdi>(\w+)</bdi></p><pre class="body"[^>]*>(.*?)</pre>', server.ask(f"/document?id={name}")[2]
+        )
+
+    assert said("made-0") == [("user", "Ask for problem 0."), ("assistant", "The reply.")]
+    assert said("made-2") == said("doc-004") == []
+
+
 def test_looking_writes_nothing_in_the_run(run: Path, tmp_path: Path) -> None:
     copy = shutil.copytree(run, tmp_path / "run")
     (copy / "recipe.toml").write_text((copy / "recipe.toml").read_text() + '\n[[filter]]\nfile = "evil.py"\n')

@@ -1,7 +1,10 @@
 """Attack programs against each level of the sandbox, and what tests and mutants say of code."""
 
+import errno
 import os
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -92,6 +95,42 @@ def test_the_filter_holds_back(tmp_path: Path, name: str) -> None:
     if best_level() == "rlimits":
         pytest.skip("this kernel filters no system calls")
     assert attack(FILTERED[name], tmp_path, "seccomp") != "passed"
+
+
+REFUSED = {
+    "fork": 57, "vfork": 58, "execve": 59, "execveat": 322, "ptrace": 101, "process_vm_readv": 310, "process_vm_writev": 311, "clone": 56,
+    "socket": 41, "connect": 42, "bind": 49, "listen": 50, "sendto": 44, "socketpair": 53,
+    "open": 2, "openat": 257, "creat": 85, "openat2": 437, "open_by_handle_at": 304, "unlink": 87, "unlinkat": 263, "rename": 82,
+    "renameat": 264, "renameat2": 316, "mkdir": 83, "mkdirat": 258, "rmdir": 84, "symlink": 88, "symlinkat": 266, "link": 86, "linkat": 265,
+    "chmod": 90, "fchmod": 91, "fchmodat": 268, "chown": 92, "fchown": 93, "lchown": 94, "fchownat": 260, "truncate": 76, "ftruncate": 77,
+    "mknod": 133, "mknodat": 259,
+    "kill": 62, "tkill": 200, "mount": 165, "umount2": 166, "chroot": 161, "pivot_root": 155, "bpf": 321, "keyctl": 250, "userfaultfd": 323,
+    "io_uring_setup": 425, "prlimit64": 302, "setrlimit": 160, "memfd_create": 319, "kexec_load": 246, "reboot": 169, "unshare": 272,
+    "setns": 308, "seccomp": 317, "prctl": 157, "pidfd_open": 434, "pidfd_send_signal": 424,
+}  # fmt: skip
+"""What the filter must refuse, by Linux's names and x86-64's numbers."""
+X32 = 0x40000000
+ASKING = f"""
+import ctypes, threading
+from synth.sandbox.inside import _refuse_system_calls
+libc = ctypes.CDLL(None, use_errno=True)
+assert _refuse_system_calls()
+for number in [{", ".join(map(str, REFUSED.values()))}, 435, 39 | {X32}]:
+    arguments = [0] * 6 if number == 56 else [ctypes.c_long(-1)] * 6
+    print(number, libc.syscall(ctypes.c_long(number), *arguments), ctypes.get_errno(), flush=True)
+thread = threading.Thread(target=print, args=("threads are let",))
+thread.start()
+thread.join()
+"""
+
+
+def test_each_refused_call_is_refused_by_its_number() -> None:
+    """With arguments that the kernel refuses for another reason, where the filter does not: each must be told that it is not permitted."""
+    if best_level() == "rlimits":
+        pytest.skip("this kernel filters no system calls")
+    said = subprocess.run([sys.executable, "-c", ASKING], capture_output=True, text=True, timeout=60, check=False).stdout.splitlines()
+    assert said[:-3] == [f"{number} -1 {errno.EPERM}" for number in REFUSED.values()]
+    assert said[-3:] == [f"435 -1 {errno.ENOSYS}", f"{39 | X32} -1 {errno.ENOSYS}", "threads are let"]
 
 
 def test_honest_code_passes_at_every_level() -> None:
