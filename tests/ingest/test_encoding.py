@@ -60,6 +60,14 @@ def test_the_page_declares_its_encoding(head, label, encoding):
     assert (decoded.text, decoded.encoding) == (html, encoding)
 
 
+@pytest.mark.parametrize(("end", "declared"), [(4096, "koi8_r"), (4097, None)])
+def test_a_page_declares_in_its_first_four_kibibytes(end, declared):
+    """The label is read where nothing of it lies beyond; one that is cut would be another label."""
+    head = b"<meta charset=koi8-r"
+    found = decode_text(b" " * (end - len(head)) + head + b"><p>" + "Наука и жизнь, новости и погода на завтра".encode("koi8_r"), None)
+    assert ((found.declared or "").replace("-", "_") or None) == declared
+
+
 def test_an_xml_declaration_counts():
     html = '<?xml version="1.0" encoding="ISO-8859-2"?>\n' + page("Żółw")
     assert decode_text(html.encode("iso8859-2")).text == html
