@@ -44,6 +44,7 @@ class FastText(Filter):
     sha256: str = ""
     min_score: Threshold[float] = 0.5
 
+    version: ClassVar[int] = 2
     signal_types: ClassVar[Mapping[str, pa.DataType]] = {"score": pa.float64(), "best": pa.string()}
     file_fields: ClassVar[frozenset[str]] = frozenset({"model"})
     examples: ClassVar[tuple[tuple[str, str | None], ...]] = (("Without a model nothing is measured, and nothing is dropped.", None),)
@@ -65,12 +66,12 @@ class FastText(Filter):
         scorer = _model(self.model)
         chances = scorer.probabilities(text)
         nothing = np.isnan(chances).any(axis=1)
-        best = np.array(scorer.file.labels, object)[np.nan_to_num(chances, nan=-1.0).argmax(axis=1)]
+        best = np.array(scorer.labels, object)[np.nan_to_num(chances, nan=-1.0).argmax(axis=1)]
         score = np.round(chances[:, self._column(scorer)], _DECIMALS)
         return {"score": pa.array(score, pa.float64(), mask=nothing), "best": pa.array(best, pa.string(), mask=nothing)}
 
     def _column(self, scorer: FastTextScorer) -> int:
-        labels = scorer.file.labels
+        labels = scorer.labels
         if self.label and self.label not in labels:
             more = ", ..." if len(labels) > 10 else ""
             raise InputError(f"model {self.model} has no label {self.label!r}; it has {', '.join(map(repr, labels[:10]))}{more}")

@@ -35,6 +35,7 @@ SCRIPTS = {
     "decontamination.py": ["--benchmarks", "questions.jsonl", "--hosts", "hosts/texts.parquet", "--phi"],
     "language_identification.py": ["languages.parquet"],
     "pii.py": [],
+    "fasttext_speed.py": ["texts.parquet", "--dimensions", "4", "--buckets", "1000", "--repeat", "1"],
     "many_units.py": ["200", "2"],
     "educational_score.py": [
         "labels.parquet",

@@ -21,6 +21,8 @@ import numpy.typing as npt
 
 from curation.arrays import Bytes, Hashes, Integers
 from curation.text.kernels import inline_kernel, kernel
+from curation.text.simd import load_part
+from curation.text.words import hash_bytes, mix_bits
 
 MOST_COUNTED = 10**15
 """No label occurs so often, nor all of them."""
@@ -79,7 +81,7 @@ class FastTextFile:
 
     settings: FasttextSettings
     names: Hashes
-    """Of each word, its two hashes as `token_hashes` gives them, in the order of rows (w)."""
+    """Of each word a hash of its bytes (`short_name`), in the order of rows (w)."""
     labels: tuple[str, ...]
     label_counts: Integers
     pruned: npt.NDArray[np.int32] | None
@@ -212,16 +214,9 @@ def _read_centroids(reader: _Reader, columns: int, parts: int) -> tuple[Weights,
 
 
 @inline_kernel
-def next_hashes(first: Any, second: Any, byte: Any) -> tuple[Any, Any]:
-    """Return fastText's hash of a token (32 bits, FNV-1a with the byte's sign), and another one (64 bits), one byte longer."""
-    signed = np.uint32(byte) if byte < 128 else np.uint32(byte) | np.uint32(0xFFFFFF00)
-    return np.uint32((first ^ signed) * np.uint32(16777619)), (second ^ np.uint64(byte)) * np.uint64(0x100000001B3) + np.uint64(1)
-
-
-@inline_kernel
-def joined_hash(first: Any, second: Any) -> Any:
-    """Return both hashes as one: by it a word is known."""
-    return (second << np.uint64(32)) ^ (second >> np.uint64(32)) ^ np.uint64(first) * np.uint64(0x9E3779B97F4A7C15)
+def short_name(word: Any, size: Any) -> Any:
+    """Return the name of a word of at most eight bytes, given as one number (`load_part`); a longer one's is `hash_bytes`."""
+    return mix_bits(word ^ np.uint64(size) * np.uint64(0x9E3779B97F4A7C15))
 
 
 @kernel
@@ -229,13 +224,13 @@ def _entries(data: Bytes, place: int, words: int, names: Hashes, starts: Integer
     """Fill the name of each entry and where it begins; return how many there are: words, then labels."""
     for entry in range(len(names)):
         starts[entry] = place
-        first, second = np.uint32(2166136261), np.uint64(0xCBF29CE484222325)
         while place < len(data) and data[place] != 0:
-            first, second = next_hashes(first, second, data[place])
             place += 1
+        begin = starts[entry]
+        short = place - begin <= 8
+        names[entry] = short_name(load_part(data, begin, place), place - begin) if short else hash_bytes(data, begin, place)[0]
         place += 10  # the zero, eight bytes of count, one of kind
         if place > len(data) or data[place - 1] != (0 if entry < words else 1):
             return entry
-        names[entry] = joined_hash(first, second)
     starts[len(names)] = place
     return len(names)

@@ -44,7 +44,12 @@ KINDS: dict[str, dict[str, Any]] = {
     "two dimensions, many labels": {"loss": "softmax", "dim": 2},
     "300 labels": {"loss": "softmax", "dim": 8, "minn": 2, "maxn": 3, "bucket": 400},
 }
-QUANTIZED = {"plain": {}, "norms": {"qnorm": True}, "output": {"qout": True, "qnorm": True}, "pruned": {"cutoff": 400, "qnorm": True}}
+QUANTIZED: dict[str, dict[str, Any]] = {
+    "plain": {},
+    "norms": {"qnorm": True},
+    "output": {"qout": True, "qnorm": True},
+    "pruned": {"cutoff": 400, "qnorm": True},
+}
 ODD = [
     "", " ", "prove", "prove </s> the angle", "__label__0 prove", "__label__x prove", "unknownword angle", "a\tb\x0bc\x0cd\re\x00f", "</s>",
     "数学 naïve Théorème", "the " * 500, "x" * 3000, " prove  angle ", "\u00a0prove", "👩‍👩‍👧 prove",
@@ -92,7 +97,7 @@ def test_scores_are_those_of_predict(folder: Path, kind: str, quantized: str | N
         pytest.skip("fastText quantizes no output of fewer than 256 rows")
     model, path = trained(folder, kind, quantized)
     scorer = fasttext_scorer(read_fasttext(np.frombuffer(path.read_bytes(), np.uint8)))
-    assert list(scorer.file.labels) == model.get_labels()
+    assert list(scorer.labels) == model.get_labels()
     found = scorer.probabilities(Text.from_strings(texts()))
     met = 0
     for text, ours in zip(texts(), found, strict=True):
@@ -102,7 +107,7 @@ def test_scores_are_those_of_predict(folder: Path, kind: str, quantized: str | N
             continue
         theirs = dict(zip(labels, values, strict=True))
         # a tree is cut where less than 1e-5 is left
-        expected = np.array([theirs.get(label, min(ours[place], 1e-5)) for place, label in enumerate(scorer.file.labels)])
+        expected = np.array([theirs.get(label, min(ours[place], 1e-5)) for place, label in enumerate(scorer.labels)])
         if KINDS[kind]["loss"] in ("ova", "ns"):  # a logit near the border of a step of their table may fall on either side
             assert (np.abs(expected - ours) < 1e-6).mean() > 0.7
             assert np.abs(expected - ours).max() < 0.01
@@ -111,6 +116,43 @@ def test_scores_are_those_of_predict(folder: Path, kind: str, quantized: str | N
             assert np.abs(np.minimum(expected, 1) - np.minimum(ours, 1)).max() < (1e-6 if len(text) < 1000 else 3e-5), text
         met += 1
     assert met > 100
+
+
+LONG = [
+    *WORDS,
+    "a",
+    "the",
+    "x" * 8,
+    "y" * 9,
+    "z" * 70,
+    "seven77",
+    "__label__1",
+    "__label__new",
+    "__label_",
+    "__label_x",
+    "__label__",
+    "数" * 20,
+    "ü",
+    "\x01",
+    "unknown",
+    "\u00a0",
+]
+
+
+@pytest.mark.parametrize(("kind", "quantized"), [("softmax pairs", None), ("softmax triples, subwords", None), ("softmax pairs", "pruned")])
+def test_tokens_and_pairs_go_on_from_block_to_block(folder: Path, kind: str, quantized: str | None) -> None:
+    model, path = trained(folder, kind, quantized)
+    scorer, chooser = fasttext_scorer(read_fasttext(np.frombuffer(path.read_bytes(), np.uint8))), random.Random(4)
+    long = [" ".join(chooser.choices(LONG, k=chooser.randrange(1, 900))) for _ in range(60)]
+    long += ["prove " * count + "angle" for count in (254, 255, 256, 257, 510, 511)] + ["p" * size for size in (63, 64, 65, 128, 20_000)]
+    long += [" ".join(["__label__1"] * 300 + ["prove", "angle"] * 200), " ".join(WORDS * 30) + " </s> " + "cheap " * 400]
+    met = 0
+    for text, ours in zip(long, scorer.probabilities(Text.from_strings(long)), strict=True):
+        theirs = dict(zip(*model.predict(text, k=-1), strict=True))
+        expected = np.array([theirs[label] for label in scorer.labels])
+        assert np.abs(np.minimum(expected, 1) - np.minimum(ours, 1)).max() < 1e-5, text[:80]
+        met += len(text.split()) > 255
+    assert met > 40
 
 
 def test_the_filter_scores_by_label(folder: Path) -> None:
@@ -171,7 +213,7 @@ def test_damaged_files_are_refused_or_harmless_at_once(folder: Path) -> None:
         try:
             scorer = fasttext_scorer(read_fasttext(np.frombuffer(bytes(content), np.uint8)))
             found = scorer.probabilities(text)
-            assert found.shape == (len(text), len(scorer.file.labels))
+            assert found.shape == (len(text), len(scorer.labels))
         except ValueError:
             refused += 1
         assert time.process_time() - begun < 5
