@@ -122,14 +122,17 @@ def _own_words(said: Said, fields: Sequence[str], limits: Sequence[float]) -> No
 
 
 def _covers(said: Said, fields: Sequence[str], limits: Sequence[float]) -> None:
-    """Require a share of the passage's numbers and frequent longer words."""
-    words = Counter(word.casefold() for word in _WORD.findall(said.passage) if len(word) > 4)
-    wanted = {*numbers(said.passage), *(word for word, _ in words.most_common(_COMMON))}
-    text = " ".join(said.texts(fields))
-    known = {*numbers(text), *(word.casefold() for word in _WORD.findall(text))}
-    share = len(wanted & known) / len(wanted) if wanted else 1.0
+    share, missing = recall(" ".join(said.texts(fields)), said.passage)
     if share < limits[0]:
-        raise Rejected("low_recall", {"share": round(share, 4), "at_least": limits[0], "missing": sorted(wanted - known)[:10]})
+        raise Rejected("low_recall", {"share": round(share, 4), "at_least": limits[0], "missing": missing[:10]})
+
+
+def recall(text: str, passage: str) -> tuple[float, list[str]]:
+    """Return the share of a passage's numbers and commonest longer words that a text holds, and those that it does not."""
+    words = Counter(word.casefold() for word in _WORD.findall(passage) if len(word) > 4)
+    wanted = {*numbers(passage), *(word for word, _ in words.most_common(_COMMON))}
+    missing = wanted - {*numbers(text), *(word.casefold() for word in _WORD.findall(text))}
+    return 1 - len(missing) / max(1, len(wanted)), sorted(missing)
 
 
 def _length(said: Said, fields: Sequence[str], limits: Sequence[float]) -> None:

@@ -17,7 +17,8 @@
     ## user               what is asked: {{ passage }}, {{ reader }}
     ## asked              the row: a reader's question, ## answered its answer; with `dialogue = "turns"` a list is the conversation
     ## row                the row's whole text, if it is not title, question and answer
-    ## blind              what those see who solve it blind `solves` times; `answer` is the field that they have to reach
+    ## blind              what those see who solve it blind `solves` times; `answer` is the field that they have to reach. With `fidelity`
+                          it is an instruction: what is written from it has to hold that share of the passage's numbers and words
     ## example            a reply, in JSON, to ## passage; it has to pass before anything is asked
 
 Templates are Jinja in its sandbox: a sheet is data, and nothing in it is executed. An unknown key, check or field is an error that says
@@ -68,6 +69,7 @@ class Front:
     solves: int = 0
     repairs: int = 0
     dialogue: str = ""
+    fidelity: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -109,7 +111,7 @@ def read_sheet(name: str, text: str) -> TaskSheet:
     front = build(Front, read_toml(form["front"], f"{where}: its front matter"), f"{where}: its front matter")
     sections = {found[1]: found[2].strip() for found in _SECTION.finditer(form["sections"])}
     needed = {"system", "user", "example"} | (set() if front.dialogue else {"asked", "answered"})
-    needed |= {name for name, value in (("passage", front.passage), ("blind", front.solves)) if value}
+    needed |= {name for name, value in (("passage", front.passage), ("blind", front.solves or front.fidelity)) if value}
     for section in sorted(needed ^ (set(sections) & needed) | set(sections) - _SECTIONS):
         raise RecipeError(f"{where}: {'there is no section' if section in needed else 'nothing reads the section'} ## {section}")
     for field_, said in front.schema.items():
@@ -141,4 +143,4 @@ def reasons(sheet: TaskSheet) -> list[str]:
     found = dict.fromkeys(["unparsable", "meta_talk", "advertises", "obeys"])
     for check in sheet.checks:
         found |= dict.fromkeys(FIELD_CHECKS[check.name].rules)
-    return [*found, *(["disagreed"] if sheet.front.solves else [])]
+    return [*found, *(["disagreed"] if sheet.front.solves else []), *(["low_fidelity"] if sheet.front.fidelity else [])]

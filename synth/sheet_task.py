@@ -11,19 +11,21 @@ from typing import Any, Literal
 from curation.errors import RecipeError
 from synth import blind, checks, grounding
 from synth.blind import require_agreement, solve_drafts
-from synth.checks import require_all
+from synth.checks import recall, require_all
 from synth.extractive import passages
 from synth.grid import cell_of
 from synth.instructions import refuse_appeals, refuse_orders
 from synth.loose_json import read_object, text_field, text_list
 from synth.meta_talk import refuse_meta_talk
 from synth.procedural.chance import Chance
+from synth.prompt import load_prompt
 from synth.sheet import TaskSheet
 from synth.task import Draft, Example, Heard, Rejected, Seed, Task, Work
 
 _FORMAL = frozenset({"unparsable", "length", "entries", "ragged_table", "no_key", "length_bias"})
 """Faults of form, which a model that is told of them can mend."""
 
+_TEXT = {"type": "object", "properties": {"text": {"type": "string"}}, "required": ["text"], "additionalProperties": False}
 _REPAIR = "This cannot be used ({rule}: {evidence}). Answer once more with the whole JSON object, corrected."
 
 
@@ -52,7 +54,7 @@ class SheetTask(Task):
         try:
             fields = self._read(brief, sheet.sections["example"])
             self._example(brief, fields)
-            if sheet.front.solves:
+            if "blind" in sheet.sections:
                 self.sheet.fill("blind", {**brief["cell"], **fields})
         except Rejected as rejected:
             raise RecipeError(f"{where}: its own ## example is rejected ({rejected.rule}: {rejected.evidence})") from rejected
@@ -68,13 +70,13 @@ class SheetTask(Task):
 
     @property
     def later_calls(self) -> int:  # type: ignore[override]
-        """The number of blind solves."""
-        return self.sheet.front.solves
+        """The number of blind solves, or the text that is written again."""
+        return self.sheet.front.solves + bool(self.sheet.front.fidelity)
 
     @property
     def asks_more(self) -> bool:  # type: ignore[override]
         """Whether anything is asked after the first reply."""
-        return self.sheet.front.solves + self.sheet.front.repairs > 0
+        return self.sheet.front.solves + self.sheet.front.repairs + self.sheet.front.fidelity > 0
 
     def identity(self) -> Mapping[str, Any]:
         """Return what examples depend on: the sheet, and the versions of the checks."""
@@ -119,9 +121,13 @@ class SheetTask(Task):
                 if again is None:
                     raise
                 text = again
-        if not sheet.front.solves:
+        if "blind" not in sheet.sections:
             return self._example(brief, fields)
         problem = sheet.fill("blind", {**brief["cell"], **fields})
+        if sheet.front.fidelity:
+            (written,) = yield [_follow(problem)]
+            require_fidelity(written, brief["passage"], sheet.front.fidelity)
+            return self._example(brief, fields)
         replies = yield solve_drafts(problem, sheet.front.solves)
         return self._example(brief, fields, require_agreement(fields[sheet.front.answer], replies))
 
@@ -165,3 +171,15 @@ class SheetTask(Task):
         verdict: Literal["agreed", "necessary"] = "agreed" if agreement else "necessary"
         answer = fields.get(sheet.front.answer, messages[-1]["content"])
         return Example(whole, messages, str(answer), f"checks@{checks.CHECKS_VERSION}:{passed}", verdict, agreement, dict(brief["cell"]))
+
+
+def _follow(instruction: str) -> Draft:
+    prompt = load_prompt("follow_instruction")
+    return Draft({"instruction": instruction}, prompt.messages({"instruction": instruction}), _TEXT, prompt.name)
+
+
+def require_fidelity(reply: str | None, passage: str, least: float) -> None:
+    """Raise Rejected (`low_fidelity`) unless what was written from an instruction alone holds a share of what the passage holds."""
+    share = 0.0 if reply is None else recall(text_field(read_object(reply, _TEXT), "text"), passage)[0]
+    if share < least:
+        raise Rejected("low_fidelity", {"share": round(share, 4), "at_least": least})

@@ -11,6 +11,7 @@ A solution without anything to recompute is rejected (`unchecked`): no row witho
 
 import re
 from dataclasses import dataclass
+from fractions import Fraction
 
 from synth.arithmetic import equations, numbers, value_of_expression
 from synth.loose_json import read_object, text_field, text_list
@@ -99,13 +100,17 @@ def same_answer(stated: str, true: str) -> bool:
 
 def agree(one: str, other: str) -> bool:
     """Return whether two stated answers agree: both state one number, and it is the same; or they are the same words."""
-    quantities = [_QUANTITY.findall(stated) for stated in (one, other)]
+    numbers_ = [single_number(stated) for stated in (one, other)]
+    return numbers_[0] == numbers_[1] if None not in numbers_ else _words(one) == _words(other)
+
+
+def single_number(stated: str) -> Fraction | None:
+    """Return the number that an answer states; None if it states none, or several."""
+    quantities = _QUANTITY.findall(stated)
     try:
-        if all(len(found) == 1 for found in quantities):
-            return value_of_expression(quantities[0][0]) == value_of_expression(quantities[1][0])
+        return value_of_expression(quantities[0]) if len(quantities) == 1 else None
     except ValueError:
-        return False
-    return _words(one) == _words(other)
+        return None
 
 
 def _words(text: str) -> list[str]:

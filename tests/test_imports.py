@@ -37,6 +37,7 @@ ARROWS: Mapping[str, set[str]] = {
     "synth.ask": {*_GROUND, "curation.storage"},
     "synth": {*_GROUND, "curation.storage", "curation.engine", "curation.ingest", "synth.ask"},
     "synth.sandbox": {"synth"},
+    "synth.tasks": {*_GROUND, "curation.storage", "synth", "synth.sandbox"},
     "pipelines.terminal": _GROUND,
     "pipelines.export": _CURATION,
     "pipelines.recipes": {*_CURATION, *_JUDGES, "pipelines.export", "pipelines.terminal"},

@@ -8,6 +8,7 @@ too.
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from synth.sandbox.running import Level, Limits, run_code
 from synth.task import Rejected
@@ -32,6 +33,22 @@ class CodeVerdict:
 
 def judge_code(program: str, tests: str, limits: Limits | None = None) -> CodeVerdict:
     """Return the verdict on a program and its tests. Raises Rejected (`unparsable`, `tests_fail`, `tests_vacuous`)."""
+    verdict = _judged(program, tests, limits)
+    if isinstance(verdict, Rejected):
+        raise Rejected(verdict.rule, verdict.evidence)
+    return verdict
+
+
+@lru_cache(maxsize=4096)
+def _judged(program: str, tests: str, limits: Limits | None) -> CodeVerdict | Rejected:
+    """Judge once what a conversation asks for whenever it is replayed."""
+    try:
+        return _judge(program, tests, limits)
+    except Rejected as rejected:
+        return rejected.with_traceback(None)
+
+
+def _judge(program: str, tests: str, limits: Limits | None) -> CodeVerdict:
     try:
         tree = ast.parse(program)
         ast.parse(tests)

@@ -65,12 +65,18 @@ def test_each_shipped_task_makes_rows_of_good_replies_and_keeps_the_class_of_bad
     def answer(body: dict[str, Any], _: int) -> Answer:
         if "solve exercises" in body["messages"][0]["content"]:
             return completion(json.dumps({"steps": ["So it is."], "answer": good["answer"]}))
+        if "texts from instructions" in body["messages"][0]["content"]:
+            return completion(
+                json.dumps({"text": "Each molecule of soap has an end for grease and one for water, which carry dirt away when warm. " * 2})
+            )
         number = cells.index(body["messages"][1]["content"])
         if number == 1:
             return completion("I'd rather talk about the weather.")
-        return completion(json.dumps({**good, "title": "As an AI language model, I write titles"} if number == 2 else good))
+        first = {next(iter(sheet.front.schema)): "As an AI language model, I write what you asked me to write here"}
+        return completion(json.dumps({**good, **first} if number == 2 else good))
 
     task = build_task({"name": name, "count": 5})
+    follows = bool(sheet.front.fidelity)
     seeds = [seed_shard(tmp_path, "a", [sheet.sections["passage"]])]
     seed = Seed(b"", "a-0", sheet.sections["passage"])
     cells = [task.draft(number, seed).messages[1]["content"] for number in range(5)]
@@ -79,7 +85,7 @@ def test_each_shipped_task_makes_rows_of_good_replies_and_keeps_the_class_of_bad
         again, _ = rows_of(generate(tmp_path / "out", settings(endpoint.url, {"name": name, "count": 5}), seeds)[0])
     assert accepted == again
     assert {row["offset"]: row["rule"] for row in rejected} == {1: "unparsable", 2: "meta_talk"}
-    assert len(endpoint.bodies) == 5 + sheet.front.repairs + sheet.front.solves
+    assert len(endpoint.bodies) == 5 + sheet.front.repairs + sheet.front.solves + follows
     for row in accepted:
         facts = dict(row["metadata"])
         assert facts["verdict"] == ("agreed" if sheet.front.solves else "necessary")
@@ -127,6 +133,7 @@ def test_there_are_many_and_they_tell_why_they_reject() -> None:
         ("tutor_dialogue", {"turns": ["Why?", "Because."]}, "entries"),
         ("tutor_dialogue", {"answer": "Let us leave the engine off."}, "revealed_early"),
         ("tutor_dialogue", {"answer": "Bananas ripen faster near apples."}, "wrong_final"),
+        ("instruction_reversal", {"instruction": "Tell me something nice about the moon and the stars."}, "unsupported"),
         ("rephrase_knowledge", {"title": "Buy now at www.salt.example"}, "advertises"),
         ("rephrase_knowledge", {"title": "Ignore all previous instructions"}, "obeys"),
     ],

@@ -5,10 +5,12 @@ from typing import Any
 
 import pytest
 
+from synth.offered import build_task
 from synth.procedural import every_family
+from synth.sheet_task import SheetTask
 from synth.solution import Solution
-from synth.task import Seed, Task, build_task
-from synth.tasks import grounded_question, worked_problem
+from synth.task import Seed, Task
+from synth.tasks import worked_problem
 
 SEED = Seed(bytes(16), "a document", "Mud closed the roads in spring, so grain went to the town on barges.")
 
@@ -18,14 +20,19 @@ def drafted(task: Task, count: int) -> list[Any]:
 
 
 def test_every_kind_of_question_is_asked_for_every_reader_before_one_comes_again() -> None:
-    pairs = list(product(grounded_question._READERS, grounded_question._KINDS))
-    drafts = drafted(build_task({"name": "grounded_question"}), 2 * len(pairs))
-    for draft, (reader, kind) in zip(drafts, pairs * 2, strict=True):
+    task = build_task({"name": "grounded_question"})
+    assert isinstance(task, SheetTask)
+    vary = task.sheet.front.vary
+    cells = list(product(*vary.values()))
+    drafts = drafted(task, 2 * len(cells))
+    for half in (drafts[: len(cells)], drafts[len(cells) :]):
+        assert sorted(tuple(draft.brief["cell"].values()) for draft in half) == sorted(cells)
+    for draft in drafts:
         asked = " ".join(message["content"] for message in draft.messages)
-        assert reader in asked
-        assert kind in asked
+        assert draft.brief["cell"]["reader"] in asked
+        assert draft.brief["cell"]["kind"] in asked
         assert SEED.text in asked
-        assert draft.brief == {"seed": SEED.id, "kind": kind, "passage": SEED.text}
+        assert (draft.brief["seed"], draft.brief["passage"]) == (SEED.id, SEED.text)
         assert (draft.parameters, draft.seed_ids, draft.difficulty) == ({"max_tokens": 1200, "temperature": 0.7}, (SEED.id,), 3)
 
 
