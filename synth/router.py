@@ -1,9 +1,11 @@
-"""The router chooses the teacher of a question by task and difficulty.
+"""The router chooses the teachers of a question: a ladder, by task and difficulty, that is climbed while checks fail.
 
 A recipe names one teacher for everything and, optionally, routes before it: the first route that matches a question answers it. So easy
-questions go to a small model or to rules, and only hard ones to a large model. The route depends on the question alone and is fixed before
-anything is sent; it is part of the request, and never depends on replies, load or price.
+questions go to a small model or to rules, and only hard ones to a large model. A teacher may have others above it, cheapest first: a
+question whose answer fails a check is put to the next one, and how many tried is measured difficulty (no router has to be trained for
+that; compare RouteLLM, arXiv 2406.18665). The ladder depends on the question alone, never on load or price.
 
+    [synthesize]           teacher = { name = "openai", model = "small" }  escalate = [{ name = "openai", model = "large" }]
     [[synthesize.routes]]  tasks = ["worked_problem"]  min_difficulty = 4  teacher = { name = "openai", model = "large" }
 """
 
@@ -28,19 +30,21 @@ class RouteSettings:
     tasks           names of the tasks it accepts; none: all
     min_difficulty  questions from this difficulty on, 1 to 5
     max_difficulty  questions up to this difficulty
+    escalate        teachers above it, cheapest first: asked where an answer fails a check
     """
 
     teacher: Mapping[str, Any]
     tasks: tuple[str, ...] = ()
     min_difficulty: int = 1
     max_difficulty: int = 5
+    escalate: tuple[Mapping[str, Any], ...] = ()
 
 
 @dataclass(frozen=True)
 class Route:
-    """A teacher, and the questions that it answers."""
+    """A ladder of teachers, and the questions that it answers."""
 
-    teacher: Teacher
+    ladder: tuple[Teacher, ...]
     tasks: frozenset[str]
     difficulties: range
 
@@ -51,13 +55,20 @@ class Route:
 
 @dataclass(frozen=True)
 class Router:
-    """Routes in order, and the teacher for all other questions."""
+    """Routes in order, and the ladder for all other questions."""
 
     routes: tuple[Route, ...]
-    default: Teacher
+    default: tuple[Teacher, ...]
 
     @classmethod
-    def of(cls, teacher: Mapping[str, Any], routes: Sequence[Mapping[str, Any]], tasks: Sequence[Task]) -> "Router":
+    def of(
+        cls,
+        teacher: Mapping[str, Any],
+        routes: Sequence[Mapping[str, Any]],
+        tasks: Sequence[Task],
+        escalate: Sequence[Mapping[str, Any]] = (),
+        prices: str | None = None,
+    ) -> "Router":
         """Build every teacher. Raises RecipeError for a teacher that cannot do a task routed to it."""
         made = []
         for number, entry in enumerate(routes):
@@ -65,19 +76,24 @@ class Router:
             for task in settings.tasks:
                 task_named(task)
             difficulties = range(settings.min_difficulty, settings.max_difficulty + 1)
-            made.append(Route(build_teacher(settings.teacher), frozenset(settings.tasks), difficulties))
-        router = cls(tuple(made), build_teacher(teacher))
+            ladder = tuple(build_teacher(choice, prices) for choice in (settings.teacher, *settings.escalate))
+            made.append(Route(ladder, frozenset(settings.tasks), difficulties))
+        router = cls(tuple(made), tuple(build_teacher(choice, prices) for choice in (teacher, *escalate)))
         router._check(tasks)
         return router
 
-    def teacher_for(self, task: str, difficulty: int) -> Teacher:
-        """Return the teacher of such a question."""
-        return next((route.teacher for route in self.routes if route.takes(task, difficulty)), self.default)
+    def ladder_for(self, task: str, difficulty: int) -> tuple[Teacher, ...]:
+        """Return the teachers of such a question, in the order in which they are asked."""
+        return next((route.ladder for route in self.routes if route.takes(task, difficulty)), self.default)
+
+    def teachers_for(self, tasks: Sequence[Task]) -> list[Teacher]:
+        """Return every teacher that some question of these tasks may be put to."""
+        ladders = [self.ladder_for(task.name(), difficulty) for task in tasks for difficulty in range(1, 6)]
+        return list(dict.fromkeys(teacher for ladder in ladders for teacher in ladder))
 
     def _check(self, tasks: Sequence[Task]) -> None:
         for name in sorted({task.name() for task in tasks}):
-            for difficulty in range(1, 6):
-                teacher = self.teacher_for(name, difficulty)
+            for teacher in dict.fromkeys(teacher for difficulty in range(1, 6) for teacher in self.ladder_for(name, difficulty)):
                 if teacher.tasks is not None and name not in teacher.tasks:
                     can = ", ".join(sorted(teacher.tasks))
                     raise RecipeError(
@@ -93,9 +109,9 @@ class Addressing:
         self._router = router
         self._asked = KeyTable()
 
-    def request(self, task: Task, draft: Draft) -> tuple[Request, Teacher]:
-        """Return the request for a draft, and its teacher."""
-        teacher = self._router.teacher_for(task.name(), draft.difficulty)
+    def request(self, task: Task, draft: Draft, teacher: Teacher | None = None) -> tuple[Request, Teacher]:
+        """Return the request for a draft, and its teacher: the first of its ladder, unless another is named."""
+        teacher = teacher or self._router.ladder_for(task.name(), draft.difficulty)[0]
         request = Request(
             task=task.name(),
             brief=plain(draft.brief),

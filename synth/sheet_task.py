@@ -74,6 +74,11 @@ class SheetTask(Task):
         return self.sheet.front.solves + bool(self.sheet.front.fidelity)
 
     @property
+    def repairs(self) -> int:  # type: ignore[override]
+        """How often a faulty form may be mended."""
+        return self.sheet.front.repairs
+
+    @property
     def asks_more(self) -> bool:  # type: ignore[override]
         """Whether anything is asked after the first reply."""
         return self.sheet.front.solves + self.sheet.front.repairs + self.sheet.front.fidelity > 0
@@ -97,7 +102,8 @@ class SheetTask(Task):
         parameters = {"max_tokens": front.max_tokens, "temperature": front.temperature}
         seeds = () if seed is None else (seed.id,)
         template = f"{self.name()}@{front.version}"
-        return Draft(brief, messages, self.sheet.schema, template, parameters, seeds, difficulty=front.level)
+        usual = len(self.sheet.sections["example"].encode()) // 4
+        return Draft(brief, messages, self.sheet.schema, template, parameters, seeds, difficulty=front.level, usual_tokens=usual)
 
     def example(self, brief: Mapping[str, Any], text: str) -> Example:
         """Read and check one reply. What it takes to be `agreed` is asked in `work`."""

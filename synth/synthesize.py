@@ -80,16 +80,20 @@ REPLIES = pa.schema(
 class SynthesisSettings:
     """The recipe's [synthesize].
 
-    teacher  the teacher's name and parameters
-    tasks    the name (or the file, for a task of your own), `count` and parameters of each task
-    routes   teachers for some tasks and difficulties (`synth.router`)
-    seeds    which documents are seeds (`synth.seeds`), for tasks that need them
+    teacher   the teacher's name and parameters
+    tasks     the name (or the file, for a task of your own), `count` and parameters of each task
+    routes    teachers for some tasks and difficulties (`synth.router`)
+    seeds     which documents are seeds (`synth.seeds`), for tasks that need them
+    escalate  teachers above the first, cheapest first: asked where an answer fails a check
+    prices    a TOML file with your own prices, in the form of `synth/ask/prices.toml`
     """
 
     teacher: Mapping[str, Any] = field(default_factory=lambda: {"name": "procedural"})
     tasks: tuple[Mapping[str, Any], ...] = ({"name": "worked_problem"},)
     routes: tuple[Mapping[str, Any], ...] = ()
     seeds: Mapping[str, Any] = field(default_factory=dict)
+    escalate: tuple[Mapping[str, Any], ...] = ()
+    prices: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse settings that cannot work."""
@@ -107,7 +111,7 @@ class SynthesisSettings:
 
     def router(self) -> Router:
         """Return the router. Raises RecipeError."""
-        return Router.of(self.teacher, self.routes, self.built_tasks())
+        return Router.of(self.teacher, self.routes, self.built_tasks(), self.escalate, self.prices)
 
     def seed_policy(self) -> SeedPolicy:
         """Return which documents are seeds. Raises RecipeError."""

@@ -44,7 +44,7 @@ class Seed:
 class Draft:
     """A question before a teacher is chosen. `template` is the prompt's name and version; `difficulty` (1 to 5) routes it.
 
-    `sample` numbers repetitions of the same question within one conversation.
+    `sample` numbers repetitions of the same question within one conversation. `usual_tokens` is the length of a usual answer (0: unknown).
     """
 
     brief: Mapping[str, Any]
@@ -55,6 +55,7 @@ class Draft:
     seed_ids: tuple[str, ...] = ()
     difficulty: int = 1
     sample: int = 0
+    usual_tokens: int = 0
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,9 @@ class Task(Named, ABC):
     asks_more: ClassVar[bool] = False
     makes_pairs: ClassVar[bool] = False
     later_calls: ClassVar[int] = 0
-    """How many calls usually follow a first reply that is sound."""
+    """How many calls follow a first reply that is sound."""
+    repairs: ClassVar[int] = 0
+    """How many more may follow one that is not."""
 
     def __post_init__(self) -> None:
         """Refuse settings that cannot work."""

@@ -5,6 +5,8 @@ folder, in this process. Seconds and bytes of every stage are then scaled to the
 of workers that the input's units can keep busy. Peak memory is not scaled, because stages work batch by batch. Every filter is also timed
 separately on the sample's documents, to find its cost, its drops and useful gates (`pipelines.plan.filter_plan`).
 
+What a teacher would be asked and would cost is counted on the documents that the sample kept (`synth.estimate`), before anything is asked.
+
 A sample cannot show duplicates between files outside the sample (so retention is an upper bound) or the speed of other machines. The plan
 ignores the earlier runs that the recipe deduplicates `against`: both the documents they would drop and the cost of reading them.
 """
@@ -26,9 +28,11 @@ from curation.engine.session import Session
 from curation.engine.stage import Unit, Workspace, finished_units, keys_under
 from curation.errors import InputError
 from curation.ingest.ingest import REJECTED, Ingest, ingest_units
+from curation.ledger.write import Select
 from curation.storage.location import Location
 from curation.storage.shards import batches
 from curation.storage.source_file import SourceFile
+from filters.measure import Measure
 from pipelines.inspect.funnel import funnel
 from pipelines.pipeline import RunRequest, input_files, run_stages, warm_up, write_recipe
 from pipelines.plan.duplicates_plan import DuplicatesPlan, plan_duplicates, seen_in
@@ -36,6 +40,10 @@ from pipelines.plan.filter_plan import FilterPlan, plan_filters
 from pipelines.progress.progress import ProgressWatcher, display_for
 from pipelines.recipes.recipe import Recipe, load
 from pipelines.recipes.stage_words import steps_of
+from synth.ask.prices import date_of_prices
+from synth.estimate import CostEstimate, estimate
+from synth.seeds import SeedShard, choose
+from synth.synthesize import SynthesisSettings
 
 FILES = 8
 """The maximum number of input files in the sample."""
@@ -79,6 +87,8 @@ class Plan:
     kept: int
     checked: Sequence[str]
     stages: Sequence[StagePlan]
+    teaching: Sequence[CostEstimate]
+    prices_of: str
     filters: FilterPlan | None
     duplicates: DuplicatesPlan | None
 
@@ -102,6 +112,7 @@ def make_plan(
         scale = total / taken if taken else 1.0
         duplicates = plan_duplicates(recipe.deduplicate, seen_in(Location.of(folder) / "out").times(scale)) if recipe.deduplicate else None
         filters = plan_filters(recipe.filters, _documents(Path(folder) / "out"), scale)
+        teaching = _estimates(recipe.synthesize, Path(folder) / "out") if recipe.synthesize is not None else []
     busy = max(1, min(workers, len(units)))
     stages = [StagePlan(cost["stage"], round(cost["worker_seconds"] * scale, 2), int(cost["bytes"] * scale)) for cost in costs]
     start = START_SECONDS + (WORKER_START_SECONDS if workers > 1 else 0.0)
@@ -123,6 +134,8 @@ def make_plan(
         kept=int(seen.web.kept.documents * scale),
         checked=checked,
         stages=stages,
+        teaching=teaching,
+        prices_of=date_of_prices(recipe.synthesize.prices) if recipe.synthesize is not None else "",
         filters=filters,
         duplicates=duplicates,
     )
@@ -135,11 +148,23 @@ def _check_teachers(recipe: Recipe, out: Location | None) -> list[str]:
     """
     if recipe.synthesize is None or (out is not None and next(iter((out / "replies").files()), None) is not None):
         return []
-    router = recipe.synthesize.router()
-    asked = dict.fromkeys(router.teacher_for(task.name(), level) for task in recipe.synthesize.built_tasks() for level in range(1, 6))
+    asked = recipe.synthesize.router().teachers_for(recipe.synthesize.built_tasks())
     for teacher in asked:
         teacher.check()
     return [teacher.label for teacher in asked]
+
+
+def _estimates(settings: SynthesisSettings, out: Path) -> list[CostEstimate]:
+    """Return what the questions would cost, asked about the documents that the sample kept."""
+    documents, signals = finished_units(Workspace(Location.of(out)), Ingest), finished_units(Workspace(Location.of(out)), Measure)
+    ledgers = finished_units(Workspace(Location.of(out)), Select)
+    named = {shard.name: shard for unit in documents for shard in unit.shards}
+    scored = {shard.name: shard for unit in signals for shard in unit.shards}
+    found = [
+        SeedShard(named[shard.name], shard, scored.get(shard.name)) for unit in ledgers for shard in unit.shards if shard.name in named
+    ]
+    chosen = choose(found, settings.seed_policy()) if settings.needs_seeds else []
+    return estimate(settings.router(), settings.built_tasks(), chosen)
 
 
 def _done(recipe: Recipe, units: Sequence[Unit], space: Workspace) -> int:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pipelines.plan.duplicates_plan import DuplicatesPlan
     from pipelines.plan.filter_plan import Arrangement, FilterPlan
     from pipelines.plan.plan import Plan, StagePlan
+    from synth.estimate import CostEstimate
 
 
 def show_plan(plan: "Plan") -> None:
@@ -42,6 +43,8 @@ def show_plan(plan: "Plan") -> None:
     for words, stages in _by_words(plan.stages).items():
         steps.add_row(words, number(sum(stage.worker_seconds for stage in stages)), size(sum(stage.disk_bytes for stage in stages)))
     print_table(console, steps)
+    if plan.teaching:
+        _show_teaching(console, plan.teaching, plan.prices_of)
     if plan.duplicates is not None:
         _show_duplicates(new_console(), plan.duplicates)
     if plan.filters is not None:
@@ -56,6 +59,25 @@ def _by_words(stages: "Sequence[StagePlan]") -> "dict[str, list[StagePlan]]":
     for stage in stages:
         found.setdefault(in_words(stage.stage), []).append(stage)
     return found
+
+
+def _show_teaching(console: Console, teaching: "Sequence[CostEstimate]", prices_of: str) -> None:
+    """Show what teachers would be asked, and what that would cost."""
+    title = f"Questions to teachers, in USD at the prices of {prices_of}"
+    table = new_table("task", "teacher", "calls", "prompt tokens", "answer tokens", "low", "expected", "high", title=title, numbers_from=2)
+    for each in teaching:
+        costs = ("unknown" if cost is None else f"{cost:.4f}" for cost in (each.low, each.expected, each.high))
+        counts = (f"{count:,}" for count in (each.calls, each.prompt_tokens, each.answer_tokens))
+        table.add_row(printable(each.task), printable(each.teacher), *counts, *costs)
+    print_table(console, table)
+    known = [each for each in teaching if each.low is not None and each.expected is not None and each.high is not None]
+    if known:
+        low, expected, high = (sum(getattr(each, name) for each in known) for name in ("low", "expected", "high"))
+        console.print(
+            f"All of these: {low:.4f} to {high:.4f} USD, expected {expected:.4f}; a run with --budget never spends more than that."
+        )
+    if len(known) < len(teaching):
+        console.print("Where a cost is unknown, set input_price and output_price of the teacher.", style="dim")
 
 
 def _show_duplicates(console: Console, plan: "DuplicatesPlan") -> None:

@@ -176,13 +176,15 @@ def parse_recipe(text: str, name: str, folder: str = "") -> Recipe:
 
 
 def _with_own_tasks(table: Mapping[str, Any], folder: str) -> Mapping[str, Any]:
-    """Return the table with the paths of the user's own tasks relative to the current folder; other mistakes are told by what reads it."""
+    """Return the table with the paths of the user's own tasks and prices relative to the current folder."""
     asked = table.get("synthesize")
-    tasks = asked.get("tasks") if isinstance(asked, dict) else None
-    if not isinstance(asked, dict) or not isinstance(tasks, list):
+    if not isinstance(asked, dict):
         return table
-    placed = [{**task, "file": _placed(folder, task["file"])} if isinstance(task, dict) and "file" in task else task for task in tasks]
-    return {**table, "synthesize": {**asked, "tasks": placed}}
+    placed = {**asked, "prices": _placed(folder, asked["prices"])} if "prices" in asked else asked
+    if isinstance(tasks := asked.get("tasks"), list):
+        own = [{**task, "file": _placed(folder, task["file"])} if isinstance(task, dict) and "file" in task else task for task in tasks]
+        placed = {**placed, "tasks": own}
+    return {**table, "synthesize": placed}
 
 
 def _with_places(recipe: Recipe) -> Recipe:

@@ -31,6 +31,7 @@ from curation.errors import RecipeError
 from curation.plugins import class_in
 from curation.storage.digests import digest_of
 from synth.ask.desk import Desk
+from synth.ask.prices import with_prices
 
 PASSING = frozenset({"rate", "server", "timeout", "bad_response"})
 """Failures that pass: retried, first by the teacher, then by the next run."""
@@ -122,6 +123,11 @@ class Teacher(ABC):
         """Check whether this teacher could answer. Raises Refused if it is set up wrongly or cannot be reached."""
         return
 
+    def price(self, prompt_tokens: int, completion_tokens: int) -> float | None:
+        """Return the cost of these tokens in USD; None if prices are unknown."""
+        del prompt_tokens, completion_tokens
+        return 0.0
+
     def worst_cost(self, request: Request) -> float | None:
         """Return the most that an answer may cost, in USD; None if prices are unknown."""
         del request
@@ -143,9 +149,9 @@ def teachers() -> list[str]:
     return sorted(name.removesuffix("_teacher") for name in names if name.endswith("_teacher"))
 
 
-def build_teacher(choice: Mapping[str, Any]) -> Teacher:
-    """Make a teacher from a recipe's table: its name and parameters. Raises RecipeError with the fault."""
-    parameters = dict(choice)
+def build_teacher(choice: Mapping[str, Any], prices: str | None = None) -> Teacher:
+    """Make a teacher from a recipe's table: its name and parameters, and prices (`synth.ask.prices`). Raises RecipeError with the fault."""
+    parameters = dict(with_prices(choice, prices))
     name = str(parameters.pop("name", None))
     return build(teacher_class(name), parameters, f"teacher {name}")
 

@@ -59,6 +59,7 @@ class CodeExercise(Task):
     solves: int = 3
     version: ClassVar[int] = 1
     asks_more: ClassVar[bool] = True
+    repairs: ClassVar[int] = 1
 
     def __post_init__(self) -> None:
         """Refuse settings that cannot work."""

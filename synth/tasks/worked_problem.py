@@ -84,6 +84,11 @@ class WorkedProblem(Task):
         if not self.levels or not set(self.levels) <= set(LEVELS):
             raise ValueError(f"levels must be some of {', '.join(map(str, LEVELS))}")
 
+    @property
+    def later_calls(self) -> int:  # type: ignore[override]
+        """The number of blind solves."""
+        return self.solves
+
     def identity(self) -> Mapping[str, Any]:
         """Return what examples depend on, including the checks and the independent methods."""
         roads = {name: topic.version for name, topic in every_family().items()}
