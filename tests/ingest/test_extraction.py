@@ -114,6 +114,7 @@ def test_structure_is_legible(content, expected):
         ("see<sup><a href=#n>1</a></sup>, <a href=#m><sup>12</sup></a> and<sup>[3]</sup>", "see[1], [12] and[3]"),
         ("a power of 2 <sup>10</sup>, 3<sup>1</sup>/<sub>4</sub> cups, <sup>14</sup>C", "a power of 2 ^{10}, 3 1/4 cups, ^{14}C"),
         ("x<sup>∞</sup>, Na<sup>+</sup>, f<sup>(2)</sup>, <i>x</i><sub><i>i</i></sub>", "x^∞, Na^+, f^{(2)}, x_i"),
+        ("a < b<sup>1&nbsp;</sup>", "a < b^1"),
         ("word<sup>all of this is set small by somebody</sup>", "wordall of this is set small by somebody"),
         ("<ruby>漢<rp>(</rp><rt>kan</rt><rp>)</rp></ruby> <ruby>東京<rt>とう</rt></ruby>", "漢(kan) 東京(とう)"),
     ],

@@ -33,6 +33,10 @@ def mark_raised(tree: Any) -> None:
 
 
 def _wrap(tree: Any, node: Any, opens: str, closes: str) -> None:
+    """Put signs around an element's text: as one text where it holds no element, for to make nodes costs more than to ask."""
+    if (opens or closes) and node.first_element_child is None:
+        node.text = opens + node.text + closes
+        return
     if opens:
         node.insert_before(tree.create_text_node(opens), node.first_child)
     if closes:
@@ -44,7 +48,7 @@ def _signs(node: Any) -> tuple[str, str]:
     text = _OWN_MARKS.sub("", node.text or "").strip()
     if not text or len(text.encode()) > LONGEST or (text[0] == "[" and text[-1] == "]"):
         return "", ""
-    if node.query_selector("a") is not None or (node.parent.tag == "a" and node.prev is None):
+    if (node.first_element_child is not None and node.query_selector("a") is not None) or (node.prev is None and node.parent.tag == "a"):
         return ("[", "]") if any(map(str.isalnum, text)) and text[0] != "(" else ("", "")
     before, behind = _beside(node, False)[-1:], _beside(node, True)
     if node.tag == "sup":

@@ -14,7 +14,7 @@ from resiliparse.extract.html2text import extract_plain_text
 from resiliparse.parse.html import HTMLTree
 
 from curation.ingest.extraction import Extracted
-from curation.ingest.extraction.dom import Limits, parse, without_tags
+from curation.ingest.extraction.dom import Limits, many_nodes, parse, without_tags
 from curation.ingest.extraction.page_blocks.formulas import rewrite_formulas
 from curation.ingest.extraction.raised import mark_raised
 
@@ -50,10 +50,11 @@ def rewrite(tree: HTMLTree) -> None:
         _unwrap_figure(table)
         if table.query_selector("table, pre") is None:
             _rewrite_table(tree, table)
+    has_skipped = bool(_all(tree.body, ", ".join(_SKIPPED)))
     for code in _all(tree.body, "pre"):
         _unwrap_figure(code)
         if code.first_element_child is None or code.query_selector("pre") is None:
-            _rewrite_code(tree, code)
+            _rewrite_code(tree, code, has_skipped)
     for items in _all(tree.body, _SHALLOW_LISTS):
         _deepen_list(tree, items)
 
@@ -72,11 +73,12 @@ def _deepen_list(tree: HTMLTree, items: Any) -> None:
     place.append_child(items)
 
 
-def _rewrite_code(tree: HTMLTree, code: Any) -> None:
+def _rewrite_code(tree: HTMLTree, code: Any, has_skipped: bool) -> None:
     """Make code one marked text: highlighters put every bracket into an element, and the search drops lone symbols between tags."""
     if code.first_element_child is not None:
-        for numbers in _all(code, ", ".join(_SKIPPED)):
-            numbers.decompose()
+        if has_skipped:  # asked of the page once: of 50,000 short pieces of code it is the dearest question
+            for numbers in _all(code, ", ".join(_SKIPPED)):
+                numbers.decompose()
         for line in _all(code, "br"):
             line.replace_with(tree.create_text_node("\n"))
         for line in _all(code, "div, p, li"):
@@ -141,7 +143,8 @@ def extracted(html: str, limits: Limits | None = None) -> Extracted:
         return without_tags(html)
     root = tree.document.query_selector("html") if tree.document is not None else None
     title = _MARKS.sub("", _BLANKS.sub(" ", tree.title or "")).strip()
-    rewrite(tree)
+    with many_nodes():
+        rewrite(tree)
     return Extracted(text_of(tree), title, (root.getattr("lang") if root is not None else None) or None)
 
 
