@@ -140,6 +140,16 @@ class Funnel:
     unknown_sources: Sequence[str] = ()
     unfinished: str | None = None
 
+    @property
+    def main(self) -> Flow:
+        """The documents from the web, or the generated rows of a run that read no input."""
+        return self.synthetic if self.is_generated and self.synthetic is not None else self.web
+
+    @property
+    def is_generated(self) -> bool:
+        """Whether all rows of the run are generated: it read no input, and the web's flow is empty."""
+        return self.synthetic is not None and not self.records
+
 
 @dataclass(frozen=True)
 class Split:

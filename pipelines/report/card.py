@@ -233,7 +233,7 @@ def card(facts: CardFacts) -> str:
     """Return the card as Markdown with its YAML header."""
     environment = Environment(undefined=StrictUndefined, autoescape=False, keep_trailing_newline=True)
     environment.filters.update(count=number, size=size, cell=_cell)
-    flows = [{"title": "Web", "lines": _lines(facts.web)}]
+    flows = [{"title": "Web", "lines": _lines(facts.web)}] if facts.web.came.documents or facts.synthetic is None else []
     if facts.synthetic is not None:
         flows.append({"title": "Generated", "lines": _lines(facts.synthetic)})
     template = environment.from_string((files("pipelines") / "templates" / "card.md").read_text("utf-8"))
@@ -249,6 +249,7 @@ def card(facts: CardFacts) -> str:
         sft="sft" in facts.configs,
         dpo="dpo" in facts.configs,
         flows=flows,
+        begins="crawl" if flows[0]["title"] == "Web" else "teacher",
         ignored=", ".join(f"{number(count)} {kind}" for kind, count in facts.ignored.items()),
         cut=cut_in_words(facts.cut.passages, facts.cut.documents, facts.cut.text_bytes) if facts.cut is not None else "",
         reading=TOKEN_FILES.get(facts.format, ""),

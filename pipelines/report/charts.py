@@ -31,6 +31,8 @@ class Level:
 
 def funnel_levels(funnel: Funnel) -> list[Level]:
     """Return the levels of the funnel: the records, ingest, each filter with all its rules, and deduplication."""
+    if funnel.is_generated:
+        return [Level("generated rows", funnel.main.came.documents, 0, "ignored"), *_levels(funnel.main)]
     levels = [Level("records read", funnel.records, 0, "ignored")]
     if funnel.ignored:
         levels.append(Level("documents", funnel.web.came.documents, sum(funnel.ignored.values()), "ignored"))

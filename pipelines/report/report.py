@@ -135,8 +135,8 @@ def render(out: Location) -> str:
     environment.filters.update(number=number, compact=compact, size=size, text=_text, percent=_percent, count_of=_count_of, name=_name)
     environment.globals.update(share_bar=charts.share_bar, is_link=_is_link, loss_in_words=loss_in_words)
     rules = read_rules(out)
-    origin, flow = _main_flow(counted)
-    cards = _signal_cards(rules.rules, [place for place in found if place.origin == origin], flow)
+    origin: Origin = "synthetic" if counted.is_generated else "web"
+    cards = _signal_cards(rules.rules, [place for place in found if place.origin == origin], counted.main)
     samples = _samples(found, cards, counted)
     similarities = similarities_of(out)
     return environment.from_string((templates / "report.html").read_text("utf-8")).render(
@@ -153,6 +153,7 @@ def render(out: Location) -> str:
         picture=charts.funnel_charts(charts.funnel_levels(counted)),
         typical={origin: _typical(out, origin) for origin in COUNTED_ORIGINS},
         cards=cards,
+        counted_as="generated rows" if counted.is_generated else "documents",
         measured="documents from the web" if origin == "web" else "generated rows",
         similarities=charts.histogram_chart("similarity", similarities, (), "duplicate") if similarities else None,
         clusters=clusters_of(out),
@@ -162,13 +163,6 @@ def render(out: Location) -> str:
         recipe=rules.text,
         session=session_of(out),
     )
-
-
-def _main_flow(counted: Funnel) -> tuple[Origin, Flow]:
-    """Return the flow whose signals and rules are shown: web documents, or generated rows when there are no others."""
-    if counted.synthetic is not None and not counted.web.came.documents:
-        return "synthetic", counted.synthetic
-    return "web", counted.web
 
 
 def _signal_cards(rules: Sequence[RecipeRule], found: Sequence[ShardPlace], flow: Flow) -> list[SignalCard]:
@@ -209,8 +203,8 @@ def _samples(found: Sequence[ShardPlace], cards: Sequence[SignalCard], counted: 
     for name, origin, most in (("kept", "web", _KEPT_SAMPLES), ("made", "synthetic", _SYNTHETIC_SAMPLES)):
         kept = rows.filter(pl.col("origin") == origin, pl.col("fate") == "kept").bottom_k(most, by="key").sort("key")
         choices.append(SampleQuery(name, kept.with_columns(pl.lit(None, pl.Float64).alias("value")), _EXCERPT))
-    origin, flow = _main_flow(counted)
-    took = {step.rule for step in flow.steps if step.taken.documents}
+    origin = "synthetic" if counted.is_generated else "web"
+    took = {step.rule for step in counted.main.steps if step.taken.documents}
     for rule in (rule for card in cards for rule in card.summary.rules):
         if rule.name in took and rule.drops:
             dropped = rows.filter(pl.col("origin") == origin, pl.col("rule") == rule.name, pl.col("value").is_finite())

@@ -54,7 +54,9 @@ def show_summary(summary: "Summary") -> None:
         console.print(f"\nThe books do not balance: {counted(len(books.faults), 'fault')}", style="bold red")
         print_lines(console, books.faults)
     else:
-        console.print(f"\nThe books balance: {counted(books.records, 'record')}, each with one fate.", style="bold green")
+        generated = sum(books.synthetic_fates.values())
+        rows = counted(generated, "generated row") if summary.funnel.is_generated else counted(books.records, "record")
+        console.print(f"\nThe books balance: {rows}, each with one fate.", style="bold green")
         if books.lost:
             console.print(f"In addition, {lost_in_words(books.lost)}.")
     console.print()
@@ -68,18 +70,20 @@ def show_funnel(funnel: "Funnel") -> None:
     """Show the funnel: the documents read, those that each rule removed, and those kept; then the same by source."""
     console = new_console()
     columns = ("", "rule", "documents", "text", "share", "left", "also fail")
-    steps = new_table(*columns, title="From the crawl to the dataset", droppable=(6, 3, 4))
-    steps.add_row("read", "all records", f"{funnel.records:,}", "", "", "", "")
-    for kind, count in funnel.ignored.items():
-        steps.add_row("", f"not a document: {kind}", minus(count), "", "", "", "")
-    _add_flow(steps, funnel.web, "documents")
+    begins = "teacher" if funnel.is_generated else "crawl"
+    steps = new_table(*columns, title=f"From the {begins} to the dataset", droppable=(6, 3, 4))
+    if not funnel.is_generated:
+        steps.add_row("read", "all records", f"{funnel.records:,}", "", "", "", "")
+        for kind, count in funnel.ignored.items():
+            steps.add_row("", f"not a document: {kind}", minus(count), "", "", "", "")
+        _add_flow(steps, funnel.web, "documents")
     if funnel.synthetic is not None:
         steps.add_section()
         _add_flow(steps, funnel.synthetic, "generated rows")
     print_table(console, steps)
-    idle = [step.rule for step in funnel.web.steps if not step.failing]
+    idle = [step.rule for step in funnel.main.steps if not step.failing]
     if idle:
-        console.print(f"{counted(len(idle), 'rule')} of the recipe matched no document.", style="dim")
+        console.print(f"{counted(len(idle), 'rule')} of the recipe matched no {'row' if funnel.is_generated else 'document'}.", style="dim")
     for note in notes_of(funnel):
         console.print(note, style="dim")
     for alarm in funnel.alarms[:SHOWN]:

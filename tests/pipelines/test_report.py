@@ -23,6 +23,7 @@ from pipelines.pipeline import RunRequest, run_recipe
 from pipelines.recipes.recipe import parse_recipe
 from pipelines.report import charts, report
 from pipelines.report.report import render, write_report
+from tests.running import curate
 from tests.toy_run import output_in, write_run
 
 
@@ -237,3 +238,21 @@ def test_reject_rows_alone_are_counted(tmp_path: Path) -> None:
     mark(tmp_path)
     output_in(Location.of(tmp_path), "ledger").write("small-00-rejected", pa.Table.from_pylist([row], LEDGER))
     assert "bad_" in Path(write_report(str(tmp_path))).read_text("utf-8")
+
+
+def test_a_run_without_input_is_shown_by_its_generated_rows_alone(tmp_path: Path) -> None:
+    (tmp_path / "r.toml").write_text(
+        'license = "cc0-1.0"\n[[filter]]\nname = "gopher_repetition"\n[synthesize]\nteacher = { name = "procedural" }\n'
+        'tasks = [{ name = "worked_problem", count = 12 }]\n'
+    )
+    said = curate("run", tmp_path / "r.toml", "--out", tmp_path / "out")
+    page = (tmp_path / "out" / "report.html").read_text("utf-8")
+    card = (tmp_path / "out" / "dataset" / "README.md").read_text("utf-8")
+    assert "From the teacher to the dataset" in said
+    assert "The books balance: 12 generated rows, each with one fate." in said
+    assert "all records" not in said
+    assert "Records read" not in page
+    assert "Documents from the web" not in page
+    assert "generated rows: 12 left" in page
+    assert "### Web" not in card
+    assert "## From the teacher to the dataset" in card
