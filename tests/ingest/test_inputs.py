@@ -1,5 +1,6 @@
 """Expanding inputs to files, on a local disk, in packages, on an object store and over HTTP; and reading from there."""
 
+import fnmatch
 import gzip
 import os
 import socket
@@ -12,13 +13,16 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from curation.errors import InputError
-from curation.ingest.inputs import expand
+from curation.ingest.inputs import _expression, expand
 from curation.ingest.readers import Record, Tally, read_records
 from curation.storage.location import Location
 from curation.storage.source_file import Fields
 from tests.ingest.test_readers_archives import page
+from tests.meeting import meets, met
 from tests.object_store import BUCKET, object_store
 
 LINE = b'{"text": "x"}\n'
@@ -58,6 +62,30 @@ def test_a_file_is_called_by_its_name(tree):
     assert (source.relative, source.source, source.size, source.fields.text) == ("c.jsonl", "web", len(LINE), "body")
     assert source.changed == (tree / "sub" / "c.jsonl").stat().st_mtime_ns
     assert expand([Given(str(tree / "sub" / "c.jsonl"))])[0].source == "c.jsonl"
+
+
+PARTS = st.lists(st.sampled_from(["*", "?", "[ab]", "[!a]", "[^a]", "[!]a]", "[", "a", "b", ".", "!"]), min_size=1, max_size=4).map("".join)
+NAMES = st.lists(st.text("ab.]^!", min_size=1, max_size=3), min_size=1, max_size=3)
+
+
+def is_asked_for(parts: list[str], names: list[str]) -> bool:
+    """The plain twin: `fnmatch` for a name, and `**` for any number of folders, or for all that is left."""
+    if not parts or not names:
+        return not parts and not names
+    if parts[0] == "**":
+        return len(parts) == 1 or is_asked_for(parts[1:], names) or is_asked_for(parts, names[1:])
+    return fnmatch.fnmatchcase(names[0], parts[0]) and is_asked_for(parts[1:], names[1:])
+
+
+@meets(found=60, other=60, brackets_at_the_end=10)
+@given(st.lists(st.one_of(PARTS, st.just("**")), min_size=1, max_size=3), st.lists(NAMES, min_size=8, max_size=12))
+def test_a_pattern_asks_for_what_the_plain_twin_says(parts: list[str], paths: list[list[str]]) -> None:
+    pattern = _expression(parts)
+    for names in paths:
+        expected = is_asked_for(parts, names)
+        assert (pattern.fullmatch("/".join(names)) is not None) == expected, (parts, names)
+        met["found" if expected else "other"] += 1
+    met["brackets_at_the_end"] += parts[-1].endswith("]")
 
 
 def labels(*patterns: str) -> list[str]:
