@@ -97,6 +97,7 @@ def test_blocks_are_written_in_their_shape(html, text, markdown):
         ("2<sup>2<sup>n</sup></sup>", "2^{2^n}"),
         ("x<sup>&nbsp;2 </sup>y", "x^2 y"),
         ("2 <sup>10</sup> and 10 <sup>−3</sup>, a word <sup>new</sup>", "2 ^{10} and 10 ^{−3}, a word new"),
+        ("a house <sup>of</sup> cards, an x <sup>n</sup> of it", "a house of cards, an x ^n of it"),
         ("<sup>14</sup>C, <sup>235</sup><sub>92</sub>U", "^{14}C, ^{235}_{92}U"),
         (
             "<sup>1</sup> A note. <br><br><a href=x><sup>2</sup></a> And <br><br><sup><a href=x>3</a></sup> so",

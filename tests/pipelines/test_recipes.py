@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from curation.choices import read_toml
 from curation.errors import InputError, RecipeError, UsageError
 from pipelines.pipeline import input_files
 from pipelines.recipes.recipe import Recipe, load, parse_recipe
@@ -232,6 +233,12 @@ def test_a_recipe_nested_without_end_is_no_toml(text: str, tmp_path: Path) -> No
     path.write_text(text)
     with pytest.raises(RecipeError, match="recipe deep is not TOML"):
         load(str(path))
+
+
+def test_tables_and_lists_lie_at_most_fifty_deep() -> None:
+    assert read_toml(f"x = {'[' * 50}{']' * 50}", "a recipe")
+    with pytest.raises(RecipeError, match="more than 50 deep"):
+        read_toml(f"x = {'[' * 51}{']' * 51}", "a recipe")
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 import shutil
 from pathlib import Path
 
@@ -85,6 +86,27 @@ def test_a_run_that_changes_nothing_stays_closed_and_one_that_is_refused_too(mad
     assert call("verify", run).code == 0
     assert call("run", made.parent / "plain.toml", made.parent / "input/*.jsonl", "--out", run).code == 0
     assert call("verify", run).code == 0
+
+
+def test_a_frozen_run_may_change_nothing_and_lose_nothing(made: Path, tmp_path: Path) -> None:
+    run = shutil.copytree(made, tmp_path / "run")
+    again = ["run", made.parent / "plain.toml", made.parent / "input/*.jsonl", "--out", run, "--frozen"]
+    told = call(*again)
+    assert told.code == 0
+    seconds = re.search(r"^time +([\d.,]+) s$", told.out, re.MULTILINE)
+    assert seconds is not None
+    assert 0 < float(seconds[1].replace(",", "")) < 600
+    before = {path: path.read_bytes() for path in run.rglob("*.parquet")}
+    one, *_ = sorted((made.parent / "input").iterdir())
+    one.rename(tmp_path / one.name)
+    try:
+        said = call(*again)
+    finally:
+        (tmp_path / one.name).rename(one)
+    assert said.code == 3
+    assert "without --frozen its output is removed" in " ".join(said.all.split())
+    assert {path: path.read_bytes() for path in run.rglob("*.parquet")} == before
+    assert call(*again).code == 0
 
 
 def test_an_export_is_sound_and_damage_to_it_is_found(made: Path, tmp_path: Path) -> None:

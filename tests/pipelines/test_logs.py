@@ -1,0 +1,48 @@
+"""The log of a run: it begins and ends with the run, names the error that ended it, and lets the next run have a log of its own."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from curation.errors import InternalError, UsageError
+from curation.storage.location import Location
+from pipelines.progress.logs import LOG, run_log
+
+
+def test_each_run_has_its_own_entries(tmp_path: Path) -> None:
+    before = list(LOG.handlers)
+    for name in ("one", "two", "one"):
+        (tmp_path / name).mkdir(exist_ok=True)
+        with run_log(Location.of(tmp_path / name), None) as told:
+            assert told == str(tmp_path / name / "run.log")
+            LOG.info("%s is\nat\x1b[1m work", name)
+            LOG.debug("nobody asked for this")
+        LOG.info("between two runs")
+        assert LOG.handlers == before
+    lines = {name: (tmp_path / name / "run.log").read_text("utf-8").splitlines() for name in ("one", "two")}
+    assert [len(found) for found in lines.values()] == [4, 2]
+    for name, found in lines.items():
+        for first, further in zip(found[::2], found[1::2], strict=True):
+            assert re.fullmatch(rf"\d{{4}}-\d\d-\d\dT\d\d:\d\d:\d\dZ INFO    {name} is", first)
+            assert further == "    at\\u001b[1m work"
+
+
+def test_a_verbose_log_holds_more(tmp_path: Path) -> None:
+    with run_log(Location.of(tmp_path), str(tmp_path / "own.log"), verbose=True) as told:
+        LOG.debug("a detail")
+    assert told == str(tmp_path / "own.log")
+    assert (tmp_path / "own.log").read_text("utf-8").endswith(" DEBUG   a detail\n")
+
+
+def test_the_error_that_ended_it_is_logged_and_names_the_log(tmp_path: Path) -> None:
+    before = list(LOG.handlers)
+    with pytest.raises(UsageError) as usage, run_log(Location.of(tmp_path), None):
+        raise UsageError("this cannot be")
+    with pytest.raises(InternalError, match="internal error ZeroDivisionError") as internal, run_log(Location.of(tmp_path), None):
+        print(1 // len([]))
+    assert usage.value.log == internal.value.log == str(tmp_path / "run.log")
+    text = (tmp_path / "run.log").read_text("utf-8")
+    assert "ERROR   this cannot be\n" in text
+    assert "1 // len([])" in text
+    assert LOG.handlers == before
