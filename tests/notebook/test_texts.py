@@ -29,7 +29,10 @@ def test_signals_do_not_depend_on_batches(monkeypatch: pytest.MonkeyPatch) -> No
     texts = [f"A text with {i} words and then some. " * (i % 7) for i in range(300)]
     whole = curation.measure(texts, FILTERS)
     monkeypatch.setattr(steps, "_BATCH_BYTES", 1000)
-    assert len(list(steps._batches(steps._documents(steps._as_column(texts), None)))) > 20
+    batches = [batch["text_bytes"].to_pylist() for batch in steps._batches(steps._documents(steps._as_column(texts), None))]
+    assert [size for sizes in batches for size in sizes] == [len(text) for text in texts]
+    assert 20 < len(batches) <= 1 + sum(map(len, texts)) // 1000
+    assert all(sum(sizes[1:]) < 1000 for sizes in batches)
     assert curation.measure(iter(texts), FILTERS).equals(whole)
     assert curation.measure([], FILTERS).schema == whole.schema
 

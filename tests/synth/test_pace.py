@@ -92,6 +92,23 @@ def test_the_pace_of_an_endpoint_that_only_says_no_is_found(limit: Callable[[], 
     assert wasted < 0.05
 
 
+def test_the_first_guess_is_what_was_taken_since_the_first_call() -> None:
+    now = [50.0]
+    pacer = Pacer(clock=lambda: now[0])
+    pacer.begin()
+    for now[0] in (50.5, 51.0, 51.5):
+        pacer.begin()
+        for _ in range(8):
+            pacer.accepted({}, 1, None)
+    now[0] = 52.0
+    for _ in range(2):
+        pacer.refused(52.0, None, {})
+        assert pacer.requests.rate is None, "some endpoints refuse a few calls at any pace"
+    pacer.refused(52.0, None, {})
+    assert pacer.requests.rate == pytest.approx(0.985 * 24 / (2.0 + 1.0))
+    assert pacer.turn(1) == 53.0
+
+
 def test_slots_are_spaced_and_a_delay_is_made_up() -> None:
     slots = Slots(10.0)
     assert [round(slots.take(100.0, 1), 3) for _ in range(5)] == [100.0, 100.0, 100.0, 100.05, 100.15]
