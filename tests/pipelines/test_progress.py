@@ -166,6 +166,17 @@ def test_the_time_left_is_not_known_at_first_nor_before_a_teacher_is_asked() -> 
     assert estimate.seconds_left(20.0) is not None
 
 
+def test_a_speed_is_known_after_one_second_of_work() -> None:
+    estimate = Estimate(DEDUP, {f"unit-{number}": 4_000_000 for number in range(10)})
+    estimate.begin("1-ingest", 10, 0, 0.0)
+    for done, at, known in ((1, 0.5, False), (2, 0.99, False), (3, 1.0, True), (4, 1.5, True)):
+        estimate.advance(f"unit-{done - 1}", done, 10, 2_000_000, at)
+        assert (estimate.seconds_left(at) is not None) == known
+    nothing_done = Estimate(DEDUP, {"unit-0": 4_000_000})
+    nothing_done.worked_seconds = 5.0
+    assert nothing_done.seconds_left(5.0) is None
+
+
 def test_an_input_of_nothing_has_no_rates() -> None:
     estimate = Estimate(DEDUP, {})
     assert (estimate.share_done(), estimate.seconds_left(time.monotonic())) == (0.0, None)
