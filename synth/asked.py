@@ -19,6 +19,7 @@ from synth.ask.reply_log import ReplyLog
 from synth.ask.teacher import Reply, Request, Teacher
 from synth.questions import Conversation, Question, converse, questions
 from synth.router import Router
+from synth.spending import Spending
 from synth.task import Seed, Task
 
 PART_REQUESTS = 5000
@@ -33,7 +34,7 @@ class Asked:
         self._router, self._tasks, self._seeds, self._log = router, tasks, seeds, log
         self._tried = KeyTable()
         self._cursor: tuple[int, Iterator[tuple[int, Iterator[Question]]]] = (0, iter(()))
-        self.count = 0
+        self.count, self.spending = 0, Spending()
 
     def complete(self, desk: Desk) -> list[Unit]:
         """Send whatever is missing until nothing is, and return the units of the replies. Raises Refused."""
@@ -66,18 +67,20 @@ class Asked:
         """Count what is missing for each teacher, and digest what is known into units."""
         missing: dict[Teacher, int] = {}
         units = []
-        self.count = 0
+        self.count, self.spending = 0, Spending()
         for number, part in self._parts():
             asked, said, replies = (hashlib.sha256() for _ in range(3))
             for question in part:
                 self.count += 1
                 conversation = converse(question, self._known)
                 if conversation.missing:
-                    missing[question.teacher] = missing.get(question.teacher, 0) + len(conversation.missing)
+                    missing[conversation.teacher] = missing.get(conversation.teacher, 0) + len(conversation.missing)
+                self.spending.add(question, conversation)
                 for request, reply in conversation.exchanges:
                     asked.update(request.key.encode())
                     replies.update(reply.digest.encode())
-                said.update(f"{question.teacher.label}\n{question.draft.template}\n{question.draft.seed_ids}\n".encode())
+                climbed = f"{conversation.tries}\n" if len(question.ladder) > 1 else ""
+                said.update(f"{climbed}{conversation.teacher.label}\n{question.draft.template}\n{question.draft.seed_ids}\n".encode())
             extra = {"requests": asked.hexdigest(), "said": said.hexdigest(), "replies": replies.hexdigest()}
             units.append(Unit(f"synthetic-{number:05d}", extra=extra))
         return missing, units
@@ -85,8 +88,9 @@ class Asked:
     def _missing(self, teacher: Teacher) -> Iterator[Request]:
         """Yield the requests that a teacher still has to answer, each once."""
         for question in questions(self._router, self._tasks, self._seeds):
-            if question.teacher == teacher:
-                for request in converse(question, self._known).missing:
+            if teacher in question.ladder:
+                conversation = converse(question, self._known)
+                for request in conversation.missing if conversation.teacher == teacher else ():
                     if self._tried.get(request.key) is None:
                         self._tried.put(request.key, 1)
                         yield request

@@ -126,6 +126,12 @@ class Addressing:
         return (replace(request, sample=sample) if sample else request), teacher
 
     @staticmethod
+    def above(first: Request, draft: Draft, teacher: Teacher) -> Request:
+        """Return the request that puts the same question to another teacher."""
+        parameters = plain({**draft.parameters, **teacher.parameters()})
+        return replace(first, parameters=parameters, model=teacher.asked_model, teacher=plain(teacher.identity()))
+
+    @staticmethod
     def following(first: Request, draft: Draft) -> Request:
         """Return the request for a draft that follows another request: it goes to the same teacher."""
         limits = {name: value for name, value in first.parameters.items() if name not in draft.parameters}

@@ -8,7 +8,7 @@
     their replies. The second is an ordinary stage. So rows are a pure function of the log, and a new check rereads stored replies for free.
 
     Rules of REJECTS: the class of a final failure (`empty`, `truncated`, `refused`, ...), `teacher_failed` for a failure that may pass
-    (with its class), and those of the tasks (`unparsable`, `wrong_step`, `wrong_answer`, ...).
+    (with its class), `collapsed` (`synth.diversity`), and those of the tasks (`unparsable`, `wrong_step`, `wrong_answer`, ...).
 
 Invariants
     - Every request becomes exactly one row, in one of the two shards of its unit.
@@ -45,6 +45,7 @@ from synth.ask.desk import Desk
 from synth.ask.reply_log import FILE, ReplyLog, require_log
 from synth.ask.teacher import FINAL
 from synth.asked import Asked
+from synth.diversity import Diversity
 from synth.instructions import speaks_to_models
 from synth.offered import build_task
 from synth.questions import Conversation, Question
@@ -64,6 +65,7 @@ REPLIES = pa.schema(
         pa.field("task", pa.string(), nullable=False),
         pa.field("teacher", pa.string(), nullable=False),
         pa.field("by_rule", pa.bool_(), nullable=False),
+        pa.field("tries", pa.int64()),
         pa.field("template", pa.string(), nullable=False),
         pa.field("seed_ids", pa.list_(pa.string()), nullable=False),
         pa.field("request_key", pa.string(), nullable=False),
@@ -134,7 +136,7 @@ class GatherReplies(Stage):
 
     asked: Asked
     name: ClassVar[str] = "6-replies"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
 
     def fields(self) -> Any:
         """Return nothing: all values are in the units."""
@@ -158,8 +160,9 @@ def _row_of_replies(told: tuple[Question, Conversation]) -> dict[str, Any]:
         "key": record_key(None, None, bytes.fromhex(request.key)),
         "number": question.number,
         "task": request.task,
-        "teacher": question.teacher.label,
-        "by_rule": question.teacher.proves,
+        "teacher": conversation.teacher.label,
+        "by_rule": conversation.teacher.proves,
+        "tries": conversation.tries if len(question.ladder) > 1 else None,
         "template": question.draft.template,
         "seed_ids": list(question.draft.seed_ids),
         "request_key": request.key,
@@ -177,7 +180,7 @@ class Synthesize(Stage):
 
     tasks: tuple[Task, ...]
     name: ClassVar[str] = "6-synthesize"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
 
     def fields(self) -> Any:
         """Return the tasks and their versions."""
@@ -187,17 +190,19 @@ class Synthesize(Stage):
         """Write the accepted and the rejected rows of one part."""
         tasks = {task.name(): task for task in self.tasks}
         rejects: list[dict[str, Any]] = []
+        diversity = Diversity()
         with output.shard(unit.name, DOCUMENTS) as writer:
             for batch in batches(unit.shard("replies")):
                 rows = batch.to_pylist()
-                accepted = [row for row in (_row(tasks[row["task"]], row, rejects) for row in rows) if row is not None]
+                accepted = [row for row in (_row(tasks[row["task"]], row, rejects, diversity) for row in rows) if row is not None]
                 writer.write(pa.Table.from_pylist(accepted, DOCUMENTS))
             documents = writer.rows
         output.write(f"{unit.name}{REJECTED}", pa.Table.from_pylist(rejects, REJECTS))
-        return {"documents": documents, "rejects": len(rejects), "records": unit.shard("replies").rows}
+        counts = {"documents": documents, "rejects": len(rejects), "records": unit.shard("replies").rows}
+        return {**counts, "diversity": diversity.counts()}
 
 
-def _row(task: Task, asked: Mapping[str, Any], rejects: list[dict[str, Any]]) -> dict[str, Any] | None:
+def _row(task: Task, asked: Mapping[str, Any], rejects: list[dict[str, Any]], diversity: Diversity) -> dict[str, Any] | None:
     """Return the row for a reply; return None and add a row to `rejects` if it is rejected."""
     place = {
         "key": asked["key"],
@@ -213,6 +218,7 @@ def _row(task: Task, asked: Mapping[str, Any], rejects: list[dict[str, Any]]) ->
                 asked["error"] if asked["error"] in FINAL else "teacher_failed", {"class": asked["error"], "detail": asked["detail"]}
             )
         example = _example(task, asked)
+        diversity.add(task.name(), example, asked["by_rule"])
     except Rejected as rejected:
         fate = "unreadable" if rejected.rule == "unparsable" else "dropped"
         evidence = json.dumps({**rejected.evidence, "request": asked["request_key"]}, ensure_ascii=False, sort_keys=True)
@@ -225,6 +231,7 @@ def _row(task: Task, asked: Mapping[str, Any], rejects: list[dict[str, Any]]) ->
         "verifier": example.verifier,
         "verdict": example.verdict,
         **({"agreement": example.agreement} if example.agreement is not None else {}),
+        **({"tries": str(asked["tries"])} if asked["tries"] is not None else {}),
         "template": asked["template"],
         "seed_ids": json.dumps(asked["seed_ids"], ensure_ascii=False),
         "request": asked["request_key"],
@@ -279,7 +286,9 @@ def synthesize(
         with _in_driver(session):
             gathered = session.run(GatherReplies(asked), units)
     units = [Unit(unit.name, {"replies": unit.shards}) for unit in gathered.units]
-    return session.run(Synthesize(settings.built_tasks()), units)
+    made = session.run(Synthesize(settings.built_tasks()), units)
+    session.note("spending", asked.spending.table(made.shards))
+    return made
 
 
 def _trusted(seeds: Sequence[Seed], session: Session) -> list[Seed]:

@@ -4,7 +4,8 @@ The number of tokens is estimated as text bytes / BYTES_PER_TOKEN (English text 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 BYTES_PER_TOKEN = 4
 
@@ -121,6 +122,7 @@ class Funnel:
 
     The text in `web` is the text of whole documents; `cut` is the part of it that the dataset lacks (None without [repeated_lines]).
     `comparisons` are between documents from the web; `generated_comparisons` are between generated rows and everything kept before them.
+    `spending` is what teachers cost, by task, teacher and outcome; `diversity` how different the rows of each task are.
     `unfinished` says how far an unfinished run came: all other numbers then cover only the finished part.
     `unknown_sources` are sources that the recipe prefers although no record came from them: misspelt, or missing from the input.
     """
@@ -139,6 +141,8 @@ class Funnel:
     compared_by: ComparedBy | None = None
     unknown_sources: Sequence[str] = ()
     unfinished: str | None = None
+    spending: Sequence[Mapping[str, Any]] = ()
+    diversity: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @property
     def main(self) -> Flow:

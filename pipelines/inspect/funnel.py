@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 from operator import itemgetter
-from typing import Literal
+from typing import Any, Literal
 
 import polars as pl
 
@@ -23,6 +23,8 @@ from curation.ingest.ingest import Ingest
 from curation.repeats.repeated_lines import FindCuts
 from curation.schema import CUT_STAGE, FATES
 from curation.storage.location import Location
+from curation.storage.ownership import RUN
+from curation.storage.records import CorruptRecord, find_record
 from pipelines.inspect.flows import (
     Amount,
     ComparedBy,
@@ -39,6 +41,7 @@ from pipelines.inspect.flows import (
 from pipelines.inspect.rules import Comparing, RecipeRule, read_rules
 from pipelines.inspect.run_folder import GENERATED_FOLDER, checked_folder, manifest, scan_ledger
 from pipelines.inspect.run_state import state_of
+from synth.synthesize import Synthesize
 
 _STAGES = ("ingest", "synthesize", "judge", "deduplicate", CUT_STAGE)
 _COPIES = ("same_record", "exact", "same_url", "near_duplicate", "contained")
@@ -68,6 +71,8 @@ def funnel(out: str) -> Funnel:
         compared_by=_compared_by(settings),
         unknown_sources=[name for name in settings.sources if name not in seen] if settings is not None else [],
         unfinished=state.told if not state.ended else None,
+        spending=_spending(place),
+        diversity=_diversity(Workspace(place)),
     )
 
 
@@ -106,6 +111,28 @@ def _compared_by(settings: Comparing | None) -> ComparedBy | None:
     if settings is None:
         return None
     return ComparedBy(settings.shingles, settings.bands, settings.rows, settings.threshold)
+
+
+def _spending(out: Location) -> list[dict[str, Any]]:
+    """Return what the last session that asked teachers noted of their cost; nothing from a damaged record."""
+    try:
+        sessions = (find_record(out / RUN) or {}).get("sessions", [])
+    except CorruptRecord:
+        return []
+    noted = [session["spending"] for session in sessions if isinstance(session, dict) and isinstance(session.get("spending"), list)]
+    return noted[-1] if noted else []
+
+
+def _diversity(space: Workspace) -> dict[str, dict[str, Any]]:
+    """Return the counts in the sidecars of generated rows, by task: sums, and the mean of what is a share."""
+    found: dict[str, dict[str, Any]] = {}
+    for unit in finished_units(space, Synthesize):
+        for task, counts in unit.counts.get("diversity", {}).items():
+            kept = found.setdefault(task, {"rows": 0, "skeletons": 0, "prompts": 0, "openings": 0.0})
+            rows = kept["rows"] + counts["rows"]
+            kept["openings"] = (kept["openings"] * kept["rows"] + counts["openings"] * counts["rows"]) / max(1, rows)
+            kept.update(rows=rows, skeletons=kept["skeletons"] + counts["skeletons"], prompts=kept["prompts"] + counts["prompts"])
+    return dict(sorted(found.items()))
 
 
 def _alarms(counts: pl.DataFrame, settings: Comparing | None) -> list[SourceLoss]:
