@@ -3,6 +3,10 @@
 An input is a file, a folder (all files below it), a glob (`*`, `?`, `[...]` within a folder's name, `**` across folders), a URI (`s3://`,
 `gs://`, and `https://` for single files), or `<package>:<path or glob>` for data that a package carries (`sample_data:texts/*.jsonl`).
 
+In the folder of a dataset, ours or one for the Hugging Face Hub, the texts are the files of `data/`; beside them lie the card, by which
+such a folder is known (`README.md` that begins with `---`), a manifest, conversations, pairs. Without a `data/`, only the card is left out.
+The folder of a run is refused: most of its files are no texts, and its dataset is one folder further.
+
 A file's `relative` path identifies it in the ledger. It is the path below the input's fixed prefix: the folder part before the first
 wildcard, the folder itself, or the parent folder of a single file. So the same data gives the same ledger wherever it is stored.
 
@@ -14,6 +18,7 @@ Invariants
     - Files and folders whose names start with a dot (including temporaries) are skipped, unless the user names them explicitly.
 """
 
+import errno
 import os
 import re
 from collections import Counter
@@ -26,6 +31,7 @@ from typing import Protocol
 from curation.errors import InputError
 from curation.storage.local_listing import why_lost
 from curation.storage.location import TEMPORARY, FileFacts, Location, why_unreachable
+from curation.storage.ownership import RUN
 from curation.storage.resources import OWN_PACKAGES, beside
 from curation.storage.source_file import Fields, SourceFile
 
@@ -33,6 +39,7 @@ _WILDCARD = re.compile(r"[*?\[]")
 _BRACKET = re.compile(r"\[(!?)(\]?[^\]]*)\]")
 _ALL = re.compile(".*", re.DOTALL)
 _HTTP = ("http", "https")
+_CARD = "README.md"
 
 MOST_NAMED = 20
 """Number of files of one folder that may be named one by one and still have labels of their own."""
@@ -121,7 +128,9 @@ def _find(pattern: str) -> list[_Found]:
     try:
         found = _named(location)
     except OSError as error:
-        raise InputError(f"{pattern}: cannot be reached: {error}") from error
+        if error.errno == errno.ENAMETOOLONG:
+            raise InputError(f"{pattern}: is no path: a name in it is longer than the file system allows; check it") from error
+        raise InputError(f"{pattern}: cannot be reached: {error}; check the name, the network and the permissions") from error
     if found is None and location.scheme in _HTTP:
         raise InputError(f"{pattern}: cannot be read: {why_unreachable(location) or 'the server does not report a file'}")
     if found is None and location.is_local and os.path.lexists(location.path):
@@ -144,7 +153,7 @@ def _locate(pattern: str) -> Location:
 def _named(location: Location) -> list[_Found] | None:
     """Return the files that a place or glob names; None if it does not exist."""
     if location.scheme not in _HTTP and location.is_folder():
-        return _below(location)
+        return _texts_of_dataset(location, _below(location))
     facts = location.facts()
     if facts is not None:
         return [_Found(facts, location.name.partition("?")[0])]
@@ -160,6 +169,21 @@ def _below(folder: Location, wanted: re.Pattern[str] = _ALL) -> list[_Found]:
         if not _is_hidden(relative) and wanted.fullmatch(relative):
             raise InputError(why_lost(path))
     return [file for file in found if not _is_hidden(file.relative) and wanted.fullmatch(file.relative)]
+
+
+def _texts_of_dataset(folder: Location, found: list[_Found]) -> list[_Found]:
+    """Return the files of a folder without those that accompany a dataset's texts. Raises InputError for the folder of a run."""
+    names = {file.relative for file in found}
+    if RUN in names and any(name.startswith(("stages/", "ledger/")) for name in names):
+        raise InputError(f"{folder} is the folder of a run, not of texts; give its dataset: {folder / 'dataset'}")
+    if _CARD not in names or not _begins_with(folder / _CARD, b"---\n", b"---\r\n"):
+        return found
+    return [file for file in found if file.relative.startswith("data/")] or [file for file in found if file.relative != _CARD]
+
+
+def _begins_with(place: Location, *beginnings: bytes) -> bool:
+    with place.open_stream() as stream:
+        return stream.read(max(map(len, beginnings))).startswith(beginnings)
 
 
 def _is_hidden(relative: str) -> bool:

@@ -28,7 +28,7 @@ from urllib.parse import urlsplit
 import pyarrow as pa
 from pyarrow import fs
 
-from curation.errors import CannotWrite, InputError
+from curation.errors import CannotWrite, InputError, Refused
 from curation.storage.local_listing import NO_TEXT, is_text, list_local
 from curation.storage.patient_store import PatientStore, patiently
 from curation.storage.scratch import scratch
@@ -36,7 +36,8 @@ from curation.storage.scratch import scratch
 TEMPORARY = ".tmp-"
 _HTTP = ("http", "https")
 _ROOM = dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), "make room there, then give the same command again")
-_LEAVE = dict.fromkeys((errno.EROFS, errno.EACCES, errno.EPERM), "choose a place that can be written to")
+_LEAVE = dict.fromkeys((errno.EROFS, errno.EACCES, errno.EPERM, errno.ENAMETOOLONG), "choose a place that can be written to")
+_FOLDER = dict.fromkeys((errno.ENOENT, errno.ENOTDIR, errno.EEXIST, errno.EINVAL), "no folder can be made there; choose another place")
 
 _SECONDS = 20.0
 """How long S3 may take to accept a connection, and between two parts of an answer."""
@@ -194,7 +195,7 @@ class Location:
     def make_folder(self) -> None:
         """Make the folder and its parents; an object store needs no folders."""
         if self.is_local:
-            with telling_what_is_written(self):
+            with telling_what_is_written(self, {**_ROOM, **_LEAVE, **_FOLDER}):
                 Path(self.path).mkdir(parents=True, exist_ok=True)
 
     def write_bytes(self, content: bytes) -> None:
@@ -208,15 +209,20 @@ class Location:
 
     @contextmanager
     def writing(self) -> Iterator[Path]:
-        """Yield a local temporary file to fill; it becomes this file on success and is deleted after an error."""
+        """Yield a local temporary file to fill; it becomes this file on success and is deleted after an error.
+
+        Raises Refused where something other than a file lies there: a rename would put a file in the place of a device.
+        """
         if self.is_local:
+            if os.path.lexists(self.path) and not Path(self.path).is_file():
+                raise Refused(f"{self} is no file (a folder, a device, a pipe, or a link to nothing); name a file to write")
             self.parent.make_folder()
             temporary = Path((self.parent / f"{TEMPORARY}{uuid.uuid4().hex}-{self.name}").path)
         else:
             temporary = scratch() / f"{TEMPORARY}{uuid.uuid4().hex}-{self.name}"
+        with telling_what_is_written(self):
+            temporary.touch()
         try:
-            with telling_what_is_written(self):
-                temporary.touch()
             with telling_what_is_written(self, _ROOM):
                 yield temporary
                 if self.is_local:

@@ -1,12 +1,13 @@
 """Disks that are full or read-only: the message names what could not be written and what to do, and claims nothing that is not so."""
 
+import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from curation.errors import CannotWrite
+from curation.errors import CannotWrite, Refused
 from curation.storage.location import TEMPORARY, Location, telling_what_is_written
 from tests.running import CURATE, many_files, shards
 
@@ -66,3 +67,23 @@ def test_what_is_read_is_not_called_unwritable(tmp_path: Path) -> None:
     with pytest.raises(CannotWrite, match="permission denied; choose"), telling_what_is_written(Location.of(tmp_path / "ours")):
         raise PermissionError(13, "Permission denied")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_only_a_file_is_written_over(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "pipe")
+    (tmp_path / "nowhere").symlink_to(tmp_path / "absent")
+    before = sorted(tmp_path.iterdir())
+    for name in ("pipe", "folder", "link", "nowhere"):
+        with pytest.raises(Refused, match=f"{name} is no file"):
+            Location.of(tmp_path / name).write_bytes(b"ours")
+    assert sorted(tmp_path.iterdir()) == before
+    assert (tmp_path / "pipe").is_fifo()
+
+
+@pytest.mark.parametrize("place", ["/proc/x/ours", "file/below/ours", f"{'long' * 70}/ours", "long" * 70])
+def test_a_place_where_nothing_can_be_written_is_told_with_what_to_do(tmp_path: Path, place: str) -> None:
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(CannotWrite, match=r"cannot be written: .*; .*choose (?:a|another) place"):
+        Location.of(tmp_path / place).write_bytes(b"ours")

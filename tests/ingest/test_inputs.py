@@ -307,3 +307,38 @@ def test_links_that_go_round_in_circles_are_not_followed(tmp_path):
         (tmp_path / link).symlink_to(target)
     assert relatives(tmp_path) == ["a/x.jsonl", "b/x.jsonl"]
     assert relatives(tmp_path / "**/x.jsonl") == ["a/x.jsonl", "b/x.jsonl"]
+
+
+CARD = b"---\nlicense: odc-by\n---\n# A dataset\n"
+
+
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        ({"README.md": CARD, "manifest.json": b"{}", "sft/a.jsonl": LINE, "data/x/b.jsonl": LINE}, ["data/x/b.jsonl"]),
+        ({"README.md": CARD.replace(b"\n", b"\r\n"), "en/a.jsonl": LINE}, ["en/a.jsonl"]),
+        ({"README.md": b"# Notes\n", "data/a.jsonl": LINE}, ["README.md", "data/a.jsonl"]),
+        ({"README.md": b"", "a.jsonl": LINE}, ["README.md", "a.jsonl"]),
+        ({"sub/README.md": CARD, "data/a.jsonl": LINE}, ["data/a.jsonl", "sub/README.md"]),
+    ],
+)
+def test_of_a_dataset_the_texts_are_read(tmp_path, files, expected):
+    for name, content in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(content)
+    assert relatives(tmp_path) == expected
+
+
+def test_the_folder_of_a_run_is_no_input_but_its_dataset_is_named(tmp_path):
+    for name in ("run.json", "ledger/a.parquet", "dataset/README.md", "dataset/data/a.jsonl"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(CARD)
+    with pytest.raises(InputError, match=r"folder of a run.*give its dataset: .*/dataset$"):
+        relatives(tmp_path)
+    assert relatives(tmp_path / "dataset") == ["data/a.jsonl"]
+
+
+def test_a_name_that_is_too_long_is_told_without_a_number(tmp_path):
+    with pytest.raises(InputError, match="longer than the file system allows") as raised:
+        relatives(tmp_path / ("a" * 300))
+    assert "Errno" not in str(raised.value)

@@ -42,6 +42,16 @@ LOOKING: dict[str, Callable[[Path, Path], list[object]]] = {
     "report": lambda run, _: ["report", run],
     "verify": lambda run, _: ["verify", run],
     "buckets": lambda run, elsewhere: ["buckets", run, "--signal", SIGNAL, "--out", elsewhere / "edges.json"],
+    "annotate": lambda run, elsewhere: [
+        "annotate",
+        run,
+        "--teachers",
+        teacher(elsewhere),
+        "--out",
+        elsewhere / "a.parquet",
+        "--budget",
+        0,
+    ],
     "export": lambda run, elsewhere: ["export", run, "--out", elsewhere / "exported"],
 }
 """Every verb that looks at a run, with a folder to write to where it needs one."""
@@ -92,6 +102,14 @@ def opened() -> Iterator[list[str]]:
     sys.addaudithook(watch)
     yield seen
     live = False
+
+
+def teacher(folder: Path) -> Path:
+    """Write a file with a teacher that is never reached, for it has no key; the texts of a run are read before."""
+    path = folder / "teachers.toml"
+    table = {"name": "openai", "model": "m", "base_url": "http://127.0.0.1:9/v1", "key_variable": "ABSENT"}
+    path.write_text("[[teacher]]\n" + "".join(f"{name} = {json.dumps(value)}\n" for name, value in table.items()))
+    return path
 
 
 def duplicate_in(run: Path) -> str:
@@ -188,7 +206,7 @@ def test_a_sidecar_whose_facts_are_none_is_not_believed(made: Path, tmp_path: Pa
     assert met >= 12
 
 
-@pytest.mark.parametrize("verb", [verb for verb in LOOKING if verb not in ("buckets", "diff", "duplicates", "verify")])
+@pytest.mark.parametrize("verb", [verb for verb in LOOKING if verb not in ("annotate", "buckets", "diff", "duplicates", "verify")])
 def test_rules_that_hold_odd_things_are_refused_in_words(verb: str, made: Path, tmp_path: Path) -> None:
     run = shutil.copytree(made, tmp_path / "run")
     met = 0

@@ -6,6 +6,8 @@ choice and the same writer that extract pages in a run, and its words are compar
 Invariant: the same pages and the same LightGBM give the same bytes of weights.
 """
 
+import zipfile
+import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
@@ -14,8 +16,9 @@ from pathlib import Path
 
 from curation.errors import InputError, Refused, UsageError
 from curation.ingest.extraction.page_blocks.choosing import chosen
-from curation.ingest.extraction.page_blocks.trees import save
+from curation.ingest.extraction.page_blocks.trees import loaded, save
 from curation.ingest.extraction.page_blocks.writing import write
+from curation.storage.location import Location
 from pipelines.train.extractor.examples import PageExamples, page_examples_of, pages_of
 from pipelines.train.extractor.figures import KindFigures, Match, by_kind, match
 from pipelines.train.extractor.fitting import PAGE_FOLDS, fit
@@ -51,6 +54,8 @@ def train_extractor(pages: Sequence[str], place: str, tell: Callable[[str], None
     card = out.with_name("MODEL_CARD.md")
     if card.exists() and not card.read_text("utf-8", "replace").startswith(EXTRACTOR_CARD_BEGINS):
         raise Refused(f"{card}, where the weights' card goes, is not one; move it, or give another --out")
+    if out.exists() and not _is_weights(out):
+        raise Refused(f"{out} does not hold weights that were made here; move it, or give another --out")
     tell("cutting and labelling pages")
     given = list(pages_of([Path(path) for path in pages]))
     if len({page.site for page in given}) < PAGE_FOLDS or len(given) < _FEWEST_PAGES:
@@ -59,7 +64,8 @@ def train_extractor(pages: Sequence[str], place: str, tell: Callable[[str], None
         )
     examples = page_examples_of(given)
     fitted = fit(examples, tell)
-    save(fitted.models, out)
+    with Location.of(out).writing() as path:
+        save(fitted.models, path)
     content = out.read_bytes()
     result = ExtractorTraining(
         weights=str(out),
@@ -72,8 +78,15 @@ def train_extractor(pages: Sequence[str], place: str, tell: Callable[[str], None
         held_out=by_kind(matches(examples, fitted.second)),
         held_out_first_model=by_kind(matches(examples, fitted.first)),
     )
-    card.write_text(_card(result, examples, notes), "utf-8")
+    Location.of(card).write_bytes(_card(result, examples, notes).encode())
     return result
+
+
+def _is_weights(path: Path) -> bool:
+    try:
+        return bool(loaded(path))
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
+        return False
 
 
 def texts(examples: PageExamples, probability: object, favour: str = "balanced") -> list[str]:
