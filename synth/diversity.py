@@ -33,6 +33,7 @@ class Diversity:
 
     def __init__(self) -> None:
         """Begin with none."""
+        self._rows: Counter[str] = Counter()
         self._skeletons: dict[str, Counter[int]] = {}
         self._prompts: dict[str, set[int]] = {}
         self._openings: dict[str, Counter[str]] = {}
@@ -42,18 +43,19 @@ class Diversity:
         skeletons = self._skeletons.setdefault(task, Counter())
         skeleton = skeleton_of(example.text)
         mark = _mark_of(skeleton)
-        alike, rows = skeletons[mark], skeletons.total()
+        alike, rows = skeletons[mark], self._rows[task]
         if not by_rule and alike >= MOST_ALIKE and alike > MOST_SHARE * rows:
             raise Rejected("collapsed", {"alike": alike, "of": rows, "begins": skeleton[:80]})
         skeletons[mark] += 1
+        self._rows[task] += 1
         self._prompts.setdefault(task, set()).add(_mark_of(example.messages[0]["content"]))
-        self._openings.setdefault(task, Counter())[" ".join(skeleton_of(example.messages[-1]["content"]).split()[:3])] += 1
+        self._openings.setdefault(task, Counter())[skeleton_of(example.messages[-1]["content"], 3)] += 1
 
     def counts(self) -> Mapping[str, Mapping[str, Any]]:
         """Return for each task its rows, different skeletons and prompts, and the entropy of openings."""
         return {
             task: {
-                "rows": skeletons.total(),
+                "rows": self._rows[task],
                 "skeletons": len(skeletons),
                 "prompts": len(self._prompts[task]),
                 "openings": round(evenness(self._openings[task]), 4),
@@ -62,13 +64,13 @@ class Diversity:
         }
 
 
-def skeleton_of(text: str) -> str:
+def skeleton_of(text: str, most: int = WORDS) -> str:
     """Return the first words of a text, with marks for numbers and for words with a capital."""
     words = []
     for found in _TOKEN.finditer(text, 0, _HEAD):
         word = found[0]
         words.append("0" if word[0].isdigit() else "N" if word[0].isupper() else word)
-        if len(words) == WORDS:
+        if len(words) == most:
             break
     return " ".join(words)
 

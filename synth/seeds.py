@@ -6,6 +6,7 @@ limit keeps the earlier seeds and adds some.
 """
 
 import heapq
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -15,6 +16,11 @@ import pyarrow as pa
 from curation.storage.record_keys import unit_interval
 from curation.storage.shards import Shard, batches, check_aligned, read_shard
 from synth.task import Seed
+
+EASY_LIX, HARD_LIX = 30.0, 50.0
+"""Below the one a text reads like a book for children, above the other like an official one."""
+
+_LONG_WORD = 6
 
 
 @dataclass(frozen=True)
@@ -42,6 +48,19 @@ class SeedPolicy:
     max_bytes: int = 24_000
     order: Literal["chance", "score"] = "chance"
     score_signal: str = "educational_score.score"
+
+
+def readability(text: str) -> float:
+    """Return the LIX of a text: words in a sentence, and how many in a hundred are long (Björnsson 1968)."""
+    words = re.findall(r"[^\W\d_]+", text)
+    sentences = len(re.findall(r"[.!?:](?=\s|$)", text)) or 1
+    return len(words) / sentences + 100 * sum(len(word) > _LONG_WORD for word in words) / len(words) if words else 0.0
+
+
+def shift_for(passage: str) -> int:
+    """Return a first guess of how much harder than usual a passage is to work with: -1, 0 or 1."""
+    lix = readability(passage)
+    return (lix > HARD_LIX) - (lix < EASY_LIX)
 
 
 def choose(sources: Sequence[SeedShard], policy: SeedPolicy) -> list[Seed]:

@@ -43,6 +43,11 @@ _SECTION = re.compile(r"^## ([a-z]+)\n(.*?)(?=^## [a-z]+\n|\Z)", re.DOTALL | re.
 _SECTIONS = frozenset({"system", "user", "asked", "answered", "row", "blind", "example", "passage"})
 _KINDS: Mapping[str, Mapping[str, Any]] = {"text": {"type": "string"}, "texts": {"type": "array", "items": {"type": "string"}}}
 _MOST_BYTES = 1 << 20
+_TAKEN = frozenset({
+    "passage", "origin", "task", "teacher", "verifier", "verdict", "agreement", "tries", "template", "seed_ids", "request", "answer",
+    "messages",
+})  # fmt: skip
+"""Names that a row or a template uses already."""
 
 _SYSTEM = """{about}
 
@@ -122,7 +127,7 @@ def read_sheet(name: str, text: str) -> TaskSheet:
             raise RecipeError(f"{where}: no field of [schema] is named {named!r}")
     if not 1 <= front.level <= 5 or front.max_tokens < 1 or min(front.passage, front.solves, front.repairs) < 0:
         raise RecipeError(f"{where}: level is 1 to 5, max_tokens is positive, passage, solves and repairs are not negative")
-    if not all(front.vary.values()) or set(front.vary) & {*front.schema, "passage"}:
+    if not all(front.vary.values()) or set(front.vary) & {*front.schema, *_TAKEN}:
         raise RecipeError(f"{where}: every line of [vary] has values, and a name of its own")
     checks = tuple(read_check(said, where, front.schema, bool(front.passage)) for said in front.checks)
     return TaskSheet(name, front, sections, checks, digest_of(text))

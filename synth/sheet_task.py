@@ -1,7 +1,7 @@
 """The one task class of all sheets (`synth.sheet`): ask, check, repair once where the form alone is wrong, have it solved blind, format.
 
 The passage is a chunk of a kept document, its place drawn by chance, so that long documents are asked about as a whole. A question's values
-of [vary] come from the grid, evenly (`synth.grid`), and go to the row.
+of [vary] come from the grid, evenly (`synth.grid`), and go to the row. A sheet's level, and how hard its passage reads, route the question.
 """
 
 from collections.abc import Mapping
@@ -19,6 +19,7 @@ from synth.loose_json import read_object, text_field, text_list
 from synth.meta_talk import refuse_meta_talk
 from synth.procedural.chance import Chance
 from synth.prompt import load_prompt
+from synth.seeds import shift_for
 from synth.sheet import TaskSheet
 from synth.task import Draft, Example, Heard, Rejected, Seed, Task, Work
 
@@ -103,7 +104,8 @@ class SheetTask(Task):
         seeds = () if seed is None else (seed.id,)
         template = f"{self.name()}@{front.version}"
         usual = len(self.sheet.sections["example"].encode()) // 4
-        return Draft(brief, messages, self.sheet.schema, template, parameters, seeds, difficulty=front.level, usual_tokens=usual)
+        level = min(5, max(1, front.level + shift_for(brief["passage"]))) if front.passage else front.level
+        return Draft(brief, messages, self.sheet.schema, template, parameters, seeds, difficulty=level, usual_tokens=usual)
 
     def example(self, brief: Mapping[str, Any], text: str) -> Example:
         """Read and check one reply. What it takes to be `agreed` is asked in `work`."""

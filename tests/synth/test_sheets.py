@@ -222,6 +222,7 @@ def test_a_task_of_the_users_own_is_one_file_that_travels_with_the_run(tmp_path:
         ("passage = 500", "passage = 0", "compares with a passage"),
         ("passage = 500", "solves = 3\npassage = 500", "## blind"),
         ('tone = ["playful", "dark"]', "tone = []", "has values"),
+        ('tone = ["playful", "dark"]', 'tone = ["dark"]\nverdict = ["proved"]', "a name of its own"),
         ("passage = 500", 'dialogue = "turns"\npassage = 500', "'turns'"),
         ("+++\nversion", "---\nversion", "front matter"),
     ],
@@ -234,6 +235,16 @@ def test_a_faulty_file_is_refused_before_anything_is_asked(old: str, new: str, m
     with pytest.raises(RecipeError, match=r"task riddle|template") as refused:
         build_task({"file": str(path)})
     assert message in str(refused.value)
+
+
+def test_a_passage_that_reads_hard_makes_a_question_harder() -> None:
+    task = build_task({"name": "textbook_section"})
+    easy = "The cat sat on the mat. It saw a rat. The rat ran off."
+    hard = (
+        "Administrative responsibilities concerning environmental infrastructure necessitate comprehensive interdepartmental coordination."
+    )
+    plain = SHEETS["textbook_section"].sections["passage"]
+    assert [task.draft(0, Seed(b"", "a", text)).difficulty for text in (easy, plain, hard, "1, 2")] == [3, 4, 5, 3]
 
 
 def test_a_sheet_is_markdown() -> None:

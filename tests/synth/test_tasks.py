@@ -33,7 +33,9 @@ def test_every_kind_of_question_is_asked_for_every_reader_before_one_comes_again
         assert draft.brief["cell"]["kind"] in asked
         assert SEED.text in asked
         assert (draft.brief["seed"], draft.brief["passage"]) == (SEED.id, SEED.text)
-        assert (draft.parameters, draft.seed_ids, draft.difficulty) == ({"max_tokens": 1200, "temperature": 0.7}, (SEED.id,), 3)
+        assert (draft.parameters, draft.seed_ids, draft.difficulty) == ({"max_tokens": 1200, "temperature": 0.7}, (SEED.id,), 2), (
+            "a passage that reads easily"
+        )
 
 
 @pytest.mark.parametrize("settings", [{}, {"topics": ("fractions_of_wholes", "clocks", "means"), "levels": (2, 5)}])
