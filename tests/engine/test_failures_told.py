@@ -148,6 +148,14 @@ def test_a_filter_that_fails_in_warm_up_is_told_with_its_line(tmp_path: Path) ->
     assert "Traceback" not in done.err
 
 
+def test_with_events_a_failure_is_the_last_event_and_has_its_exit_code(tmp_path: Path) -> None:
+    for recipe, kind, code in (("demmo", "recipe_error", 2), (tmp_path / "none.toml", "recipe_error", 2)):
+        done = call("run", recipe, "--out", tmp_path / "out", "--progress", "json")
+        last = json.loads(done.err.splitlines()[-1])
+        assert (last["event"], last["kind"], last["exit_code"], done.code) == ("error", kind, code, code)
+        assert not done.out
+
+
 def test_an_error_that_nobody_foresaw_is_one_line_and_its_traceback_is_kept(capsys: pytest.CaptureFixture[str]) -> None:
     app = typer.Typer()
 

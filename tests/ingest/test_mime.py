@@ -30,6 +30,7 @@ from tests.running import curate
         (['text/html;"charset=gbk, text/plain"'], "text/html"),
         ([], None),
         (["text/html; charset"], "text/html"),
+        (["text/html; CharSet=GBK"], "text/html; charset=GBK"),
     ],
 )
 def test_the_last_valid_value_counts(headers, expected):

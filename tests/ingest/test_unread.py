@@ -51,6 +51,21 @@ def test_a_wrong_text_column_fails_after_the_books(tmp_path):
     assert "Dataset: 1 row, " in curate("run", tmp_path / "recipe.toml", tmp_path / "in", "--out", tmp_path / "out")
 
 
+def test_a_page_that_is_left_out_keeps_its_name_and_one_that_cannot_be_read_is_called_by_its_place(tmp_path):
+    records = [
+        page(1),
+        page(2, headers=b"", body=b"GIF89a").replace(b"Content-Type: text/html; charset=utf-8", b"Content-Type: image/gif" + b" " * 15),
+        page(3, body=bytes(range(256)) * 8),
+    ]
+    run(tmp_path, 0, a__warc=b"".join(records))
+    rows = pl.read_parquet(tmp_path / "out/ledger/*.parquet").sort("offset").select("id", "fate", "rule").rows()
+    assert rows == [
+        ("<urn:uuid:0001>", "kept", None),
+        ("<urn:uuid:0002>", "dropped", "not_html"),
+        (f"a.warc:{len(records[0]) + len(records[1])}", "unreadable", "undecodable_charset"),
+    ]
+
+
 def test_rows_of_a_wrong_text_column_are_counted(tmp_path):
     rows = 1234
     file = io.BytesIO()

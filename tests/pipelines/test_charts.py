@@ -46,6 +46,9 @@ def test_a_histogram_names_its_edges_and_its_thresholds_on_the_side_that_has_roo
     bars, texts = drawn(charts.histogram_chart("a", bins, [0.5, 2.5, 99.0]))
     assert [kind for kind, *_ in bars] == ["kept", "dropped", "kept", "elsewhere"]
     kept, dropped = bars[0], bars[1]
+    room = (340 - 18 - 38) / len(bins)
+    assert [bar[1] for bar in bars] == pytest.approx([38.5, 38.5, 38.5 + 2 * room, 38.5 + 2 * room], abs=0.1)
+    assert [bar[3] for bar in bars] == pytest.approx([room - 1] * 4, abs=0.1), "a pixel stays free between two bars"
     assert kept[4] == pytest.approx(3 * dropped[4])
     assert dropped[2] + dropped[4] == pytest.approx(kept[2])
     assert texts[-2:] == ["0.5", "2.5"]

@@ -26,6 +26,7 @@ from pipelines.recipes.catalogue import describe, list_filters
 from pipelines.report import signal_tables, tables
 from pipelines.report.summary import Summary
 from pipelines.terminal import terminal
+from pipelines.terminal.wording import number as number_in_words
 from pipelines.terminal.wording import printable
 from tests.meeting import meets, met
 from tests.toy_run import HOSTILE_URL, write_run
@@ -186,6 +187,15 @@ def test_diff_counts_who_went_another_way(run: str, tmp_path: Path) -> None:
     assert set(difference.examples_first) == {"made-0", "made-1", "made-2"}
     assert difference.same == 63 - len(moved)
     assert diff(run, run).changes == []
+
+
+def test_a_signal_s_mean_is_told_where_it_has_one(run: str, capsys: pytest.CaptureFixture[str]) -> None:
+    summary = signal_summary(run, "words")
+    assert summary.mean is not None
+    signal_tables.show_signal(summary)
+    assert f"not measured, mean {number_in_words(summary.mean)}\n" in " ".join(capsys.readouterr().out.split(" "))
+    signal_tables.show_signal(dataclasses.replace(summary, mean=None))
+    assert "mean" not in capsys.readouterr().out
 
 
 def test_every_result_is_json_and_a_table_without_control_characters(run: str, capsys: pytest.CaptureFixture[str]) -> None:
