@@ -198,6 +198,17 @@ def test_a_signal_s_mean_is_told_where_it_has_one(run: str, capsys: pytest.Captu
     assert "mean" not in capsys.readouterr().out
 
 
+def test_a_curve_without_points_says_so_and_one_with_points_shows_them(run: str, capsys: pytest.CaptureFixture[str]) -> None:
+    curves = retention(run, "words")
+    signal_tables.show_retention(curves)
+    out = capsys.readouterr().out
+    assert "no possible threshold" not in out
+    assert all(number_in_words(point.at) in out for curve in curves.curves for point in curve.points)
+    assert "recipe" in out
+    signal_tables.show_retention(dataclasses.replace(curves, curves=[dataclasses.replace(curves.curves[0], points=[])]))
+    assert "The signal has no value, so it has no possible threshold." in capsys.readouterr().out
+
+
 def test_every_result_is_json_and_a_table_without_control_characters(run: str, capsys: pytest.CaptureFixture[str]) -> None:
     shown = [
         (tables.show_funnel, funnel_of(run)),

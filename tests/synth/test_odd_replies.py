@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from curation.errors import Refused
 from synth.ask.asking import ask_all
 from synth.ask.budget import Budget
-from synth.ask.completion import Completion, ErrorBody, Unreadable, Usage, read_completion, read_error
+from synth.ask.completion import Completion, ErrorBody, Unreadable, Usage, _text, read_completion, read_error
 from synth.ask.desk import Desk
 from synth.ask.reply_log import FILE, ReplyLog
 from synth.ask.teacher import Reply, Request
@@ -302,3 +302,13 @@ def test_reading_raises_nothing(body: bytes) -> None:
     assert isinstance(read_error(body), ErrorBody)
     if isinstance(read, Completion) and read.usage is not None:
         assert isinstance(read.usage, Usage)
+
+
+@pytest.mark.parametrize(("deep", "text"), [(0, "so"), (1, "so"), (8, "so"), (9, None)])
+@pytest.mark.parametrize("as_part", [True, False])
+def test_parts_of_a_reply_lie_at_most_eight_deep_in_one_another(deep: int, text: str | None, as_part: bool) -> None:
+    """Lists are of another kind where they lie deeper; objects have no text there."""
+    content: Any = "so"
+    for _ in range(deep):
+        content = {"text": content} if as_part else [content]
+    assert _text(content) == ("" if text is None and as_part else text)
