@@ -4,6 +4,7 @@ import bisect
 import dataclasses
 import json
 import math
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -260,6 +261,11 @@ def test_the_other_verbs_have_tables(run: str, capsys: pytest.CaptureFixture[str
     assert "The recipe names no licence" not in shown
     tables.show_verification(Verification(3, 4096, ["x.parquet is missing"]))
     assert "x.parquet is missing" in capsys.readouterr().out
+    for count, more in ((0, None), (10, ""), (11, " and 1 more"), (1500, " and 1,490 more")):
+        names = [f"n{number}" for number in range(count)]
+        tables.show_verification(Verification(3, 4096, [], strangers=names))
+        told = re.search(r"not checked: (n0(?:, n\d)*)(.*)", capsys.readouterr().out)
+        assert (None if told is None else (told[1], told[2])) == (None if more is None else (", ".join(names[:10]), more))
     tables.show_filters(list_filters())
     assert "gopher_quality" in capsys.readouterr().out
     tables.show_filter(describe("gopher_quality"))

@@ -194,3 +194,15 @@ def test_big_numbers_in_the_funnel_s_table_at_80_columns() -> None:
         columns = re.split(r"\s{2,}", text.splitlines()[-3 if "No room" in text else -2].strip())
         assert len(columns) <= shown
     assert list(itertools.chain(*re.findall(r"(1,023\.9)|(TiB)", printed(sheet, 60)))) == []
+
+
+@pytest.mark.parametrize("environment", [{}, {"COLUMNS": "50"}, {"FORCE_COLOR": "1", "TERM": "xterm-256color"}])
+def test_a_console_prints_text_as_it_is(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """No markup, no emoji and no colours for numbers, on a terminal either: what is printed may come from a crawl."""
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    console = new_console()
+    with console.capture() as printed:
+        console.print("[red]12[/red] :smile: x = 'y'")
+    assert printed.get() == "[red]12[/red] :smile: x = 'y'\n"
+    assert console.width == int(environment.get("COLUMNS", WIDTH_WHEN_PLAIN)) or "TERM" in environment

@@ -7,6 +7,8 @@ import pytest
 
 from synth.offered import build_task
 from synth.procedural import every_family
+from synth.questions import questions
+from synth.router import Router
 from synth.sheet_task import SheetTask
 from synth.solution import Solution
 from synth.task import Seed, Task
@@ -68,3 +70,15 @@ def test_half_of_a_model_s_problems_have_a_heading_and_all_say_the_answer() -> N
         assert example.messages[1]["content"] == "\n\n".join([*steps, closing])
     assert 80 < headed < 120
     assert closings == set(worked_problem._ANSWERS)
+
+
+def test_a_task_that_needs_documents_asks_nothing_where_there_are_none() -> None:
+    tasks = [build_task({"name": "grounded_question", "count": 3}), build_task({"name": "worked_problem", "count": 2})]
+    router = Router.of({"name": "openai", "model": "m", "base_url": "http://127.0.0.1:1/v1"}, [], tasks)
+    assert [(question.number, question.task.name()) for question in questions(router, tasks, [])] == [
+        (0, "worked_problem"),
+        (1, "worked_problem"),
+    ]
+    asked = list(questions(router, tasks, [SEED]))
+    assert [question.number for question in asked] == list(range(5))
+    assert [question.draft.seed_ids for question in asked] == [(SEED.id,)] * 3 + [()] * 2
