@@ -35,6 +35,7 @@ SCRIPTS = {
     "decontamination.py": ["--benchmarks", "questions.jsonl", "--hosts", "hosts/texts.parquet", "--phi"],
     "language_identification.py": ["languages.parquet"],
     "pii.py": [],
+    "kept_pages.py": ["gold.parquet", "--labels", "excerpts.parquet", "--recipe", "score.toml", "--work", "kept"],
     "fasttext_speed.py": ["texts.parquet", "--dimensions", "4", "--buckets", "1000", "--repeat", "1"],
     "many_units.py": ["200", "2"],
     "educational_score.py": [
@@ -91,7 +92,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for text in gold
     ]
     hosts = [f"host-{number}.example" for number in range(12)]
-    pl.DataFrame({"html": marked, "gold_text": gold, "host": hosts, "page_type": ["article"] * 12}).write_parquet(here / "gold.parquet")
+    names = [f"page{number}" for number in range(12)]
+    pl.DataFrame({"id": names, "html": marked, "gold_text": gold, "host": hosts, "page_type": ["article"] * 12}).write_parquet(
+        here / "gold.parquet"
+    )
+    pl.DataFrame({"doc_id": [f"gold:{name}:0" for name in names], "score": [4] * 12}).write_parquet(here / "excerpts.parquet")
+    (here / "score.toml").write_text('[extractor]\nname = "blocks"\n[[filter]]\nname = "educational_score"\n', "utf-8")
     questions = [{"id": number, "question": prose(chance, 25), "answer": "42"} for number in range(10)]
     (here / "questions.jsonl").write_text("".join(f"{json.dumps(question)}\n" for question in questions), "utf-8")
     rows = [(code, code, text) for code, text in LANGUAGES.items() for _ in range(3)]
