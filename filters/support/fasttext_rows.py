@@ -29,6 +29,8 @@ _TOKENS = 256
 """Tokens that are read before they are looked up."""
 _HELD, _MOST_AT_ONCE = 1024, 64
 """Rows of subwords that are found before they are added up, and how many begin at most at one letter."""
+_WIDE = 16
+"""Columns from which on rows are added one by one."""
 _SEED, _PRIME = np.uint32(2166136261), np.uint32(16777619)
 _JOIN = np.uint64(116049371)
 _TAG, _ROW = np.uint64(0xFFFFFFFF00000000), np.uint64(0xFFFFFFFF)
@@ -123,12 +125,13 @@ def _find_left(found: Integers, held: Any, words: int, left: Any, left_places: A
 
 @kernel
 def _add(rows: Weights, found: Integers, held: Any, sums: Floats) -> None:
-    """Add the rows that were found to a text's sums."""
-    if rows.shape[1] == 1:
-        total = 0.0
-        for place in range(held):
-            total += rows[found[place], 0]
-        sums[0] += total
+    """Add the rows that were found to a text's sums: narrow ones column by column, which stays in a register, wide ones row by row."""
+    if rows.shape[1] < _WIDE:
+        for column in range(rows.shape[1]):
+            total = 0.0
+            for place in range(held):
+                total += rows[found[place], column]
+            sums[column] += total
         return
     for place in range(held):
         row = found[place]
