@@ -33,7 +33,7 @@ from curation.text.kernels import inline_kernel, kernel
 from curation.text.simd import lower_bound
 from curation.text.text import Text
 from curation.text.unicode_classes import decode_character
-from curation.text.words import ALPHABETIC, WORD
+from curation.text.words import ALPHABETIC, WORD, Tokens
 from filters.contract import Rule, Signals, Threshold, above, below
 from filters.gopher_readings import QUALITY_EXAMPLES, GopherQualityReading
 from filters.support.gopher_rules import glance, signals_of
@@ -86,8 +86,7 @@ class GopherQuality(GopherQualityReading):
         """Measure a batch in one pass over its tokens and one over the ends of its rows."""
         words, rows = text.words, text.rows
         table = np.zeros((len(self.signal_types), len(text)), np.float64)
-        of_tokens = (words.offsets, words.starts, words.ends, words.characters, words.hashes, words.kinds)
-        _measure_words(text.data, text.offsets, *of_tokens, self.stop_hashes, punctuation_marks(), table)
+        _measure_words(text.data, text.offsets, words.tokens, self.stop_hashes, punctuation_marks(), table)
         _measure_rows(text.data, text.offsets, rows.offsets, rows.visible_starts, rows.visible_ends, table)
         return signals_of(self.signal_types, table)
 
@@ -125,12 +124,7 @@ def _holds_other_than(marks: Integers, data: Bytes, start: int, end: int) -> boo
 def _measure_words(
     data: Bytes,
     text_offsets: Offsets,
-    offsets: Offsets,
-    starts: npt.NDArray[np.uint32],
-    ends: npt.NDArray[np.uint32],
-    characters: npt.NDArray[np.uint32],
-    hashes: Hashes,
-    kinds: Bytes,
+    tokens: Tokens,
     stop_words: Hashes,
     punctuation: Integers,
     table: Floats,
@@ -140,6 +134,7 @@ def _measure_words(
     A token may be all punctuation only if it is a symbol or begins like the full-width digit one. `some` has a bit for each stop word, so
     that a glance tells most other words apart.
     """
+    offsets, starts, ends, characters, hashes, kinds = tokens
     seen = np.empty(len(stop_words), np.int64)  # the text that a stop word was found in last
     for stop in range(len(stop_words)):
         seen[stop] = -1
@@ -173,12 +168,12 @@ def _measure_words(
                 ellipses += points // 3
             elif first == _ELLIPSIS_UTF8 >> 16 and place + 3 <= text_offsets[text + 1]:
                 ellipses += int(_three_bytes(data, place) == _ELLIPSIS_UTF8)
-        tokens = max(offsets[text + 1] - offsets[text], 1)
+        count = max(offsets[text + 1] - offsets[text], 1)
         table[0, text] = words
         table[1, text] = length / max(words, 1)
-        table[2, text] = number_signs / tokens
-        table[3, text] = ellipses / tokens
-        table[6, text] = alphabetic / tokens
+        table[2, text] = number_signs / count
+        table[3, text] = ellipses / count
+        table[6, text] = alphabetic / count
         table[7, text] = different
 
 

@@ -29,7 +29,7 @@ from curation.text.column import Offsets
 from curation.text.kernels import inline_kernel, kernel
 from curation.text.text import Text
 from curation.text.unicode_classes import decode_character
-from curation.text.words import WORD
+from curation.text.words import WORD, Tokens
 from filters.contract import Rule, Signals, Threshold, above
 from filters.gopher_readings import QUALITY_EXAMPLES, GopherQualityReading
 from filters.support.gopher_rules import glance, signals_of
@@ -76,8 +76,7 @@ class GopherQualityDclm(GopherQualityReading):
         """Measure a batch on its tokens and lines."""
         words, chunks, lines = text.words, text.chunks, text.lines
         table = np.zeros((len(self.signal_types), len(text)), np.float64)
-        of_tokens = (words.offsets, words.starts, words.kinds)
-        _measure_symbols(text.data, text.offsets, *of_tokens, chunks.offsets, table)
+        _measure_symbols(text.data, text.offsets, words.tokens, chunks.offsets, table)
         of_chunks = (chunks.offsets, chunks.firsts, chunks.sizes, chunks.characters, chunks.alphabetic)
         stop_words = self.stop_hashes
         _measure_chunks(words.offsets, words.lowered, *of_chunks, stop_words, table)
@@ -111,13 +110,12 @@ def _is_spaced_ellipsis(data: Bytes, place: Any, end: Any) -> Any:
 def _measure_symbols(
     data: Bytes,
     text_offsets: Offsets,
-    offsets: Offsets,
-    starts: npt.NDArray[np.uint32],
-    kinds: Bytes,
+    tokens: Tokens,
     chunk_offsets: Offsets,
     table: Floats,
 ) -> None:
     """Fill the rows of words and symbols. Occurrences of one symbol do not overlap each other."""
+    offsets, starts, kinds = tokens.offsets, tokens.starts, tokens.kinds
     for text in range(len(offsets) - 1):
         begin, end = text_offsets[text], text_offsets[text + 1]
         words = symbols = 0

@@ -27,6 +27,7 @@ from curation.text.column import Offsets
 from curation.text.kernels import kernel
 from curation.text.text import Text
 from curation.text.unicode_classes import decode_character
+from curation.text.words import Tokens
 from filters.contract import Rule, Signals, Threshold, above, below
 from filters.gopher_readings import QUALITY_EXAMPLES, GopherQualityReading
 from filters.support.gopher_rules import signals_of
@@ -74,7 +75,7 @@ class GopherQualityDolma(GopherQualityReading):
         of_chunks = (chunks.offsets, chunks.firsts, chunks.sizes, chunks.characters, chunks.alphabetic)
         longest = int(chunks.characters.max(initial=0))
         stop_words = self.stop_hashes
-        _measure_chunks(text.data, text.offsets, words.offsets, words.starts, words.hashes, *of_chunks, stop_words, longest, table)
+        _measure_chunks(text.data, text.offsets, words.tokens, *of_chunks, stop_words, longest, table)
         _measure_lines(text.data, text.offsets, lines.offsets, lines.starts, lines.ends, table)
         return signals_of(self.signal_types, table)
 
@@ -93,9 +94,7 @@ class GopherQualityDolma(GopherQualityReading):
 def _measure_chunks(
     data: Bytes,
     text_offsets: Offsets,
-    token_offsets: Offsets,
-    starts: npt.NDArray[np.uint32],
-    hashes: Hashes,
+    tokens: Tokens,
     offsets: Offsets,
     firsts: npt.NDArray[np.uint32],
     sizes: npt.NDArray[np.uint32],
@@ -106,6 +105,7 @@ def _measure_chunks(
     table: Floats,
 ) -> None:
     """Fill the rows that are measured on chunks, in working space for chunks of `longest` characters."""
+    token_offsets, starts, hashes = tokens.offsets, tokens.starts, tokens.hashes
     of_length = np.zeros(longest + 1, np.int64)
     for text in range(len(offsets) - 1):
         begin, end = text_offsets[text], text_offsets[text + 1]

@@ -28,7 +28,7 @@ import numpy as np
 import pyarrow as pa
 
 from curation.arrays import Bytes, Integers, Table
-from curation.text.column import Offsets
+from curation.text.column import Offsets, offsets_of
 from curation.text.kernels import kernel
 from curation.text.lines import strip
 from curation.text.repeated_ngrams import DUPLICATED, TOP, covered_characters
@@ -84,7 +84,7 @@ class GopherRepetitionDclm(GopherRepetitionReading):
             _count_pieces(text.data, text.offsets, character_classes(), newlines, longest, counts[row])
         lines, paragraphs = counts
         offsets, _, characters = text.words.without_symbols
-        before = np.concatenate([np.zeros(1, np.int64), np.cumsum(characters, dtype=np.int64)])
+        before = offsets_of(characters)
         columns = (
             lines[0].astype(np.int32),
             share_of(lines[1], lines[0]),

@@ -27,7 +27,6 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from curation.arrays import Bytes, Flags, Hashes, Integers, Table
@@ -35,7 +34,7 @@ from curation.text.column import Offsets
 from curation.text.kernels import inline_kernel, kernel
 from curation.text.text import Text
 from curation.text.unicode_classes import MARK, NUMBER, character_classes, decode_character, folded_forms
-from curation.text.words import WORD
+from curation.text.words import WORD, Tokens
 from filters.contract import Filter, Rule, Signals, Threshold, above, below
 
 _MINI_WORD = 3
@@ -78,20 +77,8 @@ class Readability(Filter):
 
     def signals(self, text: Text, documents: Table) -> Signals:  # noqa: ARG002
         """Measure a batch on its words and sentences."""
-        words = text.words
         counts = np.zeros((3, len(text)), np.int64)
-        _count(
-            text.data,
-            text.offsets,
-            words.offsets,
-            words.starts,
-            words.ends,
-            words.characters,
-            words.kinds,
-            folded_forms(),
-            character_classes(),
-            counts,
-        )
+        _count(text.data, text.offsets, text.words.tokens, folded_forms(), character_classes(), counts)
         sentences = text.sentences.counts
         without = sentences == 0
         per_sentence = counts[0] / np.maximum(sentences, 1)
@@ -120,19 +107,9 @@ class Readability(Filter):
 
 
 @kernel
-def _count(
-    data: Bytes,
-    text_offsets: Offsets,
-    offsets: Offsets,
-    starts: npt.NDArray[np.uint32],
-    ends: npt.NDArray[np.uint32],
-    characters: npt.NDArray[np.uint32],
-    kinds: Bytes,
-    forms: Hashes,
-    classes: Bytes,
-    counts: Integers,
-) -> None:
+def _count(data: Bytes, text_offsets: Offsets, tokens: Tokens, forms: Hashes, classes: Bytes, counts: Integers) -> None:
     """Count the words, mini-words and syllables of each text, one row each."""
+    offsets, starts, ends, characters, _, kinds = tokens
     for text in range(len(offsets) - 1):
         begin = text_offsets[text]
         for word in range(offsets[text], offsets[text + 1]):

@@ -21,7 +21,7 @@ import pyarrow as pa
 from curation.arrays import Bytes, Column, Flags, Integers
 from curation.repeats.passages import Passages
 from curation.schema import KEY
-from curation.text.column import Offsets
+from curation.text.column import Offsets, offsets_of
 from curation.text.kernels import kernel
 from curation.text.text import Text
 
@@ -58,7 +58,7 @@ class Spans:
         """Read a SPANS column, sliced or chunked."""
         array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
         values = array.flatten()
-        offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(array.value_lengths().to_numpy(zero_copy_only=False), dtype=np.int64)])
+        offsets = offsets_of(array.value_lengths().to_numpy(zero_copy_only=False))
         return cls(offsets, values.field("start").to_numpy(), values.field("end").to_numpy())
 
     def to_arrow(self) -> Any:
@@ -69,7 +69,7 @@ class Spans:
     @property
     def bytes(self) -> Integers:
         """Number of bytes in the spans of each text."""
-        before = np.concatenate([np.zeros(1, np.int64), np.cumsum(self.ends.astype(np.int64) - self.starts)])
+        before = offsets_of(self.ends.astype(np.int64) - self.starts)
         sums: Integers = before[self.offsets[1:]] - before[self.offsets[:-1]]
         return sums
 
@@ -86,7 +86,7 @@ def spans_of(text: Text, passages: Passages, goes: Flags) -> Spans:
 
 def without(text: Text, spans: Spans) -> Text:
     """Return the texts without their spans."""
-    offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(text.lengths - spans.bytes, dtype=np.int64)])
+    offsets = offsets_of(text.lengths - spans.bytes)
     data = np.empty(offsets[-1], np.uint8)
     _copy_outside(text.data, text.offsets, spans.offsets, spans.starts, spans.ends, data)
     return Text(data, offsets)

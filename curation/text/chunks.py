@@ -11,10 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from curation.arrays import Bytes, Flags, Integers
+from curation.arrays import Flags, Integers
 from curation.text.column import Offsets
 from curation.text.kernels import kernel
-from curation.text.words import ALPHABETIC, Words
+from curation.text.words import ALPHABETIC, Tokens, Words
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,18 +43,13 @@ def find_chunks(words: Words) -> Chunks:
     offsets = np.zeros(len(words.offsets), np.int64)
     firsts, sizes, characters = (np.empty(len(words.starts), np.uint32) for _ in range(3))
     alphabetic = np.empty(len(words.starts), np.bool_)
-    of_tokens = (words.offsets, words.starts, words.ends, words.characters, words.kinds)
-    found = _join_tokens(*of_tokens, offsets, firsts, sizes, characters, alphabetic)
+    found = _join_tokens(words.tokens, offsets, firsts, sizes, characters, alphabetic)
     return Chunks(offsets, firsts[:found], sizes[:found], characters[:found], alphabetic[:found])
 
 
 @kernel
 def _join_tokens(
-    token_offsets: Offsets,
-    starts: npt.NDArray[np.uint32],
-    ends: npt.NDArray[np.uint32],
-    token_characters: npt.NDArray[np.uint32],
-    kinds: Bytes,
+    tokens: Tokens,
     offsets: Offsets,
     firsts: npt.NDArray[np.uint32],
     sizes: npt.NDArray[np.uint32],
@@ -62,6 +57,7 @@ def _join_tokens(
     alphabetic: Flags,
 ) -> int:
     """Fill the arrays of chunks; return the number of chunks."""
+    token_offsets, starts, ends, token_characters, _, kinds = tokens
     found = 0
     for text in range(len(offsets) - 1):
         begin, end = token_offsets[text], token_offsets[text + 1]

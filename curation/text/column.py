@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from curation.arrays import Bytes, Column, Integers
+from curation.arrays import Array, Bytes, Column, Integers
 
 Offsets = Integers
 
@@ -82,7 +82,7 @@ class TextColumn:
 _Column = TypeVar("_Column", bound=TextColumn)
 
 
-def offsets_of(counts: Integers) -> Integers:
+def offsets_of(counts: Array) -> Integers:
     """Return the offsets of concatenated pieces with these counts of values, from 0."""
     return np.concatenate([np.zeros(1, np.int64), np.cumsum(counts, dtype=np.int64)])
 

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from curation.arrays import Array, Bytes, Flags, Hashes, Integers
-from curation.text.column import Offsets, TextColumn
+from curation.text.column import Offsets, TextColumn, offsets_of
 from curation.text.kernels import kernel
 from curation.text.simd import BLOCK, copy_block, lowest_bit, mask_of
 from curation.text.unicode_classes import SPACE, character_classes, decode_character
@@ -46,7 +46,7 @@ class PieceBounds:
 
     def sums(self, values: Array) -> Integers:
         """Return for each text the sum of a value over its pieces."""
-        before = np.concatenate([np.zeros(1, np.int64), np.cumsum(values, dtype=np.int64)])
+        before = offsets_of(values)
         sums: Integers = before[self.offsets[1:]] - before[self.offsets[:-1]]
         return sums
 

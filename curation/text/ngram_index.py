@@ -14,14 +14,13 @@ text of 10^6 words has a chance match with probability 10^-6.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from curation.arrays import Bytes, Hashes, Integers
-from curation.text.column import Offsets
+from curation.text.column import Offsets, offsets_of
 from curation.text.kernels import inline_kernel, kernel
 from curation.text.text import Text
 from curation.text.words import WORD, Words, mix_bits
@@ -60,8 +59,7 @@ class SharedPassages(NamedTuple):
     """The byte after it."""
 
 
-@dataclass(frozen=True, eq=False)
-class NgramIndex:
+class NgramIndex(NamedTuple):
     """n-grams of items in an open-addressed table of 2^k slots."""
 
     lengths: Integers
@@ -98,17 +96,14 @@ class NgramIndex:
         found = SharedPassages(
             np.zeros(texts, np.int32), np.full(texts, -1, np.int32), np.zeros(texts, np.int64), np.zeros(texts, np.int64)
         )
-        _find_passages(
-            offsets, folded, words.starts[is_word], words.ends[is_word], self.lengths, self.keys, self.owners, self.beginnings, *found
-        )
+        _find_passages(offsets, folded, words.starts[is_word], words.ends[is_word], self, found)
         return found
 
 
 def _words_only(words: Words) -> tuple[Offsets, Hashes]:
     """Return offsets and folded hashes of the words, without symbols."""
     is_word = (words.kinds & WORD) != 0
-    before = np.concatenate([np.zeros(1, np.int64), np.cumsum(is_word, dtype=np.int64)])
-    return before[words.offsets], words.folded[is_word]
+    return offsets_of(is_word)[words.offsets], words.folded[is_word]
 
 
 @inline_kernel
@@ -184,16 +179,12 @@ def _find_passages(
     folded: Hashes,
     starts: npt.NDArray[np.uint32],
     ends: npt.NDArray[np.uint32],
-    lengths: Integers,
-    keys: Hashes,
-    owners: npt.NDArray[np.int32],
-    beginnings: Bytes,
-    passage_words: npt.NDArray[np.int32],
-    passage_items: npt.NDArray[np.int32],
-    passage_starts: Integers,
-    passage_ends: Integers,
+    ngrams: NgramIndex,
+    passages: SharedPassages,
 ) -> None:
-    """Fill the arrays of SharedPassages."""
+    """Find the longest passage of each text."""
+    lengths, keys, owners, beginnings = ngrams
+    passage_words, passage_items, passage_starts, passage_ends = passages
     if len(lengths) == 0:
         return
     shortest = lengths[-1]

@@ -15,6 +15,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -29,8 +30,7 @@ _CASED = range(0x80, 0x1E944)
 """The range of letters with a lower case, besides A to Z."""
 
 
-@dataclass(frozen=True, eq=False)
-class Phrases:
+class Phrases(NamedTuple):
     """The automaton of p phrases. A state is named by the position of its row in `moves`; state 0 has matched nothing."""
 
     columns: Bytes
@@ -101,8 +101,7 @@ class Phrases:
         looked_at = np.ones(len(column), np.bool_)
         if near:
             _mark_near(column.data, column.offsets, near[0], near[1], near[2], looked_at)
-        tables = (self.columns, self.moves, self.ending, self.longest, self.shorter, self.lengths)
-        _find(column.data, column.offsets, *tables, character_classes(), flanked, looked_at, hits, first)
+        _find(column.data, column.offsets, self, character_classes(), flanked, looked_at, hits, first)
         return PhraseHits(hits, first)
 
 
@@ -160,12 +159,7 @@ def _mark_near(data: Bytes, offsets: Offsets, one: int, two: int, three: int, fo
 def _find(
     data: Bytes,
     offsets: Offsets,
-    columns: Bytes,
-    moves: npt.NDArray[np.int32],
-    ending: npt.NDArray[np.int32],
-    longest: npt.NDArray[np.int32],
-    shorter: npt.NDArray[np.int32],
-    lengths: Integers,
+    phrases: Phrases,
     classes: Bytes,
     flanked: bool,
     looked_at: Flags,
@@ -173,6 +167,7 @@ def _find(
     first: npt.NDArray[np.int32],
 ) -> None:
     """Fill `hits` and `first` for each text in `looked_at`."""
+    columns, moves, ending, longest, shorter, lengths = phrases
     for text in range(len(offsets) - 1):
         begin, end = offsets[text], offsets[text + 1]
         if not looked_at[text]:

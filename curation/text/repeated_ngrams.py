@@ -23,7 +23,7 @@ Invariant: results depend only on a text's own tokens, with one approximation: p
 hashes are.
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -62,6 +62,14 @@ def _counted(offsets: Offsets, hashes: Any, characters: Any, covering: bool) -> 
     counts = np.zeros((len(TOP) + len(DUPLICATED), len(offsets) - 1), np.int64)
     _count_repeated(offsets, hashes, characters, int(np.diff(offsets).max(initial=0)), covering, counts)
     return counts
+
+
+class _Named(NamedTuple):
+    """The n-grams of one length that may still repeat: their places, and for each place its name and how often a name occurs."""
+
+    places: npt.NDArray[np.int32]
+    names: npt.NDArray[np.int32]
+    occurrences: npt.NDArray[np.int32]
 
 
 @inline_kernel
@@ -105,16 +113,15 @@ def _name(
     count: int,
     this_round: Any,
     keys: Hashes,
-    places: npt.NDArray[np.int32],
     table_keys: Hashes,
     table_firsts: Integers,
-    names: npt.NDArray[np.int32],
-    occurrences: npt.NDArray[np.int32],
+    named: _Named,
 ) -> int:
     """Name the n-grams of `count` keys at `places` by their first place, and reduce `places` to those that repeat; return their number.
 
     A slot of the table holds the key and round * 2^32 + first place; a slot of an earlier round is free.
     """
+    places, names, occurrences = named
     bits = _bits_for(4 * count, 4)
     shift, mask = np.uint64(64 - bits), (np.int64(1) << bits) - 1
     for index in range(count):
@@ -167,6 +174,7 @@ def _count_repeated(
     places = np.empty(longest + 1, np.int32)
     names = np.empty(longest + 1, np.int32)
     occurrences = np.empty(longest + 1, np.int32)  # of the n-gram whose name is the index
+    named = _Named(places, names, occurrences)
     last_read = np.zeros(longest + 1, np.int64)  # the round in which the n-gram of this name was read
     lengths = np.zeros(longest + 1, np.int64)  # characters before each token
     this_round = np.int64(0)
@@ -182,12 +190,12 @@ def _count_repeated(
                 count = _bigrams_that_may_repeat(hashes, begin, max(tokens - 1, 0), seen, keys, places)
             else:
                 count = _pair_up(count, places, names, keys)
-            count = _name(count, this_round, keys, places, table_keys, table_firsts, names, occurrences)
+            count = _name(count, this_round, keys, table_keys, table_firsts, named)
             if size <= TOP[-1] and tokens >= size:
                 if covering:
-                    counts[size - 2, text] = _top_longest(size, count, places, names, occurrences, lengths)
+                    counts[size - 2, text] = _top_longest(size, count, named, lengths)
                 else:
-                    counts[size - 2, text] = _top_first(size, count, places, names, occurrences, lengths)
+                    counts[size - 2, text] = _top_first(size, count, named, lengths)
             elif size > TOP[-1]:
                 if covering:
                     counts[size - 2, text] = _covered(size, count, places, lengths)
@@ -196,14 +204,8 @@ def _count_repeated(
 
 
 @kernel
-def _top_first(
-    size: int,
-    count: int,
-    places: npt.NDArray[np.int32],
-    names: npt.NDArray[np.int32],
-    occurrences: npt.NDArray[np.int32],
-    lengths: Integers,
-) -> Any:
+def _top_first(size: int, count: int, named: _Named, lengths: Integers) -> Any:
+    places, names, occurrences = named
     top, most = np.int64(0), np.int64(1)
     for index in range(count):
         place = np.int64(places[index])
@@ -213,14 +215,8 @@ def _top_first(
 
 
 @kernel
-def _top_longest(
-    size: int,
-    count: int,
-    places: npt.NDArray[np.int32],
-    names: npt.NDArray[np.int32],
-    occurrences: npt.NDArray[np.int32],
-    lengths: Integers,
-) -> Any:
+def _top_longest(size: int, count: int, named: _Named, lengths: Integers) -> Any:
+    places, names, occurrences = named
     most, length = np.int64(0), np.int64(0)
     for index in range(count):
         place = np.int64(places[index])

@@ -19,13 +19,13 @@ Invariants
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from curation.arrays import Bytes, Hashes, Integers
-from curation.text.column import Offsets, TextColumn
+from curation.text.column import Offsets, TextColumn, offsets_of
 from curation.text.kernels import inline_kernel, kernel
 from curation.text.simd import BLOCK, copy_block, count_bits, load_part, load_word, lowest_bit, mask_between, mask_of
 from curation.text.unicode_classes import (
@@ -55,6 +55,17 @@ _LAST = np.uint64(BLOCK - 1)
 _EACH_BYTE = np.uint64(0x0101010101010101)
 
 
+class Tokens(NamedTuple):
+    """The arrays of `Words` that kernels read, in one argument."""
+
+    offsets: Offsets
+    starts: npt.NDArray[np.uint32]
+    ends: npt.NDArray[np.uint32]
+    characters: npt.NDArray[np.uint32]
+    hashes: Hashes
+    kinds: Bytes
+
+
 @dataclass(frozen=True, eq=False)
 class Words:
     """The m tokens of n texts: text i has tokens offsets[i] to offsets[i + 1]."""
@@ -73,6 +84,11 @@ class Words:
     """Hash of each token, unfolded."""
     kinds: Bytes
     """0 for a symbol, WORD for a word, WORD | ALPHABETIC for a word with a letter."""
+
+    @property
+    def tokens(self) -> Tokens:
+        """The arrays that kernels read."""
+        return Tokens(self.offsets, self.starts, self.ends, self.characters, self.hashes, self.kinds)
 
     @property
     def counts(self) -> Integers:
@@ -101,8 +117,7 @@ class Words:
     def without_symbols(self) -> tuple[Offsets, Hashes, npt.NDArray[np.uint32]]:
         """Offsets, hashes and characters of the words, without symbols."""
         is_word = (self.kinds & WORD) != 0
-        before = np.concatenate([np.zeros(1, np.int64), np.cumsum(is_word, dtype=np.int64)])
-        return before[self.offsets], self.hashes[is_word], self.characters[is_word]
+        return offsets_of(is_word)[self.offsets], self.hashes[is_word], self.characters[is_word]
 
     def strings(self, index: int) -> list[str]:
         """Return the tokens of text `index` as Python strings (tests, small inputs)."""
@@ -117,9 +132,10 @@ def find_words(column: TextColumn) -> Words:
     offsets = np.zeros(len(column) + 1, np.int64)
     starts, ends = (np.empty(capacity, np.uint32) for _ in range(2))
     found = _find_tokens(column.data, column.offsets, character_classes(), offsets, starts, ends)
-    characters, hashes, kinds = np.empty(found, np.uint32), np.empty(found, np.uint64), np.empty(found, np.uint8)
-    _describe(column.data, column.offsets, character_classes(), offsets, starts, ends, characters, hashes, _ascii_kinds(), kinds)
-    return Words(column.data, column.offsets, offsets, starts[:found], ends[:found], characters, hashes, kinds)
+    described = np.empty(found, np.uint32), np.empty(found, np.uint64), np.empty(found, np.uint8)
+    tokens = Tokens(offsets, starts[:found], ends[:found], *described)
+    _describe(column.data, column.offsets, character_classes(), _ascii_kinds(), tokens)
+    return Words(column.data, column.offsets, *tokens)
 
 
 @inline_kernel
@@ -282,15 +298,11 @@ def _describe(
     data: Bytes,
     text_offsets: Offsets,
     classes: Bytes,
-    offsets: Offsets,
-    starts: npt.NDArray[np.uint32],
-    ends: npt.NDArray[np.uint32],
-    characters: npt.NDArray[np.uint32],
-    hashes: Hashes,
     ascii_kinds: Bytes,
-    kinds: Bytes,
+    tokens: Tokens,
 ) -> None:
     """Fill what is known of each token besides its bounds."""
+    offsets, starts, ends, characters, hashes, kinds = tokens
     for text in range(len(text_offsets) - 1):
         begin, text_end = text_offsets[text], text_offsets[text + 1]
         for token in range(offsets[text], offsets[text + 1]):

@@ -17,9 +17,10 @@ import numpy as np
 import numpy.typing as npt
 
 from curation.arrays import Bytes, Flags, Integers
-from curation.text.column import Offsets
+from curation.text.column import Offsets, offsets_of
 from curation.text.kernels import inline_kernel, kernel
 from curation.text.text import Text
+from curation.text.words import Tokens
 
 _APOSTROPHE = 0x27
 
@@ -50,12 +51,12 @@ def count_stop_words(text: Text, lists: StopWordLists, list_of_text: Integers) -
     """Return how many different words of its list each text holds; 0 for a text whose list is -1."""
     counts = np.zeros(len(text), np.int32)
     words = text.words
-    _count(text.data, text.offsets, words.offsets, words.starts, words.ends, *lists, list_of_text, counts)
+    _count(text.data, text.offsets, words.tokens, lists, list_of_text, counts)
     return counts
 
 
 def _offsets(lengths: Sequence[int]) -> Offsets:
-    return np.concatenate([np.zeros(1, np.int64), np.cumsum(np.array(lengths, np.int64))])
+    return offsets_of(np.array(lengths, np.int64))
 
 
 @inline_kernel
@@ -71,17 +72,14 @@ def _stands_at(data: Any, place: Any, word_data: Any, word_begin: Any, length: A
 def _count(
     data: Bytes,
     text_offsets: Offsets,
-    token_offsets: Offsets,
-    starts: npt.NDArray[np.uint32],
-    ends: npt.NDArray[np.uint32],
-    word_data: Bytes,
-    word_offsets: Offsets,
-    list_offsets: Offsets,
-    within: Flags,
+    tokens: Tokens,
+    lists: StopWordLists,
     list_of_text: Integers,
     counts: npt.NDArray[np.int32],
 ) -> None:
     """Fill `counts`."""
+    token_offsets, starts, ends = tokens.offsets, tokens.starts, tokens.ends
+    word_data, word_offsets, list_offsets, within = lists
     found = np.zeros(len(word_offsets), np.bool_)
     for text in range(len(text_offsets) - 1):
         own = list_of_text[text]

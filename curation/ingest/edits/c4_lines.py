@@ -25,12 +25,15 @@ filter then still cannot see it: "lorem ipsum" broken by a citation, in a line t
 import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
+from curation.arrays import Bytes, Integers
 from curation.errors import RecipeError
 from curation.ingest.edits import Edit, Edited
+from curation.text.column import Offsets
 from curation.text.kernels import inline_kernel, kernel
 from curation.text.lines import strip
 from curation.text.phrases import Phrases
@@ -83,48 +86,56 @@ class C4Lines(Edit):
 
     def apply(self, text: Text) -> Edited:
         """Edit a batch; return the same column if nothing changed."""
-        phrases, flags = _phrases()
-        rules = (self.min_words, self.max_word_length, _points(self.end_marks if self.require_end_mark else ""), self.require_end_mark)
-        ignored = (0 if self.drop_javascript else _JAVASCRIPT) | (0 if self.drop_policy else _POLICY)
         out = np.empty(int(text.offsets[-1] - text.offsets[0]), np.uint8)
         offsets = np.zeros(len(text) + 1, np.int64)
         counts = np.zeros((len(text), len(_COUNTS)), np.int64)
-        _edit(
-            text.data,
-            text.offsets,
-            character_classes(),
-            _decimal_digits(),
-            phrases.columns,
-            phrases.moves,
-            flags & np.uint8(~ignored & 0xFF),
-            *rules,
-            self.remove_citations,
-            out,
-            offsets,
-            counts,
-        )
+        _edit(text.data, text.offsets, _rules(self), out, offsets, counts)
         edited = Text(out[: offsets[-1]], offsets) if counts.any() else text
         return Edited(edited, {name: counts[:, i].copy() for i, name in enumerate(_COUNTS)})
 
 
-@lru_cache(maxsize=1)
-def _phrases() -> tuple[Phrases, Any]:
+class _Rules(NamedTuple):
+    """The parameters as kernels take them, with the tables that the rules read."""
+
+    classes: Bytes
+    digits: Integers
+    columns: Bytes
+    moves: npt.NDArray[np.int32]
+    flags: Bytes
+    """For each state of the phrases' automaton, the bits of those that end there."""
+    end_marks: Integers
+    needs_end_mark: bool
+    removes_citations: bool
+    min_words: int
+    max_word_length: int
+
+
+@lru_cache(maxsize=8)
+def _rules(edit: C4Lines) -> _Rules:
     phrases = Phrases.of(list(_PHRASES))
-    return phrases, phrases.flags(list(_PHRASES.values()))
+    applies = {_JAVASCRIPT: edit.drop_javascript, _POLICY: edit.drop_policy}
+    return _Rules(
+        character_classes(),
+        _decimal_digits(),
+        phrases.columns,
+        phrases.moves,
+        phrases.flags([bit if applies.get(bit, True) else 0 for bit in _PHRASES.values()]),
+        np.array([ord(mark) for mark in edit.end_marks], np.int64),
+        edit.require_end_mark,
+        edit.remove_citations,
+        edit.min_words,
+        edit.max_word_length,
+    )
 
 
 @lru_cache(maxsize=1)
-def _decimal_digits() -> Any:
+def _decimal_digits() -> Integers:
     """Return the code points that `\\d` matches, in order."""
     return np.array([point for point in range(0x20000) if unicodedata.category(chr(point)) == "Nd"], np.int64)
 
 
-def _points(characters: str) -> Any:
-    return np.array([ord(character) for character in characters], np.int64)
-
-
 @inline_kernel
-def _break_size(data: Any, place: int, end: int) -> int:
+def _break_size(data: Bytes, place: int, end: int) -> int:
     """Return the number of bytes in the line end at `place`, whose first byte may begin one; 0 if there is none."""
     byte = data[place]
     if byte < 0x80:  # every queried ASCII byte ends a line
@@ -135,14 +146,14 @@ def _break_size(data: Any, place: int, end: int) -> int:
 
 
 @inline_kernel
-def _breaks_and_brackets(data: Any, place: Any) -> Any:
+def _breaks_and_brackets(data: Bytes, place: Any) -> Any:
     """Return which of 64 bytes are brackets, end a line, or begin a character that may end one."""
     breaks = mask_between(data, place, 0x0A, 0x0D) | mask_between(data, place, 0x1C, 0x1E)
     return breaks | mask_of(data, place, 0xC2) | mask_of(data, place, 0xE2) | mask_of(data, place, _OPEN)
 
 
 @kernel
-def _line(data: Any, place: int, end: int, spare: Any) -> tuple[Any, Any, bool]:
+def _line(data: Bytes, place: int, end: int, spare: Bytes) -> tuple[Any, Any, bool]:
     """Return where the line at `place` ends, where the next one begins, and whether a bracket opens in it."""
     bracket = False
     for block in range(place, end, BLOCK):
@@ -166,7 +177,7 @@ def _line(data: Any, place: int, end: int, spare: Any) -> tuple[Any, Any, bool]:
 
 
 @kernel
-def _may_hold_phrase(data: Any, place: int, end: int) -> Any:
+def _may_hold_phrase(data: Bytes, place: int, end: int) -> Any:
     """Return whether a line may hold a phrase (three-letter sequences, one in each phrase) or "{"; few lines need a closer look."""
     if end + BLOCK + 2 > len(data):
         return True
@@ -180,7 +191,7 @@ def _may_hold_phrase(data: Any, place: int, end: int) -> Any:
 
 
 @kernel
-def _has_words(line: Any, place: int, end: int, classes: Any, least: int) -> bool:
+def _has_words(line: Bytes, place: int, end: int, classes: Bytes, least: int) -> bool:
     """Return whether a line has `least` words, reading no further than necessary."""
     words = 0
     inside = False
@@ -194,7 +205,7 @@ def _has_words(line: Any, place: int, end: int, classes: Any, least: int) -> boo
 
 
 @kernel
-def _has_long_word(line: Any, place: int, end: int, classes: Any, most: int) -> bool:
+def _has_long_word(line: Bytes, place: int, end: int, classes: Bytes, most: int) -> bool:
     """Return whether a line has a word of more than `most` characters; first test for a blank in every stretch of that length."""
     start = place
     while end - start > most:
@@ -215,7 +226,7 @@ def _has_long_word(line: Any, place: int, end: int, classes: Any, most: int) -> 
 
 
 @kernel
-def _after_citation(data: Any, place: int, end: int, digits: Any) -> int:
+def _after_citation(data: Bytes, place: int, end: int, digits: Integers) -> int:
     """Return where the citation that begins with the bracket at `place` ends; `place` if none begins there."""
     at = place + 1
     while at < end:
@@ -237,7 +248,7 @@ def _after_citation(data: Any, place: int, end: int, digits: Any) -> int:
 
 
 @kernel
-def _without_citations(source: Any, place: int, end: int, digits: Any, out: Any, at: int) -> tuple[int, int]:
+def _without_citations(source: Bytes, place: int, end: int, digits: Integers, out: Bytes, at: int) -> tuple[int, int]:
     """Copy a line without its citations; return the end of the copy and their number. `out` may be `source` if `at` is not behind."""
     found = 0
     while place < end:
@@ -254,7 +265,7 @@ def _without_citations(source: Any, place: int, end: int, digits: Any, out: Any,
 
 
 @kernel
-def _without_nested(out: Any, begin: int, end: int, digits: Any, opened: Any) -> tuple[int, int]:
+def _without_nested(out: Bytes, begin: int, end: int, digits: Integers, opened: Integers) -> tuple[int, int]:
     """Remove citations, and those that removal creates, until there is none; `opened` has room for the place of every bracket."""
     at, found, depth = begin, 0, 0
     for place in range(begin, end):
@@ -275,7 +286,7 @@ def _without_nested(out: Any, begin: int, end: int, digits: Any, opened: Any) ->
 
 
 @kernel
-def _copied(source: Any, place: int, end: int, out: Any, at: int) -> int:
+def _copied(source: Bytes, place: int, end: int, out: Bytes, at: int) -> int:
     """Copy source[place:end] to out[at:]; return the end of the copy. `out` may be `source` if `at` is not behind `place`."""
     for k in range(end - place):
         out[at + k] = source[place + k]
@@ -283,16 +294,17 @@ def _copied(source: Any, place: int, end: int, out: Any, at: int) -> int:
 
 
 @kernel
-def _verdict(line: Any, begin: int, end: int, has_words: bool, columns: Any, moves: Any, flags: Any, marks: Any, needed: bool) -> int:
+def _verdict(line: Bytes, begin: int, end: int, has_words: bool, rules: _Rules) -> int:
     """Return the rule that drops a line without citations, or that the line stays, or that it condemns the page."""
-    if needed:
+    columns, moves, flags = rules.columns, rules.moves, rules.flags
+    if rules.needs_end_mark:
         last = end - 1
         while last > begin and line[last] & 0xC0 == 0x80:
             last -= 1
         ends = False
         if last >= begin:
             point, _ = decode_character(line, last, end)
-            for mark in marks:
+            for mark in rules.end_marks:
                 ends |= mark == point
         if not ends or (end - begin >= 3 and line[end - 1] == _POINT and line[end - 2] == _POINT and line[end - 3] == _POINT):
             return _NO_END_MARK
@@ -315,27 +327,19 @@ def _verdict(line: Any, begin: int, end: int, has_words: bool, columns: Any, mov
 
 @kernel
 def _edit(
-    data: Any,
-    offsets: Any,
-    classes: Any,
-    digits: Any,
-    columns: Any,
-    moves: Any,
-    flags: Any,
-    least: int,
-    most: int,
-    marks: Any,
-    needed: bool,
-    citations: bool,
-    out: Any,
-    out_offsets: Any,
-    counts: Any,
+    data: Bytes,
+    offsets: Offsets,
+    rules: _Rules,
+    out: Bytes,
+    out_offsets: Offsets,
+    counts: Integers,
 ) -> None:
     """Write edited texts to `out` (as long as `data`), their offsets, and the counts for each.
 
     `at` is where the next line is tried: the line stays if `at` moves past it. `blank` counts empty lines that stay if a visible one
     follows.
     """
+    classes, digits, most = rules.classes, rules.digits, rules.max_word_length
     at = 0
     opened = np.empty(16, np.int64)
     spare = np.zeros(BLOCK, np.uint8)
@@ -353,13 +357,13 @@ def _edit(
             size = last - first
             trial = at + 1 + blank if at > begin else at
             stop, taken = trial, 0
-            has_words = _has_words(data, first, last, classes, least)
-            if bracket and citations:
+            has_words = _has_words(data, first, last, classes, rules.min_words)
+            if bracket and rules.removes_citations:
                 stop, taken = _without_citations(data, first, last, digits, out, trial)
             if taken > 0:
-                verdict = _verdict(out, trial, stop, has_words, columns, moves, flags, marks, needed)
+                verdict = _verdict(out, trial, stop, has_words, rules)
             else:
-                verdict = _verdict(data, first, last, has_words, columns, moves, flags, marks, needed)
+                verdict = _verdict(data, first, last, has_words, rules)
                 if verdict >= _STAYS:
                     stop = _copied(data, first, last, out, trial)
             if taken > 0 and verdict >= _STAYS:
@@ -370,8 +374,8 @@ def _edit(
                 stop = _copied(out, left, right, out, trial)
                 again = _LONG_WORDS
                 if not _has_long_word(out, trial, stop, classes, most):
-                    has_words = _has_words(out, trial, stop, classes, least)
-                    again = _verdict(out, trial, stop, has_words, columns, moves, flags, marks, needed)
+                    has_words = _has_words(out, trial, stop, classes, rules.min_words)
+                    again = _verdict(out, trial, stop, has_words, rules)
                 taken += more
                 if verdict == _STAYS or again == _CONDEMNS:
                     verdict = again

@@ -23,20 +23,21 @@ most steps,
     and so the indentation of whichever line is then first; it limits blank lines before it drops others, and leaves four newlines where two
     blank lines meet. Its filters for language and quality see the text before these corrections; here all filters see the edited text.
 
-    A kernel decides each line, except those that may be a counter or contain a phrase; regular expressions decide these few.
+    A kernel decides each line, except those that may be a counter or contain a phrase. Regular expressions decide these few, and the kernel
+    decides what a deletion leaves of them.
 """
 
 import re
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from curation.arrays import Bytes, Integers
 from curation.ingest.edits import Edit, Edited
-from curation.text.column import Offsets
+from curation.text.column import Offsets, offsets_of
 from curation.text.kernels import kernel
 from curation.text.text import Text
 from curation.text.unicode_classes import decode_character
@@ -101,63 +102,44 @@ class RefinedwebLines(Edit):
 
     def apply(self, text: Text) -> Edited:
         """Edit a batch; return the same column if nothing changed."""
+        lines = self._judged(text)
+        counts = np.zeros((len(text), len(_COUNTS)), np.int64)
+        shorter, pieces = self._look(text, lines, counts)
+        replaced = Text.from_strings(list(shorter.values()))
+        replacements = np.full(len(lines.starts), -1, np.int32)
+        replacements[list(shorter)] = np.arange(len(shorter))
+        size = int(text.offsets[-1] - text.offsets[0])
+        out, dropped = (np.empty(size, np.uint8) for _ in range(2))
+        offsets, dropped_offsets = (np.zeros(len(text) + 1, np.int64) for _ in range(2))
+        written, gone = (out, offsets), (dropped, dropped_offsets)
+        _write(text.data, text.offsets, lines, replacements, replaced.data, replaced.offsets, self.max_newlines, *written, *gone, counts)
+        if counts.any():
+            counts[:, _WORDS] = _words(Text(dropped[: dropped_offsets[-1]], dropped_offsets))
+            documents = np.searchsorted(lines.first_lines, list(shorter), "right") - 1
+            np.add.at(counts[:, _WORDS], documents, _words(pieces) - _words(replaced))
+        edited = Text(out[: offsets[-1]], offsets) if counts.any() else text
+        return Edited(edited, {name: counts[:, i].copy() for i, name in enumerate(_COUNTS)})
+
+    def _judged(self, text: Text) -> "_Lines":
+        """Find the lines of a batch and decide on each, but for those that may be a counter or contain a phrase."""
         first_lines = np.zeros(len(text) + 1, np.int64)
         _count_lines(text.data, text.offsets, first_lines)
         starts, ends = (np.empty(first_lines[-1], np.int64) for _ in range(2))
-        verdicts = np.empty(first_lines[-1], np.uint8)
+        lines = _Lines(first_lines, starts, ends, np.empty(first_lines[-1], np.uint8))
         needles = Text.from_strings(_needles((*self.anywhere, *self.at_end, *self.at_start)))
-        _judge_lines(
-            text.data,
-            text.offsets,
-            first_lines,
-            _character_flags(),
+        limits = _Limits(
             self.max_uppercase_ratio,
             self.max_digit_ratio,
             self.min_words,
             self.phrase_max_words,
             1 + max((len(counted.split()) for counted in self.counted), default=0),
-            needles.data,
-            needles.offsets,
-            starts,
-            ends,
-            verdicts,
         )
-        counts = np.zeros((len(text), len(_COUNTS)), np.int64)
-        shorter, pieces = self._look(text, first_lines, starts, ends, verdicts, counts)
-        replaced = Text.from_strings(list(shorter.values()))
-        replacements = np.full(len(verdicts), -1, np.int32)
-        replacements[list(shorter)] = np.arange(len(shorter))
-        size = int(text.offsets[-1] - text.offsets[0])
-        out, dropped = (np.empty(size, np.uint8) for _ in range(2))
-        offsets, dropped_offsets = (np.zeros(len(text) + 1, np.int64) for _ in range(2))
-        _write(
-            text.data,
-            text.offsets,
-            first_lines,
-            starts,
-            ends,
-            verdicts,
-            replacements,
-            replaced.data,
-            replaced.offsets,
-            self.max_newlines,
-            out,
-            offsets,
-            dropped,
-            dropped_offsets,
-            counts,
-        )
-        if counts.any():
-            counts[:, _WORDS] = _words(Text(dropped[: dropped_offsets[-1]], dropped_offsets))
-            documents = np.searchsorted(first_lines, list(shorter), "right") - 1
-            np.add.at(counts[:, _WORDS], documents, _words(pieces) - _words(replaced))
-        edited = Text(out[: offsets[-1]], offsets) if counts.any() else text
-        return Edited(edited, {name: counts[:, i].copy() for i, name in enumerate(_COUNTS)})
+        _judge_lines(text.data, text.offsets, _character_flags(), limits, needles.data, needles.offsets, lines)
+        return lines
 
-    def _look(
-        self, text: Text, first_lines: Offsets, starts: Offsets, ends: Offsets, verdicts: Bytes, counts: Any
-    ) -> tuple[dict[int, str], Text]:
+    def _look(self, text: Text, lines: "_Lines", counts: Integers) -> tuple[dict[int, str], Text]:
         """Decide the lines that the kernel left open; return the remaining text of kept lines that lose a phrase, and the originals."""
+        first_lines, starts, ends, verdicts = lines
         shorter: dict[int, str] = {}
         whole = []
         open_lines = np.flatnonzero(verdicts == _LOOK)
@@ -173,14 +155,14 @@ class RefinedwebLines(Edit):
         return shorter, Text.from_strings(whole)
 
     def _settle(self, line: str) -> tuple[str, int, int]:
-        """Apply the rules to a line until none applies; return the rest of the line, its verdict, and the number of deleted phrases."""
+        """Apply the rules to a line that the kernel left open, until none applies.
+
+        Return the rest of the line, its verdict, and the number of deleted phrases.
+        """
         patterns = _patterns(self.counted, self.anywhere, self.at_end, self.at_start)
         phrases = 0
-        while True:
-            if sum(map(str.isupper, line)) / len(line) > self.max_uppercase_ratio:
-                return line, _UPPERCASE, phrases
-            if sum(map(str.isdigit, line)) / len(line) > self.max_digit_ratio:
-                return line, _NUMERIC, phrases
+        verdict = _LOOK
+        while verdict == _LOOK:
             if patterns.counter.search(line.lower()):
                 return line, _COUNTER, phrases
             if len(line.split()) < self.min_words:
@@ -194,8 +176,27 @@ class RefinedwebLines(Edit):
                 return line, _KEEP, phrases
             line = shorter
             phrases += deleted
-            if not line.strip():
-                return line, _PHRASE, phrases
+            verdict = int(self._judged(Text.from_strings([line])).verdicts[0])
+        return line, _PHRASE if verdict == _BLANK else verdict, phrases
+
+
+class _Lines(NamedTuple):
+    """The lines of n texts with their bounds in the data and their verdicts: text i has lines first_lines[i] to first_lines[i + 1]."""
+
+    first_lines: Offsets
+    starts: Offsets
+    ends: Offsets
+    verdicts: Bytes
+
+
+class _Limits(NamedTuple):
+    """The parameters that the kernel compares with; a counter has at most `counter_max_words` pieces with a letter or number."""
+
+    max_uppercase: float
+    max_digits: float
+    min_words: int
+    phrase_max_words: int
+    counter_max_words: int
 
 
 class _Patterns(NamedTuple):
@@ -244,7 +245,7 @@ def _character_flags() -> Bytes:
 
 def _words(text: Text) -> Integers:
     """Return the number of words in each text."""
-    before = np.concatenate([[0], np.cumsum(text.words.kinds & WORD, dtype=np.int64)])
+    before = offsets_of(text.words.kinds & WORD)
     counts: Integers = np.diff(before[text.words.offsets])
     return counts
 
@@ -260,22 +261,10 @@ def _count_lines(data: Bytes, offsets: Offsets, first_lines: Offsets) -> None:
 
 @kernel
 def _judge_lines(
-    data: Bytes,
-    offsets: Offsets,
-    first_lines: Offsets,
-    flags: Bytes,
-    max_uppercase: float,
-    max_digits: float,
-    min_words: int,
-    phrase_max_words: int,
-    counter_max_words: int,
-    needles: Bytes,
-    needle_offsets: Offsets,
-    starts: Offsets,
-    ends: Offsets,
-    verdicts: Bytes,
+    data: Bytes, offsets: Offsets, flags: Bytes, limits: _Limits, needles: Bytes, needle_offsets: Offsets, lines: _Lines
 ) -> None:
     """Write the bounds of each line (in `data`) and its decision; _LOOK for a line that may be a counter or contain a phrase."""
+    first_lines, starts, ends, verdicts = lines
     for document in range(len(offsets) - 1):
         place, end = offsets[document], offsets[document + 1]
         for line in range(first_lines[document], first_lines[document + 1]):
@@ -304,17 +293,17 @@ def _judge_lines(
                 place += size
             ends[line] = place
             place += 1
-            may_count = counter and lettered <= counter_max_words
+            may_count = counter and lettered <= limits.counter_max_words
             if words == 0:
                 verdicts[line] = _BLANK
-            elif upper / characters > max_uppercase:
+            elif upper / characters > limits.max_uppercase:
                 verdicts[line] = _UPPERCASE
-            elif digits / characters > max_digits:
+            elif digits / characters > limits.max_digits:
                 verdicts[line] = _NUMERIC
-            elif may_count or (words <= phrase_max_words and _holds_any(data, starts[line], ends[line], needles, needle_offsets)):
+            elif may_count or (words <= limits.phrase_max_words and _holds_any(data, starts[line], ends[line], needles, needle_offsets)):
                 verdicts[line] = _LOOK
             else:
-                verdicts[line] = _SHORT if words < min_words else _KEEP
+                verdicts[line] = _SHORT if words < limits.min_words else _KEEP
 
 
 @kernel
@@ -338,21 +327,19 @@ def _holds_any(data: Bytes, start: int, end: int, needles: Bytes, offsets: Offse
 def _write(
     data: Bytes,
     offsets: Offsets,
-    first_lines: Offsets,
-    starts: Offsets,
-    ends: Offsets,
-    verdicts: Bytes,
+    lines: _Lines,
     replacements: npt.NDArray[np.int32],
     replaced: Bytes,
     replaced_offsets: Offsets,
     max_newlines: int,
-    out: Any,
+    out: Bytes,
     out_offsets: Offsets,
-    dropped: Any,
+    dropped: Bytes,
     dropped_offsets: Offsets,
-    counts: Any,
+    counts: Integers,
 ) -> None:
     """Write kept lines to `out` and others to `dropped`, both as long as `data`, and add the dropped ones to `counts`."""
+    first_lines, starts, ends, verdicts = lines
     at = gone = 0
     for document in range(len(offsets) - 1):
         begin = solid = at
