@@ -8,11 +8,12 @@ import dataclasses
 import difflib
 import json
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any, TypeVar, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
 
+from curation.arrays import Facts, JsonObject
 from curation.errors import RecipeError
 
 Choosable = TypeVar("Choosable")
@@ -21,7 +22,7 @@ _DEEPEST = 50
 """How deeply tables and lists of a TOML file may lie in one another; everything that reads them later recurses."""
 
 
-def read_toml(text: str, what: str) -> dict[str, Any]:
+def read_toml(text: str, what: str) -> JsonObject:
     """Return the table that a text in TOML holds.
 
     Raises RecipeError, beginning with `what`, for what is not TOML, and for what TOML allows and nothing here has room for: a number
@@ -60,7 +61,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return f"; did you mean {close[0]!r}?" if close else f"; there are: {', '.join(known)}"
 
 
-def build(part: type[Choosable], parameters: Mapping[str, Any], what: str) -> Choosable:
+def build(part: type[Choosable], parameters: Facts, what: str) -> Choosable:
     """Make a dataclass from a recipe's values. Raises RecipeError for a parameter that is unknown, missing or of the wrong type."""
     known = [field.name for field in dataclasses.fields(part) if field.init]  # type: ignore[arg-type]
     hints = get_type_hints(part)

@@ -13,10 +13,9 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
-from curation.arrays import Table
+from curation.arrays import Integers32, Table, Unsigned32
 from curation.text.column import Offsets
 from curation.text.kernels import kernel
 from curation.text.text import Text
@@ -56,7 +55,7 @@ class C4Paragraphs(Filter):
 
 
 @kernel
-def _third_longest(offsets: Offsets, characters: npt.NDArray[np.uint32], third: npt.NDArray[np.int32]) -> None:
+def _third_longest(offsets: Offsets, characters: Unsigned32, third: Integers32) -> None:
     for text in range(len(offsets) - 1):
         longest = second = least = np.int64(0)
         for line in range(offsets[text], offsets[text + 1]):

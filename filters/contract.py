@@ -34,7 +34,7 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from curation.arrays import Floats, Table
+from curation.arrays import Array, Column, Facts, Floats, JsonObject, Table
 from curation.choices import build
 from curation.engine.failures import in_one_line, traceback_of
 from curation.errors import CurationError, RecipeError
@@ -45,7 +45,7 @@ from curation.storage.location import Location
 from curation.storage.resources import is_shipped, resolve
 from curation.text.text import Text
 
-Signals = Mapping[str, Any]
+Signals = Mapping[str, Column | Array]
 Side = Literal["below", "above"]
 
 _THRESHOLD = "threshold"
@@ -175,13 +175,13 @@ class Filter(Named, ABC):
         hints = get_type_hints(cls, include_extras=True)
         return frozenset(name for name, hint in hints.items() if _THRESHOLD in getattr(hint, "__metadata__", ()))
 
-    def measuring(self) -> dict[str, Any]:
+    def measuring(self) -> JsonObject:
         """Return what the signals depend on: name, version, files, and the fields that are neither thresholds nor paths."""
         thresholds = self.threshold_fields()
         fields = {name: value for name, value in self.parameters().items() if name not in thresholds}
         return {"filter": self.name(), "version": self.version, "fields": fields, "files": dict(self.files())}
 
-    def parameters(self) -> dict[str, Any]:
+    def parameters(self) -> JsonObject:
         """Return the fields that change a signal or a verdict: all except paths of files."""
         return {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name not in self.file_fields}
 
@@ -191,7 +191,7 @@ class FilterChoice:
     """A filter as a recipe chooses it: a shipped one by name, or a user's own by file. Later filters skip documents that a `gate` drops."""
 
     name: str
-    parameters: Mapping[str, Any] = field(default_factory=dict)
+    parameters: Facts = field(default_factory=dict)
     file: str | None = None
     gate: bool = False
 
@@ -235,13 +235,13 @@ class FilterChoice:
         paths = [path for value in values for path in (value if isinstance(value, (list, tuple)) else [value]) if path]
         return sum(resolve(str(path)).stat().st_size for path in paths)
 
-    def identity(self) -> dict[str, Any]:
+    def identity(self) -> JsonObject:
         """Return what the filter's verdicts depend on."""
         own = {"source": source_digest(self.filter_class())} if self.file is not None else {}
         made = self.build()
         return {**made.measuring(), "fields": made.parameters(), "gate": self.gate, **own}
 
-    def measuring(self) -> dict[str, Any]:
+    def measuring(self) -> JsonObject:
         """Return what the filter's signals depend on and, for a gate, also what the signals of later filters depend on."""
         if self.gate:
             return self.identity()

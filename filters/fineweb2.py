@@ -31,12 +31,12 @@ rules whose threshold is the same for all languages. The same holds for texts wi
 import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import pyarrow as pa
 
-from curation.arrays import Table
+from curation.arrays import JsonObject, Table
 from curation.choices import nearest
 from curation.errors import RecipeError
 from curation.storage.digests import digest_of
@@ -148,7 +148,7 @@ class Fineweb2(Filter):
         """Return the digest of the part of the table that signals depend on: each language's stop words."""
         return {"stop_words": digest_of({label: (entry.stop_words, entry.stop_words_within) for label, entry in self.languages.items()})}
 
-    def parameters(self) -> dict[str, Any]:
+    def parameters(self) -> JsonObject:
         """Return the fields and the thresholds of the table, but not its path."""
         thresholds = {
             label: {name: value for name, value in dataclasses.asdict(entry).items() if name not in _NOT_THRESHOLDS}
@@ -156,7 +156,7 @@ class Fineweb2(Filter):
         }
         return {**super().parameters(), "thresholds": thresholds}
 
-    def measuring(self) -> dict[str, Any]:
+    def measuring(self) -> JsonObject:
         """Return what the signals depend on: not the table's thresholds."""
         own = super().measuring()
         return {**own, "fields": {name: value for name, value in own["fields"].items() if name != "thresholds"}}
@@ -164,7 +164,7 @@ class Fineweb2(Filter):
     def signals(self, text: Text, documents: Table) -> Signals:
         """Identify the language of each text, and measure a batch with the filters whose rules are tuned."""
         languages, scores = identify(text, self.sample_bytes)
-        parts: dict[str, Any] = {"language": languages, "language_score": scores}
+        parts: JsonObject = {"language": languages, "language_score": scores}
         for made, names in ((GopherRepetition(), _OF_REPETITION), (FinewebQuality(), _OF_LINES), (GopherQuality(), _OF_QUALITY)):
             found = made.signals(text, documents)
             parts |= {name: found[name] for name in names}

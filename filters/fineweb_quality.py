@@ -21,10 +21,9 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
-from curation.arrays import Bytes, Flags, Integers, Table
+from curation.arrays import Bytes, Flags, Integers, Table, Unsigned32
 from curation.text.column import Offsets
 from curation.text.kernels import kernel
 from curation.text.lines import repeated_pieces
@@ -100,13 +99,7 @@ class FinewebQuality(Filter):
 
 @kernel
 def _mark_sentence_ends(
-    data: Bytes,
-    text_offsets: Offsets,
-    offsets: Offsets,
-    starts: npt.NDArray[np.uint32],
-    ends: npt.NDArray[np.uint32],
-    marks: Integers,
-    ends_sentence: Flags,
+    data: Bytes, text_offsets: Offsets, offsets: Offsets, starts: Unsigned32, ends: Unsigned32, marks: Integers, ends_sentence: Flags
 ) -> None:
     """Mark each line whose last character is one of `marks`."""
     for text in range(len(offsets) - 1):

@@ -21,13 +21,12 @@ A text without such tokens has mean_word_length 0, and a text without any token 
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
-from curation.arrays import Bytes, Floats, Hashes, Integers, Table
+from curation.arrays import Bytes, Floats, Hashes, Integers, Scalar, Table, Unsigned32
 from curation.text.column import Offsets
 from curation.text.kernels import inline_kernel, kernel
 from curation.text.simd import lower_bound
@@ -103,7 +102,7 @@ class GopherQuality(GopherQualityReading):
 
 
 @inline_kernel
-def _three_bytes(data: Bytes, place: Any) -> Any:
+def _three_bytes(data: Bytes, place: Scalar) -> Scalar:
     return np.int64(data[place]) << 16 | np.int64(data[place + 1]) << 8 | np.int64(data[place + 2])
 
 
@@ -121,14 +120,7 @@ def _holds_other_than(marks: Integers, data: Bytes, start: int, end: int) -> boo
 
 
 @kernel
-def _measure_words(
-    data: Bytes,
-    text_offsets: Offsets,
-    tokens: Tokens,
-    stop_words: Hashes,
-    punctuation: Integers,
-    table: Floats,
-) -> None:
+def _measure_words(data: Bytes, text_offsets: Offsets, tokens: Tokens, stop_words: Hashes, punctuation: Integers, table: Floats) -> None:
     """Fill the rows of `table` (signals in the order of signal_types) that are measured on tokens.
 
     A token may be all punctuation only if it is a symbol or begins like the full-width digit one. `some` has a bit for each stop word, so
@@ -179,12 +171,7 @@ def _measure_words(
 
 @kernel
 def _measure_rows(
-    data: Bytes,
-    text_offsets: Offsets,
-    offsets: Offsets,
-    visible_starts: npt.NDArray[np.uint32],
-    visible_ends: npt.NDArray[np.uint32],
-    table: Floats,
+    data: Bytes, text_offsets: Offsets, offsets: Offsets, visible_starts: Unsigned32, visible_ends: Unsigned32, table: Floats
 ) -> None:
     """Fill the rows of `table` that are measured on rows of text."""
     for text in range(len(offsets) - 1):

@@ -18,13 +18,12 @@ as too short.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
-from curation.arrays import Bytes, Flags, Floats, Hashes, Table
+from curation.arrays import Bytes, Flags, Floats, Hashes, Scalar, Table, Unsigned32
 from curation.text.column import Offsets
 from curation.text.kernels import inline_kernel, kernel
 from curation.text.text import Text
@@ -95,7 +94,7 @@ class GopherQualityDclm(GopherQualityReading):
 
 
 @inline_kernel
-def _is_spaced_ellipsis(data: Bytes, place: Any, end: Any) -> Any:
+def _is_spaced_ellipsis(data: Bytes, place: Scalar, end: Scalar) -> Scalar:
     """Tell whether ". . ." begins at place, where there is a point."""
     return (
         place + 5 <= end
@@ -107,13 +106,7 @@ def _is_spaced_ellipsis(data: Bytes, place: Any, end: Any) -> Any:
 
 
 @kernel
-def _measure_symbols(
-    data: Bytes,
-    text_offsets: Offsets,
-    tokens: Tokens,
-    chunk_offsets: Offsets,
-    table: Floats,
-) -> None:
+def _measure_symbols(data: Bytes, text_offsets: Offsets, tokens: Tokens, chunk_offsets: Offsets, table: Floats) -> None:
     """Fill the rows of words and symbols. Occurrences of one symbol do not overlap each other."""
     offsets, starts, kinds = tokens.offsets, tokens.starts, tokens.kinds
     for text in range(len(offsets) - 1):
@@ -146,9 +139,9 @@ def _measure_chunks(
     token_offsets: Offsets,
     lowered: Hashes,
     offsets: Offsets,
-    firsts: npt.NDArray[np.uint32],
-    sizes: npt.NDArray[np.uint32],
-    characters: npt.NDArray[np.uint32],
+    firsts: Unsigned32,
+    sizes: Unsigned32,
+    characters: Unsigned32,
     alphabetic: Flags,
     stop_words: Hashes,
     table: Floats,
@@ -172,12 +165,7 @@ def _measure_chunks(
 
 @kernel
 def _measure_lines(
-    data: Bytes,
-    text_offsets: Offsets,
-    offsets: Offsets,
-    visible_starts: npt.NDArray[np.uint32],
-    visible_ends: npt.NDArray[np.uint32],
-    table: Floats,
+    data: Bytes, text_offsets: Offsets, offsets: Offsets, visible_starts: Unsigned32, visible_ends: Unsigned32, table: Floats
 ) -> None:
     """Fill the rows that are measured on lines."""
     for text in range(len(offsets) - 1):

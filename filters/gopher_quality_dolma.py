@@ -19,10 +19,9 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
-from curation.arrays import Bytes, Flags, Floats, Hashes, Integers, Table
+from curation.arrays import Bytes, Flags, Floats, Hashes, Integers, Table, Unsigned32
 from curation.text.column import Offsets
 from curation.text.kernels import kernel
 from curation.text.text import Text
@@ -96,9 +95,9 @@ def _measure_chunks(
     text_offsets: Offsets,
     tokens: Tokens,
     offsets: Offsets,
-    firsts: npt.NDArray[np.uint32],
-    sizes: npt.NDArray[np.uint32],
-    characters: npt.NDArray[np.uint32],
+    firsts: Unsigned32,
+    sizes: Unsigned32,
+    characters: Unsigned32,
     alphabetic: Flags,
     stop_words: Hashes,
     longest: int,
@@ -150,14 +149,7 @@ def _median(of_length: Integers, count: int) -> float:
 
 
 @kernel
-def _measure_lines(
-    data: Bytes,
-    text_offsets: Offsets,
-    offsets: Offsets,
-    starts: npt.NDArray[np.uint32],
-    ends: npt.NDArray[np.uint32],
-    table: Floats,
-) -> None:
+def _measure_lines(data: Bytes, text_offsets: Offsets, offsets: Offsets, starts: Unsigned32, ends: Unsigned32, table: Floats) -> None:
     """Fill the rows that are measured on lines. An empty text has no line."""
     for text in range(len(offsets) - 1):
         begin = text_offsets[text]

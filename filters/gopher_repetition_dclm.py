@@ -101,14 +101,7 @@ class GopherRepetitionDclm(GopherRepetitionReading):
 
 
 @kernel
-def _count_pieces(
-    data: Bytes,
-    text_offsets: Offsets,
-    classes: Bytes,
-    newlines: int,
-    longest: int,
-    counts: Integers,
-) -> None:
+def _count_pieces(data: Bytes, text_offsets: Offsets, classes: Bytes, newlines: int, longest: int, counts: Integers) -> None:
     """Fill the rows of `counts`: pieces, pieces that stand more than once, and the characters of both.
 
     Pieces are cut at every `newlines` newlines in a row, read from the left, and stripped; empty ones are left out.

@@ -7,15 +7,15 @@ Invariant: a document's verdict depends only on its own signals and the recipe's
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from curation.arrays import Column, Flags, Table
+from curation.arrays import Column, Facts, Flags, Json, Table
 from curation.engine.stage import Output, Stage, Unit
 from curation.schema import VERDICTS
 from curation.storage.shards import batches
@@ -31,11 +31,11 @@ class Judge(Stage):
     version: ClassVar[int] = 1
     packages: ClassVar[tuple[str, ...]] = ("pyarrow", "polars")
 
-    def fields(self) -> Any:
+    def fields(self) -> Json:
         """Return every field of every filter, including thresholds."""
         return {"filters": [choice.identity() for choice in self.filters]}
 
-    def make(self, unit: Unit, output: Output) -> Mapping[str, Any]:
+    def make(self, unit: Unit, output: Output) -> Facts:
         """Judge one signals shard."""
         filters = [choice.build() for choice in self.filters]
         signals = unit.shard("signals")

@@ -24,13 +24,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
-from curation.arrays import Table
+from curation.arrays import Array, Bytes, Column, Floats, Integers, Integers32, Table, Unsigned32
+from curation.text.column import Offsets
 from curation.text.kernels import kernel, stored
 from curation.text.text import Text
 from filters.contract import Filter, Rule, Signals, Threshold, below, not_among
@@ -42,67 +44,57 @@ _SCORE_DIGITS = 6
 """Scores are rounded, for the last bits of an exponential differ between machines."""
 
 
-@dataclass(frozen=True)
-class _Model:
-    """py3langid's tables as arrays.
+class _Model(NamedTuple):
+    """py3langid's tables as arrays."""
 
-    moves: next state for (row of a state, byte), flat; rows: 256 times the row of each state; features: the n-gram that ends in a state, or
-    -1; weights: (n-grams, columns) log probabilities; priors: one a column; labels: the language of each column; merged: for each column
-    the first of the same label.
-    """
-
-    moves: Any
-    rows: Any
-    features: Any
-    weights: Any
-    priors: Any
-    labels: tuple[str, ...]
-    merged: Any
+    moves: Unsigned32
+    """The next state, at 256 times the row of a state, plus the byte."""
+    rows: Integers
+    """256 times the row of each state."""
+    features: Integers32
+    """The n-gram that ends in each state, or -1."""
+    weights: npt.NDArray[np.float32]
+    """Log probabilities of each n-gram (row) in each language (column)."""
+    priors: npt.NDArray[np.float32]
+    """Log probability of each column."""
+    merged: Integers
+    """For each column, the first column with the same label."""
 
 
 @cache
-def _model() -> _Model:
-    """Return the tables, kept in the cache folder: unpacking py3langid's own file takes half a second."""
+def _model() -> tuple[_Model, Array]:
+    """Return the tables, and the label of each column.
+
+    They are kept in the cache folder, because unpacking py3langid's own file takes half a second.
+    """
 
     @cache
     def identifier() -> Any:
         return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
 
-    def table(name: str, kind: Any) -> Any:
+    def table(name: str, kind: type[np.generic]) -> Array:
         return stored(f"py3langid-{release}-{name}", lambda: np.asarray(getattr(identifier(), name), kind))
 
     release = version("py3langid")
-    labels = tuple(table("nb_classes", np.str_).tolist())
-    return _Model(
+    labels = table("nb_classes", np.str_).tolist()
+    model = _Model(
         table("tk_nextmove", np.uint32),
         table("tk_row", np.int64) << 8,
         table("tk_output", np.int32),
         table("nb_ptc", np.float32),
         table("nb_pc", np.float32),
-        labels,
         np.array([labels.index(label) for label in labels], np.int64),
     )
+    return model, np.array(labels, object)
 
 
 @kernel
-def _identify(
-    data: Any,
-    offsets: Any,
-    moves: Any,
-    rows: Any,
-    features: Any,
-    weights: Any,
-    priors: Any,
-    merged: Any,
-    counts: Any,
-    seen: Any,
-    best: Any,
-    scores: Any,
-) -> None:
+def _identify(data: Bytes, offsets: Offsets, model: _Model, counts: Integers32, seen: Integers32, best: Integers, scores: Floats) -> None:
     """Write the best column of each text and its probability; texts without any n-gram of the model get column -1.
 
     `counts` (zeros) and `seen` are working space for each n-gram.
     """
+    moves, rows, features, weights, priors, merged = model
     columns = len(priors)
     logs = np.empty(columns, np.float32)
     likelihoods = np.empty(columns, np.float64)
@@ -147,7 +139,7 @@ _CASES_UP_TO = 0x2000
 
 
 @cache
-def _cases() -> Any:
+def _cases() -> npt.NDArray[np.int8]:
     """Return for each character up to `_CASES_UP_TO` 1 for a capital, -1 for a small letter, else 0."""
     characters = [*map(chr, range(_CASES_UP_TO)), ""]
     return np.array([character.isupper() - character.islower() for character in characters], np.int8)
@@ -160,7 +152,7 @@ def _is_in_capitals(string: str) -> bool:
 
 
 @kernel
-def _count_capitals(data: Any, offsets: Any, most: int, excess: Any, others: Any) -> None:
+def _count_capitals(data: Bytes, offsets: Offsets, most: int, excess: Integers, others: Integers) -> None:
     """Write how many more capitals than small letters of ASCII the first bytes of each text have, and how many other characters."""
     for text in range(len(offsets) - 1):
         begin = offsets[text]
@@ -191,32 +183,20 @@ def _prepared(text: Text, most: int) -> Text:
     return Text.from_utf8(b"".join(pieces), [len(piece) for piece in pieces])
 
 
-def identify(text: Text, sample_bytes: int) -> tuple[Any, Any]:
+def identify(text: Text, sample_bytes: int) -> tuple[Column, Column]:
     """Return the label (Arrow string) and probability (float64) of each text's language, read from its first `sample_bytes`.
 
     Both are null where a text holds nothing the model knows.
     """
-    model = _model()
+    model, labels = _model()
     sample = _prepared(text, sample_bytes)
     best = np.empty(len(text), np.int64)
     scores = np.zeros(len(text), np.float64)
-    _identify(
-        sample.data,
-        sample.offsets,
-        model.moves,
-        model.rows,
-        model.features,
-        model.weights,
-        model.priors,
-        model.merged,
-        np.zeros(len(model.weights), np.int32),
-        np.empty(len(model.weights), np.int32),
-        best,
-        scores,
-    )
+    counts, seen = np.zeros(len(model.weights), np.int32), np.empty(len(model.weights), np.int32)
+    _identify(sample.data, sample.offsets, model, counts, seen, best, scores)
     unknown = best < 0
     return (
-        pa.array(np.array(model.labels, object)[best], pa.string(), mask=unknown),
+        pa.array(labels[best], pa.string(), mask=unknown),
         pa.array(np.round(scores, _SCORE_DIGITS), pa.float64(), mask=unknown),
     )
 

@@ -10,15 +10,14 @@ Invariant: signals depend on the filters' measuring parameters and on the docume
 gate's), on the batch, or on the other documents in it.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import pyarrow as pa
 
-from curation.arrays import Column, Schema, Table
+from curation.arrays import Array, Column, Facts, Json, JsonObject, Schema, Table
 from curation.engine.stage import Output, Stage, Unit
 from curation.schema import DOCUMENTS, KEY
 from curation.storage.shards import batches
@@ -38,11 +37,11 @@ class Measure(Stage):
     version: ClassVar[int] = 1
     packages: ClassVar[tuple[str, ...]] = ("pyarrow", "numpy", "numba")
 
-    def fields(self) -> Any:
+    def fields(self) -> Json:
         """Return the fields that signals depend on, which are all but the thresholds."""
         return {"filters": [choice.measuring() for choice in self.filters]}
 
-    def identity(self) -> dict[str, Any]:
+    def identity(self) -> JsonObject:
         """Add the versions of the packages that the filters use."""
         from importlib.metadata import version
 
@@ -58,7 +57,7 @@ class Measure(Stage):
     def _file_bytes(self) -> int:
         return sum(choice.file_bytes() for choice in self.filters)
 
-    def make(self, unit: Unit, output: Output) -> Mapping[str, Any]:
+    def make(self, unit: Unit, output: Output) -> Facts:
         """Measure one documents shard."""
         filters = [(choice.build(), choice.gate) for choice in self.filters]
         schema = signals_schema([made for made, _ in filters])
@@ -111,7 +110,7 @@ def signals_of(made: Filter, text: Text, narrow: Table) -> Signals:
         raise
 
 
-def as_array(values: Any, kind: pa.DataType) -> Column:
+def as_array(values: Column | Array, kind: pa.DataType) -> Column:
     """Return a signal as an Arrow array of its declared type."""
     if isinstance(values, pa.ChunkedArray):
         values = values.combine_chunks()

@@ -29,7 +29,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pyarrow as pa
 
-from curation.arrays import Bytes, Flags, Hashes, Integers, Table
+from curation.arrays import Bytes, Flags, Hashes, Integers, Scalar, Table
 from curation.text.column import Offsets
 from curation.text.kernels import inline_kernel, kernel
 from curation.text.text import Text
@@ -128,7 +128,7 @@ def _syllables(data: Bytes, place: int, end: int, forms: Hashes, classes: Bytes)
     """
     slot = np.uint64(0x1FFFFF)
     found = figures = 0
-    a: Any = np.int64(0)
+    a: Scalar = np.int64(0)
     b = c = d = a
     while place < end:
         point, size = decode_character(data, place, end)
@@ -153,5 +153,5 @@ def _syllables(data: Bytes, place: int, end: int, forms: Hashes, classes: Bytes)
 
 
 @inline_kernel
-def _is_consonant(letter: Any) -> bool:
+def _is_consonant(letter: Scalar) -> bool:
     return letter != 0 and not _VOWEL[letter]

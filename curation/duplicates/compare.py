@@ -21,15 +21,15 @@ Invariants
       while they are concatenated, and about 300 bytes for each document.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from curation.arrays import Column, Hashes, Table
+from curation.arrays import Column, Facts, Hashes, Table
 from curation.duplicates.gather import COMPARED, COMPARED_BY, Gathered
 from curation.duplicates.resolve import DUPLICATE_RULES, KEPT, Documents, Places, Resolver
 from curation.duplicates.survivors import text_bytes_of
@@ -75,7 +75,7 @@ class Compare(Stage):
     version: ClassVar[int] = 3
     packages: ClassVar[tuple[str, ...]] = ("pyarrow", "numpy", "numba")
 
-    def make(self, unit: Unit, output: Output) -> Mapping[str, Any]:
+    def make(self, unit: Unit, output: Output) -> Facts:
         """Write the result for each document of one range."""
         rows = _Rows(unit.inputs["compared"], range_of(unit))
         order = order_of(rows.table, COMPARED_BY)

@@ -23,16 +23,16 @@ Invariants
 Results depend on the shards' names in one case only: of records with equal keys, which are the same record, the lowest number stays.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from curation.arrays import Integers
+from curation.arrays import Column, Facts, Integers, Schema
 from curation.choices import nearest
 from curation.duplicates.candidates import find_candidates
 from curation.duplicates.compare import VERIFIED, compare
@@ -161,7 +161,7 @@ class WriteDuplicates(Stage):
     version: ClassVar[int] = 2
     packages: ClassVar[tuple[str, ...]] = ("pyarrow", "numpy")
 
-    def make(self, unit: Unit, output: Output) -> Mapping[str, Any]:
+    def make(self, unit: Unit, output: Output) -> Facts:
         """Write a side shard for each documents shard of the group."""
         base, rows = unit.extra["base"], unit.extra["rows"]
         verified = read_range(unit.inputs["verified"], "number", Range(base, base + rows), VERIFIED).sort_by("number")
@@ -192,7 +192,7 @@ class WriteDuplicates(Stage):
         return {"documents": rows, "duplicates": duplicates}
 
 
-def _runs_of(survivors: Integers, earlier: Sequence[tuple[int, str]]) -> Any:
+def _runs_of(survivors: Integers, earlier: Sequence[tuple[int, str]]) -> Column:
     """Return the earlier run of each survivor (null: this run); `earlier` has the first number and the run of each earlier group."""
     places = np.searchsorted([base for base, _ in earlier], survivors, side="right") - 1
     return pa.array([run for _, run in earlier], pa.string()).take(pa.array(places, mask=places < 0))
@@ -240,7 +240,7 @@ def _check_preference(parts: Sequence[DuplicatesPart], settings: DeduplicateSett
             preference(settings.prefer, _schema_of(part).empty_table())
 
 
-def _schema_of(part: DuplicatesPart) -> Any:
+def _schema_of(part: DuplicatesPart) -> Schema:
     with open_parquet(part.documents.location) as file:
         fields = [file.schema_arrow.field(name) for name in PREFERABLE]
     if part.signals is not None:

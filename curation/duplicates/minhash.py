@@ -18,9 +18,8 @@ from functools import lru_cache
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 
-from curation.arrays import Bytes, Hashes
+from curation.arrays import Bytes, Hashes, Unsigned32
 from curation.duplicates.shingles import (
     Alphabet,
     Working,
@@ -36,7 +35,7 @@ from curation.text.column import Offsets
 from curation.text.kernels import inline_kernel, kernel
 from curation.text.text import Text
 
-Signatures = npt.NDArray[np.uint32]
+Signatures = Unsigned32
 """Shape (texts, bands * rows)."""
 
 _LARGEST = np.uint32(0xFFFFFFFF)
@@ -106,7 +105,7 @@ class Signed:
 
 
 @lru_cache(maxsize=8)
-def _affine(settings: MinHashSettings) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint32]]:
+def _affine(settings: MinHashSettings) -> tuple[Unsigned32, Unsigned32]:
     """Return datasketch's multipliers (odd) and addends."""
     generator = np.random.RandomState(settings.seed)
     factors = generator.randint(0, 1 << 31, settings.permutations, dtype=np.uint32) * np.uint32(2) + np.uint32(1)
@@ -153,12 +152,12 @@ def _sign_all(
     alphabet: Alphabet,
     ngram: int,
     characters: bool,
-    factors: npt.NDArray[np.uint32],
-    terms: npt.NDArray[np.uint32],
+    factors: Unsigned32,
+    terms: Unsigned32,
     space: Working,
     units: Hashes,
     shingles: Hashes,
-    mixed: npt.NDArray[np.uint32],
+    mixed: Unsigned32,
     signatures: Signatures,
     text_hashes: Hashes,
 ) -> None:
@@ -175,13 +174,7 @@ def _sign_all(
 
 
 @kernel
-def _take_minima(
-    mixed: npt.NDArray[np.uint32],
-    total: int,
-    factors: npt.NDArray[np.uint32],
-    terms: npt.NDArray[np.uint32],
-    minima: npt.NDArray[np.uint32],
-) -> None:
+def _take_minima(mixed: Unsigned32, total: int, factors: Unsigned32, terms: Unsigned32, minima: Unsigned32) -> None:
     """Write the least image of the first `total` hashes under each permutation; `total` must be a multiple of 8."""
     for k in range(len(minima)):
         minima[k] = _LARGEST

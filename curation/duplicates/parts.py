@@ -4,13 +4,12 @@ A stage that works on a group of parts names their shards by position and role (
 recovers the parts with `parts_of`.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from curation.arrays import Flags
+from curation.arrays import Facts, Flags
 from curation.engine.stage import Unit
 from curation.shuffle.numbering import Group
 from curation.storage.shards import Shard, check_aligned, read_shard
@@ -58,7 +57,7 @@ def unit_inputs(group: Group[DuplicatesPart], roles: Iterable[str]) -> dict[str,
     return inputs
 
 
-def extra_of(group: Group[DuplicatesPart]) -> Mapping[str, Any]:
+def extra_of(group: Group[DuplicatesPart]) -> Facts:
     """Return the unit values of a group's parts that are not shards."""
     return {"priorities": [part.priority for part in group.members], "runs": [part.run for part in group.members]}
 

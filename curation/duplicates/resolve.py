@@ -13,13 +13,12 @@ Invariants
     - Memory: the shingles of one stretch and of all kept documents, about 100 bytes per document, and 4 for each bucket and comparison.
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
-from curation.arrays import Flags, Floats, Hashes, Integers
+from curation.arrays import Flags, Floats, Hashes, Integers, Integers32, Scalar
 from curation.text.column import Offsets
 from curation.text.kernels import inline_kernel, kernel
 
@@ -61,7 +60,7 @@ class _Facts(NamedTuple):
     earlier: Flags
     leader_of: Places
     bucket_starts: Offsets
-    buckets: npt.NDArray[np.int32]
+    buckets: Integers32
 
 
 class _Held(NamedTuple):
@@ -88,7 +87,7 @@ class _State(NamedTuple):
     key_kept_by: Places
     url_kept_by: Places
     member_starts: Places
-    members: npt.NDArray[np.int32]
+    members: Integers32
     member_counts: Places
     heads: Places
     counts: Places
@@ -187,7 +186,7 @@ def _count(codes: Places) -> int:
     return int(codes.max(initial=-1)) + 1
 
 
-def _shared_buckets(buckets: Hashes) -> tuple[npt.NDArray[np.int32], Places]:
+def _shared_buckets(buckets: Hashes) -> tuple[Integers32, Places]:
     """Return a small integer for each bucket that occurs at least twice (-1: it occurs once), and how often each of these occurs."""
     order = np.argsort(buckets)
     ordered = buckets[order]
@@ -202,7 +201,7 @@ def _shared_buckets(buckets: Hashes) -> tuple[npt.NDArray[np.int32], Places]:
 
 
 @inline_kernel
-def _offer(own: Any, place: Any, most: int, member_starts: Places, members: npt.NDArray[np.int32], member_counts: Places) -> None:
+def _offer(own: Scalar, place: Scalar, most: int, member_starts: Places, members: Integers32, member_counts: Places) -> None:
     """Add a kept document to its buckets, so that later documents are compared with it."""
     for bucket in own:
         if bucket >= 0:
@@ -212,9 +211,9 @@ def _offer(own: Any, place: Any, most: int, member_starts: Places, members: npt.
 
 
 @kernel
-def _next_offered(own: Any, heads: Places, most: int, state: _State) -> Any:
+def _next_offered(own: Scalar, heads: Places, most: int, state: _State) -> Scalar:
     """Return the best kept document of some buckets that was not returned yet, or -1; members of a bucket ascend, so this is a merge."""
-    best: Any = np.int64(-1)
+    best: Scalar = np.int64(-1)
     for turn in range(len(own)):
         if own[turn] >= 0:
             shown = min(most, state.member_counts[own[turn]])

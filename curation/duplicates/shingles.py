@@ -30,7 +30,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from curation.arrays import Bytes, Hashes, Integers
+from curation.arrays import Bytes, Hashes, Integers, Scalar
 from curation.text.column import Offsets
 from curation.text.kernels import inline_kernel, kernel
 from curation.text.simd import BLOCK, copy_block, load_part, load_word, lowest_bit, mask_between
@@ -103,7 +103,7 @@ def alphabet() -> Alphabet:
 
 
 @kernel
-def hash_words(data: Bytes, begin: int, end: int, alphabet: Alphabet, working: Working, words: Hashes) -> Any:
+def hash_words(data: Bytes, begin: int, end: int, alphabet: Alphabet, working: Working, words: Hashes) -> Scalar:
     """Write the hash of each word of data[begin:end]; return how many there are, at least one (see above for a text without words).
 
     `words` must hold (end - begin) // 2 + 2 entries. Long or non-ASCII words are deferred to the end of their block, so that the loop over
@@ -175,14 +175,14 @@ def hash_words(data: Bytes, begin: int, end: int, alphabet: Alphabet, working: W
 
 
 @inline_kernel
-def _ascii_words(data: Bytes, place: int) -> tuple[Any, Any]:
+def _ascii_words(data: Bytes, place: int) -> tuple[Scalar, Scalar]:
     """Return which of 64 bytes are ASCII letters and digits, and which are not ASCII."""
     letters = mask_between(data, place, 0x61, 0x7A) | mask_between(data, place, 0x41, 0x5A)
     return letters | mask_between(data, place, 0x30, 0x39), mask_between(data, place, 0x80, 0xFF)
 
 
 @inline_kernel
-def _short_word_hash(data: Bytes, start: Any, end: Any) -> tuple[Any, Any]:
+def _short_word_hash(data: Bytes, start: Scalar, end: Scalar) -> tuple[Scalar, Scalar]:
     """Return the hash of an ASCII word of at most 16 bytes; and 1 for any other word, whose hash this is not."""
     if start + 16 > len(data):
         return np.uint64(0), np.int64(1)
@@ -195,7 +195,7 @@ def _short_word_hash(data: Bytes, start: Any, end: Any) -> tuple[Any, Any]:
 
 
 @kernel
-def _word_hash(data: Bytes, start: Any, end: Any, forms: Hashes) -> Any:
+def _word_hash(data: Bytes, start: Scalar, end: Scalar, forms: Hashes) -> Scalar:
     """Return the hash of any word; 0 if folding leaves nothing of it."""
     value, high = np.uint64(0), np.uint64(0)
     for place in range(start, start + ((end - start + 15) & ~15), 8):
@@ -206,7 +206,7 @@ def _word_hash(data: Bytes, start: Any, end: Any, forms: Hashes) -> Any:
 
 
 @kernel
-def _without_zeros(words: Hashes, first: Any, found: Any) -> Any:
+def _without_zeros(words: Hashes, first: Scalar, found: Scalar) -> Scalar:
     """Remove the zeros from words[first:found]; return the new end."""
     kept = first
     for at in range(first, found):
@@ -216,7 +216,7 @@ def _without_zeros(words: Hashes, first: Any, found: Any) -> Any:
 
 
 @kernel
-def _folded_hash(data: Bytes, place: int, end: int, forms: Hashes) -> Any:
+def _folded_hash(data: Bytes, place: int, end: int, forms: Hashes) -> Scalar:
     """Return the hash of a word that is not all ASCII."""
     value, part, filled = np.uint64(0), np.uint64(0), np.uint64(0)  # filled: number of bits in part
     parts = 0
@@ -241,7 +241,7 @@ def _folded_hash(data: Bytes, place: int, end: int, forms: Hashes) -> Any:
 
 
 @inline_kernel
-def _utf8(point: Any) -> tuple[Any, Any]:
+def _utf8(point: Scalar) -> tuple[Scalar, Scalar]:
     """Return a code point (uint64) as UTF-8, first byte lowest, and its number of bits."""
     if point < np.uint64(0x80):
         return point, np.uint64(8)
@@ -257,7 +257,7 @@ def _utf8(point: Any) -> tuple[Any, Any]:
 
 
 @kernel
-def hash_characters(data: Bytes, place: int, end: int, alphabet: Alphabet, values: Hashes) -> Any:
+def hash_characters(data: Bytes, place: int, end: int, alphabet: Alphabet, values: Hashes) -> Scalar:
     """Write a hash for each character of the folded words of data[place:end], and for a blank between two words; return how many.
 
     There is at least one, as in `hash_words`. `values` must hold 2 * (end - place) + 2 entries.
@@ -288,7 +288,7 @@ def hash_characters(data: Bytes, place: int, end: int, alphabet: Alphabet, value
 
 
 @inline_kernel
-def hash_units(data: Bytes, begin: int, end: int, alphabet: Alphabet, characters: bool, working: Working, units: Hashes) -> Any:
+def hash_units(data: Bytes, begin: int, end: int, alphabet: Alphabet, characters: bool, working: Working, units: Hashes) -> Scalar:
     """Write the hashes of the units that shingles consist of (words or characters); return how many."""
     if characters:
         return hash_characters(data, begin, end, alphabet, units)
@@ -296,7 +296,7 @@ def hash_units(data: Bytes, begin: int, end: int, alphabet: Alphabet, characters
 
 
 @kernel
-def combine_units(units: Hashes, count: Any, ngram: int, shingles: Hashes) -> Any:
+def combine_units(units: Hashes, count: Scalar, ngram: int, shingles: Hashes) -> Scalar:
     """Write the shingle hashes of a text of `count` >= 1 words (or characters); return how many there are."""
     size = min(ngram, int(count))
     total = int(count) - size + 1
@@ -319,7 +319,7 @@ def _hash_bytes(data: Bytes, place: int, end: int) -> np.uint64:
 
 
 @kernel
-def hash_sequence(words: Hashes, count: Any) -> tuple[Any, Any]:
+def hash_sequence(words: Hashes, count: Scalar) -> tuple[Scalar, Scalar]:
     """Return the two halves of the text hash: two sums over the word hashes, each mixed with its position."""
     first, second = np.uint64(count), np.uint64(count)
     for at in range(count):

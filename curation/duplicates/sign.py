@@ -6,14 +6,14 @@ again. Each shard's metadata contains the settings, so that signatures of an ear
 Memory: one row group of text and its signatures.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import pyarrow as pa
 
-from curation.arrays import Hashes, Table
+from curation.arrays import Column, Facts, Hashes, Schema, Table
 from curation.duplicates.minhash import MinHashSettings, Signatures, sign
 from curation.engine.session import Session
 from curation.engine.stage import Output, Stage, Unit
@@ -27,7 +27,7 @@ SETTINGS = "curation.minhash"
 """The key of the settings in a shard's metadata."""
 
 
-def signatures_schema(settings: MinHashSettings) -> Any:
+def signatures_schema(settings: MinHashSettings) -> Schema:
     """Return the schema of a signatures shard: `text_hash` is the hash of the normalised text."""
     return pa.schema(
         [
@@ -47,7 +47,7 @@ class Sign(Stage):
     version: ClassVar[int] = 2
     packages: ClassVar[tuple[str, ...]] = ("pyarrow", "numpy", "numba")
 
-    def make(self, unit: Unit, output: Output) -> Mapping[str, Any]:
+    def make(self, unit: Unit, output: Output) -> Facts:
         """Sign one documents shard."""
         documents = unit.shard("documents")
         schema = signatures_schema(self.settings)
@@ -85,6 +85,6 @@ def signatures_of(table: Table) -> Signatures:
     return np.asarray(column.flatten()).reshape(len(column), -1)
 
 
-def _as_binary(halves: Hashes) -> Any:
+def _as_binary(halves: Hashes) -> Column:
     values = np.ascontiguousarray(halves, np.dtype("<u8"))
     return pa.Array.from_buffers(pa.binary(16), len(values), [None, pa.py_buffer(values)])

@@ -16,7 +16,6 @@ Invariant: the order of two documents depends only on these two documents.
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -39,7 +38,7 @@ PREFERABLE = [name for name in DOCUMENTS.names if name not in ("text", "metadata
 _SIGN, _LARGEST = np.uint64(1 << 63), np.uint64((1 << 64) - 1)
 
 
-def preference(expression: str | None, table: Table) -> Any:
+def preference(expression: str | None, table: Table) -> Column:
     """Return the preference of each row of a table of documents' columns and signals (float64, null if there is none).
 
     Raises RecipeError where the expression cannot be parsed, names an unknown column, or does not give a number.
@@ -56,12 +55,12 @@ def preference(expression: str | None, table: Table) -> Any:
     return pc.if_else(pc.is_finite(value), value, pa.scalar(None, pa.float64()))
 
 
-def source_ranks(column: Column, sources: Sequence[str]) -> Any:
+def source_ranks(column: Column, sources: Sequence[str]) -> Column:
     """Return the position of each row's source in the list (int64); a source outside the list gets the list's length."""
     return pc.index_in(column, pa.array(sources, pa.string())).cast(pa.int64()).fill_null(len(sources))
 
 
-def ranks(priority: int, source_rank: Any, preference: Any, text_bytes: Any, crawled_at: Any) -> dict[str, Hashes]:
+def ranks(priority: int, source_rank: Column, preference: Column, text_bytes: Column, crawled_at: Column) -> dict[str, Hashes]:
     """Return the columns of RANKS for documents of one priority, from the given columns."""
     source = np.uint64(priority + (1 << 31)) << np.uint64(32) | np.asarray(source_rank).astype(np.uint64)
     length = ~np.asarray(text_bytes).astype(np.uint64)

@@ -10,15 +10,15 @@ C4's code (Raffel et al. 2020) removes the scheme, "www." and trailing slashes, 
 keeps the case of hosts, and fragments. Everything else stays unchanged: the order of parameters, percent-encoding, other names of a host.
 """
 
-from typing import Any
-
 import polars as pl
 import xxhash
+
+from curation.arrays import Column
 
 _SOURCES = r"^(utm_[^=]*|ref|feed)(=|$)"
 
 
-def same_page_form(urls: Any) -> Any:
+def same_page_form(urls: Column) -> Column:
     """Return the normalised form of each URL in an Arrow column (string); null where there is no URL or nothing is left of it."""
     url = pl.col("url").str.extract(r"^([^#]*)").str.replace(r"(?i)^https?://(www\.)?", "")
     fragment = pl.col("url").str.extract(r"(?s)^[^#]*(#!.*)$").fill_null("")

@@ -14,6 +14,7 @@ import ray
 from ray.exceptions import RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+from curation.arrays import JsonObject
 from curation.counting import counted
 from curation.engine import on_node
 from curation.engine.runner import Need
@@ -70,7 +71,7 @@ class Nodes:
         """Return the live nodes that are not refused."""
         return [node for node in live_nodes() if node.id not in self.refused]
 
-    def options(self) -> dict[str, Any]:
+    def options(self) -> JsonObject:
         """Return the options of a task that keep it from nodes that are refused."""
         return {"label_selector": {_LABEL: f"!in({','.join(sorted(self.refused))})"}} if self.refused else {}
 

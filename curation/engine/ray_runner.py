@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from curation.arrays import JsonObject
 from curation.engine import on_node
 from curation.engine.runner import Need, TaskItem, TaskOutcome, TaskResult, nothing_more, tell_on_stderr
 from curation.engine.runtime_env import runtime_environment
@@ -87,7 +88,7 @@ class RayRunner:
 
     def _start(self, workers: int | None, address: str | None, runtime_env: str | None) -> None:
         with runtime_environment(runtime_env, _worker_environment()) as environment:
-            quiet: dict[str, Any] = {"log_to_driver": False, "configure_logging": False, "runtime_env": environment}
+            quiet: JsonObject = {"log_to_driver": False, "configure_logging": False, "runtime_env": environment}
             if address is None:
                 _choose_token()
                 with handlers_kept(), workers_spared():

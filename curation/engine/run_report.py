@@ -5,10 +5,11 @@ Invariant: times and machines stand here and nowhere else; no unit's key or byte
 
 import platform
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from curation.arrays import Facts, JsonObject
 from curation.storage.location import Location
 from curation.storage.ownership import MADE_BY, RUN, read_mark
 from curation.storage.records import CorruptRecord, find_record, write_record
@@ -20,11 +21,11 @@ _ADDED = ("made", "made_names", "interrupted", "removed", "seconds", "worker_sec
 class RunReport:
     """This session's entry in OUT/run.json, beside those of earlier sessions."""
 
-    def __init__(self, out: Location, recipe: str | None, workers: int, facts: Mapping[str, Any]) -> None:
+    def __init__(self, out: Location, recipe: str | None, workers: int, facts: Facts) -> None:
         """Begin an entry; nothing is written yet."""
         self.closed = bool((read_mark(out) or {}).get("closed"))
         self._place, self._recipe = out / RUN, recipe
-        self._entry: dict[str, Any] = {
+        self._entry: JsonObject = {
             "began": datetime.now(UTC).isoformat(timespec="seconds"),
             "machine": platform.node(),
             "workers": workers,
@@ -40,9 +41,9 @@ class RunReport:
         self._entry[name] = value
 
     @property
-    def stages(self) -> Sequence[Mapping[str, Any]]:
+    def stages(self) -> Sequence[Facts]:
         """What the stages of this session did so far, in the order in which they began."""
-        stages: Sequence[Mapping[str, Any]] = self._entry["stages"]
+        stages: Sequence[Facts] = self._entry["stages"]
         return stages
 
     @property
@@ -50,7 +51,7 @@ class RunReport:
         """Number of units that this session has made so far."""
         return sum(int(stage["made"]) for stage in self.stages)
 
-    def add_stage(self, entry: dict[str, Any]) -> None:
+    def add_stage(self, entry: JsonObject) -> None:
         """Record what a stage did, and write; a stage that runs twice in a session still has one entry."""
         stages = self._entry["stages"]
         before = next((stage for stage in stages if stage["stage"] == entry["stage"]), None)

@@ -9,10 +9,10 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import yaml
 
+from curation.arrays import JsonObject
 from curation.errors import UsageError
 from curation.storage.resources import OWN_PACKAGES
 
@@ -20,13 +20,13 @@ CODE = "code"
 
 
 @contextmanager
-def runtime_environment(asked: str | None, variables: Mapping[str, str]) -> Iterator[dict[str, Any]]:
+def runtime_environment(asked: str | None, variables: Mapping[str, str]) -> Iterator[JsonObject]:
     """Yield what `ray.init` takes as `runtime_env`, with `variables` in it; what it names locally exists inside the block.
 
     Raises UsageError for a file that is no runtime environment.
     """
     with tempfile.TemporaryDirectory(prefix="curate-code-") as folder:
-        given: dict[str, Any] = {}
+        given: JsonObject = {}
         if asked == CODE:
             root = Path(__file__).parents[2]
             for package in OWN_PACKAGES:
@@ -37,7 +37,7 @@ def runtime_environment(asked: str | None, variables: Mapping[str, str]) -> Iter
         yield {**given, "env_vars": {**variables, **given.get("env_vars", {})}}
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read(path: Path) -> JsonObject:
     try:
         given = yaml.safe_load(path.read_text("utf-8"))
     except (OSError, ValueError, yaml.YAMLError) as error:

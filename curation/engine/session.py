@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
+from curation.arrays import Facts, JsonObject
 from curation.counting import counted
 from curation.engine.drift import changed_inputs, changes, fingerprints, told, words_of_stage
 from curation.engine.failures import Failure, told_of
@@ -68,9 +69,7 @@ class Sealed:
 class Session:
     """Drives stages on one output folder. Use it as `with Session.open(...) as session: session.run(stage, units)`."""
 
-    def __init__(
-        self, out: Location, runner: Runner, frozen: bool, watcher: Watcher, facts: Mapping[str, Any], recipe: str | None = None
-    ) -> None:
+    def __init__(self, out: Location, runner: Runner, frozen: bool, watcher: Watcher, facts: Facts, recipe: str | None = None) -> None:
         """Take over a claimed folder; `Session.open` claims it first."""
         self.out = out
         self.recipe = recipe
@@ -101,7 +100,7 @@ class Session:
         *,
         frozen: bool = False,
         watcher: Watcher | None = None,
-        facts: Mapping[str, Any] | None = None,
+        facts: Facts | None = None,
         recipe: str | None = None,
         replace: bool = False,
         take_over: bool = False,
@@ -281,7 +280,7 @@ class Session:
     def _title(self, stage: Stage) -> str:
         return f"{self.space.below}/{stage.name}".removeprefix("stages/")
 
-    def _jobs(self, stage: Stage, identity: Mapping[str, Any], units: Sequence[Unit], taken: frozenset[str]) -> list[Job]:
+    def _jobs(self, stage: Stage, identity: Facts, units: Sequence[Unit], taken: frozenset[str]) -> list[Job]:
         key_of = keys_under(identity)
         return [Job(stage, unit, key_of(unit), self.space, identity["packages"], taken=taken) for unit in units]
 
@@ -328,7 +327,7 @@ class Session:
         costs.append(cost)
         self.watcher.advance(self._title(stage), finished)
 
-    def _tell_drift(self, stage: Stage, identity: Any, seal: Mapping[str, Any] | None, pending: Sequence[Job], jobs: Sequence[Job]) -> None:
+    def _tell_drift(self, stage: Stage, identity: Any, seal: Facts | None, pending: Sequence[Job], jobs: Sequence[Job]) -> None:
         """Say why units that were made before are made again; do not repeat reasons that were already reported.
 
         Raises Refused if the session is frozen and something would be redone or removed.
@@ -357,7 +356,7 @@ class Session:
             self._drift += lines
             self.note("drift", self._drift)
 
-    def _read_seal(self, stage: Stage) -> dict[str, Any] | None:
+    def _read_seal(self, stage: Stage) -> JsonObject | None:
         try:
             return find_record(self.space.sidecars(stage) / SEAL)
         except CorruptRecord:

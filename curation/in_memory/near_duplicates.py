@@ -31,7 +31,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from curation.arrays import Bytes, Flags, Floats, Hashes, Integers
+from curation.arrays import Bytes, Column, Flags, Floats, Hashes, Integers, Table
 from curation.duplicates.minhash import MinHashSettings, bucket_hashes, sign
 from curation.duplicates.resolve import DUPLICATE_RULES, KEPT, Documents, Resolver
 from curation.duplicates.shingles import distinct, shingle
@@ -66,7 +66,7 @@ class Duplicates:
         reason: str | None = DUPLICATE_RULES[int(self.rules[row])].as_py()
         return reason
 
-    def table(self, ids: Any) -> Any:
+    def table(self, ids: Column | list[Any]) -> Table:
         """Return the results as an Arrow table: id, survivor's id, reason and similarity; nulls for kept documents.
 
         `ids` is an array or list of any type, one id for each document in order; raises ValueError for any other number of ids.

@@ -10,14 +10,14 @@ Invariant: a key equals that of the record in a run over the same files (`curati
 as a record is an error.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from curation.arrays import Integers
+from curation.arrays import Facts, Integers
 from curation.errors import InputError
 from curation.in_memory.text_batches import FilePath
 from curation.ingest.readers import Broken, Record
@@ -78,7 +78,7 @@ def _parquet_records(paths: Sequence[FilePath], fields: Fields, rows: Integers) 
                 first = end
 
 
-def _record(named: Mapping[str, Any], row: int, source: SourceFile) -> Record:
+def _record(named: Facts, row: int, source: SourceFile) -> Record:
     text = named[source.fields.text]
     repairs = Repairs()
     try:

@@ -26,7 +26,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from curation.arrays import Integers, Table
+from curation.arrays import Facts, Integers, JsonObject, Table
 from curation.choices import build
 from curation.engine.heartbeat import beat
 from curation.engine.stage import Job, Output, Stage, Unit
@@ -62,7 +62,7 @@ class IngestPart:
     """A part of ingest (extractor or edit) that a recipe requests: its name and parameters."""
 
     name: str
-    parameters: Mapping[str, Any] = field(default_factory=dict)
+    parameters: Facts = field(default_factory=dict)
 
 
 FATAL = {
@@ -93,7 +93,7 @@ class Ingest(Stage):
     )
     survives_crashes: ClassVar[bool] = True
 
-    def identity(self) -> dict[str, Any]:
+    def identity(self) -> JsonObject:
         """Add the versions of the extractor and the edits, and of the packages they use."""
         parts: list[type[Extractor] | type[Edit]] = [extractor_named(self.extractor.name)]
         parts += [edit_named(choice.name) for choice in self.edits]
@@ -101,17 +101,17 @@ class Ingest(Stage):
         packages = {package: version(package) for part in parts for package in part.packages}
         return {**own, "parts": [part.version for part in parts], "packages": {**own["packages"], **packages}}
 
-    def make(self, unit: Unit, output: Output) -> Mapping[str, Any]:
+    def make(self, unit: Unit, output: Output) -> Facts:
         """Read the unit's files and write documents and rejects."""
         return self.make_without(unit, output, {}, lambda _: None, alone=False)
 
-    def make_isolated(self, job: Job, output: Output) -> Mapping[str, Any]:
+    def make_isolated(self, job: Job, output: Output) -> Facts:
         """Make the unit in child processes, leaving out the records that kill or block them."""
         return make_isolated(job, output)
 
     def make_without(
         self, unit: Unit, output: Output, fatal: Mapping[RecordPlace, str], note: Callable[[RecordPlace], None], *, alone: bool = True
-    ) -> Mapping[str, Any]:
+    ) -> Facts:
         """Make the unit, but call `note(place)` before each record is read, and reject the records in `fatal` as unreadable, with that
         reason.
 
@@ -221,14 +221,14 @@ class _Writer:
         self._edits = edits
         self._batch = _empty_batch()
         self._text = bytearray()
-        self._rejects: list[dict[str, Any]] = []
+        self._rejects: list[JsonObject] = []
         self._characters = 0
         self._part: ShardWriter | None = None
         self._part_bytes = 0
         self._parts = 0
         self._written = {"documents": 0, "text_bytes": 0}
         self._edited: dict[str, int] = {}
-        self.unreadable: dict[str, dict[str, Any]] = {}
+        self.unreadable: dict[str, JsonObject] = {}
         self.limited: dict[str, str] = {}
 
     def __enter__(self) -> "_Writer":
@@ -242,7 +242,7 @@ class _Writer:
         if kind is None:
             self._output.write(f"{self._unit}{REJECTED}", pa.Table.from_pylist(self._rejects, REJECTS))
 
-    def counts(self) -> dict[str, Any]:
+    def counts(self) -> JsonObject:
         """Return the counts for the unit's sidecar."""
         return {**self._written, "rejects": len(self._rejects), "edits": dict(sorted(self._edited.items()))}
 

@@ -23,6 +23,7 @@ from collections.abc import Callable, Mapping
 from multiprocessing.connection import Connection, wait
 from typing import Any, Protocol, cast
 
+from curation.arrays import Facts, JsonObject
 from curation.engine.heartbeat import FIELDS, TICK, Watch, attach, begin
 from curation.engine.leftovers import sweep
 from curation.engine.runner import tell_on_stderr
@@ -44,14 +45,12 @@ _NOWHERE, _TOGETHER = -1, -2
 class ReadsRecords(Protocol):
     """A stage that can leave records out, and announces each record before it reads it."""
 
-    def make_without(
-        self, unit: Unit, output: Output, fatal: Mapping[RecordPlace, str], note: Callable[[RecordPlace], None]
-    ) -> Mapping[str, Any]:
+    def make_without(self, unit: Unit, output: Output, fatal: Mapping[RecordPlace, str], note: Callable[[RecordPlace], None]) -> Facts:
         """Make a unit; call `note(place)` before each record, and reject those in `fatal` as unreadable, with that reason."""
         ...
 
 
-def make_isolated(job: Job, output: Output) -> Mapping[str, Any]:
+def make_isolated(job: Job, output: Output) -> Facts:
     """Make a unit in child processes, leaving out the records that kill or block them. Raises RuntimeError if that does not help.
 
     The job's stage must be a ReadsRecords.
@@ -62,7 +61,7 @@ def make_isolated(job: Job, output: Output) -> Mapping[str, Any]:
         content, place, ending = _run(job, fatal)
         if content is not None:
             output.shards += [output.known(*facts) for facts in content["shards"]]
-            counts: dict[str, Any] = content["counts"]
+            counts: JsonObject = content["counts"]
             return counts
         what = f"unit {job.unit.name} {'holds' if ending == 'timed_out' else 'kills'} the process that reads it"
         if place is None:
@@ -78,7 +77,7 @@ def make_isolated(job: Job, output: Output) -> Mapping[str, Any]:
     raise RuntimeError(f"unit {job.unit.name} has killed or held the processes that read it {MAX_CRASHES} times")
 
 
-def _run(job: Job, fatal: Mapping[RecordPlace, str]) -> tuple[dict[str, Any] | None, RecordPlace | None, str]:
+def _run(job: Job, fatal: Mapping[RecordPlace, str]) -> tuple[JsonObject | None, RecordPlace | None, str]:
     """Make the unit in a child; return its counts (None if it did not finish), the last noted place, and how it ended otherwise."""
     context = multiprocessing.get_context("spawn")
     slots, at = context.RawArray("Q", FIELDS), context.RawValue("q", _NOWHERE)
@@ -105,10 +104,10 @@ def _run(job: Job, fatal: Mapping[RecordPlace, str]) -> tuple[dict[str, Any] | N
     return content, _place_of(job, at.value), ending
 
 
-def _received(receiver: Connection) -> dict[str, Any] | None:
+def _received(receiver: Connection) -> JsonObject | None:
     """Return the counts that a child sends; None if it died first."""
     try:
-        content: dict[str, Any] = receiver.recv()
+        content: JsonObject = receiver.recv()
         return content
     except (EOFError, OSError):
         return None

@@ -12,13 +12,10 @@ Invariants
     - The remaining text is the bytes outside the spans, in order.
 """
 
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
-from curation.arrays import Bytes, Column, Flags, Integers
+from curation.arrays import Bytes, Column, Flags, Integers, Unsigned32
 from curation.repeats.passages import Passages
 from curation.schema import KEY
 from curation.text.column import Offsets, offsets_of
@@ -47,7 +44,7 @@ CUTS = pa.schema(
 class Spans:
     """The spans of n texts: text i has spans offsets[i] to offsets[i + 1] of `starts` and `ends`."""
 
-    def __init__(self, offsets: Offsets, starts: npt.NDArray[np.uint32], ends: npt.NDArray[np.uint32]) -> None:
+    def __init__(self, offsets: Offsets, starts: Unsigned32, ends: Unsigned32) -> None:
         """Take the spans of all texts, those of text i from offsets[i] up to offsets[i + 1]."""
         self.offsets = offsets
         self.starts = starts
@@ -61,7 +58,7 @@ class Spans:
         offsets = offsets_of(array.value_lengths().to_numpy(zero_copy_only=False))
         return cls(offsets, values.field("start").to_numpy(), values.field("end").to_numpy())
 
-    def to_arrow(self) -> Any:
+    def to_arrow(self) -> Column:
         """Return the spans as a SPANS column."""
         pairs = pa.StructArray.from_arrays([pa.array(self.starts), pa.array(self.ends)], fields=list(SPANS.value_type))
         return pa.ListArray.from_arrays(pa.array(self.offsets.astype(np.int32)), pairs, type=SPANS)
@@ -122,12 +119,12 @@ def _take_blank_along(offsets: Offsets, blank: Flags, goes: Flags) -> None:
 def _find_spans(
     text_offsets: Offsets,
     offsets: Offsets,
-    starts: npt.NDArray[np.uint32],
-    ends: npt.NDArray[np.uint32],
+    starts: Unsigned32,
+    ends: Unsigned32,
     goes: Flags,
     span_offsets: Offsets,
-    span_starts: npt.NDArray[np.uint32],
-    span_ends: npt.NDArray[np.uint32],
+    span_starts: Unsigned32,
+    span_ends: Unsigned32,
 ) -> int:
     """Fill the spans of each text, one for each run of marked passages; return their number."""
     found = 0
@@ -154,12 +151,7 @@ def _find_spans(
 
 @kernel
 def _copy_outside(
-    data: Bytes,
-    text_offsets: Offsets,
-    span_offsets: Offsets,
-    span_starts: npt.NDArray[np.uint32],
-    span_ends: npt.NDArray[np.uint32],
-    copied: Bytes,
+    data: Bytes, text_offsets: Offsets, span_offsets: Offsets, span_starts: Unsigned32, span_ends: Unsigned32, copied: Bytes
 ) -> None:
     place = 0
     for text in range(len(text_offsets) - 1):

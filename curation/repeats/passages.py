@@ -12,9 +12,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 
-from curation.arrays import Bytes, Flags, Hashes
+from curation.arrays import Bytes, Flags, Hashes, Unsigned32
 from curation.text.column import Offsets
 from curation.text.kernels import kernel
 from curation.text.lines import PieceBounds, strip
@@ -32,9 +31,9 @@ _NEXT = np.uint64(0xD1342543DE82EF95)
 class Passages(PieceBounds):
     """The lines or paragraphs of n texts; the columns below describe each one without surrounding space."""
 
-    sizes: npt.NDArray[np.uint32]
+    sizes: Unsigned32
     """Bytes; 0 for a blank passage."""
-    characters: npt.NDArray[np.uint32]
+    characters: Unsigned32
     """Code points."""
     hashes: Hashes
     """Hashes; equal passages have equal hashes."""
@@ -62,10 +61,10 @@ def _describe(
     text_offsets: Offsets,
     classes: Bytes,
     offsets: Offsets,
-    starts: npt.NDArray[np.uint32],
-    ends: npt.NDArray[np.uint32],
-    sizes: npt.NDArray[np.uint32],
-    characters: npt.NDArray[np.uint32],
+    starts: Unsigned32,
+    ends: Unsigned32,
+    sizes: Unsigned32,
+    characters: Unsigned32,
     hashes: Hashes,
 ) -> None:
     """Fill the columns for each passage without surrounding space."""
@@ -80,9 +79,9 @@ def _describe(
 @kernel
 def _hash_words(
     offsets: Offsets,
-    ends: npt.NDArray[np.uint32],
+    ends: Unsigned32,
     token_offsets: Offsets,
-    token_starts: npt.NDArray[np.uint32],
+    token_starts: Unsigned32,
     is_word: Flags,
     folded: Hashes,
     hashes: Hashes,

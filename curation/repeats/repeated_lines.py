@@ -28,16 +28,15 @@ Invariants
       passage of a group; each also holds one row group of text.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from curation.arrays import Flags, Floats, Hashes, Integers, Table
+from curation.arrays import Column, Facts, Flags, Floats, Hashes, Integers, Table, Unsigned32
 from curation.engine.session import Session
 from curation.engine.stage import Output, Stage, Unit
 from curation.repeats.cuts import CUTS, Spans, spans_of
@@ -153,7 +152,7 @@ class GatherLines(Stage):
     version: ClassVar[int] = 2
     packages: ClassVar[tuple[str, ...]] = ("pyarrow", "numpy", "numba")
 
-    def make(self, unit: Unit, output: Output) -> Mapping[str, Any]:
+    def make(self, unit: Unit, output: Output) -> Facts:
         """Write the passages of one group, in runs."""
         runs = _Runs(unit.name, output, self.keep_first)
         base, text_bytes = unit.extra["base"], 0
@@ -253,7 +252,7 @@ class FindRepeats(Stage):
     version: ClassVar[int] = 2
     packages: ClassVar[tuple[str, ...]] = ("pyarrow", "numpy")
 
-    def make(self, unit: Unit, output: Output) -> Mapping[str, Any]:
+    def make(self, unit: Unit, output: Output) -> Facts:
         """Write the surplus of one range of hashes, by document."""
         table = read_range(unit.inputs["runs"], "hash", range_of(unit), ROWS)
         hashes = table["hash"].to_numpy()
@@ -275,7 +274,7 @@ class FindCuts(Stage):
     version: ClassVar[int] = 2
     packages: ClassVar[tuple[str, ...]] = ("pyarrow", "numpy", "numba")
 
-    def make(self, unit: Unit, output: Output) -> Mapping[str, Any]:
+    def make(self, unit: Unit, output: Output) -> Facts:
         """Write a side shard for each documents shard of the group, and the keys of dropped documents that have duplicates."""
         base, rows = unit.extra["base"], unit.extra["rows"]
         surplus = read_range([*unit.inputs["chosen"], *unit.inputs["surplus"]], "number", Range(base, base + rows), SURPLUS_ROWS)
@@ -302,7 +301,7 @@ class FindCuts(Stage):
         output.write(unit.name + GONE, pa.table({"key": pa.chunked_array(gone, KEY)}, schema=GONE_KEYS))
         return counts
 
-    def _cuts(self, member: LinesPart, rows: Integers, places: npt.NDArray[np.uint32]) -> Table:
+    def _cuts(self, member: LinesPart, rows: Integers, places: Unsigned32) -> Table:
         """Return the CUTS of one documents shard; `rows` ascend and pair with the `places` of the passages to cut."""
         keys = read_shard(member.documents, ["key"])["key"]
         shares, counts = np.zeros(len(keys)), np.bincount(rows, minlength=len(keys))
@@ -322,7 +321,7 @@ class FindCuts(Stage):
         return _table(keys, counts, shares, laid, self.max_share)
 
 
-def _table(keys: Any, counts: Integers, shares: Floats, spans: Spans, max_share: float | None) -> Table:
+def _table(keys: Column, counts: Integers, shares: Floats, spans: Spans, max_share: float | None) -> Table:
     mostly = shares > (1.0 if max_share is None else max_share)
     rules = pa.array(np.where(shares == 1.0, ONLY_REPEATED, MOSTLY_REPEATED), mask=~(mostly | (shares == 1.0)))
     return pa.table(

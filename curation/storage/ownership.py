@@ -15,8 +15,8 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
+from curation.arrays import JsonObject
 from curation.errors import Refused, UsageError
 from curation.storage.location import Location, telling_what_is_written
 
@@ -71,7 +71,7 @@ def refuse_links_out(out: Location) -> None:
                     waiting.append(entry.path)
 
 
-def read_mark(out: Location) -> dict[str, Any] | None:
+def read_mark(out: Location) -> JsonObject | None:
     """Return what run.json says, or what the lock says where run.json is missing or damaged; None for a folder without a run of ours."""
     try:
         content = json.loads((out / RUN).read_bytes())
@@ -82,7 +82,7 @@ def read_mark(out: Location) -> dict[str, Any] | None:
     return _read_lock(out)
 
 
-def _read_lock(out: Location) -> dict[str, Any] | None:
+def _read_lock(out: Location) -> JsonObject | None:
     if not out.is_local:
         return None
     try:
@@ -125,7 +125,7 @@ def locked(
         yield lambda: None
 
 
-def recipe_of(mark: dict[str, Any]) -> str | None:
+def recipe_of(mark: JsonObject) -> str | None:
     """Return the name of the recipe that made a folder; None where it was not recorded."""
     if "made_by" in mark:
         name = mark.get("recipe")

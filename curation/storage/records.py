@@ -21,6 +21,7 @@ import json
 import re
 from typing import Any, TypeVar
 
+from curation.arrays import JsonObject
 from curation.errors import CurationError
 from curation.storage.location import Location
 
@@ -40,7 +41,7 @@ class CorruptRecord(CurationError):
     """A JSON file of a run folder is not what was written."""
 
 
-def encode_record(content: dict[str, Any]) -> bytes:
+def encode_record(content: JsonObject) -> bytes:
     """Return the bytes of a record. Raises ValueError where it is empty: the digest of nothing proves nothing."""
     if not content or DIGEST in content:
         raise ValueError(f"a record must not be empty, and its key {DIGEST!r} is reserved for the digest")
@@ -48,7 +49,7 @@ def encode_record(content: dict[str, Any]) -> bytes:
     return b'{\n "sha256": "' + hashlib.sha256(body).hexdigest().encode() + b'",' + body[1:]
 
 
-def decode_record(content: bytes) -> dict[str, Any]:
+def decode_record(content: bytes) -> JsonObject:
     """Return the content of a record's bytes. Raises ValueError with the reason where they are no record."""
     head = _HEAD.match(content)
     if head is None:
@@ -62,7 +63,7 @@ def decode_record(content: bytes) -> dict[str, Any]:
         raise ValueError(f"it is not a record: {error}") from error
 
 
-def write_record(location: Location, content: dict[str, Any]) -> None:
+def write_record(location: Location, content: JsonObject) -> None:
     """Write a record atomically; leave the file alone where it already has this content."""
     written = encode_record(content)
     facts = location.facts()
@@ -70,7 +71,7 @@ def write_record(location: Location, content: dict[str, Any]) -> None:
         location.write_bytes(written)
 
 
-def read_record(location: Location, remedy: str = REMEDY) -> dict[str, Any]:
+def read_record(location: Location, remedy: str = REMEDY) -> JsonObject:
     """Return a record's content. Raises CorruptRecord with file and remedy where it is missing or not what was written."""
     found = find_record(location, remedy)
     if found is None:
@@ -78,7 +79,7 @@ def read_record(location: Location, remedy: str = REMEDY) -> dict[str, Any]:
     return found
 
 
-def find_record(location: Location, remedy: str = REMEDY) -> dict[str, Any] | None:
+def find_record(location: Location, remedy: str = REMEDY) -> JsonObject | None:
     """Return a record's content, or None where the file does not exist. Raises CorruptRecord as `read_record` does."""
     facts = location.facts()
     if facts is None:

@@ -25,6 +25,7 @@ import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError, NotSupportedError, PreconditionError, UnauthenticatedError
 from obstore.store import GCSStore, S3Store
 
+from curation.arrays import JsonObject
 from curation.errors import CannotWrite, Refused
 from curation.storage.location import Location, s3_endpoint
 
@@ -159,7 +160,7 @@ def _said_of_us() -> bytes:
     return json.dumps({"owner": owner, "began": began, "host": host, "process": process, "token": os.urandom(8).hex()}).encode()
 
 
-def _parsed(said: bytes) -> dict[str, Any]:
+def _parsed(said: bytes) -> JsonObject:
     try:
         content = json.loads(said)
     except (ValueError, RecursionError):
@@ -167,7 +168,7 @@ def _parsed(said: bytes) -> dict[str, Any]:
     return content if isinstance(content, dict) else {}
 
 
-def _is_dead_process_here(owner: dict[str, Any]) -> bool:
+def _is_dead_process_here(owner: JsonObject) -> bool:
     if owner.get("host") != platform.node() or not isinstance(owner.get("process"), int):
         return False
     try:

@@ -9,9 +9,8 @@ Invariant: a text's chunks do not depend on its neighbours in the batch.
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from curation.arrays import Flags, Integers
+from curation.arrays import Flags, Integers, Unsigned32
 from curation.text.column import Offsets
 from curation.text.kernels import kernel
 from curation.text.words import ALPHABETIC, Tokens, Words
@@ -23,11 +22,11 @@ class Chunks:
 
     offsets: Offsets
     """n + 1 positions in the arrays below (int64)."""
-    firsts: npt.NDArray[np.uint32]
+    firsts: Unsigned32
     """First token of each chunk, counted from the start of its text."""
-    sizes: npt.NDArray[np.uint32]
+    sizes: Unsigned32
     """Tokens in each chunk."""
-    characters: npt.NDArray[np.uint32]
+    characters: Unsigned32
     """Code points in each chunk."""
     alphabetic: Flags
     """Whether each chunk holds a letter."""
@@ -48,14 +47,7 @@ def find_chunks(words: Words) -> Chunks:
 
 
 @kernel
-def _join_tokens(
-    tokens: Tokens,
-    offsets: Offsets,
-    firsts: npt.NDArray[np.uint32],
-    sizes: npt.NDArray[np.uint32],
-    characters: npt.NDArray[np.uint32],
-    alphabetic: Flags,
-) -> int:
+def _join_tokens(tokens: Tokens, offsets: Offsets, firsts: Unsigned32, sizes: Unsigned32, characters: Unsigned32, alphabetic: Flags) -> int:
     """Fill the arrays of chunks; return the number of chunks."""
     token_offsets, starts, ends, token_characters, _, kinds = tokens
     found = 0

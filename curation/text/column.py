@@ -9,7 +9,7 @@ Invariants
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Self, TypeVar
+from typing import Self, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -73,7 +73,7 @@ class TextColumn:
         """Return text `index` as a Python string."""
         return self.data[self.offsets[index] : self.offsets[index + 1]].tobytes().decode("utf-8", "replace")
 
-    def to_arrow(self) -> Any:
+    def to_arrow(self) -> Column:
         """Return the column as a large_string array that shares its bytes."""
         offsets = pa.py_buffer(np.ascontiguousarray(self.offsets))
         return pa.Array.from_buffers(pa.large_string(), len(self), [None, offsets, pa.py_buffer(self.data)])

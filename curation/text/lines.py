@@ -15,9 +15,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from curation.arrays import Array, Bytes, Flags, Hashes, Integers
+from curation.arrays import Array, Bytes, Flags, Hashes, Integers, Unsigned32
 from curation.text.column import Offsets, TextColumn, offsets_of
 from curation.text.kernels import kernel
 from curation.text.simd import BLOCK, copy_block, lowest_bit, mask_of
@@ -34,9 +33,9 @@ class PieceBounds:
 
     offsets: Offsets
     """n + 1 positions in the arrays below (int64)."""
-    starts: npt.NDArray[np.uint32]
+    starts: Unsigned32
     """First byte of each piece, counted from the start of its text."""
-    ends: npt.NDArray[np.uint32]
+    ends: Unsigned32
     """The byte after each piece (its newline, where it has one), counted likewise."""
 
     @property
@@ -55,9 +54,9 @@ class PieceBounds:
 class Rows(PieceBounds):
     """Rows, with the bounds of their visible text."""
 
-    visible_starts: npt.NDArray[np.uint32]
+    visible_starts: Unsigned32
     """First byte that is not space; equal to `visible_ends` in a blank row."""
-    visible_ends: npt.NDArray[np.uint32]
+    visible_ends: Unsigned32
     """The byte after the last character that is not space."""
 
 
@@ -65,7 +64,7 @@ class Rows(PieceBounds):
 class Paragraphs(PieceBounds):
     """Paragraphs, with their hashes and lengths."""
 
-    characters: npt.NDArray[np.uint32]
+    characters: Unsigned32
     """Code points in each paragraph."""
     hashes: Hashes
     """Hash of each paragraph's bytes."""
@@ -135,13 +134,7 @@ def find_paragraphs(column: TextColumn, lines: Lines) -> Paragraphs:
 
 
 @kernel
-def _mark_repeats(
-    offsets: Offsets,
-    hashes: Hashes,
-    taking_part: Flags,
-    longest: int,
-    repeats: Flags,
-) -> None:
+def _mark_repeats(offsets: Offsets, hashes: Hashes, taking_part: Flags, longest: int, repeats: Flags) -> None:
     """Mark each line whose hash occurred before in its text."""
     slots = 64
     while slots < 2 * longest:
@@ -174,9 +167,7 @@ def _count_lines(data: Bytes, text_offsets: Offsets, offsets: Offsets) -> None:
 
 
 @kernel
-def _place_lines(
-    data: Bytes, text_offsets: Offsets, offsets: Offsets, starts: npt.NDArray[np.uint32], ends: npt.NDArray[np.uint32]
-) -> None:
+def _place_lines(data: Bytes, text_offsets: Offsets, offsets: Offsets, starts: Unsigned32, ends: Unsigned32) -> None:
     spare = np.zeros(BLOCK, np.uint8)
     for text in range(len(text_offsets) - 1):
         begin, end = text_offsets[text], text_offsets[text + 1]
@@ -224,11 +215,11 @@ def _describe(
     text_offsets: Offsets,
     classes: Bytes,
     offsets: Offsets,
-    starts: npt.NDArray[np.uint32],
-    ends: npt.NDArray[np.uint32],
-    visible_starts: npt.NDArray[np.uint32],
-    visible_ends: npt.NDArray[np.uint32],
-    characters: npt.NDArray[np.uint32],
+    starts: Unsigned32,
+    ends: Unsigned32,
+    visible_starts: Unsigned32,
+    visible_ends: Unsigned32,
+    characters: Unsigned32,
     hashes: Hashes,
 ) -> None:
     """Fill the columns of each line besides its bounds."""
@@ -247,16 +238,16 @@ def _join_lines(
     data: Bytes,
     text_offsets: Offsets,
     line_offsets: Offsets,
-    line_starts: npt.NDArray[np.uint32],
-    line_ends: npt.NDArray[np.uint32],
-    visible_starts: npt.NDArray[np.uint32],
-    visible_ends: npt.NDArray[np.uint32],
-    line_characters: npt.NDArray[np.uint32],
+    line_starts: Unsigned32,
+    line_ends: Unsigned32,
+    visible_starts: Unsigned32,
+    visible_ends: Unsigned32,
+    line_characters: Unsigned32,
     line_hashes: Hashes,
     offsets: Offsets,
-    starts: npt.NDArray[np.uint32],
-    ends: npt.NDArray[np.uint32],
-    characters: npt.NDArray[np.uint32],
+    starts: Unsigned32,
+    ends: Unsigned32,
+    characters: Unsigned32,
     hashes: Hashes,
 ) -> int:
     """Fill the columns of paragraphs; return their number. A text that is all space has one empty paragraph, at its end."""

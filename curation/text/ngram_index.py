@@ -17,9 +17,8 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from curation.arrays import Bytes, Hashes, Integers
+from curation.arrays import Bytes, Hashes, Integers, Integers32, Scalar, Unsigned32
 from curation.text.column import Offsets, offsets_of
 from curation.text.kernels import inline_kernel, kernel
 from curation.text.text import Text
@@ -49,9 +48,9 @@ class Lengths(NamedTuple):
 class SharedPassages(NamedTuple):
     """The longest shared passage of each of n texts."""
 
-    words: npt.NDArray[np.int32]
+    words: Integers32
     """Number of its words; 0 if nothing is shared."""
-    items: npt.NDArray[np.int32]
+    items: Integers32
     """Index of its item; -1 if nothing is shared."""
     starts: Integers
     """Its first byte, counted from the start of the text."""
@@ -66,7 +65,7 @@ class NgramIndex(NamedTuple):
     """The lengths of the indexed n-grams, longest first."""
     keys: Hashes
     """Hash of the n-gram in each slot."""
-    owners: npt.NDArray[np.int32]
+    owners: Integers32
     """Index of the item that contains it; -1 in a free slot."""
     beginnings: Bytes
     """Eight bits per byte, set at the hash of the first words of each n-gram (as many words as the shortest n-gram has)."""
@@ -107,12 +106,12 @@ def _words_only(words: Words) -> tuple[Offsets, Hashes]:
 
 
 @inline_kernel
-def _ngram_hash(prefixes: Hashes, place: int, length: int, power: Any) -> Any:
+def _ngram_hash(prefixes: Hashes, place: int, length: int, power: Scalar) -> Scalar:
     return mix_bits(prefixes[place + length] - prefixes[place] * power + np.uint64(length))
 
 
 @inline_kernel
-def _slot_of(key: Any, keys: Hashes, owners: npt.NDArray[np.int32]) -> Any:
+def _slot_of(key: Scalar, keys: Hashes, owners: Integers32) -> Any:
     slot = np.int64(key & np.uint64(len(keys) - 1))
     while owners[slot] >= 0 and keys[slot] != key:
         slot = (slot + 1) & (len(keys) - 1)
@@ -120,17 +119,17 @@ def _slot_of(key: Any, keys: Hashes, owners: npt.NDArray[np.int32]) -> Any:
 
 
 @inline_kernel
-def _byte_of(beginning: Any, beginnings: Bytes) -> Any:
+def _byte_of(beginning: Scalar, beginnings: Bytes) -> Scalar:
     return np.int64((beginning >> np.uint64(3)) & np.uint64(len(beginnings) - 1))
 
 
 @inline_kernel
-def _bit_of(beginning: Any) -> Any:
+def _bit_of(beginning: Scalar) -> Scalar:
     return np.uint8(1) << np.uint8(beginning & np.uint64(7))
 
 
 @kernel
-def _power(length: int) -> Any:
+def _power(length: int) -> Scalar:
     power = np.uint64(1)
     for _ in range(length):
         power *= _BASE
@@ -145,15 +144,7 @@ def _prefixes(folded: Hashes, begin: int, end: int, prefixes: Hashes) -> None:
 
 
 @kernel
-def _fill(
-    offsets: Offsets,
-    folded: Hashes,
-    lengths: Integers,
-    shortest: int,
-    keys: Hashes,
-    owners: npt.NDArray[np.int32],
-    beginnings: Bytes,
-) -> None:
+def _fill(offsets: Offsets, folded: Hashes, lengths: Integers, shortest: int, keys: Hashes, owners: Integers32, beginnings: Bytes) -> None:
     """Insert every n-gram of length lengths[item] of each item; the first item that contains an n-gram owns it."""
     prefixes = np.empty(len(folded) + 1, np.uint64)
     for item in range(len(offsets) - 1):
@@ -175,12 +166,7 @@ def _fill(
 
 @kernel
 def _find_passages(
-    offsets: Offsets,
-    folded: Hashes,
-    starts: npt.NDArray[np.uint32],
-    ends: npt.NDArray[np.uint32],
-    ngrams: NgramIndex,
-    passages: SharedPassages,
+    offsets: Offsets, folded: Hashes, starts: Unsigned32, ends: Unsigned32, ngrams: NgramIndex, passages: SharedPassages
 ) -> None:
     """Find the longest passage of each text."""
     lengths, keys, owners, beginnings = ngrams

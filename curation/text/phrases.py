@@ -18,9 +18,8 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from curation.arrays import Bytes, Flags, Integers
+from curation.arrays import Bytes, Flags, Integers, Integers32
 from curation.text.column import Offsets, TextColumn, rewritten
 from curation.text.kernels import kernel
 from curation.text.simd import BLOCK, mask_of_three
@@ -35,13 +34,13 @@ class Phrases(NamedTuple):
 
     columns: Bytes
     """The column of each byte (256)."""
-    moves: npt.NDArray[np.int32]
+    moves: Integers32
     """The next state, at state + column; all arrays below have the same length, and are read only at states."""
-    ending: npt.NDArray[np.int32]
+    ending: Integers32
     """The number of the phrase that is exactly the prefix of each state, or -1."""
-    longest: npt.NDArray[np.int32]
+    longest: Integers32
     """The state whose `ending` is the longest phrase that ends in each state, or 0."""
-    shorter: npt.NDArray[np.int32]
+    shorter: Integers32
     """The state for the next shorter such phrase, or 0."""
     lengths: Integers
     """Bytes of each phrase (p)."""
@@ -109,9 +108,9 @@ class Phrases(NamedTuple):
 class PhraseHits:
     """The matches in each of n texts."""
 
-    hits: npt.NDArray[np.int32]
+    hits: Integers32
     """Number of occurrences; overlapping and nested ones count too."""
-    first: npt.NDArray[np.int32]
+    first: Integers32
     """Number of the phrase that begins first, the longest of several; -1 if there is none."""
 
 
@@ -157,14 +156,7 @@ def _mark_near(data: Bytes, offsets: Offsets, one: int, two: int, three: int, fo
 
 @kernel
 def _find(
-    data: Bytes,
-    offsets: Offsets,
-    phrases: Phrases,
-    classes: Bytes,
-    flanked: bool,
-    looked_at: Flags,
-    hits: npt.NDArray[np.int32],
-    first: npt.NDArray[np.int32],
+    data: Bytes, offsets: Offsets, phrases: Phrases, classes: Bytes, flanked: bool, looked_at: Flags, hits: Integers32, first: Integers32
 ) -> None:
     """Fill `hits` and `first` for each text in `looked_at`."""
     columns, moves, ending, longest, shorter, lengths = phrases

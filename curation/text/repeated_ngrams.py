@@ -23,12 +23,11 @@ Invariant: results depend only on a text's own tokens, with one approximation: p
 hashes are.
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from curation.arrays import Bytes, Hashes, Integers
+from curation.arrays import Bytes, Hashes, Integers, Integers32, Scalar, Unsigned32
 from curation.text.column import Offsets
 from curation.text.kernels import inline_kernel, kernel
 from curation.text.words import Words
@@ -58,7 +57,7 @@ def covered_characters(words: Words) -> Integers:
     return _counted(*words.without_symbols, True)
 
 
-def _counted(offsets: Offsets, hashes: Any, characters: Any, covering: bool) -> Integers:
+def _counted(offsets: Offsets, hashes: Hashes, characters: Unsigned32, covering: bool) -> Integers:
     counts = np.zeros((len(TOP) + len(DUPLICATED), len(offsets) - 1), np.int64)
     _count_repeated(offsets, hashes, characters, int(np.diff(offsets).max(initial=0)), covering, counts)
     return counts
@@ -67,13 +66,13 @@ def _counted(offsets: Offsets, hashes: Any, characters: Any, covering: bool) -> 
 class _Named(NamedTuple):
     """The n-grams of one length that may still repeat: their places, and for each place its name and how often a name occurs."""
 
-    places: npt.NDArray[np.int32]
-    names: npt.NDArray[np.int32]
-    occurrences: npt.NDArray[np.int32]
+    places: Integers32
+    names: Integers32
+    occurrences: Integers32
 
 
 @inline_kernel
-def _bits_for(items: Any, least: Any) -> Any:
+def _bits_for(items: Scalar, least: Scalar) -> Scalar:
     """Return the smallest b, at least `least`, such that 2^b holds `items`."""
     bits = least
     while np.int64(1) << bits < items:
@@ -82,14 +81,7 @@ def _bits_for(items: Any, least: Any) -> Any:
 
 
 @kernel
-def _bigrams_that_may_repeat(
-    hashes: Hashes,
-    begin: int,
-    pairs: int,
-    seen: Bytes,
-    keys: Hashes,
-    places: npt.NDArray[np.int32],
-) -> int:
+def _bigrams_that_may_repeat(hashes: Hashes, begin: int, pairs: int, seen: Bytes, keys: Hashes, places: Integers32) -> int:
     """Write key and place of each bigram that shares its slot of `seen` with another; return their number."""
     bits = _bits_for(4 * pairs, 6)
     for slot in range(np.int64(1) << bits):  # numba's own for slices can fail, and compiles the words of its complaint
@@ -109,14 +101,7 @@ def _bigrams_that_may_repeat(
 
 
 @kernel
-def _name(
-    count: int,
-    this_round: Any,
-    keys: Hashes,
-    table_keys: Hashes,
-    table_firsts: Integers,
-    named: _Named,
-) -> int:
+def _name(count: int, this_round: Scalar, keys: Hashes, table_keys: Hashes, table_firsts: Integers, named: _Named) -> int:
     """Name the n-grams of `count` keys at `places` by their first place, and reduce `places` to those that repeat; return their number.
 
     A slot of the table holds the key and round * 2^32 + first place; a slot of an earlier round is free.
@@ -145,7 +130,7 @@ def _name(
 
 
 @kernel
-def _pair_up(count: int, places: npt.NDArray[np.int32], names: npt.NDArray[np.int32], keys: Hashes) -> int:
+def _pair_up(count: int, places: Integers32, names: Integers32, keys: Hashes) -> int:
     """Reduce `places` to those whose next place is included too, with the pair of their names as key; return their number."""
     pairs = 0
     for index in range(count - 1):
@@ -157,14 +142,7 @@ def _pair_up(count: int, places: npt.NDArray[np.int32], names: npt.NDArray[np.in
 
 
 @kernel
-def _count_repeated(
-    offsets: Offsets,
-    hashes: Hashes,
-    characters: npt.NDArray[np.uint32],
-    longest: int,
-    covering: bool,
-    counts: Integers,
-) -> None:
+def _count_repeated(offsets: Offsets, hashes: Hashes, characters: Unsigned32, longest: int, covering: bool, counts: Integers) -> None:
     """Fill `counts`, text by text, using working space for a text of `longest` tokens."""
     slots = np.int64(1) << _bits_for(4 * longest, 6)
     seen = np.empty(slots, np.uint8)
@@ -183,7 +161,7 @@ def _count_repeated(
         tokens = offsets[text + 1] - begin
         for place in range(tokens):
             lengths[place + 1] = lengths[place] + np.int64(characters[begin + place])
-        count: Any = np.int64(0)  # the same type in every round: a kernel is compiled for each type
+        count: Scalar = np.int64(0)  # the same type in every round: a kernel is compiled for each type
         for size in range(2, _LONGEST + 1):
             this_round += 1
             if size == 2:
@@ -204,7 +182,7 @@ def _count_repeated(
 
 
 @kernel
-def _top_first(size: int, count: int, named: _Named, lengths: Integers) -> Any:
+def _top_first(size: int, count: int, named: _Named, lengths: Integers) -> Scalar:
     places, names, occurrences = named
     top, most = np.int64(0), np.int64(1)
     for index in range(count):
@@ -215,7 +193,7 @@ def _top_first(size: int, count: int, named: _Named, lengths: Integers) -> Any:
 
 
 @kernel
-def _top_longest(size: int, count: int, named: _Named, lengths: Integers) -> Any:
+def _top_longest(size: int, count: int, named: _Named, lengths: Integers) -> Scalar:
     places, names, occurrences = named
     most, length = np.int64(0), np.int64(0)
     for index in range(count):
@@ -229,14 +207,8 @@ def _top_longest(size: int, count: int, named: _Named, lengths: Integers) -> Any
 
 @kernel
 def _read_again(
-    size: int,
-    count: int,
-    places: npt.NDArray[np.int32],
-    names: npt.NDArray[np.int32],
-    last_read: Integers,
-    this_round: Any,
-    lengths: Integers,
-) -> Any:
+    size: int, count: int, places: Integers32, names: Integers32, last_read: Integers, this_round: Scalar, lengths: Integers
+) -> Scalar:
     repeated, unread = np.int64(0), np.int64(0)
     for index in range(count):
         place = np.int64(places[index])
@@ -251,7 +223,7 @@ def _read_again(
 
 
 @kernel
-def _covered(size: int, count: int, places: npt.NDArray[np.int32], lengths: Integers) -> Any:
+def _covered(size: int, count: int, places: Integers32, lengths: Integers) -> Scalar:
     covered, after = np.int64(0), np.int64(0)
     for index in range(count):
         place = np.int64(places[index])

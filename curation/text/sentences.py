@@ -25,9 +25,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-import numpy.typing as npt
 
-from curation.arrays import Bytes, Integers
+from curation.arrays import Bytes, Integers, Unsigned32
 from curation.text.column import Offsets, TextColumn
 from curation.text.kernels import kernel
 from curation.text.unicode_classes import LETTER, MARK, NUMBER, SOLITARY, SPACE, character_classes, decode_character
@@ -55,9 +54,9 @@ class Sentences:
 
     offsets: Offsets
     """n + 1 positions in the arrays below (int64)."""
-    starts: npt.NDArray[np.uint32]
+    starts: Unsigned32
     """First byte of each sentence, counted from the start of its text."""
-    ends: npt.NDArray[np.uint32]
+    ends: Unsigned32
     """The byte after each sentence, including its marks, counted likewise."""
 
     @property
@@ -99,14 +98,7 @@ def _kinds() -> Bytes:
 
 
 @kernel
-def _scan_sentences(
-    data: Bytes,
-    text_offsets: Offsets,
-    kinds: Bytes,
-    offsets: Offsets,
-    starts: npt.NDArray[np.uint32],
-    ends: npt.NDArray[np.uint32],
-) -> int:
+def _scan_sentences(data: Bytes, text_offsets: Offsets, kinds: Bytes, offsets: Offsets, starts: Unsigned32, ends: Unsigned32) -> int:
     """Fill the arrays of Sentences; return the number of sentences.
 
     `last` is the end of the last visible character, `before` the kind of the previous character, `lone` whether that one begins a word.

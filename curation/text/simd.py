@@ -10,30 +10,40 @@ less than a block of data is left, `copy_block` makes a full one.
 Invariant: bits and numbers do not depend on the processor; words are read little-endian.
 """
 
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
 
 import numpy as np
 from llvmlite import ir
 
-from curation.arrays import Column
+from curation.arrays import Array, Bytes, Integers, Integers32, Scalar
 from curation.text.kernels import inline_kernel, intrinsic, kernel, numba_types
 
 BLOCK = 64
 """Number of bytes that a mask covers."""
 
+Context: TypeAlias = Any
+"""One of numba's contexts."""
+Type: TypeAlias = Any
+"""A numba type or signature."""
+Generator: TypeAlias = Callable[..., ir.Value]
+"""Writes the LLVM code of a call: `(context, builder, signature, arguments)`."""
+Splat: TypeAlias = Callable[[ir.Value], ir.Value]
+"""Makes a block of which each byte is the same number."""
+
 _BYTE, _WORD = ir.IntType(8), ir.IntType(64)
 
 
-def _pointer(context: Any, builder: Any, array_type: Any, array: Column, place: Any) -> Any:
+def _pointer(context: Context, builder: ir.IRBuilder, array_type: Type, array: ir.Value, place: ir.Value) -> ir.Value:
     data = context.make_array(array_type)(context, builder, array).data
     return builder.gep(data, [place])
 
 
 @intrinsic
-def load_word(typing_context: Any, data: Any, place: Any) -> Any:  # noqa: ARG001  (numba calls it so)
+def load_word(typing_context: Context, data: Type, place: Type) -> tuple[Type, Generator]:  # noqa: ARG001  (numba calls it so)
     """Return data[place : place + 8] as one number (uint64); place + 8 <= len(data)."""
 
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    def generate(context: Context, builder: ir.IRBuilder, signature: Type, arguments: Sequence[ir.Value]) -> ir.Value:
         pointer = _pointer(context, builder, signature.args[0], *arguments)
         return builder.load(builder.bitcast(pointer, _WORD.as_pointer()), align=1)
 
@@ -41,14 +51,14 @@ def load_word(typing_context: Any, data: Any, place: Any) -> Any:  # noqa: ARG00
     return types.uint64(data, types.intp), generate
 
 
-def _mask(generate_bits: Any) -> Any:
+def _mask(generate_bits: Callable[..., ir.Value]) -> Generator:
     """Return a code generator for a mask: `generate_bits(builder, block, splat, *scalars)` gives the 64 bits of a block of bytes."""
 
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    def generate(context: Context, builder: ir.IRBuilder, signature: Type, arguments: Sequence[ir.Value]) -> ir.Value:
         array, place, *scalars = arguments
         vector = ir.VectorType(_BYTE, BLOCK)
 
-        def splat(scalar: Any) -> Any:
+        def splat(scalar: ir.Value) -> ir.Value:
             nothing, index = ir.Constant(vector, ir.Undefined), ir.IntType(32)
             one = builder.insert_element(nothing, scalar, ir.Constant(index, 0))
             return builder.shuffle_vector(one, nothing, ir.Constant(ir.VectorType(index, BLOCK), [0] * BLOCK))
@@ -61,10 +71,10 @@ def _mask(generate_bits: Any) -> Any:
 
 
 @intrinsic
-def mask_of(typing_context: Any, data: Any, place: Any, byte: Any) -> Any:  # noqa: ARG001
+def mask_of(typing_context: Context, data: Type, place: Type, byte: Type) -> tuple[Type, Generator]:  # noqa: ARG001
     """Return which of data[place : place + 64] equal `byte`."""
 
-    def bits(builder: Any, block: Any, splat: Any, byte: Any) -> Any:
+    def bits(builder: ir.IRBuilder, block: ir.Value, splat: Splat, byte: ir.Value) -> ir.Value:
         return builder.icmp_unsigned("==", block, splat(byte))
 
     types = numba_types()
@@ -72,10 +82,10 @@ def mask_of(typing_context: Any, data: Any, place: Any, byte: Any) -> Any:  # no
 
 
 @intrinsic
-def mask_of_letter(typing_context: Any, data: Any, place: Any, letter: Any) -> Any:  # noqa: ARG001
+def mask_of_letter(typing_context: Context, data: Type, place: Type, letter: Type) -> tuple[Type, Generator]:  # noqa: ARG001
     """Return which of data[place : place + 64] are an ASCII letter, given small, in either case; bit 5 of every byte is ignored."""
 
-    def bits(builder: Any, block: Any, splat: Any, letter: Any) -> Any:
+    def bits(builder: ir.IRBuilder, block: ir.Value, splat: Splat, letter: ir.Value) -> ir.Value:
         return builder.icmp_unsigned("==", builder.or_(block, splat(ir.Constant(_BYTE, 0x20))), splat(letter))
 
     types = numba_types()
@@ -83,20 +93,20 @@ def mask_of_letter(typing_context: Any, data: Any, place: Any, letter: Any) -> A
 
 
 @intrinsic
-def mask_between(typing_context: Any, data: Any, place: Any, first: Any, last: Any) -> Any:  # noqa: ARG001
+def mask_between(typing_context: Context, data: Type, place: Type, first: Type, last: Type) -> tuple[Type, Generator]:  # noqa: ARG001
     """Return which of data[place : place + 64] are from `first` to `last`."""
 
-    def bits(builder: Any, block: Any, splat: Any, first: Any, last: Any) -> Any:
+    def bits(builder: ir.IRBuilder, block: ir.Value, splat: Splat, first: ir.Value, last: ir.Value) -> ir.Value:
         return builder.icmp_unsigned("<=", builder.sub(block, splat(first)), splat(builder.sub(last, first)))
 
     types = numba_types()
     return types.uint64(data, types.intp, types.uint8, types.uint8), _mask(bits)
 
 
-def _of_word(name: str) -> Any:
+def _of_word(name: str) -> Generator:
     """Return a code generator for an LLVM function of one 64-bit number."""
 
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:  # noqa: ARG001
+    def generate(context: Context, builder: ir.IRBuilder, signature: Type, arguments: Sequence[ir.Value]) -> ir.Value:  # noqa: ARG001
         if name == "llvm.cttz":
             return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 0))
         return builder.ctpop(arguments[0])
@@ -105,27 +115,27 @@ def _of_word(name: str) -> Any:
 
 
 @intrinsic
-def lowest_bit(typing_context: Any, word: Any) -> Any:  # noqa: ARG001
+def lowest_bit(typing_context: Context, word: Type) -> tuple[Type, Generator]:  # noqa: ARG001
     """Return the position of the lowest set bit, 64 if none is set."""
     types = numba_types()
     return types.int64(types.uint64), _of_word("llvm.cttz")
 
 
 @intrinsic
-def count_bits(typing_context: Any, word: Any) -> Any:  # noqa: ARG001
+def count_bits(typing_context: Context, word: Type) -> tuple[Type, Generator]:  # noqa: ARG001
     """Return the number of set bits."""
     types = numba_types()
     return types.int64(types.uint64), _of_word("llvm.ctpop")
 
 
 @inline_kernel
-def mask_of_three(data: Any, place: Any, one: int, two: int, three: int) -> Any:
+def mask_of_three(data: Bytes, place: Scalar, one: int, two: int, three: int) -> Scalar:
     """Return at which of data[place : place + 64] the three letters begin, in either case; this reads 66 bytes."""
     return mask_of_letter(data, place, one) & mask_of_letter(data, place + 1, two) & mask_of_letter(data, place + 2, three)
 
 
 @kernel
-def count_byte(data: Any, offsets: Any, byte: int, counts: Any) -> None:
+def count_byte(data: Bytes, offsets: Integers, byte: int, counts: Integers32) -> None:
     """Write how often a byte occurs in each text data[offsets[i]:offsets[i + 1]]."""
     for text in range(len(offsets) - 1):
         found = 0
@@ -135,14 +145,14 @@ def count_byte(data: Any, offsets: Any, byte: int, counts: Any) -> None:
 
 
 @kernel
-def copy_block(data: Any, place: int, end: int, spare: Any) -> None:
+def copy_block(data: Bytes, place: int, end: int, spare: Bytes) -> None:
     """Copy data[place:end], at most BLOCK bytes, to the beginning of `spare`, for the end of the data where no whole block is left."""
     for at in range(min(end - place, BLOCK)):
         spare[at] = data[place + at]
 
 
 @inline_kernel
-def lower_bound(values: Any, value: Any) -> Any:
+def lower_bound(values: Array, value: Scalar) -> Scalar:
     """Return the position of the first of some ascending values that is not below `value`; their number if there is none."""
     low, high = 0, len(values)
     while low < high:
@@ -155,7 +165,7 @@ def lower_bound(values: Any, value: Any) -> Any:
 
 
 @inline_kernel
-def load_part(data: Any, place: Any, end: Any) -> Any:
+def load_part(data: Bytes, place: Scalar, end: Scalar) -> Scalar:
     """Return data[place:end], at most eight bytes, as one number (uint64); the bytes after them are 0."""
     if place + 8 <= len(data):
         half = np.uint64(4 * (end - place))  # a shift by 64 is undefined, so two shifts are used

@@ -28,7 +28,7 @@ from typing import Any
 
 import numpy as np
 
-from curation.arrays import Bytes, Hashes
+from curation.arrays import Bytes, Hashes, Scalar
 from curation.text.kernels import inline_kernel, stored
 
 UNICODE_VERSION = unicodedata.unidata_version
@@ -132,7 +132,7 @@ def decode_character(data: Bytes, place: int, end: int) -> tuple[Any, int]:
 
 
 @inline_kernel
-def encode_character(point: Any, data: Bytes, place: int) -> int:
+def encode_character(point: Scalar, data: Bytes, place: int) -> int:
     """Write a code point to data[place:] as UTF-8; return the number of bytes written."""
     if point < 0x80:
         data[place] = point

@@ -5,12 +5,9 @@ after the last one. If edits or readers have converted all line ends to \\n, row
 (curation.text.lines); only a text with another line end is read character by character.
 """
 
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
 
-from curation.arrays import Bytes, Flags
+from curation.arrays import Bytes, Flags, Scalar, Unsigned32
 from curation.text.column import Offsets, TextColumn
 from curation.text.kernels import inline_kernel, kernel
 from curation.text.lines import NEWLINE, Lines, Rows, strip
@@ -32,7 +29,7 @@ def find_rows(column: TextColumn, lines: Lines) -> Rows:
 
 
 @inline_kernel
-def _may_end_row(data: Bytes, place: int) -> Any:
+def _may_end_row(data: Bytes, place: int) -> Scalar:
     """Return which of 64 bytes end a row, other than a newline, or begin a character that may end one."""
     rare = mask_between(data, place, 0x0B, 0x0D) | mask_between(data, place, 0x1C, 0x1E)
     return rare | mask_of(data, place, 0xC2) | mask_of(data, place, 0xE2)
@@ -56,13 +53,7 @@ def _holds_rare_line_end(data: Bytes, begin: int, end: int, spare: Bytes) -> boo
 
 @kernel
 def _count_rows(
-    data: Bytes,
-    text_offsets: Offsets,
-    line_offsets: Offsets,
-    line_starts: npt.NDArray[np.uint32],
-    line_ends: npt.NDArray[np.uint32],
-    offsets: Offsets,
-    rare: Flags,
+    data: Bytes, text_offsets: Offsets, line_offsets: Offsets, line_starts: Unsigned32, line_ends: Unsigned32, offsets: Offsets, rare: Flags
 ) -> None:
     """Fill the offsets of rows, and mark texts that contain a line end other than a newline."""
     spare = np.zeros(BLOCK, np.uint8)
@@ -82,7 +73,7 @@ def _count_rows(
 
 
 @kernel
-def _next_row(data: Bytes, place: Any, end: Any) -> tuple[Any, Any]:
+def _next_row(data: Bytes, place: Scalar, end: Scalar) -> tuple[Scalar, Scalar]:
     """Return the end of the row that begins at `place`, and the start of the next one."""
     while place < end:
         point, size = decode_character(data, place, end)
@@ -99,16 +90,16 @@ def _place_rows(
     text_offsets: Offsets,
     classes: Bytes,
     line_offsets: Offsets,
-    line_starts: npt.NDArray[np.uint32],
-    line_ends: npt.NDArray[np.uint32],
-    line_visible_starts: npt.NDArray[np.uint32],
-    line_visible_ends: npt.NDArray[np.uint32],
+    line_starts: Unsigned32,
+    line_ends: Unsigned32,
+    line_visible_starts: Unsigned32,
+    line_visible_ends: Unsigned32,
     offsets: Offsets,
     rare: Flags,
-    starts: npt.NDArray[np.uint32],
-    ends: npt.NDArray[np.uint32],
-    visible_starts: npt.NDArray[np.uint32],
-    visible_ends: npt.NDArray[np.uint32],
+    starts: Unsigned32,
+    ends: Unsigned32,
+    visible_starts: Unsigned32,
+    visible_ends: Unsigned32,
 ) -> None:
     for text in range(len(text_offsets) - 1):
         begin, end = text_offsets[text], text_offsets[text + 1]

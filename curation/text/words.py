@@ -19,12 +19,11 @@ Invariants
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from curation.arrays import Bytes, Hashes, Integers
+from curation.arrays import Bytes, Hashes, Integers, Scalar, Unsigned32
 from curation.text.column import Offsets, TextColumn, offsets_of
 from curation.text.kernels import inline_kernel, kernel
 from curation.text.simd import BLOCK, copy_block, count_bits, load_part, load_word, lowest_bit, mask_between, mask_of
@@ -59,9 +58,9 @@ class Tokens(NamedTuple):
     """The arrays of `Words` that kernels read, in one argument."""
 
     offsets: Offsets
-    starts: npt.NDArray[np.uint32]
-    ends: npt.NDArray[np.uint32]
-    characters: npt.NDArray[np.uint32]
+    starts: Unsigned32
+    ends: Unsigned32
+    characters: Unsigned32
     hashes: Hashes
     kinds: Bytes
 
@@ -74,11 +73,11 @@ class Words:
     text_offsets: Offsets
     offsets: Offsets
     """n + 1 positions in the arrays below (int64)."""
-    starts: npt.NDArray[np.uint32]
+    starts: Unsigned32
     """First byte of each token, counted from the start of its text."""
-    ends: npt.NDArray[np.uint32]
+    ends: Unsigned32
     """The byte after each token, counted likewise."""
-    characters: npt.NDArray[np.uint32]
+    characters: Unsigned32
     """Code points in each token."""
     hashes: Hashes
     """Hash of each token, unfolded."""
@@ -114,7 +113,7 @@ class Words:
         return hashes
 
     @cached_property
-    def without_symbols(self) -> tuple[Offsets, Hashes, npt.NDArray[np.uint32]]:
+    def without_symbols(self) -> tuple[Offsets, Hashes, Unsigned32]:
         """Offsets, hashes and characters of the words, without symbols."""
         is_word = (self.kinds & WORD) != 0
         return offsets_of(is_word)[self.offsets], self.hashes[is_word], self.characters[is_word]
@@ -139,20 +138,20 @@ def find_words(column: TextColumn) -> Words:
 
 
 @inline_kernel
-def extend_hash(value: Any, point: Any) -> Any:
+def extend_hash(value: Scalar, point: Scalar) -> Scalar:
     """Return the unmixed hash (uint64) of a folded word, extended by one code point."""
     return (value + (np.uint64(point) + np.uint64(1))) * _BASE
 
 
 @inline_kernel
-def mix_bits(value: Any) -> Any:
+def mix_bits(value: Scalar) -> Scalar:
     """Return a uint64 in which every bit depends on every bit of value."""
     value = (value ^ (value >> np.uint64(32))) * _MIX
     return value ^ (value >> np.uint64(32))
 
 
 @kernel
-def hash_bytes(data: Bytes, start: int, end: int) -> tuple[Any, int]:
+def hash_bytes(data: Bytes, start: int, end: int) -> tuple[Scalar, int]:
     """Return a hash (uint64) of data[start:end], and its number of code points."""
     size = np.int64(end) - np.int64(start)
     value = np.uint64(size) * _BASE
@@ -169,7 +168,7 @@ def hash_bytes(data: Bytes, start: int, end: int) -> tuple[Any, int]:
 
 
 @inline_kernel
-def _ascii_classes(data: Bytes, place: int) -> tuple[Any, Any, Any, Any]:
+def _ascii_classes(data: Bytes, place: int) -> tuple[Scalar, Scalar, Scalar, Scalar]:
     """Return which of 64 bytes are ASCII letters, digits and space, and which are not ASCII."""
     letters = mask_between(data, place, 0x61, 0x7A) | mask_between(data, place, 0x41, 0x5A)
     digits = mask_between(data, place, 0x30, 0x39)
@@ -178,26 +177,19 @@ def _ascii_classes(data: Bytes, place: int) -> tuple[Any, Any, Any, Any]:
 
 
 @inline_kernel
-def _joiners(data: Bytes, place: int) -> tuple[Any, Any, Any, Any]:
+def _joiners(data: Bytes, place: int) -> tuple[Scalar, Scalar, Scalar, Scalar]:
     """Return which of 64 bytes are apostrophes, commas, points and hyphens."""
     return mask_of(data, place, _APOSTROPHE), mask_of(data, place, _COMMA), mask_of(data, place, _POINT), mask_of(data, place, _HYPHEN)
 
 
 @inline_kernel
-def _shifted(mask: Any, before: Any) -> Any:
+def _shifted(mask: Scalar, before: Scalar) -> Scalar:
     """Return for each byte the bit of the previous byte; the highest bit of `before` is that of the byte before the block."""
     return mask << _ONE | before >> _LAST
 
 
 @kernel
-def _find_tokens(
-    data: Bytes,
-    text_offsets: Offsets,
-    classes: Bytes,
-    offsets: Offsets,
-    starts: npt.NDArray[np.uint32],
-    ends: npt.NDArray[np.uint32],
-) -> Any:
+def _find_tokens(data: Bytes, text_offsets: Offsets, classes: Bytes, offsets: Offsets, starts: Unsigned32, ends: Unsigned32) -> Scalar:
     """Write the bounds of all tokens; return their number.
 
     All masks cover one block; names that begin with `last_` belong to the previous block, of which only the highest bit matters. A class
@@ -294,13 +286,7 @@ def _find_tokens(
 
 
 @kernel
-def _describe(
-    data: Bytes,
-    text_offsets: Offsets,
-    classes: Bytes,
-    ascii_kinds: Bytes,
-    tokens: Tokens,
-) -> None:
+def _describe(data: Bytes, text_offsets: Offsets, classes: Bytes, ascii_kinds: Bytes, tokens: Tokens) -> None:
     """Fill what is known of each token besides its bounds."""
     offsets, starts, ends, characters, hashes, kinds = tokens
     for text in range(len(text_offsets) - 1):
@@ -345,13 +331,7 @@ def _kind(data: Bytes, start: int, end: int, text_end: int, classes: Bytes) -> i
 
 @kernel
 def _fold_words(
-    data: Bytes,
-    text_offsets: Offsets,
-    offsets: Offsets,
-    starts: npt.NDArray[np.uint32],
-    ends: npt.NDArray[np.uint32],
-    forms: Hashes,
-    hashes: Hashes,
+    data: Bytes, text_offsets: Offsets, offsets: Offsets, starts: Unsigned32, ends: Unsigned32, forms: Hashes, hashes: Hashes
 ) -> None:
     """Fill `hashes` with the hash of each token's folded form."""
     slot = np.uint64(0x1FFFFF)
@@ -373,14 +353,7 @@ def _fold_words(
 
 @kernel
 def _lower_words(
-    data: Bytes,
-    text_offsets: Offsets,
-    offsets: Offsets,
-    starts: npt.NDArray[np.uint32],
-    ends: npt.NDArray[np.uint32],
-    forms: Hashes,
-    longest: int,
-    hashes: Hashes,
+    data: Bytes, text_offsets: Offsets, offsets: Offsets, starts: Unsigned32, ends: Unsigned32, forms: Hashes, longest: int, hashes: Hashes
 ) -> None:
     """Fill `hashes` with the hash of each token in lower case, in working space for a token of `longest` bytes.
 

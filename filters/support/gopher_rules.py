@@ -5,12 +5,11 @@ Source: Rae et al. 2021 (Gopher), appendix A.1.1.
 
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from curation.arrays import Array, Floats, Hashes, Integers
+from curation.arrays import Array, Floats, Hashes, Integers, Scalar
 from curation.errors import RecipeError
 from curation.text.kernels import kernel
 from curation.text.text import Text
@@ -37,7 +36,7 @@ def hashes_of(stop_words: tuple[str, ...], lowered: bool = False) -> Hashes:
 
 
 @kernel
-def glance(hashes: Hashes) -> Any:
+def glance(hashes: Hashes) -> Scalar:
     """Return 64 bits of which each hash sets one: a hash whose bit is not set is none of them."""
     bits = np.uint64(0)
     for value in hashes:

@@ -11,12 +11,11 @@ Invariant: a text's number depends on that text and its list, not on the batch.
 """
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from curation.arrays import Bytes, Flags, Integers
+from curation.arrays import Bytes, Flags, Integers, Integers32, Scalar
 from curation.text.column import Offsets, offsets_of
 from curation.text.kernels import inline_kernel, kernel
 from curation.text.text import Text
@@ -47,7 +46,7 @@ class StopWordLists(NamedTuple):
         )
 
 
-def count_stop_words(text: Text, lists: StopWordLists, list_of_text: Integers) -> npt.NDArray[np.int32]:
+def count_stop_words(text: Text, lists: StopWordLists, list_of_text: Integers) -> Integers32:
     """Return how many different words of its list each text holds; 0 for a text whose list is -1."""
     counts = np.zeros(len(text), np.int32)
     words = text.words
@@ -60,7 +59,7 @@ def _offsets(lengths: Sequence[int]) -> Offsets:
 
 
 @inline_kernel
-def _stands_at(data: Any, place: Any, word_data: Any, word_begin: Any, length: Any) -> Any:
+def _stands_at(data: Bytes, place: Scalar, word_data: Bytes, word_begin: Scalar, length: Scalar) -> Scalar:
     """Return whether a word's bytes stand at a place that has at least `length` bytes before the text's end."""
     same = 0
     while same < length and data[place + same] == word_data[word_begin + same]:
@@ -69,14 +68,7 @@ def _stands_at(data: Any, place: Any, word_data: Any, word_begin: Any, length: A
 
 
 @kernel
-def _count(
-    data: Bytes,
-    text_offsets: Offsets,
-    tokens: Tokens,
-    lists: StopWordLists,
-    list_of_text: Integers,
-    counts: npt.NDArray[np.int32],
-) -> None:
+def _count(data: Bytes, text_offsets: Offsets, tokens: Tokens, lists: StopWordLists, list_of_text: Integers, counts: Integers32) -> None:
     """Fill `counts`."""
     token_offsets, starts, ends = tokens.offsets, tokens.starts, tokens.ends
     word_data, word_offsets, list_offsets, within = lists

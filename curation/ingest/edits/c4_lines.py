@@ -25,12 +25,11 @@ filter then still cannot see it: "lorem ipsum" broken by a citation, in a line t
 import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from curation.arrays import Bytes, Integers
+from curation.arrays import Bytes, Integers, Integers32, Scalar
 from curation.errors import RecipeError
 from curation.ingest.edits import Edit, Edited
 from curation.text.column import Offsets
@@ -100,7 +99,7 @@ class _Rules(NamedTuple):
     classes: Bytes
     digits: Integers
     columns: Bytes
-    moves: npt.NDArray[np.int32]
+    moves: Integers32
     flags: Bytes
     """For each state of the phrases' automaton, the bits of those that end there."""
     end_marks: Integers
@@ -146,14 +145,14 @@ def _break_size(data: Bytes, place: int, end: int) -> int:
 
 
 @inline_kernel
-def _breaks_and_brackets(data: Bytes, place: Any) -> Any:
+def _breaks_and_brackets(data: Bytes, place: Scalar) -> Scalar:
     """Return which of 64 bytes are brackets, end a line, or begin a character that may end one."""
     breaks = mask_between(data, place, 0x0A, 0x0D) | mask_between(data, place, 0x1C, 0x1E)
     return breaks | mask_of(data, place, 0xC2) | mask_of(data, place, 0xE2) | mask_of(data, place, _OPEN)
 
 
 @kernel
-def _line(data: Bytes, place: int, end: int, spare: Bytes) -> tuple[Any, Any, bool]:
+def _line(data: Bytes, place: int, end: int, spare: Bytes) -> tuple[Scalar, Scalar, bool]:
     """Return where the line at `place` ends, where the next one begins, and whether a bracket opens in it."""
     bracket = False
     for block in range(place, end, BLOCK):
@@ -177,7 +176,7 @@ def _line(data: Bytes, place: int, end: int, spare: Bytes) -> tuple[Any, Any, bo
 
 
 @kernel
-def _may_hold_phrase(data: Bytes, place: int, end: int) -> Any:
+def _may_hold_phrase(data: Bytes, place: int, end: int) -> Scalar:
     """Return whether a line may hold a phrase (three-letter sequences, one in each phrase) or "{"; few lines need a closer look."""
     if end + BLOCK + 2 > len(data):
         return True
@@ -326,14 +325,7 @@ def _verdict(line: Bytes, begin: int, end: int, has_words: bool, rules: _Rules) 
 
 
 @kernel
-def _edit(
-    data: Bytes,
-    offsets: Offsets,
-    rules: _Rules,
-    out: Bytes,
-    out_offsets: Offsets,
-    counts: Integers,
-) -> None:
+def _edit(data: Bytes, offsets: Offsets, rules: _Rules, out: Bytes, out_offsets: Offsets, counts: Integers) -> None:
     """Write edited texts to `out` (as long as `data`), their offsets, and the counts for each.
 
     `at` is where the next line is tried: the line stays if `at` moves past it. `blank` counts empty lines that stay if a visible one

@@ -19,20 +19,21 @@ import unicodedata
 from collections import Counter
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import ftfy
 import numpy as np
 from ftfy.chardata import UTF8_DETECTOR_RE
 
+from curation.arrays import Bytes, Flags
 from curation.ingest.edits import Edit, Edited
-from curation.text.column import rewritten
+from curation.text.column import Offsets, rewritten
 from curation.text.kernels import kernel
 from curation.text.text import Text
 
 
 @kernel
-def _suspects(data: Any, offsets: Any, found: Any) -> None:
+def _suspects(data: Bytes, offsets: Offsets, found: Flags) -> None:
     """Mark documents that hold a pair of characters left by decoding UTF-8 as windows-1252, Latin-1 or windows-1251."""
     for document in range(len(offsets) - 1):
         for i in range(offsets[document], offsets[document + 1] - 3):

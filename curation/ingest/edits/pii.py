@@ -23,15 +23,16 @@ precision and recall by kind.
 import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
+from curation.arrays import Bytes
 from curation.errors import RecipeError
 from curation.ingest.edits import Edit, Edited
 from curation.ingest.edits.identifiers import iban_length, is_card_number, is_iban, is_public_address, is_reserved_name, is_top_level_domain
 from curation.ingest.edits.products import is_product
-from curation.text.column import rewritten
+from curation.text.column import Offsets, rewritten
 from curation.text.kernels import kernel
 from curation.text.text import Text
 
@@ -42,7 +43,7 @@ _EMAIL_BIT, _IBAN_BIT, _CARD_BIT, _IP_BIT, _PHONE_BIT = (1 << i for i in range(5
 _OTHER, _DIGIT, _SEPARATOR, _AT, _COLON, _CAPITAL, _PLUS = range(7)
 
 
-def _byte_classes() -> Any:
+def _byte_classes() -> Bytes:
     classes = np.zeros(256, np.uint8)
     for characters, name in (("0123456789", _DIGIT), (" -./()\xa0", _SEPARATOR), ("@", _AT), (":", _COLON), ("+", _PLUS)):
         for byte in characters.encode():
@@ -55,7 +56,7 @@ _CLASSES = _byte_classes()
 
 
 @kernel
-def _suspects(data: Any, offsets: Any, found: Any) -> None:
+def _suspects(data: Bytes, offsets: Offsets, found: Bytes) -> None:
     """Mark for each document the kinds that it may contain; everything that a pattern below can match is marked.
 
     `digits` counts digits since the last byte that cannot be inside a number; `quad` counts consecutive dots between digits.

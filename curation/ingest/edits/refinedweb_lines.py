@@ -33,9 +33,8 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from curation.arrays import Bytes, Integers
+from curation.arrays import Bytes, Integers, Integers32
 from curation.ingest.edits import Edit, Edited
 from curation.text.column import Offsets, offsets_of
 from curation.text.kernels import kernel
@@ -328,7 +327,7 @@ def _write(
     data: Bytes,
     offsets: Offsets,
     lines: _Lines,
-    replacements: npt.NDArray[np.int32],
+    replacements: Integers32,
     replaced: Bytes,
     replaced_offsets: Offsets,
     max_newlines: int,

@@ -16,12 +16,13 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
+from curation.arrays import Bytes, Integers
 from curation.ingest.edits import Edit, Edited
-from curation.text.column import rewritten
+from curation.text.column import Offsets, rewritten
 from curation.text.kernels import inline_kernel, kernel
 from curation.text.text import Text
 
@@ -33,7 +34,7 @@ _PLAIN = np.array([byte > 0x20 and byte not in (0x7F, 0xC2, 0xE2, 0xEF) for byte
 
 
 @inline_kernel
-def _character(data: Any, i: int, end: int) -> tuple[int, int]:
+def _character(data: Bytes, i: int, end: int) -> tuple[int, int]:
     """Return (action, number of bytes) for the character at i, which is not plain ASCII text, newline or blank."""
     byte = data[i]
     second = data[i + 1] if i + 1 < end else 0
@@ -60,7 +61,7 @@ def _character(data: Any, i: int, end: int) -> tuple[int, int]:
 
 
 @kernel
-def _edit(data: Any, offsets: Any, most_newlines: int, collapse: bool, out: Any, out_offsets: Any, counts: Any) -> None:
+def _edit(data: Bytes, offsets: Offsets, most_newlines: int, collapse: bool, out: Bytes, out_offsets: Offsets, counts: Integers) -> None:
     """Write edited texts to `out` (as long as `data`), their offsets, and the four counts for each.
 
     `solid` is the end of the output through the line's last character that is not blank; `newlines` counts those written since.
@@ -177,7 +178,7 @@ def _composed(string: str) -> str:
     return "".join(part if number % 2 else unicodedata.normalize("NFC", part) for number, part in enumerate(_piles().split(string)))
 
 
-def _normalized(text: Text) -> tuple[Text, Any]:
+def _normalized(text: Text) -> tuple[Text, Integers]:
     counts = np.zeros(len(text), np.int64)
     composed = {}
     for i in range(len(text)):

@@ -12,8 +12,9 @@ import codecs
 import json
 import re
 from json.decoder import scanstring  # type: ignore[attr-defined]
-from typing import Any, NoReturn
+from typing import NoReturn
 
+from curation.arrays import Json, JsonObject
 from curation.ingest.readers.repair import CHARACTERS_PER_DAMAGE, UNREADABLE, BadRow, Repairs
 
 _BLANK = re.compile(r"[ \t\r\n]*")
@@ -30,7 +31,7 @@ _MARKING = "curation.ingest.readers.json_objects.mark"
 codecs.register_error(_MARKING, lambda error: (_MARK, error.end if isinstance(error, UnicodeDecodeError) else 0))
 
 
-def object_of(line: bytes, text: str, repairs: Repairs) -> dict[str, Any]:
+def object_of(line: bytes, text: str, repairs: Repairs) -> JsonObject:
     """Return the fields of a line; an unreadable value is UNREAD. `text` is the field that must not be damaged. Raises BadRow."""
     try:
         fields = _STRICT.decode(line.decode())
@@ -44,7 +45,7 @@ def object_of(line: bytes, text: str, repairs: Repairs) -> dict[str, Any]:
     return fields
 
 
-def _unmarked(value: Any, is_text: bool, repairs: Repairs) -> Any:
+def _unmarked(value: Json, is_text: bool, repairs: Repairs) -> Json:
     if not isinstance(value, str):
         return value
     damaged = value.count(_MARK)
@@ -59,14 +60,14 @@ def _without_marks(marked: str, repairs: Repairs) -> str:
     return marked.replace(_MARK, "\ufffd")
 
 
-def _walked(written: str, repairs: Repairs) -> dict[str, Any]:
+def _walked(written: str, repairs: Repairs) -> JsonObject:
     at = _blank(written, 1 if written.startswith("\ufeff") else 0)
     if written[at : at + 1] != "{":
         kind = {"[": "list", '"': "str"}.get(written[at : at + 1])
         if kind:
             raise BadRow("not_an_object", f"the line holds no JSON object but {kind}")
         raise BadRow("broken_json", "the line is not JSON")
-    fields: dict[str, Any] = {}
+    fields: JsonObject = {}
     at = _blank(written, at + 1)
     try:
         while written[at] != "}" or fields:
@@ -97,7 +98,7 @@ def _past(written: str, at: int, character: str) -> int:
     return at + 1
 
 
-def _value(written: str, at: int, repairs: Repairs) -> tuple[Any, int]:
+def _value(written: str, at: int, repairs: Repairs) -> tuple[Json, int]:
     """Return the value at a position, and the position after it."""
     if written[at] == '"':
         string: tuple[str, int] = scanstring(written, at + 1, False)

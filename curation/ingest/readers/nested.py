@@ -9,12 +9,11 @@ Invariant: no value raises. Invalid UTF-8 in strings becomes U+FFFD.
 
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
-from typing import Any
 
 import pyarrow as pa
 from pyarrow import types
 
-from curation.arrays import Column
+from curation.arrays import Column, Json
 
 _MAX_DEPTH = 32
 
@@ -43,7 +42,7 @@ def is_list(kind: pa.DataType) -> bool:
     return bool(types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind))
 
 
-def nested_values(column: Column) -> list[Any]:
+def nested_values(column: Column) -> list[Json]:
     """Return the values of a column of a readable type; null becomes None."""
     try:
         return [_plain(value) for value in column.to_pylist(maps_as_pydicts="lossy")]
@@ -51,7 +50,7 @@ def nested_values(column: Column) -> list[Any]:
         return [_alone(scalar) for scalar in column]
 
 
-def _alone(scalar: Any) -> Any:
+def _alone(scalar: pa.Scalar) -> Json:
     try:
         return _plain(scalar.as_py(maps_as_pydicts="lossy"))
     except UnicodeDecodeError:
@@ -60,7 +59,7 @@ def _alone(scalar: Any) -> Any:
         return str(scalar)  # Python cannot represent this time: use Arrow's form
 
 
-def _of_bytes(scalar: Any) -> Any:
+def _of_bytes(scalar: pa.Scalar) -> Json:
     """Return a value, decoding its strings one by one."""
     if not scalar.is_valid:
         return None
@@ -74,7 +73,7 @@ def _of_bytes(scalar: Any) -> Any:
     return _plain(scalar.as_py()) if buffer is None else bytes(buffer).decode("utf-8", "replace")
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: Json) -> Json:
     if isinstance(value, dict):
         return {name if isinstance(name, str) else str(_plain(name)): _plain(inner) for name, inner in value.items()}
     if isinstance(value, (list, tuple)):

@@ -24,7 +24,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pyarrow import types
 
-from curation.arrays import Schema
+from curation.arrays import JsonObject, Schema
 from curation.ingest.readers.columns import is_binary, is_string
 from curation.ingest.readers.decompression import Content, WatchedFile
 from curation.ingest.readers.nested import is_readable
@@ -196,7 +196,7 @@ def _bomb(facts: Any, columns: list[str]) -> str:
     return ""
 
 
-def row_strings(names: tuple[str, ...], values: tuple[Any, ...], text: str, repairs: Repairs) -> dict[str, Any]:
+def row_strings(names: tuple[str, ...], values: tuple[Any, ...], text: str, repairs: Repairs) -> JsonObject:
     """Return a row's values by name, with strings decoded. Raises BadRow for a text that cannot be decoded."""
     told = {}
     for name, value in zip(names, values, strict=True):

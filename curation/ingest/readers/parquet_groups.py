@@ -18,8 +18,9 @@ from collections.abc import Collection, Iterator
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
-from curation.arrays import Table
+from curation.arrays import JsonObject, Table
 from curation.ingest.readers.columns import as_binary, python_rows
 from curation.ingest.readers.decompression import WatchedFile
 from curation.ingest.readers.outcomes import Broken
@@ -36,7 +37,7 @@ ParquetRow = tuple[int, tuple[str, ...], tuple[Any, ...], int, tuple[str, ...]]
 columns. A plain tuple, because a file has millions of rows and an object with named fields costs more."""
 
 
-def claimed_rows(parquet: Any, group: int) -> int:
+def claimed_rows(parquet: pq.ParquetFile, group: int) -> int:
     """Return the number of rows in a row group: the most frequent value among its own count and those of its columns."""
     facts = parquet.metadata.row_group(group)
     claims = Counter({facts.num_rows: 1})
@@ -45,7 +46,9 @@ def claimed_rows(parquet: Any, group: int) -> int:
     return int(facts.num_rows) if claims[facts.num_rows] == most else max(claim for claim, times in claims.items() if times == most)
 
 
-def group_rows(parquet: Any, group: int, first: int, columns: list[str], text: str, file: WatchedFile) -> Iterator[ParquetRow | Broken]:
+def group_rows(
+    parquet: pq.ParquetFile, group: int, first: int, columns: list[str], text: str, file: WatchedFile
+) -> Iterator[ParquetRow | Broken]:
     """Yield the rows of a row group, numbered from `first`, and a Broken for lost ones."""
     facts = parquet.metadata.row_group(group)
     end = first + claimed_rows(parquet, group)
@@ -71,7 +74,13 @@ def group_rows(parquet: Any, group: int, first: int, columns: list[str], text: s
 
 
 def _one_by_one(
-    parquet: Any, group: int, rows: range, number: int, read: tuple[list[str], tuple[str, ...], str], fault: str, file: WatchedFile
+    parquet: pq.ParquetFile,
+    group: int,
+    rows: range,
+    number: int,
+    read: tuple[list[str], tuple[str, ...], str],
+    fault: str,
+    file: WatchedFile,
 ) -> Iterator[ParquetRow | Broken]:
     """Yield the rows from `number` on, reading each column by itself."""
     columns, lost, text = read
@@ -97,7 +106,7 @@ def _one_by_one(
 _NOTHING = object()
 
 
-def _alone(parquet: Any, group: int, name: str, text: str, skipped: int, file: WatchedFile) -> Iterator[tuple[int, Any]]:
+def _alone(parquet: pq.ParquetFile, group: int, name: str, text: str, skipped: int, file: WatchedFile) -> Iterator[tuple[int, Any]]:
     """Yield the values of a column after `skipped` ones, each with its size, while they are readable."""
     try:
         for batch in parquet.iter_batches(_ALONE, row_groups=[group], columns=[name], use_threads=False):
@@ -110,7 +119,7 @@ def _alone(parquet: Any, group: int, name: str, text: str, skipped: int, file: W
         file.raise_failure()
 
 
-def _named(batch: Table, text: str) -> dict[str, Any]:
+def _named(batch: Table, text: str) -> JsonObject:
     """Return the columns of a batch by name (the last of a repeated name), with the text as bytes."""
     named = dict(zip(batch.schema.names, batch.columns, strict=True))
     if text in named:
@@ -137,7 +146,7 @@ def _rows_at_once(facts: Any, columns: set[str]) -> int:
     return max(1, min(_MAX_BATCH_ROWS, int(BATCH_BYTES / average), *(int(_REPEATED_BYTES // max(size, 1)) for size in repeating)))
 
 
-def _miscounted(parquet: Any, group: int, columns: set[str], rows: int, file: WatchedFile) -> dict[str, str]:
+def _miscounted(parquet: pq.ParquetFile, group: int, columns: set[str], rows: int, file: WatchedFile) -> dict[str, str]:
     """Return the columns whose counts contradict each other, with a description."""
     found = {}
     facts = parquet.metadata.row_group(group)
@@ -159,7 +168,7 @@ def _miscounted(parquet: Any, group: int, columns: set[str], rows: int, file: Wa
     return found
 
 
-def _is_flat(parquet: Any, index: int) -> bool:
+def _is_flat(parquet: pq.ParquetFile, index: int) -> bool:
     """Return whether a column has one value per row."""
     return bool(parquet.schema.column(index).max_repetition_level == 0)
 
