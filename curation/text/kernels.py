@@ -14,10 +14,8 @@ imports), so the cache folder is always set first.
 
 import functools
 import hashlib
-import importlib
 import os
 import platform
-import sys
 import tempfile
 import threading
 import types
@@ -179,7 +177,6 @@ def _numba() -> Any:
 
     # Numba reads the environment once, and may already be imported.
     numba.config.CACHE_DIR = str(_cache_folder())  # type: ignore[attr-defined]
-    _settle_that_there_is_no_blas()
     _listen()
     return numba
 
@@ -198,20 +195,6 @@ def _listen() -> None:
                 tell(False)
 
     event.register("numba:compile", Listener())  # type: ignore[no-untyped-call]
-
-
-def _settle_that_there_is_no_blas() -> None:
-    """Keep numba from importing all of SciPy's linear algebra (a third of a second, 15 MiB) to see whether kernels may call it.
-
-    None of ours does. Whoever imports `scipy.linalg` elsewhere has it as ever, and other people's kernels get BLAS when they ask for it,
-    but for inner products, which numba then makes by a loop.
-    """
-    if "scipy.linalg" not in sys.modules:
-        sys.modules["scipy.linalg"] = None  # type: ignore[assignment]  # so Python is told that a module cannot be imported
-        try:
-            importlib.import_module("numba.np.arraymath")
-        finally:
-            del sys.modules["scipy.linalg"]
 
 
 @lru_cache(maxsize=1)

@@ -72,7 +72,6 @@ def test_looking_at_a_document_imports_no_stage_that_reads_or_makes_one(module: 
 
 
 KERNELS = """
-import sys
 from curation.text import kernels as jit
 cold = lambda: not any(jit._cache_folder().rglob("*.nbi"))
 print(cold())
@@ -82,17 +81,17 @@ counts = np.zeros(2, np.int64)
 data = np.frombuffer(b"a-b--", np.uint8)
 count_byte(data, np.array([0, 2, 5]), ord("-"), counts)
 print(counts.tolist(), cold(), count_byte.__name__)
-print(sum(count_byte.for_python.stats.cache_hits.values()), "scipy.linalg" in sys.modules)
+print(sum(count_byte.for_python.stats.cache_hits.values()))
 """
 
 
 def test_a_kernel_is_compiled_once_and_the_cache_is_the_users_alone(tmp_path: Path) -> None:
     first = python(KERNELS, XDG_CACHE_HOME=str(tmp_path))
-    assert first.splitlines() == ["True", "[1, 2] False count_byte", "0 False"]
+    assert first.splitlines() == ["True", "[1, 2] False count_byte", "0"]
     (folder,) = (tmp_path / "textbook-curation").iterdir()
     assert folder.stat().st_mode & 0o777 == 0o700
     second = python(KERNELS, XDG_CACHE_HOME=str(tmp_path))
-    assert second.splitlines() == ["False", "[1, 2] False count_byte", "1 False"]
+    assert second.splitlines() == ["False", "[1, 2] False count_byte", "1"]
 
 
 OTHERS_FIRST = "import numba\n" + KERNELS
