@@ -34,11 +34,11 @@ Column: TypeAlias = Any
 Schema: TypeAlias = Any
 """A `pyarrow.Schema`."""
 
-Json: TypeAlias = Any
+JsonValue: TypeAlias = Any
 """A value as JSON holds it: nothing, a truth value, a number, a text, a list or an object."""
 
 JsonObject: TypeAlias = dict[str, Any]
 """A JSON object that the caller may change."""
 
-Facts: TypeAlias = Mapping[str, Any]
+JsonMapping: TypeAlias = Mapping[str, Any]
 """Names and values, as a JSON object holds them, that nobody changes."""

@@ -13,7 +13,7 @@ from typing import Any, TypeVar, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
 
-from curation.arrays import Facts, JsonObject
+from curation.arrays import JsonMapping, JsonObject
 from curation.errors import RecipeError
 
 Choosable = TypeVar("Choosable")
@@ -61,7 +61,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return f"; did you mean {close[0]!r}?" if close else f"; there are: {', '.join(known)}"
 
 
-def build(part: type[Choosable], parameters: Facts, what: str) -> Choosable:
+def build(part: type[Choosable], parameters: JsonMapping, what: str) -> Choosable:
     """Make a dataclass from a recipe's values. Raises RecipeError for a parameter that is unknown, missing or of the wrong type."""
     known = [field.name for field in dataclasses.fields(part) if field.init]  # type: ignore[arg-type]
     hints = get_type_hints(part)

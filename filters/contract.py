@@ -34,7 +34,7 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from curation.arrays import Array, Column, Facts, Floats, JsonObject, Table
+from curation.arrays import Array, Column, Floats, JsonMapping, JsonObject, Table
 from curation.choices import build
 from curation.engine.failures import in_one_line, traceback_of
 from curation.errors import CurationError, RecipeError
@@ -191,7 +191,7 @@ class FilterChoice:
     """A filter as a recipe chooses it: a shipped one by name, or a user's own by file. Later filters skip documents that a `gate` drops."""
 
     name: str
-    parameters: Facts = field(default_factory=dict)
+    parameters: JsonMapping = field(default_factory=dict)
     file: str | None = None
     gate: bool = False
 

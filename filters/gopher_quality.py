@@ -35,7 +35,7 @@ from curation.text.unicode_classes import decode_character
 from curation.text.words import ALPHABETIC, WORD, Tokens
 from filters.contract import Rule, Signals, Threshold, above, below
 from filters.gopher_readings import QUALITY_EXAMPLES, GopherQualityReading
-from filters.support.gopher_rules import glance, signals_of
+from filters.support.gopher_rules import glance, signals_in
 from filters.support.punctuation import punctuation_marks
 
 _POINT, _HASH, _HYPHEN = 0x2E, 0x23, 0x2D
@@ -87,7 +87,7 @@ class GopherQuality(GopherQualityReading):
         table = np.zeros((len(self.signal_types), len(text)), np.float64)
         _measure_words(text.data, text.offsets, words.tokens, self.stop_hashes, punctuation_marks(), table)
         _measure_rows(text.data, text.offsets, rows.offsets, rows.visible_starts, rows.visible_ends, table)
-        return signals_of(self.signal_types, table)
+        return signals_in(self.signal_types, table)
 
     def rules(self) -> Mapping[str, Rule]:
         """Return the paper's rules in datatrove's order."""
@@ -108,7 +108,7 @@ def _three_bytes(data: Bytes, place: Scalar) -> Scalar:
 
 @kernel
 def _holds_other_than(marks: Integers, data: Bytes, start: int, end: int) -> bool:
-    """Tell whether data[start:end] holds a character that is none of `marks`."""
+    """Return whether data[start:end] contains a character that is not one of `marks`."""
     place = start
     while place < end:
         point, size = decode_character(data, place, end)
@@ -123,8 +123,8 @@ def _holds_other_than(marks: Integers, data: Bytes, start: int, end: int) -> boo
 def _measure_words(data: Bytes, text_offsets: Offsets, tokens: Tokens, stop_words: Hashes, punctuation: Integers, table: Floats) -> None:
     """Fill the rows of `table` (signals in the order of signal_types) that are measured on tokens.
 
-    A token may be all punctuation only if it is a symbol or begins like the full-width digit one. `some` has a bit for each stop word, so
-    that a glance tells most other words apart.
+    Only a symbol, or a token that begins like the full-width digit one, can consist of punctuation alone. `some` has a bit for each stop
+    word, so that one look rules out most other words.
     """
     offsets, starts, ends, characters, hashes, kinds = tokens
     seen = np.empty(len(stop_words), np.int64)  # the text that a stop word was found in last

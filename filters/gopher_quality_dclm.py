@@ -1,19 +1,19 @@
 """Gopher's quality rules as DCLM reads them, for its reproduction of RefinedWeb.
 
 Source: Rae et al. 2021 (Gopher), appendix A.1.1, as in Li et al. 2024, "DataComp-LM", `baselines/mappers/filters/content_filters.py` and
-`dclm_baseline_refinedweb.yaml`. A chunk is what stands between spaces (`curation.text.chunks`). Where it differs from datatrove's reading
-(`gopher_quality`) is set in capitals:
+`dclm_baseline_refinedweb.yaml`. A chunk is a run of characters between spaces (`curation.text.chunks`). Capitals mark the differences from
+datatrove's reading (`gopher_quality`):
 
-    words               what stands between ASCII SPACES or NUL and BEGINS WITH a letter or number (fastText's tokenizer)
-    mean_word_length    characters of a CHUNK, punctuation included
-    symbol_ratio        "#", "...", ". . ." and "…" TOGETHER, over chunks
+    words               runs of characters between ASCII SPACES or NUL that BEGIN WITH a letter or number (fastText's tokenizer)
+    mean_word_length    mean number of characters of a CHUNK, including punctuation
+    symbol_ratio        number of "#", "...", ". . ." and "…" TOGETHER, divided by the number of chunks
     bullet_line_ratio   share of LINES THAT ARE NOT BLANK whose first visible character is ●, •, * or -
-    ellipsis_line_ratio share of the same whose last visible characters are "...", ". . ." or "…"
+    ellipsis_line_ratio share of these lines whose last visible characters are "...", ". . ." or "…"
     non_alphabetic_ratio   share of CHUNKS without a letter
-    stop_words          HOW OFTEN stop words occur, IN LOWER CASE; a chunk with punctuation upon it is none
+    stop_words          NUMBER OF OCCURRENCES of stop words IN LOWER CASE; a chunk with punctuation is no stop word
 
-Equal to a plain twin written from that source, which was read and not run; no ratio has a value for a text without chunks, which is dropped
-as too short.
+Equal to a plain twin that was written from a reading of that source; the source itself was not run. A text without chunks has ratios of 0
+and is dropped as too short.
 """
 
 from collections.abc import Mapping
@@ -31,7 +31,7 @@ from curation.text.unicode_classes import decode_character
 from curation.text.words import WORD, Tokens
 from filters.contract import Rule, Signals, Threshold, above
 from filters.gopher_readings import QUALITY_EXAMPLES, GopherQualityReading
-from filters.support.gopher_rules import glance, signals_of
+from filters.support.gopher_rules import glance, signals_in
 
 _POINT, _HASH, _SPACE, _ELLIPSIS = 0x2E, 0x23, 0x20, 0x2026
 _BULLETS = (0x25CF, 0x2022, 0x2A, 0x2D)
@@ -80,7 +80,7 @@ class GopherQualityDclm(GopherQualityReading):
         stop_words = self.stop_hashes
         _measure_chunks(words.offsets, words.lowered, *of_chunks, stop_words, table)
         _measure_lines(text.data, text.offsets, lines.offsets, lines.visible_starts, lines.visible_ends, table)
-        return signals_of(self.signal_types, table)
+        return signals_in(self.signal_types, table)
 
     def rules(self) -> Mapping[str, Rule]:
         """Return the rules in DCLM's order."""
@@ -95,7 +95,7 @@ class GopherQualityDclm(GopherQualityReading):
 
 @inline_kernel
 def _is_spaced_ellipsis(data: Bytes, place: Scalar, end: Scalar) -> Scalar:
-    """Tell whether ". . ." begins at place, where there is a point."""
+    """Return whether ". . ." begins at `place`, where there is a point."""
     return (
         place + 5 <= end
         and data[place + 1] == _SPACE
@@ -107,7 +107,7 @@ def _is_spaced_ellipsis(data: Bytes, place: Scalar, end: Scalar) -> Scalar:
 
 @kernel
 def _measure_symbols(data: Bytes, text_offsets: Offsets, tokens: Tokens, chunk_offsets: Offsets, table: Floats) -> None:
-    """Fill the rows of words and symbols. Occurrences of one symbol do not overlap each other."""
+    """Fill the rows of `table` for words and symbols. Occurrences of one symbol do not overlap each other."""
     offsets, starts, kinds = tokens.offsets, tokens.starts, tokens.kinds
     for text in range(len(offsets) - 1):
         begin, end = text_offsets[text], text_offsets[text + 1]
@@ -146,7 +146,7 @@ def _measure_chunks(
     stop_words: Hashes,
     table: Floats,
 ) -> None:
-    """Fill the rows that are measured on chunks. A chunk that is a stop word is a single token."""
+    """Fill the rows of `table` that are measured on chunks. A chunk that is a stop word is a single token."""
     some = glance(stop_words)
     for text in range(len(offsets) - 1):
         length = stops = without_letters = np.int64(0)
@@ -167,7 +167,7 @@ def _measure_chunks(
 def _measure_lines(
     data: Bytes, text_offsets: Offsets, offsets: Offsets, visible_starts: Unsigned32, visible_ends: Unsigned32, table: Floats
 ) -> None:
-    """Fill the rows that are measured on lines."""
+    """Fill the rows of `table` that are measured on lines."""
     for text in range(len(offsets) - 1):
         begin = text_offsets[text]
         lines = bullets = ellipses = 0

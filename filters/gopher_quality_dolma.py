@@ -1,17 +1,17 @@
 """Gopher's quality rules as Dolma reads them.
 
-Source: Rae et al. 2021 (Gopher), appendix A.1.1, as in Soldaini et al. 2024, "Dolma", `python/dolma/taggers/gopher.py`. A chunk is what
-stands between spaces (`curation.text.chunks`). Where it differs from datatrove's reading (`gopher_quality`) is set in capitals:
+Source: Rae et al. 2021 (Gopher), appendix A.1.1, as in Soldaini et al. 2024, "Dolma", `python/dolma/taggers/gopher.py`. A chunk is a run
+of characters between spaces (`curation.text.chunks`). Capitals mark the differences from datatrove's reading (`gopher_quality`):
 
-    words               CHUNKS
-    median_word_length  MEDIAN of the characters of a chunk
-    symbol_ratio        share of chunks that HOLD "#" or "…"
-    alphabetic_ratio    share of CHUNKS that hold a letter
-    stop_words          HOW OFTEN stop words occur, as they are written; a chunk with punctuation upon it is none
-    bullet_line_ratio   share of LINES that begin with * or -, blank lines and indented ones included
-    ellipsis_line_ratio share of lines that end in "…" ALONE
+    words               number of CHUNKS
+    median_word_length  MEDIAN number of characters of a chunk
+    symbol_ratio        share of chunks that CONTAIN "#" or "…"
+    alphabetic_ratio    share of CHUNKS that contain a letter
+    stop_words          NUMBER OF OCCURRENCES of stop words, case-sensitive; a chunk with punctuation is no stop word
+    bullet_line_ratio   share of LINES whose first character is * or -, among all lines, including blank ones
+    ellipsis_line_ratio share of lines whose last character is "…"
 
-Equal to a plain twin written from that source. A text without chunks has 0 everywhere and is dropped as too short.
+Equal to a plain twin written from that source. A text without chunks has signals of 0 and is dropped as too short.
 """
 
 from collections.abc import Mapping
@@ -29,7 +29,7 @@ from curation.text.unicode_classes import decode_character
 from curation.text.words import Tokens
 from filters.contract import Rule, Signals, Threshold, above, below
 from filters.gopher_readings import QUALITY_EXAMPLES, GopherQualityReading
-from filters.support.gopher_rules import signals_of
+from filters.support.gopher_rules import signals_in
 
 _HASH, _STAR, _HYPHEN, _ELLIPSIS = 0x23, 0x2A, 0x2D, 0x2026
 
@@ -76,7 +76,7 @@ class GopherQualityDolma(GopherQualityReading):
         stop_words = self.stop_hashes
         _measure_chunks(text.data, text.offsets, words.tokens, *of_chunks, stop_words, longest, table)
         _measure_lines(text.data, text.offsets, lines.offsets, lines.starts, lines.ends, table)
-        return signals_of(self.signal_types, table)
+        return signals_in(self.signal_types, table)
 
     def rules(self) -> Mapping[str, Rule]:
         """Return the rules in the order of the tagger's attributes."""
@@ -103,7 +103,7 @@ def _measure_chunks(
     longest: int,
     table: Floats,
 ) -> None:
-    """Fill the rows that are measured on chunks, in working space for chunks of `longest` characters."""
+    """Fill the rows of `table` that are measured on chunks, with working space for chunks of `longest` characters."""
     token_offsets, starts, hashes = tokens.offsets, tokens.starts, tokens.hashes
     of_length = np.zeros(longest + 1, np.int64)
     for text in range(len(offsets) - 1):
@@ -135,7 +135,7 @@ def _measure_chunks(
 
 @kernel
 def _median(of_length: Integers, count: int) -> float:
-    """Return the median of `count` lengths of which each occurs so often; 0 of none."""
+    """Return the median of `count` lengths, where length i occurs of_length[i] times; 0 if there are none."""
     if count == 0:
         return 0.0
     lower, before = np.int64(-1), np.int64(0)
@@ -150,7 +150,7 @@ def _median(of_length: Integers, count: int) -> float:
 
 @kernel
 def _measure_lines(data: Bytes, text_offsets: Offsets, offsets: Offsets, starts: Unsigned32, ends: Unsigned32, table: Floats) -> None:
-    """Fill the rows that are measured on lines. An empty text has no line."""
+    """Fill the rows of `table` that are measured on lines. Every text has at least one line."""
     for text in range(len(offsets) - 1):
         begin = text_offsets[text]
         bullets = ellipses = 0

@@ -1,23 +1,23 @@
 """Gopher's repetition rules as DCLM reads them, for its reproduction of RefinedWeb.
 
 Source: Rae et al. 2021 (Gopher), appendix A.1.1, table A1, as in Li et al. 2024, "DataComp-LM",
-`baselines/mappers/filters/content_filters.py`. Where it differs from datatrove's reading (`gopher_repetition`) is set in capitals:
+`baselines/mappers/filters/content_filters.py`. Capitals mark the differences from datatrove's reading (`gopher_repetition`):
 
-    lines           lines of the text that are not blank
+    lines           number of lines that are not blank
     duplicate_line_share, duplicate_paragraph_share
-                    share of lines (paragraphs) that stand more than once: of three equal ones, ALL THREE are duplicates
+                    share of lines (paragraphs) that occur more than once: of three equal ones, ALL THREE are duplicates
     duplicate_line_characters, duplicate_paragraph_characters
-                    characters of those, over the characters OF ALL LINES (PARAGRAPHS)
+                    characters of these duplicates divided by the characters OF ALL LINES (PARAGRAPHS)
     top_2_gram .. top_4_gram
-                    of the n-grams of WORDS (no symbols) that occur most often, the LONGEST, times its occurrences, WITHOUT SPACES, over the
-                    characters OF ALL WORDS; 0 IF NONE OCCURS TWICE
+                    characters of the LONGEST of the most frequent n-grams of WORDS (no symbols), WITHOUT SPACES, times its occurrences,
+                    divided by the characters OF ALL WORDS; 0 IF NO N-GRAM OCCURS TWICE
     duplicate_5_gram .. duplicate_10_gram
-                    characters of the words that lie in ANY n-gram that occurs more than once, EACH WORD ONCE, over the same
+                    characters of the words in ANY n-gram that occurs more than once, EACH WORD ONCE, divided by the characters OF ALL WORDS
 
-Lines are cut at newlines, paragraphs at pairs of them; both are STRIPPED, and EMPTY ONES LEFT OUT. A text with a single line (paragraph)
-has 0 there; one without any text is dropped (`lines` is 0).
+Lines are cut at newlines, paragraphs at pairs of newlines. Both are STRIPPED, and EMPTY ONES ARE IGNORED. A text with a single line
+(paragraph) has signals of 0 for lines (paragraphs). A text without any line is dropped (`lines` is 0).
 
-Equal to a plain twin written from that source, on the words of `curation.text.words` where the original's are those of the package uniseg.
+Equal to a plain twin written from that source, on the words of `curation.text.words`; the original's words are those of the package uniseg.
 """
 
 from collections.abc import Mapping
@@ -77,7 +77,7 @@ class GopherRepetitionDclm(GopherRepetitionReading):
     )
 
     def signals(self, text: Text, documents: Table) -> Signals:  # noqa: ARG002
-        """Measure a batch: pieces that stand more than once, then repeated n-grams of words."""
+        """Measure a batch: lines and paragraphs that occur more than once, then repeated n-grams of words."""
         counts = np.zeros((2, 4, len(text)), np.int64)
         longest = int(text.lines.counts.max(initial=0))
         for row, newlines in enumerate((1, 2)):
@@ -102,9 +102,9 @@ class GopherRepetitionDclm(GopherRepetitionReading):
 
 @kernel
 def _count_pieces(data: Bytes, text_offsets: Offsets, classes: Bytes, newlines: int, longest: int, counts: Integers) -> None:
-    """Fill the rows of `counts`: pieces, pieces that stand more than once, and the characters of both.
+    """Fill the rows of `counts`: pieces, pieces that occur more than once, and the characters of both.
 
-    Pieces are cut at every `newlines` newlines in a row, read from the left, and stripped; empty ones are left out.
+    The text is cut, from the left, at every run of `newlines` newlines. Pieces are stripped, and empty ones are ignored.
     """
     slots = 64
     while slots < 2 * longest:

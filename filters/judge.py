@@ -15,7 +15,7 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from curation.arrays import Column, Facts, Flags, Json, Table
+from curation.arrays import Column, Flags, JsonMapping, JsonValue, Table
 from curation.engine.stage import Output, Stage, Unit
 from curation.schema import VERDICTS
 from curation.storage.shards import batches
@@ -31,11 +31,11 @@ class Judge(Stage):
     version: ClassVar[int] = 1
     packages: ClassVar[tuple[str, ...]] = ("pyarrow", "polars")
 
-    def fields(self) -> Json:
+    def fields(self) -> JsonValue:
         """Return every field of every filter, including thresholds."""
         return {"filters": [choice.identity() for choice in self.filters]}
 
-    def make(self, unit: Unit, output: Output) -> Facts:
+    def make(self, unit: Unit, output: Output) -> JsonMapping:
         """Judge one signals shard."""
         filters = [choice.build() for choice in self.filters]
         signals = unit.shard("signals")

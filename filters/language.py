@@ -1,22 +1,19 @@
-"""Which language a text is in, and how sure that is.
+"""The language of a text, and the probability that it is right.
 
-Source: langid.py (Lui and Baldwin, "langid.py: An Off-the-shelf Language Identification Tool", ACL 2012) with the model of py3langid:
-140 labels; byte n-grams are found by one automaton, and a naive Bayes model weighs how often each occurs. Score: the model's probability,
-its temperature the root of the number of bytes, so that long texts do not all score 1. FineWeb's rule, language and a least score of 0.65,
-is the default here too.
+Source: langid.py (Lui and Baldwin, "langid.py: An Off-the-shelf Language Identification Tool", ACL 2012) with the model of py3langid, which
+knows 140 labels. One automaton finds byte n-grams, and a naive Bayes model weighs how often each occurs. The score is the model's
+probability at a temperature of the square root of the number of bytes; without it, all long texts would score 1. FineWeb's rule is the
+default: the language, and a score of at least 0.65.
 
-    language  the label: ISO 639-1, and 639-3 where there is none; "zxx" is no language, such as numbers or base64
+    language  the label: the language's code in ISO 639-1, or in 639-3 if it has none there; "zxx" is no language, such as numbers or base64
     score     the probability of that label, 0 to 1
 
-The automaton is walked and the weights are added up by a kernel over the model's own tables; labels are those of py3langid's classifier,
-scores too up to rounding. Only a text's first `sample_bytes` are read. The model was trained on few texts in capitals, and takes English in
-capitals for Nigerian Pidgin; so a text with more capitals than small letters is read in lower case, whole.
+A kernel walks the automaton and adds up the weights, over the model's own tables. Labels equal those of py3langid's classifier; scores
+equal them up to rounding. The kernel reads only the first `sample_bytes` of a text. The model saw few texts in capitals and takes English
+in capitals for Nigerian Pidgin; therefore a text with more capitals than small letters is first converted to lower case.
 
-Measured on 429 paragraphs in 79 languages that both know (Universal Declaration of Human Rights), accuracy of this model, and of
-resiliparse's `detect_fast`: whole text 1.000 and .988; 500 characters .998 and .965; 200 characters .995 and .918; 50 characters .977 and
-.606. A blend (`detect_fast` where the score is below 0.5) decides no text otherwise, so there is none. Speed on one core that others
-shared: 6,600 web texts a second at 2,048 bytes each, where py3langid's own loop does 1,360. More bytes change little: of 1,214 web texts,
-1,208 are English by 512 bytes and 1,209 by 8,192; a hundredth of these score below .48 at 512 bytes, .65 at 2,048 and .73 at 4,096.
+`tests/benchmark/README.md` has this model's accuracy and speed. A blend with resiliparse's `detect_fast`, used where the score is below
+0.5, decides no text differently, so there is none.
 """
 
 import unicodedata
@@ -41,7 +38,7 @@ _A, _Z, _SMALL_A, _SMALL_Z = map(ord, "AZaz")
 _FIRST_OF_SEVERAL = 0xC0
 """A byte from here up begins a character of two bytes or more."""
 _SCORE_DIGITS = 6
-"""Scores are rounded, for the last bits of an exponential differ between machines."""
+"""Scores are rounded, because the last bits of an exponential differ between machines."""
 
 
 class _Model(NamedTuple):
@@ -135,18 +132,18 @@ def _identify(data: Bytes, offsets: Offsets, model: _Model, counts: Integers32, 
 
 
 _CASES_UP_TO = 0x2000
-"""All letters of Latin, Greek, Cyrillic, Armenian and Georgian lie below; others with case are in no language of the model."""
+"""All Latin, Greek, Cyrillic, Armenian and Georgian letters are below; the model knows no language with other cased letters."""
 
 
 @cache
 def _cases() -> npt.NDArray[np.int8]:
-    """Return for each character up to `_CASES_UP_TO` 1 for a capital, -1 for a small letter, else 0."""
+    """Return 1 for each capital, -1 for each small letter and 0 for every other character, up to `_CASES_UP_TO`."""
     characters = [*map(chr, range(_CASES_UP_TO)), ""]
     return np.array([character.isupper() - character.islower() for character in characters], np.int8)
 
 
 def _is_in_capitals(string: str) -> bool:
-    """Say whether a text has more capitals than small letters."""
+    """Return whether a text has more capitals than small letters."""
     points = np.frombuffer(string.encode("utf-32-le"), np.uint32)
     return int(_cases()[np.minimum(points, _CASES_UP_TO)].sum(dtype=np.int64)) > 0
 
@@ -165,7 +162,7 @@ def _count_capitals(data: Bytes, offsets: Offsets, most: int, excess: Integers, 
 
 
 def _prepared(text: Text, most: int) -> Text:
-    """Return each text's first bytes as the model was trained on them: whole characters, normal form C, no text in capitals."""
+    """Return the first bytes of each text in the form of the training texts: whole characters, normal form C, no text in capitals."""
     excess, others = np.empty((2, len(text)), np.int64)
     _count_capitals(text.data, text.offsets, most, excess, others)
     pieces = []
@@ -177,7 +174,7 @@ def _prepared(text: Text, most: int) -> Text:
             pieces.append(piece.lower() if more > 0 else piece)
             continue
         string = piece.decode("utf-8", "ignore")
-        if more + beyond_ascii > 0 and _is_in_capitals(string):  # most texts need no second look
+        if more + beyond_ascii > 0 and _is_in_capitals(string):  # most texts are not decided again
             string = string.lower()
         pieces.append(unicodedata.normalize("NFC", string).encode())
     return Text.from_utf8(b"".join(pieces), [len(piece) for piece in pieces])
@@ -186,7 +183,7 @@ def _prepared(text: Text, most: int) -> Text:
 def identify(text: Text, sample_bytes: int) -> tuple[Column, Column]:
     """Return the label (Arrow string) and probability (float64) of each text's language, read from its first `sample_bytes`.
 
-    Both are null where a text holds nothing the model knows.
+    Both are null if the model knows nothing in the text.
     """
     model, labels = _model()
     sample = _prepared(text, sample_bytes)
@@ -203,13 +200,13 @@ def identify(text: Text, sample_bytes: int) -> tuple[Column, Column]:
 
 @dataclass(frozen=True)
 class Language(Filter):
-    """Keeps texts in the languages asked for.
+    """Keeps texts in the languages that the recipe names.
 
-    sample_bytes: how much of a text's beginning is read.
-    keep: labels to keep, ISO 639-1 codes and 639-3 where there is none ("zxx": no language, such as code); empty keeps all.
-    min_score: least probability.
+    sample_bytes: number of bytes that are read from the beginning of a text.
+    keep: labels to keep, codes of ISO 639-1 or 639-3 (see above); "zxx" is no language, such as code; an empty list keeps all.
+    min_score: the lowest probability that a text may have.
 
-    Signals: `language`, null where a text holds nothing the model knows (empty, only symbols), and `score`, 0 to 1.
+    Signals: `language` and `score`; both are null if the model knows nothing in the text (it is empty, or only symbols).
     """
 
     signal_types: ClassVar[Mapping[str, pa.DataType]] = {"language": pa.string(), "score": pa.float64()}
@@ -226,12 +223,12 @@ class Language(Filter):
     keep: Threshold[tuple[str, ...]] = ("en",)
     min_score: Threshold[float] = 0.65
 
-    def signals(self, text: Text, documents: Table) -> Signals:  # noqa: ARG002  (text alone says it)
+    def signals(self, text: Text, documents: Table) -> Signals:  # noqa: ARG002
         """Identify the language of each text."""
         languages, scores = identify(text, self.sample_bytes)
         return {"language": languages, "score": scores}
 
     def rules(self) -> Mapping[str, Rule]:
-        """Drop other languages, then texts whose language is in doubt."""
+        """Return the rules: drop other languages, then texts whose language is uncertain."""
         wrong = {"wrong_language": not_among("language", self.keep, ("score",))} if self.keep else {}
         return {**wrong, "low_language_score": below("score", self.min_score, ("language",))}

@@ -17,7 +17,7 @@ from typing import ClassVar
 import numpy as np
 import pyarrow as pa
 
-from curation.arrays import Array, Column, Facts, Json, JsonObject, Schema, Table
+from curation.arrays import Array, Column, JsonMapping, JsonObject, JsonValue, Schema, Table
 from curation.engine.stage import Output, Stage, Unit
 from curation.schema import DOCUMENTS, KEY
 from curation.storage.shards import batches
@@ -37,7 +37,7 @@ class Measure(Stage):
     version: ClassVar[int] = 1
     packages: ClassVar[tuple[str, ...]] = ("pyarrow", "numpy", "numba")
 
-    def fields(self) -> Json:
+    def fields(self) -> JsonValue:
         """Return the fields that signals depend on, which are all but the thresholds."""
         return {"filters": [choice.measuring() for choice in self.filters]}
 
@@ -57,7 +57,7 @@ class Measure(Stage):
     def _file_bytes(self) -> int:
         return sum(choice.file_bytes() for choice in self.filters)
 
-    def make(self, unit: Unit, output: Output) -> Facts:
+    def make(self, unit: Unit, output: Output) -> JsonMapping:
         """Measure one documents shard."""
         filters = [(choice.build(), choice.gate) for choice in self.filters]
         schema = signals_schema([made for made, _ in filters])

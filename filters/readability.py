@@ -1,25 +1,24 @@
-"""Readability: how long a text's sentences and words are, as two formulas weigh them.
+"""Readability: two formulas over the length of a text's sentences and words.
 
 Source: Flesch 1948, "A New Readability Yardstick", Journal of Applied Psychology 32(3), and McAlpine, "From Plain English to Global
 English" (EFLAW, for readers whose first language is another). GneissWeb (Gohari et al. 2025) judges by the second: it keeps scores below 70
 in technical, medical, educational and scientific texts, and below 30 in others.
 
     sentences            sentences of the text (`curation.text.sentences`)
-    words_per_sentence   words over sentences; words are those of `curation.text.words`, punctuation left out
-    syllables_per_word   syllables, counted by the rules below, over words
+    words_per_sentence   words divided by sentences; words are those of `curation.text.words`, without punctuation
+    syllables_per_word   syllables, counted by the rules below, divided by words
     flesch_reading_ease  206.835 - 1.015 * words_per_sentence - 84.6 * syllables_per_word; 60 to 70 is plain English, more is easier
-    mcalpine_eflaw       words and, once more, mini-words (of at most three characters) over sentences; up to 20 is very easy, above 29 hard
+    mcalpine_eflaw       words plus mini-words (of at most three characters), divided by sentences; up to 20 is very easy, above 29 hard
 
-A syllable is a run of the vowels a, e, i, o, u, y, whatever their case and accents. A plain "e" after a consonant is silent at a word's
-end, in "-es" unless after s, x, z, c, g or h, and in "-ed" unless after t or d; but it is sounded in "-le", "-les" and "-led" after a
-consonant other than l and r ("table", "handled"). Every word has one syllable at least, and a number one for each of its figures. The
-rules are English: both formulas mean nothing for other languages.
+A syllable is a run of the vowels a, e, i, o, u, y, in any case and with any accent. A plain "e" after a consonant is silent at the end of a
+word, in "-es" unless after s, x, z, c, g or h, and in "-ed" unless after t or d. It is sounded in "-le", "-les" and "-led" after a
+consonant other than l and r ("table", "handled"). Every word has at least one syllable; a number has one for each of its digits. These
+rules are English: for other languages both formulas mean nothing.
 
-Measured against the CMU Pronouncing Dictionary: right for 89 % of its words, and for 96 % of the running words that it knows in 7,680
-textbook and web texts; syllables are 1.0 % too few in all.
+`tests/benchmark/README.md` compares these counts with the CMU Pronouncing Dictionary.
 
-A text without a sentence (no letter in it) has null everywhere but in `sentences`: what cannot be measured is not judged. No rule is on by
-default, for good bounds differ from subject to subject.
+A text without a sentence (it has no letter) has nulls, except in `sentences`: what cannot be measured is not judged. No rule is on by
+default, because good bounds differ between subjects.
 """
 
 from collections.abc import Mapping
@@ -47,13 +46,13 @@ def _bytes_of(letters: str) -> Flags:
 _VOWEL = _bytes_of("aeiouy")
 _HISSING = _bytes_of("sxzcgh")
 _JOINS_L = _bytes_of("aeiouylr\0")
-"""What makes an "l" after it begin no syllable of its own; NUL is the start of the word."""
+"""Letters after which an "l" begins no syllable of its own; NUL is the start of the word."""
 _A, _D, _E, _L, _S, _T = (ord(letter) for letter in "adelst")
 
 
 @dataclass(frozen=True)
 class Readability(Filter):
-    """Measures readability, and drops texts by it where a bound is given.
+    """Measures readability, and drops texts beyond the bounds that the recipe gives.
 
     min_flesch_reading_ease, max_flesch_reading_ease   bounds of the score, or none
     max_mcalpine_eflaw                                 bound of the score, or none (GneissWeb: 70, or 30)

@@ -21,6 +21,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from curation.arrays import Table
+from curation.text.column import offsets_of
 from curation.text.text import Text
 from curation.text.words import WORD
 from filters.contract import Filter, Rule, Signals, Threshold, above
@@ -48,7 +49,7 @@ class RefinedwebRemoved(Filter):
         noted = pc.cast(pc.map_lookup(metadata, pa.scalar(_COUNT), "first"), pa.int64())
         removed = pc.if_else(pc.is_valid(metadata), pc.fill_null(noted, 0), pa.scalar(None, pa.int64()))
         words = text.words
-        before = np.concatenate([[0], np.cumsum(words.kinds & WORD, dtype=np.int64)])
+        before = offsets_of(words.kinds & WORD)
         all_words = pc.add(removed, pa.array(np.diff(before[words.offsets])))
         ratio = pc.divide(pc.cast(removed, pa.float64()), pc.cast(pc.max_element_wise(all_words, 1, skip_nulls=False), pa.float64()))
         return {"removed_words": removed, "removed_ratio": ratio}

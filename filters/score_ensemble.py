@@ -19,7 +19,7 @@ from typing import ClassVar, Literal
 import numpy as np
 import pyarrow as pa
 
-from curation.arrays import Facts, Table
+from curation.arrays import JsonMapping, Table
 from curation.errors import InputError
 from curation.storage.resources import digest
 from curation.text.text import Text
@@ -76,7 +76,7 @@ class ScoreEnsemble(Filter):
                     found[place, inside] = bucket_of(values[inside], edges[name].get(source, edges[name][ALL]))
         some = ~np.isnan(found).all(axis=0)
         combined = np.full(count, np.nan)
-        ways: Facts = {"max": np.nanmax, "mean": np.nanmean, "min": np.nanmin}
+        ways: JsonMapping = {"max": np.nanmax, "mean": np.nanmean, "min": np.nanmin}
         combined[some] = ways[self.combine](found[:, some], axis=0)
         told = [" ".join("-" if np.isnan(bucket) else f"{bucket:.0f}" for bucket in column) for column in found.T]
         return {"bucket": pa.array(combined, mask=~some), "buckets": pa.array(told, pa.string(), mask=~some)}

@@ -106,9 +106,9 @@ def buckets(
 
     Example: curate buckets out/scored --signal educational_score.score --out edges.json
     """
-    from pipelines.inspect.buckets import find_edges, write_edges
+    from pipelines.inspect.buckets import find_edges, write_bucket_edges
     from pipelines.report.score_tables import show_edges
 
     found = find_edges(folder, signal, by_source=by_source, sample=sample)
-    write_edges(found, out)
+    write_bucket_edges(found, out)
     show(found, as_json, show_edges)

@@ -1,14 +1,14 @@
 """Synthesize makes verified examples from kept documents, or from nothing, in two separate steps: get replies, then make rows.
 
-        6-replies      one shard for every PART_REQUESTS requests, in the order of requests: each request with its reply from the log
-        6-synthesize   maps over those shards: reads and checks each reply; an accepted one becomes a row of DOCUMENTS, any other a row of
-                       REJECTS with the rule it broke
+    6-replies      one shard for every PART_REQUESTS requests, in the order of requests: each request with its reply from the log
+    6-synthesize   maps over those shards: reads and checks each reply; an accepted one becomes a row of DOCUMENTS, any other a row of
+                   REJECTS with the rule it broke
 
-    The first step runs in the driver, which owns the log; the key of its units consists of the keys of their requests and the digests of
-    their replies. The second is an ordinary stage. So rows are a pure function of the log, and a new check rereads stored replies for free.
+The first step runs in the driver, which owns the log; the key of its units consists of the keys of their requests and the digests of
+their replies. The second is an ordinary stage. So rows are a pure function of the log, and a new check rereads stored replies for free.
 
-    Rules of REJECTS: the class of a final failure (`empty`, `truncated`, `refused`, ...), `teacher_failed` for a failure that may pass
-    (with its class), `collapsed` (`synth.diversity`), and those of the tasks (`unparsable`, `wrong_step`, `wrong_answer`, ...).
+Rules of REJECTS: the class of a final failure (`empty`, `truncated`, `refused`, ...), `teacher_failed` for a failure that may pass
+(with its class), `collapsed` (`synth.diversity`), and those of the tasks (`unparsable`, `wrong_step`, `wrong_answer`, ...).
 
 Invariants
     - Every request becomes exactly one row, in one of the two shards of its unit.

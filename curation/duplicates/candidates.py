@@ -32,7 +32,7 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from curation.arrays import Facts, Flags, Hashes, Integers
+from curation.arrays import Flags, Hashes, Integers, JsonMapping
 from curation.duplicates.components import find_components, write_edges
 from curation.duplicates.minhash import MinHashSettings, bucket_hashes
 from curation.duplicates.parts import DuplicatesPart, extra_of, first_earlier, parts_of, unit_inputs
@@ -115,7 +115,7 @@ class FillBuckets(Stage):
     version: ClassVar[int] = 2
     packages: ClassVar[tuple[str, ...]] = ("pyarrow", "numpy", "numba")
 
-    def make(self, unit: Unit, output: Output) -> Facts:
+    def make(self, unit: Unit, output: Output) -> JsonMapping:
         """Write a group's buckets and edges."""
         parts, base = parts_of(unit), unit.extra["base"]
         documents, earlier = sum(part.documents.rows for part in parts), parts[0].run is not None
@@ -182,7 +182,7 @@ class FindCandidates(Stage):
     version: ClassVar[int] = 2
     packages: ClassVar[tuple[str, ...]] = ("pyarrow", "numpy", "numba")
 
-    def make(self, unit: Unit, output: Output) -> Facts:
+    def make(self, unit: Unit, output: Output) -> JsonMapping:
         """Write the edges for one range of hashes."""
         table = read_range(unit.inputs["buckets"], "hash", range_of(unit), BUCKETS)
         _, edges = tie_to_first(Buckets(*(table[name].to_numpy() for name in BUCKETS.names)))

@@ -29,7 +29,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from curation.arrays import Column, Facts, Hashes, Table
+from curation.arrays import Column, Hashes, JsonMapping, Table
 from curation.duplicates.gather import COMPARED, COMPARED_BY, Gathered
 from curation.duplicates.resolve import DUPLICATE_RULES, KEPT, Documents, Places, Resolver
 from curation.duplicates.survivors import text_bytes_of
@@ -75,7 +75,7 @@ class Compare(Stage):
     version: ClassVar[int] = 3
     packages: ClassVar[tuple[str, ...]] = ("pyarrow", "numpy", "numba")
 
-    def make(self, unit: Unit, output: Output) -> Facts:
+    def make(self, unit: Unit, output: Output) -> JsonMapping:
         """Write the result for each document of one range."""
         rows = _Rows(unit.inputs["compared"], range_of(unit))
         order = order_of(rows.table, COMPARED_BY)

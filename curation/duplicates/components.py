@@ -25,7 +25,7 @@ from typing import ClassVar
 import numpy as np
 import pyarrow as pa
 
-from curation.arrays import Facts, Flags, Integers, Table
+from curation.arrays import Flags, Integers, JsonMapping, Table
 from curation.duplicates.union_find import Edges, stars
 from curation.engine.session import Sealed, Session
 from curation.engine.stage import Output, Stage, Unit
@@ -80,7 +80,7 @@ class ShareEdges(Stage):
     version: ClassVar[int] = 1
     packages: ClassVar[tuple[str, ...]] = ("pyarrow", "numpy", "numba")
 
-    def make(self, unit: Unit, output: Output) -> Facts:
+    def make(self, unit: Unit, output: Output) -> JsonMapping:
         """Write the stars of some files."""
         runs = _BothWays(unit.name, output)
         runs.add(stars(_joined([edges_of(batch) for shard in unit.inputs["edges"] for batch in batches(shard)])))
@@ -95,7 +95,7 @@ class SmallStar(Stage):
     version: ClassVar[int] = 1
     packages: ClassVar[tuple[str, ...]] = ("pyarrow", "numpy")
 
-    def make(self, unit: Unit, output: Output) -> Facts:
+    def make(self, unit: Unit, output: Output) -> JsonMapping:
         """Write the new edges for those whose right end is in the range."""
         wanted = range_of(unit)
         least, follows = _least_before(unit.inputs["by_right"], wanted)
@@ -119,7 +119,7 @@ class LargeStar(Stage):
     version: ClassVar[int] = 1
     packages: ClassVar[tuple[str, ...]] = ("pyarrow", "numpy")
 
-    def make(self, unit: Unit, output: Output) -> Facts:
+    def make(self, unit: Unit, output: Output) -> JsonMapping:
         """Write the new edges for those whose left end is in the range."""
         wanted = range_of(unit)
         least, _ = _least_before(unit.inputs["by_right"], wanted)
@@ -140,7 +140,7 @@ class WriteComponents(Stage):
     version: ClassVar[int] = 2
     packages: ClassVar[tuple[str, ...]] = ("pyarrow", "numpy")
 
-    def make(self, unit: Unit, output: Output) -> Facts:
+    def make(self, unit: Unit, output: Output) -> JsonMapping:
         """Write the rows of COMPONENTS, in runs."""
         wanted = range_of(unit)
         shared, varied = np.zeros(wanted.high - wanted.low, np.bool_), np.zeros(wanted.high - wanted.low, np.bool_)

@@ -32,7 +32,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from curation.arrays import Column, Facts, Integers, Schema
+from curation.arrays import Column, Integers, JsonMapping, Schema
 from curation.choices import nearest
 from curation.duplicates.candidates import find_candidates
 from curation.duplicates.compare import VERIFIED, compare
@@ -161,7 +161,7 @@ class WriteDuplicates(Stage):
     version: ClassVar[int] = 2
     packages: ClassVar[tuple[str, ...]] = ("pyarrow", "numpy")
 
-    def make(self, unit: Unit, output: Output) -> Facts:
+    def make(self, unit: Unit, output: Output) -> JsonMapping:
         """Write a side shard for each documents shard of the group."""
         base, rows = unit.extra["base"], unit.extra["rows"]
         verified = read_range(unit.inputs["verified"], "number", Range(base, base + rows), VERIFIED).sort_by("number")

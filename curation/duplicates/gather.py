@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from curation.arrays import Facts, Hashes
+from curation.arrays import Hashes, JsonMapping
 from curation.duplicates.components import COMPONENTS
 from curation.duplicates.minhash import MinHashSettings, bucket_hashes
 from curation.duplicates.parts import DuplicatesPart, extra_of, parts_of, unit_inputs
@@ -73,7 +73,7 @@ class GatherShingles(Stage):
     version: ClassVar[int] = 4
     packages: ClassVar[tuple[str, ...]] = ("pyarrow", "polars", "numpy", "numba")
 
-    def make(self, unit: Unit, output: Output) -> Facts:
+    def make(self, unit: Unit, output: Output) -> JsonMapping:
         """Write the rows of one group, in runs."""
         base, rows = unit.extra["base"], unit.extra["rows"]
         members = read_range(unit.inputs["components"], "number", Range(base, base + rows), COMPONENTS).sort_by("number")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from curation.arrays import Facts, Flags
+from curation.arrays import Flags, JsonMapping
 from curation.engine.stage import Unit
 from curation.shuffle.numbering import Group
 from curation.storage.shards import Shard, check_aligned, read_shard
@@ -57,7 +57,7 @@ def unit_inputs(group: Group[DuplicatesPart], roles: Iterable[str]) -> dict[str,
     return inputs
 
 
-def extra_of(group: Group[DuplicatesPart]) -> Facts:
+def extra_of(group: Group[DuplicatesPart]) -> JsonMapping:
     """Return the unit values of a group's parts that are not shards."""
     return {"priorities": [part.priority for part in group.members], "runs": [part.run for part in group.members]}
 

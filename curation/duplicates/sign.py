@@ -13,7 +13,7 @@ from typing import ClassVar
 import numpy as np
 import pyarrow as pa
 
-from curation.arrays import Column, Facts, Hashes, Schema, Table
+from curation.arrays import Column, Hashes, JsonMapping, Schema, Table
 from curation.duplicates.minhash import MinHashSettings, Signatures, sign
 from curation.engine.session import Session
 from curation.engine.stage import Output, Stage, Unit
@@ -47,7 +47,7 @@ class Sign(Stage):
     version: ClassVar[int] = 2
     packages: ClassVar[tuple[str, ...]] = ("pyarrow", "numpy", "numba")
 
-    def make(self, unit: Unit, output: Output) -> Facts:
+    def make(self, unit: Unit, output: Output) -> JsonMapping:
         """Sign one documents shard."""
         documents = unit.shard("documents")
         schema = signatures_schema(self.settings)

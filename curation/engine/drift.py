@@ -16,7 +16,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
-from curation.arrays import Facts, Json, JsonObject
+from curation.arrays import JsonMapping, JsonObject, JsonValue
 from curation.storage.digests import digest_of, plain, shared
 from curation.storage.source_file import SourceFile
 
@@ -38,7 +38,7 @@ def words_of_stage(stage: str) -> str:
     return re.sub(r"^\d+[a-z]?-", "", stage).replace("-", " ")
 
 
-def changes(before: Facts, after: Facts) -> list[str]:
+def changes(before: JsonMapping, after: JsonMapping) -> list[str]:
     """Return the differences between two identities of a stage, one line each."""
     before, after = plain(before), plain(after)
     word = words_of_stage(str(after.get("stage", "")))
@@ -56,7 +56,7 @@ def changes(before: Facts, after: Facts) -> list[str]:
     return lines
 
 
-def differences(name: str, before: Json, after: Json) -> list[str]:
+def differences(name: str, before: JsonValue, after: JsonValue) -> list[str]:
     """Return the differences between two JSON values called `name` (empty for a recipe's top level), one line each."""
     if before == after and isinstance(before, bool) == isinstance(after, bool):
         return []
@@ -104,7 +104,7 @@ def told(lines: Sequence[str], consequence: str, rest: str) -> str:
     return "\n  ".join([f"{consequence}, for", *shown])
 
 
-def _differ_in_filter(name: str, before: Facts, after: Facts) -> list[str]:
+def _differ_in_filter(name: str, before: JsonMapping, after: JsonMapping) -> list[str]:
     lines = differences(name, before.get("fields"), after.get("fields"))
     lines += _files(f"{name}: ", before.get("files") or {}, after.get("files") or {})
     if before.get("source") != after.get("source"):
@@ -115,7 +115,7 @@ def _differ_in_filter(name: str, before: Facts, after: Facts) -> list[str]:
     return lines + [line for key in rest for line in differences(f"{name}.{key}", before.get(key, _MISSING), after.get(key, _MISSING))]
 
 
-def _differ_in_parts(name: str, before: Facts, after: Facts) -> list[str]:
+def _differ_in_parts(name: str, before: JsonMapping, after: JsonMapping) -> list[str]:
     """Compare the parts of a recipe by name; a change of their order is one line."""
     kind = name.rpartition(".")[2].removesuffix("s")
     lines = [f"{kind} {part} is new" for part in after if part not in before]
@@ -128,7 +128,7 @@ def _differ_in_parts(name: str, before: Facts, after: Facts) -> list[str]:
     return lines
 
 
-def _differ_in_elements(name: str, before: Sequence[Json], after: Sequence[Json]) -> list[str]:
+def _differ_in_elements(name: str, before: Sequence[JsonValue], after: Sequence[JsonValue]) -> list[str]:
     counted = Counter(map(_said, before)), Counter(map(_said, after))
     added, removed = list((counted[1] - counted[0]).elements()), list((counted[0] - counted[1]).elements())
     told = [f"{_some(elements)} {how}" for elements, how in ((added, "added"), (removed, "removed")) if elements]
@@ -137,7 +137,7 @@ def _differ_in_elements(name: str, before: Sequence[Json], after: Sequence[Json]
     return [] if list(map(_said, before)) == list(map(_said, after)) else [f"{name}: in another order"]
 
 
-def _by_name(parts: Sequence[Json]) -> JsonObject | None:
+def _by_name(parts: Sequence[JsonValue]) -> JsonObject | None:
     """Return parts by name, adding a number to repeated names; None where the values are not named parts."""
     found: JsonObject = {}
     for part in parts:
@@ -149,7 +149,7 @@ def _by_name(parts: Sequence[Json]) -> JsonObject | None:
     return found
 
 
-def _parts(identity: Facts) -> JsonObject:
+def _parts(identity: JsonMapping) -> JsonObject:
     """Return the versions of the parts of ingest by name; the identity lists them as extractor, then edits."""
     fields = identity.get("fields")
     if not isinstance(fields, Mapping):  # synthesis has a list of fields
@@ -161,12 +161,12 @@ def _parts(identity: Facts) -> JsonObject:
     return dict(zip(map(str, names), identity.get("parts") or (), strict=False))
 
 
-def _versions(before: Facts, after: Facts) -> list[str]:
+def _versions(before: JsonMapping, after: JsonMapping) -> list[str]:
     both = [name for name in after if name in before and before[name] != after[name]]
     return [f"code of {name}, version {before[name]} -> {after[name]}" for name in both]
 
 
-def _files(where: str, before: Facts, after: Facts) -> list[str]:
+def _files(where: str, before: JsonMapping, after: JsonMapping) -> list[str]:
     lines = []
     for name in sorted(before.keys() | after.keys()):
         file = re.sub(r"^\d+ ", "", name)
@@ -177,7 +177,7 @@ def _files(where: str, before: Facts, after: Facts) -> list[str]:
     return lines
 
 
-def _packages(before: Facts, after: Facts) -> list[str]:
+def _packages(before: JsonMapping, after: JsonMapping) -> list[str]:
     both = [f"{name} {before[name]} -> {after[name]}" for name in sorted(after) if name in before and before[name] != after[name]]
     new = [f"package {name} {after[name]} is used now" for name in sorted(after) if name not in before]
     return [*both, *new, *(f"package {name} is no longer used" for name in sorted(before) if name not in after)]
@@ -189,12 +189,12 @@ def _joined(name: str, key: str) -> str:
     return f"{name}.{key}" if name else key
 
 
-def _some(elements: Sequence[Json]) -> str:
+def _some(elements: Sequence[JsonValue]) -> str:
     shown = ", ".join(str(element) for element in elements[:_ELEMENTS])
     return shown if len(elements) <= _ELEMENTS else f"{shown} and {len(elements) - _ELEMENTS:,} more"
 
 
-def _said(value: Json) -> str:
+def _said(value: JsonValue) -> str:
     """Return a value as a recipe would write it, on one line and shortened."""
     if value is None or value is _MISSING:
         return "none"

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from curation.arrays import Facts, JsonObject
+from curation.arrays import JsonMapping, JsonObject
 from curation.storage.location import Location
 from curation.storage.ownership import MADE_BY, RUN, read_mark
 from curation.storage.records import CorruptRecord, find_record, write_record
@@ -21,7 +21,7 @@ _ADDED = ("made", "made_names", "interrupted", "removed", "seconds", "worker_sec
 class RunReport:
     """This session's entry in OUT/run.json, beside those of earlier sessions."""
 
-    def __init__(self, out: Location, recipe: str | None, workers: int, facts: Facts) -> None:
+    def __init__(self, out: Location, recipe: str | None, workers: int, facts: JsonMapping) -> None:
         """Begin an entry; nothing is written yet."""
         self.closed = bool((read_mark(out) or {}).get("closed"))
         self._place, self._recipe = out / RUN, recipe
@@ -41,9 +41,9 @@ class RunReport:
         self._entry[name] = value
 
     @property
-    def stages(self) -> Sequence[Facts]:
+    def stages(self) -> Sequence[JsonMapping]:
         """What the stages of this session did so far, in the order in which they began."""
-        stages: Sequence[Facts] = self._entry["stages"]
+        stages: Sequence[JsonMapping] = self._entry["stages"]
         return stages
 
     @property

@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
-from curation.arrays import Facts, JsonObject
+from curation.arrays import JsonMapping, JsonObject
 from curation.counting import counted
 from curation.engine.drift import changed_inputs, changes, fingerprints, told, words_of_stage
 from curation.engine.failures import Failure, told_of
@@ -69,7 +69,9 @@ class Sealed:
 class Session:
     """Drives stages on one output folder. Use it as `with Session.open(...) as session: session.run(stage, units)`."""
 
-    def __init__(self, out: Location, runner: Runner, frozen: bool, watcher: Watcher, facts: Facts, recipe: str | None = None) -> None:
+    def __init__(
+        self, out: Location, runner: Runner, frozen: bool, watcher: Watcher, facts: JsonMapping, recipe: str | None = None
+    ) -> None:
         """Take over a claimed folder; `Session.open` claims it first."""
         self.out = out
         self.recipe = recipe
@@ -100,7 +102,7 @@ class Session:
         *,
         frozen: bool = False,
         watcher: Watcher | None = None,
-        facts: Facts | None = None,
+        facts: JsonMapping | None = None,
         recipe: str | None = None,
         replace: bool = False,
         take_over: bool = False,
@@ -280,7 +282,7 @@ class Session:
     def _title(self, stage: Stage) -> str:
         return f"{self.space.below}/{stage.name}".removeprefix("stages/")
 
-    def _jobs(self, stage: Stage, identity: Facts, units: Sequence[Unit], taken: frozenset[str]) -> list[Job]:
+    def _jobs(self, stage: Stage, identity: JsonMapping, units: Sequence[Unit], taken: frozenset[str]) -> list[Job]:
         key_of = keys_under(identity)
         return [Job(stage, unit, key_of(unit), self.space, identity["packages"], taken=taken) for unit in units]
 
@@ -327,7 +329,7 @@ class Session:
         costs.append(cost)
         self.watcher.advance(self._title(stage), finished)
 
-    def _tell_drift(self, stage: Stage, identity: Any, seal: Facts | None, pending: Sequence[Job], jobs: Sequence[Job]) -> None:
+    def _tell_drift(self, stage: Stage, identity: Any, seal: JsonMapping | None, pending: Sequence[Job], jobs: Sequence[Job]) -> None:
         """Say why units that were made before are made again; do not repeat reasons that were already reported.
 
         Raises Refused if the session is frozen and something would be redone or removed.

@@ -30,7 +30,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from curation.arrays import Facts, Json, JsonObject, Schema, Table
+from curation.arrays import JsonMapping, JsonObject, JsonValue, Schema, Table
 from curation.engine.node_check import Misfit
 from curation.errors import Refused
 from curation.storage.digests import canonical, json_of, plain, shared
@@ -61,7 +61,7 @@ class Unit:
     name: str
     inputs: Mapping[str, tuple[Shard, ...]] = field(default_factory=dict)
     sources: tuple["SourceFile", ...] = ()
-    extra: Facts = field(default_factory=dict)
+    extra: JsonMapping = field(default_factory=dict)
 
     def shard(self, role: str) -> Shard:
         """Return the only shard in a role."""
@@ -153,10 +153,10 @@ class Stage(ABC):
     hashed_again: ClassVar[bool] = False
 
     @abstractmethod
-    def make(self, unit: Unit, output: Output) -> Facts:
+    def make(self, unit: Unit, output: Output) -> JsonMapping:
         """Write the unit's shards and return its counts: JSON values that depend on the unit's bytes alone."""
 
-    def make_isolated(self, job: "Job", output: Output) -> Facts:  # noqa: ARG002
+    def make_isolated(self, job: "Job", output: Output) -> JsonMapping:  # noqa: ARG002
         """Make a unit without the records that kill its workers; only a stage that `survives_crashes` can do this."""
         raise TypeError(f"stage {self.name} cannot leave records out of {job.unit.name}")
 
@@ -168,7 +168,7 @@ class Stage(ABC):
         """Return the name and SHA-256 of each file that this stage reads besides its shards (models, lists, prompts)."""
         return {}
 
-    def fields(self) -> Json:
+    def fields(self) -> JsonValue:
         """Return the fields that change bytes, as JSON types."""
         return {f.name: plain(getattr(self, f.name)) for f in dataclasses.fields(self)}
 
@@ -191,7 +191,7 @@ class Finished:
     name: str
     key: str
     shards: tuple[Shard, ...]
-    counts: Facts
+    counts: JsonMapping
 
     def shard(self, name: str) -> Shard:
         """Return the shard with this name."""
@@ -342,12 +342,12 @@ def units_sealed(seal: Location) -> frozenset[str] | None:
         return None
 
 
-def key_of(stage_identity: Facts, unit: Unit) -> str:
+def key_of(stage_identity: JsonMapping, unit: Unit) -> str:
     """Return the key of a unit of a stage: `digest_of([stage_identity, unit.identity()])`."""
     return keys_under(stage_identity)(unit)
 
 
-def keys_under(stage_identity: Facts) -> Callable[[Unit], str]:
+def keys_under(stage_identity: JsonMapping) -> Callable[[Unit], str]:
     """Return `key_of` for the many units of one stage, whose identity is hashed once."""
     begun = hashlib.sha256(f"[{canonical(stage_identity)},".encode("utf-8", "surrogatepass"))
 

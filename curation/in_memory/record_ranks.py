@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from curation.arrays import Facts, Integers
+from curation.arrays import Integers, JsonMapping
 from curation.errors import InputError
 from curation.in_memory.text_batches import FilePath
 from curation.ingest.readers import Broken, Record
@@ -78,7 +78,7 @@ def _parquet_records(paths: Sequence[FilePath], fields: Fields, rows: Integers) 
                 first = end
 
 
-def _record(named: Facts, row: int, source: SourceFile) -> Record:
+def _record(named: JsonMapping, row: int, source: SourceFile) -> Record:
     text = named[source.fields.text]
     repairs = Repairs()
     try:

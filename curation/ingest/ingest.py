@@ -26,7 +26,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from curation.arrays import Facts, Integers, JsonObject, Table
+from curation.arrays import Integers, JsonMapping, JsonObject, Table
 from curation.choices import build
 from curation.engine.heartbeat import beat
 from curation.engine.stage import Job, Output, Stage, Unit
@@ -62,7 +62,7 @@ class IngestPart:
     """A part of ingest (extractor or edit) that a recipe requests: its name and parameters."""
 
     name: str
-    parameters: Facts = field(default_factory=dict)
+    parameters: JsonMapping = field(default_factory=dict)
 
 
 FATAL = {
@@ -101,17 +101,17 @@ class Ingest(Stage):
         packages = {package: version(package) for part in parts for package in part.packages}
         return {**own, "parts": [part.version for part in parts], "packages": {**own["packages"], **packages}}
 
-    def make(self, unit: Unit, output: Output) -> Facts:
+    def make(self, unit: Unit, output: Output) -> JsonMapping:
         """Read the unit's files and write documents and rejects."""
         return self.make_without(unit, output, {}, lambda _: None, alone=False)
 
-    def make_isolated(self, job: Job, output: Output) -> Facts:
+    def make_isolated(self, job: Job, output: Output) -> JsonMapping:
         """Make the unit in child processes, leaving out the records that kill or block them."""
         return make_isolated(job, output)
 
     def make_without(
         self, unit: Unit, output: Output, fatal: Mapping[RecordPlace, str], note: Callable[[RecordPlace], None], *, alone: bool = True
-    ) -> Facts:
+    ) -> JsonMapping:
         """Make the unit, but call `note(place)` before each record is read, and reject the records in `fatal` as unreadable, with that
         reason.
 

@@ -23,7 +23,7 @@ from collections.abc import Callable, Mapping
 from multiprocessing.connection import Connection, wait
 from typing import Any, Protocol, cast
 
-from curation.arrays import Facts, JsonObject
+from curation.arrays import JsonMapping, JsonObject
 from curation.engine.heartbeat import FIELDS, TICK, Watch, attach, begin
 from curation.engine.leftovers import sweep
 from curation.engine.runner import tell_on_stderr
@@ -45,12 +45,14 @@ _NOWHERE, _TOGETHER = -1, -2
 class ReadsRecords(Protocol):
     """A stage that can leave records out, and announces each record before it reads it."""
 
-    def make_without(self, unit: Unit, output: Output, fatal: Mapping[RecordPlace, str], note: Callable[[RecordPlace], None]) -> Facts:
+    def make_without(
+        self, unit: Unit, output: Output, fatal: Mapping[RecordPlace, str], note: Callable[[RecordPlace], None]
+    ) -> JsonMapping:
         """Make a unit; call `note(place)` before each record, and reject those in `fatal` as unreadable, with that reason."""
         ...
 
 
-def make_isolated(job: Job, output: Output) -> Facts:
+def make_isolated(job: Job, output: Output) -> JsonMapping:
     """Make a unit in child processes, leaving out the records that kill or block them. Raises RuntimeError if that does not help.
 
     The job's stage must be a ReadsRecords.

@@ -21,7 +21,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import xxhash
 
-from curation.arrays import Facts, Table
+from curation.arrays import JsonMapping, Table
 from curation.engine.session import Session
 from curation.engine.stage import Output, Stage, Unit
 from curation.schema import KEY
@@ -68,7 +68,7 @@ class HashIds(Stage):
     version: ClassVar[int] = 2
     packages: ClassVar[tuple[str, ...]] = ("pyarrow", "polars", "xxhash")
 
-    def make(self, unit: Unit, output: Output) -> Facts:
+    def make(self, unit: Unit, output: Output) -> JsonMapping:
         """Write one row for each record of the group."""
         tables = [ID_HASHES.empty_table()]
         begin = unit.extra["base"]
@@ -91,7 +91,7 @@ class FindConflicts(Stage):
     version: ClassVar[int] = 2
     packages: ClassVar[tuple[str, ...]] = ("pyarrow", "polars")
 
-    def make(self, unit: Unit, output: Output) -> Facts:
+    def make(self, unit: Unit, output: Output) -> JsonMapping:
         """Write the numbers of those records and how many digits each gets."""
         conflicts = conflicting(pl.DataFrame(read_range(unit.inputs["hashes"], "hash", range_of(unit), ID_HASHES)))
         write_sorted(output, unit.name, conflicts.to_arrow().cast(CONFLICTS), CONFLICTS, ("number",))
@@ -117,7 +117,7 @@ class WriteIds(Stage):
     name: ClassVar[str] = "1-ids"
     version: ClassVar[int] = 1
 
-    def make(self, unit: Unit, output: Output) -> Facts:
+    def make(self, unit: Unit, output: Output) -> JsonMapping:
         """Write a side shard for each shard of the group."""
         base, rows = unit.extra["base"], unit.extra["rows"]
         conflicts = read_range(unit.inputs["conflicts"], "number", Range(base, base + rows), CONFLICTS).sort_by("number")

@@ -16,7 +16,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from curation.arrays import Facts
+from curation.arrays import JsonMapping
 from curation.counting import counted
 from curation.engine.stage import Workspace, finished_units
 from curation.errors import NothingRead
@@ -91,7 +91,7 @@ def _shortened(lines: Sequence[str]) -> list[str]:
     return [*lines[:_TOLD], f"  and {counted(more, 'other')}"] if more > 0 else list(lines)
 
 
-def _in_place_of_records(facts: Facts) -> str:
+def _in_place_of_records(facts: JsonMapping) -> str:
     if facts["sha256"] == _NO_BYTES:
         return "0 bytes"
     ignored = ", ".join(f"{kind} {count:,}" for kind, count in facts["ignored"].items())

@@ -3,17 +3,17 @@
 No stage's own account of its output is trusted. Records come from the readers' counts (made before parsing, in ingest's sidecars); fates
 are counted from the ledger on disk; dataset rows are counted from the files themselves.
 
-        for every input file     records counted - ignored kinds  ==  ledger rows; and lost records that the reader counted in addition  ==
-                                 the number that the unreadable rows report (`records` in their evidence)
-        for the synthesis        requests to a teacher  ==  rows of ledger/synthetic
-        for every ledger row     its fate is one of FATES; a duplicate's `duplicate_of` is the id of a kept row, in this run or, if
-                                 `duplicate_run` is set, in that earlier run (checked if its ledger can still be opened)
-        for the dataset          rows of origin web == kept web rows;  rows of origin synthetic == kept synthetic rows;
-                                 the ids of its rows are those of the kept rows, each equally often
+    for every input file     records counted - ignored kinds  ==  ledger rows; and lost records that the reader counted in addition  ==
+                             the number that the unreadable rows report (`records` in their evidence)
+    for the synthesis        requests to a teacher  ==  rows of ledger/synthetic
+    for every ledger row     its fate is one of FATES; a duplicate's `duplicate_of` is the id of a kept row, in this run or, if
+                             `duplicate_run` is set, in that earlier run (checked if its ledger can still be opened)
+    for the dataset          rows of origin web == kept web rows;  rows of origin synthetic == kept synthetic rows;
+                             the ids of its rows are those of the kept rows, each equally often
 
-    Memory does not grow with the number of documents: files are read one row group at a time. The ledger's narrow columns are read once for
-    counting and twice for every `id_sets.HELD` duplicates; `curation.ledger.id_sets` compares ids in less than 600 MiB. The names of input
-    files and shards are held in memory.
+Memory does not grow with the number of documents: files are read one row group at a time. The ledger's narrow columns are read once for
+counting and twice for every `id_sets.HELD` duplicates; `curation.ledger.id_sets` compares ids in less than 600 MiB. The names of input
+files and shards are held in memory.
 """
 
 import json

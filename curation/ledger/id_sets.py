@@ -5,9 +5,8 @@ never reported as faulty. A given unknown id has the hash of one of n known ids 
 that is how rarely a fault is missed.
 
     Are all of some ids known?      The hashes to find are held in memory, one range at a time and each once, while all known ids stream
-    past
-                                    them. Both sides are read once for every HELD ids to find. (Holding the known ids instead would need one
-                                    pass, but memory that grows with the corpus.)
+                                    past them. Both sides are read once for every HELD ids to find. (Holding the known ids instead would
+                                    need one pass, but memory that grows with the corpus.)
     Are two multisets equal?        The sums of their hashes are compared (MSet-Add-Hash, Clarke and others 2003), in one pass and constant
                                     memory; unlike an exclusive or, a sum also detects repetitions. Each bucket of hashes has its own sum,
                                     so if sums differ, one more pass finds the culprits among few ids.

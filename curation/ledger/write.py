@@ -14,7 +14,7 @@ from typing import ClassVar
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from curation.arrays import Column, Facts, Table
+from curation.arrays import Column, JsonMapping, Table
 from curation.engine.stage import Output, Stage, Unit
 from curation.schema import CUT_STAGE, LEDGER
 from curation.storage.shards import Shard, check_aligned, read_shard
@@ -34,7 +34,7 @@ class Select(Stage):
     folder: ClassVar[str | None] = "ledger"
     hashed_again: ClassVar[bool] = True
 
-    def make(self, unit: Unit, output: Output) -> Facts:
+    def make(self, unit: Unit, output: Output) -> JsonMapping:
         """Write the ledger of one shard."""
         check_aligned([shard for role, shards in unit.inputs.items() if role != "gone" for shard in shards])
         table = _of_rejects(unit) if "rejects" in unit.inputs else _of_documents(unit)

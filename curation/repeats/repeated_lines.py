@@ -5,9 +5,8 @@ removes every paragraph that it has seen before. C4 (Raffel et al. 2020) removes
 its code; one page keeps each of them. Here the unit is a line or a paragraph (`curation.repeats.passages`), and only documents that would
 otherwise be kept are considered.
 
-    GatherLines   writes, for a group of documents, a row (hash, order, document, place) for every passage. Within a run of passages only
-    the
-                  first `keep_first` equal ones go on; the others are known to be surplus.
+    GatherLines   writes, for a group of documents, a row (hash, order, document, place) for every passage. Within a run of passages
+                  only the first `keep_first` equal ones go on; the others are known to be surplus.
     FindRepeats   receives equal hashes of all runs from the shuffle; again the first `keep_first` stay, and the others are surplus.
     FindCuts      writes, beside every documents shard, the spans to leave out (`curation.repeats.cuts`), from the surplus of all runs and
                   ranges.
@@ -36,7 +35,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from curation.arrays import Column, Facts, Flags, Floats, Hashes, Integers, Table, Unsigned32
+from curation.arrays import Column, Flags, Floats, Hashes, Integers, JsonMapping, Table, Unsigned32
 from curation.engine.session import Session
 from curation.engine.stage import Output, Stage, Unit
 from curation.repeats.cuts import CUTS, Spans, spans_of
@@ -47,6 +46,7 @@ from curation.shuffle.merging import merge, range_of
 from curation.shuffle.numbering import Group, numbered_groups
 from curation.storage.record_keys import halves_of
 from curation.storage.shards import Shard, batches, check_aligned, read_shard
+from curation.text.column import offsets_of
 from curation.text.text import Text
 
 RUN_ROWS = 1 << 21
@@ -152,7 +152,7 @@ class GatherLines(Stage):
     version: ClassVar[int] = 2
     packages: ClassVar[tuple[str, ...]] = ("pyarrow", "numpy", "numba")
 
-    def make(self, unit: Unit, output: Output) -> Facts:
+    def make(self, unit: Unit, output: Output) -> JsonMapping:
         """Write the passages of one group, in runs."""
         runs = _Runs(unit.name, output, self.keep_first)
         base, text_bytes = unit.extra["base"], 0
@@ -252,7 +252,7 @@ class FindRepeats(Stage):
     version: ClassVar[int] = 2
     packages: ClassVar[tuple[str, ...]] = ("pyarrow", "numpy")
 
-    def make(self, unit: Unit, output: Output) -> Facts:
+    def make(self, unit: Unit, output: Output) -> JsonMapping:
         """Write the surplus of one range of hashes, by document."""
         table = read_range(unit.inputs["runs"], "hash", range_of(unit), ROWS)
         hashes = table["hash"].to_numpy()
@@ -274,7 +274,7 @@ class FindCuts(Stage):
     version: ClassVar[int] = 2
     packages: ClassVar[tuple[str, ...]] = ("pyarrow", "numpy", "numba")
 
-    def make(self, unit: Unit, output: Output) -> Facts:
+    def make(self, unit: Unit, output: Output) -> JsonMapping:
         """Write a side shard for each documents shard of the group, and the keys of dropped documents that have duplicates."""
         base, rows = unit.extra["base"], unit.extra["rows"]
         surplus = read_range([*unit.inputs["chosen"], *unit.inputs["surplus"]], "number", Range(base, base + rows), SURPLUS_ROWS)
@@ -317,7 +317,7 @@ class FindCuts(Stage):
             ends.append(found.ends)
             spans[numbers] = np.diff(found.offsets)
             shares[numbers] = passages.sums(np.where(goes, passages.sizes, 0)) / passages.sums(passages.sizes)
-        laid = Spans(np.concatenate([np.zeros(1, np.int64), np.cumsum(spans)]), np.concatenate(starts), np.concatenate(ends))
+        laid = Spans(offsets_of(spans), np.concatenate(starts), np.concatenate(ends))
         return _table(keys, counts, shares, laid, self.max_share)
 
 

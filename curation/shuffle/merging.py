@@ -19,7 +19,7 @@ from functools import cached_property
 from itertools import islice, takewhile
 from typing import Any, ClassVar
 
-from curation.arrays import Facts
+from curation.arrays import JsonMapping
 from curation.engine.session import Session
 from curation.engine.stage import Output, Stage, Unit
 from curation.shuffle.exchange import HASHES, Range, read_range, write_sorted
@@ -72,7 +72,7 @@ class Merge(Stage):
     version: ClassVar[int] = 1
     packages: ClassVar[tuple[str, ...]] = ("pyarrow", "numpy")
 
-    def make(self, unit: Unit, output: Output) -> Facts:
+    def make(self, unit: Unit, output: Output) -> JsonMapping:
         """Write one merged file."""
         files = unit.inputs["files"]
         with open_parquet(files[0].location) as file:

@@ -13,12 +13,12 @@ from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
-from curation.arrays import Json
+from curation.arrays import JsonValue
 
 _PACKAGES = ("curation", "filters", "synth", "pipelines")
 
 
-def plain(value: Any) -> Json:
+def plain(value: Any) -> JsonValue:
     """Return a value as JSON types only. Raises TypeError for a value without a stable form."""
     if value is None or isinstance(value, (str, int)):  # first, because units of many files consist of these
         return value
@@ -38,7 +38,7 @@ def plain(value: Any) -> Json:
 
 
 @lru_cache(maxsize=64)
-def shared(value: Hashable) -> Json:
+def shared(value: Hashable) -> JsonValue:
     """Return `plain` of a frozen value that many objects share, computed once; callers must not change the result."""
     return plain(value)
 
@@ -51,7 +51,7 @@ def canonical(value: Any) -> str:
 _ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
-def json_of(value: Json) -> str:
+def json_of(value: JsonValue) -> str:
     """Return the canonical JSON text of a value that is plain already."""
     return _ENCODER.encode(value)
 

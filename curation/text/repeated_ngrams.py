@@ -4,9 +4,8 @@ Source of the measures: Rae et al. 2021 (Gopher), appendix A.1.1, table A1. The 
 code bases differ:
 
     `repeated_characters`, over all tokens, as datatrove counts (Penedo et al. 2024, FineWeb)
-        top n-gram          the most frequent n-gram, the first of several: the characters of its tokens and of the n - 1 spaces between
-        them,
-                            times its occurrences (which may overlap)
+        top n-gram          the most frequent n-gram, the first of several: the characters of its tokens and of the n - 1 spaces
+                            between them, times its occurrences (which may overlap)
         duplicated n-grams  reading from left to right, an n-gram that was read before counts with its tokens' characters, and reading
                             continues after it; any other is remembered, and reading continues at the next token
 

@@ -2,10 +2,9 @@
 
 The definition of a sentence, for every filter (a simpler form of Unicode Standard Annex 29, "Text Segmentation", rules SB3 to SB11):
 
-    sentence    a piece of a line that contains a letter, without surrounding space. A newline ends it, because a line of extracted text is
-    a
-                paragraph, a heading or a list item. A run of marks also ends it, together with the quotation marks and brackets that close
-                after the run:
+    sentence    a piece of a line that contains a letter, without surrounding space. A newline ends it, because a line of extracted text
+                is a paragraph, a heading or a list item. A run of marks also ends it, together with the quotation marks and brackets that
+                close after the run:
     . … ! ?     if space follows. A point or an ellipsis does not end a sentence if the next visible character is a lower-case letter
                 ("approx. ten"), or if the point follows a lone capital letter ("J. Smith", "U.S. Army")
     others      every other mark with the property Sentence_Terminal, such as 。 ！ । ؟ ։, in any position, because Chinese and Japanese put

@@ -2,23 +2,23 @@
 
 `character_classes` puts every code point into one class, by its general category and its script:
 
-        SPACE    whatever `str.isspace` accepts
-        LETTER   L*; a letter of a script that is written without spaces between words is SOLITARY instead
-        NUMBER   N*
-        MARK     M* and Cf: attaches to the previous character (accents, vowel signs, joiners, variation selectors, soft hyphens)
-        SYMBOL   everything else: punctuation, symbols, controls, private and unassigned characters
+    SPACE    whatever `str.isspace` accepts
+    LETTER   L*; a letter of a script that is written without spaces between words is SOLITARY instead
+    NUMBER   N*
+    MARK     M* and Cf: attaches to the previous character (accents, vowel signs, joiners, variation selectors, soft hyphens)
+    SYMBOL   everything else: punctuation, symbols, controls, private and unassigned characters
 
-    `folded_forms` gives the form in which characters are compared: compatibility-decomposed (full-width and styled letters, ligatures) and
-    case-folded, without accents, optional vowel points, format characters, apostrophes and NUL. It has at most three code points, packed in
-    21 bits each, first lowest; zero is nothing. A character that would need more stays unchanged.
+`folded_forms` gives the form in which characters are compared: compatibility-decomposed (full-width and styled letters, ligatures) and
+case-folded, without accents, optional vowel points, format characters, apostrophes and NUL. It has at most three code points, packed in
+21 bits each, first lowest; zero is nothing. A character that would need more stays unchanged.
 
-    Source: the Unicode Character Database in Python's `unicodedata` (`UNICODE_VERSION`, 14.0 in Python 3.11). A character that a later
-    Unicode adds is a SYMBOL before that, so the version is part of the key of every stage that finds words.
+Source: the Unicode Character Database in Python's `unicodedata` (`UNICODE_VERSION`, 14.0 in Python 3.11). A character that a later
+Unicode adds is a SYMBOL before that, so the version is part of the key of every stage that finds words.
 
-    Invariants
-        - Malformed UTF-8 never leads outside a table or a text: a byte that begins no whole character is one U+FFFD.
-        - The tables are built once and kept beside the compiled kernels; kernels receive them as arguments, because a constant of this size
-          would be compiled in.
+Invariants
+    - Malformed UTF-8 never leads outside a table or a text: a byte that begins no whole character is one U+FFFD.
+    - The tables are built once and kept beside the compiled kernels; kernels receive them as arguments, because a constant of this size
+      would be compiled in.
 """
 
 import unicodedata

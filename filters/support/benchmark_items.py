@@ -16,7 +16,7 @@ from typing import IO, Any, NamedTuple
 
 import pyarrow.parquet as pq
 
-from curation.arrays import Facts
+from curation.arrays import JsonMapping
 from curation.errors import InputError
 
 _NAMES_OF_ROWS = ("id", "task_id")
@@ -63,7 +63,7 @@ def _texts(value: Any) -> Iterator[str]:
             yield from _texts(part)
 
 
-def _rows(path: Path) -> Iterator[Facts]:
+def _rows(path: Path) -> Iterator[JsonMapping]:
     endings = [ending.lower() for ending in path.suffixes[-2:]]
     packed = endings[-1:] == [".gz"]
     kind = endings[-2] if packed and len(endings) > 1 else "" if packed else (endings or [""])[-1]
@@ -81,7 +81,7 @@ def _rows(path: Path) -> Iterator[Facts]:
         raise InputError(f"benchmark {path} cannot be read: {error}") from error
 
 
-def _json_rows(stream: IO[str]) -> Iterator[Facts]:
+def _json_rows(stream: IO[str]) -> Iterator[JsonMapping]:
     for number, line in enumerate(stream, start=1):
         if not line.strip():
             continue

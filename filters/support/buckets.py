@@ -18,22 +18,22 @@ from curation.errors import InputError
 from curation.storage.ownership import MADE_BY
 from curation.storage.resources import resolve_at_most
 
-BUCKETS = 20
+SCORE_BUCKETS = 20
 ALL = "*"
 """The source that stands for every source."""
 FORMAT = "buckets 1"
 _LARGEST_BYTES = 1 << 24
 
 Numbers = Floats
-Edges = Mapping[str, Mapping[str, Numbers]]
+BucketEdges = Mapping[str, Mapping[str, Numbers]]
 """Signal -> source -> edges."""
 
 
-def edges_of(values: Numbers, weights: Numbers) -> Numbers:
-    """Return the edges that cut values into BUCKETS parts of equal weight; a value at an edge belongs to the upper part."""
+def bucket_edges(values: Numbers, weights: Numbers) -> Numbers:
+    """Return the edges that cut values into SCORE_BUCKETS parts of equal weight; a value at an edge belongs to the upper part."""
     order = np.argsort(values, kind="stable")
     before = np.cumsum(weights[order])
-    places = np.searchsorted(before, before[-1] * np.arange(1, BUCKETS) / BUCKETS, side="right")
+    places = np.searchsorted(before, before[-1] * np.arange(1, SCORE_BUCKETS) / SCORE_BUCKETS, side="right")
     edges: Numbers = values[order][np.minimum(places, len(values) - 1)]
     return edges
 
@@ -43,13 +43,13 @@ def bucket_of(values: Numbers, edges: Numbers) -> Numbers:
     return np.where(np.isnan(values), np.nan, np.searchsorted(edges, values, side="right").astype(np.float64))
 
 
-def edges_to_json(edges: Edges) -> bytes:
+def edges_to_json(edges: BucketEdges) -> bytes:
     """Return the contents of a file of edges."""
     signals = {name: {source: own.tolist() for source, own in sorted(of.items())} for name, of in sorted(edges.items())}
     return (json.dumps({"format": FORMAT, "made_by": MADE_BY, "signals": signals}, indent=1, ensure_ascii=False) + "\n").encode()
 
 
-def read_edges(name: str) -> Edges:
+def read_edges(name: str) -> BucketEdges:
     """Read a file of edges. Raises InputError if it is not one."""
     path = resolve_at_most(name, _LARGEST_BYTES, "a file of edges")
     state = path.stat()
@@ -57,14 +57,16 @@ def read_edges(name: str) -> Edges:
 
 
 @lru_cache(maxsize=4)
-def _read(name: str, path: Path, size: int, changed: int) -> Edges:  # noqa: ARG001  (part of the cache's key)
+def _read(name: str, path: Path, size: int, changed: int) -> BucketEdges:  # noqa: ARG001  (part of the cache's key)
     try:
         content = json.loads(path.read_bytes())
         edges = {signal: {source: np.array(own, np.float64) for source, own in of.items()} for signal, of in content["signals"].items()}
         known = content["format"] == FORMAT and all(ALL in of for of in edges.values())
-        whole = all(own.shape == (BUCKETS - 1,) and (np.diff(own) >= 0).all() for of in edges.values() for own in of.values())
+        whole = all(own.shape == (SCORE_BUCKETS - 1,) and (np.diff(own) >= 0).all() for of in edges.values() for own in of.values())
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise InputError(f"{name} is not a file of edges ({error!r}); write one with `curate buckets`") from error
     if not known or not whole:
-        raise InputError(f"{name} is not a file of edges: each signal has {BUCKETS - 1} rising numbers under {ALL!r}; use `curate buckets`")
+        raise InputError(
+            f"{name} is not a file of edges: each signal has {SCORE_BUCKETS - 1} rising numbers under {ALL!r}; use `curate buckets`"
+        )
     return edges

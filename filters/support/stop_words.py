@@ -1,13 +1,13 @@
-"""How many different stop words a text holds, each text with the list of its own language.
+"""The number of different stop words in a text, where each text has the list of its own language.
 
-Ours. A list may hold what is one token to another tokenizer and not to ours ("l'", "г.", a Thai word), so words are compared as bytes of
-the text, at the borders of our tokens (`curation.text.words`): a stop word begins where a token begins and ends where a token ends; one
-that ends in an apostrophe ends anywhere, for it stands at the head of a word ("l'eau"). A list that asks for it is looked for anywhere,
-within words too.
+Ours. A list may contain an entry that is one token for another tokenizer but not for ours ("l'", "г.", a Thai word). So words are compared
+as bytes of the text, at the borders of our tokens (`curation.text.words`): a stop word begins where a token begins and ends where a token
+ends. A stop word that ends in an apostrophe may end anywhere, because it begins a word ("l'eau"). The words of a list that is marked
+`within` may occur anywhere, also inside words.
 
-Words are compared as they are written; case counts.
+The comparison is case-sensitive.
 
-Invariant: a text's number depends on that text and its list, not on the batch.
+Invariant: a text's number depends only on the text and its list, not on the batch.
 """
 
 from collections.abc import Sequence
@@ -25,17 +25,17 @@ _APOSTROPHE = 0x27
 
 
 class StopWordLists(NamedTuple):
-    """Lists of words as arrays: list i has the words from list_offsets[i], word j the bytes from offsets[j], each up to the next."""
+    """Lists of words as arrays: list i has words list_offsets[i] to list_offsets[i + 1], word j has bytes offsets[j] to offsets[j + 1]."""
 
     data: Bytes
     offsets: Offsets
     list_offsets: Offsets
     within: Flags
-    """For each list, whether its words count anywhere in the text."""
+    """Whether the words of each list count anywhere in the text."""
 
     @classmethod
     def of(cls, lists: Sequence[tuple[Sequence[str], bool]]) -> "StopWordLists":
-        """Return lists of (words, within); a word that is named twice counts once."""
+        """Build the arrays from pairs (words, within); a word that is listed twice counts once."""
         distinct = [list(dict.fromkeys(words)) for words, _ in lists]
         words = [word.encode() for entry in distinct for word in entry]
         return cls(
@@ -47,7 +47,7 @@ class StopWordLists(NamedTuple):
 
 
 def count_stop_words(text: Text, lists: StopWordLists, list_of_text: Integers) -> Integers32:
-    """Return how many different words of its list each text holds; 0 for a text whose list is -1."""
+    """Return the number of different words of its list in each text; 0 for a text whose list is -1."""
     counts = np.zeros(len(text), np.int32)
     words = text.words
     _count(text.data, text.offsets, words.tokens, lists, list_of_text, counts)
@@ -60,7 +60,7 @@ def _offsets(lengths: Sequence[int]) -> Offsets:
 
 @inline_kernel
 def _stands_at(data: Bytes, place: Scalar, word_data: Bytes, word_begin: Scalar, length: Scalar) -> Scalar:
-    """Return whether a word's bytes stand at a place that has at least `length` bytes before the text's end."""
+    """Return whether a word's bytes are at `place`; at least `length` bytes of the text follow there."""
     same = 0
     while same < length and data[place + same] == word_data[word_begin + same]:
         same += 1
@@ -69,7 +69,7 @@ def _stands_at(data: Bytes, place: Scalar, word_data: Bytes, word_begin: Scalar,
 
 @kernel
 def _count(data: Bytes, text_offsets: Offsets, tokens: Tokens, lists: StopWordLists, list_of_text: Integers, counts: Integers32) -> None:
-    """Fill `counts`."""
+    """Write the number of different words of its list in each text."""
     token_offsets, starts, ends = tokens.offsets, tokens.starts, tokens.ends
     word_data, word_offsets, list_offsets, within = lists
     found = np.zeros(len(word_offsets), np.bool_)

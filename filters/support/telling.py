@@ -34,7 +34,7 @@ class Moved:
 
 
 @dataclass(frozen=True)
-class Passage:
+class ScoredPassage:
     """Bytes of the text from `start` up to `end`; `value` is a window's score, or a sentence's effect."""
 
     start: int
@@ -47,12 +47,12 @@ class Told:
     """What moved a text's score; the strongest come first."""
 
     score: float
-    windows: tuple[Passage, ...]
-    best: Passage
+    windows: tuple[ScoredPassage, ...]
+    best: ScoredPassage
     raised: tuple[Moved, ...]
     lowered: tuple[Moved, ...]
-    raising: tuple[Passage, ...]
-    lowering: tuple[Passage, ...]
+    raising: tuple[ScoredPassage, ...]
+    lowering: tuple[ScoredPassage, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +75,7 @@ def tell(scorer: Scorer, text: str) -> Told:
     scores, _ = scorer.score_windows(column)
     bounds = [0, *(int(words.starts[token]) if token < len(words.starts) else int(column.lengths[0]) for token in cut.tokens[1:-1])]
     ends = [*bounds[1:], int(column.lengths[0])]
-    windows = tuple(Passage(start, end, float(score)) for start, end, score in zip(bounds, ends, scores.tolist(), strict=True))
+    windows = tuple(ScoredPassage(start, end, float(score)) for start, end, score in zip(bounds, ends, scores.tolist(), strict=True))
     effects: dict[int, list[float]] = {}
     firsts: dict[int, tuple[int, bool]] = {}
     sentences = np.zeros(len(column.sentences.starts))
@@ -100,7 +100,7 @@ def tell(scorer: Scorer, text: str) -> Told:
     raised = tuple(moved(name) for name in order[:MOST_TOLD] if sum(effects[name]) > 0)
     lowered = tuple(moved(name) for name in order[::-1][:MOST_TOLD] if sum(effects[name]) < 0)
     places = [
-        Passage(int(start), int(end), round(float(effect), 4))
+        ScoredPassage(int(start), int(end), round(float(effect), 4))
         for start, end, effect in zip(column.sentences.starts, column.sentences.ends, sentences, strict=True)
     ]
     ranked = sorted(places, key=lambda place: (-place.value, place.start))

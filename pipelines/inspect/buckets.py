@@ -13,7 +13,7 @@ import polars as pl
 from curation.errors import UsageError
 from curation.storage.location import Location
 from curation.storage.ownership import write_ours
-from filters.support.buckets import ALL, BUCKETS, edges_of, edges_to_json
+from filters.support.buckets import ALL, SCORE_BUCKETS, bucket_edges, edges_to_json
 from pipelines.inspect.looking import looks_at_runs
 from pipelines.inspect.run_folder import checked_folder, places, scan_measured
 from pipelines.inspect.views import full_name
@@ -51,15 +51,15 @@ def find_edges(folder: str, signals: Sequence[str], *, by_source: bool, sample: 
         if by_source:
             parts |= {str(source): part for (source,), part in sorted(scored.group_by("source")) if part.height >= LEAST}
         for source, part in parts.items():
-            edges = edges_of(part[name].cast(pl.Float64).to_numpy(), np.maximum(part["text_bytes"].to_numpy(), 1).astype(np.float64))
+            edges = bucket_edges(part[name].cast(pl.Float64).to_numpy(), np.maximum(part["text_bytes"].to_numpy(), 1).astype(np.float64))
             told.append(SignalEdges(name, source, part.height, tuple(edges.tolist())))
     return told
 
 
-def write_edges(told: Sequence[SignalEdges], out: str) -> None:
+def write_bucket_edges(told: Sequence[SignalEdges], out: str) -> None:
     """Write the file that `score_ensemble` reads."""
     edges: dict[str, dict[str, np.ndarray[tuple[int], np.dtype[np.float64]]]] = {}
     for own in told:
         edges.setdefault(own.signal, {})[own.source] = np.array(own.edges)
-    assert all(len(own.edges) == BUCKETS - 1 for own in told)
+    assert all(len(own.edges) == SCORE_BUCKETS - 1 for own in told)
     write_ours(Location.of(out), edges_to_json(edges))

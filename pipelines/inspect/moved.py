@@ -61,7 +61,7 @@ def tell_score(rules: RunRules, signals: Mapping[str, Any], text: str | None, mo
     if model is None and not used.model.startswith(_SHIPPED):
         return ScoreTold(used.model, f"give its file with --model, SHA-256 {used.sha256}")
     from filters.support.models import load_model  # with telling, the kernels: a document without a score does without them
-    from filters.support.telling import Passage, tell
+    from filters.support.telling import ScoredPassage, tell
 
     try:
         scorer, found = load_model(resolve(name))
@@ -73,7 +73,7 @@ def tell_score(rules: RunRules, signals: Mapping[str, Any], text: str | None, mo
     told = tell(scorer, text)
     encoded = text.encode()
 
-    def span(passage: Passage) -> Span:
+    def span(passage: ScoredPassage) -> Span:
         words = encoded[passage.start : passage.end].decode("utf-8", "replace")
         return Span(passage.start, passage.end, passage.value, excerpt(words.strip()))
 

@@ -40,7 +40,7 @@ def new_token() -> str:
     return secrets.token_urlsafe(24)
 
 
-def hosts_of(host: str, port: int) -> frozenset[str]:
+def accepted_hosts(host: str, port: int) -> frozenset[str]:
     """Return the Host headers of requests that mean this server."""
     names = {host, *(("127.0.0.1", "localhost", "[::1]") if host in ("127.0.0.1", "localhost", "::1") else ())}
     return frozenset(f"{name}:{port}" for name in names)

@@ -7,7 +7,7 @@ import uvicorn
 
 from curation.errors import UsageError
 from pipelines.serve.app import application
-from pipelines.serve.guard import addresses, hosts_of, new_token
+from pipelines.serve.guard import accepted_hosts, addresses, new_token
 from pipelines.serve.served import served
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -20,7 +20,7 @@ def serve(
     what = served(folders, labels)
     with _listening(host, port) as listening:
         taken = listening.getsockname()[1]
-        token, hosts = new_token(), hosts_of(host, taken)
+        token, hosts = new_token(), accepted_hosts(host, taken)
         application_guarded = application(what, token, hosts, f"curate-{taken}")
         if host not in LOOPBACK:
             tell(f"Anyone who can reach {host} and learns the token can read these runs; nothing is encrypted.")

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from curation.errors import InputError, RecipeError
 from curation.text.text import Text
 from filters.score_ensemble import ScoreEnsemble
-from filters.support.buckets import ALL, BUCKETS, bucket_of, edges_of, edges_to_json, read_edges
+from filters.support.buckets import ALL, SCORE_BUCKETS, bucket_edges, bucket_of, edges_to_json, read_edges
 from pipelines.recipes.recipe import parse_recipe
 from tests.meeting import meets, met
 from tests.running import ROOT
@@ -26,23 +26,23 @@ from tests.verbs import call
 @given(rows=st.lists(st.tuples(st.floats(-5, 5), st.integers(1, 50)), min_size=1, max_size=200))
 def test_edges_cut_equal_weights(rows: list[tuple[float, int]]) -> None:
     values, weights = np.array([value for value, _ in rows]), np.array([float(weight) for _, weight in rows])
-    edges = edges_of(values, weights)
+    edges = bucket_edges(values, weights)
     met["values"] += len(rows)
     for place, edge in enumerate(edges.tolist(), start=1):
         below = sum(weight for value, weight in rows if value < edge)
         up_to = sum(weight for value, weight in rows if value <= edge)
-        assert below <= weights.sum() * place / BUCKETS + 1e-9
-        assert up_to >= weights.sum() * place / BUCKETS - 1e-9
+        assert below <= weights.sum() * place / SCORE_BUCKETS + 1e-9
+        assert up_to >= weights.sum() * place / SCORE_BUCKETS - 1e-9
     buckets = bucket_of(values, edges)
     assert (np.diff(buckets[np.argsort(values)]) >= 0).all()
     assert buckets.min() >= 0
-    assert buckets.max() <= BUCKETS - 1
+    assert buckets.max() <= SCORE_BUCKETS - 1
 
 
 def test_buckets_of_many_different_values_are_of_one_size() -> None:
     values = np.random.default_rng(1).normal(size=4000)
-    counts = np.bincount(bucket_of(values, edges_of(values, np.ones(4000))).astype(int), minlength=BUCKETS)
-    assert counts.tolist() == [200] * BUCKETS
+    counts = np.bincount(bucket_of(values, bucket_edges(values, np.ones(4000))).astype(int), minlength=SCORE_BUCKETS)
+    assert counts.tolist() == [200] * SCORE_BUCKETS
 
 
 def edges_file(folder: Path, **signals: dict[str, list[float]]) -> str:
@@ -61,7 +61,7 @@ def measured(made: ScoreEnsemble, **columns: list[Any]) -> pl.DataFrame:
     ("combine", "expected"), [("max", [19.0, 4.0, 3.0, None]), ("mean", [10.5, 4.0, 2.0, None]), ("min", [2.0, 4.0, 1.0, None])]
 )
 def test_ranks_are_combined_and_nulls_do_not_count(tmp_path: Path, combine: Any, expected: list[float | None]) -> None:
-    rising = [float(edge) for edge in range(1, BUCKETS)]
+    rising = [float(edge) for edge in range(1, SCORE_BUCKETS)]
     file = edges_file(
         tmp_path, a_x_score={ALL: rising}, b_x_score={ALL: [edge / 10 for edge in rising], "mine": [edge / 100 for edge in rising]}
     )

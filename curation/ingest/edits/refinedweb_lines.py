@@ -4,27 +4,25 @@ Source: Penedo et al. 2023, "The RefinedWeb Dataset for Falcon LLM", appendix G.
 `baselines/mappers/modifiers.py` with `dclm_baseline_refinedweb.yaml`). The rules apply to each whole line, with its indentation, in this
 order:
 
-        uppercase   drop: more than half of its characters are capital letters
-        numeric     drop: all of its characters are digits
-        counters    drop: only a number and the counted thing ("3 likes", "1.2K followers!")
-        short       drop: fewer than 2 words, split at space; this includes headings of one word
-        phrases     delete from a line of at most 10 words: "items in cart" anywhere, "Read more..." at its end, "Sign-in" at its start, in
-        any
-                    case, with the space before them (after them at the start). A point matches any character, because DCLM uses its phrases
-                    as patterns. After a deletion the rest goes through all rules again.
-        blank_lines drop, so that at most two newlines follow each other, and none is at either end of the text
+    uppercase   drop: more than half of its characters are capital letters
+    numeric     drop: all of its characters are digits
+    counters    drop: only a number and the counted thing ("3 likes", "1.2K followers!")
+    short       drop: fewer than 2 words, split at space; this includes headings of one word
+    phrases     delete from a line of at most 10 words: "items in cart" anywhere, "Read more..." at its end, "Sign-in" at its start,
+                in any case, with the space before them (after them at the start). A point matches any character, because DCLM uses
+                its phrases as patterns. After a deletion the rest goes through all rules again.
+    blank_lines drop, so that at most two newlines follow each other, and none is at either end of the text
 
-    Counts are of lines, and for `phrases` of phrases; `words` counts the words (of `curation.text.words`) removed with all of them, which
-    `filters/refinedweb_removed.py` compares with the remaining words.
+Counts are of lines, and for `phrases` of phrases; `words` counts the words (of `curation.text.words`) removed with all of them, which
+`filters/refinedweb_removed.py` compares with the remaining words.
 
-    We differ from DCLM so that an edited text does not change in a second run and a line's fate depends only on itself. DCLM drops lines of
-    only space, which are blank here; it does not check the rest after a deletion ("3 items in cart" leaves "3"); it strips the text after
-most steps,
-    and so the indentation of whichever line is then first; it limits blank lines before it drops others, and leaves four newlines where two
-    blank lines meet. Its filters for language and quality see the text before these corrections; here all filters see the edited text.
+We differ from DCLM so that an edited text does not change in a second run and a line's fate depends only on itself. DCLM drops lines of
+only space, which are blank here. It does not check the rest after a deletion ("3 items in cart" leaves "3"). It strips the text after most
+steps, and so the indentation of whichever line is then first. It limits blank lines before it drops others, and leaves four newlines where
+two blank lines meet. Its filters for language and quality see the text before these corrections; here all filters see the edited text.
 
-    A kernel decides each line, except those that may be a counter or contain a phrase. Regular expressions decide these few, and the kernel
-    decides what a deletion leaves of them.
+A kernel decides each line, except those that may be a counter or contain a phrase. Regular expressions decide these few, and the kernel
+decides what a deletion leaves of them.
 """
 
 import re

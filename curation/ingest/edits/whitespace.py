@@ -136,8 +136,7 @@ class Whitespace(Edit):
     blank_lines: most blank lines in a row (1: one between paragraphs).
     collapse: reduce runs of blanks within a line to one; indentation stays. This changes aligned code and tables.
     nfc: convert text to Unicode normal form C (an accented letter is one character, not two). More than 30 combining marks in a row, which
-    no
-        language uses, stay unchanged.
+        no language uses, stay unchanged.
 
     Counts: `invisible` characters dropped, `newlines` that replace another character, `blanks` replaced, trimmed or collapsed,
     `blank_lines` dropped, and with nfc `normalized` (1 if the text changed).

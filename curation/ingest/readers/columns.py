@@ -19,14 +19,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import types
 
-from curation.arrays import Column, Integers, Json
+from curation.arrays import Column, Integers, JsonValue
 from curation.ingest.readers.nested import nested_values
 
 PIECE_BYTES = 256 << 10
 """Small enough that a piece is still in the processor's cache when its rows are parsed."""
 
 
-def python_rows(columns: Sequence[Column]) -> Iterator[tuple[int, tuple[Json, ...]]]:
+def python_rows(columns: Sequence[Column]) -> Iterator[tuple[int, tuple[JsonValue, ...]]]:
     """Yield, for every row of some columns, the total bytes of its strings, and its values (None for null)."""
     columns = [column.cast(pa.large_binary()) if _is_view(column.type) else column for column in columns]
     sizes = np.zeros(len(columns[0]), np.int64)
@@ -90,7 +90,7 @@ def _sizes(column: Column) -> Integers:
     return np.where(np.asarray(column.is_valid()), offsets[places + 1] - offsets[places], 0)
 
 
-def _values(column: Column, is_long: bool) -> list[Json]:
+def _values(column: Column, is_long: bool) -> list[JsonValue]:
     if types.is_dictionary(column.type):
         column = column.dictionary_decode()
     if types.is_temporal(column.type):
@@ -98,7 +98,7 @@ def _values(column: Column, is_long: bool) -> list[Json]:
     if types.is_nested(column.type) or types.is_decimal(column.type):
         return nested_values(column)
     try:
-        values: list[Json] = (as_binary(column) if is_long else column).to_pylist()
+        values: list[JsonValue] = (as_binary(column) if is_long else column).to_pylist()
     except UnicodeDecodeError:
         values = as_binary(column).to_pylist()
     return values

@@ -14,7 +14,7 @@ import re
 from json.decoder import scanstring  # type: ignore[attr-defined]
 from typing import NoReturn
 
-from curation.arrays import Json, JsonObject
+from curation.arrays import JsonObject, JsonValue
 from curation.ingest.readers.repair import CHARACTERS_PER_DAMAGE, UNREADABLE, BadRow, Repairs
 
 _BLANK = re.compile(r"[ \t\r\n]*")
@@ -45,7 +45,7 @@ def object_of(line: bytes, text: str, repairs: Repairs) -> JsonObject:
     return fields
 
 
-def _unmarked(value: Json, is_text: bool, repairs: Repairs) -> Json:
+def _unmarked(value: JsonValue, is_text: bool, repairs: Repairs) -> JsonValue:
     if not isinstance(value, str):
         return value
     damaged = value.count(_MARK)
@@ -98,7 +98,7 @@ def _past(written: str, at: int, character: str) -> int:
     return at + 1
 
 
-def _value(written: str, at: int, repairs: Repairs) -> tuple[Json, int]:
+def _value(written: str, at: int, repairs: Repairs) -> tuple[JsonValue, int]:
     """Return the value at a position, and the position after it."""
     if written[at] == '"':
         string: tuple[str, int] = scanstring(written, at + 1, False)

@@ -13,7 +13,7 @@ from decimal import Decimal
 import pyarrow as pa
 from pyarrow import types
 
-from curation.arrays import Column, Json
+from curation.arrays import Column, JsonValue
 
 _MAX_DEPTH = 32
 
@@ -42,7 +42,7 @@ def is_list(kind: pa.DataType) -> bool:
     return bool(types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind))
 
 
-def nested_values(column: Column) -> list[Json]:
+def nested_values(column: Column) -> list[JsonValue]:
     """Return the values of a column of a readable type; null becomes None."""
     try:
         return [_plain(value) for value in column.to_pylist(maps_as_pydicts="lossy")]
@@ -50,7 +50,7 @@ def nested_values(column: Column) -> list[Json]:
         return [_alone(scalar) for scalar in column]
 
 
-def _alone(scalar: pa.Scalar) -> Json:
+def _alone(scalar: pa.Scalar) -> JsonValue:
     try:
         return _plain(scalar.as_py(maps_as_pydicts="lossy"))
     except UnicodeDecodeError:
@@ -59,7 +59,7 @@ def _alone(scalar: pa.Scalar) -> Json:
         return str(scalar)  # Python cannot represent this time: use Arrow's form
 
 
-def _of_bytes(scalar: pa.Scalar) -> Json:
+def _of_bytes(scalar: pa.Scalar) -> JsonValue:
     """Return a value, decoding its strings one by one."""
     if not scalar.is_valid:
         return None
@@ -73,7 +73,7 @@ def _of_bytes(scalar: pa.Scalar) -> Json:
     return _plain(scalar.as_py()) if buffer is None else bytes(buffer).decode("utf-8", "replace")
 
 
-def _plain(value: Json) -> Json:
+def _plain(value: JsonValue) -> JsonValue:
     if isinstance(value, dict):
         return {name if isinstance(name, str) else str(_plain(name)): _plain(inner) for name, inner in value.items()}
     if isinstance(value, (list, tuple)):

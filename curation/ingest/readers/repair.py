@@ -17,7 +17,7 @@ The names of the repairs are the same in all formats:
 import json
 import math
 
-from curation.arrays import Json
+from curation.arrays import JsonValue
 from curation.ingest.side_fields import JsonText
 
 MAX_DEPTH = 100
@@ -80,8 +80,8 @@ def decoded(name: str, raw: bytes, repairs: Repairs, is_text: bool = True) -> st
         return text
 
 
-def as_text(value: Json, repairs: Repairs) -> str | None:
-    """Return a side field's value as text: strings unchanged, other values as Json; None for a value without such a form."""
+def as_text(value: JsonValue, repairs: Repairs) -> str | None:
+    """Return a side field's value as text: strings unchanged, other values as JsonValue; None for a value without such a form."""
     if isinstance(value, str):
         return mended_string(value, repairs)
     if isinstance(value, Unreadable) or value is None:
@@ -101,7 +101,7 @@ def as_text(value: Json, repairs: Repairs) -> str | None:
     return JsonText(mended_string(written, repairs))
 
 
-def _finite(value: Json, repairs: Repairs) -> Json:
+def _finite(value: JsonValue, repairs: Repairs) -> JsonValue:
     if isinstance(value, float) and not math.isfinite(value):
         repairs["not_finite"] += 1
         return None
@@ -110,7 +110,7 @@ def _finite(value: Json, repairs: Repairs) -> Json:
     return [_finite(inner, repairs) for inner in value] if isinstance(value, list) else value
 
 
-def _nests_too_deeply(value: Json, written: str) -> bool:
+def _nests_too_deeply(value: JsonValue, written: str) -> bool:
     """Return whether a value is nested deeper than MAX_DEPTH; the parser's own limit differs between versions of Python."""
     if written.count("[") + written.count("{") <= MAX_DEPTH:
         return False
@@ -122,6 +122,6 @@ def _nests_too_deeply(value: Json, written: str) -> bool:
     return True
 
 
-def _inside(value: Json) -> list[Json]:
+def _inside(value: JsonValue) -> list[JsonValue]:
     inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
     return [item for item in inner if isinstance(item, dict | list)]

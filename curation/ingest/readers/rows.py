@@ -11,7 +11,7 @@ import math
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
-from curation.arrays import Facts, Json
+from curation.arrays import JsonMapping, JsonValue
 from curation.ingest.readers.dates import parse_date
 from curation.ingest.readers.outcomes import Record
 from curation.ingest.readers.repair import BadRow, Repairs, Unreadable, as_text, mended_string
@@ -21,7 +21,7 @@ _USUAL = ("content", "body", "raw_content", "document", "page_content", "article
 """Common names of text fields other than "text"."""
 
 
-def row_record(fields: Facts, offset: int, source: SourceFile, repairs: Repairs, raw: bytes | None = None) -> Record:
+def row_record(fields: JsonMapping, offset: int, source: SourceFile, repairs: Repairs, raw: bytes | None = None) -> Record:
     """Return the record made of named fields (JSONL and Parquet), counting repairs in `repairs`. Raises BadRow.
 
     `raw` is the text as it is in the file, if the format provides it.
@@ -63,7 +63,7 @@ def likely_text(strings: Mapping[str, int], names: Iterable[str]) -> str | None:
     return usual or max(left, key=lambda name: left[name], default=None)
 
 
-def _text(fields: Facts, name: str) -> str:
+def _text(fields: JsonMapping, name: str) -> str:
     text = fields.get(name)
     if isinstance(text, str):
         return text
@@ -81,7 +81,7 @@ _LARGEST_ID = 10**40
 """Numbers from here on are no ids: a random one of 128 bits has 39 digits."""
 
 
-def _own_id(value: Json, repairs: Repairs) -> str | None:
+def _own_id(value: JsonValue, repairs: Repairs) -> str | None:
     if isinstance(value, str):
         return mended_string(value, repairs) or None
     if value is None or isinstance(value, Unreadable):
@@ -93,7 +93,7 @@ def _own_id(value: Json, repairs: Repairs) -> str | None:
     return str(value)
 
 
-def _url(value: Json, repairs: Repairs) -> str | None:
+def _url(value: JsonValue, repairs: Repairs) -> str | None:
     if isinstance(value, str):
         return mended_string(value, repairs) or None
     if value is not None and not isinstance(value, Unreadable):
@@ -101,5 +101,5 @@ def _url(value: Json, repairs: Repairs) -> str | None:
     return None
 
 
-def _date(value: Json) -> datetime | None:
+def _date(value: JsonValue) -> datetime | None:
     return parse_date(value) if isinstance(value, str) else None
