@@ -41,4 +41,4 @@ JsonObject: TypeAlias = dict[str, Any]
 """A JSON object that the caller may change."""
 
 JsonMapping: TypeAlias = Mapping[str, Any]
-"""Names and values, as a JSON object holds them, that nobody changes."""
+"""A JSON object that is only read."""

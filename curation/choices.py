@@ -19,14 +19,14 @@ from curation.errors import RecipeError
 Choosable = TypeVar("Choosable")
 
 _DEEPEST = 50
-"""How deeply tables and lists of a TOML file may lie in one another; everything that reads them later recurses."""
+"""How deeply tables and lists of a TOML file may be nested; all later readers of them recurse."""
 
 
 def read_toml(text: str, what: str) -> JsonObject:
     """Return the table that a text in TOML holds.
 
-    Raises RecipeError, beginning with `what`, for what is not TOML, and for what TOML allows and nothing here has room for: a number
-    beyond 64 bits, U+0000 or half a surrogate pair in a text, hundreds of lists in one another.
+    Raises RecipeError, beginning with `what`, if the text is not TOML, or if it holds something that TOML allows but that has no place in a
+    recipe: a number beyond 64 bits, U+0000 or half a surrogate pair in a text, or hundreds of nested lists.
     """
     try:
         table = tomllib.loads(text)

@@ -19,7 +19,7 @@ class CurationError(Exception):
     exit_code = 1
 
     def __init__(self, message: str = "", details: str = "", log: str | None = None) -> None:
-        """Take what is told to the user, what goes to the log, and where the log is."""
+        """Take the message for the user, the text for the log, and the path of the log."""
         super().__init__(message)
         self.details = details
         self.log = log

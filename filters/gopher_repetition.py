@@ -18,8 +18,8 @@ reading. This is datatrove's:
 Paragraphs are cut at two or more newlines of the stripped text. Lines are cut at one or more newlines, which leaves an empty line before a
 leading and after a trailing run of newlines; both count as lines, as in datatrove.
 
-Equal to datatrove 0.10.1 in every signal and verdict on the same tokens (`tests/parity`), but for this: it compares duplicated n-grams with
-their tokens run together, so that "a bc" equals "ab c"; here n-grams are equal where their tokens are.
+Equal to datatrove 0.10.1 in every signal and verdict on the same tokens (`tests/parity`), with one exception: datatrove joins the tokens of
+a duplicated n-gram before it compares, so that "a bc" equals "ab c"; here n-grams are equal if their tokens are.
 
 An empty text has 0 for every signal.
 """

@@ -9,11 +9,11 @@ from curation.storage.outages import may_pass
 
 
 class Misfit(RuntimeError):
-    """This machine cannot make a unit as the driver's would; another may."""
+    """This machine cannot make a unit as the driver's machine would; another machine may."""
 
 
 def fault_of_this_node(code: str, needed: tuple[str, ...]) -> str:
-    """Say why this node must not make tasks; "" where it may."""
+    """Return why this node must not make tasks; "" if it may."""
     if code != code_digest():
         return "it runs different code from the driver; install the same version there, or add --runtime-env code"
     for uri in needed:
@@ -26,7 +26,7 @@ def fault_of_this_node(code: str, needed: tuple[str, ...]) -> str:
 
 @lru_cache(maxsize=64)
 def _unseen(uri: str) -> str:
-    """Say why this node does not see a file; "" where it does, or where its store does not answer at the moment."""
+    """Return why this node does not see a file; "" if it does, or if its store does not answer at the moment."""
     place = Location.of(uri)
     try:
         if place.facts() is not None:

@@ -1,4 +1,4 @@
-"""On a node: what a Ray worker does before its first task, so that a machine that would do it wrongly does not do it at all.
+"""On a node: what a Ray worker checks before its first task, so that a machine that would make it wrongly refuses it.
 
 Ray sends the functions of this file as code, by value: they run even where our package is missing, and say so. A node is refused where it
 has other code than the driver, lacks the package, or does not see a folder that the run needs; then the work goes to other nodes.
@@ -11,7 +11,7 @@ Invariants
 from typing import Any
 
 REFUSED, DONE = "refused", "done"
-"""What a node answers; the functions below, which travel alone, spell the words out."""
+"""A node's answers; the functions below travel without this module, so they repeat the words."""
 
 
 def make_here(payload: bytes, code: str, needed: tuple[str, ...]) -> tuple[str, tuple[str, Any]]:
@@ -33,7 +33,7 @@ def make_here(payload: bytes, code: str, needed: tuple[str, ...]) -> tuple[str, 
 
 
 def why_not_here(code: str, needed: tuple[str, ...]) -> str:
-    """Say why this node must not make a run's tasks; "" where it may. What is right is looked at once in each process."""
+    """Return why this node must not make a run's tasks; "" if it may. A process remembers a successful check."""
     try:
         from curation.engine.node_check import fault_of_this_node
     except ImportError as error:

@@ -1,6 +1,6 @@
 """run.json: what each session on an output folder did, when, on which machine, and how it ended; and whether the run is closed.
 
-Invariant: times and machines stand here and nowhere else; no unit's key or bytes depend on them.
+Invariant: only this file records times and machines; no unit's key or bytes depend on them.
 """
 
 import platform

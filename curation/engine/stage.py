@@ -85,7 +85,7 @@ class Output:
     """
 
     def __init__(self, folder: Location, journal: Journal | None = None, taken: frozenset[str] = frozenset()) -> None:
-        """Write into a folder, and note in the journal what is begun; what `taken` names lies there and is not the run's."""
+        """Write into a folder, and announce each file in the journal; the files that `taken` names are in the folder but not the run's."""
         self.folder = folder
         self.shards: list[Shard] = []
         self._journal = journal
@@ -100,7 +100,7 @@ class Output:
         return self.folder / file
 
     def known(self, file: str, rows: int, size: int, sha256: str) -> Shard:
-        """Return a shard of this folder from its recorded facts. Raises ValueError where they are none, or lead out of the folder."""
+        """Return a shard of this folder from its recorded facts. Raises ValueError if they are malformed, or lead out of the folder."""
         if [type(fact) for fact in (file, rows, size, sha256)] != [str, int, int, str]:
             raise ValueError(f"{file!r} and what is recorded beside it are not a file's facts")
         return Shard(file.partition(".")[0], self.folder.within(file), rows, size, sha256)

@@ -3,7 +3,7 @@
 Pages are extracted: HTML, every kind of XHTML (`application/vnd.wap.xhtml+xml` of mobile sites, say), and other XML that begins like a
 page, which browsers show as one too. Plain text that a server sent is a document as it is, unless it begins like a page.
 
-Invariant: what a payload gives depends on its bytes and on what its record says of them.
+Invariant: the result depends only on the payload's bytes and on its record's fields.
 """
 
 import re
@@ -24,7 +24,7 @@ class NoPage(Exception):
     """A payload that gives no text: the fate of its record, the rule, and in words what it is instead."""
 
     def __init__(self, fate: str, rule: str, detail: str) -> None:
-        """Take fate and rule, and what is told."""
+        """Take fate, rule and explanation."""
         super().__init__(detail)
         self.fate = fate
         self.rule = rule

@@ -39,7 +39,7 @@ class Range:
     high: int
 
     def cut(self, count: int) -> list["Range"]:
-        """Return at most `count` ranges of about equal width that cover the same numbers; none is empty, unless this range is."""
+        """Return at most `count` ranges of about equal width that cover the same numbers; no part is empty, unless this range is."""
         bounds = [self.low + (self.high - self.low) * place // count for place in range(count + 1)]
         return [Range(low, high) for low, high in pairwise(bounds) if low < high] or [self]
 

@@ -1,7 +1,7 @@
-"""Listing a local folder: a name that leads to no file is told apart, and the listing does not go round in circles.
+"""Listing a local folder: names that lead to no file are reported, and links cannot make the listing endless.
 
-A link that leads nowhere, and a name that is not UTF-8 (Arrow has no other paths), would lose a file unseen: whoever lists inputs tells
-them (`why_lost`). Names that start with a dot are nobody's data; an editor's lock is a link to nowhere.
+A broken link, or a name that is not UTF-8 (Arrow accepts no other paths), would lose a file silently, so the code that lists inputs reports
+them (`why_lost`). Names that start with a dot are never data: an editor's lock, for example, is a broken link.
 
 Invariants
     - A link to a folder that the path already goes through is not followed: two such links would make a listing of 2^40 paths.
@@ -46,14 +46,14 @@ def list_local(folder: str, recursive: bool) -> Iterator[tuple[str, os.stat_resu
 
 
 def why_lost(path: str) -> str:
-    """Say why a path is no file that can be read."""
+    """Return why a path is not a readable file."""
     if not is_text(path):
         return f"{path!a} cannot be opened: {NO_TEXT}"
     return f"{path} is a link to {Path(path).readlink()}, where nothing is; remove it, or put back what it stands for"
 
 
 def _facts(entry: "os.DirEntry[str]") -> os.stat_result | None:
-    """Return what a name stands for; None where there is nothing."""
+    """Return the facts of the file at a path; None if it does not exist."""
     try:
         return entry.stat()
     except OSError as error:

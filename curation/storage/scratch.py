@@ -1,7 +1,7 @@
 """Scratch: this process's folder for files on their way to an object store, and the end of those that dead processes left.
 
 Each process holds a lock on a file in its folder; the operating system releases it when the process dies, however it dies. So a folder
-whose lock is free is nobody's, even where containers with their own process numbers share the disk.
+with a free lock has no owner, even if containers with their own process numbers share the disk.
 """
 
 import atexit

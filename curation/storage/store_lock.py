@@ -2,11 +2,11 @@
 
     OUT/.lock    {"owner": "host ann-7, process 4711, user ann", "began": "2026-11-28T21:00:00+00:00", ...}
 
-Its owner writes it again every BEAT seconds, on the condition that it is still what the owner wrote last. So its age tells whether the
-owner lives, and an owner whose lock was taken over learns of it and stops. A dead process of this machine is no owner; any other lock is
-taken over only on demand.
+Its owner writes it again every BEAT seconds, on the condition that it is still what the owner wrote last. So its age shows whether the
+owner is alive, and an owner whose lock was taken over notices that and stops. A dead process of this machine does not count as an owner;
+any other lock is taken over only on demand.
 
-Invariant: of two runs that begin at once, one gets the lock.
+Invariant: of two runs that begin at the same time, only one gets the lock.
 """
 
 import getpass
@@ -58,7 +58,7 @@ class _Held:
 def store_lock(out: Location, take_over: bool, tell: Callable[[str], None]) -> Iterator[Callable[[], None]]:
     """Hold the lock of OUT; yield a function that raises Refused once another run has taken it over.
 
-    Raises Refused where another run holds the lock and `take_over` is false. A store without conditional puts has no lock, which is told.
+    Raises Refused where another run holds the lock and `take_over` is false. A store without conditional puts has no lock; `tell` says so.
     """
     lock = (out.path + "/.lock").partition("/")
     store, key = _store(out.scheme, lock[0]), lock[2]
@@ -97,7 +97,7 @@ def store_lock(out: Location, take_over: bool, tell: Callable[[str], None]) -> I
 
 
 def _acquired(store: Any, key: str, content: bytes, take_over: bool, out: Location) -> Any:
-    """Write the lock where there is none, or where its owner is gone; return its mark. Raises Refused."""
+    """Write the lock if there is none, or if its owner is gone; return its mark. Raises Refused."""
     try:
         return obstore.put(store, key, content, mode="create")
     except AlreadyExistsError:

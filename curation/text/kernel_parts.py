@@ -1,16 +1,16 @@
-"""How kernels are compiled: helpers are lowered to LLVM code once, and optimised as a part of each kernel that calls them, never alone.
+"""How kernels are compiled: helpers are lowered to LLVM code once, and optimised only as a part of the kernels that call them.
 
-Numba treats a function that other compiled functions call as one that Python might call too: it optimises the function by itself and makes
-machine code of it, which nobody runs, and merges it into its caller, where all of it is optimised again. It also compiles the function
-anew for each constant among its arguments, first of all for the 0 that a loop's counter starts from. Most of the time that compiling
-takes goes there; the optimiser sees a constant anyway where the helper is merged. What numba itself has written in Python (`np.empty`) is
-treated as a helper too, and passes over the code that no kernel needs are left out.
+Numba compiles a helper as if Python might call it too. It optimises the helper by itself, makes machine code that nobody runs, and then
+merges the helper into its caller, where the code is optimised again. It also compiles the helper again for each constant argument, such as
+the 0 that a loop counter starts from. Most of the compile time goes into this, although the optimiser sees the constants in the merged code
+anyway. Functions that numba itself has written in Python (`np.empty`) are treated as helpers too, and compiler passes that no kernel needs
+are left out.
 
-Invariant: imported by `curation.text.kernels` alone, after the cache folder is set.
+Invariant: only `curation.text.kernels` imports this module, after it has set the cache folder.
 """
 
 # mypy: allow-untyped-calls, disable-error-code="method-assign, assignment"
-# (numba's own classes and functions say no types; some of its methods are replaced for a while)
+# (numba's own classes and functions have no types; some of its methods are replaced temporarily)
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -56,15 +56,15 @@ _STEPS = (
 
 
 class _Part(JITCodeLibrary):
-    """LLVM code that waits for its callers: finished means linked with what it calls itself."""
+    """LLVM code that waits for its callers; it is finished once it is linked with the code that it calls."""
 
     def add_llvm_module(self, module: Any) -> None:
-        """Take a function's code as it is."""
+        """Add a function's code without optimising it."""
         module.data_layout = self._codegen._data_layout
         self._final_module.link_in(module)
 
     def finalize(self) -> None:
-        """Link what the function calls; whoever calls it optimises both."""
+        """Link the code that the function calls; its caller optimises both."""
         self._raise_if_finalized()
         for library in dict.fromkeys(self._linking_libraries):
             self._reload_init.update(library._reload_init)
@@ -75,7 +75,7 @@ class _Part(JITCodeLibrary):
 
 @register_pass(mutates_CFG=False, analysis_only=False)
 class _NameForCallers(LoweringPass):
-    """Register the lowered function under a name of its own, as numba registers machine code under its address."""
+    """Register the lowered function under a unique name, as numba registers machine code under its address."""
 
     _name = "name_for_callers"
 
@@ -85,7 +85,7 @@ class _NameForCallers(LoweringPass):
 
     def run_pass(self, state: Any) -> bool:
         lowered = state["cr"]
-        name = object().__sizeof__  # numba asks for a built-in function; this one is bound to an object that nothing else knows
+        name = object().__sizeof__  # numba asks for a built-in function; this one is bound to an object that nothing else refers to
         state.targetctx.insert_user_function(name, lowered.fndesc, [state.library])
         state.reload_init.extend(state.library._reload_init)
         state["cr"] = lowered._replace(cfunc=name)
@@ -93,13 +93,13 @@ class _NameForCallers(LoweringPass):
 
 
 class _Passes(PassManager):
-    """Passes that are trusted: numba otherwise works out after many of them again where each variable lives, which the next does itself."""
+    """Passes without checks between them: numba otherwise recomputes the lifetimes of variables after many passes."""
 
     _ENFORCING = False
 
 
 class KernelCompiler(CompilerBase):
-    """Numba's passes without those for what no kernel has: closures, `with` blocks, branches on None, loops over tuples of types."""
+    """Numba's passes, except those that no kernel needs: for closures, `with` blocks, branches on None, loops over tuples of types."""
 
     def define_pipelines(self) -> list[Any]:
         """Return the one pipeline."""
@@ -115,7 +115,7 @@ class KernelCompiler(CompilerBase):
 
 
 class PartCompiler(KernelCompiler):
-    """The same, which stops where machine code would be made."""
+    """The same passes, up to the one that makes machine code."""
 
     def define_pipelines(self) -> list[Any]:
         """Return the one pipeline."""
@@ -124,7 +124,7 @@ class PartCompiler(KernelCompiler):
 
 
 class _NumbasOwnCompiler(CompilerBase):
-    """All of numba's passes, but for the last."""
+    """All of numba's passes, except the last one."""
 
     def define_pipelines(self) -> list[Any]:
         """Return the one pipeline."""
@@ -141,7 +141,7 @@ def _without_machine_code(state: Any, passes: Any) -> Any:
 
 @contextmanager
 def _numbas_own_as_parts() -> Iterator[None]:
-    """Inside the block, what numba itself has written in Python (`np.empty`, `max`) becomes part of its callers too."""
+    """Inside the block, functions that numba itself has written in Python (`np.empty`, `max`) become part of their callers too."""
     before = _OverloadFunctionTemplate._get_jit_decorator
     _OverloadFunctionTemplate._get_jit_decorator = lambda _: partial(jit, pipeline_class=_NumbasOwnCompiler, **WITHOUT_WRAPPERS)
     try:
@@ -151,7 +151,7 @@ def _numbas_own_as_parts() -> Iterator[None]:
 
 
 def without_constants(dispatcher: Any) -> Any:
-    """Let callers in compiled code pass a constant as any other number of its type, so that both share one compilation."""
+    """Let compiled callers pass a constant like any other number of its type, so that both share one compilation."""
     template = dispatcher.get_call_template
 
     def general(arguments: Any, named: Any) -> Any:

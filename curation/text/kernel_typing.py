@@ -1,9 +1,9 @@
-"""Numba's type inference, remembering what it found out.
+"""Numba's type inference with a memory of its answers.
 
-For every `a + b` of a kernel numba tries, twice each, all implementations of addition that anybody has registered until one takes the
-types, and compares all compiler flags at every step. The answer depends on the function and the types alone, so it is kept.
+For every `a + b` in a kernel, numba tries all registered implementations of addition, each one twice, until one accepts the types. At every
+step it compares all compiler flags. The answer depends only on the function and the types, so this module keeps it.
 
-Invariants: inside the block alone, so that other people's kernels meet numba as it is; what numba answers is the same.
+Invariants: only the code inside the block is affected, so other people's kernels get numba unchanged; numba's answers are the same.
 """
 
 # mypy: allow-untyped-calls, disable-error-code="method-assign, assignment"
@@ -25,7 +25,7 @@ _DEFAULTS = Flags().values()
 
 @contextmanager
 def remembered_types() -> Iterator[None]:
-    """Inside the block, numba remembers the signature that it found for a function of its own and the types of arguments."""
+    """Inside the block, numba remembers which signature it found for one of its own functions and the types of the arguments."""
     before = BaseFunction.get_call_type, Flags.values
     BaseFunction.get_call_type, Flags.values = _get_call_type, _flags
     try:
@@ -43,5 +43,5 @@ def _get_call_type(function: Any, context: Any, arguments: Any, named: Any) -> A
 
 
 def _flags(flags: Any) -> dict[str, Any]:
-    """Return what `Flags.values` returns, without asking for each by name."""
+    """Return the same as `Flags.values`, without a look-up of each flag by its name."""
     return {**_DEFAULTS, **flags._values}

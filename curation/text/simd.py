@@ -116,7 +116,7 @@ def _of_word(name: str) -> Generator:
 
 @intrinsic
 def lowest_bit(typing_context: Context, word: Type) -> tuple[Type, Generator]:  # noqa: ARG001
-    """Return the position of the lowest set bit, 64 if none is set."""
+    """Return the position of the lowest set bit; 64 if no bit is set."""
     types = numba_types()
     return types.int64(types.uint64), _of_word("llvm.cttz")
 
@@ -146,7 +146,7 @@ def count_byte(data: Bytes, offsets: Integers, byte: int, counts: Integers32) ->
 
 @kernel
 def copy_block(data: Bytes, place: int, end: int, spare: Bytes) -> None:
-    """Copy data[place:end], at most BLOCK bytes, to the beginning of `spare`, for the end of the data where no whole block is left."""
+    """Copy data[place:end], at most BLOCK bytes, to the beginning of `spare`: at the end of the data, less than a block is left."""
     for at in range(min(end - place, BLOCK)):
         spare[at] = data[place + at]
 

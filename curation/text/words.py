@@ -41,7 +41,7 @@ from curation.text.unicode_classes import (
 )
 
 WORD, ALPHABETIC = 1, 2
-"""Bits of `Words.kinds`: the token is a word; the word holds a letter."""
+"""Bits of `Words.kinds`: the token is a word; the word contains a letter."""
 
 _BASE = np.uint64(0x9E6C63D0876A9A47)
 _MIX = np.uint64(0xD6E8FEB86659FD93)
@@ -215,7 +215,7 @@ def _find_tokens(data: Bytes, text_offsets: Offsets, classes: Bytes, offsets: Of
                 apostrophes, commas, points, hyphens = _joiners(spare, 0)
             letters, digits, space, others = letters & valid, digits & valid, space & valid, others & valid & ~over
             letters, digits, solitary, space = letters | over_letters, digits | over_digits, over_solitary, space | over_space
-            joined, following = over_joined, over  # following: bytes that begin no token, for they go on with the character before
+            joined, following = over_joined, over  # following: bytes that begin no token, because they continue the previous character
             over_letters, over_digits, over_solitary, over_space, over_joined, over = none, none, none, none, none, none
             while others != none:
                 bit = lowest_bit(others)
@@ -287,7 +287,7 @@ def _find_tokens(data: Bytes, text_offsets: Offsets, classes: Bytes, offsets: Of
 
 @kernel
 def _describe(data: Bytes, text_offsets: Offsets, classes: Bytes, ascii_kinds: Bytes, tokens: Tokens) -> None:
-    """Fill what is known of each token besides its bounds."""
+    """Fill the characters, hash and kind of each token."""
     offsets, starts, ends, characters, hashes, kinds = tokens
     for text in range(len(text_offsets) - 1):
         begin, text_end = text_offsets[text], text_offsets[text + 1]
@@ -305,7 +305,7 @@ def _describe(data: Bytes, text_offsets: Offsets, classes: Bytes, ascii_kinds: B
 
 
 def _ascii_kinds() -> Bytes:
-    """Return the kind of a token by its first byte, where that says it: not where a number may have letters, or the byte is not ASCII."""
+    """Return the kind of a token for each first byte; undecided where a number may contain letters or the byte is not ASCII."""
     of_class = {LETTER: WORD | ALPHABETIC, NUMBER: _UNDECIDED}
     return np.array([of_class.get(int(group), 0) for group in character_classes()[:0x80]] + [_UNDECIDED] * 0x80, np.uint8)
 
@@ -357,7 +357,7 @@ def _lower_words(
 ) -> None:
     """Fill `hashes` with the hash of each token in lower case, in working space for a token of `longest` bytes.
 
-    Eight ASCII bytes are lowered at once: adding to each moves its highest bit where it is at least "A", or more than "Z".
+    Eight ASCII bytes are lowered at once: an addition sets the highest bit of each byte that is at least "A", or more than "Z".
     """
     spare = np.empty(12 * longest + 8, np.uint8)  # a character becomes at most three, of four bytes each
     slot, high = np.uint64(0x1FFFFF), _EACH_BYTE << np.uint64(7)

@@ -20,7 +20,7 @@ from curation.storage.resources import resolve_at_most
 
 SCORE_BUCKETS = 20
 ALL = "*"
-"""The source that stands for every source."""
+"""The name under which a file has the edges of all sources together."""
 FORMAT = "buckets 1"
 _LARGEST_BYTES = 1 << 24
 

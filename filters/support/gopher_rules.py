@@ -37,7 +37,7 @@ def hashes_of(stop_words: tuple[str, ...], lowered: bool = False) -> Hashes:
 
 @kernel
 def glance(hashes: Hashes) -> Scalar:
-    """Return 64 bits of which each hash sets one: a hash whose bit is not set is none of them."""
+    """Return 64 bits, one of which each hash sets: a hash whose bit is not set is not among them."""
     bits = np.uint64(0)
     for value in hashes:
         bits |= np.uint64(1) << (value & np.uint64(63))

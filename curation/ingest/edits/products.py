@@ -1,4 +1,4 @@
-"""Products of matrices in programs (`y = W@x.name`) look like e-mail addresses: what stands around one decides which it is.
+"""Products of matrices in programs (`y = W@x.name`) look like e-mail addresses: the surrounding characters decide which one it is.
 
 Source: PEP 465 (Python's @). Nothing here knows whether a domain exists: `state@gate.id` could be an address in Indonesia.
 """

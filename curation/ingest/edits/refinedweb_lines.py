@@ -11,7 +11,7 @@ order:
     phrases     delete from a line of at most 10 words: "items in cart" anywhere, "Read more..." at its end, "Sign-in" at its start,
                 in any case, with the space before them (after them at the start). A point matches any character, because DCLM uses
                 its phrases as patterns. After a deletion the rest goes through all rules again.
-    blank_lines drop, so that at most two newlines follow each other, and none is at either end of the text
+    blank_lines drop, so that at most two newlines follow each other, and neither end of the text has one
 
 Counts are of lines, and for `phrases` of phrases; `words` counts the words (of `curation.text.words`) removed with all of them, which
 `filters/refinedweb_removed.py` compares with the remaining words.
@@ -118,7 +118,7 @@ class RefinedwebLines(Edit):
         return Edited(edited, {name: counts[:, i].copy() for i, name in enumerate(_COUNTS)})
 
     def _judged(self, text: Text) -> "_Lines":
-        """Find the lines of a batch and decide on each, but for those that may be a counter or contain a phrase."""
+        """Find the lines of a batch and decide each, except those that may be a counter or contain a phrase."""
         first_lines = np.zeros(len(text) + 1, np.int64)
         _count_lines(text.data, text.offsets, first_lines)
         starts, ends = (np.empty(first_lines[-1], np.int64) for _ in range(2))

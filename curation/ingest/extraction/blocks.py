@@ -1,12 +1,11 @@
-"""Main content by blocks: each is judged by two small tree models, and the set with the largest expected word F1 is written; the default.
+"""Main content by blocks, the default: two small tree models judge each block, and the set with the largest expected word F1 is written.
 
-See `curation.ingest.extraction.page_blocks` for how, and `page_blocks/MODEL_CARD.md` for what the models were fitted to and how
-well they do.
+`curation.ingest.extraction.page_blocks` describes the method; `page_blocks/MODEL_CARD.md` has the models' training data and quality.
 
-Facts of a page beside its text: `confidence` (the word F1 that the models expect, 0 to 1), `kept_share` (letters of the text among all
-letters that the page shows), `link_share` (linked letters among those of the text), `page_type` (see `page_blocks.page_types`);
-`rescued` where the models kept a sliver of a page full of prose, so that all of its prose was kept in their place. The filter
-`page_kind` judges them.
+Facts of a page besides its text: `confidence` (the word F1 that the models expect, 0 to 1), `kept_share` (letters of the text divided by
+all letters that the page shows), `link_share` (share of linked letters in the text), `page_type` (see `page_blocks.page_types`), and
+`rescued` if the models kept only a tiny part of a page full of prose, so that all of its prose was kept instead. The filter `page_kind`
+judges these facts.
 """
 
 from dataclasses import dataclass

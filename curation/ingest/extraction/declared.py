@@ -1,12 +1,12 @@
-"""What a page says about itself: title, author, date, site, canonical address, language, licence, what kind of page it claims to be, and
-the texts by which it describes itself.
+"""A page's statements about itself: title, author, date, site, canonical address, language, licence, the kind of page that it claims to be,
+and the texts that describe it.
 
 Sources, in this order: meta tags of OpenGraph, JSON-LD (schema.org), other meta and link tags (Dublin Core, rel=license), the document's
-own title. A licence is what rel=license, JSON-LD or a link to Creative Commons in the page's text names.
+own title. The licence comes from rel=license, JSON-LD or a link to Creative Commons in the page's text.
 
 Invariants
-    - Values are one line of at most `LONGEST` characters; nothing of a page makes reading fail.
-    - Time is linear in the page; JSON-LD past `LARGEST_JSON` characters is not read.
+    - Values are one line of at most `LONGEST` characters; nothing in a page makes reading fail.
+    - Time is linear in the page; JSON-LD longer than `LARGEST_JSON` characters is not read.
 """
 
 import json
@@ -114,9 +114,9 @@ def license_in(page: str) -> str | None:
 
 
 def _head(html: str) -> tuple[dict[str, str], dict[str, str]]:
-    """Return the first content of each meta name, and the first target of each relation of links, names in small letters.
+    """Return the first content of each meta name, and the first target of each link relation; names are in lower case.
 
-    They are read from the source before `<body>`: to ask the tree for each of its nodes takes longer than to parse the page.
+    They are read from the source before `<body>`: asking the tree for each of its nodes takes longer than parsing the page.
     """
     metas: dict[str, str] = {}
     links: dict[str, str] = {}
@@ -141,7 +141,7 @@ def _root_language(tree: Any) -> str:
 
 
 def _json_scripts(html: str) -> Iterator[str]:
-    """Yield the content of JSON-LD scripts. A script is raw text, so the source has what the tree would have, and sooner."""
+    """Yield the content of JSON-LD scripts. A script is raw text, so the source has the same content as the tree, and it is faster."""
     place = html.find(_JSON)
     while place >= 0:
         begins = html.find(">", place) + 1
@@ -156,7 +156,7 @@ def _line(value: str) -> str:
 
 
 def _nodes(value: Any) -> Iterator[dict[str, Any]]:
-    """Yield the objects of a JSON value, outer ones first, so many at most."""
+    """Yield the objects of a JSON value, outer ones first, up to a limit."""
     waiting = [value]
     for _ in range(_MOST_NODES):
         if not waiting:
@@ -170,7 +170,7 @@ def _nodes(value: Any) -> Iterator[dict[str, Any]]:
 
 
 def _values(scripts: list[str]) -> Iterator[Any]:
-    """Yield what the scripts hold; one that is no JSON holds nothing."""
+    """Yield the values in the scripts; a script that is not JSON has none."""
     for text in scripts:
         try:
             yield json.loads(text, strict=False)
@@ -179,7 +179,7 @@ def _values(scripts: list[str]) -> Iterator[Any]:
 
 
 def _texts(metas: Mapping[str, str], title: str, values: list[Any]) -> DeclaredTexts:
-    """Return what meta tags, the title and JSON-LD say in words, tags and character references removed."""
+    """Return the texts of meta tags, the title and JSON-LD, without tags and character references."""
     names, bodies = [title], []
     for node in (node for value in values for node in _nodes(value)):
         names += [name for key in _NAME_KEYS if isinstance(name := node.get(key), str)]
@@ -190,7 +190,7 @@ def _texts(metas: Mapping[str, str], title: str, values: list[Any]) -> DeclaredT
 
 
 def _from_json(values: list[Any]) -> dict[str, str]:
-    """Return what JSON-LD says of the first thing in it that is an article or has a headline."""
+    """Return what JSON-LD says about the first object in it that is an article or has a headline."""
     facts: dict[str, str] = {}
     for value in values:
         for node in _nodes(value):

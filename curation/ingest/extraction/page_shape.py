@@ -1,19 +1,19 @@
-"""How costly a page is to parse, told beforehand: one pass over its bytes that keeps the books of an HTML parser without building a tree.
+"""The cost of parsing a page, known in advance: one pass over its bytes follows an HTML parser without building a tree.
 
-Source: the WHATWG HTML standard, 13.2 (tokenization and tree construction). A parser that follows it takes time beyond all bounds on pages
-made for that, and each way has its own count here:
+Source: the WHATWG HTML standard, 13.2 (tokenization and tree construction). On pages made for it, a parser that follows the standard takes
+unbounded time. Each way to cause this has a count here:
 
-    attributes   most in one tag: each is compared with those before it, and tags `<html>` and `<body>` add theirs to the first ones
-    depth        most elements open at once: end tags look for theirs through all of them, and so do the rules of extraction
-    steps        open elements, added up over the start tags: what extraction takes, which looks at all that an element stands in
-    remade       formatting elements (`<b>`, `<font>`) that stay open where a paragraph ends are made once more in the next one, so that n
+    attributes   most attributes of one tag: each is compared with those before it, and tags `<html>` and `<body>` add theirs to the first
+    depth        most elements open at once: end tags search through all of them, and so do the rules of extraction
+    steps        open elements, summed over the start tags: the cost of extraction, which visits all ancestors of an element
+    remade       formatting elements (`<b>`, `<font>`) that stay open where a paragraph ends are made again in the next one, so that n
                  of them before n paragraphs make n * n elements
 
-The standard is kept where it decides the counts: names, attributes and quotes; comments and raw text; which start tags end what is open (a
-paragraph before a block, an item before an item, cells and rows); which end tags find their element. The rest is left out; where it is in
+The pass follows the standard where it decides the counts: names, attributes and quotes; comments and raw text; which start tags end open
+elements (a paragraph before a block, an item before an item, cells and rows); which end tags find their element. It ignores the rest; in
 doubt, the counts are too high rather than too low.
 
-Invariant: time is linear in the page, for no more than `most` elements are kept as open; past that the pass ends.
+Invariant: time is linear in the page, because at most `most` elements are kept as open; beyond that the pass ends.
 """
 
 from functools import cache
@@ -140,7 +140,7 @@ def _after_attributes(data: Any, i: int) -> tuple[int, int, bool]:
 
 @inline_kernel
 def _after_declaration(data: Any, i: int) -> int:
-    """Return where what begins with "<!", "<?" or "</" and no letter, at i, ends: a comment, a doctype, or what is read as a comment."""
+    """Return the end of a comment, a doctype, or what is read as a comment: it begins at i with "<!", "<?", or "</" and no letter."""
     end = len(data)
     if i + 3 < end and data[i + 1] == 0x21 and data[i + 2] == 0x2D and data[i + 3] == 0x2D:
         i += 4
@@ -163,7 +163,7 @@ def _after_declaration(data: Any, i: int) -> int:
 
 @inline_kernel
 def _after_raw_text(data: Any, i: int, name: Any) -> int:
-    """Return where the end tag of raw text that begins at i begins; the end of the page where there is none."""
+    """Return where the end tag of raw text that begins at i begins; the end of the page if there is none."""
     while i + 2 < len(data):
         if data[i] == 0x3C and data[i + 1] == 0x2F and _LETTER[data[i + 2]]:
             found, behind = _name_at(data, i + 2)
@@ -194,7 +194,7 @@ def _ended_by(kind: int, rule: int) -> tuple[int, int, int]:
 def _measure(data: Any, names: Any, groups: Any, stack: Any, kinds: Any, counts: Any) -> None:
     """Fill `counts`, in the order of `PageShape`.
 
-    `stack` and `kinds` have the open elements, `unclosed` is how many formatting elements no end tag closed, be they open or not.
+    `stack` and `kinds` have the open elements, `unclosed` the number of formatting elements without an end tag, whether open or not.
     """
     end, most = len(data), len(stack) - 2
     size, foreign, unclosed, whole_attributes = 0, 0, 0, 0

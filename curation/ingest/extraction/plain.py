@@ -1,6 +1,6 @@
-"""The whole body's text, navigation and all: for sources whose pages are main content already (manuals, exported notes).
+"""The whole body's text, including navigation: for sources whose pages consist of main content (manuals, exported notes).
 
-Pages are cut and written as the block extractor does it (`curation.ingest.extraction.page_blocks`), but no block is judged.
+The block extractor's code (`curation.ingest.extraction.page_blocks`) cuts and writes the pages, but no block is judged.
 """
 
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from curation.ingest.extraction.page_blocks.writing import Format
 
 @dataclass(frozen=True)
 class Plain(Extractor):
-    """Everything the body says, but what it hides.
+    """All text of the body, except hidden text.
 
     format   markdown also marks headings, quotations and code
     """

@@ -81,7 +81,7 @@ def decoded(name: str, raw: bytes, repairs: Repairs, is_text: bool = True) -> st
 
 
 def as_text(value: JsonValue, repairs: Repairs) -> str | None:
-    """Return a side field's value as text: strings unchanged, other values as JsonValue; None for a value without such a form."""
+    """Return a side field's value as text: strings unchanged, other values as JSON; None for a value without such a form."""
     if isinstance(value, str):
         return mended_string(value, repairs)
     if isinstance(value, Unreadable) or value is None:

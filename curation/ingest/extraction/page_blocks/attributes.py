@@ -1,6 +1,6 @@
-"""Attributes of one start tag in serialised HTML: the words of its class, id and role, whether it is hidden, numbers of lists and cells.
+"""Attributes of one start tag in serialised HTML: words of its class, id and role, whether it is hidden, numbers of lists and cells.
 
-Serialised, every value stands between double quotes and holds none, so that one loop finds them; names are small letters.
+In serialised HTML, every value is between double quotes and contains none, so one loop finds the values. Names are in lower case.
 
 Invariant: `read_attributes` reads each byte of the tag a fixed number of times.
 """
@@ -40,7 +40,7 @@ _MATH, _TEX, _LATEX, _FORMULA = (np.uint64(hash_of(name)) for name in words_of("
 
 @inline_kernel
 def read_attributes(page: Any, i: int, hashes: Any, groups: Any, facts: Any) -> None:
-    """Fill `facts` with what the attributes say of the tag whose name ends at i."""
+    """Fill `facts` from the attributes of the tag whose name ends at i."""
     end = len(page)
     for place in range(FACTS):
         facts[place] = 0
@@ -95,7 +95,7 @@ def read_attributes(page: Any, i: int, hashes: Any, groups: Any, facts: Any) -> 
 
 @inline_kernel
 def _number(page: Any, i: int, end: int) -> int:
-    """Return a whole number, `NO_NUMBER` where there is none; those past `MOST` are cut off."""
+    """Return a whole number: `NO_NUMBER` if there is none, at most `MOST`."""
     sign = 1
     value = 0
     digits = 0
@@ -113,7 +113,7 @@ def _number(page: Any, i: int, end: int) -> int:
 
 @inline_kernel
 def _is_like_tex(page: Any, i: int, end: int) -> bool:
-    """Tell whether an image's text has a sign of TeX: a command, "^", "=", or "_{"."""
+    """Return whether an image's text contains a sign of TeX: a command, "^", "=", or "_{"."""
     while i < end:
         if page[i] in (0x5E, 0x3D) or (page[i] in (0x5C, 0x5F) and i + 1 < end and 0x41 <= page[i + 1] <= 0x7B):
             return True
@@ -151,7 +151,8 @@ def _read_style(page: Any, i: int, end: int, facts: Any) -> None:
 
 @inline_kernel
 def _read_words(page: Any, i: int, end: int, hashes: Any, groups: Any, facts: Any, of_class: bool) -> None:
-    """Look up the words of a name, and the name without its hyphens: "entryContent" and "entry-content" are three, "entrycontent" the last.
+    """Look up the words of a name, and the name without its hyphens: "entryContent" has two words and "entry-content" three, the last of
+    which is "entrycontent".
 
     Letters of the class go into the signature.
     """

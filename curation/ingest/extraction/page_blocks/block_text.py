@@ -1,6 +1,6 @@
-"""Columns of a block, and what is counted of its text: letters, words and their shapes, signs, words of a page's own talk.
+"""Columns of a block, with counts of its text: letters, words and their shapes, signs, and words that pages use about themselves.
 
-Letters are bytes beside blanks; a word is what stands between blanks. No text is kept.
+Letters are bytes other than blanks; a word is a run of bytes between blanks. No text is kept.
 """
 
 from typing import Any
@@ -20,7 +20,7 @@ BLOCK_COLUMNS = 21
 
 @inline_kernel
 def note_text(page: Any, i: int, end: int, block: Any, notice: Any, hashes: Any, groups: Any) -> Any:
-    """Add what a run is like to its block; return how many characters it has beside blanks, and how many words."""
+    """Add the counts of a run to its block; return its number of characters, without blanks, and its number of words."""
     letters, words, length, capital_first = 0, 0, 0, False
     word = SEED
     text_hash = np.uint64(block[TEXT_HASH])
@@ -71,7 +71,7 @@ def note_text(page: Any, i: int, end: int, block: Any, notice: Any, hashes: Any,
 
 @inline_kernel
 def is_number(page: Any, i: int, end: int) -> bool:
-    """Tell whether a run holds digits and blanks alone."""
+    """Return whether a run consists of digits and blanks only."""
     while i < end:
         if page[i] > 0x20 and not 0x30 <= page[i] <= 0x39:
             return False
@@ -81,7 +81,7 @@ def is_number(page: Any, i: int, end: int) -> bool:
 
 @inline_kernel
 def after_blanks(page: Any, i: int, end: int) -> int:
-    """Return where the blanks, no-break ones included, that begin at i end."""
+    """Return where the blanks that begin at i end; no-break blanks count too."""
     while i < end:
         if page[i] <= 0x20:
             i += 1

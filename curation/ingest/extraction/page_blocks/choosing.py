@@ -1,15 +1,15 @@
-"""From probabilities to the blocks that are kept: the set whose expected word F1 is largest, and a floor under it.
+"""From probabilities to the blocks that are kept: the set with the largest expected word F1, and a floor below it.
 
 With probabilities p and words w, the expected F1 of the set of all blocks above a threshold is about 2 sum(p w) / (sum over the set of w +
-sum over all of p w); the best threshold is half of the best F1, so a page of which nothing is sure keeps more than one that is clear. Data
-tables are kept or dropped whole. Code is kept from the least probability on, for a lesson without its program is spoilt: of 1,389 pages
-with gold text that changes 33, and mends 22 of them (documentation .929 to .931).
+sum over all of p w). The best threshold is half of the best F1, so a page with uncertain blocks keeps more of them than a clear page. Data
+tables are kept or dropped as a whole. Code is kept down to the lowest probability, because a lesson without its program is useless: of
+1,389 pages with gold text this changes 33, and improves 22 of them (documentation .929 to .931).
 
-The floor: where the page holds much prose, and all that was kept is a sliver beside it, or little prose was kept and the models were not
-sure, they were misled (by a class name on a wrapper, say), and all prose is kept; see `Choice.was_rescued`. Of 1,389 pages with gold text,
-little prose is kept on 30; to keep all of it mended those of low confidence (mean F1 .30 to .86) and spoilt the others.
+The floor: if the page contains much prose, and the kept text is tiny in comparison, or little prose was kept and the models were uncertain,
+then the models were misled (for example by a class name on a wrapper), and all prose is kept; see `Choice.was_rescued`. Of 1,389 pages with
+gold text, 30 keep little prose; keeping all of it improved those of low confidence (mean F1 .30 to .86) and damaged the others.
 
-Invariant: of a page that has any block, at least one is kept.
+Invariant: at least one block of a page is kept, if the page has any.
 """
 
 from typing import Any, NamedTuple
@@ -43,7 +43,7 @@ _FURNITURE = np.array([tag_number(tag) for tag in ["nav", "footer"]])
 
 
 class Choice(NamedTuple):
-    """Which blocks are kept; how sure the models were of it (expected F1); and whether the floor brought prose back."""
+    """Which blocks are kept, the expected F1 of that choice, and whether the floor added prose."""
 
     kept: Any
     confidence: float
@@ -62,7 +62,7 @@ def chosen(page: Cut, probability: Any, favour: str = "balanced") -> Choice:
 
 @kernel
 def _join_tables(probability: Any, blocks: Any, elements: Any, likely: Any, weights: Any, cells: Any) -> None:
-    """Give the cells of a data table the mean of their probabilities by words, so that no table comes out with holes.
+    """Give all cells of a data table their mean probability, weighted by words, so that no table has holes.
 
     `likely`, `weights` and `cells` have a zero for each element.
     """
@@ -81,7 +81,7 @@ def _join_tables(probability: Any, blocks: Any, elements: Any, likely: Any, weig
 
 @kernel
 def _threshold(probability: Any, order: Any, blocks: Any, factor: float) -> tuple[float, float]:
-    """Return the probability from which blocks are kept, and the expected F1 of the best set; `order` has the likeliest first."""
+    """Return the probability above which blocks are kept, and the expected F1 of the best set; `order` begins with the likeliest block."""
     count = len(probability)
     total = 0.0
     for k in range(count):
@@ -100,7 +100,7 @@ def _threshold(probability: Any, order: Any, blocks: Any, factor: float) -> tupl
 
 @kernel
 def _rescue(kept: Any, confidence: float, blocks: Any, elements: Any, furniture: Any) -> bool:
-    """Keep all prose outside of menus and footers where the models were misled; tell whether that was so.
+    """Keep all prose outside of menus and footers if the models were misled; return whether they were.
 
     `furniture` has False for each element.
     """

@@ -1,16 +1,16 @@
-"""A page cut into blocks: one pass over the serialised tree that keeps the stack of open elements and notes what the text is like.
+"""A page cut into blocks: one pass over the serialised tree that keeps the stack of open elements and counts features of the text.
 
-A block is a stretch of text between two tags that begin a line in a browser; two `<br>` end one too. Its text is a list of runs, places in
-the page, with marks for what stands between them (a line end, a raised or lowered text). Each element knows at once, from its parent, what
-it stands in: the list item, the row, the cell, the quotation, so that neither features nor writing climb the tree for it.
+A block is the text between two tags that begin a line in a browser; two `<br>` also end one. Its text is a list of runs (positions in the
+page), with marks for what is between them: a line end, raised or lowered text. Each element gets the elements around it from its parent:
+list item, row, cell, quotation. So neither features nor writing climb the tree for them.
 
-Code is one block, with a line end where an element inside begins or ends a line; numbers beside its lines are left out (digits alone below
-an element of class gutter, lineno, lnt and the like).
+Code is one block, with a line end where an element inside begins or ends a line. Line numbers beside code are left out: elements with only
+digits, below an element of class gutter, lineno, lnt or similar.
 
 Invariants
     - Time and memory are linear in the page.
-    - Every byte of text below `<body>` is in exactly one run, but for blanks between blocks, line numbers, and what no reader sees
-      (scripts, styles, templates, graphics, form fields) or `formulas` has rewritten.
+    - Every byte of text below `<body>` is in exactly one run, except blanks between blocks, line numbers, and text that no reader sees
+      (scripts, styles, templates, graphics, form fields) or that `formulas` has rewritten.
 """
 
 from typing import Any, NamedTuple
@@ -132,7 +132,7 @@ def _after_comment(page: Any, i: int) -> int:
 
 @inline_kernel
 def _after_skipped(page: Any, i: int, tag: int, hashes: Any, numbers: Any) -> int:
-    """Return where the element of that tag, whose content begins at i, ends; other elements of its name may stand in it, scripts apart."""
+    """Return where the element whose content begins at i ends; it may contain elements of the same name, unless it is a script."""
     end = len(page)
     depth = 1
     while i + 1 < end:
@@ -160,7 +160,7 @@ def _after_skipped(page: Any, i: int, tag: int, hashes: Any, numbers: Any) -> in
 
 @inline_kernel
 def _is_streamed(page: Any, i: int, end: int) -> bool:
-    """Tell whether a tag may have the id of a place that content is streamed to, `id="B:0"` or `id="P:0"`, with a prefix or none."""
+    """Return whether a tag may have the id of a place for streamed content, `id="B:0"` or `id="P:0"`, with or without a prefix."""
     while i + 1 < end and page[i] != 0x3E:
         if page[i] in (0x42, 0x50) and page[i + 1] == 0x3A:
             return True
@@ -174,9 +174,9 @@ def _cut(
     tag_hashes: Any, tag_numbers: Any, hashes: Any, class_groups: Any, notice_hashes: Any, notice_groups: Any, kinds: Any,
     stack: Any, gutters: Any, taken: Any, facts: Any,
 ) -> tuple[int, int, int, int]:  # fmt: skip
-    """Fill the parts of a `Cut`; return how many runs, blocks and elements there are, and what was found.
+    """Fill the parts of a `Cut`; return the numbers of runs, blocks and elements, and bits for special content.
 
-    Found (bits) is mathematics, streamed content, layout by style. The other arrays come from the vocabulary, or are zeros to work with.
+    The bits are mathematics, streamed content, and layout by style. The other arrays come from the vocabulary, or are zeroed working space.
     """
     end = len(page)
     elements[0, TAG] = _BODY

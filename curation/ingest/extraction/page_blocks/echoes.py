@@ -1,12 +1,12 @@
-"""What a block shares with what its page says about itself: a text that a description or JSON-LD repeats is what the page is about.
+"""Echoes: how much of a block repeats what its page says about itself. Text that a description or JSON-LD repeats is the page's subject.
 
-The words, and the pairs of words, of a page's names, descriptions and JSON-LD bodies go into a hash table; each word of a block, and each
-pair, is looked up in it. Only counts leave this module, so weights carry no text.
+The words and pairs of words of a page's names, descriptions and JSON-LD bodies go into a hash table; the words and pairs of each block are
+looked up in it. Only counts leave this module, so weights carry no text.
 
-Words are runs of ASCII letters (in small letters) and digits and of bytes beyond ASCII; a character reference stands between words.
+Words are runs of ASCII letters (in lower case), digits and non-ASCII bytes. A character reference separates words.
 
-Invariant: time is linear in the page and in what it declares, whatever its words hash to: a chain of `LONGEST_CHAIN` places is not followed
-further, which can lose an echo and nothing else.
+Invariant: time is linear in the page and its declarations, whatever the hashes of its words are: a chain longer than `LONGEST_CHAIN` is not
+followed further, which can lose an echo but has no other effect.
 """
 
 from typing import Any, NamedTuple
@@ -43,13 +43,13 @@ PAIR_STEP = np.uint64(0x9E3779B97F4A7C15)
 
 
 class Echoes(NamedTuple):
-    """Counts of words and pairs, a row a block; how many words the page's names, descriptions and bodies have."""
+    """Counts of words and pairs, one row a block, and the numbers of words in the page's names, descriptions and bodies."""
 
     counts: Any
     declared_words: tuple[int, int, int]
 
     def joined(self, places: Any, blocks: int) -> "Echoes":
-        """Return the counts of blocks that are judged together: block k is judged as `places[k]`, one of so many `blocks`."""
+        """Return the counts of blocks that are judged together: block k is judged as block `places[k]` of `blocks`."""
         if isinstance(places, slice):
             return self
         counts = np.zeros((blocks, _COUNTS), np.int32)
@@ -58,7 +58,7 @@ class Echoes(NamedTuple):
 
 
 def echoes_of(page: Cut, texts: DeclaredTexts) -> Echoes:
-    """Count what the blocks of a page share with what it declares."""
+    """Count what the blocks of a page share with its declarations."""
     declared = [np.frombuffer(text.encode("utf-8", "replace"), np.uint8) for text in texts]
     size = 1 << (4 * sum(map(len, declared)) // 3 + 16).bit_length()
     keys, bits = np.zeros(size, np.uint64), np.zeros(size, np.uint8)
@@ -75,7 +75,7 @@ def _is_in_word(byte: int) -> bool:
 
 @inline_kernel
 def _place_of(key: Any, keys: Any) -> int:
-    """Return where a key stands or may be put; -1 where the chain is too long."""
+    """Return the position where a key is or may be inserted; -1 if the chain is too long."""
     mask = np.uint64(len(keys) - 1)
     mixed = key ^ (key >> np.uint64(32))
     for step in range(LONGEST_CHAIN):
@@ -101,7 +101,7 @@ def _got(key: Any, keys: Any, bits: Any) -> int:
 
 @kernel
 def _note(text: Any, kind: int, keys: Any, bits: Any) -> int:
-    """Put a text's words and pairs into the table; return how many words it has."""
+    """Insert a text's words and pairs into the table; return its number of words."""
     words, before, word = 0, SEED, SEED
     for i in range(len(text) + 1):
         byte = text[i] if i < len(text) else 0x20
@@ -118,7 +118,7 @@ def _note(text: Any, kind: int, keys: Any, bits: Any) -> int:
 
 @kernel
 def _count(page: Any, runs: Any, keys: Any, bits: Any, counts: Any) -> None:
-    """Count for each block its words and pairs, and those that the table has."""
+    """Count for each block its words and pairs, and those that are in the table."""
     block, before, word = -1, SEED, SEED
     for k in range(len(runs) + 1):
         begins, ends, own = (runs[k, 0], runs[k, 1], runs[k, 2]) if k < len(runs) else (0, 0, -1)
@@ -147,7 +147,7 @@ def _count(page: Any, runs: Any, keys: Any, bits: Any, counts: Any) -> None:
 
 @inline_kernel
 def _look_up(before: Any, word: Any, counts: Any, keys: Any, bits: Any) -> None:
-    """Count a word, and the pair that it ends where one is before it."""
+    """Count a word, and the pair of it and the word before, if there is one."""
     found = _got(word, keys, bits)
     counts[_WORDS] += 1
     counts[_IN_NAMES] += found & _NAME != 0

@@ -1,7 +1,7 @@
-"""Columns of an element, and how a new one is entered: what it inherits from its parent, and what its own tag changes.
+"""Columns of an element, and how a new element is entered: what it inherits from its parent, and what its own tag changes.
 
-An element knows at once what it stands in: the list item, the row, the cell, the quotation. Items are numbered as a browser numbers them;
-cells get the columns that a browser gives them, those that reach over several rows or columns included.
+Each element knows its list item, row, cell and quotation from the start. Items are numbered as in a browser. Cells get the columns that a
+browser gives them, including cells that span several rows or columns.
 """
 
 from typing import Any
@@ -34,7 +34,7 @@ _H1, _H6 = tag_number("h1"), tag_number("h6")
 
 @inline_kernel
 def _place_cell(elements: Any, cell: int, row: int, table: int, facts: Any, taken: Any, level: int, header: bool) -> None:
-    """Give a cell its column: the first that neither a cell of this row nor one that reaches down from above takes."""
+    """Give a cell its column: the first one that is free of cells of this row and of cells that span from rows above."""
     number = elements[row, NUMBER]
     column = elements[row, COLUMN]
     level = min(level, SPANNING - 1)
@@ -53,7 +53,7 @@ def _place_cell(elements: Any, cell: int, row: int, table: int, facts: Any, take
 
 @inline_kernel
 def enter(elements: Any, made: int, parent: int, tag: int, facts: Any, taken: Any, tables: int) -> None:
-    """Fill an element's row: what it inherits, and what its own tag changes."""
+    """Fill an element's row: inherited values, and those that its own tag changes."""
     element = elements[made]
     for column in range(ELEMENT_COLUMNS):
         element[column] = elements[parent, column]

@@ -1,4 +1,4 @@
-"""A page's HTML to its main text: read, judged, chosen, written; and the facts that a filter can judge the outcome by."""
+"""From a page's HTML to its main text: read, judge, choose, write; and the facts by which a filter can judge the result."""
 
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -24,7 +24,7 @@ Favour = Literal["precision", "balanced", "coverage"]
 
 @dataclass(frozen=True)
 class Judged:
-    """A page in blocks, each with its probability; `choice` says which are kept."""
+    """A page in blocks, each with its probability; `choice` has the kept ones."""
 
     reading: Reading
     probability: Any
@@ -44,7 +44,7 @@ def judge_blocks(reading: Reading, *, favour: Favour = "balanced", fast: bool = 
 
 
 def extracted_by_blocks(html: str, *, favour: Favour = "balanced", form: Format = "text", fast: bool = False) -> Extracted:
-    """Return the main text of a page; past the limits of parsing, the text between the tags."""
+    """Return the main text of a page; beyond the limits of parsing, the text between the tags."""
     reading = read_page(html)
     if reading is None:
         return without_tags(html)
@@ -59,7 +59,7 @@ def extracted_by_blocks(html: str, *, favour: Favour = "balanced", form: Format 
 
 
 def whole_text(html: str, *, form: Format = "text") -> Extracted:
-    """Return the text of all blocks of a page that it shows; past the limits of parsing, the text between the tags."""
+    """Return the text of all visible blocks of a page; beyond the limits of parsing, the text between the tags."""
     reading = read_page(html)
     if reading is None:
         return without_tags(html)
@@ -69,7 +69,7 @@ def whole_text(html: str, *, form: Format = "text") -> Extracted:
 
 
 def outcome(page: Cut, choice: Choice) -> dict[str, str | float]:
-    """Return how sure the models are, and how much of the page was kept, rounded to three decimals."""
+    """Return the confidence of the models, and the shares of the page that were kept, rounded to three decimals."""
     letters, linked = page.blocks[:, LETTERS_IN], page.blocks[:, LINKED]
     kept = int(letters[choice.kept].sum())
     facts: dict[str, str | float] = {

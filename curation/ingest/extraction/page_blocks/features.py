@@ -1,12 +1,13 @@
-"""What the models see of a block: its text, its place in the tree, its neighbours and its page. No word of it, so weights carry no text.
+"""What the models see of a block: its text, its place in the tree, its neighbours and its page. They see none of its words, so weights
+carry no text.
 
-Groups of columns, in the order of `FEATURE_NAMES`: the block itself; its path (blocks that stand in elements of the same tags and
-classes); the sums of the elements around it; the smallest elements that hold half, 70 % and 90 % of the prose, and how far it stands from
-them; the nearest element of each group of words and of tags above it; notices; four neighbours and three windows; the page; and what the
-block shares with what its page says about itself.
+Groups of columns, in the order of `FEATURE_NAMES`: the block itself; its path (blocks in elements of the same tags and classes); the sums
+of the elements around it; the smallest elements with half, 70 % and 90 % of the prose, and the block's distance from them; the nearest
+element above it for each group of words and of tags; notices; four neighbours and three windows; the page; and what the block shares with
+the page's declarations.
 
-Invariant: time is linear in blocks and elements. What depends on ancestors is handed down from parent to child; the way between
-neighbouring blocks costs no more than the tags between them.
+Invariant: time is linear in blocks and elements. Values that depend on ancestors are passed from parent to child; the distance between
+neighbouring blocks costs at most the number of tags between them.
 """
 
 from typing import Any
@@ -112,7 +113,7 @@ _P, _ARTICLE, _BODY = tag_number("p"), tag_number("article"), tag_number("body")
 
 
 def features(page: Cut, declared: Any, echoes: Echoes) -> Any:
-    """Return a row a block; `declared` are the counts of what the page says it is (see `curation.ingest.extraction.declared`)."""
+    """Return one row a block; `declared` has the counts of the page's declarations (see `curation.ingest.extraction.declared`)."""
     count, made = len(page.blocks), len(page.elements)
     table = np.zeros((count, N_FEATURES), np.float32)
     sums = np.zeros((made, 4))
@@ -130,19 +131,19 @@ def features(page: Cut, declared: Any, echoes: Echoes) -> Any:
 
 @inline_kernel
 def is_prose(block: Any) -> bool:
-    """Tell whether a block reads like a sentence: eight words at least, an end of a sentence or a comma, and few of them linked."""
+    """Return whether a block reads like a sentence: at least eight words, a sentence end or a comma, and few linked words."""
     return bool(block[WORDS] >= 8 and 3 * block[LINKED] < block[LETTERS_IN] and (block[SENTENCE_ENDS] > 0 or block[COMMAS] > 1))
 
 
 @inline_kernel
 def prose_of(block: Any) -> int:
-    """Return the letters of a block of prose outside of links, 0 of any other."""
+    """Return the letters of a block of prose outside of links; 0 for any other block."""
     return int(block[LETTERS_IN] - block[LINKED]) if is_prose(block) else 0
 
 
 @kernel
 def _fill_own(blocks: Any, elements: Any, order: Any, table: Any) -> None:
-    """Fill what the block's own text and element say; `order` has blocks of the same text side by side."""
+    """Fill the columns of the block's own text and element; `order` puts blocks of the same text next to each other."""
     count = len(blocks)
     total = 0.0
     for k in range(count):
@@ -173,9 +174,9 @@ def _fill_own(blocks: Any, elements: Any, order: Any, table: Any) -> None:
 
 @kernel
 def _fill_around(blocks: Any, elements: Any, own_paths: Any, order: Any, sums: Any, table: Any) -> None:
-    """Fill sums over the path and over the elements around, and the sums of elements: letters, linked letters, blocks, prose.
+    """Fill sums over the path and the surrounding elements, and the sums of elements: letters, linked letters, blocks, prose.
 
-    `order` has blocks of the same path side by side.
+    `order` puts blocks of the same path next to each other.
     """
     count = len(blocks)
     for k in range(count):
@@ -227,9 +228,9 @@ def _fill_around(blocks: Any, elements: Any, own_paths: Any, order: Any, sums: A
 
 @kernel
 def _fill_prose(blocks: Any, elements: Any, sums: Any, shared: Any, inside: Any, table: Any) -> None:
-    """Fill where the prose is: the smallest elements that hold so much of it, and how far the block stands from each.
+    """Fill the columns on the place of the prose: the smallest elements with each share of it, and the block's distance from them.
 
-    `shared` has room for how deep the last element is that stands around both an element and the smallest; `inside`, for which are in it.
+    `shared` has room for the depth of the last common ancestor of each element and the smallest one; `inside` says which are within it.
     """
     count, made = len(blocks), len(elements)
     prose, letters = sums[0, 3] + 1, sums[0, 0] + 1
@@ -278,7 +279,7 @@ def _fill_prose(blocks: Any, elements: Any, sums: Any, shared: Any, inside: Any,
 
 @kernel
 def _fill_near(blocks: Any, notices: Any, elements: Any, groups: Any, near: Any, distances: Any, table: Any) -> None:
-    """Fill how far up the nearest element of each group of words and of tags stands, and the notices. `distances` start as `_FAR`."""
+    """Fill the distance up to the nearest element of each group of words and of tags, and the notices. `distances` start as `_FAR`."""
     for e in range(len(elements)):
         here, above = distances[e], distances[elements[e, PARENT]]
         if e:
@@ -299,7 +300,7 @@ def _fill_near(blocks: Any, notices: Any, elements: Any, groups: Any, near: Any,
 
 @inline_kernel
 def way_between(one: int, other: int, elements: Any) -> int:
-    """Return how many steps through the tree lie between two elements."""
+    """Return the number of steps through the tree between two elements."""
     steps = 0
     while one != other:
         if elements[one, DEPTH] >= elements[other, DEPTH]:
@@ -312,7 +313,7 @@ def way_between(one: int, other: int, elements: Any) -> int:
 
 @kernel
 def _fill_neighbours(blocks: Any, elements: Any, totals: Any, table: Any) -> None:
-    """Fill the two blocks before and behind, and means over windows. `totals` has zeros, for running sums."""
+    """Fill the columns of the two blocks before and after, and means over windows. `totals` has zeros, for running sums."""
     count = len(blocks)
     for k in range(count):
         totals[k + 1, 0] = totals[k, 0] + blocks[k, WORDS]
@@ -343,7 +344,7 @@ def _fill_neighbours(blocks: Any, elements: Any, totals: Any, table: Any) -> Non
 
 @kernel
 def _fill_page(blocks: Any, elements: Any, declared: Any, row: Any, table: Any) -> None:
-    """Fill what is the same for all blocks of the page. `row` has zeros."""
+    """Fill the columns that are the same for all blocks of the page. `row` has zeros."""
     count = len(blocks)
     letters, linked, long = 0.0, 0.0, 0.0
     row[0] = count

@@ -1,12 +1,12 @@
-r"""Mathematics as TeX between dollars, done on the tree: what a page draws by layout, text must say by signs.
+"""Mathematics as TeX between dollars, written into the tree: signs replace what a page expresses by layout.
 
-TeX is taken where the page has it, the surest place first: `data-math` and the like, an annotation in MathML, a script of type math/tex,
-`alttext`, the alternative text of a formula's image. MathML without TeX becomes linear TeX (`mathml`), and so does what MathJax or
-KaTeX drew without it. A formula that is there twice, drawn and for readers of the screen, is written once.
+TeX is taken from the page if it is there, from the most reliable place first: `data-math` and similar attributes, an annotation in MathML,
+a script of type math/tex, `alttext`, the alternative text of a formula's image. MathML without TeX becomes linear TeX (`mathml`), and so
+does the drawing of MathJax or KaTeX without TeX. A formula that occurs twice, drawn and for screen readers, is written once.
 
-A formula's element that nobody closed holds what follows it too; that is moved out before (`_let_out`).
+A formula's element that was never closed also contains what follows it; that is first moved out (`_let_out`).
 
-Invariant: a formula's text never stays in the tree beside the TeX that stands for it, and no other text goes with it.
+Invariant: a formula's text never stays in the tree beside its TeX, and no other text is removed with it.
 """
 
 import re
@@ -91,7 +91,7 @@ def rewrite_formulas(tree: Any) -> None:
 
 
 def _replace_plain(tree: Any, containers: list[Any]) -> int:
-    """Replace the plain formulas before the first that is not, which may hold any that follow; return their number."""
+    """Replace the plain formulas before the first one that is not plain, which may contain all later ones; return their number."""
     written: dict[str, str] = {}
     for place, formula in enumerate(containers):
         markup = formula.html if formula.tag == "math" else ""
@@ -105,7 +105,7 @@ def _replace_plain(tree: Any, containers: list[Any]) -> int:
 
 
 def _replace_images(tree: Any) -> None:
-    """Put the text of a formula's image in its place."""
+    """Replace a formula's image by its text."""
     written = ""
     for image in tree.body.query_selector_all("img[alt]")[:]:
         text = image.getattr("alt") or ""
@@ -119,7 +119,7 @@ def _replace_images(tree: Any) -> None:
 
 
 def _tex_of(formula: Any) -> str:
-    """Return a formula's TeX; "" where there is none, or no formula."""
+    """Return a formula's TeX; "" if it has none, or is no formula."""
     named = formula.query_selector(", ".join(f"[{name}]" for name in _TEX_ATTRIBUTES))
     for node in (formula, *([named] if named is not None else [])):
         for name in _TEX_ATTRIBUTES:
@@ -148,13 +148,13 @@ def _tex_of(formula: Any) -> str:
 
 
 def _is_drawn(formula: Any) -> bool:
-    """Tell whether an element holds a formula's drawing, or is one."""
+    """Return whether an element contains a formula's drawing, or is one."""
     is_one = bool(_DRAWN_TAGS.match(formula.tag or "")) and formula.tag != "mjx-container"
     return is_one or any(_is_part(child, formula) for child in formula.children[:])
 
 
 def _is_part(node: Any, around: Any) -> bool:
-    """Tell whether a node is one of those that the formula around it is drawn with."""
+    """Return whether a node belongs to the drawing of the formula around it."""
     tag = str(node.tag or "")
     if tag[:1] == "#" or _DRAWN_TAGS.match(tag):
         return tag[:1] != "#"
@@ -163,7 +163,7 @@ def _is_part(node: Any, around: Any) -> bool:
 
 
 def _let_out(node: Any, formula: Any, deepest: int) -> None:
-    """Move what follows the last part of a formula out of it, behind it, and so within its last part."""
+    """Move what follows the last part of a formula out of it, to the position behind it."""
     nodes = node.child_nodes[:] if node.parent is not None else []
     last = max((place for place, child in enumerate(nodes) if _is_part(child, node)), default=-1)
     if last < 0:
@@ -187,7 +187,7 @@ def _is_displayed(formula: Any) -> bool:
 
 
 def _is_of_formula(image: Any, text: str) -> bool:
-    """Tell whether an image is one of a formula: its text is TeX, or it is called a formula and has a sign of one."""
+    """Return whether an image shows a formula: its text is TeX, or it is called a formula and has a sign of one."""
     if re.search(r"\\[A-Za-z]{2,}", text) and not re.search(r"[A-Za-z]:\\", text):
         return True
     if _DELIMITED.fullmatch(text) and _LOOKS_LIKE_TEX.search(text):
@@ -197,7 +197,7 @@ def _is_of_formula(image: Any, text: str) -> bool:
 
 
 def _in_dollars(tex: str, displayed: bool) -> str:
-    """Return TeX between dollars; what it says of style is layout and goes."""
+    """Return TeX between dollars, without its commands for layout."""
     display = displayed or tex.lstrip().startswith(("\\[", "$$"))
     tex = _DOLLARS.sub("", _BLANKS.sub(" ", tex).strip()).strip()
     styled = _STYLE.match(tex)
@@ -208,7 +208,7 @@ def _in_dollars(tex: str, displayed: bool) -> str:
 
 
 def _replace(tree: Any, formula: Any, tex: str, displayed: bool) -> None:
-    """Put TeX in the place of a formula; an element that begins a line stays, and so does the line."""
+    """Replace a formula by its TeX; an element that begins a line stays, so the line stays too."""
     if formula.tag == "div":
         formula.text = _in_dollars(tex, displayed)
     else:
@@ -216,7 +216,7 @@ def _replace(tree: Any, formula: Any, tex: str, displayed: bool) -> None:
 
 
 def _replace_script(tree: Any, script: Any) -> None:
-    """Put the TeX of a script in its place; one that is not closed holds the rest of the page, which stays as text."""
+    """Replace a script by its TeX; an unclosed script contains the rest of the page, which stays as text."""
     tex, displayed = script.text, "mode=display" in (script.getattr("type") or "")
     tag = _TAG.search(tex)
     if tag is None:

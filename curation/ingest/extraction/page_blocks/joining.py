@@ -1,10 +1,10 @@
-"""Pages of tiny blocks: short ones that follow one another are judged as one, so that judging takes time by the page's size.
+"""Pages of tiny blocks: consecutive short blocks are judged together, so that the time depends on the page's size.
 
-A block costs some microseconds to judge, so a page of one letter a paragraph would cost seconds a megabyte. Pages that people read have a
-block for a hundred bytes at most; where a page has more than one for `DENSEST` of them, its blocks are joined for judging until each holds
-`SHORT` letters or stands beside one that does. They are kept or dropped together, and written each by itself.
+Judging a block takes some microseconds, so a page with one letter a paragraph would take seconds per megabyte. Pages for people have at
+most one block for every hundred bytes. If a page has more than one for every `DENSEST` bytes, its blocks are joined for judging until each
+has `SHORT` letters or is next to one that has. Joined blocks are kept or dropped together, and each is written by itself.
 
-Invariant: of a page of n bytes no more than `FEW` + n / 32 blocks are judged.
+Invariant: at most `FEW` + n / 32 blocks of a page of n bytes are judged.
 """
 
 from typing import Any
@@ -21,7 +21,7 @@ SHORT = 128
 
 
 def joined(page: Cut) -> tuple[Cut, Any]:
-    """Return the page with its blocks joined where it has too many, and for each of its blocks the one that is judged for it."""
+    """Return the page with its blocks joined if there are too many, and for each of its blocks the one that is judged in its place."""
     if len(page.blocks) <= FEW + len(page.page) // DENSEST:
         return page, slice(None)
     blocks, notices, places = _join(page.blocks, page.notices)

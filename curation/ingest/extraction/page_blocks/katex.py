@@ -1,9 +1,9 @@
-r"""What KaTeX drew, read back: pages that keep its drawing alone, without the MathML or TeX that it comes from.
+"""KaTeX's drawings, read back: for pages that contain only the drawing, without its MathML or TeX.
 
-KaTeX stacks things in lists whose entries are shifted up or down by `top` in their style: more negative is higher. A stack of two or three
-in `msupsub` are scripts, in `mfrac` a numerator and a denominator with a line between, in `op-limits` limits round an operator.
+KaTeX stacks parts in lists whose entries are shifted by `top` in their style: a more negative value is higher. Two or three entries in
+`msupsub` are scripts; in `mfrac` they are a numerator, a line and a denominator; in `op-limits` they are limits around an operator.
 
-Source: KaTeX's buildHTML (v0.16). Invariant: each node is read once; nesting past `DEEPEST` is read as its text.
+Source: KaTeX's buildHTML (v0.16). Invariant: each node is read once; nesting deeper than `DEEPEST` is read as its text.
 """
 
 import re
@@ -42,7 +42,7 @@ def drawn_tex(node: Any, depth: int = 0) -> str:
 
 
 def _limits(stack: list[tuple[float, str]]) -> str:
-    """Return an operator with limits: the middle one of three, or the nearer to the line of two, is the operator."""
+    """Return an operator with limits: the operator is the middle of three parts, or of two the one nearer to the line."""
     texts = [text for _, text in stack]
     if len(texts) >= 3:
         return f"{texts[1]}_{braced(texts[2])}^{braced(texts[0])}"
@@ -51,7 +51,7 @@ def _limits(stack: list[tuple[float, str]]) -> str:
 
 
 def _stacked(node: Any, depth: int) -> list[tuple[float, str]]:
-    """Return the entries of the first list inside, the highest first, with text alone."""
+    """Return the entries of the first list inside that have text, from top to bottom."""
     entries = node.query_selector(".vlist")
     found = []
     for entry in entries.children[:] if entries is not None else ():

@@ -1,11 +1,11 @@
-"""MathML as linear TeX: a fraction is `\\frac{a}{b}`, an exponent `x^2`, so that no formula is run together in silence.
+"""MathML as linear TeX: a fraction becomes `\\frac{a}{b}`, an exponent `x^2`, so that no formula silently loses its structure.
 
-The same walk reads what MathJax 3 draws: its elements are MathML's with "mjx-" before the name, or `<g data-mml-node>` in a graphic, and
-its letters are code points in a class or an attribute. Letters and signs stay Unicode; what only TeX can say is TeX.
+The same code reads what MathJax 3 draws: its elements are MathML's with the prefix "mjx-", or `<g data-mml-node>` in a graphic, and its
+letters are code points in a class or an attribute. Letters and signs stay Unicode; TeX is used only where Unicode has no sign.
 
 Source: MathML Core (W3C); the renderings are those of MathJax 3 and 4.
 
-Invariant: each node is read once, and nesting past `DEEPEST` is read as its text.
+Invariant: each node is read once; nesting deeper than `DEEPEST` is read as its text.
 """
 
 import re
@@ -51,7 +51,7 @@ def to_tex(node: Any, depth: int = 0) -> str:
 
 
 def joined(parts: list[str]) -> str:
-    """Join pieces of TeX; a blank keeps commands from letters, and numbers from numbers."""
+    """Join pieces of TeX; a blank separates commands from letters, and numbers from numbers."""
     tex = ""
     for part in parts:
         apart = part and tex and ((_COMMAND.search(tex[-32:]) and part[0].isalnum()) or (tex[-1].isdigit() and part[0].isdigit()))
@@ -67,13 +67,13 @@ def _name(node: Any) -> str:
 
 
 def _stray(node: Any) -> str:
-    """Return text between the elements of a row, where MathML has no place for any."""
+    """Return text between the elements of a row, where MathML allows none."""
     text = _BLANKS.sub(" ", node.value or "").strip()
     return rf"\text{{ {text} }}" if text else ""
 
 
 def _children(node: Any, strays: bool = False) -> list[Any]:
-    """Return the elements inside, and the text between them where it is asked for; semantics and choices have one element that counts."""
+    """Return the elements inside, and on request the text between them; of semantics and choices only one element counts."""
     nodes = node.child_nodes[:] if node.first_element_child is not None else []
     children = [child for child in nodes if child.tag not in (None, "#text", "#comment") or (strays and child.tag == "#text")]
     children = [child for child in children if _name(child) not in _LEFT_OUT | _DRAWN or _name(child) in ("none", "mprescripts")]
@@ -114,7 +114,7 @@ def braced(tex: str) -> str:
 
 
 def _base(node: Any, tex: str) -> str:
-    """Return what an exponent stands on; in braces where it is made of several."""
+    """Return the base of an exponent, in braces if it has several parts."""
     inner = _children(node)
     while inner and len(_children(inner[0])) == 1 and _name(inner[0]) in ("mrow", "mstyle", "texatom", "box"):
         inner = _children(inner[0])

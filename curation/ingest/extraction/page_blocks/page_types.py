@@ -1,8 +1,9 @@
-"""What kind of page it is, told by what it declares and by what its kept text is made of: a signal for filters, not a verdict.
+"""The type of a page, from its declarations and the composition of its kept text: a signal for filters, not a verdict.
 
-In this order: a page that declares a product or a thread of a forum is one (JSON-LD, OpenGraph); one whose text is code to a tenth or more
-is documentation; one whose text is mostly links is a listing; one that declares an article is one; a thread has several texts in elements
-that are called posts, messages or answers; what is left is an article where most of its text is prose, else other.
+The rules apply in this order. A page that declares a product or a forum thread (JSON-LD, OpenGraph) is one. If at least a tenth of the text
+is code, the page is documentation. If most of the text is links, it is a listing. A page that declares an article is one. If several texts
+are in elements that are called posts, messages or answers, the page is a thread. Otherwise it is an article if most of its text is prose,
+else other.
 
 Invariant: one pass over blocks and one over elements.
 """
@@ -27,7 +28,7 @@ _THREAD = next(place for place, words in enumerate(GROUPS) if words.startswith("
 
 
 def page_type(page: Cut, kept: Any, declared: Any) -> str:
-    """Return one of `PAGE_TYPES`; `declared` are the counts of what the page says it is."""
+    """Return one of `PAGE_TYPES`; `declared` has the counts of the page's declarations."""
     letters, linked, code, prose, posts = _shares(page.blocks, page.elements, page.groups, kept)
     total = max(1, letters)
     if declared[_LD_PRODUCT] or declared[_OG_PRODUCT]:
@@ -49,7 +50,7 @@ def page_type(page: Cut, kept: Any, declared: Any) -> str:
 
 @kernel
 def _shares(blocks: Any, elements: Any, groups: Any, kept: Any) -> Any:
-    """Return letters of the kept blocks: all, linked, of code, of prose; and how many elements with kept prose are called posts."""
+    """Return the letters of the kept blocks (all, linked, code, prose), and the number of elements called posts that have kept prose."""
     letters, linked, code, prose, posts = 0, 0, 0, 0, 0
     is_counted = np.zeros(len(elements), np.bool_)
     for k in range(len(blocks)):

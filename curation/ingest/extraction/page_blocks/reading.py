@@ -1,7 +1,7 @@
-"""From HTML to a page in blocks: parse within limits, mend what the tree says by layout alone, serialise, cut.
+"""From HTML to a page in blocks: parse within limits, make explicit what only layout expresses, serialise, cut.
 
-Most pages are serialised and cut once; one that holds mathematics, streamed content or code that only styles
-make so has its tree rewritten and is cut again.
+Most pages are serialised and cut once. The tree of a page with mathematics, streamed content, or code that only styles make so is
+rewritten, and the page is cut again.
 """
 
 from typing import Any, NamedTuple
@@ -16,7 +16,7 @@ from curation.ingest.extraction.page_blocks.streams import place_streamed
 
 
 class Reading(NamedTuple):
-    """A page in blocks, what it says about itself, and what its blocks share with that."""
+    """A page in blocks, its declarations, and what its blocks share with them."""
 
     cut: Cut
     declared: Declared
@@ -24,7 +24,7 @@ class Reading(NamedTuple):
 
 
 def read_page(html: str, limits: Limits | None = None) -> Reading | None:
-    """Cut a page into blocks; None where it is past a limit (see `curation.ingest.extraction.dom`)."""
+    """Cut a page into blocks; None if it is beyond a limit (see `curation.ingest.extraction.dom`)."""
     tree = parse(html, limits or Limits())
     if tree is None:
         return None
@@ -43,7 +43,7 @@ def read_page(html: str, limits: Limits | None = None) -> Reading | None:
 
 
 def block_texts(page: Cut) -> list[str]:
-    """Return the text of each block, its line ends and blanks as they are in the page."""
+    """Return the text of each block, with line ends and blanks as in the page."""
     parts: list[list[bytes]] = [[] for _ in page.blocks]
     data = page.page.tobytes()
     for begins, ends, block in page.runs.tolist():

@@ -1,9 +1,9 @@
-"""What a style sheet makes of plain elements, said by elements: lines of code in tables and `<div>`, text raised or lowered by a style.
+"""Elements in place of styles: lines of code in tables and `<div>`, and text that a style raises or lowers.
 
-Code that stands in a table's rows (GitHub) or in an element a line (Crayon, SyntaxHighlighter, CodeMirror) becomes one `<pre>`, without the
-numbers beside its lines; `<span style="vertical-align: super">` becomes a `<sup>`.
+Code in the rows of a table (GitHub), or with an element for each line (Crayon, SyntaxHighlighter, CodeMirror), becomes one `<pre>` without
+its line numbers. `<span style="vertical-align: super">` becomes a `<sup>`.
 
-Invariant: each element is looked at a fixed number of times.
+Invariant: each element is visited a fixed number of times.
 """
 
 from typing import Any
@@ -41,7 +41,7 @@ def restyle(tree: Any) -> None:
 
 
 def _join_lines(tree: Any, code: Any, lines: list[Any]) -> None:
-    """Put one `<pre>` in the place of the lines of code; what stands in its holder beside them, but for their numbers, stays before it."""
+    """Replace the lines of code by one `<pre>`; other content of their holder, except line numbers, stays before it."""
     if not lines or code.closest("pre") is not None:
         return
     text = "\n".join(line.text.replace("\xa0", " ").rstrip("\n") for line in lines)
@@ -56,7 +56,7 @@ def _join_lines(tree: Any, code: Any, lines: list[Any]) -> None:
 
 
 def _raised_by(node: Any) -> str:
-    """Return "sup" or "sub" where a style raises or lowers short text that stands in a line, else ""."""
+    """Return "sup" or "sub" if a style raises or lowers short text within a line, else ""."""
     if (
         node.tag in _BLOCKS
         or node.tag in ("sup", "sub")

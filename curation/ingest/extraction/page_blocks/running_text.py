@@ -1,8 +1,8 @@
-"""Runs of a block as running text: blanks folded, references resolved, raised and lowered text marked.
+"""The runs of a block as running text: blanks are folded, references resolved, raised and lowered text is marked.
 
-Raised and lowered text gets `^` and `_`, with braces where it is longer than one character, for "10<sup>23</sup>" is not 1023. Left as it
-is: ordinals (21st), trade marks, marks of notes; a linked number is a note, "[1]"; and what is long is text that someone wanted small.
-"3<sup>1</sup>/<sub>4</sub>" is 3 1/4; the reading of a ruby stands in parentheses.
+Raised and lowered text gets `^` and `_`, with braces if it is longer than one character, because "10<sup>23</sup>" is not 1023. These stay
+unmarked: ordinals (21st), trade marks, note marks, and long text, which somebody only wanted small. A linked number is a note, "[1]".
+"3<sup>1</sup>/<sub>4</sub>" is 3 1/4. The reading of a ruby is put in parentheses.
 
 Invariant: no letter, digit or sign of a run is lost, and a blank between two runs stays one.
 """
@@ -31,7 +31,7 @@ _AS_IT_IS, _SIGN, _BRACES, _BRACKETS, _PARENTHESES, _APART = range(6)
 
 @inline_kernel
 def put(out: Any, at: int, byte: int, times: int) -> int:
-    """Write a byte so many times; return where the next one goes."""
+    """Write a byte `times` times; return the position after it."""
     for _ in range(times):
         out[at] = byte
         at += 1
@@ -40,7 +40,7 @@ def put(out: Any, at: int, byte: int, times: int) -> int:
 
 @inline_kernel
 def put_margin(out: Any, at: int, indent: int, quotes: int) -> int:
-    """Begin a line: its marks of quotation, and its indentation."""
+    """Begin a line: write its quotation marks and its indentation."""
     for _ in range(quotes):
         out[at] = 0x3E
         out[at + 1] = _SPACE
@@ -50,7 +50,7 @@ def put_margin(out: Any, at: int, indent: int, quotes: int) -> int:
 
 @inline_kernel
 def _trim(out: Any, at: int, floor: int) -> int:
-    """Take spaces off the end of what is written."""
+    """Remove spaces from the end of the written text."""
     while at > floor and out[at - 1] == _SPACE:
         at -= 1
     return at
@@ -63,7 +63,7 @@ def _is_blank(byte: int) -> bool:
 
 @inline_kernel
 def _decoded(page: Any, i: int, end: int) -> tuple[int, int]:
-    """Return the byte that is meant at i, and where the next begins."""
+    """Return the byte that the text at i means, and where the next one begins."""
     if page[i] != 0x26 or i + 3 >= end:
         return int(page[i]), i + 1
     if page[i + 1] == 0x61 and page[i + 2] == 0x6D and i + 4 < end and page[i + 4] == 0x3B:
@@ -79,7 +79,7 @@ def _decoded(page: Any, i: int, end: int) -> tuple[int, int]:
 
 @inline_kernel
 def put_text(page: Any, i: int, end: int, out: Any, at: int, floor: int, verbatim: bool, escaped: bool) -> int:
-    """Write a run. `floor` is where its block begins; no blank stands there. `escaped`: bars are those of a Markdown table's text."""
+    """Write a run. `floor` is where its block begins; no blank is written there. `escaped`: escape bars, for a Markdown table."""
     while i < end:
         byte, i = _decoded(page, i, end)
         if verbatim:
@@ -101,8 +101,9 @@ def put_text(page: Any, i: int, end: int, out: Any, at: int, floor: int, verbati
 
 @inline_kernel
 def _look_at_raised(page: Any, runs: Any, r: int, seen: Any) -> int:
-    """Count in `seen` what the raised or lowered text whose mark is run r is made of; return the run of its end, -1 where it has none, is
-    empty or longer than anything that is marked."""
+    """Count in `seen` the characters of the raised or lowered text whose mark is run r; return the run of its end, or -1 if there is none,
+    or the text is empty or too long for a mark.
+    """
     mark, block = runs[r, 0], runs[r, 2]
     closing = RAISED_END if mark == RAISED else LOWERED_END
     longest = LONGEST_READING if runs[r, 1] == RUBY else LONGEST_RAISED
@@ -137,7 +138,7 @@ def _look_at_raised(page: Any, runs: Any, r: int, seen: Any) -> int:
 
 @inline_kernel
 def _raised_as(page: Any, runs: Any, r: int, out: Any, at: int, floor: int, seen: Any) -> int:
-    """Return how the raised or lowered text whose mark is run r is written: one of the forms above."""
+    """Return the form in which the raised or lowered text whose mark is run r is written: one of the forms above."""
     mark, role, block = runs[r, 0], runs[r, 1], runs[r, 2]
     end = _look_at_raised(page, runs, r, seen)
     characters, letters, digits, first, last = seen[_CHARACTERS], seen[_LETTERS], seen[_DIGITS], seen[_FIRST], seen[_LAST]
@@ -169,7 +170,7 @@ def _raised_as(page: Any, runs: Any, r: int, out: Any, at: int, floor: int, seen
 
 @inline_kernel
 def _is_stroke(page: Any, runs: Any, r: int) -> bool:
-    """Tell whether a run is a fraction's stroke, "/" or U+2044."""
+    """Return whether a run is the stroke of a fraction, "/" or U+2044."""
     begins, size = runs[r, 0], runs[r, 1] - runs[r, 0]
     if begins < 0:
         return False

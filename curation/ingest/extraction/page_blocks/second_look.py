@@ -1,9 +1,9 @@
-"""What the second model sees besides the features: what the first one made of the blocks round about.
+"""What the second model sees in addition to the features: the first model's probabilities of the surrounding blocks.
 
-A comment looks like a paragraph until one sees that all around it were judged comments; a caption looks like a menu entry until it stands
-between two paragraphs. Probabilities are weighed by words.
+A comment looks like a paragraph until all blocks around it are judged to be comments; a caption looks like a menu entry until it is between
+two paragraphs. Probabilities are weighted by words.
 
-Invariant: as for the features, time is linear in blocks and elements, but for two sorts.
+Invariant: as for the features, time is linear in blocks and elements, except for two sorts.
 """
 
 from typing import Any
@@ -28,7 +28,7 @@ N_CONTEXT = len(SECOND_LOOK_NAMES)
 
 
 def context(page: Cut, first: Any) -> Any:
-    """Return a row a block of what the first model's probabilities say round about."""
+    """Return one row a block with the first model's probabilities of the surrounding blocks."""
     made = len(page.elements)
     seen = np.zeros((len(first), N_CONTEXT), np.float32)
     own_paths = page.paths[page.blocks[:, OWNER]]

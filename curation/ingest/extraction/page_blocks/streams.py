@@ -1,7 +1,7 @@
-"""Content that a page streams: React sends parts late, in `<div hidden id="S:0">`, and moves each where `<template id="B:0">` stands.
+"""Streamed content: React sends parts late, in `<div hidden id="S:0">`, and moves each to the position of `<template id="B:0">`.
 
-What stands between such a template and the comment `<!--/$-->` is shown until the part comes ("Loading"), and goes then. A page that
-was saved before its scripts ran still has the parts at its end.
+A browser shows the content between such a template and the comment `<!--/$-->` until the part arrives ("Loading"), and then removes it. A
+page that was saved before its scripts ran still has the parts at its end.
 
 Source: React's streaming server renderer (`completeBoundary`, `completeSegment`).
 """
@@ -14,7 +14,7 @@ _MOST_WAITING = 50
 
 
 def place_streamed(body: Any) -> None:
-    """Move streamed parts to their places, those that came first first; a part's own places are filled in turn."""
+    """Move streamed parts to their places, in order of arrival; a part's own places are filled next."""
     parts = {_number(part): part for part in body.query_selector_all("[hidden][id*='S:'], [style*='none'][id*='S:']")[:]}
     for template in body.query_selector_all("template[id*='B:'], template[id*='P:']")[:]:
         part = parts.pop(_number(template), None)
@@ -28,13 +28,13 @@ def place_streamed(body: Any) -> None:
 
 
 def _number(node: Any) -> str:
-    """Return what a part and its place have in common: "1:r" of `id="r:S:1"`."""
+    """Return the common part of the ids of a part and its place: "1:r" of `id="r:S:1"`."""
     before, _, number = str(node.getattr("id")).rpartition(":")
     return f"{number}:{before[:-1]}"
 
 
 def _drop_waiting(template: Any) -> None:
-    """Drop what is shown until the part comes; where its end is not marked, or far, nothing is."""
+    """Drop what is shown until the part arrives; drop nothing if its end is not marked, or far away."""
     waiting: list[Any] = []
     node, depth = template.next, 0
     while node is not None and len(waiting) < _MOST_WAITING:

@@ -1,11 +1,11 @@
 """Boosted trees as flat arrays, and the kernel that walks them.
 
-A node has a feature, a threshold and two children; a leaf is its own child, so that every walk of a tree takes as many steps as the tree is
-deep and no step depends on data. Eight blocks walk a tree at once, which hides the time that memory takes.
+A node has a feature, a threshold and two children. A leaf is its own child, so every walk of a tree takes as many steps as the tree is
+deep, and no step depends on data. Eight blocks walk a tree together, which hides the latency of memory.
 
 Source: the layout is that of QuickScorer's predecessors, see Lucchese et al., "QuickScorer" (SIGIR 2015), section 2.
 
-Invariant: `weights.npz` beside this file is data, read without pickle; scoring needs numba alone, and its sums are in a fixed order.
+Invariant: `weights.npz` beside this file is data, read without pickle. Scoring needs only numba, and its sums are in a fixed order.
 """
 
 from functools import cache
@@ -21,7 +21,7 @@ WEIGHTS = Path(__file__).with_name("weights.npz")
 
 
 class Trees(NamedTuple):
-    """A sum of trees: nodes in one line, and where each tree begins and how deep it is."""
+    """A sum of trees: all nodes in one array, and the first node and the depth of each tree."""
 
     feature: Any
     threshold: Any

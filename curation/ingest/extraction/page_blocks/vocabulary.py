@@ -1,10 +1,10 @@
 """The words that pages are built with: tags and their kinds, words in class and id names, words of buttons and notices.
 
-Names of classes are the same all over the web, because the same few systems write them: `sidebar`, `entry-content`, `comments`. They are
-cut into words ("entryContent" and "entry-content" are two each) and sorted into groups; the models see how far up the tree the nearest
-element of each group stands, never the words. Lookups are open-addressed hash tables of FNV-1a hashes, for kernels.
+Class names are the same all over the web, because few systems write them: `sidebar`, `entry-content`, `comments`. They are cut into words
+("entryContent" and "entry-content" have two each) and sorted into groups. The models see the distance up the tree to the nearest element of
+each group, never the words. Look-ups use open-addressed hash tables of FNV-1a hashes, for kernels.
 
-Invariant: `GROUPS`, `NEAR_TAGS` and `NOTICES` decide what the columns of features mean, so a change of them asks for new weights.
+Invariant: `GROUPS`, `NEAR_TAGS` and `NOTICES` define the columns of features, so changing them requires new weights.
 """
 
 from collections.abc import Iterable
@@ -139,7 +139,7 @@ class Vocabulary(NamedTuple):
 
 @cache
 def vocabulary() -> Vocabulary:
-    """Return the tables, made once."""
+    """Return the tables, which are made once."""
     kinds = np.array([sum(kind for kind, tags in _KINDS.items() if tag in tags) for tag in TAGS], np.uint8)
     near = np.array([sum(1 << place for place, tags in enumerate(NEAR_TAGS) if tag in tags.split()) for tag in TAGS], np.int64)
     marks = (
@@ -163,7 +163,7 @@ def _bits(groups: Iterable[str]) -> list[tuple[str, int]]:
 
 
 def _table(pairs: Iterable[tuple[str, int]], size: int) -> tuple[Any, Any]:
-    """Return keys and values of a hash table; values of the same word are joined bit by bit."""
+    """Return keys and values of a hash table; the values of a word are combined bit by bit."""
     hashes, values = np.zeros(size, np.uint64), np.zeros(size, np.int64)
     for word, value in pairs:
         key = hash_of(word)
@@ -185,7 +185,7 @@ def hash_of(word: str) -> int:
 
 @inline_kernel
 def is_one_of(number: int, numbers: Any) -> bool:
-    """Tell whether a few numbers hold one."""
+    """Return whether some numbers contain a number."""
     for other in numbers:  # noqa: SIM110  (numba compiles no generators)
         if other == number:
             return True
@@ -194,7 +194,7 @@ def is_one_of(number: int, numbers: Any) -> bool:
 
 @inline_kernel
 def looked_up(hashes: Any, values: Any, key: Any) -> int:
-    """Return the value of a hash, 0 where the table has none."""
+    """Return the value of a hash; 0 if the table does not contain it."""
     mask = np.uint64(len(hashes) - 1)
     place = key & mask
     while hashes[place] != 0:

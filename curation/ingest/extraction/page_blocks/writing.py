@@ -1,10 +1,10 @@
-"""Kept blocks written as text or Markdown, in the shape that all extractors keep.
+"""Kept blocks written as text or Markdown, in the shape that all extractors share.
 
-A data table is one line a row, each row as many cells as the table is wide, the header marked by a line below it; a table that lays out a
-page (it holds another one, code or a long cell, or is one cell wide) is written as its blocks. List items have their numbers and stand in
-by their depth; code is verbatim. Markdown also marks headings, quotations and code.
+A data table has one line a row and in each row as many cells as the table is wide; a line below marks the header. A table that lays out a
+page (it contains another table, code or a long cell, or is one cell wide) is written as its blocks. List items get their numbers and are
+indented by their depth; code is verbatim. Markdown also marks headings, quotations and code.
 
-Invariant: no letter, digit or sign of a kept block is lost, and none is joined to its neighbour where the page has a blank, a line end or
+Invariant: no letter, digit or sign of a kept block is lost, and none is joined to its neighbour if the page has a blank, a line end or
 another block between them.
 """
 
@@ -116,7 +116,7 @@ def _trimmed(out: Any, at: int) -> int:
 
 @inline_kernel
 def _put_bar(out: Any, at: int) -> int:
-    """Write what stands between two cells; cells without text leave one blank between their bars."""
+    """Write the separator of two cells; cells without text have one blank between their bars."""
     if at and out[at - 1] != _SPACE and out[at - 1] != _NEWLINE:
         at = put(out, at, _SPACE, 1)
     at = put(out, at, _PIPE, 1)
@@ -125,7 +125,7 @@ def _put_bar(out: Any, at: int) -> int:
 
 @inline_kernel
 def _end_row(out: Any, at: int, column: int, cell: Any, elements: Any, begun: Any, markdown: bool) -> int:
-    """Fill a row up to the width of its table, and write the line below a header that is the table's first row."""
+    """Fill a row up to the width of its table; after a header in the table's first row, write the line below it."""
     width = elements[cell[TABLE], WIDTH]
     while column < width - 1:
         at = _put_bar(out, at)
@@ -148,7 +148,7 @@ def _end_row(out: Any, at: int, column: int, cell: Any, elements: Any, begun: An
 
 @inline_kernel
 def _put_roman(out: Any, at: int, number: int, shift: int) -> int:
-    """Write a number as i, ii, iii, iv; `shift` is what a small letter lacks to the letter that is wanted."""
+    """Write a number as i, ii, iii, iv; `shift` is the difference between lower case and the wanted case."""
     for value, letters in ((100, 0x63), (90, 0x7863), (50, 0x6C), (40, 0x786C), (10, 0x78), (9, 0x6978), (5, 0x76), (4, 0x6976), (1, 0x69)):
         while number >= value:
             if letters > 0xFF:
@@ -160,7 +160,7 @@ def _put_roman(out: Any, at: int, number: int, shift: int) -> int:
 
 @inline_kernel
 def _put_marker(out: Any, at: int, item: int, elements: Any) -> int:
-    """Write what a list item begins with: "- ", "3. ", "c. " or "iv. "."""
+    """Write the marker of a list item: "- ", "3. ", "c. " or "iv. "."""
     around = elements[item, LIST]
     flags = elements[around, FLAGS]
     if not flags & IS_NUMBERED:
@@ -183,7 +183,7 @@ def _put_marker(out: Any, at: int, item: int, elements: Any) -> int:
 
 @inline_kernel
 def _longest_ticks(page: Any, runs: Any, r: int, last: int) -> int:
-    """Return how many backticks follow one another in a block of code, at most."""
+    """Return the length of the longest run of backticks in a block of code."""
     longest = 0
     for k in range(r, last):
         ticks = 0
@@ -195,7 +195,7 @@ def _longest_ticks(page: Any, runs: Any, r: int, last: int) -> int:
 
 @inline_kernel
 def _capacity(page: Any, runs: Any, blocks: Any, elements: Any) -> int:
-    """Return a bound of what is written: a margin for each run and block, twice the bars of each row, and a bar's escape for each byte."""
+    """Return an upper bound of the written bytes: margins of runs and blocks, twice the bars of each row, escapes of bars in text."""
     rows = 0
     for k in range(len(blocks)):
         element = elements[blocks[k, OWNER]]
