@@ -293,17 +293,18 @@ def _copied(source: Bytes, place: int, end: int, out: Bytes, at: int) -> int:
 
 
 @kernel
-def _verdict(line: Bytes, begin: int, end: int, has_words: bool, rules: _Rules) -> int:
+def _verdict(
+    line: Bytes, begin: int, end: int, has_words: bool, columns: Bytes, moves: Integers32, flags: Bytes, marks: Integers, needed: bool
+) -> int:
     """Return the rule that drops a line without citations, or that the line stays, or that it condemns the page."""
-    columns, moves, flags = rules.columns, rules.moves, rules.flags
-    if rules.needs_end_mark:
+    if needed:
         last = end - 1
         while last > begin and line[last] & 0xC0 == 0x80:
             last -= 1
         ends = False
         if last >= begin:
             point, _ = decode_character(line, last, end)
-            for mark in rules.end_marks:
+            for mark in marks:
                 ends |= mark == point
         if not ends or (end - begin >= 3 and line[end - 1] == _POINT and line[end - 2] == _POINT and line[end - 3] == _POINT):
             return _NO_END_MARK
@@ -331,7 +332,7 @@ def _edit(data: Bytes, offsets: Offsets, rules: _Rules, out: Bytes, out_offsets:
     `at` is where the next line is tried: the line stays if `at` moves past it. `blank` counts empty lines that stay if a visible one
     follows.
     """
-    classes, digits, most = rules.classes, rules.digits, rules.max_word_length
+    classes, digits, columns, moves, flags, marks, needed, removes_citations, least, most = rules
     at = 0
     opened = np.empty(16, np.int64)
     spare = np.zeros(BLOCK, np.uint8)
@@ -349,13 +350,13 @@ def _edit(data: Bytes, offsets: Offsets, rules: _Rules, out: Bytes, out_offsets:
             size = last - first
             trial = at + 1 + blank if at > begin else at
             stop, taken = trial, 0
-            has_words = _has_words(data, first, last, classes, rules.min_words)
-            if bracket and rules.removes_citations:
+            has_words = _has_words(data, first, last, classes, least)
+            if bracket and removes_citations:
                 stop, taken = _without_citations(data, first, last, digits, out, trial)
             if taken > 0:
-                verdict = _verdict(out, trial, stop, has_words, rules)
+                verdict = _verdict(out, trial, stop, has_words, columns, moves, flags, marks, needed)
             else:
-                verdict = _verdict(data, first, last, has_words, rules)
+                verdict = _verdict(data, first, last, has_words, columns, moves, flags, marks, needed)
                 if verdict >= _STAYS:
                     stop = _copied(data, first, last, out, trial)
             if taken > 0 and verdict >= _STAYS:
@@ -366,8 +367,8 @@ def _edit(data: Bytes, offsets: Offsets, rules: _Rules, out: Bytes, out_offsets:
                 stop = _copied(out, left, right, out, trial)
                 again = _LONG_WORDS
                 if not _has_long_word(out, trial, stop, classes, most):
-                    has_words = _has_words(out, trial, stop, classes, rules.min_words)
-                    again = _verdict(out, trial, stop, has_words, rules)
+                    has_words = _has_words(out, trial, stop, classes, least)
+                    again = _verdict(out, trial, stop, has_words, columns, moves, flags, marks, needed)
                 taken += more
                 if verdict == _STAYS or again == _CONDEMNS:
                     verdict = again
