@@ -15,10 +15,11 @@ import polars as pl
 import pytest
 
 from curation.errors import CurationError, RecipeError, Refused, UsageError
+from curation.text.text import Text
 from pipelines.annotate.agreement import agreements
 from pipelines.annotate.annotate import Annotation, annotate
 from pipelines.annotate.choosing import choose
-from pipelines.annotate.excerpts import Excerpt
+from pipelines.annotate.excerpts import Excerpt, _bytes_of
 from pipelines.train.labels import read_labels
 from pipelines.train.training import train_model
 from synth.judging import score_in
@@ -229,6 +230,16 @@ def test_scores_that_are_read(said: str) -> None:
 def test_scores_that_are_not(said: str) -> None:
     with pytest.raises(Rejected):
         score_in(said)
+
+
+def test_an_excerpt_is_the_text_of_its_window() -> None:
+    texts = Text.from_strings(["One, two: three four.", "(alpha) beta", ""])
+    assert texts.words.strings(0) == ["One", ",", "two", ":", "three", "four", "."]
+    assert _bytes_of(texts, 0, [0, 4], is_last=False) == "One, two:"
+    assert _bytes_of(texts, 0, [2, 5], is_last=False) == "two: three"
+    assert _bytes_of(texts, 0, [4, 7], is_last=True) == "three four."
+    assert _bytes_of(texts, 1, [7, 11], is_last=True) == "(alpha) beta"
+    assert _bytes_of(texts, 2, [11, 11], is_last=True) == ""
 
 
 def excerpt(text: str, source: str, score: float) -> Excerpt:

@@ -3,6 +3,10 @@
 import json
 from pathlib import Path
 
+import pytest
+
+from pipelines.inspect.extracting import BlockFate, ExtractedPage, PageStory
+from pipelines.report.tables import show_pages
 from tests.running import curate
 
 PROSE = "Rivers carry sand, and where they slow down, they drop it; so deltas grow into the sea, year after year."
@@ -30,3 +34,23 @@ def test_what_cannot_be_is_said(tmp_path: Path) -> None:
     for wrong in (["--extractor", "plain", "--explain"], ["--set", "format"], ["--set", "format=latex"], ["--extractor", "none"]):
         curate("extract", tmp_path / "page.html", *wrong, code=2)
     curate("extract", tmp_path / "missing.html", code=2)
+
+
+def test_a_lone_text_stands_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    def shown(*stories: PageStory) -> list[str]:
+        show_pages(stories)
+        return [line.rstrip() for line in capsys.readouterr().out.splitlines() if line.strip()]
+
+    one, other = (ExtractedPage(name, 2, shared, "", {}, f"The text\nof {name}") for name, shared in (("plain", 2), ("blocks", 1)))
+    block = BlockFate(True, 0.75, 2, 0.5, "p", False, "The text")
+    assert shown(PageStory("a.html", (one,), ())) == ["The text", "of plain"]
+    two = shown(PageStory("a.html", (one,), ()), PageStory("b.html", (one,), ()))
+    assert [line for line in two if line in ("a.html", "b.html", "The text", "of plain")] == [
+        "a.html", "The text", "of plain", "b.html", "The text", "of plain",
+    ]  # fmt: skip
+    both = shown(PageStory("a.html", (one, other), ()))
+    assert (both[0], both[-6:]) == ("a.html", ["--- plain", "The text", "of plain", "--- blocks", "The text", "of blocks"])
+    assert any(line.split()[:3] == ["blocks", "2", "1"] for line in both)
+    told = shown(PageStory("a.html", (one,), (block,)))
+    assert "of plain" not in told
+    assert any(line.split() == ["yes", "0.75", "2", "50%", "p", "The", "text"] for line in told)

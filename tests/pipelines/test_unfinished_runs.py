@@ -64,6 +64,17 @@ def test_it_is_looked_at_as_far_as_it_came_and_every_verb_says_so(made: Path, tm
     assert call("verify", run).code == 3
 
 
+def test_who_looks_at_a_damaged_file_of_it_is_told_which(made: Path, tmp_path: Path) -> None:
+    run = broken_off(made, tmp_path, "3-judge")
+    for shard in (run / "stages/2-measure").rglob("*.parquet"):
+        shard.write_bytes(shard.read_bytes()[:-200])
+    said = call("why", run, "0-0")
+    assert said.code == 1, said
+    told = " ".join(said.err.split())
+    assert "stages/2-measure/" in told
+    assert "give the command again that made this run" in told
+
+
 def test_the_same_command_ends_it_and_closes_it(made: Path, tmp_path: Path) -> None:
     run = broken_off(made, tmp_path, "2-measure")
     said = call("run", made.parent / "plain.toml", made.parent / "input/*.jsonl", "--out", run)

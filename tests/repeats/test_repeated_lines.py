@@ -9,7 +9,7 @@ from pathlib import Path
 import polars as pl
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 import curation.repeats.repeated_lines
@@ -110,6 +110,8 @@ def test_paragraphs_that_go_leave_the_others_parted_as_before(chosen):
 
 
 @meets(equal=60, nothing=40)
+@example(["}\n\nI\n}", "I"], "line", False)
+@example(["}\n\nI\n\n}", "I"], "paragraph", True)
 @given(st.lists(st.lists(LINES, max_size=6).map("\n".join), max_size=5), st.sampled_from(["line", "paragraph"]), st.booleans())
 def test_passages_are_equal_where_the_plain_twin_says_so(texts, unit, fold):
     found = find_passages(Text.from_strings(texts), unit, fold)

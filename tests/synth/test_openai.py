@@ -216,6 +216,22 @@ def test_a_budget_holds_whatever_the_endpoint_charges(tmp_path: Path) -> None:
     assert len(endpoint.bodies) == 40
 
 
+def test_a_call_reserves_its_answer_and_the_longer_one_after_it() -> None:
+    reserved: list[float] = []
+    budget = Budget(100.0)
+
+    def answer(body: dict[str, Any], number: int) -> Answer:
+        reserved.append(budget.reserved)
+        return completion("fine")
+
+    with serving(answer) as endpoint:
+        asked = teacher(endpoint, input_price=1.0, output_price=1000.0)
+        ask(asked, request(), budget=budget)
+    assert len(reserved) == 1
+    assert 300 * 1000 / 1e6 < reserved[0] < 301 * 1000 / 1e6, "100 tokens at first, 200 if that was too short, and the prompt twice"
+    assert budget.reserved == pytest.approx(0)
+
+
 def test_an_unknown_outcome_counts_at_its_worst() -> None:
     with serving(lambda body, _: replace(completion("late"), hang=0.5)) as endpoint:
         asked = teacher(endpoint, timeout=0.1, max_attempts=2, input_price=1.0, output_price=1.0)
