@@ -59,9 +59,14 @@ def test_the_funnel_adds_up(run: str) -> None:
         assert flow.came.documents == flow.kept.documents + sum(step.taken.documents for step in flow.steps) == sum(flow.fates.values())
         assert flow.came.text_bytes == flow.kept.text_bytes + sum(step.taken.text_bytes for step in flow.steps)
         assert flow.steps[-1].remaining == flow.kept.documents
+        assert flow.kept_share == pytest.approx(flow.kept.documents / flow.came.documents)
+        assert all(step.share == pytest.approx(step.taken.documents / flow.came.documents) for step in flow.steps)
     assert sum(source.came.documents for source in funnel.sources) == funnel.web.came.documents
     assert sum(source.kept.documents for source in funnel.sources) == funnel.web.kept.documents
     assert [source.source for source in funnel.sources] == ["blogs", "crawl"]
+    assert sum(source.came.text_bytes for source in funnel.sources) == funnel.web.came.text_bytes
+    assert sum(source.kept.text_bytes for source in funnel.sources) == funnel.web.kept.text_bytes
+    assert all(source.kept_share == pytest.approx(source.kept.documents / source.came.documents) for source in funnel.sources)
     assert funnel.dataset is not None
     assert funnel.synthetic is not None
     assert funnel.dataset.rows == funnel.web.kept.documents + funnel.synthetic.kept.documents
