@@ -73,9 +73,7 @@ def _show_teaching(console: Console, teaching: "Sequence[CostEstimate]", prices_
     known = [each for each in teaching if each.low is not None and each.expected is not None and each.high is not None]
     if known:
         low, expected, high = (sum(getattr(each, name) for each in known) for name in ("low", "expected", "high"))
-        console.print(
-            f"All of these: {low:.4f} to {high:.4f} USD, expected {expected:.4f}; a run with --budget never spends more than that."
-        )
+        console.print(f"All of these: {low:.4f} to {high:.4f} USD, expected {expected:.4f}. --budget sets a limit.")
     if len(known) < len(teaching):
         console.print("Where a cost is unknown, set input_price and output_price of the teacher.", style="dim")
 

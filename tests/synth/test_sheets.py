@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from curation.errors import RecipeError
+from curation.errors import RecipeError, Refused
 from synth.grid import cell_of
 from synth.offered import build_task, shipped_tasks
 from synth.sheet import TaskSheet, read_sheet, reasons
@@ -263,3 +264,33 @@ def test_the_grid_meets_every_cell_once_and_spreads_any_stretch() -> None:
             met = Counter(cell[axis] for cell in cells[begin : begin + 10])
             assert set(met) == set(values), (begin, met)
     assert cell_of(7, {}) == {}
+
+
+def test_a_task_that_asks_more_is_resumed_anywhere_and_pays_each_call_once(tmp_path: Path) -> None:
+    good = example_of("multiple_choice")
+    seeds = [seed_shard(tmp_path, "a", [SHEETS["multiple_choice"].sections["passage"]])]
+
+    def answer(body: dict[str, Any], number: int) -> Answer:
+        if "solve exercises" in body["messages"][0]["content"]:
+            said = {"steps": ["So it is."], "answer": good["answer"]}
+        else:
+            said = {**good, "question": f"{good['question'][:-1]}, asks class {chr(97 + number)}?"}
+        return completion(json.dumps(said), prompt=100, answer=1000)
+
+    stops = 0
+    with serving(answer) as endpoint:
+        asked = settings(endpoint.url, {"name": "multiple_choice", "count": 5})
+        priced = replace(asked, teacher={**asked.teacher, "input_price": 0.0, "output_price": 100.0, "concurrency": 1})
+        for budget in (0.4, 0.8, 1.2, 1.6, None):
+            try:
+                sealed, _ = generate(tmp_path / "out", priced, seeds, budget=budget)
+            except Refused:
+                stops += 1
+        sent = [
+            json.dumps([body["messages"], headers["idempotency-key"]])
+            for body, headers in zip(endpoint.bodies, endpoint.headers, strict=True)
+        ]
+    assert stops == 4
+    assert len(sent) == len(set(sent)) == 5 * 4
+    accepted, rejected = rows_of(sealed)
+    assert (len(accepted), rejected) == (5, [])
