@@ -28,12 +28,12 @@ from typing import Any, ClassVar
 import numpy as np
 import pyarrow as pa
 
-from curation.arrays import Bytes, Flags, Hashes, Integers, Scalar, Table
+from curation.arrays import Bytes, Flags, Hashes, Integers, Scalar, Table, Unsigned32
 from curation.text.column import Offsets
 from curation.text.kernels import inline_kernel, kernel
 from curation.text.text import Text
 from curation.text.unicode_classes import MARK, NUMBER, character_classes, decode_character, folded_forms
-from curation.text.words import WORD, Tokens
+from curation.text.words import WORD
 from filters.contract import Filter, Rule, Signals, Threshold, above, below
 
 _MINI_WORD = 3
@@ -77,7 +77,7 @@ class Readability(Filter):
     def signals(self, text: Text, documents: Table) -> Signals:  # noqa: ARG002
         """Measure a batch on its words and sentences."""
         counts = np.zeros((3, len(text)), np.int64)
-        _count(text.data, text.offsets, text.words.tokens, folded_forms(), character_classes(), counts)
+        _count(text.data, text.offsets, *text.words.tokens, folded_forms(), character_classes(), counts)
         sentences = text.sentences.counts
         without = sentences == 0
         per_sentence = counts[0] / np.maximum(sentences, 1)
@@ -106,9 +106,20 @@ class Readability(Filter):
 
 
 @kernel
-def _count(data: Bytes, text_offsets: Offsets, tokens: Tokens, forms: Hashes, classes: Bytes, counts: Integers) -> None:
+def _count(
+    data: Bytes,
+    text_offsets: Offsets,
+    offsets: Offsets,
+    starts: Unsigned32,
+    ends: Unsigned32,
+    characters: Unsigned32,
+    hashes: Hashes,  # noqa: ARG001  (the tokens come as separate arrays: a kernel unpacks a named tuple more slowly)
+    kinds: Bytes,
+    forms: Hashes,
+    classes: Bytes,
+    counts: Integers,
+) -> None:
     """Count the words, mini-words and syllables of each text, one row each."""
-    offsets, starts, ends, characters, _, kinds = tokens
     for text in range(len(offsets) - 1):
         begin = text_offsets[text]
         for word in range(offsets[text], offsets[text + 1]):

@@ -88,13 +88,13 @@ class C4Lines(Edit):
         out = np.empty(int(text.offsets[-1] - text.offsets[0]), np.uint8)
         offsets = np.zeros(len(text) + 1, np.int64)
         counts = np.zeros((len(text), len(_COUNTS)), np.int64)
-        _edit(text.data, text.offsets, _rules(self), out, offsets, counts)
+        _edit(text.data, text.offsets, *_rules(self), out, offsets, counts)
         edited = Text(out[: offsets[-1]], offsets) if counts.any() else text
         return Edited(edited, {name: counts[:, i].copy() for i, name in enumerate(_COUNTS)})
 
 
 class _Rules(NamedTuple):
-    """The parameters as kernels take them, with the tables that the rules read."""
+    """The parameters and the tables that the rules read, as arguments of `_edit`: a kernel unpacks a named tuple more slowly."""
 
     classes: Bytes
     digits: Integers
@@ -326,13 +326,28 @@ def _verdict(
 
 
 @kernel
-def _edit(data: Bytes, offsets: Offsets, rules: _Rules, out: Bytes, out_offsets: Offsets, counts: Integers) -> None:
+def _edit(
+    data: Bytes,
+    offsets: Offsets,
+    classes: Bytes,
+    digits: Integers,
+    columns: Bytes,
+    moves: Integers32,
+    flags: Bytes,
+    marks: Integers,
+    needed: bool,
+    removes_citations: bool,
+    least: int,
+    most: int,
+    out: Bytes,
+    out_offsets: Offsets,
+    counts: Integers,
+) -> None:
     """Write edited texts to `out` (as long as `data`), their offsets, and the counts for each.
 
     `at` is where the next line is tried: the line stays if `at` moves past it. `blank` counts empty lines that stay if a visible one
     follows.
     """
-    classes, digits, columns, moves, flags, marks, needed, removes_citations, least, most = rules
     at = 0
     opened = np.empty(16, np.int64)
     spare = np.zeros(BLOCK, np.uint8)
