@@ -1,11 +1,13 @@
 """Whoever reads our output may go away: a run goes on without its progress, and a command whose result nobody reads ends quietly."""
 
 import json
+import os
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from pipelines.closed_pipes import _to_nowhere
 from tests.running import CURATE
 from tests.verbs import call
 
@@ -46,3 +48,12 @@ def test_a_failed_run_prints_one_json_document(tmp_path: Path) -> None:
     done = call("run", "dedup", file, "--out", tmp_path / "out", "--json")
     assert done.code == 1
     assert json.loads(done.out)["error"]["kind"] == "nothing_read"
+
+
+def test_what_nobody_reads_goes_nowhere() -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "w") as stream:
+        _to_nowhere(stream)
+        stream.write("x" * 200_000)
+        stream.flush()

@@ -199,9 +199,22 @@ def test_a_signal_s_mean_is_told_where_it_has_one(run: str, capsys: pytest.Captu
     summary = signal_summary(run, "words")
     assert summary.mean is not None
     signal_tables.show_signal(summary)
-    assert f"not measured, mean {number_in_words(summary.mean)}\n" in " ".join(capsys.readouterr().out.split(" "))
+    out = capsys.readouterr().out
+    assert f"not measured, mean {number_in_words(summary.mean)}\n" in out
+    assert "Histogram (log bins; █ kept, ░ not kept)" in out
+    assert all(number_in_words(entry.low) in out for entry in summary.bins if entry.documents)
     signal_tables.show_signal(dataclasses.replace(summary, mean=None))
     assert "mean" not in capsys.readouterr().out
+
+
+def test_why_tells_the_value_and_the_threshold_it_was_held_against(run: str, capsys: pytest.CaptureFixture[str]) -> None:
+    row = next(row for row in _rows(run) if row["rule"] == "gopher_quality.too_few_words")
+    (told,) = why(run, row["id"])
+    for threshold, words in ((told.threshold, " (threshold 50)"), (None, "")):
+        tables.show_why([dataclasses.replace(told, threshold=threshold)])
+        out = capsys.readouterr().out
+        assert out.splitlines()[0] == "dropped at judge by gopher_quality.too_few_words"
+        assert re.search(r"^value +(.*)$", out, re.MULTILINE)[1].rstrip() == f"{number_in_words(row['value'])}{words}"  # type: ignore[index]
 
 
 def test_a_curve_without_points_says_so_and_one_with_points_shows_them(run: str, capsys: pytest.CaptureFixture[str]) -> None:
