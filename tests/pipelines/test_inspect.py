@@ -16,8 +16,10 @@ from hypothesis import strategies as st
 from curation.errors import UsageError
 from curation.ledger.books import Books
 from curation.storage.location import Location
+from filters.contract import Rule
 from pipelines.inspect.diff import diff
 from pipelines.inspect.histogram import count_bins, grid
+from pipelines.inspect.rules import side_dropped
 from pipelines.inspect.run_folder import places
 from pipelines.inspect.thresholds import retention, threshold_effect
 from pipelines.inspect.verify import Verification
@@ -205,6 +207,18 @@ def test_a_signal_s_mean_is_told_where_it_has_one(run: str, capsys: pytest.Captu
     assert all(number_in_words(entry.low) in out for entry in summary.bins if entry.documents)
     signal_tables.show_signal(dataclasses.replace(summary, mean=None))
     assert "mean" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("threshold", [-200.0, -0.5, 0.0, 0.001, 3.0, 1e6])
+def test_the_side_that_a_rule_drops_is_found_by_trying(threshold: float) -> None:
+    x = pl.col("x")
+    for drops, side in (
+        (x < threshold, "below"), (x <= threshold, "below"), (x > threshold, "above"), (x >= threshold, "above"),
+        (x != threshold, None), (x == threshold, None), (pl.lit(True), None), (x.str.contains("a"), None),
+    ):  # fmt: skip
+        assert side_dropped(Rule(drops, "x", threshold)) == side
+    assert side_dropped(Rule(x > threshold, "x", threshold, side="below")) == "below", "what is declared counts"
+    assert side_dropped(Rule(x > threshold, "x", pl.lit(threshold))) is None
 
 
 def test_why_tells_the_value_and_the_threshold_it_was_held_against(run: str, capsys: pytest.CaptureFixture[str]) -> None:
