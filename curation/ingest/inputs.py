@@ -119,8 +119,8 @@ def _public(pattern: str) -> str:
     if not mark:
         return pattern
     host, slash, path = rest.partition("/")
-    path = path.partition("?")[0] if scheme in _HTTP else path
-    return f"{scheme}://{host.rpartition('@')[2]}{slash}{path}"
+    told = f"{host.rpartition('@')[2]}{slash}{path}"
+    return f"{scheme}://{told.partition('?')[0] if scheme in _HTTP else told}"
 
 
 def _find(pattern: str) -> list[_Found]:

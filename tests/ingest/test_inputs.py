@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from curation.errors import InputError
-from curation.ingest.inputs import _expression, expand
+from curation.ingest.inputs import _expression, _public, expand
 from curation.ingest.readers import Record, Tally, read_records
 from curation.storage.location import Location
 from curation.storage.source_file import Fields
@@ -90,6 +90,19 @@ def test_a_pattern_asks_for_what_the_plain_twin_says(parts: list[str], paths: li
 
 def labels(*patterns: str) -> list[str]:
     return sorted({source.source for source in expand([Given(pattern) for pattern in patterns])})
+
+
+@pytest.mark.parametrize(
+    ("written", "told"),
+    [
+        ("https://user:secret@h.example/a.jsonl?signature=secret", "https://h.example/a.jsonl"),
+        ("http://h.example?signature=secret", "http://h.example"),
+        ("s3://key:secret@bucket/part-?.jsonl", "s3://bucket/part-?.jsonl"),
+        ("folder/part-?.jsonl", "folder/part-?.jsonl"),
+    ],
+)
+def test_what_is_told_of_an_input_holds_no_secret_of_its_address(written, told):
+    assert _public(written) == told
 
 
 def test_a_source_without_a_label_is_called_as_the_input_was_written(tree, monkeypatch):
