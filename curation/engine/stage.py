@@ -194,8 +194,15 @@ class Finished:
     counts: JsonMapping
 
     def shard(self, name: str) -> Shard:
-        """Return the shard with this name."""
-        return next(shard for shard in self.shards if shard.name == name)
+        """Return the shard with this name. Raises CorruptRecord where the unit's sidecar records none."""
+        for shard in self.shards:
+            if shard.name == name:
+                return shard
+        told = ", ".join(str(shard.location) for shard in self.shards) or "no shard at all"
+        raise CorruptRecord(
+            f"unit {self.name} is recorded with {told}, and not with its shard {name}: its sidecar is not what was written; "
+            f"delete that sidecar ({self.name}.json), then {REMEDY}"
+        )
 
 
 @dataclass(frozen=True)
@@ -360,5 +367,8 @@ def keys_under(stage_identity: JsonMapping) -> Callable[[Unit], str]:
 
 
 def is_whole(finished: Finished, sizes: Mapping[str, int]) -> bool:
-    """Return whether all outputs of a unit exist with the recorded size; `sizes` lists the stage's shard folder by file name."""
-    return all(sizes.get(shard.location.name) == shard.bytes for shard in finished.shards)
+    """Return whether all outputs of a unit exist with the recorded size; `sizes` lists the stage's shard folder by file name.
+
+    Every unit writes a shard, if one without rows: a sidecar that records none was not written by a run.
+    """
+    return bool(finished.shards) and all(sizes.get(shard.location.name) == shard.bytes for shard in finished.shards)

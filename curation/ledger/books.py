@@ -40,6 +40,9 @@ LedgerOf = Callable[[str], tuple[Sequence[Location], str]]
 """A function from the name of an earlier run to its ledger files and "", or to no files and the reason why it cannot be opened."""
 
 
+UNBALANCED = "If somebody changed files below stages/, delete that folder and run the same command again; if not, this is a bug: report it."
+
+
 @dataclass(frozen=True)
 class Books:
     """The totals of a run, and every mismatch (`faults` is empty if the books balance).
@@ -60,7 +63,8 @@ class Books:
     def require_balance(self) -> None:
         """Raise BooksUnbalanced, naming every file that does not balance, unless all do."""
         if self.faults:
-            raise BooksUnbalanced("the books do not balance:\n  " + "\n  ".join(self.faults[:50]))
+            told = "\n  ".join(self.faults[:50])
+            raise BooksUnbalanced(f"the books do not balance:\n  {told}\n{UNBALANCED}")
 
 
 def add_up(out: Location, ledger_of: LedgerOf, held: int = MOST_HELD) -> Books:

@@ -189,4 +189,7 @@ def check_aligned(shards: Sequence[Shard]) -> None:
     first = keys_digest(shards[0])
     for shard in shards[1:]:
         if keys_digest(shard) != first:
-            raise CorruptShard(f"{shard.location} and {shards[0].location} do not hold the same rows; the run's command rebuilds them")
+            raise CorruptShard(
+                f"{shard.location} and {shards[0].location} do not hold the same rows: one of them, or its sidecar, is not what was "
+                "written; delete both, then run the same command again, which rebuilds them"
+            )

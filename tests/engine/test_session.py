@@ -14,9 +14,10 @@ import pytest
 
 from curation.engine.runner import LocalRunner
 from curation.engine.session import Sealed, Session
-from curation.engine.stage import SEAL, Unit, Workspace, finished_units
+from curation.engine.stage import SEAL, Finished, Unit, Workspace, finished_units
 from curation.errors import Refused, ShardsFailed
 from curation.storage.location import TEMPORARY, Location
+from curation.storage.records import CorruptRecord, read_record, write_record
 from curation.storage.shards import read_shard
 from tests.toy_stages import Count, DieOnce, Double, FailOn
 
@@ -92,6 +93,17 @@ def test_a_missing_or_cut_shard_is_made_again(tmp_path: Path) -> None:
     cut.write_bytes(cut.read_bytes()[:-5])
     count_and_double(tmp_path, Double())
     assert bytes_below(tmp_path) == before
+
+
+def test_a_sidecar_that_records_no_shard_is_believed_by_nobody(tmp_path: Path) -> None:
+    sealed = count_and_double(tmp_path, Double())
+    before = bytes_below(tmp_path)
+    sidecar = Location.of(tmp_path / "stages/2-double/unit-3.json")
+    write_record(sidecar, {**read_record(sidecar), "outputs": []})
+    count_and_double(tmp_path, Double())
+    assert bytes_below(tmp_path) == before
+    with pytest.raises(CorruptRecord, match=r"delete that sidecar \(unit-0.json\)"):
+        Finished("unit-0", "", sealed.shards[:1], {}).shard("another")
 
 
 @pytest.mark.parametrize("workers", [1, 2])
