@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from curation.engine.index import index_of, units_done
+from curation.engine.index import IndexWriter, index_of, units_done
 from curation.engine.runner import LocalRunner
 from curation.engine.session import Session
 from curation.engine.stage import Unit, Workspace, key_of
@@ -35,6 +35,19 @@ def test_one_file_tells_what_the_sidecars_tell(space: Workspace, monkeypatch: py
     index_of(space, Count()).delete()
     assert units_done(space, Count(), NAMES) == told
     assert sorted(told) == NAMES
+
+
+def test_a_unit_is_in_the_index_as_soon_as_it_has_ended(space: Workspace) -> None:
+    """So a run that is killed has it, and the index is in the order of names however the stage ends."""
+    done = [units_done(space, Count(), NAMES)[name] for name in reversed(NAMES)]
+    index = Path(index_of(space, Count()).path)
+    whole = index.read_bytes()
+    with IndexWriter(space, Count(), done[:3]) as writer:
+        for count, finished in enumerate(done[3:], 4):
+            writer.add(finished)
+            assert len(index.read_bytes().splitlines()) == count
+        assert index.read_bytes() != whole
+    assert index.read_bytes() == whole
 
 
 def test_a_sidecar_that_is_not_read_is_one_that_nothing_wrote_to(space: Workspace) -> None:

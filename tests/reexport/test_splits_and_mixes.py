@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from pipelines.reexport.budget import REST, Pools, copies_of, scales_for
+from pipelines.reexport.budget import REST, Pools, _nearly, copies_of, scales_for
 from pipelines.reexport.chance import drawn
 from pipelines.reexport.mix import Known, Mix, Part, parse_mix
 from pipelines.reexport.splits import LEFT_OUT, parse_splits, sides_of, sides_of_generated
@@ -121,6 +121,11 @@ def test_budgets_are_met(corpus_run: Path, tmp_path: Path, options: list[str], s
     for source, part in share.items():
         assert abs(rows.filter(source=source)["token_count"].sum() - part * asked) < asked * 0.01
     assert json.loads((tmp_path / "manifest.json").read_text())["tokens"] == total
+
+
+def test_a_millionth_less_than_was_asked_for_is_enough() -> None:
+    assert _nearly(999_999.0, 1_000_000.0)
+    assert not _nearly(999_998.9, 1_000_000.0)
 
 
 def test_a_scale_gives_the_tokens_that_were_asked_for() -> None:
