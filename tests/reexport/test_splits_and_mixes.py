@@ -8,8 +8,11 @@ import numpy as np
 import polars as pl
 import pytest
 
+from curation.storage.location import Location
+from pipelines.reexport import drawing
 from pipelines.reexport.budget import REST, Pools, _nearly, copies_of, scales_for
 from pipelines.reexport.chance import drawn
+from pipelines.reexport.kept import kept_sources, known_in
 from pipelines.reexport.mix import Known, Mix, Part, parse_mix
 from pipelines.reexport.splits import LEFT_OUT, parse_splits, sides_of, sides_of_generated
 from tests.verbs import call
@@ -54,6 +57,19 @@ def test_generated_rows_go_where_their_seeds_lie() -> None:
     own = np.array([0, 1, 0, 1], np.int8)
     sides = sides_of_generated([[], ["a"], ["a", "b"], ["a", "c"]], own, {"a": 0, "b": 0, "c": 1})
     assert sides.tolist() == [0, 0, 0, LEFT_OUT]
+
+
+def test_the_seeds_of_generated_rows_are_looked_up_where_something_is_held_out(demo_run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The demo's rows are made by rule, so that they have no seeds; here each says that it was made from one document."""
+    run = Location.of(demo_run)
+    sources, seed = kept_sources(run), pl.read_parquet(demo_run / "ledger/*.parquet")["id"][0]
+    monkeypatch.setattr(drawing, "seeds_in", lambda metadata: [[seed]])
+    mix = parse_mix([], None, known_in(run, sources))
+    sides = [
+        drawing.with_seed_sides(drawing.Draw(mix, parse_splits(held_out, "key", 0), 0), run, sources).seed_sides
+        for held_out in ([], ["test=0.1%"], ["test=99.9%"])
+    ]
+    assert sides == [{}, {seed: 0}, {seed: 1}]
 
 
 def test_a_group_stays_on_its_side_whatever_else_is_there() -> None:
