@@ -25,7 +25,6 @@ filter then still cannot see it: "lorem ipsum" broken by a citation, in a line t
 import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import NamedTuple
 
 import numpy as np
 
@@ -93,31 +92,17 @@ class C4Lines(Edit):
         return Edited(edited, {name: counts[:, i].copy() for i, name in enumerate(_COUNTS)})
 
 
-class _Rules(NamedTuple):
-    """The parameters and the tables that the rules read, as arguments of `_edit`: a kernel unpacks a named tuple more slowly."""
-
-    classes: Bytes
-    digits: Integers
-    columns: Bytes
-    moves: Integers32
-    flags: Bytes
-    """For each state of the phrases' automaton, the bits of those that end there."""
-    end_marks: Integers
-    needs_end_mark: bool
-    removes_citations: bool
-    min_words: int
-    max_word_length: int
-
-
 @lru_cache(maxsize=8)
-def _rules(edit: C4Lines) -> _Rules:
+def _rules(edit: C4Lines) -> tuple[Bytes, Integers, Bytes, Integers32, Bytes, Integers, bool, bool, int, int]:
+    """Return the tables and parameters that the rules read, in `_edit`'s order: a kernel unpacks a named tuple more slowly."""
     phrases = Phrases.of(list(_PHRASES))
     applies = {_JAVASCRIPT: edit.drop_javascript, _POLICY: edit.drop_policy}
-    return _Rules(
+    return (
         character_classes(),
         _decimal_digits(),
         phrases.columns,
         phrases.moves,
+        # for each state of the phrases' automaton, the bits of those that end there
         phrases.flags([bit if applies.get(bit, True) else 0 for bit in _PHRASES.values()]),
         np.array([ord(mark) for mark in edit.end_marks], np.int64),
         edit.require_end_mark,
