@@ -15,7 +15,7 @@ from curation.arrays import JsonMapping, JsonObject
 from curation.counting import counted
 from curation.engine.drift import changed_inputs, changes, fingerprints, told, words_of_stage
 from curation.engine.failures import Failure, told_of
-from curation.engine.index import IndexWriter, units_done
+from curation.engine.index import IndexWriter, index_of, units_done
 from curation.engine.leftovers import (
     Listing,
     check_free,
@@ -289,6 +289,8 @@ class Session:
     def _already_done(
         self, stage: Stage, jobs: Sequence[Job], sizes: Mapping[str, int], sidecars: Sequence[FileFacts]
     ) -> dict[str, Finished]:
+        index = path_below(self.out, index_of(self.space, stage))
+        sweep(self.out, (index.rpartition("/")[0],), {index})
         said = units_done(self.space, stage, [job.unit.name for job in jobs], sidecars)
         done = {}
         for job in jobs:

@@ -95,6 +95,15 @@ def test_a_missing_or_cut_shard_is_made_again(tmp_path: Path) -> None:
     assert bytes_below(tmp_path) == before
 
 
+def test_what_a_killed_driver_was_writing_is_swept(tmp_path: Path) -> None:
+    count_and_double(tmp_path, Double())
+    before = bytes_below(tmp_path)
+    for name in ("stages/1-count/{}-unit-1.parquet", f"stages/2-double/{{}}-{SEAL}", "index/stages/{}-2-double.jsonl", "{}-run.json"):
+        (tmp_path / name.format(f"{TEMPORARY}{'0a' * 16}")).write_bytes(b"half")
+    count_and_double(tmp_path, Double())
+    assert bytes_below(tmp_path) == before
+
+
 def test_a_sidecar_that_records_no_shard_is_believed_by_nobody(tmp_path: Path) -> None:
     sealed = count_and_double(tmp_path, Double())
     before = bytes_below(tmp_path)
