@@ -50,7 +50,7 @@ class SeedPolicy:
     score_signal: str = "educational_score.score"
 
 
-def readability(text: str) -> float:
+def lix(text: str) -> float:
     """Return the LIX of a text: words in a sentence, and how many in a hundred are long (Björnsson 1968)."""
     words = re.findall(r"[^\W\d_]+", text)
     sentences = len(re.findall(r"[.!?:](?=\s|$)", text)) or 1
@@ -59,8 +59,8 @@ def readability(text: str) -> float:
 
 def shift_for(passage: str) -> int:
     """Return a first guess of how much harder than usual a passage is to work with: -1, 0 or 1."""
-    lix = readability(passage)
-    return (lix > HARD_LIX) - (lix < EASY_LIX)
+    found = lix(passage)
+    return (found > HARD_LIX) - (found < EASY_LIX)
 
 
 def choose(sources: Sequence[SeedShard], policy: SeedPolicy) -> list[Seed]:

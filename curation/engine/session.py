@@ -289,8 +289,10 @@ class Session:
     def _already_done(
         self, stage: Stage, jobs: Sequence[Job], sizes: Mapping[str, int], sidecars: Sequence[FileFacts]
     ) -> dict[str, Finished]:
-        index = path_below(self.out, index_of(self.space, stage))
-        sweep(self.out, (index.rpartition("/")[0],), {index})
+        index = index_of(self.space, stage)
+        if index.is_local:  # what goes to a store is written in scratch first
+            place = path_below(self.out, index)
+            sweep(self.out, (place.rpartition("/")[0],), {place})
         said = units_done(self.space, stage, [job.unit.name for job in jobs], sidecars)
         done = {}
         for job in jobs:
