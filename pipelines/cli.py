@@ -75,17 +75,29 @@ def plan(
     out: Annotated[str | None, typer.Option(help="The folder of the run: shows which steps are already done.")] = None,
     workers: Annotated[int, typer.Option(min=1, help="Number of workers to plan for.")] = 1,
     sample_mib: Annotated[int, typer.Option(min=1, help="Size of the input sample, in MiB.")] = 8,
+    documents: Annotated[
+        float | None,
+        typer.Option(min=1, max=1e13, help="Show on paper what a corpus of so many documents like the sample's would take, such as 1e9."),
+    ] = None,
     settings: SetValues = None,
     as_json: Json = False,
 ) -> None:
     """Show what would run; predict time, memory, disk and retention from a sample.
 
-    Example: curate plan web crawl/*.warc.gz --workers 8
+    Example: curate plan web crawl/*.warc.gz --workers 8 --documents 1e9
     """
     from pipelines.plan.plan import make_plan
     from pipelines.plan.plan_tables import show_plan
 
-    made = make_plan(recipe, inputs or [], out=out, workers=workers, sample_mib=sample_mib, settings=settings or ())
+    made = make_plan(
+        recipe,
+        inputs or [],
+        out=out,
+        workers=workers,
+        sample_mib=sample_mib,
+        settings=settings or (),
+        documents=round(documents) if documents is not None else None,
+    )
     show(made, as_json, show_plan)
 
 

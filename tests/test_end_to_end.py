@@ -201,6 +201,11 @@ def test_from_a_bucket_changes_no_byte(small: Path) -> None:
         assert [name.rsplit("/", 1)[-1] for name in store.names("out/dataset/data/")] == [
             path.name for path in sorted((small / "out/dataset/data").iterdir())
         ]
+        told = json.loads(store.client.get_object(Bucket="crawls", Key="out/run.json")["Body"].read())["sessions"][-1]["stages"]
+    for stage in told:  # a request costs tens of milliseconds, whatever its size: neither driver nor unit may ask for little things
+        assert 0 < stage["store_calls_of_driver"] <= 20 + 4 * stage["units"]
+        assert stage["store_reads"] + stage["store_writes"] + stage["store_others"] <= 64 + 16 * stage["units"]
+    assert sum(stage["store_bytes_read"] for stage in told) <= 10 * sum(stage["bytes"] for stage in told)
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,10 @@
 """Whatever touches a record takes time linear in its size: hostile shapes, each doubled, and processor time measured.
 
 Each shape makes a record of about so many bytes that has cost some library or pattern the square of its length: here, in a peer, or in
-theory. Time is that of this thread, the least of three, so that a busy machine does not count. The whole table (`-m full`) doubles each
-record four times from 64 kB, and asks for less than 2.2 a doubling and 4 s a MB; by default small records are doubled once, and generously.
+theory. Time is that of this thread, the least of three. The whole table (`-m full`) doubles each record four times, from the first size of
+64 kB or more that takes longer than the noise, and asks for less than 2.2 a doubling and 4 s a MB. Neighbours on a busy machine still slow
+this thread, through the memory that they share; so a shape that misses is measured again, up to five times in all, and the least counts:
+what is not linear misses each time. By default small records are doubled once, and generously.
 """
 
 import re
@@ -239,6 +241,11 @@ def growth(times: list[float]) -> float:
     return (times[-1] / times[first]) ** (1 / doublings) if doublings else times[-1] / max(NOISE, times[-2])
 
 
+def first_power(shape: Shape) -> int:
+    """Return the power of two at which four doublings begin: 64 kB, or the first size above the noise, but 1 MB at most."""
+    return next((power for power in range(16, 20) if seconds(shape, 1 << power) > NOISE), 20)
+
+
 @pytest.mark.parametrize("name", SHAPES)
 def test_time_doubles_with_the_record(name: str) -> None:
     shape = SHAPES[name]
@@ -256,15 +263,21 @@ def test_no_shape_takes_more_than_its_size(capsys: pytest.CaptureFixture[str]) -
     rows, wrong = [], []
     for name, shape in SHAPES.items():
         _warm(shape.run, shape.record(1 << 14))
-        times = [seconds(shape, 1 << power) for power in range(16, 21)]
-        if growth(times) >= 2.2:  # once more, before the machine is taken for the code
-            times = [min(pair) for pair in zip(times, [seconds(shape, 1 << power) for power in range(16, 21)], strict=True)]
-        per_mb = times[-1] / (len(shape.record(1 << 20).encode()) / 1e6)
-        rows.append(f"| {name} | {' | '.join(f'{taken:.3f}' for taken in times)} | {growth(times):.2f} | {per_mb:.2f} |")
+        begin = first_power(shape)
+        sizes = [1 << power for power in range(begin, begin + 5)]
+        times = [float("inf")] * 5
+        for _ in range(5):
+            times = [min(before, seconds(shape, size)) for before, size in zip(times, sizes, strict=True)]
+            per_mb = times[-1] / (len(shape.record(sizes[-1]).encode()) / 1e6)
+            if growth(times) < 2.2 and per_mb < 4:
+                break
+        rows.append(f"| {name} | {sizes[0] >> 10} | {' | '.join(f'{taken:.3f}' for taken in times)} | {growth(times):.2f} | {per_mb:.2f} |")
         if growth(times) >= 2.2 or per_mb >= 4:
             wrong.append(rows[-1])
     with capsys.disabled():
-        print("\n| shape | 64 kB | 128 kB | 256 kB | 512 kB | 1 MB | growth | s/MB |\n|---|--:|--:|--:|--:|--:|--:|--:|", *rows, sep="\n")
+        print(
+            "\n| shape | from kB | x 1 | x 2 | x 4 | x 8 | x 16 | growth | s/MB |\n|---|--:|--:|--:|--:|--:|--:|--:|--:|", *rows, sep="\n"
+        )
     assert len(rows) > 40
     assert not wrong
 

@@ -6,6 +6,7 @@ Invariant: only this file records times and machines; no unit's key or bytes dep
 import platform
 import time
 from collections.abc import Sequence
+from dataclasses import asdict, fields, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,9 +14,22 @@ from curation.arrays import JsonMapping, JsonObject
 from curation.storage.location import Location
 from curation.storage.ownership import MADE_BY, RUN, read_mark
 from curation.storage.records import CorruptRecord, find_record, write_record
+from curation.storage.traffic import Traffic
 
-_ADDED = ("made", "made_names", "interrupted", "removed", "seconds", "worker_seconds")
+_ADDED = (
+    *("made", "made_names", "interrupted", "removed", "seconds", "worker_seconds"),
+    *(f"store_{field.name}" for field in fields(Traffic)),
+    "store_calls_of_driver",
+)
 """What is added up where a stage runs twice in a session."""
+
+
+def store_calls(units: Sequence[Traffic], driver: Traffic) -> JsonObject:
+    """Return how a stage called object stores: its units and the driver together, and how many of the calls were the driver's."""
+    made = replace(driver)
+    for traffic in units:
+        made.add(traffic)
+    return {**{f"store_{name}": value for name, value in asdict(made).items()}, "store_calls_of_driver": driver.calls}
 
 
 class RunReport:

@@ -28,7 +28,7 @@ from curation.engine.leftovers import (
     strangers_in,
     sweep,
 )
-from curation.engine.run_report import RunReport
+from curation.engine.run_report import RunReport, store_calls
 from curation.engine.runner import Runner, TaskOutcome
 from curation.engine.signals import Ended
 from curation.engine.stage import SEAL, Cost, Finished, Job, Stage, Unit, Workspace, is_whole, keys_under
@@ -42,6 +42,7 @@ from curation.storage.location import FileFacts, Location
 from curation.storage.ownership import FIXED, locked
 from curation.storage.records import CorruptRecord, find_record, write_record
 from curation.storage.shards import Shard
+from curation.storage.traffic import so_far
 
 
 @dataclass(frozen=True)
@@ -139,7 +140,7 @@ class Session:
 
         Raises Refused (frozen, and something would be redone) and, after all other units are done, ShardsFailed.
         """
-        began = time.perf_counter()
+        began, before_it = time.perf_counter(), so_far()
         folder, shard_folder = f"{self.space.below}/{stage.name}", self.space.folder_of(stage)
         for path in (folder, shard_folder):
             (self.out / path).make_folder()
@@ -202,6 +203,7 @@ class Session:
                 "seconds": round(time.perf_counter() - began, 3),
                 "worker_seconds": round(sum(cost.seconds for cost in costs), 3),
                 "peak_worker_mib": round(max((cost.peak_mib for cost in costs), default=0.0), 1),
+                **store_calls([cost.traffic for cost in costs], so_far() - before_it),
                 "rows": sum(shard.rows for unit in finished for shard in unit.shards),
                 "bytes": sum(shard.bytes for unit in finished for shard in unit.shards),
             }

@@ -38,6 +38,7 @@ from curation.storage.journal import Journal
 from curation.storage.location import TEMPORARY, Location
 from curation.storage.records import REMEDY, CorruptRecord, find_record, read_record, write_record
 from curation.storage.shards import Shard, ShardWriter
+from curation.storage.traffic import Traffic, measured
 
 if TYPE_CHECKING:
     from curation.storage.source_file import SourceFile
@@ -207,10 +208,11 @@ class Finished:
 
 @dataclass(frozen=True)
 class Cost:
-    """What a unit cost: wall-clock seconds, and the worker's peak resident memory so far in MiB."""
+    """What a unit cost: wall-clock seconds, the worker's peak resident memory so far in MiB, and its calls of object stores."""
 
     seconds: float
     peak_mib: float
+    traffic: Traffic
 
 
 @dataclass(frozen=True)
@@ -259,11 +261,12 @@ def perform(job: Job) -> tuple[Finished, Cost]:
     began = time.perf_counter()
     if key_of(job.stage.identity(), job.unit) != job.key:
         raise Misfit(_difference(job.stage.identity()["packages"], job.packages))
-    output = job.output()
-    counts = job.stage.make_isolated(job, output) if job.isolated else job.stage.make(job.unit, output)
-    finished = Finished(job.unit.name, job.key, tuple(output.shards), plain(counts))
-    write_sidecar(job.space, job.stage, finished)
-    return finished, Cost(time.perf_counter() - began, _peak_mib())
+    with measured() as traffic:
+        output = job.output()
+        counts = job.stage.make_isolated(job, output) if job.isolated else job.stage.make(job.unit, output)
+        finished = Finished(job.unit.name, job.key, tuple(output.shards), plain(counts))
+        write_sidecar(job.space, job.stage, finished)
+    return finished, Cost(time.perf_counter() - began, _peak_mib(), traffic)
 
 
 def _difference(here: Mapping[str, str], there: Mapping[str, str]) -> str:

@@ -32,6 +32,7 @@ from curation.errors import CannotWrite, InputError, Refused
 from curation.storage.local_listing import NO_TEXT, is_text, list_local
 from curation.storage.patient_store import PatientStore, patiently
 from curation.storage.scratch import scratch
+from curation.storage.traffic import count
 
 TEMPORARY = ".tmp-"
 _HTTP = ("http", "https")
@@ -243,6 +244,7 @@ class Location:
 
     def _put(self, source: BinaryIO) -> None:
         """Write what a file holds into this object."""
+        count(writes=1, bytes_written=source.seek(0, io.SEEK_END))
         source.seek(0)
         with self.filesystem.open_output_stream(self.path, compression=None) as target:
             shutil.copyfileobj(source, target, 1 << 22)

@@ -15,6 +15,7 @@ import pyarrow as pa
 from pyarrow import fs
 
 from curation.storage.outages import may_pass
+from curation.storage.traffic import count
 
 MOST_SENT = 6
 """How often a range is asked for."""
@@ -77,10 +78,14 @@ class PatientFile(io.RawIOBase):
 
     def _range(self, start: int, size: int) -> bytes:
         if self._size > SMALL:
-            return bytes(patiently(lambda: self._file.read_at(size, start)))
+            return bytes(patiently(lambda: self._read_at(size, start)))
         if self._whole is None:
-            self._whole = bytes(patiently(lambda: self._file.read_at(self._size, 0)))
+            self._whole = bytes(patiently(lambda: self._read_at(self._size, 0)))
         return self._whole[start : start + size]
+
+    def _read_at(self, size: int, start: int) -> Any:
+        count(reads=1, bytes_read=size)
+        return self._file.read_at(size, start)
 
     def readinto(self, buffer: Any) -> int:
         """Fill a buffer with the next bytes, and return their number."""
@@ -102,6 +107,15 @@ class PatientStore(fs.FileSystemHandler):  # type: ignore[misc]
         """Send the requests to a file system."""
         self._store = store
 
+    def _ask(self, ask: Callable[[], _Answer]) -> _Answer:
+        """Send a request patiently, and count each time that it is sent."""
+
+        def asked() -> _Answer:
+            count(others=1)
+            return ask()
+
+        return patiently(asked)
+
     def __eq__(self, other: object) -> bool:
         """Return whether both are the same store."""
         return isinstance(other, PatientStore) and bool(self._store == other._store)
@@ -120,23 +134,23 @@ class PatientStore(fs.FileSystemHandler):  # type: ignore[misc]
 
     def get_file_info(self, paths: list[str]) -> Any:
         """Return what the store knows of each path."""
-        return patiently(lambda: self._store.get_file_info(paths))
+        return self._ask(lambda: self._store.get_file_info(paths))
 
     def get_file_info_selector(self, selector: Any) -> Any:
         """List a folder."""
-        return patiently(lambda: self._store.get_file_info(selector))
+        return self._ask(lambda: self._store.get_file_info(selector))
 
     def create_dir(self, path: str, recursive: bool) -> None:
         """Make a folder."""
-        patiently(lambda: self._store.create_dir(path, recursive=recursive))
+        self._ask(lambda: self._store.create_dir(path, recursive=recursive))
 
     def delete_dir(self, path: str) -> None:
         """Delete a folder."""
-        patiently(lambda: self._store.delete_dir(path))
+        self._ask(lambda: self._store.delete_dir(path))
 
     def delete_dir_contents(self, path: str, missing_dir_ok: bool = False) -> None:
         """Empty a folder."""
-        patiently(lambda: self._store.delete_dir_contents(path, missing_dir_ok=missing_dir_ok))
+        self._ask(lambda: self._store.delete_dir_contents(path, missing_dir_ok=missing_dir_ok))
 
     def delete_root_dir_contents(self) -> None:
         """Refuse to empty the store."""
@@ -144,15 +158,16 @@ class PatientStore(fs.FileSystemHandler):  # type: ignore[misc]
 
     def delete_file(self, path: str) -> None:
         """Delete an object."""
-        patiently(lambda: self._store.delete_file(path))
+        self._ask(lambda: self._store.delete_file(path))
 
     def move(self, src: str, dest: str) -> None:
         """Rename an object."""
+        count(others=1)
         self._store.move(src, dest)
 
     def copy_file(self, src: str, dest: str) -> None:
         """Copy an object."""
-        patiently(lambda: self._store.copy_file(src, dest))
+        self._ask(lambda: self._store.copy_file(src, dest))
 
     def open_input_stream(self, path: str) -> Any:
         """Open an object for reading from its start."""
@@ -160,7 +175,7 @@ class PatientStore(fs.FileSystemHandler):  # type: ignore[misc]
 
     def open_input_file(self, path: str) -> Any:
         """Open an object for reading at any place."""
-        return pa.PythonFile(PatientFile(patiently(lambda: self._store.open_input_file(path))), mode="r")
+        return pa.PythonFile(PatientFile(self._ask(lambda: self._store.open_input_file(path))), mode="r")
 
     def open_output_stream(self, path: str, metadata: Any) -> Any:
         """Open an object for writing."""

@@ -35,8 +35,9 @@ from curation.storage.source_file import SourceFile
 from filters.measure import Measure
 from pipelines.inspect.funnel import funnel
 from pipelines.pipeline import RunRequest, input_files, run_stages, warm_up, write_recipe
-from pipelines.plan.duplicates_plan import DuplicatesPlan, plan_duplicates, seen_in
+from pipelines.plan.duplicates_plan import DuplicatesPlan, Expected, plan_duplicates, seen_in
 from pipelines.plan.filter_plan import FilterPlan, plan_filters
+from pipelines.plan.on_paper import Corpus, PaperStep, on_paper
 from pipelines.progress.progress import ProgressWatcher, display_for
 from pipelines.recipes.recipe import Recipe, load
 from pipelines.recipes.stage_words import steps_of
@@ -91,12 +92,22 @@ class Plan:
     prices_of: str
     filters: FilterPlan | None
     duplicates: DuplicatesPlan | None
+    documents: int
+    """The size of the corpus that `paper` is about."""
+    paper: Sequence[PaperStep]
 
 
 def make_plan(
-    recipe_name: str, given: Sequence[str], *, out: str | None, workers: int, sample_mib: int, settings: Sequence[str] = ()
+    recipe_name: str,
+    given: Sequence[str],
+    *,
+    out: str | None,
+    workers: int,
+    sample_mib: int,
+    settings: Sequence[str] = (),
+    documents: int | None = None,
 ) -> Plan:
-    """Predict a run. Raises RecipeError and InputError as the run would."""
+    """Predict a run, and on paper that of a corpus of so many `documents`. Raises RecipeError and InputError as the run would."""
     recipe = load(recipe_name, settings)
     sources = input_files(recipe, given, Location.of(out) if out else None)
     if not sources and recipe.synthesize is None:
@@ -110,7 +121,8 @@ def make_plan(
         costs = _try(recipe, sample, Path(folder) / "out")
         seen = funnel(str(Path(folder) / "out"))
         scale = total / taken if taken else 1.0
-        duplicates = plan_duplicates(recipe.deduplicate, seen_in(Location.of(folder) / "out").times(scale)) if recipe.deduplicate else None
+        expected = seen_in(Location.of(folder) / "out")
+        duplicates = plan_duplicates(recipe.deduplicate, expected.times(scale)) if recipe.deduplicate else None
         filters = plan_filters(recipe.filters, _documents(Path(folder) / "out"), scale)
         teaching = _estimates(recipe.synthesize, Path(folder) / "out") if recipe.synthesize is not None else []
     busy = max(1, min(workers, len(units)))
@@ -138,7 +150,20 @@ def make_plan(
         prices_of=date_of_prices(recipe.synthesize.prices) if recipe.synthesize is not None else "",
         filters=filters,
         duplicates=duplicates,
+        documents=documents or 0,
+        paper=_paper(recipe, costs, expected, documents, workers) if documents else [],
     )
+
+
+def _paper(recipe: Recipe, costs: Sequence[dict[str, Any]], seen: Expected, documents: int, workers: int) -> list[PaperStep]:
+    """Return the steps of a corpus of so many documents like the sample's. Raises InputError for a sample without documents."""
+    if not seen.documents:
+        raise InputError("the sample holds no document that --documents could be scaled from")
+    scale = documents / seen.documents
+    more = seen.times(scale)
+    bands = recipe.deduplicate.minhash.bands if recipe.deduplicate else 0
+    stages = [(cost["stage"], cost["worker_seconds"], cost["bytes"]) for cost in costs]
+    return on_paper(stages, scale, Corpus(documents, more.text_bytes, bands, more.comparison_bytes), workers)
 
 
 def _check_teachers(recipe: Recipe, out: Location | None) -> list[str]:

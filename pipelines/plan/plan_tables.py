@@ -4,12 +4,13 @@ Rendering reads the plain fields of results and computes nothing.
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from rich.console import Console
 from rich.text import Text
 
 from curation.counting import counted
+from pipelines.plan.on_paper import READ_PRICE, WRITE_PRICE, driver_memory
 from pipelines.recipes.stage_words import in_words
 from pipelines.terminal.terminal import new_console, new_table, print_pairs, print_table, worded
 from pipelines.terminal.wording import comparison_in_words, number, printable, size
@@ -17,8 +18,11 @@ from pipelines.terminal.wording import comparison_in_words, number, printable, s
 if TYPE_CHECKING:
     from pipelines.plan.duplicates_plan import DuplicatesPlan
     from pipelines.plan.filter_plan import Arrangement, FilterPlan
+    from pipelines.plan.on_paper import PaperStep
     from pipelines.plan.plan import Plan, StagePlan
     from synth.estimate import CostEstimate
+
+_Stage = TypeVar("_Stage", "StagePlan", "PaperStep")
 
 
 def show_plan(plan: "Plan") -> None:
@@ -43,6 +47,8 @@ def show_plan(plan: "Plan") -> None:
     for words, stages in _by_words(plan.stages).items():
         steps.add_row(words, number(sum(stage.worker_seconds for stage in stages)), size(sum(stage.disk_bytes for stage in stages)))
     print_table(console, steps)
+    if plan.paper:
+        _show_paper(new_console(), plan)
     if plan.teaching:
         _show_teaching(console, plan.teaching, plan.prices_of)
     if plan.duplicates is not None:
@@ -53,12 +59,26 @@ def show_plan(plan: "Plan") -> None:
         _show_arrangements(console, plan.filters)
 
 
-def _by_words(stages: "Sequence[StagePlan]") -> "dict[str, list[StagePlan]]":
+def _by_words(stages: "Sequence[_Stage]") -> "dict[str, list[_Stage]]":
     """Group the stages by their step in words, in the order of the run; one step may have several stages."""
-    found: dict[str, list[StagePlan]] = {}
+    found: dict[str, list[_Stage]] = {}
     for stage in stages:
         found.setdefault(in_words(stage.stage), []).append(stage)
     return found
+
+
+def _show_paper(console: Console, plan: "Plan") -> None:
+    """Show what a corpus of another size would take, step by step."""
+    title = f"On paper: {plan.documents:,} documents like the sample's, {counted(plan.workers, 'worker')}"
+    table = new_table("step", "units", "core h", "hours", "disk", "requests", "USD", title=title, droppable=(1, 3))
+    for words, steps in [*_by_words(plan.paper).items(), ("all", plan.paper)]:
+        core_hours, hours, price = (sum(getattr(step, name) for step in steps) for name in ("core_hours", "hours", "price"))
+        units, disk, requests = (sum(getattr(step, name) for step in steps) for name in ("units", "disk_bytes", "requests"))
+        spent = (number(round(core_hours, 2)), number(round(hours, 2)), size(disk))
+        table.add_row(words, f"{units:,}", *spent, f"{requests:,}", f"{price:,.2f}")
+    print_table(console, table)
+    told = f"The driver would hold about {size(driver_memory(plan.paper))}. Requests are those to an object store, at {READ_PRICE} USD a"
+    console.print(f"{told} thousand reads and {WRITE_PRICE} a thousand writes; machines and storage cost extra.", style="dim")
 
 
 def _show_teaching(console: Console, teaching: "Sequence[CostEstimate]", prices_of: str) -> None:

@@ -1,0 +1,89 @@
+"""A corpus of any size on paper: core hours, hours, disk and object-store requests of each step, scaled from the plan's sample.
+
+Seconds and bytes grow with the documents. The number of units decides the requests: a step over documents has one unit for each part of
+PART_BYTES of text, bucketing one for GROUP_ROWS documents, and the comparison one for each range of buckets or of gathered bytes. A unit
+sends about READS and WRITES requests, whatever it holds; run.json counts them (`curation.storage.traffic`).
+
+What paper does not show: a step that is not linear (merging sorted files takes one more pass for each factor of 64, see
+`pipelines.plan.duplicates_plan`), a last unit that others wait for, and machines that differ.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from math import ceil
+
+from curation.duplicates.candidates import BUCKETS_PER_UNIT
+from curation.duplicates.compare import COMPARED_RANGE_BYTES
+from curation.shuffle.numbering import GROUP_ROWS
+from curation.storage.shards import PART_BYTES
+
+READS, WRITES = 26, 8
+"""Requests of a unit with its driver, the largest means of the stages of a run on a loopback store: reads, listings and facts; writes."""
+
+READ_PRICE, WRITE_PRICE = 0.0004, 0.005
+"""USD for a thousand requests that read, and for a thousand that write or list: S3 Standard's list price as known in 2025."""
+
+UNIT_MEMORY = 6_700
+"""Bytes that the driver holds for each unit of a step (`tests/benchmark/many_units.py`)."""
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """What the units of a corpus are counted from."""
+
+    documents: int
+    text_bytes: int
+    bands: int
+    comparison_bytes: int
+
+
+@dataclass(frozen=True)
+class PaperStep:
+    """One step over a whole corpus. `hours` is its wall time with all workers busy; `price` is that of its requests in USD."""
+
+    stage: str
+    units: int
+    core_hours: float
+    hours: float
+    disk_bytes: int
+    requests: int
+    price: float
+
+
+def _parts(corpus: Corpus) -> int:
+    return ceil(corpus.text_bytes / PART_BYTES)
+
+
+_UNITS: Mapping[str, Callable[[Corpus], int]] = {
+    "4b-buckets": lambda corpus: ceil(corpus.documents / GROUP_ROWS),
+    "4c-candidates": lambda corpus: ceil(corpus.documents * (corpus.bands + 2) / BUCKETS_PER_UNIT),
+    "4d-stars": lambda corpus: ceil(corpus.documents / GROUP_ROWS),
+    "4d-components": lambda corpus: ceil(corpus.documents / GROUP_ROWS),
+    "4f-compare": lambda corpus: ceil(corpus.comparison_bytes / COMPARED_RANGE_BYTES),
+}
+"""The stages whose units are not parts of documents."""
+
+
+def on_paper(stages: Sequence[tuple[str, float, int]], scale: float, corpus: Corpus, workers: int) -> list[PaperStep]:
+    """Scale what stages cost on a sample (name, worker seconds, bytes) to a corpus that is `scale` times as large."""
+    found = []
+    for name, seconds, size in stages:
+        units = max(1, _UNITS.get(name, _parts)(corpus))
+        core_hours = seconds * scale / 3600
+        found.append(
+            PaperStep(
+                stage=name,
+                units=units,
+                core_hours=round(core_hours, 2),
+                hours=round(core_hours / min(units, workers), 2),
+                disk_bytes=int(size * scale),
+                requests=units * (READS + WRITES),
+                price=round(units * (READS * READ_PRICE + WRITES * WRITE_PRICE) / 1000, 2),
+            )
+        )
+    return found
+
+
+def driver_memory(steps: Sequence[PaperStep]) -> int:
+    """Return the bytes that the driver holds: the units of the largest step."""
+    return UNIT_MEMORY * max((step.units for step in steps), default=0)
