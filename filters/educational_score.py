@@ -7,9 +7,9 @@ linear model with one look-up per word and per pair of words (`filters.support.s
     score        the mean score of the windows, 0 to 5; a window has about 1,000 characters, like the labelled excerpts
     score_max    the score of the best window
     score_share  the share of windows that score at least 3 (GOOD)
-    unscored     the reason why a text has no score, or null: `short` (fewer than `min_words` words) or `not_english`
+    unscored     the reason why a text has no score, or null: `short` (fewer than `min_words` words) or `other_language`
 
-A text counts as another language if the model knows less than KNOWN_SHARE of its words and `filters.language` agrees.
+A text is in another language if the model knows less than KNOWN_SHARE of its words, and `filters.language` does not find `language`.
 """
 
 from collections.abc import Mapping
@@ -43,13 +43,15 @@ class EducationalScore(Filter):
     model      the model's file, with its card beside it: a local path, or `<package>:<file>` for a shipped model
     min_words  shorter texts have no score, because they hold too little evidence
     min_score  the model's card says what each threshold keeps
+    language   the language of the texts that the model learnt from, as `filters.language` names it; no other language has a score
     """
 
     model: str = "filters:models/edu.safetensors"
     min_words: int = 20
     min_score: Threshold[float] = 2.5
+    language: str = "en"
 
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     signal_types: ClassVar[Mapping[str, pa.DataType]] = {
         "score": pa.float64(),
         "score_max": pa.float64(),
@@ -109,9 +111,9 @@ class EducationalScore(Filter):
         foreign = np.zeros(len(text), bool)
         if doubtful.any():
             languages, _ = identify(text.where(doubtful), _SAMPLE_BYTES)
-            foreign[doubtful] = np.asarray(pc.fill_null(pc.not_equal(languages, "en"), True))
+            foreign[doubtful] = np.asarray(pc.fill_null(pc.not_equal(languages, self.language), True))
         return [
-            ("short" if is_short else "not_english" if is_foreign else None) for is_short, is_foreign in zip(short, foreign, strict=True)
+            ("short" if is_short else "other_language" if is_foreign else None) for is_short, is_foreign in zip(short, foreign, strict=True)
         ]
 
     def rules(self) -> Mapping[str, Rule]:

@@ -151,18 +151,17 @@ def _ridge(rows: SparseRows, target: Numbers, penalty: float) -> Numbers:
     return weights
 
 
-def distilled(texts: Sequence[str]) -> Method:
-    """fastText that learnt from what `linear` says of unlabelled texts, beside the labels."""
-    more = Text.from_strings(texts)
+def distilled(texts: Sequence[str], groups: Sequence[str]) -> Method:
+    """fastText that learnt from what `linear` says of unlabelled texts, beside the labels; texts of groups that are tried are left out."""
+    more, of_groups = Text.from_strings(texts), np.array(groups, str)
 
     def method(pool: EvaluationPool, learn: Indices, tried: Indices) -> Numbers:
         teacher = scorer_of(LinearTrainer().fit(pool.examples(LinearTrainer(), learn)), LinearTrainer())
         windows, seen = teacher.score_windows(more)
         told = np.add.reduceat(windows, seen.windows.offsets[:-1]) / np.diff(seen.windows.offsets)
-        rows = [pool.rows[row] for row in learn.tolist()]
-        own = pool_of(rows)
         trainer = FastTextTrainer()
-        labels, extra = own.examples(trainer, np.arange(len(rows))), _examples(more, told, trainer)
+        unseen = np.flatnonzero(~np.isin(of_groups, pool.groups[tried]))
+        labels, extra = pool.examples(trainer, learn), _examples(more, told, trainer).of(unseen)
         joined = Examples(
             np.concatenate([labels.features, extra.features]),
             np.concatenate([labels.offsets, labels.offsets[-1] + extra.offsets[1:]]),
@@ -181,14 +180,14 @@ def _examples(texts: Text, scores: Numbers, trainer: Trainer) -> Examples:
     return examples_of(texts, scores.tolist(), pairs=trainer.pairs, once=trainer.once)
 
 
-def methods_of(unlabelled: Sequence[str]) -> Mapping[str, Method]:
+def methods_of(unlabelled: Sequence[str], groups: Sequence[str]) -> Mapping[str, Method]:
     """Return name -> method."""
     return {
         "length alone": length_alone,
         "fastText, six classes, likeliest": six_classes(expected=False),
         "fastText, six classes, expected value": six_classes(expected=True),
         "fasttext (levels, folded)": of_trainer(FastTextTrainer()),
-        **({"fasttext, distilled": distilled(unlabelled)} if unlabelled else {}),
+        **({"fasttext, distilled": distilled(unlabelled, groups)} if unlabelled else {}),
         "TF-IDF ridge": CountingTrainer(ridge=True),
         "TF-IDF ordinal logistic": CountingTrainer(),
         "linear, words alone": of_trainer(LinearTrainer(pairs=False)),
@@ -206,21 +205,25 @@ def calibrated(pool: EvaluationPool, raw: Numbers, fold_of: Indices) -> Numbers:
     return found
 
 
-def interval(pool: EvaluationPool, predicted: Numbers, resamples: int) -> tuple[str, str]:
-    """Return AUC and kappa with the bounds of 95 of 100 resamples of whole groups."""
+FIGURES = ("auc", "quadratic_kappa", "average_precision", "mean_absolute_error", "f1", "calibration_error")
+"""What is told of each method, with its interval."""
+
+
+def intervals(pool: EvaluationPool, predicted: Numbers, resamples: int) -> list[str]:
+    """Return each of FIGURES with the bounds of 95 of 100 resamples of whole groups."""
     names, group = np.unique(pool.groups, return_inverse=True)
     order = np.argsort(group, kind="stable")
     starts = np.searchsorted(group[order], np.arange(len(names) + 1))
     chance = np.random.default_rng(1)
-    drawn: list[tuple[float, float]] = []
+    drawn: list[list[float]] = []
     for _ in range(resamples):
         rows = np.concatenate([order[starts[one] : starts[one + 1]] for one in chance.integers(0, len(names), len(names))])
         found = figures(pool.scores[rows].tolist(), predicted[rows].tolist(), 0)
-        drawn.append((found.auc or 0.5, found.quadratic_kappa or 0.0))
+        drawn.append([getattr(found, name) or 0.0 for name in FIGURES])
     found = figures(pool.scores.tolist(), predicted.tolist(), 0)
-    low, high = np.quantile(np.array(drawn), [0.025, 0.975], axis=0) if drawn else np.zeros((2, 2))
-    values = (found.auc or 0.5, found.quadratic_kappa or 0.0)
-    return tuple(f"{value:.3f} ({low[place]:.3f}-{high[place]:.3f})" for place, value in enumerate(values))  # type: ignore[return-value]
+    low, high = np.quantile(np.array(drawn), [0.025, 0.975], axis=0) if drawn else np.zeros((2, len(FIGURES)))
+    values = [getattr(found, name) or 0.0 for name in FIGURES]
+    return [f"{value:.3f} ({least:.3f}-{most:.3f})" for value, least, most in zip(values, low, high, strict=True)]
 
 
 def table(title: str, head: Sequence[str], lines: Sequence[Sequence[str]]) -> None:
@@ -241,7 +244,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run from the command line."""
     parser = argparse.ArgumentParser(description="The educational score beside its baselines.")
     parser.add_argument("labels", nargs="+")
-    parser.add_argument("--unlabelled", help="Parquet file with a text column, for distillation")
+    parser.add_argument(
+        "--unlabelled", help="Parquet file with texts to distil from, in column text; column group leaves out what is tried"
+    )
     parser.add_argument("--only", nargs="*", help="methods to run (beginnings of their names)")
     parser.add_argument("--resamples", type=int, default=200)
     parser.add_argument("--folds", type=int, default=FOLDS)
@@ -249,8 +254,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     files = {Path(path).stem: read_labels([path], "text", "score", "group") for path in given.labels}
     file_of = {row.text: name for name, rows in files.items() for row in rows}
     pool = pool_of(without_copies([row for rows in files.values() for row in rows]))
-    texts = pl.read_parquet(given.unlabelled)["text"].str.head(1000).to_list() if given.unlabelled else []
-    methods = {name: method for name, method in methods_of(texts).items() if not given.only or name.startswith(tuple(given.only))}
+    more = pl.read_parquet(given.unlabelled) if given.unlabelled else pl.DataFrame({"text": [], "group": []}, {"text": str, "group": str})
+    texts = more["text"].str.head(1000).to_list()
+    told = more["group"].to_list() if "group" in more.columns else [""] * len(texts)
+    methods = {name: method for name, method in methods_of(texts, told).items() if not given.only or name.startswith(tuple(given.only))}
     dealt = folds_of(pool.groups.tolist(), given.folds)
     fold_of = np.array([dealt[group] for group in pool.groups.tolist()])
     predicted, seconds = {}, {}
@@ -261,11 +268,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             raw[fold_of == fold] = method(pool, np.flatnonzero(fold_of != fold), np.flatnonzero(fold_of == fold))
         predicted[name], seconds[name] = calibrated(pool, raw, fold_of), time.process_time() - began
         print(f"{name}: {seconds[name]:.0f} s of processor time", file=sys.stderr)
-    lines = []
-    for name, values in predicted.items():
-        found = figures(pool.scores.tolist(), values.tolist(), 0)
-        rest = (found.average_precision, found.mean_absolute_error, found.f1, found.calibration_error)
-        lines.append([name, *interval(pool, values, given.resamples), *("-" if value is None else f"{value:.3f}" for value in rest)])
+    lines = [[name, *intervals(pool, values, given.resamples)] for name, values in predicted.items()]
     title = f"{len(pool.rows):,} texts of {len(dealt):,} groups held out"
     table(title, ["AUC at 3", "kappa", "average precision", "mean error", "F1", "calibration error"], lines)
 

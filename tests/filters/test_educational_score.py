@@ -53,7 +53,7 @@ def test_what_cannot_be_judged_has_no_score_and_a_reason() -> None:
     )
     russian = "Съешь ещё этих мягких французских булок, да выпей чаю. " * 9
     found = measured(["", None, "?!" * 50, "the cell", russian, german, german * 30, LESSON])
-    assert found["unscored"].to_list() == ["short"] * 4 + ["not_english"] * 3 + [None]
+    assert found["unscored"].to_list() == ["short"] * 4 + ["other_language"] * 3 + [None]
     for name in ("score", "score_max", "score_share"):
         assert found[name].is_null().to_list() == [True] * 7 + [False]
 
@@ -69,7 +69,7 @@ def test_unusual_english_is_still_english() -> None:
 def test_the_labels_are_english_and_other_languages_are_not(real_data: Path) -> None:
     labels = pl.read_parquet(real_data / "edu_scores" / "wide.parquet")["text"].to_list()
     english = measured(labels)["unscored"]
-    assert (english == "not_english").sum() < 0.01 * len(labels)
+    assert (english == "other_language").sum() < 0.01 * len(labels)
     paragraphs = pl.read_parquet(next((real_data / "langid").glob("*.parquet")))
     texts = paragraphs["text"].to_list()
     codes = paragraphs[next(name for name in ("bcp47", "code", "language") if name in paragraphs.columns)].to_list()

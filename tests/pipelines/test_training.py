@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 
 from curation.errors import CurationError, InputError, Refused, UsageError
 from curation.text.text import Text
+from filters.educational_score import EducationalScore
 from filters.support.models import load_model
 from pipelines.train.calibration import BANDS, curve, fit_curves
 from pipelines.train.evaluation import pool_of, text_scores, train, try_out
@@ -61,6 +62,29 @@ def write_jsonl(path: Path, rows: list[dict[str, object]]) -> str:
 @pytest.fixture
 def labels(tmp_path: Path) -> str:
     return write_jsonl(tmp_path / "labels.jsonl", invented_rows())
+
+
+_FRAME = "Und dann ist es so, dass wir mit der {0} und auch ohne die {1} weiter gehen, denn das ist für alle hier eine {2} wert."
+_LEHRE = ("Gleichung", "Energie", "Ableitung", "Zelle", "Beweisführung", "Messung", "Erklärung", "Aufgabe")
+_LADEN = ("Lieferung", "Rabattaktion", "Bestellung", "Sonderpreise", "Gutscheine", "Werbung", "Anmeldung", "Ware")
+
+
+def test_another_language_is_learnt_and_judged_with_the_same_kit(tmp_path: Path) -> None:
+    chooser, rows = random.Random(3), []
+    for number in range(240):
+        score = number % 5
+        lines = [_FRAME.format(*(chooser.choice(_LEHRE if chooser.random() < score / 4 else _LADEN) for _ in range(3))) for _ in range(4)]
+        rows.append({"text": " ".join(lines), "score": score, "source": f"Buch {number % 6}"})
+    model = tmp_path / "lehre.safetensors"
+    train_model([write_jsonl(tmp_path / "labels.jsonl", rows)], str(model))
+    lesson, shop = (" ".join(_FRAME.format(*words[begin : begin + 3]) for begin in range(4)) for words in (_LEHRE, _LADEN))
+    english = EducationalScore.examples[0][0]
+    texts = Text.from_strings([lesson, shop, english])
+    german = pl.DataFrame(
+        {name: pl.Series(column) for name, column in EducationalScore(str(model), language="de").signals(texts, None).items()}
+    )
+    assert german["unscored"].to_list() == [None, None, "other_language"]
+    assert german["score"][0] > german["score"][1] + 1
 
 
 def test_fasttext_itself_does_not_read_a_dirty_heap(tmp_path: Path) -> None:
