@@ -1,21 +1,22 @@
 """Exact arithmetic on text: the value of an expression, and the equations in a worked solution.
 
-Python's own parser reads expressions, and they are evaluated over `fractions.Fraction`, allowing only numbers and + - * / **: nothing is
-executed or rounded. `equations` finds `... = ...` in prose and accepts only pure arithmetic: an equation with a letter on either side is
+Expressions are read here, with Python's precedence and only numbers and + - * / **, and evaluated over whole numbers and fractions: nothing
+is executed or rounded. `equations` finds `... = ...` in prose and accepts only pure arithmetic: an equation with a letter on either side is
 algebra, which this module does not judge.
 
 Invariants
-    - Sizes are bounded (length of an expression, exponents), so hostile text costs little time.
+    - Sizes are bounded (length of an expression, digits, exponents), so hostile text costs little time.
     - A stated decimal agrees with an exact value if it is that value rounded to the decimals it shows; whole numbers must be exact.
 """
 
-import ast
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal, localcontext
 from fractions import Fraction
 from itertools import pairwise
+
+Exact = int | Fraction
 
 _MAX_LENGTH = 400
 _MAX_EXPONENT = 64
@@ -35,12 +36,11 @@ _SIGNS = {
     "\\cdot": "*",
     "\\div": "/",
 }
-_SIGN = re.compile("|".join(re.escape(sign) for sign in sorted(_SIGNS, key=len, reverse=True)))
 _FRACTION = re.compile(r"\\d?frac\{([^{}]*)\}\{([^{}]*)\}")
 _GROUPED = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
-_STRETCH = r"[0-9.+\-*/() ]"
-_CHAIN = re.compile(rf"{_STRETCH}+(?:={_STRETCH}+)+")
+_STRETCH = "0123456789.+-*/() "
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
+_TOKEN = re.compile(r"\d+(?:\.\d+)?|\*\*|[-+*/()]")
 _BARE = re.compile(r"[-() ]*\d+(?:\.\d+)?[() ]*")
 _OPERATOR = re.compile(r"\s*(?:[+*/)]|-\s)|-")
 """A beginning that needs an operand before it; a minus after a space and close to its number is a sign."""
@@ -49,19 +49,23 @@ _SENTENCE_END = re.compile(r"\.\s+")
 """No decimal point has a space after it."""
 
 _CLINGS = frozenset("%_√:)\\")
+_LIST_MARK = re.compile(r"^[ \t]*[-*] +", re.MULTILINE)
+"""It stands before a line of a list and is no minus."""
 
 
 @dataclass(frozen=True)
 class Equation:
-    """Two expressions that a text states to be equal."""
+    """Two expressions that a text states to be equal, and their values."""
 
     left: str
     right: str
+    value: Exact
+    stated: Exact
 
     @property
     def holds(self) -> bool:
         """Return whether it is true."""
-        return agrees(value_of_expression(self.left), self.right)
+        return self.value == self.stated or _rounds_to(self.value, self.right, self.stated)
 
     def __str__(self) -> str:
         """Return the equation as it is written."""
@@ -70,57 +74,92 @@ class Equation:
 
 def plain_signs(text: str) -> str:
     """Return text with typographic signs (×, ÷, −, ², 1,000, simple LaTeX) in Python's notation."""
-    text = _FRACTION.sub(r"((\1)/(\2))", text.replace("$", "").replace("\\left", "").replace("\\right", ""))
-    return _SIGN.sub(lambda found: _SIGNS[found[0]], _GROUPED.sub("", text))
+    text = text.replace("$", "")
+    if "\\" in text:
+        text = _FRACTION.sub(r"((\1)/(\2))", text.replace("\\left", "").replace("\\right", ""))
+    for sign, plain in _SIGNS.items():
+        text = text.replace(sign, plain)
+    return _GROUPED.sub("", text) if "," in text else text
 
 
-def value_of_expression(expression: str) -> Fraction:
+def value_of_expression(expression: str) -> Exact:
     """Return the exact value. Raises ValueError for anything but numbers and + - * / ** (whole exponents up to 64)."""
-    source = plain_signs(expression).strip()
+    return _value(plain_signs(expression))
+
+
+def _value(source: str) -> Exact:
+    """Return the value of an expression in plain signs. Raises ValueError."""
+    source = source.strip()
     if len(source) > _MAX_LENGTH:
         raise ValueError(f"the expression is longer than {_MAX_LENGTH} characters")
+    tokens = _TOKEN.findall(source)
     try:
-        return _value(ast.parse(source, mode="eval").body, source)
-    except (SyntaxError, ZeroDivisionError, RecursionError, MemoryError) as error:
-        raise ValueError(f"{expression!r} has no value: {error}") from None
+        if "".join(tokens) != "".join(source.split()):
+            raise ValueError("it is not arithmetic")
+        tokens.reverse()
+        value = _sum(tokens)
+        if tokens:
+            raise ValueError(f"{tokens[-1]!r} has no place")
+    except (ValueError, IndexError, ZeroDivisionError, RecursionError) as error:
+        raise ValueError(f"{source!r} has no value: {error}") from None
+    return value
 
 
-def _value(node: ast.expr, source: str) -> Fraction:
-    match node:
-        case ast.Constant(value=int() | float()) if not isinstance(node.value, bool):
-            digits = ast.get_source_segment(source, node) or ""
-            if len(digits) > _MAX_DIGITS or not _NUMBER.fullmatch(digits):
-                raise ValueError(f"{digits!r} is not a plain number")
-            return Fraction(digits)
-        case ast.UnaryOp(op=ast.USub(), operand=operand):
-            return -_value(operand, source)
-        case ast.UnaryOp(op=ast.UAdd(), operand=operand):
-            return _value(operand, source)
-        case ast.BinOp(left=left, op=operator, right=right):
-            return _combined(_value(left, source), operator, _value(right, source))
-    raise ValueError(f"{ast.unparse(node)!r} is not arithmetic")
+def _sum(tokens: list[str]) -> Exact:
+    """Take a sum from the end of tokens in reverse."""
+    value = _product(tokens)
+    while tokens and tokens[-1] in ("+", "-"):
+        value = value + _product(tokens) if tokens.pop() == "+" else value - _product(tokens)
+    return value
 
 
-def _combined(left: Fraction, operator: ast.operator, right: Fraction) -> Fraction:
-    match operator:
-        case ast.Add():
-            return left + right
-        case ast.Sub():
-            return left - right
-        case ast.Mult():
-            return left * right
-        case ast.Div():
-            return left / right
-        case ast.Pow() if right.denominator == 1 and abs(right) <= _MAX_EXPONENT and abs(left.numerator) < 10**6:
-            return Fraction(left ** int(right))
-    raise ValueError("that operation is not allowed")
+def _product(tokens: list[str]) -> Exact:
+    value = _signed(tokens)
+    while tokens and tokens[-1] in ("*", "/"):
+        value = value * _signed(tokens) if tokens.pop() == "*" else _quotient(value, _signed(tokens))
+    return value
 
 
-def agrees(value: Fraction, stated: str) -> bool:
+def _signed(tokens: list[str]) -> Exact:
+    if tokens[-1] in ("+", "-"):
+        return _signed(tokens) if tokens.pop() == "+" else -_signed(tokens)
+    base = _atom(tokens)
+    if not tokens or tokens[-1] != "**":
+        return base
+    tokens.pop()
+    exponent = _signed(tokens)
+    if exponent.denominator != 1 or not -_MAX_EXPONENT <= exponent <= _MAX_EXPONENT or abs(base.numerator) >= 10**6:
+        raise ValueError("that power is not allowed")
+    power: Fraction = Fraction(base) ** int(exponent)
+    return power
+
+
+def _atom(tokens: list[str]) -> Exact:
+    token = tokens.pop()
+    if token == "(":
+        value = _sum(tokens)
+        if tokens.pop() != ")":
+            raise ValueError("a bracket is open")
+        return value
+    whole, point, decimals = token.partition(".")
+    if len(token) > _MAX_DIGITS or not whole.isdigit() or (whole[0] == "0" and not point and whole.strip("0")):
+        raise ValueError(f"{token!r} is not a plain number")
+    return Fraction(int(whole + decimals), 10 ** len(decimals)) if point else int(whole)
+
+
+def _quotient(left: Exact, right: Exact) -> Exact:
+    value = Fraction(left) / right
+    return value.numerator if value.denominator == 1 else value
+
+
+def agrees(value: Exact, stated: str) -> bool:
     """Return whether `stated` gives that value, exactly or rounded to the decimals it shows."""
     number = value_of_expression(stated)
-    if number == value:
-        return True
+    return number == value or _rounds_to(value, stated, number)
+
+
+def _rounds_to(value: Exact, stated: str, number: Exact) -> bool:
+    """Return whether a stated decimal is a value rounded to the decimals it shows."""
     shown = re.fullmatch(r"\(?-?\d+\.(\d+)\)?", plain_signs(stated).strip())
     if shown is None:
         return False
@@ -133,14 +172,37 @@ def agrees(value: Fraction, stated: str) -> bool:
 
 def equations(text: str) -> Iterator[Equation]:
     """Yield every equation of pure numbers in a text; a chain a = b = c gives two."""
-    for sentence in _SENTENCE_END.split(plain_signs(text)):
-        for found in _CHAIN.finditer(sentence):
-            first, *between, last = found[0].split("=")
-            sides = [_begun(first, sentence[: found.start()]), *between, _ended(last, sentence[found.end() :])]
-            for left, right in pairwise(sides):
-                both_bare = _BARE.fullmatch(left) and _BARE.fullmatch(right)
-                if not both_bare and _is_expression(left) and _is_expression(right):
-                    yield Equation(left.strip(), right.strip())
+    text = plain_signs(text)
+    for sentence in _SENTENCE_END.split(_LIST_MARK.sub("", text) if "- " in text or "* " in text else text):
+        for before, sides, after in _chains(sentence):
+            sides[0], sides[-1] = _begun(sides[0], before), _ended(sides[-1], after)
+            values = [(side, _value_or_none(side)) for side in sides]
+            for (left, value), (right, stated) in pairwise(values):
+                if value is not None and stated is not None and not (_BARE.fullmatch(left) and _BARE.fullmatch(right)):
+                    yield Equation(left.strip(), right.strip(), value, stated)
+
+
+def _chains(sentence: str) -> Iterator[tuple[str, list[str], str]]:
+    """Yield every `a = b = ...` of digits and signs alone: what stands before it, its sides, and what follows."""
+    parts = sentence.split("=")
+    at = 0
+    while at < len(parts) - 1:
+        before = parts[at].rstrip(_STRETCH)
+        sides = [parts[at][len(before) :]]
+        end = at + 1
+        while end < len(parts) - 1 and parts[end] and not parts[end].strip(_STRETCH):
+            sides.append(parts[end])
+            end += 1
+        after = parts[end].lstrip(_STRETCH)
+        sides.append(parts[end][: len(parts[end]) - len(after)])
+        if not sides[-1]:
+            sides.pop()
+            after = "="
+        if sides[0] and len(sides) > 1:
+            yield before or "=" * (at > 0), sides, after or "=" * (end < len(parts) - 1)
+            at = end
+        else:
+            at += 1
 
 
 def _begun(side: str, before: str) -> str:
@@ -161,22 +223,20 @@ def _ended(side: str, after: str) -> str:
     return "" if glued else side
 
 
-def _is_expression(text: str) -> bool:
+def _value_or_none(source: str) -> Exact | None:
     try:
-        value_of_expression(text)
+        return _value(source)
     except ValueError:
-        return False
-    return True
+        return None
 
 
 def numbers(text: str) -> list[str]:
     """Return the numbers of a text in order, without thousands separators: digits, and decimals if there are any."""
-    return _NUMBER.findall(_GROUPED.sub("", text))
+    return _NUMBER.findall(_GROUPED.sub("", text) if "," in text else text)
 
 
-def written(value: Fraction | int) -> str:
+def written(value: Exact) -> str:
     """Return a number as a textbook writes it: 12; 2.5 if at most three decimals suffice; otherwise 7/3."""
-    value = Fraction(value)
     if value.denominator == 1:
         return str(value.numerator)
     if 1000 % value.denominator == 0:

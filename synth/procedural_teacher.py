@@ -6,7 +6,7 @@ All randomness comes from the request's key.
 
 import json
 from collections.abc import AsyncIterator, Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from curation.errors import RecipeError
@@ -22,7 +22,7 @@ class ProceduralTeacher(Teacher):
 
     tasks: ClassVar[frozenset[str] | None] = frozenset({"worked_problem"})
     proves: ClassVar[bool] = True
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
 
     @property
     def asked_model(self) -> str:
@@ -55,4 +55,5 @@ class ProceduralTeacher(Teacher):
         except (KeyError, RecipeError) as error:
             return Reply(error="unsupported_task", detail=str(error))
         made = exercise(topic, int(brief["difficulty"]), request.key, brief.get("knobs", {}))
-        return Reply(json.dumps(asdict(made), ensure_ascii=False), "stop", cost=0.0)
+        told = {**vars(made), "slip": made.slip and vars(made.slip)}
+        return Reply(json.dumps(told, ensure_ascii=False), "stop", cost=0.0)

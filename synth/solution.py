@@ -11,13 +11,12 @@ A solution without anything to recompute is rejected (`unchecked`): no row witho
 
 import re
 from dataclasses import dataclass
-from fractions import Fraction
 
-from synth.arithmetic import equations, numbers, value_of_expression
+from synth.arithmetic import Exact, equations, numbers, value_of_expression
 from synth.loose_json import read_object, text_field, text_list
 from synth.task import Rejected
 
-SOLUTION_VERSION = 4
+SOLUTION_VERSION = 5
 FORM = {
     "properties": {
         "title": {"type": "string"},
@@ -104,7 +103,7 @@ def agree(one: str, other: str) -> bool:
     return numbers_[0] == numbers_[1] if None not in numbers_ else _words(one) == _words(other)
 
 
-def single_number(stated: str) -> Fraction | None:
+def single_number(stated: str) -> Exact | None:
     """Return the number that an answer states; None if it states none, or several."""
     quantities = _QUANTITY.findall(stated)
     try:

@@ -21,6 +21,7 @@ Invariants
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, ClassVar
 
 from curation.plugins import Named, shipped, shipped_as
@@ -74,7 +75,7 @@ class Family(Named, ABC):
     """
 
     about: ClassVar[str]
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     largest: ClassVar[int] = 1000
     knobs: ClassVar[Mapping[str, tuple[int, ...]]] = {}
     slips: ClassVar[tuple[str, ...]] = ()
@@ -114,6 +115,7 @@ def every_family() -> dict[str, type[Family]]:
     return shipped("synth.procedural.families", Family)  # type: ignore[type-abstract]
 
 
+@cache
 def family(topic: str) -> Family:
     """Return the family of a topic. Raises RecipeError with the nearest name if it does not exist."""
     return shipped_as(topic, "synth.procedural.families", Family)()  # type: ignore[type-abstract]

@@ -33,6 +33,10 @@ class Chance(Random):
         made.knob = SimpleNamespace(**{name: turned.get(name, values[level - 1]) for name, values in knobs.items()})
         return made
 
+    def choice(self, options: Any) -> Any:
+        """Return one of the options; the library's own way takes three times as long."""
+        return options[int(self.random() * len(options))]
+
     def between(self, low: int, high: int, step: int = 1) -> int:
         """Return a multiple of `step` from `low` to `high`, both possible."""
         first = -(-low // step)

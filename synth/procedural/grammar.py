@@ -23,7 +23,9 @@ _SYMBOLS = frozenset({"%", "°"})
 _ABBREVIATED = frozenset({"km", "cm", "m", "kg", "g"})
 _VOWEL_SOUND = re.compile(r"(?:hour|honest|heir|[aeio]|u(?!ni|se|su|ti|ranium)|8|11(?!\d)|18(?!\d)|[FHLMNRSX]\b)", re.IGNORECASE)
 _CONSONANT_SOUND = re.compile(r"(?:one\b|once|eu|ewe)", re.IGNORECASE)
-_SENTENCE = re.compile(r"(^|[.!?]\**\s)([\"“*(]*)([a-zà-ÿ])(?=[a-zà-ÿ]|(?<=a)\s[a-z])")
+_BEGINNING = r"([\"“*(]*)([a-zà-ÿ])(?=[a-zà-ÿ]|(?<=a)\s[a-z])"
+_FIRST = re.compile(_BEGINNING)
+_LATER = re.compile(rf"([.!?]\**\s){_BEGINNING}")
 _ORDINALS = (
     "first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth", "eleventh", "twelfth", "thirteenth",
     "fourteenth", "fifteenth", "sixteenth", "seventeenth", "eighteenth", "nineteenth", "twentieth", "twenty-first", "twenty-second",
@@ -119,4 +121,10 @@ def cardinal(number: int) -> str:
 
 def capitalised(text: str) -> str:
     """Begin every sentence of a text with a capital, except one that begins with a letter of algebra."""
-    return _SENTENCE.sub(lambda found: found[1] + found[2] + found[3].upper(), text)
+    return _LATER.sub(lambda found: found[1] + found[2] + found[3].upper(), begun(text))
+
+
+def begun(text: str) -> str:
+    """Return a single sentence with its capital."""
+    first = _FIRST.match(text)
+    return text if first is None else first[1] + first[2].upper() + text[first.end() :]

@@ -15,14 +15,17 @@ from importlib.resources import files
 from typing import Any
 
 from synth.procedural.chance import Chance
-from synth.procedural.grammar import capitalised, shown
+from synth.procedural.grammar import begun, capitalised, shown
 
 _CHOICE = re.compile(r"\[([^\[\]]*)\]")
 _SENTENCES = re.compile(r"(?<=[.!?])\s+|\n+")
+_SEVERAL = re.compile(r"[.!?]\**\s|\n")
 _NO_LEAD = re.compile(
-    r"(?:so|thus|hence|therefore|now|then|next|here|after|from|as|at|in|once|when|with|that|this|finally)\b|.*\?", re.DOTALL
+    r"(?:so|thus|hence|therefore|now|then|next|here|after|from|as|at|in|once|when|with|that|this|finally)\b"
+    r"|(?:[^\s,]+ ){0,6}[^\s,:]+, |.*(?:\?|\b(?:next|now|then)\b)",
+    re.DOTALL,
 )
-"""What a wording begins with that has no connective before it: another connective, or a question."""
+"""A wording that has no connective before it: another connective, a phrase before its subject, or a question."""
 
 _TRIES = 8
 
@@ -60,16 +63,24 @@ class Speaker:
 
     def say(self, options: Sequence[str], lead: str = "", **values: Any) -> str:
         """Return a wording of one of the options, new if possible, after a lead; "" if every try repeats a sentence."""
-        known = {**self._values, **{name: shown(value) for name, value in values.items()}} if values else self._values
+        known, draw = self._values, self.chance.random
+        if values:
+            known = {**known, **{name: value if type(value) is str else shown(value) for name, value in values.items()}}
         for _ in range(_TRIES):
-            fresh = self.chance.choice(options)
+            fresh = options[int(draw() * len(options))]
             if fresh in self._used:
-                fresh = self.chance.choice(options)
+                fresh = options[int(draw() * len(options))]
             parts = _parts(fresh)
-            chosen = "".join([part[0] if len(part) == 1 else self.chance.choice(part) for part in parts])
+            chosen = fresh if len(parts) == 1 else "".join([part[int(draw() * len(part))] for part in parts])
             text = chosen.format_map(known)
-            text = text if "```" in chosen else capitalised(text if _NO_LEAD.match(chosen) else lead + text)
-            sentences = set(_SENTENCES.split(text))
+            if lead and not _NO_LEAD.match(chosen):
+                text = lead + text
+            if _SEVERAL.search(text) is None:
+                text = begun(text)
+                sentences = {text}
+            else:
+                text = text if "```" in chosen else capitalised(text)
+                sentences = set(_SENTENCES.split(text))
             if sentences.isdisjoint(self._said):
                 self._used.add(fresh)
                 self._said |= sentences

@@ -15,7 +15,7 @@ from synth.procedural import Exercise, Family, Slip, are_small
 from synth.solution import same_answer, supported
 from synth.task import Rejected
 
-PROOF_VERSION = 1
+PROOF_VERSION = 2
 
 
 def read_exercise(text: str) -> Exercise:
@@ -56,7 +56,7 @@ def prove(exercise: Exercise, family: Family) -> str:
         _, found, rest = rest.partition(statement.casefold())
         if not found:
             raise Rejected("wrong_step", {"not_reached": statement})
-    known = asked.union(numbers(exercise.attempt), numbers("\n".join([true, *reached])), *(numbers(str(equation)) for equation in stated))
+    known = asked.union(numbers(exercise.attempt), numbers("\n".join([true, *reached])), numbers("\n".join(map(str, stated))))
     strange = set(numbers(steps)) - known
     if strange:
         raise Rejected("wrong_step", {"unaccounted_numbers": sorted(strange)})

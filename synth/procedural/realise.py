@@ -1,7 +1,7 @@
 """The realiser writes an exercise: it chooses a layout and words for facts and typed steps.
 
     worked      paragraphs; a connective at no more than three steps in ten, one closing sentence
-    terse       a line a step
+    terse       a list with a line a step
     table       a row a step
     tutor       a conversation, in which the pupil finds each step
     hints       a ladder of hints that give nothing away, then the solution
@@ -12,6 +12,7 @@ Invariant: every layout says the claims of the same steps in order, so one check
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 from synth.procedural import Exercise, Facts, Family, Slip
@@ -32,7 +33,7 @@ def exercise(family: Family, level: int, seed: str, knobs: Mapping[str, int]) ->
     """Return the exercise of a seed at a level."""
     chance = Chance.of(seed, level, family.knobs, knobs)
     facts = family.draw(chance)
-    words = book(f"families/{family.name()}")
+    words = _of_shape(family.name(), facts)
     say = Speaker(chance, {**facts, **family.words(facts)})
     steps = list(family.work(facts))
     answer = _answer(steps)
@@ -47,10 +48,11 @@ def exercise(family: Family, level: int, seed: str, knobs: Mapping[str, int]) ->
         written = _correction(say, words, steps, wrong, slip)
     else:
         form = _FORMS[layout]
-        style = chance.getstate() if wrong else None
+        style = chance.random()
+        chance.seed(style)
         written = [*form(say, words, steps), *_closing(say, words, answer, layout)]
-        if style is not None:
-            chance.setstate(style)
+        if wrong:  # in the same style, so that only the mistake tells the two apart
+            chance.seed(style)
             say_wrong, ending = say.again(), _answer(wrong)
             rejected = Slip(slip, (*form(say_wrong, words, wrong), *_closing(say_wrong, words, ending, layout)), ending)
     title, heading = say.say(words["titles"]), chance.choice(book("layouts")["headings"][layout])
@@ -58,7 +60,8 @@ def exercise(family: Family, level: int, seed: str, knobs: Mapping[str, int]) ->
 
 
 def _answer(steps: Sequence[WorkStep]) -> str:
-    return next(step.result for step in reversed(steps) if step.kind != "check")
+    answer: str = next(step.result for step in reversed(steps) if step.kind != "check")
+    return answer
 
 
 def _slip(family: Family, facts: Facts, answer: str, chance: Chance) -> tuple[str, list[WorkStep]]:
@@ -70,12 +73,16 @@ def _slip(family: Family, facts: Facts, answer: str, chance: Chance) -> tuple[st
     return "", []
 
 
+def _of_shape(topic: str, facts: Facts) -> Mapping[str, Any]:
+    """Return a family's words, with the problem and the ideas for the shape of these facts."""
+    words = book(f"families/{topic}")
+    tables = {part: words[part] for part in ("problem", "ideas") if isinstance(words[part], Mapping)}
+    return {**words, "topic": topic, **{part: table.get(facts["shape"]) or table["any"] for part, table in tables.items()}}
+
+
 def _problem(say: Speaker, words: Mapping[str, Any], facts: Facts) -> str:
-    parts = words["problem"]
-    if isinstance(parts, Mapping):
-        parts = parts[facts["shape"]]
     told = []
-    for part in parts:
+    for part in words["problem"]:
         if isinstance(part, Mapping):  # one sentence for each entry of a list of facts, of the entry's kind
             told += [say.say(words["entries"][kind], **dict(zip("abc", rest, strict=False))) for kind, *rest in facts[part["each"]]]
         else:
@@ -90,14 +97,9 @@ def _closing(say: Speaker, words: Mapping[str, Any], answer: str, layout: str) -
     return [say.say(own or book("layouts")["closers"], answer=answer)]
 
 
-def _ideas(words: Mapping[str, Any], steps: Sequence[WorkStep]) -> Sequence[str]:
-    ideas: Any = words["ideas"]
-    found: Sequence[str] = ideas.get(steps[0].kind, ideas["any"]) if isinstance(ideas, Mapping) else ideas
-    return found
-
-
-def _wordings(words: Mapping[str, Any], kind: str) -> Sequence[str]:
-    own: Mapping[str, Sequence[str]] = words.get("steps", {})
+@cache
+def _wordings(topic: str, kind: str) -> Sequence[str]:
+    own: Mapping[str, Sequence[str]] = book(f"families/{topic}").get("steps", {})
     shared = book("steps")
     if kind in own:
         enough = any("{what}" in option for option in own[kind]) or sum(map(wordings, own[kind])) >= _ENOUGH
@@ -117,10 +119,10 @@ def _worked(say: Speaker, words: Mapping[str, Any], steps: Sequence[WorkStep]) -
     chance, shared = say.chance, book("layouts")["connectives"]
     led = set(chance.sample(range(1, len(steps)), int(_MOST_LED * len(steps)))) if len(steps) > 1 else set()
     leads = chance.sample(shared, min(len(shared), len(led)))
-    paragraphs = [say.say(_ideas(words, steps))] if chance.chances(0.75) else []
+    paragraphs = [say.say(words["ideas"])] if chance.chances(0.75) else []
     for place, step in enumerate(steps):
         lead = leads.pop() if place in led and leads else ""
-        text = _said(say, _wordings(words, step.kind), step, lead=lead) or f"{capitalised(step.claim)}."
+        text = _said(say, _wordings(words["topic"], step.kind), step, lead=lead) or f"{capitalised(step.claim)}."
         if place and chance.chances(0.35) and "\n" not in text:
             paragraphs[-1] = f"{paragraphs[-1]} {text}"
         else:
@@ -133,7 +135,7 @@ def _terse(say: Speaker, words: Mapping[str, Any], steps: Sequence[WorkStep]) ->
     forms = book("layouts")["terse"]["lines"]
     form = say.chance.choice(forms) if len({step.claim for step in steps}) == len(steps) else forms[0]
     lines = [_line_form(form, step).format(what=step.what, claim=step.claim) for step in steps]
-    return ["\n".join(map(capitalised, lines))]
+    return ["\n".join(f"- {capitalised(line)}" for line in lines)]
 
 
 def _line_form(form: str, step: WorkStep) -> str:
@@ -147,12 +149,12 @@ def _table(say: Speaker, words: Mapping[str, Any], steps: Sequence[WorkStep]) ->
     shared = book("layouts")["table"]
     rows = [f"| {capitalised(step.what)} | {step.claim.replace('|', ' ')} |" for step in steps]
     table = "\n".join([f"| {say.chance.choice(shared['heads'])} |", "| --- | --- |", *rows])
-    return [say.say(_ideas(words, steps) if say.chance.chances(0.5) else shared["before"]), table]
+    return [say.say(words["ideas"] if say.chance.chances(0.5) else shared["before"]), table]
 
 
 def _tutor(say: Speaker, words: Mapping[str, Any], steps: Sequence[WorkStep]) -> list[str]:
     shared, asks = book("layouts")["tutor"], book("steps")["ask"]
-    turns = [("Tutor", say.say(shared["open"])), ("Pupil", say.say(shared["unsure"])), ("Tutor", say.say(_ideas(words, steps)))]
+    turns = [("Tutor", say.say(shared["open"])), ("Pupil", say.say(shared["unsure"])), ("Tutor", say.say(words["ideas"]))]
     for place, step in enumerate(steps):
         calculated = step.kind in _OPERATIONS
         question = _said(say, asks["calc" if calculated else "state"], step)
@@ -168,7 +170,7 @@ def _tutor(say: Speaker, words: Mapping[str, Any], steps: Sequence[WorkStep]) ->
 
 def _hints(say: Speaker, words: Mapping[str, Any], steps: Sequence[WorkStep]) -> list[str]:
     shared, hints = book("layouts")["hints"], book("steps")["hint"]
-    told = [say.say(_ideas(words, steps))]
+    told = [say.say(words["ideas"])]
     chosen = [step for step in steps if step.kind != "check"][:4]
     told += [_said(say, hints["calc" if step.kind in _OPERATIONS else "state"], step) for step in chosen]
     form = say.chance.choice(shared["rung"])
@@ -180,7 +182,7 @@ def _cases(say: Speaker, words: Mapping[str, Any], steps: Sequence[WorkStep]) ->
     shared = book("layouts")["cases"]
     form = say.chance.choice(shared["line"])
     lines = [form.format(what=capitalised(step.what), claim=step.claim) for step in steps]
-    return [say.say(_ideas(words, steps) if say.chance.chances(0.6) else shared["before"]), "\n".join(lines)]
+    return [say.say(words["ideas"] if say.chance.chances(0.6) else shared["before"]), "\n".join(lines)]
 
 
 _FORMS: Mapping[str, Callable[[Speaker, Mapping[str, Any], Sequence[WorkStep]], list[str]]] = {
@@ -211,6 +213,6 @@ def _correction(say: Speaker, words: Mapping[str, Any], steps: Sequence[WorkStep
     place = _first_error(steps, wrong) or 0
     where = say.say(shared["right_before"], place=ordinal(place + 1)) if place else say.say(shared["at_once"])
     why = say.say(words["slips"][slip])
-    rest = [_said(say, _wordings(words, step.kind), step) or f"{capitalised(step.claim)}." for step in steps[place:]]
+    rest = [_said(say, _wordings(words["topic"], step.kind), step) or f"{capitalised(step.claim)}." for step in steps[place:]]
     instead = say.say(shared["instead"]) if rest else ""
     return [f"{where} {why} {instead}".strip(), " ".join(rest), *_closing(say, words, _answer(steps), "find_error")]

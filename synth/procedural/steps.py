@@ -11,19 +11,16 @@ that the family's second way reaches.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from fractions import Fraction
 from math import prod
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
-from synth.arithmetic import written
+from synth.arithmetic import Exact, written
 from synth.procedural.grammar import listed, with_noun
 
-Exact = int | Fraction
 
-
-@dataclass(frozen=True)
-class WorkStep:
+class WorkStep(NamedTuple):
     """A step of a solution; `more` has further values for wordings of its own kind."""
 
     what: str
@@ -32,7 +29,7 @@ class WorkStep:
     how: str = ""
     value: Any = None
     result: str = ""
-    more: Mapping[str, Any] = field(default_factory=dict)
+    more: Mapping[str, Any] = MappingProxyType({})
 
 
 def calc(what: str, expression: str, value: Exact, unit: str = "", how: str = "", kind: str = "calc") -> WorkStep:

@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 
 from curation.choices import nearest
 from curation.errors import RecipeError
-from curation.storage.digests import canonical, digest_of
+from curation.storage.digests import json_of
 from synth import blind, solution
 from synth.accounted import require_accounted
 from synth.blind import require_agreement, solve_drafts
@@ -135,18 +135,18 @@ class WorkedProblem(Task):
         """Format what rules made; where it has a rejected solution, `prompt`, `chosen` and `rejected` are a pair."""
         asked = "\n\n".join(part for part in (found.problem, found.attempt) if part)
         worked = "\n\n".join(found.steps)
-        heading = Random(digest_of([canonical(brief), found.problem])).choice((*_PROBLEM_HEADINGS, *[""] * len(_PROBLEM_HEADINGS)))
+        heading = Random(json_of([brief, found.problem])).choice((*_PROBLEM_HEADINGS, *[""] * len(_PROBLEM_HEADINGS)))
         text = "\n\n".join([f"# {found.title}", *([f"## {heading}"] if heading else []), asked, f"## {found.heading}", worked])
         messages = ({"role": "user", "content": asked}, {"role": "assistant", "content": worked})
         facts = {"topic": brief["topic"], "difficulty": str(brief["difficulty"]), "layout": found.layout}
         if found.slip is not None:
             rejected = [{"role": "assistant", "content": "\n\n".join(found.slip.steps)}]
             pair = {"prompt": messages[:1], "chosen": messages[1:], "rejected": rejected}
-            facts |= {name: canonical(spoken) for name, spoken in pair.items()} | {"slip": found.slip.name}
+            facts |= {name: json_of(spoken) for name, spoken in pair.items()} | {"slip": found.slip.name}
         return Example(text, messages, found.answer, f"proof@{PROOF_VERSION}:equations+{passed}", "proved", facts=facts)
 
     def _formatted(self, brief: Mapping[str, Any], found: solution.Solution, passed: str, agreement: str) -> Example:
-        draw = Random(digest_of([canonical(brief), found.problem]))
+        draw = Random(json_of([brief, found.problem]))
         answer = found.answer.rstrip(".")
         worked = "\n\n".join([*found.steps, draw.choice(_ANSWERS).format(answer=answer)])
         parts = [f"# {found.title}"]

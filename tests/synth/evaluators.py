@@ -264,7 +264,7 @@ def recursion(f: Facts) -> Any:
 def coordinates(f: Facts) -> Any:
     (a, b), (c, d) = f["one"], f["other"]
     if f["shape"] == "middle":
-        return f"{(a + c) // 2} and {(b + d) // 2}"
+        return f"({(a + c) // 2}, {(b + d) // 2})"
     return Fraction(d - b, c - a) if f["shape"] == "slope" else int(dist((a, b), (c, d)))
 
 
@@ -301,7 +301,7 @@ def string_edits(f: Facts) -> Any:
             "replace": re.sub(given[0], given[1], word) if len(given) == 2 else "", "double_first": f"{word[:1]}{word}",
             "insert_front": f"{''.join(given)}{word}",
         }[kind]  # fmt: skip
-    return word
+    return f"`{word}`"
 
 
 def table_queries(f: Facts) -> Any:
@@ -316,7 +316,7 @@ def table_queries(f: Facts) -> Any:
 
 
 def regular_expressions(f: Facts) -> Any:
-    return ", ".join(word for word in f["words"] if re.match(rf"(?:{f['pattern']})\Z", word))
+    return ", ".join(f"`{word}`" for word in f["words"] if re.match(rf"(?:{f['pattern']})\Z", word))
 
 
 def unit_tests(f: Facts) -> Any:

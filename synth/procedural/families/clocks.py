@@ -33,10 +33,10 @@ class Clocks(Family):
         if (facts["shape"] == "angle") != (slip != "hundred_minutes") and slip:
             return
         if facts["shape"] == "angle":
-            long = calc("the angle of the long hand", f"{minute} × 6", minute * 6, "degree")
+            long = calc("the angle of the minute hand", f"{minute} × 6", minute * 6, "degree")
             yield long
             expression = f"{hour % 12} × 30" if slip else f"{hour % 12} × 30 + {minute} ÷ 2"
-            short = calc("the angle of the short hand", expression, hour % 12 * 30 + (0 if slip else Fraction(minute, 2)), "degree")
+            short = calc("the angle of the hour hand", expression, hour % 12 * 30 + (0 if slip else Fraction(minute, 2)), "degree")
             yield short
             high, low = max(long.value, short.value), min(long.value, short.value)
             between = sub("the angle between them", high, low, unit="degree")
@@ -45,12 +45,12 @@ class Clocks(Family):
                 yield sub("the smaller angle", 360, between.value, unit="degree")
             return
         base = 100 if slip else 60
-        now = calc("the time now, in minutes", f"{hour} × {base} + {minute}", hour * base + minute, "minute")
+        now = calc("the starting time in minutes", f"{hour} × {base} + {minute}", hour * base + minute, "minute")
         yield now
-        then = add("the time then, in minutes", now.value, facts["span"], unit="minute")
+        then = add("the later time in minutes", now.value, facts["span"], unit="minute")
         yield then
         hours, rest = divmod(then.value, base)
-        yield calc("the hours and minutes", f"{hours} × {base} + {rest}", then.value, how=f"divide {then.value} by {base} with a remainder")
+        yield calc("the later time in hours and minutes", f"{hours} × {base} + {rest}", then.value)
         told = f"{hours}:{rest:02d}"
         yield state("the time", f"the clock shows {told}", "shown", value=told)
 

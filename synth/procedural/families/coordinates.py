@@ -34,7 +34,7 @@ class Coordinates(Family):
 
     def words(self, facts: Facts) -> dict[str, Any]:
         """Return the points as they are written."""
-        return {"p": f"({facts['one'][0]} | {facts['one'][1]})", "q": f"({facts['other'][0]} | {facts['other'][1]})"}
+        return {"p": _point(*facts["one"]), "q": _point(*facts["other"])}
 
     def work(self, facts: Facts, slip: str = "") -> Iterator[WorkStep]:
         """Work with each coordinate for itself."""
@@ -43,11 +43,11 @@ class Coordinates(Family):
             return
         if shape == "middle":
             sign, x, y = ("-", (c - a) // 2, (d - b) // 2) if slip else ("+", (a + c) // 2, (b + d) // 2)
-            yield calc("the first coordinate of the middle", f"({c} {sign} {n(a)}) ÷ 2", x)
-            yield calc("the second coordinate of the middle", f"({d} {sign} {n(b)}) ÷ 2", y)
-            yield state("the middle", f"the middle has the coordinates {x} and {y}", value=f"{x} and {y}")
+            yield calc("the first coordinate of the midpoint", f"({c} {sign} {n(a)}) ÷ 2", x)
+            yield calc("the second coordinate of the midpoint", f"({d} {sign} {n(b)}) ÷ 2", y)
+            yield state("the midpoint", f"the midpoint is {_point(x, y)}", value=_point(x, y))
             return
-        across, up = sub("the way across", c, a), sub("the way up", d, b)
+        across, up = sub("the change in x", c, a), sub("the change in y", d, b)
         yield from (across, up)
         if shape == "slope":
             yield div("the slope", *((across.value, up.value) if slip else (up.value, across.value)))
@@ -59,7 +59,7 @@ class Coordinates(Family):
             whole = add("the square of the distance", *(step.value for step in squares))
             yield whole
             root = isqrt(whole.value)
-            yield mul("a number with this square", root, root)
+            yield state(f"the square root of {whole.value}", f"{root} × {root} = {whole.value}", "root", square=whole.value, root=root)
             yield state("the distance", f"the distance is {root}", value=str(root))
 
     def recheck(self, facts: Facts) -> list[str]:
@@ -70,7 +70,11 @@ class Coordinates(Family):
                 a, c = a + 1, c - 1
             while b < d:
                 b, d = b + 1, d - 1
-            return [f"{a} and {b}"]
+            return [_point(a, b)]
         if facts["shape"] == "slope":
             return [str(next(m for m in range(1, 50) if b + m * (c - a) == d))]
         return [str(next(r for r in range(1, 500) if r * r == (c - a) ** 2 + (d - b) ** 2))]
+
+
+def _point(x: int, y: int) -> str:
+    return f"({x}, {y})"

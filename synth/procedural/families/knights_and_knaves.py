@@ -41,15 +41,15 @@ class KnightsAndKnaves(Family):
             kinds = dict(zip(people, case, strict=True))
             told = listed(f"{person} is a {_KIND[kind]}" for person, kind in kinds.items())
             if slip:
-                yield state(f"the case that {told}", "everyone is believed", "fits", case=told, value=told)
+                yield state(f"the case in which {told}", "everyone is believed", "fits", case=told, value=told)
                 return
             broken = next((claim for claim in facts["claims"] if _holds(claim, kinds) != kinds[claim[0]]), None)
             if broken is None:
                 answer = told
-                yield state(f"the case that {told}", "everything that is said fits", "fits", case=told)
+                yield state(f"the case in which {told}", "everything that is said fits", "fits", case=told)
             else:
                 word = "a knight who tells a lie" if kinds[broken[0]] else "a knave who tells the truth"
-                yield state(f"the case that {told}", f"{broken[0]} would be {word}", "case", case=told)
+                yield state(f"the case in which {told}", f"{broken[0]} would be {word}", "case", case=told)
         yield state("the solution", f"the only possibility is that {answer}", "left", value=answer)
 
     def recheck(self, facts: Facts) -> list[str]:

@@ -15,6 +15,7 @@ class LinearSystems(Family):
     about = "systems of two linear equations"
     knobs: ClassVar = {"count": (3, 4, 5, 6, 8), "price": (6, 9, 15, 20, 30)}
     slips: ClassVar = ("wrong_good", "divides_by_both")
+    largest = 10_000
 
     def draw(self, chance: Chance) -> dict[str, Any]:
         """Draw two prices and two purchases in which one good occurs equally often, at higher levels a multiple."""
@@ -55,7 +56,7 @@ class LinearSystems(Family):
             yield div(f"the price of one {one}", left.value, a, unit="euro")
 
     def recheck(self, facts: Facts) -> list[str]:
-        """Try all pairs of prices."""
+        """Try every price of the one, with what it leaves for the other."""
         a, b, s, c, d, t = (facts[name] for name in "abscdt")
-        (x,) = [x for x in range(1, 100) for y in range(1, 100) if a * x + b * y == s and c * x + d * y == t]
+        (x,) = [x for x in range(1, 100) if (s - a * x) % b == 0 and c * x + d * ((s - a * x) // b) == t]
         return [str(x)]

@@ -16,13 +16,13 @@ class ModularArithmetic(Family):
     slips: ClassVar = ("forgets_last", "reduces_exponent")
 
     def draw(self, chance: Chance) -> dict[str, Any]:
-        """Draw numbers larger than the modulus."""
+        """Draw numbers larger than the modulus that it does not divide."""
         m = chance.between(4, chance.knob.modulus)
-        a = m + chance.between(2, chance.knob.most)
+        a, b = (m * chance.between(1, chance.knob.most // m + 1) + rest for rest in chance.sample(range(1, m), 2))
         facts = {"m": m, "a": a, "who": chance.person()}
         if chance.knob.power:
             return {**facts, "shape": "power", "p": chance.between(3, chance.knob.power)}
-        return {**facts, "shape": "product", "b": a + chance.between(1, chance.knob.most), "c": chance.between(2, 30)}
+        return {**facts, "shape": "product", "b": b, "c": chance.between(2, 30)}
 
     def work(self, facts: Facts, slip: str = "") -> Iterator[WorkStep]:
         """Reduce first, then calculate with small numbers."""

@@ -1,7 +1,6 @@
 """Writing numbers in other bases. The second way counts up in the new base, as a milometer does."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any, ClassVar
 
 from synth.procedural import Facts, Family
@@ -34,7 +33,7 @@ class NumberBases(Family):
             while left >= base:
                 quotient, digit = divmod(left, base)
                 step = calc(f"the division of {left} by {base}", f"{quotient} × {base} + {digit}", left, kind="divided")
-                yield replace(step, more={"left": left, "quotient": quotient, "digit": digit})
+                yield step._replace(more={"left": left, "quotient": quotient, "digit": digit})
                 digits.append(str(digit))
                 left = quotient
             if slip != "stops_early":

@@ -25,7 +25,7 @@ class RegularExpressions(Family):
             if not any(repeat for _, repeat in parts):
                 continue
             words = set[str]()
-            for _ in range(40):
+            for _ in range(5 * chance.knob.words):
                 made = "".join(chance.choice(sign.strip("[]")) for sign, repeat in parts for _ in range(chance.between(*_RANGES[repeat])))
                 made = chance.choice((made, made, made + chance.choice(letters), made[1:]))
                 words |= {made} if 1 < len(made) < 8 else set()
@@ -35,22 +35,29 @@ class RegularExpressions(Family):
             if 0 < matched < len(chosen):
                 return {**facts, "parts": ["".join(part) for part in parts]}
 
+    def words(self, facts: Facts) -> dict[str, Any]:
+        """Return the words as code."""
+        return {"words": [f"`{word}`" for word in facts["words"]]}
+
     def work(self, facts: Facts, slip: str = "") -> Iterator[WorkStep]:
         """Test word after word."""
         parts, found = [[part.rstrip("*+?"), part[len(part.rstrip("*+?")) :]] for part in facts["parts"]], list[str]()
         for word in facts["words"]:
             fits = _fits(parts, word, slip)
             found += [word] if fits else []
-            yield state(f"the word {word}", f"{word} {'matches' if fits else 'does not match'}", "fits" if fits else "fails", word=word)
+            code = f"`{word}`"
+            yield state(f"the word {code}", f"{code} {'matches' if fits else 'does not match'}", "fits" if fits else "fails", word=code)
         if found:
-            yield state("the words that match", f"the words that match are {', '.join(found)}", "found", value=", ".join(found))
+            listed = ", ".join(f"`{word}`" for word in found)
+            told = f"the words that match are {listed}" if len(found) > 1 else f"the only word that matches is {listed}"
+            yield state("the words that match", told, "found", value=listed)
 
     def recheck(self, facts: Facts) -> list[str]:
         """Let the engine decide."""
         engine = re.compile(facts["pattern"])
         fits = [engine.fullmatch(word) is not None for word in facts["words"]]
-        told = [f"{word} {'matches' if fit else 'does not match'}" for word, fit in zip(facts["words"], fits, strict=True)]
-        return [*told, ", ".join(word for word, fit in zip(facts["words"], fits, strict=True) if fit)]
+        told = [f"`{word}` {'matches' if fit else 'does not match'}" for word, fit in zip(facts["words"], fits, strict=True)]
+        return [*told, ", ".join(f"`{word}`" for word, fit in zip(facts["words"], fits, strict=True) if fit)]
 
 
 _RANGES = {"": (1, 1), "?": (0, 1), "*": (0, 3), "+": (1, 3)}

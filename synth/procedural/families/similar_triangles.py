@@ -12,18 +12,22 @@ class SimilarTriangles(Family):
     """A short stick and a tall thing with their shadows, or a plan and the real thing."""
 
     about = "similar triangles and scales"
-    knobs: ClassVar = {"factor": (5, 8, 12, 15, 25), "most": (6, 9, 12, 15, 20)}
+    knobs: ClassVar = {"grid": (20, 10, 10, 5, 2)}
     slips: ClassVar = ("adds", "upside_down")
     largest = 20_000
 
     def draw(self, chance: Chance) -> dict[str, Any]:
-        """Draw a height, its shadow and a factor."""
-        a = chance.between(2, chance.knob.most)
-        b = a
-        while b == a:
-            b = chance.between(2, chance.knob.most)
-        long = 10 * b * chance.between(2, chance.knob.factor)
-        return {"a": 10 * a, "b": 10 * b, "c": long, **chance.of_world("shadows"), "who": chance.person()}
+        """Draw a height, its shadow and a factor that is plausible for the tall thing."""
+        world = chance.of_world("shadows")
+        a, b = chance.sample(range(60, 181, chance.knob.grid), 2)
+        return {
+            "a": a,
+            "b": b,
+            "c": b * chance.within(world["factor"]),
+            "short": world["short"],
+            "tall": world["tall"],
+            "who": chance.person(),
+        }
 
     def work(self, facts: Facts, slip: str = "") -> Iterator[WorkStep]:
         """Find how many times longer one shadow is, and multiply the height."""

@@ -43,23 +43,23 @@ class Speed(Family):
             return
         s, t = facts["s"], facts["t"]
         if slip == "mean_of_speeds":
-            yield calc("the mean speed", f"({v} + {w}) ÷ 2", Fraction(v + w, 2), "kilometre per hour")
+            yield calc("the average speed", f"({v} + {w}) ÷ 2", Fraction(v + w, 2), "kilometre per hour")
             return
         if slip == "subtracts":
             return
         first = mul("the length of the first part", v, s, unit="kilometre")
         second = mul("the length of the second part", w, t, unit="kilometre")
         yield from (first, second)
-        way = add("the whole way", first.value, second.value, unit="kilometre")
+        way = add("the total distance", first.value, second.value, unit="kilometre")
         yield way
-        hours = add("the whole time", s, t, unit="hour")
+        hours = add("the total time", s, t, unit="hour")
         if slip == "one_part":
             if way.value % t:
                 return
-            yield div("the mean speed", way.value, t, unit="kilometre per hour")
+            yield div("the average speed", way.value, t, unit="kilometre per hour")
             return
         yield hours
-        yield div("the mean speed", way.value, hours.value, unit="kilometre per hour")
+        yield div("the average speed", way.value, hours.value, unit="kilometre per hour")
 
     def recheck(self, facts: Facts) -> list[str]:
         """Drive hour by hour, in sixtieths of a kilometre for each minute."""

@@ -45,7 +45,7 @@ class Stacks(Family):
             elif held:
                 held.pop(-1 - end if slip == "wrong_end" else end)
             told = " ".join(held) or "nothing"
-            claim = f"{'from bottom to top' if end else 'from front to back'}, the {facts['shape']} is {told}"
+            claim = f"the {facts['shape']}, from {'bottom to top' if end else 'front to back'}, is {told}"
             yield state(f"the {facts['shape']} after the {ordinal(at)} move", claim, "moved", move=" ".join(move), at=ordinal(at))
         yield state(f"the final {facts['shape']}", f"what remains is {told}", "remains", value=told)
 

@@ -30,8 +30,9 @@ class StringEdits(Family):
         return {"word": word, "edits": edits, "who": chance.person()}
 
     def words(self, facts: Facts) -> dict[str, Any]:
-        """Return the edits as a list."""
-        return {"list": "\n".join(f"- {_TOLD[kind].format(*arguments)}" for kind, *arguments in facts["edits"])}
+        """Return the word as code, and the edits as a list."""
+        told = [f"- {_TOLD[kind].format(*arguments)}" for kind, *arguments in facts["edits"]]
+        return {"word": f"`{facts['word']}`", "list": "\n".join(told)}
 
     def work(self, facts: Facts, slip: str = "") -> Iterator[WorkStep]:
         """Carry out edit after edit."""
@@ -42,8 +43,8 @@ class StringEdits(Family):
                 continue
             text = text[1:] if slip == "wrong_end" and kind == "drop_last" else _edited(text, edit)
             told = _TOLD[kind].format(*arguments)
-            yield state(f"edit number {cardinal(at)}", f"the word is now {text}", "edited", told=told, at=cardinal(at))
-        yield state("the result", f"the result is {text}", "result", value=text)
+            yield state(f"edit number {cardinal(at)}", f"the word is now `{text}`", "edited", told=told, at=cardinal(at))
+        yield state("the result", f"the result is `{text}`", "result", value=f"`{text}`")
 
     def recheck(self, facts: Facts) -> list[str]:
         """Move single letters in a list."""
@@ -59,17 +60,17 @@ class StringEdits(Family):
                 letters = [arguments[1] if letter == arguments[0] else letter for letter in letters]
             else:
                 letters.insert(0, letters[0] if kind == "double_first" else arguments[0])
-            seen.append(f"the word is now {''.join(letters)}")
-        return [*seen, "".join(letters)]
+            seen.append(f"the word is now `{''.join(letters)}`")
+        return [*seen, f"`{''.join(letters)}`"]
 
 
 _TOLD = {
     "reverse": "reverse the order of the letters",
     "first_to_end": "move the first letter to the end",
     "drop_last": "strike out the last letter",
-    "replace": "replace every {} by {}",
+    "replace": "replace every `{}` by `{}`",
     "double_first": "write the first letter twice",
-    "insert_front": "put the letter {} in front",
+    "insert_front": "put the letter `{}` in front",
 }
 
 

@@ -1,6 +1,7 @@
 """Does the conclusion follow? The second way looks for a world of few things in which it fails."""
 
 from collections.abc import Iterator
+from functools import lru_cache
 from itertools import product
 from typing import Any, ClassVar
 
@@ -37,14 +38,8 @@ class Syllogisms(Family):
         yield state("the conclusion", f"{told} {words['conclusion']}", "verdict", value="it follows" if sure else "it does not follow")
 
     def recheck(self, facts: Facts) -> list[str]:
-        """Try all worlds: each of the eight ways of belonging to three kinds is inhabited or not, and every kind has a member."""
-        for world in product((False, True), repeat=8):
-            held = [cell for cell, inhabited in zip(product((False, True), repeat=3), world, strict=True) if inhabited]
-            if all(any(cell[kind] for cell in held) for kind in range(3)):
-                first, second, conclusion = (_true(facts[name], held) for name in ("first", "second", "conclusion"))
-                if first and second and not conclusion:
-                    return ["it does not follow"]
-        return ["it follows"]
+        """Try all worlds."""
+        return ["it follows" if _follows(facts["first"], facts["second"], facts["conclusion"]) else "it does not follow"]
 
 
 _FORMS = (
@@ -76,6 +71,17 @@ def _meaning(form: str, kinds: list[str]) -> str:
     if quantity == "no":
         return f"the group of {first} and the group of {second} have nothing in common"
     return f"at least one of the {first} lies {'outside' if negated else 'inside'} the group of {second}"
+
+
+@lru_cache(maxsize=64)
+def _follows(first: str, second: str, conclusion: str) -> bool:
+    """Try all worlds: each of the eight ways of belonging to three kinds is inhabited or not, and every kind has a member."""
+    for world in product((False, True), repeat=8):
+        held = [cell for cell, inhabited in zip(product((False, True), repeat=3), world, strict=True) if inhabited]
+        every_kind = all(any(cell[kind] for cell in held) for kind in range(3))
+        if every_kind and _true(first, held) and _true(second, held) and not _true(conclusion, held):
+            return False
+    return True
 
 
 def _true(form: str, held: list[tuple[bool, ...]]) -> bool:

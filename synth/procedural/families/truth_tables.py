@@ -55,7 +55,7 @@ class TruthTables(Family):
             holds = _Reader(statement, values, slip).any_of()
             true += holds
             told = listed(f"{letter} is {_WORD[value]}" for letter, value in values.items())
-            yield state(f"the case that {told}", f'"{statement}" is {_WORD[holds]}', "case", case=told)
+            yield state(f"the case in which {told}", f'"{statement}" is {_WORD[holds]}', "case", case=told)
         count = 2 ** len(facts["letters"]) - true if slip == "counts_false" else true
         yield state(
             "the final count",

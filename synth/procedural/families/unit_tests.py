@@ -97,25 +97,26 @@ class UnitTests(Family):
         _, _, right, wrong = _FAULTS[facts["kind"]]
         name, k, shown = facts["name"], facts.get("k", 0), ""
         if slip:
-            yield state("the first test", f"{name}({facts['inputs'][0]}) is tested first", "test")
-            yield state("the fault", f"the fault is shown by {facts['inputs'][0]}", "found", value=str(facts["inputs"][0]))
+            yield state("the first test", f"`{name}({facts['inputs'][0]})` is tested first", "test")
+            yield state("the fault", f"the input {facts['inputs'][0]} shows the fault", "found", value=str(facts["inputs"][0]))
             return
         for value in facts["inputs"]:
             should, does = right(value, k), wrong(value, k)
             if should != does:
                 shown = str(value)
-                yield state(f"the test with {value}", f"{name}({value}) should be {should} but is {does}", "test")
+                yield state(f"the test with {value}", f"`{name}({value})` should be {should} but is {does}", "test")
             else:
-                yield state(f"the test with {value}", f"{name}({value}) should be {should} and is {does}", "test")
-        yield state("the fault", f"the fault is shown by {shown}", "found", value=shown)
+                yield state(f"the test with {value}", f"`{name}({value})` should be {should} and is {does}", "test")
+        yield state("the fault", f"the input {shown} shows the fault", "found", value=shown)
 
     def recheck(self, facts: Facts) -> list[str]:
         """Run the program, and the specification as a program of its own."""
-        tiny, told, shown = TinyPython(facts["program"]), list[str](), list[int]()
+        tiny, spec = TinyPython(facts["program"]), TinyPython(_SPECS[facts["kind"]].format(k=facts.get("k", 0)))
+        told, shown = list[str](), list[int]()
         for value in facts["inputs"]:
             does = tiny.call(facts["name"], value)
-            should = TinyPython(_SPECS[facts["kind"]].format(k=facts.get("k", 0))).call("spec", value)
-            told.append(f"{facts['name']}({value}) should be {should} {'and' if does == should else 'but'} is {does}")
+            should = spec.call("spec", value)
+            told.append(f"`{facts['name']}({value})` should be {should} {'and' if does == should else 'but'} is {does}")
             shown += [value] if does != should else []
         (only,) = shown
         return [*told, str(only)]
