@@ -1,9 +1,9 @@
 """The teacher for any OpenAI-compatible endpoint: OpenAI, Azure, vLLM, Ollama, llama.cpp, NIM.
 
-This file knows how to speak to such an endpoint. What is asked again and what it costs is in `synth.ask.answering`, what its answers mean
-in `synth.ask.completion` and `synth.ask.failures`, and how fast it is asked in `synth.ask.pace`; the client library's own retries are off,
-and its types are not used. A set-up that cannot work (a refused key, no credit, an unknown model or parameter) stops the run and names the
-fix.
+This file knows how to speak to such an endpoint; what differs between them is data (`synth.ask.endpoints`). What is asked again and what it
+costs is in `synth.ask.answering`, what its answers mean in `synth.ask.completion` and `synth.ask.failures`, how fast it is asked in
+`synth.ask.pace`, and how in batches in `synth.ask.batch`; the client library's own retries are off, and its types are not used. A set-up
+that cannot work (a refused key, no credit, an unknown model or parameter) stops the run and names the fix.
 
 The key comes from the environment variable that `key_variable` names. It is in no recipe, request, log or message; if an endpoint echoes
 it, it is removed. Every call carries an Idempotency-Key, so that an endpoint that knows it bills a call once, even if we are killed under
@@ -14,8 +14,10 @@ Money: with `input_price` and `output_price` (USD per million tokens) every repl
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
+from math import inf
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
@@ -23,9 +25,11 @@ import openai
 
 from curation.choices import nearest
 from curation.errors import Refused
-from synth.ask.answering import Answering, Arrival, Manner, limit_of, most_prompt_tokens
+from synth.ask.answering import Answering, Arrival, Line, Manner, limit_of, most_prompt_tokens
+from synth.ask.batch import BatchLine
 from synth.ask.completion import read_error
-from synth.ask.desk import Desk
+from synth.ask.desk import Desk, call_name
+from synth.ask.endpoints import Endpoint, endpoint_of
 from synth.ask.failures import Failure, Where, failure_of
 from synth.ask.flow import bounded
 from synth.ask.pace import MOST_AT_ONCE, Pacer
@@ -51,46 +55,62 @@ class OpenAITeacher(Teacher):
     model              the model's name at the endpoint (Azure: the deployment)
     base_url           the endpoint; for Azure the resource
     azure_api_version  set for an Azure endpoint: the version of its API
-    key_variable       environment variable that holds the key; "" if the endpoint needs none
-    structured         how JSON is requested: "schema" (strict), "object", or "text" for endpoints that support neither
+    key_variable       environment variable that holds the key; "" if the endpoint needs none (on this machine, unless you name one)
+    preset             whose dialect the endpoint speaks, for all that is not given: openai, azure, ollama, vllm, nim, nvidia, llama.cpp
+    structured         how JSON is requested: "schema" (strict), "object_schema" (llama.cpp), "nvext" (NIM), "object" or "text"
     limit_name         the endpoint's name for the limit on an answer's tokens
     temperature, max_tokens   replace the task's own values
     requests_per_minute, tokens_per_minute   the limits of your account there, if you know them; without them the pace is found
-    concurrency        most simultaneous requests (default 16; with requests_per_minute as many as that takes)
+    concurrency        most simultaneous requests (with requests_per_minute as many as that takes)
     timeout            seconds for one call
     max_attempts       calls for one request while its failures are passing
     first_pause, longest_pause   seconds; see `synth.ask.retrying`
     input_price, output_price    USD per million tokens
+    batch              ask through the endpoint's Batch API: answers come within a day, at `batch_discount` of the prices
+    batch_discount     what a batch costs, as a share of the prices
+    batch_requests     most requests in one batch
+    batch_poll         seconds between two looks at a batch
     """
 
     model: str
-    base_url: str = "https://api.openai.com/v1"
+    base_url: str | None = None
     azure_api_version: str | None = None
-    key_variable: str = "OPENAI_API_KEY"
-    structured: Literal["schema", "object", "text"] = "schema"
-    limit_name: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
+    key_variable: str | None = None
+    preset: str | None = None
+    structured: Literal["schema", "object_schema", "nvext", "object", "text"] | None = None
+    limit_name: Literal["max_tokens", "max_completion_tokens"] | None = None
     temperature: float | None = None
     max_tokens: int | None = None
     requests_per_minute: float | None = None
     tokens_per_minute: float | None = None
     concurrency: int | None = None
-    timeout: float = 120.0
+    timeout: float | None = None
     max_attempts: int = 6
     first_pause: float = 1.0
     longest_pause: float = 60.0
     input_price: float | None = None
     output_price: float | None = None
+    batch: bool = False
+    batch_discount: float = 0.5
+    batch_requests: int = 5000
+    batch_poll: float = 30.0
 
     def __post_init__(self) -> None:
         """Refuse settings that cannot work."""
-        parts = urlsplit(self.base_url)
+        parts = urlsplit(self.endpoint.base_url)
         if parts.scheme not in ("http", "https") or parts.username or parts.password or parts.query:
             raise ValueError("base_url must be http(s)://host/path without user, password or query; keys come from key_variable")
-        limits = (self.requests_per_minute, self.tokens_per_minute, self.concurrency, self.max_attempts, self.timeout)
-        if any(limit is not None and limit <= 0 for limit in limits):
-            raise ValueError("requests_per_minute, tokens_per_minute, concurrency, max_attempts and timeout must be positive")
+        for name in ("requests_per_minute", "tokens_per_minute", "concurrency", "max_attempts", "timeout", "batch_requests", "batch_poll"):
+            limit = getattr(self, name)
+            if limit is not None and limit <= 0:
+                raise ValueError(f"{name} must be positive")
         if (self.input_price is None) != (self.output_price is None) or min(self.input_price or 0, self.output_price or 0) < 0:
             raise ValueError("give both input_price and output_price, in USD per million tokens, or neither")
+
+    @cached_property
+    def endpoint(self) -> Endpoint:
+        """The endpoint, by its preset and what is stated here."""
+        return endpoint_of(self.preset, vars(self))
 
     @property
     def asked_model(self) -> str:
@@ -101,9 +121,9 @@ class OpenAITeacher(Teacher):
         """Return the endpoint and the way it is called."""
         return {
             "name": self.name(),
-            "endpoint": self.base_url.rstrip("/"),
-            "azure_api_version": self.azure_api_version,
-            "structured": self.structured,
+            "endpoint": self.endpoint.base_url.rstrip("/"),
+            "azure_api_version": self.endpoint.azure_api_version,
+            "structured": self.endpoint.structured,
         }
 
     def parameters(self) -> Mapping[str, Any]:
@@ -121,26 +141,54 @@ class OpenAITeacher(Teacher):
         """Return the cost of these tokens in USD; None if prices are unknown."""
         if self.input_price is None or self.output_price is None:
             return None
-        return (prompt_tokens * self.input_price + completion_tokens * self.output_price) / 1e6
+        share = self.batch_discount if self.batch else 1.0
+        return share * (prompt_tokens * self.input_price + completion_tokens * self.output_price) / 1e6
 
     async def ask(self, requests: Iterable[Request], desk: Desk) -> AsyncIterator[tuple[Request, Reply]]:
         """Yield a reply for every request that is sent. Raises Refused where the key's variable is not set."""
         key = self._key()
         manner = Manner(self.where, key, self.max_attempts, self.first_pause, self.longest_pause, self.price)
-        pacer = desk.pacer(self.base_url, self.model, self._new_pacer)
+        pacer = desk.pacer(self.endpoint.base_url, self.model, self._new_pacer)
         async with self._client(key) as client:
-            answering = Answering(_Line(self, client).send, manner, pacer, desk)
-            async for pair in bounded(requests, answering.answer, answering.worst, lambda: pacer.allowed, desk.budget):
+            line = await self._batches(client, desk) if self.batch else _Line(self, client).send
+            answering = Answering(line, manner, pacer, desk)
+            async for pair in bounded(requests, answering.answer, answering.worst, lambda: pacer.allowed, desk.budget, not self.batch):
                 yield pair
 
     def _new_pacer(self) -> Pacer:
+        if self.batch:
+            return Pacer(inf, None, self.batch_requests)
         needed = min(MOST_AT_ONCE, round((self.requests_per_minute or 0) / 60 * _ANSWER_SECONDS))
-        return Pacer(self.requests_per_minute, self.tokens_per_minute, self.concurrency or max(16, needed))
+        return Pacer(self.requests_per_minute, self.tokens_per_minute, self.concurrency or max(self.endpoint.concurrency, needed))
+
+    async def _batches(self, client: openai.AsyncOpenAI, desk: Desk) -> Line:
+        """Return the line through the Batch API, after what ended commands left there was collected. Raises Refused."""
+        if desk.folder is None:
+            raise Refused(f"teacher {self.label}: batch = true needs a log of replies, because a batch outlives its command")
+        line = BatchLine(client, self.where, desk.folder / "batches", self.batch_requests, self.batch_poll)
+        try:
+            await line.collect(desk)
+        except (Failure, openai.OpenAIError) as error:
+            told = error.detail if isinstance(error, Failure) else error
+            raise Refused(
+                f"teacher {self.label}: the batch of an ended command cannot be read ({told}); try the same command later"
+            ) from error
+
+        def send(request: Request, limit: int, call: int) -> Awaitable[Arrival]:
+            return line.send(call_name(request.key, call), self.body(request, limit))
+
+        return send
+
+    def body(self, request: Request, limit: int) -> dict[str, Any]:
+        """Return a call as the endpoint wants it."""
+        others = {name: value for name, value in request.parameters.items() if name != "max_tokens"}
+        asked = {"model": request.model, "messages": list(request.messages), self.endpoint.limit_name: limit}
+        return {**asked, **others, **self.endpoint.asking(request.task, request.schema)}
 
     @property
     def where(self) -> Where:
         """Words about the endpoint for messages."""
-        return Where(self.base_url, self.model, self.key_variable, self.timeout)
+        return Where(self.endpoint.base_url, self.model, self.endpoint.key_variable, self.endpoint.timeout)
 
     def check(self) -> None:
         """Ask the endpoint which models it has.
@@ -159,30 +207,32 @@ class OpenAITeacher(Teacher):
                     raise Refused(f"teacher {self.label}: {failure.detail}") from error
                 return  # the endpoint lists no models, so only asking could tell
             except openai.APIConnectionError as error:
-                raise Refused(f"teacher {self.label}: {self.base_url} cannot be reached: {error.__cause__ or error}") from error
+                raise Refused(f"teacher {self.label}: {self.endpoint.base_url} cannot be reached: {error.__cause__ or error}") from error
             except Exception:  # whatever it sends instead of a list, only asking could tell
                 return
-        if models and self.azure_api_version is None and not {self.model, f"{self.model}:latest"} & models:
-            raise Refused(f"teacher {self.label}: {self.base_url} has no model {self.model!r}{nearest(self.model, sorted(models))}")
+        if (
+            models
+            and self.endpoint.azure_api_version is None
+            and not self.endpoint.any_model
+            and not {self.model, f"{self.model}:latest"} & models
+        ):
+            raise Refused(
+                f"teacher {self.label}: {self.endpoint.base_url} has no model {self.model!r}{nearest(self.model, sorted(models))}"
+            )
 
     def _key(self) -> str:
-        if not self.key_variable:
-            return ""
-        key = os.environ.get(self.key_variable, "").strip()
-        if not key:
-            raise Refused(f"teacher {self.label}: set the environment variable {self.key_variable} to the key of {self.base_url}")
+        variable = self.endpoint.key_variable
+        key = os.environ.get(variable, "").strip() if variable else ""
+        if variable and not key:
+            raise Refused(f"teacher {self.label}: set the environment variable {variable} to the key of {self.endpoint.base_url}")
         return key
 
     def _client(self, key: str) -> openai.AsyncOpenAI:
-        if self.azure_api_version is not None:
-            return openai.AsyncAzureOpenAI(
-                azure_endpoint=self.base_url,
-                api_version=self.azure_api_version,
-                api_key=key or _NO_KEY,
-                max_retries=0,
-                timeout=self.timeout,
-            )
-        return openai.AsyncOpenAI(base_url=self.base_url, api_key=key or _NO_KEY, max_retries=0, timeout=self.timeout)
+        endpoint = self.endpoint
+        common: dict[str, Any] = {"api_key": key or _NO_KEY, "max_retries": 0, "timeout": endpoint.timeout}
+        if endpoint.azure_api_version is not None:
+            return openai.AsyncAzureOpenAI(azure_endpoint=endpoint.base_url, api_version=endpoint.azure_api_version, **common)
+        return openai.AsyncOpenAI(base_url=endpoint.base_url, **common)
 
 
 @dataclass(frozen=True)
@@ -194,39 +244,32 @@ class _Line:
 
     async def send(self, request: Request, limit: int, call: int) -> Arrival:
         """Send a call and return what comes. Raises Failure where no whole answer arrives."""
-        teacher = self.teacher
-        arguments = {**self._arguments(request, limit), "extra_headers": {"Idempotency-Key": f"{request.key[:32]}-{call}"}}
+        endpoint, asked = self.teacher.endpoint, self.teacher.body(request, limit)
+        headers = {"Idempotency-Key": call_name(request.key, call)}
+        create = self.client.chat.completions.with_streaming_response.create
         body = bytearray()
         try:
             async with (
-                asyncio.timeout(teacher.timeout),
-                self.client.chat.completions.with_streaming_response.create(**arguments) as answer,
+                asyncio.timeout(endpoint.timeout),
+                create(model=request.model, messages=asked["messages"], extra_body=asked, extra_headers=headers) as answer,
             ):
                 async for piece in answer.iter_bytes():
                     body += piece
                     if len(body) > _MOST_BYTES:
-                        raise Failure("bad_response", f"{teacher.base_url} sent an answer of more than {_MOST_BYTES >> 20} MiB", None, True)
+                        raise Failure(
+                            "bad_response", f"{endpoint.base_url} sent an answer of more than {_MOST_BYTES >> 20} MiB", None, True
+                        )
                 return Arrival(answer.status_code, answer.headers, bytes(body))
         except Failure:
             raise
         except (openai.APITimeoutError, TimeoutError):
-            told = f"no answer within {teacher.timeout:g} seconds; raise timeout or lower concurrency"
+            told = f"no answer within {endpoint.timeout:g} seconds; raise timeout or lower concurrency"
             raise Failure("timeout", told, None, True) from None
         except openai.APIStatusError as error:
             return Arrival(error.status_code, error.response.headers, error.response.content)
         except Exception as error:  # whatever breaks between us and the endpoint is a failure of this call
-            told = f"{teacher.base_url} cannot be reached or broke off: {error.__cause__ or error}"
+            told = f"{endpoint.base_url} cannot be reached or broke off: {error.__cause__ or error}"
             raise Failure("server", told, None, True) from None
-
-    def _arguments(self, request: Request, limit: int) -> dict[str, Any]:
-        others = {name: value for name, value in request.parameters.items() if name != "max_tokens"}
-        arguments = {"model": request.model, "messages": list(request.messages), self.teacher.limit_name: limit, **others}
-        if request.schema is not None and self.teacher.structured == "schema":
-            schema = {"name": request.task, "schema": request.schema, "strict": True}
-            arguments["response_format"] = {"type": "json_schema", "json_schema": schema}
-        elif request.schema is not None and self.teacher.structured == "object":
-            arguments["response_format"] = {"type": "json_object"}
-        return arguments
 
 
 def _status_failure(error: openai.APIStatusError, where: Where) -> Failure:

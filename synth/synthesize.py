@@ -276,7 +276,7 @@ def synthesize(
         if log.damaged_lines:
             session.watcher.tell(_damage_told(log))
         asked = Asked(settings.router(), settings.built_tasks(), chosen, log)
-        desk = Desk(Budget(budget, log.spent_before), log, session.watcher.tell)
+        desk = Desk(Budget(budget, log.spent_before), log, session.watcher.tell, log.folder)
         known = len(log)
         try:
             units = asked.complete(desk)

@@ -101,7 +101,7 @@ CONFINED = {
     "markupsafe": {"pipelines/report/charts.py", "pipelines/report/report.py", "pipelines/serve/app.py", "sample_data/build.py"},
     "numba": {"curation/text/kernels.py", "curation/text/kernel_parts.py", "curation/text/kernel_typing.py"},
     "obstore": {"curation/storage/store_lock.py"},
-    "openai": {"synth/openai_teacher.py"},
+    "openai": {"synth/openai_teacher.py", "synth/ask/batch.py"},
     "psutil": {"curation/engine/heartbeat.py", "curation/engine/ray_runner.py"},
     "publicsuffixlist": {"curation/ingest/edits/identifiers.py", "filters/support/hosts.py"},
     "py3langid": {"filters/language.py"},

@@ -35,7 +35,7 @@ def ask_missing(asked: Sequence[tuple[Request, Teacher]], log: ReplyLog, budget:
         if not log.answered(request.key):
             missing.setdefault(teacher, []).append(request)
     sent = sum(map(len, missing.values()))
-    desk = Desk(budget, log, tell)
+    desk = Desk(budget, log, tell, log.folder)
     for teacher, requests in missing.items():
         tell(f"{teacher.label}: asking for {counted(len(requests), 'reply', 'replies')}, {len(asked) - sent} are in the log already")
         ask_all(teacher, requests, len(requests), log, desk)

@@ -2,10 +2,18 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 
 from synth.ask.budget import Budget
 from synth.ask.pace import Pacer
+
+_START = 32
+
+
+def call_name(key: str, call: int) -> str:
+    """Return the name under which call number `call` of a request goes to an endpoint."""
+    return f"{key[:_START]}-{call}"
 
 
 @dataclass
@@ -40,6 +48,9 @@ class Record(Protocol):
     def unfinished(self, key: str) -> Unfinished | None:
         """Return and forget what an ended command left of a request."""
 
+    def late(self, call: str, body: str | None) -> float:
+        """Record what came of a call (`call_name`) of an ended command: an answer, unread, or nothing; return what it then costs less."""
+
 
 class NoRecord:
     """Records nothing: for teachers that are asked without a log."""
@@ -58,6 +69,11 @@ class NoRecord:
         del key
         return None
 
+    def late(self, call: str, body: str | None) -> float:
+        """Nothing was asked."""
+        del call, body
+        return 0.0
+
 
 def _silent(line: str) -> None:
     del line
@@ -65,11 +81,12 @@ def _silent(line: str) -> None:
 
 @dataclass
 class Desk:
-    """Shared by all teachers of one command."""
+    """Shared by all teachers of one command; `folder` is that of the log."""
 
     budget: Budget = field(default_factory=Budget)
     record: Record = field(default_factory=NoRecord)
     tell: Callable[[str], None] = _silent
+    folder: Path | None = None
     _pacers: dict[tuple[str, str], Pacer] = field(default_factory=dict)
     _warned: set[tuple[str, str]] = field(default_factory=set)
 

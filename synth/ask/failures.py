@@ -40,7 +40,9 @@ _MODEL = _any_of(
     r"model [^\n]{0,100}(?:does not exist|not found|not available|is not supported|deprecated|decommissioned)",
 )
 _LIMIT = _any_of(r"max_completion_tokens", r"max_tokens[^.]{0,40}(?:not supported|unsupported|deprecated)")
-_TOO_LONG = _any_of(r"context[_ ]length|maximum context|context window", r"prompt is too long|input is too long|too many (?:input )?tokens")
+_TOO_LONG = _any_of(
+    r"context[_ ]length|maximum context|context window", r"prompt is too long|input is too long|too many (?:input )?tokens|context size"
+)
 _FILTERED = _any_of(
     r"content[_ ]filter|content management policy|content policy|safety system",
     r"moderation|flagged|data_inspection_failed|responsible ai",
@@ -52,7 +54,7 @@ _PARAMETER = _any_of(
     r"does not support [^\n]{0,40}with this model",
 )
 _REGION = _any_of(r"unsupported_country|country, region|not available in your (?:country|region)")
-_SLOW_DOWN = _any_of(r"rate[ _-]?limit|too many requests|slow down|overloaded|capacity|per[ -](?:minute|day|hour)")
+_SLOW_DOWN = _any_of(r"rate[ _-]?limit|too many requests|enqueued token limit|slow down|overloaded|capacity|per[ -](?:minute|day|hour)")
 _SERVER_STATUS = frozenset({408, 409, 421, 425, 499})
 _ADDRESS_STATUS = frozenset({405, 406, 411, 415, 426, 501, 505})
 _MOST_SAID = 500

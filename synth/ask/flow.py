@@ -19,10 +19,12 @@ async def bounded(
     worst_cost: Callable[[Request], float],
     at_once: Callable[[], int],
     budget: Budget,
+    prove: bool = True,
 ) -> AsyncIterator[tuple[Request, Reply]]:
     """Yield (request, reply) as replies come.
 
-    `answer` gets a request and its reservation, and settles the reservation itself; it returns None if it did not send the request.
+    `answer` gets a request and its reservation, and settles the reservation itself; it returns None if it did not send the request. Without
+    `prove` nothing goes alone.
     """
     source = iter(requests)
     waiting: Request | None = None
@@ -32,13 +34,15 @@ async def bounded(
     async def work(request: Request, worst: float) -> None:
         try:
             ended.put_nowait((request, await answer(request, worst), None))
-        except Exception as error:  # told to the one who asked, below
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:  # told to the one who asked, below, whatever it is: nobody else looks at this task
             ended.put_nowait((request, None, error))
 
     under_way = 0
     try:
         while True:
-            while under_way < (1 if budget.unproven else at_once()) and not budget.stopped:
+            while under_way < (1 if prove and budget.unproven else at_once()) and not budget.stopped:
                 waiting = waiting if waiting is not None else next(source, None)
                 if waiting is None:
                     break

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from curation.choices import read_toml
 from curation.errors import RecipeError
 from curation.storage.resources import resolve_at_most
+from synth.ask.endpoints import endpoint_of
 
 _MOST_BYTES = 1 << 20
 
@@ -20,7 +21,11 @@ def with_prices(teacher: Mapping[str, Any], own: str | None = None) -> Mapping[s
     """Return a teacher's table with the prices of its model, if it states none itself and a table knows them. Raises RecipeError."""
     if "model" not in teacher or {"input_price", "output_price"} & set(teacher):
         return teacher
-    host, model = urlsplit(str(teacher.get("base_url", "https://api.openai.com/v1"))).hostname or "", str(teacher["model"])
+    try:
+        host = urlsplit(endpoint_of(teacher.get("preset"), {"base_url": teacher.get("base_url")}).base_url).hostname or ""
+    except (ValueError, TypeError, AttributeError):
+        return teacher  # whoever builds the teacher tells what is wrong
+    model = str(teacher["model"])
     for table in ([_own(own)] if own is not None else []) + [_shipped()]:
         found = table.get(host, {}).get(model)
         if found is not None:

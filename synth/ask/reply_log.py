@@ -35,7 +35,7 @@ import xxhash
 from curation.errors import CorruptShard, Refused, UsageError
 from curation.storage.digests import canonical
 from curation.storage.location import Location
-from synth.ask.desk import Unfinished
+from synth.ask.desk import Unfinished, call_name
 from synth.ask.key_table import KeyTable
 from synth.ask.teacher import Reply, Request
 
@@ -104,6 +104,7 @@ class ReplyLog:
         self._descriptor = descriptor
         self._places = KeyTable()
         self._unfinished: dict[str, Unfinished] = {}
+        self._starts: dict[str, str] | None = None
         self._unsynced = 0
         self._end = 0
         self._read()
@@ -178,6 +179,23 @@ class ReplyLog:
     def unfinished(self, key: str) -> Unfinished | None:
         """Return and forget what an ended command left of a request."""
         return self._unfinished.pop(key, None)
+
+    def late(self, call: str, body: str | None) -> float:
+        """Record what came of a call of an ended command, and return what it then costs less; unknown calls are passed over."""
+        if self._starts is None:
+            self._starts = {call_name(key, 0)[:-1]: key for key in self._unfinished}
+        start, _, number = call.rpartition("-")
+        key = self._starts.get(f"{start}-", "")
+        left = self._unfinished.get(key)
+        if left is None or not number.isdigit() or int(number) not in left.pending:
+            return 0.0
+        if body is not None:
+            self.arrived(key, int(number), body)
+            left.bodies.append((int(number), left.pending.pop(int(number)), body))
+            return 0.0
+        self.failed(key, int(number), 0.0)
+        released, left.pending[int(number)] = left.pending[int(number)], 0.0
+        return released
 
     def sync(self) -> None:
         """Flush the appended lines to disk."""

@@ -22,14 +22,15 @@ import importlib
 import pkgutil
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
+from hashlib import sha256
 from typing import Any, ClassVar
 
 from curation.choices import build, nearest
 from curation.errors import RecipeError
 from curation.plugins import class_in
-from curation.storage.digests import digest_of
+from curation.storage.digests import digest_of, json_of
 from synth.ask.desk import Desk
 from synth.ask.prices import with_prices
 
@@ -59,7 +60,8 @@ class Request:
     @cached_property
     def key(self) -> str:
         """The SHA-256 of the whole request, in hex."""
-        return digest_of(self)
+        said = {field.name: getattr(self, field.name) for field in fields(self)}
+        return sha256(json_of(said).encode("utf-8", "surrogatepass")).hexdigest()
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """What endpoints send instead of a completion: each becomes a reply of one class, none raises, and what is refused for all is no answer."""
 
 import asyncio
+import gc
 import json
 from pathlib import Path
 from typing import Any
@@ -246,17 +247,25 @@ def test_an_endpoint_that_bills_more_than_it_may_is_told_of_and_stops_a_budget(t
         assert len(log) == 6
 
 
-def test_an_answer_is_in_the_log_before_it_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+class Death(BaseException):
+    """The end of a process, wherever it is."""
+
+
+def test_an_answer_is_in_the_log_before_it_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     """A process that dies while it reads an answer finds the answer again, and pays for it once."""
 
     def dies(body: bytes) -> Any:
-        raise KeyboardInterrupt
+        raise Death
 
     requests = [request(0)]
     with serving(lambda asked, _: completion("paid for")) as endpoint:
-        with monkeypatch.context() as dying, ReplyLog.open(tmp_path) as log, pytest.raises(KeyboardInterrupt):
+        with monkeypatch.context() as dying, ReplyLog.open(tmp_path) as log, pytest.raises(Death):
             dying.setattr("synth.ask.answering.read_completion", dies)
             ask_all(teacher(endpoint.url), requests, 1, log, Desk(Budget(), log))
+        gc.collect()
+        assert not caplog.records, "no task is left whose end nobody heard of"
         assert b"paid for" in (tmp_path / FILE).read_bytes()
         with ReplyLog.open(tmp_path) as log:
             assert log.spent_before > 0
