@@ -43,7 +43,7 @@ from curation.repeats.repeated_lines import LinesPart, Repeated, cut_repeated_li
 from curation.schema import DOCUMENTS
 from curation.storage.digests import digest_of
 from curation.storage.location import Location
-from curation.storage.ownership import RULES_FILE, claim, write_ours
+from curation.storage.ownership import RULES_FILE, RUN, claim, write_ours
 from curation.storage.shards import Shard
 from curation.storage.source_file import SourceFile
 from curation.text.text import Text
@@ -128,7 +128,7 @@ def run_recipe(request: RunRequest) -> Summary:
         require_log(_replies(request, out))
     earlier = open_earlier(recipe.deduplicate, out) if recipe.deduplicate is not None else ()
     sizes = {unit.name: sum(source.size for source in unit.sources) for unit in ingest.ingest_units(sources)}
-    runner = _runner(request, out, (source.location for source in sources))
+    runner = _runner(request, out, looked_at([run.place for run in earlier], [source.location for source in sources]))
     versions = {name: version(name) for name in REPORTED_PACKAGES}
     facts: dict[str, Any] = {"recipe": recipe.name, "python": platform.python_version(), "versions": versions}
     if request.settings:
@@ -351,14 +351,18 @@ def warm_up(recipe: Recipe) -> None:
         without(text, spans_of(text, passages, passages.comparable))
 
 
-def _runner(request: RunRequest, out: Location, reads: Iterable[Location]) -> Runner:
-    """Return the runner that the command line asks for; every node of a cluster must see one file of each folder in `reads`."""
+def looked_at(earlier: Iterable[Location], inputs: Iterable[Location]) -> list[Location]:
+    """Return the files that every node of a cluster must see: run.json of each earlier run, and one file of each input folder."""
+    one_each = {place.parent: place for place in inputs}
+    return [*(run / RUN for run in earlier), *list(one_each.values())[:_LOOKED_AT]]
+
+
+def _runner(request: RunRequest, out: Location, reads: Sequence[Location]) -> Runner:
+    """Return the runner that the command line asks for; every node of a cluster must see what it `reads`."""
     if request.runner == "ray":
         from curation.engine.ray_runner import RayRunner
 
-        some = {place.parent: place for place in reads}
-        one_each = list(some.values())[:_LOOKED_AT]
-        return RayRunner(request.workers, request.address, out, one_each, request.runtime_env, request.max_wait)
+        return RayRunner(request.workers, request.address, out, reads, request.runtime_env, request.max_wait)
     if request.runner != "local" or any(given is not None for given in (request.address, request.runtime_env, request.max_wait)):
         raise UsageError("--runner must be local or ray; --address, --runtime-env and --max-wait need --runner ray")
     return LocalRunner(request.workers or 1)

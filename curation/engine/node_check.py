@@ -33,4 +33,4 @@ def _unseen(uri: str) -> str:
             return ""
     except OSError as error:
         return "" if may_pass(error) else f"it cannot read {place}: {in_one_line(error)}"
-    return f"it does not see {place}; OUT and the inputs must be folders or buckets that all nodes share"
+    return f"it does not see {place}; OUT, the inputs and earlier runs must be folders or buckets that all nodes share"

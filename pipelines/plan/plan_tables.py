@@ -74,11 +74,15 @@ def _show_paper(console: Console, plan: "Plan") -> None:
     for words, steps in [*_by_words(plan.paper).items(), ("all", plan.paper)]:
         core_hours, hours, price = (sum(getattr(step, name) for step in steps) for name in ("core_hours", "hours", "price"))
         units, disk, requests = (sum(getattr(step, name) for step in steps) for name in ("units", "disk_bytes", "requests"))
-        spent = (number(round(core_hours, 2)), number(round(hours, 2)), size(disk))
+        spent = (f"{core_hours:,.1f}", f"{hours:,.1f}", size(disk))
         table.add_row(words, f"{units:,}", *spent, f"{requests:,}", f"{price:,.2f}")
     print_table(console, table)
     told = f"The driver would hold about {size(driver_memory(plan.paper))}. Requests are those to an object store, at {READ_PRICE} USD a"
-    console.print(f"{told} thousand reads and {WRITE_PRICE} a thousand writes; machines and storage cost extra.", style="dim")
+    console.print(
+        f"{told} thousand reads and {WRITE_PRICE} a thousand writes; machines and storage cost extra. "
+        "A small sample exaggerates: its units are small, and each has a fixed cost.",
+        style="dim",
+    )
 
 
 def _show_teaching(console: Console, teaching: "Sequence[CostEstimate]", prices_of: str) -> None:
