@@ -16,6 +16,7 @@ from typing import Annotated, Any
 import typer
 
 from pipelines.showing import Json, show
+from pipelines.terminal.wording import printable
 
 _Recipe = Annotated[str, typer.Argument(metavar="RECIPE", help="A recipe file, or the name of a shipped recipe.")]
 _Inputs = Annotated[list[str] | None, typer.Argument(metavar="[INPUT]...", help="Inputs that all nodes see.")]
@@ -61,6 +62,11 @@ def kuberay(
     Example: curate kuberay web s3://crawls/*.warc.gz --out s3://data/web --image me/curate:1 > job.yaml
     """
     facts = {"nodes": nodes, "cpus": cpus, "gib_per_cpu": gib_per_cpu, "image": image, "ray": version("ray")}
+    inside = [path for path in (*([recipe] if recipe.endswith(".toml") else []), *(inputs or []), out) if "://" not in path]
+    if inside:
+        more = f" and {len(inside) - 3} more" if len(inside) > 3 else ""
+        told = f"{', '.join(map(printable, inside[:3]))}{more}: the job looks for this inside its pods, which share no folder"
+        typer.echo(f"curate: {told}; name s3:// or gs://, put the recipe into the image, or add a volume to the job", err=True)
     _print("kuberay.yaml", recipe, inputs or [], out, option or [], facts, as_json)
 
 

@@ -45,5 +45,8 @@ def test_a_ray_job_is_yaml_that_runs_one_command() -> None:
     command = shlex.split(job["spec"]["entrypoint"])
     assert command[:4] == ["curate", "run", "dedup", ODD]
     assert "--take-over" in command
+    assert "the job looks for this inside its pods" in " ".join(said.err.split())
+    remote = call("kuberay", "dedup", "s3://data/in/*.jsonl", "--out", "s3://data/out", "--image", "me/curate:1")
+    assert (remote.code, remote.err) == (0, "")
     workers = job["spec"]["rayClusterSpec"]["workerGroupSpecs"][0]
     assert (workers["replicas"], workers["template"]["spec"]["containers"][0]["resources"]["requests"]) == (5, {"cpu": 8, "memory": "16Gi"})
