@@ -79,6 +79,9 @@ BETTER = "educational_score.score"
 _LOOKED_AT = 16
 """The largest number of input folders in which every node of a cluster is asked for a file before work starts."""
 
+MOST_INPUT_FOLDERS = 100
+"""The largest number of input folders that run.json names, for those who look up a record in its input."""
+
 
 @dataclass(frozen=True)
 class RunRequest:
@@ -131,6 +134,7 @@ def run_recipe(request: RunRequest) -> Summary:
     runner = _runner(request, out, looked_at([run.place for run in earlier], [source.location for source in sources]))
     versions = {name: version(name) for name in REPORTED_PACKAGES}
     facts: dict[str, Any] = {"recipe": recipe.name, "python": platform.python_version(), "versions": versions}
+    facts["inputs"] = sorted({source.folder for source in sources if source.folder is not None})[:MOST_INPUT_FOLDERS]
     if request.settings:
         facts["set"] = list(request.settings)
     if earlier:

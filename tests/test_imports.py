@@ -84,6 +84,7 @@ CONFINED = {
     "datasketch": {"curation/duplicates/minhash.py"},
     "fastwarc": {"curation/ingest/readers/heads.py"},
     "fsspec": {"curation/storage/location.py"},
+    "huggingface_hub": {"curation/storage/hub.py", "pipelines/reexport/push.py"},
     "fasttext": {"pipelines/train/fasttext_training.py"},
     "ftfy": {"curation/ingest/edits/mojibake.py"},
     "idna": {"filters/support/hosts.py"},
@@ -121,7 +122,13 @@ CONFINED = {
         "pipelines/terminal/sheets.py",
         "pipelines/terminal/terminal.py",
     },
-    "starlette": {"pipelines/serve/app.py", "pipelines/serve/guard.py", "pipelines/serve/served.py", "pipelines/serve/views.py"},
+    "starlette": {
+        "pipelines/serve/app.py",
+        "pipelines/serve/document.py",
+        "pipelines/serve/guard.py",
+        "pipelines/serve/served.py",
+        "pipelines/serve/views.py",
+    },
     "tokenizers": {"curation/text/tokens.py"},
     "trafilatura": {"curation/ingest/extraction/trafilatura.py"},
     "typer": {
@@ -234,6 +241,6 @@ def test_what_is_imported_is_declared() -> None:
     }
     declared = {re.split(r"[<>=\[]", line)[0] for line in project["dependencies"]}
     builders_only = {"warcio"}  # the sample crawl is built with the test dependencies
-    extras = {"lightgbm", "starlette", "trafilatura", "uvicorn"}  # installed by those who ask for them
+    extras = {"huggingface_hub", "lightgbm", "starlette", "trafilatura", "uvicorn"}  # installed by those who ask for them
     others_own = {"markupsafe", "llvmlite"}  # jinja2's and numba's
     assert {packages.get(name, name) for name in EVERYWHERE | set(CONFINED)} - builders_only - extras - others_own <= declared

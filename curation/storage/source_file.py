@@ -29,3 +29,9 @@ class SourceFile:
     size: int
     changed: int | None
     fields: Fields = Fields()
+
+    @property
+    def folder(self) -> str | None:
+        """The folder below which `relative` leads to the file, as a URI; None for a URL, which is no place in a folder."""
+        whole = str(self.location)
+        return whole.removesuffix(self.relative) if "://" not in whole or self.location.scheme in ("s3", "gs") else None

@@ -7,7 +7,7 @@ The height of a histogram's bar is the square root of its count, so that a bin w
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -55,12 +55,16 @@ NARROW = FunnelShape("funnel narrow", 360, 0, 120, 56, 22)
 """On a phone the label stands above its bar; style sheets show one of the two."""
 
 
-def funnel_charts(levels: Sequence[Level]) -> Markup:
-    """Draw the funnel for a wide and for a narrow page."""
-    return funnel_chart(levels, WIDE) + funnel_chart(levels, NARROW)
+Address = Callable[[Level], str]
+"""Returns the address of the page that shows the documents of a level."""
 
 
-def funnel_chart(levels: Sequence[Level], shape: FunnelShape) -> Markup:
+def funnel_charts(levels: Sequence[Level], address: Address | None = None) -> Markup:
+    """Draw the funnel for a wide and for a narrow page; with addresses, each level is a link."""
+    return funnel_chart(levels, WIDE, address) + funnel_chart(levels, NARROW, address)
+
+
+def funnel_chart(levels: Sequence[Level], shape: FunnelShape, address: Address | None = None) -> Markup:
     """Draw the levels from top to bottom: a bar for the documents left, extended by the documents that the step removed."""
     bar, room = 24, shape.width - shape.left - shape.right
     most = max((level.left + level.taken for level in levels), default=0) or 1
@@ -71,9 +75,10 @@ def funnel_chart(levels: Sequence[Level], shape: FunnelShape) -> Markup:
         stays, goes = room * level.left / most, room * level.taken / most
         last = place == len(levels) - 1
         said = f"{level.label}: {number(level.left)} left, {number(level.taken)} removed"
-        label = Markup('<g><title>{}</title><text x="{}" y="{}" class="label{}">{}</text>')
+        begin = Markup("<g>") if address is None else Markup('<a href="{}">').format(address(level))
+        label = Markup('{}<title>{}</title><text x="{}" y="{}" class="label{}">{}</text>')
         at = (0, top + 15, "") if shape.above else (shape.left - 14, y + 17, " end")
-        parts.append(label.format(said, *at, level.label))
+        parts.append(label.format(begin, said, *at, level.label))
         parts.append(_rect(shape.left, y, max(stays, 1 if level.left else 0), bar, "kept" if last else "stays"))
         if level.taken:
             parts.append(_rect(shape.left + stays, y, max(goes, 1.5), bar, level.kind))
@@ -83,9 +88,11 @@ def funnel_chart(levels: Sequence[Level], shape: FunnelShape) -> Markup:
             shift = 9 * len(number(level.left)) + 12
             taken = f"−{number(level.taken)}"
             parts.append(Markup('<text x="{}" y="{}" class="figure {}-ink">{}</text>').format(_at(text + shift), y + 17, level.kind, taken))
-        parts.append(Markup("</g>"))
+        parts.append(Markup("</g>" if address is None else "</a>"))
     about = "; ".join(f"{level.label} {number(level.left)}" for level in levels)
-    return _svg(shape.kind, shape.width, 12 + shape.row * len(levels), "From the records read to the documents kept", about, parts)
+    role = "img" if address is None else "group"  # a picture has no links for those who cannot see it
+    title = "From the records read to the documents kept"
+    return _svg(shape.kind, shape.width, 12 + shape.row * len(levels), title, about, parts, role)
 
 
 def histogram_chart(name: str, bins: Sequence[Bin], thresholds: Sequence[float], rest: str = "elsewhere") -> Markup:
@@ -180,9 +187,9 @@ def _levels(flow: Flow) -> list[Level]:
     return [*levels, Level("kept", flow.kept.documents, 0, "kept")]
 
 
-def _svg(kind: str, width: int, height: int, title: str, about: str, parts: Iterable[Markup]) -> Markup:
-    frame = Markup('<svg class="chart {}" viewBox="0 0 {} {}" role="img" aria-label="{}"><desc>{}</desc>{}</svg>')
-    return frame.format(kind, width, height, title, about, Markup("").join(parts))
+def _svg(kind: str, width: int, height: int, title: str, about: str, parts: Iterable[Markup], role: str = "img") -> Markup:
+    frame = Markup('<svg class="chart {}" viewBox="0 0 {} {}" role="{}" aria-label="{}"><desc>{}</desc>{}</svg>')
+    return frame.format(kind, width, height, role, title, about, Markup("").join(parts))
 
 
 def _rect(x: float, y: float, width: float, height: float, kind: str) -> Markup:

@@ -24,7 +24,7 @@ from starlette.routing import Route
 
 from curation.errors import CurationError
 from pipelines.inspect.looking import looks_at_runs
-from pipelines.serve import views
+from pipelines.serve import document, views
 from pipelines.serve.guard import Guard
 from pipelines.serve.served import Served
 from pipelines.terminal.wording import compact, number, readable, size
@@ -86,8 +86,8 @@ def application(what: Served, token: str, hosts: frozenset[str], cookie: str = "
     routes = [
         Route("/", page("overview", views.overview)),
         *(Route(f"/{name}", page(name, getattr(views, name))) for name, _ in PAGES),
-        Route("/document", page("document", views.document)),
-        Route("/compare", page("compare", views.compare)),
+        Route("/document", page("document", document.document)),
+        Route("/compare", page("compare", document.compare)),
         Route("/api/threshold", data(views.threshold)),
         Route("/api/label", data(views.give_label), methods=["POST"]),
         Route("/static/{name}", _static),

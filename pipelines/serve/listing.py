@@ -29,11 +29,15 @@ _SHOWN = ["id", "url", "source", "fate", "rule", "text_bytes", "cluster_size"]
 
 @dataclass(frozen=True)
 class Search:
-    """What is asked for. `words` are looked for in `where`; between slashes they are a regular expression."""
+    """What is asked for. `words` are looked for in `where`; between slashes they are a regular expression.
+
+    `rule` is the full name of a rule, or a filter's name for all its rules.
+    """
 
     words: str = ""
     where: Literal["id", "url", "text"] = "text"
     fate: str = ""
+    stage: str = ""
     rule: str = ""
     source: str = ""
     origin: str = ""
@@ -117,7 +121,7 @@ def _narrow(place: ShardPlace, asked: Search, signal: str) -> pl.LazyFrame:
     there = scan([place.ledger])
     known = set(there.collect_schema().names())
     table = there.with_row_index("row").with_columns(
-        [pl.lit(None, _kind(name)).alias(name) for name in ("rule", "cluster_size", "failed") if name not in known]
+        [pl.lit(None, _kind(name)).alias(name) for name in ("stage", "rule", "cluster_size", "failed") if name not in known]
     )
     if "fate" not in known:
         table = table.with_columns(pl.lit("undecided").alias("fate"))
@@ -132,18 +136,18 @@ def _narrow(place: ShardPlace, asked: Search, signal: str) -> pl.LazyFrame:
                 table = table.with_columns(pl.col("_signal").cast(pl.Float64))
                 table = table.filter(pl.col("_signal") >= asked.low) if asked.low is not None else table
                 table = table.filter(pl.col("_signal") <= asked.high) if asked.high is not None else table
-    for column, wanted in (("fate", asked.fate), ("source", asked.source)):
+    for column, wanted in (("fate", asked.fate), ("stage", asked.stage), ("source", asked.source)):
         if wanted:
-            table = table.filter(pl.col(column) == wanted)
+            table = table.filter((pl.col(column) == wanted).fill_null(False))
     if asked.rule:
-        table = table.filter((pl.col("rule") == asked.rule).fill_null(False))
+        table = table.filter(((pl.col("rule") == asked.rule) | pl.col("rule").str.starts_with(f"{asked.rule}.")).fill_null(False))
     if asked.words and asked.where != "text":
         table = table.filter(_contains(pl.col(asked.where), asked.words).fill_null(False))
     return table.select("row", *(["_signal"] if signal else []))
 
 
 def _kind(name: str) -> Any:
-    return {"rule": pl.String, "cluster_size": pl.Int64}.get(name, pl.List(pl.String))
+    return {"stage": pl.String, "rule": pl.String, "cluster_size": pl.Int64}.get(name, pl.List(pl.String))
 
 
 def _with_text(found: Sequence[ShardPlace], rows: pl.DataFrame, words: str, most: int) -> Iterator[int]:

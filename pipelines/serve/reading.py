@@ -1,6 +1,6 @@
-"""One document as the page shows it: its whole text with what was cut from it marked, and the difference between two texts.
+"""The text of a document, and the difference between two texts.
 
-Texts are capped at LONGEST characters, so that a page of a giant document stays light.
+Invariant: a comparison without what is "new" is the first text, and without what is "gone" the second.
 """
 
 import json
@@ -15,38 +15,30 @@ from curation.errors import UsageError
 from curation.storage.location import Location
 from pipelines.inspect.run_folder import ShardPlace, iter_rows, scan
 from pipelines.serve.listing import all_places
-
-LONGEST = 200_000
-"""Characters of a text that are shown."""
+from pipelines.serve.marks import LONGEST, Mark, Passage
 
 _PARTS = 2000
 """Lines, or words, that are compared one by one; longer texts are compared as far as that."""
 
+_AROUND = 200
+"""Characters of an equal passage that are shown on each side of a change."""
+
 
 @dataclass(frozen=True)
-class Passage:
-    """A piece of a text: `kind` is "" for what stays, "cut" for what export leaves out, "gone" and "new" in a comparison."""
+class StoredText:
+    """A document's text as ingest wrote it, and the spans that export leaves out."""
 
     text: str
-    kind: str = ""
+    cuts: Sequence[Mark]
 
 
-@dataclass(frozen=True)
-class WholeText:
-    """A document's text in passages; `more` counts the characters that are not shown."""
-
-    passages: Sequence[Passage]
-    more: int
-
-
-def text_of(out: Location, document_id: str, key: str | None = None) -> WholeText | None:
+def text_of(out: Location, document_id: str, key: str | None = None) -> StoredText | None:
     """Return the text of a document by its id (and key, where an id occurs twice); None where it was never extracted, or is gone."""
     for place, row in _rows(out, document_id, key):
         if place.documents is None:
             return None
         (values,) = [values for _, values in iter_rows(place.documents, [row], ["text"])]
-        spans = _cuts(place, row)
-        return _marked(values["text"], spans)
+        return StoredText(values["text"], _cuts(place, row))
     return None
 
 
@@ -61,26 +53,10 @@ def _rows(out: Location, document_id: str, key: str | None) -> Iterator[tuple[Sh
             yield place, int(row)
 
 
-def _cuts(place: ShardPlace, row: int) -> list[tuple[int, int]]:
+def _cuts(place: ShardPlace, row: int) -> list[Mark]:
     if place.cuts is None:
         return []
-    return [(span["start"], span["end"]) for _, values in iter_rows(place.cuts, [row], ["spans"]) for span in values["spans"]]
-
-
-def _marked(text: str, spans: Sequence[tuple[int, int]]) -> WholeText:
-    encoded = text.encode()
-    passages, begin = [], 0
-    for start, end in spans:
-        passages += [Passage(encoded[begin:start].decode()), Passage(encoded[start:end].decode(), "cut")]
-        begin = end
-    passages.append(Passage(encoded[begin:].decode()))
-    shown: list[Passage] = []
-    room = LONGEST
-    for passage in passages:
-        if passage.text and room > 0:
-            shown.append(Passage(passage.text[:room], passage.kind))
-            room -= len(passage.text)
-    return WholeText(shown, max(0, len(text) - LONGEST))
+    return [(span["start"], span["end"], "cut") for _, values in iter_rows(place.cuts, [row], ["spans"]) for span in values["spans"]]
 
 
 def compared(out: Location, first: str, second: str) -> tuple[list[Passage], list[Passage]]:
@@ -93,26 +69,46 @@ def compared(out: Location, first: str, second: str) -> tuple[list[Passage], lis
         found = text_of(out, name)
         if found is None:
             raise UsageError(f"the text of {name!r} is not there")
-        texts.append("".join(passage.text for passage in found.passages))
+        texts.append(found.text[:LONGEST])
     return side_by_side(*texts)
 
 
 def side_by_side(first: str, second: str) -> tuple[list[Passage], list[Passage]]:
-    """Compare two texts by line, and lines that differ by word."""
-    left: list[Passage] = []
-    right: list[Passage] = []
+    """Compare two texts; each side shows its own text."""
+    changes = changes_between(first, second)
+    return [one for one in changes if one.kind != "new"], [one for one in changes if one.kind != "gone"]
+
+
+def changes_between(first: str, second: str) -> list[Passage]:
+    """Compare two texts by line, and lines that differ by word; what differs stands where it differs, the old before the new."""
+    found: list[Passage] = []
     lines = first.splitlines(keepends=True), second.splitlines(keepends=True)
     for kind, a, b, c, d in _changes(*lines):
         before, after = "".join(lines[0][a:b]), "".join(lines[1][c:d])
         if kind == "equal":
-            left.append(Passage(before))
-            right.append(Passage(after))
+            found.append(Passage(before))
             continue
         words = _words(before), _words(after)
         for how, e, f, g, h in _changes(*words):
-            left += [Passage("".join(words[0][e:f]), "" if how == "equal" else "gone")] if f > e else []
-            right += [Passage("".join(words[1][g:h]), "" if how == "equal" else "new")] if h > g else []
-    return left, right
+            if how == "equal":
+                found.append(Passage("".join(words[0][e:f])))
+                continue
+            found += [Passage("".join(words[0][e:f]), "gone")] if f > e else []
+            found += [Passage("".join(words[1][g:h]), "new")] if h > g else []
+    return found
+
+
+def shortened(changes: Sequence[Passage]) -> list[Passage]:
+    """Leave out the middle of long passages that are equal; a passage of kind "skipped" counts what is left out."""
+    found: list[Passage] = []
+    for passage in changes:
+        left_out = len(passage.text) - 2 * _AROUND
+        if passage.kind or left_out < _AROUND:
+            found.append(passage)
+            continue
+        middle = Passage(f"{left_out:,} characters are the same", "skipped")
+        found += [Passage(passage.text[:_AROUND]), middle, Passage(passage.text[-_AROUND:])]
+    return found
 
 
 def _changes(first: Sequence[str], second: Sequence[str]) -> Iterator[tuple[str, int, int, int, int]]:

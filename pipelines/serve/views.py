@@ -18,14 +18,11 @@ from pipelines.inspect.rules import read_rules
 from pipelines.inspect.run_folder import iter_rows, places, scan, scan_ledger, scan_measured
 from pipelines.inspect.sources import largest_flows
 from pipelines.inspect.views import full_name, has_thresholds, signals_in, summarise
-from pipelines.inspect.why import duplicates as cluster_of
-from pipelines.inspect.why import why
 from pipelines.report import charts
 from pipelines.report.report import clusters_of, session_of, similarities_of
 from pipelines.serve.lab import changed_recipe
 from pipelines.serve.listing import Search, all_places, numeric_signals, search
 from pipelines.serve.movable import movable
-from pipelines.serve.reading import compared, evidence_of, text_of
 from pipelines.serve.served import Served
 
 _SHOWN_RULES = 200
@@ -45,7 +42,7 @@ def overview(what: Served, request: Request, name: str) -> dict[str, Any]:
         "title": rules.name,
         "description": rules.description,
         "funnel": counted,
-        "picture": charts.funnel_charts(charts.funnel_levels(counted)),
+        "picture": charts.funnel_charts(charts.funnel_levels(counted), lambda level: _documents_of(level, name, counted.is_generated)),
         "sources": largest_flows(counted.sources),
         "session": session,
         "against": other,
@@ -53,6 +50,18 @@ def overview(what: Served, request: Request, name: str) -> dict[str, Any]:
         "unfinished": counted.unfinished,
         "recipe": rules.text,
     }
+
+
+def _documents_of(level: charts.Level, run: str, is_generated: bool) -> str:
+    """Return the address of the documents that a level of the funnel removed, or of all that came, or of those that are kept."""
+    asked = {
+        "dropped": {"rule": level.label},
+        "duplicate": {"fate": "duplicate"},
+        "unreadable": {"stage": level.label},
+        "kept": {"fate": "kept"},
+    }
+    origin = "synthetic" if is_generated else "web"
+    return "/documents?" + urlencode({"run": run, "origin": origin, **asked.get(level.kind, {})})
 
 
 def signals(what: Served, request: Request, name: str) -> dict[str, Any]:
@@ -135,37 +144,6 @@ def documents(what: Served, request: Request, name: str) -> dict[str, Any]:
     }
 
 
-def document(what: Served, request: Request, name: str) -> dict[str, Any]:
-    """All that is known of one document."""
-    out = what.run(name)
-    own = request.query_params.get("id", "")
-    told = why(str(out), own)
-    chosen = next((one for one in told if one.key == request.query_params.get("key")), told[0])
-    copies = None
-    if chosen.fate in ("kept", "duplicate") and (chosen.cluster_size > 1 or chosen.duplicate_of):
-        copies = cluster_of(str(out), chosen.id)
-    failed = set(chosen.failed)
-    measured = {rule.signal for rule in chosen.rules}
-    return {
-        "own": chosen,
-        "others": [one for one in told if one.key != chosen.key],
-        "text": text_of(out, chosen.id, chosen.key),
-        "copies": copies,
-        "rules": sorted(chosen.rules, key=lambda rule: (rule.rule not in failed, rule.rule)),
-        "failed": failed,
-        "other_signals": {signal: value for signal, value in chosen.signals.items() if signal not in measured},
-        "evidence": evidence_of(chosen.evidence),
-        "messages": _messages(chosen.metadata),
-    }
-
-
-def compare(what: Served, request: Request, name: str) -> dict[str, Any]:
-    """Two documents side by side."""
-    first, second = request.query_params.get("a", ""), request.query_params.get("b", "")
-    left, right = compared(what.run(name), first, second)
-    return {"first": first, "second": second, "left": left, "right": right}
-
-
 def duplicates(what: Served, request: Request, name: str) -> dict[str, Any]:  # noqa: ARG001
     """The largest clusters, and how similar duplicates are."""
     out = what.run(name)
@@ -223,6 +201,7 @@ def _search(request: Request) -> Search:
         words=asked.get("q", ""),
         where="id" if where == "id" else "url" if where == "url" else "text",
         fate=asked.get("fate", ""),
+        stage=asked.get("stage", ""),
         rule=asked.get("rule", ""),
         source=asked.get("source", ""),
         origin=asked.get("origin", ""),
@@ -253,15 +232,6 @@ def _stamp(out: Location) -> Any:
         return json.dumps((find_record(out / "run.json") or {}).get("sessions", [])[-1:], sort_keys=True)
     except CorruptRecord:
         return ""
-
-
-def _messages(metadata: Any) -> list[dict[str, str]]:
-    """Return the request and the reply of a generated row."""
-    try:
-        found = json.loads(metadata.get("messages", "[]"))
-    except ValueError:
-        return []
-    return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
 
 
 def _next_unlabelled(what: Served, out: Location, after: str) -> tuple[int, int] | None:

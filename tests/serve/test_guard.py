@@ -1,6 +1,7 @@
 """Who is let in: tokens, hosts and origins; what every answer carries; that a run is only looked at."""
 
 import hashlib
+import html
 import json
 import re
 import shutil
@@ -144,6 +145,18 @@ def test_a_generated_row_is_shown_with_its_request_and_reply(server: Server) -> 
 
     assert said("made-0") == [("user", "Ask for problem 0."), ("assistant", "The reply.")]
     assert said("made-2") == said("doc-004") == []
+
+
+def test_each_level_of_the_funnel_leads_to_its_documents(server: Server) -> None:
+    """As many documents are listed as the level removed, or kept, or as all that came."""
+    levels = re.findall(r'<a href="(/documents[^"]*)"><title>([^<]*)</title>', server.ask("/")[2])
+    assert len(levels) >= 2 * 5  # drawn for wide and for narrow pages
+    for address, told in levels[: len(levels) // 2]:
+        label, left, taken = re.fullmatch(r"(.*): ([\d,]+) left, ([\d,]+) removed", told).groups()  # type: ignore[union-attr]
+        wanted = left if label in ("documents", "kept") else taken
+        found = re.search(r"<h1>([\d,]+) documents</h1>", server.ask(html.unescape(address))[2])
+        assert found is not None
+        assert label == "records read" or found[1] == wanted, told
 
 
 def test_looking_writes_nothing_in_the_run(run: Path, tmp_path: Path) -> None:

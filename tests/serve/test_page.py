@@ -69,6 +69,7 @@ def test_hostile_texts_do_nothing(browser: Browser, tmp_path: Path) -> None:
             f"/documents?q={_quoted(payload)}&in={place}&rule={_quoted(payload)}" for payload in PAYLOADS[:6] for place in ("id", "text")
         ]
         pages += [f"/document?id={_quoted(ids[number])}" for number in range(0, len(ids), 7)]
+        pages += [f"/document?id={_quoted(ids[number])}&view={view}" for number in (1, 8, 20) for view in ("record", "edits")]
         pages += [f"/signals?signal={_quoted(PAYLOADS[3])}", f"/{_quoted(PAYLOADS[4])}", f"/?run={_quoted(PAYLOADS[5])}"]
         seen: set[str] = set()
         for page in pages:
