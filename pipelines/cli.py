@@ -13,7 +13,7 @@ import typer
 
 from curation.errors import UsageError
 from pipelines.cluster_cli import kuberay, slurm
-from pipelines.export_cli import export
+from pipelines.export_cli import export, push
 from pipelines.serve_cli import serve
 from pipelines.showing import Folder, Json, note, show
 from pipelines.train_cli import annotate, buckets, train
@@ -289,6 +289,7 @@ def extract(
 
 
 app.command()(export)
+app.command()(push)
 app.command()(serve)
 app.command()(slurm)
 app.command()(kuberay)

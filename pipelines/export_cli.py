@@ -1,4 +1,4 @@
-"""`curate export`: the verb that takes shards away, with its options."""
+"""`curate export` and `curate push`: the verbs that take shards away, with their options."""
 
 from typing import Annotated
 
@@ -60,3 +60,23 @@ def export(
         workers=workers,
     )
     show(reexport(folder, asked), as_json, show_export)
+
+
+def push(
+    folder: Annotated[str, typer.Argument(metavar="DIR", help="The --out of an export, or the folder of a run.")],
+    target: Annotated[str, typer.Argument(metavar="TARGET", help="The dataset on the Hub: hf://datasets/ORG/NAME, or NAME@BRANCH.")],
+    private: Annotated[bool, typer.Option("--private", help="Make a new dataset private.")] = False,
+    message: Annotated[str, typer.Option(help="Message of the commit.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Push a dataset to the Hugging Face Hub, in one commit. The same command goes on where it was interrupted.
+
+    It logs in as `hf auth login` did, or with HF_TOKEN.
+
+    Example: curate push out/small hf://datasets/someone/small
+    """
+    from pipelines.reexport.push import push as pushing
+    from pipelines.report.tables import as_plain, show_export
+
+    note(folder)
+    show(pushing(folder, target, private=private, message=message), as_json, lambda pushed: show_export(as_plain(pushed)))

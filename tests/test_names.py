@@ -12,6 +12,7 @@ TWO_HOMES = {
     **dict.fromkeys(("diff", "duplicates", "extract", "verify", "why"), "pipelines/cli.py"),
     **dict.fromkeys(("annotate", "train"), "pipelines/train_cli.py"),
     "serve": "pipelines/serve_cli.py",
+    "push": "pipelines/export_cli.py",
     # the package's face offers a step, or a whole run, on plain strings
     **dict.fromkeys(("deduplicate", "measure"), "pipelines/notebook/texts.py"),
     "run": "pipelines/cli.py",

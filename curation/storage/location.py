@@ -1,8 +1,8 @@
-"""A location is a place for files, named by a URI: a local path, `s3://`, `gs://`, or, for reading only, `https://`.
+"""A location is a place for files, named by a URI: a local path, `s3://`, `gs://`, or, for reading only, `https://` and `hf://`.
 
 All code that opens, lists, writes or deletes a file uses this module, so a run behaves the same on a laptop and on an object store.
-pyarrow.fs serves local files, S3 and GCS; fsspec serves HTTP. Credentials and endpoints come from the environment (AWS_ACCESS_KEY_ID,
-AWS_ENDPOINT_URL, ...), never from a recipe.
+pyarrow.fs serves local files, S3 and GCS; fsspec serves HTTP and the Hugging Face Hub. Credentials and endpoints come from the environment
+(AWS_ACCESS_KEY_ID, AWS_ENDPOINT_URL, HF_TOKEN, ...), never from a recipe.
 
 Invariants
     - `write_bytes` and `upload` are atomic: a reader sees the whole file or none. Local: temporary name, fsync, rename, fsync of the
@@ -36,6 +36,9 @@ from curation.storage.traffic import count
 
 TEMPORARY = ".tmp-"
 _HTTP = ("http", "https")
+READ_ONLY = (*_HTTP, "hf")
+"""Schemes of places that are only read."""
+
 _ROOM = dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), "make room there, then give the same command again")
 _LEAVE = dict.fromkeys((errno.EROFS, errno.EACCES, errno.EPERM, errno.ENAMETOOLONG), "choose a place that can be written to")
 _FOLDER = dict.fromkeys((errno.ENOENT, errno.ENOTDIR, errno.EEXIST, errno.EINVAL), "no folder can be made there; choose another place")
@@ -60,7 +63,11 @@ def _filesystem(scheme: str, endpoint: str) -> Any:
         import fsspec
 
         return fs.PyFileSystem(fs.FSSpecHandler(fsspec.filesystem(scheme)))
-    raise InputError(f"{scheme}:// cannot be read: use a local path, s3://, gs:// or https://")
+    if scheme == "hf":
+        from curation.storage.hub import hub_files
+
+        return hub_files(endpoint)
+    raise InputError(f"{scheme}:// cannot be read: use a local path, s3://, gs://, hf:// or https://")
 
 
 def s3_endpoint() -> str:
@@ -150,7 +157,7 @@ class Location:
     @property
     def filesystem(self) -> Any:
         """The pyarrow file system for this location, at the endpoint that the environment names now."""
-        return _filesystem(self.scheme, s3_endpoint() if self.scheme == "s3" else "")
+        return _filesystem(self.scheme, s3_endpoint() if self.scheme == "s3" else os.environ.get("HF_ENDPOINT", ""))
 
     def facts(self) -> FileFacts | None:
         """Return the file's size and modification time, or None where it does not exist."""

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from curation.arrays import JsonObject
 from curation.errors import Refused, UsageError
-from curation.storage.location import Location, telling_what_is_written
+from curation.storage.location import READ_ONLY, Location, telling_what_is_written
 
 MADE_BY = "textbook-curation"
 RUN = "run.json"
@@ -35,9 +35,11 @@ KEPT = ("replies/", "files/", "index/")
 def claim(out: Location, recipe: str | None = None, replace: bool = False) -> None:
     """Raise unless a run of `recipe` may write to OUT.
 
-    Raises UsageError where OUT, or what it lies in, is no folder. Raises Refused where OUT holds files but no run of ours, or a run of
-    another recipe and `replace` is false, and where a link leads out of it.
+    Raises UsageError where OUT, or what it lies in, is no folder, or is only read. Raises Refused where OUT holds files but no run of
+    ours, or a run of another recipe and `replace` is false, and where a link leads out of it.
     """
+    if out.scheme in READ_ONLY:
+        raise UsageError(f"{out} is for reading only; --out names a local folder, s3:// or gs://")
     there = next((path for path in (Path(out.path), *Path(out.path).parents) if os.path.lexists(path)), None) if out.is_local else None
     if out.facts() is not None or (there is not None and not there.is_dir()):
         raise UsageError(f"{there or out} is no folder (a file, a device, or a link to nothing); --out names a folder")

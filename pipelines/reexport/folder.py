@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from curation.errors import Refused, UsageError
 from curation.storage.contents import CONTENTS
-from curation.storage.location import TEMPORARY, Location
+from curation.storage.location import READ_ONLY, TEMPORARY, Location
 from curation.storage.ownership import MADE_BY, write_ours
 from curation.storage.records import encode_record
 
@@ -22,7 +22,9 @@ SCRATCH = f"{TEMPORARY}shuffle"
 
 
 def check_place(run: Location, target: Location) -> None:
-    """Raise UsageError when the target lies inside a run or inside another dataset."""
+    """Raise UsageError when the target lies inside a run or inside another dataset, or can only be read."""
+    if target.scheme in READ_ONLY:
+        raise UsageError(f"--out {target} is for reading only; name a local folder, s3:// or gs://, and `curate push` it from there")
     if run.path == target.path:
         raise UsageError(f"--out is the run itself ({run}); name another folder")
     if run.holds(target) or target.holds(run):
