@@ -3,7 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.serve.reading import Passage, side_by_side
+from pipelines.serve.marks import Passage
+from pipelines.serve.reading import side_by_side
 from tests.meeting import meets, met
 
 LINES = st.sampled_from(["", "One line.\n", "another line of words.\n", "another kind of words.\n", "another kind of line.\n", "\n"])
