@@ -24,6 +24,7 @@ from curation.storage.location import Location
 from curation.storage.ownership import refuse_links_out
 from curation.storage.records import find_record
 from curation.storage.shards import Shard, check_aligned, open_parquet
+from pipelines.inspect.store_scan import scan_on_store
 
 GENERATED_FOLDER = "stages/6-synthesize"
 """The folder of the stages over generated rows."""
@@ -91,9 +92,7 @@ def scan(locations: Iterable[Location]) -> pl.LazyFrame:
     """Scan Parquet files as one table, in the given order."""
     files = list(locations)
     if files and not files[0].is_local:
-        import pyarrow.dataset as ds  # takes as long to import as all else here together
-
-        return pl.scan_pyarrow_dataset(ds.dataset([file.path for file in files], filesystem=files[0].filesystem, format="parquet"))
+        return scan_on_store(files)
     return pl.scan_parquet([file.path for file in files], glob=False)
 
 

@@ -25,6 +25,8 @@ _AT_ONCE = 2000
 """Texts of one shard that are searched at a time."""
 
 _SHOWN = ["id", "url", "source", "fate", "rule", "text_bytes", "cluster_size"]
+_UNDECIDED = {"fate": "undecided", "text_bytes": 0, "cluster_size": 1}
+"""What is shown of a record that has no row in the ledger yet."""
 
 
 @dataclass(frozen=True)
@@ -180,7 +182,7 @@ def _lines(found: Sequence[ShardPlace], rows: pl.DataFrame) -> list[Line]:
         place, wanted = found[int(str(number))], own["row"].to_list()
         known = [name for name in _SHOWN if name in scan([place.ledger]).collect_schema().names()]
         for row, values in read_ledger_rows(place.ledger, wanted, known).items():
-            facts[int(str(number)), row] = {**dict.fromkeys(_SHOWN), "fate": "undecided", "cluster_size": 1, **values}
+            facts[int(str(number)), row] = {**dict.fromkeys(_SHOWN), **_UNDECIDED, **values}
         if place.documents is not None:
             for row, values in iter_rows(place.documents, wanted, ["text"]):
                 texts[int(str(number)), row] = excerpt(values["text"], _EXCERPT)

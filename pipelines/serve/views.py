@@ -68,7 +68,7 @@ def signals(what: Served, request: Request, name: str) -> dict[str, Any]:
     """One signal with a movable threshold, and the list of all."""
     out = what.run(name)
     try:
-        known = {signal: has_thresholds(kind) for signal, kind in signals_in(all_places(out)).items()}
+        known = {signal: has_thresholds(kind) for signal, kind in signals_in(places(out)).items()}
     except UsageError:
         known = {}
     rules = read_rules(out).rules
@@ -115,7 +115,7 @@ def lab(what: Served, request: Request, name: str) -> dict[str, Any]:
     plain = [rule for rule in told.rules if rule.drops is not None and rule.threshold is not None][:_SHOWN_RULES]
     asked = {rule.name: _number(request, f"t.{rule.name}", rule.threshold) for rule in plain}
     changed = {rule.name: value for rule in plain if (value := asked[rule.name]) is not None and value != rule.threshold}
-    judged = rejudge_run(str(out), changed) if changed else None
+    judged = rejudge_run(str(out), changed) if changed and places(out) else None
     return {
         "rules": [(rule, asked[rule.name]) for rule in plain],
         "changed": changed,

@@ -42,10 +42,10 @@ class Server:
 
 
 @contextlib.contextmanager
-def serving(*folders: Path, labels: Path) -> Iterator[Server]:
+def serving(*folders: Path | str, labels: Path, env: Mapping[str, str] | None = None) -> Iterator[Server]:
     """Run `curate serve` and end it afterwards."""
     arguments = [str(CURATE), "serve", *map(str, folders), "--port", "0", "--labels", str(labels)]
-    process = subprocess.Popen(arguments, stderr=subprocess.PIPE, text=True, env=dict(os.environ))
+    process = subprocess.Popen(arguments, stderr=subprocess.PIPE, text=True, env={**os.environ, **(env or {})})
     assert process.stderr is not None
     try:
         said = process.stderr.readline()
