@@ -102,12 +102,13 @@ def shortened(changes: Sequence[Passage]) -> list[Passage]:
     """Leave out the middle of long passages that are equal; a passage of kind "skipped" counts what is left out."""
     found: list[Passage] = []
     for passage in changes:
-        left_out = len(passage.text) - 2 * _AROUND
+        head, tail = passage.text[:_AROUND], passage.text[-_AROUND:]
+        head, tail = head[: head.rfind(" ") + 1] or head, tail[tail.find(" ") + 1 :]
+        left_out = len(passage.text) - len(head) - len(tail)
         if passage.kind or left_out < _AROUND:
             found.append(passage)
-            continue
-        middle = Passage(f"{left_out:,} characters are the same", "skipped")
-        found += [Passage(passage.text[:_AROUND]), middle, Passage(passage.text[-_AROUND:])]
+        else:
+            found += [Passage(head), Passage(f"{left_out:,} characters are the same", "skipped"), Passage(tail)]
     return found
 
 

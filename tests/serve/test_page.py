@@ -3,6 +3,7 @@
 import html
 import json
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 
 from pipelines.train.labels import read_labels
 from tests.reexport.corpus import write_corpus
-from tests.running import curate
+from tests.running import ROOT, curate
 from tests.serve.browser import Browser, chromium
 from tests.serve.payloads import PAYLOADS
 from tests.serve.serving import Server, serving
@@ -96,6 +97,7 @@ def test_a_person_finds_moves_compares_and_labels(browser: Browser, demo_run: Pa
     rows = pl.read_parquet(labels)
     assert rows["score"].to_list() == [0, 1, 2, 3, 4, 5, 5, 0, 3, 4]
     assert len(read_labels([str(labels)], "text", "score", "source")) == 10
+    _train_on(labels, demo_run, tmp_path)
     texts = {*pl.read_parquet(sorted((demo_run / "stages/1-ingest").glob("*[0-9].parquet")), columns=["text"])["text"]}
     assert {*rows["text"]} <= texts
 
@@ -147,6 +149,46 @@ def _label_ten(browser: Browser, server: Server) -> None:
     browser.leaves_by(lambda: browser.press("0"))
     browser.leaves_by(lambda: browser.press("u"))
     assert browser.run("document.getElementById('labels').textContent") == "10"
+
+
+def _train_on(labels: Path, run: Path, folder: Path) -> None:
+    """Train on the ten labels together with labels that somebody has already: ten alone are too few for any model."""
+    texts = (
+        pl.read_parquet(sorted((run / "stages/1-ingest").glob("*[0-9].parquet")), columns=["text", "source"]).unique("text").sort("text")
+    )
+    known = texts.join(pl.read_parquet(labels), on="text", how="anti").with_columns(
+        pl.when(pl.col("source") == "textbook").then(4.0).otherwise(1.0).alias("score"),
+        pl.format("site {}", pl.int_range(pl.len()) % 6).alias("source"),
+    )
+    known.write_parquet(folder / "known.parquet")
+    alone = call("train", "score", labels, "--out", folder / "alone.safetensors")
+    assert (alone.code, "Traceback" in alone.all) != (0, True)
+    said = call("train", "score", labels, folder / "known.parquet", "--out", folder / "model.safetensors", "--json")
+    assert said.code == 0, said.all
+    told = json.loads(said.out)
+    assert told["rows"] + told["copies"] == 10 + known.height
+
+
+PICTURES = ROOT / ".pictures"
+WIDTH, HEIGHT = 1100, 900
+
+
+def test_the_front_page_s_pictures_are_made_here(browser: Browser, demo_run: Path, tmp_path: Path) -> None:
+    """CURATION_PICTURES=1 writes those of the README anew; fonts differ between machines, so only their size is compared."""
+    folder = PICTURES if "CURATION_PICTURES" in os.environ else tmp_path
+    browser.size(WIDTH, HEIGHT)
+    browser.open((demo_run / "report.html").as_uri())
+    browser.picture(folder / "report.png")
+    with serving(demo_run, labels=tmp_path / "labels.parquet") as server:
+        browser.open(f"{server.base}/?token={server.token}")
+        browser.open(f"{server.base}/signals?signal=educational_score.score")
+        browser.picture(folder / "page.png")
+    shown = re.findall(r"\.pictures/(\w+\.png)", (ROOT / "README.md").read_text("utf-8"))
+    assert sorted(shown) == sorted(path.name for path in PICTURES.iterdir()) == ["page.png", "report.png"]
+    for name in shown:
+        for place in (folder, PICTURES):
+            content = (place / name).read_bytes()
+            assert (int.from_bytes(content[16:20]), int.from_bytes(content[20:24])) == (WIDTH, HEIGHT)
 
 
 def test_the_lab_s_recipe_judges_as_the_lab_says(browser: Browser, tmp_path: Path) -> None:

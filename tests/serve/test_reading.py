@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.serve.marks import Passage
-from pipelines.serve.reading import side_by_side
+from pipelines.serve.reading import shortened, side_by_side
 from tests.meeting import meets, met
 
 LINES = st.sampled_from(["", "One line.\n", "another line of words.\n", "another kind of words.\n", "another kind of line.\n", "\n"])
@@ -26,6 +26,20 @@ def test_each_side_is_its_text_and_both_are_one_without_what_is_marked(pairs: li
     met["same_lines"] += any(passage.kind == "" and passage.text.endswith("\n") for passage in left)
     met["other_lines"] += first != second
     met["other_words"] += any(passage.kind == "" and not passage.text.endswith("\n") for passage in left)
+
+
+@meets(shortened=10, whole=10)
+@given(st.lists(st.tuples(st.integers(0, 300), st.sampled_from(["", "gone", "new"])), max_size=5))
+def test_only_the_middle_of_long_equal_passages_is_left_out(pieces: list[tuple[int, str]]) -> None:
+    changes = [Passage("four " * words, kind) for words, kind in pieces]
+    found = shortened(changes)
+    counts = [int(one.text.split()[0].replace(",", "")) for one in found if one.kind == "skipped"]
+    shown = [one for one in found if one.kind != "skipped"]
+    assert sum(counts) + sum(len(one.text) for one in shown) == sum(len(one.text) for one in changes)
+    assert joined([one for one in shown if one.kind]) == joined([one for one in changes if one.kind])
+    assert all(one.text.startswith("four") and one.text.endswith(" ") for one in shown if one.text)
+    assert all(count >= 200 for count in counts)
+    met["shortened" if counts else "whole"] += 1
 
 
 def test_the_words_that_differ_are_marked_and_no_others() -> None:
