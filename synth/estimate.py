@@ -7,10 +7,10 @@ Questions are drawn as a run draws them, from the documents of a sample; of each
               reply leads to; where teachers form a ladder, CLIMBING of the questions go up each rung
     high      a token for every byte, every answer at its limit and asked again with twice that, every later call, every rung
 
-A teacher without a known price has no cost. Replies that a log holds already cost nothing; they are not subtracted here.
+A teacher without a known price has no cost. A question that a log holds the reply to costs nothing, nor what was asked after it.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from synth.ask.answering import limit_of, most_prompt_tokens
@@ -27,10 +27,14 @@ LATER_TOKENS = 200, 100
 
 @dataclass(frozen=True)
 class CostEstimate:
-    """The questions of one task to one teacher: calls and tokens as expected, and cost in USD (None: its price is unknown)."""
+    """The questions of one task to one teacher: calls and tokens as expected, and cost in USD (None: its price is unknown).
+
+    `answered` questions have their reply already and are not counted.
+    """
 
     task: str
     teacher: str
+    answered: int
     calls: int
     prompt_tokens: int
     answer_tokens: int
@@ -41,6 +45,7 @@ class CostEstimate:
 
 @dataclass
 class _Sum:
+    answered: float = 0.0
     calls: float = 0.0
     prompt: float = 0.0
     answer: float = 0.0
@@ -58,8 +63,10 @@ class _Sum:
         )
 
 
-def estimate(router: Router, tasks: Sequence[Task], seeds: Sequence[Seed]) -> list[CostEstimate]:
-    """Return what the questions of each task would cost at each teacher."""
+def estimate(
+    router: Router, tasks: Sequence[Task], seeds: Sequence[Seed], answered: Callable[[str], bool] | None = None
+) -> list[CostEstimate]:
+    """Return what the questions of each task would cost at each teacher; `answered` tells whether a request (its key) has a reply."""
     sums: dict[tuple[str, str], _Sum] = {}
     addressing = Addressing(router)
     for task in tasks:
@@ -67,9 +74,22 @@ def estimate(router: Router, tasks: Sequence[Task], seeds: Sequence[Seed]) -> li
             for rung, teacher in enumerate(router.ladder_for(task.name(), draft.difficulty)):
                 request, _ = addressing.request(task, draft, teacher)
                 total = sums.setdefault((task.name(), teacher.label), _Sum())
+                if answered is not None and answered(request.key):
+                    total.answered += weight
+                    break
                 _add(total, task, draft, request, teacher, weight, CLIMBING**rung)
     return [
-        CostEstimate(task, label, round(total.calls), round(total.prompt), round(total.answer), total.low, total.expected, total.high)
+        CostEstimate(
+            task,
+            label,
+            round(total.answered),
+            round(total.calls),
+            round(total.prompt),
+            round(total.answer),
+            total.low,
+            total.expected,
+            total.high,
+        )
         for (task, label), total in sums.items()
     ]
 

@@ -41,7 +41,9 @@ from pipelines.plan.on_paper import Corpus, PaperStep, on_paper
 from pipelines.progress.progress import ProgressWatcher, display_for
 from pipelines.recipes.recipe import Recipe, load
 from pipelines.recipes.stage_words import steps_of
+from synth.ask.key_table import KeyTable
 from synth.ask.prices import date_of_prices
+from synth.ask.reply_log import answered_in
 from synth.estimate import CostEstimate, estimate
 from synth.seeds import SeedShard, choose
 from synth.synthesize import SynthesisSettings
@@ -124,7 +126,7 @@ def make_plan(
         expected = seen_in(Location.of(folder) / "out")
         duplicates = plan_duplicates(recipe.deduplicate, expected.times(scale)) if recipe.deduplicate else None
         filters = plan_filters(recipe.filters, _documents(Path(folder) / "out"), scale)
-        teaching = _estimates(recipe.synthesize, Path(folder) / "out") if recipe.synthesize is not None else []
+        teaching = _estimates(recipe.synthesize, Path(folder) / "out", out) if recipe.synthesize is not None else []
     busy = max(1, min(workers, len(units)))
     stages = [StagePlan(cost["stage"], round(cost["worker_seconds"] * scale, 2), int(cost["bytes"] * scale)) for cost in costs]
     start = START_SECONDS + (WORKER_START_SECONDS if workers > 1 else 0.0)
@@ -179,8 +181,8 @@ def _check_teachers(recipe: Recipe, out: Location | None) -> list[str]:
     return [teacher.label for teacher in asked]
 
 
-def _estimates(settings: SynthesisSettings, out: Path) -> list[CostEstimate]:
-    """Return what the questions would cost, asked about the documents that the sample kept."""
+def _estimates(settings: SynthesisSettings, out: Path, planned: str | None) -> list[CostEstimate]:
+    """Return what the questions would cost, asked about the documents that the sample kept, beside the replies that the run has already."""
     documents, signals = finished_units(Workspace(Location.of(out)), Ingest), finished_units(Workspace(Location.of(out)), Measure)
     ledgers = finished_units(Workspace(Location.of(out)), Select)
     named = {shard.name: shard for unit in documents for shard in unit.shards}
@@ -189,7 +191,9 @@ def _estimates(settings: SynthesisSettings, out: Path) -> list[CostEstimate]:
         SeedShard(named[shard.name], shard, scored.get(shard.name)) for unit in ledgers for shard in unit.shards if shard.name in named
     ]
     chosen = choose(found, settings.seed_policy()) if settings.needs_seeds else []
-    return estimate(settings.router(), settings.built_tasks(), chosen)
+    replies = Location.of(planned) / "replies" if planned else None
+    keys = answered_in(Path(replies.path)) if replies is not None and replies.is_local else KeyTable()
+    return estimate(settings.router(), settings.built_tasks(), chosen, lambda key: keys.get(key) is not None)
 
 
 def _done(recipe: Recipe, units: Sequence[Unit], space: Workspace) -> int:

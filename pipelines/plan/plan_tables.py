@@ -94,6 +94,8 @@ def _show_teaching(console: Console, teaching: "Sequence[CostEstimate]", prices_
         counts = (f"{count:,}" for count in (each.calls, each.prompt_tokens, each.answer_tokens))
         table.add_row(printable(each.task), printable(each.teacher), *counts, *costs)
     print_table(console, table)
+    if answered := sum(each.answered for each in teaching):
+        console.print(f"{answered:,} questions have their reply in the log already and are left out.")
     known = [each for each in teaching if each.low is not None and each.expected is not None and each.high is not None]
     if known:
         low, expected, high = (sum(getattr(each, name) for each in known) for name in ("low", "expected", "high"))

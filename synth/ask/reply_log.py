@@ -66,6 +66,17 @@ def _opened_line(line: bytes) -> dict[str, Any] | None:
     return content if isinstance(content, dict) and isinstance(content.get("key"), str) else None
 
 
+def answered_in(folder: Path) -> KeyTable:
+    """Return the keys of requests that a folder's log holds a final reply to, without opening it for writing; none if there is no log."""
+    keys = KeyTable()
+    if (folder / FILE).is_file():
+        with (folder / FILE).open("rb") as lines:
+            for content in map(_opened_line, lines):
+                if content is not None and "reply" in content and Reply(**content["reply"]).final:
+                    keys.put(content["key"], 1)
+    return keys
+
+
 def require_log(folder: Location) -> None:
     """Raise Refused if a folder's reply file is not ours, because we would write to it. An incomplete or damaged log is still ours.
 

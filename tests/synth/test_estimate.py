@@ -48,6 +48,9 @@ def test_a_plan_s_estimate_is_near_what_the_run_then_costs(tmp_path: Path) -> No
         plan = json.loads(curate("plan", tmp_path / "own.toml", "--json"))
         assert not endpoint.bodies, "a plan asks for nothing that costs"
         curate("run", tmp_path / "own.toml", "--out", tmp_path / "out", "--quiet")
+        again = json.loads(curate("plan", tmp_path / "own.toml", "--out", tmp_path / "out", "--json"))
+        assert sum(each["answered"] for each in again["teaching"]) == 3 * 12
+        assert {each["high"] for each in again["teaching"]} == {0.0}, "what the log holds costs nothing"
     session = json.loads((tmp_path / "out" / "run.json").read_text())["sessions"][-1]
     spent = session["synthesis"]["usd"]
     low, expected, high = (sum(each[name] for each in plan["teaching"]) for name in ("low", "expected", "high"))
