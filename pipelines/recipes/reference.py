@@ -9,6 +9,7 @@ import dataclasses
 import inspect
 import json
 import re
+import tomllib
 import types
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -26,7 +27,7 @@ from pipelines.recipes.recipe import InputChoice
 from pipelines.recipes.toml_text import toml_value
 from pipelines.terminal.wording import NO_LICENSE
 from synth.ask.teacher import teacher_class, teachers
-from synth.offered import shipped_tasks
+from synth.offered import build_task, shipped_tasks
 from synth.router import RouteSettings
 from synth.seeds import SeedPolicy
 from synth.sheet import TaskSheet, reasons
@@ -91,8 +92,10 @@ def tables() -> list[ReferenceTable]:
 
 def reference() -> str:
     """Return the whole reference as Markdown."""
-    sections = [_opening(), *(_markdown(table) for table in tables()), _examples().strip()]
-    return "\n\n".join(sections) + "\n"
+    every = tables()
+    first_task = next(at for at, table in enumerate(every) if table.heading.startswith("[[synthesize.tasks]]"))
+    before, after = (list(map(_markdown, part)) for part in (every[:first_task], every[first_task:]))
+    return "\n\n".join([_opening(), *before, _tasks_at_a_glance(), *after, _rejections(), _examples().strip()]) + "\n"
 
 
 def meanings(kind: type) -> Mapping[str, str]:
@@ -172,6 +175,24 @@ this folder, `curate recipes NAME > mine.toml` copies one, and `--set PATH=VALUE
 Paths in a recipe (inputs, `file`, models, lists, tokenizers, `against`), also those that `--set` gives, are relative to the folder of the
 recipe's file. Paths in a shipped recipe or in a recipe on an object store, and inputs on the command line, are relative to the current
 folder. `sample_data:texts/web.jsonl` is a file of an installed package."""
+
+
+def _tasks_at_a_glance() -> str:
+    """Return what tasks there are, what they are made from, and how many calls a row takes."""
+    lines = ["## Tasks at a glance", "", "| task | from | calls | what it makes |", "|---|---|---|---|"]
+    for name, kind in shipped_tasks().items():
+        task = build_task({"name": name})
+        about = _task(kind, name).about.partition(".")[0].partition(": From")[0]
+        lines.append(f"| `{name}` | {'a document' if task.needs_seed else 'nothing'} | {1 + task.later_calls} | {about} |")
+    told = "Calls are those of a model; teachers that work by rule make none. Why replies are rejected is told below the tasks."
+    return "\n".join([*lines, "", told])
+
+
+def _rejections() -> str:
+    """Return why replies become no rows."""
+    rules = tomllib.loads((files("synth") / "rejections.toml").read_text("utf-8"))
+    rows = [f"| `{rule}` | {meaning} |" for rule, meaning in sorted(rules.items())]
+    return "\n".join(["## Why a reply becomes no row", "", "| rule | meaning |", "|---|---|", *rows])
 
 
 def _markdown(table: ReferenceTable) -> str:

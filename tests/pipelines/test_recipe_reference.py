@@ -9,6 +9,9 @@ import pytest
 
 from pipelines.recipes.recipe import parse_recipe
 from pipelines.recipes.reference import meanings, reference, tables
+from synth.ask.teacher import FINAL
+from synth.offered import shipped_tasks
+from synth.sheet import TaskSheet, reasons
 from tests.running import ROOT, curate
 
 CHECKED_IN = ROOT / "pipelines/recipes/README.md"
@@ -91,3 +94,13 @@ def test_meanings_are_read_by_name_and_go_on() -> None:
         "second": "both of them, and more",
         "third": "another unknown  not a field",
     }
+
+
+def test_every_rule_that_rejects_a_reply_is_explained() -> None:
+    told = set(tomllib.loads((ROOT / "synth" / "rejections.toml").read_text("utf-8")))
+    raised = {rule for path in (ROOT / "synth").rglob("*.py") for rule in re.findall(r'Rejected\(\s*"([a-z_]+)"', path.read_text("utf-8"))}
+    listed = {rule for kind in shipped_tasks().values() if isinstance(kind, TaskSheet) for rule in reasons(kind)}
+    assert raised | listed | FINAL | {"teacher_failed"} == told
+    shown = reference()
+    assert all(f"| `{rule}` | " in shown for rule in told)
+    assert all(f"| `{name}` | " in shown for name in shipped_tasks())
