@@ -6,8 +6,8 @@ costs is in `synth.ask.answering`, what its answers mean in `synth.ask.completio
 that cannot work (a refused key, no credit, an unknown model or parameter) stops the run and names the fix.
 
 The key comes from the environment variable that `key_variable` names. It is in no recipe, request, log or message; if an endpoint echoes
-it, it is removed. Every call carries an Idempotency-Key, so that an endpoint that knows it bills a call once, even if we are killed under
-way.
+it, it is removed. Every call carries an Idempotency-Key, and one whose end is unknown (a timeout, a killed command) is sent again under the
+same, so that an endpoint that heeds it bills it once.
 
 Money: with `input_price` and `output_price` (USD per million tokens) every reply carries its cost.
 """
@@ -174,7 +174,8 @@ class OpenAITeacher(Teacher):
                 f"teacher {self.label}: the batch of an ended command cannot be read ({told}); try the same command later"
             ) from error
 
-        def send(request: Request, limit: int, call: int) -> Awaitable[Arrival]:
+        def send(request: Request, limit: int, call: int, known: int) -> Awaitable[Arrival]:
+            del known
             return line.send(call_name(request.key, call), self.body(request, limit))
 
         return send
@@ -242,10 +243,11 @@ class _Line:
     teacher: OpenAITeacher
     client: openai.AsyncOpenAI
 
-    async def send(self, request: Request, limit: int, call: int) -> Arrival:
+    async def send(self, request: Request, limit: int, call: int, known: int) -> Arrival:
         """Send a call and return what comes. Raises Failure where no whole answer arrives."""
+        del call
         endpoint, asked = self.teacher.endpoint, self.teacher.body(request, limit)
-        headers = {"Idempotency-Key": call_name(request.key, call)}
+        headers = {"Idempotency-Key": call_name(request.key, known + 1)}
         create = self.client.chat.completions.with_streaming_response.create
         body = bytearray()
         try:

@@ -58,8 +58,11 @@ class Manner:
 class Line(Protocol):
     """A way to send a call."""
 
-    def __call__(self, request: Request, limit: int, call: int) -> Awaitable[Arrival]:
-        """Send call number `call` of a request and return what comes. Raises Failure where nothing readable arrives."""
+    def __call__(self, request: Request, limit: int, call: int, known: int) -> Awaitable[Arrival]:
+        """Send call number `call` of a request and return what comes; of `known` calls before it the end is known.
+
+        Raises Failure where nothing readable arrives.
+        """
 
 
 def limit_of(request: Request) -> int:
@@ -77,6 +80,7 @@ class _Bill:
     """Calls, tokens and cost of answering one request so far."""
 
     calls: int = 0
+    lost: int = 0
     failures: int = 0
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
@@ -131,7 +135,7 @@ class Answering:
         """Begin with what an ended command left: what arrived is read; return what is lost, which is spent already."""
         lost = sum(left.pending.values())
         self.desk.budget.spent -= left.worst - lost
-        bill.calls = left.calls - len(left.bodies)
+        bill.calls, bill.lost = left.calls - len(left.bodies), len(left.lost)
         bill.cost = lost
         self._earlier[request.key] = [(call, body) for call, _, body in left.bodies]
         return lost
@@ -153,9 +157,10 @@ class Answering:
         bill.calls += 1
         call, sent_at = bill.calls, time.monotonic()
         headers: Mapping[str, str] = {}
+        arrival: Arrival | None = None
         self.desk.record.sending(request.key, call, worst)
         try:
-            arrival = await self.line(request, limit, call)
+            arrival = await self.line(request, limit, call, call - 1 - bill.lost)
             headers = arrival.headers
             if arrival.status != 200:
                 raise failure_of(arrival.status, read_error(arrival.body), headers, self.manner.where)
@@ -163,8 +168,10 @@ class Answering:
             self.desk.record.arrived(request.key, call, self._without_secret(body))
         except Failure as failure:
             cost = worst if failure.maybe_billed else 0.0
+            lost = failure.maybe_billed and arrival is None
             bill.cost += cost
-            self.desk.record.failed(request.key, call, cost)
+            bill.lost += lost
+            self.desk.record.failed(request.key, call, cost, lost)
             self._learn(failure, sent_at, headers)
             raise
         try:

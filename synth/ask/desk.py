@@ -20,10 +20,11 @@ def call_name(key: str, call: int) -> str:
 class Unfinished:
     """What an ended command left of a request without a reply: calls whose outcome is unknown, at their worst, and answers unread.
 
-    `bodies` are in the order of calls; `calls` counts all of them.
+    `bodies` are in the order of calls; `calls` counts all of them, `lost` are those of which nothing is known but that they were sent.
     """
 
     calls: int = 0
+    lost: set[int] = field(default_factory=set)
     pending: dict[int, float] = field(default_factory=dict)
     bodies: list[tuple[int, float, str]] = field(default_factory=list)
 
@@ -42,8 +43,8 @@ class Record(Protocol):
     def arrived(self, key: str, call: int, body: str) -> None:
         """Record the answer to a call, unread."""
 
-    def failed(self, key: str, call: int, cost: float) -> None:
-        """Record that a call brought no answer, and what that costs."""
+    def failed(self, key: str, call: int, cost: float, lost: bool = False) -> None:
+        """Record that a call brought no answer, what that costs, and whether nothing came at all, so that it may be billed all the same."""
 
     def unfinished(self, key: str) -> Unfinished | None:
         """Return and forget what an ended command left of a request."""
@@ -61,7 +62,7 @@ class NoRecord:
     def arrived(self, key: str, call: int, body: str) -> None:
         """Record nothing."""
 
-    def failed(self, key: str, call: int, cost: float) -> None:
+    def failed(self, key: str, call: int, cost: float, lost: bool = False) -> None:
         """Record nothing."""
 
     def unfinished(self, key: str) -> Unfinished | None:

@@ -183,9 +183,9 @@ class ReplyLog:
         """Record the answer to a call, unread."""
         self._write(_sealed_line({"key": key, "received": {"call": call, "body": body.encode("utf-8", "replace").decode()}}))
 
-    def failed(self, key: str, call: int, cost: float) -> None:
-        """Record that a call brought no answer, and what that costs."""
-        self._write(_sealed_line({"key": key, "failed": {"call": call, "cost": cost}}))
+    def failed(self, key: str, call: int, cost: float, lost: bool = False) -> None:
+        """Record that a call brought no answer, what that costs, and whether nothing came at all."""
+        self._write(_sealed_line({"key": key, "failed": {"call": call, "cost": cost, **({"lost": True} if lost else {})}}))
 
     def unfinished(self, key: str) -> Unfinished | None:
         """Return and forget what an ended command left of a request."""
@@ -200,6 +200,7 @@ class ReplyLog:
         left = self._unfinished.get(key)
         if left is None or not number.isdigit() or int(number) not in left.pending:
             return 0.0
+        left.lost.discard(int(number))
         if body is not None:
             self.arrived(key, int(number), body)
             left.bodies.append((int(number), left.pending.pop(int(number)), body))
@@ -238,13 +239,17 @@ class ReplyLog:
         left = self._unfinished.setdefault(key, Unfinished())
         if "sent" in content:
             left.calls = content["sent"]["call"]
+            left.lost.add(left.calls)
             left.pending[left.calls] = content["sent"]["worst"]
         elif "failed" in content:
             call = content["failed"]["call"]
+            if "lost" not in content["failed"]:
+                left.lost.discard(call)
             left.pending[call] = content["failed"]["cost"]
             left.bodies = [body for body in left.bodies if body[0] != call]
         elif "received" in content:
             call = content["received"]["call"]
+            left.lost.discard(call)
             left.bodies.append((call, left.pending.pop(call, 0.0), content["received"]["body"]))
 
     def _line_at(self, begin: int) -> bytes:

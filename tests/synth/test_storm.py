@@ -79,8 +79,10 @@ class Storm:
     def __init__(self) -> None:
         self.calls: Counter[int] = Counter()
         self.paid: Counter[int] = Counter()
+        self.names: dict[int, set[str]] = {}
+        self.headers: list[dict[str, str]] = []
 
-    def __call__(self, body: dict[str, Any], _: int) -> Answer:
+    def __call__(self, body: dict[str, Any], at: int) -> Answer:
         number = int(body["messages"][-1]["content"].split()[-1])
         self.calls[number] += 1
         first = self.calls[number] == 1
@@ -101,6 +103,7 @@ class Storm:
         if kind == "too-long":
             return failure(400, "maximum context length exceeded")
         self.paid[number] += 1
+        self.names.setdefault(number, set()).add(self.headers[at]["idempotency-key"])
         usage: dict[str, Any] = {
             "usage-null": None,
             "usage-negative": {"prompt_tokens": -1, "completion_tokens": 5},
@@ -123,6 +126,7 @@ def run(folder: Path, count: int, kills: int, limit: float, seed: int) -> tuple[
     """Ask `count` questions, ended `kills` times on the way; return the endpoint, the kills that met a live command, and the fates."""
     storm, draw, met = Storm(), random.Random(seed), 0
     with serving(storm) as endpoint:
+        storm.headers = endpoint.headers
         for turn in range(kills + 3):
             before = len(endpoint.bodies)
             process = subprocess.Popen([sys.executable, "-c", PROGRAM, str(folder), endpoint.url, str(count), str(limit)], env=os.environ)
@@ -155,6 +159,8 @@ def check(storm: Storm, kills: int, fates: dict[str, Counter[str]]) -> None:
     twice = {"reasoning", "empty", "cut"}
     again = sum(max(0, paid - (2 if kind_of(number) in twice else 1)) for number, paid in storm.paid.items())
     assert again <= 16 * ((kills + 1) // 2), "only what was under way at a KILL, which nobody can know of, is paid for again"
+    for number, names in storm.names.items():
+        assert len(names) <= (2 if kind_of(number) in twice else 1), "an endpoint that heeds the key of a call bills none of them again"
 
 
 def test_a_small_storm(tmp_path: Path) -> None:
