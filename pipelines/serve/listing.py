@@ -94,13 +94,22 @@ def search(out: Location, asked: Search) -> Found:
     rows = pl.concat(numbered) if numbered else None
     if rows is None or rows.height == 0:
         return Found([], 0, False)
+    begin, total = (max(1, asked.page) - 1) * PAGE, rows.height
     if asked.descending is not None and signal:
-        rows = rows.sort("_signal", "place", "row", descending=[asked.descending, False, False], nulls_last=True)
-    begin = (max(1, asked.page) - 1) * PAGE
+        rows = in_order_of_signal(rows, asked.descending, total if in_text else begin + PAGE)
     if not in_text:
-        return Found(_lines(found, rows[begin : begin + PAGE]), rows.height, rows.height > begin + PAGE)
+        return Found(_lines(found, rows[begin : begin + PAGE]), total, total > begin + PAGE)
     chosen = list(_with_text(found, rows, asked.words, begin + PAGE + 1))
     return Found(_lines(found, rows[chosen[begin : begin + PAGE]]), None, len(chosen) > begin + PAGE)
+
+
+def in_order_of_signal(rows: pl.DataFrame, descending: bool, most: int) -> pl.DataFrame:
+    """Return at least the first `most` rows in the order of `_signal`, `place` and `row`, nulls last; of millions, few are sorted."""
+    values = rows["_signal"]
+    if most < len(values) - values.null_count():
+        last = values.top_k(most).min() if descending else values.bottom_k(most).max()
+        rows = rows.filter(pl.col("_signal") >= last if descending else pl.col("_signal") <= last)
+    return rows.sort("_signal", "place", "row", descending=[descending, False, False], nulls_last=True)
 
 
 def _check_pattern(words: str) -> None:
