@@ -22,6 +22,9 @@ from curation.text.kernels import inline_kernel, intrinsic, kernel, numba_types
 BLOCK = 64
 """Number of bytes that a mask covers."""
 
+LANES = 32
+"""Number of numbers that are compared at once."""
+
 Context: TypeAlias = Any
 """One of numba's contexts."""
 Type: TypeAlias = Any
@@ -51,6 +54,38 @@ def load_word(typing_context: Context, data: Type, place: Type) -> tuple[Type, G
     return types.uint64(data, types.intp), generate
 
 
+@intrinsic
+def mask_where_above(
+    _context: Context, words: Type, _place: Type, numbers: Type, _start: Type, _limit: Type, _mask: Type
+) -> tuple[Type, Generator]:
+    """Apply a mask to those of words[place : place + LANES] (uint32) whose number in numbers[start : start + LANES] (float32) is above a
+    limit."""
+
+    def generate(context: Context, builder: ir.IRBuilder, signature: Type, arguments: Sequence[ir.Value]) -> ir.Value:
+        words, place, numbers, start, limit, mask = arguments
+        pointers = (
+            _pointer(context, builder, signature.args[0], words, place),
+            _pointer(context, builder, signature.args[2], numbers, start),
+        )
+        whole, real = (ir.VectorType(kind, LANES) for kind in (ir.IntType(32), ir.FloatType()))
+        target = builder.bitcast(pointers[0], whole.as_pointer())
+        number = builder.load(builder.bitcast(pointers[1], real.as_pointer()), align=4)
+        above = builder.fcmp_ordered(">", number, _splat(builder, limit, LANES))
+        kept = builder.select(above, _splat(builder, mask, LANES), ir.Constant(whole, [0xFFFFFFFF] * LANES))
+        builder.store(builder.and_(builder.load(target, align=4), kept), target, align=4)
+        return context.get_dummy_value()
+
+    types = numba_types()
+    return types.none(words, types.intp, numbers, types.intp, types.float32, types.uint32), generate
+
+
+def _splat(builder: ir.IRBuilder, scalar: ir.Value, lanes: int) -> ir.Value:
+    """Return a vector of which each lane is the scalar."""
+    nothing, index = ir.Constant(ir.VectorType(scalar.type, lanes), ir.Undefined), ir.IntType(32)
+    one = builder.insert_element(nothing, scalar, ir.Constant(index, 0))
+    return builder.shuffle_vector(one, nothing, ir.Constant(ir.VectorType(index, lanes), [0] * lanes))
+
+
 def _mask(generate_bits: Callable[..., ir.Value]) -> Generator:
     """Return a code generator for a mask: `generate_bits(builder, block, splat, *scalars)` gives the 64 bits of a block of bytes."""
 
@@ -59,9 +94,7 @@ def _mask(generate_bits: Callable[..., ir.Value]) -> Generator:
         vector = ir.VectorType(_BYTE, BLOCK)
 
         def splat(scalar: ir.Value) -> ir.Value:
-            nothing, index = ir.Constant(vector, ir.Undefined), ir.IntType(32)
-            one = builder.insert_element(nothing, scalar, ir.Constant(index, 0))
-            return builder.shuffle_vector(one, nothing, ir.Constant(ir.VectorType(index, BLOCK), [0] * BLOCK))
+            return _splat(builder, scalar, BLOCK)
 
         pointer = _pointer(context, builder, signature.args[0], array, place)
         block = builder.load(builder.bitcast(pointer, vector.as_pointer()), align=1)

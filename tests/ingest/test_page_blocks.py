@@ -15,7 +15,6 @@ from curation.ingest.extraction.page_blocks.joining import FEW, joined
 from curation.ingest.extraction.page_blocks.reading import block_texts, read_page
 from curation.ingest.extraction.page_blocks.second_look import SECOND_LOOK_NAMES as SEEN
 from curation.ingest.extraction.page_blocks.second_look import context
-from curation.ingest.extraction.page_blocks.trees import Trees, loaded, probabilities, save, sums
 from curation.ingest.extraction.page_blocks.writing import write
 
 PROSE = "Rivers carry sand, and where they slow down, they drop it; so deltas grow into the sea, year after year."
@@ -80,6 +79,7 @@ def whole(html: str, form: str = "text") -> str:
         ("a<custom-tag>b</custom-tag>c<unknown>d</unknown>", "a\n\nb\n\ncd", None),
         ("<p>a<script>no</script>b<style>no</style><svg><text>no</text></svg><template>no</template>", "ab", None),
         ("<noscript><p>posts</p></noscript>", "posts", None),
+        ("a<noscript> &lt;img src=x&gt;</noscript><noscript>b &lt; 3</noscript><p>&lt;br&gt;", "ab < 3\n\n<br>", None),
     ],
 )  # fmt: skip
 def test_blocks_are_written_in_their_shape(html, text, markdown):
@@ -197,24 +197,6 @@ def test_classes_are_cut_into_words_and_joined():
     assert near("near_comment", "<div title=comments>") == 40
 
 
-def test_trees_score_as_they_are_told(tmp_path):
-    stump = Trees(
-        np.array([1, 0, 0]),
-        np.array([0.5, 0, 0], np.float32),
-        np.array([1, 2, 1, 1, 2, 2]),
-        np.array([0, -1, 2], np.float32),
-        np.array([0]),
-        np.array([1]),
-    )
-    rows = np.array([[9, 0.5], [9, 0.6], [9, 0.4], [0, 2], [0, 0]], np.float32)
-    for path in (tmp_path / "a.npz", tmp_path / "b.npz"):
-        save({"first": stump, "second": stump}, path)
-    assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
-    again = loaded(tmp_path / "a.npz")["second"]
-    assert sums(again, rows).tolist() == [-1, 2, -1, 2, -1]
-    assert probabilities(again, rows)[0] == pytest.approx(1 / (1 + np.e))
-
-
 def test_tiny_blocks_are_judged_together_and_written_apart():
     page = cut_of(f"<main><p>{PROSE * 2}</p>{'<li>one, two.' * 3000}<pre>code</pre><p>{PROSE * 2}</p></main>")
     joint, places = joined(page)
@@ -238,6 +220,16 @@ def test_the_best_set_is_the_one_of_the_largest_expected_f1():
     assert chosen(page, np.array([0.5, 0.05, 0.5, 0.3])).kept.tolist() == [True, False, True, True]  # the less is sure, the more is kept
     assert chosen(page, np.array([0.9, 0.05, 0.9, 0.4]), "coverage").kept.tolist() == [True, False, True, True]
     assert chosen(page, np.array([0.01, 0.02, 0.01, 0.01])).kept.tolist() == [False, True, False, False]
+
+
+def test_a_paragraph_hidden_beside_shown_ones_is_not_kept():
+    sure = np.array([0.9, 0.9, 0.9, 0.9])
+    for hidden in ("hidden", "style='display: none'", "style='color: red; visibility: hidden'"):
+        page = cut_of(f"<p>{PROSE}<p {hidden}>{PROSE}<div {hidden}><p>{PROSE}<p>{PROSE}</div>")
+        assert chosen(page, sure.copy()).kept.tolist() == [True, False, True, True]
+    assert chosen(cut_of(f"<p hidden>{PROSE}"), np.array([0.9])).kept.tolist() == [True]
+    page = cut_of(f"<p style='visibility: visible'>{PROSE}<p style='display: inline'>{PROSE}")
+    assert chosen(page, np.array([0.9, 0.9])).kept.tolist() == [True, True]
 
 
 def test_a_sliver_of_a_page_of_prose_is_not_all_that_is_kept():

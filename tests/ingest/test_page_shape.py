@@ -45,20 +45,20 @@ def depth_of(html: str) -> int:
     ],
 )
 def test_counts(html: str, expected: tuple[int, int, int]) -> None:
-    found = page_shape(html, 100)
+    found = page_shape(html.encode(), 100)
     assert (found.attributes, found.depth, found.remade) == expected
 
 
 def test_steps_add_up_what_is_open() -> None:
-    assert page_shape("<div><div><p>a<p>b</div>", 100).steps == 0 + 1 + 2 + 2
+    assert page_shape(b"<div><div><p>a<p>b</div>", 100).steps == 0 + 1 + 2 + 2
 
 
 def test_the_pass_ends_where_too_much_is_open() -> None:
-    assert page_shape("<div>" * 50 + "<a b c d>", 10) == PageShape(0, 11, 55, 0)
+    assert page_shape(b"<div>" * 50 + b"<a b c d>", 10) == PageShape(0, 11, 55, 0)
 
 
 def test_depths_of_real_pages_are_those_of_the_tree(real_data) -> None:
     pages = [decode_text(html).text for html in pl.read_parquet(real_data / "html_gold" / "pages.parquet")["html"]]
-    off = [abs(page_shape(page, 1000).depth - depth_of(page)) for page in pages]
+    off = [abs(page_shape(page.encode(), 1000).depth - depth_of(page)) for page in pages]
     assert len(off) > 150
     assert sum(difference <= 1 for difference in off) >= 0.95 * len(off)

@@ -45,8 +45,8 @@ _LISTS = {"ItemList", "CollectionPage", "SearchResultsPage"}
 _ARTICLES = ("Article", "BlogPosting", "NewsArticle", "TechArticle", "ScholarlyArticle", "Report", "LearningResource", "Book", "Recipe")
 _LAST_COUNT = 20
 _BODY = re.compile(r"<body\b", re.IGNORECASE)
-_HEAD_TAG = re.compile(r"""<(m|l)(?:eta|ink)\b((?:[^>"']|"[^"]{0,5000}"|'[^']{0,5000}')*+)""", re.IGNORECASE)
-_ATTRIBUTE = re.compile(r"""([a-zA-Z][\w:.-]*)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>]+))""")
+_HEAD_TAG = re.compile(r"""<([mMlL])(?:[eE][tT][aA]|[iI][nN][kK])\b([^>"']*+(?:(?:"[^"]{0,5000}"|'[^']{0,5000}')[^>"']*+)*+)""")
+_ATTRIBUTE = re.compile(r"""([a-zA-Z][\w:.-]*+)\s*+=\s*+(?:"([^"]*+)"|'([^']*+)'|([^\s"'>]++))""")
 _RELATION = re.compile(r"canonical|license", re.IGNORECASE)
 _JSON = "application/ld+json"
 _TAG = re.compile(r"<[^<>]*>")
@@ -73,10 +73,10 @@ class Declared:
     texts: DeclaredTexts
 
 
-def declared(html: str, tree: Any) -> Declared:
-    """Read a page: its source, and its tree as resiliparse parses it."""
+def declared(html: str, head: str, tree: Any) -> Declared:
+    """Read a page: its source, that of its head, and its tree as resiliparse parses it."""
     facts: dict[str, str] = {}
-    metas, links = _head(html)
+    metas, links = _head(head)
     scripts = list(_json_scripts(html))
     values = list(_values(scripts))
     told = _from_json(values)
@@ -113,15 +113,20 @@ def license_in(page: str) -> str | None:
     return found[0] if found else None
 
 
-def _head(html: str) -> tuple[dict[str, str], dict[str, str]]:
+def head_of(html: str) -> str:
+    """Return what stands before `<body>` in a page's source."""
+    ends = _BODY.search(html)
+    return html[: ends.start()] if ends else html
+
+
+def _head(head: str) -> tuple[dict[str, str], dict[str, str]]:
     """Return the first content of each meta name, and the first target of each link relation; names are in lower case.
 
-    They are read from the source before `<body>`: asking the tree for each of its nodes takes longer than parsing the page.
+    They are read from the source: asking the tree for each of its nodes takes longer than parsing the page.
     """
     metas: dict[str, str] = {}
     links: dict[str, str] = {}
-    ends = _BODY.search(html)
-    for tag in _HEAD_TAG.finditer(html, 0, ends.start() if ends else len(html)):
+    for tag in _HEAD_TAG.finditer(head):
         is_link = tag[1] in "lL"
         if is_link and not _RELATION.search(tag[2]):
             continue

@@ -4,7 +4,7 @@ Limits: resiliparse's main-content search takes time quadratic in the depth of n
 tag (80,000 of them: 20 s) and of elements left open (see `curation.ingest.extraction.page_shape`). Past `Limits` a page's text is what
 remains when its tags are cut out (`without_tags`).
 
-Marks: extractors mark places in a tree by Unicode noncharacters, U+FDD0 to U+FDD3, which no text may hold; `parse` drops them first.
+Marks: extractors mark places in a tree by Unicode noncharacters, U+FDD0 to U+FDD3, which no text may hold; `source_of` drops them first.
 
 Invariant: time is linear in the page, whatever it holds: what the limits let through, and what the patterns here do. No pattern begins to
 look for an end that may not be there from more than one place.
@@ -17,13 +17,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+import numpy as np
 from resiliparse.parse.html import HTMLTree
 
 from curation.ingest.extraction import Extracted
-from curation.ingest.extraction.page_shape import PageShape, page_shape
+from curation.ingest.extraction.page_shape import page_shape
 
-_MARKS = "\ufdd0\ufdd1\ufdd2\ufdd3"
-_OWN_MARKS = re.compile(f"[{_MARKS}]")
+_OWN_MARKS = re.compile(b"\xef\xb7[\x90-\x93]")
 _NO_TEXT = re.compile(r"<(script|style|template|noscript)\b.*?(?:</\1\s*>|\Z)|<!--.*?(?:-->|\Z)", re.IGNORECASE | re.DOTALL)
 _TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]*+)[^>]*+(?:>|\Z)")
 """A tag without an end goes on to the end of the page, as it does for a browser."""
@@ -43,9 +43,9 @@ _BLANKS = re.compile(r"\s+")
 @dataclass(frozen=True)
 class Limits:
     """Sizes past which a page is not parsed: characters, tags, attributes of one tag, elements open at once and those made again, and
-    the open elements added up over all tags, for each character of the page but no less than `fewest_steps`.
+    the open elements added up over all tags, for each byte of the source but no less than `fewest_steps`.
 
-    Real pages: of 1,231, one tag has 63 attributes at most, 44 elements are open, 1,836 made again, and steps are fewer than 3 a character.
+    Real pages: of 1,231, one tag has 63 attributes at most, 44 elements are open, 1,836 made again, and steps are fewer than 3 a byte.
     """
 
     characters: int = 16 << 20
@@ -61,14 +61,28 @@ class Limits:
 
 def parse(html: str, limits: Limits, prepare: Callable[[str], str] | None = None) -> HTMLTree | None:
     """Return the page's tree without text marks of our own, or None where it is past a limit; `prepare` changes the source before."""
-    tags = html.count("<")
-    if len(html) > limits.characters or tags > limits.tags:
+    source = source_of(html, limits)
+    if source is None or not _is_cheap(source, limits):
         return None
-    if (len(html) > limits.small or 32 * tags > limits.small) and not _is_cheap(page_shape(html, limits.depth), len(html), limits):
+    tree = HTMLTree.parse(prepare(source.decode()) if prepare else source.decode())
+    return None if tree.body is None else tree
+
+
+def source_of(html: str, limits: Limits) -> bytes | None:
+    """Return a page in UTF-8 without marks of our own, or None where it is larger than what is parsed."""
+    if len(html) > limits.characters:
         return None
-    if any(mark in html for mark in _MARKS):
-        html = _OWN_MARKS.sub("", html)
-    tree = HTMLTree.parse(prepare(html) if prepare else html)
+    source = html.encode("utf-8", "replace")
+    if np.count_nonzero(np.frombuffer(source, np.uint8) == ord("<")) > limits.tags:
+        return None
+    return _OWN_MARKS.sub(b"", source) if b"\xef" in source else source
+
+
+def parse_source(source: bytes, limits: Limits) -> HTMLTree | None:
+    """Return the tree of a page that `source_of` has given, or of a part of it; None where it is past a limit."""
+    if not _is_cheap(source, limits):
+        return None
+    tree = HTMLTree.parse(source.decode())  # bytes take longer
     return None if tree.body is None else tree
 
 
@@ -84,12 +98,16 @@ def many_nodes() -> Iterator[None]:
             gc.enable()
 
 
-def _is_cheap(shape: PageShape, characters: int, limits: Limits) -> bool:
+def _is_cheap(source: bytes, limits: Limits) -> bool:
+    """Return whether a page's tree takes little time. Small ones do."""
+    if len(source) <= limits.small and 32 * source.count(b"<") <= limits.small:
+        return True
+    shape = page_shape(source, limits.depth)
     return (
         shape.attributes <= limits.attributes
         and shape.depth <= limits.depth
         and shape.remade <= limits.remade
-        and shape.steps <= max(limits.fewest_steps, limits.steps * characters)
+        and shape.steps <= max(limits.fewest_steps, limits.steps * len(source))
     )
 
 

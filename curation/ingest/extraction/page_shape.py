@@ -54,10 +54,11 @@ _BITS = {group: 1 << place for place, group in enumerate(_NAMES)}
 _VOID, _RAW, _WHOLE, _FORMATTING, _FOREIGN, _SPECIAL, _NOT_LIST_STOP, _ENDS_PARAGRAPH, _SCOPE = list(_BITS.values())[:9]
 _PARAGRAPH, _ITEM, _TERM, _CELL, _ROW, _ROW_GROUP, _TABLE, _OPTION, _BUTTON, _HEADING, _RUBY, _ONCE = list(_BITS.values())[9:]
 _TABLE_PARTS = _CELL | _ROW | _ROW_GROUP | _TABLE
+_SLOTS = 1024
 _SEED, _STEP = np.uint64(0xCBF29CE484222325), np.uint64(0x100000001B3)
-_END_OF_NAME = np.array([byte in b" \t\n\f\r/>" for byte in range(256)])
-_BLANK = np.array([byte in b" \t\n\f\r" for byte in range(256)])
-_LETTER = np.array([chr(byte).isalpha() and byte < 0x80 for byte in range(256)])
+END_OF_NAME = np.array([byte in b" \t\n\f\r/>" for byte in range(256)])
+IS_BLANK = np.array([byte in b" \t\n\f\r" for byte in range(256)])
+IS_LETTER = np.array([chr(byte).isalpha() and byte < 0x80 for byte in range(256)])
 
 
 class PageShape(NamedTuple):
@@ -69,9 +70,9 @@ class PageShape(NamedTuple):
     remade: int
 
 
-def page_shape(html: str, most: int) -> PageShape:
-    """Return the counts of a page; the pass ends where more than `most` elements are open."""
-    data = np.frombuffer(html.encode("utf-8", "replace"), np.uint8)
+def page_shape(html: bytes, most: int) -> PageShape:
+    """Return the counts of a page in UTF-8; the pass ends where more than `most` elements are open."""
+    data = np.frombuffer(html, np.uint8)
     names, groups = _known_names()
     counts = np.zeros(4, np.int64)
     _measure(data, names, groups, np.empty(most + 2, np.uint64), np.empty(most + 2, np.int64), counts)
@@ -80,23 +81,26 @@ def page_shape(html: str, most: int) -> PageShape:
 
 @cache
 def _known_names() -> tuple[Any, Any]:
-    """Return the hashes of all names that matter, rising, and the groups of each as bits."""
-    groups: dict[int, int] = {}
+    """Return a hash table of all names that matter, and the groups of each as bits; a name's place is found from its hash on upwards."""
+    hashes, groups = np.zeros(_SLOTS, np.uint64), np.zeros(_SLOTS, np.int64)
     for group, names in _NAMES.items():
         for name in names.split():
             value = int(_SEED)
             for byte in name.encode():
                 value = (value ^ byte) * int(_STEP) % (1 << 64)
-            groups[value] = groups.get(value, 0) | _BITS[group]
-    hashes = sorted(groups)
-    return np.array(hashes, np.uint64), np.array([groups[value] for value in hashes], np.int64)
+            place = value % _SLOTS
+            while hashes[place] not in (0, value):
+                place = (place + 1) % _SLOTS
+            hashes[place] = value
+            groups[place] |= _BITS[group]
+    return hashes, groups
 
 
 @inline_kernel
 def _name_at(data: Any, i: int) -> tuple[Any, int]:
     """Return the hash of the tag's name that begins at i, in small letters, and where it ends."""
     value = _SEED
-    while i < len(data) and not _END_OF_NAME[data[i]]:
+    while i < len(data) and not END_OF_NAME[data[i]]:
         byte = data[i] | 0x20 if 0x41 <= data[i] <= 0x5A else data[i]
         value = (value ^ np.uint64(byte)) * _STEP
         i += 1
@@ -110,21 +114,21 @@ def _after_attributes(data: Any, i: int) -> tuple[int, int, bool]:
     count = 0
     closes = False
     while i < end and data[i] != 0x3E:
-        if data[i] == 0x2F or _BLANK[data[i]]:
-            closes = data[i] == 0x2F or (closes and not _BLANK[data[i]])
+        if data[i] == 0x2F or IS_BLANK[data[i]]:
+            closes = data[i] == 0x2F or (closes and not IS_BLANK[data[i]])
             i += 1
             continue
         count += 1
         closes = False
         i += 1  # an attribute's name may begin with "="
-        while i < end and data[i] != 0x3D and not _END_OF_NAME[data[i]]:
+        while i < end and data[i] != 0x3D and not END_OF_NAME[data[i]]:
             i += 1
-        while i < end and _BLANK[data[i]]:
+        while i < end and IS_BLANK[data[i]]:
             i += 1
         if i >= end or data[i] != 0x3D:
             continue
         i += 1
-        while i < end and _BLANK[data[i]]:
+        while i < end and IS_BLANK[data[i]]:
             i += 1
         if i < end and (data[i] == 0x22 or data[i] == 0x27):
             quote = data[i]
@@ -133,13 +137,13 @@ def _after_attributes(data: Any, i: int) -> tuple[int, int, bool]:
                 i += 1
             i += 1
         else:
-            while i < end and data[i] != 0x3E and not _BLANK[data[i]]:
+            while i < end and data[i] != 0x3E and not IS_BLANK[data[i]]:
                 i += 1
     return min(i + 1, end), count, closes
 
 
 @inline_kernel
-def _after_declaration(data: Any, i: int) -> int:
+def after_declaration(data: Any, i: int) -> int:
     """Return the end of a comment, a doctype, or what is read as a comment: it begins at i with "<!", "<?", or "</" and no letter."""
     end = len(data)
     if i + 3 < end and data[i + 1] == 0x21 and data[i + 2] == 0x2D and data[i + 3] == 0x2D:
@@ -165,7 +169,7 @@ def _after_declaration(data: Any, i: int) -> int:
 def _after_raw_text(data: Any, i: int, name: Any) -> int:
     """Return where the end tag of raw text that begins at i begins; the end of the page if there is none."""
     while i + 2 < len(data):
-        if data[i] == 0x3C and data[i + 1] == 0x2F and _LETTER[data[i + 2]]:
+        if data[i] == 0x3C and data[i + 1] == 0x2F and IS_LETTER[data[i + 2]]:
             found, behind = _name_at(data, i + 2)
             if found == name:
                 return i
@@ -205,20 +209,16 @@ def _measure(data: Any, names: Any, groups: Any, stack: Any, kinds: Any, counts:
             i += 1
             continue
         following = data[i + 1]
-        is_end = following == 0x2F and i + 2 < end and _LETTER[data[i + 2]]
-        if not is_end and not _LETTER[following]:
-            i = _after_declaration(data, i) if following in (0x21, 0x3F, 0x2F) else i + 1
+        is_end = following == 0x2F and i + 2 < end and IS_LETTER[data[i + 2]]
+        if not is_end and not IS_LETTER[following]:
+            i = after_declaration(data, i) if following in (0x21, 0x3F, 0x2F) else i + 1
             continue
         name, i = _name_at(data, i + 2 if is_end else i + 1)
         i, attributes, closes_itself = _after_attributes(data, i)
-        number, above = 0, len(names)
-        while above - number > 1:
-            middle = (number + above) >> 1
-            if names[middle] <= name:
-                number = middle
-            else:
-                above = middle
-        kind = groups[number] if names[number] == name else 0
+        number = name & (_SLOTS - 1)
+        while names[number] != name and names[number] != 0:
+            number = (number + 1) & (_SLOTS - 1)
+        kind = groups[number]
         if kind & _WHOLE:
             whole_attributes += attributes
             counts[0] = max(counts[0], whole_attributes)

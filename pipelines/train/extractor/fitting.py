@@ -9,14 +9,15 @@ Invariant: one thread, a fixed seed and LightGBM's deterministic mode: the same 
 """
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from curation.errors import RecipeError
+from curation.ingest.extraction.page_blocks.extract import UNLIKELY
 from curation.ingest.extraction.page_blocks.second_look import context
-from curation.ingest.extraction.page_blocks.trees import Trees
+from curation.ingest.extraction.page_blocks.trees import MOST_LEAVES, Trees
 from pipelines.train.extractor.examples import PageExamples
 
 PAGE_FOLDS = 5
@@ -24,7 +25,7 @@ _ROUNDS = 130
 _SETTINGS = {
     "objective": "binary", "learning_rate": 0.06, "num_leaves": 28, "max_depth": 6, "min_data_in_leaf": 60, "feature_fraction": 0.4,
     "bagging_fraction": 0.8, "bagging_freq": 1, "lambda_l2": 5.0, "verbose": -1, "num_threads": 1, "seed": 1, "deterministic": True,
-    "force_row_wise": True,
+    "force_row_wise": True, "max_bin": 63,
 }  # fmt: skip
 
 
@@ -44,13 +45,14 @@ def fold_of(site: str) -> int:
 def fit(examples: PageExamples, tell: Callable[[str], None]) -> Fitted:
     """Fit both models to all examples, and judge each by models of the other folds. `tell` is told of each step."""
     folds = np.repeat([fold_of(page.site) for page in examples.pages], np.diff(examples.begins))
-    first = _unseen(examples.rows, examples, folds, "first", tell)
+    first = _unseen(examples.rows, examples, folds, folds >= 0, "first", tell)
     tell("the first model, of all pages")
     models = {"first": _fit(examples.rows, examples.content, examples.weights)}
     rows = np.hstack([examples.rows, context_of(examples, first)])
-    second = _unseen(rows, examples, folds, "second", tell)
+    asked = first >= UNLIKELY
+    second = np.where(asked, _unseen(rows, examples, folds, asked, "second", tell), first)
     tell("the second model, of all pages")
-    models["second"] = _fit(rows, examples.content, examples.weights)
+    models["second"] = _fit(rows[asked], examples.content[asked], examples.weights[asked])
     return Fitted({name: flattened(model) for name, model in models.items()}, first, second)
 
 
@@ -60,13 +62,14 @@ def context_of(examples: PageExamples, first: Any) -> Any:
     return np.concatenate([context(cut, first[edges[k] : edges[k + 1]]) for k, cut in enumerate(examples.cuts)])
 
 
-def _unseen(rows: Any, examples: PageExamples, folds: Any, which: str, tell: Callable[[str], None]) -> Any:
+def _unseen(rows: Any, examples: PageExamples, folds: Any, asked: Any, which: str, tell: Callable[[str], None]) -> Any:
+    """Return the probabilities of the rows that are asked for, each by a model of those in other folds."""
     probability = np.zeros(len(rows))
     for fold in range(PAGE_FOLDS):
         tell(f"the {which} model, without fold {fold + 1} of {PAGE_FOLDS}")
-        others = folds != fold
+        others, own = (folds != fold) & asked, (folds == fold) & asked
         model = _fit(rows[others], examples.content[others], examples.weights[others])
-        probability[~others] = model.predict(rows[~others], num_threads=1) if (~others).any() else 0
+        probability[own] = model.predict(rows[own], num_threads=1) if own.any() else 0
     return probability
 
 
@@ -79,34 +82,29 @@ def _fit(rows: Any, content: Any, weights: Any) -> Any:
 
 
 def flattened(model: Any) -> Trees:
-    """Return a LightGBM model as flat arrays; thresholds become the next smaller float32, which decides float32 features alike."""
-    feature: list[int] = []
-    threshold: list[float] = []
-    child: list[int] = []
-    value: list[float] = []
-    roots, depths = [], []
-    for tree in model.dump_model()["tree_info"]:
-        roots.append(len(feature))
-        depths.append(_add(tree["tree_structure"], feature, threshold, child, value))
-    exact = np.array(threshold)
-    rounded = exact.astype(np.float32)
-    rounded = np.where(rounded > exact, np.nextafter(rounded, np.float32(-np.inf)), rounded)
-    arrays: Sequence[Any] = (feature, child, roots, depths)
-    features, children, begins, deep = (np.array(array, np.int32) for array in arrays)
-    return Trees(features, rounded.astype(np.float32), children, np.array(value, np.float32), begins, deep)
+    """Return a LightGBM model as tests; thresholds become the next smaller float32, which decides float32 features alike."""
+    tests: list[tuple[int, float, int, int]] = []
+    given = model.dump_model()["tree_info"]
+    value = np.zeros((len(given), MOST_LEAVES), np.float32)
+    for number, tree in enumerate(given):
+        _add(tree["tree_structure"], number, 0, tests, value[number])
+    tests.sort()
+    feature, threshold, trees, left = (np.array([test[part] for test in tests]) for part in range(4))
+    return Trees(feature.astype(np.int16), threshold.astype(np.float32), trees.astype(np.int16), left.astype(np.uint32), value)
 
 
-def _add(node: Any, feature: list[int], threshold: list[float], child: list[int], value: list[float]) -> int:
-    """Add a node and all below it; return how deep it goes. A leaf is its own child."""
-    place = len(feature)
-    feature.append(node.get("split_feature", 0))
-    threshold.append(node.get("threshold", 0.0))
-    child += [place, place]
-    value.append(node.get("leaf_value", 0.0))
+def _rounded(threshold: float) -> float:
+    """Return the largest float32 that is not above a threshold."""
+    rounded = np.float32(threshold)
+    return float(np.nextafter(rounded, np.float32(-np.inf)) if rounded > threshold else rounded)
+
+
+def _add(node: Any, tree: int, leaves: int, tests: list[tuple[int, float, int, int]], value: Any) -> int:
+    """Add a node's test and all below it; return the number of leaves with those of the node, given those at its left."""
     if "split_feature" not in node:
-        return 0
-    depths = []
-    for side, name in enumerate(("left_child", "right_child")):
-        child[2 * place + side] = len(feature)
-        depths.append(_add(node[name], feature, threshold, child, value))
-    return 1 + max(depths)
+        value[leaves] = node["leaf_value"]
+        return leaves + 1
+    middle = _add(node["left_child"], tree, leaves, tests, value)
+    ruled_out = (1 << middle) - (1 << leaves)
+    tests.append((node["split_feature"], _rounded(node["threshold"]), tree, 0xFFFFFFFF ^ ruled_out))
+    return _add(node["right_child"], tree, middle, tests, value)

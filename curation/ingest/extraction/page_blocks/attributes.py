@@ -123,8 +123,8 @@ def _is_like_tex(page: Any, i: int, end: int) -> bool:
 
 @inline_kernel
 def _read_style(page: Any, i: int, end: int, facts: Any) -> None:
-    """Note of a style: `display: none` hides, `display: block` begins a line of code, `vertical-align: super` or `sub` raises or lowers,
-    `user-select: none` is for what nobody copies."""
+    """Note of a style: `display: none` and `visibility: hidden` hide, `display: block` begins a line of code, `vertical-align: super` or
+    `sub` raises or lowers, `user-select: none` is for what nobody copies."""
     while i + 9 <= end:
         is_display = page[i] == 0x64 and page[i + 1] == 0x69 and page[i + 2] == 0x73 and page[i + 3] == 0x70
         if is_display or (page[i] == 0x6C and page[i + 1] == 0x2D and page[i + 2] == 0x61 and page[i + 3] == 0x6C):
@@ -137,6 +137,13 @@ def _read_style(page: Any, i: int, end: int, facts: Any) -> None:
                 facts[GROUPS_OF] |= CODE_LINE
             elif k + 3 <= end and not is_display and page[k] == 0x73 and page[k + 1] == 0x75:
                 facts[GROUPS_OF] |= RESTYLED
+            i = k
+        elif page[i] == 0x73 and page[i + 1] == 0x69 and page[i + 2] == 0x62 and page[i + 3] == 0x69 and page[i + 6] == 0x74:
+            k = i + 8
+            while k < end and (page[k] == 0x3A or page[k] == 0x20):
+                k += 1
+            if k + 2 <= end and page[k] == 0x68 and page[k + 1] == 0x69:
+                facts[HIDDEN] = 1
             i = k
         elif page[i] == 0x2D and page[i + 1] == 0x73 and page[i + 2] == 0x65 and page[i + 3] == 0x6C and page[i + 6] == 0x74:
             k = i + 7

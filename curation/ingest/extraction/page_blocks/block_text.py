@@ -80,6 +80,14 @@ def is_number(page: Any, i: int, end: int) -> bool:
 
 
 @inline_kernel
+def is_markup(page: Any, i: int, end: int) -> bool:
+    """Return whether a run begins like a tag or a comment whose angle bracket was made text, `&lt;img`."""
+    if i + 5 > end or page[i] != 0x26 or page[i + 1] != 0x6C or page[i + 2] != 0x74 or page[i + 3] != 0x3B:
+        return False
+    return bool(page[i + 4] == 0x21 or 0x61 <= page[i + 4] | 0x20 <= 0x7A)
+
+
+@inline_kernel
 def after_blanks(page: Any, i: int, end: int) -> int:
     """Return where the blanks that begin at i end; no-break blanks count too."""
     while i < end:

@@ -4,6 +4,9 @@ With probabilities p and words w, the expected F1 of the set of all blocks above
 sum over all of p w). The best threshold is half of the best F1, so a page with uncertain blocks keeps more of them than a clear page. Data
 tables are kept or dropped as a whole. Code is kept down to the lowest probability, because a lesson without its program is useless.
 
+A hidden wrapper may be a tab or a part of the page that scripts open, so its blocks are judged like others. A paragraph that is hidden by
+itself, beside shown ones, is not kept: a reader never sees it.
+
 The floor: if the page contains much prose, and the kept text is tiny in comparison, or little prose was kept and the models were uncertain,
 then the models were misled (for example by a class name on a wrapper), and all prose is kept; see `Choice.was_rescued`. Of 1,389 pages with
 gold text, 30 keep little prose; keeping all of it improved those of low confidence (mean F1 .30 to .86) and damaged the others.
@@ -17,7 +20,7 @@ import numpy as np
 
 from curation.ingest.extraction.page_blocks.block_text import IN_PRE, LETTERS_IN, OWNER, WORDS
 from curation.ingest.extraction.page_blocks.cutting import Cut
-from curation.ingest.extraction.page_blocks.elements import LAYOUT, PARENT, TABLE, TAG, WIDTH
+from curation.ingest.extraction.page_blocks.elements import LAYOUT, PARENT, TABLE, TAG, UNSEEN, WIDTH
 from curation.ingest.extraction.page_blocks.features import is_prose, prose_of
 from curation.ingest.extraction.page_blocks.vocabulary import is_one_of, tag_number
 from curation.text.kernels import kernel
@@ -55,6 +58,7 @@ def chosen(page: Cut, probability: Any, favour: str = "balanced") -> Choice:
     _join_tables(probability, page.blocks, page.elements, np.zeros(made), np.zeros(made), np.zeros(made))
     threshold, confidence = _threshold(probability, np.argsort(-probability, kind="stable"), page.blocks, FAVOURS[favour])
     kept = (probability >= threshold) | ((page.blocks[:, IN_PRE] == 1) & (probability >= LEAST_PROBABILITY))
+    _drop_hidden(kept, page.blocks, page.elements)
     rescued = _rescue(kept, confidence, page.blocks, page.elements, np.zeros(made, np.bool_))
     return Choice(kept, float(confidence), bool(rescued))
 
@@ -95,6 +99,20 @@ def _threshold(probability: Any, order: Any, blocks: Any, factor: float) -> tupl
     if count:
         threshold = min(threshold, probability[order[0]])
     return threshold, best
+
+
+@kernel
+def _drop_hidden(kept: Any, blocks: Any, elements: Any) -> None:
+    """Drop blocks whose own element is hidden beside shown ones, unless nothing else is kept."""
+    shown = 0
+    for k in range(len(kept)):
+        owner = blocks[k, OWNER]
+        is_hidden = elements[owner, UNSEEN] and not elements[elements[owner, PARENT], UNSEEN]
+        shown += kept[k] and not is_hidden
+    for k in range(len(kept) if shown else 0):
+        owner = blocks[k, OWNER]
+        if elements[owner, UNSEEN] and not elements[elements[owner, PARENT], UNSEEN]:
+            kept[k] = False
 
 
 @kernel

@@ -10,7 +10,8 @@ digits, below an element of class gutter, lineno, lnt or similar.
 Invariants
     - Time and memory are linear in the page.
     - Every byte of text below `<body>` is in exactly one run, except blanks between blocks, line numbers, and text that no reader sees
-      (scripts, styles, templates, graphics, form fields) or that `formulas` has rewritten.
+      (scripts, styles, templates, graphics, form fields, markup that a browser saved as the text of `<noscript>`) or that `formulas` has
+      rewritten.
 """
 
 from typing import Any, NamedTuple
@@ -30,6 +31,7 @@ from curation.ingest.extraction.page_blocks.block_text import (
     OWNER,
     TAGS_BEFORE,
     after_blanks,
+    is_markup,
     is_number,
     note_text,
 )
@@ -59,8 +61,8 @@ from curation.text.kernels import inline_kernel, kernel
 LINE, RAISED, RAISED_END, LOWERED, LOWERED_END = -1, -2, -3, -4, -5
 PLAIN, IN_LINK, RUBY = range(3)
 """What stands as the end of RAISED and LOWERED: it is no more than that, or all of it is a link, or it is the reading of a ruby."""
-_A, _BR, _TABLE, _CODE, _IMG, _SUP, _SUB, _BODY, _SCRIPT, _MATH, _TEMPLATE, _STYLE, _RT, _RP, _MATH_JAX, _BUTTON = (
-    tag_number(tag) for tag in words_of("a br table code img sup sub body script math template style rt rp mjx-container button")
+_A, _BR, _TABLE, _CODE, _IMG, _SUP, _SUB, _BODY, _SCRIPT, _MATH, _TEMPLATE, _STYLE, _RT, _RP, _MATH_JAX, _BUTTON, _NOSCRIPT = (
+    tag_number(tag) for tag in words_of("a br table code img sup sub body script math template style rt rp mjx-container button noscript")
 )
 _GUTTERS = np.array([tag_number(tag) for tag in words_of("span td th a div i em b")])
 
@@ -201,6 +203,9 @@ def _cut(
                 if current >= 0:
                     runs[n_runs] = (i, ends, current)
                     n_runs += 1
+            elif elements[stack[top], TAG] == _NOSCRIPT and is_markup(page, seen, ends):
+                i = ends
+                continue
             elif not (tables and gutters[stack[top]] and is_number(page, i, ends)):
                 if current < 0:
                     current = n_blocks

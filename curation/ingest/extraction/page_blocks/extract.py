@@ -21,6 +21,9 @@ from curation.ingest.extraction.page_blocks.writing import Format, write
 
 Favour = Literal["precision", "balanced", "coverage"]
 
+UNLIKELY = 0.03
+"""Probability below which the first model is believed, and the second not asked: nearly half of all blocks."""
+
 
 @dataclass(frozen=True)
 class Judged:
@@ -38,7 +41,8 @@ def judge_blocks(reading: Reading, *, favour: Favour = "balanced", fast: bool = 
     rows = features(page, reading.declared.counts, reading.echoes.joined(places, len(page.blocks)))
     probability = probabilities(models["first"], rows)
     if not fast:
-        probability = probabilities(models["second"], np.hstack((rows, context(page, probability))))
+        seen, open_yet = context(page, probability), np.flatnonzero(probability >= UNLIKELY)
+        probability[open_yet] = probabilities(models["second"], np.hstack((rows[open_yet], seen[open_yet])))
     probability = probability[places]
     return Judged(reading, probability, chosen(reading.cut, probability, favour))
 

@@ -1,18 +1,19 @@
-"""From HTML to a page in blocks: parse within limits, make explicit what only layout expresses, serialise, cut.
+"""From HTML to a page in blocks: trim, parse within limits, make explicit what only layout expresses, serialise, cut.
 
-Most pages are serialised and cut once. The tree of a page with mathematics, streamed content, or code that only styles make so is
-rewritten, and the page is cut again.
+Most pages are parsed, serialised and cut once. A page with mathematics is parsed once more, untrimmed. The tree of a page with
+mathematics, streamed content, or code that only styles make so is rewritten, and the page is cut again.
 """
 
 from typing import Any, NamedTuple
 
-from curation.ingest.extraction.declared import Declared, declared
-from curation.ingest.extraction.dom import Limits, parse
+from curation.ingest.extraction.declared import Declared, declared, head_of
+from curation.ingest.extraction.dom import Limits, parse_source, source_of
 from curation.ingest.extraction.page_blocks.cutting import Cut, cut
 from curation.ingest.extraction.page_blocks.echoes import Echoes, echoes_of
 from curation.ingest.extraction.page_blocks.formulas import rewrite_formulas
 from curation.ingest.extraction.page_blocks.restyled import restyle
 from curation.ingest.extraction.page_blocks.streams import place_streamed
+from curation.ingest.extraction.page_blocks.trimming import trimmed
 
 
 class Reading(NamedTuple):
@@ -25,21 +26,37 @@ class Reading(NamedTuple):
 
 def read_page(html: str, limits: Limits | None = None) -> Reading | None:
     """Cut a page into blocks; None if it is beyond a limit (see `curation.ingest.extraction.dom`)."""
-    tree = parse(html, limits or Limits())
+    limits = limits or Limits()
+    source = source_of(html, limits)
+    if source is None:
+        return None
+    lean = trimmed(source)
+    tree = parse_source(lean.source if lean else source, limits)
     if tree is None:
         return None
-    said = declared(html, tree)
-    body: Any = tree.body
-    page = cut(body.html.encode("utf-8", "replace"))
+    said = declared(html, lean.head.decode() if lean else head_of(html), tree)
+    page = cut(_body(tree))
+    if page.is_streamed or page.is_formula or page.is_restyled:
+        tree = parse_source(source, limits) if lean and page.is_formula else tree
+        if tree is None:
+            return None
+        page = _rewritten(page, tree)
+    return Reading(page, said, echoes_of(page, said.texts))
+
+
+def _rewritten(page: Cut, tree: Any) -> Cut:
+    """Return a page cut once more, with its tree rewritten."""
     if page.is_streamed:
-        place_streamed(body)
+        place_streamed(tree.body)
     if page.is_formula:
         rewrite_formulas(tree)
     if page.is_restyled:
         restyle(tree)
-    if page.is_streamed or page.is_formula or page.is_restyled:
-        page = cut(body.html.encode("utf-8", "replace"))
-    return Reading(page, said, echoes_of(page, said.texts))
+    return cut(_body(tree))
+
+
+def _body(tree: Any) -> bytes:
+    return bytes(tree.body.html.encode("utf-8", "replace"))
 
 
 def block_texts(page: Cut) -> list[str]:

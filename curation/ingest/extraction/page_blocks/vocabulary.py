@@ -150,7 +150,7 @@ def vocabulary() -> Vocabulary:
         (UNSELECTABLE_WORDS, UNSELECTABLE),
     )
     classes = [*_bits(GROUPS), *((word, bit) for words, bit in marks for word in words.split())]
-    return Vocabulary(*_table(enumerate_tags(), 512), *_table(classes, 2048), *_table(_bits(NOTICES), 512), kinds, near)
+    return Vocabulary(*slots_of(enumerate_tags(), 512), *slots_of(classes, 2048), *slots_of(_bits(NOTICES), 512), kinds, near)
 
 
 def enumerate_tags() -> list[tuple[str, int]]:
@@ -162,7 +162,7 @@ def _bits(groups: Iterable[str]) -> list[tuple[str, int]]:
     return [(word, 1 << place) for place, words in enumerate(groups) for word in words.split()]
 
 
-def _table(pairs: Iterable[tuple[str, int]], size: int) -> tuple[Any, Any]:
+def slots_of(pairs: Iterable[tuple[str, int]], size: int) -> tuple[Any, Any]:
     """Return keys and values of a hash table; the values of a word are combined bit by bit."""
     hashes, values = np.zeros(size, np.uint64), np.zeros(size, np.int64)
     for word, value in pairs:
