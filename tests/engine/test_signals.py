@@ -62,7 +62,8 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 def start(world: Path, out: str, runner: str) -> "subprocess.Popen[str]":
-    command = [str(CURATE), "run", str(world / "recipe.toml"), str(world / "pages"), "--out", str(world / out), *RUNNERS[runner]]
+    signals = ["env", "--default-signal=INT,HUP,TERM"]  # a job in the background inherits that INT is ignored, and keeps to it
+    command = [*signals, str(CURATE), "run", str(world / "recipe.toml"), str(world / "pages"), "--out", str(world / out), *RUNNERS[runner]]
     environment = {**os.environ, "PYTHONPATH": f"{world / 'site'}{os.pathsep}{Path(__file__).parents[2]}", "MARK": str(world / out)}
     with (world / f"{out}.err").open("w") as said:
         return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=said, text=True, env=environment, start_new_session=True)
