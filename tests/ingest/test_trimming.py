@@ -85,6 +85,7 @@ def test_real_pages_keep_their_trees(real_data):
         ("<title>a<b></title><xmp><i x></xmp>", "<title>a<b></title><xmp><i x></xmp>"),
         ("<!-- short --><!-- a comment that is long -->x", "<!-- short --><!---->x"),
         ("<svg x=1><path d=2 /></svg><svg class=a /><p>", "<svg></svg><svg class=a /><p>"),
+        ("<svg><title>t</title><path d='<b c='x'></svg>y", "<svg></svg>y"),
         ("<meta name=a content=b><link x=y><a name=a>", "<meta name=a content=b><link x=y><a>"),
         ("<br/><input value='>'/>a < b </ c> &lt;", "<br /><input value='>' />a < b </ c> &lt;"),
         ("a<p title='", "a<p title='"),
@@ -103,6 +104,7 @@ def test_what_is_left(page, left):
     [
         "<math><mi>x</mi></math>",
         "<svg><foreignObject><p>x</svg>",
+        "<svg><title>t<g></g></svg><p>x",
         "<svg><path></p></svg>",
         "<svg><path>",
         "<script><!-- <script> </script>",

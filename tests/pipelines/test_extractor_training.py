@@ -90,6 +90,7 @@ def test_what_cannot_be_trained_on_is_said(pages: Path, tmp_path: Path) -> None:
     (tmp_path / "MODEL_CARD.md").write_text("# Mine")
     assert "is not one" in " ".join(curate("train", "extractor", pages, "--out", tmp_path / "w.npz", code=3).split())
     assert (tmp_path / "MODEL_CARD.md").read_text() == "# Mine"
+    (tmp_path / "MODEL_CARD.md").unlink()
     (tmp_path / "mine.npz").write_text("mine")
     assert "made here" in " ".join(curate("train", "extractor", pages, "--out", tmp_path / "mine.npz", code=3).split())
     assert (tmp_path / "mine.npz").read_text() == "mine"

@@ -42,12 +42,16 @@ KEPT_ATTRIBUTES = frozenset(
 )
 """Attributes that `attributes` and `declared` read, or that the parser does."""
 
+_DRAWN, _SAID = 1, 2
 _SHAPES = (
     "svg g path circle rect line polyline polygon ellipse use defs symbol clippath mask marker pattern lineargradient radialgradient stop "
-    "title desc style text tspan textpath filter fegaussianblur feoffset feblend feflood fecolormatrix fecomposite femerge femergenode "
+    "style text tspan textpath filter fegaussianblur feoffset feblend feflood fecolormatrix fecomposite femerge femergenode "
     "animate animatetransform animatemotion set switch image metadata"
 )
 """Elements of a drawing that do not end it."""
+
+_WORDS = ("title", "desc")
+"""Those whose content is read as HTML, where `</svg>` does not end the drawing; they may hold text alone."""
 
 
 _SHORT = 16
@@ -64,7 +68,8 @@ class Trimmed(NamedTuple):
 @cache
 def _tables() -> tuple[Any, Any, Any, Any, Any, Any]:
     tags = [(tag, kind) for tags, kind in _TAGS.items() for tag in tags.split()]
-    names, shapes = ([(word, 1) for word in words] for words in (sorted(KEPT_ATTRIBUTES), words_of(_SHAPES)))
+    names = [(name, 1) for name in sorted(KEPT_ATTRIBUTES)]
+    shapes = [*((tag, _DRAWN) for tag in words_of(_SHAPES)), *((tag, _SAID) for tag in _WORDS)]
     return (*slots_of(tags, 64), *slots_of(names, 128), *slots_of(shapes, 256))
 
 
@@ -175,10 +180,12 @@ def _begins_comment(data: Any, i: int) -> bool:
 
 
 @inline_kernel
-def _end_of_drawing(data: Any, angles: Any, q: int, hashes: Any, shapes: Any, svg: Any) -> int:
+def _end_of_drawing(
+    data: Any, angles: Any, q: int, hashes: Any, shapes: Any, svg: Any, name_hashes: Any, kept: Any, out: Any, at: int
+) -> int:
     """Return the place among the angle brackets of the end tag of a drawing; -1 if it holds more than shapes, or does not end."""
     depth, end = 1, len(data)
-    passed = 0
+    passed, said = 0, np.uint64(0)
     while q < len(angles):
         i = angles[q]
         q += 1
@@ -189,16 +196,13 @@ def _end_of_drawing(data: Any, angles: Any, q: int, hashes: Any, shapes: Any, sv
             continue
         closes = i + 1 < end and data[i + 1] == 0x2F
         name, k = _name_at(data, i + 2 if closes else i + 1)
-        if not looked_up(hashes, shapes, name):
+        kind = looked_up(hashes, shapes, name)
+        if not kind or (said and not (closes and name == said)):
             return -1
-        ended_itself = False
-        while k < end and data[k] != 0x3E:
-            if data[k] == 0x22 or data[k] == 0x27:
-                quote = data[k]
-                k = _place_of(data, k + 1, quote)
-            ended_itself = k < end and data[k] == 0x2F
-            k += 1
-        passed = k
+        passed, _, ended_itself = _tag(data, k, False, name_hashes, kept, out, at)  # what it writes is overwritten
+        if passed < 0:
+            return -1
+        said = name if kind == _SAID and not closes and not ended_itself else np.uint64(0)
         if name == svg:
             depth += -1 if closes else 0 if ended_itself else 1
             if depth == 0:
@@ -255,7 +259,7 @@ def _trim(
             at = at if kind & _EMPTIED else _copied(data, done, ends, out, at)
             done = ends
         elif kind & _SVG and not closes_itself:
-            q = _end_of_drawing(data, angles, _next(angles, q, done), shape_hashes, shapes, name)
+            q = _end_of_drawing(data, angles, _next(angles, q, done), shape_hashes, shapes, name, name_hashes, kept, out, at)
             if q < 0:
                 return -1, 0
             done = angles[q]
