@@ -1,7 +1,7 @@
-"""The named checks of sheets: what can be said of a reply by comparing it with its passage, or with itself, without another model.
+"""The named checks of sheets compare a reply with its passage, or with itself, without another model.
 
-A sheet lists them as words: `"quotes evidence 4"` is the check `quotes` with a field and a number. What a check compares are the reply's
-own words: all fields but those that `quotes` names. Every check is a necessary condition, and linear in the size of reply and passage.
+A sheet lists each check as words: `"quotes evidence 4"` is the check `quotes` with a field and a number. Checks compare the reply's own
+words: all fields except those that `quotes` names. Every check is a necessary condition and takes time linear in reply and passage.
 """
 
 import re
@@ -28,14 +28,14 @@ _LONGEST_KEY = 1.8
 
 @dataclass(frozen=True)
 class Said:
-    """A reply under check: its fields, the names of those in its own words, and the passage ("" without one)."""
+    """A reply to check: its fields, the names of the fields in its own words, and the passage ("" if there is none)."""
 
     fields: Mapping[str, Any]
     own: Sequence[str]
     passage: str
 
     def texts(self, names: Sequence[str] = ()) -> list[str]:
-        """Return the texts of some fields; without names, of all in its own words."""
+        """Return the texts of some fields, or without names of all fields in the reply's own words."""
         return [text for name in names or self.own for text in self.entries(name)]
 
     def entries(self, name: str) -> Sequence[str]:
@@ -46,7 +46,7 @@ class Said:
 
 @dataclass(frozen=True)
 class Check:
-    """A check as a sheet lists it: its name, the fields that it is about, and its numbers."""
+    """A check as a sheet lists it: its name, its fields and its numbers."""
 
     name: str
     fields: tuple[str, ...]
@@ -59,7 +59,7 @@ class Check:
 
 @dataclass(frozen=True)
 class CheckKind:
-    """A check: what it requires, the rules that it may give, how many fields and numbers it takes (None: any number of fields)."""
+    """A kind of check: its function, the rules that it may name, and how many fields (None: any number) and numbers it takes."""
 
     require: Callable[[Said, Sequence[str], Sequence[float]], None]
     rules: tuple[str, ...]
@@ -69,7 +69,7 @@ class CheckKind:
 
 
 def read_check(said: str, where: str, schema: Mapping[str, str], has_passage: bool) -> Check:
-    """Read a check as a sheet lists it. Raises RecipeError."""
+    """Parse a check as a sheet lists it. Raises RecipeError if it has a fault."""
     name, *words = said.split() or [""]
     kind = FIELD_CHECKS.get(name)
     if kind is None:
@@ -78,7 +78,7 @@ def read_check(said: str, where: str, schema: Mapping[str, str], has_passage: bo
     limits = tuple(float(word) for word in words if word not in fields)
     for field in fields:
         if field not in schema:
-            raise RecipeError(f"{where}: check {said!r} is about a field that [schema] does not have: {field!r}{nearest(field, schema)}")
+            raise RecipeError(f"{where}: check {said!r} names a field that [schema] does not have: {field!r}{nearest(field, schema)}")
     if len(limits) != kind.limits or (kind.fields is not None and len(fields) != kind.fields):
         many = "any fields" if kind.fields is None else f"{kind.fields} of the fields"
         raise RecipeError(f"{where}: check {said!r}: {name} takes {many} and {kind.limits} numbers")
@@ -88,7 +88,7 @@ def read_check(said: str, where: str, schema: Mapping[str, str], has_passage: bo
 
 
 def require_all(checks: Sequence[Check], fields: Mapping[str, Any], passage: str) -> None:
-    """Raise Rejected with the first rule that a reply breaks."""
+    """Raise Rejected with the first rule that a reply violates."""
     quoted = {name for check in checks if check.name == "quotes" for name in check.fields}
     said = Said(fields, [name for name in fields if name not in quoted], passage)
     for check in checks:
@@ -111,7 +111,7 @@ def _names(said: Said, fields: Sequence[str], limits: Sequence[float]) -> None:
 
 
 def _bearing(said: Said, fields: Sequence[str], limits: Sequence[float]) -> None:
-    """Require that the first field speaks of what is quoted (or of the passage), and each later one of that or of a field before it."""
+    """Require that the first field shares words with the quotation (or the passage), and each later field with it or an earlier field."""
     del limits
     quoted = [text for name in said.fields if name not in said.own for text in said.entries(name)]
     grounding.require_bearing([(name, " ".join(said.entries(name))) for name in fields], " ".join(quoted), said.passage)
@@ -128,7 +128,7 @@ def _covers(said: Said, fields: Sequence[str], limits: Sequence[float]) -> None:
 
 
 def recall(text: str, passage: str) -> tuple[float, list[str]]:
-    """Return the share of a passage's numbers and commonest longer words that a text holds, and those that it does not."""
+    """Return the share of a passage's numbers and most frequent longer words that a text contains, and the missing ones."""
     words = Counter(word.casefold() for word in _WORD.findall(passage) if len(word) > 4)
     wanted = {*numbers(passage), *(word for word, _ in words.most_common(_COMMON))}
     missing = wanted - {*numbers(text), *(word.casefold() for word in _WORD.findall(text))}
@@ -143,7 +143,7 @@ def _length(said: Said, fields: Sequence[str], limits: Sequence[float]) -> None:
 
 
 def _entries(said: Said, fields: Sequence[str], limits: Sequence[float]) -> None:
-    """Require lists of different entries, of a length within limits."""
+    """Require that each field lists different entries, and that their number is within the limits."""
     for name in fields:
         folded = [" ".join(_WORD.findall(text.casefold())) for text in said.entries(name)]
         if not limits[0] <= len(folded) <= limits[1] or len(set(folded)) < len(folded):
@@ -158,7 +158,7 @@ def _paired(said: Said, fields: Sequence[str], limits: Sequence[float]) -> None:
 
 
 def _keyed(said: Said, fields: Sequence[str], limits: Sequence[float]) -> None:
-    """Require that one option is the key, and that its length does not give it away."""
+    """Require that exactly one option is the key, and that its length does not reveal it."""
     del limits
     options, key = said.entries(fields[0]), said.entries(fields[1])[0]
     if list(options).count(key) != 1:
@@ -169,7 +169,7 @@ def _keyed(said: Said, fields: Sequence[str], limits: Sequence[float]) -> None:
 
 
 def _table(said: Said, fields: Sequence[str], limits: Sequence[float]) -> None:
-    """Require a table in Markdown: a head, a rule, rows, and the same number of cells in each."""
+    """Require a Markdown table: a header, a separator and rows, all with the same number of cells."""
     for text in said.texts(fields):
         rows = [line.strip() for line in text.splitlines() if line.strip()]
         cells = {row.strip("|").count("|") for row in rows}
@@ -178,7 +178,7 @@ def _table(said: Said, fields: Sequence[str], limits: Sequence[float]) -> None:
 
 
 def _computed(said: Said, fields: Sequence[str], limits: Sequence[float]) -> None:
-    """Require that the steps' equations hold, that the numbers are the problem's or computed, and that the steps reach the answer."""
+    """Require that the equations of the steps hold, that every number comes from the problem or a step, and that they reach the answer."""
     del limits
     problem, steps, answer = ("\n".join(said.entries(name)) for name in fields)
     require_computed(problem, steps, answer)
@@ -186,7 +186,7 @@ def _computed(said: Said, fields: Sequence[str], limits: Sequence[float]) -> Non
 
 
 def _turns(said: Said, fields: Sequence[str], limits: Sequence[float]) -> None:
-    """Require that student and tutor take turns, and that the tutor does not tell the answer in the first half."""
+    """Require that student and tutor take turns, and that the tutor does not reveal the answer in the first half."""
     turns, answer = said.entries(fields[0]), said.entries(fields[1])[0]
     if len(turns) % 2 or not limits[0] <= len(turns) <= limits[1]:
         raise Rejected("entries", {"field": fields[0], "entries": len(turns), "limits": list(limits)})
@@ -200,7 +200,7 @@ def _turns(said: Said, fields: Sequence[str], limits: Sequence[float]) -> None:
 
 
 def _language(said: Said, fields: Sequence[str], limits: Sequence[float]) -> None:
-    """Require that a longer text uses the passage's own commonest words, which are those of its language."""
+    """Require that a longer text uses the passage's most frequent words, which are those of its language."""
     del limits
     common = {word for word, _ in Counter(_WORD.findall(said.passage.casefold())).most_common(_COMMON)}
     words = _WORD.findall(" ".join(said.texts(fields)).casefold())

@@ -1,8 +1,8 @@
-"""The grid: which values a question gets, evenly over all combinations, from its number alone.
+"""The grid spreads questions evenly over all combinations of values; a question's number alone determines its values.
 
-Topic, reader, style and the like are axes; a cell is one value of each. Questions step through the cells by a stride near the golden
-section of their number that shares no factor with it: every cell is met once before any is met twice, and any stretch of questions is
-spread over all values (the personas and audiences of Cosmopedia are drawn at random, which leaves cells empty).
+Topic, reader, style and so on are axes; a cell is one value of each. Questions step through the cells by a stride near the golden section
+of the number of cells that shares no factor with it. So every cell is used once before any is used twice, and any sequence of questions
+covers all values. (Cosmopedia draws personas and audiences at random, which leaves cells empty.)
 """
 
 import math

@@ -1,7 +1,7 @@
-"""The one task class of all sheets (`synth.sheet`): ask, check, repair once where the form alone is wrong, have it solved blind, format.
+"""The task class of all sheets (`synth.sheet`): it asks, checks, repairs a faulty format once, gets blind solutions, and formats the row.
 
-The passage is a chunk of a kept document, its place drawn by chance, so that long documents are asked about as a whole. A question's values
-of [vary] come from the grid, evenly (`synth.grid`), and go to the row. A sheet's level, and how hard its passage reads, route the question.
+The passage is a random part of a kept document, so that questions cover all of a long document. The grid (`synth.grid`) assigns the values
+of [vary] evenly, and they go to the row. The sheet's level and the difficulty of its passage choose the teacher.
 """
 
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ from synth.sheet import TaskSheet
 from synth.task import Draft, Example, Heard, Rejected, Seed, Task, Work
 
 _FORMAL = frozenset({"unparsable", "length", "entries", "ragged_table", "no_key", "length_bias"})
-"""Faults of form, which a model that is told of them can mend."""
+"""Faults of format, which a model can repair when it learns of them."""
 
 _TEXT = {"type": "object", "properties": {"text": {"type": "string"}}, "required": ["text"], "additionalProperties": False}
 _REPAIR = "This cannot be used ({rule}: {evidence}). Answer once more with the whole JSON object, corrected."
@@ -42,7 +42,7 @@ class SheetSettings:
 
 @dataclass(frozen=True)
 class SheetTask(Task):
-    """A task written as a sheet. Its own example goes through reading, checks and templates before anything is asked."""
+    """A task written as a sheet. Its own example is parsed, checked and formatted before any request is sent."""
 
     sheet: TaskSheet = field(kw_only=True)
 
@@ -66,31 +66,31 @@ class SheetTask(Task):
 
     @property
     def needs_seed(self) -> bool:  # type: ignore[override]
-        """Whether it shows a passage."""
+        """Whether the task shows a passage."""
         return self.sheet.front.passage > 0
 
     @property
     def later_calls(self) -> int:  # type: ignore[override]
-        """The number of blind solves, or the text that is written again."""
+        """The number of requests after the first: blind solutions, or one text written from the instruction."""
         return self.sheet.front.solves + bool(self.sheet.front.fidelity)
 
     @property
     def repairs(self) -> int:  # type: ignore[override]
-        """How often a faulty form may be mended."""
+        """How often a faulty format may be repaired."""
         return self.sheet.front.repairs
 
     @property
     def asks_more(self) -> bool:  # type: ignore[override]
-        """Whether anything is asked after the first reply."""
+        """Whether more requests may follow the first reply."""
         return self.sheet.front.solves + self.sheet.front.repairs + self.sheet.front.fidelity > 0
 
     def identity(self) -> Mapping[str, Any]:
-        """Return what examples depend on: the sheet, and the versions of the checks."""
+        """Return everything that examples depend on: the sheet, and the versions of the checks."""
         versions = [checks.CHECKS_VERSION, grounding.GROUNDING_VERSION, blind.BLIND_VERSION]
         return {"name": self.name(), "version": self.sheet.front.version, "sheet": self.sheet.digest, "checks": versions}
 
     def draft(self, number: int, seed: Seed | None) -> Draft:
-        """Ask with the next cell of the grid, about a chunk of a document if the task needs one."""
+        """Draft a request with the next cell of the grid, and with a part of a document if the task needs one."""
         front = self.sheet.front
         cell = cell_of(number, front.vary)
         brief: dict[str, Any] = {"cell": cell} if seed is None else {"seed": seed.id, "cell": cell}
@@ -108,11 +108,11 @@ class SheetTask(Task):
         return Draft(brief, messages, self.sheet.schema, template, parameters, seeds, difficulty=level, usual_tokens=usual)
 
     def example(self, brief: Mapping[str, Any], text: str) -> Example:
-        """Read and check one reply. What it takes to be `agreed` is asked in `work`."""
+        """Parse and check one reply. `work` sends the requests that an `agreed` verdict needs."""
         return self._example(brief, self._read(brief, text))
 
     def work(self, brief: Mapping[str, Any], heard: Heard) -> Work:
-        """Repair the form if allowed, have the question solved blind if the sheet says so, and return the example."""
+        """Repair the format if allowed, get blind solutions if the sheet wants them, and return the example."""
         sheet, text = self.sheet, heard.text
         for repair in range(sheet.front.repairs + 1):
             try:
@@ -146,7 +146,7 @@ class SheetTask(Task):
         )
 
     def _read(self, brief: Mapping[str, Any], text: str) -> dict[str, Any]:
-        """Return the fields of a reply that passes every check. Raises Rejected."""
+        """Return the fields of a reply that passes every check. Raises Rejected for any other reply."""
         found = read_object(text, self.sheet.schema)
         kinds = self.sheet.schema["properties"]
         fields = {name: (text_field if kind["type"] == "string" else text_list)(found, name) for name, kind in kinds.items()}
@@ -187,7 +187,7 @@ def _follow(instruction: str) -> Draft:
 
 
 def require_fidelity(reply: str | None, passage: str, least: float) -> None:
-    """Raise Rejected (`low_fidelity`) unless what was written from an instruction alone holds a share of what the passage holds."""
+    """Raise Rejected (`low_fidelity`) unless a text written from an instruction alone has enough of the passage's numbers and words."""
     share = 0.0 if reply is None else recall(text_field(read_object(reply, _TEXT), "text"), passage)[0]
     if share < least:
         raise Rejected("low_fidelity", {"share": round(share, 4), "at_least": least})

@@ -1,15 +1,15 @@
-"""Reading other people's fastText models, .bin and .ftz, without fastText: mapped into memory, and held against the file's size first.
+"""Reads fastText models that other people trained, .bin and .ftz, without fastText: from mapped memory, with every size checked first.
 
 Source: fastText 0.9 (`Args`, `Dictionary`, `DenseMatrix`, `QuantMatrix`, `ProductQuantizer`), file version 12, and 11 without subwords.
 
     settings     magic, version, twelve 32-bit numbers, one double
-    dictionary   words, then labels, each with its count; for pruned models which buckets are left
-    input        a vector for each word, then for each bucket: floats, or bytes that name centroids (Joulin et al. 2016, "FastText.zip")
+    dictionary   words, then labels, each with its count; a pruned model also lists its remaining buckets
+    input        a vector for each word, then for each bucket: floats, or bytes that index centroids (Joulin et al. 2016, "FastText.zip")
     output       a row for each label (for a Huffman tree, for each inner node)
 
-Only supervised models are read. What a number declares is looked at before anything is made of it: a damaged file is a ValueError, at once.
+Only supervised models are read. Every declared size is checked before anything is allocated, so a damaged file raises ValueError at once.
 
-Invariant: reading takes time and memory linear in the file; a plain input matrix stays in the file.
+Invariant: reading takes time and memory linear in the file's size; a dense input matrix stays in the file.
 """
 
 import struct
@@ -25,7 +25,7 @@ from curation.text.simd import load_part
 from curation.text.words import hash_bytes, mix_bits
 
 MOST_COUNTED = 10**15
-"""No label occurs so often, nor all of them."""
+"""More than the occurrences of all labels together."""
 HIERARCHICAL, NEGATIVE, SOFTMAX, ONE_VS_ALL = 1, 2, 3, 4
 _MAGIC, _VERSIONS, _SUPERVISED = 793712314, (11, 12), 3
 _SETTINGS = struct.Struct("<14id")
@@ -37,7 +37,7 @@ Weights = npt.NDArray[np.float32]
 
 
 class FasttextSettings(NamedTuple):
-    """What of a model's settings scoring depends on."""
+    """The settings of a model that scoring depends on."""
 
     dimensions: int
     word_ngrams: int
@@ -49,16 +49,16 @@ class FasttextSettings(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Quantized:
-    """n rows as bytes: byte q of a row names a centroid of part q; a row may have a norm, which a byte names too."""
+    """n rows as bytes: byte q of a row is the index of a centroid of part q. Rows may have norms, which are quantized to a byte too."""
 
     codes: Bytes
     centroids: tuple[Weights, ...]
-    """Of each part, 256 by its width."""
+    """For each part, 256 rows as wide as the part."""
     norm_codes: Bytes | None
     norms: Weights | None
 
     def times(self, matrix: Weights | None) -> Weights:
-        """Return the rows, or their products with a matrix's rows."""
+        """Return the rows, or their products with the rows of a matrix."""
         found: Any = 0.0
         place, pieces = 0, []
         for part, centroids in enumerate(self.centroids):
@@ -81,24 +81,24 @@ class FastTextFile:
 
     settings: FasttextSettings
     names: Hashes
-    """Of each word a hash of its bytes (`short_name`), in the order of rows (w)."""
+    """A hash of each word's bytes (`short_name`), in the order of the rows (w)."""
     labels: tuple[str, ...]
     label_counts: Integers
     pruned: npt.NDArray[np.int32] | None
-    """Of a pruned model, pairs of a bucket and the place that it has among those that are left."""
+    """For a pruned model, pairs of a bucket and its position among the remaining ones."""
     input: Weights | Quantized
     output: Weights
 
 
 class _Reader:
-    """A place in a file; every reading looks whether there is so much."""
+    """A position in a file; every read first checks that enough bytes are left."""
 
     def __init__(self, data: Bytes) -> None:
         self.data, self.place = data, 0
 
     def take(self, count: int) -> Bytes:
         if count < 0 or self.place + count > len(self.data):
-            raise ValueError(f"it ends before {count} bytes that should be at {self.place}")
+            raise ValueError(f"it ends before the {count} bytes that should follow at {self.place}")
         self.place += count
         return self.data[self.place - count : self.place]
 
@@ -108,7 +108,7 @@ class _Reader:
     def yes(self) -> bool:
         (value,) = self.take(1).tolist()
         if value > 1:
-            raise ValueError(f"byte {self.place - 1} is {value}, neither yes nor no")
+            raise ValueError(f"byte {self.place - 1} is {value}, neither 0 nor 1")
         return bool(value)
 
     def floats(self, rows: int, columns: int) -> Weights:
@@ -118,7 +118,7 @@ class _Reader:
 
 
 def read_fasttext(data: Bytes) -> FastTextFile:
-    """Read a model's bytes. Raises ValueError for what is none that can be scored with."""
+    """Read a model's bytes. Raises ValueError if they are not a model that can score."""
     reader = _Reader(data)
     magic, version, *numbers, _ = reader.numbers(_SETTINGS)
     dimensions, _, _, _, _, word_ngrams, loss, kind, buckets, shortest, longest, _ = numbers
@@ -137,7 +137,7 @@ def read_fasttext(data: Bytes) -> FastTextFile:
     )
     if not all(low <= value <= high for value, low, high in limits):
         told = f"{dimensions} dimensions, {word_ngrams} words together, {buckets} buckets, subwords of {shortest} to {longest}"
-        raise ValueError(f"its settings are none of a model: {told}")
+        raise ValueError(f"no model has such settings: {told}")
     names, labels, counts, pruned = _read_dictionary(reader)
     words = len(names)
     inputs: Weights | Quantized
@@ -150,7 +150,7 @@ def read_fasttext(data: Bytes) -> FastTextFile:
     shape = len(labels), dimensions
     output = _read_quantized(reader, *shape).times(None) if quantized_output else _read_dense(reader, *shape)
     if reader.place != len(data):
-        raise ValueError(f"it goes on for {len(data) - reader.place} bytes after its end")
+        raise ValueError(f"{len(data) - reader.place} bytes follow its end")
     if not np.isfinite(output).all() or (isinstance(inputs, Quantized) and not all(np.isfinite(part).all() for part in inputs.centroids)):
         raise ValueError("a weight is not a number")
     return FastTextFile(
@@ -161,12 +161,12 @@ def read_fasttext(data: Bytes) -> FastTextFile:
 def _read_dictionary(reader: _Reader) -> tuple[Any, tuple[str, ...], Any, Any]:
     size, words, labels, _, pruned_size = reader.numbers(_SIZES)
     if size != words + labels or words < 0 or not 1 <= labels <= _MOST_LABELS or not -1 <= pruned_size <= size + (1 << 31):
-        raise ValueError(f"its dictionary of {size} entries is said to have {words} words and {labels} labels")
+        raise ValueError(f"its dictionary declares {size} entries, {words} words and {labels} labels")
     if size * 10 > len(reader.data) - reader.place or size > _MOST_ENTRIES:
         raise ValueError(f"it is too short for {size} words and labels")
     names, starts = np.empty(size, np.uint64), np.empty(size + 1, np.int64)
     if _entries(reader.data, reader.place, words, names, starts) != size:
-        raise ValueError("its dictionary is not words and then labels")
+        raise ValueError("its dictionary is not words followed by labels")
     reader.place = int(starts[size])
     told, counts = [], []
     for entry in range(words, size):
@@ -174,13 +174,13 @@ def _read_dictionary(reader: _Reader) -> tuple[Any, tuple[str, ...], Any, Any]:
         told.append(content[:-10].decode("utf-8", "replace"))
         counts.append(int.from_bytes(content[-9:-1], "little", signed=True))
     if min(counts) < 0 or sum(counts) >= MOST_COUNTED:
-        raise ValueError("its labels occur a number of times that cannot be")
+        raise ValueError("its labels have impossible counts")
     if pruned_size < 0:
         pruned = None
     else:
         pruned = np.frombuffer(reader.take(pruned_size * 8).tobytes(), np.int32)
         if pruned_size and not ((pruned[1::2] >= 0) & (pruned[1::2] < pruned_size)).all():
-            raise ValueError("a bucket that was left has no place")
+            raise ValueError("a remaining bucket has no position")
     return names[:words], tuple(told), np.array(counts, np.int64), pruned
 
 
@@ -215,13 +215,13 @@ def _read_centroids(reader: _Reader, columns: int, parts: int) -> tuple[Weights,
 
 @inline_kernel
 def short_name(word: Any, size: Any) -> Any:
-    """Return the name of a word of at most eight bytes, given as one number (`load_part`); a longer one's is `hash_bytes`."""
+    """Return the hash of a word of at most eight bytes, given as one number (`load_part`); for longer words it is `hash_bytes`."""
     return mix_bits(word ^ np.uint64(size) * np.uint64(0x9E3779B97F4A7C15))
 
 
 @kernel
 def _entries(data: Bytes, place: int, words: int, names: Hashes, starts: Integers) -> int:
-    """Fill the name of each entry and where it begins; return how many there are: words, then labels."""
+    """Fill the hash and the start of each entry; return the number of valid entries: words, then labels."""
     for entry in range(len(names)):
         starts[entry] = place
         while place < len(data) and data[place] != 0:

@@ -1,16 +1,15 @@
-"""Which rows of a fastText model a text adds up, and their sum: tokens, words, subwords and word n-grams, without the GIL.
+"""Sums the rows of a fastText model that a text selects by its words, subwords and word n-grams, without the GIL.
 
-What fastText does, and so do we: a token ends at a space, tab, line break, vertical tab, form feed, carriage return or zero; the text
-ends with `</s>`; tokens that begin with `__label__` are no words; hashes are 32 bits (FNV-1a, of bytes with their sign); n-grams share
-buckets.
+The rules are fastText's: a token ends at a space, tab, line break, vertical tab, form feed, carriage return or zero byte; a text ends with
+`</s>`; tokens that start with `__label__` are not words; hashes have 32 bits (FNV-1a over signed bytes); n-grams share buckets.
 
-Some hundred tokens are read at a time, and each step is a loop of its own, without branches where it can be: bounds from bit masks, the
-first eight bytes of each token, both its hashes (several tokens at a time, where the processor can), its row, then the rows of one order
-of n-grams after the other. So no step waits for another's memory, nor for a branch guessed wrong.
+Tokens are processed in blocks of up to 256. Each step is a loop of its own, without branches where possible: token bounds from bit masks,
+the first eight bytes of each token, its two hashes (vectorized where the processor allows it), its row, then the rows of each order of
+n-grams. So no step waits for the memory accesses or the mispredicted branches of another.
 
 Invariants
-    - A sum depends on the text alone, and costs time linear in its bytes, whatever the model says.
-    - A word is known by its hash, not by its letters: by 32 bits and by its place in the table.
+    - A sum depends on the text and the model alone and takes time linear in the text's bytes, whatever the model's settings are.
+    - A word is recognised by its hash, not by its letters: by 32 bits and by its position in the table.
 """
 
 from typing import Any
@@ -26,11 +25,11 @@ from curation.text.words import hash_bytes
 from filters.support.fasttext_file import Weights, short_name
 
 _TOKENS = 256
-"""Tokens that are read before they are looked up."""
+"""Tokens in a block."""
 _HELD, _MOST_AT_ONCE = 1024, 64
-"""Rows of subwords that are found before they are added up, and how many begin at most at one letter."""
+"""Rows of subwords that are collected before they are added, and the maximum number of subwords that start at one letter."""
 _WIDE = 16
-"""Columns from which on rows are added one by one."""
+"""From this many columns on, rows are added one at a time."""
 _SEED, _PRIME = np.uint32(2166136261), np.uint32(16777619)
 _JOIN = np.uint64(116049371)
 _TAG, _ROW = np.uint64(0xFFFFFFFF00000000), np.uint64(0xFFFFFFFF)
@@ -40,16 +39,16 @@ _END = np.frombuffer(b"</s>", np.uint8)
 
 
 def table_of(names: Hashes) -> Hashes:
-    """Return a table in which a word is found by its name: the upper half of that, and 1 more than its row; 0 in a free place.
+    """Return an open-addressing hash table of words. A slot holds the upper half of a word's hash and its row plus 1; a free slot holds 0.
 
-    Raises ValueError for names that no training makes.
+    Raises ValueError for hashes that collide far more often than chance allows.
     """
     size = 64
     while size < 2 * len(names):
         size *= 2
     slots = np.zeros(size, np.uint64)
     if not _fill(names, slots, 8 * len(names) + 64):
-        raise ValueError("its words collide as those of no training do")
+        raise ValueError("its words collide more often than the words of a trained model do")
     return slots
 
 
@@ -64,8 +63,8 @@ def sum_rows(
 ) -> tuple[Floats, Integers]:
     """Return the sum of the rows of each text's features, and their number.
 
-    `left`: the buckets that a pruned model has left, rising, and the place of each. `reading`: words together at most, buckets, letters of
-    the shortest and of the longest subword.
+    `left`: the remaining buckets of a pruned model, in ascending order, and the position of each. `reading`: the words of the longest
+    n-gram, the number of buckets, and the letters of the shortest and of the longest subword.
     """
     sums, counts = np.zeros((len(offsets) - 1, rows.shape[1])), np.zeros(len(offsets) - 1, np.int64)
     nothing = np.empty(0, np.int32)
@@ -81,7 +80,7 @@ def _place(name: Any, size: Any) -> Any:
 
 @inline_kernel
 def _find(slots: Hashes, name: Any) -> Any:
-    """Return the row of a word, -1 where it is not known."""
+    """Return the row of a word, or -1 if it is unknown."""
     place = _place(name, len(slots))
     entry = slots[place]
     while entry != _NONE and (entry ^ name) & _TAG != _NONE:
@@ -92,7 +91,7 @@ def _find(slots: Hashes, name: Any) -> Any:
 
 @kernel
 def _fill(names: Hashes, slots: Hashes, most_collisions: int) -> bool:
-    """Fill the table; say whether that took no more collisions than allowed (by chance, one for two words at most)."""
+    """Fill the table; return whether it took no more collisions than allowed (chance makes at most one for every two words)."""
     for word in range(len(names)):
         place = _place(names[word], len(slots))
         while slots[place] != _NONE:
@@ -106,13 +105,13 @@ def _fill(names: Hashes, slots: Hashes, most_collisions: int) -> bool:
 
 @inline_kernel
 def _bucket_row(value: Any, buckets: int, words: int) -> Any:
-    """Return the row of an n-gram by its hash, where no model is pruned."""
+    """Return the row of an n-gram with this hash in a model that is not pruned."""
     return words + np.int64(value % np.uint64(buckets))
 
 
 @kernel
 def _find_left(found: Integers, held: Any, words: int, left: Any, left_places: Any) -> Any:
-    """Turn rows of n-grams into those of a pruned model, and leave out those that it has not; return how many stay."""
+    """Translate rows of n-grams into those of a pruned model, and remove those that it lacks; return how many remain."""
     kept = np.int64(0)
     for place in range(held):
         bucket = found[place] - words
@@ -125,7 +124,7 @@ def _find_left(found: Integers, held: Any, words: int, left: Any, left_places: A
 
 @kernel
 def _add(rows: Weights, found: Integers, held: Any, sums: Floats) -> None:
-    """Add the rows that were found to a text's sums: narrow ones column by column, which stays in a register, wide ones row by row."""
+    """Add the collected rows to a text's sums: narrow rows column by column, so that a sum stays in a register, wide ones row by row."""
     if rows.shape[1] < _WIDE:
         for column in range(rows.shape[1]):
             total = 0.0
@@ -141,15 +140,15 @@ def _add(rows: Weights, found: Integers, held: Any, sums: Floats) -> None:
 
 @inline_kernel
 def _next_hash(value: Any, byte: Any) -> Any:
-    """Return fastText's hash of a token, one byte (signed) longer."""
+    """Return fastText's hash of a token extended by one signed byte."""
     return np.uint32((value ^ np.uint32(byte)) * _PRIME)
 
 
 @inline_kernel
 def _find_edges(data: Bytes, place: Any, stop: Any, outside: Any, edges: Integers, count: Any, spare: Bytes) -> tuple[Any, Any, Any]:
-    """Write where tokens begin and end, by turns, from `place` on, as many as there is room for.
+    """Write the starts and ends of tokens, alternately, from `place` on, as many as fit.
 
-    Returns how many edges there are, where to go on, and whether the byte before that belongs to no token (in the highest bit).
+    Returns the number of edges, the place to continue from, and a mask. Its highest bit says whether the byte before that place is outside.
     """
     while place < stop and count <= len(edges) - BLOCK - 2:
         if place + BLOCK <= len(data):
@@ -171,11 +170,11 @@ def _find_edges(data: Bytes, place: Any, stop: Any, outside: Any, edges: Integer
 
 @inline_kernel
 def _hash_tokens(data: Bytes, edges: Integers, tokens: Any, heads: Hashes, names: Hashes, firsts: Any) -> None:
-    """Fill each token's first eight bytes, its name (64 bits), by which a word is known, and fastText's hash."""
+    """Fill each token's first eight bytes, the 64-bit hash that looks up its word, and fastText's hash."""
     for token in range(tokens):
         begin, end = edges[2 * token], edges[2 * token + 1]
         heads[token] = load_part(data, begin, min(begin + 8, end))
-    for token in range(tokens):  # the compiler does several at a time
+    for token in range(tokens):  # the compiler vectorizes this loop
         head, size = heads[token], edges[2 * token + 1] - edges[2 * token]
         value = _SEED
         for at in range(8):
@@ -198,7 +197,7 @@ def _add_subwords(
     data: Bytes, begin: int, end: int, shortest: int, longest: int, buckets: int, words: int, left: Any, left_places: Any,
     is_pruned: bool, rows: Weights, found: Integers, sums: Floats,
 ) -> Any:  # fmt: skip
-    """Add the rows of a token's subwords; return how many."""
+    """Add the rows of a token's subwords; return their number."""
     length = end - begin
     count, held = np.int64(0), np.int64(0)
     for start in range(-1, length + 1):  # "<" stands at -1, ">" at length
@@ -233,14 +232,15 @@ def _add_ngrams(
     own: Hashes, tokens: Any, before: Any, last: Hashes, joined: Hashes, word_ngrams: int, buckets: int, words: int, left: Any,
     left_places: Any, is_pruned: bool, rows: Weights, found: Integers, sums: Floats,
 ) -> Any:  # fmt: skip
-    """Add the rows of the n-grams that end in a block of tokens, each with its hash, which others came `before`; return how many.
+    """Add the rows of the n-grams that end in a block of tokens, given the tokens' hashes; return their number.
 
-    `last`: of each order the n-gram at the end of the block before, then of this one.
+    `before` is the number of tokens in earlier blocks. `last` holds, for each order, the hash of the n-gram that ends the previous block;
+    it is updated to this block's.
     """
     count = np.int64(0)
     for token in range(tokens):
         joined[token] = own[token]
-    for order in range(1, word_ngrams):  # n-grams of `order` words become such of one more
+    for order in range(1, word_ngrams):  # n-grams of `order` words grow by one word
         carried, last[order - 1] = last[order - 1], joined[tokens - 1]
         for token in range(tokens - 1, 0, -1):
             joined[token] = joined[token - 1] * _JOIN + own[token]

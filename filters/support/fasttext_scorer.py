@@ -1,12 +1,12 @@
-"""Scoring with other people's fastText models, equal to `fasttext.predict`, on many texts at a time and without the GIL.
+"""Scores texts with fastText models that other people trained, many texts at a time and without the GIL; results equal `fasttext.predict`.
 
-fastText averages the vectors of a text's words, subwords and word n-grams, and multiplies the average by the output matrix. Where a model
-has fewer labels than dimensions, that product is made once for every row of the input ("folded"), so that a text is a sum of few numbers
-(`filters.support.fasttext_rows`): of a softmax one less than it has labels, for it depends on differences alone; the file is let go.
-Otherwise the rows stay in the file, which all processes share, and are added first.
+fastText averages the vectors of a text's words, subwords and word n-grams, and multiplies the average by the output matrix. If a model has
+fewer labels than dimensions, every row of the input is multiplied once in advance ("folded"), so a text is a sum of rows with one number
+for each label (`filters.support.fasttext_rows`). A softmax depends on differences alone and needs one number less. The file is then closed.
+Otherwise the rows stay in the file, which all processes share, and averages are multiplied.
 
-Also as in fastText: every probability gets 1e-5 more (for a Huffman tree, at every node); one-vs-all reads its sigmoid from a table of 512
-steps. A line break within a text is a space, as whoever calls `predict` has to make it.
+As in fastText, every probability is raised by 1e-5 (in a Huffman tree, at every node), and one-vs-all reads its sigmoid from a table of 512
+steps. A line break within a text counts as a space; callers of `predict` have to replace it themselves.
 """
 
 from dataclasses import dataclass
@@ -28,16 +28,16 @@ from filters.support.fasttext_file import (
 from filters.support.fasttext_rows import sum_rows, table_of
 
 LITTLE = 1e-5
-"""What fastText adds to a probability before it takes its logarithm."""
+"""fastText adds this to a probability before it takes the logarithm."""
 _CHUNK = 1 << 18
 _LARGEST = 1e9
-"""No weight is larger, nor a product of two."""
+"""The limit of weights and of their products."""
 _SIGMOID_STEPS, _SIGMOID_END = 512, 8
 
 
 @dataclass(frozen=True, eq=False)
 class FastTextScorer:
-    """A model made ready: where its words are found, and the rows that are added up."""
+    """A model prepared for scoring: a table of its words, and the rows that are summed."""
 
     settings: FasttextSettings
     labels: tuple[str, ...]
@@ -46,13 +46,13 @@ class FastTextScorer:
     slots: Hashes
     """A table of words (`table_of`)."""
     left: tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]] | None
-    """The buckets that a pruned model has left, rising, and the place of each."""
+    """The remaining buckets of a pruned model, in ascending order, and the position of each."""
     rows: Weights
     output: Weights | None
-    """What averages are multiplied by; None where the rows are products already."""
+    """The matrix that multiplies averages; None if the rows are products already."""
 
     def probabilities(self, text: TextColumn) -> Floats:
-        """Return the probability of each label for each text, as `fasttext.predict` tells it; NaN where a text has nothing that counts."""
+        """Return the probability of each label for each text, as `fasttext.predict` does; NaN for a text that selects no row."""
         settings = self.settings
         reading = settings.word_ngrams, settings.buckets, settings.shortest, settings.longest
         sums, counts = sum_rows(text.data, text.offsets, self.slots, self.words, self.left, reading, self.rows)
@@ -71,9 +71,9 @@ class FastTextScorer:
 
 
 def fasttext_scorer(file: FastTextFile) -> FastTextScorer:
-    """Make a model ready. Raises ValueError where a weight is no number."""
+    """Prepare a model. Raises ValueError if a weight is not a number."""
     folds = len(file.output) < file.settings.dimensions
-    with np.errstate(all="ignore"):  # what overflows is looked for below
+    with np.errstate(all="ignore"):  # overflows are checked below
         matrix = file.output[:-1] - file.output[-1] if file.settings.loss == SOFTMAX else file.output
         if isinstance(file.input, Quantized):
             rows = file.input.times(matrix if folds else None)
@@ -102,7 +102,7 @@ def fasttext_scorer(file: FastTextFile) -> FastTextScorer:
 
 
 def _pieces(rows: Weights) -> list[Weights]:
-    """Return views of a matrix, part by part, so that what is made of one stays small."""
+    """Return a matrix as views of some rows each, so that temporary results stay small."""
     return [rows[place : place + _CHUNK] for place in range(0, len(rows), _CHUNK)]
 
 

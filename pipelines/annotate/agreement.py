@@ -1,4 +1,4 @@
-"""How far those who labelled agree: quadratic-weighted kappa (Cohen 1968) of every two, over the excerpts that both labelled."""
+"""Agreement between raters: quadratic-weighted kappa (Cohen 1968) of every pair, over the excerpts that both labelled."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from pipelines.train.held_out import quadratic_kappa
 
 @dataclass(frozen=True)
 class Agreement:
-    """Two who labelled: over how many excerpts; kappa is None where it is not defined (all labels alike)."""
+    """Two raters and the number of excerpts that both labelled; kappa is None where it is undefined (all labels are equal)."""
 
     first: str
     second: str
@@ -22,7 +22,7 @@ class Agreement:
 
 
 def agreements(votes: Mapping[str, Mapping[str, int]]) -> tuple[Agreement, ...]:
-    """Return the agreement of every two raters that have excerpts in common; `votes`: rater -> excerpt -> label."""
+    """Return the agreement of every pair of raters with excerpts in common; `votes`: rater -> excerpt -> label."""
     found = []
     for first, second in combinations(sorted(votes), 2):
         common = sorted(votes[first].keys() & votes[second].keys())

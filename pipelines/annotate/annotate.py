@@ -1,11 +1,11 @@
-"""Labelling texts by teachers: from documents to a label file that `curate train score` reads.
+"""Teachers label texts: from documents to a label file that `curate train score` reads.
 
-A sample of excerpts (`pipelines.annotate.choosing`) is put to one teacher or several, once or several times, under the rubric of
-`synth.judging`. An excerpt's label is the median of its votes; where people labelled an excerpt, their label is taken, and the teachers'
-votes on it show how far they agree.
+One or several teachers score a sample of excerpts (`pipelines.annotate.choosing`), once or several times, by the rubric of `synth.judging`.
+An excerpt's label is the median of its votes. If people labelled the excerpt, their label counts, and the teachers' votes only measure
+agreement.
 
-Replies are logged before they are read (`synth.ask.reply_log`): a command that was killed, or that met its budget, goes on where it stopped
-and pays for no reply twice. The label file is written when all replies are there.
+Replies are logged before they are read (`synth.ask.reply_log`): after a kill, or when the budget is spent, the same command continues where
+it stopped and pays for no reply twice. The label file is written once all replies have arrived.
 
 Invariant: the same texts, model, teachers and replies give the same label file.
 """
@@ -37,7 +37,7 @@ from synth.judging import TASK, judging_request, score_in
 from synth.task import Rejected
 
 PEOPLE = "people"
-"""Who labelled, where people did."""
+"""The rater of labels by people."""
 ENDING = ".parquet"
 MODEL = "filters:models/edu.safetensors"
 _OURS = frozenset({"text", "score", "votes", "vote_min", "vote_max", "by"})
@@ -45,15 +45,15 @@ _OURS = frozenset({"text", "score", "votes", "vote_min", "vote_max", "by"})
 
 @dataclass(frozen=True)
 class Annotation:
-    """What an annotation came to."""
+    """The result of an annotation."""
 
     labels: str
     rows: int
     by_score: Mapping[str, int]
     unanswered: int
-    """Excerpts without a label: no reply to them could be read."""
+    """Excerpts without a label, because no reply about them could be read."""
     refused: Mapping[str, int]
-    """Replies that gave no vote, by reason."""
+    """Replies without a vote, by reason."""
     asked: int
     """Requests that this command sent."""
     usd: float
@@ -125,7 +125,7 @@ def annotate(
 
 
 def read_teachers(path: str) -> list[Teacher]:
-    """Return the teachers of a TOML file. Raises RecipeError."""
+    """Return the teachers of a TOML file. Raises RecipeError if it has a fault."""
     try:
         table = read_toml(resolve(path).read_text("utf-8"), path)
     except UnicodeDecodeError as error:
@@ -158,7 +158,7 @@ def _place_of(out: str) -> Path:
 
 
 def _read(votes: Sequence[_Vote], log: ReplyLog) -> tuple[dict[str, dict[str, int]], dict[str, int]]:
-    """Return excerpt -> rater -> vote, and how many replies gave none, by reason."""
+    """Return excerpt -> rater -> vote, and the number of replies without a vote, by reason."""
     given: dict[str, dict[str, int]] = {}
     refused: dict[str, int] = {}
     for vote in votes:
@@ -181,7 +181,7 @@ def _by_rater(given: Mapping[str, Mapping[str, int]]) -> dict[str, dict[str, int
 
 
 def _rows(chosen: Sequence[Excerpt], given: Mapping[str, Mapping[str, int]], people: Mapping[str, float]) -> Iterator[dict[str, object]]:
-    """Yield the label file's rows: people's labels first, then the sample in its order."""
+    """Yield the rows of the label file: labels by people first, then the sample in its order."""
     known = {excerpt.text: excerpt for excerpt in chosen}
     for text in dict.fromkeys([*people, *known]):
         votes = sorted(given.get(text, {}).values())

@@ -1,15 +1,15 @@
-"""Choosing which excerpts to label.
+"""Chooses the excerpts to label.
 
-By default the sample is stratified: excerpts are dealt into cells by source and by the whole score that a model gives them, and are taken
-from all cells in turn. Rare kinds (the good pages of the web) are thus labelled as often as common ones, so that agreement between teachers
-is measured on every kind. In a cell, chance decides, by a hash of the text.
+By default the sample is stratified: excerpts are divided into cells by source and by a model's rounded score, and are taken from all cells
+in turn. So rare kinds (the good pages of the web) are labelled as often as common ones, and agreement is measured on every kind. Within a
+cell, the order is that of a hash of the text.
 
-`active`: cells are sources, and in each the excerpts come first of which the model knows least whether they are good, those whose chance
-of a label of 3 or more is nearest to one half (uncertainty sampling: Lewis and Gale 1994, "A sequential algorithm for training text
-classifiers"). In simulation neither way taught this project's judge more than a random sample of the same size (the figures stand in
-`tests/benchmark/README.md`); another model may differ.
+`active`: a cell is a source, and its first excerpts are those about which the model is least certain: their probability of a label of 3 or
+more is closest to one half (uncertainty sampling: Lewis and Gale 1994, "A sequential algorithm for training text classifiers"). In
+simulation, neither method taught this project's judge more than a random sample of the same size (`tests/benchmark/README.md` has the
+figures); another model may differ.
 
-Invariant: a larger sample holds the smaller one, so that asking for more pays for the additional labels alone.
+Invariant: a larger sample contains the smaller one, so raising --count pays only for the additional labels.
 """
 
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ from pipelines.annotate.excerpts import Excerpt
 
 
 def choose(excerpts: Sequence[Excerpt], count: int, *, active: bool) -> list[Excerpt]:
-    """Return so many excerpts, or all where there are fewer."""
+    """Return `count` excerpts, or all if there are fewer."""
     cells: dict[tuple[str, int], list[Excerpt]] = {}
     for excerpt in excerpts:
         cells.setdefault((excerpt.source, 0 if active else round(excerpt.score)), []).append(excerpt)

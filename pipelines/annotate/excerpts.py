@@ -1,9 +1,9 @@
-"""Excerpts to be labelled: one window of each text, with the score that a model gives it.
+"""Excerpts to label: one window of each text, with a model's score.
 
-Labels are about windows of some 1,000 characters, for that is what a judge scores (`filters.support.features`). Of each text one window is
-taken, by a hash of the text, so that long texts are not labelled many times and beginnings are not preferred.
+A label describes a window of about 1,000 characters, because that is what a judge scores (`filters.support.features`). A hash of the text
+chooses one window of each text, so that long texts are not labelled several times and beginnings are not preferred.
 
-Invariant: which window it is depends on the text alone.
+Invariant: the choice of the window depends on the text alone.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -24,14 +24,14 @@ from pipelines.inspect.run_folder import checked_folder, places, scan
 from pipelines.train.labels import NOT_STATED, Named, rows_of
 
 LEAST_CHARACTERS = 100
-"""Of shorter excerpts too little can be said."""
+"""Shorter excerpts are too short to judge."""
 _BATCH = 1000
 _DOCUMENT = ("text", "url", "source", "metadata")
 
 
 @dataclass(frozen=True)
 class Excerpt:
-    """A window of a text: where the text is from, the score of the model, and the chance of a label of 3 or more that this implies."""
+    """A window of a text: the text's origin, the model's score, and the probability of a label of 3 or more that the score implies."""
 
     text: str
     source: str
@@ -43,7 +43,7 @@ class Excerpt:
 
     @property
     def order(self) -> bytes:
-        """A hash by which excerpts are drawn: chance that is the same every time."""
+        """A hash that orders excerpts at random, but the same way every time."""
         return sha256(self.text.encode()).digest()
 
 
@@ -63,7 +63,7 @@ def read_excerpts(inputs: Sequence[str], text: str, scorer: Scorer) -> list[Exce
 
 
 def _rows(given: str, column: str) -> Iterator[Mapping[str, Any]]:
-    """Yield what is known of each text: text, url, source, group, license."""
+    """Yield the text, url, source, group and license of each text."""
     place = Location.of(given)
     if place.is_local and (place / "ledger").is_folder():
         for shard in places(checked_folder(given)):

@@ -1,4 +1,4 @@
-"""What an annotation came to, as tables for the terminal."""
+"""The result of an annotation as tables on the terminal."""
 
 from typing import TYPE_CHECKING
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def show_annotation(made: "Annotation") -> None:
-    """Show how many labels there are of each score, what gave none, and how far those who labelled agree."""
+    """Show the number of labels with each score, the replies without a vote, and the agreement of the raters."""
     console = new_console()
     refused = ", ".join(f"{reason}: {count:,}" for reason, count in made.refused.items())
     pairs = {

@@ -2,12 +2,13 @@
 
     python -m pipelines.train.ship_model LABELS.parquet... [--out MODEL.safetensors]
 
-The label files have the columns text, score, group, source (repository) and license, and may have kind. What is released are weights of
-hashed words and pairs, no text. Learnt are the texts written for this project (sample_data/texts) and all rows but those that `is_free`
-tells: a licence that forbids commercial use or changed copies, the GPL, and people's mail. The others only help to evaluate.
+The label files have the columns text, score, group, source (repository) and license, and may have kind. The release contains weights of
+hashed words and pairs, but no text. The model learns from the texts written for this project (sample_data/texts) and from the rows that
+`is_free` accepts. It rejects licences that forbid commercial use or changed copies, the GPL, and people's mail; such rows only help to
+evaluate.
 
-The figures are over all rows, by group held out; beside them those of a model that learns from every row. Other trainers and baselines
-are in tests/benchmark/educational_score.py.
+The figures cover all rows, by group held out; next to them are the figures of a model that learns from every row. Other trainers and
+baselines are in tests/benchmark/educational_score.py.
 
 Invariant: the same rows give the same bytes.
 """
@@ -30,7 +31,7 @@ from pipelines.train.model_card import TrainingResult
 from pipelines.train.training import LINEAR, held_out_figures, model_place, write_model
 
 PRECISION = 0.7
-"""Of what a recipe keeps of web pages, at least this share shall be labelled 3 or more."""
+"""The lowest acceptable share of labels of 3 or more among the web pages that a recipe keeps."""
 
 NOTES = (
     "Learnt from are rows under licences of every kind but those that forbid commercial use or changed copies (NC, ND), the GPL, and mail; "
@@ -38,7 +39,7 @@ NOTES = (
     "The texts in sample_data are learnt from: what this model says of them is no evidence.",
     "The labels are a large language model's, on excerpts of 1,000 characters at most; English only.",
 )
-"""What a reader of the card should know."""
+"""Notes for readers of the card."""
 
 _OWN = ("sample_data:texts/textbook.jsonl", "sample_data:texts/web.jsonl")
 _OWN_LICENSE = "Apache-2.0 (this project's own)"
@@ -47,12 +48,12 @@ _BOOKS = frozenset({"textbook", "public-domain book", NO_KIND})
 
 
 def is_free(row: LabelledText) -> bool:
-    """Say whether a row may be learnt from: its licence, or where it is from, names none of what is reserved."""
+    """Return whether the model may learn from a row: neither its licence nor its origin is reserved."""
     return not _RESERVED.search(row.license) and not _RESERVED.search(row.source)
 
 
 def is_web_page(row: LabelledText) -> bool:
-    """Say whether a row is of a web page, not of a book, a lesson of this project or unsaid."""
+    """Return whether a row comes from a web page, and not from a book, a lesson of this project or an unknown origin."""
     return row.kind not in _BOOKS
 
 
@@ -69,19 +70,19 @@ def scored_texts(labels: Sequence[str]) -> list[LabelledText]:
 
 
 def pool_to_ship(labels: Sequence[str]) -> tuple[EvaluationPool, int]:
-    """Return the rows of label files and the project's own texts, without copies, and how many those were."""
+    """Return the rows of label files and the project's own texts without copies, and the number of removed copies."""
     rows = scored_texts(labels) + own_texts()
     pool = pool_of(without_copies(rows))
     return pool, len(rows) - len(pool.rows)
 
 
 def to_learn(pool: EvaluationPool) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    """Say of each row whether it is learnt from."""
+    """Return for each row whether the model learns from it."""
     return np.array([is_free(row) for row in pool.rows])
 
 
 def thresholds_of(pool: EvaluationPool, held_out: Floats) -> Mapping[str, float | None]:
-    """Return the thresholds that a recipe may take."""
+    """Return thresholds that a recipe may use."""
     pages = np.flatnonzero([is_web_page(row) for row in pool.rows])
     bound = least_score(pool.scores[pages].tolist(), held_out[pages].tolist(), PRECISION)
     return {f"of web pages kept, {PRECISION:.0%} labelled 3 or more": bound}

@@ -1,13 +1,14 @@
-"""Pages parsed within limits, and the text of those that are past them.
+"""Parses pages that stay within limits, and strips the tags from pages that do not.
 
-Limits: resiliparse's main-content search takes time quadratic in the depth of nesting, and its parser in the number of attributes of one
-tag (80,000 of them: 20 s) and of elements left open (see `curation.ingest.extraction.page_shape`). Past `Limits` a page's text is what
-remains when its tags are cut out (`without_tags`).
+Limits: resiliparse's main-content search takes time quadratic in the depth of nesting. Its parser takes time quadratic in the number of
+attributes of one tag (80,000 of them: 20 s) and of elements left open (see `curation.ingest.extraction.page_shape`). A page that exceeds
+`Limits` is not parsed; `without_tags` returns its text.
 
-Marks: extractors mark places in a tree by Unicode noncharacters, U+FDD0 to U+FDD3, which no text may hold; `source_of` drops them first.
+Marks: extractors mark places in a tree with Unicode noncharacters, U+FDD0 to U+FDD3, which no text should contain; `source_of` first
+removes those that a page contains.
 
-Invariant: time is linear in the page, whatever it holds: what the limits let through, and what the patterns here do. No pattern begins to
-look for an end that may not be there from more than one place.
+Invariant: time is linear in the page, whatever it contains. The limits ensure it for the parser. Each pattern here searches for an end
+that may be missing from one place only.
 """
 
 import gc
@@ -26,14 +27,14 @@ from curation.ingest.extraction.page_shape import page_shape
 _OWN_MARKS = re.compile(b"\xef\xb7[\x90-\x93]")
 _NO_TEXT = re.compile(r"<(script|style|template|noscript)\b.*?(?:</\1\s*>|\Z)|<!--.*?(?:-->|\Z)", re.IGNORECASE | re.DOTALL)
 _TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]*+)[^>]*+(?:>|\Z)")
-"""A tag without an end goes on to the end of the page, as it does for a browser."""
+"""A tag that is never closed extends to the end of the page, as in a browser."""
 _BLOCKS = ("p", "div", "br", "li", "tr", *(f"h{n}" for n in range(1, 7)), "pre", "section", "article", "table", "ul", "ol", "blockquote")
 _INLINE = (
     *("a", "b", "i", "u", "s", "q", "em", "tt", "del", "ins", "var", "kbd", "wbr", "bdi", "bdo", "dfn", "big", "code", "samp", "font"),
     *("abbr", "cite", "mark", "span", "small", "strong"),
 )
 _SAID_BY = {**dict.fromkeys(_BLOCKS, "\n\n"), **dict.fromkeys(_INLINE, ""), "sup": "^{", "sub": "_{", "/sup": "}", "/sub": "}"}
-"""What stands for a tag where tags are cut out; a blank for all others."""
+"""What replaces each tag; a space replaces all others."""
 _TITLE = re.compile(r"<title\b[^>]*+>", re.IGNORECASE)
 _TITLE_ENDS = re.compile(r"</title", re.IGNORECASE)
 _LONG_REFERENCE = re.compile(r"&#(?=\d{8})0*+(\d*+);?")
@@ -42,10 +43,10 @@ _BLANKS = re.compile(r"\s+")
 
 @dataclass(frozen=True)
 class Limits:
-    """Sizes past which a page is not parsed: characters, tags, attributes of one tag, elements open at once and those made again, and
-    the open elements added up over all tags, for each byte of the source but no less than `fewest_steps`.
+    """The largest page that is parsed: characters, tags, attributes of one tag, elements open at once, and elements that a parser reopens.
 
-    Real pages: of 1,231, one tag has 63 attributes at most, 44 elements are open, 1,836 made again, and steps are fewer than 3 a byte.
+    `steps` limits the number of open elements, summed over all tags, per byte of the page; up to `fewest_steps` are always allowed.
+    The maximum over 1,231 real pages: 63 attributes, 44 open elements, 1,836 reopened ones, and fewer than 3 steps per byte.
     """
 
     characters: int = 16 << 20
@@ -56,11 +57,11 @@ class Limits:
     steps: int = 20
     fewest_steps: int = 1_000_000
     small: int = 16 << 10
-    """A page of no more characters, and no more tags than a 32nd of these, cannot cost much and is not measured."""
+    """A page with at most this many characters, and at most a 32nd as many tags, is cheap to parse, so its shape is not measured."""
 
 
 def parse(html: str, limits: Limits, prepare: Callable[[str], str] | None = None) -> HTMLTree | None:
-    """Return the page's tree without text marks of our own, or None where it is past a limit; `prepare` changes the source before."""
+    """Return the page's tree, free of our marks, or None if the page exceeds a limit; `prepare` changes the source before it is parsed."""
     source = source_of(html, limits)
     if source is None or not _is_cheap(source, limits):
         return None
@@ -69,7 +70,7 @@ def parse(html: str, limits: Limits, prepare: Callable[[str], str] | None = None
 
 
 def source_of(html: str, limits: Limits) -> bytes | None:
-    """Return a page in UTF-8 without marks of our own, or None where it is larger than what is parsed."""
+    """Return a page as UTF-8 without our marks, or None if it is too large to be parsed."""
     if len(html) > limits.characters:
         return None
     source = html.encode("utf-8", "replace")
@@ -79,7 +80,7 @@ def source_of(html: str, limits: Limits) -> bytes | None:
 
 
 def parse_source(source: bytes, limits: Limits) -> HTMLTree | None:
-    """Return the tree of a page that `source_of` has given, or of a part of it; None where it is past a limit."""
+    """Return the tree of a page from `source_of`, or of a part of one; None if it exceeds a limit."""
     if not _is_cheap(source, limits):
         return None
     tree = HTMLTree.parse(source.decode())  # bytes take longer
@@ -88,7 +89,7 @@ def parse_source(source: bytes, limits: Limits) -> HTMLTree | None:
 
 @contextmanager
 def many_nodes() -> Iterator[None]:
-    """Spare the nodes of a tree Python's search for cycles, of which they make none: a page of 200,000 cells took half as long again."""
+    """Switch off Python's cycle collector, because nodes form no cycles: with it, a page of 200,000 cells took half as long again."""
     searching = gc.isenabled()
     gc.disable()
     try:
@@ -112,7 +113,7 @@ def _is_cheap(source: bytes, limits: Limits) -> bool:
 
 
 def without_tags(html: str) -> Extracted:
-    """Return the text between tags by pattern matching alone, in time linear in the page: for pages past the limits."""
+    """Return the text between tags by pattern matching alone, in linear time, for pages that exceed the limits."""
     text = _TAG.sub(_said_by, _NO_TEXT.sub("", html))
     lines = (_BLANKS.sub(" ", _unescaped(line)).strip() for line in text.split("\n"))
     text = "\n\n".join(line for line in lines if line)
@@ -122,11 +123,11 @@ def without_tags(html: str) -> Extracted:
 
 
 def _said_by(tag: re.Match[str]) -> str:
-    """Return what stands for a tag."""
+    """Return what replaces a tag."""
     name = tag[2].lower()
     return _SAID_BY.get(f"/{name}" if tag[1] and name in ("sup", "sub") else name, " ")
 
 
 def _unescaped(text: str) -> str:
-    """Return text with its character references resolved; numbers that name no character are not read, for long ones cost the square."""
+    """Return text with its character references resolved. A number too long to be a character is not parsed: that takes quadratic time."""
     return entities.unescape(_LONG_REFERENCE.sub(lambda match: f"&#{match[1]};" if len(match[1]) < 8 else "\ufffd", text))

@@ -1,16 +1,16 @@
-"""Raised and lowered text marked in a tree: `^` and `_`, in braces where it is longer than one character.
+"""Marks superscripts with `^` and subscripts with `_` in a page's tree, and puts braces around those longer than one character.
 
-The rules are those that the block extractor's writer keeps (`page_blocks.running_text`): ordinals, trade marks, marks of notes and what is
-long stay; a link is a note, "[1]"; the halves of a fraction are none. The reading of a ruby gets parentheses.
+The rules are those of the block extractor's writer (`page_blocks.running_text`). Ordinals, trade marks, note marks and long text stay as
+they are. A link becomes a note, "[1]". The two halves of a fraction are not marked. The reading of a ruby annotation is put in parentheses.
 
-Invariant: each such element is looked at a fixed number of times.
+Invariant: each such element is visited a fixed number of times.
 """
 
 import re
 from typing import Any
 
 LONGEST = 24
-"""Bytes from which raised text is text that someone wanted small."""
+"""Longer text, in bytes, is not a superscript but text that the author wanted small."""
 
 _INLINE = frozenset(["a", "b", "i", "em", "strong", "u", "s", "small", "big", "font", "code", "var", "span", "tt", "abbr", "cite", "q"])
 _STROKES = ("/", "\u2044")
@@ -22,7 +22,7 @@ _WORD = re.compile(r"[A-Za-z]{2,}")
 
 
 def mark_raised(tree: Any) -> None:
-    """Put the signs into a page's tree."""
+    """Insert the marks into a page's tree."""
     for node in tree.body.query_selector_all("sup, sub")[:]:
         opens, closes = _signs(node)
         _wrap(tree, node, opens, closes)
@@ -33,7 +33,7 @@ def mark_raised(tree: Any) -> None:
 
 
 def _wrap(tree: Any, node: Any, opens: str, closes: str) -> None:
-    """Put signs around an element's text: as one text where it holds no element, for to make nodes costs more than to ask."""
+    """Put marks around an element's text. An element without children gets one new text, because creating nodes is slower."""
     if (opens or closes) and node.first_element_child is None:
         node.text = opens + node.text + closes
         return
@@ -44,7 +44,7 @@ def _wrap(tree: Any, node: Any, opens: str, closes: str) -> None:
 
 
 def _signs(node: Any) -> tuple[str, str]:
-    """Return what is written before and behind raised or lowered text."""
+    """Return the marks to write before and after a superscript or subscript."""
     text = _OWN_MARKS.sub("", node.text or "").strip()
     if not text or len(text.encode()) > LONGEST or (text[0] == "[" and text[-1] == "]"):
         return "", ""
@@ -65,7 +65,7 @@ def _signs(node: Any) -> tuple[str, str]:
 
 
 def _beside(node: Any, behind: bool) -> str:
-    """Return the text that stands next to an element in its line, "" where it begins or ends one."""
+    """Return the text next to an element in its line, or "" if the element starts or ends the line."""
     beside = node.next if behind else node.prev
     while beside is None and node.parent is not None and node.parent.tag in _INLINE:
         node = node.parent

@@ -1,10 +1,10 @@
-"""Main content by resiliparse's rules, from a tree that says by characters what HTML says by layout.
+"""Extracts main content by resiliparse's rules, from a tree in which characters express what HTML expresses by layout.
 
-Before the text is taken, a data table's row becomes one cell "a | b", a formula TeX, an exponent "^2", code one text; code and rows get
-marks. After it, `tidy` reads the marks and sets blank lines. The tree is also changed where the rules would lose content: tables and code
-in a `<figure>`, lists close to the body, signs alone between tags.
+Before extraction, `rewrite` turns each row of a data table into one cell, "a | b", a formula into TeX, an exponent into "^2", and code into
+one text; it marks code and rows. After extraction, `tidy` reads the marks and sets blank lines. `rewrite` also protects content that the
+rules would lose: tables and code in a `<figure>`, lists close to the body, and single symbols between tags.
 
-Invariant: this module and `dom` are the only ones that import resiliparse.
+Invariant: only this module and `dom` import resiliparse's parser and extractor.
 """
 
 import re
@@ -19,7 +19,7 @@ from curation.ingest.extraction.page_blocks.formulas import rewrite_formulas
 from curation.ingest.extraction.raised import mark_raised
 
 _CODE_BEGINS, _CODE_ENDS, _ROW, _GUARD = "\ufdd0\ufdd0", "\ufdd1\ufdd1", "\ufdd2", "\ufdd3"
-"""Those of code are doubled: resiliparse takes a lone symbol between tags for decoration and drops it."""
+"""The marks of code are doubled: resiliparse takes a lone symbol between tags for decoration and drops it."""
 _MARKS = re.compile("[\ufdd0-\ufdd3]")
 _LONE_SIGN = re.compile(r"(>\s*+(?:[^\x00-\x7f]|&#?\w{1,9};))(?=\s*+<)")
 _SKIPPED = [".gutter", ".lineno", ".linenos", ".linenumbers", ".katex-html", ".MathJax_Preview", ".MathJax", ".MathJax_Display"]
@@ -37,13 +37,13 @@ _GAPS = re.compile(r"\n{3,}")
 
 
 def _all(node: Any, selector: str) -> list[Any]:
-    """Return the descendants that match. The slice makes a list at once; to iterate over the collection itself takes quadratic time."""
+    """Return the descendants that match. The slice makes a list at once; iterating over the collection itself takes quadratic time."""
     found: list[Any] = node.query_selector_all(selector)[:]
     return found
 
 
 def rewrite(tree: HTMLTree) -> None:
-    """Change formulas, tables and code, in place, into what plain text can say."""
+    """Replace formulas, tables and code, in place, by what plain text can express."""
     rewrite_formulas(tree)
     mark_raised(tree)
     for table in _all(tree.body, "table"):
@@ -60,7 +60,7 @@ def rewrite(tree: HTMLTree) -> None:
 
 
 def _deepen_list(tree: HTMLTree, items: Any) -> None:
-    """Put a shallow list three `<div>` deeper: the main-content search takes lists near the body for menus. Menus, all links, stay."""
+    """Nest a shallow list three `<div>` deeper: the main-content search takes lists near the body for menus. Lists of links stay."""
     linked = sum(len(link.text) for link in _all(items, "a"))
     if 2 * linked > len(items.text) or items.parent.tag in _FURNITURE:
         return
@@ -76,7 +76,7 @@ def _deepen_list(tree: HTMLTree, items: Any) -> None:
 def _rewrite_code(tree: HTMLTree, code: Any, has_skipped: bool) -> None:
     """Make code one marked text: highlighters put every bracket into an element, and the search drops lone symbols between tags."""
     if code.first_element_child is not None:
-        if has_skipped:  # asked of the page once: of 50,000 short pieces of code it is the dearest question
+        if has_skipped:  # found once a page: on a page with 50,000 short pieces of code, this query costs most
             for numbers in _all(code, ", ".join(_SKIPPED)):
                 numbers.decompose()
         for line in _all(code, "br"):
@@ -97,7 +97,7 @@ def _unwrap_figure(content: Any) -> None:
 
 
 def _rewrite_table(tree: HTMLTree, table: Any) -> None:
-    """Make each row of a data table one cell of one line; a table with a long cell lays out a page and stays as it is."""
+    """Turn each row of a data table into one cell of one line. A table with a long cell is page layout and stays as it is."""
     for unseen in _all(table, _UNSEEN_IN_CELLS):
         unseen.decompose()
     for block in _all(table, _BLOCKS_IN_CELLS):
@@ -121,7 +121,7 @@ def text_of(tree: HTMLTree) -> str:
 
 
 def tidy(text: str) -> str:
-    """Set bullets and blank lines, and take the marks out; between code marks nothing changes."""
+    """Set bullets and blank lines, and remove the marks; code does not change."""
     parts = []
     for i, piece in enumerate(text.split(_CODE_BEGINS)):
         code, ends, prose = piece.partition(_CODE_ENDS)
@@ -149,5 +149,5 @@ def extracted(html: str, limits: Limits | None = None) -> Extracted:
 
 
 def _guard_signs(html: str) -> str:
-    """Return a page where a sign alone between tags has a mark beside it: resiliparse takes it for decoration and drops it."""
+    """Return the page with a mark beside every lone symbol between tags: resiliparse takes such symbols for decoration and drops them."""
     return _LONE_SIGN.sub(rf"\1{_GUARD}", html)
