@@ -40,5 +40,5 @@ def demo_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from tests.running import curate
 
     out = tmp_path_factory.mktemp("demo") / "out"
-    assert "The books balance" in curate("run", "demo", "--out", out, env={})
+    assert "The books balance" in curate("run", "demo", "--out", out, apart=True)
     return out

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 from curation.storage.records import decode_record, encode_record
 from tests.verbs import call
@@ -43,19 +44,18 @@ shard_mib = 1
 """
 
 
-def curate(*arguments: object, code: int = 0, env: dict[str, str] | None = None, cwd: Path | None = None) -> str:
-    """Run `curate`, check its exit code, and return what it printed to stdout (on failure of the check, all of it is shown).
+def curate(*arguments: object, code: int = 0, env: dict[str, str] | None = None, cwd: Path | None = None, apart: bool = False) -> str:
+    """Run `curate`, check its exit code, and return what it printed to stdout (if the check fails, everything is shown).
 
-    It runs in this process, which has the libraries and kernels loaded. It runs in one of its own where `env` is given (`env={}` asks for
-    nothing but that) and where it starts workers.
+    It runs in this process, which has the libraries and kernels loaded, unless it shall run `apart` or starts Ray.
     """
-    if env is None and "--workers" not in arguments:
-        with contextlib.chdir(cwd or "."):
-            done, out, err = (said := call(*arguments)).code, said.out, said.err
-    else:
+    if apart or "ray" in arguments:
         command, environment = [str(CURATE), *map(str, arguments)], {**os.environ, **(env or {})}
         ended = subprocess.run(command, capture_output=True, text=True, timeout=600, cwd=cwd, env=environment)
         done, out, err = ended.returncode, ended.stdout, ended.stderr
+    else:
+        with contextlib.chdir(cwd or "."), mock.patch.dict(os.environ, env or {}):
+            done, out, err = (said := call(*arguments)).code, said.out, said.err
     assert done == code, f"exit {done}, wanted {code}\n{out}\n{err}"
     return out if code == 0 else out + err
 

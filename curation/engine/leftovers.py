@@ -13,6 +13,7 @@ import json
 import re
 from collections.abc import Iterable, Set
 from dataclasses import dataclass
+from functools import lru_cache
 
 from curation.engine.stage import SEAL, SHARD_ENDINGS, shards_recorded
 from curation.errors import Refused
@@ -47,10 +48,17 @@ class NamedFiles:
 class Listing:
     """Lists folders below OUT, each once: nothing else writes to them meanwhile."""
 
-    def __init__(self, out: Location) -> None:
-        """List nothing yet."""
+    def __init__(self, out: Location, there: Iterable[FileFacts] = ()) -> None:
+        """Begin with what is known already: all files of some folders."""
         self._out = out
         self._listed: dict[str, list[FileFacts]] = {}
+        for facts in there:
+            self._listed.setdefault(path_below(out, facts.location).rpartition("/")[0], []).append(facts)
+
+    @property
+    def folders(self) -> list[str]:
+        """The folders that are listed already, as paths below OUT."""
+        return sorted(self._listed)
 
     def __call__(self, folder: str) -> list[FileFacts]:
         """Return the files in a folder (a path below OUT; "" is OUT)."""
@@ -126,9 +134,14 @@ def remove_stale(out: Location, named: NamedFiles, kept: Iterable[str]) -> list[
     return sorted(removed)
 
 
-def folders_of_records(out: Location) -> list[str]:
-    """Return the folders below OUT/stages that contain files, as paths below OUT."""
-    return sorted({path_below(out, facts.location).rpartition("/")[0] for facts in (out / "stages").files(recursive=True)})
+def named_by_stages(out: Location) -> dict[str, NamedFiles]:
+    """Read the records of all stages: folder below OUT (with files in it) -> what its records name."""
+    return _named_in_all(out, (out / "stages").files(recursive=True))
+
+
+def _named_in_all(out: Location, there: Iterable[FileFacts]) -> dict[str, NamedFiles]:
+    listing = Listing(out, there)
+    return {folder: named_in(out, folder, listing) for folder in listing.folders}
 
 
 def named_by_run(out: Location) -> frozenset[str]:
@@ -136,10 +149,13 @@ def named_by_run(out: Location) -> frozenset[str]:
 
     All other files are strangers: they are reported, but neither opened nor counted.
     """
-    left = left_by_run(out)
-    if left:
-        return left
-    found = [named_in(out, folder) for folder in folders_of_records(out)]
+    return left_by_run(out) or _named_so_far(out, tuple((out / "stages").files(recursive=True)))
+
+
+@lru_cache(maxsize=4)
+def _named_so_far(out: Location, there: tuple[FileFacts, ...]) -> frozenset[str]:
+    """Return the files that the records among `there` name. A report asks a dozen times, and each record costs a request to a store."""
+    found = _named_in_all(out, there).values()
     return frozenset[str]().union(*(each.shards | each.records | each.journals for each in found))
 
 
@@ -169,7 +185,7 @@ def check_public(out: Location) -> None:
     shards = [path for path in there if path.endswith(SHARD_ENDINGS) and not _TEMPORARY.fullmatch(path.rpartition("/")[2])]
     if not shards:
         return
-    ours = left_by_run(out).union(*(named_in(out, folder).shards for folder in folders_of_records(out)))
+    ours = left_by_run(out).union(*(named.shards for named in named_by_stages(out).values()))
     strangers = [path for path in shards if path not in ours]
     if strangers:
         more = f" (and {len(strangers) - 1} more like it)" if len(strangers) > 1 else ""

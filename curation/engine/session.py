@@ -20,8 +20,8 @@ from curation.engine.leftovers import (
     Listing,
     check_free,
     check_public,
-    folders_of_records,
     left_by_run,
+    named_by_stages,
     named_in,
     path_below,
     remove_stale,
@@ -224,8 +224,8 @@ class Session:
 
         Raises Refused if the session is frozen and there are such stages.
         """
-        retired = [(folder, named_in(self.out, folder)) for folder in folders_of_records(self.out) if folder not in self._sealed]
-        retired = [(folder, named) for folder, named in retired if named.records or named.journals]
+        there = named_by_stages(self.out).items()
+        retired = [(folder, named) for folder, named in there if folder not in self._sealed and (named.records or named.journals)]
         if retired and self.frozen:
             raise Refused(f"--frozen: {self.out} holds {retired[0][0]}, a stage that the recipe does not have")
         for folder, named in retired:

@@ -1,7 +1,7 @@
-"""A patient store is an object store whose requests are sent again where they fail.
+"""A patient store is an object store that repeats failed requests.
 
-Arrow's S3 client repeats some requests three times, but never one that reads bytes: one 500 among a thousand requests would fail a unit.
-Every request of this project can be repeated without harm: it reads a range, lists, deletes, or writes a whole object.
+Arrow's S3 client sends a request at most three times within about two seconds; an outage that lasts longer would fail a unit. Every request
+of this project can be repeated without harm: it reads a range, lists, deletes, or writes a whole object.
 
 Invariant: a file's bytes are those of the object, in order; a request that fails MOST_SENT times raises the store's last error.
 """
@@ -18,19 +18,19 @@ from curation.storage.outages import may_pass
 from curation.storage.traffic import count
 
 MOST_SENT = 6
-"""How often a range is asked for."""
+"""How often a request is sent to Arrow's client."""
 
 FIRST_WAIT = 0.1
 """Seconds before the second request; three times as long before each further one: twelve seconds of outage in all."""
 
 SMALL = 1 << 20
-"""Bytes up to which an object is read by one request, whatever part of it is wanted."""
+"""An object of at most this many bytes is read by one request, whichever part is needed."""
 
 _Answer = TypeVar("_Answer")
 
 
 def patiently(ask: Callable[[], _Answer]) -> _Answer:
-    """Return what a request answers; send it again while its failure may pass."""
+    """Return the result of a request; repeat it while its failure may pass."""
     for attempt in range(MOST_SENT - 1):
         try:
             return ask()
@@ -42,7 +42,7 @@ def patiently(ask: Callable[[], _Answer]) -> _Answer:
 
 
 class PatientFile(io.RawIOBase):
-    """An object, opened for reading at any place."""
+    """An object that is open for reading at any position."""
 
     def __init__(self, file: Any) -> None:
         """Read an opened object."""
@@ -60,11 +60,11 @@ class PatientFile(io.RawIOBase):
         return True
 
     def tell(self) -> int:
-        """Return the place of the next byte."""
+        """Return the position of the next byte."""
         return self._at
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Go to a place, counted from the start, from here or from the end."""
+        """Move to a position, counted from the start, from the current position or from the end."""
         self._at = max(0, offset + (0, self._at, self._size)[whence])
         return self._at
 
@@ -101,7 +101,7 @@ class PatientFile(io.RawIOBase):
 
 
 class PatientStore(fs.FileSystemHandler):  # type: ignore[misc]
-    """A file system of Arrow's with patience; writing is repeated by the writer, who has the bytes."""
+    """An Arrow file system that repeats requests; writers repeat writes themselves, because they have the bytes."""
 
     def __init__(self, store: Any) -> None:
         """Send the requests to a file system."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from curation.engine.leftovers import folders_of_records, named_in, path_below, strangers_in
+from curation.engine.leftovers import named_by_stages, path_below, strangers_in
 from curation.engine.stage import SEAL, SHARD_ENDINGS, outputs_recorded
 from curation.errors import InputError
 from curation.ingest.ingest import Ingest
@@ -111,7 +111,7 @@ def _check_contents(folder: Location, contents: Contents, checked: _Checked) -> 
 
 def _check_sidecars(folder: Location, checked: _Checked) -> None:
     """Hash every recorded shard of an unfinished run, and check its records."""
-    named = [named_in(folder, place) for place in folders_of_records(folder)]
+    named = named_by_stages(folder).values()
     there = [path for each in named for path in sorted(each.records | each.journals)]
     checked.named.update(there, *(each.shards for each in named))
     for path in there:

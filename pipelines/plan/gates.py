@@ -84,7 +84,11 @@ class Search:
         return sum(round(each * 1e9) for each in seconds)
 
     def _found(self, measured: int) -> frozenset[str]:
-        return frozenset[str]().union(*(cost.needs for place, cost in enumerate(self.trial.filters) if measured >> place & 1))
+        """Return the shared parts that some filters have found."""
+        if measured not in self._parts:
+            costs = [cost for place, cost in enumerate(self.trial.filters) if measured >> place & 1]
+            self._parts[measured] = frozenset[str]().union(*(cost.needs for cost in costs))
+        return self._parts[measured]
 
     def _left(self, gates: int) -> tuple[int, int]:
         """Return the number of documents, and the bytes of their text, that pass some gates."""
@@ -96,6 +100,10 @@ class Search:
 
     @cached_property
     def _known(self) -> dict[int, tuple[int, int]]:
+        return {}
+
+    @cached_property
+    def _parts(self) -> dict[int, frozenset[str]]:
         return {}
 
 

@@ -1,13 +1,13 @@
-"""Budgets: how far the weights of a mix are scaled so that it holds a given number of tokens.
+"""Budgets: scales the weights of a mix so that it has a given number of tokens.
 
-A row of weight w is written floor(w) times, and once more if its chance, a number in [0, 1), is below the fraction of w. Chances have 20
-bits, so a histogram of tokens by chance says how many tokens any scale would give: nothing needs to be sorted, and memory does not grow
-with the run. Bisection finds the scale.
+A row of weight w is written floor(w) times, and once more if its random number in [0, 1) is below the fraction of w. Random numbers have 20
+bits, so a histogram of tokens by random number gives the tokens of every scale: nothing needs to be sorted, and memory does not grow with
+the run. Bisection finds the scale.
 
-Only training rows count; held-out rows are written at most once, and are drawn by the same scale.
+Only training rows count; held-out rows are written at most once and are drawn with the same scale.
 
-Invariant: the scale depends on the rows alone, and the tokens that it gives miss the budget by at most a 2**-20 part and one document of
-each group of equal weights.
+Invariant: the scale depends on the rows alone. Its tokens differ from the budget by at most a 2**-20 part and one document of each group of
+equal weights.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -23,7 +23,7 @@ BITS = 20
 _STEPS = 1 << BITS
 
 REST = -1
-"""The part of the rows that no `--mix NAME=...` names."""
+"""The part that holds the rows that no `--mix NAME=...` names."""
 
 
 def copies_of(weights: Floats, chances: Hashes) -> Integers:
@@ -38,7 +38,7 @@ def _fraction(values: Floats) -> Integers:
 
 @dataclass
 class Pool:
-    """The training rows of one part with one weight: their tokens by chance, and their number and tokens in all."""
+    """The training rows of one part with one weight: their number, their tokens, and a histogram of tokens by random number."""
 
     rows: int = 0
     tokens: int = 0
@@ -46,7 +46,7 @@ class Pool:
     by_chance: Integers | None = None
 
     def add(self, rows: int, text_bytes: int, steps: Integers, tokens: Integers) -> None:
-        """Add the rows of a shard: their tokens at each step of chance; no steps where no budget is asked for."""
+        """Add the rows of a shard, and their tokens by random number if there is a budget."""
         self.rows, self.text_bytes = self.rows + rows, self.text_bytes + text_bytes
         self.tokens += int(tokens.sum())
         if len(steps):
@@ -66,12 +66,12 @@ class Pools:
         return {weight: pool for (number, weight), pool in self.held.items() if number == part}
 
     def at(self, part: int, weight: float) -> Pool:
-        """Return a pool, made where it is not there yet."""
+        """Return a pool; make it if it does not exist yet."""
         return self.held.setdefault((part, weight), Pool())
 
 
 def scales_for(mix: Mix, pools: Pools) -> Mapping[int, float]:
-    """Return by what the weights of each part are multiplied. Raises UsageError where a budget cannot be met."""
+    """Return the scale of each part's weights. Raises UsageError if a budget cannot be met."""
     scales = {number: part.amount if part.kind == "rate" else 1.0 for number, part in enumerate(mix.parts)} | {REST: 1.0}
     spent = 0.0
     for number, part in enumerate(mix.parts):
@@ -119,7 +119,7 @@ def _bisect(pools: Sequence[tuple[Mapping[float, Pool], float]], wanted: float, 
 
 
 def _tokens_at(pools: Iterable[tuple[Mapping[float, Pool], float]], factor: float) -> float:
-    """Return the tokens that rows have when all weights are multiplied by their part's scale and by a factor."""
+    """Return the tokens of the rows after all weights are multiplied by their part's scale and by a factor."""
     total = 0
     for own, scale in pools:
         for weight, pool in own.items():

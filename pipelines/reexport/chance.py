@@ -1,10 +1,9 @@
-"""Chance for whole columns: 64-bit numbers that depend on a document's key, a purpose and a seed, and on nothing else.
+"""Random numbers for whole columns: 64 bits that depend only on a document's key, a purpose and a seed.
 
 Source: the finalizer of splitmix64 (Steele, Lea and Flood, "Fast Splittable Pseudorandom Number Generators", 2014), applied to both halves
 of the key, which is itself a hash.
 
-`curation.duplicates.shingles.spread` is the same finalizer as a kernel; here whole columns go through NumPy, so that an export
-compiles nothing for it.
+`curation.duplicates.shingles.spread` is the same finalizer as a kernel; this one uses NumPy, so that an export need not compile it.
 
 Invariant: the same key, purpose, seed and copy give the same number on any machine and in any version of this project.
 """

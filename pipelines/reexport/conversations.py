@@ -1,9 +1,9 @@
-"""Conversations and preferences: rows that a generated document holds beside its text, for training after pretraining.
+"""Conversations and preferences: rows that a generated document carries in addition to its text, for training after pretraining.
 
 Source: the columns that TRL's trainers read: `messages` for supervised fine-tuning; `prompt`, `chosen` and `rejected` for preferences.
 
-A document has them where its metadata holds `messages`, or all three of the others, as JSON (a string, or a list of messages with role
-and content).
+A document has such a row if its metadata contains `messages`, or all three of the others, as JSON (a string, or a list of messages with
+role and content).
 """
 
 import json
@@ -15,7 +15,7 @@ import pyarrow as pa
 from pipelines.export.export import DPO, PREFERENCE, SFT
 
 CONVERSATIONS = (pa.field("_sft", pa.large_string()), pa.field("_dpo", pa.large_string()))
-"""Columns of scattered rows: a row of each kind as JSON, null where the document has none."""
+"""Columns of scattered rows: a row of each kind as JSON, or null if the document has none."""
 
 KINDS = {"sft": SFT, "dpo": DPO}
 """The folder of each kind and its columns."""

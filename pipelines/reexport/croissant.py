@@ -1,7 +1,7 @@
-"""Croissant: what a dataset holds, told to machines (schema.org's Dataset with MLCommons' vocabulary, version 1.0).
+"""Croissant: a machine-readable description of a dataset (schema.org's Dataset with MLCommons' vocabulary, version 1.0).
 
-Files that hold rows are a file set for each split, with a record set that names their columns; files of token ids are listed one by one.
-Every file is named with its SHA-256.
+The files with rows form a file set for each split, and a record set names their columns; files of token ids are listed one by one. Every
+file is listed with its SHA-256.
 """
 
 import json

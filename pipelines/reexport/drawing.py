@@ -1,7 +1,7 @@
-"""Drawing: how many copies of each kept row are written, and to which split, told without reading text.
+"""Drawing decides how many copies of each kept row are written, and to which split, without reading text.
 
-The first pass over a run counts the tokens of its kept rows by part, weight and chance (`pipelines.reexport.budget`), and so fixes the
-scales. From then on each shard of documents is drawn by itself: the draw depends on a row, the mix, the scales and the splits alone.
+The first pass over a run counts the tokens of its kept rows by part, weight and random number (`pipelines.reexport.budget`), which fixes
+the scales. Then every shard of documents is drawn separately: the draw depends only on a row, the mix, the scales and the splits.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -23,12 +23,12 @@ from pipelines.reexport.mix import VIGINTILES, Band, Mix
 from pipelines.reexport.splits import LEFT_OUT, Splits, seeds_in, sides_of, sides_of_generated
 
 _SAMPLE = 1_000_000
-"""Values of a signal from which its vigintiles are worked out; of a larger run, a sample of about that many."""
+"""The number of values from which a signal's vigintiles are computed; a larger run is sampled down to about this many."""
 
 
 @dataclass(frozen=True)
 class Draw:
-    """What decides over every row: the mix with its scales and vigintiles, the splits, and where the seeds of generated rows lie."""
+    """Everything that decides about rows: the mix with its scales and vigintiles, the splits, and the splits of seeds."""
 
     mix: Mix
     splits: Splits
@@ -39,13 +39,13 @@ class Draw:
 
     @property
     def signals(self) -> list[str]:
-        """The signals that the mix looks at."""
+        """The signals that the mix uses."""
         return sorted({band.signal for band in self.mix.bands})
 
 
 @dataclass(frozen=True)
 class Drawn:
-    """For each kept row of a shard of documents: copies, split, part, and weight before scaling."""
+    """The copies, split, part, and unscaled weight of each kept row of a shard of documents."""
 
     copies: Integers
     sides: npt.NDArray[np.int8]
@@ -65,7 +65,7 @@ def draw(source: Source, kept: KeptRows, how: Draw) -> Drawn:
 
 
 def pools_of(source: Source, how: Draw, tokens_of: Callable[[Source], Integers] | None) -> Pools:
-    """Count the training rows of one shard of documents; `tokens_of` counts by a tokenizer, without it tokens are estimated."""
+    """Count the training rows of one shard of documents; `tokens_of` counts with a tokenizer, and without it tokens are estimated."""
     kept = kept_rows_of(source, how.signals)
     found = draw(source, kept, how)
     tokens = tokens_of(source) if tokens_of is not None else np.rint(kept.text_bytes / BYTES_PER_TOKEN).astype(np.int64)
@@ -93,7 +93,7 @@ def merged(pools: Sequence[Pools]) -> Pools:
 
 
 def with_edges(how: Draw, sources: Sequence[Source]) -> Draw:
-    """Work out the vigintiles of the signals that the mix cuts into them."""
+    """Compute the vigintiles of the signals for which the mix names some."""
     names = sorted({band.signal for band in how.mix.bands if band.vigintiles})
     if not names:
         return how
@@ -114,7 +114,7 @@ def with_edges(how: Draw, sources: Sequence[Source]) -> Draw:
 
 
 def with_seed_sides(how: Draw, run: Location, sources: Sequence[Source]) -> Draw:
-    """Find the sides of the documents that generated rows were made from."""
+    """Find the splits of the documents that generated rows were made from."""
     if not how.splits.held_out:
         return how
     ids = {name for source in sources if source.generated for seeds in seeds_in(metadata_of_kept(source)) for name in seeds}
@@ -125,7 +125,7 @@ def with_seed_sides(how: Draw, run: Location, sources: Sequence[Source]) -> Draw
 
 
 def _parts(kept: KeptRows, mix: Mix) -> Integers:
-    """Return the number of each row's part: that of its source, else that of its origin, else REST."""
+    """Return the index of each row's part: its source's, else its origin's, else REST's."""
     numbers = {part.name: number for number, part in enumerate(mix.parts)}
     own = (
         kept.rows["source"].replace_strict(
@@ -145,7 +145,7 @@ def _weights(kept: KeptRows, how: Draw) -> Floats:
 
 
 def _holds(values: pl.Series, band: Band, edges: Mapping[str, tuple[float, ...]]) -> Flags:
-    """Return which values lie in a band; a missing value lies in none."""
+    """Return which values are in a band; a missing value is in none."""
     if band.word is not None:
         return (values.cast(pl.String) == band.word).fill_null(False).to_numpy()
     numbers = values.cast(pl.Float64).to_numpy()

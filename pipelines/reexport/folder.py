@@ -1,8 +1,8 @@
-"""The folder of an export: where it may lie, and which files in it are an earlier export's, to be written over or removed.
+"""The folder of an export: where it may be, and which of its files belong to an earlier export and may be replaced or removed.
 
-Until an export has ended, a provisional manifest names its files as ours and unfinished.
+Until an export ends, a provisional manifest marks its files as ours and unfinished.
 
-Invariant: a file that no manifest of the folder names is neither written over nor deleted.
+Invariant: a file that no manifest in the folder lists is neither overwritten nor deleted.
 """
 
 import json
@@ -18,11 +18,11 @@ FOLDERS = ("data", "sft", "dpo")
 """The folders below an export that hold shards."""
 
 SCRATCH = f"{TEMPORARY}shuffle"
-"""Where rows lie while their order is made."""
+"""The folder of scattered rows."""
 
 
 def check_place(run: Location, target: Location) -> None:
-    """Raise UsageError when the target lies inside a run or inside another dataset, or can only be read."""
+    """Raise UsageError if the target is read-only, or is inside a run or inside another dataset."""
     if target.scheme in READ_ONLY:
         raise UsageError(f"--out {target} is for reading only; name a local folder, s3:// or gs://, and `curate push` it from there")
     if run.path == target.path:
@@ -37,7 +37,7 @@ def check_place(run: Location, target: Location) -> None:
 
 
 def take_over(target: Location) -> set[str]:
-    """Return the shards of an earlier export, as paths below the folder. Raises Refused where another file lies among them."""
+    """Return the shards of an earlier export, as paths below the folder. Raises Refused if there is any other file among them."""
     before = _named_before(target)
     strangers = sorted(path for path in _shards_there(target) if path not in before)
     if strangers:
@@ -49,7 +49,7 @@ def take_over(target: Location) -> set[str]:
 
 
 def announce(target: Location, files: Iterable[str]) -> None:
-    """Name the files of an export as ours and unfinished."""
+    """Mark the files of an export as ours and unfinished."""
     unfinished = {
         "made_by": MADE_BY,
         "unfinished": "the export did not end; run the same command again",
@@ -62,7 +62,7 @@ def announce(target: Location, files: Iterable[str]) -> None:
 
 
 def clear(target: Location, files: Iterable[str]) -> None:
-    """Delete shards that an earlier export wrote and this one does not have."""
+    """Delete shards that an earlier export wrote and this one did not."""
     for path in files:
         (target / path).delete()
 

@@ -1,10 +1,10 @@
-"""Gather: the third pass. It reads ranges of the order from all scattered files, and writes the shards.
+"""Gather, the third pass, reads ranges of the order from all scattered files and writes the shards.
 
-A split is one long row of documents in order. A shard holds those that begin in its window of text bytes, and a window is `shard_mib`
-long; so a shard's size misses what was asked by less than one document. Where the windows would leave a small rest, and stretching them
-by at most one part in a hundred makes them come out even, they are stretched.
+A split is a sequence of documents. A shard holds the documents that begin in its window of text bytes, and a window is `shard_mib` long;
+so a shard's size differs from the requested size by less than one document. If windows would leave a small remainder, and stretching them
+by at most one percent avoids it, they are stretched.
 
-Invariant: windows depend on the sizes of the ranges alone, so shards have the same bytes however many workers write them.
+Invariant: windows depend on the sizes of the ranges alone, so shards have the same bytes for any number of workers.
 """
 
 from collections.abc import Iterator, Sequence
@@ -25,7 +25,7 @@ _STRETCH = 0.01
 
 @dataclass(frozen=True)
 class Stretch:
-    """A range of the order: where it begins and ends in the split, in text bytes, and the record batches that hold it."""
+    """A range of the order: its start and end in the split, in text bytes, and the record batches that contain it."""
 
     begins: int
     ends: int
@@ -34,7 +34,7 @@ class Stretch:
 
 @dataclass(frozen=True)
 class Gather:
-    """A unit: one shard, its window of text bytes, the ranges that may have documents of it, and the kinds of conversations beside it."""
+    """A unit: one shard, its window of text bytes, the ranges that may contain its documents, and its kinds of conversations."""
 
     name: str
     split: str
@@ -48,7 +48,7 @@ class Gather:
 
 
 def windows(total: int, wanted: int) -> list[tuple[int, int]]:
-    """Cut a split into windows of about `wanted` bytes; the last one has no end."""
+    """Divide a split into windows of about `wanted` bytes; the last one has no end."""
     even = max(1, round(total / wanted))
     size = total / even if abs(total / even - wanted) <= _STRETCH * wanted else float(wanted)
     count = max(1, even if size != wanted else -(-total // wanted))

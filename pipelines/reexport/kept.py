@@ -1,4 +1,4 @@
-"""The kept rows of a run: where they lie, and what is known of them without reading their text."""
+"""The kept rows of a run: their shards, and their columns other than the text."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -31,7 +31,7 @@ _LEDGER = ["key", "id", "url", "source", "fate", "text_bytes", "cluster_size"]
 
 
 def kept_sources(run: Location) -> list[Source]:
-    """Return the shards of documents of a finished run with their ledger and signals. Raises InputError when they are gone."""
+    """Return the shards of documents of a finished run with their ledger and signals. Raises InputError if they are gone."""
     web = Workspace(run)
     generated = Workspace(run, GENERATED_FOLDER)
     cuts = finished_units(web, FindCuts)
@@ -66,7 +66,7 @@ def _sources(
 
 
 def known_in(run: Location, sources: Sequence[Source]) -> Known:
-    """Return the names that a mix may use: origins and sources of the rows that were kept, and the run's signals."""
+    """Return the names that a mix may use: origins and sources of the kept rows, and the run's signals."""
     names: list[str] = []
     found: set[str] = set()
     for origin in ORIGINS:
@@ -86,7 +86,7 @@ def known_in(run: Location, sources: Sequence[Source]) -> Known:
 
 @dataclass(frozen=True)
 class KeptRows:
-    """The kept rows of a shard of documents: `rows` has id, url, source, cluster_size and the signals that were asked for."""
+    """The kept rows of a shard of documents: `rows` has id, url, source, cluster_size and the requested signals."""
 
     rows: pl.DataFrame
     halves: Hashes
@@ -99,7 +99,7 @@ class KeptRows:
 
 
 def kept_rows_of(source: Source, signals: Sequence[str]) -> KeptRows:
-    """Read what is known of the kept rows of one shard of documents; the text is not read."""
+    """Read the columns of the kept rows of one shard of documents, except the text."""
     ledger = read_shard(source.ledger, _LEDGER)
     kept = pc.equal(ledger["fate"], "kept")
     size = ledger["text_bytes"]
@@ -119,7 +119,7 @@ def kept_rows_of(source: Source, signals: Sequence[str]) -> KeptRows:
 
 
 def metadata_of_kept(source: Source) -> list[Any]:
-    """Return the fields beside the text of the kept rows of one shard of documents."""
+    """Return the metadata of the kept rows of one shard of documents."""
     kept = pc.equal(read_shard(source.ledger, ["fate"])["fate"], "kept")
     found: list[Any] = read_shard(source.documents, ["metadata"])["metadata"].filter(kept).to_pylist()
     return found

@@ -1,19 +1,19 @@
-"""A mix says how often each kept document is written: not at all, once, or several times.
+"""A mix decides how often each kept document is written: never, once, or several times.
 
-    web=0.5                         half of the documents of an origin or of a source
-    textbook=3                      each of them three times
-    textbook=30%   textbook=2B      as many as fill a share of --tokens, or a number of tokens
-    score:3..5=2                    of a range of a signal, LOW included and HIGH not; either may be left out
-    cluster_size:5..=3              likewise of the size of the cluster of duplicates (FineWeb2's rehydration, Penedo et al. 2025)
-    score@19..20=2                  of vigintiles of a signal: 1 is its lowest twentieth, 20 its highest
-    language.language:en=2          of a signal that is a word
+    web=0.5                         half of the documents of an origin or a source
+    textbook=3                      each of its documents three times
+    textbook=30%   textbook=2B      enough documents for a share of --tokens, or for a number of tokens
+    score:3..5=2                    the documents in a range of a signal, with LOW but without HIGH; either may be left out
+    cluster_size:5..=3              the same for the size of the cluster of duplicates (FineWeb2's rehydration, Penedo et al. 2025)
+    score@19..20=2                  the documents in some vigintiles of a signal: 1 is its lowest twentieth, 20 its highest
+    language.language:en=2          the documents with this value of a text signal
 
-A document's weight is the product of what holds for it: that of its source, or else of its origin, and that of one range of each signal. A
-weight of 2.3 writes every document twice, and three documents of ten once more.
+A document's weight is the product of the weight of its source (or else of its origin) and the weight of one range of each signal. A weight
+of 2.3 writes every document twice, and three of ten documents once more.
 
 Invariants
-    - A source or signal that the run does not have is an error, and so are ranges that overlap.
-    - A smaller weight draws a part of what a larger one draws.
+    - A source or signal that the run does not have is an error, and so are overlapping ranges.
+    - A smaller weight draws a subset of what a larger one draws.
 """
 
 import re
@@ -29,10 +29,10 @@ from pipelines.inspect.sources import SHOWN, others_in_words
 LARGEST = 1000.0
 """The largest weight; a larger one is a mistake."""
 SMALLEST = 1e-6
-"""The smallest weight above zero: draws are that fine."""
+"""The smallest weight above zero, because random numbers have so many bits."""
 
 MOST_TOKENS = 10**18
-"""The largest number of tokens that may be asked for; it fits into 64 bits."""
+"""The largest number of tokens that can be requested; it fits into 64 bits."""
 
 CLUSTER_SIZE = "cluster_size"
 VIGINTILES = 20
@@ -46,7 +46,7 @@ _HOW = "write NAME=SHARE, such as synthetic=0.5, or one of the other forms of `c
 
 @dataclass(frozen=True)
 class Part:
-    """The weight of a source or an origin: a `rate`, or what makes it fill a `share` of the budget or a number of `tokens`."""
+    """The weight of a source or an origin: a `rate`, a `share` of the budget, or a number of `tokens`."""
 
     name: str
     kind: Literal["rate", "share", "tokens"]
@@ -55,7 +55,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Band:
-    """The weight of a range of a signal (`low` included, `high` not), of some of its vigintiles (both included), or of one word."""
+    """The weight of a range of a signal (with `low`, without `high`), of some of its vigintiles (with both), or of one word."""
 
     signal: str
     rate: float
@@ -65,7 +65,7 @@ class Band:
     vigintiles: bool = False
 
     def in_words(self) -> str:
-        """Say what the band holds."""
+        """Describe the band."""
         if self.word is not None:
             return f"{self.signal} {self.word}"
         if self.vigintiles:
@@ -76,7 +76,7 @@ class Band:
 
 @dataclass(frozen=True)
 class Mix:
-    """Weights of parts and bands, and the tokens that the whole may have (None: as many as there are)."""
+    """Weights of parts and bands, and the number of tokens to write (None: no limit)."""
 
     parts: tuple[Part, ...] = ()
     bands: tuple[Band, ...] = ()
@@ -92,21 +92,21 @@ class Mix:
         return self.tokens is not None or any(part.kind != "rate" for part in self.parts)
 
     def in_words(self) -> str:
-        """Say what the mix keeps."""
+        """Describe the mix."""
         told = [_part_in_words(part) for part in self.parts] + [_rate_in_words(band.rate, band.in_words()) for band in self.bands]
         return ", ".join(told + ([f"{self.tokens:,} tokens in all"] if self.tokens is not None else []))
 
 
 @dataclass(frozen=True)
 class Known:
-    """The names that a run has: origins and sources of its kept rows, and its signals with whether they are numbers."""
+    """The names in a run: origins and sources of its kept rows, and its signals with whether they are numbers."""
 
     parts: Sequence[str]
     signals: dict[str, bool] = field(default_factory=dict)
 
 
 def amount_of(text: str, option: str) -> int:
-    """Return a number of tokens written as 500M or 10B. Raises UsageError."""
+    """Parse a number of tokens written as 500M or 10B. Raises UsageError if it is not one."""
     match = _AMOUNT.fullmatch(text.strip())
     value = float(match[1]) * _UNITS.get(match[2].upper(), 1) if match is not None and match[2] != "%" else 0
     if not 1 <= value <= MOST_TOKENS:
@@ -115,7 +115,7 @@ def amount_of(text: str, option: str) -> int:
 
 
 def parse_mix(entries: Sequence[str], tokens: str | None, known: Known) -> Mix:
-    """Return the mix of some `--mix` and of `--tokens`. Raises UsageError for what a run does not have, or what cannot be."""
+    """Parse `--mix` and `--tokens`. Raises UsageError for names that the run does not have, and for impossible values."""
     parts: list[Part] = []
     bands: list[Band] = []
     for entry in entries:

@@ -1,11 +1,11 @@
-"""Export again: write the kept rows of a finished run as shards to train on, without touching the run.
+"""Export again: write the kept rows of a finished run as shards to train on, without changing the run.
 
-The folder holds a dataset and nothing else: README.md, manifest.json, croissant.json, data/ (and sft/, dpo/ where rows have them), and
+The folder holds a dataset and nothing else: README.md, manifest.json, croissant.json, data/ (and sft/ and dpo/ if rows have them), and
 contents.json, which lists and hashes these files. There are no stages to resume: an interrupted export starts again from the beginning.
 
-    draw      reads what the ledger and the signals say, and decides over copies and splits      `drawing`, `budget`
-    scatter   reads the text, and writes each row to the range of the order that it falls into   `scatter`
-    gather    reads the ranges one after the other, and writes the shards                        `gather`, `formats/`
+    draw      reads the ledger and the signals, and decides on copies and splits    `drawing`, `budget`
+    scatter   reads the text, and writes each row to its range of the order         `scatter`
+    gather    reads the ranges one after the other, and writes the shards           `gather`, `formats/`
 """
 
 from collections import Counter
@@ -121,7 +121,7 @@ def reexport(folder: str, request: ExportRequest) -> dict[str, Any]:
 
 
 def _tokenising(request: ExportRequest) -> Tokenising | None:
-    """Return how texts become tokens; a bad tokenizer fails before anything is written."""
+    """Return the tokenizer of the export; a bad one fails before anything is written."""
     if request.tokenizer is None:
         if request.bos is not None or request.eos is not None:
             raise UsageError("--bos and --eos need --tokenizer: they are tokens of its vocabulary")
@@ -132,7 +132,7 @@ def _tokenising(request: ExportRequest) -> Tokenising | None:
 
 
 def _format(request: ExportRequest, tokenising: Tokenising | None, keep: tuple[str, ...]) -> tuple[ShardFormat, Spill]:
-    """Return what writes the shards, and what the scattered rows must hold for it."""
+    """Return the format of the shards, and the columns that scattered rows need for it."""
     if request.format not in FORMATS:
         raise UsageError(f"--format must be one of {', '.join(FORMATS)}, not {request.format!r}")
     if request.format == "parquet":
@@ -148,7 +148,7 @@ def _format(request: ExportRequest, tokenising: Tokenising | None, keep: tuple[s
 
 
 def _scaled(how: Draw, sources: Sequence[Source], tokenising: Tokenising | None, runner: LocalRunner) -> tuple[Draw, Pools]:
-    """Count the rows that may be drawn, and fix the scales of the mix."""
+    """Count the rows that may be drawn, and compute the scales of the mix."""
     count = _Count(how, tokenising if how.mix.has_budget else None)
     pools = merged(list(_each(runner, count, sources, "the counts")))
     for number, part in enumerate(how.mix.parts):
@@ -260,7 +260,7 @@ def _columns(
 
 
 def _identity(request: ExportRequest, how: Draw, tokenising: Tokenising | None) -> dict[str, Any]:
-    """Return what the bytes of an export depend on beside the run; a tokenizer by its digest, since its path is the machine's."""
+    """Return everything except the run that the bytes of an export depend on; a tokenizer by its digest, since paths differ by machine."""
     tokenizer = None if request.tokenizer is None else digest_of_file(resolve(request.tokenizer))
     named = {number: part.name for number, part in enumerate(how.mix.parts)} | {REST: "others"}
     asked: dict[str, Any] = plain(

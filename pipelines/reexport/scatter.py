@@ -1,12 +1,12 @@
-"""Scatter: the second pass. It writes every drawn row to the range of the order that the row falls into.
+"""Scatter, the second pass, writes every drawn row to its range of the order.
 
-The order of a shuffle is a 64-bit hash of the document's key, the seed and the number of the copy, cut into equal ranges that fit into
-memory; that of `--order` is the place in the run. A unit reads some shards of documents and writes Arrow files with one record batch for
-each range that it has rows of. The third pass (`pipelines.reexport.gather`) then reads the batches of one range from all files.
+A shuffle orders rows by a 64-bit hash of the document's key, the seed and the number of the copy, and divides the hashes into equal ranges
+that fit into memory; `--order` keeps the order of the run. A unit reads some shards of documents and writes Arrow files with one record
+batch for each range in which it has rows. The third pass (`pipelines.reexport.gather`) then reads the batches of one range from all files.
 
 Invariants
-    - A unit holds about UNIT_BYTES of text at a time, whatever the weights.
-    - What is written depends on the unit alone.
+    - A unit holds about UNIT_BYTES of text at a time, whatever the weights are.
+    - The files depend on the unit alone.
 """
 
 from collections import Counter
@@ -42,7 +42,7 @@ IDS = pa.field("_ids", pa.list_(pa.uint32()))
 
 @dataclass(frozen=True)
 class Spill:
-    """What the rows that are scattered hold: the dataset's columns, or only token ids; `tokenising` also counts tokens."""
+    """The columns of scattered rows: the dataset's columns, or only token ids; `tokenising` also counts tokens."""
 
     with_text: bool = True
     with_ids: bool = False
@@ -57,7 +57,7 @@ class Spill:
 
 @dataclass(frozen=True)
 class Scatter:
-    """A unit: some shards of documents, with the number of the first among all; `ranges` is their number for each split, 0 for --order."""
+    """A unit: some shards of documents, and the index of the first one; `ranges` is the number of ranges of each split, 0 for --order."""
 
     number: int
     first: int
@@ -84,7 +84,7 @@ class Piece:
 
 @dataclass
 class Scattered:
-    """What a unit wrote; `left_out` and `repeated` count documents and bytes by origin and source."""
+    """The files of a unit; `left_out` and `repeated` count documents and bytes by origin and source."""
 
     pieces: list[Piece] = field(default_factory=list)
     left_out: dict[str, dict[str, list[int]]] = field(default_factory=dict)

@@ -1,14 +1,14 @@
-"""Splits: which rows are held out of training, by a hash of what must stay together.
+"""Splits decide which rows are held out of training, by a hash of their group.
 
-    key      each document by itself (the default)
-    source   all documents of a source on one side
-    site     all documents of a registered domain on one side, a document without a URL by itself
+    key      each document is its own group (the default)
+    source   all documents of a source are a group
+    site     all documents of a registered domain are a group; a document without a URL is its own group
 
-A kept document is the only one of its cluster of duplicates, so no cluster lies on two sides; further copies of it (a weight above 1) are
-written to `train` alone. A generated row goes where the documents lie that it was made from, and is left out where these lie on several
-sides: otherwise training would show what is held out.
+A kept document is the only one of its cluster of duplicates, so no cluster is in two splits; further copies of it (a weight above 1) are
+written to `train` only. A generated row goes into the split of the documents that it was made from, and is left out if they are in several
+splits: otherwise training would reveal what is held out.
 
-Invariant: the side of a document depends on its group, the seed and the shares, not on the other documents.
+Invariant: the split of a document depends on its group, the seed and the shares, not on other documents.
 """
 
 import json
@@ -28,7 +28,7 @@ from pipelines.reexport.chance import drawn
 
 TRAIN = "train"
 LEFT_OUT = -1
-"""The side of a generated row whose seeds lie on several sides."""
+"""The side of a generated row whose seeds are in several splits."""
 
 By = Literal["key", "source", "site"]
 
@@ -37,7 +37,7 @@ _SPLIT = re.compile(r"([a-z][a-z0-9_]*)=(\d+(?:\.\d*)?|\.\d+)(%?)")
 
 @dataclass(frozen=True)
 class Splits:
-    """The splits that are held out with their shares, and what stays together."""
+    """The held-out splits with their shares, and the kind of group that stays together."""
 
     held_out: tuple[tuple[str, float], ...] = ()
     by: By = "key"
@@ -49,7 +49,7 @@ class Splits:
         return (TRAIN, *(name for name, _ in self.held_out))
 
     def in_words(self) -> str:
-        """Say what is held out; empty where nothing is."""
+        """Describe the held-out splits; empty if there are none."""
         if not self.held_out:
             return ""
         together = {"key": "each document by itself", "source": "whole sources", "site": "whole sites"}[self.by]
@@ -57,7 +57,7 @@ class Splits:
 
 
 def parse_splits(entries: Sequence[str], by: str, seed: int) -> Splits:
-    """Return the splits of some `--split NAME=SHARE`. Raises UsageError."""
+    """Parse `--split NAME=SHARE`. Raises UsageError if one is wrong."""
     kinds: Mapping[str, By] = {"key": "key", "source": "source", "site": "site"}
     if by not in kinds:
         raise UsageError(f"--split-by must be key, source or site, not {by!r}")
@@ -76,12 +76,12 @@ def parse_splits(entries: Sequence[str], by: str, seed: int) -> Splits:
 
 
 def sides_of(rows: pl.DataFrame, splits: Splits) -> npt.NDArray[np.int8]:
-    """Return the number of each row's split: rows have `id`, `source` and `url`."""
+    """Return the index of each row's split; rows have `id`, `source` and `url`."""
     return _sides_of_groups(groups_of(rows, splits.by), splits)
 
 
 def groups_of(rows: pl.DataFrame, by: By) -> pl.Series:
-    """Return the name of the group that each row stays together with."""
+    """Return the name of each row's group."""
     if by == "source":
         return rows["source"]
     if by == "key":
@@ -104,7 +104,7 @@ def _sides_of_groups(groups: pl.Series, splits: Splits) -> npt.NDArray[np.int8]:
 
 
 def sides_of_generated(seeds: Sequence[Sequence[str]], own: npt.NDArray[np.int8], known: Mapping[str, int]) -> npt.NDArray[np.int8]:
-    """Return the side of each generated row: that of its seeds (`known` by id), its own where it has none, LEFT_OUT where they differ."""
+    """Return the side of each generated row: that of its seeds (`known` by id), its own if it has none, LEFT_OUT if they differ."""
     sides = own.copy()
     for row, ids in enumerate(seeds):
         found = {known[name] for name in ids if name in known}

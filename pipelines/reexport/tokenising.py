@@ -1,9 +1,9 @@
-"""Tokenising: the ids of texts by a tokenizer.json, with the tokens that begin and end a document.
+"""Tokenising: converts texts to token ids with a tokenizer.json, and adds the tokens that begin and end a document.
 
-`bos` and `eos` name tokens of the vocabulary, or are "none". Without either, the tokenizer's own template says what is put around a text.
-As soon as one is given, the template is left out.
+`bos` and `eos` name tokens of the vocabulary, or are "none". If neither is given, the tokenizer's own template adds tokens; otherwise the
+template is not used.
 
-Invariant: ids depend only on the text, the file's bytes and the two names; all formats of an export count them alike.
+Invariant: ids depend only on the text, the file's bytes and the two names; all formats of an export count them in the same way.
 """
 
 from collections.abc import Sequence
@@ -20,19 +20,19 @@ from pipelines.export.export import Source, kept_rows
 NONE = "none"
 
 _AT_ONCE = 1 << 20
-"""Characters that are encoded at a time: the library needs a hundred bytes and more for each token of a batch."""
+"""Characters that are encoded at a time: the library needs more than a hundred bytes for each token of a batch."""
 
 
 @dataclass(frozen=True)
 class Tokenising:
-    """A tokenizer.json, and what begins and ends a document."""
+    """A tokenizer.json, and the tokens that begin and end a document."""
 
     path: str
     bos: str | None = None
     eos: str | None = None
 
     def check(self) -> None:
-        """Raise UsageError where a token is not in the vocabulary, RecipeError or InputError where the file is no tokenizer."""
+        """Raise UsageError if a token is not in the vocabulary, RecipeError or InputError if the file is not a tokenizer."""
         for option, name in (("--bos", self.bos), ("--eos", self.eos)):
             if name not in (None, NONE) and load_tokenizer(self.path).token_to_id(name) is None:
                 raise UsageError(f"{option} {name!r}: {self.path} has no such token")
@@ -49,11 +49,11 @@ class Tokenising:
 
     @property
     def padding(self) -> int:
-        """The id that fills up a sequence: that of the end of a document, else 0; a mask says what is padding."""
+        """The id that pads a sequence: that of the end of a document, else 0; a mask tells padding from text."""
         return int(load_tokenizer(self.path).token_to_id(self.eos)) if self.eos not in (None, NONE) else 0
 
     def encode(self, texts: Sequence[str]) -> tuple[npt.NDArray[np.uint32], Integers]:
-        """Return the ids of all texts one after the other, and the offset of each text in them, one more than there are texts."""
+        """Return the concatenated ids of all texts, and their offsets (one more than there are texts)."""
         tokenizer = load_tokenizer(self.path)
         before, after = ([tokenizer.token_to_id(name)] if name not in (None, NONE) else [] for name in (self.bos, self.eos))
         by_template = self.bos is None and self.eos is None

@@ -73,27 +73,37 @@ def check_rerun(world: Path, out: str) -> None:
     finish(start(world, out))
     assert shards(world / out) == shards(world / "whole")
     assert not [path for path in (world / out).rglob("*") if path.name.startswith(TEMPORARY)]
-    for name, stage in stages(world / out).items():
-        assert len({entry.partition(".")[0] for entry in stage["interrupted"]}) <= WORKERS, f"{name} lost {stage['interrupted']}"
-    assert json.loads((world / out / "run.json").read_text())["sessions"][-1]["outcome"] == "done"
+    sessions = json.loads((world / out / "run.json").read_text())["sessions"]
+    for stage in (stage for session in sessions for stage in session["stages"]):
+        lost = stage["interrupted"]
+        assert len({entry.partition(".")[0] for entry in lost}) <= WORKERS, f"{stage['stage']} lost {lost}"
+    assert sessions[-1]["outcome"] == "done"
 
 
-def kill_in(world: Path, stage: str, share: float, number: int) -> bool:
-    """Kill the whole process group within a stage, rerun and check; False when the stage was over before the kill fell."""
-    out = f"killed-{number}"
+def kill_within(world: Path, stage: str, share: float, out: str) -> bool:
+    """Run, and kill the whole process group within a stage; False when the stage was over before the kill fell."""
     units = stages(world / "whole")[stage]["units"]
     process = start(world, out)
     hit = wait_until_within(world / out / "stages" / stage, int(share * units), process)
     kill_group(process)
+    return hit
+
+
+def kill_in(world: Path, stage: str, share: float, number: int) -> bool:
+    """Kill a new run within a stage, rerun and check; False when the stage was over before the kill fell."""
+    hit = kill_within(world, stage, share, f"killed-{number}")
     if hit:
-        check_rerun(world, out)
+        check_rerun(world, f"killed-{number}")
     return hit
 
 
 def test_kills_at_seeded_moments(world: Path) -> None:
-    chance = random.Random(SEED)
-    hits = sum(kill_in(world, stage, chance.random() * 0.8, number) for number, stage in enumerate(chance.sample(all_stages(world), 4)))
+    """Each kill falls on the rerun after the one before, in a later stage; the last rerun ends what all of them left."""
+    chance, there = random.Random(SEED), all_stages(world)
+    chosen = sorted(chance.sample(there, 4), key=there.index)
+    hits = sum(kill_within(world, stage, chance.random() * 0.8, "killed") for stage in chosen)
     assert hits >= 2
+    check_rerun(world, "killed")
 
 
 @pytest.mark.full

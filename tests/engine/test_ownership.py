@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from curation.engine import leftovers
 from curation.engine.runner import LocalRunner
 from curation.engine.session import Session
 from curation.engine.stage import Job, Unit, Workspace
@@ -341,3 +342,22 @@ def test_a_torn_journal_is_gone_on_with(tmp_path: Path, torn: str) -> None:
     assert folder == "stages/1-count"
     assert names[-2:] == ["unit.parquet", "unit-more.parquet"]
     assert read_journal(Location.of(put(tmp_path, "theirs.names", "mine"))) is None
+
+
+def test_the_records_of_a_run_under_way_are_read_once_until_they_change(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A report asks a dozen times what is ours, and on an object store each record is a request."""
+    read: list[str] = []
+    real = leftovers.named_in
+    monkeypatch.setattr(leftovers, "named_in", lambda out, folder, listing: read.append(folder) or real(out, folder, listing))
+    out = Location.of(tmp_path)
+    with Session.open(out, LocalRunner()) as session:
+        session.run(Count(), [Unit("one")])
+    first = leftovers.named_by_run(out)
+    assert leftovers.named_by_run(out) is first
+    assert read == ["stages/1-count"]
+    assert {"stages/1-count/one.parquet", "stages/1-count/one.json", "stages/1-count/_seal.json"} <= first
+    with Session.open(out, LocalRunner()) as session:
+        session.run(Count(), [Unit("one"), Unit("two")])
+    assert "stages/1-count/two.parquet" in leftovers.named_by_run(out)
+    put(tmp_path, "stages/1-count/three.parquet")
+    assert "stages/1-count/three.parquet" not in leftovers.named_by_run(out)

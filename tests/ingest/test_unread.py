@@ -162,7 +162,7 @@ def test_a_file_that_a_limit_of_ours_cuts_short_fails_the_run(tmp_path):
     command = ["run", tmp_path / "recipe.toml", tmp_path / "in", "--out", tmp_path / "out"]
     path = f"{tmp_path / 'site'}{os.pathsep}{Path(__file__).parents[2]}"
     for _ in range(2):  # a run that has nothing to do says it again
-        told = curate(*command, code=1, env={"PYTHONPATH": path})
+        told = curate(*command, code=1, env={"PYTHONPATH": path}, apart=True)
         assert "a limit left the rest or a part of 2 files unread" in told
         assert "a.jsonl.gz: bomb:" in told
         assert "decompress the file first" in told

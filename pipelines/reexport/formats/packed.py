@@ -1,15 +1,15 @@
-"""Packed sequences: documents put together so that every sequence has one length and few documents are cut.
+"""Packed sequences combine documents so that all sequences have the same length and few documents are cut.
 
-Source: best-fit packing (Ding et al. 2024, "Fewer Truncations Improve Language Modeling"): a document longer than a sequence is cut into
-pieces of that length; pieces are then placed, longest first, into the sequence with the least room that still holds them.
+Source: best-fit packing (Ding et al. 2024, "Fewer Truncations Improve Language Modeling"). A document longer than a sequence is cut into
+pieces of that length. Pieces are then placed, longest first, into the sequence with the least room that still fits them.
 
-    input_ids       the ids, filled up to the length with the padding id
+    input_ids       the ids, padded to the length with the padding id
     document_mask   for each id the number of its document in the sequence, from 1; 0 for padding. Attention stays within a number
-    tokens          ids that are not padding
+    tokens          the number of ids that are not padding
 
-Sequences stand in the order of their first document, so a shuffle stays one.
+Sequences are in the order of their first document, so a shuffled order stays shuffled.
 
-Invariant: every token of the shard is in exactly one sequence; pieces of one document stand in their order.
+Invariant: every token of the shard is in exactly one sequence; pieces of one document keep their order.
 """
 
 from bisect import bisect_left, insort
@@ -86,7 +86,7 @@ class PackedSequences:
 
 
 def pieces_of(lengths: Integers, length: int) -> tuple[Integers, Integers]:
-    """Cut documents into pieces of at most `length`: return where each begins and how long it is, in order."""
+    """Cut documents into pieces of at most `length`; return the start and the length of each piece, in order."""
     counts = np.maximum(-(-lengths // length), (lengths > 0).astype(np.int64))
     starts = np.cumsum(lengths) - lengths
     place = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)

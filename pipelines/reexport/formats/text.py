@@ -1,7 +1,7 @@
 """Shards that people and data loaders read: Parquet, and JSON Lines compressed with gzip or Zstandard.
 
-Parquet is written as in a run (`curation.storage.shards`): zstd, row groups of about 16 MiB of text, page index, page checksums, and pages
-that are cut by content, so that a store which keeps equal pieces once keeps little for a dataset that changed little.
+Parquet is written as in a run (`curation.storage.shards`): zstd, row groups of about 16 MiB of text, page index, page checksums, and
+content-defined page boundaries, so that a store that deduplicates blocks needs little space for a slightly changed dataset.
 """
 
 import json
@@ -20,7 +20,7 @@ from pipelines.reexport.formats.writing import Files, Written, WrittenFile
 
 
 class _Counted:
-    """Passes tables on and counts what is in them; keeps the conversations."""
+    """Passes tables on, counts their rows and bytes, and keeps the conversations."""
 
     def __init__(self, kinds: Sequence[str]) -> None:
         self.rows = self.tokens = self.text_bytes = 0
@@ -73,7 +73,7 @@ class ParquetShards:
 
 @dataclass(frozen=True)
 class JsonLines:
-    """One JSON object a line, compressed."""
+    """One JSON object per line, compressed."""
 
     codec: str = "gzip"
     keep: tuple[str, ...] = ()

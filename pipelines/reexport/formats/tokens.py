@@ -1,10 +1,10 @@
-"""Shards of token ids, for trainers that read tokens: documents one after the other, and where each of them ends.
+"""Shards of token ids, for trainers that read tokens: the concatenated documents, and an index of their ends.
 
-    megatron   X.bin, X.idx                   Megatron-LM's indexed dataset, version 1: one sequence a document
+    megatron   X.bin, X.idx                   Megatron-LM's indexed dataset, version 1: one sequence for each document
     ds         X.ds, X.ds.index, X.ds.metadata   datatrove's and nanotron's: ids, ends of documents as uint64, name and width
     memmap     X.tokens.bin, X.offsets.npy    for numpy.memmap and numpy.load: document i is tokens[offsets[i] : offsets[i + 1]]
 
-Ids are two bytes wide where the vocabulary fits into them and four otherwise (Megatron's own rule: signed, and two bytes below 65,500).
+Ids take two bytes if the vocabulary fits and four otherwise (Megatron's own rule: signed, and two bytes below 65,500).
 
 Invariant: the files of a shard are a function of its documents' ids.
 """
@@ -38,7 +38,7 @@ def type_of(kind: str, vocabulary: int) -> str:
 
 
 def ids_of(table: Table) -> tuple[npt.NDArray[np.uint32], Integers]:
-    """Return the ids of a table's documents one after the other, and the length of each document."""
+    """Return the concatenated ids of a table's documents, and the length of each document."""
     column = table["_ids"]
     lengths = pc.list_value_length(column).to_numpy().astype(np.int64)
     return pc.list_flatten(column).to_numpy(), lengths
@@ -46,7 +46,7 @@ def ids_of(table: Table) -> tuple[npt.NDArray[np.uint32], Integers]:
 
 @dataclass(frozen=True)
 class TokenShards:
-    """Writes the ids of documents one after the other, and the index that the format asks for."""
+    """Writes the concatenated ids of documents, and the index of the format."""
 
     kind: Kind
     vocabulary: int

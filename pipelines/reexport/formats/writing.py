@@ -1,4 +1,4 @@
-"""What all formats of a shard share: the files that one shard became, and how they are named, measured and hashed."""
+"""Writing a shard in any format: its files are named, measured and hashed here."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -21,7 +21,7 @@ class WrittenFile:
 
 @dataclass(frozen=True)
 class Written:
-    """A shard: its files, the one that it is known by first, and what they hold; `conversations` are files of their own."""
+    """A shard: its files (the first names it) and their contents; `conversations` are separate files."""
 
     files: tuple[WrittenFile, ...]
     rows: int
@@ -31,7 +31,7 @@ class Written:
 
 
 class ShardFormat(Protocol):
-    """Writes shards in one format; the file that a shard is known by comes first."""
+    """Writes shards in one format; the file that names a shard comes first."""
 
     @property
     def endings(self) -> tuple[str, ...]:
@@ -39,7 +39,7 @@ class ShardFormat(Protocol):
         ...
 
     def write(self, target: Location, name: str, tables: Iterator[Any], conversations: Sequence[str]) -> Written:
-        """Write one shard below the dataset's folder, and the rows of each kind of conversation beside it."""
+        """Write one shard below the dataset's folder, and the rows of each kind of conversation."""
         ...
 
 
