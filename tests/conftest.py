@@ -14,6 +14,20 @@ for _name in ("COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "TERM"):
 settings.register_profile("project", derandomize=True, deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("project")
 
+_LONGEST = ["benchmarks", "cluster", "earlier_runs", "end_to_end", "faults", "procedural", "same_survivors", "signals", "storm", "watchdog"]
+LONGEST = frozenset(f"test_{name}.py" for name in _LONGEST)
+"""Files that take the longest. They run first, because the workers of `pytest -n` share out whole files: one of these at the end would keep
+a single worker busy while the others are idle. xdist's own order, by number of tests, puts them last."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.option.loadscopereorder = False
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: item.path.name not in LONGEST)
+
+
 REAL_DATA = Path(__file__).parents[2] / "shared" / "data"
 
 

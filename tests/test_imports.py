@@ -5,6 +5,7 @@ import re
 import sys
 import tomllib
 from collections.abc import Mapping
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -149,6 +150,7 @@ EVERYWHERE = {"numpy", "polars", "pyarrow"}
 """What documents are made of; any file may use them."""
 
 
+@cache
 def imports(path: Path) -> set[str]:
     found = set()
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
@@ -172,6 +174,7 @@ def name_of(path: Path) -> str:
 MODULES = {name_of(path): path for path in sources()}
 
 
+@cache
 def modules_imported(path: Path) -> set[str]:
     """Return our own modules that a file imports: `from package import module` names the module."""
     found = set()

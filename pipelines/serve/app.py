@@ -1,8 +1,8 @@
-"""The page over runs: its addresses, and what each of them shows. Nothing is written but labels.
+"""The web application: its routes, and the template of each. It writes nothing but labels.
 
 Invariants
-    - Every template escapes what it shows; texts of documents go through `readable` first, so that no control character stays.
-    - A run is never executed: no file of it is imported, and its recipe is only shown.
+    - Every template escapes what it shows; document texts first go through `readable`, which removes control characters.
+    - A run is never executed: none of its files is imported, and its recipe is only shown.
 """
 
 import math
@@ -37,7 +37,7 @@ STATIC = {
     "app.js": ("serve/static/app.js", "text/javascript"),
     "icon.svg": ("serve/static/icon.svg", "image/svg+xml"),
 }
-"""The page's own files, below `pipelines/`; its look begins with the report's."""
+"""The page's static files, below `pipelines/`; it also uses the report's style."""
 
 PAGES = (
     ("overview", "Overview"),
@@ -138,7 +138,7 @@ def _percent(share: float) -> str:
 
 
 def _text(value: object, most: int = 200) -> Markup:
-    """Return untrusted text on one line: escaped, of limited length, with its own direction of writing."""
+    """Return untrusted text on one line: escaped, of limited length, and isolated in its own writing direction."""
     return Markup("<bdi>{}</bdi>").format(" ".join(readable(str(value or ""), most).split()))
 
 
@@ -148,12 +148,12 @@ def _name(value: str) -> Markup:
 
 
 def _plain_number(value: float) -> str:
-    """Return a number as an input field takes it."""
+    """Return a number in the form that an input field accepts."""
     return str(int(value)) if float(value).is_integer() and abs(value) < 1e15 else repr(float(value))
 
 
 def _body(value: str) -> str:
-    """Return a document's text as it is, but for control characters; the template escapes it."""
+    """Return a document's text without control characters; the template escapes it."""
     return readable(value)
 
 
@@ -167,7 +167,7 @@ def _value(value: Any) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """Return a value as JSON has it; what is no number becomes null."""
+    """Return a value as JSON represents it; NaN and infinity become null."""
     if hasattr(value, "__dataclass_fields__"):
         return _plain(asdict(value))
     if isinstance(value, Mapping):

@@ -1,11 +1,11 @@
-"""Who may see the page: the browser that was given its address, and no page of another site in that browser.
+"""Access to the page: only the browser that opened the printed address may see it, and no page of another site in that browser.
 
-    token       the printed address holds it; it becomes a cookie (HttpOnly, SameSite=Strict), and every other request must bring that
-    Host        must be the address that is served: a name that a stranger's DNS points here is refused (rebinding)
-    Origin      of a request that changes something must be this page's own
-    policy      scripts, styles and pictures come from own files only; nothing is inline, nothing is framed, nothing is sent elsewhere
+    token       part of the printed address; it becomes a cookie (HttpOnly, SameSite=Strict) that every other request must carry
+    Host        must be the served address: a name that a stranger's DNS points here is refused (DNS rebinding)
+    Origin      must be the page's own in a request that changes something
+    policy      allows only the page's own scripts, styles and pictures; nothing inline, no frames, no requests to other sites
 
-Every answer carries the policy, also a refusal.
+Every response carries the policy, even a refusal.
 """
 
 import hmac
@@ -36,12 +36,12 @@ _SAFE = ("GET", "HEAD")
 
 
 def new_token() -> str:
-    """Return a token that nobody can guess."""
+    """Return an unguessable token."""
     return secrets.token_urlsafe(24)
 
 
 def accepted_hosts(host: str, port: int) -> frozenset[str]:
-    """Return the Host headers of requests that mean this server."""
+    """Return the accepted Host headers."""
     names = {host, *(("127.0.0.1", "localhost", "[::1]") if host in ("127.0.0.1", "localhost", "::1") else ())}
     return frozenset(f"{name}:{port}" for name in names)
 
@@ -56,7 +56,7 @@ class Guard:
     cookie: str
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request, or refuse it."""
+        """Pass a request on, or refuse it."""
         if scope["type"] != "http":
             if scope["type"] == "lifespan":
                 await self.app(scope, receive, send)

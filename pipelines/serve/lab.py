@@ -1,10 +1,10 @@
-"""The lab: several thresholds at once, judged again from stored signals, and the change to the recipe that they mean.
+"""The lab: judges stored signals again with several new thresholds, and shows the change to the recipe that sets them.
 
-A rule's threshold follows from a parameter of its filter. Which one is found by trying: each number among the parameters is moved a
-little, and a rule whose threshold moves with it is that parameter's. Only filters that the project ships are tried: a run folder is never
-executed.
+A parameter of the filter determines a rule's threshold. The lab finds this parameter by experiment: it changes each numeric parameter a
+little, and a rule whose threshold moves belongs to that parameter. It only tries filters that the project ships, because a run folder is
+never executed.
 
-Invariant: the changed recipe differs in the lines of the parameters that were changed, and nowhere else.
+Invariant: the changed recipe differs only in the lines of the changed parameters.
 """
 
 import re
@@ -24,7 +24,7 @@ _STEP = 1.25
 
 @dataclass(frozen=True)
 class RecipeChange:
-    """The recipe with other thresholds: its text, what differs as a diff, and the rules whose parameter is not known."""
+    """The recipe with other thresholds: its text, a diff, and the rules whose parameter is unknown."""
 
     text: str
     diff: str
@@ -32,7 +32,7 @@ class RecipeChange:
 
 
 def changed_recipe(rules: RunRules, thresholds: Mapping[str, float]) -> RecipeChange:
-    """Return the recipe with the parameters that give these thresholds, by the full names of their rules."""
+    """Return the recipe with the parameters that set these thresholds, which are given by the full names of their rules."""
     text, unknown = rules.text, []
     for name, threshold in thresholds.items():
         filter_name = name.partition(".")[0]
@@ -46,7 +46,7 @@ def changed_recipe(rules: RunRules, thresholds: Mapping[str, float]) -> RecipeCh
 
 
 def _parameter_of(text: str, filter_name: str, rule: str) -> str | None:
-    """Return the parameter whose value is the threshold of a rule."""
+    """Return the parameter that sets the threshold of a rule."""
     tables = read_toml(text, "the run's recipe").get("filter")
     named = [table for table in tables if isinstance(table, dict) and table.get("name") == filter_name] if isinstance(tables, list) else []
     if not named or "file" in named[0]:
@@ -72,14 +72,14 @@ def _parameter_of(text: str, filter_name: str, rule: str) -> str | None:
 
 
 def _without_files(filter_name: str, choice: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a filter's parameters without the files that it can do without: what a run folder names is not opened."""
+    """Return a filter's parameters without optional files: files that a run folder names are not opened."""
     chosen = FilterChoice(filter_name).filter_class()
     optional = {field.name for field in fields(chosen) if field.default is not MISSING or field.default_factory is not MISSING}
     return {name: value for name, value in choice.items() if name not in {"name", "gate", *(chosen.file_fields & optional)}}
 
 
 def _with_value(text: str, filter_name: str, parameter: str, threshold: float) -> str:
-    """Set a parameter in the table of a filter; add it after the filter's name where it is not there yet."""
+    """Set a parameter in the table of a filter; add it after the filter's name if it is missing."""
     lines = text.splitlines(keepends=True)
     told = f"{parameter} = {int(threshold) if float(threshold).is_integer() else threshold!r}"
     name = re.compile(rf"""^\s*name\s*=\s*["']{re.escape(filter_name)}["']""")

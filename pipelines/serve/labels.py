@@ -1,14 +1,14 @@
 """Labels that a person gives on the page, in a Parquet file that `curate train score` reads.
 
-The file lies where the server was started, never in the run's folder: a run is only looked at. It is written whole after every label,
-under a temporary name first. A label of the same document replaces the one before.
+The file is in the folder where the server was started, never in the run's folder, because the server never changes a run. It is rewritten
+after every label, first under a temporary name. A new label of a document replaces the old one.
 
-    text, score     what a model is trained on; 0 to 5
+    text, score     the training data of a model; scores are 0 to 5
     source          the group that is held out together
-    id, key, url    which document it was
-    predicted       the run's educational score, where it has one
+    id, key, url    the document
+    predicted       the run's educational score, if it has one
 
-Invariant: a file that is not such a file is refused, not written over.
+Invariant: a file of any other kind is refused, not overwritten.
 """
 
 from dataclasses import dataclass, field
@@ -38,7 +38,7 @@ HIGHEST = 5
 
 @dataclass(frozen=True)
 class Agreement:
-    """How labels and the run's own score agree: their number, the mean difference, the correlation, and how often both say 3 or more."""
+    """Agreement of labels and the run's score: their number, the mean difference, the correlation, and how often both are 3 or more."""
 
     labels: int
     compared: int
@@ -56,7 +56,7 @@ class LabelFile:
 
     @classmethod
     def open(cls, place: Location) -> "LabelFile":
-        """Read the labels that are there. Raises Refused where the file holds something else."""
+        """Read the existing labels. Raises Refused if the file has other content."""
         if place.facts() is None:
             return cls(place)
         try:
@@ -68,7 +68,7 @@ class LabelFile:
         return cls(place, {row["key"]: row for row in table.to_pylist()})
 
     def give(self, document: dict[str, Any], score: float) -> None:
-        """Label a document. Raises UsageError for a score that is none."""
+        """Label a document. Raises UsageError for an impossible score."""
         if not 0 <= score <= HIGHEST:
             raise UsageError(f"a score is from 0 to {HIGHEST}")
         self.rows.pop(document["key"], None)
@@ -76,7 +76,7 @@ class LabelFile:
         self._write()
 
     def take_back(self) -> str | None:
-        """Remove the label that was given last; return the key of its document."""
+        """Remove the latest label; return the key of its document."""
         if not self.rows:
             return None
         key, _ = self.rows.popitem()

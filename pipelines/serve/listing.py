@@ -1,7 +1,6 @@
-"""A page of documents: what a search finds, fifty at a time, sorted by a signal or as they lie.
+"""A page of search results: fifty documents, sorted by a signal or in the order of the run.
 
-Facts are filtered in the ledger and the signals, by lazy scans. Text is read only when the text is searched, shard by shard, and only
-until the page is full.
+Lazy scans of the ledger and the signals filter by columns. Text is read only to search it, shard by shard, and only until the page is full.
 
 Invariant: the same search of the same run gives the same page.
 """
@@ -22,7 +21,7 @@ PAGE = 50
 _EXCERPT = 180
 _LONGEST_PATTERN = 500
 _AT_ONCE = 2000
-"""Texts of one shard that are searched at a time."""
+"""Texts that are searched at a time."""
 
 _SHOWN = ["id", "url", "source", "fate", "rule", "text_bytes", "cluster_size"]
 _UNDECIDED = {"fate": "undecided", "text_bytes": 0, "cluster_size": 1}
@@ -31,7 +30,7 @@ _UNDECIDED = {"fate": "undecided", "text_bytes": 0, "cluster_size": 1}
 
 @dataclass(frozen=True)
 class Search:
-    """What is asked for. `words` are looked for in `where`; between slashes they are a regular expression.
+    """A search. `words` are searched for in `where`; between slashes they are a regular expression.
 
     `rule` is the full name of a rule, or a filter's name for all its rules.
     """
@@ -52,7 +51,7 @@ class Search:
 
 @dataclass(frozen=True)
 class Line:
-    """A document of a page."""
+    """A document on a page."""
 
     shard: str
     row: int
@@ -70,7 +69,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Found:
-    """A page of documents; `total` is None where the text was searched no further than the page needs."""
+    """A page of documents; `total` is None if the search of texts stopped when the page was full."""
 
     lines: Sequence[Line]
     total: int | None
@@ -78,13 +77,13 @@ class Found:
 
 
 def all_places(out: Location) -> list[ShardPlace]:
-    """Return every shard with a fate, or of a run that has none yet, what was ingested so far."""
+    """Return every shard with fates or, in a run without fates yet, the ingested shards."""
     found = places(out)
     return [*found, *undecided(out, found)]
 
 
 def search(out: Location, asked: Search) -> Found:
-    """Return a page of what a search finds. Raises UsageError for a pattern or signal that cannot be."""
+    """Return a page of search results. Raises UsageError for an invalid pattern or signal."""
     found = [place for place in all_places(out) if not asked.origin or place.origin == asked.origin]
     signal = full_name(asked.signal, found)[0] if asked.signal else ""
     in_text = bool(asked.words) and asked.where == "text"
@@ -128,7 +127,7 @@ def _contains(column: pl.Expr, words: str) -> pl.Expr:
 
 
 def _narrow(place: ShardPlace, asked: Search, signal: str) -> pl.LazyFrame:
-    """Return row numbers (and the signal's value as `_signal`) of the rows of a shard that the facts let through."""
+    """Return the numbers of a shard's rows (and the signal's value as `_signal`) that pass the filters by column."""
     there = scan([place.ledger])
     known = set(there.collect_schema().names())
     table = there.with_row_index("row").with_columns(
@@ -184,7 +183,7 @@ def _with_text(found: Sequence[ShardPlace], rows: pl.DataFrame, words: str, most
 
 
 def _lines(found: Sequence[ShardPlace], rows: pl.DataFrame) -> list[Line]:
-    """Read what a page shows of its rows."""
+    """Read the columns that a page shows."""
     facts: dict[tuple[int, int], Mapping[str, Any]] = {}
     texts: dict[tuple[int, int], str] = {}
     for (number,), own in rows.group_by(["place"]):

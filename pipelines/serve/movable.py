@@ -1,7 +1,7 @@
-"""A movable threshold: what a threshold at any place of a signal would keep, at once.
+"""A movable threshold: shows at once what any threshold of a signal would keep.
 
-The values of a signal, the sizes of texts and what the ledger says are held as arrays, 30 bytes a document; a threshold is then one
-comparison over them. A run of many millions is read once for each signal and kept while it is looked at.
+The values of a signal, the sizes of texts and the fates are held as arrays, 30 bytes per document, so a threshold is one comparison. A run
+of many millions of documents is read once for each signal and kept while somebody looks at it.
 
 Invariant: `effect` equals `pipelines.inspect.thresholds.threshold_effect`, which `curate inspect --at` shows.
 """
@@ -32,7 +32,7 @@ Flags = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class _Judged:
-    """What does not move with a threshold: which documents would be kept but for one rule; how many documents and bytes there are in `all`
+    """What a threshold does not change: the documents that only one rule decides about; how many documents and bytes there are in `all`
     and pass the rule now; and of the former by source, those there are (`of`) and those that pass it now (`stays`).
     """
 
@@ -73,7 +73,7 @@ class MovableThreshold:
         return ThresholdEffect(self.asked.name, at, drops, rule_name, threshold, everything, otherwise, sources, THRESHOLD_NOTE)
 
     def passing(self, at: float) -> Flags:
-        """Return which documents pass a threshold; one without the signal does."""
+        """Return which documents pass a threshold; a document without the signal passes."""
         drops = side_of(self.asked.replaced_by(at))
         with np.errstate(invalid="ignore"):
             return ~(self.values < at if drops == "below" else self.values > at)
@@ -109,7 +109,7 @@ class MovableThreshold:
 
 
 def _by_source(codes: Any, sizes: Any, names: int, flags: Flags) -> tuple[Any, Any]:
-    """Return documents and bytes of each source, of those that are flagged."""
+    """Return the documents and bytes of each source, counting flagged documents only."""
     codes = codes[flags]
     return np.bincount(codes, minlength=names), np.bincount(codes, sizes[flags], minlength=names)
 
@@ -120,7 +120,7 @@ def _total(documents: Any, sizes: Any) -> Amount:
 
 @lru_cache(maxsize=_HELD)
 def movable(out: Location, signal: str, stamp: object) -> MovableThreshold:  # noqa: ARG001  (a changed run is read again)
-    """Read the arrays of a signal. Raises UsageError for an unknown one, or one that is no number."""
+    """Read the arrays of a signal. Raises UsageError for a signal that is unknown or not a number."""
     asked = AskedSignal.of(out, signal)
     rules: Sequence[RecipeRule | None] = asked.rules or (None,)
     places = [number for number, place in enumerate(asked.found) if place.signals is not None]

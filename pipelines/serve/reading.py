@@ -18,7 +18,7 @@ from pipelines.serve.listing import all_places
 from pipelines.serve.marks import LONGEST, Mark, Passage
 
 _PARTS = 2000
-"""Lines, or words, that are compared one by one; longer texts are compared as far as that."""
+"""The maximum number of lines or words to compare; the rest of longer texts is not compared."""
 
 _AROUND = 200
 """Characters of an equal passage that are shown on each side of a change."""
@@ -33,7 +33,7 @@ class StoredText:
 
 
 def text_of(out: Location, document_id: str, key: str | None = None) -> StoredText | None:
-    """Return the text of a document by its id (and key, where an id occurs twice); None where it was never extracted, or is gone."""
+    """Return the text of a document by its id (and its key, if an id occurs twice); None if it was never extracted or is gone."""
     for place, row in _rows(out, document_id, key):
         if place.documents is None:
             return None
@@ -113,7 +113,7 @@ def shortened(changes: Sequence[Passage]) -> list[Passage]:
 
 
 def _changes(first: Sequence[str], second: Sequence[str]) -> Iterator[tuple[str, int, int, int, int]]:
-    """Yield how two sequences differ; what is beyond _PARTS parts counts as one difference."""
+    """Yield the differences of two sequences; everything beyond _PARTS parts counts as one difference."""
     a, b = first[:_PARTS], second[:_PARTS]
     yield from SequenceMatcher(None, a, b, autojunk=len(a) + len(b) > _PARTS).get_opcodes()
     if len(first) > _PARTS or len(second) > _PARTS:
@@ -121,12 +121,12 @@ def _changes(first: Sequence[str], second: Sequence[str]) -> Iterator[tuple[str,
 
 
 def _words(text: str) -> list[str]:
-    """Split a text at blanks; each word keeps the blank after it."""
+    """Split a text at spaces; each word keeps the space after it."""
     return [word if place == 0 else f" {word}" for place, word in enumerate(text.split(" "))]
 
 
 def evidence_of(text: str | None) -> dict[str, Any]:
-    """Return what the ledger gives as evidence, as names and values."""
+    """Return the evidence in the ledger, as names and values."""
     try:
         value = json.loads(text) if text else {}
     except ValueError:

@@ -1,4 +1,4 @@
-"""What is served: the runs by name, and the file of labels."""
+"""The served runs by name, and the label file."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from pipelines.terminal.wording import readable
 
 @dataclass(frozen=True)
 class Served:
-    """What is served: runs by name, and the file that labels go to."""
+    """The served runs by name, and the label file."""
 
     runs: Mapping[str, Location]
     labels: LabelFile
@@ -27,7 +27,7 @@ class Served:
 
 
 def served(folders: Sequence[str], labels: str) -> Served:
-    """Open run folders. Raises UsageError for a folder that is no run."""
+    """Open run folders. Raises UsageError for a folder that is not a run."""
     runs: dict[str, Location] = {}
     for folder in folders:
         place = checked_folder(folder)

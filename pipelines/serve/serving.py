@@ -16,7 +16,7 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 def serve(
     folders: Sequence[str], host: str, port: int, labels: str, tell: Callable[[str], None], ready: Callable[[str, Sequence[str]], None]
 ) -> None:
-    """Serve runs until interrupted; `ready` is given the address and the runs' names. Raises UsageError where the port is taken."""
+    """Serve runs until interrupted; `ready` receives the address and the runs' names. Raises UsageError if the port is taken."""
     what = served(folders, labels)
     with _listening(host, port) as listening:
         taken = listening.getsockname()[1]

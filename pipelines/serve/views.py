@@ -1,4 +1,4 @@
-"""What each page shows: a function for each, from the request to the facts that its template needs."""
+"""The content of each page: one function per page, from the request to the values of its template."""
 
 import json
 import math
@@ -227,7 +227,7 @@ def _number(request: Request, name: str, default: float | None) -> float | None:
 
 
 def _stamp(out: Location) -> Any:
-    """Return what changes when a run changes, so that what is held of it is read again."""
+    """Return a value that changes when the run changes, so that cached data is read again."""
     try:
         return json.dumps((find_record(out / "run.json") or {}).get("sessions", [])[-1:], sort_keys=True)
     except CorruptRecord:
