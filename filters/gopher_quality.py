@@ -35,7 +35,7 @@ from curation.text.unicode_classes import decode_character
 from curation.text.words import ALPHABETIC, WORD, Tokens
 from filters.contract import Rule, Signals, Threshold, above, below
 from filters.gopher_readings import QUALITY_EXAMPLES, GopherQualityReading
-from filters.support.gopher_rules import glance, signals_in
+from filters.support.gopher_rules import glance, signals_from
 from filters.support.punctuation import punctuation_marks
 
 _POINT, _HASH, _HYPHEN = 0x2E, 0x23, 0x2D
@@ -87,7 +87,7 @@ class GopherQuality(GopherQualityReading):
         table = np.zeros((len(self.signal_types), len(text)), np.float64)
         _measure_words(text.data, text.offsets, words.tokens, self.stop_hashes, punctuation_marks(), table)
         _measure_rows(text.data, text.offsets, rows.offsets, rows.visible_starts, rows.visible_ends, table)
-        return signals_in(self.signal_types, table)
+        return signals_from(self.signal_types, table)
 
     def rules(self) -> Mapping[str, Rule]:
         """Return the paper's rules in datatrove's order."""

@@ -31,7 +31,7 @@ from curation.text.unicode_classes import decode_character
 from curation.text.words import WORD, Tokens
 from filters.contract import Rule, Signals, Threshold, above
 from filters.gopher_readings import QUALITY_EXAMPLES, GopherQualityReading
-from filters.support.gopher_rules import glance, signals_in
+from filters.support.gopher_rules import glance, signals_from
 
 _POINT, _HASH, _SPACE, _ELLIPSIS = 0x2E, 0x23, 0x20, 0x2026
 _BULLETS = (0x25CF, 0x2022, 0x2A, 0x2D)
@@ -80,7 +80,7 @@ class GopherQualityDclm(GopherQualityReading):
         stop_words = self.stop_hashes
         _measure_chunks(words.offsets, words.lowered, *of_chunks, stop_words, table)
         _measure_lines(text.data, text.offsets, lines.offsets, lines.visible_starts, lines.visible_ends, table)
-        return signals_in(self.signal_types, table)
+        return signals_from(self.signal_types, table)
 
     def rules(self) -> Mapping[str, Rule]:
         """Return the rules in DCLM's order."""

@@ -29,7 +29,7 @@ from curation.text.unicode_classes import decode_character
 from curation.text.words import Tokens
 from filters.contract import Rule, Signals, Threshold, above, below
 from filters.gopher_readings import QUALITY_EXAMPLES, GopherQualityReading
-from filters.support.gopher_rules import signals_in
+from filters.support.gopher_rules import signals_from
 
 _HASH, _STAR, _HYPHEN, _ELLIPSIS = 0x23, 0x2A, 0x2D, 0x2026
 
@@ -76,7 +76,7 @@ class GopherQualityDolma(GopherQualityReading):
         stop_words = self.stop_hashes
         _measure_chunks(text.data, text.offsets, words.tokens, *of_chunks, stop_words, longest, table)
         _measure_lines(text.data, text.offsets, lines.offsets, lines.starts, lines.ends, table)
-        return signals_in(self.signal_types, table)
+        return signals_from(self.signal_types, table)
 
     def rules(self) -> Mapping[str, Rule]:
         """Return the rules in the order of the tagger's attributes."""

@@ -36,8 +36,8 @@ from warcio.statusandheaders import StatusAndHeaders
 from warcio.warcwriter import WARCWriter
 
 ROOT = Path(__file__).resolve().parent
-PAGES = ROOT / "pages"
-LAYOUTS = PAGES / "layouts"
+PAGE_FOLDER = ROOT / "pages"
+LAYOUTS = PAGE_FOLDER / "layouts"
 ARCHIVE = ROOT / "crawl.warc.gz"
 
 FENCE = "+++"
@@ -177,7 +177,7 @@ def _resolve(pages: dict[str, Page], name: str, trail: tuple[str, ...] = ()) -> 
     return Page(name, replace(front, **inherited), fragment)
 
 
-def load_pages(root: Path = PAGES) -> list[Page]:
+def load_pages(root: Path = PAGE_FOLDER) -> list[Page]:
     """All pages under ``root`` in the order of their paths, mirrors resolved."""
     pages: dict[str, Page] = {}
     seen: dict[tuple[str, datetime], str] = {}
@@ -308,7 +308,7 @@ def _page_records(writer: WARCWriter, page: Page, body: bytes) -> Iterator[ArcWa
         )
 
 
-def build_samples(root: Path = PAGES) -> bytes:
+def build_samples(root: Path = PAGE_FOLDER) -> bytes:
     """The archive as bytes, built from the page sources under ``root``."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(LAYOUTS), undefined=jinja2.StrictUndefined, autoescape=True, keep_trailing_newline=False

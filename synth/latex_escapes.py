@@ -25,7 +25,7 @@ _COMMANDS = frozenset(
 _IN_MATHS_ONLY = frozenset(["nu", "ne", "ni", "to", "top", "tan", "tt", "rm"])
 
 
-def mended(candidate: str) -> str:
+def repaired_latex(candidate: str) -> str:
     """Return JSON text with such backslashes doubled and trailing commas dropped."""
     return _STRING_OR_COMMA.sub(lambda found: "" if found[0] == "," else _string(found[0]), candidate)
 

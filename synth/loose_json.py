@@ -15,7 +15,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from synth.latex_escapes import mended
+from synth.latex_escapes import repaired_latex
 from synth.task import Rejected
 
 MOST_PASSES = 16
@@ -78,7 +78,7 @@ def _closing(text: str, begin: int) -> int | None:
 
 def _decoded(candidate: str) -> dict[str, Any] | None:
     try:
-        found = json.loads(mended(candidate), strict=False)
+        found = json.loads(repaired_latex(candidate), strict=False)
     except (ValueError, RecursionError):
         return None
     return found if isinstance(found, dict) else None

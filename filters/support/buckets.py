@@ -21,7 +21,7 @@ from curation.storage.resources import resolve_at_most
 SCORE_BUCKETS = 20
 ALL = "*"
 """The name under which a file has the edges of all sources together."""
-FORMAT = "buckets 1"
+EDGES_FORMAT = "buckets 1"
 _LARGEST_BYTES = 1 << 24
 
 Numbers = Floats
@@ -46,7 +46,7 @@ def bucket_of(values: Numbers, edges: Numbers) -> Numbers:
 def edges_to_json(edges: BucketEdges) -> bytes:
     """Return the contents of a file of edges."""
     signals = {name: {source: own.tolist() for source, own in sorted(of.items())} for name, of in sorted(edges.items())}
-    return (json.dumps({"format": FORMAT, "made_by": MADE_BY, "signals": signals}, indent=1, ensure_ascii=False) + "\n").encode()
+    return (json.dumps({"format": EDGES_FORMAT, "made_by": MADE_BY, "signals": signals}, indent=1, ensure_ascii=False) + "\n").encode()
 
 
 def read_edges(name: str) -> BucketEdges:
@@ -61,7 +61,7 @@ def _read(name: str, path: Path, size: int, changed: int) -> BucketEdges:  # noq
     try:
         content = json.loads(path.read_bytes())
         edges = {signal: {source: np.array(own, np.float64) for source, own in of.items()} for signal, of in content["signals"].items()}
-        known = content["format"] == FORMAT and all(ALL in of for of in edges.values())
+        known = content["format"] == EDGES_FORMAT and all(ALL in of for of in edges.values())
         whole = all(own.shape == (SCORE_BUCKETS - 1,) and (np.diff(own) >= 0).all() for of in edges.values() for own in of.values())
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise InputError(f"{name} is not a file of edges ({error!r}); write one with `curate buckets`") from error

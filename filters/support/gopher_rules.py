@@ -44,7 +44,7 @@ def glance(hashes: Hashes) -> Scalar:
     return bits
 
 
-def signals_in(types: Mapping[str, pa.DataType], table: Floats) -> dict[str, Array]:
+def signals_from(types: Mapping[str, pa.DataType], table: Floats) -> dict[str, Array]:
     """Return the rows of a table as signals, in the order of their types; counts become whole numbers."""
     pairs = zip(types.items(), table, strict=True)
     return {name: column.astype(np.int32) if kind == pa.int32() else column for (name, kind), column in pairs}

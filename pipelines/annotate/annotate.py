@@ -25,7 +25,7 @@ from curation.storage.location import Location
 from curation.storage.resources import resolve
 from filters.support.models import load_model
 from pipelines.annotate.agreement import Agreement, agreements
-from pipelines.annotate.choosing import choose
+from pipelines.annotate.choosing import choose_excerpts
 from pipelines.annotate.excerpts import Excerpt, read_excerpts
 from pipelines.train.judges import level_of
 from pipelines.train.labels import read_labels
@@ -91,7 +91,7 @@ def annotate(
     place = _place_of(out)
     asked = read_teachers(teachers)
     scorer, _ = load_model(resolve(model))
-    chosen = choose(read_excerpts(inputs, text, scorer), count, active=active)
+    chosen = choose_excerpts(read_excerpts(inputs, text, scorer), count, active=active)
     own = {row.text: row for given in people for row in read_labels([given], "text", "score", "text")}
     votes = [
         _Vote(excerpt, f"{teacher.label}{f' #{turn + 1}' if repeats > 1 else ''}", judging_request(excerpt, teacher, turn), teacher)

@@ -18,7 +18,7 @@ from itertools import chain, zip_longest
 from pipelines.annotate.excerpts import Excerpt
 
 
-def choose(excerpts: Sequence[Excerpt], count: int, *, active: bool) -> list[Excerpt]:
+def choose_excerpts(excerpts: Sequence[Excerpt], count: int, *, active: bool) -> list[Excerpt]:
     """Return `count` excerpts, or all if there are fewer."""
     cells: dict[tuple[str, int], list[Excerpt]] = {}
     for excerpt in excerpts:

@@ -21,7 +21,7 @@ from curation.text.text import Text
 from filters.support.hosts import hosts_of, site_of
 from filters.support.scorer import Scorer
 from pipelines.inspect.run_folder import checked_folder, places, scan
-from pipelines.train.labels import NOT_STATED, Named, rows_of
+from pipelines.train.labels import NOT_STATED, LabelInput, label_rows
 
 LEAST_CHARACTERS = 100
 """Shorter excerpts are too short to judge."""
@@ -71,8 +71,8 @@ def _rows(given: str, column: str) -> Iterator[Mapping[str, Any]]:
                 for document in scan([shard.documents]).select(_DOCUMENT).collect(engine="streaming").iter_rows(named=True):
                     yield {**(document["metadata"] or {}), **document}
         return
-    for file in expand([Named(given)]):
-        for number, row in rows_of(file.location):
+    for file in expand([LabelInput(given)]):
+        for number, row in label_rows(file.location):
             if column not in row:
                 there = ", ".join(map(repr, row)) or "nothing"
                 raise InputError(f"{file.location}, row {number} has no text {column!r}; it has {there}; name its column with --text")

@@ -16,7 +16,7 @@ import numpy as np
 
 from filters.contract import FilterChoice
 from pipelines.plan.filter_costs import CostLine, Trial, try_filters
-from pipelines.plan.gates import Order, Search, as_it_is
+from pipelines.plan.gates import Order, OrderSearch, as_it_is
 
 LEAST_SAVING = 0.05
 """The least saving, as a share of the filters' time, for which gates are suggested."""
@@ -102,7 +102,7 @@ def plan_filters(choices: Sequence[FilterChoice], batches: Iterable[Any], scale:
     trial = try_filters(choices, batches) if choices else None
     if trial is None or not len(trial.text_bytes):
         return None
-    search = Search(trial)
+    search = OrderSearch(trial)
     now, own, best = as_it_is([choice.gate for choice in choices]), search.best(reorder=False), search.best()
     whole = int(trial.text_bytes.sum())
     before = search.nanoseconds(now)

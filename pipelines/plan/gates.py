@@ -32,7 +32,7 @@ Order = tuple[tuple[int, bool], ...]
 
 
 @dataclass(frozen=True)
-class Search:
+class OrderSearch:
     """Computes the costs of orders on the documents of a trial. Sets of filters are bit masks."""
 
     trial: Trial

@@ -20,7 +20,7 @@ from pipelines.terminal.wording import compact, number
 
 
 @dataclass(frozen=True)
-class Level:
+class FunnelLevel:
     """A level of the funnel: the documents left after a step and those it removed; `kind` is the CSS class of the removed part."""
 
     label: str
@@ -29,13 +29,13 @@ class Level:
     kind: str
 
 
-def funnel_levels(funnel: Funnel) -> list[Level]:
+def funnel_levels(funnel: Funnel) -> list[FunnelLevel]:
     """Return the levels of the funnel: the records, ingest, each filter with all its rules, and deduplication."""
     if funnel.is_generated:
-        return [Level("generated rows", funnel.main.came.documents, 0, "ignored"), *_levels(funnel.main)]
-    levels = [Level("records read", funnel.records, 0, "ignored")]
+        return [FunnelLevel("generated rows", funnel.main.came.documents, 0, "ignored"), *_levels(funnel.main)]
+    levels = [FunnelLevel("records read", funnel.records, 0, "ignored")]
     if funnel.ignored:
-        levels.append(Level("documents", funnel.web.came.documents, sum(funnel.ignored.values()), "ignored"))
+        levels.append(FunnelLevel("documents", funnel.web.came.documents, sum(funnel.ignored.values()), "ignored"))
     return levels + _levels(funnel.web)
 
 
@@ -55,16 +55,16 @@ NARROW = FunnelShape("funnel narrow", 360, 0, 120, 56, 22)
 """On a phone the label stands above its bar; style sheets show one of the two."""
 
 
-Address = Callable[[Level], str]
+Address = Callable[[FunnelLevel], str]
 """Returns the address of the page that shows the documents of a level."""
 
 
-def funnel_charts(levels: Sequence[Level], address: Address | None = None) -> Markup:
+def funnel_charts(levels: Sequence[FunnelLevel], address: Address | None = None) -> Markup:
     """Draw the funnel for a wide and for a narrow page; with addresses, each level is a link."""
     return funnel_chart(levels, WIDE, address) + funnel_chart(levels, NARROW, address)
 
 
-def funnel_chart(levels: Sequence[Level], shape: FunnelShape, address: Address | None = None) -> Markup:
+def funnel_chart(levels: Sequence[FunnelLevel], shape: FunnelShape, address: Address | None = None) -> Markup:
     """Draw the levels from top to bottom: a bar for the documents left, extended by the documents that the step removed."""
     bar, room = 24, shape.width - shape.left - shape.right
     most = max((level.left + level.taken for level in levels), default=0) or 1
@@ -170,7 +170,7 @@ def share_bar(share: float, kind: str = "kept") -> Markup:
     return bar.format(_rect(0, 0, 100, 8, "track"), _rect(0, 0, 100 * min(max(share, 0.0), 1.0), 8, kind))
 
 
-def _levels(flow: Flow) -> list[Level]:
+def _levels(flow: Flow) -> list[FunnelLevel]:
     taken: dict[str, tuple[int, str]] = {}
     for step in flow.steps:
         if step.stage == "judge":
@@ -183,8 +183,8 @@ def _levels(flow: Flow) -> list[Level]:
     levels, left = [], flow.came.documents
     for label, (count, kind) in taken.items():
         left -= count
-        levels.append(Level(label, left, count, kind))
-    return [*levels, Level("kept", flow.kept.documents, 0, "kept")]
+        levels.append(FunnelLevel(label, left, count, kind))
+    return [*levels, FunnelLevel("kept", flow.kept.documents, 0, "kept")]
 
 
 def _svg(kind: str, width: int, height: int, title: str, about: str, parts: Iterable[Markup], role: str = "img") -> Markup:

@@ -33,11 +33,11 @@ LABELS = pa.schema(
         pa.field("predicted", pa.float64()),
     ]
 )
-HIGHEST = 5
+HIGHEST_LABEL = 5
 
 
 @dataclass(frozen=True)
-class Agreement:
+class ScoreAgreement:
     """Agreement of labels and the run's score: their number, the mean difference, the correlation, and how often both are 3 or more."""
 
     labels: int
@@ -69,8 +69,8 @@ class LabelFile:
 
     def give(self, document: dict[str, Any], score: float) -> None:
         """Label a document. Raises UsageError for an impossible score."""
-        if not 0 <= score <= HIGHEST:
-            raise UsageError(f"a score is from 0 to {HIGHEST}")
+        if not 0 <= score <= HIGHEST_LABEL:
+            raise UsageError(f"a score is from 0 to {HIGHEST_LABEL}")
         self.rows.pop(document["key"], None)
         self.rows[document["key"]] = {**{name: document.get(name) for name in LABELS.names}, "score": float(score)}
         self._write()
@@ -83,7 +83,7 @@ class LabelFile:
         self._write()
         return key
 
-    def agreement(self) -> Agreement:
+    def agreement(self) -> ScoreAgreement:
         """Compare the labels with the run's score."""
         pairs = pl.DataFrame(
             [(row["score"], row["predicted"]) for row in self.rows.values() if row["predicted"] is not None],
@@ -91,10 +91,10 @@ class LabelFile:
             orient="row",
         )
         if pairs.height == 0:
-            return Agreement(len(self.rows), 0, None, None, None)
+            return ScoreAgreement(len(self.rows), 0, None, None, None)
         label, predicted = pairs["label"].to_numpy(), pairs["predicted"].to_numpy()
         varied = len(label) > 2 and label.std() > 0 and predicted.std() > 0
-        return Agreement(
+        return ScoreAgreement(
             len(self.rows),
             pairs.height,
             float(np.abs(label - predicted).mean()),

@@ -50,7 +50,7 @@ class Search:
 
 
 @dataclass(frozen=True)
-class Line:
+class FoundDocument:
     """A document on a page."""
 
     shard: str
@@ -71,7 +71,7 @@ class Line:
 class Found:
     """A page of documents; `total` is None if the search of texts stopped when the page was full."""
 
-    lines: Sequence[Line]
+    lines: Sequence[FoundDocument]
     total: int | None
     more: bool
 
@@ -182,7 +182,7 @@ def _with_text(found: Sequence[ShardPlace], rows: pl.DataFrame, words: str, most
                 return
 
 
-def _lines(found: Sequence[ShardPlace], rows: pl.DataFrame) -> list[Line]:
+def _lines(found: Sequence[ShardPlace], rows: pl.DataFrame) -> list[FoundDocument]:
     """Read the columns that a page shows."""
     facts: dict[tuple[int, int], Mapping[str, Any]] = {}
     texts: dict[tuple[int, int], str] = {}
@@ -197,7 +197,7 @@ def _lines(found: Sequence[ShardPlace], rows: pl.DataFrame) -> list[Line]:
     lines = []
     for own_row in rows.iter_rows(named=True):
         place, at = found[own_row["place"]], (own_row["place"], own_row["row"])
-        lines.append(Line(place.name, at[1], place.origin, **facts[at], value=own_row.get("_signal"), excerpt=texts.get(at, "")))
+        lines.append(FoundDocument(place.name, at[1], place.origin, **facts[at], value=own_row.get("_signal"), excerpt=texts.get(at, "")))
     return lines
 
 

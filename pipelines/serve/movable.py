@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from curation.arrays import Flags
 from curation.storage.location import Location
 from pipelines.inspect.flows import Amount, Split, amount
 from pipelines.inspect.rules import RecipeRule
@@ -26,8 +27,6 @@ NEAREST = 10
 
 _HELD = 3
 """Signals whose arrays are kept."""
-
-Flags = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)

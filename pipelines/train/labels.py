@@ -43,7 +43,7 @@ class LabelledText:
 
 
 @dataclass(frozen=True)
-class Named:
+class LabelInput:
     """The request to `curation.ingest.inputs`: files by path, folder or glob."""
 
     path: str
@@ -56,7 +56,7 @@ def read_labels(inputs: Sequence[str], text: str, score: str, group: str) -> lis
 
     Raises InputError, with the file and the row, for a value that is missing, broken or out of range.
     """
-    places = {file.location: None for given in inputs for file in expand([Named(given)])}
+    places = {file.location: None for given in inputs for file in expand([LabelInput(given)])}
     found = [row for place in places for row in _read_file(place, text, score, group)]
     if not found:
         raise InputError(f"{', '.join(inputs)}: there is no labelled text")
@@ -64,7 +64,7 @@ def read_labels(inputs: Sequence[str], text: str, score: str, group: str) -> lis
 
 
 def _read_file(place: Location, text: str, score: str, group: str) -> Iterator[LabelledText]:
-    for number, row in rows_of(place):
+    for number, row in label_rows(place):
         where = f"{place}, row {number}"
         for column in (text, score, group):
             if row.get(column) is None:
@@ -80,7 +80,7 @@ def _read_file(place: Location, text: str, score: str, group: str) -> Iterator[L
         )
 
 
-def rows_of(place: Location) -> Iterable[tuple[int, Mapping[str, Any]]]:
+def label_rows(place: Location) -> Iterable[tuple[int, Mapping[str, Any]]]:
     """Yield each row with its number, counted from 1 (in JSONL, the number of its line)."""
     name = place.name.lower()
     try:

@@ -55,7 +55,7 @@ class Manner:
     price: Callable[[int, int], float | None]
 
 
-class Line(Protocol):
+class Sender(Protocol):
     """A way to send a call."""
 
     def __call__(self, request: Request, limit: int, call: int, known: int) -> Awaitable[Arrival]:
@@ -91,7 +91,7 @@ class _Bill:
 class Answering:
     """Answers requests over one line at one pace."""
 
-    line: Line
+    line: Sender
     manner: Manner
     pacer: Pacer
     desk: Desk

@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-Ending = Literal["stop", "length", "filter", "broken"]
+StopReason = Literal["stop", "length", "filter", "broken"]
 
 _LENGTH = frozenset({"length", "max_tokens", "max_output_tokens", "model_length", "max_completion_tokens", "token_limit"})
 _FILTER = frozenset(
@@ -44,7 +44,7 @@ class Completion:
     """A readable answer. `thought` tells that it had thoughts beside its content; `usage` is None if it says nothing credible."""
 
     text: str
-    ending: Ending
+    ending: StopReason
     usage: Usage | None
     thought: bool = False
 
@@ -63,34 +63,34 @@ class ErrorBody:
 
 
 @dataclass(frozen=True)
-class Unreadable:
+class NoCompletion:
     """An answer that is no completion, and why; `usage` where it says what it cost all the same."""
 
     why: str
     usage: Usage | None = None
 
 
-def read_completion(body: bytes) -> Completion | ErrorBody | Unreadable:
+def read_completion(body: bytes) -> Completion | ErrorBody | NoCompletion:
     """Read the body of an answer with status 200."""
     try:
         content = json.loads(body)
     except (ValueError, RecursionError) as error:
-        return Unreadable(f"the body is no JSON ({type(error).__name__}); it begins {_shown(body)}")
+        return NoCompletion(f"the body is no JSON ({type(error).__name__}); it begins {_shown(body)}")
     if not isinstance(content, Mapping):
-        return Unreadable(f"the body is no JSON object; it begins {_shown(body)}")
+        return NoCompletion(f"the body is no JSON object; it begins {_shown(body)}")
     choice = _first(content.get("choices"))
     told = error_in(content) if choice is None else _error_field(choice)
     if told is not None:
         return told
     usage = _usage(content.get("usage"))
     if choice is None:
-        return Unreadable(f"the answer has no choices; it begins {_shown(body)}", usage)
+        return NoCompletion(f"the answer has no choices; it begins {_shown(body)}", usage)
     message = choice.get("message")
     if not isinstance(message, Mapping):
-        return Unreadable(f"the answer's choice has no message; it begins {_shown(body)}", usage)
+        return NoCompletion(f"the answer's choice has no message; it begins {_shown(body)}", usage)
     text = _text(message.get("content"))
     if text is None:
-        return Unreadable(f"the answer's content is of an unknown kind; it begins {_shown(body)}", usage)
+        return NoCompletion(f"the answer's content is of an unknown kind; it begins {_shown(body)}", usage)
     refusal = message.get("refusal")
     ending = "filter" if isinstance(refusal, str) and refusal.strip() else _ending(choice.get("finish_reason"))
     return Completion(text, ending, usage, any(message.get(name) for name in _THOUGHTS))
@@ -152,7 +152,7 @@ def _text(content: Any, depth: int = 0) -> str | None:
     return None
 
 
-def _ending(reason: Any) -> Ending:
+def _ending(reason: Any) -> StopReason:
     said = reason.strip().casefold() if isinstance(reason, str) else ""
     if said in _LENGTH:
         return "length"

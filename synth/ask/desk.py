@@ -34,7 +34,7 @@ class Unfinished:
         return sum(self.pending.values()) + sum(worst for _, worst, _ in self.bodies)
 
 
-class Record(Protocol):
+class CallRecord(Protocol):
     """Where calls are recorded: before they are sent, and when their answers arrive, before these are read."""
 
     def sending(self, key: str, call: int, worst: float) -> None:
@@ -85,7 +85,7 @@ class Desk:
     """Shared by all teachers of one command; `folder` is that of the log."""
 
     budget: Budget = field(default_factory=Budget)
-    record: Record = field(default_factory=NoRecord)
+    record: CallRecord = field(default_factory=NoRecord)
     tell: Callable[[str], None] = _silent
     folder: Path | None = None
     _pacers: dict[tuple[str, str], Pacer] = field(default_factory=dict)

@@ -18,7 +18,7 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _Item = TypeVar("_Item")
 
 
-class Ending:
+class Draining:
     """Whether this command is asked to end, by which signal, and when it gives up."""
 
     def __init__(self, budget: Budget, tell: Callable[[str], None]) -> None:
@@ -66,9 +66,9 @@ class Ending:
 
 
 @contextmanager
-def draining(budget: Budget, tell: Callable[[str], None]) -> Iterator[Ending]:
+def draining(budget: Budget, tell: Callable[[str], None]) -> Iterator[Draining]:
     """Let signals end what happens inside in peace; afterwards the signal does what it did before."""
-    ending = Ending(budget, tell)
+    ending = Draining(budget, tell)
     before: dict[int, Any] = {}
     loop = asyncio.get_running_loop()
     if threading.current_thread() is threading.main_thread():

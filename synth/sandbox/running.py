@@ -47,7 +47,7 @@ class Limits:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class ProgramOutcome:
     """How a program ended: passed, failed (an exception, told in `said`), timeout, output (too much), or died (a signal or an exit)."""
 
     ended: Literal["passed", "failed", "timeout", "output", "died"]
@@ -55,7 +55,7 @@ class Outcome:
     said: str = ""
 
 
-def run_code(program: str, tests: str, limits: Limits | None = None, level: Level | None = None) -> Outcome:
+def run_code(program: str, tests: str, limits: Limits | None = None, level: Level | None = None) -> ProgramOutcome:
     """Run a program and its tests in the best sandbox of this machine, or in the one asked for."""
     limits, chosen = limits or Limits(), level or best_level()
     word = secrets.token_hex(16)
@@ -70,10 +70,10 @@ def run_code(program: str, tests: str, limits: Limits | None = None, level: Leve
             _end(child)
     told = said.decode("utf-8", "replace")
     if why is not None:
-        return Outcome(why, chosen, told[-500:])
+        return ProgramOutcome(why, chosen, told[-500:])
     if child.returncode == 0 and told.endswith(word):
-        return Outcome("passed", chosen)
-    return Outcome("failed" if child.returncode == 1 else "died", chosen, told.replace(word, "")[-500:])
+        return ProgramOutcome("passed", chosen)
+    return ProgramOutcome("failed" if child.returncode == 1 else "died", chosen, told.replace(word, "")[-500:])
 
 
 @cache

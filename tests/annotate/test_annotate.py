@@ -18,7 +18,7 @@ from curation.errors import CurationError, RecipeError, Refused, UsageError
 from curation.text.text import Text
 from pipelines.annotate.agreement import agreements
 from pipelines.annotate.annotate import Annotation, annotate
-from pipelines.annotate.choosing import choose
+from pipelines.annotate.choosing import choose_excerpts
 from pipelines.annotate.excerpts import Excerpt, _bytes_of
 from pipelines.train.labels import read_labels
 from pipelines.train.training import train_model
@@ -251,16 +251,16 @@ def test_a_sample_takes_from_every_source_and_score_in_turn() -> None:
     rows += [excerpt(f"rare {number}", "web", 3.6) for number in range(5)] + [
         excerpt(f"book {number}", "books", 3.9) for number in range(9)
     ]
-    chosen = choose(rows, 15, active=False)
+    chosen = choose_excerpts(rows, 15, active=False)
     assert Counter(one.text.split()[0] for one in chosen) == {"common": 5, "rare": 5, "book": 5}
-    assert choose(rows, 9, active=False) == chosen[:9]
-    assert choose(rows[::-1], 15, active=False) == chosen
-    assert len(choose(rows, 10_000, active=False)) == len(rows)
+    assert choose_excerpts(rows, 9, active=False) == chosen[:9]
+    assert choose_excerpts(rows[::-1], 15, active=False) == chosen
+    assert len(choose_excerpts(rows, 10_000, active=False)) == len(rows)
 
 
 def test_an_active_sample_takes_what_is_uncertain_first() -> None:
     rows = [excerpt(f"{number}", "web", number / 100 * 6) for number in range(100)]
-    assert {int(one.text) for one in choose(rows, 11, active=True)} == set(range(45, 56))
+    assert {int(one.text) for one in choose_excerpts(rows, 11, active=True)} == set(range(45, 56))
 
 
 def test_a_run_folder_is_an_input(tmp_path: Path) -> None:

@@ -6,12 +6,12 @@ import time
 import pytest
 
 from curation.ingest.extraction.declared import LARGEST_JSON, LONGEST, declared, head_of, license_in
-from curation.ingest.extraction.dom import Limits, parse
+from curation.ingest.extraction.dom import PageLimits, parse
 
 
 def facts(head: str, attributes: str = "") -> dict[str, str]:
     html = f"<html {attributes}><head>{head}</head><body><p>text"
-    return dict(declared(html, head_of(html), parse(html, Limits())).facts)
+    return dict(declared(html, head_of(html), parse(html, PageLimits())).facts)
 
 
 def ld(value: object) -> str:
@@ -53,7 +53,7 @@ def test_the_root_s_language_comes_first():
 
 def test_what_the_models_see_is_counted():
     html = "<head><meta property=og:type content=article>" + ld([{"@type": "Article"}, {"@type": "Product"}, {"@type": ["Comment"]}] * 9)
-    assert declared(html, head_of(html), parse(html, Limits())).counts.tolist() == [1, 0, 0, 0, 9, 9, 9, 0]
+    assert declared(html, head_of(html), parse(html, PageLimits())).counts.tolist() == [1, 0, 0, 0, 9, 9, 9, 0]
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from curation.ingest.encoding import decode_text
 from curation.ingest.extraction import Extracted, extractor_named, shipped_extractors
 from curation.ingest.extraction.blocks import Blocks
 from curation.ingest.extraction.blocks_fast import BlocksFast
-from curation.ingest.extraction.dom import Limits, parse
+from curation.ingest.extraction.dom import PageLimits, parse
 from curation.ingest.extraction.plain import Plain
 from curation.ingest.extraction.resiliparse import Resiliparse
 from curation.ingest.extraction.tree_text import extracted
@@ -184,17 +184,17 @@ def test_many_siblings_take_linear_time(piece):
 
 def test_past_each_limit_the_tags_are_cut_out():
     for html, limits in [
-        (f"<p>{PROSE}</p><p>b &amp; c</p>", Limits(characters=10)),
-        (f"<p>{PROSE}</p><p><b>b</b> &amp; c</p>", Limits(tags=2)),
-        (f"<a {' '.join(f'x{i}=y' for i in range(90))}><p>{PROSE}</p><p>b &amp; c</p>", Limits(attributes=80, small=0)),
-        (f"{'<div>' * 50}<p>{PROSE}</p><p>b &amp; c</p>", Limits(depth=10, small=0)),
-        (f"{'<div>' * 50}<p>{PROSE}</p><p>b &amp; c</p>", Limits(fewest_steps=100, steps=1, small=0)),
-        (f"{'<b>' * 50}{'<p>' * 50}{PROSE}</p><p>b &amp; c</p>", Limits(remade=1000, small=0)),
+        (f"<p>{PROSE}</p><p>b &amp; c</p>", PageLimits(characters=10)),
+        (f"<p>{PROSE}</p><p><b>b</b> &amp; c</p>", PageLimits(tags=2)),
+        (f"<a {' '.join(f'x{i}=y' for i in range(90))}><p>{PROSE}</p><p>b &amp; c</p>", PageLimits(attributes=80, small=0)),
+        (f"{'<div>' * 50}<p>{PROSE}</p><p>b &amp; c</p>", PageLimits(depth=10, small=0)),
+        (f"{'<div>' * 50}<p>{PROSE}</p><p>b &amp; c</p>", PageLimits(fewest_steps=100, steps=1, small=0)),
+        (f"{'<b>' * 50}{'<p>' * 50}{PROSE}</p><p>b &amp; c</p>", PageLimits(remade=1000, small=0)),
     ]:
         assert parse(html, limits) is None
         assert extracted(f"<title>T</title><script>no</script>{html}", limits) == Extracted(f"T\n\n{PROSE}\n\nb & c", "T")
-    assert parse(article(""), Limits()) is not None
-    assert extracted("<p>bo<b>ld</b>, 10<sup>6</sup><td>x</td>y<!-- no -->", Limits(characters=10)).text == "bold, 10^{6} x y"
+    assert parse(article(""), PageLimits()) is not None
+    assert extracted("<p>bo<b>ld</b>, 10<sup>6</sup><td>x</td>y<!-- no -->", PageLimits(characters=10)).text == "bold, 10^{6} x y"
 
 
 FRAGMENTS = (

@@ -20,7 +20,7 @@ import polars as pl
 import pytest
 
 from curation.ingest.extraction.blocks import Blocks
-from curation.ingest.extraction.dom import Limits, parse
+from curation.ingest.extraction.dom import PageLimits, parse
 from curation.ingest.extraction.page_blocks.reading import read_page
 from curation.ingest.extraction.page_blocks.writing import write
 
@@ -110,7 +110,7 @@ def clean(words: str) -> Counter[str]:
 
 def shown(html: str) -> str:
     """Return the parser's own text of what is seen, with a blank wherever a browser begins a line or a cell."""
-    tree = parse(html, Limits())
+    tree = parse(html, PageLimits())
     assert tree is not None
     body = tree.body
     assert body is not None

@@ -7,7 +7,7 @@ import pytest
 from resiliparse.parse.html import HTMLTree
 
 from curation.ingest.encoding import decode_text
-from curation.ingest.extraction.dom import Limits, source_of
+from curation.ingest.extraction.dom import PageLimits, source_of
 from curation.ingest.extraction.page_blocks.trimming import KEPT_ATTRIBUTES as KEPT
 from curation.ingest.extraction.page_blocks.trimming import trimmed
 from tests.ingest.test_mutated_pages import SEED_PAGE, mutated
@@ -43,7 +43,7 @@ def differ(pages: list[str]) -> tuple[int, list[int]]:
     """Return how many pages were trimmed, and which of them gave another tree."""
     met, wrong = 0, []
     for number, page in enumerate(pages):
-        source = source_of(page, Limits())
+        source = source_of(page, PageLimits())
         assert source is not None
         lean = trimmed(source)
         if lean is not None:

@@ -17,9 +17,9 @@ def drawn(markup: str) -> tuple[list[tuple[str, float, float, float, float]], li
 
 def test_a_level_of_the_funnel_has_a_bar_for_what_stays_and_one_for_what_goes() -> None:
     levels = [
-        charts.Level("records", 100, 0, "ignored"),
-        charts.Level("ingest", 60, 40, "dropped"),
-        charts.Level("kept", 30, 30, "duplicate"),
+        charts.FunnelLevel("records", 100, 0, "ignored"),
+        charts.FunnelLevel("ingest", 60, 40, "dropped"),
+        charts.FunnelLevel("kept", 30, 30, "duplicate"),
     ]
     bars, texts = drawn(charts.funnel_chart(levels, charts.WIDE))
     assert [(kind, x, y, width) for kind, x, y, width, _ in bars] == [
@@ -36,7 +36,11 @@ def test_a_level_of_the_funnel_has_a_bar_for_what_stays_and_one_for_what_goes() 
 
 
 def test_what_is_tiny_or_nothing_is_drawn_so() -> None:
-    levels = [charts.Level("much", 10**6, 0, "ignored"), charts.Level("one", 1, 1, "dropped"), charts.Level("none", 0, 0, "dropped")]
+    levels = [
+        charts.FunnelLevel("much", 10**6, 0, "ignored"),
+        charts.FunnelLevel("one", 1, 1, "dropped"),
+        charts.FunnelLevel("none", 0, 0, "dropped"),
+    ]
     bars, _ = drawn(charts.funnel_chart(levels, charts.WIDE))
     assert [width for *_, width, _ in bars] == [560, 1, 1.5, 0]
 

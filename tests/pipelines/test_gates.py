@@ -20,7 +20,7 @@ from filters.contract import FilterChoice, shipped_filters
 from filters.measure import measure, signals_schema
 from pipelines.plan.filter_costs import TEXT, CostLine, FilterCost, Trial, try_filters
 from pipelines.plan.filter_plan import as_toml, plan_filters
-from pipelines.plan.gates import Search, as_it_is
+from pipelines.plan.gates import OrderSearch, as_it_is
 from pipelines.recipes.recipe import parse_recipe
 from tests.filters.test_filter_contract import corpus, documents_of
 from tests.meeting import meets, met
@@ -158,7 +158,7 @@ def orders(count: int) -> Any:
 @given(trials())
 def test_an_order_takes_what_its_documents_take(trial: Trial) -> None:
     for order in itertools.islice(orders(len(trial.filters)), 50):
-        assert Search(trial).nanoseconds(order) == pytest.approx(seconds_of(trial, order) * 1e9, abs=100)
+        assert OrderSearch(trial).nanoseconds(order) == pytest.approx(seconds_of(trial, order) * 1e9, abs=100)
     met["several"] += len(trial.filters) > 1
     met["dropped"] += int(trial.drops.sum())
 
@@ -173,14 +173,14 @@ def test_each_filter_is_reached_by_what_no_gate_before_it_drops() -> None:
         drops=drops,
         text_bytes=np.array([1, 10, 100, 1000], np.int64),
     )
-    assert list(Search(trial).reaching(((0, True), (1, True), (2, False)))) == [(4, 1111), (3, 1110), (2, 1100)]
-    assert list(Search(trial).reaching(((2, False), (1, True), (0, False)))) == [(4, 1111), (4, 1111), (3, 1101)]
+    assert list(OrderSearch(trial).reaching(((0, True), (1, True), (2, False)))) == [(4, 1111), (3, 1110), (2, 1100)]
+    assert list(OrderSearch(trial).reaching(((2, False), (1, True), (0, False)))) == [(4, 1111), (4, 1111), (3, 1101)]
 
 
 @meets(gates=10, moved=8)
 @given(trials())
 def test_no_order_takes_less_than_the_best(trial: Trial) -> None:
-    search = Search(trial)
+    search = OrderSearch(trial)
     least = min(orders(len(trial.filters)), key=lambda order: (search.nanoseconds(order), sum(gate for _, gate in order), order))
     assert search.best() == least
     own = [order for order in orders(len(trial.filters)) if [place for place, _ in order] == list(range(len(trial.filters)))]
@@ -194,7 +194,7 @@ def test_many_filters_are_ordered_too() -> None:
     chance = np.random.default_rng(3)
     filters = [FilterCost(f"f{place}", CostLine(0, cost), CostLine(), frozenset()) for place, cost in enumerate(chance.uniform(1, 9, 11))]
     trial = Trial(filters, {}, {TEXT: 0.001}, chance.random((400, 11)) < chance.uniform(0.02, 0.6, 11), np.full(400, 1000))
-    search = Search(trial)
+    search = OrderSearch(trial)
     ratio = sorted(range(11), key=lambda place: filters[place].signals.per_byte / trial.drops[:, place].mean())
     assert sorted(place for place, _ in search.best()) == list(range(11))
     assert search.nanoseconds(search.best()) <= search.nanoseconds(tuple((place, True) for place in ratio))

@@ -207,7 +207,7 @@ def test_a_report_bears_the_name_of_the_last_recipe_that_made_something(tmp_path
 
 def test_charts_are_whole_markup_whatever_they_are_given() -> None:
     hostile = "</svg><script>\"'&"
-    levels = [charts.Level(hostile, 10, 0, "stays"), charts.Level("kept", 0, 10, "dropped")]
+    levels = [charts.FunnelLevel(hostile, 10, 0, "stays"), charts.FunnelLevel("kept", 0, 10, "dropped")]
     drawn = [
         charts.funnel_chart(levels, charts.WIDE),
         charts.funnel_chart(levels, charts.NARROW),

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from curation.errors import Refused
 from synth.ask.asking import ask_all
 from synth.ask.budget import Budget
-from synth.ask.completion import Completion, ErrorBody, Unreadable, Usage, _text, read_completion, read_error
+from synth.ask.completion import Completion, ErrorBody, NoCompletion, Usage, _text, read_completion, read_error
 from synth.ask.desk import Desk
 from synth.ask.reply_log import FILE, ReplyLog
 from synth.ask.teacher import Reply, Request
@@ -309,7 +309,7 @@ JSON = st.recursive(
 @given(st.one_of(st.binary(max_size=60), JSON.map(lambda value: json.dumps(value).encode()), JSON.map(lambda value: said(value).body)))
 def test_reading_raises_nothing(body: bytes) -> None:
     read = read_completion(body)
-    met[{Completion: "read", ErrorBody: "error", Unreadable: "unreadable"}[type(read)]] += 1
+    met[{Completion: "read", ErrorBody: "error", NoCompletion: "unreadable"}[type(read)]] += 1
     assert isinstance(read_error(body), ErrorBody)
     if isinstance(read, Completion) and read.usage is not None:
         assert isinstance(read.usage, Usage)

@@ -2,7 +2,7 @@
 
 Limits: resiliparse's main-content search takes time quadratic in the depth of nesting. Its parser takes time quadratic in the number of
 attributes of one tag (80,000 of them: 20 s) and of elements left open (see `curation.ingest.extraction.page_shape`). A page that exceeds
-`Limits` is not parsed; `without_tags` returns its text.
+`PageLimits` is not parsed; `without_tags` returns its text.
 
 Marks: extractors mark places in a tree with Unicode noncharacters, U+FDD0 to U+FDD3, which no text should contain; `source_of` first
 removes those that a page contains.
@@ -42,7 +42,7 @@ _BLANKS = re.compile(r"\s+")
 
 
 @dataclass(frozen=True)
-class Limits:
+class PageLimits:
     """The largest page that is parsed: characters, tags, attributes of one tag, elements open at once, and elements that a parser reopens.
 
     `steps` limits the number of open elements, summed over all tags, per byte of the page; up to `fewest_steps` are always allowed.
@@ -60,7 +60,7 @@ class Limits:
     """A page with at most this many characters, and at most a 32nd as many tags, is cheap to parse, so its shape is not measured."""
 
 
-def parse(html: str, limits: Limits, prepare: Callable[[str], str] | None = None) -> HTMLTree | None:
+def parse(html: str, limits: PageLimits, prepare: Callable[[str], str] | None = None) -> HTMLTree | None:
     """Return the page's tree, free of our marks, or None if the page exceeds a limit; `prepare` changes the source before it is parsed."""
     source = source_of(html, limits)
     if source is None or not _is_cheap(source, limits):
@@ -69,7 +69,7 @@ def parse(html: str, limits: Limits, prepare: Callable[[str], str] | None = None
     return None if tree.body is None else tree
 
 
-def source_of(html: str, limits: Limits) -> bytes | None:
+def source_of(html: str, limits: PageLimits) -> bytes | None:
     """Return a page as UTF-8 without our marks, or None if it is too large to be parsed."""
     if len(html) > limits.characters:
         return None
@@ -79,7 +79,7 @@ def source_of(html: str, limits: Limits) -> bytes | None:
     return _OWN_MARKS.sub(b"", source) if b"\xef" in source else source
 
 
-def parse_source(source: bytes, limits: Limits) -> HTMLTree | None:
+def parse_source(source: bytes, limits: PageLimits) -> HTMLTree | None:
     """Return the tree of a page from `source_of`, or of a part of one; None if it exceeds a limit."""
     if not _is_cheap(source, limits):
         return None
@@ -99,7 +99,7 @@ def many_nodes() -> Iterator[None]:
             gc.enable()
 
 
-def _is_cheap(source: bytes, limits: Limits) -> bool:
+def _is_cheap(source: bytes, limits: PageLimits) -> bool:
     """Return whether a page's tree takes little time. Small ones do."""
     if len(source) <= limits.small and 32 * source.count(b"<") <= limits.small:
         return True

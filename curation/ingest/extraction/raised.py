@@ -9,7 +9,7 @@ Invariant: each such element is visited a fixed number of times.
 import re
 from typing import Any
 
-LONGEST = 24
+LONGEST_SCRIPT = 24
 """Longer text, in bytes, is not a superscript but text that the author wanted small."""
 
 _INLINE = frozenset(["a", "b", "i", "em", "strong", "u", "s", "small", "big", "font", "code", "var", "span", "tt", "abbr", "cite", "q"])
@@ -46,7 +46,7 @@ def _wrap(tree: Any, node: Any, opens: str, closes: str) -> None:
 def _signs(node: Any) -> tuple[str, str]:
     """Return the marks to write before and after a superscript or subscript."""
     text = _OWN_MARKS.sub("", node.text or "").strip()
-    if not text or len(text.encode()) > LONGEST or (text[0] == "[" and text[-1] == "]"):
+    if not text or len(text.encode()) > LONGEST_SCRIPT or (text[0] == "[" and text[-1] == "]"):
         return "", ""
     if (node.first_element_child is not None and node.query_selector("a") is not None) or (node.prev is None and node.parent.tag == "a"):
         return ("[", "]") if any(map(str.isalnum, text)) and text[0] != "(" else ("", "")

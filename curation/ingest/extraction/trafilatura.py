@@ -10,7 +10,7 @@ from typing import ClassVar, Literal
 
 from curation.errors import RecipeError
 from curation.ingest.extraction import Extracted, Extractor
-from curation.ingest.extraction.dom import Limits, parse, without_tags
+from curation.ingest.extraction.dom import PageLimits, parse, without_tags
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Trafilatura(Extractor):
         """Return the main content; past the limits of parsing, the text between the tags."""
         import trafilatura
 
-        tree = parse(html, Limits())
+        tree = parse(html, PageLimits())
         if tree is None:
             return without_tags(html)
         text = trafilatura.extract(

@@ -14,7 +14,7 @@ from resiliparse.extract.html2text import extract_plain_text
 from resiliparse.parse.html import HTMLTree
 
 from curation.ingest.extraction import Extracted
-from curation.ingest.extraction.dom import Limits, many_nodes, parse, without_tags
+from curation.ingest.extraction.dom import PageLimits, many_nodes, parse, without_tags
 from curation.ingest.extraction.page_blocks.formulas import rewrite_formulas
 from curation.ingest.extraction.raised import mark_raised
 
@@ -136,9 +136,9 @@ def tidy(text: str) -> str:
     return _MARKS.sub("", "\n\n".join(part for part in parts if part)).strip("\n")
 
 
-def extracted(html: str, limits: Limits | None = None) -> Extracted:
+def extracted(html: str, limits: PageLimits | None = None) -> Extracted:
     """Return the main content, the title and the declared language of a page."""
-    tree = parse(html, limits or Limits(), _guard_signs)
+    tree = parse(html, limits or PageLimits(), _guard_signs)
     if tree is None:
         return without_tags(html)
     root = tree.document.query_selector("html") if tree.document is not None else None

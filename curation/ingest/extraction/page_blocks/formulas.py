@@ -12,7 +12,7 @@ Invariant: a formula's text never stays in the tree beside its TeX, and no other
 import re
 from typing import Any
 
-from curation.ingest.extraction.dom import Limits, parse, without_tags
+from curation.ingest.extraction.dom import PageLimits, parse, without_tags
 from curation.ingest.extraction.page_blocks.katex import drawn_tex
 from curation.ingest.extraction.page_blocks.mathml import to_tex
 
@@ -131,7 +131,7 @@ def _tex_of(formula: Any) -> str:
         return str(annotation.text)
     markup = formula.getattr("data-mathml") or ""
     if "<math" in markup:
-        inner = parse(markup, Limits())
+        inner = parse(markup, PageLimits())
         formula = formula if inner is None else inner.body
     math = formula if formula.tag == "math" else formula.query_selector("math")
     if math is not None:

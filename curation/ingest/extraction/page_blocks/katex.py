@@ -9,7 +9,7 @@ Source: KaTeX's buildHTML (v0.16). Invariant: each node is read once; nesting de
 import re
 from typing import Any
 
-from curation.ingest.extraction.page_blocks.mathml import DEEPEST, braced, joined
+from curation.ingest.extraction.page_blocks.mathml import DEEPEST, braced, joined_tex
 
 _TOP = re.compile(r"top:\s*(-?[\d.]+)em")
 _SKIPPED = frozenset({"strut", "pstrut", "vlist-s", "frac-line", "hide-tail", "nulldelimiter", "svg-align"})
@@ -38,7 +38,7 @@ def drawn_tex(node: Any, depth: int = 0) -> str:
             return (f"_{braced(below)}" if below else "") + (f"^{braced(above)}" if above else "")
         if "op-limits" in classes and len(stack) >= 2:
             return _limits(stack)
-    return joined([drawn_tex(child, depth + 1) for child in children])
+    return joined_tex([drawn_tex(child, depth + 1) for child in children])
 
 
 def _limits(stack: list[tuple[float, str]]) -> str:

@@ -46,11 +46,11 @@ def to_tex(node: Any, depth: int = 0) -> str:
     if name in ("mi", "mn", "mo", "mtext", "ms"):
         return _token(node, name)
     parts = [_stray(child) if child.tag == "#text" else to_tex(child, depth + 1) for child in _children(node, name in _ROWS)]
-    made = _LAYOUTS[name](node, parts) if name in _LAYOUTS and parts else joined(parts)
+    made = _LAYOUTS[name](node, parts) if name in _LAYOUTS and parts else joined_tex(parts)
     return made or ("" if parts else _own_text(node))
 
 
-def joined(parts: list[str]) -> str:
+def joined_tex(parts: list[str]) -> str:
     """Join pieces of TeX; a blank separates commands from letters, and numbers from numbers."""
     tex = ""
     for part in parts:
@@ -188,7 +188,7 @@ def _many_scripts(node: Any, parts: list[str]) -> str:
 
 _LAYOUTS = {
     "msup": _above, "mover": _above, "msub": _below, "munder": _below, "msubsup": _both, "munderover": _both, "mfrac": _fraction,
-    "msqrt": lambda _, parts: rf"\sqrt{{{joined(parts)}}}", "mroot": _root, "mtable": _table, "mfenced": _fenced,
+    "msqrt": lambda _, parts: rf"\sqrt{{{joined_tex(parts)}}}", "mroot": _root, "mtable": _table, "mfenced": _fenced,
     "mtr": lambda _, parts: " & ".join(part.strip() for part in parts), "mlabeledtr": lambda _, parts: " & ".join(parts[1:]),
     "mmultiscripts": _many_scripts, "mphantom": lambda *_: "",
 }  # fmt: skip

@@ -7,7 +7,7 @@ mathematics, streamed content, or code that only styles make so is rewritten, an
 from typing import Any, NamedTuple
 
 from curation.ingest.extraction.declared import Declared, declared, head_of
-from curation.ingest.extraction.dom import Limits, parse_source, source_of
+from curation.ingest.extraction.dom import PageLimits, parse_source, source_of
 from curation.ingest.extraction.page_blocks.cutting import Cut, cut
 from curation.ingest.extraction.page_blocks.echoes import Echoes, echoes_of
 from curation.ingest.extraction.page_blocks.formulas import rewrite_formulas
@@ -24,9 +24,9 @@ class Reading(NamedTuple):
     echoes: Echoes
 
 
-def read_page(html: str, limits: Limits | None = None) -> Reading | None:
+def read_page(html: str, limits: PageLimits | None = None) -> Reading | None:
     """Cut a page into blocks; None if it is beyond a limit (see `curation.ingest.extraction.dom`)."""
-    limits = limits or Limits()
+    limits = limits or PageLimits()
     source = source_of(html, limits)
     if source is None:
         return None
