@@ -18,9 +18,9 @@ from pipelines.inspect.rules import read_rules
 from pipelines.inspect.why import Explanation, why
 from pipelines.inspect.why import duplicates as cluster_of
 from pipelines.serve.benchmark_item import item_text
-from pipelines.serve.marks import LONGEST, Passage, WholeText, benchmark_spans, capped, marked_text, mask_spans
+from pipelines.serve.marks import LONGEST_SHOWN, Passage, WholeText, benchmark_spans, capped, marked_text, mask_spans
 from pipelines.serve.original import InputPlace, Original, original_of
-from pipelines.serve.reading import StoredText, changes_between, compared, evidence_of, shortened, text_of
+from pipelines.serve.reading import StoredText, changes_between, compared, evidence_of, shortened, stored_text
 from pipelines.serve.served import Served
 
 VIEWS = {"text": "Text", "record": "Beside its record", "edits": "What edits changed"}
@@ -41,7 +41,7 @@ def document(what: Served, request: Request, name: str) -> dict[str, Any]:
     failed, measured = set(chosen.failed), {rule.signal for rule in chosen.rules}
     recipe, evidence = read_rules(out).text, evidence_of(chosen.evidence)
     tables = read_toml(recipe, "the run's recipe")
-    stored = text_of(out, chosen.id, chosen.key)
+    stored = stored_text(out, chosen.id, chosen.key)
     return {
         "own": chosen,
         "others": [one for one in told if one.key != chosen.key],
@@ -90,7 +90,7 @@ def _from_input(out: Location, chosen: Explanation, recipe: str, view: str, stor
 def _changes(record: Original, stored: StoredText | None) -> WholeText | None:
     if record.extracted is None or stored is None:
         return None
-    return capped(shortened(changes_between(record.extracted[:LONGEST], stored.text[:LONGEST])))
+    return capped(shortened(changes_between(record.extracted[:LONGEST_SHOWN], stored.text[:LONGEST_SHOWN])))
 
 
 def _messages(metadata: Mapping[str, str]) -> list[dict[str, str]]:

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-LONGEST = 200_000
+LONGEST_SHOWN = 200_000
 """Characters of a text that are shown."""
 
 _MASK = "<{kind}>"
@@ -60,15 +60,15 @@ def marked_text(text: str, spans: Iterable[Mark]) -> WholeText:
 
 
 def capped(passages: Iterable[Passage]) -> WholeText:
-    """Return passages that hold text, up to LONGEST characters."""
+    """Return passages that hold text, up to LONGEST_SHOWN characters."""
     shown: list[Passage] = []
-    room, whole = LONGEST, 0
+    room, whole = LONGEST_SHOWN, 0
     for passage in passages:
         whole += len(passage.text)
         if passage.text and room > 0:
             shown.append(Passage(passage.text[:room], passage.kind))
             room -= len(passage.text)
-    return WholeText(shown, max(0, whole - LONGEST))
+    return WholeText(shown, max(0, whole - LONGEST_SHOWN))
 
 
 def benchmark_spans(text: str, evidence: Mapping[str, Any]) -> list[Mark]:

@@ -15,7 +15,7 @@ from curation.errors import UsageError
 from curation.storage.location import Location
 from pipelines.inspect.run_folder import ShardPlace, iter_rows, scan
 from pipelines.serve.listing import all_places
-from pipelines.serve.marks import LONGEST, Mark, Passage
+from pipelines.serve.marks import LONGEST_SHOWN, Mark, Passage
 
 _PARTS = 2000
 """The maximum number of lines or words to compare; the rest of longer texts is not compared."""
@@ -32,7 +32,7 @@ class StoredText:
     cuts: Sequence[Mark]
 
 
-def text_of(out: Location, document_id: str, key: str | None = None) -> StoredText | None:
+def stored_text(out: Location, document_id: str, key: str | None = None) -> StoredText | None:
     """Return the text of a document by its id (and its key, if an id occurs twice); None if it was never extracted or is gone."""
     for place, row in _rows(out, document_id, key):
         if place.documents is None:
@@ -66,10 +66,10 @@ def compared(out: Location, first: str, second: str) -> tuple[list[Passage], lis
     """
     texts = []
     for name in (first, second):
-        found = text_of(out, name)
+        found = stored_text(out, name)
         if found is None:
             raise UsageError(f"the text of {name!r} is not there")
-        texts.append(found.text[:LONGEST])
+        texts.append(found.text[:LONGEST_SHOWN])
     return side_by_side(*texts)
 
 

@@ -52,7 +52,7 @@ def overview(what: Served, request: Request, name: str) -> dict[str, Any]:
     }
 
 
-def _documents_of(level: charts.Level, run: str, is_generated: bool) -> str:
+def _documents_of(level: charts.FunnelLevel, run: str, is_generated: bool) -> str:
     """Return the address of the documents that a level of the funnel removed, or of all that came, or of those that are kept."""
     asked = {
         "dropped": {"rule": level.label},

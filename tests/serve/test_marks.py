@@ -43,11 +43,11 @@ def test_each_character_has_the_mark_of_the_first_span_that_fits(text: str, span
 @meets(whole=10, cut_off=10)
 @given(st.lists(st.tuples(TEXTS, st.sampled_from(["", "cut"])), max_size=6), st.integers(0, 40))
 def test_what_is_shown_and_what_is_left_out_are_the_whole(pieces: list[tuple[str, str]], most: int) -> None:
-    before, marks.LONGEST = marks.LONGEST, most
+    before, marks.LONGEST_SHOWN = marks.LONGEST_SHOWN, most
     try:
         found = capped(Passage(*piece) for piece in pieces)
     finally:
-        marks.LONGEST = before
+        marks.LONGEST_SHOWN = before
     whole = "".join(text for text, _ in pieces)
     assert "".join(passage.text for passage in found.passages) == whole[:most]
     assert found.more == max(0, len(whole) - most)
