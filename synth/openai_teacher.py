@@ -25,7 +25,7 @@ import openai
 
 from curation.choices import nearest
 from curation.errors import Refused
-from synth.ask.answering import Answering, Arrival, Line, Manner, limit_of, most_prompt_tokens
+from synth.ask.answering import Answering, Arrival, Manner, Sender, limit_of, most_prompt_tokens
 from synth.ask.batch import BatchLine
 from synth.ask.completion import read_error
 from synth.ask.desk import Desk, call_name
@@ -161,7 +161,7 @@ class OpenAITeacher(Teacher):
         needed = min(MOST_AT_ONCE, round((self.requests_per_minute or 0) / 60 * _ANSWER_SECONDS))
         return Pacer(self.requests_per_minute, self.tokens_per_minute, self.concurrency or max(self.endpoint.concurrency, needed))
 
-    async def _batches(self, client: openai.AsyncOpenAI, desk: Desk) -> Line:
+    async def _batches(self, client: openai.AsyncOpenAI, desk: Desk) -> Sender:
         """Return the line through the Batch API, after what ended commands left there was collected. Raises Refused."""
         if desk.folder is None:
             raise Refused(f"teacher {self.label}: batch = true needs a log of replies, because a batch outlives its command")
