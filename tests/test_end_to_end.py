@@ -31,24 +31,8 @@ def small(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def run_small(folder: Path, *options: object, code: int = 0) -> str:
-    return curate("run", folder / "recipe.toml", folder / "input/*.jsonl", "--out", folder / "out", *options, code=code)
-
-
-@pytest.fixture(scope="module")
-def ran_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder like `small`, and its run."""
-    folder = tmp_path_factory.mktemp("small")
-    (folder / "recipe.toml").write_text(SMALL_RECIPE)
-    many_files(folder / "input", files=6)
-    run_small(folder)
-    return folder
-
-
-@pytest.fixture
-def ran(ran_once: Path, tmp_path: Path) -> Path:
-    """A copy of that run, of a test's own: a run may move."""
-    return Path(shutil.copytree(ran_once, tmp_path / "small"))
+def run_small(folder: Path, *options: object, code: int = 0, env: dict[str, str] | None = None) -> str:
+    return curate("run", folder / "recipe.toml", folder / "input/*.jsonl", "--out", folder / "out", *options, code=code, env=env)
 
 
 def test_the_dataset_opens_everywhere(demo_run: Path, tmp_path: Path) -> None:
@@ -100,31 +84,34 @@ def test_one_fate_for_every_record(demo_run: Path) -> None:
     assert ledger.filter(pl.col("rule") == "benchmark_overlap.holds_benchmark_item").height >= 1
 
 
-def test_a_second_run_makes_nothing_and_changes_nothing(ran: Path) -> None:
-    before = shards(ran / "out")
-    run_small(ran, "--frozen")
-    assert made(ran / "out") == {}
-    assert shards(ran / "out") == before
+def test_a_second_run_makes_nothing_and_changes_nothing(small: Path) -> None:
+    run_small(small)
+    before = shards(small / "out")
+    run_small(small, "--frozen")
+    assert made(small / "out") == {}
+    assert shards(small / "out") == before
 
 
-def test_a_new_threshold_judges_again_and_measures_nothing(ran: Path) -> None:
-    (ran / "recipe.toml").write_text(SMALL_RECIPE.replace("min_words = 40", "min_words = 60"))
-    units = stages(ran / "out")["3-judge"]["units"]
+def test_a_new_threshold_judges_again_and_measures_nothing(small: Path) -> None:
+    run_small(small)
+    (small / "recipe.toml").write_text(SMALL_RECIPE.replace("min_words = 40", "min_words = 60"))
+    units = stages(small / "out")["3-judge"]["units"]
     told = f"gopher_quality.min_words 40 -> 60: judge again, {units} of {units} unit"
-    assert told in run_small(ran, "--frozen", code=3)
-    run_small(ran)
-    assert json.loads((ran / "out/run.json").read_bytes())["sessions"][-1]["drift"] == ["gopher_quality.min_words 40 -> 60"]
-    redone = made(ran / "out")
+    assert told in run_small(small, "--frozen", code=3)
+    run_small(small)
+    assert json.loads((small / "out/run.json").read_bytes())["sessions"][-1]["drift"] == ["gopher_quality.min_words 40 -> 60"]
+    redone = made(small / "out")
     assert not redone.keys() & {"1-ingest", "2-measure", "4a-sign", "6-synthesize/2-measure"}
-    assert redone["3-judge"] == stages(ran / "out")["3-judge"]["units"]
+    assert redone["3-judge"] == stages(small / "out")["3-judge"]["units"]
 
 
-def test_one_more_file_ingests_that_file_only(ran: Path) -> None:
-    many_files(ran / "more", files=1, seed=7)
-    (ran / "more/part-000.jsonl").rename(ran / "input/added-file.jsonl")
-    run_small(ran, "--frozen", code=3)
-    run_small(ran)
-    redone = made(ran / "out")
+def test_one_more_file_ingests_that_file_only(small: Path) -> None:
+    run_small(small)
+    many_files(small / "more", files=1, seed=7)
+    (small / "more/part-000.jsonl").rename(small / "input/added-file.jsonl")
+    run_small(small, "--frozen", code=3)
+    run_small(small)
+    redone = made(small / "out")
     assert (redone["1-ingest"], redone["2-measure"], redone["3-judge"], redone["4a-sign"]) == (1, 1, 1, 1)
 
 
@@ -142,19 +129,20 @@ def test_a_changed_benchmark_file_measures_again(small: Path) -> None:
     assert "1-ingest" not in redone
 
 
-def test_books_notice_a_deleted_ledger_row(ran: Path) -> None:
-    before = shards(ran / "out")
-    victim = sorted(path for path in (ran / "out/ledger").glob("*.parquet") if "rejected" not in path.name)[0]
+def test_books_notice_a_deleted_ledger_row(small: Path) -> None:
+    run_small(small)
+    before = shards(small / "out")
+    victim = sorted(path for path in (small / "out/ledger").glob("*.parquet") if "rejected" not in path.name)[0]
     file = pq.read_table(victim)
     metadata = pq.ParquetFile(victim).metadata.metadata
     table = file.slice(1).replace_schema_metadata(metadata)
     pq.write_table(table, victim)
-    printed = curate("verify", ran / "out", code=3)
+    printed = curate("verify", small / "out", code=3)
     assert file["file_path"][0].as_py() in printed
     assert "the ledger has" in printed
-    assert "books balance" in run_small(ran), "what is not as it was written is made again"
-    assert shards(ran / "out") == before
-    curate("verify", ran / "out")
+    assert "books balance" in run_small(small), "what is not as it was written is made again"
+    assert shards(small / "out") == before
+    curate("verify", small / "out")
 
 
 def test_books_notice_a_reader_that_swallows_a_record(small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -173,11 +161,12 @@ def test_books_notice_a_reader_that_swallows_a_record(small: Path, monkeypatch: 
 
 
 @pytest.mark.parametrize("options", [("--workers", 2), ("--runner", "ray", "--workers", 2)], ids=["two-workers", "ray"])
-def test_how_it_is_run_changes_no_byte(ran: Path, options: tuple[object, ...]) -> None:
-    before = shards(ran / "out")
-    shutil.rmtree(ran / "out")
-    run_small(ran, *options)
-    assert shards(ran / "out") == before
+def test_how_it_is_run_changes_no_byte(small: Path, options: tuple[object, ...]) -> None:
+    run_small(small)
+    before = shards(small / "out")
+    shutil.rmtree(small / "out")
+    run_small(small, *options)
+    assert shards(small / "out") == before
 
 
 def label_inputs(folder: Path) -> None:
