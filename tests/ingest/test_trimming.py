@@ -12,8 +12,8 @@ from curation.ingest.extraction.page_blocks.trimming import KEPT_ATTRIBUTES as K
 from curation.ingest.extraction.page_blocks.trimming import trimmed
 from tests.ingest.test_mutated_pages import SEED_PAGE, mutated
 
-TOKEN = re.compile(r"<!--.*?-->|<(/?)([a-z][^\s/>]*)((?: =?[^\s=]*=\"[^\"]*\")*)>|[^<]+|<", re.DOTALL)
-ATTRIBUTE = re.compile(r" (=?[^\s=]*)=\"[^\"]*\"")
+TOKEN = re.compile(r"<!--.*?-->|<(/?)([a-z][^\s/>]*)((?: =?[^\s=]*=\"[^\"]*\")*)>|[^<]+|<", re.DOTALL | re.ASCII)
+ATTRIBUTE = re.compile(r" (=?[^\s=]*)=\"[^\"]*\"", re.ASCII)
 SEED = SEED_PAGE.replace("<math><mfrac><mn>1</mn><mn>2</mn></mfrac></math>", "").replace(
     "</main>",
     "<svg class=i viewBox='0 0 9 9'><title>drawn</title><g><path d='M0 0'/></g></svg><!-- a long comment <p>of markup</p> --><!--$-->"
