@@ -20,7 +20,6 @@ The file's docstring names the paper. A null signal never fails a rule: a docume
 """
 
 import dataclasses
-import importlib.util
 import math
 import sys
 from abc import ABC, abstractmethod
@@ -28,6 +27,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import ModuleType
 from typing import Annotated, Any, ClassVar, Literal, TypeAlias, TypeVar, get_type_hints
 
 import numpy as np
@@ -268,13 +268,11 @@ def filter_from_file(path: str | Path) -> type[Filter]:
         raise RecipeError(f"filter file {path} does not exist")
     name = f"{USERS}.{path.stem}"
     if name not in sys.modules or getattr(sys.modules[name], "__file__", None) != str(path):
-        spec = importlib.util.spec_from_file_location(name, path)
-        if spec is None or spec.loader is None:
-            raise RecipeError(f"{path} is not a Python file")
-        module = importlib.util.module_from_spec(spec)
+        module = ModuleType(name)
+        module.__file__ = str(path)
         sys.modules[name] = module
-        try:
-            spec.loader.exec_module(module)
+        try:  # compiled here: Python's own import would run a `__pycache__` beside the file, which in a run folder no digest covers
+            exec(compile(path.read_bytes(), str(path), "exec"), vars(module))
         except Exception as error:
             del sys.modules[name]
             raise broken(f"filter file {path} cannot be loaded", error) from error

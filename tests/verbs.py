@@ -1,5 +1,6 @@
 """Verbs of the command line in this process, for tests that call many: what a user would see, without starting Python each time."""
 
+import atexit
 import contextlib
 import io
 import os
@@ -10,7 +11,8 @@ from pipelines.cli import app
 from pipelines.ending import run_command
 
 _ERRORS = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115
-"""Stands for standard error, and stays open: threads and consoles of an earlier call may hold on to it."""
+"""Stands for standard error, and stays open until the end: threads and consoles of an earlier call may hold on to it."""
+atexit.register(_ERRORS.close)
 
 
 @dataclass(frozen=True)

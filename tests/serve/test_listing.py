@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from pipelines.serve.listing import in_order_of_signal
 from tests.meeting import meets, met
 
-VALUES = st.one_of(st.none(), st.sampled_from([0.0, 1.5, float("nan"), float("inf")]), st.floats(-3, 3))
+VALUES = st.one_of(st.none(), st.sampled_from([0.0, 1.5]), st.sampled_from([float("nan"), float("inf")]), st.integers(-1, 1).map(float))
 
 
 @meets(few=15, all=5, ties_at_the_end=5)

@@ -1,5 +1,6 @@
 """Files that a recipe names: their copies in OUT are what workers open, and a copy that changed is not opened."""
 
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -7,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from curation.engine.failures import in_one_line
@@ -148,6 +150,29 @@ def test_a_machine_fetches_once_and_mends_its_cache(home: Path, tmp_path: Path, 
     told = {process.communicate(timeout=60)[0].decode().strip() for process in many}
     assert len(told) == 1
     assert Path(told.pop()).read_text() == "grok\n"
+
+
+def test_compiled_code_beside_a_filter_is_neither_run_nor_written(
+    home: Path, tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a run folder of somebody else it would be code that no digest covers."""
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    address = Path(take_along(home / "shouting.py", (), Location.of(tmp_path / "out")))
+    planted = Path(importlib.util.cache_from_source(str(address)))
+    choice = FilterChoice("shouting", {"marks": str(home / "marks.txt")}, str(address))
+    choice.build()
+    assert not planted.exists()
+    trap = compile(f"open({str(tmp_path / 'trapped')!r}, 'w').close()\n{SHOUTING}", str(address), "exec")
+    facts = address.stat()
+    planted.parent.mkdir()
+    planted.write_bytes(importlib._bootstrap_external._code_to_timestamp_pyc(trap, int(facts.st_mtime), facts.st_size))  # type: ignore[attr-defined]
+    sys.modules.pop("user_filters.shouting")
+    assert choice.build().signal_types == {"marks": pa.int64()}
+    assert not (tmp_path / "trapped").exists()
+    spec = importlib.util.spec_from_file_location("shouting", address)
+    assert spec is not None and spec.loader is not None
+    spec.loader.exec_module(importlib.util.module_from_spec(spec))
+    assert (tmp_path / "trapped").exists()  # the trap would have worked
 
 
 def test_a_failure_names_the_user_s_file(home: Path, tmp_path: Path, cache: Path) -> None:

@@ -295,7 +295,7 @@ def test_a_model_answers_worked_problems_through_the_same_path(tmp_path: Path) -
         accepted, rejected = rows_of(generate(tmp_path / "out", problems(4, teacher=teacher))[0])
     assert [row["offset"] for row in accepted] == [0, 3]
     assert {row["offset"]: row["rule"] for row in rejected} == {1: "wrong_step", 2: "wrong_answer"}
-    assert dict(accepted[0]["metadata"])["verifier"] == "solution@4:equations+expression+accounted+blind"
+    assert dict(accepted[0]["metadata"])["verifier"] == "solution@5:equations+expression+accounted+blind"
     assert dict(accepted[0]["metadata"])["teacher"] == "openai:m"
 
 

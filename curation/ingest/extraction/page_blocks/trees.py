@@ -74,7 +74,8 @@ def _add_trees(
     for first in range(0, len(rows), LANES):
         lanes = min(LANES, len(rows) - first)
         places[:] = _ALL
-        most[:] = rows[first]
+        for column in range(len(most)):
+            most[column] = rows[first, column]
         for lane in range(LANES):
             row = rows[first + min(lane, lanes - 1)]
             for column in range(len(row)):
