@@ -2,7 +2,8 @@
 
 Each shape makes a record of about so many bytes that has cost some library or pattern the square of its length: here, in a peer, or in
 theory. Time is that of this thread, the least of three. The whole table (`-m full`) doubles each record four times, from the first size of
-64 kB or more that takes longer than the noise, and asks for less than 2.2 a doubling and 4 s a MB. Neighbours on a busy machine still slow
+64 kB or more that takes longer than the noise, and asks for less than 4 s a MB, and less than 2.2 a doubling of whatever takes TRIFLE a MB:
+what takes less cannot hold a worker, and has a step where large pages are measured first. Neighbours on a busy machine still slow
 this thread, through the memory that they share; so a shape that misses is measured again, up to five times in all, and the least counts:
 what is not linear misses each time. By default small records are doubled once, and generously.
 """
@@ -37,6 +38,9 @@ from tests.reading import read_bytes
 SMALL, LARGE = 1 << 14, 1 << 15
 NOISE = 0.002
 """Seconds below which a time says nothing."""
+
+TRIFLE = 0.05
+"""Seconds a MB; the largest record, of 32 MB, then takes at most some seconds even if it grew by its square from 8 MB on."""
 
 
 def _html(page: str) -> None:
@@ -242,8 +246,8 @@ def growth(times: list[float]) -> float:
 
 
 def first_power(shape: Shape) -> int:
-    """Return the power of two at which four doublings begin: 64 kB, or the first size above the noise, but 1 MB at most."""
-    return next((power for power in range(16, 20) if seconds(shape, 1 << power) > NOISE), 20)
+    """Return the power of two at which four doublings begin: 64 kB, or the first size above the noise, but 512 kB at most."""
+    return next((power for power in range(16, 19) if seconds(shape, 1 << power) > NOISE), 19)
 
 
 @pytest.mark.parametrize("name", SHAPES)
@@ -269,10 +273,11 @@ def test_no_shape_takes_more_than_its_size(capsys: pytest.CaptureFixture[str]) -
         for _ in range(5):
             times = [min(before, seconds(shape, size)) for before, size in zip(times, sizes, strict=True)]
             per_mb = times[-1] / (len(shape.record(sizes[-1]).encode()) / 1e6)
-            if growth(times) < 2.2 and per_mb < 4:
+            is_within = per_mb < TRIFLE or (growth(times) < 2.2 and per_mb < 4)
+            if is_within:
                 break
         rows.append(f"| {name} | {sizes[0] >> 10} | {' | '.join(f'{taken:.3f}' for taken in times)} | {growth(times):.2f} | {per_mb:.2f} |")
-        if growth(times) >= 2.2 or per_mb >= 4:
+        if not is_within:
             wrong.append(rows[-1])
     with capsys.disabled():
         print(
