@@ -2,7 +2,7 @@
 
 Seconds and bytes grow with the documents. The number of units decides the requests: a step over documents has one unit for each part of
 PART_BYTES of text, bucketing one for GROUP_ROWS documents, and the comparison one for each range of buckets or of gathered bytes. A unit
-sends about READS and WRITES requests, whatever it holds; run.json counts them (`curation.storage.traffic`).
+makes about READS and WRITES calls, whatever it holds; run.json counts them (`curation.storage.traffic`).
 
 What paper does not show: a step that is not linear (merging sorted files takes one more pass for each factor of 64, see
 `pipelines.plan.duplicates_plan`), a last unit that others wait for, and machines that differ.
@@ -18,7 +18,8 @@ from curation.shuffle.numbering import GROUP_ROWS
 from curation.storage.shards import PART_BYTES
 
 READS, WRITES = 26, 8
-"""Requests of a unit with its driver, the largest means of the stages of a run on a loopback store: reads, listings and facts; writes."""
+"""Calls of a unit with its driver: reads, listings and facts; writes. Between those of the stages of a small run on a loopback store (10 to
+54; 3 to 20). A call is one to three requests of Arrow's client, so the number of requests is a lower bound."""
 
 READ_PRICE, WRITE_PRICE = 0.0004, 0.005
 """USD for a thousand requests that read, and for a thousand that write or list: S3 Standard's list price as known in 2025."""
