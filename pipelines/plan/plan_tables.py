@@ -77,9 +77,9 @@ def _show_paper(console: Console, plan: "Plan") -> None:
         spent = (f"{core_hours:,.1f}", f"{hours:,.1f}", size(disk))
         table.add_row(words, f"{units:,}", *spent, f"{requests:,}", f"{price:,.2f}")
     print_table(console, table)
-    told = f"The driver would hold about {size(driver_memory(plan.paper))}. Requests to an object store are at least these, at {READ_PRICE} a"
     console.print(
-        f"{told} thousand reads (USD) and {WRITE_PRICE} a thousand writes; machines and storage cost extra. "
+        f"The driver would hold about {size(driver_memory(plan.paper))}. An object store gets at least these requests, at {READ_PRICE} USD a "
+        f"thousand reads and {WRITE_PRICE} a thousand writes; machines and storage cost extra. "
         "A small sample exaggerates: its units are small, and each has a fixed cost.",
         style="dim",
     )
