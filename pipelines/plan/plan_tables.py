@@ -78,8 +78,8 @@ def _show_paper(console: Console, plan: "Plan") -> None:
         table.add_row(words, f"{units:,}", *spent, f"{requests:,}", f"{price:,.2f}")
     print_table(console, table)
     console.print(
-        f"The driver would hold about {size(driver_memory(plan.paper))}. An object store gets at least these requests, at {READ_PRICE} USD a "
-        f"thousand reads and {WRITE_PRICE} a thousand writes; machines and storage cost extra. "
+        f"The driver would hold about {size(driver_memory(plan.paper))}. An object store gets at least these requests, "
+        f"at {READ_PRICE} USD a thousand reads and {WRITE_PRICE} a thousand writes; machines and storage cost extra. "
         "A small sample exaggerates: its units are small, and each has a fixed cost.",
         style="dim",
     )
