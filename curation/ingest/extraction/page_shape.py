@@ -97,7 +97,7 @@ def _known_names() -> tuple[Any, Any]:
 
 
 @inline_kernel
-def _name_at(data: Any, i: int) -> tuple[Any, int]:
+def name_at(data: Any, i: int) -> tuple[Any, int]:
     """Return the hash of the tag's name that begins at i, in small letters, and where it ends."""
     value = _SEED
     while i < len(data) and not END_OF_NAME[data[i]]:
@@ -170,7 +170,7 @@ def _after_raw_text(data: Any, i: int, name: Any) -> int:
     """Return where the end tag of raw text that begins at i begins; the end of the page if there is none."""
     while i + 2 < len(data):
         if data[i] == 0x3C and data[i + 1] == 0x2F and IS_LETTER[data[i + 2]]:
-            found, behind = _name_at(data, i + 2)
+            found, behind = name_at(data, i + 2)
             if found == name:
                 return i
             i = behind
@@ -213,7 +213,7 @@ def _measure(data: Any, names: Any, groups: Any, stack: Any, kinds: Any, counts:
         if not is_end and not IS_LETTER[following]:
             i = after_declaration(data, i) if following in (0x21, 0x3F, 0x2F) else i + 1
             continue
-        name, i = _name_at(data, i + 2 if is_end else i + 1)
+        name, i = name_at(data, i + 2 if is_end else i + 1)
         i, attributes, closes_itself = _after_attributes(data, i)
         number = name & (_SLOTS - 1)
         while names[number] != name and names[number] != 0:

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from curation.ingest.extraction.page_blocks.vocabulary import SEED, STEP, looked_up, slots_of, words_of
-from curation.ingest.extraction.page_shape import END_OF_NAME, IS_BLANK, IS_LETTER, after_declaration
+from curation.ingest.extraction.page_shape import END_OF_NAME, IS_BLANK, IS_LETTER, after_declaration, name_at
 from curation.text.kernels import inline_kernel, kernel
 from curation.text.simd import BLOCK, lowest_bit, mask_of
 
@@ -103,16 +103,6 @@ def _place_of(data: Any, i: int, byte: Any) -> int:
 
 
 @inline_kernel
-def _name_at(data: Any, i: int) -> tuple[Any, int]:
-    """Return the hash of the tag's name that begins at i, in small letters, and where it ends."""
-    name = SEED
-    while i < len(data) and not END_OF_NAME[data[i]]:
-        name = (name ^ np.uint64(data[i] | 0x20 if 0x41 <= data[i] <= 0x5A else data[i])) * STEP
-        i += 1
-    return name, i
-
-
-@inline_kernel
 def _tag(data: Any, i: int, whole: bool, hashes: Any, kept: Any, out: Any, at: int) -> tuple[int, int, bool]:
     """Write the attributes of the tag whose name ends at i, those to be kept, and its end.
 
@@ -167,7 +157,7 @@ def _end_of_raw(data: Any, angles: Any, q: int, name: Any) -> int:
         if _begins_comment(data, i):
             in_comment = True
         elif closes or in_comment:
-            found, behind = _name_at(data, i + 2 if closes else i + 1)
+            found, behind = name_at(data, i + 2 if closes else i + 1)
             if found == name and behind < end:
                 return q if closes else -1
         q += 1
@@ -195,7 +185,7 @@ def _end_of_drawing(
             passed = after_declaration(data, i)
             continue
         closes = i + 1 < end and data[i + 1] == 0x2F
-        name, k = _name_at(data, i + 2 if closes else i + 1)
+        name, k = name_at(data, i + 2 if closes else i + 1)
         kind = looked_up(hashes, shapes, name)
         if not kind or (said and not (closes and name == said)):
             return -1
@@ -234,7 +224,7 @@ def _trim(
             else:
                 at = _copied(data, i, done, out, at)
             continue
-        name, behind = _name_at(data, i + 2 if closes else i + 1)
+        name, behind = name_at(data, i + 2 if closes else i + 1)
         kind = looked_up(tag_hashes, tag_kinds, name)
         begun = at
         at = _copied(data, i, behind, out, at)
