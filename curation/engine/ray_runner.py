@@ -77,6 +77,7 @@ class RayRunner:
         self.tell: Callable[[str], None] = tell_on_stderr
         self._wanted, self._shares = workers, address is not None
         self._nodes = Nodes(self._tell, code_digest(), max_wait)
+        self._remote: Any = ray.remote(on_node.make_here)  # made once: Ray sends each new one to the cluster, and waits for that
         if not ray.is_initialized():
             self._start(workers, address, runtime_env)
         self.workers = workers or self._cpus()
@@ -136,9 +137,8 @@ class RayRunner:
         memory = self._fitting(asked.need).memory
         if memory:
             options["memory"] = memory
-        remote: Any = ray.remote(on_node.make_here)
         payload = cloudpickle.dumps((task, asked.item))  # type: ignore[no-untyped-call]
-        return remote.options(**options).remote(payload, self._nodes.code, self._nodes.needed)
+        return self._remote.options(**options).remote(payload, self._nodes.code, self._nodes.needed)
 
     def _fitting(self, need: Need) -> Need:
         """Return what is asked for: an estimate never asks for more memory than the largest node has."""

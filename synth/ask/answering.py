@@ -1,14 +1,17 @@
-"""Answering one request: calls, what is asked again, what it costs, and the reply in the end. Nothing that an endpoint sends raises.
+"""Answering one request: make calls, repeat them where that helps, add up their cost, and return one reply.
 
-    passing failures   (rate, server, timeout, bad_response) called again after a pause, up to `max_attempts`
-    asked again once   an answer that is cut at the limit, or empty: with twice the limit if it was cut or had thoughts only, for those use
-                       up the limit; else with the same. What comes then counts: `truncated` or `empty` are final
-    all others         are the reply
+    passing failures   rate, server, timeout and bad_response: the call is repeated after a pause, up to `max_attempts` calls
+    cut or empty       the request is asked once more. The limit of tokens doubles if the answer was cut, or if it had only thoughts, which
+                       use up the limit. The second answer counts: `truncated` and `empty` are final then
+    all others         become the reply
 
-Money: a call's worst case is recorded before it is sent, and its answer before it is read, so that a process that is killed anywhere loses
-no answer it has received and forgets no cent. A resumed request begins with the answers recorded for it. A call with an unknown outcome (a
-timeout, a broken connection, no credible usage) counts at its worst, because it may be billed. Usage beyond ABSURD times what is possible
-is not believed; usage that is merely more than possible is counted, told, and strains the budget (`synth.ask.budget`).
+Money: the worst case of a call is recorded before the call is sent, and its answer is recorded before it is read. So a process may be
+killed anywhere and loses no answer that it has received, and forgets no cent. A resumed request begins with its recorded answers. A call
+with an unknown outcome (a timeout, a broken connection, no credible usage) counts at its worst case, because it may be billed. Usage above
+ABSURD times the worst case is not believed. Usage above the worst case is counted and reported, and it strains the budget
+(`synth.ask.budget`).
+
+Invariant: nothing that an endpoint sends raises an exception here.
 """
 
 import asyncio
@@ -36,7 +39,7 @@ _STRUCK_OUT = "[key]"
 
 @dataclass(frozen=True)
 class Arrival:
-    """What came over the line: status, headers (names in lower case), body."""
+    """An HTTP answer: status, headers (names in lower case), body."""
 
     status: int
     headers: Mapping[str, str]
@@ -45,7 +48,7 @@ class Arrival:
 
 @dataclass(frozen=True)
 class Manner:
-    """How an endpoint is asked: words about it, its secret ("": none), pauses, and the price of tokens (None: unknown)."""
+    """How to ask an endpoint: its description for messages, its secret ("": none), pauses, and token prices (None: unknown)."""
 
     where: Where
     secret: str
@@ -59,7 +62,7 @@ class Sender(Protocol):
     """A way to send a call."""
 
     def __call__(self, request: Request, limit: int, call: int, known: int) -> Awaitable[Arrival]:
-        """Send call number `call` of a request and return what comes; of `known` calls before it the end is known.
+        """Send call number `call` of a request and return its answer. `known` counts the earlier calls whose outcome is known.
 
         Raises Failure where nothing readable arrives.
         """
@@ -89,7 +92,7 @@ class _Bill:
 
 @dataclass
 class Answering:
-    """Answers requests over one line at one pace."""
+    """Answers requests through one sender at one pace."""
 
     line: Sender
     manner: Manner
@@ -98,7 +101,7 @@ class Answering:
     _earlier: dict[str, list[tuple[int, str]]] = field(default_factory=dict)
 
     async def answer(self, request: Request, reserved: float) -> Reply | None:
-        """Return the reply to a request and settle its reservation; None if it was not sent, because nothing new is to be sent."""
+        """Return the reply to a request and settle its reservation. Return None if the command stopped before the request was sent."""
         bill, extra, lost = _Bill(), 0.0, 0.0
         left = self.desk.record.unfinished(request.key)
         if left is not None:
@@ -127,12 +130,12 @@ class Answering:
             self._earlier.pop(request.key, None)
 
     def worst(self, request: Request) -> float:
-        """Return the most that a request may cost: an answer, and the longer one asked for after it."""
+        """Return the most that a request may cost: one answer, and a second one with the longer limit."""
         limit = limit_of(request)
         return self._worst(request, limit) + self._worst(request, 2 * limit)
 
     def _take_over(self, request: Request, left: Unfinished, bill: _Bill) -> float:
-        """Begin with what an ended command left: what arrived is read; return what is lost, which is spent already."""
+        """Read the answers that an ended command left. Return the cost of its lost calls, which is spent already."""
         lost = sum(left.pending.values())
         self.desk.budget.spent -= left.worst - lost
         bill.calls, bill.lost = left.calls - len(left.bodies), len(left.lost)
@@ -141,7 +144,7 @@ class Answering:
         return lost
 
     async def _call(self, request: Request, limit: int, bill: _Bill) -> Completion | None:
-        """Make one call, or take an answer that has arrived before. Raises Failure; None if nothing new is to be sent."""
+        """Make one call, or take an answer that arrived earlier; None if the command has stopped. Raises Failure."""
         worst = self._worst(request, limit)
         earlier = self._earlier.get(request.key, [])
         while earlier:
@@ -184,7 +187,7 @@ class Answering:
         return completion
 
     def _completion(self, arrival: Arrival, request: Request, limit: int, bill: _Bill, call: int) -> Completion:
-        """Read an answer and add what it costs. Raises Failure, after recording that the call brought no answer."""
+        """Read an answer and add its cost. Record that the call brought no answer, and raise Failure, if it cannot be read."""
         read = read_completion(arrival.body)
         cost = 0.0 if isinstance(read, ErrorBody) else self._cost(read.usage, request, limit, bill)
         bill.cost += cost
@@ -198,7 +201,7 @@ class Answering:
         raise Failure("bad_response", f"{self.manner.where.address} sent no chat completion: {read.why}")
 
     def _cost(self, usage: Usage | None, request: Request, limit: int, bill: _Bill) -> float:
-        """Return what an answer costs by its usage, or the worst case if that is not to be believed."""
+        """Return the cost of an answer by its usage, or the worst case if the usage is not credible."""
         where, most, worst = self.manner.where.address, most_prompt_tokens(request), self._worst(request, limit)
         priced = self.manner.price(0, 0) is not None
         if usage is not None and (usage.prompt_tokens > ABSURD * most or usage.completion_tokens > ABSURD * limit):
@@ -227,7 +230,7 @@ class Answering:
                 self.pacer.hold(failure.ordered)
 
     def _again(self, completion: Completion, limit: int) -> int | None:
-        """Return the limit with which to ask again, or None if the answer stands."""
+        """Return the limit of tokens for asking again, or None if the answer stands."""
         if completion.ending == "length":
             return 2 * limit
         if completion.ending == "stop" and not completion.text.strip():
@@ -235,7 +238,7 @@ class Answering:
         return None
 
     def _read(self, completion: Completion, bill: _Bill, limit: int) -> Reply:
-        """Return the reply that a last answer is."""
+        """Return the reply made from the last answer."""
         if completion.ending == "filter":
             return self._failed(bill, "refused", "the endpoint or its model withheld the answer", completion)
         if completion.ending == "length":
@@ -267,7 +270,7 @@ class Answering:
         return (self.manner.price(most_prompt_tokens(request), limit) or 0.0) * self.desk.budget.strain
 
     async def _pause(self, request: Request, attempt: int, failure: Failure) -> None:
-        """Wait before a call is repeated, but no longer than until nothing new is to be sent. The pacer spaces refused calls itself."""
+        """Wait before a call is repeated; stop waiting when the command stops. The pacer spaces refused calls itself."""
         if failure.ordered is not None:
             self.pacer.hold(failure.ordered)
         paced = failure.error == "rate" and failure.ordered is None and attempt == 1

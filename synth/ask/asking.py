@@ -1,16 +1,17 @@
 """Asking: one loop sends all requests without a final reply, and writes every reply to the log before anyone reads it.
 
 Requests go to their teachers in order; a teacher works on many at once. The loop stops early in these cases, always after pending replies
-have arrived and are logged, so the same command continues where it stopped:
+have arrived and are logged. The same command then continues where it stopped:
 
-    the budget is reached, or outrun   Refused (exit 3)
+    the budget is reached or outrun    Refused (exit 3)
     the set-up is wrong                Refused (exit 3): a key is refused, no credit is left, a model does not exist; every request would
                                        fail, so nothing is stored as an answer
     the endpoint seems to be down      Refused (exit 3): PATIENCE requests in a row failed after all their attempts
-    a signal asks to end               what is under way has DRAIN_SECONDS to arrive (`synth.ask.draining`)
+    a signal asks to end               pending replies have DRAIN_SECONDS to arrive (`synth.ask.draining`)
 
-A request that is refused without a telling reason (`bad_request`) may be at fault itself, or the set-up may be. It is held back until
-another request is answered, and only then stored; if none is answered, or PATIENCE are refused in a row, it is the set-up.
+If an endpoint refuses a request without a clear reason (`bad_request`), either the request or the set-up is at fault. The refusal is held
+back, and is stored only after another request is answered. If none is answered, or PATIENCE requests in a row are refused, the set-up is
+at fault.
 """
 
 import asyncio

@@ -1,14 +1,13 @@
-"""The Batch API: the same requests, sent as files, for about half the price and within a day; their replies go to the same log.
+"""The Batch API: the same requests, sent as files, for about half the price and within a day. Their replies go to the same log.
 
-`BatchLine` is a way to send a call, like the ordinary one: whoever calls waits, the calls that wait together become one batch, and what is
-asked again, what it costs and what is logged stays in `synth.ask.answering`.
+`BatchLine` sends calls, as the ordinary sender does. Calls that wait at the same time become one batch, and each waits for its own answer.
+Repeating calls, adding up their cost and logging them stays in `synth.ask.answering`.
 
-A batch outlives its command. Its input file is kept in `batches/` beside the log, under the digest of its calls, and the batch carries that
-digest as metadata. So a command that finds the file of an ended one looks for its batch and logs the answers (`collect`) before anything is
-asked; only if the endpoint knows no such batch was nothing sent.
+A batch outlives its command. Its input file is kept in `batches/` beside the log, named by the digest of its calls, and the batch carries
+that digest as metadata. The next command finds the file, looks for the batch, and logs its answers (`collect`) before it asks anything. If
+the endpoint does not know the batch, the calls were never sent.
 
-Results come in any order, and in two files: answers, and errors. A call that neither file tells of, and one that expired, may be asked
-again.
+Results come in any order, in a file of answers and a file of errors. A call may be repeated if neither file mentions it, or if it expired.
 """
 
 import asyncio
@@ -30,7 +29,7 @@ MOST_BYTES = 190 << 20
 """Endpoints take files of 200 MB."""
 _FOLDER = "batches"
 _TOGETHER = 0.5
-"""Seconds without another call after which the calls that wait are sent."""
+"""The waiting calls are sent after so many seconds without a new one."""
 _ENDED = frozenset({"completed", "failed", "expired", "cancelled"})
 _MARK = "calls"
 _LISTED = 100
@@ -50,7 +49,7 @@ class BatchLine:
     _running: set[asyncio.Task[None]] = field(default_factory=set)
 
     async def send(self, call: str, body: Mapping[str, Any]) -> Arrival:
-        """Send one call with the next batch, and return what came. Raises Failure."""
+        """Send one call with the next batch, and return its answer. Raises Failure."""
         loop = asyncio.get_running_loop()
         line = {"custom_id": call, "method": "POST", "url": "/v1/chat/completions", "body": body}
         coming: asyncio.Future[Arrival] = loop.create_future()
@@ -69,7 +68,7 @@ class BatchLine:
             task.add_done_callback(self._running.discard)
 
     async def _batch(self, together: Mapping[str, tuple[bytes, asyncio.Future[Arrival]]]) -> None:
-        """Send calls as one batch, and hand out what comes; what breaks is a failure of each of them."""
+        """Send calls as one batch, and hand each its answer. A batch that fails is a failure of each call."""
         failure = Failure("server", f"a batch at {self.where.address} ended without an answer to this call")
         try:
             file = self._written(b"".join(line for line, _ in together.values()))
@@ -90,7 +89,7 @@ class BatchLine:
                 coming.set_exception(failure)
 
     def _written(self, lines: bytes) -> Path:
-        """Keep the input file of a batch."""
+        """Write the input file of a batch."""
         self.folder.mkdir(parents=True, exist_ok=True)
         file = self.folder / f"{hashlib.sha256(lines).hexdigest()}.jsonl"
         half = file.with_suffix(".tmp")
@@ -107,7 +106,7 @@ class BatchLine:
         return made.id
 
     async def _results(self, batch: str, file: Path) -> AsyncIterator[tuple[str, Arrival | Failure]]:
-        """Wait for a batch to end and yield the outcome of each of its calls. Raises Failure where it was refused as a whole."""
+        """Wait for a batch to end, and yield the outcome of each call. Raises Failure if the whole batch was refused."""
         while (told := await self.client.batches.retrieve(batch)).status not in _ENDED:
             await asyncio.sleep(self.poll)
         if told.status == "failed" and not told.output_file_id:
@@ -128,7 +127,7 @@ class BatchLine:
                 place.unlink()
 
     async def collect(self, desk: Desk) -> None:
-        """Log the answers of batches that ended commands left. Raises Failure."""
+        """Log the answers of batches that earlier commands left behind. Raises Failure."""
         for file in sorted(self.folder.glob("*.jsonl")):
             missing = {str(json.loads(line)["custom_id"]) for line in file.read_bytes().splitlines()}
             batch = await self._found(file.stem)

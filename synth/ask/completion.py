@@ -1,10 +1,10 @@
-"""Reading a completion: whatever an endpoint sends with status 200 becomes a text with its usage, or what is wrong with it.
+"""Reading a completion: an answer with status 200 becomes a text with its usage, or a description of its fault.
 
 Endpoints that "speak OpenAI's protocol" send lists of content parts, no choices, null usage, errors inside a 200, answers that stand only
-in a field for thoughts, and pages of HTML. So the bytes are read here, field by field, and not by a client library's types.
+in a field for thoughts, and pages of HTML. So this module reads the bytes field by field, and does not use a client library's types.
 
-    content     a text, or parts: the texts of the parts that are no thoughts
-    thoughts    `reasoning_content`, `reasoning` and `thinking` are never the answer; an answer without content says that it had them
+    content     a text, or a list of parts: the texts of those parts that are not thoughts
+    thoughts    `reasoning_content`, `reasoning` and `thinking` are never the answer; `thought` says that an answer had them
     ending      stop | length (cut at the limit) | filter (withheld) | broken (the endpoint gave up halfway)
     usage       counted only if both numbers are whole, not negative and not absurd; else unknown, and the worst case counts
 
@@ -41,7 +41,7 @@ class Usage:
 
 @dataclass(frozen=True)
 class Completion:
-    """A readable answer. `thought` tells that it had thoughts beside its content; `usage` is None if it says nothing credible."""
+    """A readable answer. `thought`: it had thoughts beside its content. `usage` is None if it states no credible usage."""
 
     text: str
     ending: StopReason
@@ -51,7 +51,7 @@ class Completion:
 
 @dataclass(frozen=True)
 class ErrorBody:
-    """An error that the endpoint tells: its status or code as text ("" if none), and its message."""
+    """An error that the endpoint reports: its status or code as text ("" if none), and its message."""
 
     code: str
     message: str
@@ -64,7 +64,7 @@ class ErrorBody:
 
 @dataclass(frozen=True)
 class NoCompletion:
-    """An answer that is no completion, and why; `usage` where it says what it cost all the same."""
+    """An answer that is not a completion, and why; with `usage` if it states one all the same."""
 
     why: str
     usage: Usage | None = None
@@ -97,7 +97,7 @@ def read_completion(body: bytes) -> Completion | ErrorBody | NoCompletion:
 
 
 def error_in(content: Mapping[str, Any]) -> ErrorBody | None:
-    """Return the error that a body tells, in one of the forms that endpoints use, or None."""
+    """Return the error that a body reports in one of the forms that endpoints use, or None."""
     told = _error_field(content)
     if told is None and "choices" not in content and isinstance(content.get("detail") or content.get("message"), (str, list)):
         return ErrorBody(str(content.get("code") or "")[:100], str(content.get("detail") or content.get("message")))

@@ -1,4 +1,4 @@
-"""The desk: what all who ask share during one command: the budget, the record of calls, the pacers, and where warnings go."""
+"""The desk: what all teachers of one command share, which is the budget, the record of calls, the pacers and the warnings."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -18,7 +18,7 @@ def call_name(key: str, call: int) -> str:
 
 @dataclass
 class Unfinished:
-    """What an ended command left of a request without a reply: calls whose outcome is unknown, at their worst, and answers unread.
+    """What an ended command left of a request without a reply: unread answers, and the worst case of calls with an unknown outcome.
 
     `bodies` are in the order of calls; `calls` counts all of them, `lost` are those of which nothing is known but that they were sent.
     """
@@ -35,22 +35,22 @@ class Unfinished:
 
 
 class CallRecord(Protocol):
-    """Where calls are recorded: before they are sent, and when their answers arrive, before these are read."""
+    """Records calls before they are sent, and answers before they are read."""
 
     def sending(self, key: str, call: int, worst: float) -> None:
-        """Record that call number `call` of a request goes out, and what it costs at worst."""
+        """Record that call number `call` of a request is about to be sent, and its worst case."""
 
     def arrived(self, key: str, call: int, body: str) -> None:
         """Record the answer to a call, unread."""
 
     def failed(self, key: str, call: int, cost: float, lost: bool = False) -> None:
-        """Record that a call brought no answer, what that costs, and whether nothing came at all, so that it may be billed all the same."""
+        """Record that a call brought no readable answer, its cost, and whether nothing came at all; even then it may be billed."""
 
     def unfinished(self, key: str) -> Unfinished | None:
         """Return and forget what an ended command left of a request."""
 
     def late(self, call: str, body: str | None) -> float:
-        """Record what came of a call (`call_name`) of an ended command: an answer, unread, or nothing; return what it then costs less."""
+        """Record the outcome of a call (`call_name`) of an ended command: an unread answer, or None. Return by how much its cost falls."""
 
 
 class NoRecord:

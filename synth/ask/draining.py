@@ -19,10 +19,10 @@ _Item = TypeVar("_Item")
 
 
 class Draining:
-    """Whether this command is asked to end, by which signal, and when it gives up."""
+    """Whether a signal has asked this command to end, which one, and when the command gives up."""
 
     def __init__(self, budget: Budget, tell: Callable[[str], None]) -> None:
-        """Take what to close, and where to tell."""
+        """Take what to close, and where to send messages."""
         self.number: int | None = None
         self.arrived = 0
         self._budget = budget
@@ -30,7 +30,7 @@ class Draining:
         self._given_up = asyncio.Event()
 
     def asked(self, number: int) -> None:
-        """Take notice of a signal."""
+        """Note a signal."""
         if self.number is not None:
             self._given_up.set()
             return
@@ -67,7 +67,7 @@ class Draining:
 
 @contextmanager
 def draining(budget: Budget, tell: Callable[[str], None]) -> Iterator[Draining]:
-    """Let signals end what happens inside in peace; afterwards the signal does what it did before."""
+    """Inside the block, a signal lets pending replies arrive; after the block, the signal takes its usual course."""
     ending = Draining(budget, tell)
     before: dict[int, Any] = {}
     loop = asyncio.get_running_loop()

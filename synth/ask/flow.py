@@ -21,7 +21,7 @@ async def bounded(
     budget: Budget,
     prove: bool = True,
 ) -> AsyncIterator[tuple[Request, Reply]]:
-    """Yield (request, reply) as replies come.
+    """Yield (request, reply) as replies arrive.
 
     `answer` gets a request and its reservation, and settles the reservation itself; it returns None if it did not send the request. Without
     `prove` nothing goes alone.

@@ -2,23 +2,23 @@
 
 `DIR/replies.jsonl` holds one JSON object per line, each with a request's key and a checksum of the rest of the line:
 
-    sent      a call goes out; what it costs at worst
-    received  what came, unread (a body with status 200)
-    failed    a call brought no answer, or none that can be read; what that costs
-    reply     the reply to the request, with task and model: it settles all lines before it
+    sent      a call is about to be sent, with its worst case
+    received  an answer with status 200, unread
+    failed    a call brought no readable answer, with its cost
+    reply     the reply to the request, with task and model; it settles all earlier lines of the request
 
-Lines are only appended. A line goes to the operating system before what it tells of is used, so a killed process loses nothing that it has
-received; after every SYNC_EVERY replies, and at the end, the file is flushed to disk. An incomplete line (a power cut, a full disk) is
-counted and skipped, and its request is sent again. Of two replies with the same key the later one counts: an answer may follow a passing
-failure. What lines after a request's last reply tell is `unfinished`: its answers are read, not asked for again, and its calls without an
-answer count at their worst.
+Lines are only appended. A line goes to the operating system before its content is used, so a killed process loses nothing that it has
+received. After every SYNC_EVERY replies, and at the end, the file is flushed to disk. An incomplete line (a power cut, a full disk) is
+counted and skipped, and its request is sent again. Of two replies with the same key the later one counts, because an answer may follow a
+passing failure. Lines after a request's last reply are `unfinished`: their answers are read and not asked for again, and calls without an
+answer count at their worst case.
 
 The log belongs to no recipe and no run: `--replies DIR` opens another run's log, reads it and extends it. This project never deletes it.
 
 Invariants
     - One process writes at a time (a lock on the folder). Memory holds keys and positions in some 30 bytes each; texts stay in the file.
     - Every line that is used passed its checksum.
-    - `spent_before` is, when the log is opened, the cost of all replies and of all that is unfinished, at its worst.
+    - `spent_before` is the cost of all replies when the log is opened, and the worst case of everything unfinished.
 """
 
 import dataclasses
@@ -176,7 +176,7 @@ class ReplyLog:
             self.sync()
 
     def sending(self, key: str, call: int, worst: float) -> None:
-        """Record that call number `call` of a request goes out, and what it costs at worst."""
+        """Record that call number `call` of a request is about to be sent, and its worst case."""
         self._write(_sealed_line({"key": key, "sent": {"call": call, "worst": worst}}))
 
     def arrived(self, key: str, call: int, body: str) -> None:
@@ -184,7 +184,7 @@ class ReplyLog:
         self._write(_sealed_line({"key": key, "received": {"call": call, "body": body.encode("utf-8", "replace").decode()}}))
 
     def failed(self, key: str, call: int, cost: float, lost: bool = False) -> None:
-        """Record that a call brought no answer, what that costs, and whether nothing came at all."""
+        """Record that a call brought no readable answer, its cost, and whether nothing came at all."""
         self._write(_sealed_line({"key": key, "failed": {"call": call, "cost": cost, **({"lost": True} if lost else {})}}))
 
     def unfinished(self, key: str) -> Unfinished | None:
@@ -192,7 +192,7 @@ class ReplyLog:
         return self._unfinished.pop(key, None)
 
     def late(self, call: str, body: str | None) -> float:
-        """Record what came of a call of an ended command, and return what it then costs less; unknown calls are passed over."""
+        """Record the outcome of a call of an ended command, and return by how much its cost falls. Unknown calls are ignored."""
         if self._starts is None:
             self._starts = {call_name(key, 0)[:-1]: key for key in self._unfinished}
         start, _, number = call.rpartition("-")
@@ -229,7 +229,7 @@ class ReplyLog:
             self._write(b"\n")
 
     def _take_in(self, content: Mapping[str, Any]) -> None:
-        """Take in a line that begins at the end of what was read."""
+        """Apply the line that begins where reading ended."""
         key = content["key"]
         if "reply" in content:
             reply = Reply(**content["reply"])
