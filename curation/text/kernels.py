@@ -6,12 +6,14 @@ a command that calls no kernel pays for neither.
 
 Compiled code is cached in a folder of mode 0700, named by the digest of all kernel sources, numba's version and the CPU: numba itself does
 not notice when a kernel *called* by a cached kernel has changed. Only kernels that Python calls are cached; a kernel that other kernels
-call is compiled for them alone, without the wrapper that Python needs, and becomes part of its caller.
+call is compiled for them alone, without the wrapper that Python needs, and becomes part of its caller. Of many processes that need a kernel
+at the same time, one compiles it and the others wait.
 
 Invariant: this module, `kernel_parts`, which it imports, and `kernel_typing` are the only ones that import numba (a test reads the
 imports), so the cache folder is always set first.
 """
 
+import fcntl
 import functools
 import hashlib
 import os
@@ -21,7 +23,7 @@ import threading
 import types
 import unicodedata
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property, lru_cache
 from importlib.metadata import version
 from pathlib import Path
@@ -106,7 +108,7 @@ class _Compilable:
     @cached_property
     def for_python(self) -> Any:
         """The version that Python calls."""
-        return _made(self._function, cache=True, nogil=True, boundscheck=False, no_cfunc_wrapper=True)
+        return _compiled_once(_made(self._function, cache=True, nogil=True, boundscheck=False, no_cfunc_wrapper=True))
 
     @cached_property
     def for_kernels(self) -> Any:
@@ -159,6 +161,20 @@ def _part(function: Callable[..., Any], **options: Any) -> Any:
         from curation.text.kernel_parts import WITHOUT_WRAPPERS, PartCompiler, without_constants
 
         return without_constants(_made(function, nogil=True, boundscheck=False, pipeline_class=PartCompiler, **WITHOUT_WRAPPERS, **options))
+
+
+def _compiled_once(compiled: Any) -> Any:
+    """Make other processes wait while one compiles a kernel; they then load it from the cache."""
+    compile_now = compiled.compile
+
+    def compile_or_load(signature: Any) -> Any:
+        with (_cache_folder() / f"{compiled.py_func.__module__}.{compiled.py_func.__qualname__}.lock").open("wb") as file:
+            with suppress(OSError):  # some shared file systems have no locks; then each process compiles for itself
+                fcntl.flock(file, fcntl.LOCK_EX)
+            return compile_now(signature)
+
+    compiled.compile = compile_or_load
+    return compiled
 
 
 def _names(code: types.CodeType) -> Iterator[str]:
