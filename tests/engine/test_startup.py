@@ -101,3 +101,28 @@ def test_the_cache_is_ours_though_numba_was_imported_before(tmp_path: Path) -> N
     python(OTHERS_FIRST, XDG_CACHE_HOME=str(tmp_path / "ours"), NUMBA_CACHE_DIR=str(tmp_path / "theirs"))
     assert not (tmp_path / "theirs").exists()
     assert any((tmp_path / "ours").rglob("*.nbi"))
+
+
+TOGETHER = f"""
+import sys
+import numba
+print("ready", flush=True)
+sys.stdin.readline()
+{KERNELS}
+"""
+
+
+def test_of_processes_that_need_a_kernel_together_one_compiles_it(tmp_path: Path) -> None:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "XDG_CACHE_HOME": str(tmp_path)}
+    command = [sys.executable, "-c", TOGETHER]
+    processes = [
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment, bufsize=1) for _ in range(3)
+    ]
+    for process in processes:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write("go\n")
+    loaded = [process.communicate()[0].splitlines()[-1] for process in processes]
+    assert sorted(loaded) == ["0", "1", "1"]
