@@ -4,8 +4,8 @@ Source: huggingface_hub's file system for fsspec, which `pip install "textbook-c
 with the account that `hf auth login` or HF_TOKEN names.
 
 Invariants
-    - A file's time is a number of its content's hash, as the Hub gives it: the same content at another commit is the same input.
-    - What the client raises is an OSError, as for any other store.
+    - A file's time is a number made from the hash of its content, so the same content at another commit is the same input.
+    - Errors of the client become OSError, as for any other store.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -39,7 +39,7 @@ class _HubHandler(fs.FSSpecHandler):  # type: ignore[misc]
 
     @staticmethod
     def _create_file_info(path: str, info: Mapping[str, Any]) -> Any:
-        """Return what is known of a file; the time is of its content's hash."""
+        """Return a file's type, size and time; the time is made from the hash of its content."""
         is_file = info["type"] == "file"
         mark = info.get("blob_id")
         changed = int(mark[:13], 16) if is_file and isinstance(mark, str) else None

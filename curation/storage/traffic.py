@@ -1,11 +1,11 @@
 """Traffic: how often this process calls an object store, and how many bytes it reads and writes there.
 
-On an object store a request costs money and tens of milliseconds, whatever its size. So each unit's calls are counted where it is made, and
-run.json tells them by stage.
+A request to an object store costs money and tens of milliseconds, whatever its size. So the process that makes a unit counts its calls, and
+run.json reports them by stage.
 
 Invariants
-    - A call is counted once, in the innermost `measured` block of its process; a call that is repeated after a fault counts each time.
-    - Local files are not counted.
+    - A call counts once, in the innermost `measured` block of its process. A call that is repeated after a fault counts each time.
+    - Local files do not count.
 """
 
 import threading
@@ -18,7 +18,7 @@ _lock = threading.Lock()
 
 @dataclass(eq=False)
 class Traffic:
-    """Calls of an object store: `reads` of a range, `writes` of an object, `others` (facts, listings, deletions); and bytes."""
+    """Calls to an object store: `reads` of a range, `writes` of an object, `others` (metadata, listings, deletions); and bytes."""
 
     reads: int = 0
     writes: int = 0
@@ -32,7 +32,7 @@ class Traffic:
         return self.reads + self.writes + self.others
 
     def __sub__(self, other: "Traffic") -> "Traffic":
-        """Return what was counted since."""
+        """Return the difference to an earlier count."""
         return Traffic(
             self.reads - other.reads,
             self.writes - other.writes,
@@ -42,7 +42,7 @@ class Traffic:
         )
 
     def add(self, other: "Traffic") -> None:
-        """Add what another counted."""
+        """Add another count."""
         self.reads += other.reads
         self.writes += other.writes
         self.others += other.others
@@ -74,6 +74,6 @@ def measured() -> Iterator[Traffic]:
 
 
 def so_far() -> Traffic:
-    """Return what the innermost open block has counted until now."""
+    """Return the count of the innermost open block until now."""
     with _lock:
         return replace(_counting[-1])

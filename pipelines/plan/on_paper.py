@@ -4,8 +4,8 @@ Seconds and bytes grow with the documents. The number of units decides the reque
 PART_BYTES of text, bucketing one for GROUP_ROWS documents, and the comparison one for each range of buckets or of gathered bytes. A unit
 makes about READS and WRITES calls, whatever it holds; run.json counts them (`curation.storage.traffic`).
 
-What paper does not show: a step that is not linear (merging sorted files takes one more pass for each factor of 64, see
-`pipelines.plan.duplicates_plan`), a last unit that others wait for, and machines that differ.
+Three things are left out: steps that are not linear (merging sorted files takes one more pass for each factor of 64, see
+`pipelines.plan.duplicates_plan`), waiting for the last unit of a step, and differences between machines.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -30,7 +30,7 @@ UNIT_MEMORY = 6_700
 
 @dataclass(frozen=True)
 class Corpus:
-    """What the units of a corpus are counted from."""
+    """The sizes from which the units of a corpus are counted."""
 
     documents: int
     text_bytes: int

@@ -1,7 +1,7 @@
-"""The text of a benchmark item that a document was found to hold.
+"""The text of the benchmark item that a document contains.
 
-The run's recipe names the benchmark files: files of this project, or files of its user, which lie in OUT/files since the run. No other
-file is opened: a recipe in a run folder may name any path.
+The run's recipe names the benchmark files. They belong to this project, or to the user; the run keeps the user's in OUT/files. No other
+file is opened, because a recipe in a run folder may name any path.
 """
 
 from collections.abc import Iterator, Mapping
@@ -19,7 +19,7 @@ _MOST_BYTES = 256 << 20
 
 
 def item_text(out: Location, evidence: Mapping[str, Any], recipe: Mapping[str, Any]) -> str | None:
-    """Return the text of the item that the ledger's evidence names; None where its file is not there."""
+    """Return the text of the item that the ledger's evidence names, or None if its file is missing."""
     benchmark, name = evidence.get("benchmark"), evidence.get("item")
     filters = recipe.get("filter")
     for table in filters if isinstance(filters, list) else []:
@@ -35,7 +35,7 @@ def item_text(out: Location, evidence: Mapping[str, Any], recipe: Mapping[str, A
 
 
 def _files(out: Location, named: Any) -> Iterator[Path]:
-    """Yield the benchmark files that a recipe names, as far as they are there."""
+    """Yield the existing benchmark files that a recipe names."""
     carried = (out / "files").files(recursive=True) if out.is_local else []
     for path in named if isinstance(named, list) else []:
         if is_shipped(str(path)):

@@ -1,7 +1,6 @@
-"""What the page of one document shows: its text with the reasons marked, beside its record, or beside what edits made of it.
+"""The page of one document: its text with marked reasons, its text beside the raw record, or the changes that edits made to it.
 
-Three views of one text: as it is stored (marked), beside the record that it was taken from, and as changes to the extracted text. The last
-two read the input, so each is read only when it is asked for.
+The last two views read the input, so each is made only when a user opens it.
 """
 
 import json
@@ -28,7 +27,7 @@ _EDITS = "edits."
 
 
 def document(what: Served, request: Request, name: str) -> dict[str, Any]:
-    """All that is known of one document."""
+    """Everything that the run knows about one document."""
     out = what.run(name)
     told = why(str(out), request.query_params.get("id", ""))
     chosen = next((one for one in told if one.key == request.query_params.get("key")), told[0])
@@ -74,7 +73,7 @@ def _marked(stored: StoredText, metadata: Mapping[str, str], evidence: Mapping[s
 
 
 def _from_input(out: Location, chosen: Explanation, recipe: str, view: str, stored: StoredText | None) -> dict[str, Any]:
-    """Read a document's record where the view shows it; say why where it is not there."""
+    """Read a document's record if the view shows it; if it is missing, say why."""
     facts: dict[str, Any] = {"record": None, "body": None, "changes": None, "missing": ""}
     if view == "text" or chosen.origin != "web":
         return facts

@@ -1,10 +1,10 @@
 """The marked passages of a document's text, each with the reason for its mark.
 
     cut         a line that other documents repeat, or a span that export leaves out for another reason
-    benchmark   the passage that a benchmark item holds too
-    mask        the word that stands for masked personal data
+    benchmark   a passage that a benchmark item contains too
+    mask        a word in place of masked personal data
 
-Invariant: the passages of a text, one after the other, are the text.
+Invariant: the passages of a text, joined in order, are the text.
 """
 
 import re
@@ -72,7 +72,7 @@ def capped(passages: Iterable[Passage]) -> WholeText:
 
 
 def benchmark_spans(text: str, evidence: Mapping[str, Any]) -> list[Mark]:
-    """Return where the passage stands that a benchmark item holds too; `evidence` is that of the ledger."""
+    """Return the span of the passage that a benchmark item contains too; `evidence` comes from the ledger."""
     span = evidence.get("span")
     if not isinstance(span, str) or not span:
         return []
@@ -82,7 +82,7 @@ def benchmark_spans(text: str, evidence: Mapping[str, Any]) -> list[Mark]:
 
 
 def mask_spans(text: str, metadata: Mapping[str, str], recipe: Mapping[str, Any]) -> list[Mark]:
-    """Return where masks of personal data stand, of the kinds that ingest masked in this document."""
+    """Return the spans of masks, of the kinds of personal data that ingest masked in this document."""
     kinds = [name.removeprefix(_MASKED) for name in metadata if name.startswith(_MASKED)]
     masks = {_mask_of(recipe).replace("{kind}", kind).encode() for kind in kinds}
     if not masks:
@@ -100,7 +100,7 @@ def _mask_of(recipe: Mapping[str, Any]) -> str:
 
 
 def _apart(spans: Iterable[Mark], encoded: bytes) -> list[Mark]:
-    """Return the marks that hold whole characters of the text and lie apart from those before them, in the order of the text."""
+    """Return the marks that cover whole characters and do not overlap an earlier mark, in the order of the text."""
     taken: list[Mark] = []
     for span in spans:
         start, end, _ = span

@@ -1,12 +1,12 @@
-"""The record of a document as its input holds it, and its text before any edit.
+"""The record of a document as it stands in the input, and its text before any edit.
 
-run.json names the folders that the inputs lay in; the ledger says in which file, and where in it, a record begins. The file is read from
-its beginning to that place, so a record at the end of a large crawl file takes as long as reading the file.
+run.json names the folders of the inputs; the ledger names the file of a record and its offset. The file is read from its beginning up to
+the offset, so a record at the end of a large crawl file takes as long as reading the file.
 
 Invariants
-    - A record is shown only if its key, a hash of its bytes, is the key in the ledger. So a file that has changed is told from one that has
-      not, and a run folder that somebody made cannot show a file whose content he did not know.
-    - Only local files are opened, and files of the store that the run lies in: looking at a run asks no other server.
+    - A record is shown only if its key, a hash of its bytes, is the key in the ledger. So a changed file is noticed, and a forged run
+      folder cannot show a file whose content its author did not know.
+    - Only local files are opened, and files of the store that holds the run: looking at a run contacts no other server.
 """
 
 from collections.abc import Iterator, Mapping
@@ -47,7 +47,7 @@ class Original:
 
 
 def original_of(out: Location, wanted: InputPlace, recipe: str) -> Original:
-    """Return a record of a run's input; `recipe` is the text of the run's recipe. Raises InputError where it is not there any more."""
+    """Return a record of a run's input; `recipe` is the text of the run's recipe. Raises InputError if the record is gone."""
     tables = read_toml(recipe, "the run's recipe")
     folders = _folders(out)
     files = [facts for folder in folders if (facts := _file_below(out, folder, wanted.file_path)) is not None]
@@ -63,7 +63,7 @@ def original_of(out: Location, wanted: InputPlace, recipe: str) -> Original:
 
 
 def _folders(out: Location) -> list[str]:
-    """Return the folders that the run's inputs lay in, those of the last session first."""
+    """Return the folders of the run's inputs, those of the last session first."""
     sessions = (find_record(out / RUN) or {}).get("sessions")
     entries = [entry for entry in sessions if isinstance(entry, dict)] if isinstance(sessions, list) else []
     named = [entry["inputs"] for entry in reversed(entries) if isinstance(entry.get("inputs"), list)]
@@ -83,7 +83,7 @@ def _file_below(out: Location, folder: str, relative: str) -> FileFacts | None:
 
 
 def _fields(tables: Mapping[str, Any]) -> Iterator[Fields]:
-    """Yield the names of fields that the recipe's inputs have, and the usual names."""
+    """Yield the field names of the recipe's inputs, and the usual names."""
     inputs = tables.get("input")
     known = [field.name for field in fields(Fields)]
     found = [Fields()]

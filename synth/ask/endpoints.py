@@ -1,7 +1,7 @@
-"""Endpoints that speak OpenAI's protocol, and what differs between them: data in `endpoints.toml`, by the name of a preset.
+"""Endpoints that speak OpenAI's protocol. Their differences are data: `endpoints.toml` has one table for each preset.
 
-A local endpoint never demands a key: where neither the recipe nor a preset names the variable of one, an address on this machine or in a
-private network is asked without.
+A local endpoint needs no key. If neither the recipe nor a preset names a variable for it, an address on this machine or in a private
+network is asked without one.
 """
 
 import tomllib
@@ -35,7 +35,7 @@ class Endpoint:
     any_model: bool = False
 
     def asking(self, task: str, schema: Mapping[str, Any] | None) -> dict[str, Any]:
-        """Return what is added to a request so that its answer is JSON by a schema."""
+        """Return the parameters that make an endpoint answer with JSON by a schema."""
         asked = {} if schema is None else _filled(_table()[_FORMS][self.structured], {"$schema": schema, "$task": task})
         return dict(asked)
 
@@ -46,7 +46,7 @@ def presets() -> list[str]:
 
 
 def endpoint_of(preset: str | None, stated: Mapping[str, Any]) -> Endpoint:
-    """Return the endpoint of a preset, with what a recipe states in its place (None: nothing). Raises ValueError."""
+    """Return the endpoint of a preset; what a recipe states (not None) replaces its values. Raises ValueError."""
     known = {name: value for name, value in stated.items() if value is not None and name in {field.name for field in fields(Endpoint)}}
     name = preset or (_OTHER if "base_url" in known else _FIRST)
     if name not in _table() or name == _FORMS:
