@@ -15,7 +15,11 @@ def export(
     order: Annotated[bool, typer.Option("--order", help="Keep the order of the run; without it rows are shuffled.")] = False,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the order, the splits and the mix.")] = 0,
     split: Annotated[
-        list[str] | None, typer.Option(metavar="NAME=SHARE", help="Share of the rows to hold out, such as validation=0.5%; repeatable.")
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=SHARE",
+            help="Share of the rows to hold out, such as validation=0.5%; a hash draws them, so few rows give a rough share; repeatable.",
+        ),
     ] = None,
     split_by: Annotated[str, typer.Option(help="What is never divided between splits: key (a document), source or site.")] = "key",
     mix: Annotated[
