@@ -32,6 +32,7 @@ from filters.contract import Filter, above
 @dataclass(frozen=True)
 class Slow(Filter):
     marks: str = "marks.txt"
+    pause: float = 0.5
     signal_types = {"marks": pa.int64()}
     file_fields = frozenset({"marks"})
 
@@ -39,7 +40,7 @@ class Slow(Filter):
         return {"marks": Path(self.marks).read_text()}
 
     def signals(self, text, documents):
-        time.sleep(0.5)
+        time.sleep(self.pause)
         return {"marks": np.array([text.string(i).count(Path(self.marks).read_text()) for i in range(len(text))])}
 
     def rules(self):
@@ -57,6 +58,8 @@ model = "edu.safetensors"
 
 [deduplicate]
 """
+
+KILLS = 20
 
 DRIVER = """
 import sys
@@ -103,15 +106,15 @@ class World:
     cluster: TestCluster
     drivers: list[Driver] = field(default_factory=list)
 
-    def run(self, out: str, *options: str) -> Driver:
+    def run(self, out: str, *options: str, recipe: str = "mine.toml", inputs: str = "input") -> Driver:
         """Start a driver."""
         log = self.folder / f"driver-{len(self.drivers)}.log"
         command = [
             sys.executable,
             str(self.folder / "driver.py"),
             "run",
-            str(self.folder / "home/mine.toml"),
-            str(self.folder / "input/*.jsonl"),
+            str(self.folder / "home" / recipe),
+            str(self.folder / inputs / "*.jsonl"),
         ]
         command += ["--out", str(self.folder / out), "--runner", "ray", "--address", self.cluster.address, "--progress", "plain", *options]
         with log.open("w") as stream:
@@ -119,10 +122,14 @@ class World:
         self.drivers.append(Driver(process, log))
         return self.drivers[-1]
 
+    def units(self, out: str) -> int:
+        """Return how many units the slow stage has made."""
+        return len(list((self.folder / out / "stages/2-measure").glob("[!_.]*.json")))
+
     def wait_for_units(self, out: str, count: int) -> None:
         """Wait until the slow stage has made some units."""
         deadline = time.monotonic() + 120
-        while len(list((self.folder / out / "stages/2-measure").glob("[!_.]*.json"))) < count:
+        while self.units(out) < count:
             assert time.monotonic() < deadline
             time.sleep(0.05)
 
@@ -168,6 +175,31 @@ def test_nodes_come_and_go_and_the_driver_dies(world: World) -> None:
     assert world.run("out").end() is not None
     assert shards(world.folder / "out") == shards(world.folder / "whole")
     assert not list(Path(world.folder / "out").rglob(".tmp-*"))
+
+
+@pytest.mark.full
+def test_twenty_nodes_are_lost_and_twenty_drivers_die(world: World) -> None:
+    """In each round a node joins, a driver makes a unit or two, and both are killed, in turn the node or the driver first."""
+    many_files(world.folder / "large", files=120, rows=3)
+    (world.folder / "home/large.toml").write_text('[[filter]]\nfile = "slow.py"\nmarks = "marks.txt"\npause = 2.0\n\n[deduplicate]\n')
+    curate("run", world.folder / "home/large.toml", world.folder / "large/*.jsonl", "--out", world.folder / "large-whole")
+    for name in [name for name in world.cluster.nodes if name != "head"]:
+        world.cluster.lose(name)
+    for number in range(KILLS):
+        made = world.units("large-out")
+        world.cluster.join(f"n{number}")
+        driver = world.run("large-out", recipe="large.toml", inputs="large")
+        world.wait_for_units("large-out", made + 1)
+        assert driver.process.poll() is None, driver.said()
+        victims = [driver.process.kill, lambda name=f"n{number}": world.cluster.lose(name)]
+        for kill in victims if number % 2 else victims[::-1]:
+            kill()
+            time.sleep(1)
+        driver.process.wait()
+    world.cluster.join("last", cpus=2)
+    world.run("large-out", recipe="large.toml", inputs="large").end()
+    assert shards(world.folder / "large-out") == shards(world.folder / "large-whole")
+    assert not list(Path(world.folder / "large-out").rglob(".tmp-*"))
 
 
 @pytest.mark.full
