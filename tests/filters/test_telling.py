@@ -37,7 +37,7 @@ def feature_of(words: str) -> int:
 
 
 @every_trainer
-@meets(moved=200)
+@meets(moved=130)
 @given(text=words)
 def test_an_effect_is_what_leaving_the_word_out_does(place: int, text: str) -> None:
     scorer = trained(place)

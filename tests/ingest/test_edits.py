@@ -62,7 +62,7 @@ _TEXTS = st.lists(st.one_of(_PIECES, st.text(max_size=3)), max_size=30).map(
 
 
 @pytest.mark.parametrize("edit", EVERY_EDIT, ids=repr)
-@meets(edited=7, apart=4)
+@meets(edited=7, apart=3)
 @given(texts=st.lists(_TEXTS, max_size=5), cut=st.integers(0, 5))
 def test_edits_are_idempotent_independent_of_batches_and_give_valid_utf8(edit, texts, cut):
     once, counts = edited(edit, *texts)

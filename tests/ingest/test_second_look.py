@@ -71,7 +71,7 @@ def twin(page: Any, first: list[float]) -> list[dict[str, float]]:
     return rows
 
 
-@meets(beyond_the_window=20, likely_neighbours=40, boxed=20, long_and_short=20)
+@meets(beyond_the_window=16, likely_neighbours=40, boxed=16, long_and_short=20)
 @given(st.data(), st.lists(st.sampled_from([1, 8, 9, 25, 26, 40]), min_size=2, max_size=24))
 def test_the_neighbours_are_those_of_the_twin(data: Any, lengths: list[int]) -> None:
     boxed = data.draw(st.integers(0, len(lengths)))

@@ -41,7 +41,7 @@ def walked(tree: Any, row: Any) -> float:
     return float(tree["leaf_value"])
 
 
-@meets(large=20, many_rows=20)
+@meets(large=20, many_rows=15)
 @given(st.integers(0, 1 << 30))
 def test_a_score_is_the_sum_of_the_leaves_that_walks_reach(seed):
     chance = random.Random(seed)

@@ -32,7 +32,7 @@ def best_score(given: list[str], wanted: list[str], chosen: list[bool] | None = 
     return best(0, 0, False)
 
 
-@meets(runs=10, gaps=20, foreign=20)
+@meets(runs=10, gaps=15, foreign=13)
 @given(TEXTS, st.lists(st.sampled_from("abc"), min_size=1, max_size=8))
 def test_no_alignment_is_better(words: list[str], wanted: list[str]) -> None:
     found = matched(words, " ".join(wanted), 10_000)  # every word is a block, so each share is 0 or 1

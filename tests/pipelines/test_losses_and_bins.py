@@ -37,7 +37,7 @@ def test_sources_that_lost_most_come_first_and_limits_are_not_passed_by_being_me
     assert funnel._alarms(counts(("most", "4-deduplicate", "duplicate", 1000)), None) == []
 
 
-@meets(log=15, linear=15)
+@meets(log=13, linear=15)
 @given(st.floats(-6, 6), st.floats(0, 14), st.floats(0, 1), st.booleans())
 def test_edges_rise_and_cover_all_values(least_power: float, decades: float, middle_share: float, whole: bool) -> None:
     least = 10.0**least_power

@@ -143,7 +143,7 @@ def test_ids_are_as_wide_as_the_vocabulary_asks() -> None:
     assert [type_of("ds", count) for count in (65_536, 65_537)] == ["uint16", "uint32"]
 
 
-@meets(cut=30, shared=30)
+@meets(cut=30, shared=21)
 @given(lengths=st.lists(st.integers(0, 70), max_size=40), length=st.integers(2, 20))
 def test_packing_cuts_only_what_is_too_long_and_fills_what_fits(lengths: list[int], length: int) -> None:
     begins, sizes = pieces_of(np.array(lengths, np.int64), length)

@@ -25,7 +25,7 @@ def painted(text: str, spans: list[Mark]) -> str:
     return "".join(kinds)
 
 
-@meets(marked=200, overlapping=100, within_characters=100)
+@meets(marked=148, overlapping=84, within_characters=100)
 @settings(max_examples=400)
 @given(TEXTS.filter(lambda text: len(text) > 3), SPANS)
 def test_each_character_has_the_mark_of_the_first_span_that_fits(text: str, spans: list[Mark]) -> None:

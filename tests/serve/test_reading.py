@@ -14,7 +14,7 @@ def joined(passages: list[Passage], without: str = "") -> str:
     return "".join(passage.text for passage in passages if passage.kind != without or not without)
 
 
-@meets(same_lines=20, other_lines=40, other_words=10)
+@meets(same_lines=20, other_lines=28, other_words=10)
 @given(st.lists(st.tuples(LINES, LINES), max_size=8), st.lists(LINES, max_size=4))
 def test_each_side_is_its_text_and_both_are_one_without_what_is_marked(pairs: list[tuple[str, str]], same: list[str]) -> None:
     first, second = ("".join([*(pair[side] for pair in pairs), *same]) for side in (0, 1))

@@ -67,7 +67,7 @@ def test_an_equation_holds_exactly_if_python_says_so(rest: list[tuple[str, int]]
 PIECES = ["so 1 + 2 = 3 cm", "so 2 × 3 = 7. ", "1/0 = ", " = ", "=", "3", "2 × 3", " so ", "**", "(", "9" * 70]
 
 
-@meets(true=8, false=8)
+@meets(true=6, false=5)
 @given(st.lists(st.one_of(st.sampled_from(PIECES), st.text(max_size=20)), max_size=12))
 def test_any_text_can_be_searched(parts: list[str]) -> None:
     for equation in equations(" ".join(parts)):
@@ -226,7 +226,7 @@ def test_an_expression_may_have_so_many_characters_digits_and_powers() -> None:
             value_of_expression(expression)
 
 
-@meets(doubled=60, lessened=100)
+@meets(doubled=49, lessened=100)
 @given(st.lists(st.integers(0, 50), min_size=1, max_size=8), st.integers(2, 9))
 def test_the_little_evaluator_agrees_with_python(values: list[int], k: int) -> None:
     program = (

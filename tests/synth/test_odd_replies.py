@@ -305,7 +305,7 @@ JSON = st.recursive(
 )
 
 
-@meets(read=5, error=5, unreadable=20)
+@meets(read=5, error=3, unreadable=16)
 @given(st.one_of(st.binary(max_size=60), JSON.map(lambda value: json.dumps(value).encode()), JSON.map(lambda value: said(value).body)))
 def test_reading_raises_nothing(body: bytes) -> None:
     read = read_completion(body)

@@ -58,7 +58,7 @@ def twin(items: list[list[str]], text: list[str], rule: Lengths) -> tuple[int, i
     return best
 
 
-@meets(shared=40, nothing=40, of_several_lengths=40, longer_than_one_run=10, begins_an_item=10)
+@meets(shared=32, nothing=40, of_several_lengths=40, longer_than_one_run=10, begins_an_item=10)
 @given(worlds())
 def test_the_longest_passage_is_that_of_the_twin(world: tuple[list[list[str]], list[list[str]], Lengths]) -> None:
     items, texts, rule = world
