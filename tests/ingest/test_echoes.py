@@ -71,7 +71,7 @@ def test_columns_say_where_the_echo_is():
     )
     assert page is not None
     table = np.zeros((4, len(ECHO_NAMES)), np.float32)
-    fill_echoes(page.echoes.counts, page.echoes.declared_words, table)
+    fill_echoes(page.echoes.counts, page.echoes.declared_words, table, 0)
     columns = dict(zip(ECHO_NAMES, table.T.astype(float).round(3).tolist(), strict=True))
     assert columns["pairs_in_descriptions"] == [0, 1, 0.8, 0]
     assert columns["words_in_names"] == [0, 1, 0.333, 0]
@@ -86,7 +86,7 @@ def test_a_page_that_declares_nothing_has_no_echo():
     page = read_page("<p>one two three four")
     assert page is not None
     table = np.ones((1, len(ECHO_NAMES)), np.float32)
-    fill_echoes(page.echoes.counts, page.echoes.declared_words, table)
+    fill_echoes(page.echoes.counts, page.echoes.declared_words, table, 0)
     assert not table.any()
 
 

@@ -47,7 +47,6 @@ _LAST_COUNT = 20
 _BODY = re.compile(r"<body\b", re.IGNORECASE)
 _HEAD_TAG = re.compile(r"""<([mMlL])(?:[eE][tT][aA]|[iI][nN][kK])\b([^>"']*+(?:(?:"[^"]{0,5000}"|'[^']{0,5000}')[^>"']*+)*+)""")
 _ATTRIBUTE = re.compile(r"""([a-zA-Z][\w:.-]*+)\s*+=\s*+(?:"([^"]*+)"|'([^']*+)'|([^\s"'>]++))""")
-_RELATION = re.compile(r"canonical|license", re.IGNORECASE)
 _JSON = "application/ld+json"
 _TAG = re.compile(r"<[^<>]*>")
 _DESCRIPTIONS = ("description", "og:description", "twitter:description")
@@ -78,8 +77,8 @@ def declared(html: str, head: str, tree: Any) -> Declared:
     facts: dict[str, str] = {}
     metas, links = _head(head)
     scripts = list(_json_scripts(html))
-    values = list(_values(scripts))
-    told = _from_json(values)
+    nodes = [node for value in _values(scripts) for node in _nodes(value)]
+    told = _from_json(nodes)
     for fact, names in _METAS.items():
         found = next((metas[name] for name in names if name in metas), None)
         if fact in ("author", "date"):  # a meta author is often an account or a profile's address
@@ -104,7 +103,7 @@ def declared(html: str, head: str, tree: Any) -> Declared:
     language = _line(_root_language(tree))
     if language:
         facts["language"] = language
-    return Declared(facts, _counts(metas.get("og:type", ""), scripts), _texts(metas, tree.title or "", values))
+    return Declared(facts, _counts(metas.get("og:type", ""), scripts), _texts(metas, tree.title or "", nodes))
 
 
 def license_in(page: str) -> str | None:
@@ -126,11 +125,11 @@ def _head(head: str) -> tuple[dict[str, str], dict[str, str]]:
     """
     metas: dict[str, str] = {}
     links: dict[str, str] = {}
-    for tag in _HEAD_TAG.finditer(head):
-        is_link = tag[1] in "lL"
-        if is_link and not _RELATION.search(tag[2]):
+    for letter, attributes in _HEAD_TAG.findall(head):
+        is_link = letter in "lL"
+        if is_link and "canonical" not in (said := attributes.lower()) and "license" not in said:
             continue
-        found = {match[1].lower(): match[2] or match[3] or match[4] or "" for match in _ATTRIBUTE.finditer(tag[2])}
+        found = {name.lower(): quoted or single or bare for name, quoted, single, bare in _ATTRIBUTE.findall(attributes)}
         if is_link:
             links.setdefault(found.get("rel", "").strip().lower(), found.get("href", ""))
             continue
@@ -183,10 +182,10 @@ def _values(scripts: list[str]) -> Iterator[Any]:
             continue
 
 
-def _texts(metas: Mapping[str, str], title: str, values: list[Any]) -> DeclaredTexts:
+def _texts(metas: Mapping[str, str], title: str, nodes: list[dict[str, Any]]) -> DeclaredTexts:
     """Return the texts of meta tags, the title and JSON-LD, without tags and character references."""
     names, bodies = [title], []
-    for node in (node for value in values for node in _nodes(value)):
+    for node in nodes:
         names += [name for key in _NAME_KEYS if isinstance(name := node.get(key), str)]
         bodies += [text for key in _BODY_KEYS for text in _list(node.get(key)) if isinstance(text, str)]
     names += [metas[name] for name in _METAS["title"][:2] if name in metas]
@@ -194,26 +193,25 @@ def _texts(metas: Mapping[str, str], title: str, values: list[Any]) -> DeclaredT
     return DeclaredTexts(*("\n".join(_TAG.sub(" ", unescape(text)) for text in texts) for texts in (names, descriptions, bodies)))
 
 
-def _from_json(values: list[Any]) -> dict[str, str]:
+def _from_json(nodes: list[dict[str, Any]]) -> dict[str, str]:
     """Return what JSON-LD says about the first object in it that is an article or has a headline."""
     facts: dict[str, str] = {}
-    for value in values:
-        for node in _nodes(value):
-            if "headline" not in node and not any(str(kind).endswith(_ARTICLES) for kind in _list(node.get("@type"))):
-                continue
-            for fact, key in (
-                ("title", "headline"),
-                ("author", "author"),
-                ("date", "datePublished"),
-                ("license", "license"),
-                ("language", "inLanguage"),
-            ):
-                named = ", ".join(name for name in map(_name, _list(node.get(key))) if name)
-                if named:
-                    facts.setdefault(fact, named)
-            publisher = _name(node.get("publisher"))
-            if publisher:
-                facts.setdefault("site", publisher)
+    for node in nodes:
+        if "headline" not in node and not any(str(kind).endswith(_ARTICLES) for kind in _list(node.get("@type"))):
+            continue
+        for fact, key in (
+            ("title", "headline"),
+            ("author", "author"),
+            ("date", "datePublished"),
+            ("license", "license"),
+            ("language", "inLanguage"),
+        ):
+            named = ", ".join(name for name in map(_name, _list(node.get(key))) if name)
+            if named:
+                facts.setdefault(fact, named)
+        publisher = _name(node.get("publisher"))
+        if publisher:
+            facts.setdefault("site", publisher)
     return facts
 
 

@@ -163,8 +163,8 @@ def _look_up(before: Any, word: Any, counts: Any, keys: Any, bits: Any) -> None:
 
 
 @kernel
-def fill_echoes(counts: Any, declared_words: Any, table: Any) -> None:
-    """Fill the columns `ECHO_NAMES` of each block, which are those of `table`."""
+def fill_echoes(counts: Any, declared_words: Any, table: Any, at: int) -> None:
+    """Fill the columns `ECHO_NAMES` of each block, from column `at` of `table` on."""
     count, loudest, title, total = len(counts), -1, -1, 0
     for k in range(count):
         own = counts[k]
@@ -176,11 +176,11 @@ def fill_echoes(counts: Any, declared_words: Any, table: Any) -> None:
     for k in range(count):
         own, row = counts[k], table[k]
         words, pairs = max(1, own[_WORDS]), max(1, own[_PAIRS])
-        row[0], row[1] = own[_IN_DESCRIPTIONS] / pairs, own[_IN_BODIES] / pairs
-        row[2], row[3], row[4] = own[_IN_NAMES] / words, own[_WORDS_IN_ANY] / words, own[_PAIRS_IN_ANY]
-        row[5], row[6] = declared_words[1], declared_words[2]
-        row[7] = min(FAR, max(-FAR, k - loudest)) if loudest >= 0 else 0
-        row[8] = loudest >= 0
-        row[9] = min(2 * FAR, max(-2 * FAR, k - title)) if title >= 0 else 0
-        row[10] = title >= 0
-        row[11] = own[_PAIRS_IN_ANY] / max(1, total)
+        row[at], row[at + 1] = own[_IN_DESCRIPTIONS] / pairs, own[_IN_BODIES] / pairs
+        row[at + 2], row[at + 3], row[at + 4] = own[_IN_NAMES] / words, own[_WORDS_IN_ANY] / words, own[_PAIRS_IN_ANY]
+        row[at + 5], row[at + 6] = declared_words[1], declared_words[2]
+        row[at + 7] = min(FAR, max(-FAR, k - loudest)) if loudest >= 0 else 0
+        row[at + 8] = loudest >= 0
+        row[at + 9] = min(2 * FAR, max(-2 * FAR, k - title)) if title >= 0 else 0
+        row[at + 10] = title >= 0
+        row[at + 11] = own[_PAIRS_IN_ANY] / max(1, total)

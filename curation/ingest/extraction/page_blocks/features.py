@@ -125,7 +125,7 @@ def features(page: Cut, declared: Any, echoes: Echoes) -> Any:
     _fill_near(page.blocks, page.notices, page.elements, page.groups, vocabulary().near, distances, table)
     _fill_neighbours(page.blocks, page.elements, np.zeros((count + 1, 3)), table)
     _fill_page(page.blocks, page.elements, declared, np.zeros(AT_ECHOES - AT_PAGE, np.float32), table)
-    fill_echoes(echoes.counts, echoes.declared_words, table[:, AT_ECHOES:])
+    fill_echoes(echoes.counts, echoes.declared_words, table, AT_ECHOES)
     return table
 
 
