@@ -8,7 +8,7 @@ import pytest
 
 from curation.ingest.extraction.blocks import Blocks
 from curation.ingest.extraction.page_blocks.block_text import IN_PRE, LETTERS_IN
-from curation.ingest.extraction.page_blocks.choosing import MUCH_PROSE, chosen
+from curation.ingest.extraction.page_blocks.choosing import MANY_WORDS, MUCH_PROSE, chosen
 from curation.ingest.extraction.page_blocks.cutting import Cut
 from curation.ingest.extraction.page_blocks.features import FEATURE_NAMES, features
 from curation.ingest.extraction.page_blocks.joining import FEW, joined
@@ -230,6 +230,25 @@ def test_a_paragraph_hidden_beside_shown_ones_is_not_kept():
     assert chosen(cut_of(f"<p hidden>{PROSE}"), np.array([0.9])).kept.tolist() == [True]
     page = cut_of(f"<p style='visibility: visible'>{PROSE}<p style='display: inline'>{PROSE}")
     assert chosen(page, np.array([0.9, 0.9])).kept.tolist() == [True, True]
+
+
+def test_a_text_that_is_kept_already_is_not_kept_again_in_another_part_of_the_page():
+    many = " ".join(f"слово{n}" for n in range(MANY_WORDS))
+    few = " ".join(f"слово{n}" for n in range(MANY_WORDS - 1))
+    far = "<section><div><div>{}</div></div></section>" * 2
+    for text, page, kept in (
+        (many, far, [True, False]),
+        (few, far, [True, True]),
+        (many, "<section>{}</section>" * 2, [True, True]),
+        (many, "{}" * 2, [True, True]),
+        (many, far.replace("div><div", "div><pre").replace("/div></div", "/pre></div"), [True, True]),
+        (many, f"<table><tr><td>1<td>2<tr><td>{far}<td>3</table>", [True, True]),
+    ):
+        cut = cut_of(page.format(*[f"<p>{text}"] * 2))
+        same = [words.strip() == text for words in block_texts(cut)]
+        assert chosen(cut, np.full(len(cut.blocks), 0.9)).kept[same].tolist() == kept
+    other = cut_of(far.format(f"<p>{many}", f"<p>{many.replace('слово1 ', 'слова1 ')}"))
+    assert chosen(other, np.array([0.9, 0.9])).kept.all()  # letters of every script tell texts apart
 
 
 def test_a_sliver_of_a_page_of_prose_is_not_all_that_is_kept():

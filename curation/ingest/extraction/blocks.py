@@ -26,7 +26,7 @@ class Blocks(Extractor):
 
     favour: Favour = "balanced"
     format: Format = "text"
-    version: ClassVar[int] = 5
+    version: ClassVar[int] = 6
     packages: ClassVar[tuple[str, ...]] = ("resiliparse", "numba")
 
     def extract(self, html: str) -> Extracted:

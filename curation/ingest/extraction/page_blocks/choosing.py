@@ -8,6 +8,9 @@ items and captions between kept blocks are kept down to BETWEEN, so that a list 
 A hidden wrapper may be a tab or a part of the page that scripts open, so its blocks are judged like others. A paragraph that is hidden by
 itself, beside shown ones, is not kept: a reader never sees it.
 
+A text of many words that is already kept, and stands in quite another part of the page, is a copy for narrow screens, a preview or a
+quotation, and is not kept again.
+
 The floor: if the page contains much prose, and the kept text is tiny in comparison, or little prose was kept and the models were uncertain,
 then the models were misled (for example by a class name on a wrapper), and all prose is kept; see `Choice.was_rescued`. Of 1,389 pages with
 gold text, 30 keep little prose; keeping all of it improved those of low confidence (mean F1 .30 to .86) and damaged the others.
@@ -21,10 +24,10 @@ import numpy as np
 
 from curation.ingest.extraction.page_blocks.block_text import IN_PRE, LETTERS_IN, OWNER, WORDS
 from curation.ingest.extraction.page_blocks.cutting import Cut
-from curation.ingest.extraction.page_blocks.elements import LAYOUT, PARENT, TABLE, TAG, UNSEEN, WIDTH
+from curation.ingest.extraction.page_blocks.elements import DEPTH, LAYOUT, PARENT, TABLE, TAG, UNSEEN, WIDTH
 from curation.ingest.extraction.page_blocks.features import is_prose, prose_of
-from curation.ingest.extraction.page_blocks.vocabulary import is_one_of, tag_number
-from curation.text.kernels import kernel
+from curation.ingest.extraction.page_blocks.vocabulary import SEED, STEP, is_one_of, tag_number
+from curation.text.kernels import inline_kernel, kernel
 
 FAVOURS = {"precision": 1.25, "balanced": 1.0, "coverage": 0.7}
 """Factor of the threshold for what is wanted of a page: less that does not belong, the best of both, or more of what does."""
@@ -44,6 +47,10 @@ UNSURE = 0.4
 
 MUCH_PROSE = 1500
 """Letters of prose from which a page is one of prose."""
+
+MANY_WORDS, FAR_APART = 12, 6
+"""Words of a copy, and steps through the tree between it and the text that it repeats, at least. Paragraphs of neighbouring sections are
+four steps apart, and an author may repeat himself."""
 
 _PARTS = np.array([tag_number(tag) for tag in ["li", "figcaption"]])
 _FURNITURE = np.array([tag_number(tag) for tag in ["nav", "footer"]])
@@ -66,6 +73,11 @@ def chosen(page: Cut, probability: Any, favour: str = "balanced") -> Choice:
     _fill_holes(kept, probability, page.blocks, page.elements)
     _drop_hidden(kept, page.blocks, page.elements)
     rescued = _rescue(kept, confidence, page.blocks, page.elements, np.zeros(made, np.bool_))
+    is_long = kept & (page.blocks[:, WORDS] >= MANY_WORDS) & (page.blocks[:, IN_PRE] == 0)
+    hashes = np.full(len(kept), SEED, np.uint64)
+    _hash_texts(page.page, page.runs, is_long, hashes)
+    long = np.flatnonzero(is_long)
+    _drop_copies(kept, long[np.argsort(hashes[long], kind="stable")], hashes, page.blocks, page.elements)
     return Choice(kept, float(confidence), bool(rescued))
 
 
@@ -156,3 +168,40 @@ def _rescue(kept: Any, confidence: float, blocks: Any, elements: Any, furniture:
         if is_prose(blocks[k]) and not furniture[blocks[k, OWNER]]:
             kept[k] = True
     return True
+
+
+@kernel
+def _hash_texts(page: Any, runs: Any, wanted: Any, hashes: Any) -> None:
+    """Add the text of the wanted blocks to their hashes, without blanks."""
+    for k in range(len(runs)):
+        begins, ends, block = runs[k]
+        if wanted[block]:
+            for i in range(max(0, begins), ends if begins >= 0 else 0):
+                if page[i] > 0x20:
+                    hashes[block] = (hashes[block] ^ np.uint64(page[i])) * STEP
+
+
+@kernel
+def _drop_copies(kept: Any, by_text: Any, hashes: Any, blocks: Any, elements: Any) -> None:
+    """Drop blocks whose text a kept block before them has, far away, unless they are in tables. `by_text` puts the same texts next to each
+    other."""
+    first = 0
+    for place in range(1, len(by_text)):
+        one, other = by_text[first], by_text[place]
+        if hashes[one] != hashes[other]:
+            first = place
+        elif elements[blocks[other, OWNER], TABLE] == 0 and _are_apart(blocks[one, OWNER], blocks[other, OWNER], elements):
+            kept[other] = False
+
+
+@inline_kernel
+def _are_apart(one: int, other: int, elements: Any) -> bool:
+    """Return whether there are `FAR_APART` steps or more through the tree between two elements."""
+    for _ in range(FAR_APART - 1):
+        if one == other:
+            return False
+        if elements[one, DEPTH] >= elements[other, DEPTH]:
+            one = elements[one, PARENT]
+        else:
+            other = elements[other, PARENT]
+    return one != other
