@@ -23,7 +23,7 @@ import threading
 import types
 import unicodedata
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from functools import cached_property, lru_cache
 from importlib.metadata import version
 from pathlib import Path
@@ -168,8 +168,11 @@ def _compiled_once(compiled: Any) -> Any:
     compile_now = compiled.compile
 
     def compile_or_load(signature: Any) -> Any:
-        with (_cache_folder() / f"{compiled.py_func.__module__}.{compiled.py_func.__qualname__}.lock").open("wb") as file:
-            with suppress(OSError):  # some shared file systems have no locks; then each process compiles for itself
+        with ExitStack() as held:
+            with suppress(OSError):  # a full disk, or a file system without locks: then each process compiles for itself
+                file = held.enter_context(
+                    (_cache_folder() / f"{compiled.py_func.__module__}.{compiled.py_func.__qualname__}.lock").open("wb")
+                )
                 fcntl.flock(file, fcntl.LOCK_EX)
             return compile_now(signature)
 
