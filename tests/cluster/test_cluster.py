@@ -122,6 +122,10 @@ class World:
         self.drivers.append(Driver(process, log))
         return self.drivers[-1]
 
+    def join_bare(self) -> None:
+        """Start a node that does not have our package."""
+        self.cluster.join("bare", python=python_without_us(self.folder / "bare"), hidden=str(ROOT))
+
     def units(self, out: str) -> int:
         """Return how many units the slow stage has made."""
         return len(list((self.folder / out / "stages/2-measure").glob("[!_.]*.json")))
@@ -161,7 +165,7 @@ def test_nodes_come_and_go_and_the_driver_dies(world: World) -> None:
     first.wait_for("no node can run")
     assert "asks for 1 CPU and 0.5 GiB of memory; there: none; the run waits for a node" in first.said()
     if can_hide():
-        world.cluster.join("bare", python=python_without_us(world.folder / "bare"), hidden=str(ROOT))
+        world.join_bare()
         first.wait_for("gets no work: it cannot import this package")
     world.cluster.join("one")
     first.wait_for("a node that can run the tasks is there: the run goes on")
@@ -207,6 +211,8 @@ def test_twenty_nodes_are_lost_and_twenty_drivers_die(world: World) -> None:
 def test_a_node_without_our_package_is_given_it(world: World) -> None:
     for name in [name for name in world.cluster.nodes if name not in ("head", "bare")]:
         world.cluster.lose(name)
+    if "bare" not in world.cluster.nodes:
+        world.join_bare()
     assert "no node of the cluster can run this" in world.run("never").end(3)
     (world.folder / "home/mine.toml").write_text('[[filter]]\nfile = "slow.py"\nmarks = "marks.txt"\n')
     curate("run", world.folder / "home/mine.toml", world.folder / "input/*.jsonl", "--out", world.folder / "plain")
