@@ -123,11 +123,17 @@ class Answering:
                     one_call = self._worst(request, limit) if failure.maybe_billed else 0.0
                     if ended or not self.desk.budget.reserve(one_call):
                         return self._failed(bill, failure.error, failure.detail)
+                    self._warn(failure)
                     extra += one_call
                     await self._pause(request, bill.failures, failure)
         finally:
             self.desk.budget.settle(reserved + extra, bill.cost - lost)
             self._earlier.pop(request.key, None)
+
+    def _warn(self, failure: Failure) -> None:
+        """Tell a user that an endpoint fails, while its requests are asked again; being asked to slow down is no failure."""
+        if failure.error != "rate":
+            self.desk.warn_once(self.manner.where.address, failure.error, f"{failure.detail}; such requests are asked again")
 
     def worst(self, request: Request) -> float:
         """Return the most that a request may cost: one answer, and a second one with the longer limit."""

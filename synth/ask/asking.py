@@ -66,6 +66,7 @@ async def _ask(teacher: Teacher, requests: Iterable[Request], count: int, log: R
         async with aclosing(teacher.ask(requests, desk)) as replies:  # type: ignore[type-var]
             async for request, reply in ending.until_ended(replies):
                 answered += 1
+                ending.answered(reply.error not in PASSING)
                 if reply.error in SETUP:
                     broken, budget.closed = broken or reply, True
                     continue

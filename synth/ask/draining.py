@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
+from curation.counting import counted
 from synth.ask.budget import Budget
 
 DRAIN_SECONDS = 30.0
@@ -54,15 +55,19 @@ class Draining:
                     item = coming.result()
                 except StopAsyncIteration:
                     return
-                self.arrived += self.number is not None
                 yield item
         finally:
             gave_up.cancel()
 
+    def answered(self, is_answer: bool) -> None:
+        """Count what arrives after the signal, unless it tells of a failed endpoint."""
+        self.arrived += is_answer and self.number is not None
+
     def tell_kept(self) -> None:
         """Say what is kept."""
         late = "; those that did not arrive count at their worst case" if self._given_up.is_set() else ""
-        self._tell(f"{self.arrived} answers that were under way arrived and are kept with all before them{late}")
+        came = f"{counted(self.arrived, 'answer')} under way arrived" if self.arrived else "no answer under way arrived"
+        self._tell(f"{came}; every answer is kept{late}")
 
 
 @contextmanager

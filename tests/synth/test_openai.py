@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from curation.errors import RecipeError, Refused
-from synth.ask.asking import ask_missing
+from synth.ask.asking import ask_all, ask_missing
 from synth.ask.budget import Budget
 from synth.ask.desk import Desk
 from synth.ask.reply_log import ReplyLog
@@ -137,6 +137,18 @@ def test_nobody_listens() -> None:
     reply = ask(teacher(endpoint, max_attempts=2), request())[0]
     assert reply.error == "server"
     assert endpoint.url in (reply.detail or "")
+
+
+def test_a_dead_endpoint_is_told_while_it_is_asked_again(tmp_path: Path) -> None:
+    with serving(lambda body, _: completion("{}")) as endpoint:
+        dead = teacher(endpoint)
+    told: list[str] = []
+    with ReplyLog.open(tmp_path) as log:
+        ask_all(dead, map(request, range(3)), 3, log, Desk(Budget(), log, told.append))
+    (line,) = told
+    assert endpoint.url in line
+    assert "cannot be reached" in line
+    assert line.endswith("such requests are asked again")
 
 
 def test_retry_after_is_honoured_and_holds_the_others() -> None:
