@@ -28,7 +28,7 @@ from pipelines.terminal.wording import cut_in_words, license_in_words, loss_in_w
 
 MEANINGS = {
     "text": "the text, UTF-8",
-    "id": "the record's own id, unique in the dataset",
+    "id": "the record's own id, or else a hash of its content; only records of equal id, URL and text share one",
     "url": "the URL of the page",
     "date": "the time of the crawl, ISO 8601 in UTC",
     "file_path": "the input file of the record",
@@ -39,7 +39,7 @@ MEANINGS = {
     "int_score": "the score, rounded",
     "minhash_cluster_size": "the number of documents in the duplicate cluster, this one included; the others were dropped",
     "metadata": "JSON text: all other fields of the input record, and notes from reading it (encoding, title, edits made)",
-    "source": "the source of the record: the recipe's label, or else the input's path",
+    "source": "the source of the record: the recipe's label, or else the input: a file's name, or the folder or pattern as given",
     "origin": "`web` or `synthetic`",
     "seed_ids": "generated rows only: the ids of the rows it was made from",
     "task": "generated rows only: its task",

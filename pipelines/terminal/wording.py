@@ -65,11 +65,11 @@ def loss_in_words(source: str, duplicates: int, documents: int, alarm_share: flo
 
 
 def license_in_words(license: str) -> str:
-    """Say what to do when the recipe names no licence; empty when it names one."""
+    """Say what to do while no licence is chosen; empty when one is."""
     if license != NO_LICENSE:
         return ""
     return (
-        "The recipe names no licence. The sources of the texts decide whether and how you may share this dataset: check them, then"
+        'The dataset\'s licence is "other". The sources of the texts decide whether and how you may share this dataset: check them, then'
         ' set license = "..." in the recipe, or --set license=... for one run'
     )
 

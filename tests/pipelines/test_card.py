@@ -61,9 +61,9 @@ def test_the_header_cannot_be_broken_out_of(facts: CardFacts) -> None:
 def test_a_licence_that_nobody_chose_is_told(facts: CardFacts) -> None:
     text = card(dataclasses.replace(facts, license="other"))
     assert _header(text)["license"] == "other"
-    assert "**The recipe names no licence." in text
+    assert '**The dataset\'s licence is "other".' in text
     assert "is distributed under" not in text
-    assert "The recipe names no licence" not in card(facts)
+    assert 'The dataset\'s licence is "other"' not in card(facts)
     assert "The dataset is distributed under `apache-2.0`" in card(facts)
 
 

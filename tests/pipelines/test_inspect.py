@@ -285,12 +285,12 @@ def test_the_other_verbs_have_tables(run: str, capsys: pytest.CaptureFixture[str
     tables.show_summary(Summary(run, funnel_of(run), books, f"{run}/dataset", f"{run}/report.html", "other", 1.25))
     shown = capsys.readouterr().out
     assert "The books balance: 96 records, each with one fate." in shown
-    assert "The recipe names no licence" in shown
+    assert 'The dataset\'s licence is "other"' in shown
     faulty = dataclasses.replace(books, faults=["a.warc.gz: counted 3, the ledger has 2"])
     tables.show_summary(Summary(run, funnel_of(run), faulty, "", "", "cc0-1.0", 0.0))
     shown = capsys.readouterr().out
     assert "a.warc.gz: counted 3, the ledger has 2" in shown
-    assert "The recipe names no licence" not in shown
+    assert 'The dataset\'s licence is "other"' not in shown
     tables.show_verification(Verification(3, 4096, ["x.parquet is missing"]))
     assert "x.parquet is missing" in capsys.readouterr().out
     for count, more in ((0, None), (10, ""), (11, " and 1 more"), (1500, " and 1,490 more")):
