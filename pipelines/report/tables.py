@@ -247,7 +247,7 @@ def show_training(result: Any) -> None:
     figures = {
         "ROC AUC, score at least 3": told.auc,
         "average precision": told.average_precision,
-        "F1 at 3": told.f1,
+        "F1 at 3, rounded": told.f1,
         "kappa, quadratic weights": told.quadratic_kappa,
         "mean absolute error": told.mean_absolute_error,
         "calibration error": told.calibration_error,

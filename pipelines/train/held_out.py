@@ -3,9 +3,10 @@
 Texts of one book or site resemble each other, so holding out single rows flatters a model, which has read the rest of the book. Therefore
 whole groups are held out, in five folds. The model that was trained without a text's group scores the text; the figures cover all texts.
 
-Figures: ROC AUC, average precision and F1 for "score at least 3", FineWeb-Edu's threshold; Cohen's kappa with quadratic weights (1968) on
-rounded scores; mean absolute error; Spearman's rank correlation; the expected calibration error, which is the distance of a predicted score
-from the mean label of texts with similar scores; the bias, which is the mean of prediction minus label. An undefined figure is None.
+Figures: ROC AUC, average precision and F1 for "score at least 3", FineWeb-Edu's threshold (F1 is that of rounded scores, as there); Cohen's
+kappa with quadratic weights (1968) on rounded scores; mean absolute error; Spearman's rank correlation; the expected calibration error,
+which is the distance of a predicted score from the mean label of texts with similar scores; the bias, which is the mean of prediction minus
+label. An undefined figure is None.
 
 Invariant: the folds depend only on the names of the groups.
 """
