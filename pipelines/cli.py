@@ -177,6 +177,7 @@ def inspect(
     signal: Annotated[str | None, typer.Option(help="Show the histogram, quantiles and samples of this signal.")] = None,
     at: Annotated[float | None, typer.Option(help="With --signal: show what this threshold would keep.")] = None,
     curve: Annotated[bool, typer.Option("--curve", help="With --signal: show what a range of thresholds would keep.")] = False,
+    by: Annotated[str | None, typer.Option(help="With --signal: show it, with samples, for each source or origin.")] = None,
     as_json: Json = False,
 ) -> None:
     """Show the funnel by filter and rule; --signal shows one signal, --at and --curve what other thresholds would keep.
@@ -188,15 +189,20 @@ def inspect(
     from pipelines.report import signal_tables
     from pipelines.report.tables import show_funnel
 
-    if signal is None and (at is not None or curve):
-        raise UsageError(f"{'--curve' if curve else '--at'} needs --signal NAME: a threshold applies to one signal")
-    if at is not None and curve:
-        raise UsageError("--at shows one threshold and --curve shows all of them: give only one of the two")
+    views = [name for name, given in (("--at", at is not None), ("--curve", curve), ("--by", by is not None)) if given]
+    if signal is None and views:
+        raise UsageError(f"{views[0]} needs --signal NAME: it shows one signal")
+    if len(views) > 1:
+        raise UsageError(f"{' and '.join(views)} are different views of a signal: give only one of them")
     note(folder)
     if signal is None:
         show(looking.funnel_of(folder), as_json, show_funnel)
     elif curve:
         show(thresholds.retention(folder, signal), as_json, signal_tables.show_retention)
+    elif by is not None:
+        from pipelines.inspect.signal_split import signal_by
+
+        show(signal_by(folder, signal, by), as_json, signal_tables.show_signal_split)
     elif at is not None:
         show(thresholds.threshold_effect(folder, signal, at), as_json, signal_tables.show_threshold)
     else:

@@ -78,9 +78,7 @@ def signal_summary(folder: str, signal: str) -> SignalSummary:
     found = places(out)
     name, kind = full_name(signal, found)
     table = scan_measured(found, ["key", "fate", "rule"], [name]).rename({name: "value"})
-    summary = summarise(name, kind, table, [rule for rule in read_rules(out).rules if rule.signal == name])
-    choices = _of_values(table, summary) if summary.scale == "values" else _around(finite(table), summary)
-    return replace(summary, samples=take_samples(choices, found))
+    return with_samples(summarise(name, kind, table, [rule for rule in read_rules(out).rules if rule.signal == name]), table, found)
 
 
 def summarise(signal: str, kind: Any, table: pl.LazyFrame, rules: Sequence[RecipeRule]) -> SignalSummary:
@@ -102,6 +100,12 @@ def summarise(signal: str, kind: Any, table: pl.LazyFrame, rules: Sequence[Recip
     scale, edges = grid(values[0], values[QUANTILES.index(0.5)], values[-1], least, kind.is_integer() or kind == pl.Boolean)
     bins = count_bins(numbers, edges, [rule.name for rule in rules])
     return SignalSummary(signal, rows, missing, mean, quantiles, scale, bins, (), rules)
+
+
+def with_samples(summary: SignalSummary, table: pl.LazyFrame, found: Sequence[ShardPlace]) -> SignalSummary:
+    """Return the summary of a table with sample texts: at quantiles and thresholds, or of the most frequent values."""
+    choices = _of_values(table, summary) if summary.scale == "values" else _around(finite(table), summary)
+    return replace(summary, samples=take_samples(choices, found))
 
 
 def signals_in(found: Iterable[ShardPlace]) -> dict[str, Any]:

@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING, Any
 from rich.text import Text
 
 from curation.counting import counted
-from pipelines.inspect.sources import largest_splits
+from pipelines.inspect.sources import largest_splits, others_in_words
 from pipelines.terminal.sheets import Sheet
 from pipelines.terminal.terminal import bar, bar_length, new_console, new_table, print_table
 from pipelines.terminal.wording import dropped_side, number, printable
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
+    from pipelines.inspect.signal_split import SignalSplit
     from pipelines.inspect.thresholds import Retention, ThresholdEffect
     from pipelines.inspect.views import SignalSummary
 
@@ -46,13 +49,35 @@ def show_signal(summary: "SignalSummary") -> None:
             split = Text.assemble(("█" * kept, "green"), ("░" * others, "red"))
             bins.add_row(number(entry.low), number(entry.high), f"{entry.documents:,}", f"{entry.kept:,}", split)
         print_table(console, bins)
+    _show_samples(console, "Samples", summary)
+
+
+def _show_samples(console: "Console", title: str, summary: "SignalSummary") -> None:
     if not summary.samples:
         return
-    samples = new_table("where", "value", "fate", "id", "text", title="Samples", numbers_from=None)
+    samples = new_table("where", "value", "fate", "id", "text", title=title, numbers_from=None)
     for sample in summary.samples:
         fate = sample.fate if sample.rule is None else f"{sample.fate}: {sample.rule}"
         samples.add_row(sample.where, number(sample.value), printable(fate), printable(sample.id, 60), printable(sample.excerpt))
     print_table(console, samples)
+
+
+def show_signal_split(split: "SignalSplit") -> None:
+    """Show a signal by source or origin: quantiles of all parts, then samples of each."""
+    console = new_console()
+    console.print(f"{split.signal} by {split.by}", style="bold")
+    shares = ("5%", "25%", "50%", "75%", "95%")
+    table = new_table(split.by, "documents", "kept", "not measured", "mean", *shares, droppable=(3, 5, 9))
+    for part in split.parts:
+        at = {f"{quantile.share:.0%}": number(quantile.value) for quantile in part.summary.quantiles}
+        mean = "" if part.summary.mean is None else number(part.summary.mean)
+        counts = (f"{part.summary.documents:,}", f"{part.kept:,}", f"{part.summary.missing:,}")
+        table.add_row(printable(part.name), *counts, mean, *(at.get(share, "") for share in shares))
+    print_table(console, table)
+    if split.others:
+        console.print(others_in_words(split.others))
+    for part in split.parts:
+        _show_samples(console, f"Samples of {printable(part.name)}", part.summary)
 
 
 def _instead(threshold: float | None) -> str:

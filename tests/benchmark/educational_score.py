@@ -4,8 +4,8 @@
 
 Label files have text, score, group, and may have kind. Five folds of whole groups, the same for every method. Predictions go through the
 same calibration (`pipelines.train.calibration`), fitted on the other folds; the shipped method calibrates itself. Printed, as Markdown
-tables: figures of all texts with 95 % intervals from resampling groups (F1 is that of rounded scores), AUC and kappa by file, by kind and by
-length, and the transfers that leave one file out.
+tables: figures of all texts with 95 % intervals from resampling groups (F1 is that of rounded scores), AUC and kappa by file, by kind and
+by length, and the transfers that leave one file out.
 """
 
 import argparse

@@ -21,6 +21,7 @@ from pipelines.inspect.diff import diff
 from pipelines.inspect.histogram import count_bins, grid
 from pipelines.inspect.rules import side_dropped
 from pipelines.inspect.run_folder import places
+from pipelines.inspect.signal_split import signal_by
 from pipelines.inspect.thresholds import retention, threshold_effect
 from pipelines.inspect.verify import Verification
 from pipelines.inspect.views import funnel_of, signal_summary
@@ -32,6 +33,7 @@ from pipelines.terminal import terminal
 from pipelines.terminal.wording import number as number_in_words
 from pipelines.terminal.wording import printable
 from tests.meeting import meets, met
+from tests.running import curate
 from tests.toy_run import HOSTILE_URL, write_run
 
 
@@ -128,9 +130,28 @@ def test_the_nearest_of_two_thresholds_is_replaced(run: str) -> None:
     assert threshold_effect(run, "gopher_quality.words", 10).otherwise_kept.then.documents == 56
 
 
+@pytest.mark.parametrize("by", ["source", "origin"])
+def test_a_signal_is_summarised_for_each_source_as_a_loop_would(run: str, by: str) -> None:
+    split, rows = signal_by(run, "words", by), _rows(run)
+    assert (split.signal, split.others) == ("gopher_quality.words", 0)
+    assert len(split.parts) == (len({row["source"] for row in rows}) if by == "source" else 1)
+    for part in split.parts:
+        inside = rows if by == "origin" else [row for row in rows if row["source"] == part.name]
+        values = sorted(row["gopher_quality.words"] for row in inside)
+        assert (part.summary.documents, part.summary.mean) == (len(inside), pytest.approx(sum(values) / len(values)))
+        assert (part.summary.quantiles[0].value, part.summary.quantiles[-1].value) == (values[0], values[-1])
+        assert part.kept == sum(row["fate"] == "kept" for row in inside)
+        assert {sample.id for sample in part.summary.samples} <= {row["id"] for row in inside}
+        assert part.summary.samples
+    assert sum(part.summary.documents for part in split.parts) == len(rows)
+    shown = curate("inspect", run, "--signal", "words", "--by", by)
+    assert all(f"Samples of {printable(part.name)}" in shown for part in split.parts)
+
+
 @pytest.mark.parametrize(
     ("ask", "said"),
     [
+        (lambda run: signal_by(run, "words", "colour"), "choose source or origin"),
         (lambda run: signal_summary(run, "wrods"), "did you mean 'words'"),
         (lambda run: signal_summary(run, "gopher_quality.wrods"), "did you mean 'gopher_quality.words'"),
         (lambda run: why(run, "doc-99999"), "knows no record"),

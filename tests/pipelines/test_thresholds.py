@@ -192,7 +192,7 @@ def test_the_curve_on_the_command_line(run: str) -> None:
     [
         (["--curve"], "--curve needs --signal NAME"),
         (["--at", "3"], "--at needs --signal NAME"),
-        (["--signal", "degrees", "--at", "3", "--curve"], "give only one of the two"),
+        (["--signal", "degrees", "--at", "3", "--curve"], "give only one of them"),
         (["--signal", "colour", "--curve"], "odd_signals.colour is not a number"),
         (["--signal", "degres", "--curve"], "did you mean 'degrees'"),
     ],

@@ -13,6 +13,7 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from pipelines.inspect.funnel import funnel
+from pipelines.inspect.signal_split import signal_by
 from pipelines.inspect.thresholds import retention, threshold_effect
 from pipelines.inspect.views import signal_summary
 from pipelines.inspect.why import duplicates, why
@@ -145,6 +146,7 @@ def test_every_view_says_the_same_at_every_width(
     views = [
         lambda: tables.show_funnel(funnel(run)),
         lambda: signal_tables.show_signal(signal_summary(run, words)),
+        lambda: signal_tables.show_signal_split(signal_by(run, words, "source")),
         lambda: signal_tables.show_threshold(threshold_effect(run, words, 80)),
         lambda: signal_tables.show_retention(retention(run, words)),
         lambda: tables.show_why(why(run, "doc-004")),
