@@ -52,7 +52,9 @@ class LabelInput:
 
 
 def read_labels(inputs: Sequence[str], text: str, score: str, group: str) -> list[LabelledText]:
-    """Read label files: paths, folders or globs. `text`, `score` and `group` name their columns; `source` is the file's name.
+    """Read label files: paths, folders or globs. `text`, `score` and `group` name their columns.
+
+    A row's source is its column `source`, or else the file's name.
 
     Raises InputError, with the file and the row, for a value that is missing, broken or out of range.
     """
@@ -75,9 +77,10 @@ def _read_file(place: Location, text: str, score: str, group: str) -> Iterator[L
         value = row[score]
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= HIGHEST_SCORE:
             raise InputError(f"{where}: {score} must be a number from 0 to {HIGHEST_SCORE}, not {value!r}")
-        yield LabelledText(
-            row[text], float(value), str(row[group]), place.name, str(row.get("license") or NOT_STATED), str(row.get("kind") or NO_KIND)
+        source, license_, kind = (
+            str(row.get(name) or missing) for name, missing in (("source", place.name), ("license", NOT_STATED), ("kind", NO_KIND))
         )
+        yield LabelledText(row[text], float(value), str(row[group]), source, license_, kind)
 
 
 def label_rows(place: Location) -> Iterable[tuple[int, Mapping[str, Any]]]:

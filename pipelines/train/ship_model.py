@@ -59,19 +59,14 @@ def is_web_page(row: LabelledText) -> bool:
 
 def own_texts() -> list[LabelledText]:
     """Return the texts written for this project; a group is a source."""
-    rows = read_labels(_OWN, "text", "score", "source")
-    return [replace(row, source=f"sample_data/texts/{row.source}", license=_OWN_LICENSE) for row in rows]
-
-
-def scored_texts(labels: Sequence[str]) -> list[LabelledText]:
-    """Return the rows of label files; a row's source is its repository."""
-    grouped, sourced = (read_labels(labels, "text", "score", column) for column in ("group", "source"))
-    return [replace(row, source=origin.group) for row, origin in zip(grouped, sourced, strict=True)]
+    rows = {path: read_labels([path], "text", "score", "source") for path in _OWN}
+    places = {path: path.replace(":", "/") for path in _OWN}
+    return [replace(row, source=places[path], license=_OWN_LICENSE) for path, found in rows.items() for row in found]
 
 
 def pool_to_ship(labels: Sequence[str]) -> tuple[EvaluationPool, int]:
     """Return the rows of label files and the project's own texts without copies, and the number of removed copies."""
-    rows = scored_texts(labels) + own_texts()
+    rows = read_labels(labels, "text", "score", "group") + own_texts()
     pool = pool_of(without_copies(rows))
     return pool, len(rows) - len(pool.rows)
 

@@ -155,7 +155,7 @@ def test_a_model_and_its_card_are_written(labels: str, tmp_path: Path) -> None:
     assert teaching > selling + 2
     card = json.loads(out.with_suffix(".json").read_text())
     assert card["sha256"] == digest
-    assert card["sources"] == [{"source": "labels.jsonl", "license": "not stated", "rows": 240}]
+    assert card["sources"] == [{"source": f"book {number}", "license": "not stated", "rows": 40} for number in range(6)]
     assert card["versions"].keys() == {"fasttext-community", "numba", "numpy", "unicode"}
     assert [part["name"] for part in card["parts"]["kind"]] == ["text"]
     assert {word["token"] for word in card["telling"] if word["effect"] > 0.2} <= set(TEACHING)
@@ -163,7 +163,7 @@ def test_a_model_and_its_card_are_written(labels: str, tmp_path: Path) -> None:
     assert sum(map(sum, card["held_out"]["confusion"])) == 240
     page = out.with_suffix(".md").read_text()
     assert digest in page
-    assert "labels.jsonl | not stated | 240 |" in page
+    assert "book 5 | not stated | 40 |" in page
     assert "{{" not in page
     assert "{%" not in page
 
