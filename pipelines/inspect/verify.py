@@ -17,7 +17,7 @@ from curation.engine.leftovers import named_by_stages, path_below, strangers_in
 from curation.engine.stage import SEAL, SHARD_ENDINGS, outputs_recorded
 from curation.errors import InputError
 from curation.ingest.ingest import Ingest
-from curation.ledger.books import add_up
+from curation.ledger.books import Books, add_up
 from curation.storage.carried import damaged_carried
 from curation.storage.contents import CONTENTS, LIVE, Contents, differences_from, digest_at
 from curation.storage.location import Location
@@ -40,7 +40,7 @@ class Verification:
     """The checked files and bytes, the faults found, and the duplicates that could not be checked because an earlier run is gone.
 
     `strangers` are harmless files of others. `unfinished` says which stages of an unfinished run are done; None for a finished run or a
-    dataset.
+    dataset. `records` counts the records of the books, None if they were not added up.
     """
 
     files: int
@@ -49,6 +49,7 @@ class Verification:
     unchecked: Sequence[str] = ()
     unfinished: str | None = None
     strangers: Sequence[str] = ()
+    records: int | None = None
 
 
 @dataclass
@@ -83,11 +84,12 @@ def verify(folder: Location) -> Verification:
     checked.faults += [f"{place} is not what the run put there" for place in damaged_carried(folder)] if is_run else []
     if has_ended:
         checked.faults += _misleading(folder, checked.recorded)
-    unchecked: Sequence[str] = ()
+    books = None
     if (has_ended or (state is not None and state.unbalanced)) and (folder / "stages" / Ingest.name).exists():
-        unchecked = _check_books(folder, checked)
+        books = _check_books(folder, checked)
     told = state.told if state is not None and not has_ended else None
-    return Verification(len(checked.recorded), checked.bytes, sorted(set(checked.faults)), unchecked, told, strangers)
+    faults, (unchecked, records) = sorted(set(checked.faults)), ((books.unchecked, books.records) if books else ((), None))
+    return Verification(len(checked.recorded), checked.bytes, faults, unchecked, told, strangers, records)
 
 
 def damaged_files(folder: Location) -> list[str]:
@@ -178,17 +180,17 @@ def _strangers(folder: Location, named: Set[str]) -> list[str]:
     return [path for path in strangers_in(folder, named) if not (path.startswith(_PUBLIC_BEGIN) and path.endswith(_ENDINGS))]
 
 
-def _check_books(folder: Location, checked: _Checked) -> Sequence[str]:
-    """Add up the books, and return the lookups that failed. If damaged files make the books illegible, add one more fault."""
+def _check_books(folder: Location, checked: _Checked) -> Books | None:
+    """Add up the books, and add their faults. If damaged files make the books illegible, add one more fault and return None."""
     try:
         books = add_up(folder, partial(ledger_of, folder))
     except Exception as error:
         if not checked.faults:
             raise
         checked.faults.append(f"the books cannot be added up before that is mended ({type(error).__name__}: {error})")
-        return ()
+        return None
     checked.faults += books.faults
-    return books.unchecked
+    return books
 
 
 def _check(folder: Location, path: str, sha256: str, checked: _Checked) -> None:

@@ -321,6 +321,8 @@ def show_verification(result: "Verification") -> None:
     else:
         said = "All files are unchanged." if result.unfinished is None else "All files written so far are unchanged."
         console.print(said, style="bold green")
+        if result.records is not None:
+            console.print(f"The books balance: {counted(result.records, 'record')}, each with one fate.", style="bold green")
     if result.unfinished is not None:
         print_lines(console, [f"Note: {result.unfinished}."])
     if result.strangers:

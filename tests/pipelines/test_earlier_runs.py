@@ -100,7 +100,8 @@ def test_what_an_earlier_run_kept_wins_and_is_not_repeated(world: Path) -> None:
     for own_id, kept in near.select("id", "duplicate_of").iter_rows():
         assert similar_candidates([mine[own_id]], [theirs[kept]])
     assert set(rows["file_path"]) == {path.name for path in (world / "input").iterdir()}
-    assert told("verify", world / "whole")["faults"] == []
+    verified = told("verify", world / "whole")
+    assert (verified["faults"], verified["records"]) == ([], told("inspect", world / "whole")["web"]["came"]["documents"])
     kept = dataset(world / "whole")
     assert kept.height == rows.filter(pl.col("fate") == "kept").height + ledger(world / "whole", "synthetic").filter(fate="kept").height
 
