@@ -2,9 +2,9 @@
 
 Each shape makes a record of about so many bytes that has cost some library or pattern the square of its length: here, in a peer, or in
 theory. Time is that of this thread, the least of three. The whole table (`-m full`) doubles each record four times, from the first size of
-64 kB or more that takes longer than the noise, and asks for less than 4 s a MB and a growth below 2.2. Neighbours on a busy machine still
-slow this thread, through the memory that they share; so a shape that misses is measured again, up to five times in all, and the least
-counts: what is not linear misses each time. By default small records are doubled once, and generously.
+64 kB or more that takes longer than the noise, and asks for less than 4 s a MB, and for a growth below 2.2 of all but trifles. Neighbours
+on a busy machine still slow this thread, through the memory that they share; so a shape that misses is measured again, up to five times in
+all, and the least counts: what is not linear misses each time. By default small records are doubled once, and generously.
 """
 
 import re
@@ -39,6 +39,9 @@ from tests.reading import read_bytes
 SMALL, LARGE = 1 << 14, 1 << 15
 NOISE = 0.002
 """Seconds below which a time says nothing."""
+
+TRIFLE = 0.05
+"""Seconds a MB: the largest record, of 32 MB, takes 1.6 s. Below that, caches and fresh memory decide how times grow."""
 
 
 def _html(page: str) -> None:
@@ -274,7 +277,7 @@ def test_no_shape_takes_more_than_its_size(capsys: pytest.CaptureFixture[str]) -
         for _ in range(5):
             times = [min(before, seconds(shape, size)) for before, size in zip(times, sizes, strict=True)]
             per_mb = times[-1] / (len(shape.record(sizes[-1]).encode()) / 1e6)
-            is_within = growth(times) < 2.2 and per_mb < 4
+            is_within = per_mb < TRIFLE or (growth(times) < 2.2 and per_mb < 4)
             if is_within:
                 break
         rows.append(f"| {name} | {sizes[0] >> 10} | {' | '.join(f'{taken:.3f}' for taken in times)} | {growth(times):.2f} | {per_mb:.2f} |")
