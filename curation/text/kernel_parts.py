@@ -59,7 +59,7 @@ class _Part(JITCodeLibrary):
     """LLVM code that waits for its callers; it is finished once it is linked with the code that it calls."""
 
     def add_llvm_module(self, module: Any) -> None:
-        """Add a function's code, simplified for itself; without that the code that its callers become is up to a third slower."""
+        """Add a function's code after numba's passes over single functions; without these its callers become slower code."""
         self._optimize_functions(module)
         self._final_module.link_in(module)
 

@@ -2,7 +2,7 @@
 
 A score that is right on the whole can be wrong for one source; its samples beside those of the others show it.
 
-Invariant: each part is the summary that a run of that source alone would give.
+Invariant: each part is the summary of that source's documents alone.
 """
 
 from collections.abc import Sequence
@@ -48,8 +48,7 @@ def signal_by(folder: str, signal: str, by: str) -> SignalSplit:
     found = places(out)
     name, kind = full_name(signal, found)
     rules = [rule for rule in read_rules(out).rules if rule.signal == name]
-    columns = ["key", "fate", "rule", *({by} - {"origin"})]
-    table = scan_measured(found, columns, [name]).rename({name: "value"})
+    table = scan_measured(found, ["key", "fate", "rule", "source"], [name]).rename({name: "value"})
     kept = (pl.col("fate") == "kept").sum().alias("kept")
     counts = table.group_by(by).agg(pl.len().alias("documents"), kept).sort(["documents", by], descending=[True, False])
     largest = counts.collect(engine="streaming")

@@ -88,8 +88,8 @@ def verify(folder: Location) -> Verification:
     if (has_ended or (state is not None and state.unbalanced)) and (folder / "stages" / Ingest.name).exists():
         books = _check_books(folder, checked)
     told = state.told if state is not None and not has_ended else None
-    faults, (unchecked, records) = sorted(set(checked.faults)), ((books.unchecked, books.records) if books else ((), None))
-    return Verification(len(checked.recorded), checked.bytes, faults, unchecked, told, strangers, records)
+    unchecked, records = (books.unchecked, books.records) if books is not None else ((), None)
+    return Verification(len(checked.recorded), checked.bytes, sorted(set(checked.faults)), unchecked, told, strangers, records)
 
 
 def damaged_files(folder: Location) -> list[str]:

@@ -75,7 +75,7 @@ def show_signal_split(split: "SignalSplit") -> None:
         table.add_row(printable(part.name), *counts, mean, *(at.get(share, "") for share in shares))
     print_table(console, table)
     if split.others:
-        console.print(others_in_words(split.others))
+        console.print(f"Not shown: {others_in_words(split.others)}.")
     for part in split.parts:
         _show_samples(console, f"Samples of {printable(part.name)}", part.summary)
 

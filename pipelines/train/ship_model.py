@@ -59,9 +59,11 @@ def is_web_page(row: LabelledText) -> bool:
 
 def own_texts() -> list[LabelledText]:
     """Return the texts written for this project; a group is a source."""
-    rows = {path: read_labels([path], "text", "score", "source") for path in _OWN}
-    places = {path: path.replace(":", "/") for path in _OWN}
-    return [replace(row, source=places[path], license=_OWN_LICENSE) for path, found in rows.items() for row in found]
+    return [
+        replace(row, source=path.replace(":", "/"), license=_OWN_LICENSE)
+        for path in _OWN
+        for row in read_labels([path], "text", "score", "source")
+    ]
 
 
 def pool_to_ship(labels: Sequence[str]) -> tuple[EvaluationPool, int]:

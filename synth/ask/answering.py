@@ -133,7 +133,8 @@ class Answering:
     def _warn(self, failure: Failure) -> None:
         """Tell a user that an endpoint fails, while its requests are asked again; being asked to slow down is no failure."""
         if failure.error != "rate":
-            self.desk.warn_once(self.manner.where.address, failure.error, f"{failure.detail}; such requests are asked again")
+            line = f"{self._without_secret(failure.detail)}; such requests are asked again"
+            self.desk.warn_once(self.manner.where.address, failure.error, line)
 
     def worst(self, request: Request) -> float:
         """Return the most that a request may cost: one answer, and a second one with the longer limit."""

@@ -258,15 +258,18 @@ def test_an_unknown_outcome_counts_at_its_worst() -> None:
 
 def test_the_key_is_struck_out_wherever_the_endpoint_echoes_it(tmp_path: Path) -> None:
     def echo(body: dict[str, Any], number: int) -> Answer:
-        return completion(f"your key is {KEY}") if number == 0 else failure(400, f"bad key {KEY}")
+        return completion(f"your key is {KEY}") if number == 0 else failure(400 if number_in(body) == 1 else 500, f"bad key {KEY}")
 
+    told: list[str] = []
     with serving(echo) as endpoint:
         asked = teacher(endpoint, concurrency=1)
         with ReplyLog.open(tmp_path) as log:
-            ask_missing([(request(n), asked) for n in range(2)], log, Budget(), lambda line: None)
+            ask_missing([(request(n), asked) for n in range(3)], log, Budget(), told.append)
             texts = [log.get(request(n).key) for n in range(2)]
     assert texts[0].text == "your key is [key]"
     assert "[key]" in (texts[1].detail or "")
+    assert any("[key]" in line and line.endswith("; such requests are asked again") for line in told), told
+    assert KEY not in str(told)
     assert not any(KEY.encode() in path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
     assert KEY not in repr(asked) + json.dumps(dict(asked.identity()))
 
