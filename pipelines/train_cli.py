@@ -33,16 +33,32 @@ def train_score(
     score: Annotated[str, typer.Option(help="Column with the score, 0 to 5.")] = "score",
     group: Annotated[str, typer.Option(help="Column with the group of each text; whole groups are held out.")] = "source",
     trainer: Annotated[str, typer.Option(help="linear, fasttext, or best, which trains both and keeps the better one.")] = "linear",
+    trials: Annotated[
+        int | None, typer.Option(min=1, help="Number of settings to try; a search of so many always gives the same model.")
+    ] = None,
+    search_minutes: Annotated[float | None, typer.Option(min=0, help="Try new settings for so many minutes.")] = None,
     as_json: Json = False,
 ) -> None:
     """Train the educational score on labelled text; evaluate it on held-out groups.
 
-    Example: curate train score labels/*.jsonl --out edu.safetensors --group site
+    Example: curate train score labels/*.jsonl --out edu.safetensors --group site --search-minutes 30
     """
     from pipelines.report.tables import show_training
+    from pipelines.terminal.wording import printable
     from pipelines.train.training import train_model
 
-    show(train_model(labels, out, text=text, score=score, group=group, trainer=trainer), as_json, show_training)
+    made = train_model(
+        labels,
+        out,
+        text=text,
+        score=score,
+        group=group,
+        trainer=trainer,
+        trials=trials,
+        minutes=search_minutes,
+        tell=lambda step: typer.echo(f"curate: {printable(step)}", err=True),
+    )
+    show(made, as_json, show_training)
 
 
 def annotate(

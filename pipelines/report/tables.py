@@ -238,6 +238,7 @@ def show_training(result: Any) -> None:
         "size": size(result.bytes),
         "trainer": result.trainer,
         **result.settings,
+        "settings tried": f"{len(result.tried)}; the same are tried by --trainer {result.among} --trials {len(result.tried)}",
         "texts learnt": result.rows,
         "copies left out": result.copies,
         "groups": result.groups,

@@ -4,13 +4,13 @@ The groups (books, sites) are dealt into outer folds. For each outer fold, a mod
 best candidate on inner folds of those, and its curves are fitted to the predictions on the inner folds; then it scores the outer fold. So
 the weights, the settings and the calibration behind a figure never depend on the texts that the figure is about.
 
-The best candidate has the highest sum of ROC AUC at 3 and quadratic kappa, the figures that decide which texts a threshold keeps.
+The best candidate has the highest sum of ROC AUC at 3 and quadratic kappa, the figures that decide which texts a threshold keeps. A
+candidate that cannot learn from some texts is not chosen for them.
 
-Invariant: the result depends on the examples, their groups and the candidates, not on the clock. The number of candidates bounds a
-search.
+Invariant: the result depends on the examples, their groups and the candidates that were tried, not on the clock.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -18,16 +18,19 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from curation.arrays import Flags, Floats, Integers
-from curation.errors import InputError
+from curation.errors import InputError, Refused
 from curation.text.text import Text
 from filters.support.scorer import Scorer, calibrate
 from pipelines.train.calibration import fit_curves
 from pipelines.train.examples import Examples, examples_of
-from pipelines.train.held_out import FOLDS, figures, folds_of
-from pipelines.train.judges import Trainer, scorer_of
+from pipelines.train.held_out import FOLDS, HeldOut, figures, folds_of
+from pipelines.train.judges import Trainer, scorer_of, settings_of
 from pipelines.train.labels import LabelledText
+from pipelines.train.model_card import TriedSettings
 
 INNER_FOLDS = 3
+CannotLearn = InputError | Refused
+"""What a trainer raises if it cannot learn."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,41 +78,133 @@ def text_scores(scorer: Scorer, texts: Text) -> Floats:
     return np.add.reduceat(scores, seen.windows.offsets[:-1]) / np.diff(seen.windows.offsets) if len(texts) else scores
 
 
+class SettingsSearch:
+    """The settings tried for some texts to learn from, and the best of them on inner folds of those texts."""
+
+    def __init__(self, pool: EvaluationPool, chosen: Integers, folds: int) -> None:
+        """Deal the texts into inner folds. Raises InputError if all are of one group."""
+        if len(set(pool.groups[chosen].tolist())) < 2:
+            raise InputError(
+                "too few groups: three at least are needed, one to learn from, one to choose settings on, one to try the model on"
+            )
+        self._pool, self._chosen, self._fold_of = pool, chosen, _folds(pool.groups[chosen], folds)
+        self._best: tuple[float, Trainer, Floats] | None = None
+        self._failure: CannotLearn | None = None
+
+    @property
+    def best(self) -> Trainer:
+        """The best settings so far. Raises the first failure if all have failed."""
+        return self._found()[0]
+
+    def attempt(self, trainer: Trainer) -> HeldOut | CannotLearn:
+        """Try settings: return their figures on the inner folds, or why nothing can be learnt with them."""
+        pool, chosen = self._pool, self._chosen
+        expected = np.empty(len(chosen))
+        try:
+            for fold in range(int(self._fold_of.max()) + 1):
+                inside = self._fold_of == fold
+                scorer = scorer_of(trainer.fit(pool.examples(trainer, chosen[~inside])), trainer)
+                expected[inside] = pool.predicted(scorer, chosen[inside])
+        except (InputError, Refused) as error:
+            self._failure = self._failure or error
+            return error
+        calibrated = calibrate(expected, pool.tokens[chosen], *fit_curves(expected, pool.tokens[chosen], pool.scores[chosen]))
+        found = figures(pool.scores[chosen].tolist(), calibrated.tolist(), 0)
+        merit = (found.auc or 0.0) + (found.quadratic_kappa or 0.0)
+        if self._best is None or merit > self._best[0]:
+            self._best = merit, trainer, expected
+        return found
+
+    def train(self) -> EvaluationTrial:
+        """Learn from all the texts with the best settings, calibrated on the predictions on the inner folds."""
+        pool, chosen = self._pool, self._chosen
+        trainer, expected = self._found()
+        bands, curves = fit_curves(expected, pool.tokens[chosen], pool.scores[chosen])
+        scorer = replace(scorer_of(trainer.fit(pool.examples(trainer, chosen)), trainer), bands=bands, curves=curves)
+        held_out = np.full(len(pool.rows), np.nan)
+        held_out[chosen] = calibrate(expected, pool.tokens[chosen], bands, curves)
+        return EvaluationTrial(trainer, scorer, held_out)
+
+    def _found(self) -> tuple[Trainer, Floats]:
+        if self._best is None:
+            assert self._failure is not None, "no settings were tried"
+            raise self._failure
+        return self._best[1:]
+
+
+@dataclass(frozen=True, eq=False)
+class NestedSearch:
+    """The result of a search: a held-out prediction for each text, what was tried, and the search whose model is written."""
+
+    held_out: Floats
+    tried: tuple[TriedSettings, ...]
+    whole: SettingsSearch
+
+
+def search_settings(
+    pool: EvaluationPool, candidates: Iterable[Trainer], learn: Flags, tell: Callable[[str], None] = lambda _: None
+) -> NestedSearch:
+    """Search the best settings for each outer fold, and for the model that learns from all texts of `learn`.
+
+    A candidate is tried for all of these before the next one is taken, so that a search that ends early has tried the same everywhere.
+    """
+    outer, whole = _outer(pool, learn, FOLDS), SettingsSearch(pool, np.flatnonzero(learn), FOLDS)
+    found: dict[Trainer, HeldOut | CannotLearn] = {}
+    for trainer in candidates:
+        for part, _ in outer:
+            part.attempt(trainer)
+        found[trainer] = told = whole.attempt(trainer)
+        result = f"AUC {told.auc}, kappa {told.quadratic_kappa}" if isinstance(told, HeldOut) else told
+        tell(f"tried {trainer.name} ({', '.join(f'{name} {value}' for name, value in settings_of(trainer).items())}): {result}")
+    return NestedSearch(_predictions(pool, outer), tuple(_tried(found, [part for part, _ in outer], whole)), whole)
+
+
+def _tried(
+    found: Mapping[Trainer, HeldOut | CannotLearn], outer: Sequence[SettingsSearch], whole: SettingsSearch
+) -> Iterator[TriedSettings]:
+    for trainer, told in found.items():
+        yield TriedSettings(
+            trainer=trainer.name,
+            settings=settings_of(trainer),
+            auc=told.auc if isinstance(told, HeldOut) else None,
+            quadratic_kappa=told.quadratic_kappa if isinstance(told, HeldOut) else None,
+            failure="" if isinstance(told, HeldOut) else str(told),
+            outer_folds=sum(part.best == trainer for part in outer),
+            is_best=whole.best == trainer,
+        )
+
+
 def try_out(pool: EvaluationPool, candidates: Sequence[Trainer], learn: Flags, folds: int = FOLDS) -> Floats:
     """Return a prediction for every text, from models that learnt from the other folds; they learn from texts in `learn` only."""
-    fold_of = _folds(pool.groups, folds)
-    held_out = np.full(len(pool.rows), np.nan)
-    for fold in range(int(fold_of.max()) + 1):
-        tried = np.flatnonzero(fold_of == fold)
-        trial = train(pool, candidates, np.flatnonzero((fold_of != fold) & learn), INNER_FOLDS)
-        held_out[tried] = pool.predicted(trial.scorer, tried)
-    return held_out
+    outer = _outer(pool, learn, folds)
+    for part, _ in outer:
+        for trainer in candidates:
+            part.attempt(trainer)
+    return _predictions(pool, outer)
 
 
 def train(pool: EvaluationPool, candidates: Sequence[Trainer], chosen: Integers, folds: int) -> EvaluationTrial:
     """Train on some texts: choose the best candidate on inner folds, calibrate it on their predictions, then learn from all of them."""
-    if len(set(pool.groups[chosen].tolist())) < 2:
-        raise InputError("too few groups: three at least are needed, one to learn from, one to choose settings on, one to try the model on")
-    fold_of = _folds(pool.groups[chosen], folds)
-    best: tuple[float, Trainer, Floats] | None = None
+    part = SettingsSearch(pool, chosen, folds)
     for trainer in candidates:
-        expected = np.empty(len(chosen))
-        for fold in range(int(fold_of.max()) + 1):
-            inside = fold_of == fold
-            scorer = scorer_of(trainer.fit(pool.examples(trainer, chosen[~inside])), trainer)
-            expected[inside] = pool.predicted(scorer, chosen[inside])
-        calibrated = calibrate(expected, pool.tokens[chosen], *fit_curves(expected, pool.tokens[chosen], pool.scores[chosen]))
-        found = figures(pool.scores[chosen].tolist(), calibrated.tolist(), 0)
-        merit = (found.auc or 0.0) + (found.quadratic_kappa or 0.0)
-        if best is None or merit > best[0]:
-            best = merit, trainer, expected
-    assert best is not None, "no candidate"
-    _, trainer, expected = best
-    bands, curves = fit_curves(expected, pool.tokens[chosen], pool.scores[chosen])
-    scorer = replace(scorer_of(trainer.fit(pool.examples(trainer, chosen)), trainer), bands=bands, curves=curves)
+        part.attempt(trainer)
+    return part.train()
+
+
+def _outer(pool: EvaluationPool, learn: Flags, folds: int) -> list[tuple[SettingsSearch, Integers]]:
+    """Return for each outer fold a search on the texts outside it, and the texts in it."""
+    fold_of = _folds(pool.groups, folds)
+    return [
+        (SettingsSearch(pool, np.flatnonzero((fold_of != fold) & learn), INNER_FOLDS), np.flatnonzero(fold_of == fold))
+        for fold in range(int(fold_of.max()) + 1)
+    ]
+
+
+def _predictions(pool: EvaluationPool, outer: Sequence[tuple[SettingsSearch, Integers]]) -> Floats:
     held_out = np.full(len(pool.rows), np.nan)
-    held_out[chosen] = calibrate(expected, pool.tokens[chosen], bands, curves)
-    return EvaluationTrial(trainer, scorer, held_out)
+    for part, tried in outer:
+        held_out[tried] = pool.predicted(part.train().scorer, tried)
+    return held_out
 
 
 def _folds(groups: npt.NDArray[np.str_], folds: int) -> Integers:

@@ -7,8 +7,9 @@ A text with the score s reaches the levels 1 to s (Frank and Hall 2001); six sep
 fewer than LEAST_REACHED texts reach is not learnt.
 """
 
-from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -46,6 +47,11 @@ class Trainer(Protocol):
 
     def fit(self, examples: Examples) -> LearntJudge:
         """Train. Raises InputError if there is too little to learn from."""
+
+
+def settings_of(trainer: Trainer) -> Mapping[str, Any]:
+    """Return the settings of a trainer by name."""
+    return asdict(trainer)  # type: ignore[call-overload,no-any-return]
 
 
 def level_of(scores: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:

@@ -55,6 +55,21 @@ class LearningStep:
 
 
 @dataclass(frozen=True)
+class TriedSettings:
+    """Settings that a search tried, with their figures on inner folds of the texts learnt from, or the reason why they failed."""
+
+    trainer: str
+    settings: Mapping[str, Any]
+    auc: float | None
+    quadratic_kappa: float | None
+    failure: str
+    outer_folds: int
+    """The number of outer folds for which they are the best."""
+    is_best: bool
+    """Whether the written model has them."""
+
+
+@dataclass(frozen=True)
 class Telling:
     """A token with a large effect on the scores of many texts: it raises them if `effect` is positive; the largest effect is 1."""
 
@@ -75,6 +90,9 @@ class TrainingResult:
     rows: int
     copies: int
     groups: int
+    among: str
+    """The settings among which the training chose: those of this trainer, or of "best"."""
+    tried: tuple[TriedSettings, ...]
     features: int
     levels: tuple[int, ...]
     held_out: HeldOut

@@ -23,12 +23,13 @@ from pathlib import Path
 import numpy as np
 
 from curation.arrays import Floats
-from pipelines.train.evaluation import EvaluationPool, pool_of, try_out
+from pipelines.train.evaluation import EvaluationPool, pool_of, search_settings, try_out
 from pipelines.train.examples import without_copies
 from pipelines.train.held_out import least_score
 from pipelines.train.labels import NO_KIND, LabelledText, read_labels
 from pipelines.train.model_card import TrainingResult
-from pipelines.train.training import LINEAR, held_out_figures, model_place, write_model
+from pipelines.train.settings import LINEAR
+from pipelines.train.training import held_out_figures, model_place, write_model
 
 PRECISION = 0.7
 """The lowest acceptable share of labels of 3 or more among the web pages that a recipe keeps."""
@@ -94,13 +95,14 @@ def ship(labels: Sequence[str], out: Path) -> TrainingResult:
     def tried(held_out: Floats) -> Floats:
         return np.where(own, np.nan, held_out)
 
-    held_out = tried(try_out(pool, LINEAR, learn))
+    searched = search_settings(pool, LINEAR, learn)
+    searched = replace(searched, held_out=tried(searched.held_out))
     compared = {
         "learnt from every row, whatever its licence (not shipped)": held_out_figures(pool, tried(try_out(pool, LINEAR, learn | True))),
     }
-    thresholds = thresholds_of(pool, np.where(np.isnan(held_out), -1.0, held_out))
+    thresholds = thresholds_of(pool, np.where(np.isnan(searched.held_out), -1.0, searched.held_out))
     return write_model(
-        pool, learn, LINEAR, held_out, out, copies=copies, compared=compared, thresholds=thresholds, notes=NOTES, with_curve=True
+        pool, learn, searched, out, among="linear", copies=copies, compared=compared, thresholds=thresholds, notes=NOTES, with_curve=True
     )
 
 

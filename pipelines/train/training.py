@@ -11,8 +11,7 @@ Invariants
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
@@ -26,19 +25,13 @@ from curation.text.unicode_classes import UNICODE_VERSION
 from filters.support.models import MODEL_ENDING, card_of
 from filters.support.scorer import Scorer
 from pipelines.train.card_tables import held_out_parts, learning_curve, telling_tokens
-from pipelines.train.evaluation import EvaluationPool, pool_of, train, try_out
+from pipelines.train.evaluation import EvaluationPool, NestedSearch, pool_of, search_settings
 from pipelines.train.examples import without_copies
-from pipelines.train.fasttext_trainer import FastTextTrainer
-from pipelines.train.held_out import FOLDS, HeldOut, figures
-from pipelines.train.judges import Trainer
+from pipelines.train.held_out import HeldOut, figures
+from pipelines.train.judges import settings_of
 from pipelines.train.labels import read_labels
-from pipelines.train.linear_trainer import LinearTrainer
 from pipelines.train.model_card import CARD_BEGINS, SourceCount, TrainingResult, write_card
-
-LINEAR: tuple[Trainer, ...] = (LinearTrainer(cost=16.0), LinearTrainer(cost=48.0))
-FASTTEXT: tuple[Trainer, ...] = (FastTextTrainer(),)
-TRAINERS: Mapping[str, tuple[Trainer, ...]] = {"linear": LINEAR, "fasttext": FASTTEXT, "best": LINEAR + FASTTEXT}
-"""Name -> the candidates among which a training chooses."""
+from pipelines.train.settings import to_try
 
 _PACKAGES = ("fasttext-community", "numba", "numpy")
 
@@ -51,21 +44,25 @@ def train_model(
     score: str = "score",
     group: str = "source",
     trainer: str = "linear",
+    trials: int | None = None,
+    minutes: float | None = None,
+    tell: Callable[[str], None] = lambda _: None,
 ) -> TrainingResult:
     """Train on label files, evaluate on groups held out, write the model `out` and its card.
+
+    `trials` and `minutes` bound the search of settings (`pipelines.train.settings`).
 
     Raises InputError if the labels cannot be read or are too few, UsageError for a bad name, and Refused if a check fails, or if `out` or
     its card is a file that this program did not write.
     """
-    if trainer not in TRAINERS:
-        raise UsageError(f"--trainer {trainer}: there are {', '.join(TRAINERS)}")
+    candidates = to_try(trainer, trials, minutes)
     place = model_place(out)
     check_model_place(place)
     rows = read_labels(labels, text, score, group)
     pool = pool_of(without_copies(rows))
     learn = np.ones(len(pool.rows), bool)
-    held_out = try_out(pool, TRAINERS[trainer], learn)
-    return write_model(pool, learn, TRAINERS[trainer], held_out, place, copies=len(rows) - len(pool.rows))
+    searched = search_settings(pool, candidates, learn, tell)
+    return write_model(pool, learn, searched, place, among=trainer, copies=len(rows) - len(pool.rows))
 
 
 def model_place(out: str) -> Path:
@@ -113,10 +110,10 @@ def held_out_figures(pool: EvaluationPool, predicted: Floats) -> HeldOut:
 def write_model(
     pool: EvaluationPool,
     learn: np.ndarray[tuple[int], np.dtype[np.bool_]],
-    candidates: Sequence[Trainer],
-    held_out: Floats,
+    searched: NestedSearch,
     place: Path,
     *,
+    among: str,
     copies: int,
     compared: Mapping[str, HeldOut] | None = None,
     thresholds: Mapping[str, float | None] | None = None,
@@ -124,13 +121,13 @@ def write_model(
     with_curve: bool = False,
 ) -> TrainingResult:
     """Train on the texts of `learn` and write model and card. Raises Refused if the held-out AUC is no better than chance."""
-    found = held_out_figures(pool, held_out)
+    found = held_out_figures(pool, searched.held_out)
     if found.auc is not None and found.auc <= 0.5:
         raise Refused(
             f"on groups held out the score tells good texts from others no better than chance (AUC {found.auc}); no model is written"
         )
     chosen = np.flatnonzero(learn)
-    trial = train(pool, candidates, chosen, FOLDS)
+    trial = searched.whole.train()
     content = trial.scorer.to_bytes()
     learnt = [pool.rows[row] for row in chosen.tolist()]
     counts = Counter((row.source, row.license) for row in learnt)
@@ -139,14 +136,16 @@ def write_model(
         sha256=sha256(content).hexdigest(),
         bytes=len(content),
         trainer=trial.trainer.name,
-        settings=asdict(trial.trainer),  # type: ignore[call-overload]
+        settings=settings_of(trial.trainer),
         rows=len(learnt),
         copies=copies,
         groups=len({row.group for row in learnt}),
+        among=among,
+        tried=searched.tried,
         features=int(np.count_nonzero(trial.scorer.rows)),
         levels=tuple(trial.scorer.levels.tolist()),
         held_out=found,
-        parts=held_out_parts(pool, held_out),
+        parts=held_out_parts(pool, searched.held_out),
         learning=learning_curve(pool, trial.trainer, learn) if with_curve else (),
         telling=telling_tokens(pool, trial.scorer, chosen),
         sources=tuple(SourceCount(source, license_, count) for (source, license_), count in sorted(counts.items())),

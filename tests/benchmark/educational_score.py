@@ -32,7 +32,7 @@ from pipelines.train.judges import LearntJudge, Trainer, known_features, level_o
 from pipelines.train.labels import read_labels
 from pipelines.train.linear_trainer import LinearTrainer
 from pipelines.train.linear_training import SparseRows, fit_logistic
-from pipelines.train.training import LINEAR
+from pipelines.train.settings import LINEAR
 
 Numbers = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]

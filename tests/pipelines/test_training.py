@@ -23,7 +23,7 @@ from curation.text.text import Text
 from filters.educational_score import EducationalScore
 from filters.support.models import load_model
 from pipelines.train.calibration import BANDS, curve, fit_curves
-from pipelines.train.evaluation import pool_of, text_scores, train, try_out
+from pipelines.train.evaluation import pool_of, search_settings, text_scores, train, try_out
 from pipelines.train.examples import examples_of, without_copies
 from pipelines.train.fasttext_trainer import FastTextTrainer
 from pipelines.train.held_out import FOLDS, figures, folds_of, least_score
@@ -32,8 +32,9 @@ from pipelines.train.labels import LabelledText, read_labels
 from pipelines.train.linear_trainer import LinearTrainer
 from pipelines.train.linear_training import SparseRows, fit_logistic
 from pipelines.train.model_card import CARD_BEGINS
+from pipelines.train.settings import LINEAR, USUAL
 from pipelines.train.ship_model import is_free, pool_to_ship, to_learn
-from pipelines.train.training import LINEAR, TRAINERS, train_model
+from pipelines.train.training import train_model
 from tests.meeting import meets, met
 
 ROOT = Path(__file__).parents[2]
@@ -214,7 +215,7 @@ def test_the_best_of_both_trainers_is_one_of_them(labels: str) -> None:
     chosen = np.arange(len(pool.rows))
     assert train(pool, [weak, LinearTrainer()], chosen, 3).trainer == LinearTrainer()
     assert train(pool, [LinearTrainer(), weak], chosen, 3).trainer == LinearTrainer()
-    assert {trainer.name for trainer in TRAINERS["best"]} == {"linear", "fasttext"}
+    assert {trainer.name for trainer in USUAL["best"]} == {"linear", "fasttext"}
 
 
 def test_a_text_is_predicted_by_a_model_that_saw_nothing_of_its_group() -> None:
@@ -227,6 +228,8 @@ def test_a_text_is_predicted_by_a_model_that_saw_nothing_of_its_group() -> None:
     pool = pool_of(rows)
     held_out = try_out(pool, [LinearTrainer()], np.ones(len(rows), bool))
     known = train(pool, [LinearTrainer()], np.arange(len(rows)), 3)
+    searched = search_settings(pool, [LinearTrainer()], np.ones(len(rows), bool))
+    assert np.array_equal(searched.held_out, held_out)
     assert abs(np.corrcoef(pool.scores, held_out)[0, 1]) < 0.3
     assert np.corrcoef(pool.scores, pool.predicted(known.scorer, np.arange(len(rows))))[0, 1] > 0.9
 
