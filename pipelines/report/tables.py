@@ -244,16 +244,18 @@ def show_training(result: Any) -> None:
         "groups": result.groups,
     }
     print_pairs(console, {name: worded(value) for name, value in facts.items()})
-    console.print(f"On {told.rows:,} texts of {told.groups:,} held-out groups:")
-    figures = {
-        "ROC AUC, score at least 3": told.auc,
-        "average precision": told.average_precision,
-        "F1 at 3, rounded": told.f1,
-        "kappa, quadratic weights": told.quadratic_kappa,
-        "mean absolute error": told.mean_absolute_error,
-        "calibration error": told.calibration_error,
+    console.print(f"On {told.rows:,} texts of {told.groups:,} held-out groups, with the bounds of 95 % of resamples of whole groups:")
+    names = {
+        "ROC AUC, score at least 3": "auc",
+        "average precision": "average_precision",
+        "F1 at 3, rounded": "f1",
+        "kappa, quadratic weights": "quadratic_kappa",
+        "mean absolute error": "mean_absolute_error",
+        "calibration error": "calibration_error",
     }
-    print_pairs(console, {name: worded(value) for name, value in figures.items()})
+    bounds = {name: " to ".join(map(str, told.intervals.get(name, ()))) for name in names.values()}
+    figures = {title: f"{worded(getattr(told, name))} ({bounds[name] or 'no bounds'})" for title, name in names.items()}
+    print_pairs(console, figures)
 
 
 def show_extractor_training(result: Any) -> None:

@@ -11,8 +11,8 @@ label. An undefined figure is None.
 Invariant: the folds depend only on the names of the groups.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from hashlib import sha256
 
 import numpy as np
@@ -70,6 +70,8 @@ class HeldOut:
     """The thresholds that keep certain shares of the texts, best first."""
     confusion: tuple[tuple[int, ...], ...]
     """Texts by whole label (rows) and whole prediction (columns)."""
+    intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    """Figure -> its bounds in 95 of 100 resamples of whole groups (`pipelines.train.intervals`), where they were asked for."""
 
 
 def folds_of(groups: Iterable[str], folds: int = FOLDS) -> dict[str, int]:

@@ -118,7 +118,7 @@ def write_card(result: TrainingResult, model: Path) -> None:
 def markdown(result: TrainingResult) -> str:
     """Return the card for people."""
     environment = Environment(undefined=StrictUndefined, autoescape=False, keep_trailing_newline=True, trim_blocks=True)
-    environment.filters.update(count=number, share=_share, figure=_figure, cell=_cell)
+    environment.filters.update(count=number, share=_share, figure=_figure, bounded=_bounded, cell=_cell)
     template = environment.from_string((files("pipelines") / "templates" / "model.md").read_text("utf-8"))
     return template.render(result=result, trials={"this model": result.held_out, **result.compared})
 
@@ -129,6 +129,11 @@ def _share(value: float | None) -> str:
 
 def _figure(value: float | None) -> str:
     return "not defined" if value is None else f"{value:.3f}"
+
+
+def _bounded(of_trial: HeldOut, name: str) -> str:
+    bounds = of_trial.intervals.get(name)
+    return _figure(getattr(of_trial, name)) + (f" ({bounds[0]:.3f} to {bounds[1]:.3f})" if bounds else "")
 
 
 def _cell(text: str) -> str:

@@ -12,6 +12,7 @@ Invariants
 import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
@@ -28,6 +29,7 @@ from pipelines.train.card_tables import held_out_parts, learning_curve, telling_
 from pipelines.train.evaluation import EvaluationPool, NestedSearch, pool_of, search_settings
 from pipelines.train.examples import without_copies
 from pipelines.train.held_out import HeldOut, figures
+from pipelines.train.intervals import group_intervals
 from pipelines.train.judges import settings_of
 from pipelines.train.labels import read_labels
 from pipelines.train.model_card import CARD_BEGINS, SourceCount, TrainingResult, write_card
@@ -102,9 +104,10 @@ def _is_card(place: Path) -> bool:
 
 
 def held_out_figures(pool: EvaluationPool, predicted: Floats) -> HeldOut:
-    """Return the figures of all held-out texts."""
+    """Return the figures of all held-out texts, with their intervals."""
     tried = np.flatnonzero(~np.isnan(predicted))
-    return figures(pool.scores[tried].tolist(), predicted[tried].tolist(), len(set(pool.groups[tried].tolist())))
+    found = figures(pool.scores[tried].tolist(), predicted[tried].tolist(), len(set(pool.groups[tried].tolist())))
+    return replace(found, intervals=group_intervals(pool.scores[tried], predicted[tried], pool.groups[tried]))
 
 
 def write_model(

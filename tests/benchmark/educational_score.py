@@ -28,6 +28,7 @@ from pipelines.train.evaluation import EvaluationPool, pool_of, train
 from pipelines.train.examples import Examples, without_copies
 from pipelines.train.fasttext_trainer import FastTextTrainer
 from pipelines.train.held_out import FOLDS, figures, folds_of
+from pipelines.train.intervals import FIGURES, RESAMPLES, group_intervals
 from pipelines.train.judges import LearntJudge, Trainer, known_features, level_of, levels_of, scorer_of
 from pipelines.train.labels import read_labels
 from pipelines.train.linear_trainer import LinearTrainer
@@ -209,25 +210,14 @@ def calibrated(pool: EvaluationPool, raw: Numbers, fold_of: Indices) -> Numbers:
     return found
 
 
-FIGURES = ("auc", "quadratic_kappa", "average_precision", "mean_absolute_error", "f1", "calibration_error")
-"""What is told of each method, with its interval."""
-
-
-def intervals(pool: EvaluationPool, predicted: Numbers, resamples: int) -> list[str]:
-    """Return each of FIGURES with the bounds of 95 of 100 resamples of whole groups."""
-    names, group = np.unique(pool.groups, return_inverse=True)
-    order = np.argsort(group, kind="stable")
-    starts = np.searchsorted(group[order], np.arange(len(names) + 1))
-    chance = np.random.default_rng(1)
-    drawn: list[list[float]] = []
-    for _ in range(resamples):
-        rows = np.concatenate([order[starts[one] : starts[one + 1]] for one in chance.integers(0, len(names), len(names))])
-        found = figures(pool.scores[rows].tolist(), predicted[rows].tolist(), 0)
-        drawn.append([getattr(found, name) or 0.0 for name in FIGURES])
-    found = figures(pool.scores.tolist(), predicted.tolist(), 0)
-    low, high = np.quantile(np.array(drawn), [0.025, 0.975], axis=0) if drawn else np.zeros((2, len(FIGURES)))
-    values = [getattr(found, name) or 0.0 for name in FIGURES]
-    return [f"{value:.3f} ({least:.3f}-{most:.3f})" for value, least, most in zip(values, low, high, strict=True)]
+def with_intervals(pool: EvaluationPool, predicted: Numbers, resamples: int) -> list[str]:
+    """Return each of FIGURES with its bounds."""
+    found, bounds = figures(pool.scores.tolist(), predicted.tolist(), 0), group_intervals(pool.scores, predicted, pool.groups, resamples)
+    return [
+        f"{getattr(found, name):.3f} ({low:.3f}-{high:.3f})" if name in bounds else "-"
+        for name in FIGURES
+        for low, high in [bounds.get(name, (0, 0))]
+    ]
 
 
 def table(title: str, head: Sequence[str], lines: Sequence[Sequence[str]]) -> None:
@@ -252,7 +242,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "--unlabelled", help="Parquet file with texts to distil from, in column text; column group leaves out what is tried"
     )
     parser.add_argument("--only", nargs="*", help="methods to run (beginnings of their names)")
-    parser.add_argument("--resamples", type=int, default=200)
+    parser.add_argument("--resamples", type=int, default=RESAMPLES)
     parser.add_argument("--folds", type=int, default=FOLDS)
     given = parser.parse_args(arguments)
     files = {Path(path).stem: read_labels([path], "text", "score", "group") for path in given.labels}
@@ -273,7 +263,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         predicted[name] = raw if name == SHIPPED else calibrated(pool, raw, fold_of)
         seconds[name] = time.process_time() - began
         print(f"{name}: {seconds[name]:.0f} s of processor time", file=sys.stderr)
-    lines = [[name, *intervals(pool, values, given.resamples)] for name, values in predicted.items()]
+    lines = [[name, *with_intervals(pool, values, given.resamples)] for name, values in predicted.items()]
     title = f"{len(pool.rows):,} texts of {len(dealt):,} groups held out"
     table(title, ["AUC at 3", "kappa", "average precision", "mean error", "F1", "calibration error"], lines)
 
