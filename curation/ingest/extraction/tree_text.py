@@ -80,10 +80,14 @@ def _rewrite_code(tree: HTMLTree, code: Any, has_skipped: bool) -> None:
             for numbers in _all(code, ", ".join(_SKIPPED)):
                 numbers.decompose()
         for line in _all(code, "br"):
-            line.replace_with(tree.create_text_node("\n"))
+            line.text = "\n"
         for line in _all(code, "div, p, li"):
-            if not line.text.endswith("\n"):
-                line.append_child(tree.create_text_node("\n"))
+            text = line.text
+            if not text.endswith("\n"):
+                if line.first_element_child is None:
+                    line.text = text + "\n"  # a quarter of what a text node of its own costs
+                else:
+                    line.append_child(tree.create_text_node("\n"))
     text = code.text
     if text.strip():
         code.text = _CODE_BEGINS + text + _CODE_ENDS
