@@ -16,6 +16,11 @@ from curation.storage.ownership import MADE_BY, RUN, read_mark
 from curation.storage.records import CorruptRecord, find_record, write_record
 from curation.storage.traffic import Traffic
 
+RUNNING, DONE = "running", "done"
+"""The outcome of a session that is at work, and of one whose stages are all done."""
+UNTOLD = "ended without a word (killed?)"
+"""The outcome of a session that did not record its end, as the next one tells it."""
+
 _ADDED = (
     *("made", "made_names", "interrupted", "removed", "seconds", "worker_seconds"),
     *(f"store_{field.name}" for field in fields(Traffic)),
@@ -45,7 +50,7 @@ class RunReport:
             "workers": workers,
             **facts,
             "stages": [],
-            "outcome": "running",
+            "outcome": RUNNING,
         }
         self._began = time.perf_counter()
         self._earlier = _earlier_sessions(self._place)
@@ -92,4 +97,6 @@ def _earlier_sessions(place: Location) -> list[Any]:
         sessions = (find_record(place) or {}).get("sessions")
     except CorruptRecord:
         return []  # rewriting the content of a damaged record would make it look trustworthy
-    return list(sessions) if isinstance(sessions, list) else []
+    if not isinstance(sessions, list):
+        return []
+    return [{**each, "outcome": UNTOLD} if isinstance(each, dict) and each.get("outcome") == RUNNING else each for each in sessions]

@@ -28,7 +28,7 @@ from curation.engine.leftovers import (
     strangers_in,
     sweep,
 )
-from curation.engine.run_report import RunReport, store_calls
+from curation.engine.run_report import DONE, RunReport, store_calls
 from curation.engine.runner import Runner, TaskOutcome
 from curation.engine.signals import Ended
 from curation.engine.stage import SEAL, Cost, Finished, Job, Stage, Unit, Workspace, is_whole, keys_under
@@ -123,7 +123,7 @@ class Session:
             session._report.write()
             try:
                 yield session
-                session.note("outcome", "done")
+                session.note("outcome", DONE)
             except BaseException as error:
                 session.note("outcome", str(error) if isinstance(error, Ended) else f"{type(error).__name__}: {error}")
                 if isinstance(error, Ended):
@@ -256,7 +256,7 @@ class Session:
 
     def conclude(self) -> None:
         """Record in run.json that all stages are done, for readers of the run before it is closed."""
-        self.note("outcome", "done")
+        self.note("outcome", DONE)
         self._report.end()
 
     def close(self) -> None:

@@ -12,8 +12,9 @@ Invariant: `claim` runs before anything is written to a folder, and writes nothi
 import fcntl
 import json
 import os
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from curation.arrays import JsonObject
@@ -115,16 +116,47 @@ def locked(
     with telling_what_is_written(out / LOCK):
         Path(out.path, LOCK).open("a").close()
     with Path(out.path, LOCK).open("a+") as stream:
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise Refused(f"another run is live on {out}; wait for it or choose another --out") from None
+        if not _taken(stream.fileno()):
+            raise Refused(f"another run is live on {out}; wait for it or choose another --out")
         claim(out, recipe, replace)
         with telling_what_is_written(out / LOCK):
             stream.truncate(0)
             stream.write(f"{MADE_BY}\n{recipe or ''}\n")
             stream.flush()
         yield lambda: None
+
+
+def _taken(lock: int) -> bool:
+    """Take a lock, unless a run holds it: one who only looks (`is_live`) holds it for less than the second that this waits."""
+    for pause in (0.0, 0.01, 0.1, 0.9):
+        time.sleep(pause)
+        with suppress(BlockingIOError):
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+    return False
+
+
+def is_live(out: Location) -> bool | None:
+    """Return whether a run holds the lock of OUT; None where that cannot be seen. Nothing is written."""
+    if not out.is_local:
+        from curation.storage.store_lock import is_live_on_store
+
+        return is_live_on_store(out)
+    try:
+        lock = os.open(os.path.join(out.path, LOCK), os.O_RDONLY | os.O_NONBLOCK)
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return None
+    try:
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return None
+    finally:
+        os.close(lock)
+    return False
 
 
 def recipe_of(mark: JsonObject) -> str | None:

@@ -96,6 +96,21 @@ def store_lock(out: Location, take_over: bool, tell: Callable[[str], None]) -> I
                 obstore.delete(store, key)
 
 
+def is_live_on_store(out: Location) -> bool | None:
+    """Return whether the owner of OUT's lock gives signs of life; None where there is no lock, as on a store that has none."""
+    lock = (out.path + "/.lock").partition("/")
+    try:
+        there = obstore.get(_store(out.scheme, lock[0]), lock[2])
+        owner = _parsed(bytes(there.bytes()))
+    except (BaseError, FileNotFoundError):
+        return None
+    return not _is_dead_process_here(owner) and _age(there.meta) < STALE
+
+
+def _age(written: Any) -> float:
+    return max(0.0, float((datetime.now(UTC) - written["last_modified"]).total_seconds()))
+
+
 def _acquired(store: Any, key: str, content: bytes, take_over: bool, out: Location) -> Any:
     """Write the lock if there is none, or if its owner is gone; return its mark. Raises Refused."""
     try:
@@ -104,11 +119,10 @@ def _acquired(store: Any, key: str, content: bytes, take_over: bool, out: Locati
         pass
     try:
         there = obstore.get(store, key)
-        said, written, mark = bytes(there.bytes()), there.meta["last_modified"], there.meta["e_tag"]
+        said, age, mark = bytes(there.bytes()), _age(there.meta), there.meta["e_tag"]
     except FileNotFoundError:
         return obstore.put(store, key, content, mode="create")  # released meanwhile
     owner = _parsed(said)
-    age = max(0.0, (datetime.now(UTC) - written).total_seconds())
     if not take_over and not _is_dead_process_here(owner):
         who = f"{owner.get('owner', 'its owner is unreadable')}, since {owner.get('began', '?')}"
         if age < STALE:

@@ -70,7 +70,7 @@ def funnel(out: str) -> Funnel:
         alarms=_alarms(web, settings),
         compared_by=_compared_by(settings),
         unknown_sources=[name for name in settings.sources if name not in seen] if settings is not None else [],
-        unfinished=state.told if not state.ended else None,
+        unfinished=state.told if not (state.ended or state.concluded) else None,
         spending=_spending(place),
         diversity=_diversity(Workspace(place)),
     )

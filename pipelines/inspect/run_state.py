@@ -1,17 +1,21 @@
-"""The state of a run: whether it has ended, and if not, which stages are done.
+"""The state of a run: whether it has ended, and if not, which stages are done, and whether a session is at work on it.
 
 A finished run has contents.json (`curation.storage.contents`). An unfinished run can be inspected too: its shards are complete, because
-shards are written whole and named by their sidecars, but more will follow, so every view adds a note.
+shards are written whole and named by their sidecars, but more will follow, so every view adds a note. A session that is at work holds the
+lock of the folder; one that did not record its end and does not hold the lock was killed.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from curation.counting import counted
+from curation.engine.run_report import DONE, RUNNING, UNTOLD
 from curation.engine.stage import SEAL
 from curation.errors import BooksUnbalanced
 from curation.storage.contents import CONTENTS, Contents, read_contents
 from curation.storage.location import Location
-from curation.storage.ownership import RUN
+from curation.storage.ownership import RUN, is_live
 from curation.storage.records import CorruptRecord, find_record
 from pipelines.terminal.wording import printable
 
@@ -20,13 +24,14 @@ from pipelines.terminal.wording import printable
 class RunState:
     """Whether a run has ended; `told` describes its progress, and `fault` a damaged record of its state.
 
-    `unbalanced` is true when every stage is done but the books do not balance.
+    `concluded` is true when every stage is done and the books balance, `unbalanced` when they do not.
     """
 
     ended: bool
     told: str
     contents: Contents | None = None
     fault: str | None = None
+    concluded: bool = False
     unbalanced: bool = False
 
 
@@ -46,9 +51,8 @@ def state_of(out: Location) -> RunState:
         return RunState(True, "", fault=f"{out / CONTENTS} is missing though the run has ended; run its command again, which writes it")
     sessions = content.get("sessions")
     last = sessions[-1] if isinstance(sessions, list) and sessions and isinstance(sessions[-1], dict) else {}
-    outcome = last.get("outcome")
-    said = outcome if isinstance(outcome, str) else None
-    return RunState(False, _how_far(out, said), unbalanced=said is not None and said.startswith(BooksUnbalanced.__name__))
+    outcome = str(last.get("outcome", ""))
+    return RunState(False, _how_far(out, last), concluded=outcome == DONE, unbalanced=outcome.startswith(BooksUnbalanced.__name__))
 
 
 def note_on(folder: str) -> str | None:
@@ -62,8 +66,8 @@ def note_on(folder: str) -> str | None:
     return state.told if not state.ended else None
 
 
-def _how_far(out: Location, outcome: str | None) -> str:
-    """Say that a run has not ended, which stages are done, and what the last session said of its end."""
+def _how_far(out: Location, session: Mapping[str, Any] | None) -> str:
+    """Say that a run has not ended, which stages are done, and how its last session ended, or that it is at work."""
     stages: dict[str, bool] = {}
     units = 0
     for facts in (out / "stages").files(recursive=True):
@@ -77,9 +81,22 @@ def _how_far(out: Location, outcome: str | None) -> str:
         from pipelines.recipes.stage_words import in_words  # knows recipes, which take long to import
 
         lines.append(f"in the middle of {printable(', '.join(dict.fromkeys(map(in_words, begun))))}")
-    if outcome and outcome not in ("running", "done"):
-        said = printable(outcome.splitlines()[0], 200)
-        lines.append(f"its last session was {said}" if said.startswith("ended by ") else f"its last session ended with {said}")
     if not (out / "ledger").is_folder():
         lines.append("no document has a fate yet")
-    return ", ".join(lines) + "; the same command goes on with it"
+    return ", ".join(lines) + "; " + _what_next(out, session)
+
+
+def _what_next(out: Location, session: Mapping[str, Any] | None) -> str:
+    """Say how the last session ended, and who goes on with the run: the session that is at work on it, or the same command."""
+    outcome = printable(str((session or {}).get("outcome") or "").partition("\n")[0], 200)
+    if outcome not in ("", RUNNING, DONE):
+        said = f"its last session was {outcome}" if outcome.startswith("ended by ") else f"its last session ended with {outcome}"
+        return f"{said}; the same command resumes it"
+    live = is_live(out)
+    if live:
+        told = [printable(str((session or {}).get(name) or "?"), 80) for name in ("machine", "began")]
+        return f"a session on {told[0]}, which began {told[1]}, is at work on it"
+    if live is None:
+        return "the same command resumes it"
+    resumed = "resumes it" if out.is_local else "resumes it, with --take-over where it is asked for"
+    return f"its last session {UNTOLD}; the same command {resumed}"

@@ -1,17 +1,23 @@
 """A run that has not ended: it can be looked at as far as it came, and every verb that looks says so."""
 
+import fcntl
 import json
+import os
 import random
 import re
 import shutil
 from pathlib import Path
+from threading import Timer
 
 import pytest
 
+from curation.storage.location import Location
+from curation.storage.ownership import is_live, locked
 from tests.running import SMALL_RECIPE, many_files
 from tests.verbs import call
 
 SAID = "this run has not ended"
+KILLED = "its last session ended without a word (killed?); the same command resumes it"
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +56,7 @@ def test_it_is_looked_at_as_far_as_it_came_and_every_verb_says_so(made: Path, tm
         said = call(*verb)
         assert said.code == 0, said
         assert SAID in " ".join(said.all.split())
+        assert KILLED in " ".join(said.all.split())
     assert json.loads(call("inspect", run, "--json").out)["records"] > 40
     (story,) = json.loads(call("why", run, "0-0", "--json").out)
     assert story["text"]
@@ -62,6 +69,35 @@ def test_it_is_looked_at_as_far_as_it_came_and_every_verb_says_so(made: Path, tm
     content[len(content) // 2] ^= 1
     shard.write_bytes(content)
     assert call("verify", run).code == 3
+
+
+def test_a_session_at_work_is_told_from_a_killed_one(made: Path, tmp_path: Path) -> None:
+    run = broken_off(made, tmp_path, "3-judge")
+    with locked(Location.of(str(run)), None, False):
+        for verb in (["inspect", run], ["why", run, "0-0"], ["verify", run], ["report", run]):
+            told = " ".join(call(*verb).all.split())
+            assert re.search(r"; a session on \S+, which began \S+, is at work on it", told), told
+            assert "killed?" not in told
+    assert KILLED in call("report", run).err
+    assert KILLED in (run / "report.html").read_text()
+    assert SAID not in (made / "report.html").read_text()
+
+
+def test_the_next_session_records_that_the_last_one_was_killed(made: Path, tmp_path: Path) -> None:
+    run = broken_off(made, tmp_path, "3-judge")
+    assert call("run", made.parent / "plain.toml", made.parent / "input/*.jsonl", "--out", run).code == 0
+    outcomes = [session["outcome"] for session in json.loads((run / "run.json").read_bytes())["sessions"]]
+    assert outcomes == ["ended without a word (killed?)", "done"]
+
+
+def test_who_looks_does_not_turn_a_run_away(made: Path, tmp_path: Path) -> None:
+    run = Location.of(str(broken_off(made, tmp_path, "3-judge")))
+    looking = os.open(run.path + "/.lock", os.O_RDONLY)
+    fcntl.flock(looking, fcntl.LOCK_SH)
+    Timer(0.05, os.close, [looking]).start()
+    with locked(run, None, False):
+        assert is_live(run)
+    assert is_live(run) is False
 
 
 def test_who_looks_at_a_damaged_file_of_it_is_told_which(made: Path, tmp_path: Path) -> None:

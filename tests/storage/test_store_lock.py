@@ -15,7 +15,7 @@ from curation.engine.stage import Unit
 from curation.errors import CannotWrite, Refused
 from curation.storage import store_lock as locks
 from curation.storage.location import Location
-from curation.storage.ownership import locked
+from curation.storage.ownership import is_live, locked
 from curation.storage.store_lock import store_lock
 from tests.flaky_store import ANSWERS, FlakyStore, flaky_store
 from tests.object_store import BUCKET, ObjectStore, object_store
@@ -82,6 +82,21 @@ def test_a_dead_process_of_this_machine_is_no_owner(out: Location) -> None:
     say(out, host=platform.node(), process=gone.pid)
     with store_lock(out, False, print):
         pass
+
+
+def test_whether_a_session_is_at_work_is_seen_from_outside(out: Location, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert is_live(out) is None
+    say(out)
+    assert is_live(out)
+    monkeypatch.setattr(locks, "STALE", -1.0)
+    assert is_live(out) is False
+    monkeypatch.undo()
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    say(out, host=platform.node(), process=gone.pid)
+    assert is_live(out) is False
+    with store_lock(out, False, print):
+        assert is_live(out)
 
 
 def test_an_owner_that_lost_its_lock_stops(out: Location, monkeypatch: pytest.MonkeyPatch) -> None:
