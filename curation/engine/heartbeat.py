@@ -83,6 +83,11 @@ class Watch:
                 overdue.append((pid, item))
         return overdue
 
+    def item_of(self, pid: int | None) -> int:
+        """Return the item that a worker has begun and not finished, even a dead worker; 0 for none."""
+        slots = range(0, len(self._slots), FIELDS)
+        return next((int(self._slots[slot + _ITEM]) for slot in slots if self._slots[slot + _PID] == pid), 0)
+
     def _look_at(self, seen: _Seen, pid: int, beats: int, passed: float) -> bool:
         """Add up the time that a worker has spent on one record; return whether the worker is alive."""
         import psutil

@@ -27,6 +27,8 @@ from curation.storage.outages import may_pass
 
 BUSY_TOO_LONG = "one record of this shard kept its worker busy for longer than any record should take"
 
+_ENDED_BY_US = "one record kept it busy for too long"
+
 TaskItem = TypeVar("TaskItem")
 TaskResult = TypeVar("TaskResult")
 
@@ -100,6 +102,17 @@ def attempt_watched(
         return attempt(task, item)
 
 
+def _ended(pid: int | None, code: int) -> str:
+    """Say how a worker ended."""
+    if code >= 0:
+        return f"worker process {pid} exited with {code}"
+    try:
+        how = signal.Signals(-code).name
+    except ValueError:
+        how = f"signal {-code}"
+    return f"worker process {pid} was ended by {how}{' (out of memory?)' if code == -signal.SIGKILL else ''}"
+
+
 class LocalRunner:
     """Runs tasks in this process (workers = 1) or in spawned worker processes."""
 
@@ -114,14 +127,14 @@ class LocalRunner:
         self,
         task: Callable[[TaskItem], TaskResult],
         items: Iterable[TaskItem],
-        needs: Callable[[TaskItem], Need] = nothing_more,  # noqa: ARG002  (one machine takes what there is)
+        needs: Callable[[TaskItem], Need] = nothing_more,
     ) -> Iterator[TaskOutcome[TaskItem, TaskResult]]:
-        """Yield an outcome for every item, in the order in which they finish."""
+        """Yield an outcome for every item, in the order in which they finish. One machine takes what there is; `needs` names the items."""
         if self.workers == 1:
             for item in items:
                 yield attempt_watched(task, item, self.tell)
             return
-        yield from self._map_in_processes(task, list(items))
+        yield from self._map_in_processes(task, list(items), lambda item: needs(item).name)
 
     def close(self) -> None:
         """End the worker processes; kill those that are still busy."""
@@ -136,7 +149,7 @@ class LocalRunner:
         return self._pool
 
     def _map_in_processes(
-        self, task: Callable[[TaskItem], TaskResult], items: list[TaskItem]
+        self, task: Callable[[TaskItem], TaskResult], items: list[TaskItem], name: Callable[[TaskItem], str]
     ) -> Iterator[TaskOutcome[TaskItem, TaskResult]]:
         waiting = list(enumerate(items, start=1))[::-1]
         suspects: list[TaskItem] = []
@@ -159,6 +172,11 @@ class LocalRunner:
                     self._under_way = len(running)
                     yield outcome
             except BrokenProcessPool:
+                names = {number: name(item) for number, item in running.values()}
+                for dead, code, number in self._workers().died():
+                    at = f" at {names[number]}" if number in names else ""
+                    next_ = _ENDED_BY_US if number in hung else "what it was doing is done again"
+                    self.tell(f"{_ended(dead, code)}{at}; {next_}")
                 others = [(number, item) for number, item in running.values() if number not in hung]
                 held = [item for number, item in running.values() if number in hung]
                 running.clear()
@@ -170,9 +188,9 @@ class LocalRunner:
                 for item in held:
                     yield TaskOutcome(item, error=BUSY_TOO_LONG, line=BUSY_TOO_LONG, killed=True)
         for item in suspects:
-            yield self._run_alone(task, item)
+            yield self._run_alone(task, item, name(item))
 
-    def _run_alone(self, task: Callable[[TaskItem], TaskResult], item: TaskItem) -> TaskOutcome[TaskItem, TaskResult]:
+    def _run_alone(self, task: Callable[[TaskItem], TaskResult], item: TaskItem, name: str) -> TaskOutcome[TaskItem, TaskResult]:
         pool = WorkerPool(1, self.tell)
         died = "the worker process died twice on this shard"
         try:
@@ -185,6 +203,8 @@ class LocalRunner:
             pool.close()
             return outcome
         except BrokenProcessPool:
+            for dead, code, _ in pool.died():
+                self.tell(f"{_ended(dead, code)} at {name}; {_ENDED_BY_US if died == BUSY_TOO_LONG else 'this shard ended two workers'}")
             return TaskOutcome(item, error=died, line=died, killed=True)
         except BaseException:
             pool.kill()

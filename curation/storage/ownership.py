@@ -143,7 +143,7 @@ def is_live(out: Location) -> bool | None:
 
         return is_live_on_store(out)
     try:
-        lock = os.open(os.path.join(out.path, LOCK), os.O_RDONLY | os.O_NONBLOCK)
+        lock = os.open(Path(out.path, LOCK), os.O_RDONLY | os.O_NONBLOCK)
     except FileNotFoundError:
         return False
     except OSError:
