@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from curation.arrays import Floats
+from curation.errors import InputError, Refused
 from filters.support.features import single
 from filters.support.scorer import GOOD, Scorer
 from pipelines.train.calibration import BANDS
@@ -51,15 +52,21 @@ def _parts(pool: EvaluationPool, predicted: Floats, names: npt.NDArray[np.str_])
 
 
 def learning_curve(pool: EvaluationPool, trainer: Trainer, learn: npt.NDArray[np.bool_]) -> tuple[LearningStep, ...]:
-    """Return the figures of models that learn from a share of the groups; all are evaluated on the same texts."""
+    """Return the figures of models that learn from a share of the groups; all are evaluated on the same texts.
+
+    A share that is too small to learn from has no figures.
+    """
     order = {group: sha256(b"curve" + group.encode()).digest() for group in sorted(set(pool.groups.tolist()))}
     ranked = {group: place / len(order) for place, group in enumerate(sorted(order, key=lambda group: order[group]))}
     ranks = np.array([ranked[group] for group in pool.groups.tolist()])
     steps = []
     for share in _SHARES:
         of_share = learn & (ranks < share)
-        found = figures(pool.scores.tolist(), try_out(pool, [trainer], of_share, _CURVE_FOLDS).tolist(), 0)
-        steps.append(LearningStep(share, int(of_share.sum()), found.auc, found.quadratic_kappa))
+        try:
+            found = figures(pool.scores.tolist(), try_out(pool, [trainer], of_share, _CURVE_FOLDS).tolist(), 0)
+            steps.append(LearningStep(share, int(of_share.sum()), found.auc, found.quadratic_kappa))
+        except (InputError, Refused):
+            steps.append(LearningStep(share, int(of_share.sum()), None, None))
     return tuple(steps)
 
 

@@ -101,9 +101,7 @@ def ship(labels: Sequence[str], out: Path) -> TrainingResult:
         "learnt from every row, whatever its licence (not shipped)": held_out_figures(pool, tried(try_out(pool, LINEAR, learn | True))),
     }
     thresholds = thresholds_of(pool, np.where(np.isnan(searched.held_out), -1.0, searched.held_out))
-    return write_model(
-        pool, learn, searched, out, among="linear", copies=copies, compared=compared, thresholds=thresholds, notes=NOTES, with_curve=True
-    )
+    return write_model(pool, learn, searched, out, among="linear", copies=copies, compared=compared, thresholds=thresholds, notes=NOTES)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -121,7 +121,6 @@ def write_model(
     compared: Mapping[str, HeldOut] | None = None,
     thresholds: Mapping[str, float | None] | None = None,
     notes: tuple[str, ...] = (),
-    with_curve: bool = False,
 ) -> TrainingResult:
     """Train on the texts of `learn` and write model and card. Raises Refused if the held-out AUC is no better than chance."""
     found = held_out_figures(pool, searched.held_out)
@@ -149,7 +148,7 @@ def write_model(
         levels=tuple(trial.scorer.levels.tolist()),
         held_out=found,
         parts=held_out_parts(pool, searched.held_out),
-        learning=learning_curve(pool, trial.trainer, learn) if with_curve else (),
+        learning=learning_curve(pool, trial.trainer, learn),
         telling=telling_tokens(pool, trial.scorer, chosen),
         sources=tuple(SourceCount(source, license_, count) for (source, license_), count in sorted(counts.items())),
         versions={**{package: version(package) for package in _PACKAGES}, "unicode": UNICODE_VERSION},

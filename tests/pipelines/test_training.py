@@ -169,6 +169,18 @@ def test_a_model_and_its_card_are_written(labels: str, tmp_path: Path) -> None:
     assert "{%" not in page
 
 
+def test_the_card_tells_what_fewer_labels_would_have_done(tmp_path: Path) -> None:
+    rows, out = invented_rows(560, groups=40), tmp_path / "model.safetensors"
+    steps = train_model([write_jsonl(tmp_path / "labels.jsonl", rows)], str(out)).learning
+    assert [(step.share, step.rows) for step in steps] == [(0.125, 70), (0.25, 140), (0.5, 280), (1.0, 560)]
+    assert steps[0].auc is None  # five groups of fourteen: in a fold no level has twenty texts on either side
+    first, last = (step.quadratic_kappa or 0 for step in (steps[1], steps[3]))
+    assert last > first > 0.5
+    page = out.with_suffix(".md").read_text()
+    assert "| 12.5% | 70 | too few to learn from |  |" in page
+    assert f"| 100.0% | 560 | {steps[3].auc:.3f} | {steps[3].quadratic_kappa:.3f} |" in page
+
+
 def model_of(*inputs: str, trainer: Trainer = LINEAR[0]) -> bytes:
     pool = pool_of(without_copies(read_labels(inputs, "text", "score", "source")))
     return scorer_of(trainer.fit(pool.examples(trainer, np.arange(len(pool.rows)))), trainer).to_bytes()
