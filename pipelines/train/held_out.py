@@ -44,6 +44,8 @@ class ReliabilityBin:
 class HeldOutEffect:
     """The effect of the threshold `min_score`: the share of texts kept, the precision, and the recall of good texts."""
 
+    meaning: str
+    """Why this threshold: a fixed step, or the one that keeps a certain share of the texts."""
     min_score: float
     kept: float
     precision: float | None
@@ -66,8 +68,7 @@ class HeldOut:
     bias: float
     reliability: tuple[ReliabilityBin, ...]
     thresholds: tuple[HeldOutEffect, ...]
-    retentions: tuple[HeldOutEffect, ...]
-    """The thresholds that keep certain shares of the texts, best first."""
+    """From the lowest threshold to the highest."""
     confusion: tuple[tuple[int, ...], ...]
     """Texts by whole label (rows) and whole prediction (columns)."""
     intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict)
@@ -97,10 +98,7 @@ def figures(labels: Sequence[float], predicted: Sequence[float], groups: int) ->
         calibration_error=round(sum(bin_.rows * abs(bin_.mean_predicted - bin_.mean_label) for bin_ in reliability) / len(truth), 4),
         bias=round(float((guess - truth).mean()), 4),
         reliability=reliability,
-        thresholds=tuple(_threshold_effect(good, guess >= bound, bound) for bound in _THRESHOLDS),
-        retentions=tuple(
-            _threshold_effect(good, guess >= bound, round(bound, 3)) for bound in np.quantile(guess, 1 - np.array(_RETENTIONS)).tolist()
-        ),
+        thresholds=tuple(sorted(_effects(good, guess), key=lambda effect: effect.min_score)),
         confusion=tuple(map(tuple, _confusion(_whole(truth), _whole(guess)).tolist())),
     )
 
@@ -180,8 +178,18 @@ def _reliability(truth: Scores, guess: Scores) -> Iterable[ReliabilityBin]:
             yield ReliabilityBin(float(low), float(high), int(inside.sum()), *means)
 
 
-def _threshold_effect(good: npt.NDArray[np.bool_], kept: npt.NDArray[np.bool_], bound: float) -> HeldOutEffect:
+def _effects(good: npt.NDArray[np.bool_], guess: Scores) -> Iterable[HeldOutEffect]:
+    """Yield the effect of each step, and of the score (rounded down) that keeps each share of the texts."""
+    for bound in _THRESHOLDS:
+        meaning = "a fixed step: rounds to 3" if bound == GOOD - 0.5 else "a fixed step"
+        yield _threshold_effect(good, guess >= bound, bound, meaning)
+    for share, exact in zip(_RETENTIONS, np.quantile(guess, 1 - np.array(_RETENTIONS), method="lower").tolist(), strict=True):
+        bound = np.floor(exact * 1000) / 1000
+        yield _threshold_effect(good, guess >= bound, float(bound), f"keeps the best {share:.0%}")
+
+
+def _threshold_effect(good: npt.NDArray[np.bool_], kept: npt.NDArray[np.bool_], bound: float, meaning: str) -> HeldOutEffect:
     both = int((good & kept).sum())
     precision = both / int(kept.sum()) if kept.any() else None
     recall = both / int(good.sum()) if good.any() else None
-    return HeldOutEffect(bound, round(float(kept.mean()), 4), _rounded(precision), _rounded(recall))
+    return HeldOutEffect(meaning, bound, round(float(kept.mean()), 4), _rounded(precision), _rounded(recall))

@@ -4,6 +4,7 @@ import gzip
 import json
 import os
 import random
+import re
 import subprocess
 import sys
 import time
@@ -419,7 +420,14 @@ def test_figures_are_their_definitions(pairs: list[tuple[int, float]]) -> None:
     assert [[sum(t == row and w == column for t, w in zip(truth, whole, strict=True)) for column in range(6)] for row in range(6)] == [
         list(counts) for counts in found.confusion
     ]
-    at = {effect.min_score: effect for effect in found.thresholds}
+    assert [effect.min_score for effect in found.thresholds] == sorted(effect.min_score for effect in found.thresholds)
+    for effect in found.thresholds:
+        assert effect.kept == pytest.approx(sum(g >= effect.min_score for g in guess) / len(pairs), abs=1e-4)
+        if share := re.fullmatch(r"keeps the best (\d+)%", effect.meaning):
+            assert effect.kept >= int(share[1]) / 100 - 1e-4
+    at = {effect.min_score: effect for effect in found.thresholds if effect.meaning.startswith("a fixed step")}
+    assert at[2.5].meaning == "a fixed step: rounds to 3"
+    assert len(found.thresholds) - len(at) == 8
     assert at[2.5].kept == pytest.approx(kept / len(pairs), abs=1e-4)
     assert at[2.5].precision == (pytest.approx(hits / kept, abs=1e-4) if kept else None)
     assert at[2.5].recall == (pytest.approx(hits / good, abs=1e-4) if good else None)
