@@ -43,7 +43,7 @@ from curation.repeats.repeated_lines import LinesPart, Repeated, cut_repeated_li
 from curation.schema import DOCUMENTS
 from curation.storage.digests import digest_of
 from curation.storage.location import Location
-from curation.storage.ownership import RULES_FILE, RUN, claim, write_ours
+from curation.storage.ownership import RULES_FILE, RUN, claim, keep_aside, write_ours
 from curation.storage.shards import Shard
 from curation.storage.source_file import SourceFile
 from curation.text.text import Text
@@ -54,7 +54,7 @@ from pipelines.export.export import Export, ExportConversations, ExportPairs, So
 from pipelines.export.manifest import write_manifest
 from pipelines.inspect.earlier_runs import ledger_of, open_earlier
 from pipelines.inspect.funnel import funnel
-from pipelines.inspect.rules import encoded, rules_of
+from pipelines.inspect.rules import encoded, recipe_written, rules_of
 from pipelines.progress.logs import run_log
 from pipelines.progress.progress import ProgressWatcher, display_for
 from pipelines.recipes.recipe import InputChoice, Recipe, load
@@ -194,11 +194,14 @@ def conclude(session: Session, recipe: Recipe, watcher: ProgressWatcher) -> tupl
     if unread.names:
         session.note("unread", unread.names)
     session.conclude()
-    return books, unread, report_of(str(out))
+    return books, unread, report_of(str(out), watcher.tell)
 
 
 def write_recipe(session: Session, recipe: Recipe) -> None:
-    """Write the recipe to OUT as given, and the rules that follow from it."""
+    """Write the recipe to OUT as given, and the rules that follow from it; move a recipe that somebody edited there aside."""
+    place, written = session.out / RECIPE, recipe_written(session.out)
+    if place.facts() is not None and place.read_bytes() not in (recipe.text.encode(), written):
+        keep_aside(place, session.watcher.tell)
     session.put(RECIPE, recipe.text.encode())
     session.put(RULES_FILE, encoded(rules_of(recipe)))
 
@@ -315,7 +318,10 @@ def write_dataset(session: Session, recipe: Recipe, web: Sequence[Source], synth
     talks = {kind: session.run(stage, export_units(synthetic, settings)) for kind, stage in wanted.items()}
     session.retire_others()
     write_manifest(session.out / "dataset", digest_of(recipe.text), files, talks, settings.keep)
-    write_ours(session.out / "dataset" / "README.md", card(card_facts(session.out, rules_of(recipe))).encode())
+    told, place = card(card_facts(session.out, rules_of(recipe))).encode(), session.out / "dataset" / "README.md"
+    if place.facts() is None or place.read_bytes() != told:
+        session.reopen()
+        write_ours(place, told)
 
 
 def input_files(recipe: Recipe, given: Sequence[str], out: Location | None = None) -> list[SourceFile]:

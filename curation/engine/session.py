@@ -35,7 +35,7 @@ from curation.engine.stage import SEAL, Cost, Finished, Job, Stage, Unit, Worksp
 from curation.engine.tries import last_outcomes
 from curation.engine.watcher import Silent, Watcher
 from curation.errors import CannotWrite, Refused, ShardsFailed
-from curation.storage.contents import CONTENTS, digest_at, read_contents, write_contents
+from curation.storage.contents import CONTENTS, digest_at, read_contents, reopen, write_contents
 from curation.storage.digests import digest_of
 from curation.storage.journal import JOURNAL_ENDING
 from curation.storage.location import FileFacts, Location
@@ -252,7 +252,7 @@ class Session:
         if self._report.closed or (self.out / CONTENTS).facts() is not None:
             self._report.closed = False
             self._report.write()
-            (self.out / CONTENTS).delete()
+            reopen(self.out, self.watcher.tell)
 
     def conclude(self) -> None:
         """Record in run.json that all stages are done, for readers of the run before it is closed."""

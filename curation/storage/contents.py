@@ -11,16 +11,19 @@ run, and whoever receives the folder can check that every byte is the one that w
 The lock is left out, and so is this file, which carries its own digest too. The digests of shards come from their sidecars, so closing a
 run reads only the small files.
 
+A person may edit the report and the card. A later session writes them again, but first moves aside what it finds there.
+
 Invariant: run.json says `closed` exactly while this file should exist, so a lost file is distinguished from one that is not written yet.
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from curation.storage.digests import plain
 from curation.storage.location import Location
-from curation.storage.records import find_record, typed, write_record
+from curation.storage.ownership import keep_aside
+from curation.storage.records import CorruptRecord, find_record, typed, write_record
 
 CONTENTS = "contents.json"
 
@@ -67,6 +70,27 @@ def write_contents(
     logs = {path: found for path in _LOGS if (found := digest_at(out / path)) is not None}
     live = tuple(path for path in LIVE if (out / path).facts() is not None)
     write_record(out / CONTENTS, plain(Contents(files, logs, live)))
+
+
+EDITED = ("report.html", "dataset/README.md", "README.md", "croissant.json")
+"""Files that a person may edit, and that a later session writes again."""
+
+
+def keep_edited(out: Location, paths: Iterable[str], tell: Callable[[str], None]) -> None:
+    """Move each of these files that is no longer what the closed run wrote aside: what a person wrote into it is not ours to lose."""
+    try:
+        contents = read_contents(out)
+    except CorruptRecord:
+        return
+    for path in paths:
+        if contents is not None and path in contents.files and digest_at(out / path) not in (None, contents.files[path]):
+            keep_aside(out / path, tell)
+
+
+def reopen(out: Location, tell: Callable[[str], None]) -> None:
+    """Delete contents.json, before anything in a closed run changes."""
+    keep_edited(out, EDITED, tell)
+    (out / CONTENTS).delete()
 
 
 def rewrite_entry(out: Location, path: str) -> None:

@@ -15,6 +15,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from itertools import chain, count
 from pathlib import Path
 
 from curation.arrays import JsonObject
@@ -176,6 +177,20 @@ def write_ours(place: Location, content: bytes) -> None:
     if place.facts() is not None and MADE_BY.encode() not in place.read_bytes():
         raise Refused(f"{place} was not written by this program, or is damaged; move or delete it, then give the same command again")
     place.write_bytes(content)
+
+
+def keep_aside(place: Location, tell: Callable[[str], None]) -> None:
+    """Move a file that is about to be written again to a free name beside it (`NAME.yours`), and say so."""
+    content = place.read_bytes()
+    for ending in chain([".yours"], (f".yours-{number}" for number in count(2))):
+        aside = place.parent / f"{place.name}{ending}"
+        if aside.facts() is None and not aside.is_folder():
+            aside.write_bytes(content)
+        elif aside.facts() is None or aside.read_bytes() != content:
+            continue
+        place.delete()
+        tell(f"{place} is not what this program wrote there: it is written again, and what it held is kept in {aside}")
+        return
 
 
 def _first_file(out: Location) -> str | None:

@@ -119,6 +119,14 @@ def read_rules(out: Location) -> RunRules:
     return rules
 
 
+def recipe_written(out: Location) -> bytes | None:
+    """Return the text of the recipe that a run wrote to OUT; None where that is not known."""
+    try:
+        return read_rules(out).text.encode()
+    except (CorruptRecord, UsageError):
+        return None
+
+
 def side_dropped(rule: Rule) -> Side | None:
     """Return the side of its threshold that a rule drops, as declared or by trying both sides; None if the rule is not a comparison."""
     threshold = rule.single_threshold

@@ -6,10 +6,10 @@ Invariant: a file that no manifest in the folder lists is neither overwritten no
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from curation.errors import Refused, UsageError
-from curation.storage.contents import CONTENTS
+from curation.storage.contents import CONTENTS, reopen
 from curation.storage.location import READ_ONLY, TEMPORARY, Location
 from curation.storage.ownership import MADE_BY, write_ours
 from curation.storage.records import encode_record
@@ -48,7 +48,7 @@ def take_over(target: Location) -> set[str]:
     return before
 
 
-def announce(target: Location, files: Iterable[str]) -> None:
+def announce(target: Location, files: Iterable[str], tell: Callable[[str], None]) -> None:
     """Mark the files of an export as ours and unfinished."""
     unfinished = {
         "made_by": MADE_BY,
@@ -57,7 +57,7 @@ def announce(target: Location, files: Iterable[str]) -> None:
         "sft": [],
     }
     if (target / CONTENTS).facts() is not None:
-        (target / CONTENTS).delete()
+        reopen(target, tell)
     write_ours(target / "manifest.json", encode_record(unfinished))
 
 

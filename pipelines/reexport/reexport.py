@@ -102,7 +102,7 @@ def reexport(folder: str, request: ExportRequest) -> dict[str, Any]:
         with locked(target, f"export of {run.name}", replace=False):
             before = take_over(target)
             clear_unfinished(target, before)
-            announce(target, before)
+            announce(target, before, runner.tell)
             scratch = target / SCRATCH
             scratch.make_folder()
             ranges = _ranges(how, pools, request.order)
@@ -111,7 +111,7 @@ def reexport(folder: str, request: ExportRequest) -> dict[str, Any]:
             shards = shards_of(pieces, how.splits.names, request.shard_mib << 20, written_as, scratch, target, tuple(KINDS))
             planned = {f"data/{unit.name}{ending}" for unit in shards for ending in written_as.endings}
             planned |= {f"{kind}/{unit.name}.parquet" for unit in shards for kind in unit.conversations}
-            announce(target, planned | before)
+            announce(target, planned | before, runner.tell)
             written = list(_each(runner, gather, shards, "the shards"))
             clear(target, before - planned)
             drop_scratch(target)

@@ -10,7 +10,7 @@ Invariant: the report is a function of the files in OUT; its only times are thos
 import base64
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib.resources import files
@@ -21,8 +21,9 @@ import polars as pl
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
+from curation.engine.runner import tell_on_stderr
 from curation.errors import UsageError
-from curation.storage.contents import digest_at, read_contents, rewrite_entry
+from curation.storage.contents import digest_at, keep_edited, read_contents, rewrite_entry
 from curation.storage.digests import code_digest
 from curation.storage.location import Location
 from curation.storage.ownership import MADE_BY, claim, write_ours
@@ -86,10 +87,10 @@ class Typical:
     example: str
 
 
-def report_of(folder: str) -> str:
+def report_of(folder: str, tell: Callable[[str], None] = tell_on_stderr) -> str:
     """Return the path of a run's report; write it again unless this code wrote it and the run has not changed since."""
     out = Location.of(folder)
-    return str(out / REPORT) if _is_current(out) else write_report(folder)
+    return str(out / REPORT) if _is_current(out) else write_report(folder, tell)
 
 
 def _is_current(out: Location) -> bool:
@@ -110,14 +111,15 @@ def _written_by() -> str:
 
 
 @looks_at_runs()
-def write_report(folder: str) -> str:
-    """Write the report of a run and return its path.
+def write_report(folder: str, tell: Callable[[str], None] = tell_on_stderr) -> str:
+    """Write the report of a run and return its path; `tell` hears of an edited one, which is moved aside.
 
     Raises UsageError when the folder is not a run, and Refused when another program owns the folder or its report.html.
     """
     out = checked_folder(folder)
     claim(out)
     place = out / REPORT
+    keep_edited(out, [REPORT], tell)
     write_ours(place, _CONTROLS.sub("\N{REPLACEMENT CHARACTER}", render(out)).encode("utf-8", "backslashreplace"))
     with suppress(CorruptRecord):  # a damaged contents.json stays damaged, so that `verify` reports it
         rewrite_entry(out, place.name)
