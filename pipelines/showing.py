@@ -23,9 +23,15 @@ def show(result: Any, as_json: bool, render: Callable[[Any], None]) -> None:
 def note(*folders: str) -> None:
     """Warn on stderr when a run has not ended or its records are damaged."""
     from pipelines.inspect.run_state import note_on
-    from pipelines.terminal.wording import printable
 
     for folder in folders:
         said = note_on(folder)
         if said is not None:
-            typer.echo(f"curate: {printable(said)}", err=True)
+            tell(said)
+
+
+def tell(line: str) -> None:
+    """Print a message for the user to stderr."""
+    from pipelines.terminal.wording import printable
+
+    typer.echo(f"curate: {printable(line)}", err=True)

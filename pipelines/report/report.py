@@ -21,7 +21,6 @@ import polars as pl
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
-from curation.engine.runner import tell_on_stderr
 from curation.errors import UsageError
 from curation.storage.contents import digest_at, keep_edited, read_contents, rewrite_entry
 from curation.storage.digests import code_digest
@@ -87,7 +86,7 @@ class Typical:
     example: str
 
 
-def report_of(folder: str, tell: Callable[[str], None] = tell_on_stderr) -> str:
+def report_of(folder: str, tell: Callable[[str], None]) -> str:
     """Return the path of a run's report; write it again unless this code wrote it and the run has not changed since."""
     out = Location.of(folder)
     return str(out / REPORT) if _is_current(out) else write_report(folder, tell)
@@ -111,7 +110,7 @@ def _written_by() -> str:
 
 
 @looks_at_runs()
-def write_report(folder: str, tell: Callable[[str], None] = tell_on_stderr) -> str:
+def write_report(folder: str, tell: Callable[[str], None]) -> str:
     """Write the report of a run and return its path; `tell` hears of an edited one, which is moved aside.
 
     Raises UsageError when the folder is not a run, and Refused when another program owns the folder or its report.html.

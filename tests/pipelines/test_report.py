@@ -54,7 +54,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def html(run: Path) -> str:
-    return Path(write_report(str(run))).read_text("utf-8")
+    return Path(write_report(str(run), print)).read_text("utf-8")
 
 
 def test_it_is_written_the_same_each_time(run: Path, html: str) -> None:
@@ -160,7 +160,7 @@ def mark(out: Path) -> None:
 def test_a_run_that_kept_nothing_has_a_report(tmp_path: Path) -> None:
     mark(tmp_path)
     output_in(Location.of(tmp_path), "ledger").write("small-00-rejected", LEDGER.empty_table())
-    assert "Curation report" in Path(write_report(str(tmp_path))).read_text("utf-8")
+    assert "Curation report" in Path(write_report(str(tmp_path), print)).read_text("utf-8")
 
 
 def test_a_rerun_writes_the_report_again_only_where_something_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -192,7 +192,7 @@ def test_a_run_without_stages_has_a_report(tmp_path: Path) -> None:
     run = write_run(tmp_path)
     for shard in (run / "stages").rglob("*.parquet"):
         shard.unlink()
-    page = _Page(Path(write_report(str(run))).read_text("utf-8"))
+    page = _Page(Path(write_report(str(run), print)).read_text("utf-8"))
     assert {attributes.get("id") for attributes in page.all("h2")} == {"funnel", "rules", "sources", "duplicates", "samples", "recipe"}
 
 
@@ -237,7 +237,7 @@ def test_reject_rows_alone_are_counted(tmp_path: Path) -> None:
     }  # fmt: skip
     mark(tmp_path)
     output_in(Location.of(tmp_path), "ledger").write("small-00-rejected", pa.Table.from_pylist([row], LEDGER))
-    assert "bad_" in Path(write_report(str(tmp_path))).read_text("utf-8")
+    assert "bad_" in Path(write_report(str(tmp_path), print)).read_text("utf-8")
 
 
 def test_a_run_without_input_is_shown_by_its_generated_rows_alone(tmp_path: Path) -> None:
