@@ -15,7 +15,7 @@ from curation.errors import UsageError
 from pipelines.cluster_cli import kuberay, slurm
 from pipelines.export_cli import export, push
 from pipelines.serve_cli import serve
-from pipelines.showing import Folder, Json, note, show, tell
+from pipelines.showing import Folder, Json, note, show, warn
 from pipelines.train_cli import annotate, buckets, train
 
 if sys.platform == "linux":
@@ -270,7 +270,7 @@ def report(folder: Folder, as_json: Json = False) -> None:
     from pipelines.report.report import write_report
 
     note(folder)
-    show({"report": str(write_report(folder, tell))}, as_json, lambda result: typer.echo(result["report"]))
+    show({"report": str(write_report(folder, warn))}, as_json, lambda result: typer.echo(result["report"]))
 
 
 @app.command()

@@ -27,10 +27,10 @@ def note(*folders: str) -> None:
     for folder in folders:
         said = note_on(folder)
         if said is not None:
-            tell(said)
+            warn(said)
 
 
-def tell(line: str) -> None:
+def warn(line: str) -> None:
     """Print a message for the user to stderr."""
     from pipelines.terminal.wording import printable
 
