@@ -1,11 +1,17 @@
 """The parts of a funnel, as plain values. `pipelines.inspect.funnel` counts them; tables, card and report show them.
 
-The number of tokens is estimated as text bytes / BYTES_PER_TOKEN (English text in common tokenizers).
+The number of tokens is estimated as text bytes / BYTES_PER_TOKEN (English text in common tokenizers), rounded for each text and not for
+sums, as the dataset's own `token_count` is: so the rows of a table add up to its total, and the total is the dataset's.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+
+import numpy as np
+import polars as pl
+
+from curation.arrays import Integers
 
 BYTES_PER_TOKEN = 4
 
@@ -17,6 +23,10 @@ class Amount:
     documents: int = 0
     text_bytes: int = 0
     tokens: int = 0
+
+
+AMOUNT = ("documents", "text_bytes", "tokens")
+"""The parts of an amount, and the columns of tables that hold them."""
 
 
 @dataclass(frozen=True)
@@ -165,6 +175,17 @@ class Split:
     then: Amount
 
 
-def amount(documents: int, text_bytes: int) -> Amount:
-    """Return an amount with its estimated number of tokens."""
-    return Amount(documents, text_bytes, round(text_bytes / BYTES_PER_TOKEN))
+def sum_of_amounts(amounts: Iterable[Amount]) -> Amount:
+    """Add amounts up."""
+    listed = list(amounts)
+    return Amount(*(sum(getattr(each, part) for each in listed) for part in AMOUNT))
+
+
+def estimated_tokens(text_bytes: pl.Expr) -> pl.Expr:
+    """Return the estimated number of tokens of each text."""
+    return (text_bytes / BYTES_PER_TOKEN).round().cast(pl.Int64)
+
+
+def tokens_of_sizes(text_bytes: Integers) -> Integers:
+    """Return the same for an array of sizes."""
+    return np.rint(text_bytes / BYTES_PER_TOKEN).astype(np.int64)

@@ -26,6 +26,7 @@ from curation.storage.location import Location
 from curation.storage.ownership import RUN
 from curation.storage.records import CorruptRecord, find_record
 from pipelines.inspect.flows import (
+    AMOUNT,
     Amount,
     ComparedBy,
     Comparisons,
@@ -36,7 +37,8 @@ from pipelines.inspect.flows import (
     SourceFlow,
     SourceLoss,
     Step,
-    amount,
+    estimated_tokens,
+    sum_of_amounts,
 )
 from pipelines.inspect.rules import Comparing, RecipeRule, read_rules
 from pipelines.inspect.run_folder import GENERATED_FOLDER, checked_folder, manifest, scan_ledger
@@ -152,9 +154,11 @@ def _alarms(counts: pl.DataFrame, settings: Comparing | None) -> list[SourceLoss
 
 
 def _counts(out: Location, origin: Literal["web", "synthetic"]) -> pl.DataFrame:
-    """Count documents and text bytes by source, stage, fate and rule. The table is small for a run of any size."""
+    """Count documents, text bytes and tokens by source, stage, fate and rule. The table is small for a run of any size."""
     by = ["source", "stage", "fate", "rule"]
-    counted = scan_ledger(out, origin).group_by(by).agg(pl.len().cast(pl.Int64).alias("documents"), pl.col("text_bytes").sum())
+    size = pl.col("text_bytes")
+    sums = pl.len().cast(pl.Int64).alias("documents"), size.sum(), estimated_tokens(size).sum().alias("tokens")
+    counted = scan_ledger(out, origin).group_by(by).agg(sums)
     return counted.sort(by, nulls_last=True).collect(engine="streaming")
 
 
@@ -210,15 +214,15 @@ def _order(step: tuple[str, str, str], taken: Amount, recipe: Sequence[str]) -> 
 def _sources(counts: pl.DataFrame) -> list[SourceFlow]:
     """Return the flow of each source, ordered by name. It takes one pass over the counts, since there may be as many sources as files."""
     flows = []
-    rows = counts.sort("source").select("source", "fate", "rule", "documents", "text_bytes").iter_rows()
+    rows = counts.sort("source").select("source", "fate", "rule", *AMOUNT).iter_rows()
     for name, own in groupby(rows, key=itemgetter(0)):
-        documents, text_bytes, rules = dict.fromkeys(FATES, 0), dict.fromkeys(FATES, 0), Counter[str]()
-        for _, fate, rule, count, size in own:
-            documents[fate] += count
-            text_bytes[fate] += size
+        amounts, rules = dict.fromkeys(FATES, Amount()), Counter[str]()
+        for _, fate, rule, *size in own:
+            amounts[fate] = sum_of_amounts([amounts[fate], Amount(*size)])
             if rule is not None:
-                rules[rule] += count
-        came, kept = amount(sum(documents.values()), sum(text_bytes.values())), amount(documents["kept"], text_bytes["kept"])
+                rules[rule] += size[0]
+        came, kept = sum_of_amounts(amounts.values()), amounts["kept"]
+        documents = {fate: found.documents for fate, found in amounts.items()}
         ordered = dict(sorted(rules.items(), key=lambda entry: (-entry[1], entry[0])))
         flows.append(SourceFlow(name, came, documents, kept, _share(kept.documents, came.documents), ordered))
     return flows
@@ -229,7 +233,7 @@ def _fates(counts: pl.DataFrame) -> dict[str, int]:
 
 
 def _total(counts: pl.DataFrame) -> Amount:
-    return amount(int(counts["documents"].sum()), int(counts["text_bytes"].sum()))
+    return Amount(*(int(counts[name].sum()) for name in AMOUNT))
 
 
 def _share(part: int, whole: int) -> float:

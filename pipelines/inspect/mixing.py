@@ -4,22 +4,22 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from pipelines.inspect.flows import Amount, Flow, Funnel, SourceFlow, Step, amount
+from pipelines.inspect.flows import AMOUNT, Amount, Flow, Funnel, SourceFlow, Step, sum_of_amounts
 
 STAGE = "mix"
 
-LeftOut = Mapping[str, Mapping[str, tuple[int, int]]]
-"""By origin and source: the number of kept rows that a mix leaves out, and the bytes of their texts."""
+LeftOut = Mapping[str, Mapping[str, Amount]]
+"""By origin and source: the kept rows that a mix leaves out."""
 
 
 def sum_of(counts: Iterable[Mapping[str, Any]]) -> LeftOut:
     """Add up the rows that each file of an export left out."""
-    total: dict[str, dict[str, tuple[int, int]]] = {}
+    total: dict[str, dict[str, Amount]] = {}
     for count in counts:
         for origin, sources in count.items():
-            for source, (rows, size) in sources.items():
-                before = total.setdefault(origin, {}).get(source, (0, 0))
-                total[origin][source] = (before[0] + rows, before[1] + size)
+            for source, size in sources.items():
+                before = total.setdefault(origin, {}).get(source, Amount())
+                total[origin][source] = sum_of_amounts([before, Amount(*size)])
     return total
 
 
@@ -29,12 +29,12 @@ def mixed(funnel: Funnel, left: LeftOut) -> Funnel:
         return funnel
     synthetic = _mixed_flow(funnel.synthetic, left.get("synthetic", {})) if funnel.synthetic is not None else None
     web = left.get("web", {})
-    sources = [_mixed_source(source, *web.get(source.source, (0, 0))) for source in funnel.sources]
+    sources = [_mixed_source(source, web.get(source.source, Amount())) for source in funnel.sources]
     return replace(funnel, web=_mixed_flow(funnel.web, web), synthetic=synthetic, sources=sources)
 
 
-def _mixed_flow(flow: Flow, left: Mapping[str, tuple[int, int]]) -> Flow:
-    taken = amount(sum(rows for rows, _ in left.values()), sum(size for _, size in left.values()))
+def _mixed_flow(flow: Flow, left: Mapping[str, Amount]) -> Flow:
+    taken = sum_of_amounts(left.values())
     if not taken.documents:
         return flow
     kept = _less(flow.kept, taken)
@@ -43,10 +43,10 @@ def _mixed_flow(flow: Flow, left: Mapping[str, tuple[int, int]]) -> Flow:
     return replace(flow, steps=[*flow.steps, step], kept=kept, kept_share=kept.documents / came)
 
 
-def _mixed_source(source: SourceFlow, rows: int, size: int) -> SourceFlow:
-    kept = _less(source.kept, amount(rows, size))
+def _mixed_source(source: SourceFlow, taken: Amount) -> SourceFlow:
+    kept = _less(source.kept, taken)
     return replace(source, kept=kept, kept_share=kept.documents / source.came.documents if source.came.documents else 0.0)
 
 
 def _less(whole: Amount, part: Amount) -> Amount:
-    return amount(whole.documents - part.documents, whole.text_bytes - part.text_bytes)
+    return Amount(*(getattr(whole, name) - getattr(part, name) for name in AMOUNT))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from curation.counting import counted
 from curation.schema import FATES
-from pipelines.inspect.flows import Amount, SourceFlow, Split
+from pipelines.inspect.flows import SourceFlow, Split, sum_of_amounts
 
 SHOWN = 20
 """Sources that a table shows by name."""
@@ -19,7 +19,7 @@ def largest_flows(flows: Sequence[SourceFlow], most: int = SHOWN) -> list[Source
     if len(ordered) <= most + 1:
         return ordered
     others = ordered[most:]
-    came, kept = _sum([flow.came for flow in others]), _sum([flow.kept for flow in others])
+    came, kept = sum_of_amounts([flow.came for flow in others]), sum_of_amounts([flow.kept for flow in others])
     rules: dict[str, int] = {}
     for flow in others:
         for rule, count in flow.rules.items():
@@ -36,15 +36,10 @@ def largest_splits(splits: Sequence[Split], most: int = SHOWN) -> list[Split]:
     if len(ordered) <= most + 1:
         return ordered
     others = ordered[most:]
-    sums = (_sum([getattr(split, part) for split in others]) for part in ("of", "now", "then"))
+    sums = (sum_of_amounts([getattr(split, part) for split in others]) for part in ("of", "now", "then"))
     return [*ordered[:most], Split(others_in_words(len(others)), *sums)]
 
 
 def others_in_words(count: int) -> str:
     """Return the name of the row that stands for `count` others."""
     return counted(count, "other")
-
-
-def _sum(amounts: Sequence[Amount]) -> Amount:
-    columns = ("documents", "text_bytes", "tokens")
-    return Amount(*(sum(getattr(amount, column) for amount in amounts) for column in columns))

@@ -19,7 +19,7 @@ import polars as pl
 from curation.errors import UsageError
 from curation.storage.location import Location
 from filters.contract import Side
-from pipelines.inspect.flows import Amount, Split, amount
+from pipelines.inspect.flows import Amount, Split, estimated_tokens
 from pipelines.inspect.looking import looks_at_runs
 from pipelines.inspect.rules import RecipeRule, read_rules
 from pipelines.inspect.run_folder import ShardPlace, checked_folder, places, scan_measured
@@ -202,15 +202,17 @@ def _passes(drops: Side, at: float) -> pl.Expr:
 
 
 def _sums(name: str, passes: pl.Expr | None = None) -> list[pl.Expr]:
-    """Return the number of documents and the bytes of their text, for all documents or for those that pass."""
-    text_bytes = pl.col("text_bytes")
+    """Return the number of documents, and the bytes and the tokens of their text, for all documents or for those that pass."""
+    size = pl.col("text_bytes")
+    sizes = {"bytes": size, "tokens": estimated_tokens(size)}
     if passes is None:
-        return [pl.len().alias(name), text_bytes.sum().alias(f"{name} bytes")]
-    return [passes.sum().alias(name), pl.when(passes).then(text_bytes).otherwise(0).sum().alias(f"{name} bytes")]
+        return [pl.len().alias(name), *(each.sum().alias(f"{name} {part}") for part, each in sizes.items())]
+    of_passing = {part: pl.when(passes).then(each).otherwise(0) for part, each in sizes.items()}
+    return [passes.sum().alias(name), *(each.sum().alias(f"{name} {part}") for part, each in of_passing.items())]
 
 
 def _amount(name: str, row: dict[str, Any]) -> Amount:
-    return amount(row[name], row[f"{name} bytes"])
+    return Amount(row[name], row[f"{name} bytes"], row[f"{name} tokens"])
 
 
 def _shares(part: Amount, whole: Amount) -> tuple[float, float]:

@@ -19,7 +19,7 @@ import polars as pl
 
 from curation.choices import nearest
 from curation.errors import UsageError
-from pipelines.inspect.flows import BYTES_PER_TOKEN
+from pipelines.inspect.flows import estimated_tokens
 from pipelines.inspect.looking import looks_at_runs
 from pipelines.inspect.rules import RecipeRule, read_rules
 from pipelines.inspect.run_folder import checked_folder, places, scan_measured
@@ -104,7 +104,7 @@ def rejudge_run(folder: str, thresholds: Mapping[str, float | None]) -> Rejudged
         raise UsageError(f"{folder} has no ledger yet, so no document has a fate that other thresholds could change; end the run first")
     signals = list(dict.fromkeys(change.rule.signal for change in changed))
     judged = _with_fate_after(scan_measured(found, _FACTS, signals), changed)
-    size = pl.len().alias("documents"), pl.col("text_bytes").sum(), (pl.col("text_bytes").sum() / BYTES_PER_TOKEN).round().cast(pl.Int64)
+    size = pl.len().alias("documents"), pl.col("text_bytes").sum(), estimated_tokens(pl.col("text_bytes")).sum()
     fates = judged.group_by("fate", "after").agg(*size[:2], size[2].alias("tokens")).sort("fate", "after", descending=[True, False])
     counted = [
         (pl.col("fate") == "kept").sum().alias("kept"),

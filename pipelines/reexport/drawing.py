@@ -14,7 +14,7 @@ import polars as pl
 from curation.arrays import Array, Flags, Floats, Integers
 from curation.storage.location import Location
 from pipelines.export.export import Source
-from pipelines.inspect.flows import BYTES_PER_TOKEN
+from pipelines.inspect.flows import tokens_of_sizes
 from pipelines.inspect.run_folder import scan_ledger
 from pipelines.reexport.budget import BITS, REST, Pools, copies_of
 from pipelines.reexport.chance import drawn
@@ -68,7 +68,7 @@ def pools_of(source: Source, how: Draw, tokens_of: Callable[[Source], Integers] 
     """Count the training rows of one shard of documents; `tokens_of` counts with a tokenizer, and without it tokens are estimated."""
     kept = kept_rows_of(source, how.signals)
     found = draw(source, kept, how)
-    tokens = tokens_of(source) if tokens_of is not None else np.rint(kept.text_bytes / BYTES_PER_TOKEN).astype(np.int64)
+    tokens = tokens_of(source) if tokens_of is not None else tokens_of_sizes(kept.text_bytes)
     steps = (drawn(kept.halves, "mix", how.seed) >> np.uint64(64 - BITS)).astype(np.int64)
     pools = Pools()
     training = found.sides == 0

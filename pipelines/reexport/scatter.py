@@ -12,6 +12,7 @@ Invariants
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from operator import add
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,7 @@ from curation.arrays import Integers, Table
 from curation.storage.location import Location
 from curation.storage.record_keys import halves_of
 from pipelines.export.export import Source, kept_rows, schema_with
+from pipelines.inspect.flows import estimated_tokens
 from pipelines.reexport.chance import drawn
 from pipelines.reexport.conversations import CONVERSATIONS, conversations_in
 from pipelines.reexport.drawing import Draw, draw
@@ -84,7 +86,7 @@ class Piece:
 
 @dataclass
 class Scattered:
-    """The files of a unit; `left_out` and `repeated` count documents and bytes by origin and source."""
+    """The files of a unit; `left_out` counts documents, bytes and tokens by origin and source."""
 
     pieces: list[Piece] = field(default_factory=list)
     left_out: dict[str, dict[str, list[int]]] = field(default_factory=dict)
@@ -177,10 +179,11 @@ def _count(kept: KeptRows, copies: Integers, sides: npt.NDArray[np.int8], result
     """Count the documents that are not written, by origin and source, and the rows that are further copies."""
     gone = copies == 0
     rows = pl.DataFrame({"source": kept.rows["source"], "size": kept.text_bytes}).filter(pl.Series(gone))
-    for name, documents, size in rows.group_by("source").agg(pl.len(), pl.col("size").sum()).sort("source").iter_rows():
-        counted = result.left_out.setdefault(kept.origin, {}).setdefault(name, [0, 0])
-        counted[0] += documents
-        counted[1] += size
+    size = pl.col("size")
+    sums = pl.len(), size.sum(), estimated_tokens(size).sum().alias("tokens")
+    for name, *counts in rows.group_by("source").agg(sums).sort("source").iter_rows():
+        counted = result.left_out.setdefault(kept.origin, {}).setdefault(name, [0, 0, 0])
+        counted[:] = map(add, counted, counts)
     result.copies["documents"] += int((~gone).sum())
     result.copies["repeated"] += int(np.maximum(copies - 1, 0).sum())
     result.copies["mixed_seeds"] += int((sides < 0).sum())

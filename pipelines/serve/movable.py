@@ -17,7 +17,7 @@ import polars as pl
 
 from curation.arrays import Flags
 from curation.storage.location import Location
-from pipelines.inspect.flows import Amount, Split, amount
+from pipelines.inspect.flows import Amount, Split, tokens_of_sizes
 from pipelines.inspect.rules import RecipeRule
 from pipelines.inspect.samples import Sample, SampleQuery, take_samples
 from pipelines.inspect.thresholds import THRESHOLD_NOTE, AskedSignal, ThresholdEffect, side_of
@@ -31,14 +31,14 @@ _HELD = 3
 
 @dataclass(frozen=True)
 class _Judged:
-    """What a threshold does not change: the documents that only one rule decides about; how many documents and bytes there are in `all`
-    and pass the rule now; and of the former by source, those there are (`of`) and those that pass it now (`stays`).
+    """What a threshold does not change: the documents that only one rule decides about; how many documents, bytes and tokens there are
+    in `all` and pass the rule now; and of the former by source, those there are (`of`) and those that pass it now (`stays`).
     """
 
     otherwise: Flags
     all: tuple[Amount, Amount]
-    of: tuple[Any, Any]
-    stays: tuple[Any, Any]
+    of: Sequence[Any]
+    stays: Sequence[Any]
 
 
 @dataclass(frozen=True)
@@ -63,12 +63,12 @@ class MovableThreshold:
         after = _by_source(self.sources, self.sizes, len(self.names), held.otherwise & then)
         sources = []
         for code, name in enumerate(self.names):
-            amounts = [amount(int(documents[code]), int(size[code])) for documents, size in (held.of, held.stays, after)]
+            amounts = [Amount(*(int(part[code]) for part in parts)) for parts in (held.of, held.stays, after)]
             if amounts[0].documents:
                 sources.append(Split(name, *amounts))
         rule_name, threshold = (rule.name, rule.threshold) if rule is not None else (None, None)
-        everything = Split("all", *held.all, self._amount(then))
-        otherwise = Split("otherwise kept", *(_total(*pair) for pair in (held.of, held.stays, after)))
+        everything = Split("all", *held.all, _flagged(self.sizes, then))
+        otherwise = Split("otherwise kept", *(_total(parts) for parts in (held.of, held.stays, after)))
         return ThresholdEffect(self.asked.name, at, drops, rule_name, threshold, everything, otherwise, sources, THRESHOLD_NOTE)
 
     def passing(self, at: float) -> Flags:
@@ -103,18 +103,20 @@ class MovableThreshold:
         }
         return pl.LazyFrame(columns, schema={"origin": pl.String, "shard": pl.String, "row": pl.Int64, "value": pl.Float64})
 
-    def _amount(self, flags: Flags) -> Amount:
-        return amount(int(np.count_nonzero(flags)), int(np.dot(self.sizes, flags)))
+
+def _flagged(sizes: Any, flags: Flags) -> Amount:
+    """Return the flagged documents."""
+    return Amount(int(np.count_nonzero(flags)), int(np.dot(sizes, flags)), int(np.dot(tokens_of_sizes(sizes), flags)))
 
 
-def _by_source(codes: Any, sizes: Any, names: int, flags: Flags) -> tuple[Any, Any]:
-    """Return the documents and bytes of each source, counting flagged documents only."""
-    codes = codes[flags]
-    return np.bincount(codes, minlength=names), np.bincount(codes, sizes[flags], minlength=names)
+def _by_source(codes: Any, sizes: Any, names: int, flags: Flags) -> Sequence[Any]:
+    """Return the documents, bytes and tokens of each source, counting flagged documents only."""
+    codes, sizes = codes[flags], sizes[flags]
+    return [np.bincount(codes, weights, minlength=names) for weights in (None, sizes, tokens_of_sizes(sizes))]
 
 
-def _total(documents: Any, sizes: Any) -> Amount:
-    return amount(int(documents.sum()), int(sizes.sum()))
+def _total(parts: Sequence[Any]) -> Amount:
+    return Amount(*(int(part.sum()) for part in parts))
 
 
 @lru_cache(maxsize=_HELD)
@@ -145,6 +147,6 @@ def movable(out: Location, signal: str, stamp: object) -> MovableThreshold:  # n
 def _judged(frames: Sequence[pl.DataFrame], codes: Any, sizes: Any, names: int) -> _Judged:
     whole = pl.concat(frames)
     now, otherwise = whole["now"].to_numpy(), whole["otherwise"].to_numpy()
-    everything = amount(len(sizes), int(sizes.sum())), amount(int(np.count_nonzero(now)), int(np.dot(sizes, now)))
+    everything = _flagged(sizes, np.ones(len(sizes), np.bool_)), _flagged(sizes, now)
     of, stays = (_by_source(codes, sizes, names, flags) for flags in (otherwise, otherwise & now))
     return _Judged(otherwise, everything, of, stays)

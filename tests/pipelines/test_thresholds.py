@@ -105,7 +105,7 @@ def rows_of(run: str) -> list[dict[str, Any]]:
 
 def counted(rows: list[dict[str, Any]], passes: Callable[[dict[str, Any]], bool]) -> Amount:
     texts = [row["text_bytes"] for row in rows if passes(row)]
-    return Amount(len(texts), sum(texts), round(sum(texts) / 4))
+    return Amount(len(texts), sum(texts), sum(round(size / 4) for size in texts))
 
 
 @pytest.mark.parametrize("signal", NUMBERS)
