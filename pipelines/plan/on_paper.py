@@ -1,8 +1,9 @@
 """A corpus of any size on paper: core hours, hours, disk and object-store requests of each step, scaled from the plan's sample.
 
-Seconds and bytes grow with the documents. The number of units decides the requests: a step over documents has one unit for each part of
-PART_BYTES of text, bucketing one for GROUP_ROWS documents, and the comparison one for each range of buckets or of gathered bytes. A unit
-makes about READS and WRITES calls, whatever it holds; run.json counts them (`curation.storage.traffic`).
+Seconds and bytes grow with the input's parts and bytes (`pipelines.plan.scaling`). The number of units decides the requests: a step over
+documents has one unit for each part of PART_BYTES of text, bucketing one for GROUP_ROWS documents, and the comparison one for each range
+of buckets or of gathered bytes. A unit makes about READS and WRITES calls, whatever it holds; run.json counts them
+(`curation.storage.traffic`).
 
 Three things are left out: steps that are not linear (merging sorted files takes one more pass for each factor of 64, see
 `pipelines.plan.duplicates_plan`), waiting for the last unit of a step, and differences between machines.
@@ -16,6 +17,7 @@ from curation.duplicates.candidates import BUCKETS_PER_UNIT
 from curation.duplicates.compare import COMPARED_RANGE_BYTES
 from curation.shuffle.numbering import GROUP_ROWS
 from curation.storage.shards import PART_BYTES
+from pipelines.plan.scaling import StageCost
 
 READS, WRITES = 26, 8
 """Calls of a unit with its driver: reads, listings and facts; writes. Between those of the stages of a small run on a loopback store (10 to
@@ -65,19 +67,19 @@ _UNITS: Mapping[str, Callable[[Corpus], int]] = {
 """The stages whose units are not parts of documents."""
 
 
-def on_paper(stages: Sequence[tuple[str, float, int]], scale: float, corpus: Corpus, workers: int) -> list[PaperStep]:
-    """Scale what stages cost on a sample (name, worker seconds, bytes) to a corpus that is `scale` times as large."""
-    found = []
-    for name, seconds, size in stages:
-        units = max(1, _UNITS.get(name, _parts)(corpus))
-        core_hours = seconds * scale / 3600
+def on_paper(stages: Sequence[StageCost], input_bytes: int, corpus: Corpus, workers: int) -> list[PaperStep]:
+    """Return what the stages cost for a corpus whose input has so many bytes."""
+    found, parts = [], max(1, _parts(corpus))
+    for stage in stages:
+        units = max(1, _UNITS.get(stage.stage, _parts)(corpus))
+        core_hours = stage.seconds.at(parts, input_bytes) / 3600
         found.append(
             PaperStep(
-                stage=name,
+                stage=stage.stage,
                 units=units,
                 core_hours=round(core_hours, 2),
                 hours=round(core_hours / min(units, workers), 2),
-                disk_bytes=int(size * scale),
+                disk_bytes=int(stage.disk.at(parts, input_bytes)),
                 requests=units * (READS + WRITES),
                 price=round(units * (READS * READ_PRICE + WRITES * WRITE_PRICE) / 1000, 2),
             )

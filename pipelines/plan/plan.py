@@ -1,9 +1,10 @@
 """Plan: what a run would do, what is done already, and the predicted costs, measured on a sample of the input itself.
 
-The sample is the head of up to FILES input files, evenly spaced by size and still compressed. The whole recipe runs on it in a temporary
-folder, in this process. Seconds and bytes of every stage are then scaled to the bytes of the input, and seconds are divided by the number
-of workers that the input's units can keep busy. Peak memory is not scaled, because stages work batch by batch. Every filter is also timed
-separately on the sample's documents, to find its cost, its drops and useful gates (`pipelines.plan.filter_plan`).
+The sample is the head of FILES input files, or of up to SMALL_FILES where files are small, evenly spaced by size and still compressed. The
+whole recipe runs on it in a temporary folder, in this process, after a morsel of it. Seconds and bytes of every stage are then scaled to
+the parts and the bytes of the input (`pipelines.plan.scaling`), and seconds are divided by the number of workers that the input's units can
+keep busy. Peak memory is not scaled, because stages work batch by batch. Every filter is also timed separately on the sample's documents,
+to find its cost, its drops and useful gates (`pipelines.plan.filter_plan`).
 
 What a teacher would be asked and would cost is counted on the documents that the sample kept (`synth.estimate`), before anything is asked.
 
@@ -38,6 +39,7 @@ from pipelines.pipeline import RunRequest, input_files, run_stages, warm_up, wri
 from pipelines.plan.duplicates_plan import DuplicatesPlan, Expected, plan_duplicates, seen_in
 from pipelines.plan.filter_plan import FilterPlan, plan_filters
 from pipelines.plan.on_paper import Corpus, PaperStep, on_paper
+from pipelines.plan.scaling import StageCost, costs_of
 from pipelines.progress.progress import ProgressWatcher, display_for
 from pipelines.recipes.recipe import Recipe, load
 from pipelines.recipes.stage_words import steps_of
@@ -48,8 +50,11 @@ from synth.estimate import CostEstimate, estimate
 from synth.seeds import SeedShard, choose
 from synth.synthesize import SynthesisSettings
 
-FILES = 8
-"""The maximum number of input files in the sample."""
+FILES, SMALL_FILES = 8, 1024
+"""The number of input files in the sample, and the most that fill a sample of small ones: on a store, each costs a request."""
+
+MORSEL_BYTES = 1 << 16
+"""The most that the first of the two runs reads."""
 
 START_SECONDS = 2.0
 """The time to import the libraries and load kernels from the cache; worker processes take WORKER_START_SECONDS more."""
@@ -120,7 +125,10 @@ def make_plan(
     done = _done(recipe, units, Workspace(Location.of(out))) if out else 0
     with tempfile.TemporaryDirectory(prefix="curate-plan-") as folder:
         sample, taken = _take_sample(sources, Path(folder) / "sample", sample_mib << 20)
-        costs = _try(recipe, sample, Path(folder) / "out")
+        morsel, little = _take_sample(sample[:1], Path(folder) / "morsel", min(MORSEL_BYTES, taken // 8))
+        warm_up(recipe)
+        first, made = _try(recipe, morsel, Path(folder) / "first"), _try(recipe, sample, Path(folder) / "out")
+        costs = costs_of(first, little, made, taken)
         seen = funnel(str(Path(folder) / "out"))
         scale = total / taken if taken else 1.0
         expected = seen_in(Location.of(folder) / "out")
@@ -128,7 +136,7 @@ def make_plan(
         filters = plan_filters(recipe.filters, _documents(Path(folder) / "out"), scale)
         teaching = _estimates(recipe.synthesize, Path(folder) / "out", out) if recipe.synthesize is not None else []
     busy = max(1, min(workers, len(units)))
-    stages = [StagePlan(cost["stage"], round(cost["worker_seconds"] * scale, 2), int(cost["bytes"] * scale)) for cost in costs]
+    stages = [StagePlan(cost.stage, round(cost.seconds.at(len(units), total), 2), int(cost.disk.at(len(units), total))) for cost in costs]
     start = START_SECONDS + (WORKER_START_SECONDS if workers > 1 else 0.0)
     return Plan(
         recipe=recipe.name,
@@ -141,7 +149,7 @@ def make_plan(
         sample_records=seen.records,
         sample_kept=seen.web.kept.documents,
         wall_seconds=round(start + sum(stage.worker_seconds for stage in stages) / busy, 1),
-        peak_worker_mib=max((cost["peak_worker_mib"] for cost in costs), default=0.0),
+        peak_worker_mib=max((stage["peak_worker_mib"] for stage in made), default=0.0),
         disk_bytes=sum(stage.disk_bytes for stage in stages),
         retention=round(seen.web.kept_share, 4),
         records=int(seen.records * scale),
@@ -153,19 +161,18 @@ def make_plan(
         filters=filters,
         duplicates=duplicates,
         documents=documents or 0,
-        paper=_paper(recipe, costs, expected, documents, workers) if documents else [],
+        paper=_paper(recipe, costs, taken, expected, documents, workers) if documents else [],
     )
 
 
-def _paper(recipe: Recipe, costs: Sequence[dict[str, Any]], seen: Expected, documents: int, workers: int) -> list[PaperStep]:
+def _paper(recipe: Recipe, costs: Sequence[StageCost], taken: int, seen: Expected, documents: int, workers: int) -> list[PaperStep]:
     """Return the steps of a corpus of so many documents like the sample's. Raises InputError for a sample without documents."""
     if not seen.documents:
         raise InputError("the sample holds no document that --documents could be scaled from")
     scale = documents / seen.documents
     more = seen.times(scale)
     bands = recipe.deduplicate.minhash.bands if recipe.deduplicate else 0
-    stages = [(cost["stage"], cost["worker_seconds"], cost["bytes"]) for cost in costs]
-    return on_paper(stages, scale, Corpus(documents, more.text_bytes, bands, more.comparison_bytes), workers)
+    return on_paper(costs, int(taken * scale), Corpus(documents, more.text_bytes, bands, more.comparison_bytes), workers)
 
 
 def _check_teachers(recipe: Recipe, out: Location | None) -> list[str]:
@@ -206,7 +213,8 @@ def _done(recipe: Recipe, units: Sequence[Unit], space: Workspace) -> int:
 def _take_sample(sources: Sequence[SourceFile], folder: Path, most: int) -> tuple[list[SourceFile], int]:
     """Copy the heads of some files; return them as sources, with the number of input bytes that they represent."""
     folder.mkdir()
-    step = max(1, math.ceil(len(sources) / FILES))
+    mean = sum(source.size for source in sources) // max(1, len(sources))
+    step = max(1, math.ceil(len(sources) / min(SMALL_FILES, max(FILES, most // max(1, mean)))))
     chosen = sorted(sources, key=lambda source: (source.size, source.relative))[step // 2 :: step]
     share = max(1, most // max(1, len(chosen)))
     sample, taken = [], 0
@@ -242,7 +250,6 @@ def _try(recipe: Recipe, sample: Sequence[SourceFile], out: Path) -> list[dict[s
         ProgressWatcher(display_for("bar" if sys.stderr.isatty() else "none"), steps_of(offline), sizes) as watcher,
         Session.open(Location.of(out), LocalRunner(), watcher=watcher) as session,
     ):
-        warm_up(recipe)
         write_recipe(session, recipe)
         run_stages(session, offline, sample, RunRequest(recipe.name))
     stages: list[dict[str, Any]] = json.loads((out / "run.json").read_text("utf-8"))["sessions"][-1]["stages"]

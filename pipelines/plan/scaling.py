@@ -1,0 +1,56 @@
+"""From two runs on samples to a whole input: what a stage costs for each part of the input, and what it costs for each byte.
+
+A part is a unit of ingest. Every stage opens the shards of each part, whatever they hold, be it in a unit for each or in one for all. On a
+sample of a few kilobytes this is nearly all that is measured; scaled by bytes it would be told as hours. So the recipe runs twice: on a
+morsel of one file, which costs little but opening, and on the sample. The line through both is the model:
+
+    cost = parts * per_part + bytes * per_byte
+
+Invariants: no coefficient is negative; for the sample's own parts and bytes, the model returns what was measured on it.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Line:
+    """What a part costs and what a byte of the input costs."""
+
+    per_part: float
+    per_byte: float
+
+    def at(self, parts: int, size: int) -> float:
+        """Return the cost of so many parts that hold so many bytes together."""
+        return parts * self.per_part + size * self.per_byte
+
+
+@dataclass(frozen=True)
+class StageCost:
+    """The processor seconds and the bytes on disk of one stage."""
+
+    stage: str
+    seconds: Line
+    disk: Line
+
+
+def line_through(morsel: tuple[int, int, float], sample: tuple[int, int, float]) -> Line:
+    """Return the line through the sample's (parts, bytes, cost), and as near to the morsel's as no negative coefficient allows."""
+    (few, little, low), (parts, size, cost) = morsel, sample
+    determinant = few * size - parts * little
+    per_part = (low * size - cost * little) / determinant if determinant > 0 else 0.0
+    per_part = min(max(per_part, 0.0), cost / max(parts, 1))
+    return Line(per_part, (cost - parts * per_part) / max(size, 1))
+
+
+def costs_of(morsel: Sequence[Mapping[str, Any]], little: int, sample: Sequence[Mapping[str, Any]], size: int) -> list[StageCost]:
+    """Return the model of each stage, from the stages in run.json of both runs, and the bytes of input that each run stands for."""
+    before = {stage["stage"]: stage for stage in morsel}
+    few, parts = (stages[0]["units"] if stages else 0 for stages in (morsel, sample))
+    found = []
+    for stage in sample:
+        first = before.get(stage["stage"], {"worker_seconds": 0.0, "bytes": 0})
+        seconds, disk = (line_through((few, little, first[name]), (parts, size, stage[name])) for name in ("worker_seconds", "bytes"))
+        found.append(StageCost(stage["stage"], seconds, disk))
+    return found
