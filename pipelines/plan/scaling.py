@@ -15,7 +15,7 @@ from typing import Any
 
 
 @dataclass(frozen=True)
-class Line:
+class PartsAndBytes:
     """What a part costs and what a byte of the input costs."""
 
     per_part: float
@@ -31,17 +31,17 @@ class StageCost:
     """The processor seconds and the bytes on disk of one stage."""
 
     stage: str
-    seconds: Line
-    disk: Line
+    seconds: PartsAndBytes
+    disk: PartsAndBytes
 
 
-def line_through(morsel: tuple[int, int, float], sample: tuple[int, int, float]) -> Line:
+def line_through(morsel: tuple[int, int, float], sample: tuple[int, int, float]) -> PartsAndBytes:
     """Return the line through the sample's (parts, bytes, cost), and as near to the morsel's as no negative coefficient allows."""
     (few, little, low), (parts, size, cost) = morsel, sample
     determinant = few * size - parts * little
     per_part = (low * size - cost * little) / determinant if determinant > 0 else 0.0
     per_part = min(max(per_part, 0.0), cost / max(parts, 1))
-    return Line(per_part, (cost - parts * per_part) / max(size, 1))
+    return PartsAndBytes(per_part, (cost - parts * per_part) / max(size, 1))
 
 
 def costs_of(morsel: Sequence[Mapping[str, Any]], little: int, sample: Sequence[Mapping[str, Any]], size: int) -> list[StageCost]:

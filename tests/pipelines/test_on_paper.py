@@ -7,12 +7,12 @@ import pytest
 from curation.shuffle.numbering import GROUP_ROWS
 from curation.storage.shards import PART_BYTES
 from pipelines.plan.on_paper import READ_PRICE, READS, WRITE_PRICE, WRITES, Corpus, driver_memory, on_paper
-from pipelines.plan.scaling import Line, StageCost
+from pipelines.plan.scaling import PartsAndBytes, StageCost
 from tests.running import ROOT, curate
 
 STAGES = [
-    StageCost("1-ingest", Line(0.0, 2e-3), Line(0.0, 1.0)),
-    StageCost("4b-buckets", Line(0.0, 5e-4), Line(0.0, 0.1)),
+    StageCost("1-ingest", PartsAndBytes(0.0, 2e-3), PartsAndBytes(0.0, 1.0)),
+    StageCost("4b-buckets", PartsAndBytes(0.0, 5e-4), PartsAndBytes(0.0, 0.1)),
 ]
 """Of a thousand bytes: 2 s and 1,000 bytes; 0.5 s and 100 bytes."""
 
