@@ -15,7 +15,7 @@ from curation.errors import UsageError
 from pipelines.cluster_cli import kuberay, slurm
 from pipelines.export_cli import export, push
 from pipelines.serve_cli import serve
-from pipelines.showing import Folder, Json, note, show, warn
+from pipelines.showing import Folder, Json, note, show, warn, without_pandas
 from pipelines.train_cli import annotate, buckets, train
 
 if sys.platform == "linux":
@@ -184,6 +184,7 @@ def inspect(
 
     Example: curate inspect out/demo --signal gopher_quality.words --at 100
     """
+    without_pandas()
     from pipelines.inspect import thresholds
     from pipelines.inspect import views as looking
     from pipelines.report import signal_tables
@@ -222,6 +223,7 @@ def why(
 
     Example: curate why out/demo web-0001
     """
+    without_pandas()
     from pipelines.inspect.why import why as explain
     from pipelines.report.tables import show_why
 
@@ -237,6 +239,7 @@ def duplicates(
 
     Example: curate duplicates out/demo tb-0001
     """
+    without_pandas()
     from pipelines.inspect.why import duplicates as cluster
     from pipelines.report.tables import show_duplicates
 
@@ -254,6 +257,7 @@ def diff(
 
     Example: curate diff out/before out/after
     """
+    without_pandas()
     from pipelines.inspect.diff import diff as compare
     from pipelines.report.tables import show_diff
 
@@ -267,6 +271,7 @@ def report(folder: Folder, as_json: Json = False) -> None:
 
     Example: curate report out/demo
     """
+    without_pandas()
     from pipelines.report.report import write_report
 
     note(folder)
@@ -307,6 +312,7 @@ def verify(folder: Annotated[str, typer.Argument(metavar="DIR", help="The folder
 
     Example: curate verify out/demo
     """
+    without_pandas()
     from curation.storage.location import Location
     from pipelines.inspect.verify import verify as check
     from pipelines.report.tables import show_verification

@@ -1,7 +1,9 @@
 """How a verb shows its result: as tables, or with --json as one JSON document on stdout."""
 
 import json
+import sys
 from collections.abc import Callable
+from importlib.abc import MetaPathFinder
 from typing import Annotated, Any
 
 import typer
@@ -35,3 +37,23 @@ def warn(line: str) -> None:
     from pipelines.terminal.wording import printable
 
     typer.echo(f"curate: {printable(line)}", err=True)
+
+
+class _NoPandas(MetaPathFinder):
+    """Refuses to find pandas."""
+
+    def find_spec(self, fullname: str, path: object, target: object = None) -> None:  # noqa: ARG002
+        if fullname == "pandas":
+            raise ModuleNotFoundError(fullname)
+
+
+def without_pandas() -> None:
+    """Keep pyarrow from importing pandas, where that is installed, when it makes its first array.
+
+    It does so to recognise pandas' own columns. Looking at a run meets none of those, and the import would take longer than the look.
+    """
+    import pyarrow as pa
+
+    sys.meta_path.insert(0, refusing := _NoPandas())
+    pa.array([])
+    sys.meta_path.remove(refusing)

@@ -108,7 +108,7 @@ class _Compilable:
     @cached_property
     def for_python(self) -> Any:
         """The version that Python calls."""
-        return _compiled_once(_made(self._function, cache=True, nogil=True, boundscheck=False, no_cfunc_wrapper=True))
+        return _quick_to_load(_compiled_once(_made(self._function, cache=True, nogil=True, boundscheck=False, no_cfunc_wrapper=True)))
 
     @cached_property
     def for_kernels(self) -> Any:
@@ -177,6 +177,21 @@ def _compiled_once(compiled: Any) -> Any:
             return compile_now(signature)
 
     compiled.compile = compile_or_load
+    return compiled
+
+
+def _quick_to_load(compiled: Any) -> Any:
+    """Load a cached kernel without what only compiling needs: numba would first import and index all its own libraries, and scipy's."""
+    from numba.core.runtime.nrt import rtsys
+
+    cache = compiled._cache
+
+    def load(signature: Any, context: Any) -> Any:
+        rtsys.initialize(context)  # a kernel may allocate arrays
+        with cache._guard_against_spurious_io_errors():
+            return cache._load_overload(signature, context)
+
+    cache.load_overload = load
     return compiled
 
 
