@@ -12,6 +12,7 @@ reads a threshold, so a new threshold judges the stored signals again in seconds
     file_fields                names of the fields with paths of files: the key contains the files' digests, not their paths; on a
                                worker they name its own copies (`curation.storage.carried`)
     reads()                    full names of the earlier filters' signals that it finds among the documents' columns
+    cautions()                 what people who run a recipe with the filter should know: told once, recorded, and on the dataset's card
     edits                      names of the edits whose counts the filter reads from the documents' metadata; the recipe must list them
 
 A recipe chooses a filter by a FilterChoice: names and plain values, which travel to workers and build the filter there.
@@ -159,6 +160,10 @@ class Filter(Named, ABC):
     def files(self) -> Mapping[str, str]:
         """Return name -> SHA-256 of every file that signals depend on; names contain no folder, so that a file may move."""
         return {}
+
+    def cautions(self) -> Sequence[str]:
+        """Return warnings for people who run a recipe with this filter, a line each, without a folder's name."""
+        return ()
 
     @classmethod
     def read_with(cls, path: Path) -> tuple[Path, ...]:  # noqa: ARG003

@@ -4,12 +4,15 @@ Source: Joulin et al. 2016, "Bag of Tricks for Efficient Text Classification"; L
 a model (`label = "__label__hq"`, `min_score = 0.018112`). Models are .bin or .ftz files. Scores equal those of `fasttext.predict`, with
 its added 1e-5 (`filters.support.fasttext_scorer`). A line break counts as a space.
 
+The format has no checksum. Without `sha256`, a file that looks damaged is refused (`filters.support.fasttext_damage`), and a run warns that
+other damage goes unseen. With it, that file is used as it is.
+
     score   the probability of `label`; null without a model, or if the model knows no part of the text
     best    the most probable label
 """
 
 import mmap
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -23,6 +26,7 @@ from curation.errors import InputError
 from curation.storage.resources import digest, resolve
 from curation.text.text import Text
 from filters.contract import Filter, Rule, Signals, Threshold, below
+from filters.support.fasttext_damage import LooksDamaged
 from filters.support.fasttext_file import read_fasttext
 from filters.support.fasttext_scorer import FastTextScorer, fasttext_scorer
 
@@ -35,7 +39,7 @@ class FastText(Filter):
 
     model      the model's file, .bin or .ftz
     label      the label whose probability is the score, as spelt in the model; empty means the model's first label
-    sha256     the required SHA-256 of the file; empty means any
+    sha256     the required SHA-256 of the file; empty means any, with a warning
     min_score  lowest probability that passes
     """
 
@@ -56,19 +60,33 @@ class FastText(Filter):
         found = digest(self.model)
         if self.sha256 and found != self.sha256.lower():
             raise InputError(f"model {self.model} has the sha256 {found}, the recipe says {self.sha256}; give the file it means")
-        self._column(_model(self.model))
+        self._column(self._scorer())
         return {"model": found}
 
     def signals(self, text: Text, documents: Table) -> Signals:  # noqa: ARG002  (text alone says it)
         """Score a batch with the model, which each process maps into memory once."""
         if not self.model:
             return {"score": pa.nulls(len(text), pa.float64()), "best": pa.nulls(len(text), pa.string())}
-        scorer = _model(self.model)
+        scorer = self._scorer()
         chances = scorer.probabilities(text)
         nothing = np.isnan(chances).any(axis=1)
         best = np.array(scorer.labels, object)[np.nan_to_num(chances, nan=-1.0).argmax(axis=1)]
         score = np.round(chances[:, self._column(scorer)], _DECIMALS)
         return {"score": pa.array(score, pa.float64(), mask=nothing), "best": pa.array(best, pa.string(), mask=nothing)}
+
+    def cautions(self) -> Sequence[str]:
+        """Return a warning if nothing vouches for the model's bytes."""
+        if not self.model or self.sha256:
+            return ()
+        return (
+            f"filter fasttext: the format of {Path(self.model).name} has no checksum, so damage may go unseen; if the file is right, "
+            f'add sha256 = "{digest(self.model)}"',
+        )
+
+    def _scorer(self) -> FastTextScorer:
+        """Return the model. A changed file is read again."""
+        state = resolve(self.model).stat()
+        return _read(self.model, state.st_size, state.st_mtime_ns, bool(self.sha256))
 
     def _column(self, scorer: FastTextScorer) -> int:
         labels = scorer.labels
@@ -82,20 +100,20 @@ class FastText(Filter):
         return {"low_score": below("score", self.min_score, ("best",))}
 
 
-def _model(name: str) -> FastTextScorer:
-    """Return the model. A changed file is read again."""
-    state = resolve(name).stat()
-    return _read(str(resolve(name)), state.st_size, state.st_mtime_ns)
-
-
 @lru_cache(maxsize=4)
-def _read(path: str, size: int, changed: int) -> FastTextScorer:  # noqa: ARG001  (part of the cache's key)
+def _read(name: str, size: int, changed: int, trusted: bool) -> FastTextScorer:  # noqa: ARG001  (part of the cache's key)
+    path = resolve(name)
     try:
-        with Path(path).open("rb") as file:
+        with path.open("rb") as file:
             content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if size else b""
-        return fasttext_scorer(read_fasttext(np.frombuffer(content, np.uint8)))
+        return fasttext_scorer(read_fasttext(np.frombuffer(content, np.uint8), trusted))
     except OSError as error:
         raise InputError(f"model {path} cannot be read ({error.strerror}); name a file that can") from error
+    except LooksDamaged as error:
+        raise InputError(
+            f"model {path} looks damaged: {error}; fetch it again, or if its makers publish this digest, add to the recipe "
+            f'sha256 = "{digest(name)}"'
+        ) from error
     except ValueError as error:
         raise InputError(
             f"model {path} cannot be used: {error}; give a supervised fastText model, .bin or .ftz, as it was saved"

@@ -137,6 +137,8 @@ def run_recipe(request: RunRequest) -> Summary:
     facts["inputs"] = sorted({source.folder for source in sources if source.folder is not None})[:MOST_INPUT_FOLDERS]
     if request.settings:
         facts["set"] = list(request.settings)
+    if cautions := recipe.cautions():
+        facts["cautions"] = list(cautions)
     if earlier:
         facts["against"] = [run.told() for run in earlier]
     try:
@@ -154,6 +156,8 @@ def run_recipe(request: RunRequest) -> Summary:
             ) as session,
             run_log(out, request.log, request.verbose),
         ):
+            for line in cautions:
+                watcher.tell(line)
             if runner.workers > 1:
                 warm_up(recipe)
             if not (request.frozen and (out / RECIPE).exists()):

@@ -8,6 +8,7 @@ Source: fastText 0.9 (`Args`, `Dictionary`, `DenseMatrix`, `QuantMatrix`, `Produ
     output       a row for each label (for a Huffman tree, for each inner node)
 
 Only supervised models are read. Every declared size is checked before anything is allocated, so a damaged file raises ValueError at once.
+What can be read but looks damaged is refused too (`filters.support.fasttext_damage`), unless somebody vouches for the file.
 
 Invariant: reading takes time and memory linear in the file's size; a dense input matrix stays in the file.
 """
@@ -23,6 +24,7 @@ from curation.arrays import Bytes, Hashes, Integers
 from curation.text.kernels import inline_kernel, kernel
 from curation.text.simd import load_part
 from curation.text.words import hash_bytes, mix_bits
+from filters.support.fasttext_damage import check_dictionary, check_norms, check_remaining, check_unused_settings, check_weights
 
 MOST_COUNTED = 10**15
 """More than the occurrences of all labels together."""
@@ -117,11 +119,11 @@ class _Reader:
         return array.reshape(rows, columns)
 
 
-def read_fasttext(data: Bytes) -> FastTextFile:
-    """Read a model's bytes. Raises ValueError if they are not a model that can score."""
+def read_fasttext(data: Bytes, trusted: bool = False) -> FastTextFile:
+    """Read a model's bytes. Raises ValueError if they are not a model that can score, LooksDamaged if they look damaged and are not trusted."""
     reader = _Reader(data)
-    magic, version, *numbers, _ = reader.numbers(_SETTINGS)
-    dimensions, _, _, _, _, word_ngrams, loss, kind, buckets, shortest, longest, _ = numbers
+    magic, version, *numbers, threshold = reader.numbers(_SETTINGS)
+    dimensions, window, epochs, least_count, negatives, word_ngrams, loss, kind, buckets, shortest, longest, rate = numbers
     if magic != _MAGIC or version not in _VERSIONS:
         raise ValueError(f"it is not a fastText model of version {' or '.join(map(str, _VERSIONS))}")
     if kind != _SUPERVISED or loss not in (HIERARCHICAL, NEGATIVE, SOFTMAX, ONE_VS_ALL):
@@ -132,34 +134,53 @@ def read_fasttext(data: Bytes) -> FastTextFile:
         (dimensions, 1, _WIDEST),
         (word_ngrams, 1, _MOST_WORDS_TOGETHER),
         (longest, 0, _LONGEST_SUBWORD),
-        (shortest, 0, 1 << 30),
+        (shortest, 0, _LONGEST_SUBWORD),
         (buckets, int(word_ngrams > 1 or longest > 0), 1 << 31),
     )
     if not all(low <= value <= high for value, low, high in limits):
         told = f"{dimensions} dimensions, {word_ngrams} words together, {buckets} buckets, subwords of {shortest} to {longest}"
         raise ValueError(f"no model has such settings: {told}")
-    names, labels, counts, pruned = _read_dictionary(reader)
+    if not trusted:
+        check_unused_settings((window, epochs, least_count, negatives, rate), threshold)
+    names, labels, counts, pruned = _read_dictionary(reader, trusted)
     words = len(names)
     inputs: Weights | Quantized
     quantized = reader.yes()
     if pruned is not None and not quantized:
         raise ValueError("it is pruned but not quantized")
     rows = words + (buckets if pruned is None else len(pruned) // 2)
+    if pruned is not None and not trusted:
+        check_remaining(pruned[::2], pruned[1::2], buckets)
     inputs = _read_quantized(reader, rows, dimensions) if quantized else _read_dense(reader, rows, dimensions)
     quantized_output = reader.yes() and quantized
     shape = len(labels), dimensions
-    output = _read_quantized(reader, *shape).times(None) if quantized_output else _read_dense(reader, *shape)
+    outputs = _read_quantized(reader, *shape) if quantized_output else _read_dense(reader, *shape)
     if reader.place != len(data):
         raise ValueError(f"{len(data) - reader.place} bytes follow its end")
+    output = outputs.times(None) if isinstance(outputs, Quantized) else outputs
     if not np.isfinite(output).all() or (isinstance(inputs, Quantized) and not all(np.isfinite(part).all() for part in inputs.centroids)):
         raise ValueError("a weight is not a number")
+    if not trusted:
+        _check_matrices(inputs, outputs)
     return FastTextFile(
         FasttextSettings(dimensions, word_ngrams, loss, buckets, shortest, longest), names, labels, counts, pruned, inputs, output
     )
 
 
-def _read_dictionary(reader: _Reader) -> tuple[Any, tuple[str, ...], Any, Any]:
-    size, words, labels, _, pruned_size = reader.numbers(_SIZES)
+def _check_matrices(*matrices: Weights | Quantized) -> None:
+    for matrix in matrices:
+        if not isinstance(matrix, Quantized):
+            check_weights(matrix)
+            continue
+        for part in matrix.centroids:
+            check_weights(part)
+        if matrix.norms is not None:
+            check_weights(matrix.norms)
+            check_norms(matrix.centroids, matrix.norms)
+
+
+def _read_dictionary(reader: _Reader, trusted: bool) -> tuple[Any, tuple[str, ...], Any, Any]:
+    size, words, labels, tokens, pruned_size = reader.numbers(_SIZES)
     if size != words + labels or words < 0 or not 1 <= labels <= _MOST_LABELS or not -1 <= pruned_size <= size + (1 << 31):
         raise ValueError(f"its dictionary declares {size} entries, {words} words and {labels} labels")
     if size * 10 > len(reader.data) - reader.place or size > _MOST_ENTRIES:
@@ -175,6 +196,8 @@ def _read_dictionary(reader: _Reader) -> tuple[Any, tuple[str, ...], Any, Any]:
         counts.append(int.from_bytes(content[-9:-1], "little", signed=True))
     if min(counts) < 0 or sum(counts) >= MOST_COUNTED:
         raise ValueError("its labels have impossible counts")
+    if not trusted:
+        check_dictionary(reader.data, starts, words, tokens, names, told)
     if pruned_size < 0:
         pruned = None
     else:

@@ -82,6 +82,7 @@ class RunRules:
     tokenizer: str | None
     text: str
     models: tuple[ModelUsed, ...] = ()
+    cautions: tuple[str, ...] = ()
 
 
 def rules_of(recipe: "Recipe") -> RunRules:
@@ -97,6 +98,7 @@ def rules_of(recipe: "Recipe") -> RunRules:
         tokenizer=recipe.export.tokenizer,
         text=recipe.text,
         models=tuple(_models(recipe)),
+        cautions=recipe.cautions(),
     )
 
 

@@ -101,6 +101,10 @@ class Recipe:
     synthesize: SynthesisSettings | None = None
     export: ExportSettings = field(default_factory=ExportSettings)
 
+    def cautions(self) -> tuple[str, ...]:
+        """Return what the filters warn of, each line once."""
+        return tuple(dict.fromkeys(line for choice in self.filters for line in choice.build().cautions()))
+
     def carried(self, out: Location) -> "Recipe":
         """Put every file that the parts read into OUT, and return the recipe that names those copies: what workers are sent."""
         tokenizer = self.export.tokenizer

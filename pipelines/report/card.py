@@ -144,6 +144,7 @@ class CardFacts:
     packages: Mapping[str, str]
     cut: CutText | None = None
     alarms: Sequence[SourceLoss] = ()
+    cautions: Sequence[str] = ()
     keep: Sequence[str] = ()
     mix: str = ""
     splits: str = ""
@@ -183,6 +184,7 @@ def card_facts(run: Location, rules: RunRules, exported: Exported | None = None)
         packages=content.get("packages", {}),
         cut=counted.cut,
         alarms=counted.alarms[:SHOWN],
+        cautions=rules.cautions,
         keep=content.get("keep", ()),
         mix=exported.mix if exported is not None else "",
         splits=exported.splits if exported is not None else "",
@@ -203,6 +205,7 @@ def _limits(facts: CardFacts) -> list[str]:
         f"Benchmarks: the run dropped {counted(overlaps, 'document')} that shared long passages with the recipe's benchmarks."
         if is_decontaminated
         else "Benchmarks: the text was not compared with any benchmark.",
+        *(f"The run warned: {_cell(line)}." for line in facts.cautions),
         "Filters judge a text by statistics; its content may still be false, biased or harmful.",
     ]
 

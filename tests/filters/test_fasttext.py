@@ -1,8 +1,6 @@
 """Other people's fastText models: the scores of `fasttext.predict`, and a clear error for every damaged file."""
 
 import random
-import resource
-import time
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -196,26 +194,3 @@ def test_unsupervised_models_and_other_files_are_refused(folder: Path) -> None:
         (folder / "other.bin").write_bytes(content)
         with pytest.raises(InputError, match=message):
             FastText(str(folder / "other.bin")).files()
-
-
-def test_damaged_files_are_refused_or_harmless_at_once(folder: Path) -> None:
-    chooser, text = random.Random(8), Text.from_strings([*ODD, "prove the angle " * 300])
-    sources = [trained(folder, kind, quantized)[1] for kind in KINDS for quantized in (None, "pruned")]
-    refused, began = 0, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    for number in range(360):
-        content = bytearray(sources[number % len(sources)].read_bytes())
-        reach = (72, 400, len(content))[number % 3]
-        for _ in range(chooser.choice((1, 1, 6))):
-            content[chooser.randrange(min(reach, len(content)))] = chooser.choice((0, 1, 127, 128, 255, chooser.randrange(256)))
-        if chooser.random() < 0.2:
-            del content[chooser.randrange(len(content)) :]
-        begun = time.process_time()
-        try:
-            scorer = fasttext_scorer(read_fasttext(np.frombuffer(bytes(content), np.uint8)))
-            found = scorer.probabilities(text)
-            assert found.shape == (len(text), len(scorer.labels))
-        except ValueError:
-            refused += 1
-        assert time.process_time() - begun < 5
-    assert refused > 120
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - began < 300 << 10
