@@ -54,7 +54,10 @@ def check_unused_settings(unused: Sequence[int], threshold: float) -> None:
 
 
 def check_dictionary(data: Bytes, starts: Integers, words: int, tokens: int, names: Hashes, labels: Sequence[str]) -> None:
-    """Check words and labels: entry i is data[starts[i]:starts[i + 1]], its last ten bytes a zero, a count and its kind. Raises LooksDamaged."""
+    """Check words and labels: entry i is data[starts[i]:starts[i + 1]], its last ten bytes a zero, a count and its kind.
+
+    Raises LooksDamaged.
+    """
     prefix = _LABEL if any(label.startswith(_LABEL.decode()) for label in labels) else b""
     entry, reason = _first_damaged(data, starts, words, tokens, np.frombuffer(prefix, np.uint8))
     if reason:

@@ -120,7 +120,10 @@ class _Reader:
 
 
 def read_fasttext(data: Bytes, trusted: bool = False) -> FastTextFile:
-    """Read a model's bytes. Raises ValueError if they are not a model that can score, LooksDamaged if they look damaged and are not trusted."""
+    """Read a model's bytes.
+
+    Raises ValueError if they are not a model that can score, and LooksDamaged if they look damaged and are not trusted.
+    """
     reader = _Reader(data)
     magic, version, *numbers, threshold = reader.numbers(_SETTINGS)
     dimensions, window, epochs, least_count, negatives, word_ngrams, loss, kind, buckets, shortest, longest, rate = numbers
