@@ -1,7 +1,7 @@
 """Choosing a part by name: build it from a recipe's plain values; errors suggest the nearest known name.
 
 Filters, edits, extractors and teachers are frozen dataclasses chosen by name in a recipe. Their fields are the parameters; pydantic checks
-the types strictly, so that `min_words = "50"` is an error and not a surprise.
+the types strictly, so that `min_words = "50"` and `min_words = -50` are errors and not surprises.
 """
 
 import dataclasses
@@ -9,14 +9,20 @@ import difflib
 import json
 import tomllib
 from collections.abc import Iterable
-from typing import Any, TypeVar, get_type_hints
+from typing import Annotated, Any, TypeAlias, TypeVar, get_type_hints
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
 from curation.arrays import JsonMapping, JsonObject
 from curation.errors import RecipeError
 
 Choosable = TypeVar("Choosable")
+
+Count: TypeAlias = Annotated[int, Field(ge=0)]
+Positive: TypeAlias = Annotated[int, Field(ge=1)]
+NonNegative: TypeAlias = Annotated[float, Field(ge=0)]
+Share: TypeAlias = Annotated[float, Field(ge=0, le=1)]
+"""Types of parameters for which other numbers have no meaning."""
 
 _DEEPEST = 50
 """How deeply tables and lists of a TOML file may be nested; all later readers of them recurse."""
@@ -64,7 +70,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
 def build(part: type[Choosable], parameters: JsonMapping, what: str) -> Choosable:
     """Make a dataclass from a recipe's values. Raises RecipeError for a parameter that is unknown, missing or of the wrong type."""
     known = [field.name for field in dataclasses.fields(part) if field.init]  # type: ignore[arg-type]
-    hints = get_type_hints(part)
+    hints = get_type_hints(part, include_extras=True)
     values = {}
     for name, value in parameters.items():
         if name not in known:
@@ -73,6 +79,8 @@ def build(part: type[Choosable], parameters: JsonMapping, what: str) -> Choosabl
             values[name] = TypeAdapter(hints[name]).validate_json(json.dumps(value), strict=True)
         except ValidationError as error:
             raise RecipeError(f"{what}: {name} = {value!r} is not acceptable: {error.errors()[0]['msg']}") from None
+        if values[name] != values[name]:  # nothing is below or above it
+            raise RecipeError(f"{what}: {name} = nan is not acceptable: it is not a number")
     required = [field.name for field in dataclasses.fields(part) if field.init and _has_no_default(field)]  # type: ignore[arg-type]
     missing = [name for name in required if name not in values]
     if missing:

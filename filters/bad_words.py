@@ -23,6 +23,7 @@ import numpy as np
 import pyarrow as pa
 
 from curation.arrays import Table
+from curation.choices import Count
 from curation.errors import InputError
 from curation.storage.digests import digest_of_file
 from curation.storage.resources import resolve, resolve_at_most
@@ -45,7 +46,7 @@ class BadWords(Filter):
 
     lists: tuple[str, ...] = ()
     within_words: bool = False
-    max_hits: Threshold[int] = 0
+    max_hits: Threshold[Count] = 0
 
     signal_types: ClassVar[Mapping[str, pa.DataType]] = {"hits": pa.int32(), "first": pa.string()}
     file_fields: ClassVar[frozenset[str]] = frozenset({"lists"})

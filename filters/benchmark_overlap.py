@@ -28,6 +28,7 @@ import numpy as np
 import pyarrow as pa
 
 from curation.arrays import Table
+from curation.choices import Count
 from curation.errors import RecipeError
 from curation.storage.digests import digest_of_file
 from curation.storage.resources import resolve
@@ -57,8 +58,8 @@ class BenchmarkOverlap(Filter):
     ngram: int = 13
     min_percent: int = 60
     min_ngram: int = 8
-    min_words: int = 5
-    max_overlap: Threshold[int] = 0
+    min_words: Count = 5
+    max_overlap: Threshold[Count] = 0
 
     signal_types: ClassVar[Mapping[str, pa.DataType]] = {
         "overlap": pa.int32(),

@@ -16,6 +16,7 @@ import numpy as np
 import pyarrow as pa
 
 from curation.arrays import Integers32, Table, Unsigned32
+from curation.choices import Count
 from curation.text.column import Offsets
 from curation.text.kernels import kernel
 from curation.text.text import Text
@@ -30,8 +31,8 @@ class C4Paragraphs(Filter):
     min_characters   200 characters in the third longest line
     """
 
-    min_paragraphs: Threshold[int] = 3
-    min_characters: Threshold[int] = 200
+    min_paragraphs: Threshold[Count] = 3
+    min_characters: Threshold[Count] = 200
 
     signal_types: ClassVar[Mapping[str, pa.DataType]] = {"paragraphs": pa.int32(), "third_longest": pa.int32()}
     examples: ClassVar[tuple[tuple[str, str | None], ...]] = (

@@ -33,6 +33,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from curation.arrays import Table
+from curation.choices import Count
 from curation.text.phrases import Phrases
 from curation.text.simd import count_byte
 from curation.text.text import Text
@@ -51,10 +52,10 @@ class C4Quality(Filter):
     max_characters       no limit by default (tfds: 190,000)
     """
 
-    min_sentences: Threshold[int] = 5
-    max_lorem_ipsum: Threshold[int] = 0
-    max_curly_brackets: Threshold[int] = 0
-    max_characters: Threshold[int | None] = None
+    min_sentences: Threshold[Count] = 5
+    max_lorem_ipsum: Threshold[Count] = 0
+    max_curly_brackets: Threshold[Count] = 0
+    max_characters: Threshold[Count | None] = None
 
     signal_types: ClassVar[Mapping[str, pa.DataType]] = {
         "sentences": pa.int32(),

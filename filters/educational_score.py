@@ -23,6 +23,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from curation.arrays import Integers, Table
+from curation.choices import Count
 from curation.storage.resources import resolve
 from curation.text.text import Text
 from curation.text.words import WORD
@@ -47,7 +48,7 @@ class EducationalScore(Filter):
     """
 
     model: str = "filters:models/edu.safetensors"
-    min_words: int = 20
+    min_words: Count = 20
     min_score: Threshold[float] = 2.5
     language: str = "en"
 

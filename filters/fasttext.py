@@ -22,6 +22,7 @@ import numpy as np
 import pyarrow as pa
 
 from curation.arrays import Table
+from curation.choices import Share
 from curation.errors import InputError
 from curation.storage.resources import digest, resolve
 from curation.text.text import Text
@@ -46,7 +47,7 @@ class FastText(Filter):
     model: str = ""
     label: str = ""
     sha256: str = ""
-    min_score: Threshold[float] = 0.5
+    min_score: Threshold[Share] = 0.5
 
     version: ClassVar[int] = 2
     signal_types: ClassVar[Mapping[str, pa.DataType]] = {"score": pa.float64(), "best": pa.string()}

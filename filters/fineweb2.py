@@ -37,7 +37,7 @@ import numpy as np
 import pyarrow as pa
 
 from curation.arrays import JsonObject, Table
-from curation.choices import nearest
+from curation.choices import Count, NonNegative, Positive, Share, nearest
 from curation.errors import RecipeError
 from curation.storage.digests import digest_of
 from curation.text.text import Text
@@ -80,14 +80,14 @@ class Fineweb2(Filter):
 
     table: str = "filters:fineweb2.toml"
     keep_uncovered: Threshold[bool] = False
-    sample_bytes: int = 2048
-    max_duplicate_character_ratio: Threshold[float] = 0.1
-    min_words: Threshold[int] = 50
-    max_words: Threshold[int] = 100_000
-    max_symbol_ratio: Threshold[float] = 0.1
-    max_bullet_line_ratio: Threshold[float] = 0.9
-    max_ellipsis_line_ratio: Threshold[float] = 0.3
-    min_stop_words: Threshold[int] = 2
+    sample_bytes: Positive = 2048
+    max_duplicate_character_ratio: Threshold[Share] = 0.1
+    min_words: Threshold[Count] = 50
+    max_words: Threshold[Count] = 100_000
+    max_symbol_ratio: Threshold[NonNegative] = 0.1
+    max_bullet_line_ratio: Threshold[Share] = 0.9
+    max_ellipsis_line_ratio: Threshold[Share] = 0.3
+    min_stop_words: Threshold[Count] = 2
 
     signal_types: ClassVar[Mapping[str, pa.DataType]] = {
         "language": pa.string(),

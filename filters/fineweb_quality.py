@@ -24,6 +24,7 @@ import numpy as np
 import pyarrow as pa
 
 from curation.arrays import Bytes, Flags, Integers, Table, Unsigned32
+from curation.choices import Count, NonNegative, Share
 from curation.text.column import Offsets
 from curation.text.kernels import kernel
 from curation.text.lines import repeated_pieces
@@ -47,11 +48,11 @@ class FinewebQuality(Filter):
     """
 
     terminal_marks: str = ""
-    short_line_characters: int = 30
-    min_terminal_punctuation_ratio: Threshold[float] = 0.12
-    max_short_line_ratio: Threshold[float] = 0.67
-    max_duplicate_character_ratio: Threshold[float] = 0.01
-    max_newline_ratio: Threshold[float] = 0.3
+    short_line_characters: Count = 30
+    min_terminal_punctuation_ratio: Threshold[Share] = 0.12
+    max_short_line_ratio: Threshold[Share] = 0.67
+    max_duplicate_character_ratio: Threshold[Share] = 0.01
+    max_newline_ratio: Threshold[NonNegative] = 0.3
 
     signal_types: ClassVar[Mapping[str, pa.DataType]] = dict.fromkeys(
         ("terminal_punctuation_ratio", "short_line_ratio", "duplicate_character_ratio", "newline_ratio"), pa.float64()

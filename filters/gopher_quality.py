@@ -27,6 +27,7 @@ import numpy as np
 import pyarrow as pa
 
 from curation.arrays import Bytes, Floats, Hashes, Integers, Scalar, Table, Unsigned32
+from curation.choices import NonNegative, Share
 from curation.text.column import Offsets
 from curation.text.kernels import inline_kernel, kernel
 from curation.text.simd import lower_bound
@@ -58,9 +59,9 @@ class GopherQuality(GopherQualityReading):
     min_stop_words          2 different ones (the paper says "at least two"; datatrove counts different ones)
     """
 
-    min_mean_word_length: Threshold[float] = 3
-    max_mean_word_length: Threshold[float] = 10
-    min_alphabetic_word_ratio: Threshold[float] = 0.8
+    min_mean_word_length: Threshold[NonNegative] = 3
+    max_mean_word_length: Threshold[NonNegative] = 10
+    min_alphabetic_word_ratio: Threshold[Share] = 0.8
 
     signal_types: ClassVar[Mapping[str, pa.DataType]] = {
         "words": pa.int32(),

@@ -24,6 +24,7 @@ import numpy as np
 import pyarrow as pa
 
 from curation.arrays import Bytes, Flags, Floats, Hashes, Scalar, Table, Unsigned32
+from curation.choices import NonNegative, Share
 from curation.text.column import Offsets
 from curation.text.kernels import inline_kernel, kernel
 from curation.text.text import Text
@@ -51,9 +52,9 @@ class GopherQualityDclm(GopherQualityReading):
     min_stop_words          2 occurrences
     """
 
-    min_mean_word_length: Threshold[float] = 3
-    max_mean_word_length: Threshold[float] = 10
-    max_non_alphabetic_ratio: Threshold[float] = 0.2
+    min_mean_word_length: Threshold[NonNegative] = 3
+    max_mean_word_length: Threshold[NonNegative] = 10
+    max_non_alphabetic_ratio: Threshold[Share] = 0.2
 
     lowers_words: ClassVar[bool] = True
     signal_types: ClassVar[Mapping[str, pa.DataType]] = {

@@ -22,6 +22,7 @@ import numpy as np
 import pyarrow as pa
 
 from curation.arrays import Bytes, Flags, Floats, Hashes, Integers, Table, Unsigned32
+from curation.choices import NonNegative, Share
 from curation.text.column import Offsets
 from curation.text.kernels import kernel
 from curation.text.text import Text
@@ -48,9 +49,9 @@ class GopherQualityDolma(GopherQualityReading):
     max_ellipsis_line_ratio 0.3
     """
 
-    min_median_word_length: Threshold[float] = 3
-    max_median_word_length: Threshold[float] = 10
-    min_alphabetic_ratio: Threshold[float] = 0.8
+    min_median_word_length: Threshold[NonNegative] = 3
+    max_median_word_length: Threshold[NonNegative] = 10
+    min_alphabetic_ratio: Threshold[Share] = 0.8
 
     signal_types: ClassVar[Mapping[str, pa.DataType]] = {
         "words": pa.int32(),

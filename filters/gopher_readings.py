@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from curation.arrays import Hashes
+from curation.choices import Count, NonNegative, Share
 from filters.contract import Filter, Rule, Threshold, above, below
 from filters.support.gopher_rules import STOP_WORDS, hashes_of
 
@@ -37,12 +38,12 @@ class GopherQualityReading(Filter):
     """The thresholds on which all readings of the quality rules agree."""
 
     stop_words: tuple[str, ...] = STOP_WORDS
-    min_words: Threshold[int] = 50
-    max_words: Threshold[int] = 100_000
-    max_symbol_ratio: Threshold[float] = 0.1
-    max_bullet_line_ratio: Threshold[float] = 0.9
-    max_ellipsis_line_ratio: Threshold[float] = 0.3
-    min_stop_words: Threshold[int] = 2
+    min_words: Threshold[Count] = 50
+    max_words: Threshold[Count] = 100_000
+    max_symbol_ratio: Threshold[NonNegative] = 0.1
+    max_bullet_line_ratio: Threshold[Share] = 0.9
+    max_ellipsis_line_ratio: Threshold[Share] = 0.3
+    min_stop_words: Threshold[Count] = 2
 
     lowers_words: ClassVar[bool] = False
     """Whether stop words are compared with words in lower case."""
@@ -82,19 +83,19 @@ class GopherQualityReading(Filter):
 class GopherRepetitionReading(Filter):
     """The thresholds of the repetition rules, table A1 of the paper: one a signal."""
 
-    max_duplicate_paragraph_share: Threshold[float] = 0.30
-    max_duplicate_paragraph_characters: Threshold[float] = 0.20
-    max_duplicate_line_share: Threshold[float] = 0.30
-    max_duplicate_line_characters: Threshold[float] = 0.20
-    max_top_2_gram: Threshold[float] = 0.20
-    max_top_3_gram: Threshold[float] = 0.18
-    max_top_4_gram: Threshold[float] = 0.16
-    max_duplicate_5_gram: Threshold[float] = 0.15
-    max_duplicate_6_gram: Threshold[float] = 0.14
-    max_duplicate_7_gram: Threshold[float] = 0.13
-    max_duplicate_8_gram: Threshold[float] = 0.12
-    max_duplicate_9_gram: Threshold[float] = 0.11
-    max_duplicate_10_gram: Threshold[float] = 0.10
+    max_duplicate_paragraph_share: Threshold[Share] = 0.30
+    max_duplicate_paragraph_characters: Threshold[Share] = 0.20
+    max_duplicate_line_share: Threshold[Share] = 0.30
+    max_duplicate_line_characters: Threshold[Share] = 0.20
+    max_top_2_gram: Threshold[NonNegative] = 0.20
+    max_top_3_gram: Threshold[NonNegative] = 0.18
+    max_top_4_gram: Threshold[NonNegative] = 0.16
+    max_duplicate_5_gram: Threshold[NonNegative] = 0.15
+    max_duplicate_6_gram: Threshold[NonNegative] = 0.14
+    max_duplicate_7_gram: Threshold[NonNegative] = 0.13
+    max_duplicate_8_gram: Threshold[NonNegative] = 0.12
+    max_duplicate_9_gram: Threshold[NonNegative] = 0.11
+    max_duplicate_10_gram: Threshold[NonNegative] = 0.10
 
     def rules(self) -> Mapping[str, Rule]:
         """Return one rule for each signal with a threshold, named like the signal and in the order of signals."""

@@ -29,6 +29,7 @@ import pyarrow as pa
 from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
 from curation.arrays import Array, Bytes, Column, Floats, Integers, Integers32, Table, Unsigned32
+from curation.choices import Positive, Share
 from curation.text.column import Offsets
 from curation.text.kernels import kernel, stored
 from curation.text.text import Text
@@ -219,9 +220,9 @@ class Language(Filter):
         ("1 2 3 kk oo", "wrong_language"),
     )
 
-    sample_bytes: int = 2048
+    sample_bytes: Positive = 2048
     keep: Threshold[tuple[str, ...]] = ("en",)
-    min_score: Threshold[float] = 0.65
+    min_score: Threshold[Share] = 0.65
 
     def signals(self, text: Text, documents: Table) -> Signals:  # noqa: ARG002
         """Identify the language of each text."""

@@ -21,6 +21,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from curation.arrays import Table
+from curation.choices import Share
 from curation.errors import RecipeError
 from curation.text.text import Text
 from filters.contract import Filter, Rule, Signals, Threshold, above, below
@@ -38,8 +39,8 @@ class PageKind(Filter):
     drop            types of pages to drop: article, documentation, forum, listing, product, other; none by default
     """
 
-    min_confidence: Threshold[float] = 0.5
-    max_link_share: Threshold[float] = 0.5
+    min_confidence: Threshold[Share] = 0.5
+    max_link_share: Threshold[Share] = 0.5
     drop: Threshold[tuple[str, ...]] = ()
 
     def __post_init__(self) -> None:

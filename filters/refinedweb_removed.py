@@ -21,6 +21,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from curation.arrays import Table
+from curation.choices import Share
 from curation.text.column import offsets_of
 from curation.text.text import Text
 from curation.text.words import WORD
@@ -37,7 +38,7 @@ class RefinedwebRemoved(Filter):
     max_removed_ratio  0.05, the paper's
     """
 
-    max_removed_ratio: Threshold[float] = 0.05
+    max_removed_ratio: Threshold[Share] = 0.05
 
     signal_types: ClassVar[Mapping[str, pa.DataType]] = {"removed_words": pa.int64(), "removed_ratio": pa.float64()}
     edits: ClassVar[tuple[str, ...]] = (_EDIT,)

@@ -20,6 +20,7 @@ import numpy as np
 import pyarrow as pa
 
 from curation.arrays import JsonMapping, Table
+from curation.choices import NonNegative
 from curation.errors import InputError
 from curation.storage.resources import digest
 from curation.text.text import Text
@@ -40,7 +41,7 @@ class ScoreEnsemble(Filter):
     scores: tuple[str, ...] = ("educational_score.score",)
     edges: str = ""
     combine: Literal["max", "mean", "min"] = "max"
-    min_bucket: Threshold[float] = 18.0
+    min_bucket: Threshold[NonNegative] = 18.0
 
     signal_types: ClassVar[Mapping[str, pa.DataType]] = {"bucket": pa.float64(), "buckets": pa.string()}
     file_fields: ClassVar[frozenset[str]] = frozenset({"edges"})

@@ -20,6 +20,7 @@ import numpy as np
 import pyarrow as pa
 
 from curation.arrays import Table
+from curation.choices import NonNegative
 from curation.storage.resources import digest
 from curation.text.text import Text
 from curation.text.tokens import load_tokenizer, token_counts
@@ -35,8 +36,8 @@ class TokenDensity(Filter):
     """
 
     tokenizer: str | None = None
-    min_density: Threshold[float] = 0.22
-    max_density: Threshold[float] = 0.28
+    min_density: Threshold[NonNegative] = 0.22
+    max_density: Threshold[NonNegative] = 0.28
 
     signal_types: ClassVar[Mapping[str, pa.DataType]] = {"tokens": pa.int64(), "density": pa.float64()}
     file_fields: ClassVar[frozenset[str]] = frozenset({"tokenizer"})

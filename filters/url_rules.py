@@ -32,6 +32,7 @@ import polars as pl
 import pyarrow as pa
 
 from curation.arrays import Column, Hashes, Table
+from curation.choices import Count
 from curation.storage.resources import digest, resolve
 from curation.text.text import Text
 from filters.contract import Filter, Rule, Signals, Threshold, above
@@ -59,7 +60,7 @@ class UrlRules(Filter):
     hard: tuple[str, ...] = ()
     soft: tuple[str, ...] = ()
     strict: tuple[str, ...] = ()
-    min_soft_words: Threshold[int] = 2
+    min_soft_words: Threshold[Count] = 2
 
     signal_types: ClassVar[Mapping[str, pa.DataType]] = {
         "domain": pa.string(),

@@ -130,7 +130,10 @@ def run(
     ] = False,
     progress: Annotated[str, typer.Option(help="auto, bar, plain, json (one JSON line per event) or none.")] = "auto",
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print only errors to stderr.")] = False,
-    log: Annotated[str | None, typer.Option(metavar="FILE", help="File to append the log to; OUT/run.log by default.")] = None,
+    log: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="File to append the log to; OUT/run.log by default. Like --out, it makes missing folders."),
+    ] = None,
     verbose: Verbose = False,
     as_json: Json = False,
 ) -> None:

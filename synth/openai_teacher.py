@@ -23,7 +23,7 @@ from urllib.parse import urlsplit
 
 import openai
 
-from curation.choices import nearest
+from curation.choices import NonNegative, Positive, Share, nearest
 from curation.errors import Refused
 from synth.ask.answering import Answering, Arrival, Manner, Sender, limit_of, most_prompt_tokens
 from synth.ask.batch import BatchLine
@@ -79,19 +79,19 @@ class OpenAITeacher(Teacher):
     preset: str | None = None
     structured: Literal["schema", "object_schema", "nvext", "object", "text"] | None = None
     limit_name: Literal["max_tokens", "max_completion_tokens"] | None = None
-    temperature: float | None = None
-    max_tokens: int | None = None
+    temperature: NonNegative | None = None
+    max_tokens: Positive | None = None
     requests_per_minute: float | None = None
     tokens_per_minute: float | None = None
     concurrency: int | None = None
     timeout: float | None = None
     max_attempts: int = 6
-    first_pause: float = 1.0
-    longest_pause: float = 60.0
+    first_pause: NonNegative = 1.0
+    longest_pause: NonNegative = 60.0
     input_price: float | None = None
     output_price: float | None = None
     batch: bool = False
-    batch_discount: float = 0.5
+    batch_discount: Share = 0.5
     batch_requests: int = 5000
     batch_poll: float = 30.0
 

@@ -13,6 +13,7 @@ from typing import Literal
 
 import pyarrow as pa
 
+from curation.choices import Count
 from curation.storage.record_keys import unit_interval
 from curation.storage.shards import Shard, batches, check_aligned, read_shard
 from synth.task import Seed
@@ -43,9 +44,9 @@ class SeedPolicy:
     score_signal  the signal that is the score
     """
 
-    limit: int = 1000
-    min_bytes: int = 600
-    max_bytes: int = 24_000
+    limit: Count = 1000
+    min_bytes: Count = 600
+    max_bytes: Count = 24_000
     order: Literal["chance", "score"] = "chance"
     score_signal: str = "educational_score.score"
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from curation.choices import Count
 from curation.errors import RecipeError
 from synth import blind, checks, grounding
 from synth.blind import require_agreement, solve_drafts
@@ -37,7 +38,7 @@ class SheetSettings:
     count  number of examples to ask for
     """
 
-    count: int = 100
+    count: Count = 100
 
 
 @dataclass(frozen=True)

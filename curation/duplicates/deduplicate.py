@@ -33,11 +33,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from curation.arrays import Column, Integers, JsonMapping, Schema
-from curation.choices import nearest
+from curation.choices import Count, nearest
 from curation.duplicates.candidates import find_candidates
 from curation.duplicates.compare import VERIFIED, compare
 from curation.duplicates.gather import GatherShingles, gather_documents
-from curation.duplicates.minhash import PRESETS, MinHashSettings, bands_for
+from curation.duplicates.minhash import MOST_PERMUTATIONS, PRESETS, MinHashSettings, bands_for
 from curation.duplicates.parts import DuplicatesPart, extra_of, first_earlier, parts_of, unit_inputs
 from curation.duplicates.sign import check_settings
 from curation.duplicates.survivors import PREFERABLE, preference
@@ -112,7 +112,7 @@ class DeduplicateSettings:
     prefer: str | None = None
     by_url: bool = False
     alarm_share: float = 0.5
-    alarm_documents: int = 100
+    alarm_documents: Count = 100
     against: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -147,8 +147,8 @@ class DeduplicateSettings:
                 raise ValueError(f"there is no preset {self.preset!r}{nearest(self.preset, PRESETS)}")
             return PRESETS[self.preset].bands, PRESETS[self.preset].rows
         if self.permutations is not None:
-            if self.permutations < 1:
-                raise ValueError(f"permutations must be at least 1, not {self.permutations}")
+            if not 1 <= self.permutations <= MOST_PERMUTATIONS:
+                raise ValueError(f"permutations must be from 1 to {MOST_PERMUTATIONS:,}, not {self.permutations:,}")
             return bands_for(self.threshold, self.permutations)
         return (14, 8) if self.bands is None or self.rows is None else (self.bands, self.rows)
 

@@ -38,6 +38,9 @@ from curation.text.text import Text
 Signatures = Unsigned32
 """Shape (texts, bands * rows)."""
 
+MOST_PERMUTATIONS = 1 << 14
+"""The largest number of values in a signature; Lee et al. (2022), who used the most that is known, used 9,000."""
+
 _LARGEST = np.uint32(0xFFFFFFFF)
 _BAND_STEP = np.uint64(0x9E3779B97F4A7C15)
 
@@ -58,6 +61,8 @@ class MinHashSettings:
         for name in ("ngram", "bands", "rows"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}")
+        if self.permutations > MOST_PERMUTATIONS:
+            raise ValueError(f"bands times rows must be at most {MOST_PERMUTATIONS:,}, not {self.permutations:,}")
         if not 0 <= self.seed < 2**32:
             raise ValueError(f"seed must be from 0 to 2^32 - 1, not {self.seed}")
         if self.unit not in ("word", "character"):

@@ -96,6 +96,8 @@ def run_log(out: Location, given: str | None, verbose: bool = False) -> Iterator
 @contextmanager
 def _place(out: Location, given: str | None) -> Iterator[tuple[Path, str]]:
     """Yield the local file to append to, and the place that messages name."""
+    if given is not None and "://" in given:
+        raise UsageError(f"--log {given} is not a local file, and only those can be appended to; without --log the log is {out / NAME}")
     if given is not None or out.is_local:
         path = Path(given) if given is not None else Path(out.path) / NAME
         try:

@@ -165,10 +165,10 @@ def parse_recipe(text: str, name: str, folder: str = "") -> Recipe:
         folder=folder,
         description=_of_type(table, "description", str, "", where),
         license=_of_type(table, "license", str, NO_LICENSE, where),
-        inputs=tuple(build(InputChoice, entry, f"{where}: input[{i}]") for i, entry in enumerate(_tables(table, "input", where))),
+        inputs=tuple(build(InputChoice, entry, f"{where}: [[input]] {i}") for i, entry in enumerate(_tables(table, "input", where), 1)),
         extractor=_choice(_of_type(table, "extractor", dict, {"name": "blocks"}, where), f"{where}: extractor"),
-        edits=tuple(_choice(entry, f"{where}: edit[{i}]") for i, entry in enumerate(_tables(table, "edit", where))),
-        filters=tuple(_filter(entry, f"{where}: filter[{i}]", folder) for i, entry in enumerate(_tables(table, "filter", where))),
+        edits=tuple(_choice(entry, f"{where}: [[edit]] {i}") for i, entry in enumerate(_tables(table, "edit", where), 1)),
+        filters=tuple(_filter(entry, f"{where}: [[filter]] {i}", folder) for i, entry in enumerate(_tables(table, "filter", where), 1)),
         deduplicate=_settings(DeduplicateSettings, table, "deduplicate", where),
         repeated_lines=_settings(RepeatedLinesSettings, table, "repeated_lines", where),
         synthesize=_settings(SynthesisSettings, _with_own_tasks(table, folder), "synthesize", where),
@@ -208,12 +208,12 @@ def _check_parts(recipe: Recipe) -> None:
         raise RecipeError(f"{where}: two inputs have no path; only one can describe the inputs on the command line")
     with _told_at(f"{where}: extractor"):
         build(extractor_named(recipe.extractor.name), recipe.extractor.parameters, f"extractor {recipe.extractor.name}")
-    for i, edit in enumerate(recipe.edits):
-        with _told_at(f"{where}: edit[{i}]"):
+    for i, edit in enumerate(recipe.edits, 1):
+        with _told_at(f"{where}: [[edit]] {i}"):
             build(edit_named(edit.name), edit.parameters, f"edit {edit.name}")
     built: list[Filter] = []
-    for i, choice in enumerate(recipe.filters):
-        with _told_at(f"{where}: filter[{i}]"):
+    for i, choice in enumerate(recipe.filters, 1):
+        with _told_at(f"{where}: [[filter]] {i}"):
             built.append(choice.build())
             missing = sorted(set(built[-1].edits) - {edit.name for edit in recipe.edits})
             if missing:

@@ -1,8 +1,8 @@
 """Values of a recipe that the command line changes for one run: `--set 'filter.gopher_quality.min_words=40'`.
 
     PATH=VALUE   filter.NAME.key   edit.NAME.key   deduplicate.key   export.key   license   input.key
-                 input.0.key   synthesize.teacher.model   synthesize.tasks.NAME.count
-                 NAME is an entry's name (for a filter's file, its name without `.py`) or its index, from 0
+                 input.1.key   synthesize.teacher.model   synthesize.tasks.NAME.count
+                 NAME is an entry's name (for a filter's file, its name without `.py`) or its number, from 1
                  VALUE is TOML (40, 0.5, true, ["en", "de"], "two words"); a bare word is a text
 
 The changed recipe is a recipe like any other: it is written as TOML, parsed strictly and recorded in the run folder, and resuming redoes
@@ -40,7 +40,7 @@ def with_settings(text: str, where: str, settings: Sequence[str]) -> str:
         path, mark, value = setting.partition("=")
         steps = path.strip().split(".")
         told = setting if len(setting) <= _SHOWN else f"{setting[:_SHOWN]}…"
-        if not mark or not all(steps) or len(steps) > _LONGEST:
+        if not mark or not all(steps) or len(steps) > _LONGEST or len(path) > _SHOWN:
             raise RecipeError(f"--set {told!r} is not PATH=VALUE, such as filter.gopher_quality.min_words=40")
         try:
             _put(table, steps, _value(value.strip()), where)
@@ -96,14 +96,14 @@ def _entry(entries: list[Any], step: str, told: str) -> Any:
     named = [entry for entry in entries if _name(entry) == step]
     if named:
         return named[0]
-    if step.isdecimal() and int(step) < len(entries):
-        return entries[int(step)]
+    if step in map(str, range(1, len(entries) + 1)):
+        return entries[int(step) - 1]
     raise RecipeError(f"there is no {told}.{step}{nearest(step, _names(entries))}")
 
 
 def _names(entries: Sequence[Any]) -> list[str]:
-    """Return the names of a list's entries; an entry without a name has its index."""
-    return [_name(entry) or str(place) for place, entry in enumerate(entries)]
+    """Return the names of a list's entries; an entry without a name has its number."""
+    return [_name(entry) or str(place) for place, entry in enumerate(entries, 1)]
 
 
 def _name(entry: Any) -> str | None:

@@ -62,7 +62,7 @@ def test_the_ratio_is_that_of_the_words_before_and_after(lines: list[str]) -> No
 
 
 def test_the_filter_needs_its_edit() -> None:
-    with pytest.raises(RecipeError, match=r"filter\[0\].*needs the counts of the edit 'refinedweb_lines'"):
+    with pytest.raises(RecipeError, match=r"\[\[filter\]\] 1: .*needs the counts of the edit 'refinedweb_lines'"):
         parse_recipe("[[edit]]\nname = 'whitespace'\n[[filter]]\nname = 'refinedweb_removed'", "mine")
     assert parse_recipe("[[edit]]\nname = 'refinedweb_lines'\n[[filter]]\nname = 'refinedweb_removed'", "mine").filters
 

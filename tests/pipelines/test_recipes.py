@@ -1,15 +1,23 @@
 """Recipes are strict: whatever is wrong is told with its place in the file and the nearest thing that exists, before any work is done."""
 
+import dataclasses
+from contextlib import suppress
 from pathlib import Path
+from typing import get_type_hints
 
 import pytest
 
-from curation.choices import read_toml
+from curation.choices import build, read_toml
 from curation.errors import InputError, RecipeError, UsageError
+from curation.ingest.edits import shipped_edits
+from filters.contract import shipped_filters
 from pipelines.pipeline import input_files
 from pipelines.recipes.recipe import Recipe, load, parse_recipe
+from pipelines.recipes.settings_on_line import with_settings
 from pipelines.recipes.shipped import shipped_recipes
 from pipelines.terminal.wording import NO_LICENSE
+
+NUMBERS = (int, float, int | None, float | None)
 
 WHOLE = """
 description = "Every part once."
@@ -114,11 +122,11 @@ def test_shipped_recipes_choose_no_licence_for_other_people_s_texts(name: str) -
     [
         ("dedup = 3", "recipe mine", "unknown key 'dedup'; did you mean 'deduplicate'?"),
         ("[[filters]]\nname = 'language'", "recipe mine", "unknown key 'filters'; did you mean 'filter'?"),
-        ("[[input]]\npath = 'a'\nsorce = 'b'", "input[0]", "'sorce'; did you mean 'source'?"),
-        ("[[input]]\npath = 'a'\n[[input]]\npth = 'b'", "input[1]", "'pth'; did you mean 'path'?"),
+        ("[[input]]\npath = 'a'\nsorce = 'b'", "[[input]] 1", "'sorce'; did you mean 'source'?"),
+        ("[[input]]\npath = 'a'\n[[input]]\npth = 'b'", "[[input]] 2", "'pth'; did you mean 'path'?"),
         ("[extractor]\nname = 'plain'\ndepth = 3", "extractor", "no parameter 'depth'; there are: format"),
-        ("[[edit]]\nname = 'whitespace'\ncolapse = true", "edit[0]", "'colapse'; did you mean 'collapse'?"),
-        ("[[filter]]\nname = 'language'\n[[filter]]\nname = 'gopher_quality'\nmin_word = 3", "filter[1]", "did you mean 'min_words'?"),
+        ("[[edit]]\nname = 'whitespace'\ncolapse = true", "[[edit]] 1", "'colapse'; did you mean 'collapse'?"),
+        ("[[filter]]\nname = 'language'\n[[filter]]\nname = 'gopher_quality'\nmin_word = 3", "[[filter]] 2", "did you mean 'min_words'?"),
         ("[deduplicate]\nband = 3", "deduplicate", "'band'; did you mean 'bands'?"),
         ("[synthesize]\nteachers = {}", "synthesize", "'teachers'; did you mean 'teacher'?"),
         ("[synthesize]\nteacher = { name = 'procedural', temperature = 1 }", "teacher procedural", "no parameter 'temperature'"),
@@ -137,8 +145,8 @@ def test_an_unknown_key_is_told_with_its_place_and_the_nearest_one(text: str, pl
     ("text", "hint"),
     [
         ("[extractor]\nname = 'resiliparsee'", "extractor: there is no extractor 'resiliparsee'; did you mean 'resiliparse'?"),
-        ("[[edit]]\nname = 'mojibak'", "edit[0]: there is no edit 'mojibak'; did you mean 'mojibake'?"),
-        ("[[filter]]\nname = 'gopher_qualty'", "filter[0]: there is no filter 'gopher_qualty'; did you mean 'gopher_quality'?"),
+        ("[[edit]]\nname = 'mojibak'", "[[edit]] 1: there is no edit 'mojibak'; did you mean 'mojibake'?"),
+        ("[[filter]]\nname = 'gopher_qualty'", "[[filter]] 1: there is no filter 'gopher_qualty'; did you mean 'gopher_quality'?"),
         ("[[filter]]\nname = 'contract'", "there is no filter 'contract'"),
         ("[[filter]]\nfile = 'nowhere/mine.py'", "nowhere/mine.py does not exist"),
         ("[synthesize]\nteacher = { name = 'procedura' }", "there is no teacher 'procedura'; did you mean 'procedural'?"),
@@ -159,10 +167,10 @@ def test_an_unknown_name_is_told_with_the_nearest_one(text: str, hint: str) -> N
         ("input = ['a']", "input must be a list of tables, written [[input]]"),
         ("[input]\npath = 'a'", "input must be a list of tables, written [[input]]"),
         ("[[input]]\nsource = 'a'\n" * 2, "two inputs have no path"),
-        ("[[input]]\npath = 3", "input[0]: path = 3 is not acceptable"),
+        ("[[input]]\npath = 3", "[[input]] 1: path = 3 is not acceptable"),
         ("extractor = 'plain'", "extractor must be a table, not 'plain'"),
-        ("[[edit]]\ncollapse = true", "edit[0] needs a name"),
-        ("[[filter]]\nname = 3", "filter[0] needs a name"),
+        ("[[edit]]\ncollapse = true", "[[edit]] 1 needs a name"),
+        ("[[filter]]\nname = 3", "[[filter]] 1 needs a name"),
         ("[[filter]]\nname = 'language'\ngate = 'yes'", "gate is true or false"),
         ("[[filter]]\nname = 'language'\nkeep = 'en'", "keep = 'en' is not acceptable"),
         ("[[filter]]\nname = 'gopher_quality'\nmin_words = '50'", "min_words = '50' is not acceptable"),
@@ -179,6 +187,9 @@ def test_an_unknown_name_is_told_with_the_nearest_one(text: str, hint: str) -> N
         ("[synthesize]\ntasks = [{ name = 'worked_problem' }, { name = 'worked_problem' }]", "listed twice"),
         ("export = 3", "export must be a table, not 3"),
         ("[export]\nshard_mib = 0", "shard_mib must be at least 1"),
+        ("[deduplicate]\npermutations = 1000000000000000", "permutations must be from 1 to 16,384, not 1,000,000,000,000,000"),
+        ("[deduplicate]\nbands = 1000000\nrows = 8", "bands times rows must be at most 16,384, not 8,000,000"),
+        ("[[filter]]\nname = 'educational_score'\nmin_score = nan", "min_score = nan is not acceptable: it is not a number"),
         ("[deduplicate", "is not TOML"),
     ],
 )
@@ -253,3 +264,39 @@ def test_tables_and_lists_lie_at_most_fifty_deep() -> None:
 def test_what_toml_allows_and_nothing_has_room_for_is_told(text: str, told: str) -> None:
     with pytest.raises(RecipeError, match=f"recipe odd.*{told}"):
         parse_recipe(text, "odd")
+
+
+@pytest.mark.parametrize(
+    ("table", "key", "value", "bound"),
+    [
+        ("[[filter]] 1: filter gopher_quality", "min_words", "-5", "greater than or equal to 0"),
+        ("[[filter]] 1: filter gopher_quality", "max_bullet_line_ratio", "1.01", "less than or equal to 1"),
+        ("[[filter]] 1: filter gopher_quality", "max_symbol_ratio", "-0.1", "greater than or equal to 0"),
+        ("[[filter]] 1: filter gopher_repetition", "max_duplicate_line_share", "-0.01", "greater than or equal to 0"),
+        ("[[filter]] 1: filter c4_quality", "max_characters", "-1", "greater than or equal to 0"),
+        ("[[filter]] 1: filter language", "min_score", "65.0", "less than or equal to 1"),
+        ("[[filter]] 1: filter language", "sample_bytes", "0", "greater than or equal to 1"),
+        ("[[edit]] 1: edit c4_lines", "min_words", "-1", "greater than or equal to 0"),
+        ("[[edit]] 1: edit refinedweb_lines", "max_digit_ratio", "2.0", "less than or equal to 1"),
+        ("deduplicate", "alarm_documents", "-1", "greater than or equal to 0"),
+    ],
+)
+def test_a_number_without_meaning_is_refused_in_the_file_and_on_the_line_alike(table: str, key: str, value: str, bound: str) -> None:
+    kind, name = table.split(maxsplit=1)[0].strip("[]").rstrip(":"), table.rsplit(maxsplit=1)[-1]
+    head = f"[{kind}]" if name == kind else f"[[{kind}]]\nname = '{name}'"
+    message = wrong(f"{head}\n{key} = {value}")
+    assert f"recipe mine: {table}: {key} = {value} is not acceptable" in message, message
+    assert bound in message
+    path = key if name == kind else f"{name}.{key}"
+    assert wrong(with_settings(head, "recipe mine", [f"{kind}.{path}={value}"])) == message
+
+
+def test_every_number_of_a_shipped_part_has_a_lower_bound_or_may_be_negative() -> None:
+    """The names of those that may be: scores on a scale that goes below zero."""
+    free = set()
+    for kind in (*shipped_filters().values(), *shipped_edits().values()):
+        for name in {field.name for field in dataclasses.fields(kind) if get_type_hints(kind)[field.name] in NUMBERS}:
+            with suppress(RecipeError):
+                build(kind, {name: -1}, kind.__name__)
+                free.add(name)
+    assert free == {"min_score", "min_flesch_reading_ease", "max_flesch_reading_ease", "max_mcalpine_eflaw"}

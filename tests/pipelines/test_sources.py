@@ -91,5 +91,5 @@ def test_tokens_add_up_to_the_datasets_in_every_table(tmp_path: Path) -> None:
     assert tokens != round(counted["web"]["kept"]["text_bytes"] / 4)
     shown = re.findall(r"^(?:north|south|west)\S* .* ([\d,]+)$", call("inspect", tmp_path / "out").out, re.MULTILINE)
     assert sum(int(count.replace(",", "")) for count in shown) == tokens
-    halved = call("export", tmp_path / "out", "--mix", "north=0.5", "--out", tmp_path / "half")
+    halved = call("export", tmp_path / "out", "--mix", "north.jsonl=0.5", "--out", tmp_path / "half")
     assert halved.code == 0, halved

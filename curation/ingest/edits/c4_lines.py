@@ -29,6 +29,7 @@ from functools import lru_cache
 import numpy as np
 
 from curation.arrays import Bytes, Integers, Integers32, Scalar
+from curation.choices import Count
 from curation.errors import RecipeError
 from curation.ingest.edits import Edit, Edited
 from curation.text.column import Offsets
@@ -69,8 +70,8 @@ class C4Lines(Edit):
     `line_ends`, kept lines that lost surrounding space, or ended differently from a newline between two lines.
     """
 
-    min_words: int = 3
-    max_word_length: int = 1000
+    min_words: Count = 3
+    max_word_length: Count = 1000
     end_marks: str = ".?!\"'"
     require_end_mark: bool = True
     remove_citations: bool = True

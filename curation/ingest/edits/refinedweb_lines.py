@@ -33,6 +33,7 @@ from typing import NamedTuple
 import numpy as np
 
 from curation.arrays import Bytes, Integers, Integers32
+from curation.choices import Count, Share
 from curation.ingest.edits import Edit, Edited
 from curation.text.column import Offsets, offsets_of
 from curation.text.kernels import kernel
@@ -66,9 +67,9 @@ class RefinedwebLines(Edit):
     Counts: lines dropped as `uppercase`, `numeric`, `counters`, `short`; `phrases` deleted; `blank_lines` dropped; `words` removed.
     """
 
-    max_newlines: int = 2
-    max_uppercase_ratio: float = 0.5
-    max_digit_ratio: float = 0.999999
+    max_newlines: Count = 2
+    max_uppercase_ratio: Share = 0.5
+    max_digit_ratio: Share = 0.999999
     counted: tuple[str, ...] = (
         "likes",
         "shares",
@@ -83,11 +84,11 @@ class RefinedwebLines(Edit):
         "views",
         "followers",
     )
-    min_words: int = 2
+    min_words: Count = 2
     anywhere: tuple[str, ...] = ("items in cart",)
     at_end: tuple[str, ...] = ("Read more...",)
     at_start: tuple[str, ...] = ("Sign-in",)
-    phrase_max_words: int = 10
+    phrase_max_words: Count = 10
 
     def __post_init__(self) -> None:
         """Refuse texts that cannot be searched for. Raises ValueError."""

@@ -21,6 +21,7 @@ from typing import ClassVar
 import numpy as np
 
 from curation.arrays import Bytes, Integers
+from curation.choices import Count
 from curation.ingest.edits import Edit, Edited
 from curation.text.column import Offsets, rewritten
 from curation.text.kernels import inline_kernel, kernel
@@ -144,7 +145,7 @@ class Whitespace(Edit):
 
     version: ClassVar[int] = 2
 
-    blank_lines: int = 1
+    blank_lines: Count = 1
     collapse: bool = False
     nfc: bool = False
 
