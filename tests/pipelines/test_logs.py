@@ -51,7 +51,7 @@ def test_the_error_that_ended_it_is_logged_and_names_the_log(tmp_path: Path) -> 
 def test_a_log_on_a_store_is_refused_and_missing_folders_are_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     with (
-        pytest.raises(UsageError, match="--log s3://bucket/run.log is not a local file"),
+        pytest.raises(UsageError, match=r"--log s3://bucket/run\.log is not a local file"),
         run_log(Location.of("out"), "s3://bucket/run.log"),
     ):
         pass
