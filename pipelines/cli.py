@@ -82,7 +82,9 @@ def plan(
     settings: SetValues = None,
     as_json: Json = False,
 ) -> None:
-    """Show what would run; predict time, memory, disk and retention from a sample.
+    """Show what would run, and what it would take.
+
+    It predicts time, memory, disk and retention from a sample.
 
     Example: curate plan web crawl/*.warc.gz --workers 8 --documents 1e9
     """
@@ -137,7 +139,9 @@ def run(
     verbose: Verbose = False,
     as_json: Json = False,
 ) -> None:
-    """Run a recipe: ingest, measure, judge, deduplicate, select, synthesize, export. The same command resumes.
+    """Run a recipe from input to dataset; the same command resumes.
+
+    The stages are ingest, measure, judge, deduplicate, select, synthesize and export.
 
     Ctrl-C, SIGTERM and SIGHUP stop it cleanly (exit 130, 143, 129) and keep finished work; a second signal stops it at once.
 
@@ -183,7 +187,9 @@ def inspect(
     by: Annotated[str | None, typer.Option(help="With --signal: show it, with samples, for each source or origin.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Show the funnel by filter and rule; --signal shows one signal, --at and --curve what other thresholds would keep.
+    """Show the funnel of a run, or one of its signals.
+
+    The funnel is by filter and rule; --signal shows one signal, --at and --curve what other thresholds would keep.
 
     Example: curate inspect out/demo --signal gopher_quality.words --at 100
     """
@@ -222,7 +228,9 @@ def why(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Explain one document's fate: its signals, verdict, duplicates, and the words that moved its educational score.
+    """Explain one document's fate.
+
+    It shows the document's signals, verdict and duplicates, and the words that moved its educational score.
 
     Example: curate why out/demo web-0001
     """
@@ -238,7 +246,9 @@ def why(
 def duplicates(
     folder: Folder, name: Annotated[str, typer.Argument(metavar="ID", help="The id of a document.")], as_json: Json = False
 ) -> None:
-    """Show a document's duplicate cluster: which copy stayed, which went, how similar they are.
+    """Show a document's duplicates: who stayed, who went.
+
+    It shows how similar each one is to the copy that stayed.
 
     Example: curate duplicates out/demo tb-0001
     """
@@ -256,7 +266,9 @@ def diff(
     second: Annotated[str, typer.Argument(metavar="DIR_B", help="The folder of another run of the same documents.")],
     as_json: Json = False,
 ) -> None:
-    """List the documents whose fate differs between two runs, by rule.
+    """List the documents whose fate differs between two runs.
+
+    They are counted by the rules that decided.
 
     Example: curate diff out/before out/after
     """
@@ -270,7 +282,7 @@ def diff(
 
 @app.command()
 def report(folder: Folder, as_json: Json = False) -> None:
-    """Write DIR/report.html, one file with the funnel, histograms and samples.
+    """Write DIR/report.html: the funnel, histograms and samples.
 
     Example: curate report out/demo
     """
@@ -334,7 +346,9 @@ def filters(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """List the filters, or describe one filter: its parameters, defaults, signals and rules.
+    """List the filters, or describe one of them.
+
+    A description has the parameters with their defaults, the signals and the rules.
 
     Example: curate filters gopher_quality
     """

@@ -18,7 +18,9 @@ def serve(
     labels: Annotated[str, typer.Option(metavar="FILE", help="Parquet file to write labels to.")] = "labels.parquet",
     as_json: Annotated[bool, typer.Option("--json", help="Print the address as one JSON document, for a program that opens it.")] = False,
 ) -> None:
-    """Show runs in a browser: their funnel, signals with movable thresholds, documents and duplicates, and a form to label texts.
+    """Show runs in a browser.
+
+    It shows their funnel, signals with movable thresholds, documents and duplicates, and has a form to label texts.
 
     The page writes nothing to the run's folder. The printed address holds a token; without the token the page shows nothing.
 

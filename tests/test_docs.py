@@ -131,6 +131,16 @@ def test_shipped_recipes_say_how_they_are_run(name: str) -> None:
         assert arguments[0] != "run" or arguments[1] == name
 
 
+@pytest.mark.parametrize("group", [[], ["train"]])
+def test_a_list_of_verbs_fits_into_80_columns_and_cuts_no_description(group: list[str]) -> None:
+    printed = CliRunner().invoke(app, [*group, "--help"], env={"COLUMNS": "80"})
+    listed = printed.output.partition("Commands:\n")[2].rstrip().splitlines()
+    assert len(listed) >= 2
+    for line in listed:
+        assert re.fullmatch(r"  [a-z]+ +[A-Z].*[^.]\.", line), line
+        assert len(line) <= 80
+
+
 @pytest.mark.parametrize("verb", LEAVES)
 def test_every_verb_has_help_with_an_example_that_parses(verb: str) -> None:
     printed = CliRunner().invoke(app, [*verb.split(), "--help"])

@@ -69,7 +69,7 @@ def show_summary(summary: "Summary") -> None:
 def show_funnel(funnel: "Funnel") -> None:
     """Show the funnel: the documents read, those that each rule removed, and those kept; then the same by source."""
     console = new_console()
-    columns = ("", "rule", "documents", "text", "share", "left", "also fail")
+    columns = ("", "rule", "documents", "text", "share", "left", "already dropped")
     begins = "teacher" if funnel.is_generated else "crawl"
     steps = new_table(*columns, title=f"From the {begins} to the dataset", droppable=(6, 3, 4))
     if not funnel.is_generated:

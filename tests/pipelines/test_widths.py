@@ -178,7 +178,7 @@ def test_into_a_pipe_results_are_wide(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_big_numbers_in_the_funnel_s_table_at_80_columns() -> None:
-    sheet = new_table("", "rule", "documents", "text", "share", "left", "also fail", droppable=(6, 3, 4))
+    sheet = new_table("", "rule", "documents", "text", "share", "left", "already dropped", droppable=(6, 3, 4))
     for place in range(3):
         sheet.add_row(
             "judge",
