@@ -82,9 +82,7 @@ def plan(
     settings: SetValues = None,
     as_json: Json = False,
 ) -> None:
-    """Show what would run, and what it would take.
-
-    It predicts time, memory, disk and retention from a sample.
+    """Show what would run, and what it would take. It predicts time, memory, disk and retention from a sample.
 
     Example: curate plan web crawl/*.warc.gz --workers 8 --documents 1e9
     """
@@ -246,9 +244,7 @@ def why(
 def duplicates(
     folder: Folder, name: Annotated[str, typer.Argument(metavar="ID", help="The id of a document.")], as_json: Json = False
 ) -> None:
-    """Show a document's duplicates: who stayed, who went.
-
-    It shows how similar each one is to the copy that stayed.
+    """Show a document's duplicates: who stayed, who went. It shows how similar each one is to the copy that stayed.
 
     Example: curate duplicates out/demo tb-0001
     """
@@ -266,9 +262,7 @@ def diff(
     second: Annotated[str, typer.Argument(metavar="DIR_B", help="The folder of another run of the same documents.")],
     as_json: Json = False,
 ) -> None:
-    """List the documents whose fate differs between two runs.
-
-    They are counted by the rules that decided.
+    """List the documents whose fate differs between two runs. They are counted by the rules that decided.
 
     Example: curate diff out/before out/after
     """
@@ -346,9 +340,7 @@ def filters(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """List the filters, or describe one of them.
-
-    A description has the parameters with their defaults, the signals and the rules.
+    """List the filters, or describe one of them. A description has the parameters with their defaults, the signals and the rules.
 
     Example: curate filters gopher_quality
     """

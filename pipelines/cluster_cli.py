@@ -38,9 +38,7 @@ def slurm(
     option: _Options = None,
     as_json: Json = False,
 ) -> None:
-    """Print a Slurm batch script that runs a recipe.
-
-    The job starts a Ray cluster of its own.
+    """Print a Slurm batch script that runs a recipe. The job starts a Ray cluster of its own.
 
     Example: curate slurm web crawl/*.warc.gz --out /shared/web --nodes 8 > job.sbatch
     """
@@ -59,9 +57,7 @@ def kuberay(
     option: _Options = None,
     as_json: Json = False,
 ) -> None:
-    """Print a RayJob for Kubernetes that runs a recipe.
-
-    The job starts a Ray cluster of its own.
+    """Print a RayJob for Kubernetes that runs a recipe. The job starts a Ray cluster of its own.
 
     Example: curate kuberay web s3://crawls/*.warc.gz --out s3://data/web --image me/curate:1 > job.yaml
     """

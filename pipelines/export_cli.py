@@ -39,9 +39,7 @@ def export(
     workers: Annotated[int, typer.Option(min=1, help="Number of worker processes; the bytes do not depend on it.")] = 1,
     as_json: Json = False,
 ) -> None:
-    """Write a run's kept rows again: shuffled, split or mixed.
-
-    Shards may have other sizes and formats, such as token ids.
+    """Write a run's kept rows again: shuffled, split or mixed. Shards may have other sizes and formats, such as token ids.
 
     Example: curate export out/demo --out out/small --split validation=5% --mix synthetic=0.5
     """
@@ -75,9 +73,7 @@ def push(
     message: Annotated[str, typer.Option(help="Message of the commit.")] = "",
     as_json: Json = False,
 ) -> None:
-    """Push a dataset to the Hugging Face Hub, in one commit.
-
-    The same command goes on where it was interrupted.
+    """Push a dataset to the Hugging Face Hub, in one commit. The same command goes on where it was interrupted.
 
     It logs in as `hf auth login` did, or with HF_TOKEN.
 

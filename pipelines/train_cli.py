@@ -15,9 +15,7 @@ def train_extractor_weights(
     out: Annotated[str, typer.Option(help="Weights file to write; its card goes beside it.")] = "weights.npz",
     as_json: Json = False,
 ) -> None:
-    """Train the block extractor on pages with gold text.
-
-    It is evaluated on held-out sites.
+    """Train the block extractor on pages with gold text. It is evaluated on held-out sites.
 
     Example: curate train extractor pages/*.parquet --out weights.npz
     """
@@ -41,9 +39,7 @@ def train_score(
     search_minutes: Annotated[float | None, typer.Option(min=0, help="Try new settings for so many minutes.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Train the educational score on labelled text.
-
-    It is evaluated on held-out groups.
+    """Train the educational score on labelled text. It is evaluated on held-out groups.
 
     Example: curate train score labels/*.jsonl --out edu.safetensors --group site --search-minutes 30
     """
@@ -89,9 +85,7 @@ def annotate(
     replies: Annotated[str | None, typer.Option(help="Folder of teacher replies to read and extend; by default beside the labels.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Let language models label a sample of your texts.
-
-    Labels are from 0 to 5, for `curate train score`. The same command resumes.
+    """Let language models label a sample of your texts. Labels are from 0 to 5, for `curate train score`. The same command resumes.
 
     Example: curate annotate out/web --teachers teachers.toml --count 500 --out labels.parquet
     """
@@ -124,9 +118,7 @@ def buckets(
     sample: Annotated[float, typer.Option(help="Share of the documents to read; their keys decide which.")] = 1.0,
     as_json: Json = False,
 ) -> None:
-    """Cut a run's scores into twenty buckets of equal bytes.
-
-    A recipe can then keep the best tenth.
+    """Cut a run's scores into twenty buckets of equal bytes. A recipe can then keep the best tenth.
 
     Example: curate buckets out/scored --signal educational_score.score --out edges.json
     """
