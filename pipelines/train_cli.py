@@ -73,7 +73,7 @@ def annotate(
         bool,
         typer.Option(
             "--active",
-            help="Label first the texts about which the model is least sure. For the shipped score this is no better than chance.",
+            help="Label first what the model is least sure about: it ranks better for as many labels, but its scale suffers.",
         ),
     ] = False,
     model: Annotated[str | None, typer.Option(help="Model whose scores decide the sample; by default the shipped one.")] = None,

@@ -246,15 +246,17 @@ def excerpt(text: str, source: str, score: float) -> Excerpt:
     return Excerpt(text, source, source, "", None, score, min(max(score / 6, 0), 1))
 
 
-def test_a_sample_takes_from_every_source_and_score_in_turn() -> None:
+def test_a_sample_takes_from_every_score_in_turn_and_the_same_share_of_each_source() -> None:
     rows = [excerpt(f"common {number}", "web", 0.2) for number in range(500)]
     rows += [excerpt(f"rare {number}", "web", 3.6) for number in range(5)] + [
         excerpt(f"book {number}", "books", 3.9) for number in range(9)
     ]
-    chosen = choose_excerpts(rows, 15, active=False)
-    assert Counter(one.text.split()[0] for one in chosen) == {"common": 5, "rare": 5, "book": 5}
+    chosen = choose_excerpts(rows, 14, active=False)
+    counted = Counter(one.text.split()[0] for one in chosen)
+    assert counted["common"] == 7
+    assert (counted["rare"], counted["book"]) in ((2, 5), (3, 4))  # 5 and 9 of them have this score
     assert choose_excerpts(rows, 9, active=False) == chosen[:9]
-    assert choose_excerpts(rows[::-1], 15, active=False) == chosen
+    assert choose_excerpts(rows[::-1], 14, active=False) == chosen
     assert len(choose_excerpts(rows, 10_000, active=False)) == len(rows)
 
 

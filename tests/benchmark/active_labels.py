@@ -55,7 +55,7 @@ def chosen(pool: EvaluationPool, way: str, rest: Indices, count: int, scorer: Sc
     scores = np.add.reduceat(windows, begins) / lengths
     good = np.add.reduceat(1 / (1 + np.exp(-np.clip(logits[:, scorer.level_of_good], -500, 500))), begins) / lengths
     excerpts = [
-        Excerpt(text=str(row), source="all", group="", license="", url=None, score=float(score), chance=float(of_good))
+        Excerpt(text=str(row), source=pool.rows[row].source, group="", license="", url=None, score=float(score), chance=float(of_good))
         for row, score, of_good in zip(rest, scores, good, strict=True)
     ]
     return np.array([int(excerpt.text) for excerpt in choose_excerpts(excerpts, count, active=way == "active")], np.int64)
