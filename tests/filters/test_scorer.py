@@ -3,7 +3,9 @@
 import json
 import math
 import random
+import resource
 import struct
+import time
 from dataclasses import replace
 from functools import cache
 from hashlib import sha256
@@ -249,8 +251,9 @@ def test_a_flipped_bit_never_loads(saved: Path, seed: int) -> None:
 
 def test_damage_that_the_card_confirms_is_a_clear_error_or_harmless(tmp_path: Path) -> None:
     content, chooser, refused = trained(0).to_bytes(), random.Random(5), 0
-    text = Text.from_strings(["prove the angle " * 500])
+    text, began = Text.from_strings(["prove the angle " * 500]), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     for trial in range(300):
+        begun = time.process_time()
         damaged = bytearray(content)
         for _ in range(chooser.choice((1, 8))):
             damaged[chooser.randrange(600 if trial % 2 else len(damaged))] = chooser.randrange(256)
@@ -264,7 +267,9 @@ def test_damage_that_the_card_confirms_is_a_clear_error_or_harmless(tmp_path: Pa
         else:
             scores, _ = model.score_windows(text)
             assert ((scores >= 0) & (scores <= 5)).all()
+        assert time.process_time() - begun < 5
     assert refused > 100
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - began < 300 << 10
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x05\x06" + bytes(18), b"\x80\x04]\x94.", b"not a model", struct.pack("<Q", 2) + b"{}"])
