@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import fasttext
 import numpy as np
 import pytest
 
@@ -186,6 +187,14 @@ def test_what_training_may_write_is_read(folder: Path) -> None:
     for change in (put("f", end(4), 0.0), put("q", at(76), 10**9), put("2s", letter_of(2), "é".encode())):
         read_fasttext(np.frombuffer(change(content), np.uint8))
     read_fasttext(np.frombuffer(put("q", at(76), 10**9)(put("q", count_of(3), before)(content)), np.uint8))
+
+
+def test_labels_may_have_another_prefix(tmp_path: Path) -> None:
+    """No file tells the prefix that its training named."""
+    (tmp_path / "lines.txt").write_text("".join(f"topic:{place % 3} {WORDS[place % 9]} {WORDS[place % 5]}\n" for place in range(60)))
+    model = fasttext.train_supervised(str(tmp_path / "lines.txt"), label="topic:", epoch=2, dim=4, thread=1, verbose=0, minCount=2)
+    model.save_model(str(tmp_path / "topics.bin"))
+    assert sorted(read_fasttext(np.fromfile(tmp_path / "topics.bin", np.uint8)).labels) == ["topic:0", "topic:1", "topic:2"]
 
 
 def test_rows_of_length_1_have_no_longer_parts(folder: Path) -> None:
