@@ -34,9 +34,14 @@ def train_score(
     group: Annotated[str, typer.Option(help="Column with the group of each text; whole groups are held out.")] = "source",
     trainer: Annotated[str, typer.Option(help="linear, fasttext, or best, which trains both and keeps the better one.")] = "linear",
     trials: Annotated[
-        int | None, typer.Option(min=1, help="Number of settings to try; a search of so many always gives the same model.")
+        int | None,
+        typer.Option(
+            min=1, help="Number of settings to try; the same number gives the same model. By default those that are usually best."
+        ),
     ] = None,
-    search_minutes: Annotated[float | None, typer.Option(min=0, help="Try new settings for so many minutes.")] = None,
+    search_minutes: Annotated[
+        float | None, typer.Option(min=0, help="Try settings for so many minutes; the card names them, and --trials repeats the search.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Train the educational score on labelled text. It is evaluated on held-out groups.

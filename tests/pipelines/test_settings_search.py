@@ -11,6 +11,7 @@ from pipelines.train.linear_trainer import LinearTrainer
 from pipelines.train.settings import USUAL, all_settings, to_try
 from pipelines.train.training import train_model
 from tests.pipelines.test_training import invented_rows, write_jsonl
+from tests.verbs import call
 
 
 @pytest.fixture
@@ -65,6 +66,16 @@ def test_a_search_by_time_is_repeated_by_number_to_the_same_bytes(labels: str, t
     train_model([labels], str(outs[2]))
     train_model([labels], str(outs[3]), trials=2)
     assert outs[2].read_bytes() == outs[3].read_bytes()
+
+
+def test_the_command_tells_each_trial(labels: str, tmp_path: Path) -> None:
+    out = tmp_path / "model.safetensors"
+    for options, tried in ((("--search-minutes", "0"), 1), (("--search-minutes", "60", "--trials", "2"), 2), ((), 2)):
+        said = call("train", "score", labels, "--out", out, *options)
+        assert said.code == 0, said.all
+        assert said.err.count("curate: tried linear (cost ") == tried
+        assert f"{tried}; the same are tried by --trainer linear --trials {tried}" in " ".join(said.out.split())
+    assert call("train", "score", labels, "--out", out, "--search-minutes", "nan").code == 2
 
 
 def test_settings_that_cannot_learn_are_told_and_not_chosen(labels: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
