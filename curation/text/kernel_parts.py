@@ -27,13 +27,13 @@ from numba.core.typed_passes import (
     IRLegalization,
     NativeLowering,
     NoPythonBackend,
-    NopythonRewrites,
     NopythonTypeInference,
     PreLowerStripPhis,
 )
 from numba.core.typing.templates import _OverloadFunctionTemplate
 from numba.core.untyped_passes import FixupArgs, GenericRewrites, IRProcessing, ReconstructSSA, TranslateByteCode
 
+from curation.text.kernel_lowering import KernelLowering
 from curation.text.kernel_typing import remembered_types
 
 __all__ = ["WITHOUT_WRAPPERS", "KernelCompiler", "PartCompiler", "without_constants"]
@@ -47,10 +47,9 @@ _STEPS = (
     ReconstructSSA,
     NopythonTypeInference,
     PreLowerStripPhis,
-    NopythonRewrites,
     IRLegalization,
     AnnotateTypes,
-    NativeLowering,
+    KernelLowering,
     NoPythonBackend,
 )
 
@@ -99,7 +98,8 @@ class _Passes(PassManager):
 
 
 class KernelCompiler(CompilerBase):
-    """Numba's passes, except those that no kernel needs: for closures, `with` blocks, branches on None, loops over tuples of types."""
+    """Numba's passes, except those that no kernel needs: for closures, `with` blocks, branches on None, loops over tuples of types,
+    arithmetic on whole arrays."""
 
     def define_pipelines(self) -> list[Any]:
         """Return the one pipeline."""
@@ -120,7 +120,7 @@ class PartCompiler(KernelCompiler):
     def define_pipelines(self) -> list[Any]:
         """Return the one pipeline."""
         [passes] = super().define_pipelines()
-        return [_without_machine_code(self.state, passes)]
+        return [_without_machine_code(self.state, passes, KernelLowering)]
 
 
 class _NumbasOwnCompiler(CompilerBase):
@@ -128,13 +128,13 @@ class _NumbasOwnCompiler(CompilerBase):
 
     def define_pipelines(self) -> list[Any]:
         """Return the one pipeline."""
-        return [_without_machine_code(self.state, DefaultPassBuilder.define_nopython_pipeline(self.state))]
+        return [_without_machine_code(self.state, DefaultPassBuilder.define_nopython_pipeline(self.state), NativeLowering)]
 
 
-def _without_machine_code(state: Any, passes: Any) -> Any:
+def _without_machine_code(state: Any, passes: Any, lowering: Any) -> Any:
     state.library = _Part(state.targetctx.codegen(), state.func_id.func_qualname)
     state.flags.no_compile = True
-    passes.add_pass_after(_NameForCallers, NativeLowering)
+    passes.add_pass_after(_NameForCallers, lowering)
     passes.finalize()
     return passes
 

@@ -9,7 +9,7 @@ not notice when a kernel *called* by a cached kernel has changed. Only kernels t
 call is compiled for them alone, without the wrapper that Python needs, and becomes part of its caller. Of many processes that need a kernel
 at the same time, one compiles it and the others wait.
 
-Invariant: this module, `kernel_parts`, which it imports, and `kernel_typing` are the only ones that import numba (a test reads the
+Invariant: this module and `kernel_parts`, `kernel_lowering` and `kernel_typing` are the only ones that import numba (a test reads the
 imports), so the cache folder is always set first.
 """
 
@@ -251,7 +251,7 @@ def _sources_digest() -> str:
     for package in ("curation", "filters", "synth"):
         for path in sorted((_ROOT / package).rglob("*.py")):
             source = path.read_bytes()
-            if _KERNEL_MARK in source or path.stem in ("kernel_parts", "kernel_typing"):
+            if _KERNEL_MARK in source or path.stem.startswith("kernel_"):
                 digest.update(path.relative_to(_ROOT).as_posix().encode() + b"\0" + source)
     return digest.hexdigest()[:16]
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
 from curation.text.kernels import _made, inline_kernel, kernel
 
@@ -66,6 +67,33 @@ def test_remembered_types_are_those_that_numba_finds_and_end_with_the_kernel() -
         assert {compiled.signature for compiled in plain.overloads.values()} <= made
     assert len(made) == 9
     assert (BaseFunction.get_call_type, numba.core.compiler.Flags.values) == (asked, flags)
+
+
+@kernel
+def _touch(flat: Any, square: Any, flags: Any, at: Any, below: int, places: Any) -> int:
+    """Read and write elements by literals, signed and unsigned numbers, negative numbers and pairs of them, and through slices."""
+    flat[at] = flat[0] + flat[below] + flat[-1]
+    square[at, below] = square[below, 1] + flat[1:][at]
+    square[-1, 0] += places[below][at]
+    flags[below] = not flags[at]
+    row = square[at]
+    row[below] += 2 * flags[0] + 1 * flags[below]
+    return int(row[2]) * 1000 + int(square[at][below]) + len(flat[at:below])
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.int32, np.int64, np.float32, np.float64])
+@pytest.mark.parametrize("at", [1, np.int32(2), np.uint8(1), np.uint64(2)])
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_elements_are_those_of_python(kind: Any, at: Any, order: Any) -> None:
+    def arguments() -> list[Any]:
+        square = np.array(np.arange(12).reshape(3, 4), dtype=kind, order=order)
+        return [np.arange(9, 3, -1, dtype=kind), square, np.array([True, False, True]), at, -2, np.arange(6, dtype=kind).reshape(2, 3)]
+
+    ours, pythons = arguments(), arguments()
+    pythons[3] = int(at)
+    assert _touch(*ours) == _touch._function(*pythons)  # type: ignore[attr-defined]
+    for mine, theirs in zip(ours, pythons, strict=True):
+        np.testing.assert_array_equal(mine, theirs)
 
 
 def _has_machine_code(compiled: Any) -> bool:

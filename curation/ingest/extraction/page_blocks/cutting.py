@@ -119,6 +119,13 @@ def cut(page: bytes) -> Cut:
 
 
 @inline_kernel
+def _add_run(runs: Any, n_runs: int, begin: int, end: int, block: int) -> int:
+    """Write a run and return how many there are now. (To assign a tuple to a row, numba would compile the text of an error message.)"""
+    runs[n_runs, 0], runs[n_runs, 1], runs[n_runs, 2] = begin, end, block
+    return n_runs + 1
+
+
+@inline_kernel
 def _after_comment(page: Any, i: int) -> int:
     """Return where the comment, doctype or instruction that begins at i ends."""
     end = len(page)
@@ -201,8 +208,7 @@ def _cut(
                 opened = -1
             elif begins == ends or (seen == ends and not pres):
                 if current >= 0:
-                    runs[n_runs] = (i, ends, current)
-                    n_runs += 1
+                    n_runs = _add_run(runs, n_runs, i, ends, current)
             elif elements[stack[top], TAG] == _NOSCRIPT and is_markup(page, seen, ends):
                 i = ends
                 continue
@@ -218,12 +224,10 @@ def _cut(
                     blocks[current, IN_PRE] = pres > 0
                     between = images = 0
                     if waiting:
-                        runs[n_runs] = (waiting, waiting_role, current)
-                        n_runs += 1
+                        n_runs = _add_run(runs, n_runs, waiting, waiting_role, current)
                         waiting = 0
                 breaks = 0
-                runs[n_runs] = (begins, ends, current)
-                n_runs += 1
+                n_runs = _add_run(runs, n_runs, begins, ends, current)
                 letters, words = note_text(page, begins, ends, blocks[current], notices[current], notice_hashes, notice_groups)
                 if links:
                     blocks[current, LINKS] += fresh_link
@@ -268,13 +272,11 @@ def _cut(
             if tag in (_SUP, _SUB):
                 waiting = 0
             if tag in (_SUP, _SUB) and current >= 0:
-                runs[n_runs] = (RAISED_END if tag == _SUP else LOWERED_END, 0, current)
-                n_runs += 1
+                n_runs = _add_run(runs, n_runs, RAISED_END if tag == _SUP else LOWERED_END, 0, current)
                 raised = -1
             elif tag == _RT and in_ruby:
                 if current >= 0:
-                    runs[n_runs] = (RAISED_END, 0, current)
-                    n_runs += 1
+                    n_runs = _add_run(runs, n_runs, RAISED_END, 0, current)
                 in_ruby = False
             before = tag
         else:
@@ -295,8 +297,7 @@ def _cut(
             if tag == _BR:
                 breaks += 1
                 if current >= 0 and (pres or breaks < 2):
-                    runs[n_runs] = (LINE, 0, current)
-                    n_runs += 1
+                    n_runs = _add_run(runs, n_runs, LINE, 0, current)
                     blocks[current, BREAKS] += 1
                 elif not pres:
                     current = -1
@@ -326,14 +327,12 @@ def _cut(
                     mark, role = RAISED if tag == _SUP else LOWERED, IN_LINK if links and fresh_link else PLAIN
                     if current >= 0:
                         raised = n_runs
-                        runs[n_runs] = (mark, role, current)
-                        n_runs += 1
+                        n_runs = _add_run(runs, n_runs, mark, role, current)
                     else:  # it begins a block
                         waiting, waiting_role = mark, role
                 elif tag == _RT and current >= 0 and before != _RP:
                     in_ruby = True
-                    runs[n_runs] = (RAISED, RUBY, current)
-                    n_runs += 1
+                    n_runs = _add_run(runs, n_runs, RAISED, RUBY, current)
             before = 0
         if is_inline:
             continue
@@ -346,8 +345,7 @@ def _cut(
             last = n_runs - 1
             at_line_end = current < 0 or runs[last, 0] == LINE or (runs[last, 0] >= 0 and page[runs[last, 1] - 1] == 0x0A)
             if current >= 0 and (not at_line_end or (closes and opened == n_runs and not kinds[tag] & VOID)):
-                runs[n_runs] = (LINE, 0, current)
-                n_runs += 1
+                n_runs = _add_run(runs, n_runs, LINE, 0, current)
             opened = -1 if closes or gutters[stack[top]] else n_runs
         else:
             current = -1

@@ -1,0 +1,96 @@
+"""How kernels read and write elements of arrays: as a pointer and a load, instead of numba's general indexing.
+
+Numba makes a copy of the array's description (length, strides, owner) on the stack for every element that a kernel reads or writes, and
+leaves it to the optimiser to find that only the pointer matters. Kernels consist of such accesses; to write and optimise all those copies
+takes a tenth of the time to compile. The optimised code is the same.
+
+Invariants: a negative index counts from the end, as in Python; everything but a number in a contiguous array is left to numba.
+"""
+
+# mypy: allow-untyped-calls
+# (numba's own classes and functions have no types)
+
+from typing import Any
+
+from llvmlite import ir
+from numba.core import types
+from numba.core.compiler_machinery import register_pass
+from numba.core.lowering import Lower
+from numba.core.typed_passes import NativeLowering
+
+__all__ = ["KernelLowering"]
+
+_INT = ir.IntType(32)
+
+
+class _Lower(Lower):
+    """Numba's lowering of a function, with direct access to elements."""
+
+    def lower_getitem(self, wanted: Any, expression: Any, array: Any, index: Any, signature: Any) -> Any:
+        """Return an element."""
+        place = self._place(array.name, index.name)
+        if place is None:
+            return super().lower_getitem(wanted, expression, array, index, signature)
+        kind = self.typeof(array.name).dtype
+        return self.context.cast(self.builder, self.context.unpack_value(self.builder, kind, place), kind, wanted)
+
+    def lower_setitem(self, array: Any, index: Any, value: Any, signature: Any) -> Any:
+        """Write an element."""
+        given = self.typeof(value.name)
+        place = self._place(array.name, index.name) if isinstance(given, types.Number | types.Boolean) else None
+        if place is None:
+            return super().lower_setitem(array, index, value, signature)
+        kind = self.typeof(array.name).dtype
+        number = self.context.cast(self.builder, self.loadvar(value.name), given, signature.args[2])
+        return self.context.pack_value(self.builder, kind, self.context.cast(self.builder, number, signature.args[2], kind), place)
+
+    def _place(self, array: str, index: str) -> Any:
+        """Return a pointer to an element; None if numba has to find it."""
+        kind, given = self.typeof(array), self.typeof(index)
+        is_tuple = isinstance(given, types.BaseTuple)
+        given = list(given.types) if is_tuple else [given]
+        if not _is_plain(kind) or len(given) != kind.ndim or not all(isinstance(one, types.Integer) for one in given):
+            return None
+        value = self.loadvar(index)
+        places = [self.builder.extract_value(value, axis) for axis in range(kind.ndim)] if is_tuple else [value]
+        at = self._from_start(places[0], given[0], array, 0)
+        for axis in range(1, kind.ndim):
+            before = self.builder.mul(at, self._size(array, axis))
+            at = self.builder.add(before, self._from_start(places[axis], given[axis], array, axis))
+        return self.builder.gep(self._field(array, "data"), [at])
+
+    def _from_start(self, place: Any, given: Any, array: str, axis: int) -> Any:
+        """Return an index counted from the start of an axis."""
+        if not given.signed:
+            return self.context.cast(self.builder, place, given, types.uintp)
+        place = self.context.cast(self.builder, place, given, types.intp)
+        if isinstance(place, ir.Constant) and place.constant >= 0:
+            return place
+        from_end = self.builder.add(place, self._size(array, axis))
+        return self.builder.select(self.builder.icmp_signed("<", place, place.type(0)), from_end, place)
+
+    def _size(self, array: str, axis: int) -> Any:
+        return self.builder.extract_value(self._field(array, "shape"), axis)
+
+    def _field(self, array: str, field: str) -> Any:
+        """Return a field of an array's description."""
+        at = self.context.data_model_manager[self.typeof(array)].get_field_position(field)
+        if array in self._blk_local_varmap and not self._disable_sroa_like_opt:  # the description itself, not a pointer to it
+            return self.builder.extract_value(self._blk_local_varmap[array], at)
+        return self.builder.load(self.builder.gep(self.getvar(array), [_INT(0), _INT(at)], inbounds=True))
+
+
+def _is_plain(kind: Any) -> bool:
+    return isinstance(kind, types.Array) and kind.layout == "C" and kind.aligned and isinstance(kind.dtype, types.Number | types.Boolean)
+
+
+@register_pass(mutates_CFG=True, analysis_only=False)
+class KernelLowering(NativeLowering):
+    """The pass that makes LLVM code."""
+
+    _name = "kernel_lowering"
+
+    @property
+    def lowering_class(self) -> type[Lower]:
+        """The class that lowers a function."""
+        return _Lower
