@@ -33,6 +33,7 @@ from curation.ledger.write import Select
 from curation.storage.location import Location
 from curation.storage.shards import batches
 from curation.storage.source_file import SourceFile
+from curation.text.kernels import while_compiling
 from filters.measure import Measure
 from pipelines.inspect.funnel import funnel
 from pipelines.pipeline import RunRequest, input_files, run_stages, warm_up, write_recipe
@@ -127,7 +128,11 @@ def make_plan(
         sample, taken = _take_sample(sources, Path(folder) / "sample", sample_mib << 20)
         morsel, little = _take_sample(sample[:1], Path(folder) / "morsel", min(MORSEL_BYTES, taken // 8))
         warm_up(recipe)
-        first, made = _try(recipe, morsel, Path(folder) / "first"), _try(recipe, sample, Path(folder) / "out")
+        compiled: list[bool] = []
+        with while_compiling(compiled.append):
+            first, made = _try(recipe, morsel, Path(folder) / "first"), _try(recipe, sample, Path(folder) / "out")
+        if compiled:  # once on a machine, not once a byte
+            made = _try(recipe, sample, Path(folder) / "again")
         costs = costs_of(first, little, made, taken)
         seen = funnel(str(Path(folder) / "out"))
         scale = total / taken if taken else 1.0
