@@ -196,7 +196,9 @@ class Location:
         return cast(BinaryIO, stream)
 
     def read_bytes(self) -> bytes:
-        """Return the whole file."""
+        """Return the whole file. A pipe is no file: reading one in a folder that somebody sent would never end."""
+        if self.is_local and Path(self.path).is_fifo():
+            raise FileNotFoundError(errno.ENOENT, "is a pipe, not a file", self.path)
         with self.open_stream() as stream:
             return stream.read()
 

@@ -2,7 +2,9 @@
 
 import hashlib
 import json
+import os
 import shutil
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,7 +21,7 @@ from pipelines.inspect.earlier_runs import find_earlier, open_earlier
 from pipelines.recipes.recipe import parse_recipe
 from pipelines.serve.app import application
 from pipelines.serve.served import served
-from tests.running import SMALL_RECIPE, many_files, reworded
+from tests.running import CURATE, SMALL_RECIPE, many_files, reworded
 from tests.verbs import call
 
 TRAP = """
@@ -303,3 +305,16 @@ def test_records_that_name_places_outside_of_the_folder_are_faults_and_nothing_t
     assert met == 6
     place, fault = find_earlier(Location.of(run), "0" * 16)
     assert (place, "where no run can" in fault) == (None, True)
+
+
+@pytest.mark.parametrize("name", ["run.json", ".lock", "rules.json", "contents.json"])
+def test_a_pipe_in_the_place_of_a_record_holds_nobody_up(name: str, made: Path, tmp_path: Path) -> None:
+    """In processes of their own, which a pipe that nobody writes to would hold up for ever."""
+    run = shutil.copytree(made, tmp_path / "run")
+    for record in {name, "contents.json"}:
+        (run / record).unlink(missing_ok=True)
+    os.mkfifo(run / name)
+    for verb in (["inspect", run], ["report", run], ["verify", run]):
+        said = subprocess.run([str(CURATE), *map(str, verb)], capture_output=True, text=True, timeout=60, check=False)
+        assert said.returncode in (0, 1, 2, 3), said
+        assert "Traceback" not in said.stderr
