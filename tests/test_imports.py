@@ -99,7 +99,7 @@ CONFINED = {
         "synth/prompt.py",
     },
     "lightgbm": {"pipelines/train/extractor/fitting.py"},
-    "llvmlite": {"curation/text/kernel_lowering.py", "curation/text/simd.py"},
+    "llvmlite": {"curation/text/kernel_lowering.py", "curation/text/kernel_parts.py", "curation/text/simd.py"},
     "markupsafe": {"pipelines/report/charts.py", "pipelines/report/report.py", "pipelines/serve/app.py", "sample_data/build.py"},
     "numba": {
         "curation/text/kernels.py",

@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
+from llvmlite.binding import parse_assembly
 from numba.core import types
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import CompilerBase, DefaultPassBuilder
@@ -72,6 +73,16 @@ class _Part(JITCodeLibrary):
         self._finalized = True
 
 
+class _Kernel(JITCodeLibrary):
+    """Code that is kept for other processes as machine code alone; numba keeps LLVM code too, for callers, of which a kernel has none."""
+
+    def serialize_using_object_code(self) -> tuple[str, str, tuple[bytes, bytes]]:
+        """Return the machine code, and a module that has only the names of its functions."""
+        names = [function.name for function in self._final_module.functions if not function.is_declaration]
+        stubs = parse_assembly("\n".join(f'define void @"{name}"() {{ ret void }}' for name in names))
+        return self.name, "object", (self._get_compiled_object(), stubs.as_bitcode())
+
+
 @register_pass(mutates_CFG=False, analysis_only=False)
 class _NameForCallers(LoweringPass):
     """Register the lowered function under a unique name, as numba registers machine code under its address."""
@@ -103,6 +114,8 @@ class KernelCompiler(CompilerBase):
 
     def define_pipelines(self) -> list[Any]:
         """Return the one pipeline."""
+        self.state.library = _Kernel(self.state.targetctx.codegen(), self.state.func_id.func_qualname)
+        self.state.library.enable_object_caching()
         passes = _Passes("kernel")
         for step in _STEPS:
             passes.add_pass(step, step.__name__)

@@ -45,6 +45,23 @@ def test_a_helper_is_compiled_once_though_constants_are_passed_to_it_and_makes_n
     assert _has_machine_code(caller)
 
 
+def test_of_a_kernel_its_machine_code_is_kept_and_of_its_llvm_code_the_names() -> None:
+    from llvmlite.binding import parse_bitcode
+
+    chase = _made(_chase._function)  # type: ignore[attr-defined]
+    chase(np.array([0, 1, 2, 3, 4]), 3)
+    (compiled,) = chase.overloads.values()
+    _, kind, (code, stubs) = compiled.library.serialize_using_object_code()
+    assert kind == "object"
+    assert code
+    kept = {
+        function.name: [str(line).strip() for block in function.blocks for line in block.instructions]
+        for function in parse_bitcode(stubs).functions
+    }
+    assert compiled.fndesc.llvm_func_name in kept
+    assert set(map(tuple, kept.values())) == {("ret void",)}
+
+
 @kernel
 def _mixed(small: Any, large: Any, share: float) -> float:
     total = share
