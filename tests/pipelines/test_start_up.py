@@ -41,7 +41,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "in.jsonl").write_text("".join(json.dumps({"id": name, "text": text}) + "\n" for name, text in texts.items()))
     (folder / "recipe.toml").write_text('[[filter]]\nname = "educational_score"\n')
     assert call("run", folder / "recipe.toml", folder / "in.jsonl", "--out", folder / "run").code == 0
-    assert call("why", folder / "run", "lesson").code == 0  # now its kernels are compiled
+    loaded("why", folder / "run", "lesson")  # now its kernels are compiled; this process may have had them from elsewhere
     return folder / "run"
 
 
