@@ -59,7 +59,7 @@ def grid(low: float, middle: float, high: float, least: float | None, whole: boo
 
 def count_bins(numbers: pl.LazyFrame, edges: Sequence[float], rules: Sequence[str]) -> list[Bin]:
     """Count rows of `value`, `fate` and `rule` in bins; `rules` are the names of the rules on this signal."""
-    place = pl.sum_horizontal(pl.lit(0, pl.Int64), *(pl.col("value") >= edge for edge in edges[1:-1]))
+    place = pl.lit(pl.Series(edges[1:-1], dtype=pl.Float64)).search_sorted(pl.col("value"), side="right")
     counted = (
         numbers.filter(pl.col("value").is_not_null())
         .group_by(place.alias("bin"))

@@ -16,6 +16,7 @@ from typing import Any, Literal
 import numpy as np
 import polars as pl
 
+from curation.arrays import Integers, Table
 from curation.engine.leftovers import named_by_run, path_below
 from curation.errors import UsageError
 from curation.schema import LEDGER
@@ -146,9 +147,13 @@ def _numbered(place: ShardPlace, table: pl.LazyFrame) -> pl.LazyFrame:
 
 def iter_rows(location: Location, rows: Iterable[int], columns: list[str]) -> Iterator[tuple[int, dict[str, Any]]]:
     """Yield (number, values) for some rows of a shard in rising order. It holds one row group at a time and reads no row group in vain."""
-    wanted = np.array(sorted(set(rows)), np.int64)
-    for numbers, table in exchange.read_rows(_as_shard(location.name, location), columns, wanted):
+    for numbers, table in iter_tables(location, rows, columns):
         yield from zip(numbers.tolist(), table.to_pylist(), strict=True)
+
+
+def iter_tables(location: Location, rows: Iterable[int], columns: list[str]) -> Iterator[tuple[Integers, Table]]:
+    """Yield the same as (numbers, table), one for each row group."""
+    yield from exchange.read_rows(_as_shard(location.name, location), columns, np.array(sorted(set(rows)), np.int64))
 
 
 def read_ledger_rows(location: Location, rows: Iterable[int], columns: list[str]) -> dict[int, dict[str, Any]]:

@@ -10,7 +10,7 @@ Invariant: a point of the curve equals the result of `--at` for its threshold, b
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -114,16 +114,21 @@ class AskedSignal:
 
     def judged(self, rule: RecipeRule | None) -> pl.LazyFrame:
         """Return source, text_bytes and value of every document, whether it passes `rule`, and whether it is otherwise kept."""
-        fails = pl.col("failed").list.contains(rule.name).fill_null(False) if rule is not None else pl.lit(False)
-        fails_others = (pl.col("failed").list.len().fill_null(0) - fails.cast(pl.UInt32)) > 0
+        return self.judged_by(self.found, {"": rule}).rename({"now ": "now", "otherwise ": "otherwise"})
+
+    def judged_by(self, found: Sequence[ShardPlace], rules: Mapping[str, RecipeRule | None]) -> pl.LazyFrame:
+        """Return the same for the documents of some places and for several rules; each rule's columns end with its name."""
         value = pl.col(self.name)
-        return scan_measured(self.found, _EFFECT, [self.name]).select(
-            "source",
-            "text_bytes",
-            (value.cast(pl.UInt8) if self.kind == pl.Boolean else value).alias("value"),
-            (~fails).alias("now"),
-            (~fails_others & (pl.col("fate") != "duplicate")).alias("otherwise"),
+        verdicts = [verdict for name, rule in rules.items() for verdict in _verdicts(name, rule)]
+        return scan_measured(found, _EFFECT, [self.name]).select(
+            "source", "text_bytes", (value.cast(pl.UInt8) if self.kind == pl.Boolean else value).alias("value"), *verdicts
         )
+
+
+def _verdicts(name: str, rule: RecipeRule | None) -> tuple[pl.Expr, pl.Expr]:
+    fails = pl.col("failed").list.contains(rule.name).fill_null(False) if rule is not None else pl.lit(False)
+    fails_others = (pl.col("failed").list.len().fill_null(0) - fails.cast(pl.UInt32)) > 0
+    return (~fails).alias(f"now {name}"), (~fails_others & (pl.col("fate") != "duplicate")).alias(f"otherwise {name}")
 
 
 @looks_at_runs()

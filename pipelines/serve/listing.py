@@ -9,11 +9,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import numpy as np
 import polars as pl
 
+from curation.arrays import Flags, Table
 from curation.errors import UsageError
 from curation.storage.location import Location
-from pipelines.inspect.run_folder import ShardPlace, iter_rows, places, read_ledger_rows, scan, undecided
+from pipelines.inspect.run_folder import ShardPlace, iter_rows, iter_tables, places, read_ledger_rows, scan, undecided
 from pipelines.inspect.samples import excerpt
 from pipelines.inspect.views import full_name, has_thresholds, signals_in
 
@@ -21,7 +23,7 @@ PAGE = 50
 _EXCERPT = 180
 _LONGEST_PATTERN = 500
 _AT_ONCE = 2000
-"""Texts that are searched at a time."""
+"""Texts that are searched in the first turn."""
 
 _SHOWN = ["id", "url", "source", "fate", "rule", "text_bytes", "cluster_size"]
 _UNDECIDED = {"fate": "undecided", "text_bytes": 0, "cluster_size": 1}
@@ -161,25 +163,34 @@ def _kind(name: str) -> Any:
 
 
 def _with_text(found: Sequence[ShardPlace], rows: pl.DataFrame, words: str, most: int) -> Iterator[int]:
-    """Yield the numbers of the rows whose text matches, in order, up to `most`."""
-    matched = 0
-    for begin in range(0, rows.height, _AT_ONCE):
-        some = rows[begin : begin + _AT_ONCE]
-        texts: dict[tuple[int, int], str] = {}
-        for (number,), own in some.group_by(["place"], maintain_order=True):
-            documents = found[int(str(number))].documents
-            if documents is not None:
-                for row, values in iter_rows(documents, own["row"].to_list(), ["text"]):
-                    texts[int(str(number)), row] = values["text"]
-        column = pl.Series(
-            "text", [texts.get(place) for place in zip(some["place"].to_list(), some["row"].to_list(), strict=True)], pl.String
-        )
-        hits = pl.DataFrame({"text": column}).select(_contains(pl.col("text"), words).fill_null(False))["text"]
-        for place in hits.arg_true().to_list():
-            yield begin + place
-            matched += 1
-            if matched >= most:
-                return
+    """Yield the numbers of the rows whose text matches, in order, up to `most`.
+
+    Each turn searches four times as many rows as the last: in the order of a signal, any rows may lie in all row groups.
+    """
+    matched, begin, many = 0, 0, _AT_ONCE
+    while begin < rows.height and matched < most:
+        hits = np.flatnonzero(_matching(found, rows[begin : begin + many], words))[: most - matched]
+        yield from (begin + hits).tolist()
+        matched, begin, many = matched + len(hits), begin + many, 4 * many
+
+
+def _matching(found: Sequence[ShardPlace], rows: pl.DataFrame, words: str) -> Flags:
+    """Return which rows have a text that matches. It holds the texts of one row group at a time."""
+    places, numbers = rows["place"].to_numpy(), rows["row"].to_numpy()
+    flags = np.zeros(rows.height, np.bool_)
+    for place in np.unique(places).tolist():
+        own = np.flatnonzero(places == place)
+        own = own[np.argsort(numbers[own])]
+        documents = found[place].documents
+        if documents is not None:
+            hits = [_hits(table, words) for _, table in iter_tables(documents, numbers[own].tolist(), ["text"])]
+            flags[own] = np.concatenate(hits)
+    return flags
+
+
+def _hits(table: Table, words: str) -> Flags:
+    hits: Flags = pl.DataFrame(table).select(_contains(pl.col("text"), words).fill_null(False))["text"].to_numpy()
+    return hits
 
 
 def _lines(found: Sequence[ShardPlace], rows: pl.DataFrame) -> list[FoundDocument]:

@@ -17,7 +17,7 @@ import polars as pl
 
 from curation.arrays import Flags
 from curation.storage.location import Location
-from pipelines.inspect.flows import Amount, Split, tokens_of_sizes
+from pipelines.inspect.flows import Amount, Split, estimated_tokens, tokens_of_sizes
 from pipelines.inspect.rules import RecipeRule
 from pipelines.inspect.samples import Sample, SampleQuery, take_samples
 from pipelines.inspect.thresholds import THRESHOLD_NOTE, AskedSignal, ThresholdEffect, side_of
@@ -25,7 +25,7 @@ from pipelines.inspect.thresholds import THRESHOLD_NOTE, AskedSignal, ThresholdE
 NEAREST = 10
 """Documents shown on each side of a threshold."""
 
-_HELD = 3
+HELD = 3
 """Signals whose arrays are kept."""
 
 
@@ -119,34 +119,40 @@ def _total(parts: Sequence[Any]) -> Amount:
     return Amount(*(int(part.sum()) for part in parts))
 
 
-@lru_cache(maxsize=_HELD)
+@lru_cache(maxsize=HELD)
 def movable(out: Location, signal: str, stamp: object) -> MovableThreshold:  # noqa: ARG001  (a changed run is read again)
     """Read the arrays of a signal. Raises UsageError for a signal that is unknown or not a number."""
     asked = AskedSignal.of(out, signal)
-    rules: Sequence[RecipeRule | None] = asked.rules or (None,)
+    rules: dict[str, RecipeRule | None] = {str(number): rule for number, rule in enumerate(asked.rules or (None,))}
     places = [number for number, place in enumerate(asked.found) if place.signals is not None]
-    frames = [[AskedSignal(asked.name, asked.kind, [asked.found[place]], asked.rules).judged(rule) for place in places] for rule in rules]
-    found = [pl.collect_all(own) for own in frames]
-    first = pl.concat(found[0])
-    names = first["source"].unique().sort().to_list()
-    codes = first["source"].replace_strict(names, list(range(len(names))), return_dtype=pl.Int32)
-    heights = [frame.height for frame in found[0]]
-    sizes, sources = first["text_bytes"].to_numpy(), codes.to_numpy()
+    frames = pl.collect_all([asked.judged_by([asked.found[place]], rules) for place in places])
+    heights = [frame.height for frame in frames]
+    table = pl.concat(frames)
+    names = table["source"].unique().sort().to_list()
+    table = table.with_columns(pl.col("source").cast(pl.Enum(names)).to_physical().cast(pl.Int32))
     return MovableThreshold(
         asked,
-        first["value"].cast(pl.Float64).to_numpy(),
-        sizes,
-        sources,
+        table["value"].cast(pl.Float64).to_numpy(),
+        table["text_bytes"].to_numpy(),
+        table["source"].to_numpy(),
         names,
         np.repeat(np.array(places, np.int32), heights),
-        np.concatenate([np.arange(height) for height in heights]) if heights else np.empty(0, np.int64),
-        [(rule, _judged(own, sources, sizes, len(names))) for rule, own in zip(rules, found, strict=True)],
+        np.concatenate([np.arange(height) for height in heights]),
+        [(rule, _judged(table, number, len(names))) for number, rule in rules.items()],
     )
 
 
-def _judged(frames: Sequence[pl.DataFrame], codes: Any, sizes: Any, names: int) -> _Judged:
-    whole = pl.concat(frames)
-    now, otherwise = whole["now"].to_numpy(), whole["otherwise"].to_numpy()
-    everything = _flagged(sizes, np.ones(len(sizes), np.bool_)), _flagged(sizes, now)
-    of, stays = (_by_source(codes, sizes, names, flags) for flags in (otherwise, otherwise & now))
-    return _Judged(otherwise, everything, of, stays)
+def _judged(table: pl.DataFrame, rule: str, names: int) -> _Judged:
+    """Count by source, by what the rule says and by what the others say: a few rows, from which each sum is made."""
+    size = pl.col("text_bytes")
+    sums = (pl.len().alias("documents"), size.sum().alias("bytes"), estimated_tokens(size).sum().alias("tokens"))
+    keys = pl.col("source"), pl.col(f"now {rule}").alias("now"), pl.col(f"otherwise {rule}").alias("otherwise")
+    counted = table.lazy().group_by(keys).agg(sums).collect(engine="streaming")
+    now, otherwise = counted["now"].to_numpy(), counted["otherwise"].to_numpy()
+
+    def by_source(flags: Flags) -> Sequence[Any]:
+        codes = counted["source"].to_numpy()[flags]
+        return [np.bincount(codes, counted[part].to_numpy()[flags], minlength=names) for part in ("documents", "bytes", "tokens")]
+
+    everything = _total(by_source(np.ones(counted.height, np.bool_))), _total(by_source(now))
+    return _Judged(table[f"otherwise {rule}"].to_numpy(), everything, by_source(otherwise), by_source(otherwise & now))

@@ -2,6 +2,8 @@
 
 import json
 import math
+from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlencode
 
@@ -15,14 +17,14 @@ from curation.storage.records import CorruptRecord, find_record
 from pipelines.inspect.diff import diff
 from pipelines.inspect.funnel import funnel
 from pipelines.inspect.rules import read_rules
-from pipelines.inspect.run_folder import iter_rows, places, scan, scan_ledger, scan_measured
+from pipelines.inspect.run_folder import ShardPlace, iter_rows, places, scan, scan_ledger, scan_measured
 from pipelines.inspect.sources import largest_flows
-from pipelines.inspect.views import full_name, has_thresholds, signals_in, summarise
+from pipelines.inspect.views import SignalSummary, full_name, has_thresholds, signals_in, summarise
 from pipelines.report import charts
 from pipelines.report.report import clusters_of, session_of, similarities_of
 from pipelines.serve.lab import changed_recipe
 from pipelines.serve.listing import Search, all_places, numeric_signals, search
-from pipelines.serve.movable import movable
+from pipelines.serve.movable import HELD, movable
 from pipelines.serve.served import Served
 
 _SHOWN_RULES = 200
@@ -77,9 +79,10 @@ def signals(what: Served, request: Request, name: str) -> dict[str, Any]:
     if not chosen:
         return {"known": {}, "chosen": "", "ruled": [], "summary": None, "own": [], **_NO_THRESHOLD}
     found = places(out)
-    chosen, kind = full_name(chosen, found)
+    chosen, _ = full_name(chosen, found)
     own = [rule for rule in rules if rule.signal == chosen]
-    summary = summarise(chosen, kind, scan_measured(found, ["fate", "rule"], [chosen]).rename({chosen: "value"}), own)
+    stamp = _stamp(out, found)
+    summary = _summary(out, chosen, stamp)
     facts: dict[str, Any] = {"known": known, "chosen": summary.signal, "ruled": ruled, "summary": summary, "own": own}
     if not known.get(summary.signal) or not summary.quantiles:
         values = [(value.value, value.documents, value.kept) for value in summary.values[:20]]
@@ -89,7 +92,7 @@ def signals(what: Served, request: Request, name: str) -> dict[str, Any]:
     default = thresholds[0] if thresholds else middle
     at = _number(request, "at", default)
     at = default if at is None else at
-    held = movable(out, summary.signal, _stamp(out))
+    held = movable(out, summary.signal, stamp)
     edges = [*(entry.low for entry in summary.bins), *(entry.high for entry in summary.bins[-1:])]
     chart = charts.histogram_chart(summary.signal, summary.bins, thresholds)
     return facts | {"effect": held.effect(at), "near": held.nearest(at), "chart": chart, "edges": edges}
@@ -101,7 +104,7 @@ def threshold(what: Served, request: Request, name: str, _body: Any) -> dict[str
     signal, at = request.query_params.get("signal", ""), _number(request, "at", None)
     if at is None:
         raise HTTPException(400, "at must be a number")
-    held = movable(out, signal, _stamp(out))
+    held = movable(out, signal, _stamp(out, places(out)))
     near = held.nearest(at) if request.query_params.get("near") else ([], [])
     return {"effect": held.effect(at), "below": near[0], "above": near[1]}
 
@@ -226,12 +229,21 @@ def _number(request: Request, name: str, default: float | None) -> float | None:
     return value
 
 
-def _stamp(out: Location) -> Any:
+@lru_cache(maxsize=HELD)
+def _summary(out: Location, signal: str, stamp: object) -> SignalSummary:  # noqa: ARG001  (a changed run is read again)
+    found = places(out)
+    name, kind = full_name(signal, found)
+    own = [rule for rule in read_rules(out).rules if rule.signal == name]
+    return summarise(name, kind, scan_measured(found, ["fate", "rule"], [name]).rename({name: "value"}), own)
+
+
+def _stamp(out: Location, found: Sequence[ShardPlace]) -> Any:
     """Return a value that changes when the run changes, so that cached data is read again."""
+    shards = tuple(place.name for place in found)
     try:
-        return json.dumps((find_record(out / "run.json") or {}).get("sessions", [])[-1:], sort_keys=True)
+        return shards, json.dumps((find_record(out / "run.json") or {}).get("sessions", [])[-1:], sort_keys=True)
     except CorruptRecord:
-        return ""
+        return shards, ""
 
 
 def _next_unlabelled(what: Served, out: Location, after: str) -> tuple[int, int] | None:

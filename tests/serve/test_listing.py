@@ -1,11 +1,18 @@
-"""The order of a list: the first rows are those of a whole sort."""
+"""The order of a list, and what a search of texts finds: both as a whole sort and a whole reading would say."""
+
+from pathlib import Path
 
 import polars as pl
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.serve.listing import in_order_of_signal
+from curation.shuffle import exchange
+from curation.storage.location import Location
+from pipelines.serve import listing
+from pipelines.serve.listing import PAGE, Search, in_order_of_signal, search
 from tests.meeting import meets, met
+from tests.reexport.corpus import write_corpus
 
 VALUES = st.one_of(st.none(), st.sampled_from([0.0, 1.5]), st.sampled_from([float("nan"), float("inf")]), st.integers(-1, 1).map(float))
 
@@ -20,3 +27,42 @@ def test_the_first_rows_are_those_of_a_whole_sort(values: list[float | None], de
     assert found[:most].equals(whole[:most], null_equal=True)
     met["few" if found.height < rows.height else "all"] += 1
     met["ties_at_the_end"] += most < found.height < rows.height
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_corpus(tmp_path_factory.mktemp("listing"))
+
+
+@pytest.mark.parametrize("words", ["takera", "TAKERA LI", "/ta(ker|ban)a .*ous$/", "no such words"])
+@pytest.mark.parametrize("order", [None, False, True])
+def test_a_search_finds_what_a_reading_of_all_texts_finds(
+    run: Path, words: str, order: bool | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listing, "_AT_ONCE", 40)
+    asked = Search(words=words, origin="web", signal="gopher_quality.words" if order is not None else "", descending=order)
+    names = [file.name for file in sorted((run / "ledger").glob("*[0-9].parquet"))]
+    values = [pl.read_parquet(run / "stages/2-measure" / name, columns=["gopher_quality.words"]) for name in names]
+    texts = [pl.read_parquet(run / "stages/1-ingest" / name, columns=["id", "text"]).with_row_index("row") for name in names]
+    frames = [
+        pl.concat([text, value], how="horizontal").with_columns(pl.lit(place).alias("place"))
+        for place, (text, value) in enumerate(zip(texts, values, strict=True))
+    ]
+    whole = pl.concat(frames)
+    if order is not None:
+        whole = whole.sort("gopher_quality.words", "place", "row", descending=[order, False, False])
+    pattern = words.strip("/") if words.startswith("/") else f"(?i){words}"
+    wanted = whole.filter(pl.col("text").str.contains(pattern))["id"].to_list()
+    pages = [search(Location.of(run), Search(**{**vars(asked), "page": page})) for page in range(1, 2 + len(wanted) // PAGE)]
+    assert [line.id for page in pages for line in page.lines] == wanted[: PAGE * len(pages)]
+    assert [page.more for page in pages] == [PAGE * number < len(wanted) for number in range(1, 1 + len(pages))]
+
+
+def test_a_search_in_the_order_of_a_signal_reads_each_text_a_few_times(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[int] = []
+    whole = exchange.read_row_group
+    monkeypatch.setattr(exchange, "read_row_group", lambda *given: (read.append(given[2]), whole(*given))[1])
+    monkeypatch.setattr(listing, "_AT_ONCE", 40)
+    asked = Search(words="no such words", origin="web", signal="gopher_quality.words", descending=True)
+    assert search(Location.of(run), asked).lines == []
+    assert 3 <= len(read) <= 3 * 5  # three shards of one row group; 40, 160, 640, 2,560 rows
