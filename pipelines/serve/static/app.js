@@ -7,6 +7,9 @@ const say = (text) => { document.getElementById("said").textContent = text; };
 const count = (value) => Math.round(value).toLocaleString("en-US");
 const fields = (target) => target.closest("input, select, textarea, [contenteditable]") !== null;
 
+// On a narrow screen the names of the pages scroll: the current one is in sight.
+document.querySelector(".bar [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+
 // Forms that show at once what was chosen.
 for (const select of document.querySelectorAll("[data-submits]")) {
   select.addEventListener("change", () => select.form.requestSubmit());
