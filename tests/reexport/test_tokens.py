@@ -9,10 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tokenizers import Tokenizer, models, pre_tokenizers, processors, trainers
+from tokenizers import Tokenizer
 
 from pipelines.reexport.formats.packed import packed, pieces_of
 from pipelines.reexport.formats.tokens import type_of
@@ -20,18 +19,6 @@ from tests.meeting import meets, met
 from tests.verbs import call
 
 Documents = list[list[int]]
-
-
-@pytest.fixture(scope="module")
-def tokenizer(corpus_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    texts = pl.read_parquet(corpus_run / "dataset/data/*.parquet")["text"][:200].to_list()
-    made = Tokenizer(models.BPE(unk_token="<unk>"))
-    made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    made.train_from_iterator(texts, trainers.BpeTrainer(vocab_size=400, special_tokens=["<unk>", "<s>", "</s>"], show_progress=False))
-    made.post_processor = processors.TemplateProcessing(single="<s> $A", special_tokens=[("<s>", 1)])
-    path = tmp_path_factory.mktemp("tokenizer") / "tokenizer.json"
-    made.save(str(path))
-    return path
 
 
 def export(run: Path, out: Path, *options: object) -> Path:
