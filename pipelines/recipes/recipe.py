@@ -22,7 +22,7 @@ Paths in a recipe's file are relative to the folder of that file; paths on the c
 An absent part does not run: without [[filter]] nothing is measured or judged, and without [deduplicate] no duplicate is dropped.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -154,6 +154,7 @@ def _read(path: str, shipped: Mapping[str, str]) -> tuple[str, str, str]:
 
 def parse_recipe(text: str, name: str, folder: str = "") -> Recipe:
     """Parse the text of a recipe whose file is in `folder`. Raises RecipeError for the first mistake."""
+    _check_shown("recipe", [("the name of its file", name)])
     where = f"recipe {name}"
     table = read_toml(text, where)
     for key in table:
@@ -222,6 +223,7 @@ def _check_parts(recipe: Recipe) -> None:
             unknown = [name for name in built[-1].reads() if name not in measured]
             if unknown:
                 raise RecipeError(f"filter {choice.name}: no filter before it measures {unknown[0]!r}{nearest(unknown[0], measured)}")
+    _check_shown(where, _shown_texts(recipe, built))
     names = [made.name() for made in built]
     twice = {name for name in names if names.count(name) > 1}
     if twice:
@@ -236,6 +238,26 @@ def _check_parts(recipe: Recipe) -> None:
         columns = [*(DOCUMENTS.field(name) for name in PREFERABLE), *list(signals_schema(built))[2:]]
         with _told_at(where):
             preference(recipe.deduplicate.prefer, pa.schema(columns).empty_table())
+
+
+def _shown_texts(recipe: Recipe, built: Sequence[Filter]) -> Iterator[tuple[str, str]]:
+    """Yield the place and the text of all that a run's folder records as names (`pipelines.inspect.rules`)."""
+    yield "license", recipe.license
+    for choice, made in zip(recipe.filters, built, strict=True):
+        yield "[[filter]] file", made.name()
+        if isinstance(model := getattr(made, "model", None), str):
+            yield f"filter {made.name()}: model", Path(model).name
+        if choice.file is not None:
+            for reason, rule in made.rules().items():
+                yield f"filter {made.name()}: the rule", reason
+                yield f"filter {made.name()}: the signal", rule.signal
+
+
+def _check_shown(where: str, texts: Iterable[tuple[str, str]]) -> None:
+    """Refuse what could not be shown later: a line break, or a character that steers a terminal or the direction of writing."""
+    for place, text in texts:
+        if not text.isprintable():
+            raise RecipeError(f"{where}: {place} {text!r} holds a line break or another character that cannot be shown")
 
 
 def _check_files(recipe: Recipe) -> None:

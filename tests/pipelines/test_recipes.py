@@ -1,6 +1,8 @@
 """Recipes are strict: whatever is wrong is told with its place in the file and the nearest thing that exists, before any work is done."""
 
 import dataclasses
+import json
+import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import get_type_hints
@@ -10,12 +12,14 @@ import pytest
 from curation.choices import build, read_toml
 from curation.errors import InputError, RecipeError, UsageError
 from curation.ingest.edits import shipped_edits
+from curation.plugins import USERS
 from filters.contract import shipped_filters
 from pipelines.pipeline import input_files
 from pipelines.recipes.recipe import Recipe, load, parse_recipe
 from pipelines.recipes.settings_on_line import with_settings
 from pipelines.recipes.shipped import shipped_recipes
 from pipelines.terminal.wording import NO_LICENSE
+from tests.verbs import call
 
 NUMBERS = (int, float, int | None, float | None)
 
@@ -236,6 +240,49 @@ def test_a_recipe_that_is_no_text_or_not_there_is_told(tmp_path: Path) -> None:
         load(str(tmp_path / "mine.toml"))
     with pytest.raises(RecipeError, match="neither a file nor a shipped recipe; did you mean 'demo'"):
         load("demmo")
+
+
+_OWN = """from dataclasses import dataclass
+
+from filters.contract import Filter, below
+
+
+@dataclass(frozen=True)
+class Mine(Filter):
+    signal_types = {}
+
+    def signals(self, text, documents):
+        return {}
+
+    def rules(self):
+        return {"REASON": below("SIGNAL", 1)}
+"""
+
+
+@pytest.mark.parametrize("odd", ["\n", "\x1b[31m", "\u202e"])
+def test_a_name_that_no_folder_could_show_is_refused_before_any_work(odd: str, tmp_path: Path) -> None:
+    own, strange, recipe, out = (tmp_path / name for name in ("own.py", f"own{odd}.py", "mine.toml", "out"))
+    strange.write_text(_OWN)
+    for text, own_text, place in (
+        (f"license = {json.dumps(odd)}", "", "license"),
+        (f"[[filter]]\nfile = {json.dumps(str(strange))}", "", "[[filter]] file"),
+        ("[[filter]]\nfile = 'own.py'", _OWN.replace("REASON", repr(odd)[1:-1]), "filter own: the rule"),
+        ("[[filter]]\nfile = 'own.py'", _OWN.replace("SIGNAL", repr(odd)[1:-1]), "filter own: the signal"),
+        (f"[[filter]]\nname = 'fasttext'\nmodel = {json.dumps(f'{odd}.bin')}", "", "filter fasttext: model"),
+    ):
+        recipe.write_text(text)
+        own.write_text(own_text or _OWN)
+        sys.modules.pop(f"{USERS}.own", None)
+        with pytest.raises(RecipeError, match="cannot be shown") as error:
+            load(str(recipe))
+        assert str(error.value).startswith(f"recipe mine: {place}")
+        assert str(error.value).isprintable()
+    named = tmp_path / f"r{odd}.toml"
+    named.write_text("description = ''")
+    for path in (recipe, named):
+        for verb in (("run", path, "nowhere.jsonl", "--out", out), ("plan", path, "nowhere.jsonl")):
+            said = call(*verb)
+            assert (said.code, said.all.count("cannot be shown"), out.exists()) == (2, 1, False), said.all
 
 
 @pytest.mark.parametrize("text", ["x = " + "[" * 20_000, "[[filter]]\nname = " + "{a=" * 20_000])
