@@ -231,3 +231,18 @@ def test_f1_on_pages_with_gold_text(real_data):
     ]
     by_kind = table.select("gold_kind").with_columns(f1=pl.Series(scores)).group_by("gold_kind").agg(pl.col("f1").mean())
     assert by_kind["f1"].min() > 0.9, by_kind.to_dicts()
+
+
+@pytest.mark.parametrize("option", ["<option>a", "<option value='x>y'>Town</option>\n", '<OPTION selected title="a<b">T</OPTION>'])
+@pytest.mark.parametrize(
+    "around", ["<form><select>{}</select></form>", "<datalist>{}</datalist>", "<p><select><optgroup label=x>{}</select> end"]
+)
+def test_a_page_of_very_many_options_has_the_text_that_it_has_with_fewer(option: str, around: str) -> None:
+    prose = "".join(
+        f"<p>The river carries silt to the sea, and flood number {i} lays a new layer upon the fields beside it.</p>" for i in range(20)
+    )
+    few, many = (f"<html><body><article>{prose}{around.format(option * count)}{prose}</article></body></html>" for count in (1_900, 2_100))
+    for extractor in (Blocks(), Resiliparse()):
+        text = extractor.extract(many).text
+        assert text == extractor.extract(few).text
+        assert text.count("river") == 40
