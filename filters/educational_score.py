@@ -28,7 +28,7 @@ from curation.storage.resources import resolve
 from curation.text.text import Text
 from curation.text.words import WORD
 from filters.contract import Filter, Rule, Signals, Threshold, below
-from filters.language import identify
+from filters.language import check_labels, identify
 from filters.support.models import card_of, load_model
 from filters.support.scorer import GOOD, Scorer, Seen
 
@@ -74,6 +74,10 @@ class EducationalScore(Filter):
         ),
         ("", None),
     )
+
+    def __post_init__(self) -> None:
+        """Refuse a language that `filters.language` does not find."""
+        check_labels("educational_score: language", [self.language])
 
     @classmethod
     def read_with(cls, path: Path) -> tuple[Path, ...]:

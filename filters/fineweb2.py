@@ -45,7 +45,7 @@ from filters.contract import Bounds, Filter, Rule, Signals, Threshold, above, be
 from filters.fineweb_quality import FinewebQuality
 from filters.gopher_quality import GopherQuality
 from filters.gopher_repetition import GopherRepetition
-from filters.language import identify
+from filters.language import check_labels, identify
 from filters.support.language_table import LanguageEntry, read_language_table
 from filters.support.stop_words import StopWordLists, count_stop_words
 
@@ -133,7 +133,8 @@ class Fineweb2(Filter):
     )
 
     def __post_init__(self) -> None:
-        """Reject a table that disables an unknown rule."""
+        """Reject a table of a language that is never found, or that disables an unknown rule."""
+        check_labels(self.table, self.languages)
         for label, entry in self.languages.items():
             unknown = set(entry.left_out) - _BY_LANGUAGE.keys() - self._for_all().keys()
             if unknown:

@@ -17,7 +17,7 @@ in capitals for Nigerian Pidgin; therefore a text with more capitals than small 
 """
 
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
@@ -29,7 +29,8 @@ import pyarrow as pa
 from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
 from curation.arrays import Array, Bytes, Column, Floats, Integers, Integers32, Table, Unsigned32
-from curation.choices import Positive, Share
+from curation.choices import Positive, Share, nearest
+from curation.errors import RecipeError
 from curation.text.column import Offsets
 from curation.text.kernels import kernel, stored
 from curation.text.text import Text
@@ -60,30 +61,41 @@ class _Model(NamedTuple):
 
 
 @cache
+def _identifier() -> Any:
+    return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
+
+
+def _table(name: str, kind: type[np.generic]) -> Array:
+    """Return one of py3langid's tables, from the cache folder: unpacking py3langid's own file takes half a second."""
+    return stored(f"py3langid-{version('py3langid')}-{name}", lambda: np.asarray(getattr(_identifier(), name), kind))
+
+
+@cache
+def _labels() -> tuple[str, ...]:
+    """Return the label of each column; a label may occur twice."""
+    return tuple(_table("nb_classes", np.str_).tolist())
+
+
+@cache
 def _model() -> tuple[_Model, Array]:
-    """Return the tables, and the label of each column.
-
-    They are kept in the cache folder, because unpacking py3langid's own file takes half a second.
-    """
-
-    @cache
-    def identifier() -> Any:
-        return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
-
-    def table(name: str, kind: type[np.generic]) -> Array:
-        return stored(f"py3langid-{release}-{name}", lambda: np.asarray(getattr(identifier(), name), kind))
-
-    release = version("py3langid")
-    labels = table("nb_classes", np.str_).tolist()
+    """Return the tables, and the label of each column."""
+    labels = _labels()
     model = _Model(
-        table("tk_nextmove", np.uint32),
-        table("tk_row", np.int64) << 8,
-        table("tk_output", np.int32),
-        table("nb_ptc", np.float32),
-        table("nb_pc", np.float32),
+        _table("tk_nextmove", np.uint32),
+        _table("tk_row", np.int64) << 8,
+        _table("tk_output", np.int32),
+        _table("nb_ptc", np.float32),
+        _table("nb_pc", np.float32),
         np.array([labels.index(label) for label in labels], np.int64),
     )
     return model, np.array(labels, object)
+
+
+def check_labels(what: str, labels: Iterable[str]) -> None:
+    """Raise RecipeError, beginning with `what`, for a label that no text can get."""
+    for label in labels:
+        if label not in _labels():
+            raise RecipeError(f"{what}: no text is found to be in {label!r}{nearest(label.lower(), sorted(set(_labels())))}")
 
 
 @kernel
@@ -223,6 +235,10 @@ class Language(Filter):
     sample_bytes: Positive = 2048
     keep: Threshold[tuple[str, ...]] = ("en",)
     min_score: Threshold[Share] = 0.65
+
+    def __post_init__(self) -> None:
+        """Refuse a label that the model does not know: the rule would drop every text."""
+        check_labels("language: keep", self.keep)
 
     def signals(self, text: Text, documents: Table) -> Signals:  # noqa: ARG002
         """Identify the language of each text."""

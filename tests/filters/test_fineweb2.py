@@ -254,6 +254,7 @@ def test_a_threshold_of_the_table_judges_again_and_a_stop_word_measures_again(tm
     ("before", "after", "said"),
     [
         ("max_newline_ratio = 0.189", "max_newline_ration = 0.189", r"\[ar\] has no parameter 'max_newline_ration'; did you mean"),
+        ("[ar]", "[arb]", r"no text is found to be in 'arb'; did you mean 'ar"),
         ("max_newline_ratio = 0.189\n", "", r"\[ar\] needs max_newline_ratio"),
         ("max_newline_ratio = 0.189", "max_newline_ratio = '0.189'", "is not acceptable"),
         ('"بعد"', '""', r"\[ar\]: stop word '' is empty"),
