@@ -3,14 +3,15 @@
     curate slurm web s3://crawls/2026/*.warc.gz --out s3://data/web --nodes 8 > job.sbatch && sbatch job.sbatch
     curate kuberay web s3://crawls/2026/*.warc.gz --out s3://data/web --image me/curate:1 > job.yaml && kubectl apply -f job.yaml
 
-Invariant: what users give stands in the scripts as one quoted word each, so no name is run as a command.
+Invariants: what users give stands in the scripts as one quoted word each, so no name is run as a command; a recipe that is here loads.
 """
 
 import re
 import shlex
 from importlib.metadata import version
 from importlib.resources import files
-from pathlib import PurePath
+from itertools import pairwise
+from pathlib import Path, PurePath
 from typing import Annotated, Any
 
 import typer
@@ -43,6 +44,7 @@ def slurm(
     Example: curate slurm web crawl/*.warc.gz --out /shared/web --nodes 8 > job.sbatch
     """
     facts = {"nodes": nodes, "cpus": cpus, "gib_per_cpu": gib_per_cpu, "hours": hours}
+    _check(recipe, option or [])
     _print("slurm.sbatch", recipe, inputs or [], out, option or [], facts, as_json)
 
 
@@ -63,11 +65,21 @@ def kuberay(
     """
     facts = {"nodes": nodes, "cpus": cpus, "gib_per_cpu": gib_per_cpu, "image": image, "ray": version("ray")}
     inside = [path for path in (*([recipe] if recipe.endswith(".toml") else []), *(inputs or []), out) if "://" not in path]
+    if recipe not in inside or Path(recipe).exists():
+        _check(recipe, option or [])
     if inside:
         more = f" and {len(inside) - 3} more" if len(inside) > 3 else ""
         told = f"{', '.join(map(printable, inside[:3]))}{more}: the job looks for this inside its pods, which share no folder"
         typer.echo(f"curate: {told}; name s3:// or gs://, put the recipe into the image, or add a volume to the job", err=True)
     _print("kuberay.yaml", recipe, inputs or [], out, option or [], facts, as_json)
+
+
+def _check(recipe: str, options: list[str]) -> None:
+    """Load the recipe with its `--set`, so that a mistake is told here and not in the queue. Raises what `curate run` raises."""
+    from pipelines.recipes.recipe import load
+
+    pairs = pairwise([*options, ""])
+    load(recipe, [after if word == "--set" else word.removeprefix("--set=") for word, after in pairs if re.match("--set(=|$)", word)])
 
 
 def _print(template: str, recipe: str, inputs: list[str], out: str, options: list[str], facts: dict[str, Any], as_json: bool) -> None:

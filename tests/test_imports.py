@@ -55,7 +55,7 @@ ARROWS: Mapping[str, set[str]] = {
     "pipelines.ending": {*_CURATION, "pipelines.closed_pipes", "pipelines.progress", "pipelines.terminal"},
     "pipelines.showing": {*_GROUND, "pipelines.inspect", "pipelines.report", "pipelines.terminal"},
     "pipelines.serve": {*_CURATION, *_JUDGES, *_VIEWS, "pipelines.report", "pipelines.notebook"},
-    "pipelines.cluster_cli": {"pipelines.showing", "pipelines.terminal"},
+    "pipelines.cluster_cli": {"pipelines.recipes", "pipelines.showing", "pipelines.terminal"},
     "pipelines.serve_cli": {*_GROUND, "pipelines.serve"},
     "pipelines.export_cli": {*_GROUND, "pipelines.reexport", "pipelines.report", "pipelines.showing"},
     "pipelines.train_cli": {*_GROUND, *_VIEWS, "pipelines.train", "pipelines.annotate", "pipelines.report", "pipelines.showing"},

@@ -5,6 +5,7 @@ import shlex
 import subprocess
 from pathlib import Path
 
+import pytest
 import yaml
 
 from tests.running import TEXTS
@@ -50,3 +51,26 @@ def test_a_ray_job_is_yaml_that_runs_one_command() -> None:
     assert (remote.code, remote.err) == (0, "")
     workers = job["spec"]["rayClusterSpec"]["workerGroupSpecs"][0]
     assert (workers["replicas"], workers["template"]["spec"]["containers"][0]["resources"]["requests"]) == (5, {"cpu": 8, "memory": "16Gi"})
+
+
+@pytest.mark.parametrize("verb", [("slurm",), ("kuberay", "--image", "me/curate:1")])
+def test_a_recipe_that_does_not_load_makes_no_script(verb: tuple[str, ...], tmp_path: Path) -> None:
+    wrong, folder = tmp_path / "wrong.toml", tmp_path / "folder"
+    wrong.write_text("dedup = 3")
+    folder.mkdir()
+    for recipe, option, told in (
+        (folder, "--frozen", "is neither a file nor a shipped recipe"),
+        (wrong, "--frozen", "unknown key 'dedup'"),
+        ("dedup", "--set=deduplicate.band=3", "has no 'band'"),
+    ):
+        said = call(*verb, recipe, "s3://data/in/*.jsonl", "--out", "s3://data/out", "--option", option)
+        assert (said.code, said.out) == (2, ""), said.all
+        assert told in " ".join(said.err.split())
+    set_apart = ("--option", "--set", "--option", "deduplicate.bands=3")
+    assert call(*verb, "dedup", "s3://data/in/*.jsonl", "--out", "s3://data/out", *set_apart).code == 0
+
+
+def test_a_recipe_of_an_image_need_not_lie_here() -> None:
+    image = ("--image", "me/curate:1")
+    assert call("kuberay", "/in/the/image.toml", "s3://data/in/*.jsonl", "--out", "s3://data/out", *image).code == 0
+    assert call("slurm", "/in/the/image.toml", "s3://data/in/*.jsonl", "--out", "s3://data/out").code == 2
