@@ -61,7 +61,7 @@ def test_a_recipe_that_does_not_load_makes_no_script(verb: tuple[str, ...], tmp_
     for recipe, option, told in (
         (folder, "--frozen", "is neither a file nor a shipped recipe"),
         (wrong, "--frozen", "unknown key 'dedup'"),
-        ("dedup", "--set=deduplicate.band=3", "has no 'band'"),
+        ("dedup", "--set=deduplicate.band=3", "no parameter 'band'"),
     ):
         said = call(*verb, recipe, "s3://data/in/*.jsonl", "--out", "s3://data/out", "--option", option)
         assert (said.code, said.out) == (2, ""), said.all
