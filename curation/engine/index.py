@@ -4,6 +4,7 @@
 
 The driver appends to it as units end (to an object store, which cannot append, it writes it again every _PAUSE seconds and at the end).
 Sidecars stay the truth: a line counts only where its sidecar is there and is older than the index; every other sidecar is read itself.
+A closed run's contents name the index with its digest, and the run's command writes a damaged one again.
 
 Invariant: without this file, with a part of it, or with a damaged one, a session comes to the same units.
 """
@@ -27,9 +28,14 @@ _TOGETHER = 16
 """Sidecars that are read at once where the index does not tell of them: each is a request or two."""
 
 
+def index_path(folder: str) -> str:
+    """Return the path below OUT of the index of the stage whose sidecars are in a folder (a path below OUT)."""
+    return f"index/{folder}.jsonl"
+
+
 def index_of(space: Workspace, stage: Stage) -> Location:
     """Return the place of a stage's index."""
-    return space.out / "index" / space.below / f"{stage.name}.jsonl"
+    return space.out / index_path(f"{space.below}/{stage.name}")
 
 
 def units_done(space: Workspace, stage: Stage, names: Sequence[str], listed: Sequence[FileFacts] | None = None) -> dict[str, Finished]:
@@ -90,6 +96,12 @@ class IndexWriter:
     def _write(self) -> None:
         self._place.write_bytes(b"".join(self._lines[name] for name in sorted(self._lines)))
         self._written = time.monotonic()
+
+
+def write_index(space: Workspace, stage: Stage, done: Iterable[Finished]) -> None:
+    """Write the index of a stage as these units say."""
+    with IndexWriter(space, stage, done):
+        pass
 
 
 def _line(finished: Finished) -> bytes:

@@ -15,7 +15,7 @@ from curation.arrays import JsonMapping, JsonObject
 from curation.counting import counted
 from curation.engine.drift import changed_inputs, changes, fingerprints, told, words_of_stage
 from curation.engine.failures import Failure, told_of
-from curation.engine.index import IndexWriter, index_of, units_done
+from curation.engine.index import IndexWriter, index_of, index_path, units_done, write_index
 from curation.engine.leftovers import (
     Listing,
     check_free,
@@ -35,7 +35,7 @@ from curation.engine.stage import SEAL, Cost, Finished, Job, Stage, Unit, Worksp
 from curation.engine.tries import last_outcomes
 from curation.engine.watcher import Silent, Watcher
 from curation.errors import CannotWrite, Refused, ShardsFailed
-from curation.storage.contents import CONTENTS, digest_at, read_contents, reopen, write_contents
+from curation.storage.contents import CONTENTS, digest_at, files_left, reopen, write_contents
 from curation.storage.digests import digest_of
 from curation.storage.journal import JOURNAL_ENDING
 from curation.storage.location import FileFacts, Location
@@ -87,6 +87,7 @@ class Session:
         self.suspects: list[Shard] = []
         self._sidecars: list[str] = []
         self._left = left_by_run(out)
+        self._before = files_left(out) if self._report.closed else {}
         closing = (out / CONTENTS).facts() if self._report.closed else None
         self.closed_at = closing.changed if closing is not None else None
         self.hashed: set[str] = set()
@@ -181,7 +182,7 @@ class Session:
         before = [named, named_in(self.out, folder)] if pending else [named]
         self._sealed.add(folder)
         self._ours |= shards | sidecars
-        self._sidecars += sorted(sidecars)
+        self._sidecars += sorted((*sidecars, index_path(folder)))
         self.shards |= {f"{shard_folder}/{shard.location.name}": (shard.bytes, shard.sha256) for unit in finished for shard in unit.shards}
         stale = sorted(name for each in before for name in remove_stale(self.out, each, shards | sidecars))
         self._write_seal(stage, identity, jobs, finished, seal)
@@ -232,6 +233,7 @@ class Session:
             known = named.shards | named.records | named.journals
             sweep(self.out, {folder, *(shard.rpartition("/")[0] for shard in named.shards)}, known)
             remove_stale(self.out, replace(named, records=named.records | named.journals), self._ours)
+            (self.out / index_path(folder)).delete()
 
     def tell_strangers(self) -> None:
         """Report the files in OUT that are not ours; they stay unchanged."""
@@ -261,16 +263,8 @@ class Session:
 
     def close(self) -> None:
         """Write contents.json (`curation.storage.contents`): the run has ended."""
-        write_contents(self.out, self.shards, self._sidecars, self._files_before())
+        write_contents(self.out, self.shards, self._sidecars, self._before if self._report.closed else {})
         self._report.closed = True
-
-    def _files_before(self) -> Mapping[str, tuple[int, str]] | None:
-        """Return what contents.json says of files, where nothing was written since it was; None where it is missing or damaged."""
-        try:
-            before = read_contents(self.out) if self._report.closed else None
-        except CorruptRecord:
-            return None
-        return before.files if before is not None else None
 
     @property
     def made(self) -> int:
@@ -301,7 +295,16 @@ class Session:
             finished = said.get(job.unit.name)
             if finished is not None and finished.key == job.key and is_whole(finished, sizes) and self._is_sound(stage, finished):
                 done[job.unit.name] = finished
+        self._mend_index(stage, done)
         return done
+
+    def _mend_index(self, stage: Stage, done: Mapping[str, Finished]) -> None:
+        """Write a stage's index again where it is missing, or no longer what the closed run wrote."""
+        index = index_of(self.space, stage)
+        found = digest_at(index)
+        if done and not self.frozen and (found is None or found != self._before.get(path_below(self.out, index), found)):
+            self.reopen()
+            write_index(self.space, stage, done.values())
 
     def _is_sound(self, stage: Stage, finished: Finished) -> bool:
         """Return whether a unit's shards are what was written; others than `hashed_again` are checked when read."""
@@ -393,6 +396,5 @@ def _inputs_of(jobs: Sequence[Job]) -> dict[str, str]:
 
 def _failure(outcome: TaskOutcome[Job, Any]) -> Failure:
     """Return the failure of a unit that could not be made."""
-    error = outcome.error or "no reason was given"
-    unit = outcome.item.unit
+    error, unit = outcome.error or "no reason was given", outcome.item.unit
     return Failure(outcome.line or " ".join(error.split()), error, unit.name, [source.relative for source in unit.sources])

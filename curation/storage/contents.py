@@ -3,7 +3,7 @@
 It is written last, and it is deleted first when a later session is about to change something. So a folder that holds it holds a finished
 run, and whoever receives the folder can check that every byte is the one that was written.
 
-    files   files that no longer change: shards and their sidecars, the dataset, rules, recipe, report
+    files   files that no longer change: shards, their sidecars and indexes, the dataset, rules, recipe, report
     logs    files that only grow (replies, run.log): a check compares only the bytes that were there when the run closed
     live    files that a later session rewrites even if nothing else changes: run.json, which carries its own digest
             (`curation.storage.records`)
@@ -19,6 +19,7 @@ Invariant: run.json says `closed` exactly while this file should exist, so a los
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from curation.storage.digests import plain
 from curation.storage.location import Location
@@ -58,12 +59,15 @@ class Contents:
 
 
 def write_contents(
-    out: Location, shards: Mapping[str, tuple[int, str]], sidecars: Iterable[str], known: Mapping[str, tuple[int, str]] | None = None
+    out: Location,
+    shards: Mapping[str, tuple[int, str]],
+    records: Iterable[str],
+    known: Mapping[str, tuple[int, str]] = MappingProxyType({}),
 ) -> None:
-    """Close a run: take the sizes and digests of `shards` as given, and read the files in `sidecars` that are not `known`."""
+    """Close a run: take the sizes and digests of `shards` as given, and read the files in `records` that are not `known`."""
     files = dict(shards)
-    told = {path: known[path] for path in sidecars if path in known} if known is not None else {}
-    for path in (*sidecars, *_FIXED):
+    told = {path: known[path] for path in records if path in known}
+    for path in (*records, *_FIXED):
         found = told.get(path) or digest_at(out / path)
         if found is not None:
             files[path] = found
@@ -107,6 +111,15 @@ def read_contents(out: Location) -> Contents | None:
     """Return what a run left, or None where it has not ended. Raises CorruptRecord where contents.json is damaged."""
     content = find_record(out / CONTENTS)
     return typed(Contents, content, out / CONTENTS) if content is not None else None
+
+
+def files_left(out: Location) -> Mapping[str, tuple[int, str]]:
+    """Return the files that a run left, with size and digest; none where it has not ended, or contents.json is damaged."""
+    try:
+        contents = read_contents(out)
+    except CorruptRecord:
+        return {}
+    return contents.files if contents is not None else {}
 
 
 def digest_at(location: Location, most: int | None = None) -> tuple[int, str] | None:

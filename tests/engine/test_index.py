@@ -11,6 +11,7 @@ from curation.engine.index import IndexWriter, index_of, units_done
 from curation.engine.runner import LocalRunner
 from curation.engine.session import Session
 from curation.engine.stage import Unit, Workspace, key_of
+from curation.storage.contents import differences_from, read_contents
 from curation.storage.digests import digest_of
 from curation.storage.location import Location
 from tests.toy_stages import Count
@@ -87,3 +88,38 @@ def test_a_line_that_was_made_up_names_no_file_elsewhere(space: Workspace) -> No
 def test_the_key_of_many_units_is_the_key_of_one() -> None:
     unit, identity = Unit("é", extra={"b": [1, (2.5, None)], "a": "x"}), Count().identity()
     assert key_of(identity, unit) == digest_of([identity, unit.identity()])
+
+
+@pytest.mark.parametrize("how", ["cut", "flip", "delete"])
+def test_the_index_of_a_closed_run_is_recorded_and_a_damaged_one_is_written_again(tmp_path: Path, how: str) -> None:
+    out = Location.of(tmp_path / "out")
+
+    def run() -> None:
+        with Session.open(out, LocalRunner()) as session:
+            session.run(Count(), [Unit(name) for name in NAMES])
+            session.close()
+
+    run()
+    index = Path(index_of(Workspace(out), Count()).path)
+    whole, closed = index.read_bytes(), read_contents(out)
+    assert closed is not None
+    assert closed.files["index/stages/1-count.jsonl"] == (len(whole), hashlib.sha256(whole).hexdigest())
+    if how == "delete":
+        index.unlink()
+    else:
+        index.write_bytes(whole[:-1] if how == "cut" else whole.replace(b"unit-3", b"unit-2", 1))
+    faults: list[str] = []
+    differences_from(out, closed, faults)
+    assert len(faults) == 1
+    assert str(index) in faults[0]
+    run()
+    assert index.read_bytes() == whole
+    assert read_contents(out) == closed
+
+
+def test_the_index_of_a_stage_that_is_gone_is_gone(space: Workspace) -> None:
+    index = Path(index_of(space, Count()).path)
+    assert index.exists()
+    with Session.open(space.out, LocalRunner()) as session:
+        session.retire_others()
+    assert not index.exists()
