@@ -196,9 +196,9 @@ class Location:
         return cast(BinaryIO, stream)
 
     def read_bytes(self) -> bytes:
-        """Return the whole file. A pipe is no file: reading one in a folder that somebody sent would never end."""
-        if self.is_local and Path(self.path).is_fifo():
-            raise FileNotFoundError(errno.ENOENT, "is a pipe, not a file", self.path)
+        """Return the whole file. A folder is no file, nor is a pipe: reading one in a folder that somebody sent would never end."""
+        if self.is_local and (Path(self.path).is_fifo() or Path(self.path).is_dir()):
+            raise FileNotFoundError(errno.ENOENT, "is a pipe or a folder, not a file", self.path)
         with self.open_stream() as stream:
             return stream.read()
 
@@ -225,7 +225,9 @@ class Location:
         """
         if self.is_local:
             if os.path.lexists(self.path) and not Path(self.path).is_file():
-                raise Refused(f"{self} is no file (a folder, a device, a pipe, or a link to nothing); name a file to write")
+                if Path(self.path).is_dir():
+                    raise Refused(f"{self} is a folder, but a file is to be written there; in a run's folder, remove it; else name a file")
+                raise Refused(f"{self} is no file (a device, a pipe, or a link to nothing); name a file to write")
             self.parent.make_folder()
             temporary = Path((self.parent / f"{TEMPORARY}{uuid.uuid4().hex}-{self.name}").path)
         else:

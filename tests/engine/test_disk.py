@@ -76,7 +76,7 @@ def test_only_a_file_is_written_over(tmp_path: Path) -> None:
     (tmp_path / "nowhere").symlink_to(tmp_path / "absent")
     before = sorted(tmp_path.iterdir())
     for name in ("pipe", "folder", "link", "nowhere"):
-        with pytest.raises(Refused, match=f"{name} is no file"):
+        with pytest.raises(Refused, match=f"{name} is (no file|a folder)"):
             Location.of(tmp_path / name).write_bytes(b"ours")
     assert sorted(tmp_path.iterdir()) == before
     assert (tmp_path / "pipe").is_fifo()

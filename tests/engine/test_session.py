@@ -190,6 +190,21 @@ def test_frozen_removes_nothing(tmp_path: Path) -> None:
     assert bytes_below(tmp_path) == before
 
 
+@pytest.mark.parametrize("name", ["run.json", "stages/2-double/_seal.json", "stages/2-double/unit-0.json"])
+def test_a_folder_in_the_place_of_a_file_of_the_run_is_named(name: str, tmp_path: Path) -> None:
+    count_and_double(tmp_path, Double())
+    place = tmp_path / name
+    before = place.read_bytes()
+    place.unlink()
+    place.mkdir()
+    with pytest.raises((Refused, ShardsFailed)) as error:
+        count_and_double(tmp_path, Double())
+    assert f"{place} is a folder, but a file is to be written there; in a run's folder, remove it" in f"{error.value} {error.value.details}"
+    place.rmdir()
+    count_and_double(tmp_path, Double())
+    assert name == "run.json" or place.read_bytes() == before
+
+
 def test_a_stage_that_is_run_no_more_is_retired(tmp_path: Path) -> None:
     with Session.open(Location.of(tmp_path / "nowhere" / ".."), LocalRunner()) as session:
         counted = session.run(Count(3), UNITS)
