@@ -47,12 +47,13 @@ _NAMES = {
     "option": "option",
     "button": "button",
     "heading": "h1 h2 h3 h4 h5 h6",
-    "ruby": "rb rt rtc rp",
+    "ruby": "ruby",
+    "reading": "rb rt rtc rp",
     "once": "a nobr",
 }
 _BITS = {group: 1 << place for place, group in enumerate(_NAMES)}
 _VOID, _RAW, _WHOLE, _FORMATTING, _FOREIGN, _SPECIAL, _NOT_LIST_STOP, _ENDS_PARAGRAPH, _SCOPE = list(_BITS.values())[:9]
-_PARAGRAPH, _ITEM, _TERM, _CELL, _ROW, _ROW_GROUP, _TABLE, _OPTION, _BUTTON, _HEADING, _RUBY, _ONCE = list(_BITS.values())[9:]
+_PARAGRAPH, _ITEM, _TERM, _CELL, _ROW, _ROW_GROUP, _TABLE, _OPTION, _BUTTON, _HEADING, _RUBY, _READING, _ONCE = list(_BITS.values())[9:]
 _TABLE_PARTS = _CELL | _ROW | _ROW_GROUP | _TABLE
 _SLOTS = 1024
 _SEED, _STEP = np.uint64(0xCBF29CE484222325), np.uint64(0x100000001B3)
@@ -246,8 +247,13 @@ def _measure(data: Any, names: Any, groups: Any, stack: Any, kinds: Any, counts:
                 while place >= 0 and not kinds[place] & wanted:
                     place = -1 if kinds[place] & stops and not kinds[place] & passed else place - 1
                 size = place if place >= 0 else size
-            if size and kind & kinds[size - 1] & (_OPTION | _HEADING | _RUBY):
+            if size and kind & kinds[size - 1] & (_OPTION | _HEADING):
                 size -= 1
+            if size and kind & kinds[size - 1] & _READING:
+                place = size - 1
+                while place >= 0 and not kinds[place] & (_RUBY | _SCOPE):
+                    place -= 1
+                size -= place >= 0 and kinds[place] & _RUBY != 0  # without a ruby around it, a reading stands in the one before
         if size < before:
             counts[3] += unclosed
         for k in range(size, before):

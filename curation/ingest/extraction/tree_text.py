@@ -61,7 +61,7 @@ def rewrite(tree: HTMLTree) -> None:
 
 def _deepen_list(tree: HTMLTree, items: Any) -> None:
     """Nest a shallow list three `<div>` deeper: the main-content search takes lists near the body for menus. Lists of links stay."""
-    linked = sum(len(link.text) for link in _all(items, "a"))
+    linked = sum(len(link.text) for link in _all(items, "a")) if items.first_element_child is not None else 0
     if 2 * linked > len(items.text) or items.parent.tag in _FURNITURE:
         return
     place: Any = tree.create_element("div")

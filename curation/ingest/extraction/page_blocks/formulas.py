@@ -17,6 +17,7 @@ from curation.ingest.extraction.page_blocks.katex import drawn_tex
 from curation.ingest.extraction.page_blocks.mathml import to_tex
 
 _TEX_ATTRIBUTES = ("data-math", "data-tex", "data-latex", "data-formula")
+_WITH_TEX = ", ".join(f"[{name}]" for name in _TEX_ATTRIBUTES)
 _CONTAINERS = (
     "[data-math], [data-tex], [data-latex], [data-formula], .katex-display, .katex, mjx-container, .MathJax_Display, .MathJax, "
     ".MathJax_SVG, .MathJax_SVG_Display, .MathJax_CHTML, .mjx-chtml, .mwe-math-element, math, .math, .arithmatex"
@@ -72,9 +73,13 @@ def rewrite_formulas(tree: Any) -> None:
         preview.decompose()
     containers = body.query_selector_all(_CONTAINERS)[:]
     for formula in containers[_replace_plain(tree, containers) :]:
-        _let_out(formula, formula, _DEEPEST)
-        if formula.closest("body") is None or formula.closest(f"[{_WITHOUT}]") is not None or formula.query_selector(_PROSE) is not None:
-            continue  # it stood in one that has been replaced, or in one that has no TeX anywhere; or it is a page's wrapper
+        is_leaf = formula.first_element_child is None  # then nothing needs to be looked for in it
+        if not is_leaf:
+            _let_out(formula, formula, _DEEPEST)
+        if formula.closest("body") is None or formula.closest(f"[{_WITHOUT}]") is not None:
+            continue  # it stood in one that has been replaced, or in one that has no TeX anywhere
+        if not is_leaf and formula.query_selector(_PROSE) is not None:
+            continue  # it is a page's wrapper
         if has_scripts and formula.tag != "mjx-container" and set((formula.getattr("class") or "").split()) & set(_MATH_JAX):
             formula.decompose()  # what MathJax 2 drew from a script that has been written already; version 3 leaves no script
             continue
@@ -120,13 +125,14 @@ def _replace_images(tree: Any) -> None:
 
 def _tex_of(formula: Any) -> str:
     """Return a formula's TeX; "" if it has none, or is no formula."""
-    named = formula.query_selector(", ".join(f"[{name}]" for name in _TEX_ATTRIBUTES))
+    is_leaf = formula.first_element_child is None
+    named = None if is_leaf else formula.query_selector(_WITH_TEX)
     for node in (formula, *([named] if named is not None else [])):
         for name in _TEX_ATTRIBUTES:
             given = node.getattr(name)
             if given and given.strip():
                 return str(given)
-    annotation = formula.query_selector(_ANNOTATIONS)
+    annotation = None if is_leaf else formula.query_selector(_ANNOTATIONS)
     if annotation is not None and annotation.text.strip():
         return str(annotation.text)
     markup = formula.getattr("data-mathml") or ""
