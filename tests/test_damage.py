@@ -195,3 +195,13 @@ def test_a_thousand_damages_are_found_and_told_in_words(world: World) -> None:
     result = tally(world, damages=1000, every_verb=20, every_rerun=8, seed=2026)
     assert_nothing_missed(result, 1000)
     assert result.reruns.total() > 90
+
+
+@pytest.mark.parametrize("path", ["ledger/mine.parquet", "dataset/data/mine.parquet"])
+def test_a_foreign_shard_is_told_once_and_not_opened(world: World, path: str) -> None:
+    (world.out / path).write_text("x\n")
+    said = call("verify", world.out, "--json")
+    (world.out / path).unlink()
+    told = "is in no record of this folder; it is not ours, or what names it is damaged; move it elsewhere"
+    assert said.code == 3
+    assert json.loads(said.out)["faults"] == [f"{world.out / path} {told}"]

@@ -18,7 +18,7 @@ files and shards are held in memory.
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -67,8 +67,11 @@ class Books:
             raise BooksUnbalanced(f"the books do not balance:\n  {told}\n{UNBALANCED}")
 
 
-def add_up(out: Location, ledger_of: LedgerOf, held: int = MOST_HELD) -> Books:
-    """Count everything again from the files in OUT and from the earlier runs they refer to. Holds about `held` ids at once."""
+def add_up(out: Location, ledger_of: LedgerOf, held: int = MOST_HELD, foreign: Set[Location] = frozenset()) -> Books:
+    """Count everything again from the files in OUT and from the earlier runs they refer to. Holds about `held` ids at once.
+
+    `foreign` files are not opened: they lie in OUT, but are not of this run.
+    """
     faults: list[str] = []
     unchecked: list[str] = []
     judged: dict[str, int] = {}
@@ -79,8 +82,8 @@ def add_up(out: Location, ledger_of: LedgerOf, held: int = MOST_HELD) -> Books:
             judged[file] = facts["records"] - sum(facts["ignored"].values())
             ignored.update(facts["ignored"])
             lost[file] += facts.get("lost", 0)
-    web = _read_ledger(out / "ledger", faults)
-    synthetic = _read_ledger(out / "ledger" / "synthetic", faults)
+    web = _read_ledger(out / "ledger", faults, foreign)
+    synthetic = _read_ledger(out / "ledger" / "synthetic", faults, foreign)
     for file in sorted(judged.keys() | web.records.keys()):
         expected, found = judged.get(file, 0), web.records.get(file, 0)
         if expected != found:
@@ -94,7 +97,7 @@ def add_up(out: Location, ledger_of: LedgerOf, held: int = MOST_HELD) -> Books:
     faults += _dangling("ledger/synthetic", synthetic, [*web.files, *synthetic.files], held)
     for run in sorted(name for name in web.pointing.keys() | synthetic.pointing.keys() if name is not None):
         faults += _dangling_earlier(run, (web, synthetic), ledger_of, unchecked, held)
-    dataset = _read_dataset(out / "dataset" / "data", faults)
+    dataset = _read_dataset(out / "dataset" / "data", faults, foreign)
     faults += _strangers(dataset, (web, synthetic), held)
     for origin, ledger in (("web", web), ("synthetic", synthetic)):
         there, kept = dataset.origins.get(origin, 0), ledger.fates.get("kept", 0)
@@ -105,9 +108,9 @@ def add_up(out: Location, ledger_of: LedgerOf, held: int = MOST_HELD) -> Books:
     return Books(records, *told, faults, unchecked, lost.total())
 
 
-def _tables_in(folder: Location) -> list[Location]:
+def _tables_in(folder: Location, foreign: Set[Location] = frozenset()) -> list[Location]:
     names = [facts.location for facts in folder.files() if facts.location.name.endswith(".parquet")]
-    return [location for location in names if not location.name.startswith(".")]
+    return [location for location in names if not location.name.startswith(".") and location not in foreign]
 
 
 def _count_requests(out: Location, folder: str) -> int:
@@ -144,14 +147,14 @@ class _Ledger:
         self.kept.include(other.kept)
 
 
-def _read_ledger(folder: Location, faults: list[str]) -> _Ledger:
+def _read_ledger(folder: Location, faults: list[str], foreign: Set[Location]) -> _Ledger:
     """Count the rows of all readable files; an unreadable file counts for nothing and is not read again."""
     ledger = _Ledger()
-    for location in _tables_in(folder):
+    for location in _tables_in(folder, foreign):
         try:
             found = _read_ledger_file(location)
         except CorruptShard as error:
-            faults.append(f"{location}: {error}")
+            faults.append(str(error))
             continue
         ledger.include(found)
         unsaid = found.fates["duplicate"] - found.pointing.total()
@@ -251,17 +254,17 @@ class _Dataset:
         self.ids.include(other.ids)
 
 
-def _read_dataset(folder: Location, faults: list[str]) -> _Dataset:
+def _read_dataset(folder: Location, faults: list[str], foreign: Set[Location]) -> _Dataset:
     """Count the rows of all readable files."""
     dataset = _Dataset()
-    for location in _tables_in(folder):
+    for location in _tables_in(folder, foreign):
         found = _Dataset([location])
         try:
             for table in row_groups(location, ["id", "origin"]):
                 found.origins.update(_tally(table["origin"]))
                 found.ids.add(table["id"])
         except CorruptShard as error:
-            faults.append(f"{location}: {error}")
+            faults.append(str(error))
             continue
         dataset.include(found)
     return dataset

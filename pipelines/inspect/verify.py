@@ -82,11 +82,13 @@ def verify(folder: Location) -> Verification:
         _check_manifest(folder, dataset, checked)
     strangers = _strangers(folder, checked.recorded.keys() | checked.named) if is_run else []
     checked.faults += [f"{place} is not what the run put there" for place in damaged_carried(folder)] if is_run else []
+    foreign = _misleading(folder, checked.recorded.keys() | checked.named)
     if has_ended:
-        checked.faults += _misleading(folder, checked.recorded)
+        told_foreign = "is in no record of this folder; it is not ours, or what names it is damaged; move it elsewhere"
+        checked.faults += [f"{place} {told_foreign}" for place in foreign]
     books = None
     if (has_ended or (state is not None and state.unbalanced)) and (folder / "stages" / Ingest.name).exists():
-        books = _check_books(folder, checked)
+        books = _check_books(folder, checked, frozenset(foreign))
     told = state.told if state is not None and not has_ended else None
     unchecked, records = (books.unchecked, books.records) if books is not None else ((), None)
     return Verification(len(checked.recorded), checked.bytes, sorted(set(checked.faults)), unchecked, told, strangers, records)
@@ -168,11 +170,10 @@ def _entries(content: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             yield str(beside["file"]), str(beside["sha256"])
 
 
-def _misleading(folder: Location, recorded: Mapping[str, str]) -> list[str]:
-    """Return a fault for every shard that no record names but that readers would load."""
+def _misleading(folder: Location, named: Set[str]) -> list[Location]:
+    """Return the shards that no record names but that readers would load."""
     shards = (facts.location for name in _PUBLIC for facts in (folder / name).files(recursive=True))
-    told = "is in no record of this folder; it is not ours, or what names it is damaged"
-    return [f"{place} {told}" for place in shards if place.name.endswith(_ENDINGS) and path_below(folder, place) not in recorded]
+    return [place for place in shards if place.name.endswith(_ENDINGS) and path_below(folder, place) not in named]
 
 
 def _strangers(folder: Location, named: Set[str]) -> list[str]:
@@ -180,10 +181,13 @@ def _strangers(folder: Location, named: Set[str]) -> list[str]:
     return [path for path in strangers_in(folder, named) if not (path.startswith(_PUBLIC_BEGIN) and path.endswith(_ENDINGS))]
 
 
-def _check_books(folder: Location, checked: _Checked) -> Books | None:
-    """Add up the books, and add their faults. If damaged files make the books illegible, add one more fault and return None."""
+def _check_books(folder: Location, checked: _Checked, foreign: Set[Location]) -> Books | None:
+    """Add up the books without `foreign` files, and add their faults.
+
+    If damaged files make the books illegible, add one more fault and return None.
+    """
     try:
-        books = add_up(folder, partial(ledger_of, folder))
+        books = add_up(folder, partial(ledger_of, folder), foreign=foreign)
     except Exception as error:
         if not checked.faults:
             raise
