@@ -38,8 +38,8 @@ _PLAIN = re.compile(
 """MathML with nothing to look for: no text outside letters and signs, no TeX, no names. Most formulas of most pages are written so."""
 
 _DEEPEST = 8
-_SENTENCE = re.compile(r"[^\W\d_]{2,}(?:[\s,;.]+[^\W\d_]{2,}){3,}")
-"""Words in a row: what a formula does not say, but in TeX's \\text."""
+_SENTENCE = re.compile(r"(?<![^\W\d_])[^\W\d_]{2,}+(?:[\s,;.]++[^\W\d_]{2,}+){3,}+")
+"""Words in a row: what a formula does not say, but in TeX's \\text. A search begins at words only, or a long one takes quadratic time."""
 
 _DELIMITED = re.compile(r"\s*(?:\\\(.*\\\)|\\\[.*\\\]|\$.*\$)\s*", re.DOTALL)
 _PROSE = "p, li, h1, h2, h3, article, section"
@@ -57,7 +57,7 @@ _OF_FORMULAS = re.compile(
 )
 _STYLE = re.compile(r"^\{?\\(?:displaystyle|textstyle)\s*(.*?)\}?$", re.DOTALL)
 _TAG = re.compile(r"</?(?:p|div|span|h[1-6]|ul|ol|li|table|br|script|section|article)\b", re.ASCII)
-_DOLLARS = re.compile(r"^\$+|\$+$|^\\[(\[]|\\[)\]]$")
+_DOLLARS = re.compile(r"^\$+|(?<!\$)\$+$|^\\[(\[]|\\[)\]]$")
 _BLANKS = re.compile(r"\s+")
 _MATH_JAX = ("MathJax", "MathJax_Display", "MathJax_SVG", "MathJax_SVG_Display", "MathJax_CHTML", "mjx-chtml")
 
