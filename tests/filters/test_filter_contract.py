@@ -37,7 +37,7 @@ CONFIGURED: dict[str, dict[str, Any]] = {
 }
 """Parameters without which a filter measures nothing; it is tried with and without them."""
 
-OTHERS: dict[tuple[str, str], Any] = {("page_kind", "drop"): ("forum",)}
+OTHERS: dict[tuple[str, str], Any] = {("page_kind", "drop"): ("forum",), ("educational_score", "language"): "de"}
 """Another value of a parameter that takes only words from a list."""
 
 MANY_WORDS = "The river carries fine sand to the sea, and the sea lays it down again in slow layers. " * 24_000
