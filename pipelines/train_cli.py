@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from pipelines.showing import Folder, Json, show
+from pipelines.showing import Folder, Json, show, warn
 
 train = typer.Typer(no_args_is_help=True, help="Train one of the program's models on your labels.")
 
@@ -22,7 +22,7 @@ def train_extractor_weights(
     from pipelines.report.tables import show_extractor_training
     from pipelines.train.extractor.training import train_extractor
 
-    show(train_extractor(pages, out, lambda step: typer.echo(f"curate: {step}", err=True)), as_json, show_extractor_training)
+    show(train_extractor(pages, out, warn), as_json, show_extractor_training)
 
 
 @train.command("score")
@@ -49,7 +49,6 @@ def train_score(
     Example: curate train score labels/*.jsonl --out edu.safetensors --group site --search-minutes 30
     """
     from pipelines.report.tables import show_training
-    from pipelines.terminal.wording import printable
     from pipelines.train.training import train_model
 
     made = train_model(
@@ -61,7 +60,7 @@ def train_score(
         trainer=trainer,
         trials=trials,
         minutes=search_minutes,
-        tell=lambda step: typer.echo(f"curate: {printable(step)}", err=True),
+        tell=warn,
     )
     show(made, as_json, show_training)
 
@@ -96,7 +95,6 @@ def annotate(
     """
     from pipelines.annotate import annotate as annotating
     from pipelines.annotate.label_tables import show_annotation
-    from pipelines.terminal.wording import printable
 
     made = annotating.annotate(
         inputs,
@@ -110,7 +108,7 @@ def annotate(
         people=people or (),
         budget=budget,
         replies=replies,
-        tell=lambda step: typer.echo(f"curate: {printable(step)}", err=True),
+        tell=warn,
     )
     show(made, as_json, show_annotation)
 

@@ -39,7 +39,7 @@ Signatures = Unsigned32
 """Shape (texts, bands * rows)."""
 
 MOST_PERMUTATIONS = 1 << 14
-"""The largest number of values in a signature; Lee et al. (2022), who used the most that is known, used 9,000."""
+"""The largest number of values in a signature; Lee et al. (2022) used 9,000."""
 
 _LARGEST = np.uint32(0xFFFFFFFF)
 _BAND_STEP = np.uint64(0x9E3779B97F4A7C15)

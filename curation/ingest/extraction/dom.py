@@ -27,10 +27,11 @@ from curation.ingest.extraction.page_shape import page_shape
 
 _OWN_MARKS = re.compile(b"\xef\xb7[\x90-\x93]")
 _OPTION = re.compile(
-    rb"""<option(?![^\s/>])(?:"[^"]{0,999}"|'[^']{0,999}'|[^>])*+>?[^<]*+|</option(?![^\s/>])[^>]*+>?""",
+    rb"""<option(?![^\s/>])(?:"[^"]{0,999}"|'[^']{0,999}'|[^<>])*+>?[^<]*+|</option(?![^\s/>])[^<>]*+>?""",
     re.IGNORECASE,
 )
-"""An option up to its text's end, or the end tag of one. A quotation mark without its like nearby is a letter."""
+"""An option up to its text's end, or the end tag of one. A quotation mark without its like nearby is a letter. Where a "<" comes
+before any ">", its tag stays: it may be the end of a script that writes options."""
 _MOST_OPTIONS = 2_000
 """More than any list of countries or time zones; the parser takes .02 s for them."""
 _NO_TEXT = re.compile(r"<(script|style|template|noscript)\b.*?(?:</\1\s*>|\Z)|<!--.*?(?:-->|\Z)", re.IGNORECASE | re.DOTALL)
