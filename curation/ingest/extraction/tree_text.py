@@ -55,22 +55,28 @@ def rewrite(tree: HTMLTree) -> None:
         _unwrap_figure(code)
         if code.first_element_child is None or code.query_selector("pre") is None:
             _rewrite_code(tree, code, has_skipped)
+    frame = _frame(tree)
     for items in _all(tree.body, _SHALLOW_LISTS):
-        _deepen_list(tree, items)
+        _deepen_list(frame, items)
 
 
-def _deepen_list(tree: HTMLTree, items: Any) -> None:
-    """Nest a shallow list three `<div>` deeper: the main-content search takes lists near the body for menus. Lists of links stay."""
+def _frame(tree: Any) -> Any:
+    """Return three nested `<div>`."""
+    outer, middle = tree.create_element("div"), tree.create_element("div")
+    middle.append_child(tree.create_element("div"))
+    outer.append_child(middle)
+    return outer
+
+
+def _deepen_list(frame: Any, items: Any) -> None:
+    """Put a shallow list into a copy of a frame: the main-content search takes lists near the body for menus. Lists of links stay."""
     linked = sum(len(link.text) for link in _all(items, "a")) if items.first_element_child is not None else 0
-    if 2 * linked > len(items.text) or items.parent.tag in _FURNITURE:
+    parent = items.parent
+    if (linked and 2 * linked > len(items.text)) or parent.tag in _FURNITURE:
         return
-    place: Any = tree.create_element("div")
-    items.parent.insert_before(place, items)
-    for _ in range(2):
-        inner = tree.create_element("div")
-        place.append_child(inner)
-        place = inner
-    place.append_child(items)
+    copy = frame.clone_node(True)  # takes half the time of three new elements
+    parent.insert_before(copy, items)
+    copy.first_child.first_child.append_child(items)
 
 
 def _rewrite_code(tree: HTMLTree, code: Any, has_skipped: bool) -> None:

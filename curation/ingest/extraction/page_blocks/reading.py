@@ -7,7 +7,7 @@ mathematics, streamed content, or code that only styles make so is rewritten, an
 from typing import Any, NamedTuple
 
 from curation.ingest.extraction.declared import Declared, declared, head_of
-from curation.ingest.extraction.dom import PageLimits, parse_source, source_of
+from curation.ingest.extraction.dom import PageLimits, many_nodes, parse_source, source_of
 from curation.ingest.extraction.page_blocks.cutting import Cut, cut
 from curation.ingest.extraction.page_blocks.echoes import Echoes, echoes_of
 from curation.ingest.extraction.page_blocks.formulas import rewrite_formulas
@@ -46,12 +46,13 @@ def read_page(html: str, limits: PageLimits | None = None) -> Reading | None:
 
 def _rewritten(page: Cut, tree: Any) -> Cut:
     """Return a page cut once more, with its tree rewritten."""
-    if page.is_streamed:
-        place_streamed(tree.body)
-    if page.is_formula:
-        rewrite_formulas(tree)
-    if page.is_restyled:
-        restyle(tree)
+    with many_nodes():
+        if page.is_streamed:
+            place_streamed(tree.body)
+        if page.is_formula:
+            rewrite_formulas(tree)
+        if page.is_restyled:
+            restyle(tree)
     return cut(_body(tree))
 
 
