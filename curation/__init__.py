@@ -3,7 +3,7 @@
     import curation
 
     run = curation.run("dedup", "texts.jsonl", "out/texts")      start or continue a run
-        run = curation.open_run("out/texts")                         open a finished run
+    run = curation.open_run("out/texts")                         open a finished run
     curation.measure(texts, ["gopher_quality"])                  the signals of plain strings
     curation.deduplicate(texts)                                  find strings that say the same
     curation.extract(html)                                       the main text of a page

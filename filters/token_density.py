@@ -1,9 +1,9 @@
 """Token density: the number of tokens per character of a text.
 
-Source: Emami Gohari et al. 2025, "GneissWeb: Preparing High Quality Data for LLMs at Scale". It calls texts outside a range "extreme-
-tokenized": they have far more tokens than English prose (keys, hashes, markup, other scripts), or far fewer (one repeated word). Its rule
-keeps 0.22 to 0.28 tokens per character, and 0.10 to 0.50 in science, technology, education and medicine. GneissWeb's classifiers tell the
-field of a text. This project has none, so a recipe for such sources sets the wider range itself.
+Source: Emami Gohari et al. 2025, "GneissWeb: Preparing High Quality Data for LLMs at Scale". It calls texts outside a range
+"extreme-tokenized": they have far more tokens than English prose (keys, hashes, markup, other scripts), or far fewer (one repeated word).
+Its rule keeps 0.22 to 0.28 tokens per character, and 0.10 to 0.50 in science, technology, education and medicine. GneissWeb's classifiers
+tell the field of a text. This project has none, so a recipe for such sources sets the wider range itself.
 
     tokens   number of tokens of the text, without those that a tokenizer adds around it
     density  tokens divided by characters (code points); null for an empty text

@@ -121,7 +121,8 @@ def _expression(rule: Rule) -> str:
     text = str(rule.drops).strip("[]")
     text = re.sub(r'col\("(\w+)"\)', r"\1", text)
     text = re.sub(r"dyn \w+: ", "", text).replace("(", "").replace(")", "").replace("[[", "[").replace("]]", "]")
-    return re.sub(r"(\w+)\.is_in(\[.*\])\.not", r"\1 not in \2", text)
+    text = re.sub(r"(\w+)\.is_in(\[.*\])\.not", r"\1 not in \2", text)
+    return re.sub(r"(\w+)\.is_in(\[.*\])", r"\1 in \2", text)
 
 
 def _markdown(each: FilterReference) -> str:
@@ -150,9 +151,9 @@ Filters judge documents; each filter is one file. A filter measures named signal
 [the reference of recipes](../pipelines/recipes/README.md) lists the parameters of all filters. The thresholds below are defaults, which a
 recipe can change.
 
-`contract.py` defines what a filter is, `measure.py` and `judge.py` run filters, `gopher_readings.py` holds what all readings of Gopher's
-rules share, and every other file is a filter. `support/` holds what filters share, and `models/` holds the model that comes with the
-project.
+`contract.py` defines what a filter is, `measure.py` and `judge.py` run filters, and every other file is a filter. A threshold's default
+is the value of a field of the filter's class; the thresholds that all readings of Gopher's rules share are in `gopher_readings.py`.
+`support/` holds what filters share, and `models/` holds the model that comes with the project.
 
 **To add a filter**, write one file with a frozen dataclass that extends `contract.Filter` and defines `signals` and `rules`. No list needs
 an edit. The file's docstring names the source and describes each signal in a line of its own, `name  meaning`, indented by four spaces.
