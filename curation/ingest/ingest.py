@@ -80,7 +80,7 @@ class Ingest(Stage):
     edits: tuple[IngestPart, ...] = ()
     limit: int | None = None
     name: ClassVar[str] = "1-ingest"
-    version: ClassVar[int] = 4
+    version: ClassVar[int] = 5
     packages: ClassVar[tuple[str, ...]] = (
         "pyarrow",
         "fastwarc",

@@ -65,6 +65,53 @@ def test_a_cut_file_says_so(ending):
         assert reasons(read_bytes(f"a.jsonl.{ending}", content[:-cut]))[-1] == "truncated"
 
 
+GARBAGE = b"garbage that is no member"
+
+
+@pytest.mark.parametrize("ending", PACKERS)
+def test_a_whole_last_line_before_garbage_is_a_record(ending):
+    whole = lines(*ROWS[:3]).rstrip(b"\n")
+    for rest in (GARBAGE, GARBAGE + PACKERS[ending](lines(*ROWS[3:5]))):
+        outcomes = read_bytes(f"a.jsonl.{ending}", PACKERS[ending](whole) + rest)
+        assert reasons(outcomes) == ["Record"] * 3 + ["corrupt"] + ["Record"] * (2 if rest != GARBAGE else 0)
+        assert outcomes[3].offset == len(whole)
+    assert reasons(read_bytes(f"a.jsonl.{ending}", PACKERS[ending](whole[:-1]) + GARBAGE)) == ["Record"] * 2 + ["corrupt"]
+
+
+def test_a_whole_last_line_that_no_checksum_confirms_is_doubted():
+    content = gzip.compress(lines(*ROWS[:3]).rstrip(b"\n"), mtime=0)
+    assert reasons(read_bytes("a.jsonl.gz", content[:-8])) == ["Record"] * 2 + ["truncated"]
+
+
+def test_the_whole_last_line_of_an_lz4_frame_is_a_record():
+    """Its library reads in blocks of 4 KiB, and loses the block in which data break off."""
+    row = {"text": "x" * (4096 - len(lines({"text": ""})) + 1)}
+    whole = lines(row).rstrip(b"\n")
+    assert len(whole) == 4096
+    assert reasons(read_bytes("a.jsonl.lz4", compressed(whole, "lz4") + GARBAGE)) == ["Record", "corrupt"]
+
+
+@pytest.mark.parametrize("ending", PACKERS)
+def test_a_whole_page_before_garbage_is_a_record(ending):
+    page_file = b"<html><p>ebb and flow</p></html>\n"
+    outcomes = read_bytes(f"a.html.{ending}", PACKERS[ending](page_file) + GARBAGE)
+    assert reasons(outcomes) == ["Record", "corrupt"]
+    assert outcomes[0].payload == page_file
+    assert reasons(read_bytes(f"a.html.{ending}", PACKERS[ending](page_file[:20]) + GARBAGE)) == ["corrupt"]
+
+
+@pytest.mark.parametrize(("ending", "coding"), [("gz", b"gzip"), ("zst", b"zstd")])
+def test_garbage_after_a_compressed_body_is_ignored(ending, coding):
+    body = b"<html><p>ebb and flow</p></html>"
+    content = page(1, PACKERS[ending](body) + GARBAGE, b"Content-Encoding: " + coding + b"\r\n")
+    assert [outcome.payload for outcome in read_bytes("a.warc", content)] == [body]
+
+
+@pytest.mark.parametrize("ending", PACKERS)
+def test_the_last_record_of_an_archive_before_garbage_is_a_record(ending):
+    assert reasons(read_bytes(f"a.warc.{ending}", PACKERS[ending](page(1)) + GARBAGE)) == ["Record", "corrupt"]
+
+
 @pytest.mark.parametrize("window", [27, 28, 31])
 def test_zstandard_windows_of_any_length(window):
     stream = zstd.ZstdCompressor(options={zstd.CompressionParameter.window_log: window})

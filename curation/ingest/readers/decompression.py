@@ -176,6 +176,10 @@ class Content:
         if self.at_end() and self.damage is not None:
             yield Broken(self.offset if at is None else at, self.damage.reason, self.damage.detail)
 
+    def confirms(self, offset: int) -> bool:
+        """Return whether the stream broke off, and what it gave before `offset` is not in doubt."""
+        return self.damage is not None and self.damage.since >= offset
+
     def resume(self) -> bool:
         """Continue after damage at the next readable member; return whether there is one. This clears the damage."""
         while self.at_end() and self.damage is not None:

@@ -101,8 +101,7 @@ def _fault(content: Content, shape: Shape, length: int | None) -> Damage | None:
     following = content.peek(_GAP + shape.reach, after=length)
     gap = following[: len(following) - len(following.lstrip(NEWLINES))]
     if len(following) == len(gap):
-        doubted = content.damage is not None and content.damage.since < content.offset + length
-        return content.damage if doubted else None
+        return None if content.confirms(content.offset + length) else content.damage
     if shape.start.match(b"\n" + following[len(gap) :]):
         return None
     if gap.count(b"\n") >= shape.newlines_after and not content.contains(shape.start, length):

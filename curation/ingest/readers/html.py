@@ -1,6 +1,7 @@
 """HTML files: one file is one record, and its bytes are the payload. It has no URL, no id of its own and no date.
 
-The encoding is decided elsewhere (see `curation.ingest.encoding`).
+The encoding is decided elsewhere (see `curation.ingest.encoding`). Where compressed data break off, a page that a checksum confirms and
+that ends with its own end tag is whole, and the damage is a row of its own.
 """
 
 import re
@@ -16,6 +17,9 @@ PAGE_BEGINNING = re.compile(
 )
 """How a page begins, HTML or XHTML, after an XML declaration and comments."""
 
+_PAGE_END = re.compile(rb"</html\s*>\s*\Z", re.IGNORECASE)
+_TAIL = 64
+
 
 class HtmlReader:
     """Reads one page per file."""
@@ -26,7 +30,10 @@ class HtmlReader:
         if len(page) > MAX_RECORD_BYTES:
             yield Broken(0, "too_large", f"the page has more than {MAX_RECORD_BYTES} bytes")
         elif content.at_end() and content.damage:
-            yield from content.damaged(0)
+            whole = content.confirms(content.offset) and _PAGE_END.search(page[-_TAIL:])
+            if whole:
+                yield page
+            yield from content.damaged(content.offset if whole else 0)
         else:
             yield page
 

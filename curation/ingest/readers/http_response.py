@@ -7,7 +7,7 @@ markup. Unknown encodings are ignored, as in browsers.
 
 Invariants
     - A body that begins encoded and then breaks is an error (BadBody), unless the crawler says that it truncated the record: then the body
-      is the part that could be decoded.
+      is the part that could be decoded. Bytes after the end of a compressed body are ignored, as browsers do.
     - No body grows beyond MAX_RECORD_BYTES.
 """
 
@@ -108,6 +108,8 @@ def _decompress(body: bytes, coding: str, cut: bool) -> bytes:
         raise BadBody("too_large", f"the body has more than {MAX_RECORD_BYTES} bytes once decompressed")
     damage = content.damage
     if damage is None or (cut and damage.reason == "truncated"):
+        return plain
+    if plain and coding in _BY_MAGIC and damage.reason == "corrupt" and content.confirms(content.offset):
         return plain
     if coding in _BY_NAME and _MARKUP.match(body):
         return body

@@ -2,6 +2,9 @@
 
 A line is a record unless it is blank; blank lines are not counted. A byte-order mark at the start of the file is skipped. The module
 `curation.ingest.readers.rows` turns an object into a record.
+
+Where compressed data break off, the line before may lack its newline and still be whole: it is a record if a checksum confirms it and it
+is an object, because no beginning of an object is one. LZ4's library does not say where a frame ends, so there the object alone decides.
 """
 
 import re
@@ -41,6 +44,9 @@ class JsonlReader:
                 if line.strip():
                     yield offset, line
             else:
+                if line and content.confirms(content.offset) and _is_object(line):
+                    yield offset, line
+                    offset = content.offset
                 yield from content.damaged(offset)
                 if not content.resume():
                     return
@@ -53,3 +59,11 @@ class JsonlReader:
             return row_record(object_of(line, source.fields.text, repairs), offset, source, repairs)
         except BadRow as error:
             return Broken(offset, error.reason, str(error), raw=line.rstrip(b"\r\n"))
+
+
+def _is_object(line: bytes) -> bool:
+    try:
+        object_of(line, "", Repairs())
+    except BadRow:
+        return False
+    return True
