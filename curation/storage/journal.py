@@ -32,6 +32,7 @@ class Journal:
         lines = [file] if self._told else ["", f"{_HEAD}{self.folder}", file]  # "" ends an incomplete earlier line
         self._told += lines
         if self.place.is_local:
+            self.place.require_writable()
             with telling_what_is_written(self.place), Path(self.place.path).open("ab") as stream:
                 stream.write("".join(line + "\n" for line in lines).encode())
         else:

@@ -208,6 +208,14 @@ class Location:
             with telling_what_is_written(self, {**_ROOM, **_LEAVE, **_FOLDER}):
                 Path(self.path).mkdir(parents=True, exist_ok=True)
 
+    def require_writable(self) -> None:
+        """Raise Refused where something other than a file lies here: opening a pipe to append to it would wait for a reader, for ever."""
+        if self.is_local and os.path.lexists(self.path) and not Path(self.path).is_file():
+            if Path(self.path).is_dir():
+                raise Refused(f"{self} is a folder, but a file is to be written there; in a run's folder, remove it; else name a file")
+            what = "no file (a device, a pipe, or a link to nothing)"
+            raise Refused(f"{self} is {what}, but a file is to be written there; in a run's folder, remove it; else name a file")
+
     def write_bytes(self, content: bytes) -> None:
         """Write the whole file at once, atomically."""
         if self.is_local:
@@ -224,10 +232,7 @@ class Location:
         Raises Refused where something other than a file lies there: a rename would put a file in the place of a device.
         """
         if self.is_local:
-            if os.path.lexists(self.path) and not Path(self.path).is_file():
-                if Path(self.path).is_dir():
-                    raise Refused(f"{self} is a folder, but a file is to be written there; in a run's folder, remove it; else name a file")
-                raise Refused(f"{self} is no file (a device, a pipe, or a link to nothing); name a file to write")
+            self.require_writable()
             self.parent.make_folder()
             temporary = Path((self.parent / f"{TEMPORARY}{uuid.uuid4().hex}-{self.name}").path)
         else:

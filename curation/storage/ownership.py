@@ -114,6 +114,7 @@ def locked(
             claim(out, recipe, replace)
             yield require
         return
+    (out / LOCK).require_writable()
     with telling_what_is_written(out / LOCK):
         Path(out.path, LOCK).open("a").close()
     with Path(out.path, LOCK).open("a+") as stream:

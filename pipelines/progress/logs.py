@@ -100,6 +100,8 @@ def _place(out: Location, given: str | None) -> Iterator[tuple[Path, str]]:
         raise UsageError(f"--log {given} is not a local file, and only those can be appended to; without --log the log is {out / NAME}")
     if given is not None or out.is_local:
         path = Path(given) if given is not None else Path(out.path) / NAME
+        if given is None:
+            (out / NAME).require_writable()
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.open("a").close()

@@ -6,6 +6,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -16,9 +18,11 @@ from curation.engine.runner import LocalRunner
 from curation.engine.session import Sealed, Session
 from curation.engine.stage import SEAL, Finished, Unit, Workspace, finished_units
 from curation.errors import Refused, ShardsFailed
+from curation.storage.journal import Journal
 from curation.storage.location import TEMPORARY, Location
 from curation.storage.records import CorruptRecord, read_record, write_record
 from curation.storage.shards import read_shard
+from pipelines.progress.logs import run_log
 from tests.toy_stages import Count, DieOnce, Double, FailOn
 
 UNITS = [Unit(f"unit-{number}") for number in range(6)]
@@ -34,6 +38,22 @@ def count_and_double(
             return session.run(double, [Unit(shard.name, {"numbers": (shard,)}) for shard in counted.shards])
     finally:
         runner.close()
+
+
+@contextmanager
+def in_time() -> Iterator[None]:
+    """Fail what waits for ever, as for the other end of a pipe."""
+
+    def end(*_: object) -> None:
+        raise TimeoutError
+
+    before = signal.signal(signal.SIGALRM, end)
+    signal.alarm(30)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def last_session(out: Path) -> dict[str, dict[str, object]]:
@@ -152,6 +172,7 @@ SLOW_RUN = """
 import sys
 from pathlib import Path
 from tests.engine.test_session import count_and_double
+from pipelines.progress.logs import run_log
 from tests.toy_stages import SlowDouble
 
 if __name__ == "__main__":
@@ -190,19 +211,31 @@ def test_frozen_removes_nothing(tmp_path: Path) -> None:
     assert bytes_below(tmp_path) == before
 
 
-@pytest.mark.parametrize("name", ["run.json", "stages/2-double/_seal.json", "stages/2-double/unit-0.json"])
-def test_a_folder_in_the_place_of_a_file_of_the_run_is_named(name: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", ["a folder", "no file (a device, a pipe, or a link to nothing)"])
+@pytest.mark.parametrize(
+    "name", [".lock", "run.json", "index/stages/2-double.jsonl", "stages/2-double/_seal.json", "stages/2-double/unit-0.json"]
+)
+def test_what_lies_in_the_place_of_a_file_of_the_run_is_named(name: str, kind: str, tmp_path: Path) -> None:
     count_and_double(tmp_path, Double())
     place = tmp_path / name
     before = place.read_bytes()
     place.unlink()
-    place.mkdir()
-    with pytest.raises((Refused, ShardsFailed)) as error:
+    (place.mkdir if kind == "a folder" else lambda: os.mkfifo(place))()
+    with pytest.raises((Refused, ShardsFailed)) as error, in_time():
         count_and_double(tmp_path, Double())
-    assert f"{place} is a folder, but a file is to be written there; in a run's folder, remove it" in f"{error.value} {error.value.details}"
-    place.rmdir()
+    assert f"{place} is {kind}, but a file is to be written there; in a run's folder, remove it" in f"{error.value} {error.value.details}"
+    (place.rmdir if kind == "a folder" else place.unlink)()
     count_and_double(tmp_path, Double())
     assert name == "run.json" or place.read_bytes() == before
+
+
+def test_a_pipe_in_the_place_of_a_log_or_a_journal_holds_nobody_up(tmp_path: Path) -> None:
+    for name in ("run.log", "unit-0.names"):
+        os.mkfifo(tmp_path / name)
+    with pytest.raises(Refused, match=r"run\.log is no file"), in_time(), run_log(Location.of(tmp_path), None):
+        pass
+    with pytest.raises(Refused, match=r"unit-0\.names is no file"), in_time():
+        Journal(Location.of(tmp_path), "unit-0", "stages/2-double").announce("unit-0.parquet")
 
 
 def test_a_stage_that_is_run_no_more_is_retired(tmp_path: Path) -> None:
