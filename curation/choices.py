@@ -1,7 +1,7 @@
 """Choosing a part by name: build it from a recipe's plain values; errors suggest the nearest known name.
 
 Filters, edits, extractors and teachers are frozen dataclasses chosen by name in a recipe. Their fields are the parameters; pydantic checks
-the types strictly, so that `min_words = "50"` and `min_words = -50` are errors and not surprises.
+the types strictly, so that `min_words = "50"` and `min_words = -50` are errors and not surprises. So is a `min_X` above its `max_X`.
 """
 
 import dataclasses
@@ -86,9 +86,21 @@ def build(part: type[Choosable], parameters: JsonMapping, what: str) -> Choosabl
     if missing:
         raise RecipeError(f"{what} needs {', '.join(missing)}")
     try:
-        return part(**values)
+        made = part(**values)
     except (TypeError, ValueError) as error:
         raise RecipeError(f"{what}: {error}") from error
+    _require_room(made, known, values, what)
+    return made
+
+
+def _require_room(made: object, names: Iterable[str], given: Iterable[str], what: str) -> None:
+    """Raise RecipeError where a part has a `min_X` above its `max_X`: no value lies between them."""
+    for least in (name for name in names if name.startswith("min_")):
+        most = f"max_{least.removeprefix('min_')}"
+        low, high = getattr(made, least), getattr(made, most, None)
+        if isinstance(low, (int, float)) and isinstance(high, (int, float)) and low > high:
+            told = [f"{name} = {value}{'' if name in given else ' (the default)'}" for name, value in ((least, low), (most, high))]
+            raise RecipeError(f"{what}: {told[0]} is above {told[1]}: no value lies between them; lower the one or raise the other")
 
 
 def _has_no_default(field: "dataclasses.Field[Any]") -> bool:

@@ -58,6 +58,7 @@ from pipelines.inspect.rules import encoded, recipe_written, rules_of
 from pipelines.progress.logs import run_log
 from pipelines.progress.progress import ProgressWatcher, display_for
 from pipelines.recipes.recipe import InputChoice, Recipe, load
+from pipelines.recipes.settings_on_line import describing, require_heard
 from pipelines.recipes.stage_words import steps_of
 from pipelines.report.card import card, card_facts
 from pipelines.report.report import report_of
@@ -126,7 +127,7 @@ def run_recipe(request: RunRequest) -> Summary:
         raise UsageError(f"say where the run goes: --out DIR, such as --out out/{recipe.name}")
     out = Location.of(request.out)
     claim(out, recipe.name, request.replace)
-    sources = input_files(recipe, request.inputs, out)
+    sources = input_files(recipe, request.inputs, out, request.settings)
     if recipe.synthesize is not None:
         require_log(_replies(request, out))
     earlier = open_earlier(recipe.deduplicate, out) if recipe.deduplicate is not None else ()
@@ -328,13 +329,16 @@ def write_dataset(session: Session, recipe: Recipe, web: Sequence[Source], synth
         write_ours(place, told)
 
 
-def input_files(recipe: Recipe, given: Sequence[str], out: Location | None = None) -> list[SourceFile]:
+def input_files(recipe: Recipe, given: Sequence[str], out: Location | None = None, settings: Sequence[str] = ()) -> list[SourceFile]:
     """Return the input files: those given on the command line, else the recipe's. Files inside OUT are no input.
 
     Files given on the command line get the label and fields of the recipe's input without a path, or else of its first input.
-    Raises InputError, UsageError.
+    Raises InputError, UsageError, RecipeError for one of the `settings` that they replace.
     """
-    described = next((choice for choice in recipe.inputs if not choice.path), recipe.inputs[0] if recipe.inputs else InputChoice())
+    paths = [choice.path for choice in recipe.inputs]
+    if given:
+        require_heard(settings, paths)
+    described = recipe.inputs[describing(paths)] if paths else InputChoice()
     wanted = [replace(described, path=path) for path in given] or recipe.inputs
     usage = f"give one: curate run {recipe.name} INPUT... --out DIR"
     if not wanted and recipe.synthesize is None:

@@ -117,7 +117,7 @@ def make_plan(
 ) -> Plan:
     """Predict a run, and on paper that of a corpus of so many `documents`. Raises RecipeError and InputError as the run would."""
     recipe = load(recipe_name, settings)
-    sources = input_files(recipe, given, Location.of(out) if out else None)
+    sources = input_files(recipe, given, Location.of(out) if out else None, settings)
     if not sources and recipe.synthesize is None:
         raise InputError("there is no input to plan for")
     total = sum(source.size for source in sources)

@@ -9,6 +9,8 @@ The changed recipe is a recipe like any other: it is written as TOML, parsed str
 whatever the change affects. It loses its comments; without --set the text stays byte for byte the same.
 
 A key never adds a table that the recipe lacks, because the part of that table would then run: `--set 'deduplicate={}'` adds the table.
+
+Inputs that the command names replace the recipe's. A setting of an input that is then not read is refused, not ignored (`require_heard`).
 """
 
 import json
@@ -47,6 +49,29 @@ def with_settings(text: str, where: str, settings: Sequence[str]) -> str:
         except RecipeError as error:
             raise RecipeError(f"--set {told}: {error}") from None
     return write_toml(table)
+
+
+def describing(paths: Sequence[str]) -> int:
+    """Return the place of the input that describes those on the command line: the one without a path, or else the first."""
+    return next((place for place, path in enumerate(paths) if not path), 0)
+
+
+def require_heard(settings: Sequence[str], paths: Sequence[str]) -> None:
+    """Raise RecipeError for a setting of an input that inputs on the command line replace; `paths` are those of the recipe's inputs."""
+    heard = str(describing(paths) + 1)
+    for setting in settings:
+        path, _, value = setting.partition("=")
+        first, *steps = path.strip().split(".")
+        if first != "input":
+            continue
+        entries = _value(value.strip()) if not steps else []
+        if steps[-1:] == ["path"] or any(entry.get("path") for entry in entries):
+            raise RecipeError(
+                f"--set {setting} has no effect: the inputs that the command names are read instead; leave out one of the two"
+            )
+        if len(steps) > 1 and steps[0] != heard:
+            told = f"what the command names is described by [[input]] {heard}, not {steps[0]}"
+            raise RecipeError(f"--set {setting} has no effect: {told}; set input.{heard}.{steps[1]}, or name no inputs")
 
 
 def _value(text: str) -> Any:

@@ -9,13 +9,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from curation.choices import build
 from curation.errors import RecipeError
+from filters.contract import shipped_filters
+from filters.gopher_quality import GopherQuality
 from pipelines.recipes.recipe import parse_recipe
-from pipelines.recipes.settings_on_line import with_settings
+from pipelines.recipes.settings_on_line import require_heard, with_settings
 from pipelines.recipes.shipped import shipped_recipes
 from pipelines.recipes.toml_text import write_toml
 from tests.meeting import meets, met
 from tests.running import CURATE, SMALL_RECIPE, curate, made, many_files, shards
+from tests.verbs import call
 
 WHOLE = """
 # kept only while nothing is set
@@ -138,11 +142,42 @@ def test_an_unknown_key_or_a_wrong_value_is_told_as_for_a_recipe() -> None:
     for setting, hint in [
         ("filter.gopher_quality.min_wrds=40", "did you mean 'min_words'?"),
         ("filter.gopher_quality.min_words=many", "min_words = 'many' is not acceptable"),
+        ("filter.gopher_quality.min_words=200000", "min_words = 200000 is above max_words = 100000 (the default)"),
+        ("filter.gopher_quality.max_words=49", "min_words = 50 is above max_words = 49: no value lies between them"),
+        ("filter.gopher_quality.max_mean_word_length=2.5", "min_mean_word_length = 3 (the default) is above max_mean_word_length = 2.5"),
+        ("synthesize.seeds={ min_bytes = 9, max_bytes = 8 }", "min_bytes = 9 is above max_bytes = 8"),
         ("licence=cc0-1.0", "did you mean 'license'?"),
     ]:
         with pytest.raises(RecipeError) as raised:
             parse_recipe(with_settings(WHOLE.replace('[[filter]]\nfile = "mine/shouting.py"\n', ""), "recipe mine", [setting]), "mine")
         assert hint in str(raised.value)
+
+
+def test_equal_bounds_leave_one_value_and_no_bound_leaves_all() -> None:
+    build(GopherQuality, {"min_words": 60, "max_words": 60}, "filter gopher_quality")
+    build(shipped_filters()["readability"], {"min_flesch_reading_ease": 900.0}, "filter readability")
+
+
+def test_a_setting_that_the_inputs_of_the_command_line_replace_is_refused(tmp_path: Path) -> None:
+    """It would change nothing, in silence."""
+    named = tmp_path / "a.jsonl"
+    named.write_text('{"body": "a text"}\n')
+    recipe = tmp_path / "mine.toml"
+    for inputs, setting, hint in [
+        ('path = "b.jsonl"', "input.path=c.jsonl", "the inputs that the command names are read instead"),
+        ('path = "b.jsonl"', "input.1.path=c.jsonl", "the inputs that the command names are read instead"),
+        ("", 'input=[{ path = "c.jsonl", text = "body" }]', "the inputs that the command names are read instead"),
+        ('path = "b.jsonl"\n[[input]]\ntext = "body"', "input.1.text=words", "is described by [[input]] 2, not 1"),
+        ('path = "b.jsonl"\n[[input]]\npath = "c.jsonl"', "input.2.text=body", "is described by [[input]] 1, not 2"),
+    ]:
+        recipe.write_text(f"[[input]]\n{inputs}\n" if inputs else "")
+        for verb in (("run", "--out", tmp_path / "out"), ("plan",)):
+            said = call(verb[0], recipe, named, *verb[1:], "--set", setting)
+            assert (said.code, setting in said.err, hint in " ".join(said.err.split())) == (2, True, True), said
+    assert not (tmp_path / "out").exists()
+    recipe.write_text('[[input]]\npath = "b.jsonl"\n')
+    require_heard(["input.text=body", "input.1.id=number", "license=x"], ["b.jsonl"])
+    require_heard(['input=[{ text = "body" }]', "input.text=words"], [""])
 
 
 _KEYS = st.text(st.characters(codec="utf-8"), max_size=6)
