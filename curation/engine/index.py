@@ -4,7 +4,8 @@
 
 The driver appends to it as units end (to an object store, which cannot append, it writes it again every _PAUSE seconds and at the end).
 Sidecars stay the truth: a line counts only where its sidecar is there and is older than the index; every other sidecar is read itself.
-A closed run's contents name the index with its digest, and the run's command writes a damaged one again.
+A closed run's contents name the index with its digest, and the run's command writes a damaged one again. Until then each line vouches for
+itself (`damaged_lines`).
 
 Invariant: without this file, with a part of it, or with a damaged one, a session comes to the same units.
 """
@@ -28,9 +29,13 @@ _TOGETHER = 16
 """Sidecars that are read at once where the index does not tell of them: each is a request or two."""
 
 
+INDEXES = "index"
+"""The folder below OUT of all indexes."""
+
+
 def index_path(folder: str) -> str:
     """Return the path below OUT of the index of the stage whose sidecars are in a folder (a path below OUT)."""
-    return f"index/{folder}.jsonl"
+    return f"{INDEXES}/{folder}.jsonl"
 
 
 def index_of(space: Workspace, stage: Stage) -> Location:
@@ -110,13 +115,22 @@ def _line(finished: Finished) -> bytes:
     return hashlib.sha256(encoded).hexdigest()[:16].encode() + b" " + encoded + b"\n"
 
 
+def damaged_lines(place: Location) -> int:
+    """Return how many lines of an index are not what was written. A last line without its end is none: a killed run leaves it."""
+    *whole, _ = place.read_bytes().split(b"\n")
+    return sum(_said(line) is None for line in whole)
+
+
+def _said(line: bytes) -> bytes | None:
+    """Return what a line says, or None where its digest differs."""
+    digest, _, encoded = line.partition(b" ")
+    return encoded if hashlib.sha256(encoded).hexdigest()[:16].encode() == digest else None
+
+
 def _read(place: Location, output: Output) -> dict[str, Finished]:
     """Return the units that the whole lines of an index tell of; the last line of a unit counts."""
     found = {}
-    for line in place.read_bytes().splitlines():
-        digest, _, encoded = line.partition(b" ")
-        if hashlib.sha256(encoded).hexdigest()[:16].encode() != digest:
-            continue
+    for encoded in filter(None, map(_said, place.read_bytes().split(b"\n"))):
         try:
             name, key, outputs, counts = json.loads(encoded)
             found[name] = Finished(name, key, tuple(output.known(*facts) for facts in outputs), counts)

@@ -15,7 +15,7 @@ from curation.arrays import JsonMapping, JsonObject
 from curation.counting import counted
 from curation.engine.drift import changed_inputs, changes, fingerprints, told, words_of_stage
 from curation.engine.failures import Failure, told_of
-from curation.engine.index import IndexWriter, index_of, index_path, units_done, write_index
+from curation.engine.index import IndexWriter, damaged_lines, index_of, index_path, units_done, write_index
 from curation.engine.leftovers import (
     Listing,
     check_free,
@@ -299,10 +299,10 @@ class Session:
         return done
 
     def _mend_index(self, stage: Stage, done: Mapping[str, Finished]) -> None:
-        """Write a stage's index again where it is missing, or no longer what the closed run wrote."""
+        """Write a stage's index again where it is missing, or no longer what was written (in a run that is not closed, by its lines)."""
         index = index_of(self.space, stage)
-        found = digest_at(index)
-        if done and not self.frozen and (found is None or found != self._before.get(path_below(self.out, index), found)):
+        found, closed = digest_at(index), self._before.get(path_below(self.out, index))
+        if done and not self.frozen and (found is None or (found != closed if closed is not None else damaged_lines(index))):
             self.reopen()
             write_index(self.space, stage, done.values())
 

@@ -1,8 +1,9 @@
 """Verify: check that every file is still as it was written.
 
 A finished run has contents.json, which names every file. Verification hashes each file again, checks the digests inside records, compares
-the manifest with contents.json, and adds up the books again. It checks the files of an unfinished run against their sidecars and reports
-that the books cannot balance yet. It checks a dataset alone (a folder with manifest.json) against its manifest.
+the manifest with contents.json, and adds up the books again. It checks the files of an unfinished run against their sidecars and the
+lines of its indexes against their own digests, and reports that the books cannot balance yet. It checks a dataset alone (a folder with
+manifest.json) against its manifest.
 
 A shard in the ledger or the dataset that no record names is a fault, because anyone who loads the folder would train on it. Any other file
 that no record names is reported as a stranger and not opened.
@@ -13,6 +14,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+from curation.counting import counted
+from curation.engine.index import INDEXES, damaged_lines
 from curation.engine.leftovers import named_by_stages, path_below, strangers_in
 from curation.engine.stage import SEAL, SHARD_ENDINGS, outputs_recorded
 from curation.errors import InputError
@@ -132,6 +135,12 @@ def _check_sidecars(folder: Location, checked: _Checked) -> None:
         for output, _, sha256 in outputs:
             _check(folder, output, sha256, checked)
     _check_records(folder, (RUN, RULES_FILE), checked)
+    for facts in (folder / INDEXES).files(recursive=True):
+        checked.recorded[path_below(folder, facts.location)] = ""
+        checked.bytes += facts.size
+        if wrong := damaged_lines(facts.location):
+            told = f"{counted(wrong, 'line')} changed since; the run's command writes it again"
+            checked.faults.append(f"{facts.location} is not what was written: {told}")
 
 
 def _check_records(folder: Location, names: Sequence[str], checked: _Checked) -> None:

@@ -71,6 +71,23 @@ def test_it_is_looked_at_as_far_as_it_came_and_every_verb_says_so(made: Path, tm
     assert call("verify", run).code == 3
 
 
+def test_its_indexes_are_checked_line_by_line(made: Path, tmp_path: Path) -> None:
+    """A finished run has their digests in contents.json; here a last line that a killed run did not end is no fault."""
+    run = broken_off(made, tmp_path, "3-judge")
+    index = run / "index/stages/2-measure.jsonl"
+    whole = index.read_bytes()
+    index.write_bytes(whole + whole[:30])
+    assert call("verify", run).code == 0
+    damaged = bytearray(whole)
+    damaged[40] ^= 1
+    index.write_bytes(damaged)
+    said = call("verify", run)
+    assert said.code == 3
+    assert "index/stages/2-measure.jsonl is not what was written: 1 line changed since" in " ".join(said.all.split())
+    assert call("run", made.parent / "plain.toml", made.parent / "input/*.jsonl", "--out", run).code == 0
+    assert index.read_bytes() == whole
+
+
 def test_a_session_at_work_is_told_from_a_killed_one(made: Path, tmp_path: Path) -> None:
     run = broken_off(made, tmp_path, "3-judge")
     with locked(Location.of(str(run)), None, False):
