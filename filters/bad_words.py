@@ -50,6 +50,7 @@ class BadWords(Filter):
 
     signal_types: ClassVar[Mapping[str, pa.DataType]] = {"hits": pa.int32(), "first": pa.string()}
     file_fields: ClassVar[frozenset[str]] = frozenset({"lists"})
+    needs_files: ClassVar[bool] = True
     examples: ClassVar[tuple[tuple[str, str | None], ...]] = (("A text is not judged where no list is named.", None),)
 
     def files(self) -> Mapping[str, str]:

@@ -68,6 +68,7 @@ class BenchmarkOverlap(Filter):
         "span": pa.string(),
     }
     file_fields: ClassVar[frozenset[str]] = frozenset({"benchmarks"})
+    needs_files: ClassVar[bool] = True
     version: ClassVar[int] = 2
     examples: ClassVar[tuple[tuple[str, str | None], ...]] = (("A text is not judged where no benchmark is named.", None),)
 

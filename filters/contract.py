@@ -11,6 +11,7 @@ reads a threshold, so a new threshold judges the stored signals again in seconds
     Threshold[...]             the type of a field that only rules read; all other fields are part of measure's key
     file_fields                names of the fields with paths of files: the key contains the files' digests, not their paths; on a
                                worker they name its own copies (`curation.storage.carried`)
+    needs_files                whether no rule can drop a text while no field of `file_fields` names a file: a run then warns
     reads()                    full names of the earlier filters' signals that it finds among the documents' columns
     cautions()                 what people who run a recipe with the filter should know: told once, recorded, and on the dataset's card
     edits                      names of the edits whose counts the filter reads from the documents' metadata; the recipe must list them
@@ -144,6 +145,7 @@ class Filter(Named, ABC):
 
     signal_types: ClassVar[Mapping[str, pa.DataType]]
     file_fields: ClassVar[frozenset[str]] = frozenset()
+    needs_files: ClassVar[bool] = False
     version: ClassVar[int] = 1
     packages: ClassVar[tuple[str, ...]] = ()
     edits: ClassVar[tuple[str, ...]] = ()
@@ -163,7 +165,12 @@ class Filter(Named, ABC):
 
     def cautions(self) -> Sequence[str]:
         """Return warnings for people who run a recipe with this filter, a line each, without a folder's name."""
-        return ()
+        if not self.needs_files or any(getattr(self, name) for name in self.file_fields):
+            return ()
+        first = min(self.file_fields)
+        value = '["FILE"]' if isinstance(getattr(self, first), tuple) else "FILE"
+        told = f"no file is named ({', '.join(sorted(self.file_fields))}), so it drops nothing"
+        return (f"filter {self.name()}: {told}; name one, such as --set 'filter.{self.name()}.{first}={value}', or leave the filter out",)
 
     @classmethod
     def read_with(cls, path: Path) -> tuple[Path, ...]:  # noqa: ARG003

@@ -52,6 +52,7 @@ class FastText(Filter):
     version: ClassVar[int] = 2
     signal_types: ClassVar[Mapping[str, pa.DataType]] = {"score": pa.float64(), "best": pa.string()}
     file_fields: ClassVar[frozenset[str]] = frozenset({"model"})
+    needs_files: ClassVar[bool] = True
     examples: ClassVar[tuple[tuple[str, str | None], ...]] = (("Without a model nothing is measured, and nothing is dropped.", None),)
 
     def files(self) -> Mapping[str, str]:
@@ -76,9 +77,9 @@ class FastText(Filter):
         return {"score": pa.array(score, pa.float64(), mask=nothing), "best": pa.array(best, pa.string(), mask=nothing)}
 
     def cautions(self) -> Sequence[str]:
-        """Return a warning if nothing vouches for the model's bytes."""
+        """Return a warning if there is no model, or if nothing vouches for its bytes."""
         if not self.model or self.sha256:
-            return ()
+            return super().cautions()
         return (
             f"filter fasttext: the format of {Path(self.model).name} has no checksum, so damage may go unseen; if the file is right, "
             f'add sha256 = "{digest(self.model)}"',

@@ -45,6 +45,7 @@ class ScoreEnsemble(Filter):
 
     signal_types: ClassVar[Mapping[str, pa.DataType]] = {"bucket": pa.float64(), "buckets": pa.string()}
     file_fields: ClassVar[frozenset[str]] = frozenset({"edges"})
+    needs_files: ClassVar[bool] = True
     examples: ClassVar[tuple[tuple[str, str | None], ...]] = (("Without edges nothing is measured, and nothing is dropped.", None),)
 
     def reads(self) -> tuple[str, ...]:

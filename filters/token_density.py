@@ -41,6 +41,7 @@ class TokenDensity(Filter):
 
     signal_types: ClassVar[Mapping[str, pa.DataType]] = {"tokens": pa.int64(), "density": pa.float64()}
     file_fields: ClassVar[frozenset[str]] = frozenset({"tokenizer"})
+    needs_files: ClassVar[bool] = True
     packages: ClassVar[tuple[str, ...]] = ("tokenizers",)
     examples: ClassVar[tuple[tuple[str, str | None], ...]] = (("A text is not judged where no tokenizer is named.", None),)
 

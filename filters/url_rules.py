@@ -72,6 +72,7 @@ class UrlRules(Filter):
         "hit": pa.string(),
     }
     file_fields: ClassVar[frozenset[str]] = frozenset(_LISTS)
+    needs_files: ClassVar[bool] = True
     version: ClassVar[int] = 2
     packages: ClassVar[tuple[str, ...]] = HOST_PACKAGES
     examples: ClassVar[tuple[tuple[str, str | None], ...]] = (("A text is not judged where no list is named.", None),)

@@ -240,6 +240,17 @@ def test_docstrings_name_the_source_and_every_parameter(name: str) -> None:
 
 
 @filters
+def test_a_filter_that_drops_nothing_for_want_of_a_file_warns(name: str) -> None:
+    """With its files it drops; without any it would keep all, in silence."""
+    made = FILTERS[name]()
+    idle = bool(made.file_fields) and not any(getattr(made, field) for field in made.file_fields)
+    assert made.needs_files == idle
+    assert [f"filter {name}: no file is named" in line for line in made.cautions()] == [True] * idle
+    if name in CONFIGURED:
+        assert FILTERS[name](**CONFIGURED[name]).cautions() == ()
+
+
+@filters
 def test_the_catalogue_lists_everything(name: str) -> None:
     kind = FILTERS[name]
     printed = CliRunner().invoke(app, ["filters", name, "--json"])

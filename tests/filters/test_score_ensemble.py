@@ -113,7 +113,11 @@ def test_from_a_run_to_edges_to_the_best_of_each_source(tmp_path: Path) -> None:
         lines = [{**row, "id": f"{source}-{turn}-{row['id']}"} for turn in range(2) for row in rows if row["id"].startswith(source[0])]
         (tmp_path / f"{source}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in lines))
     inputs = [tmp_path / "textbook.jsonl", tmp_path / "web.jsonl"]
-    assert call("run", "score_ensemble", *inputs, "--out", tmp_path / "scored").code == 0
+    scored = call("run", "score_ensemble", *inputs, "--out", tmp_path / "scored")
+    assert scored.code == 0, scored
+    told = "no file is named (edges), so it drops nothing; name one, such as --set 'filter.score_ensemble.edges=FILE'"
+    assert told in " ".join(scored.err.split())
+    assert "so it drops nothing" in (tmp_path / "scored/dataset/README.md").read_text()
     edges = tmp_path / "edges.json"
     asked = [
         "buckets",
@@ -131,7 +135,8 @@ def test_from_a_run_to_edges_to_the_best_of_each_source(tmp_path: Path) -> None:
     assert call(*asked, "--by-source", "--json").code == 0
     assert edges.read_bytes() == first
     setting = f"filter.score_ensemble.edges={edges}"
-    assert call("run", "score_ensemble", *inputs, "--out", tmp_path / "best", "--set", setting).code == 0
+    best = call("run", "score_ensemble", *inputs, "--out", tmp_path / "best", "--set", setting)
+    assert (best.code, "drops nothing" in best.err) == (0, False)
     found = pl.concat([pl.read_parquet(path) for path in (tmp_path / "best" / "stages" / "2-measure").glob("*.parquet")])
     ledger = pl.concat([pl.read_parquet(path) for path in (tmp_path / "best" / "ledger").glob("*[0-9].parquet")], how="diagonal_relaxed")
     both = found.join(ledger, on="id").filter(pl.col("score_ensemble.bucket").is_not_null())
