@@ -15,6 +15,8 @@ from synth.ask.teacher import Reply, Request, Teacher
 from synth.procedural import family
 from synth.procedural.realise import exercise
 
+_ENCODER = json.JSONEncoder(ensure_ascii=False)
+
 
 @dataclass(frozen=True)
 class ProceduralTeacher(Teacher):
@@ -56,4 +58,4 @@ class ProceduralTeacher(Teacher):
             return Reply(error="unsupported_task", detail=str(error))
         made = exercise(topic, int(brief["difficulty"]), request.key, brief.get("knobs", {}))
         told = {**vars(made), "slip": made.slip and vars(made.slip)}
-        return Reply(json.dumps(told, ensure_ascii=False), "stop", cost=0.0)
+        return Reply(_ENCODER.encode(told), "stop", cost=0.0)

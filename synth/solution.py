@@ -10,6 +10,7 @@ A solution without anything to recompute is rejected (`unchecked`): no row witho
 """
 
 import re
+from collections.abc import Set
 from dataclasses import dataclass
 
 from synth.arithmetic import Exact, equations, numbers, value_of_expression
@@ -90,6 +91,8 @@ def _equations_hold(problem: str, steps: str) -> bool:
 def same_answer(stated: str, true: str) -> bool:
     """Return whether two answers are the same: the same number (whatever the unit), or the same words."""
     try:
+        if not numbers(true):
+            return _words(stated) == _words(true)
         value = value_of_expression(true)
         quantities = _QUANTITY.findall(stated)
         return len(quantities) == 1 and value_of_expression(quantities[0]) == value
@@ -127,8 +130,9 @@ def _check_expression(solution: Solution) -> None:
         raise Rejected("wrong_answer", {"expression": solution.expression, "answer": solution.answer})
 
 
-def supported(answer: str, steps: str) -> bool:
-    """Return whether the steps arrive at the answer: they contain its numbers or, if it has none, its words."""
-    said = set(numbers(steps))
-    figures = numbers(answer)
-    return all(figure in said for figure in figures) if figures else set(_words(answer)) <= set(_words(steps))
+def supported(answer: str, steps: str, figures: Set[str] | None = None) -> bool:
+    """Return whether the steps, with these figures, arrive at the answer: they contain its numbers or, if it has none, its words."""
+    wanted = numbers(answer)
+    if not wanted:
+        return set(_words(answer)) <= set(_words(steps))
+    return set(wanted) <= (set(numbers(steps)) if figures is None else figures)

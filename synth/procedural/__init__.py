@@ -101,12 +101,11 @@ class Family(Named, ABC):
 
 def are_small(facts: Any, largest: int) -> bool:
     """Return whether every number, text and list in facts (JSON values) is small enough for counting and trying."""
-    if isinstance(facts, Mapping):
-        return len(facts) <= MOST_ITEMS and all(are_small(value, largest) for value in facts.values())
-    if isinstance(facts, list):
-        return len(facts) <= MOST_ITEMS and all(are_small(value, largest) for value in facts)
     if isinstance(facts, str):
         return len(facts) <= MOST_CHARACTERS
+    if isinstance(facts, dict | list):
+        values = facts.values() if isinstance(facts, dict) else facts
+        return len(facts) <= MOST_ITEMS and all(are_small(value, largest) for value in values)
     return facts is None or abs(facts) <= largest
 
 

@@ -126,5 +126,7 @@ def capitalised(text: str) -> str:
 
 def begun(text: str) -> str:
     """Return a single sentence with its capital."""
+    if text[:1].isupper():
+        return text
     first = _FIRST.match(text)
     return text if first is None else first[1] + first[2].upper() + text[first.end() :]

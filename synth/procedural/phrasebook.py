@@ -18,8 +18,11 @@ from synth.procedural.chance import Chance
 from synth.procedural.grammar import begun, capitalised, shown
 
 _CHOICE = re.compile(r"\[([^\[\]]*)\]")
-_SENTENCES = re.compile(r"(?<=[.!?])\s+|\n+")
-_SEVERAL = re.compile(r"[.!?]\**\s|\n")
+_SENTENCES = re.compile(r"\s(?:(?<=[.!?]\s)\s*|(?<=\n)\n*)")
+"""White space after the end of a sentence, or line breaks; written so that it begins with a single character, which `re` finds quickly."""
+
+_SEVERAL = re.compile(r"[.!?\n](?:(?<=\n)|\**\s)")
+_AT_BREAKS = re.compile(r" *\n *(?=\n|$)| (?=\n)|(?<=\n\n) ")
 _NO_LEAD = re.compile(
     r"(?:so|thus|hence|therefore|now|then|next|here|after|from|as|at|in|once|when|with|that|this|finally)\b"
     r"|(?:[^\s,]+ ){0,6}[^\s,:]+, |.*(?:\?|\b(?:next|now|then)\b)",
@@ -51,6 +54,16 @@ def wordings(option: str) -> int:
     return count
 
 
+def several(text: str) -> bool:
+    """Return whether a text has more than one sentence or line."""
+    return _SEVERAL.search(text) is not None
+
+
+def sentences(text: str) -> list[str]:
+    """Return the sentences and lines of a text."""
+    return _SENTENCES.split(text)
+
+
 class Speaker:
     """Draws wordings for one exercise; `values` are those that all its wordings may use."""
 
@@ -65,7 +78,9 @@ class Speaker:
         """Return a wording of one of the options, new if possible, after a lead; "" if every try repeats a sentence."""
         known, draw = self._values, self.chance.random
         if values:
-            known = {**known, **{name: value if type(value) is str else shown(value) for name, value in values.items()}}
+            known = known.copy()
+            for name, value in values.items():
+                known[name] = value if type(value) is str else shown(value)
         for _ in range(_TRIES):
             fresh = options[int(draw() * len(options))]
             if fresh in self._used:
@@ -75,15 +90,15 @@ class Speaker:
             text = chosen.format_map(known)
             if lead and not _NO_LEAD.match(chosen):
                 text = lead + text
-            if _SEVERAL.search(text) is None:
-                text = begun(text)
-                sentences = {text}
-            else:
+            if several(text):
                 text = text if "```" in chosen else capitalised(text)
-                sentences = set(_SENTENCES.split(text))
-            if sentences.isdisjoint(self._said):
+                saying = set(sentences(text))
+            else:
+                text = begun(text)
+                saying = {text}
+            if saying.isdisjoint(self._said):
                 self._used.add(fresh)
-                self._said |= sentences
+                self._said |= saying
                 return text
         return ""
 
@@ -101,4 +116,5 @@ class Speaker:
 
 def paragraph(texts: Iterable[str]) -> str:
     """Return texts as one paragraph; one that begins or ends with a line break keeps it."""
-    return re.sub(r" *\n *(?=\n|$)| (?=\n)|(?<=\n\n) ", lambda found: found[0].strip(" "), " ".join(text for text in texts if text))
+    joined = " ".join(filter(None, texts))
+    return _AT_BREAKS.sub(lambda found: found[0].strip(" "), joined) if "\n" in joined else joined

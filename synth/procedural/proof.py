@@ -16,6 +16,7 @@ from synth.solution import same_answer, supported
 from synth.task import Rejected
 
 PROOF_VERSION = 2
+_ENCODER = json.JSONEncoder(ensure_ascii=False)
 
 
 def read_exercise(text: str) -> Exercise:
@@ -40,7 +41,7 @@ def prove(exercise: Exercise, family: Family) -> str:
             raise Rejected("wrong_step", {"equation": str(equation)})
     asked = set(numbers(exercise.problem))
     shown = f"{exercise.attempt}\n{steps}"
-    missing = set(numbers(json.dumps(exercise.facts, ensure_ascii=False))) - asked
+    missing = set(numbers(_ENCODER.encode(exercise.facts))) - asked
     if missing:
         raise Rejected("unstated_fact", {"numbers": sorted(missing)})
     if not are_small(exercise.facts, family.largest):
@@ -57,10 +58,11 @@ def prove(exercise: Exercise, family: Family) -> str:
         if not found:
             raise Rejected("wrong_step", {"not_reached": statement})
     known = asked.union(numbers(exercise.attempt), numbers("\n".join([true, *reached])), numbers("\n".join(map(str, stated))))
-    strange = set(numbers(steps)) - known
+    figures = set(numbers(steps))
+    strange = figures - known
     if strange:
         raise Rejected("wrong_step", {"unaccounted_numbers": sorted(strange)})
-    if not supported(exercise.answer, steps):
+    if not supported(exercise.answer, steps, figures):
         raise Rejected("unsupported_answer", {"answer": exercise.answer})
     if exercise.slip is not None and same_answer(exercise.slip.answer, true):
         raise Rejected("no_contrast", {"slip": exercise.slip.name, "answer": exercise.slip.answer})

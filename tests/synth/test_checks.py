@@ -1,15 +1,18 @@
 """Arithmetic on text, forgiving JSON, grounding, and the reading of solutions."""
 
+import re
 from fractions import Fraction
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from synth.arithmetic import agrees, equations, value_of_expression, written
+from synth.arithmetic import agrees, equations, numbers, value_of_expression, written
 from synth.grounding import require_known_numbers, require_own_words, require_quoted
 from synth.loose_json import read_object, text_field, text_list
 from synth.meta_talk import refuse_meta_talk
+from synth.procedural.grammar import begun
+from synth.procedural.phrasebook import paragraph, sentences, several
 from synth.procedural.tiny_python import TinyPython
 from synth.solution import Solution, check, same_answer
 from synth.task import Rejected
@@ -97,6 +100,25 @@ def test_any_text_can_be_searched(parts: list[str]) -> None:
 def test_hostile_expressions_have_no_value(hostile: str) -> None:
     with pytest.raises(ValueError, match=r"."):
         value_of_expression(hostile)
+
+
+@meets(several=20, numbers=10)
+@given(
+    st.lists(st.sampled_from(["1", "٣", "0", ",", ".", "200", "x", "é", "ß", "÷", "A", "*", "(", "!", "?", " ", "\n", "\t", "a b"])).map(
+        "".join
+    )
+)
+def test_quick_searches_find_what_plain_ones_find(text: str) -> None:
+    """Searches that are written for speed, beside what they mean."""
+    met(several=several(text), numbers=len(numbers(text)) > 1)
+    assert numbers(text) == re.findall(r"\d+(?:\.\d+)?", re.sub(r"(?<=\d),(?=\d{3}(?!\d))", "", text))
+    assert sentences(text) == re.split(r"(?<=[.!?])\s+|\n+", text)
+    assert several(text) == (re.search(r"[.!?]\**\s|\n", text) is not None)
+    assert paragraph([text, "", text]) == re.sub(
+        r" *\n *(?=\n|$)| (?=\n)|(?<=\n\n) ", lambda found: found[0].strip(" "), f"{text} {text}" if text else ""
+    )
+    beginning = re.match(r"([\"“*(]*)([a-zà-ÿ])(?=[a-zà-ÿ]|(?<=a)\s[a-z])", text)
+    assert begun(text) == (text if beginning is None else beginning[1] + beginning[2].upper() + text[beginning.end() :])
 
 
 @meets(fractions=10, whole=10)
