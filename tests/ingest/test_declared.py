@@ -40,6 +40,27 @@ def test_nothing_is_declared():
         (ld({"@graph": [{"@type": "WebSite"}, {"@type": "BlogPosting", "datePublished": "2023-01-02T00:00"}]}), "date", "2023-01-02"),
         (ld({"@type": "Article", "publisher": {"name": "House"}}), "site", "House"),
         (f"<meta name=author content={'x' * 9000}>", "author", "x" * LONGEST),
+        ("<meta name=author content=Account>" + ld({"@type": "Article", "author": "Ann"}), "author", "Ann"),
+        ("<meta name=date content=2024-01-01>" + ld({"@type": "Article", "datePublished": "2023"}), "date", "2023"),
+        ("<meta property=og:title content=Meta>" + ld({"headline": "Data"}), "title", "Meta"),
+        (ld({"@type": "Thing", "headline": "Data"}), "title", "Data"),
+        (ld({"@type": "Thing", "author": "Ann"}), "author", None),
+        (ld({"@type": ["Thing", "NewsArticle"], "author": {"url": "u/ann"}}), "author", "u/ann"),
+        (ld({"@type": "Recipe", "author": {"url": "https://x.example/ann"}}), "author", None),
+        (ld([{"@type": "Book", "author": "First"}, {"@type": "Book", "author": "Second"}]), "author", "First"),
+        (ld({"@type": "Article", "license": "L", "inLanguage": "de"}), "license", "L"),
+        (ld({"@type": "Article", "license": "L", "inLanguage": "de"}), "language", "de"),
+        ("<meta property=og:site_name content=Meta>" + ld({"@type": "Article", "publisher": "House"}), "site", "Meta"),
+        ("<meta name=twitter:title content=Second><meta name=og:title content=First>", "title", "First"),
+        ("<meta name=author content=First><meta name=author content=Second>", "author", "First"),
+        ("<meta itemprop=author content=Ann>", "author", "Ann"),
+        ("<meta http-equiv=Content-Language content=de>", "language", "de"),
+        ("<meta name=author content=''><meta name=author content=Ann>", "author", "Ann"),
+        ("<meta name=dc.rights content=Words><link rel=license href=L>", "license", "L"),
+        ("<link rel=canonical href=one><link rel=canonical href=two>", "canonical", "one"),
+        ("<link rel=' Canonical ' href='https://x.example/?a=1&amp;b=2'>", "canonical", "https://x.example/?a=1&b=2"),
+        ("<link rel=stylesheet href=canonical>", "canonical", None),
+        ("<meta name=date content='20240203'>", "date", "20240203"),
     ],
 )  # fmt: skip
 def test_a_fact_is_read(head, fact, value):
@@ -49,6 +70,58 @@ def test_a_fact_is_read(head, fact, value):
 def test_the_root_s_language_comes_first():
     assert facts("<meta property=og:locale content=de_DE>")["language"] == "de_DE"
     assert facts("<meta property=og:locale content=de_DE>", "lang=fr")["language"] == "fr"
+
+
+def test_the_body_counts_for_licences_only():
+    page = "<title>T</title><body><a href=https://creativecommons.org/licenses/by/4.0/>Free</a><meta name=author content=Ann>"
+    found = declared(page, head_of(page), parse(page, PageLimits())).facts
+    assert found == {"title": "T", "license": "https://creativecommons.org/licenses/by/4.0"}
+    assert head_of(page) == "<title>T</title>"
+    assert head_of("<title>T") == "<title>T"
+    page = "<head><link rel=license href=L></head>" + page
+    assert declared(page, head_of(page), parse(page, PageLimits())).facts["license"] == "L"
+
+
+def test_what_the_page_says_in_its_own_words_is_kept_a_text_a_line():
+    inner = {"headline": "Inner", "caption": "four"}
+    html = (
+        "<head><title>Title</title><meta property=og:title content='Meta &amp; name'><meta name=twitter:title content=Short>"
+        "<meta name=dc.title content=Unasked><meta name=description content='D &lt;b&gt;1&lt;/b&gt;'>"
+        "<meta property=og:description content=D2>"
+        + ld({"name": "Thing", "headline": 7, "articleBody": "Body <i>one</i>", "text": ["two", 3], "mainEntity": inner})
+    )
+    texts = declared(html, head_of(html), parse(html, PageLimits())).texts
+    assert texts.names.split("\n") == ["Title", "Thing", "Inner", "Meta & name", "Short"]
+    assert texts.descriptions.split("\n") == ["D  1 ", "D2"]
+    assert texts.bodies.split("\n") == ["Body  one ", "two", "four"]
+
+
+@pytest.mark.parametrize(("kind", "place"), [("article", 0), ("Website", 1), ("product", 2), ("profile", 3), ("", None), (None, None)])
+def test_a_kind_of_page_has_its_place(kind, place):
+    html = "<head>" if kind is None else f"<head><meta property=og:type content='{kind}'>"
+    counts = declared(html, head_of(html), parse(html, PageLimits())).counts.tolist()
+    assert counts == [float(number == place) for number in range(8)]
+
+
+def test_types_are_counted_up_to_twenty():
+    kinds = ["NewsArticle", "BlogPosting", "Product", "QAPage", "Answer", "ItemList", "Thing"]
+    html = "<head>" + ld([{"@type": kind} for kind in kinds])
+    assert declared(html, head_of(html), parse(html, PageLimits())).counts.tolist() == [0, 0, 0, 0, 2, 1, 2, 1]
+    article = ld({"@type": "Article"})
+    html = "<head>" + ld([{"@type": "Product"}] * 21) + article + "<script type=application/ld+json></script>" + article
+    assert declared(html, head_of(html), parse(html, PageLimits())).counts.tolist() == [0, 0, 0, 0, 2, 20, 0, 0]
+
+
+def test_json_is_read_up_to_a_limit_in_bytes_and_in_objects():
+    for size, author in ((LARGEST_JSON, "Ann"), (LARGEST_JSON + 1, None)):
+        text = json.dumps({"@type": "Article", "author": "Ann"}).ljust(size)
+        assert facts(f"<script type='application/ld+json'>{text}</script>").get("author") == author
+    deep: object = {"@type": "Article", "author": "Ann"}
+    for _ in range(3):
+        deep = [deep, 1, "x"]
+    assert facts(ld(deep))["author"] == "Ann"
+    for others, author in ((1900, "Ann"), (2100, None)):
+        assert facts(ld([*({"a": number} for number in range(others)), {"@type": "Article", "author": "Ann"}])).get("author") == author
 
 
 def test_what_the_models_see_is_counted():

@@ -211,6 +211,7 @@ REPAIRED = [
     ("       a pattern like \u00e2\x80\x9cthis\u00e2\x80\x9d", "       a pattern like “this”"),
     ("```\ncafÃ©\n```\ncafÃ©", "```\ncafÃ©\n```\ncafé"),
     ("Write café, not cafÃ©.\nThe cafÃ© was closed.", "Write café, not cafÃ©.\nThe café was closed."),
+    ("Le thé de Ð¼Ð¸Ñ€ à midi", "Le thé de мир à midi"),  # what is right is in another script
 ]
 
 

@@ -81,6 +81,96 @@ def test_a_formula_is_tex(html, tex):
     assert said(html) == (tex or "holds.") or (not tex and said(html).replace("holds.", "").strip() == "")
 
 
+@pytest.mark.parametrize(
+    ("mathml", "tex"),
+    [
+        ("<mover><mi>x</mi><mo>^</mo></mover><munder><mi>x</mi><mo>¯</mo></munder><mover><mi>x</mi><mo>!</mo></mover>", r"\hat{x}x_¯x^!"),
+        ("<munder><mi>x</mi><mrow></mrow></munder><msup><mi>y</mi><mi></mi></msup>", "xy"),
+        ("<msubsup><mi>x</mi><mrow></mrow><mn>2</mn></msubsup><msubsup><mi>y</mi><mn>2</mn><mrow></mrow></msubsup>", "x^2y_2"),
+        ("<msub><mrow><mi>a</mi><mi>b</mi></mrow><mi>i</mi></msub>", "{ab}_i"),
+        ("<msup><mrow><mo>(</mo><mi>a</mi><mo>)</mo></mrow><mn>2</mn></msup><msup><mrow><mi>z</mi></mrow><mn>2</mn></msup>", "(a)^2z^2"),
+        (
+            "<msup><msqrt><mi>a</mi></msqrt><mn>2</mn></msup><msup><mstyle><mrow><mi>a</mi><mi>b</mi></mrow></mstyle><mn>2</mn></msup>",
+            r"\sqrt{a}^2{ab}^2",
+        ),
+        ("<mfenced open='[' close='}' separators=';|'><mi>a</mi><mi>b</mi><mi>c</mi></mfenced>", r"[a;b;c\}"),
+        ("<mfenced separators=''><mi>a</mi><mi>b</mi></mfenced><mfenced open='' close=''><mi>a</mi><mi>b</mi></mfenced>", "(ab)a,b"),
+        ("<mi>b</mi><mspace></mspace><mi>c</mi><ms>so</ms><mtext></mtext>", r"b c\text{so}"),
+        ("<mi>a</mi><mphantom><mi>q</mi></mphantom><maction><mi>b</mi><mi>c</mi></maction>", "ab"),
+        (
+            "<mtable><mlabeledtr><mtd><mn>1</mn></mtd><mtd><mi>a</mi></mtd><mtd><mi>b</mi></mtd></mlabeledtr></mtable>",
+            r"\begin{matrix}a & b\end{matrix}",
+        ),
+        ("<mmultiscripts><mi>R</mi><mi>i</mi><mi>k</mi></mmultiscripts>", "R_i^k"),
+        ("<mmultiscripts><mi>R</mi><mprescripts></mprescripts><mn>12</mn><none></none></mmultiscripts>", "{}_{12}R"),
+        ("<mn>50</mn><mo>%</mo><mo>&amp;</mo><mo>#</mo><mi>_</mi><mo>$</mo><mi>a</mi>", r"50\%\&\#\_\$a"),
+        (
+            "<mi>αβ</mi><mi>ln</mi><mo>(</mo><mi>ln</mi><mn>2</mn><mi>f2</mi><mn>1</mn><mo>.</mo><mn>2</mn><mn>3</mn>",
+            r"αβ\ln(\ln 2f2 1.2 3",
+        ),
+        (
+            "<mfrac linethickness=0px><mi>n</mi><mi>k</mi></mfrac><mfrac linethickness=0pt><mi>n</mi><mi>k</mi></mfrac>",
+            r"\binom{n}{k}\binom{n}{k}",
+        ),
+        ("<mi>f</mi><mo>&#x2061;</mo><mi>x</mi><mo>&#x2062;</mo><mi>y</mi><mo>&#x2063;</mo><mi>z</mi><mo>&#x2064;&#x200b;</mo>", "fxyz"),
+        ("<mfrac linethickness=1px><mi>n</mi><mi>k</mi></mfrac>", r"\frac{n}{k}"),
+    ],
+)
+def test_mathml_is_linear_tex(mathml, tex):
+    assert said(f"<math>{mathml}</math>") == f"${tex}$"
+
+
+def drawn_by_mathjax(inner: str) -> str:
+    return f"<mjx-container><mjx-math>{inner}</mjx-math></mjx-container>"
+
+
+def letters(*codes: str) -> str:
+    return "".join(f"<mjx-mi>{glyph(code)}</mjx-mi>" for code in codes)
+
+
+@pytest.mark.parametrize(
+    ("html", "tex"),
+    [
+        (f"<mjx-msubsup>{letters('78')}<mjx-script>{letters('32', '69')}</mjx-script></mjx-msubsup>", "x_i^2"),
+        (
+            f"<mjx-mfrac><mjx-frac><mjx-num><mjx-nstrut></mjx-nstrut>{letters('61')}</mjx-num><mjx-dbox><mjx-line></mjx-line><mjx-den>"
+            f"<mjx-dstrut></mjx-dstrut>{letters('62')}</mjx-den></mjx-dbox></mjx-frac></mjx-mfrac>",
+            r"\frac{a}{b}",
+        ),
+        (
+            f"<mjx-msqrt><mjx-sqrt><mjx-surd>{letters('221A')}</mjx-surd><mjx-box>{letters('61')}</mjx-box></mjx-sqrt></mjx-msqrt>",
+            r"\sqrt{a}",
+        ),
+        (f"<mjx-msup><mjx-texatom>{letters('61', '62')}</mjx-texatom><mjx-script>{letters('32')}</mjx-script></mjx-msup>", "{ab}^2"),
+        (
+            "<svg><g data-mml-node=mi><use xlink:href='#MJX-1-TEX-I-1D466'></use></g><g data-mml-node=mo><use data-c='3D'></use></g></svg>",
+            "y=",
+        ),
+    ],
+)
+def test_what_mathjax_drew_is_read_back(html, tex):
+    assert said(drawn_by_mathjax(html)) == f"${tex}$"
+
+
+LONG = "a b " * 10
+
+
+@pytest.mark.parametrize(
+    ("html", "text"),
+    [
+        ("<img src=a.png class=formula alt='E = m'> <img src=x alt='\\(a\\)'> <img src=x alt='\\(a_b\\)'>", "$E = m$ $a_b$"),
+        (f"<img class=formula alt='{LONG}'> <img class=formula alt='{LONG}c'> <img class=latexx alt=q>", f"${LONG.strip()}$"),
+        ("<span class=math>$$a$$</span> <span class=math>$a$</span> <span data-latex='a'>x</span>", "$$a$$ $a$ $a$"),
+        ("<span data-formula=' '>x</span><span data-tex=b class=MathJax_Display>y</span>", "x$$b$$"),
+        ("<math class=x display=true><mi>a</mi></math> <span class=math><math display=block><mi>b</mi></math></span>", "$$a$$ $$b$$"),
+        ("<span data-tex='\\textstyle {a}+{b}'>z</span> <span data-tex='{\\displaystyle a+{b}}'>z</span>", "$\\textstyle {a}+{b}$ $a+{b}$"),
+        ("<script type='math/latex'>a  b\n c</script> <script type='math/tex'></script>", "$a b c$"),
+    ],
+)
+def test_a_formula_is_known_by_its_name_and_its_text(html, text):
+    assert said(html).strip() == text
+
+
 KATEX = (
     f"<span class=katex><span class=katex-mathml>{MATH}</span><span class=katex-html aria-hidden=true><span class=base>x"
     "<span class=mord>2</span></span>"
@@ -131,6 +221,14 @@ def drawn(classes: str, inner: str) -> str:
         (drawn("msupsub", stacked((-2.4, "i"), (-3.1, "10"), below=True)), "$x_i^{10}$"),
         (drawn("mfrac", stacked((-2.3, "2"), (-3.2, "<span class=frac-line></span>"), (-3.7, "1"), below=True)), "$x\\frac{1}{2}$"),
         (drawn("mop op-limits", stacked((-1.9, "k=1"), (-3.05, "∑"), (-4.3, "n"), below=True)), "$x∑_{k=1}^n$"),
+        (drawn("mfrac", stacked((-2.3, "2"), (-3.7, "1"), below=True)), "$x\\frac{1}{2}$"),
+        (drawn("mop op-limits", stacked((-1.9, "n"), (-3.05, "lim"), below=True)), "$xlim_n$"),
+        (drawn("mop op-limits", stacked((-3.05, "sup"), (-4.3, "n"))), "$xsup^n$"),
+        (drawn("msupsub", stacked((-2.4, "ij"), (-3.1, "1"), below=True)), "$x_{ij}^1$"),
+        (
+            "<span class=katex><span class=katex-html><i>a</i><i class=mspace></i><i>b\u200b</i><i class=nulldelimiter>.</i></span></span>",
+            "$a b$",
+        ),
         (drawn("mord sqrt", stacked((-3, "y"), (-3.1, "<span class=hide-tail></span>"), below=True)), "$x\\sqrt{y}$"),
     ],
 )

@@ -65,6 +65,7 @@ def test_blank_lines_marks_and_line_ends_are_no_records():
     outcomes = read_bytes("a.jsonl", content)
     assert reasons(outcomes) == ["Record", "Record"]
     assert outcomes[0].offset == 6
+    assert [outcome.offset for outcome in read_bytes("a.jsonl", b"\r\r" + lines(ROW))] == [2]
 
 
 @pytest.mark.parametrize(

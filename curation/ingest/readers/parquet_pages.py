@@ -116,11 +116,10 @@ class _Cut:
         return None
 
     def _list(self, depth: int) -> list[Any]:
+        """Take a list; each element takes at least a byte, so a length that is a lie ends where the bytes do."""
         byte = self._byte()
         kind = byte & 15
         count = byte >> 4 if byte >> 4 < 15 else self._unsigned()
-        if count > len(self._content):
-            raise IndexError
         return [self._byte() if kind in (_FALSE, _TRUE) else self._value(kind, depth + 1) for _ in range(count)]
 
     def _skip(self, size: int) -> None:
