@@ -277,8 +277,8 @@ class _Rejoined:
         self._head = head
         self._file = file
 
-    def read(self, size: int = -1) -> bytes:
+    def read(self, size: int) -> bytes:
         if not self._head:
             return self._file.read(size)
-        block, self._head = (self._head, b"") if size < 0 else (self._head[:size], self._head[size:])
+        block, self._head = self._head[:size], self._head[size:]
         return block
