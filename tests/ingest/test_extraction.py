@@ -56,6 +56,12 @@ def test_an_extractor_that_needs_a_package_says_so():
 
 def test_main_content_title_and_language():
     assert Resiliparse().extract(article("")) == Extracted(f"Deltas\n\n{PROSE}\n\n{PROSE}", "River deltas", "en-GB")
+    for extractor in (Plain(), Blocks(), BlocksFast()):
+        found = extractor.extract(article(""))
+        assert (found.title, found.language_hint) == ("River deltas", "en-GB")
+        assert found.text.count(PROSE) == 2
+    assert Blocks().extract("<html lang=fr><title>Nothing").title == "Nothing"
+    assert Blocks().extract("<html lang=fr><title>Nothing").language_hint == "fr"
 
 
 def test_plain_keeps_everything_that_is_seen():

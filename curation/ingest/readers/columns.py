@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 from pyarrow import types
 
 from curation.arrays import Column, Integers, JsonValue
-from curation.ingest.readers.nested import nested_values
+from curation.ingest.readers.nested import nested_values, time_text
 
 PIECE_BYTES = 256 << 10
 """Small enough that a piece is still in the processor's cache when its rows are parsed."""
@@ -109,13 +109,4 @@ def _times(column: Column) -> list[str | None]:
         written: list[str | None] = column.cast(pa.string()).to_pylist()
         return written
     except pa.ArrowException:
-        return [_time(scalar) for scalar in column]
-
-
-def _time(scalar: pa.Scalar) -> str | None:
-    if not scalar.is_valid:
-        return None
-    try:
-        return str(scalar.cast(pa.string()).as_py())
-    except pa.ArrowException:
-        return str(scalar.cast(pa.int64()).as_py())
+        return [time_text(scalar) if scalar.is_valid else None for scalar in column]

@@ -50,27 +50,39 @@ def nested_values(column: Column) -> list[JsonValue]:
         return [_alone(scalar) for scalar in column]
 
 
+def time_text(scalar: pa.Scalar) -> str:
+    """Return a time as Arrow writes it, or its number where Arrow has no words for it: Python represents the years 1 to 9999 only."""
+    try:
+        return str(scalar.cast(pa.string()).as_py())
+    except pa.ArrowException:
+        return str(scalar.cast(pa.int64()).as_py())
+
+
 def _alone(scalar: pa.Scalar) -> JsonValue:
     try:
         return _plain(scalar.as_py(maps_as_pydicts="lossy"))
-    except UnicodeDecodeError:
-        return _of_bytes(scalar)
     except (ValueError, OverflowError, pa.ArrowException):
-        return str(scalar)  # Python cannot represent this time: use Arrow's form
+        return _by_parts(scalar)
 
 
-def _of_bytes(scalar: pa.Scalar) -> JsonValue:
-    """Return a value, decoding its strings one by one."""
+def _by_parts(scalar: pa.Scalar) -> JsonValue:
+    """Return a value part by part: it has strings that are no UTF-8, or times that Python cannot represent."""
     if not scalar.is_valid:
         return None
+    if types.is_dictionary(scalar.type):
+        return _by_parts(scalar.value)
     if types.is_struct(scalar.type):
-        return {name: _of_bytes(inner) for name, inner in scalar.items()}
+        return {name: _by_parts(inner) for name, inner in scalar.items()}
     if types.is_map(scalar.type):
-        return {str(_of_bytes(pair["key"])): _of_bytes(pair["value"]) for pair in scalar.values}
+        return {str(_by_parts(pair["key"])): _by_parts(pair["value"]) for pair in scalar.values}
     if is_list(scalar.type):
-        return [_of_bytes(inner) for inner in scalar.values]
-    buffer = scalar.as_buffer() if hasattr(scalar, "as_buffer") else None
-    return _plain(scalar.as_py()) if buffer is None else bytes(buffer).decode("utf-8", "replace")
+        return [_by_parts(inner) for inner in scalar.values]
+    try:
+        return _plain(scalar.as_py())
+    except UnicodeDecodeError:
+        return bytes(scalar.as_buffer()).decode("utf-8", "replace")
+    except (ValueError, OverflowError):
+        return time_text(scalar)
 
 
 def _plain(value: JsonValue) -> JsonValue:
