@@ -194,7 +194,7 @@ def conclude(session: Session, recipe: Recipe, watcher: ProgressWatcher) -> tupl
     if books.lost:
         watcher.tell(lost_in_words(books.lost))
     unread = find_unread(out)
-    if note := unread.note():
+    for note in filter(None, (unread.note(), unread.damage_note(out))):
         watcher.tell(note)
     if unread.names:
         session.note("unread", unread.names)

@@ -34,7 +34,7 @@ from curation.ingest.edits import Edit, edit_named
 from curation.ingest.extraction import Extractor, extractor_named
 from curation.ingest.page_text import NoPage, text_of_page
 from curation.ingest.quarantine import BATCH, RecordPlace, make_isolated
-from curation.ingest.readers import BOMB, MAX_RECORD_BYTES, Broken, Ignored, Outcome, Record, Tally, read_records
+from curation.ingest.readers import BOMB, DAMAGE, MAX_RECORD_BYTES, Broken, Ignored, Outcome, Record, Tally, read_records
 from curation.ingest.side_fields import json_text
 from curation.schema import DOCUMENTS, REJECTS
 from curation.storage.record_keys import record_key
@@ -139,6 +139,7 @@ class Ingest(Stage):
                     "lost": tally.lost,
                     "unreadable": writer.unreadable.get(source.relative),
                     "limited": writer.limited.get(source.relative),
+                    "damaged": writer.damaged.get(source.relative),
                     "ignored": dict(sorted(tally.ignored.items())),
                     "sha256": _digest(source),
                 }
@@ -208,7 +209,8 @@ class _Writer:
     """Collects rows into batches, edits a batch at once, and starts a new shard at PART_BYTES. Use it as a context manager.
 
     `unreadable` gives, for each file with unreadable records, their number and the reason for the first; `limited` names, for each file of
-    which a limit left a part unread, that limit.
+    which a limit left a part unread, that limit; `damaged` gives, for each damaged file, the number of records that rows for the damage
+    stand for, and the first one's reason and id.
     """
 
     def __init__(
@@ -230,6 +232,7 @@ class _Writer:
         self._edited: dict[str, int] = {}
         self.unreadable: dict[str, JsonObject] = {}
         self.limited: dict[str, str] = {}
+        self.damaged: dict[str, JsonObject] = {}
 
     def __enter__(self) -> "_Writer":
         return self
@@ -282,6 +285,9 @@ class _Writer:
         """Add a record that has no text to judge, with the reason."""
         if fate == "unreadable":
             self.unreadable.setdefault(source.relative, {"records": 0, "reason": rule, "detail": detail or ""})["records"] += 1
+        if isinstance(record, Broken) and rule in DAMAGE:
+            first = {"records": 0, "reason": rule, "id": own_id}
+            self.damaged.setdefault(source.relative, first)["records"] += record.records
         if rule == BOMB:
             self.limited.setdefault(source.relative, detail or "")
         self._rejects.append(

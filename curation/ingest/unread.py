@@ -8,11 +8,14 @@ nobody can repair them, and the ledger names them.
 A file without a record, of whatever format and compression (0 bytes, a header alone, a Parquet file of no rows), is sound: a job that found
 nothing leaves one. It is named. Where no file has a record, the run fails: an empty dataset is never what was meant.
 
+A damaged file (truncated, corrupt) of which records could be read is named in one line at the end, with how to look at what was lost.
+
 A file of which a limit of ours left a part unread fails the run too, however much of it was read: the limit is ours, and the user knows
 whether the file is sound.
 """
 
 import hashlib
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -27,6 +30,7 @@ from curation.storage.location import Location
 TO_BE_MET = frozenset({"truncated", "wrong_content_length", "bad_content_length", "too_large", *FATAL})
 """Reasons for an unreadable file that occur in any crawl."""
 _TOLD = 10
+_DAMAGED_TOLD = 3
 _NO_BYTES = hashlib.sha256().hexdigest()
 
 
@@ -41,15 +45,26 @@ class UnreadFile:
 
 
 @dataclass(frozen=True)
+class DamagedFile:
+    """An input file that breaks off or holds garbage, how many records could not be read for that, and the first one's reason and id."""
+
+    file: str
+    records: int
+    reason: str
+    first: str
+
+
+@dataclass(frozen=True)
 class Unread:
-    """The files that fail a run, the number of files with records, the files of which a limit left a part unread, and those without a
-    record, with what is there in place of one.
+    """The files that fail a run, the number of files with records, the files of which a limit left a part unread, those without a record,
+    with what is there in place of one, and the damaged ones.
     """
 
     files: Sequence[UnreadFile] = ()
     of: int = 0
     limited: Sequence[UnreadFile] = ()
     without_records: Sequence[tuple[str, str]] = ()
+    damaged: Sequence[DamagedFile] = ()
 
     @property
     def names(self) -> list[str]:
@@ -63,6 +78,19 @@ class Unread:
         named = ", ".join(file for file, _ in self.without_records[:_TOLD])
         rest = f" and {counted(len(self.without_records) - _TOLD, 'other')}" if len(self.without_records) > _TOLD else ""
         return f"without a record: {counted(len(self.without_records), 'file')} of {self.of + len(self.without_records):,}: {named}{rest}"
+
+    def damage_note(self, out: Location) -> str | None:
+        """Name the damaged files of which something could be read, and the command that shows the first loss; the others fail the run."""
+        named = set(self.names)
+        found = [each for each in self.damaged if each.file not in named]
+        if not found:
+            return None
+        told = ", ".join(f"{each.file} ({each.reason})" for each in found[:_DAMAGED_TOLD])
+        rest = f" and {counted(len(found) - _DAMAGED_TOLD, 'other')}" if len(found) > _DAMAGED_TOLD else ""
+        lost = counted(sum(each.records for each in found), "record")
+        look = shlex.join(["curate", "why", str(out), found[0].first])
+        where = f"{lost} could not be read, see the ledger's unreadable rows: {look}"
+        return f"damaged: {counted(len(found), 'input file')}: {told}{rest}; {where}"
 
     def require_none(self) -> None:
         """Raise NothingRead with the names of the files, if there are any."""
@@ -101,12 +129,15 @@ def _in_place_of_records(facts: JsonMapping) -> str:
 def find_unread(out: Location) -> Unread:
     """Collect what ingest recorded about each file."""
     unread, limited, without, held = [], list[UnreadFile](), list[tuple[str, str]](), 0
+    damaged = list[DamagedFile]()
     for unit in finished_units(Workspace(out), Ingest):
         for file, facts in unit.counts["files"].items():
             records = facts["records"] - sum(facts["ignored"].values())
             held += records > 0
             if not records:
                 without.append((file, _in_place_of_records(facts)))
+            if loss := facts.get("damaged"):
+                damaged.append(DamagedFile(file, loss["records"], loss["reason"], loss["id"]))
             first = facts.get("unreadable")
             if first and records and first["records"] == records:
                 unread.append(UnreadFile(file, records, first["reason"], first["detail"]))
@@ -116,4 +147,5 @@ def find_unread(out: Location) -> Unread:
     limited.sort(key=lambda found: found.file)
     if len(unread) < held:
         unread = [found for found in unread if found.reason not in TO_BE_MET]
-    return Unread(unread, held, limited, sorted(without))
+    damaged.sort(key=lambda found: found.file)
+    return Unread(unread, held, limited, sorted(without), damaged)

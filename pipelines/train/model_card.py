@@ -1,6 +1,7 @@
 """The card of an educational score: its training texts, its training, and its evaluation.
 
-A card is two files beside the model: .json for programs, with the SHA-256 that reading the model requires, and .md for people.
+A card is two files beside the model: .json for programs, with the SHA-256 that reading the model requires and a digest of its own, and .md
+for people, which no program reads.
 
 Invariant: a card is a pure function of the training's result; it names no time and no machine.
 """
@@ -14,8 +15,9 @@ from typing import Any
 
 from jinja2 import Environment, StrictUndefined
 
+from curation.arrays import JsonMapping
 from curation.storage.location import Location
-from filters.support.models import card_of
+from filters.support.models import CARD_DIGEST, card_digest, card_of
 from pipelines.terminal.wording import number, printable
 from pipelines.train.held_out import HeldOut
 
@@ -110,9 +112,14 @@ class TrainingResult:
 
 def write_card(result: TrainingResult, model: Path) -> None:
     """Write both forms of the card beside the model."""
-    content = json.dumps(asdict(result), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
     Location.of(model.with_suffix(".md")).write_bytes(markdown(result).encode())
-    Location.of(card_of(model)).write_bytes(content.encode())
+    Location.of(card_of(model)).write_bytes(card_for_programs(asdict(result)))
+
+
+def card_for_programs(facts: JsonMapping) -> bytes:
+    """Return the card for programs, with its own digest."""
+    plain = json.loads(json.dumps(facts))
+    return (json.dumps({**plain, CARD_DIGEST: card_digest(plain)}, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
 
 
 def markdown(result: TrainingResult) -> str:

@@ -1,11 +1,14 @@
 """The linear scorer: equal to its plain twin and to fastText, the same whatever the batch, and never loaded from a damaged file."""
 
+import copy
 import json
 import math
 import random
 import resource
+import shutil
 import struct
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
 from hashlib import sha256
@@ -20,7 +23,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from curation.errors import InputError
+from curation.storage.resources import resolve
 from curation.text.text import Text
+from filters.educational_score import EducationalScore
 from filters.support.features import WINDOW, find_windows, list_features, pair, single
 from filters.support.models import card_of, load_model
 from filters.support.scorer import GRID, Scorer, pack, probe
@@ -30,6 +35,7 @@ from pipelines.train.fasttext_trainer import FastTextTrainer, lines_of
 from pipelines.train.fasttext_training import TrainingSettings, matrices_of, train_here
 from pipelines.train.judges import Trainer, known_features, scorer_of
 from pipelines.train.linear_trainer import LinearTrainer
+from pipelines.train.model_card import card_for_programs
 from tests.meeting import meets, met
 
 VOCABULARY = [
@@ -301,6 +307,34 @@ def test_a_card_that_is_none_is_a_clear_error(saved: Path, card: str) -> None:
     card_of(saved).write_text(card)
     with pytest.raises(InputError, match=r"model\.json is not a model's card"):
         load_model(saved)
+
+
+def test_an_edited_card_is_refused(tmp_path: Path) -> None:
+    """Its figures would be believed; a card of before, without a digest of its own, is read."""
+    shipped = resolve(EducationalScore().model)
+    model = Path(shutil.copy(shipped, tmp_path / "edu.safetensors"))
+    content = json.loads(card_of(shipped).read_bytes())
+    assert card_of(shipped).read_bytes() == card_for_programs({name: value for name, value in content.items() if name != "card"})
+
+    def edited(change: Callable[[dict[str, Any]], object]) -> None:
+        card = copy.deepcopy(content)
+        change(card)
+        card_of(model).write_text(json.dumps(card))
+
+    edited(lambda card: None)
+    assert load_model(model)[1] == content["sha256"]
+    for change in (
+        lambda card: card["held_out"].update(auc=0.999),
+        lambda card: card.update(rows=1),
+        lambda card: card.pop("notes"),
+        lambda card: card.update(card="0" * 64),
+        lambda card: card.update(card=1),
+    ):
+        edited(change)
+        with pytest.raises(InputError, match=r"edu\.json is not what was written with its model"):
+            load_model(model)
+    edited(lambda card: (card.pop("card"), card.update(rows=1)))
+    assert load_model(model)[1] == content["sha256"]
 
 
 def test_missing_files_are_clear_errors(saved: Path) -> None:

@@ -21,6 +21,7 @@ from curation.ingest.readers.foreign import foreign
 from tests.ingest.test_readers_archives import page
 from tests.reading import read_bytes
 from tests.running import curate
+from tests.verbs import call
 
 RECIPE = "[extractor]\nname = 'plain'\n"
 GOOD = b'{"id": "a", "text": "The tide comes in and goes out again."}\n'
@@ -64,6 +65,27 @@ def test_a_page_that_is_left_out_keeps_its_name_and_one_that_cannot_be_read_is_c
         ("<urn:uuid:0002>", "dropped", "not_html"),
         (f"a.warc:{len(records[0]) + len(records[1])}", "unreadable", "undecodable_charset"),
     ]
+
+
+def test_damaged_files_are_named_at_the_end(tmp_path):
+    """Such a run ends well: nobody can mend a crawl; but who sees only the terminal learns of it, and of how to look."""
+    whole = gzip.compress(GOOD * 300, 1, mtime=0)
+    files = {f"{name}__jsonl__gz": whole[:-9] for name in ("b", "c", "d", "e e")}
+    told = run_told(tmp_path, a__jsonl__gz=whole + b"garbage", f__jsonl__gz=whole, **files)
+    named = "a.jsonl.gz (corrupt), b.jsonl.gz (truncated), c.jsonl.gz (truncated) and 2 others"
+    look = f"curate why {tmp_path / 'out'} a.jsonl.gz:{300 * len(GOOD)}"
+    assert f"damaged: 5 input files: {named}; 5 records could not be read, see the ledger's unreadable rows: {look}" in told
+    assert "no gzip member" in curate(*look.split()[1:])
+    again = call("run", tmp_path / "recipe.toml", tmp_path / "in", "--out", tmp_path / "out")
+    assert "damaged: 5 input files" in again.err, "a run that has nothing to do says it again"
+    (tmp_path / "none").mkdir()
+    assert "damaged:" not in run_told(tmp_path / "none", f__jsonl__gz=whole)
+
+
+def run_told(folder: Path, **files: bytes) -> str:
+    """Run what ends well, and return what it says on the way, on one line."""
+    run(folder, 0, **files)
+    return " ".join((folder / "out/run.log").read_text("utf-8").split())
 
 
 def test_rows_of_a_wrong_text_column_are_counted(tmp_path):

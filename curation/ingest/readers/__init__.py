@@ -5,10 +5,11 @@
 
 from curation.ingest.readers.contract import Reader
 from curation.ingest.readers.opening import read_records
-from curation.ingest.readers.outcomes import BOMB, MAX_EXPANSION, MAX_RECORD_BYTES, Broken, Ignored, Outcome, Record, Tally
+from curation.ingest.readers.outcomes import BOMB, DAMAGE, MAX_EXPANSION, MAX_RECORD_BYTES, Broken, Ignored, Outcome, Record, Tally
 
 __all__ = [
     "BOMB",
+    "DAMAGE",
     "MAX_EXPANSION",
     "MAX_RECORD_BYTES",
     "Broken",

@@ -18,6 +18,9 @@ MAX_EXPANSION = 200
 BOMB = "bomb"
 """The reason if a limit of ours left the rest of a file, or a piece of it, unread; one Broken with this reason represents all of that."""
 
+DAMAGE = frozenset({"truncated", "corrupt", "garbage"})
+"""The reasons that tell of damage to a file, which a whole copy of it would mend."""
+
 
 class Record(NamedTuple):
     """A record with content: `payload` is HTML bytes, or text (str) if the format already contains text.
