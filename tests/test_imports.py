@@ -105,6 +105,7 @@ CONFINED = {
         "curation/text/kernels.py",
         "curation/text/kernel_lowering.py",
         "curation/text/kernel_parts.py",
+        "curation/text/kernel_references.py",
         "curation/text/kernel_typing.py",
     },
     "obstore": {"curation/storage/store_lock.py"},

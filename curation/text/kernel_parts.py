@@ -25,7 +25,6 @@ from numba.core.compiler_machinery import LoweringPass, PassManager, register_pa
 from numba.core.decorators import jit
 from numba.core.typed_passes import (
     AnnotateTypes,
-    IRLegalization,
     NativeLowering,
     NoPythonBackend,
     NopythonTypeInference,
@@ -35,6 +34,7 @@ from numba.core.typing.templates import _OverloadFunctionTemplate
 from numba.core.untyped_passes import FixupArgs, GenericRewrites, IRProcessing, ReconstructSSA, TranslateByteCode
 
 from curation.text.kernel_lowering import KernelLowering
+from curation.text.kernel_references import DeletionsWhereCounted, without_lifetimes
 from curation.text.kernel_typing import remembered_types
 
 __all__ = ["WITHOUT_WRAPPERS", "KernelCompiler", "PartCompiler", "without_constants"]
@@ -48,7 +48,7 @@ _STEPS = (
     ReconstructSSA,
     NopythonTypeInference,
     PreLowerStripPhis,
-    IRLegalization,
+    DeletionsWhereCounted,
     AnnotateTypes,
     KernelLowering,
     NoPythonBackend,
@@ -123,7 +123,7 @@ class KernelCompiler(CompilerBase):
         return [passes]
 
     def _compile_core(self) -> Any:
-        with remembered_types(), _numbas_own_as_parts():
+        with remembered_types(), without_lifetimes(), _numbas_own_as_parts():
             return super()._compile_core()
 
 

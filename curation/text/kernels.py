@@ -9,8 +9,8 @@ not notice when a kernel *called* by a cached kernel has changed. Only kernels t
 call is compiled for them alone, without the wrapper that Python needs, and becomes part of its caller. Of many processes that need a kernel
 at the same time, one compiles it and the others wait.
 
-Invariant: this module and `kernel_parts`, `kernel_lowering` and `kernel_typing` are the only ones that import numba (a test reads the
-imports), so the cache folder is always set first.
+Invariant: this module and those named `kernel_...` are the only ones that import numba (a test reads the imports), so the cache folder is
+always set first.
 """
 
 import fcntl

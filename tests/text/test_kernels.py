@@ -2,9 +2,10 @@
 
 import ast
 import itertools
+import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -111,6 +112,96 @@ def test_elements_are_those_of_python(kind: Any, at: Any, order: Any) -> None:
     assert _touch(*ours) == _touch._function(*pythons)  # type: ignore[attr-defined]
     for mine, theirs in zip(ours, pythons, strict=True):
         np.testing.assert_array_equal(mine, theirs)
+
+
+class _Pair(NamedTuple):
+    left: Any
+    right: Any
+
+
+@kernel
+def _copied(values: Any, times: int) -> Any:
+    """Return a new array; between, arrays are made and let go in a loop, some of them never."""
+    copy = np.zeros(len(values), np.int64)
+    for turn in range(times):
+        before = copy
+        if turn % 3:
+            copy = np.zeros(len(values), np.int64)
+        part = before[1:]
+        pair = _Pair(part, values)
+        for at in range(len(values)):
+            copy[at] = before[at] + pair.right[at]
+    return copy
+
+
+@kernel
+def _doubled(values: Any, times: int) -> int:
+    """Use new arrays and none that it gets."""
+    return int(_copied(values, times)[1:].sum()) + int(_copied(values, 1)[0])
+
+
+@kernel
+def _borrowing(pair: _Pair, times: int) -> int:
+    """Pass arrays on in tuples and slices; values that are defined in one branch, before a loop, in it, or by its last turn."""
+    total, first = 0, pair.left
+    for turn in range(times):
+        view = first if turn % 2 else pair.right[1:]
+        found = -1
+        for at in range(len(view)):
+            if view[at] > turn:
+                found = at
+                break
+        else:
+            total += 100
+        last = turn * 2
+        if found < 0:
+            continue
+        total += found * last + len(_swapped(_Pair(view, first)).left)
+        while found > 0:
+            half = found // 2
+            total += half
+            found = half
+    return total
+
+
+@inline_kernel
+def _swapped(pair: _Pair) -> _Pair:
+    return _Pair(pair.right, pair.left)
+
+
+def test_a_kernel_that_makes_no_array_counts_no_references() -> None:
+    chase, copied = (_made(function._function) for function in (_chase, _copied))  # type: ignore[attr-defined]
+    values = np.array([0, 1, 2, 3, 4])
+    chase(values, 3)
+    copied(values, 3)
+    assert not _counts(chase)
+    assert _counts(copied)
+
+
+def test_an_array_is_freed_once_and_those_of_the_caller_stay() -> None:
+    from numba.core.runtime import _nrt_python, rtsys
+
+    _nrt_python.memsys_enable_stats()
+    values, others = np.arange(1, 6), np.arange(3, 9)
+    held = sys.getrefcount(values), sys.getrefcount(others)
+    _copied(values, 2)
+    before = rtsys.get_allocation_stats()
+    for times in range(5):
+        plain = _copied._function(values, times)  # type: ignore[attr-defined]
+        np.testing.assert_array_equal(_copied(values, times), plain)
+        assert _doubled(values, times) == plain[1:].sum() + _copied._function(values, 1)[0]  # type: ignore[attr-defined]
+        for pair in (_Pair(values, others), _Pair(others, values)):
+            assert _borrowing(pair, times) == _borrowing._function(pair, times)  # type: ignore[attr-defined]
+    del pair
+    after = rtsys.get_allocation_stats()
+    assert after.mi_alloc - before.mi_alloc == after.mi_free - before.mi_free > 0
+    assert after.alloc - before.alloc == after.free - before.free > 0
+    assert (sys.getrefcount(values), sys.getrefcount(others)) == held
+
+
+def _counts(compiled: Any) -> bool:
+    (made,) = compiled.overloads.values()
+    return "NRT_decref" in made.library.get_llvm_str()
 
 
 def _has_machine_code(compiled: Any) -> bool:
