@@ -4,7 +4,7 @@ Numba makes a copy of the array's description (length, strides, owner) on the st
 leaves it to the optimiser to find that only the pointer matters. Kernels consist of such accesses; to write and optimise all those copies
 takes a tenth of the time to compile. The optimised code is the same.
 
-Numba also keeps each variable that several blocks use in memory. Numba has renamed variables before (SSA), so most of them are defined once,
+Numba also keeps each variable that several blocks use in memory. It has renamed variables before (SSA), so most are defined once,
 before all uses, and the value itself serves.
 
 Invariants: a negative index counts from the end, as in Python; everything but a number in a contiguous array is left to numba.

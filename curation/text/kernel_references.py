@@ -6,7 +6,7 @@ quarter of the LLVM code of our kernels, which the optimiser then has to remove.
 caller holds until they return, so nothing has to be counted.
 
 Invariants: a function counts if it calls something that returns an array, or returns one itself, because a new array must be freed;
-everything else borrows. An array from Python has no counter in a function that does not count, and numba's own code skips a missing counter.
+everything else borrows. To a function that does not count, Python passes an array without a counter, which numba's own code skips.
 """
 
 # mypy: allow-untyped-calls, disable-error-code="method-assign, assignment"
