@@ -153,7 +153,7 @@ def iter_rows(location: Location, rows: Iterable[int], columns: list[str]) -> It
 
 def iter_tables(location: Location, rows: Iterable[int], columns: list[str]) -> Iterator[tuple[Integers, Table]]:
     """Yield the same as (numbers, table), one for each row group."""
-    yield from exchange.read_rows(_as_shard(location.name, location), columns, np.array(sorted(set(rows)), np.int64))
+    yield from exchange.read_rows(_as_shard(location.name, location), columns, np.unique(np.fromiter(rows, np.int64)))
 
 
 def read_ledger_rows(location: Location, rows: Iterable[int], columns: list[str]) -> dict[int, dict[str, Any]]:

@@ -19,7 +19,7 @@ import polars as pl
 
 from curation.choices import nearest
 from curation.errors import UsageError
-from pipelines.inspect.flows import estimated_tokens
+from pipelines.inspect.flows import AMOUNT, estimated_tokens
 from pipelines.inspect.looking import looks_at_runs
 from pipelines.inspect.rules import RecipeRule, read_rules
 from pipelines.inspect.run_folder import checked_folder, places, scan_measured
@@ -30,7 +30,7 @@ TO_COMPARE = "to compare"
 _JUDGED = "judge"
 """What the ledger calls the stage of a document that a rule dropped."""
 
-_FACTS = ["id", "url", "source", "fate", "rule", "stage", "failed", "duplicate_of", "duplicate_run", "text_bytes"]
+_FACTS = ["id", "url", "source", "fate", "rule", "stage", "failed", "duplicate_of", "duplicate_run", "cluster_size", "text_bytes"]
 _NAMES = ["id", "url", "source", "fate", "rule"]
 
 _RULES = pl.Schema({"rule": pl.String, "signal": pl.String, "drops": pl.String, "threshold": pl.Float64})
@@ -104,16 +104,18 @@ def rejudge_run(folder: str, thresholds: Mapping[str, float | None]) -> Rejudged
         raise UsageError(f"{folder} has no ledger yet, so no document has a fate that other thresholds could change; end the run first")
     signals = list(dict.fromkeys(change.rule.signal for change in changed))
     judged = _with_fate_after(scan_measured(found, _FACTS, signals), changed)
-    size = pl.len().alias("documents"), pl.col("text_bytes").sum(), estimated_tokens(pl.col("text_bytes")).sum()
-    fates = judged.group_by("fate", "after").agg(*size[:2], size[2].alias("tokens")).sort("fate", "after", descending=[True, False])
-    counted = [
-        (pl.col("fate") == "kept").sum().alias("kept"),
-        ((pl.col("fate") == "kept") & (pl.col("after") == "kept")).sum().alias("kept_after"),
-        (pl.col("after") == TO_COMPARE).sum().alias("to_compare"),
+    flags = [f"{side}{place}" for place in range(len(changed)) for side in ("fails", "fails_after")]
+    size = pl.len().alias("documents"), pl.col("text_bytes").sum(), estimated_tokens(pl.col("text_bytes")).sum().alias("tokens")
+    counted = judged.group_by("source", "fate", "after", *flags).agg(size).collect(engine="streaming")
+    by_fate = counted.group_by("fate", "after").agg(pl.col(AMOUNT).sum()).sort("fate", "after", descending=[True, False])
+    kept, documents = pl.col("fate") == "kept", pl.col("documents")
+    of_sources = [
+        documents.filter(kept).sum().alias("kept"),
+        documents.filter(kept & (pl.col("after") == "kept")).sum().alias("kept_after"),
+        documents.filter(pl.col("after") == TO_COMPARE).sum().alias("to_compare"),
     ]
-    sources = judged.group_by("source").agg(counted).sort("source")
-    failing = judged.select(*(pl.col(f"{side}{place}").sum() for place in range(len(changed)) for side in ("fails", "fails_after")))
-    by_fate, by_source, fails = pl.collect_all([fates, sources, failing], engine="streaming")
+    by_source = counted.group_by("source").agg(of_sources).sort("source")
+    fails = counted.select(documents.filter(pl.col(flag)).sum().alias(flag) for flag in flags)
     return Rejudged(_rules(changed, fails), by_fate, by_source, judged.select(*_NAMES, "after", "text_bytes", *signals))
 
 
@@ -130,7 +132,7 @@ def _with_fate_after(table: pl.LazyFrame, changed: Sequence[_Changed]) -> pl.Laz
     others = pl.col("failed").list.len().fill_null(0).cast(pl.Int64) - held > 0
     passes = ~(others | pl.any_horizontal([pl.col(f"fails_after{i}") for i in range(len(changed))]))
     judged = table.with_columns(*now, *then).with_columns(passes.alias("passes"))
-    gone = judged.filter((pl.col("fate") == "kept") & ~pl.col("passes")).select(
+    gone = judged.filter((pl.col("fate") == "kept") & ~pl.col("passes") & (pl.col("cluster_size") > 1)).select(
         pl.col("id").alias("duplicate_of"), pl.lit(True).alias("freed")
     )
     was_compared = pl.col("fate").is_in(["kept", "duplicate"]) & ~(pl.col("freed").fill_null(False) & pl.col("duplicate_run").is_null())

@@ -27,6 +27,7 @@ from pipelines.inspect.looking import looks_at_runs
 from pipelines.serve import document, views
 from pipelines.serve.guard import Guard
 from pipelines.serve.served import Served
+from pipelines.serve.waiting import WAITS, Waiting
 from pipelines.terminal.wording import compact, number, readable, size
 
 _Result = TypeVar("_Result")
@@ -53,7 +54,7 @@ PAGES = (
 def application(what: Served, token: str, hosts: frozenset[str], cookie: str = "curate") -> Guard:
     """Return the guarded application."""
     environment = _environment()
-    turn = Lock()
+    turn, waiting = Lock(), Waiting()
 
     def page(template: str, show: Callable[[Served, Request, str], dict[str, Any]]) -> Callable[[Request], Any]:
         async def answer(request: Request) -> Response:
@@ -63,7 +64,17 @@ def application(what: Served, token: str, hosts: frozenset[str], cookie: str = "
             def written() -> str:
                 return environment.get_template(f"{template}.html").render(**around, **show(what, request, name))
 
-            return HTMLResponse(await run_in_threadpool(_in_turn, turn, what, name, written))
+            def in_turn() -> str:
+                return _in_turn(turn, what, name, written)
+
+            if WAITS in request.headers:
+                await waiting.ready(str(request.url), in_turn)
+                return Response(status_code=204)
+            whole = await waiting.page(str(request.url), in_turn)
+            if whole is None:
+                label = dict(PAGES).get(template, "Document")
+                whole = environment.get_template("waiting.html").render(**around, label=label, **views.at_once(what, name))
+            return HTMLResponse(whole)
 
         return answer
 

@@ -1,18 +1,17 @@
 """A page of search results: fifty documents, sorted by a signal or in the order of the run.
 
-Lazy scans of the ledger and the signals filter by columns. Text is read only to search it, shard by shard, and only until the page is full.
+Lazy scans of the ledger and the signals filter by columns, shard by shard; the rows of one shard are held, and those of the page. Text is
+read only to search it: in the order of the run until the page is full, in the order of a signal once.
 
 Invariant: the same search of the same run gives the same page.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import numpy as np
 import polars as pl
 
-from curation.arrays import Flags, Table
 from curation.errors import UsageError
 from curation.storage.location import Location
 from pipelines.inspect.run_folder import ShardPlace, iter_rows, iter_tables, places, read_ledger_rows, scan, undecided
@@ -22,9 +21,6 @@ from pipelines.inspect.views import full_name, has_thresholds, signals_in
 PAGE = 50
 _EXCERPT = 180
 _LONGEST_PATTERN = 500
-_AT_ONCE = 2000
-"""Texts that are searched in the first turn."""
-
 _SHOWN = ["id", "url", "source", "fate", "rule", "text_bytes", "cluster_size"]
 _UNDECIDED = {"fate": "undecided", "text_bytes": 0, "cluster_size": 1}
 """What is shown of a record that has no row in the ledger yet."""
@@ -71,7 +67,7 @@ class FoundDocument:
 
 @dataclass(frozen=True)
 class Found:
-    """A page of documents; `total` is None if the search of texts stopped when the page was full."""
+    """A page of documents; `total` is None if a search of texts stopped when the page was full."""
 
     lines: Sequence[FoundDocument]
     total: int | None
@@ -88,20 +84,37 @@ def search(out: Location, asked: Search) -> Found:
     """Return a page of search results. Raises UsageError for an invalid pattern or signal."""
     found = [place for place in all_places(out) if not asked.origin or place.origin == asked.origin]
     signal = full_name(asked.signal, found)[0] if asked.signal else ""
-    in_text = bool(asked.words) and asked.where == "text"
     _check_pattern(asked.words)
-    frames = pl.collect_all([_narrow(place, asked, signal) for place in found], engine="streaming")
-    numbered = [frame.with_columns(pl.lit(number, pl.Int32).alias("place")) for number, frame in enumerate(frames)]
-    rows = pl.concat(numbered) if numbered else None
-    if rows is None or rows.height == 0:
-        return Found([], 0, False)
-    begin, total = (max(1, asked.page) - 1) * PAGE, rows.height
-    if asked.descending is not None and signal:
-        rows = in_order_of_signal(rows, asked.descending, total if in_text else begin + PAGE)
-    if not in_text:
-        return Found(_lines(found, rows[begin : begin + PAGE]), total, total > begin + PAGE)
-    chosen = list(_with_text(found, rows, asked.words, begin + PAGE + 1))
-    return Found(_lines(found, rows[chosen[begin : begin + PAGE]]), None, len(chosen) > begin + PAGE)
+    narrowed = (_narrow(number, place, asked, signal).collect(engine="streaming") for number, place in enumerate(found))
+    begin, end = (max(1, asked.page) - 1) * PAGE, max(1, asked.page) * PAGE
+    in_text, descending = bool(asked.words) and asked.where == "text", asked.descending if signal else None
+    if in_text:
+        narrowed = (own for rows in narrowed for own in _matching(found, rows, asked.words))
+    if descending is not None:
+        rows, total = _first_in_order(narrowed, descending, end)
+        return Found(_lines(found, rows[begin:]), total, total > end)
+    rows, total = _between(narrowed, begin, end, end + 1 if in_text else None)
+    return Found(_lines(found, rows), None if in_text else total, total > end)
+
+
+def _between(frames: Iterable[pl.DataFrame], begin: int, end: int, most: int | None) -> tuple[pl.DataFrame, int]:
+    """Return the rows from `begin` to `end`, and the number of all rows, or `most` once there are as many."""
+    chosen, total = [], 0
+    for rows in frames:
+        chosen.append(rows[max(0, begin - total) : max(0, end - total)])
+        total += rows.height
+        if most is not None and total >= most:
+            break
+    return pl.concat(chosen) if chosen else pl.DataFrame(), total
+
+
+def _first_in_order(frames: Iterable[pl.DataFrame], descending: bool, most: int) -> tuple[pl.DataFrame, int]:
+    """Return the first `most` rows in the order of the signal, and the number of all rows."""
+    first, total = pl.DataFrame(), 0
+    for rows in frames:
+        total += rows.height
+        first = in_order_of_signal(pl.concat([first, rows]) if first.height else rows, descending, most)[:most]
+    return first, total
 
 
 def in_order_of_signal(rows: pl.DataFrame, descending: bool, most: int) -> pl.DataFrame:
@@ -128,8 +141,8 @@ def _contains(column: pl.Expr, words: str) -> pl.Expr:
     return column.str.to_lowercase().str.contains(words.lower(), literal=True)
 
 
-def _narrow(place: ShardPlace, asked: Search, signal: str) -> pl.LazyFrame:
-    """Return the numbers of a shard's rows (and the signal's value as `_signal`) that pass the filters by column."""
+def _narrow(number: int, place: ShardPlace, asked: Search, signal: str) -> pl.LazyFrame:
+    """Return the rows of a shard that pass the filters by column: `place`, `row`, and the signal's value as `_signal`."""
     there = scan([place.ledger])
     known = set(there.collect_schema().names())
     table = there.with_row_index("row").with_columns(
@@ -155,49 +168,28 @@ def _narrow(place: ShardPlace, asked: Search, signal: str) -> pl.LazyFrame:
         table = table.filter(((pl.col("rule") == asked.rule) | pl.col("rule").str.starts_with(f"{asked.rule}.")).fill_null(False))
     if asked.words and asked.where != "text":
         table = table.filter(_contains(pl.col(asked.where), asked.words).fill_null(False))
-    return table.select("row", *(["_signal"] if signal else []))
+    return table.select(pl.lit(number, pl.Int32).alias("place"), "row", *(["_signal"] if signal else []))
 
 
 def _kind(name: str) -> Any:
     return {"stage": pl.String, "rule": pl.String, "cluster_size": pl.Int64}.get(name, pl.List(pl.String))
 
 
-def _with_text(found: Sequence[ShardPlace], rows: pl.DataFrame, words: str, most: int) -> Iterator[int]:
-    """Yield the numbers of the rows whose text matches, in order, up to `most`.
-
-    Each turn searches four times as many rows as the last: in the order of a signal, any rows may lie in all row groups.
-    """
-    matched, begin, many = 0, 0, _AT_ONCE
-    while begin < rows.height and matched < most:
-        hits = np.flatnonzero(_matching(found, rows[begin : begin + many], words))[: most - matched]
-        yield from (begin + hits).tolist()
-        matched, begin, many = matched + len(hits), begin + many, 4 * many
-
-
-def _matching(found: Sequence[ShardPlace], rows: pl.DataFrame, words: str) -> Flags:
-    """Return which rows have a text that matches. It holds the texts of one row group at a time."""
-    places, numbers = rows["place"].to_numpy(), rows["row"].to_numpy()
-    flags = np.zeros(rows.height, np.bool_)
-    for place in np.unique(places).tolist():
-        own = np.flatnonzero(places == place)
-        own = own[np.argsort(numbers[own])]
-        documents = found[place].documents
-        if documents is not None:
-            hits = [_hits(table, words) for _, table in iter_tables(documents, numbers[own].tolist(), ["text"])]
-            flags[own] = np.concatenate(hits)
-    return flags
-
-
-def _hits(table: Table, words: str) -> Flags:
-    hits: Flags = pl.DataFrame(table).select(_contains(pl.col("text"), words).fill_null(False))["text"].to_numpy()
-    return hits
+def _matching(found: Sequence[ShardPlace], rows: pl.DataFrame, words: str) -> Iterator[pl.DataFrame]:
+    """Yield those rows of a shard whose text matches, row group by row group."""
+    documents = found[rows["place"][0]].documents if rows.height else None
+    if documents is None:
+        return
+    for numbers, table in iter_tables(documents, rows["row"].to_numpy(), ["text"]):
+        hits = pl.DataFrame(table).select(_contains(pl.col("text"), words).fill_null(False))["text"]
+        yield rows.filter(pl.col("row").is_in(pl.Series(numbers[hits.to_numpy()]).cast(pl.get_index_type()).implode()))
 
 
 def _lines(found: Sequence[ShardPlace], rows: pl.DataFrame) -> list[FoundDocument]:
     """Read the columns that a page shows."""
     facts: dict[tuple[int, int], Mapping[str, Any]] = {}
     texts: dict[tuple[int, int], str] = {}
-    for (number,), own in rows.group_by(["place"]):
+    for (number,), own in rows.group_by(["place"]) if rows.height else ():
         place, wanted = found[int(str(number))], own["row"].to_list()
         known = [name for name in _SHOWN if name in scan([place.ledger]).collect_schema().names()]
         for row, values in read_ledger_rows(place.ledger, wanted, known).items():

@@ -1,57 +1,110 @@
 """A movable threshold: shows at once what any threshold of a signal would keep.
 
-The values of a signal, the sizes of texts and the fates are held as arrays, 30 bytes per document, so a threshold is one comparison. A run
-of many millions of documents is read once for each signal and kept while somebody looks at it.
+The documents are held in the order of the signal, about 25 bytes each: a threshold then splits them at one place, which bisection finds.
+Sums by source are held for the ends of a few hundred blocks, so a threshold only counts the documents of the block that it splits, and the
+documents nearest to it are those beside that place. Shards are read one after another, so no table of the whole run is ever made.
 
-Invariant: `effect` equals `pipelines.inspect.thresholds.threshold_effect`, which `curate inspect --at` shows.
+A run of many millions of documents is read once for each signal. The signals looked at last are held, as many as `HELD_BYTES` allows.
+
+Invariants
+    - `effect` equals `pipelines.inspect.thresholds.threshold_effect`, which `curate inspect --at` shows.
+    - A document without the signal passes every threshold; such documents are last in the order.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from curation.arrays import Flags
+from curation.arrays import Flags, Integers
 from curation.storage.location import Location
-from pipelines.inspect.flows import Amount, Split, estimated_tokens, tokens_of_sizes
+from pipelines.inspect.flows import Amount, Split, tokens_of_sizes
 from pipelines.inspect.rules import RecipeRule
+from pipelines.inspect.run_folder import ShardPlace, scan
 from pipelines.inspect.samples import Sample, SampleQuery, take_samples
 from pipelines.inspect.thresholds import THRESHOLD_NOTE, AskedSignal, ThresholdEffect, side_of
 
 NEAREST = 10
 """Documents shown on each side of a threshold."""
 
-HELD = 3
-"""Signals whose arrays are kept."""
+HELD_BYTES = 128 << 20
+"""What the signals held may take together; the one looked at is held in any case."""
+
+_BLOCK = 1 << 16
+"""Documents of the smallest block."""
+
+_SUMS = 1 << 20
+"""The most sums that are held: with many sources blocks are larger."""
+
+Sums = npt.NDArray[np.float64]
+"""Documents, bytes and tokens (rows) by source (columns); floats hold them exactly."""
+
+
+@dataclass(frozen=True)
+class _Ordered:
+    """Sizes and sources of documents in the order of the signal, and the sums of all documents before each block."""
+
+    sizes: npt.NDArray[np.uint32]
+    sources: npt.NDArray[np.int32]
+    flags: Flags | None
+    names: int
+    block: int
+    before: npt.NDArray[np.float64]
+
+    @classmethod
+    def of(cls, sizes: npt.NDArray[np.uint32], sources: npt.NDArray[np.int32], flags: Flags | None, names: int) -> "_Ordered":
+        """Count flagged documents (None: all, without telling sources apart)."""
+        block = max(_BLOCK, -(-len(sizes) * 3 * names // _SUMS))
+        begins = range(0, len(sizes), block)
+        before = np.zeros((len(begins) + 1, 3, names))
+        counted = cls(sizes, sources, flags, names, block, before)
+        for number, begin in enumerate(begins):
+            before[number + 1] = before[number] + counted._counted(begin, min(begin + block, len(sizes)))
+        return counted
+
+    def first(self, end: int) -> Sums:
+        """Return the sums of the first `end` documents."""
+        number = end // self.block
+        before: Sums = self.before[number]
+        return before + self._counted(number * self.block, end)
+
+    def _counted(self, begin: int, end: int) -> Sums:
+        sizes, codes = self.sizes[begin:end].astype(np.int64), self.sources[begin:end]
+        if self.flags is None:
+            return np.array([[len(sizes)], [sizes.sum()], [tokens_of_sizes(sizes).sum()]], np.float64)
+        flags = self.flags[begin:end]
+        sizes, codes = sizes[flags], codes[flags]
+        weighed: list[Any] = [np.bincount(codes, weights, minlength=self.names) for weights in (None, sizes, tokens_of_sizes(sizes))]
+        return np.array(weighed, np.float64)
 
 
 @dataclass(frozen=True)
 class _Judged:
-    """What a threshold does not change: the documents that only one rule decides about; how many documents, bytes and tokens there are
-    in `all` and pass the rule now; and of the former by source, those there are (`of`) and those that pass it now (`stays`).
-    """
+    """The documents that only one rule decides about; the sums of all documents that pass the rule now (`now`), and of those (`stays`)."""
 
-    otherwise: Flags
-    all: tuple[Amount, Amount]
-    of: Sequence[Any]
-    stays: Sequence[Any]
+    otherwise: _Ordered
+    now: Sums
+    stays: Sums
 
 
 @dataclass(frozen=True)
 class MovableThreshold:
-    """The arrays of one signal; document i is row `rows[i]` of the shard `shards[i]` of `asked.found`."""
+    """The documents in the order of one signal, of which the first `measured` have it.
+
+    `places` holds their numbers: row i of shard s, counted over all shards, whose first rows have the numbers `begins`.
+    """
 
     asked: AskedSignal
     values: npt.NDArray[np.float64]
-    sizes: npt.NDArray[np.int64]
-    sources: npt.NDArray[np.int32]
+    measured: int
+    places: npt.NDArray[np.uint32]
+    begins: Integers
+    shards: Sequence[ShardPlace]
     names: Sequence[str]
-    shards: npt.NDArray[np.int32]
-    rows: npt.NDArray[np.int64]
+    all: _Ordered
     judged: Sequence[tuple[RecipeRule | None, _Judged]]
 
     def effect(self, at: float) -> ThresholdEffect:
@@ -59,100 +112,131 @@ class MovableThreshold:
         rule = self.asked.replaced_by(at)
         drops = side_of(rule)
         held = next(judged for known, judged in self.judged if known == rule)
-        then = self.passing(at)
-        after = _by_source(self.sources, self.sizes, len(self.names), held.otherwise & then)
-        sources = []
-        for code, name in enumerate(self.names):
-            amounts = [Amount(*(int(part[code]) for part in parts)) for parts in (held.of, held.stays, after)]
-            if amounts[0].documents:
-                sources.append(Split(name, *amounts))
+        then = self._passing(held.otherwise, at)
+        of = held.otherwise.first(len(self.values))
+        sources = [
+            Split(name, *(_amount(sums[:, code]) for sums in (of, held.stays, then))) for code, name in enumerate(self.names) if of[0, code]
+        ]
         rule_name, threshold = (rule.name, rule.threshold) if rule is not None else (None, None)
-        everything = Split("all", *held.all, _flagged(self.sizes, then))
-        otherwise = Split("otherwise kept", *(_total(parts) for parts in (held.of, held.stays, after)))
+        everything = Split("all", *map(_total, (self.all.first(len(self.values)), held.now, self._passing(self.all, at))))
+        otherwise = Split("otherwise kept", *map(_total, (of, held.stays, then)))
         return ThresholdEffect(self.asked.name, at, drops, rule_name, threshold, everything, otherwise, sources, THRESHOLD_NOTE)
 
-    def passing(self, at: float) -> Flags:
-        """Return which documents pass a threshold; a document without the signal passes."""
-        drops = side_of(self.asked.replaced_by(at))
-        with np.errstate(invalid="ignore"):
-            return ~(self.values < at if drops == "below" else self.values > at)
+    def _passing(self, documents: _Ordered, at: float) -> Sums:
+        """Return the sums of the documents that pass a threshold."""
+        if side_of(self.asked.replaced_by(at)) == "below":
+            return documents.first(len(self.values)) - documents.first(self._place(at, "left"))
+        missing = documents.first(len(self.values)) - documents.first(self.measured)
+        return documents.first(self._place(at, "right")) + missing
+
+    def _place(self, at: float, side: Any) -> int:
+        return int(np.searchsorted(self.values[: self.measured], at, side))
 
     def nearest(self, at: float) -> tuple[list[Sample], list[Sample]]:
         """Return the documents just below and just above a threshold, nearest first."""
-        below = self._closest(at, self.values < at)
-        above = self._closest(at, self.values >= at)
-        queries = [SampleQuery(name, self._rows(chosen)) for name, chosen in (("below", below), ("above", above))]
+        place = self._place(at, "left")
+        below, above = np.arange(place)[-NEAREST:], np.arange(place, self.measured)[:NEAREST]
+        queries = [SampleQuery(name, self._rows(chosen, at)) for name, chosen in (("below", below), ("above", above))]
         samples = take_samples(queries, self.asked.found)
         return [one for one in samples if one.where == "below"], [one for one in samples if one.where == "above"]
 
-    def _closest(self, at: float, side: Flags) -> npt.NDArray[np.int64]:
-        places = np.flatnonzero(side)
-        distance = np.abs(self.values[places] - at)
-        if len(places) > NEAREST:
-            some = np.argpartition(distance, NEAREST)[:NEAREST]
-            places, distance = places[some], distance[some]
-        return places[np.lexsort((places, distance))]
-
-    def _rows(self, chosen: npt.NDArray[np.int64]) -> pl.LazyFrame:
-        found = [self.asked.found[place] for place in self.shards[chosen]]
+    def _rows(self, chosen: Integers, at: float) -> pl.LazyFrame:
+        chosen = chosen[np.lexsort((self.places[chosen], np.abs(self.values[chosen] - at)))]
+        numbers = self.places[chosen].astype(np.int64)
+        shards = np.searchsorted(self.begins, numbers, "right") - 1
         columns = {
-            "origin": [place.origin for place in found],
-            "shard": [place.name for place in found],
-            "row": self.rows[chosen],
+            "origin": [self.shards[shard].origin for shard in shards],
+            "shard": [self.shards[shard].name for shard in shards],
+            "row": numbers - self.begins[shards],
             "value": self.values[chosen],
         }
         return pl.LazyFrame(columns, schema={"origin": pl.String, "shard": pl.String, "row": pl.Int64, "value": pl.Float64})
 
-
-def _flagged(sizes: Any, flags: Flags) -> Amount:
-    """Return the flagged documents."""
-    return Amount(int(np.count_nonzero(flags)), int(np.dot(sizes, flags)), int(np.dot(tokens_of_sizes(sizes), flags)))
-
-
-def _by_source(codes: Any, sizes: Any, names: int, flags: Flags) -> Sequence[Any]:
-    """Return the documents, bytes and tokens of each source, counting flagged documents only."""
-    codes, sizes = codes[flags], sizes[flags]
-    return [np.bincount(codes, weights, minlength=names) for weights in (None, sizes, tokens_of_sizes(sizes))]
+    @property
+    def bytes(self) -> int:
+        """The memory that the arrays take."""
+        arrays: list[npt.NDArray[Any] | None] = [self.values, self.places, self.all.sizes, self.all.sources]
+        for _, judged in self.judged:
+            arrays += [judged.otherwise.flags, judged.otherwise.before]
+        return sum(array.nbytes for array in arrays if array is not None)
 
 
-def _total(parts: Sequence[Any]) -> Amount:
-    return Amount(*(int(part.sum()) for part in parts))
+def _amount(sums: Any) -> Amount:
+    return Amount(*(int(part) for part in sums))
 
 
-@lru_cache(maxsize=HELD)
-def movable(out: Location, signal: str, stamp: object) -> MovableThreshold:  # noqa: ARG001  (a changed run is read again)
-    """Read the arrays of a signal. Raises UsageError for a signal that is unknown or not a number."""
+def _total(sums: Sums) -> Amount:
+    return _amount(sums.sum(axis=1))
+
+
+_held: dict[tuple[Location, str, object], MovableThreshold] = {}
+
+
+def movable(out: Location, signal: str, stamp: object) -> MovableThreshold:
+    """Return the documents in the order of a signal; they are read again if `stamp` differs, as it does for a run that has changed.
+
+    Raises UsageError for a signal that is unknown or not a number.
+    """
+    name = out, signal, stamp
+    if name in _held:
+        _held[name] = _held.pop(name)
+        return _held[name]
     asked = AskedSignal.of(out, signal)
+    sizes = [(place, scan([place.ledger]).select(pl.len()).collect().item()) for place in asked.found if place.signals is not None]
+    _make_room(25 * sum(rows for _, rows in sizes))
+    _held[name] = _read(asked, sizes)
+    return _held[name]
+
+
+def _make_room(needed: int) -> None:
+    """Forget the signals that were looked at longest ago, before another one is read."""
+    while _held and needed + sum(one.bytes for one in _held.values()) > HELD_BYTES:
+        del _held[next(iter(_held))]
+
+
+def _read(asked: AskedSignal, sizes: Sequence[tuple[ShardPlace, int]]) -> MovableThreshold:
     rules: dict[str, RecipeRule | None] = {str(number): rule for number, rule in enumerate(asked.rules or (None,))}
-    places = [number for number, place in enumerate(asked.found) if place.signals is not None]
-    frames = pl.collect_all([asked.judged_by([asked.found[place]], rules) for place in places])
-    heights = [frame.height for frame in frames]
-    table = pl.concat(frames)
-    names = table["source"].unique().sort().to_list()
-    table = table.with_columns(pl.col("source").cast(pl.Enum(names)).to_physical().cast(pl.Int32))
+    begins = np.cumsum([0, *(rows for _, rows in sizes)])
+    columns: dict[str, Any] = {"value": np.empty(begins[-1], np.float64), "text_bytes": np.empty(begins[-1], np.uint32)}
+    columns |= {"source": np.empty(begins[-1], np.int32)}
+    columns |= {f"{said} {rule}": np.empty(begins[-1], np.bool_) for rule in rules for said in ("now", "otherwise")}
+    known: dict[str, int] = {}
+    for (place, _), begin, end in zip(sizes, begins, begins[1:], strict=False):
+        table = asked.judged_by([place], rules).collect(engine="streaming")
+        for column in columns:
+            columns[column][begin:end] = _codes(table[column], known) if column == "source" else table[column].to_numpy()
+    names = sorted(known)
+    ranks = np.empty(len(names), np.int32)
+    ranks[[known[name] for name in names]] = np.arange(len(names))
+    columns["source"] = ranks[columns["source"]]
+    order = np.argsort(columns["value"], kind="stable")
+    for column in columns:
+        columns[column] = columns[column][order]
+    places = order.astype(np.uint32)
+    values, counted = columns["value"], (columns["text_bytes"], columns["source"])
     return MovableThreshold(
         asked,
-        table["value"].cast(pl.Float64).to_numpy(),
-        table["text_bytes"].to_numpy(),
-        table["source"].to_numpy(),
+        values,
+        len(values) - int(np.count_nonzero(np.isnan(values))),
+        places,
+        begins,
+        [place for place, _ in sizes],
         names,
-        np.repeat(np.array(places, np.int32), heights),
-        np.concatenate([np.arange(height) for height in heights]),
-        [(rule, _judged(table, number, len(names))) for number, rule in rules.items()],
+        _Ordered.of(*counted, None, 1),
+        [(rule, _judged(columns, number, len(names))) for number, rule in rules.items()],
     )
 
 
-def _judged(table: pl.DataFrame, rule: str, names: int) -> _Judged:
-    """Count by source, by what the rule says and by what the others say: a few rows, from which each sum is made."""
-    size = pl.col("text_bytes")
-    sums = (pl.len().alias("documents"), size.sum().alias("bytes"), estimated_tokens(size).sum().alias("tokens"))
-    keys = pl.col("source"), pl.col(f"now {rule}").alias("now"), pl.col(f"otherwise {rule}").alias("otherwise")
-    counted = table.lazy().group_by(keys).agg(sums).collect(engine="streaming")
-    now, otherwise = counted["now"].to_numpy(), counted["otherwise"].to_numpy()
+def _codes(sources: pl.Series, known: dict[str, int]) -> npt.NDArray[np.int32]:
+    """Return a number for each name of a source; new names get new numbers."""
+    names = sources.unique().to_list()
+    codes = np.array([known.setdefault(name, len(known)) for name in names], np.int32)
+    of_rows: npt.NDArray[np.int32] = codes[sources.cast(pl.Enum(names)).to_physical().to_numpy()]
+    return of_rows
 
-    def by_source(flags: Flags) -> Sequence[Any]:
-        codes = counted["source"].to_numpy()[flags]
-        return [np.bincount(codes, counted[part].to_numpy()[flags], minlength=names) for part in ("documents", "bytes", "tokens")]
 
-    everything = _total(by_source(np.ones(counted.height, np.bool_))), _total(by_source(now))
-    return _Judged(table[f"otherwise {rule}"].to_numpy(), everything, by_source(otherwise), by_source(otherwise & now))
+def _judged(columns: Mapping[str, Any], rule: str, names: int) -> _Judged:
+    otherwise, now = columns[f"otherwise {rule}"], columns[f"now {rule}"]
+    counted = columns["text_bytes"], columns["source"]
+    of_now, stays = (_Ordered.of(*counted, flags, names).before[-1] for flags in (now, otherwise & now))
+    return _Judged(_Ordered.of(*counted, otherwise, names), of_now, stays)

@@ -15,6 +15,7 @@ from curation.errors import UsageError
 from curation.storage.location import Location
 from curation.storage.records import CorruptRecord, find_record
 from pipelines.inspect.diff import diff
+from pipelines.inspect.flows import Funnel
 from pipelines.inspect.funnel import funnel
 from pipelines.inspect.rules import read_rules
 from pipelines.inspect.run_folder import ShardPlace, iter_rows, places, scan, scan_ledger, scan_measured
@@ -24,18 +25,30 @@ from pipelines.report import charts
 from pipelines.report.report import clusters_of, session_of, similarities_of
 from pipelines.serve.lab import changed_recipe
 from pipelines.serve.listing import Search, all_places, numeric_signals, search
-from pipelines.serve.movable import HELD, movable
+from pipelines.serve.movable import movable
 from pipelines.serve.served import Served
 
 _SHOWN_RULES = 200
+_HELD = 16
+"""Small results that are held: funnels, summaries of signals, names of sources."""
+
 _NO_THRESHOLD: dict[str, Any] = {"effect": None, "chart": None, "near": ([], []), "edges": []}
 _SCORE = "educational_score.score"
+
+
+def at_once(what: Served, name: str) -> dict[str, Any]:
+    """What is known of a run without reading a table: its name, and the books of its last session."""
+    out = what.run(name)
+    session = session_of(out) or {}
+    books = session.get("books")
+    sound = isinstance(books, dict) and isinstance(books.get("records"), int) and isinstance(books.get("fates"), dict)
+    return {"title": session.get("recipe") or name, "books": books if sound else None}
 
 
 def overview(what: Served, request: Request, name: str) -> dict[str, Any]:
     """The funnel, sources, costs and versions; what changed against another run."""
     out = what.run(name)
-    counted = funnel(str(out))
+    counted = _funnel(out, _stamp(out, all_places(out)))
     session = session_of(out) or {}
     other = request.query_params.get("against", "")
     changes = diff(str(what.run(other)), str(out)) if other and other != name else None
@@ -136,13 +149,12 @@ def documents(what: Served, request: Request, name: str) -> dict[str, Any]:
     asked = _search(request)
     found = search(out, asked)
     given = {key: value for key, value in request.query_params.items() if key not in ("page", "token")}
-    sources = scan_ledger(out).select(pl.col("source").unique()).head(200).collect(engine="streaming")["source"].sort().to_list()
     return {
         "asked": asked,
         "found": found,
         "rules": [rule.name for rule in read_rules(out).rules],
         "signals": numeric_signals(out),
-        "sources": sources,
+        "sources": _sources(out, _stamp(out, places(out))),
         "link": lambda number: "/documents?" + urlencode({**given, "page": number}),
     }
 
@@ -163,7 +175,7 @@ def synthetic(what: Served, request: Request, name: str) -> dict[str, Any]:
     out = what.run(name)
     page = int(_number(request, "page", 1.0) or 1)
     fate = request.query_params.get("fate", "")
-    counted = funnel(str(out)).synthetic
+    counted = _funnel(out, _stamp(out, all_places(out))).synthetic
     found = search(out, Search(origin="synthetic", fate=fate, page=page))
     return {"flow": counted, "found": found, "fate": fate, "page_number": page}
 
@@ -229,7 +241,18 @@ def _number(request: Request, name: str, default: float | None) -> float | None:
     return value
 
 
-@lru_cache(maxsize=HELD)
+@lru_cache(maxsize=_HELD)
+def _funnel(out: Location, stamp: object) -> Funnel:  # noqa: ARG001  (a changed run is counted again)
+    return funnel(str(out))
+
+
+@lru_cache(maxsize=_HELD)
+def _sources(out: Location, stamp: object) -> Sequence[str]:  # noqa: ARG001
+    """Return the names of sources that a form offers."""
+    return scan_ledger(out).select(pl.col("source").unique()).head(200).collect(engine="streaming")["source"].sort().to_list()
+
+
+@lru_cache(maxsize=_HELD)
 def _summary(out: Location, signal: str, stamp: object) -> SignalSummary:  # noqa: ARG001  (a changed run is read again)
     found = places(out)
     name, kind = full_name(signal, found)
@@ -239,7 +262,7 @@ def _summary(out: Location, signal: str, stamp: object) -> SignalSummary:  # noq
 
 def _stamp(out: Location, found: Sequence[ShardPlace]) -> Any:
     """Return a value that changes when the run changes, so that cached data is read again."""
-    shards = tuple(place.name for place in found)
+    shards = tuple(place.ledger for place in found)
     try:
         return shards, json.dumps((find_record(out / "run.json") or {}).get("sessions", [])[-1:], sort_keys=True)
     except CorruptRecord:

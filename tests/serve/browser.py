@@ -15,6 +15,8 @@ import pytest
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 _PATIENCE = 30.0
+_WHOLE = "performance.getEntriesByType('navigation')[0].loadEventEnd > 0 && !document.querySelector('[data-waiting]')"
+"""The page is loaded, and no frame of one that is not ready."""
 
 
 class Browser:
@@ -68,7 +70,7 @@ class Browser:
         before = self._loads
         self.send("Page.navigate", url=address)
         self.until(lambda: self._loads > before, "the page loads")
-        self.wait("document.readyState === 'complete'")
+        self.wait(_WHOLE)
 
     def run(self, script: str) -> Any:
         """Return what a script gives; a promise is awaited."""
@@ -109,7 +111,7 @@ class Browser:
         before = self._loads
         act()
         self.until(lambda: self._loads > before, "another page")
-        self.wait("document.readyState === 'complete'")
+        self.wait(_WHOLE)
 
     def size(self, width: int, height: int, dark: bool = False) -> None:
         self.send("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=width < 600)

@@ -5,6 +5,7 @@ import http.client
 import os
 import re
 import subprocess
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +26,13 @@ class Server:
         return f"http://127.0.0.1:{self.port}"
 
     def ask(self, path: str, method: str = "GET", body: bytes | None = None, **headers: str) -> tuple[int, Mapping[str, str], str]:
-        """Send a request with the cookie, unless `cookie` says otherwise; return status, headers and text."""
+        """Send a request with the cookie, unless `cookie` says otherwise; return status, headers and text of the whole page."""
+        while "<div data-waiting>" in (answer := self.ask_once(path, method, body, **headers))[2]:
+            time.sleep(0.1)
+        return answer
+
+    def ask_once(self, path: str, method: str = "GET", body: bytes | None = None, **headers: str) -> tuple[int, Mapping[str, str], str]:
+        """Send a request; what comes may be the frame of a page that is not ready."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         sent = {"Cookie": f"curate-{self.port}={self.token}", **{name.replace("_", "-"): value for name, value in headers.items()}}
         connection.putrequest(method, path, skip_host="Host" in sent)

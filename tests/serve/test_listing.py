@@ -36,10 +36,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("words", ["takera", "TAKERA LI", "/ta(ker|ban)a .*ous$/", "no such words"])
 @pytest.mark.parametrize("order", [None, False, True])
-def test_a_search_finds_what_a_reading_of_all_texts_finds(
-    run: Path, words: str, order: bool | None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(listing, "_AT_ONCE", 40)
+def test_a_search_finds_what_a_reading_of_all_texts_finds(run: Path, words: str, order: bool | None) -> None:
     asked = Search(words=words, origin="web", signal="gopher_quality.words" if order is not None else "", descending=order)
     names = [file.name for file in sorted((run / "ledger").glob("*[0-9].parquet"))]
     values = [pl.read_parquet(run / "stages/2-measure" / name, columns=["gopher_quality.words"]) for name in names]
@@ -58,11 +55,22 @@ def test_a_search_finds_what_a_reading_of_all_texts_finds(
     assert [page.more for page in pages] == [PAGE * number < len(wanted) for number in range(1, 1 + len(pages))]
 
 
-def test_a_search_in_the_order_of_a_signal_reads_each_text_a_few_times(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_search_in_the_order_of_a_signal_reads_each_text_once(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[int] = []
     whole = exchange.read_row_group
     monkeypatch.setattr(exchange, "read_row_group", lambda *given: (read.append(given[2]), whole(*given))[1])
-    monkeypatch.setattr(listing, "_AT_ONCE", 40)
     asked = Search(words="no such words", origin="web", signal="gopher_quality.words", descending=True)
     assert search(Location.of(run), asked).lines == []
-    assert 3 <= len(read) <= 3 * 5  # three shards of one row group; 40, 160, 640, 2,560 rows
+    assert len(read) == 3  # three shards of one row group
+
+
+def test_the_rows_of_one_shard_are_held_at_a_time(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    held: list[int] = []
+    whole = listing.in_order_of_signal
+    monkeypatch.setattr(listing, "in_order_of_signal", lambda rows, *given: (held.append(rows.height), whole(rows, *given))[1])
+    asked = Search(origin="web", signal="gopher_quality.words", descending=True)
+    total = search(Location.of(run), asked).total
+    assert total is not None
+    assert total > 3000
+    assert len(held) >= 3
+    assert max(held) < 0.6 * total  # half of the rows are in one shard

@@ -7,6 +7,11 @@ const say = (text) => { document.getElementById("said").textContent = text; };
 const count = (value) => Math.round(value).toLocaleString("en-US");
 const fields = (target) => target.closest("input, select, textarea, [contenteditable]") !== null;
 
+// A page that is not ready yet is loaded again when it is.
+if (document.querySelector("[data-waiting]")) {
+  fetch(location.href, { headers: { "Curate-Waits": "1" } }).then((answer) => { if (answer.ok) location.reload(); else say("The server does not answer."); });
+}
+
 // On a narrow screen the names of the pages scroll: the current one is in sight.
 document.querySelector(".bar [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
 
