@@ -4,8 +4,9 @@ Records are matched by key, which does not depend on recipe, folder or order. Re
 in the order of file and offset.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import polars as pl
 
@@ -18,6 +19,14 @@ _WAY = ["fate", "rule"]
 
 
 @dataclass(frozen=True)
+class Example:
+    """A document by its names."""
+
+    id: str
+    url: str | None
+
+
+@dataclass(frozen=True)
 class Change:
     """Documents with one fate and rule in the first run and another in the second."""
 
@@ -25,7 +34,7 @@ class Change:
     after: tuple[str, str | None]
     documents: int
     text_bytes: int
-    examples: Sequence[str]
+    examples: Sequence[Example]
 
 
 @dataclass(frozen=True)
@@ -37,8 +46,8 @@ class Difference:
     changes: Sequence[Change]
     only_first: int
     only_second: int
-    examples_first: Sequence[str]
-    examples_second: Sequence[str]
+    examples_first: Sequence[Example]
+    examples_second: Sequence[Example]
 
 
 @looks_at_runs(2)
@@ -47,7 +56,7 @@ def diff(first: str, second: str) -> Difference:
     before, after = _fates(first), _fates(second)
     both, same = _paired(before, after), _goes_the_same_way()
     ways = ["fate", "rule", "fate_after", "rule_after"]
-    examples = pl.col("id").bottom_k_by("key", EXAMPLES).alias("examples")
+    examples = pl.struct("id", "url").bottom_k_by("key", EXAMPLES).alias("examples")
     size = pl.max_horizontal("text_bytes", "text_bytes_after").sum().alias("bytes")
     changes = both.filter(~same).group_by(ways).agg(pl.len().alias("documents"), size, examples)
     lonely = [one.join(other, on=["key", "turn"], how="anti") for one, other in ((before, after), (after, before))]
@@ -55,7 +64,7 @@ def diff(first: str, second: str) -> Difference:
     queries += [frame.select(pl.len().alias("rows"), examples.implode()) for frame in lonely]
     agreed, changed, only_first, only_second = pl.collect_all(queries, engine="streaming")
     rows = [
-        Change((row["fate"], row["rule"]), (row["fate_after"], row["rule_after"]), row["documents"], row["bytes"], row["examples"])
+        Change((row["fate"], row["rule"]), (row["fate_after"], row["rule_after"]), row["documents"], row["bytes"], _named(row["examples"]))
         for row in changed.iter_rows(named=True)
     ]
     return Difference(
@@ -64,9 +73,13 @@ def diff(first: str, second: str) -> Difference:
         rows,
         int(only_first["rows"][0]),
         int(only_second["rows"][0]),
-        only_first["examples"][0].to_list(),
-        only_second["examples"][0].to_list(),
+        _named(only_first["examples"][0].to_list()),
+        _named(only_second["examples"][0].to_list()),
     )
+
+
+def _named(examples: Sequence[Mapping[str, Any]]) -> list[Example]:
+    return [Example(**example) for example in examples]
 
 
 @looks_at_runs(2)

@@ -59,5 +59,8 @@ def compare_runs(first: str, second: str) -> Comparison:
 
 
 def _table(found: Difference) -> pl.DataFrame:
-    rows = [(*change.before, *change.after, change.documents, change.text_bytes, list(change.examples)) for change in found.changes]
+    rows = [
+        (*change.before, *change.after, change.documents, change.text_bytes, [example.id for example in change.examples])
+        for change in found.changes
+    ]
     return pl.DataFrame(rows, _CHANGES, orient="row")

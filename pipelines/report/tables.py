@@ -222,10 +222,13 @@ def show_diff(difference: "Difference") -> None:
         f"{counts}, {difference.only_first:,} only in the first run, {difference.only_second:,} only in the second.", style="bold"
     )
     if difference.changes:
-        table = new_table("documents", "before", "after", "for example", numbers_from=0, numbers_to=0)
+        table = new_table("documents", "before", "after", "for example", "url", numbers_from=0, numbers_to=0)
         for change in difference.changes:
             before, after = (printable(": ".join(filter(None, side))) for side in (change.before, change.after))
-            table.add_row(f"{change.documents:,}", before, after, ", ".join(printable(name, 60) for name in change.examples))
+            told = (f"{change.documents:,}", before, after)
+            for example in change.examples:
+                table.add_row(*told, printable(example.id, 60), printable(example.url or "", 80))
+                told = ("", "", "")
         print_table(console, table)
 
 

@@ -211,9 +211,11 @@ def test_diff_counts_who_went_another_way(run: str, tmp_path: Path) -> None:
     assert change.after == ("dropped", "gopher_quality.too_few_words")
     moved = {row["id"] for row in _rows(run) if row["fate"] == "kept" and row["gopher_quality.words"] < 120}
     assert change.documents == difference.changed == len(moved)
-    assert set(change.examples) <= moved
+    assert {example.id for example in change.examples} <= moved
+    urls = {row["id"]: row["url"] for row in _rows(run)}
+    assert all(example.url == urls[example.id] is not None for example in change.examples)
     assert (difference.only_first, difference.only_second) == (3, 0)
-    assert set(difference.examples_first) == {"made-0", "made-1", "made-2"}
+    assert {example.id for example in difference.examples_first} == {"made-0", "made-1", "made-2"}
     assert difference.same == 63 - len(moved)
     assert diff(run, run).changes == []
 
