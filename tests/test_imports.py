@@ -135,6 +135,7 @@ CONFINED = {
         "pipelines/serve/guard.py",
         "pipelines/serve/served.py",
         "pipelines/serve/views.py",
+        "pipelines/serve/waiting.py",
     },
     "tokenizers": {"curation/text/tokens.py"},
     "trafilatura": {"curation/ingest/extraction/trafilatura.py"},
