@@ -19,7 +19,7 @@ _WAY = ["fate", "rule"]
 
 
 @dataclass(frozen=True)
-class Example:
+class ExampleDocument:
     """A document by its names."""
 
     id: str
@@ -34,7 +34,7 @@ class Change:
     after: tuple[str, str | None]
     documents: int
     text_bytes: int
-    examples: Sequence[Example]
+    examples: Sequence[ExampleDocument]
 
 
 @dataclass(frozen=True)
@@ -46,8 +46,8 @@ class Difference:
     changes: Sequence[Change]
     only_first: int
     only_second: int
-    examples_first: Sequence[Example]
-    examples_second: Sequence[Example]
+    examples_first: Sequence[ExampleDocument]
+    examples_second: Sequence[ExampleDocument]
 
 
 @looks_at_runs(2)
@@ -78,8 +78,8 @@ def diff(first: str, second: str) -> Difference:
     )
 
 
-def _named(examples: Sequence[Mapping[str, Any]]) -> list[Example]:
-    return [Example(**example) for example in examples]
+def _named(examples: Sequence[Mapping[str, Any]]) -> list[ExampleDocument]:
+    return [ExampleDocument(**example) for example in examples]
 
 
 @looks_at_runs(2)

@@ -4,7 +4,7 @@ The documents are held in the order of the signal, about 25 bytes each: a thresh
 Sums by source are held for the ends of a few hundred blocks, so a threshold only counts the documents of the block that it splits, and the
 documents nearest to it are those beside that place. Shards are read one after another, so no table of the whole run is ever made.
 
-A run of many millions of documents is read once for each signal. The signals looked at last are held, as many as `HELD_BYTES` allows.
+A run of many millions of documents is read once for each signal. The signals looked at last are held, as many as `SIGNALS_BYTES` allows.
 
 Invariants
     - `effect` equals `pipelines.inspect.thresholds.threshold_effect`, which `curate inspect --at` shows.
@@ -30,7 +30,7 @@ from pipelines.inspect.thresholds import THRESHOLD_NOTE, AskedSignal, ThresholdE
 NEAREST = 10
 """Documents shown on each side of a threshold."""
 
-HELD_BYTES = 128 << 20
+SIGNALS_BYTES = 128 << 20
 """What the signals held may take together; the one looked at is held in any case."""
 
 _BLOCK = 1 << 16
@@ -190,7 +190,7 @@ def movable(out: Location, signal: str, stamp: object) -> MovableThreshold:
 
 def _make_room(needed: int) -> None:
     """Forget the signals that were looked at longest ago, before another one is read."""
-    while _held and needed + sum(one.bytes for one in _held.values()) > HELD_BYTES:
+    while _held and needed + sum(one.bytes for one in _held.values()) > SIGNALS_BYTES:
         del _held[next(iter(_held))]
 
 

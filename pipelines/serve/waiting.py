@@ -1,10 +1,10 @@
 """Pages that take long: a browser gets the frame of the page at once, and the page when it is ready.
 
-A view of millions of documents may take seconds. After `PATIENCE` the server answers with a frame, which shows what is known without
+A view of millions of documents may take seconds. After `FRAME_AFTER` the server answers with a frame, which shows what is known without
 reading a table. The page's script then asks for the same address with the header `WAITS`, which is answered (without content) when the page
 is ready, and loads the page again; without a script the browser loads it again every few seconds.
 
-Invariant: a page that nobody fetched is forgotten after `KEPT` seconds, so nobody sees an old one.
+Invariant: a page that nobody fetched is forgotten after `FORGOTTEN_AFTER` seconds, so nobody sees an old one.
 """
 
 import asyncio
@@ -14,11 +14,11 @@ from dataclasses import dataclass, field
 
 from starlette.concurrency import run_in_threadpool
 
-PATIENCE = 0.4
+FRAME_AFTER = 0.4
 """Seconds that a browser waits for a whole page before it gets the frame."""
 
 WAITS = "Curate-Waits"
-KEPT = 60.0
+FORGOTTEN_AFTER = 60.0
 
 
 @dataclass
@@ -30,7 +30,7 @@ class Waiting:
     async def page(self, address: str, written: Callable[[], str]) -> str | None:
         """Return a page, or None if it is not ready yet."""
         page = self._page(address, written)
-        await asyncio.wait([page], timeout=PATIENCE)
+        await asyncio.wait([page], timeout=FRAME_AFTER)
         if not page.done():
             return None
         self._pages.pop(address, None)
@@ -42,7 +42,9 @@ class Waiting:
 
     def _page(self, address: str, written: Callable[[], str]) -> "asyncio.Task[str]":
         now = time.monotonic()
-        self._pages = {name: (page, began) for name, (page, began) in self._pages.items() if not page.done() or now - began < KEPT}
+        self._pages = {
+            name: (page, began) for name, (page, began) in self._pages.items() if not page.done() or now - began < FORGOTTEN_AFTER
+        }
         if address not in self._pages:
             self._pages[address] = asyncio.ensure_future(run_in_threadpool(written)), now
         return self._pages[address][0]

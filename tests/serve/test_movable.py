@@ -43,11 +43,11 @@ def test_only_as_many_signals_are_held_as_the_memory_allows(run: Path, monkeypat
     out = Location.of(run)
     size = movable(out, WORDS, "first").bytes
     assert size > 20 * 3000
-    monkeypatch.setattr(module, "HELD_BYTES", 3 * size)
+    monkeypatch.setattr(module, "SIGNALS_BYTES", 3 * size)
     for stamp in range(6):
         movable(out, LENGTH, stamp)
         assert sum(one.bytes for one in module._held.values()) <= 3 * size
     assert (out, LENGTH, 5) in module._held
-    monkeypatch.setattr(module, "HELD_BYTES", 0)
+    monkeypatch.setattr(module, "SIGNALS_BYTES", 0)
     assert movable(out, LENGTH, 6).effect(5).all.of.documents > 3000
     assert len(module._held) == 1

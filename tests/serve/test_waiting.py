@@ -16,7 +16,7 @@ from tests.reexport.corpus import write_corpus
 
 def test_the_frame_comes_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     out = write_corpus(tmp_path)
-    monkeypatch.setattr(waiting, "PATIENCE", 0.05)
+    monkeypatch.setattr(waiting, "FRAME_AFTER", 0.05)
     counted, counts = views.funnel, [0]
 
     def slow(folder: str) -> object:
@@ -59,7 +59,7 @@ def test_a_page_that_nobody_fetched_is_forgotten(monkeypatch: pytest.MonkeyPatch
     async def asked() -> str | None:
         pages = Waiting()
         await pages.ready("/a", lambda: "old")
-        monkeypatch.setattr(waiting, "KEPT", 0.0)
+        monkeypatch.setattr(waiting, "FORGOTTEN_AFTER", 0.0)
         return await pages.page("/a", lambda: "new")
 
     assert asyncio.run(asked()) == "new"
