@@ -8,13 +8,13 @@ gave them for FineWeb (Penedo et al. 2024). Implementations of these rules diffe
     mean_word_length    mean number of characters of such a token
     hash_ratio          number of "#" divided by the number of tokens (words and symbols)
     ellipsis_ratio      number of "..." and "…" divided by the number of tokens
-    bullet_line_ratio   share of rows whose first visible character is "•" or "-"
-    ellipsis_line_ratio share of rows whose last visible characters are "..." or "…"
+    bullet_line_ratio   share of lines whose first visible character is "•" or "-"
+    ellipsis_line_ratio share of lines whose last visible characters are "..." or "…"
     alphabetic_word_ratio  share of all tokens that contain a letter
     stop_words          number of different stop words that occur, case-sensitive
 
 Equal to datatrove 0.10.1 in every signal and verdict on the same tokens (`tests/parity`). Its own tokens are spaCy's; ours are those of
-`curation.text.words`. Rows are the lines that `str.splitlines` gives.
+`curation.text.words`. Lines are those that `str.splitlines` gives.
 
 A text without such tokens has mean_word_length 0, and a text without any token has ratios of 0; both are dropped first as too short.
 """
@@ -83,11 +83,11 @@ class GopherQuality(GopherQualityReading):
     )
 
     def signals(self, text: Text, documents: Table) -> Signals:  # noqa: ARG002
-        """Measure a batch in one pass over its tokens and one over the ends of its rows."""
-        words, rows = text.words, text.rows
+        """Measure a batch in one pass over its tokens and one over the ends of its lines."""
+        words, lines = text.words, text.unicode_lines
         table = np.zeros((len(self.signal_types), len(text)), np.float64)
         _measure_words(text.data, text.offsets, words.tokens, self.stop_hashes, punctuation_marks(), table)
-        _measure_rows(text.data, text.offsets, rows.offsets, rows.visible_starts, rows.visible_ends, table)
+        _measure_lines(text.data, text.offsets, lines.offsets, lines.visible_starts, lines.visible_ends, table)
         return signals_from(self.signal_types, table)
 
     def rules(self) -> Mapping[str, Rule]:
@@ -171,21 +171,21 @@ def _measure_words(data: Bytes, text_offsets: Offsets, tokens: Tokens, stop_word
 
 
 @kernel
-def _measure_rows(
+def _measure_lines(
     data: Bytes, text_offsets: Offsets, offsets: Offsets, visible_starts: Unsigned32, visible_ends: Unsigned32, table: Floats
 ) -> None:
-    """Fill the rows of `table` that are measured on rows of text."""
+    """Fill the rows of `table` that are measured on lines."""
     for text in range(len(offsets) - 1):
         begin = text_offsets[text]
         bullets = ellipses = 0
-        for row in range(offsets[text], offsets[text + 1]):
-            start, stop = begin + np.int64(visible_starts[row]), begin + np.int64(visible_ends[row])
+        for line in range(offsets[text], offsets[text + 1]):
+            start, stop = begin + np.int64(visible_starts[line]), begin + np.int64(visible_ends[line])
             if start < stop and data[start] == _HYPHEN:
                 bullets += 1
             if stop - start >= 3:
                 bullets += _three_bytes(data, start) == _BULLET_UTF8
                 last = _three_bytes(data, stop - 3)
                 ellipses += last in (_ELLIPSIS_UTF8, 0x2E2E2E)
-        rows = max(offsets[text + 1] - offsets[text], 1)
-        table[4, text] = bullets / rows
-        table[5, text] = ellipses / rows
+        lines = max(offsets[text + 1] - offsets[text], 1)
+        table[4, text] = bullets / lines
+        table[5, text] = ellipses / lines

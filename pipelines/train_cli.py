@@ -1,4 +1,4 @@
-"""The command line's verbs that make judges: `curate annotate`, `curate train`, `curate buckets`."""
+"""The command line's verbs that make models that score texts: `curate annotate`, `curate train`, `curate buckets`."""
 
 from typing import Annotated
 

@@ -45,9 +45,9 @@ COMPARED_RANGE_BYTES = 32 << 20
 """Approximate bytes of rows that one unit reads, uncompressed: near-copies compress so well that the file size says little."""
 
 STRETCH_BYTES = 8 << 20
-"""Approximate bytes of shingles that are read and judged at a time."""
+"""Approximate bytes of shingles that are read and compared at a time."""
 
-VERIFIED = pa.schema(
+RESOLVED = pa.schema(
     [
         pa.field("number", pa.int64(), nullable=False),
         pa.field("duplicate_of", pa.string()),
@@ -66,7 +66,7 @@ _NARROW = pa.schema([field for field in COMPARED if field.name != "shingles"])
 
 @dataclass(frozen=True)
 class Compare(Stage):
-    """Judges the documents in a range of components."""
+    """Compares the documents in a range of components, and resolves which of them stay."""
 
     threshold: float
     containment: float | None
@@ -79,12 +79,12 @@ class Compare(Stage):
         """Write the result for each document of one range."""
         rows = _Rows(unit.inputs["compared"], range_of(unit))
         order = order_of(rows.table, COMPARED_BY)
-        judge = Resolver(documents_of(rows.table, unit.extra["first_earlier"]), order, self.threshold, self.containment, self.compared)
+        resolver = Resolver(documents_of(rows.table, unit.extra["first_earlier"]), order, self.threshold, self.containment, self.compared)
         for begin, end in _stretches(rows.table, order):
-            awaited = judge.awaited(begin, end)
-            judge.take(begin, end, awaited, *rows.shingles(awaited))
-        judged = judge.judged()
-        table, kept, dropped = rows.table, pa.array(order[judged.survivors]), judged.rules != KEPT
+            awaited = resolver.awaited(begin, end)
+            resolver.take(begin, end, awaited, *rows.shingles(awaited))
+        resolved = resolver.resolved()
+        table, kept, dropped = rows.table, pa.array(order[resolved.survivors]), resolved.rules != KEPT
         write_sorted(
             output,
             unit.name,
@@ -93,18 +93,18 @@ class Compare(Stage):
                     "number": table["number"].take(order),
                     "duplicate_of": pc.if_else(dropped, table["id"].take(kept), None),
                     "duplicate_of_key": pc.if_else(dropped, table["key"].take(kept), pa.scalar(None, KEY)),
-                    "rule": DUPLICATE_RULES.take(pa.array(judged.rules)),
-                    "similarity": pa.array(judged.similarities, mask=~dropped | np.isnan(judged.similarities)),
+                    "rule": DUPLICATE_RULES.take(pa.array(resolved.rules)),
+                    "similarity": pa.array(resolved.similarities, mask=~dropped | np.isnan(resolved.similarities)),
                     "cluster": table["number"].take(kept),
-                    "cluster_size": np.bincount(judged.survivors, minlength=len(order))[judged.survivors],
+                    "cluster_size": np.bincount(resolved.survivors, minlength=len(order))[resolved.survivors],
                 },
-                schema=VERIFIED,
+                schema=RESOLVED,
             ),
-            VERIFIED,
+            RESOLVED,
             ("number",),
         )
-        found = {name: int((judged.rules == rule).sum()) for rule, name in enumerate(DUPLICATE_RULES.to_pylist()) if name is not None}
-        return {"documents": len(order), **found, "compared": judged.compared, "skipped": judged.skipped}
+        found = {name: int((resolved.rules == rule).sum()) for rule, name in enumerate(DUPLICATE_RULES.to_pylist()) if name is not None}
+        return {"documents": len(order), **found, "compared": resolved.compared, "skipped": resolved.skipped}
 
 
 class _Rows:
@@ -130,7 +130,7 @@ class _Rows:
 
 
 def _stretches(table: Table, order: Places) -> Iterator[tuple[int, int]]:
-    """Yield the first place of each stretch of documents to judge together, and the place after it: about STRETCH_BYTES of shingles.
+    """Yield the first place of each stretch of documents to resolve together, and the place after it: about STRETCH_BYTES of shingles.
 
     The estimate is one 8-byte shingle for each word with its space, about 6 bytes.
     """
@@ -167,7 +167,7 @@ def _lists(column: Column) -> tuple[Offsets, Hashes]:
 def compare(
     session: Session, gathered: Gathered, threshold: float, containment: float | None, compared: int, documents: int, first_earlier: int
 ) -> Merged:
-    """Judge everything that was gathered; return VERIFIED, by number."""
+    """Compare everything that was gathered; return RESOLVED, by number."""
     units = gathered.files.units("compared", ranges_for(gathered.bytes, COMPARED_RANGE_BYTES), first_earlier=first_earlier)
     sealed = session.run(Compare(threshold, containment, compared), units)
     return merge(session, Compare.name, sealed.shards, ("number",), Range(0, documents))

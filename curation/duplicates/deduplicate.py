@@ -35,7 +35,7 @@ import pyarrow.compute as pc
 from curation.arrays import Column, Integers, JsonMapping, Schema
 from curation.choices import Count, nearest
 from curation.duplicates.candidates import find_candidates
-from curation.duplicates.compare import VERIFIED, compare
+from curation.duplicates.compare import RESOLVED, compare
 from curation.duplicates.gather import GatherShingles, gather_documents
 from curation.duplicates.minhash import MOST_PERMUTATIONS, PRESETS, MinHashSettings, bands_for
 from curation.duplicates.parts import DuplicatesPart, extra_of, first_earlier, parts_of, unit_inputs
@@ -53,7 +53,7 @@ from curation.storage.shards import Shard, open_parquet, read_shard
 DUPLICATES = pa.schema(
     [
         pa.field("key", KEY, nullable=False),
-        *(field for field in VERIFIED if field.name != "number"),
+        *(field for field in RESOLVED if field.name != "number"),
         pa.field("duplicate_run", pa.string()),
     ]
 )
@@ -164,15 +164,15 @@ class WriteDuplicates(Stage):
     def make(self, unit: Unit, output: Output) -> JsonMapping:
         """Write a side shard for each documents shard of the group."""
         base, rows = unit.extra["base"], unit.extra["rows"]
-        verified = read_range(unit.inputs["verified"], "number", Range(base, base + rows), VERIFIED).sort_by("number")
-        numbers = verified["number"].to_numpy()
+        resolved = read_range(unit.inputs["resolved"], "number", Range(base, base + rows), RESOLVED).sort_by("number")
+        numbers = resolved["number"].to_numpy()
         duplicates = 0
         for part in parts_of(unit):
             mine = np.arange(base, base + part.documents.rows)
             place = np.searchsorted(numbers, mine)
             found = place < len(numbers)
             found[found] = numbers[place[found]] == mine[found]
-            rows_of = verified.take(pa.array(place, mask=~found))
+            rows_of = resolved.take(pa.array(place, mask=~found))
             duplicates += len(mine) - rows_of["rule"].null_count
             clusters = pc.coalesce(rows_of["cluster"], pa.array(mine))
             output.write(
@@ -199,7 +199,7 @@ def _runs_of(survivors: Integers, earlier: Sequence[tuple[int, str]]) -> Column:
 
 
 def deduplicate(session: Session, parts: Sequence[DuplicatesPart], settings: DeduplicateSettings) -> tuple[Shard, ...]:
-    """Find and judge duplicates among all participating documents.
+    """Find duplicates, and their survivors, among all participating documents.
 
     Returns shards of DUPLICATES, named like the documents shards of this run and in the order of names. Raises InputError for signatures
     made with other settings or from other rows, RecipeError for a preference that cannot be evaluated, and ValueError where an earlier
@@ -219,15 +219,15 @@ def deduplicate(session: Session, parts: Sequence[DuplicatesPart], settings: Ded
     how = GatherShingles(settings.minhash, settings.prefer, settings.by_url, settings.sources)
     gathered = gather_documents(session, groups, components, how)
     documents = sum(group.rows for group in groups)
-    verified = compare(session, gathered, settings.threshold, settings.containment, settings.compared, documents, first_earlier(groups))
+    resolved = compare(session, gathered, settings.threshold, settings.containment, settings.compared, documents, first_earlier(groups))
     bases = [(group.base, group.members[0].run) for group in groups if group.members[0].run is not None]
-    units = [_report_unit(group, verified, bases) for group in groups if group.members[0].run is None]
+    units = [_report_unit(group, resolved, bases) for group in groups if group.members[0].run is None]
     return session.run(WriteDuplicates(), units).shards
 
 
-def _report_unit(group: Group[DuplicatesPart], verified: Merged, earlier: Sequence[tuple[int, str]]) -> Unit:
-    found = verified.meeting(Range(group.base, group.base + group.rows))
-    inputs = {**unit_inputs(group, ("documents", "signatures")), "verified": found}
+def _report_unit(group: Group[DuplicatesPart], resolved: Merged, earlier: Sequence[tuple[int, str]]) -> Unit:
+    found = resolved.meeting(Range(group.base, group.base + group.rows))
+    inputs = {**unit_inputs(group, ("documents", "signatures")), "resolved": found}
     return Unit(group.name, inputs, extra={**extra_of(group), "base": group.base, "rows": group.rows, "earlier": earlier})
 
 

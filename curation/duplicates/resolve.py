@@ -2,9 +2,9 @@
 
 Documents are taken in survivor order, best first. Each is compared with kept documents before it that share a bucket with it: at most
 `most` per bucket, again best first. The first one whose shingles pass becomes its survivor; if none passes, the document is kept. Documents
-that an earlier run kept come first and are not judged: all stay, even if two of them have the same text.
+that an earlier run kept come first and are not compared: all stay, even if two of them have the same text.
 
-Documents are judged one stretch at a time. A stretch needs the shingles of its own documents and of kept documents before it; all other
+Documents are resolved one stretch at a time. A stretch needs the shingles of its own documents and of kept documents before it; all other
 shingles are released.
 
 Invariants
@@ -30,7 +30,7 @@ Shares = Floats
 
 
 class Documents(NamedTuple):
-    """The documents to judge, by row: codes of texts, keys and URLs (-1: none), whether an earlier run kept it, and the buckets of row i:
+    """The documents to resolve, by row: codes of texts, keys and URLs (-1: none), whether an earlier run kept it, and the buckets of row i:
     bucket_starts[i] to bucket_starts[i + 1]. A row with buckets is the leader of its text; other rows have no buckets and no shingles."""
 
     texts: Places
@@ -94,7 +94,7 @@ class _State(NamedTuple):
 
 
 class Resolver:
-    """Judges documents in their given best-first order, one stretch at a time; compares with at most `most` documents of each bucket."""
+    """Resolves documents in their given best-first order, one stretch at a time; compares with at most `most` documents of each bucket."""
 
     def __init__(self, documents: Documents, order: Places, threshold: float, containment: float | None, most: int) -> None:
         """Take the documents of some components, their best-first order, and what makes a duplicate."""
@@ -135,13 +135,13 @@ class Resolver:
         self._filled = 0
 
     def awaited(self, begin: int, end: int) -> Places:
-        """Return the rows, in order, whose shingles are needed to judge places `begin` to `end` and are not held yet."""
+        """Return the rows, in order, whose shingles are needed to resolve places `begin` to `end` and are not held yet."""
         rows = np.unique(self._facts.leader_of[self._facts.texts[begin:end]])
         rows = rows[rows >= 0]
         return rows[~self._is_held[rows]]
 
     def take(self, begin: int, end: int, rows: Places, starts: Offsets, shingles: Hashes) -> None:
-        """Judge the documents from place `begin` up to `end`; stretches must follow each other, starting at 0.
+        """Resolve the documents from place `begin` up to `end`; stretches must follow each other, starting at 0.
 
         `shingles` holds the distinct shingles of the awaited rows one after the other, each ascending; the array may be overwritten.
         """
@@ -151,7 +151,7 @@ class Resolver:
             texts = self._text_of[rows]
             self._let_go(rows, (self._state.text_kept_by[texts] >= 0) & (self._state.text_rule[texts] == EXACT))
 
-    def judged(self) -> Resolved:
+    def resolved(self) -> Resolved:
         """Return the results for all documents."""
         state = self._state
         return Resolved(state.survivors, state.rules, state.similarities, int(state.counts[0]), int(state.counts[1]))
@@ -233,7 +233,7 @@ def _next_offered(own: Scalar, heads: Places, most: int, state: _State) -> Scala
 def _resolve_best_first(
     begin: int, end: int, facts: _Facts, held: _Held, state: _State, most: int, threshold: float, containment: float
 ) -> None:
-    """Judge the documents from place `begin` up to `end`, in survivor order."""
+    """Resolve the documents from place `begin` up to `end`, in survivor order."""
     for place in range(begin, end):
         text, key, url = facts.texts[place], facts.keys[place], facts.urls[place]
         row = facts.leader_of[text]

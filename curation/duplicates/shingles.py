@@ -33,7 +33,7 @@ import numpy as np
 from curation.arrays import Bytes, Hashes, Integers, Scalar
 from curation.text.column import Offsets
 from curation.text.kernels import inline_kernel, kernel
-from curation.text.simd import BLOCK, copy_block, load_part, load_word, lowest_bit, mask_between
+from curation.text.simd import BLOCK, copy_block, load_eight_bytes, load_part, lowest_bit, mask_between
 from curation.text.text import Text
 from curation.text.unicode_classes import LETTER, MARK, NUMBER, SOLITARY, character_classes, decode_character, folded_forms
 
@@ -187,7 +187,7 @@ def _short_word_hash(data: Bytes, start: Scalar, end: Scalar) -> tuple[Scalar, S
     if start + 16 > len(data):
         return np.uint64(0), np.int64(1)
     size = end - start
-    first, second = load_word(data, start), load_word(data, start + 8)
+    first, second = load_eight_bytes(data, start), load_eight_bytes(data, start + 8)
     half, more = np.uint64(4 * min(size, 8)), np.uint64(4 * max(size - 8, 0))  # a shift by 64 is undefined, so two shifts are used
     first &= ~((_ALL << half) << half)
     second &= ~((_ALL << more) << more)

@@ -127,15 +127,15 @@ def find_duplicates(
             signed.buckets[:, rows[whole]].T.ravel(),
         )
         order = np.lexsort((rows, keys[rows], dates[rows], -signed.sizes[rows]))
-        judge = Resolver(documents, order, threshold, containment, compared)
-        judge.take(0, len(rows), np.flatnonzero(whole), starts, shingles)
-        judged = judge.judged()
+        resolver = Resolver(documents, order, threshold, containment, compared)
+        resolver.take(0, len(rows), np.flatnonzero(whole), starts, shingles)
+        resolved = resolver.resolved()
         mine = rows[order]
-        dropped = judged.rules != KEPT
-        found.duplicate_of[mine[dropped]] = mine[judged.survivors[dropped]]
-        found.rules[mine] = judged.rules
-        found.similarities[mine] = judged.similarities
-        pairs, skipped = pairs + judged.compared, skipped + judged.skipped
+        dropped = resolved.rules != KEPT
+        found.duplicate_of[mine[dropped]] = mine[resolved.survivors[dropped]]
+        found.rules[mine] = resolved.rules
+        found.similarities[mine] = resolved.similarities
+        pairs, skipped = pairs + resolved.compared, skipped + resolved.skipped
     return Duplicates(found.duplicate_of, found.rules, found.similarities, pairs, skipped)
 
 

@@ -51,11 +51,11 @@ class PieceBounds:
 
 
 @dataclass(frozen=True, eq=False)
-class Rows(PieceBounds):
-    """Rows, with the bounds of their visible text."""
+class VisibleBounds(PieceBounds):
+    """Pieces, with the bounds of their visible text."""
 
     visible_starts: Unsigned32
-    """First byte that is not space; equal to `visible_ends` in a blank row."""
+    """First byte that is not space; equal to `visible_ends` in a blank piece."""
     visible_ends: Unsigned32
     """The byte after the last character that is not space."""
 
@@ -71,8 +71,8 @@ class Paragraphs(PieceBounds):
 
 
 @dataclass(frozen=True, eq=False)
-class Lines(Rows, Paragraphs):
-    """Lines: the columns of rows and of paragraphs."""
+class Lines(VisibleBounds, Paragraphs):
+    """Lines: pieces with the bounds of their visible text, their hashes and lengths."""
 
     @property
     def text_characters(self) -> Integers:

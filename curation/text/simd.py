@@ -34,7 +34,7 @@ Generator: TypeAlias = Callable[..., ir.Value]
 Splat: TypeAlias = Callable[[ir.Value], ir.Value]
 """Makes a block of which each byte is the same number."""
 
-_BYTE, _WORD = ir.IntType(8), ir.IntType(64)
+_BYTE, _EIGHT_BYTES = ir.IntType(8), ir.IntType(64)
 
 
 def _pointer(context: Context, builder: ir.IRBuilder, array_type: Type, array: ir.Value, place: ir.Value) -> ir.Value:
@@ -43,12 +43,12 @@ def _pointer(context: Context, builder: ir.IRBuilder, array_type: Type, array: i
 
 
 @intrinsic
-def load_word(typing_context: Context, data: Type, place: Type) -> tuple[Type, Generator]:  # noqa: ARG001  (numba calls it so)
+def load_eight_bytes(typing_context: Context, data: Type, place: Type) -> tuple[Type, Generator]:  # noqa: ARG001  (numba calls it so)
     """Return data[place : place + 8] as one number (uint64); place + 8 <= len(data)."""
 
     def generate(context: Context, builder: ir.IRBuilder, signature: Type, arguments: Sequence[ir.Value]) -> ir.Value:
         pointer = _pointer(context, builder, signature.args[0], *arguments)
-        return builder.load(builder.bitcast(pointer, _WORD.as_pointer()), align=1)
+        return builder.load(builder.bitcast(pointer, _EIGHT_BYTES.as_pointer()), align=1)
 
     types = numba_types()
     return types.uint64(data, types.intp), generate
@@ -98,7 +98,7 @@ def _mask(generate_bits: Callable[..., ir.Value]) -> Generator:
 
         pointer = _pointer(context, builder, signature.args[0], array, place)
         block = builder.load(builder.bitcast(pointer, vector.as_pointer()), align=1)
-        return builder.bitcast(generate_bits(builder, block, splat, *scalars), _WORD)
+        return builder.bitcast(generate_bits(builder, block, splat, *scalars), _EIGHT_BYTES)
 
     return generate
 
@@ -136,7 +136,7 @@ def mask_between(typing_context: Context, data: Type, place: Type, first: Type, 
     return types.uint64(data, types.intp, types.uint8, types.uint8), _mask(bits)
 
 
-def _of_word(name: str) -> Generator:
+def _of_eight_bytes(name: str) -> Generator:
     """Return a code generator for an LLVM function of one 64-bit number."""
 
     def generate(context: Context, builder: ir.IRBuilder, signature: Type, arguments: Sequence[ir.Value]) -> ir.Value:  # noqa: ARG001
@@ -151,14 +151,14 @@ def _of_word(name: str) -> Generator:
 def lowest_bit(typing_context: Context, word: Type) -> tuple[Type, Generator]:  # noqa: ARG001
     """Return the position of the lowest set bit; 64 if no bit is set."""
     types = numba_types()
-    return types.int64(types.uint64), _of_word("llvm.cttz")
+    return types.int64(types.uint64), _of_eight_bytes("llvm.cttz")
 
 
 @intrinsic
 def count_bits(typing_context: Context, word: Type) -> tuple[Type, Generator]:  # noqa: ARG001
     """Return the number of set bits."""
     types = numba_types()
-    return types.int64(types.uint64), _of_word("llvm.ctpop")
+    return types.int64(types.uint64), _of_eight_bytes("llvm.ctpop")
 
 
 @inline_kernel
@@ -202,7 +202,7 @@ def load_part(data: Bytes, place: Scalar, end: Scalar) -> Scalar:
     """Return data[place:end], at most eight bytes, as one number (uint64); the bytes after them are 0."""
     if place + 8 <= len(data):
         half = np.uint64(4 * (end - place))  # a shift by 64 is undefined, so two shifts are used
-        return load_word(data, place) & ~((np.uint64(0xFFFFFFFFFFFFFFFF) << half) << half)
+        return load_eight_bytes(data, place) & ~((np.uint64(0xFFFFFFFFFFFFFFFF) << half) << half)
     word = np.uint64(0)
     for at in range(end - 1, place - 1, -1):
         word = word << np.uint64(8) | np.uint64(data[at])

@@ -1,4 +1,4 @@
-"""A batch of texts with the words, chunks, lines, rows, paragraphs and sentences that all filters share.
+"""A batch of texts with the words, chunks, lines, paragraphs and sentences that all filters share.
 
 The kernels of `curation.text.words`, `.chunks`, `.lines`, `.unicode_lines` and `.sentences` find each of these on first use.
 
@@ -15,7 +15,7 @@ from curation.text.slicing import already_found, carry, slices
 
 if TYPE_CHECKING:
     from curation.text.chunks import Chunks
-    from curation.text.lines import Lines, Paragraphs, Rows
+    from curation.text.lines import Lines, Paragraphs, VisibleBounds
     from curation.text.sentences import Sentences
     from curation.text.words import Words
 
@@ -55,11 +55,11 @@ class Text(TextColumn):
         return find_lines(self)
 
     @cached_property
-    def rows(self) -> "Rows":
-        """The rows of every text (lines as in `str.splitlines`), found once."""
-        from curation.text.unicode_lines import find_rows
+    def unicode_lines(self) -> "VisibleBounds":
+        """The lines of every text by Unicode's line ends, as `str.splitlines` gives them, found once."""
+        from curation.text.unicode_lines import find_unicode_lines
 
-        return find_rows(self, self.lines)
+        return find_unicode_lines(self, self.lines)
 
     @cached_property
     def paragraphs(self) -> "Paragraphs":

@@ -26,7 +26,7 @@ import numpy as np
 from curation.arrays import Bytes, Hashes, Integers, Scalar, Unsigned32
 from curation.text.column import Offsets, TextColumn, offsets_of
 from curation.text.kernels import inline_kernel, kernel
-from curation.text.simd import BLOCK, copy_block, count_bits, load_part, load_word, lowest_bit, mask_between, mask_of
+from curation.text.simd import BLOCK, copy_block, count_bits, load_eight_bytes, load_part, lowest_bit, mask_between, mask_of
 from curation.text.unicode_classes import (
     LETTER,
     MARK,
@@ -158,7 +158,7 @@ def hash_bytes(data: Bytes, start: int, end: int) -> tuple[Scalar, int]:
     following = np.int64(0)
     place = np.int64(start)
     while end - place > 8:
-        word = load_word(data, place)
+        word = load_eight_bytes(data, place)
         following += count_bits((word >> np.uint64(7)) & ~(word >> np.uint64(6)) & _EACH_BYTE)
         value = mix_bits((value ^ word) * _BASE)
         place += 8

@@ -1,7 +1,7 @@
 """Scores texts with fastText models that other people trained, many texts at a time and without the GIL; results equal `fasttext.predict`.
 
 fastText averages the vectors of a text's words, subwords and word n-grams, and multiplies the average by the output matrix. If a model has
-fewer labels than dimensions, every row of the input is multiplied once in advance ("folded"), so a text is a sum of rows with one number
+fewer labels than dimensions, every row of the input is multiplied once in advance, so a text is a sum of rows with one number
 for each label (`filters.support.fasttext_rows`). A softmax depends on differences alone and needs one number less. The file is then closed.
 Otherwise the rows stay in the file, which all processes share, and averages are multiplied.
 
@@ -72,12 +72,12 @@ class FastTextScorer:
 
 def fasttext_scorer(file: FastTextFile) -> FastTextScorer:
     """Prepare a model. Raises ValueError if a weight is not a number."""
-    folds = len(file.output) < file.settings.dimensions
+    in_advance = len(file.output) < file.settings.dimensions
     with np.errstate(all="ignore"):  # overflows are checked below
         matrix = file.output[:-1] - file.output[-1] if file.settings.loss == SOFTMAX else file.output
         if isinstance(file.input, Quantized):
-            rows = file.input.times(matrix if folds else None)
-        elif folds:
+            rows = file.input.times(matrix if in_advance else None)
+        elif in_advance:
             pieces = [piece @ matrix.T for piece in _pieces(file.input)]
             rows = np.concatenate(pieces) if pieces else np.empty((0, len(matrix)), np.float32)
         else:
@@ -97,7 +97,7 @@ def fasttext_scorer(file: FastTextFile) -> FastTextScorer:
         table_of(file.names),
         left,
         np.ascontiguousarray(rows),
-        None if folds else file.output,
+        None if in_advance else file.output,
     )
 
 

@@ -1,11 +1,11 @@
-"""A linear judge of text: one row of small numbers for each word, symbol and pair of neighbours, added up by a kernel.
+"""A linear model of text: one row of small numbers for each word, symbol and pair of neighbours, added up by a kernel.
 
-Two trainers make such judges (`pipelines.train`), and both are applied here.
+Two trainers make such models (`pipelines.train`), and both kinds are applied here.
 
     linear     ordinal logistic regression on which features a window has: each counts once, weighs by its rarity (idf), and a window's
                weights are divided by their length (L2), so that a rare telling word is not drowned by frequent ones.
-    fasttext   Joulin et al. 2016, "Bag of Tricks for Efficient Text Classification", folded: it averages the vectors of a text's features
-               and multiplies the average by a matrix. Both steps are linear, so the product is made once: one number a feature and level.
+    fasttext   Joulin et al. 2016, "Bag of Tricks for Efficient Text Classification": it averages the vectors of a text's features and
+               multiplies the average by a matrix. Both steps are linear, so training multiplies them out: one number a feature and level.
 
 The labels are levels, in the manner of ordinal regression (Frank and Hall 2001): level k says "the score is at least k". Each is a sigmoid
 of its own, and the expected score is the sum of their probabilities. It is then read off a curve, one for each band of lengths, that was

@@ -27,8 +27,8 @@ from filters.support.models import load_model
 from pipelines.annotate.agreement import Agreement, agreements
 from pipelines.annotate.choosing import choose_excerpts
 from pipelines.annotate.excerpts import Excerpt, read_excerpts
-from pipelines.train.judges import level_of
 from pipelines.train.labels import read_labels
+from pipelines.train.trainers import level_of
 from synth.ask.asking import ask_missing
 from synth.ask.budget import Budget
 from synth.ask.reply_log import ReplyLog

@@ -1,6 +1,6 @@
 """Excerpts to label: one window of each text, with a model's score.
 
-A label describes a window of about 1,000 characters, because that is what a judge scores (`filters.support.features`). A hash of the text
+A label describes a window of about 1,000 characters, because that is what a model scores (`filters.support.features`). A hash of the text
 chooses one window of each text, so that long texts are not labelled several times and beginnings are not preferred.
 
 Invariant: the choice of the window depends on the text alone.

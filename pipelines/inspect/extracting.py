@@ -12,7 +12,7 @@ from curation.ingest.encoding import Undecodable, decode_text
 from curation.ingest.extraction import Extractor, extractor_named
 from curation.ingest.extraction.page_blocks.block_text import LINKED, OWNER, WORDS
 from curation.ingest.extraction.page_blocks.elements import TAG, UNSEEN
-from curation.ingest.extraction.page_blocks.extract import judge_blocks
+from curation.ingest.extraction.page_blocks.extract import choose_blocks
 from curation.ingest.extraction.page_blocks.reading import block_texts, read_page
 from curation.ingest.extraction.page_blocks.vocabulary import TAGS
 from curation.storage.location import Location
@@ -106,12 +106,12 @@ def _fates(html: str, name: str, settings: Mapping[str, str]) -> tuple[BlockFate
     reading = read_page(html)
     if reading is None:
         return ()
-    judged = judge_blocks(reading, favour=settings.get("favour", "balanced"), fast=name != "blocks")  # type: ignore[arg-type]
+    chosen = choose_blocks(reading, favour=settings.get("favour", "balanced"), fast=name != "blocks")  # type: ignore[arg-type]
     page = reading.cut
     return tuple(
         BlockFate(
-            kept=bool(judged.choice.kept[k]),
-            probability=round(float(judged.probability[k]), 3),
+            kept=bool(chosen.choice.kept[k]),
+            probability=round(float(chosen.probability[k]), 3),
             words=int(page.blocks[k, WORDS]),
             linked_share=round(float(page.blocks[k, LINKED]) / max(1, sum(not character.isspace() for character in text)), 2),
             tag=TAGS[page.elements[page.blocks[k, OWNER], TAG]],

@@ -14,8 +14,8 @@ from filters.support.scorer import GOOD, Scorer
 from pipelines.train.calibration import BANDS
 from pipelines.train.evaluation import EvaluationPool, try_out
 from pipelines.train.held_out import figures
-from pipelines.train.judges import Trainer
 from pipelines.train.model_card import HeldOutPart, LearningStep, Telling
+from pipelines.train.trainers import Trainer
 
 LEAST_ROWS = 20
 """Texts below which a part's figures say nothing."""

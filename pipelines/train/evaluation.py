@@ -24,9 +24,9 @@ from filters.support.scorer import Scorer, calibrate
 from pipelines.train.calibration import fit_curves
 from pipelines.train.examples import Examples, examples_of
 from pipelines.train.held_out import FOLDS, HeldOut, figures, folds_of
-from pipelines.train.judges import Trainer, scorer_of, settings_of
 from pipelines.train.labels import LabelledText
 from pipelines.train.model_card import TriedSettings
+from pipelines.train.trainers import Trainer, scorer_of, settings_of
 
 INNER_FOLDS = 3
 CannotLearn = InputError | Refused

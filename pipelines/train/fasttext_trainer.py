@@ -16,7 +16,7 @@ import numpy as np
 from curation.errors import InputError, Refused
 from pipelines.train.examples import Examples
 from pipelines.train.fasttext_training import END, LABEL, Matrices, TrainingSettings, train_apart
-from pipelines.train.judges import LearntJudge, known_features, level_of, levels_of
+from pipelines.train.trainers import LearntModel, known_features, level_of, levels_of
 
 _LARGEST_WEIGHT = 100.0
 
@@ -36,7 +36,7 @@ class FastTextTrainer:
     once: ClassVar[bool] = False
     unit: ClassVar[bool] = False
 
-    def fit(self, examples: Examples) -> LearntJudge:
+    def fit(self, examples: Examples) -> LearntModel:
         """Train. Raises Refused if the result of fastText fails the checks."""
         levels = levels_of(examples)
         features, _ = known_features(examples, self.least_texts)
@@ -63,7 +63,7 @@ def lines_of(examples: Examples, features: np.ndarray[tuple[int], np.dtype[np.ui
 
 def fold_matrices(
     trained: Matrices, levels: np.ndarray[tuple[int], np.dtype[np.int64]], features: np.ndarray[tuple[int], np.dtype[np.uint64]]
-) -> LearntJudge:
+) -> LearntModel:
     """Multiply the two matrices of a model; its end-of-line token becomes the intercept."""
     labels = [int(label.removeprefix(LABEL)) for label in trained.labels.tolist()]
     output = trained.output[[labels.index(level) for level in levels.tolist()]].astype(np.float64)
@@ -72,4 +72,4 @@ def fold_matrices(
     names = np.array([int(word, 16) for word in trained.words[~is_end].tolist()], np.uint64)
     order = np.argsort(names)
     places = order[np.searchsorted(names[order], features)]
-    return LearntJudge(levels, features, np.ones(len(features)), products[~is_end][places], products[is_end][0])
+    return LearntModel(levels, features, np.ones(len(features)), products[~is_end][places], products[is_end][0])

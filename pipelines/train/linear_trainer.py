@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from pipelines.train.examples import Examples
-from pipelines.train.judges import LearntJudge, known_features, level_of, levels_of
 from pipelines.train.linear_training import SparseRows, fit_logistic
+from pipelines.train.trainers import LearntModel, known_features, level_of, levels_of
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class LinearTrainer:
     once: ClassVar[bool] = True
     unit: ClassVar[bool] = True
 
-    def fit(self, examples: Examples) -> LearntJudge:
+    def fit(self, examples: Examples) -> LearntModel:
         """Train."""
         levels = levels_of(examples)
         features, texts = known_features(examples, self.least_texts)
@@ -44,7 +44,7 @@ class LinearTrainer:
         reached = level_of(examples.scores)
         fitted = [fit_logistic(rows, reached >= level, self.cost * examples.costs) for level in levels]
         shares = np.stack([shares for shares, _ in fitted], axis=1)
-        return LearntJudge(levels, features, weights, shares, np.array([intercept for _, intercept in fitted]))
+        return LearntModel(levels, features, weights, shares, np.array([intercept for _, intercept in fitted]))
 
 
 def _rows(examples: Examples, features: npt.NDArray[np.uint64], weights: npt.NDArray[np.float64]) -> SparseRows:

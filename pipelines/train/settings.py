@@ -17,8 +17,8 @@ from itertools import chain, product, takewhile, zip_longest
 
 from curation.errors import UsageError
 from pipelines.train.fasttext_trainer import FastTextTrainer
-from pipelines.train.judges import Trainer
 from pipelines.train.linear_trainer import LinearTrainer
+from pipelines.train.trainers import Trainer
 
 LINEAR: tuple[Trainer, ...] = (LinearTrainer(cost=16.0), LinearTrainer(cost=48.0))
 FASTTEXT: tuple[Trainer, ...] = (FastTextTrainer(),)

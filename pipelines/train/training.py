@@ -30,10 +30,10 @@ from pipelines.train.evaluation import EvaluationPool, NestedSearch, pool_of, se
 from pipelines.train.examples import without_copies
 from pipelines.train.held_out import HeldOut, figures
 from pipelines.train.intervals import group_intervals
-from pipelines.train.judges import settings_of
 from pipelines.train.labels import read_labels
 from pipelines.train.model_card import CARD_BEGINS, SourceCount, TrainingResult, write_card
 from pipelines.train.settings import to_try
+from pipelines.train.trainers import settings_of
 
 _PACKAGES = ("fasttext-community", "numba", "numpy")
 

@@ -26,9 +26,9 @@ from pipelines.train.calibration import fit_curves
 from pipelines.train.evaluation import EvaluationPool, pool_of
 from pipelines.train.examples import without_copies
 from pipelines.train.held_out import FOLDS, figures, folds_of
-from pipelines.train.judges import scorer_of
 from pipelines.train.labels import read_labels
 from pipelines.train.linear_trainer import LinearTrainer
+from pipelines.train.trainers import scorer_of
 
 Numbers = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]

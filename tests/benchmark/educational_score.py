@@ -29,11 +29,11 @@ from pipelines.train.examples import Examples, without_copies
 from pipelines.train.fasttext_trainer import FastTextTrainer
 from pipelines.train.held_out import FOLDS, figures, folds_of
 from pipelines.train.intervals import FIGURES, RESAMPLES, group_intervals
-from pipelines.train.judges import LearntJudge, Trainer, known_features, level_of, levels_of, scorer_of
 from pipelines.train.labels import read_labels
 from pipelines.train.linear_trainer import LinearTrainer
 from pipelines.train.linear_training import SparseRows, fit_logistic
 from pipelines.train.settings import LINEAR
+from pipelines.train.trainers import LearntModel, Trainer, known_features, level_of, levels_of, scorer_of
 
 Numbers = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]
@@ -173,7 +173,7 @@ def distilled(texts: Sequence[str], groups: Sequence[str]) -> Method:
             np.concatenate([labels.scores, extra.scores]),
             np.concatenate([labels.costs, extra.costs]),
         )
-        judge: LearntJudge = trainer.fit(joined)
+        judge: LearntModel = trainer.fit(joined)
         return pool.predicted(scorer_of(judge, trainer), tried)
 
     return method

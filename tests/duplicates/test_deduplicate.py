@@ -294,7 +294,7 @@ def resolved(documents, threshold, containment, most, earlier, cuts):
         resolver.take(
             begin, end, awaited, np.cumsum([0, *map(len, own)]), np.array([shingle for each in own for shingle in each], np.uint64)
         )
-    found = resolver.judged()
+    found = resolver.resolved()
     rules = DUPLICATE_RULES.take(pa.array(found.rules)).to_pylist()
     return list(zip(found.survivors.tolist(), rules, found.similarities.tolist(), strict=True)), found.compared, found.skipped
 

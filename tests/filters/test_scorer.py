@@ -33,9 +33,9 @@ from pipelines.train.evaluation import text_scores
 from pipelines.train.examples import examples_of
 from pipelines.train.fasttext_trainer import FastTextTrainer, lines_of
 from pipelines.train.fasttext_training import TrainingSettings, matrices_of, train_here
-from pipelines.train.judges import Trainer, known_features, scorer_of
 from pipelines.train.linear_trainer import LinearTrainer
 from pipelines.train.model_card import card_for_programs
+from pipelines.train.trainers import Trainer, known_features, scorer_of
 from tests.meeting import meets, met
 
 VOCABULARY = [

@@ -27,7 +27,7 @@ from tests.meeting import meets, met
 from tests.running import ROOT, curate
 
 NAMES = sorted(shipped_filters())
-PARTS = ("words", "words.folded", "lines", "rows", "paragraphs", "chunks", "sentences")
+PARTS = ("words", "words.folded", "lines", "unicode_lines", "paragraphs", "chunks", "sentences")
 
 texts = st.lists(st.text(st.sampled_from("Aé1 .'\n-…你"), max_size=30), max_size=12)
 
@@ -208,10 +208,10 @@ def test_a_trial_knows_what_each_filter_asks_for_and_drops() -> None:
     assert [cost.needs for cost in trial.filters] == [
         frozenset(),
         frozenset({"words", "lines", "paragraphs"}),
-        frozenset({"words", "lines", "rows"}),
+        frozenset({"words", "lines", "unicode_lines"}),
         frozenset({"words"}),
     ]
-    assert set(trial.parts) == {"words", "lines", "paragraphs", "rows"}
+    assert set(trial.parts) == {"words", "lines", "paragraphs", "unicode_lines"}
     assert set(trial.carrying) == {TEXT, *trial.parts}
     assert sorted(trial.text_bytes.tolist()) == sorted(batch["text_bytes"].to_pylist())
     for place, name in enumerate(names):
@@ -280,7 +280,7 @@ def test_plan_tells_costs_and_a_recipe_that_keeps_the_same(asked: Path) -> None:
         ("lines", ["gopher_repetition", "gopher_quality"]),
         ("paragraphs", ["gopher_repetition"]),
         ("words", ["gopher_repetition", "gopher_quality"]),
-        ("rows", ["gopher_quality"]),
+        ("unicode_lines", ["gopher_quality"]),
     ]
     assert plan["as_it_is"]["saved_seconds"] == 0
     assert plan["order_and_gates"]["seconds"] <= plan["gates"]["seconds"] <= plan["as_it_is"]["seconds"]

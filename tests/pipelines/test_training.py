@@ -28,13 +28,13 @@ from pipelines.train.evaluation import pool_of, search_settings, text_scores, tr
 from pipelines.train.examples import examples_of, without_copies
 from pipelines.train.fasttext_trainer import FastTextTrainer
 from pipelines.train.held_out import FOLDS, figures, folds_of, least_score
-from pipelines.train.judges import Trainer, level_of, scorer_of
 from pipelines.train.labels import LabelledText, read_labels
 from pipelines.train.linear_trainer import LinearTrainer
 from pipelines.train.linear_training import SparseRows, fit_logistic
 from pipelines.train.model_card import CARD_BEGINS
 from pipelines.train.settings import LINEAR, USUAL
 from pipelines.train.ship_model import is_free, pool_to_ship, to_learn
+from pipelines.train.trainers import Trainer, level_of, scorer_of
 from pipelines.train.training import train_model
 from tests.meeting import meets, met
 

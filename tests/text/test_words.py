@@ -178,7 +178,7 @@ def test_words_and_lines_do_not_depend_on_batches(batch: list[str], data: st.Dat
     chosen = slice(whole.words.offsets[start], whole.words.offsets[stop])
     for name in ("starts", "ends", "characters", "hashes", "kinds", "folded"):
         assert np.array_equal(getattr(whole.words, name)[chosen], getattr(part.words, name))
-    for find in ("lines", "paragraphs", "rows"):
+    for find in ("lines", "paragraphs", "unicode_lines"):
         mine, others = getattr(whole, find), getattr(part, find)
         chosen = slice(mine.offsets[start], mine.offsets[stop])
         for name in (field.name for field in dataclasses.fields(mine) if field.name != "offsets"):
@@ -285,11 +285,11 @@ def pieces_of(text: Text, pieces: PieceBounds, index: int) -> list[str]:
 @given(st.lists(texts, max_size=4))
 def test_lines_and_paragraphs_equal_plain_twin(batch: list[str]) -> None:
     text = column(*batch)
-    lines, paragraphs, rows = text.lines, text.paragraphs, text.rows
+    lines, paragraphs, unicode_lines = text.lines, text.paragraphs, text.unicode_lines
     for index, string in enumerate(batch):
         assert pieces_of(text, lines, index) == string.split("\n")
         assert pieces_of(text, paragraphs, index) == re.split("\n{2,}", string.strip())
-        assert pieces_of(text, rows, index) == string.splitlines()
+        assert pieces_of(text, unicode_lines, index) == string.splitlines()
     flat = [line for string in batch for line in string.split("\n")]
     assert lines.characters.tolist() == [len(line) for line in flat]
     assert lines.blank.tolist() == [not line.strip() for line in flat]

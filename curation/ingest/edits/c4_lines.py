@@ -279,7 +279,7 @@ def _copied(source: Bytes, place: int, end: int, out: Bytes, at: int) -> int:
 
 
 @kernel
-def _verdict(
+def _decision(
     line: Bytes, begin: int, end: int, has_words: bool, columns: Bytes, moves: Integers32, flags: Bytes, marks: Integers, needed: bool
 ) -> int:
     """Return the rule that drops a line without citations, or that the line stays, or that it condemns the page."""
@@ -355,12 +355,12 @@ def _edit(
             if bracket and removes_citations:
                 stop, taken = _without_citations(data, first, last, digits, out, trial)
             if taken > 0:
-                verdict = _verdict(out, trial, stop, has_words, columns, moves, flags, marks, needed)
+                decision = _decision(out, trial, stop, has_words, columns, moves, flags, marks, needed)
             else:
-                verdict = _verdict(data, first, last, has_words, columns, moves, flags, marks, needed)
-                if verdict >= _STAYS:
+                decision = _decision(data, first, last, has_words, columns, moves, flags, marks, needed)
+                if decision >= _STAYS:
                     stop = _copied(data, first, last, out, trial)
-            if taken > 0 and verdict >= _STAYS:
+            if taken > 0 and decision >= _STAYS:
                 if len(opened) < size:
                     opened = np.empty(size, np.int64)
                 stop, more = _without_nested(out, trial, stop, digits, opened)
@@ -369,15 +369,15 @@ def _edit(
                 again = _LONG_WORDS
                 if not _has_long_word(out, trial, stop, classes, most):
                     has_words = _has_words(out, trial, stop, classes, least)
-                    again = _verdict(out, trial, stop, has_words, columns, moves, flags, marks, needed)
+                    again = _decision(out, trial, stop, has_words, columns, moves, flags, marks, needed)
                 taken += more
-                if verdict == _STAYS or again == _CONDEMNS:
-                    verdict = again
+                if decision == _STAYS or again == _CONDEMNS:
+                    decision = again
                 else:
                     taken = 0
                     stop = _copied(data, first, last, out, trial)
-            if verdict < _STAYS:
-                counts[document, verdict if size > 0 else _BLANK_LINE] += 1
+            if decision < _STAYS:
+                counts[document, decision if size > 0 else _BLANK_LINE] += 1
                 continue
             counts[document, _CITATION] += taken
             regular = ending == place or (place < end and data[ending] == 0x0A)

@@ -100,7 +100,7 @@ class RefinedwebLines(Edit):
 
     def apply(self, text: Text) -> Edited:
         """Edit a batch; return the same column if nothing changed."""
-        lines = self._judged(text)
+        lines = self._decided(text)
         counts = np.zeros((len(text), len(_COUNTS)), np.int64)
         shorter, pieces = self._look(text, lines, counts)
         replaced = Text.from_strings(list(shorter.values()))
@@ -118,7 +118,7 @@ class RefinedwebLines(Edit):
         edited = Text(out[: offsets[-1]], offsets) if counts.any() else text
         return Edited(edited, {name: counts[:, i].copy() for i, name in enumerate(_COUNTS)})
 
-    def _judged(self, text: Text) -> "_Lines":
+    def _decided(self, text: Text) -> "_Lines":
         """Find the lines of a batch and decide each, except those that may be a counter or contain a phrase."""
         first_lines = np.zeros(len(text) + 1, np.int64)
         _count_lines(text.data, text.offsets, first_lines)
@@ -132,22 +132,22 @@ class RefinedwebLines(Edit):
             self.phrase_max_words,
             1 + max((len(counted.split()) for counted in self.counted), default=0),
         )
-        _judge_lines(text.data, text.offsets, _character_flags(), limits, needles.data, needles.offsets, lines)
+        _decide_lines(text.data, text.offsets, _character_flags(), limits, needles.data, needles.offsets, lines)
         return lines
 
     def _look(self, text: Text, lines: "_Lines", counts: Integers) -> tuple[dict[int, str], Text]:
         """Decide the lines that the kernel left open; return the remaining text of kept lines that lose a phrase, and the originals."""
-        first_lines, starts, ends, verdicts = lines
+        first_lines, starts, ends, decisions = lines
         shorter: dict[int, str] = {}
         whole = []
-        open_lines = np.flatnonzero(verdicts == _LOOK)
+        open_lines = np.flatnonzero(decisions == _LOOK)
         documents = np.searchsorted(first_lines, open_lines, "right") - 1
         for document, line in zip(documents.tolist(), open_lines.tolist(), strict=True):
             before = text.data[starts[line] : ends[line]].tobytes().decode("utf-8", "replace")
-            after, verdict, phrases = self._settle(before)
-            verdicts[line] = verdict
+            after, decision, phrases = self._settle(before)
+            decisions[line] = decision
             counts[document, _PHRASE] += phrases
-            if verdict == _KEEP and phrases:
+            if decision == _KEEP and phrases:
                 shorter[line] = after
                 whole.append(before)
         return shorter, Text.from_strings(whole)
@@ -155,12 +155,12 @@ class RefinedwebLines(Edit):
     def _settle(self, line: str) -> tuple[str, int, int]:
         """Apply the rules to a line that the kernel left open, until none applies.
 
-        Return the rest of the line, its verdict, and the number of deleted phrases.
+        Return the rest of the line, its decision, and the number of deleted phrases.
         """
         patterns = _patterns(self.counted, self.anywhere, self.at_end, self.at_start)
         phrases = 0
-        verdict = _LOOK
-        while verdict == _LOOK:
+        decision = _LOOK
+        while decision == _LOOK:
             if patterns.counter.search(line.lower()):
                 return line, _COUNTER, phrases
             if len(line.split()) < self.min_words:
@@ -174,17 +174,17 @@ class RefinedwebLines(Edit):
                 return line, _KEEP, phrases
             line = shorter
             phrases += deleted
-            verdict = int(self._judged(Text.from_strings([line])).verdicts[0])
-        return line, _PHRASE if verdict == _BLANK else verdict, phrases
+            decision = int(self._decided(Text.from_strings([line])).decisions[0])
+        return line, _PHRASE if decision == _BLANK else decision, phrases
 
 
 class _Lines(NamedTuple):
-    """The lines of n texts with their bounds in the data and their verdicts: text i has lines first_lines[i] to first_lines[i + 1]."""
+    """The lines of n texts with their bounds in the data and their decisions: text i has lines first_lines[i] to first_lines[i + 1]."""
 
     first_lines: Offsets
     starts: Offsets
     ends: Offsets
-    verdicts: Bytes
+    decisions: Bytes
 
 
 class _Limits(NamedTuple):
@@ -258,11 +258,11 @@ def _count_lines(data: Bytes, offsets: Offsets, first_lines: Offsets) -> None:
 
 
 @kernel
-def _judge_lines(
+def _decide_lines(
     data: Bytes, offsets: Offsets, flags: Bytes, limits: _Limits, needles: Bytes, needle_offsets: Offsets, lines: _Lines
 ) -> None:
     """Write the bounds of each line (in `data`) and its decision; _LOOK for a line that may be a counter or contain a phrase."""
-    first_lines, starts, ends, verdicts = lines
+    first_lines, starts, ends, decisions = lines
     for document in range(len(offsets) - 1):
         place, end = offsets[document], offsets[document + 1]
         for line in range(first_lines[document], first_lines[document + 1]):
@@ -293,15 +293,15 @@ def _judge_lines(
             place += 1
             may_count = counter and lettered <= limits.counter_max_words
             if words == 0:
-                verdicts[line] = _BLANK
+                decisions[line] = _BLANK
             elif upper / characters > limits.max_uppercase:
-                verdicts[line] = _UPPERCASE
+                decisions[line] = _UPPERCASE
             elif digits / characters > limits.max_digits:
-                verdicts[line] = _NUMERIC
+                decisions[line] = _NUMERIC
             elif may_count or (words <= limits.phrase_max_words and _holds_any(data, starts[line], ends[line], needles, needle_offsets)):
-                verdicts[line] = _LOOK
+                decisions[line] = _LOOK
             else:
-                verdicts[line] = _SHORT if words < limits.min_words else _KEEP
+                decisions[line] = _SHORT if words < limits.min_words else _KEEP
 
 
 @kernel
@@ -337,14 +337,14 @@ def _write(
     counts: Integers,
 ) -> None:
     """Write kept lines to `out` and others to `dropped`, both as long as `data`, and add the dropped ones to `counts`."""
-    first_lines, starts, ends, verdicts = lines
+    first_lines, starts, ends, decisions = lines
     at = gone = 0
     for document in range(len(offsets) - 1):
         begin = solid = at
         blank = 0  # lines written since the last one that is not blank
         for line in range(first_lines[document], first_lines[document + 1]):
-            verdict = verdicts[line]
-            if verdict == _KEEP or (verdict == _BLANK and solid > begin and blank < max_newlines - 1):
+            decision = decisions[line]
+            if decision == _KEEP or (decision == _BLANK and solid > begin and blank < max_newlines - 1):
                 if solid > begin:
                     out[at] = 0x0A
                     at += 1
@@ -357,15 +357,15 @@ def _write(
                     for k in range(replaced_offsets[replacement], replaced_offsets[replacement + 1]):
                         out[at] = replaced[k]
                         at += 1
-                if verdict == _KEEP:
+                if decision == _KEEP:
                     solid = at
                     blank = 0
                 else:
                     blank += 1
-            elif verdict == _BLANK:
+            elif decision == _BLANK:
                 counts[document, _BLANK_LINE] += offsets[document] < offsets[document + 1]
             else:
-                counts[document, verdict] += verdict != _PHRASE
+                counts[document, decision] += decision != _PHRASE
                 for k in range(starts[line], min(ends[line] + 1, offsets[document + 1])):
                     dropped[gone] = data[k]
                     gone += 1

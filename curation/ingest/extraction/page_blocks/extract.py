@@ -1,4 +1,4 @@
-"""From a page's HTML to its main text: read, judge, choose, write; and the facts by which a filter can judge the result."""
+"""From a page's HTML to its main text: read, score, choose, write; and the facts by which a filter can judge the result."""
 
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -26,7 +26,7 @@ UNLIKELY = 0.03
 
 
 @dataclass(frozen=True)
-class Judged:
+class ChosenBlocks:
     """A page in blocks, each with its probability; `choice` has the kept ones."""
 
     reading: Reading
@@ -34,8 +34,8 @@ class Judged:
     choice: Choice
 
 
-def judge_blocks(reading: Reading, *, favour: Favour = "balanced", fast: bool = False) -> Judged:
-    """Judge the blocks of a page and choose those to keep."""
+def choose_blocks(reading: Reading, *, favour: Favour = "balanced", fast: bool = False) -> ChosenBlocks:
+    """Score the blocks of a page and choose those to keep."""
     models = loaded()
     page, places = joined(reading.cut)
     rows = features(page, reading.declared.counts, reading.echoes.joined(places, len(page.blocks)))
@@ -44,7 +44,7 @@ def judge_blocks(reading: Reading, *, favour: Favour = "balanced", fast: bool = 
         seen, open_yet = context(page, probability), np.flatnonzero(probability >= UNLIKELY)
         probability[open_yet] = probabilities(models["second"], np.hstack((rows[open_yet], seen[open_yet])))
     probability = probability[places]
-    return Judged(reading, probability, chosen(reading.cut, probability, favour))
+    return ChosenBlocks(reading, probability, chosen(reading.cut, probability, favour))
 
 
 def extracted_by_blocks(html: str, *, favour: Favour = "balanced", form: Format = "text", fast: bool = False) -> Extracted:
@@ -56,10 +56,10 @@ def extracted_by_blocks(html: str, *, favour: Favour = "balanced", form: Format 
     title, language = facts.pop("title", ""), facts.get("language")
     if not len(reading.cut.blocks):
         return Extracted("", title, language, facts)
-    judged = judge_blocks(reading, favour=favour, fast=fast)
-    text = write(reading.cut, judged.choice.kept, form)
-    kind = page_type(reading.cut, judged.choice.kept, reading.declared.counts)
-    return Extracted(text, title, language, facts | outcome(reading.cut, judged.choice) | {"page_type": kind})
+    chosen_blocks = choose_blocks(reading, favour=favour, fast=fast)
+    text = write(reading.cut, chosen_blocks.choice.kept, form)
+    kind = page_type(reading.cut, chosen_blocks.choice.kept, reading.declared.counts)
+    return Extracted(text, title, language, facts | facts_of(reading.cut, chosen_blocks.choice) | {"page_type": kind})
 
 
 def whole_text(html: str, *, form: Format = "text") -> Extracted:
@@ -72,7 +72,7 @@ def whole_text(html: str, *, form: Format = "text") -> Extracted:
     return Extracted(write(reading.cut, shown, form), facts.pop("title", ""), facts.get("language"), facts)
 
 
-def outcome(page: Cut, choice: Choice) -> dict[str, str | float]:
+def facts_of(page: Cut, choice: Choice) -> dict[str, str | float]:
     """Return the confidence of the models, and the shares of the page that were kept, rounded to three decimals."""
     letters, linked = page.blocks[:, LETTERS_IN], page.blocks[:, LINKED]
     kept = int(letters[choice.kept].sum())

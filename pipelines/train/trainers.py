@@ -1,6 +1,6 @@
-"""The interface of trainers: a trainer turns examples into a judge, and every judge becomes a scorer in the same way.
+"""The interface of trainers: a trainer turns examples into a model, and every model becomes a scorer in the same way.
 
-A trainer is a frozen dataclass of settings with the method `fit`. Its judge has, for each learnt feature, a weight and a share in the logit
+A trainer is a frozen dataclass of settings with the method `fit`. Its model has, for each learnt feature, a weight and a share in the logit
 of each level. `scorer_of` quantises them (a weight to 255 steps, a share to 127 steps of the level's largest) and packs the table.
 
 A text with the score s reaches the levels 1 to s (Frank and Hall 2001); six separate classes would lose the few best texts. A level that
@@ -23,8 +23,8 @@ _WIDEST_TABLE, _NARROWEST_TABLE = 19, 8
 
 
 @dataclass(frozen=True, eq=False)
-class LearntJudge:
-    """A judge of f features, the most frequent first, and k levels."""
+class LearntModel:
+    """A model of f features, the most frequent first, and k levels."""
 
     levels: npt.NDArray[np.int64]
     features: npt.NDArray[np.uint64]
@@ -45,7 +45,7 @@ class Trainer(Protocol):
     def pairs(self) -> bool:
         """Return whether pairs of neighbours are features."""
 
-    def fit(self, examples: Examples) -> LearntJudge:
+    def fit(self, examples: Examples) -> LearntModel:
         """Train. Raises InputError if there is too little to learn from."""
 
 
@@ -89,21 +89,21 @@ def known_features(examples: Examples, least_texts: int) -> tuple[npt.NDArray[np
     return names[order], counts[order]
 
 
-def scorer_of(judge: LearntJudge, trainer: Trainer) -> Scorer:
-    """Return the scorer of a judge, its score not yet calibrated."""
-    heaviest = max(judge.weights.max(), 1e-9)
-    weights = np.maximum(1, np.round(judge.weights / heaviest * 255)).astype(np.uint8)
-    largest = np.maximum(np.abs(judge.shares).max(axis=0), 1e-9)
-    steps = np.round(judge.shares / largest * 127).astype(np.int8)
-    bits = min(_WIDEST_TABLE, max(_NARROWEST_TABLE, int(np.ceil(np.log2(8 * len(judge.features))))))
-    rows, _ = pack(judge.features, weights, steps, bits)
+def scorer_of(model: LearntModel, trainer: Trainer) -> Scorer:
+    """Return the scorer of a model, its score not yet calibrated."""
+    heaviest = max(model.weights.max(), 1e-9)
+    weights = np.maximum(1, np.round(model.weights / heaviest * 255)).astype(np.uint8)
+    largest = np.maximum(np.abs(model.shares).max(axis=0), 1e-9)
+    steps = np.round(model.shares / largest * 127).astype(np.int8)
+    bits = min(_WIDEST_TABLE, max(_NARROWEST_TABLE, int(np.ceil(np.log2(8 * len(model.features))))))
+    rows, _ = pack(model.features, weights, steps, bits)
     scale = largest / 127 if trainer.unit else largest / 127 * heaviest / 255
     return Scorer(
         trainer=trainer.name,
-        levels=judge.levels,
+        levels=model.levels,
         rows=rows,
         scales=scale.astype(np.float32),
-        intercepts=judge.intercepts.astype(np.float32),
+        intercepts=model.intercepts.astype(np.float32),
         reading=np.array([trainer.pairs, trainer.once, trainer.unit], np.int64),
         bands=np.zeros(1, np.int64),
         curves=GRID[None].astype(np.float32),
