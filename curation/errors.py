@@ -3,9 +3,10 @@
 RecipeError, InputError, UsageError   2   a bad recipe, input or call
 Refused                               3   drift under --frozen, budget reached, a teacher set up wrongly, another live run, a failed check
 ShardsFailed, BooksUnbalanced         1   the run finished incompletely, or its numbers do not match
+CorruptShard                          1   a shard does not hold what was written
 CannotWrite                           1   the disk is full, or the place is read-only
 NoNodes                               1   no machine of the cluster could run a task for as long as the user would wait
-NothingRead                           1   the run finished, but nothing, or only a part, of some input file was read
+NothingRead                           1   the run finished, but it read nothing, or only a part, of some input file
 InternalError                         1   a bug in this program
 """
 

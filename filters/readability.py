@@ -133,8 +133,8 @@ def _count(
 def _syllables(data: Bytes, place: int, end: int, forms: Hashes, classes: Bytes) -> int:
     """Count the syllables of a word.
 
-    `a` to `d` are its last four letters, the last in `d`; NUL is none, DEL one beyond ASCII. An "e" with an accent is taken for an "a",
-    which is never silent.
+    `a` to `d` are its last four letters, the last in `d`; NUL stands for no letter, DEL for a letter beyond ASCII. An "e" with an accent
+    counts as an "a", which is never silent.
     """
     slot = np.uint64(0x1FFFFF)
     found = figures = 0

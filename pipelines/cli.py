@@ -77,7 +77,7 @@ def plan(
     sample_mib: Annotated[int, typer.Option(min=1, help="Size of the input sample, in MiB.")] = 8,
     documents: Annotated[
         float | None,
-        typer.Option(min=1, max=1e13, help="Show on paper what a corpus of so many documents like the sample's would take, such as 1e9."),
+        typer.Option(min=1, max=1e13, help="Predict the cost of a corpus of this many documents like the sample's, such as 1e9."),
     ] = None,
     settings: SetValues = None,
     as_json: Json = False,
@@ -126,7 +126,7 @@ def run(
     settings: SetValues = None,
     replace: Annotated[bool, typer.Option("--replace", help="Replace the dataset that another recipe wrote to --out.")] = False,
     take_over: Annotated[
-        bool, typer.Option("--take-over", help="Take --out on an object store from a run that died; if it lives, it stops.")
+        bool, typer.Option("--take-over", help="Take over --out on an object store from a run that died; if that run is alive, it stops.")
     ] = False,
     progress: Annotated[str, typer.Option(help="auto, bar, plain, json (one JSON line per event) or none.")] = "auto",
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print only errors to stderr.")] = False,

@@ -1,8 +1,8 @@
 """Blind solving: a problem that a model wrote counts only if solvers who see the problem alone reach its answer.
 
 A writer's own equations show that its arithmetic is right, not that it answers its question: "120 km in 3 hours" may be solved, in true
-equations, as 120 x 3. So the problem is put to the model again, `solves` times, without solution or answer; each answer that is the same
-number (or the same words) agrees (compare self-consistency, arXiv 2203.11171). The number of solves and the share that agrees are stored.
+equations, as 120 x 3. So the model solves the problem `solves` times without seeing a solution or an answer. An answer agrees if it is the
+same number (or the same words); compare self-consistency, arXiv 2203.11171. The number of solves and the share that agrees are stored.
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from synth.task import Draft, Rejected
 
 BLIND_VERSION = 1
 LEAST_SHARE = 2 / 3
-"""Fewest of the solves that must agree."""
+"""The least share of solves that must agree."""
 
 _SCHEMA = {
     "type": "object",

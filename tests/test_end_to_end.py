@@ -156,7 +156,7 @@ def test_books_notice_a_reader_that_swallows_a_record(small: Path, monkeypatch: 
 
     monkeypatch.setattr(curation.ingest.ingest, "read_records", swallowing)
     request = RunRequest(str(small / "recipe.toml"), (str(small / "input/*.jsonl"),), str(small / "out"))
-    with pytest.raises(BooksUnbalanced, match=r"part-003\.jsonl: the reader counted 13 records to be judged, but the ledger has 12"):
+    with pytest.raises(BooksUnbalanced, match=r"part-003\.jsonl: the reader counted 13 records that need a fate, but the ledger has 12"):
         run_recipe(request)
 
 

@@ -24,7 +24,7 @@ from curation.storage.ownership import FIXED, KEPT
 from curation.storage.records import CorruptRecord
 
 PUBLIC = ("ledger", "dataset")
-"""Folders below OUT whose shards others find by listing: they would take a stranger for one of ours."""
+"""Folders below OUT whose shards readers find by listing. A reader would take a stranger's shard there for one of ours."""
 
 _TEMPORARY = re.compile(re.escape(TEMPORARY) + r"[0-9a-f]{32}-(.+)", re.DOTALL)
 
@@ -49,7 +49,7 @@ class Listing:
     """Lists folders below OUT, each once: nothing else writes to them meanwhile."""
 
     def __init__(self, out: Location, there: Iterable[FileFacts] = ()) -> None:
-        """Begin with what is known already: all files of some folders."""
+        """Start from a listing that was made before: all files of some folders."""
         self._out = out
         self._listed: dict[str, list[FileFacts]] = {}
         for facts in there:
@@ -154,7 +154,7 @@ def named_by_run(out: Location) -> frozenset[str]:
 
 @lru_cache(maxsize=4)
 def _named_so_far(out: Location, there: tuple[FileFacts, ...]) -> frozenset[str]:
-    """Return the files that the records among `there` name. A report asks a dozen times, and each record costs a request to a store."""
+    """Return the files that the records among `there` name; cached, as a report asks a dozen times and each record costs a request."""
     found = _named_in_all(out, there).values()
     return frozenset[str]().union(*(each.shards | each.records | each.journals for each in found))
 

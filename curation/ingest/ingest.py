@@ -147,7 +147,7 @@ class Ingest(Stage):
 
 
 def ingest_units(sources: Sequence[SourceFile]) -> list[Unit]:
-    """Group input files into units: large files alone, small files in GROUPS groups, all named by a hash of the relative path."""
+    """Group input files into units: large files alone, small files in FILE_GROUPS groups; a hash of the relative path names the unit."""
     members: dict[str, list[SourceFile]] = {}
     for source in sources:
         digest = hashlib.sha256(source.relative.encode("utf-8", "surrogateescape")).hexdigest()

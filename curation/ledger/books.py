@@ -74,20 +74,20 @@ def add_up(out: Location, ledger_of: LedgerOf, held: int = MOST_HELD, foreign: S
     """
     faults: list[str] = []
     unchecked: list[str] = []
-    judged: dict[str, int] = {}
+    readable: dict[str, int] = {}
     ignored: Counter[str] = Counter()
     lost: Counter[str] = Counter()
     for unit in finished_units(Workspace(out), Ingest):
         for file, facts in unit.counts["files"].items():
-            judged[file] = facts["records"] - sum(facts["ignored"].values())
+            readable[file] = facts["records"] - sum(facts["ignored"].values())
             ignored.update(facts["ignored"])
             lost[file] += facts.get("lost", 0)
     web = _read_ledger(out / "ledger", faults, foreign)
     synthetic = _read_ledger(out / "ledger" / "synthetic", faults, foreign)
-    for file in sorted(judged.keys() | web.records.keys()):
-        expected, found = judged.get(file, 0), web.records.get(file, 0)
+    for file in sorted(readable.keys() | web.records.keys()):
+        expected, found = readable.get(file, 0), web.records.get(file, 0)
         if expected != found:
-            faults.append(f"{file}: the reader counted {expected:,} records to be judged, but the ledger has {found}")
+            faults.append(f"{file}: the reader counted {expected:,} records that need a fate, but the ledger has {found}")
         if lost[file] != web.lost[file]:
             faults.append(f"{file}: the reader counted {lost[file]} further lost records, but the ledger's rows report {web.lost[file]}")
     requests = _count_requests(out, "stages/6-replies")
@@ -103,7 +103,7 @@ def add_up(out: Location, ledger_of: LedgerOf, held: int = MOST_HELD, foreign: S
         there, kept = dataset.origins.get(origin, 0), ledger.fates.get("kept", 0)
         if there != kept:
             faults.append(f"dataset: {there} rows of origin {origin}, but the ledger keeps {kept}")
-    records = sum(judged.values()) + ignored.total()
+    records = sum(readable.values()) + ignored.total()
     told = dict(sorted(ignored.items())), dict(web.fates), dict(synthetic.fates), dict(dataset.origins)
     return Books(records, *told, faults, unchecked, lost.total())
 

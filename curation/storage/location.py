@@ -37,7 +37,7 @@ from curation.storage.traffic import count
 TEMPORARY = ".tmp-"
 _HTTP = ("http", "https")
 READ_ONLY = (*_HTTP, "hf")
-"""Schemes of places that are only read."""
+"""Schemes of places that can only be read."""
 
 _ROOM = dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), "make room there, then give the same command again")
 _LEAVE = dict.fromkeys((errno.EROFS, errno.EACCES, errno.EPERM, errno.ENAMETOOLONG), "choose a place that can be written to")
@@ -117,7 +117,7 @@ class Location:
         return Location(self.scheme, f"{self.path.rstrip('/')}/{name}")
 
     def within(self, path: str) -> "Location":
-        """Return the file that a relative path names below this folder. Raises ValueError where the path leads out of the folder."""
+        """Return the file at a relative path below this folder. Raises ValueError if the path leads out of the folder."""
         parts = path.split("/")
         if any(part in ("", ".", "..") for part in parts) or not path.isprintable() or "\\" in path:
             raise ValueError(f"{path!r} is not the path of a file below {self}")
@@ -196,7 +196,7 @@ class Location:
         return cast(BinaryIO, stream)
 
     def read_bytes(self) -> bytes:
-        """Return the whole file. A folder is no file, nor is a pipe: reading one in a folder that somebody sent would never end."""
+        """Return the whole file. Raises FileNotFoundError for a folder or a pipe: reading a pipe never ends."""
         if self.is_local and (Path(self.path).is_fifo() or Path(self.path).is_dir()):
             raise FileNotFoundError(errno.ENOENT, "is a pipe or a folder, not a file", self.path)
         with self.open_stream() as stream:

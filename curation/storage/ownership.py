@@ -37,8 +37,8 @@ KEPT = ("replies/", "files/", "index/")
 def claim(out: Location, recipe: str | None = None, replace: bool = False) -> None:
     """Raise unless a run of `recipe` may write to OUT.
 
-    Raises UsageError where OUT, or what it lies in, is no folder, or is only read. Raises Refused where OUT holds files but no run of
-    ours, or a run of another recipe and `replace` is false, and where a link leads out of it.
+    Raises UsageError if OUT, or a place above it, is no folder, or if OUT can only be read. Raises Refused if OUT holds files but no run of
+    ours, if it holds a run of another recipe and `replace` is false, or if a link leads out of it.
     """
     if out.scheme in READ_ONLY:
         raise UsageError(f"{out} is for reading only; --out names a local folder, s3:// or gs://")
@@ -102,7 +102,7 @@ def locked(
 ) -> Iterator[Callable[[], None]]:
     """Claim OUT and lock it for this process; yield a function that raises Refused once another run has taken the lock over.
 
-    On a local disk the operating system releases the lock when the process dies; on an object store an owner that died has to be taken over
+    On a local disk the operating system releases the lock when the process dies; on an object store the user has to take it over
     (`curation.storage.store_lock`). The lock also names its owner, so that a folder with a damaged run.json still counts as ours.
     """
     claim(out, recipe, replace)
@@ -129,7 +129,7 @@ def locked(
 
 
 def _taken(lock: int) -> bool:
-    """Take a lock, unless a run holds it: one who only looks (`is_live`) holds it for less than the second that this waits."""
+    """Take a lock, and return whether that succeeded. It waits up to a second, because `is_live` holds the lock for a moment."""
     for pause in (0.0, 0.01, 0.1, 0.9):
         time.sleep(pause)
         with suppress(BlockingIOError):
@@ -139,7 +139,7 @@ def _taken(lock: int) -> bool:
 
 
 def is_live(out: Location) -> bool | None:
-    """Return whether a run holds the lock of OUT; None where that cannot be seen. Nothing is written."""
+    """Return whether a run holds the lock of OUT, or None if that cannot be known. This writes nothing."""
     if not out.is_local:
         from curation.storage.store_lock import is_live_on_store
 

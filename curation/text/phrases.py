@@ -94,7 +94,7 @@ class Phrases(NamedTuple):
     def find(self, column: TextColumn, flanked: bool = False, near: bytes = b"") -> "PhraseHits":
         """Search every text; `flanked` counts only phrases that touch no letter, number or underscore (like `\\W` in a pattern).
 
-        `near`, three small letters that occur in every phrase, lets texts without them be skipped quickly.
+        `near` is three lower-case letters that occur in every phrase; texts without them are skipped quickly.
         """
         hits, first = np.zeros(len(column), np.int32), np.full(len(column), -1, np.int32)
         looked_at = np.ones(len(column), np.bool_)
@@ -115,7 +115,7 @@ class PhraseHits:
 
 
 def lower_cased(column: TextColumn) -> TextColumn:
-    """Return the column in lower case; texts without capitals other than A to Z stay unchanged, as those match in either case."""
+    """Return the column in lower case. A text stays unchanged if its only capitals are A to Z, which match in either case."""
     cased = np.zeros(len(column), np.bool_)
     _mark_cased(column.data, column.offsets, _has_lower_case(), cased)
     return rewritten(column, {text: column.string(text).lower().encode() for text in np.flatnonzero(cased).tolist()})

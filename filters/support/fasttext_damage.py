@@ -9,10 +9,10 @@ but should not be. They follow from how fastText 0.9 trains and saves:
     buckets      those that remain in a pruned model have the positions 0 to n - 1, each once
     weights      0 or of ordinary size; rows with norms have the length 1
 
-A letter that became another letter, or the last digits of a weight, remain unseen. Only a SHA-256 finds them; a file with the SHA-256 that
-the recipe names is not checked here, so a model that is odd but right can be used.
+These checks miss a letter that became another letter, and changed last digits of a weight. Only a SHA-256 finds them. A file with the
+SHA-256 that the recipe names is not checked here, so a model that is odd but right can be used.
 
-Invariant: checking takes time linear in the file's size, but for sorting one number for each word, and no memory for the weights.
+Invariant: time is linear in the file's size, apart from sorting one number for each word; the weights take no memory.
 """
 
 from collections.abc import Sequence
@@ -26,12 +26,12 @@ from curation.text.kernels import kernel
 from curation.text.unicode_classes import decode_character
 
 _LABEL = b"__label__"
-"""The prefix of labels unless a training names another one, which no file tells."""
+"""The usual prefix of labels. Training may use another one, which the file does not record."""
 _LARGEST_SETTING = 10**9
 _LEAST, _MOST = 1e-25, 1e4
-"""The absolute values of weights: trained ones are below 100, and the differences of which they are sums above 1e-20."""
+"""The limits of a weight's absolute value. Trained weights are below 100, and they are sums of steps above 1e-20."""
 _SLACK = 1e-3
-"""By how much a norm may miss its limit."""
+"""The tolerance of a norm's limit."""
 _EMPTY, _NOT_UTF8, _PREFIX, _COUNT = range(1, 5)
 _REASONS = {
     _EMPTY: "is empty or contains a space",
@@ -70,9 +70,9 @@ def check_dictionary(data: Bytes, starts: Integers, words: int, tokens: int, nam
 def check_remaining(buckets: npt.NDArray[np.int32], positions: npt.NDArray[np.int32], count: int) -> None:
     """Check the remaining buckets of a pruned model and their positions. Raises LooksDamaged."""
     if not ((buckets >= 0) & (buckets < count)).all() or len(np.unique(buckets)) < len(buckets):
-        raise LooksDamaged("a remaining bucket is none of its buckets, or is there twice")
+        raise LooksDamaged("a remaining bucket does not exist, or occurs twice")
     if not np.array_equal(np.sort(positions), np.arange(len(positions))):
-        raise LooksDamaged("two of its remaining buckets have one position")
+        raise LooksDamaged("two of its remaining buckets have the same position")
 
 
 def check_weights(weights: _Weights) -> None:
@@ -125,7 +125,7 @@ def _first_damaged(data: Bytes, starts: Integers, words: int, tokens: int, prefi
 
 @kernel
 def _first_odd(weights: _Weights, least: Any, most: Any) -> int:
-    """Return the place of the first weight that is neither 0 nor of ordinary size, or -1; a weight that is no number is such a one."""
+    """Return the place of the first weight that is neither 0 nor of ordinary size, or -1. NaN is not of ordinary size."""
     for place in range(len(weights)):
         size = abs(weights[place])
         if not (size == 0 or least <= size <= most):

@@ -2,8 +2,8 @@
 
 Source: datatrove 0.10.1 (Penedo et al. 2024), `PUNCTUATION_SET` and `TERMINAL_PUNCTUATION`, given here as code points. A sentence ends with
 the marks of Unicode's property Sentence_Terminal, and the Khmer and Kawi marks that datatrove adds. Punctuation is these, a list of marks
-made for CC-Net, and the control characters; it has no emoji, arrows, bullets or mathematical signs, and, by a slip that all who copied the
-list share, the full-width digit one.
+made for CC-Net, and the control characters; it has no emoji, arrows, bullets or mathematical signs. By a mistake that every copy of the
+list repeats, it has the full-width digit one.
 """
 
 from functools import cache

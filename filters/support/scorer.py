@@ -3,23 +3,23 @@
 Two trainers make such models (`pipelines.train`), and both kinds are applied here.
 
     linear     ordinal logistic regression on which features a window has: each counts once, weighs by its rarity (idf), and a window's
-               weights are divided by their length (L2), so that a rare telling word is not drowned by frequent ones.
+               weights are divided by their length (L2), so that frequent words do not hide a rare, telling one.
     fasttext   Joulin et al. 2016, "Bag of Tricks for Efficient Text Classification": it averages the vectors of a text's features and
                multiplies the average by a matrix. Both steps are linear, so training multiplies them out: one number a feature and level.
 
 The labels are levels, in the manner of ordinal regression (Frank and Hall 2001): level k says "the score is at least k". Each is a sigmoid
-of its own, and the expected score is the sum of their probabilities. It is then read off a curve, one for each band of lengths, that was
-fitted on texts held out, so that a score of 3 means: such texts are labelled 3 on average.
+of its own, and the expected score is the sum of their probabilities. A curve for each band of lengths, fitted on texts held out, then maps
+it to labels: texts with a score of 3 are labelled 3 on average.
 
 A feature is found by its 64-bit hash in a table of 2^b rows of eight bytes: a tag of 16 bits of the hash, the feature's weight, and five
-signed bytes, its share in each level's logit, in steps of the level's scale. Its row is at the place that the hash's highest bits give, or
-the neighbour of that: both lie in one line of memory, and both are looked at without a branch. What finds no place is left out; that
-concerns the rarest features, and few of them. All sums are of whole numbers.
+signed bytes, its share in each level's logit, in steps of the level's scale. The highest bits of the hash give the place of its row, or of
+the row beside it: both are in one cache line, and both are read without a branch. A few of the rarest features find no place and are left
+out. All sums are of whole numbers.
 
 Invariants
     - A score depends on the text alone, not on its batch.
     - Scores are rounded to four decimals, so that a last bit of `exp` that differs between processors does not show.
-    - The table may be a stranger's: whatever it holds, a feature costs two rows, and no sum overflows.
+    - The table may be a stranger's: whatever it contains, a feature reads two rows, and no sum overflows.
 """
 
 from dataclasses import dataclass, fields

@@ -1,7 +1,7 @@
 """Lazy scans of Parquet files on an object store: only the columns that a query needs are fetched, one batch after the other.
 
-polars has a scan of Arrow datasets, but a query that needs no column of it (row numbers alone) finds no rows there. So this file offers the
-dataset to polars as a source of its own, which yields batches without columns, but with their height.
+polars can scan Arrow datasets, but its scan returns no rows if a query needs no column (only row numbers). So this file offers the dataset
+to polars as a source of its own, whose batches keep their height even without columns.
 """
 
 from collections.abc import Iterator, Sequence
@@ -14,7 +14,7 @@ from curation.storage.location import Location
 
 def scan_on_store(files: Sequence[Location]) -> pl.LazyFrame:
     """Scan Parquet files of one store as one table, in the given order."""
-    import pyarrow.dataset as ds  # takes as long to import as all else here together
+    import pyarrow.dataset as ds  # this import takes as long as all others of this file together
 
     dataset = ds.dataset([file.path for file in files], filesystem=files[0].filesystem, format="parquet")
     empty = pl.DataFrame(dataset.schema.empty_table())

@@ -171,7 +171,7 @@ def make_plan(
 
 
 def _paper(recipe: Recipe, costs: Sequence[StageCost], taken: int, seen: Expected, documents: int, workers: int) -> list[PaperStep]:
-    """Return the steps of a corpus of so many documents like the sample's. Raises InputError for a sample without documents."""
+    """Return the steps of a corpus of this many documents like the sample's. Raises InputError for a sample without documents."""
     if not seen.documents:
         raise InputError("the sample holds no document that --documents could be scaled from")
     scale = documents / seen.documents

@@ -74,7 +74,7 @@ def limit_of(request: Request) -> int:
 
 
 def most_prompt_tokens(request: Request) -> int:
-    """Return an upper bound: no tokenizer makes more tokens than there are bytes."""
+    """Return the most tokens that the prompt may have: no tokenizer makes more tokens than there are bytes."""
     return len(canonical([request.messages, request.schema]).encode()) + _OVERHEAD_TOKENS
 
 
@@ -131,7 +131,7 @@ class Answering:
             self._earlier.pop(request.key, None)
 
     def _warn(self, failure: Failure) -> None:
-        """Tell a user that an endpoint fails, while its requests are asked again; being asked to slow down is no failure."""
+        """Warn the user once that an endpoint fails. A refusal for the rate is no failure."""
         if failure.error != "rate":
             line = f"{self._without_secret(failure.detail)}; such requests are asked again"
             self.desk.warn_once(self.manner.where.address, failure.error, line)
@@ -160,7 +160,7 @@ class Answering:
             try:
                 return self._completion(Arrival(200, {}, said.encode()), request, limit, bill, call)
             except Failure:
-                continue  # what was an error then may be mended now
+                continue  # the earlier command met an error; the endpoint may be repaired now
         estimated = most_prompt_tokens(request) // _BYTES_PER_TOKEN + limit
         if not await self.pacer.slot(estimated, lambda: self.desk.budget.stopped):
             return None

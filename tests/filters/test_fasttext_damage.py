@@ -160,10 +160,10 @@ SIGNS: list[tuple[tuple[str, str | None], Callable[[bytes], bytes], str]] = [
     (DENSE, put("f", end(4), 1e6), r"weight \d+ of a matrix is 1e\+06"),
     (DENSE, put("f", end(4), 1e-30), r"weight \d+ of a matrix is 1e-30"),
     (DENSE, put("f", lambda content: dictionary_end(content) + 17, -1e7), "weight 0 of a matrix is -1e"),
-    (PRUNED, put("i", dictionary_end, 5000), "a remaining bucket is none of its buckets"),
-    (PRUNED, put("i", dictionary_end, -1), "a remaining bucket is none of its buckets"),
+    (PRUNED, put("i", dictionary_end, 5000), "a remaining bucket does not exist"),
+    (PRUNED, put("i", dictionary_end, -1), "a remaining bucket does not exist"),
     (PRUNED, next_bucket("q", 0), "twice"),
-    (PRUNED, next_bucket("i", 4), "one position"),
+    (PRUNED, next_bucket("i", 4), "the same position"),
 ]  # fmt: skip
 
 

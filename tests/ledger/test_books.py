@@ -205,7 +205,7 @@ def test_the_web_s_duplicates_do_not_point_at_generated_rows(tmp_path: Path) -> 
 
 def test_records_that_no_reader_counted_are_told(tmp_path: Path) -> None:
     Run(web=[Row("a"), Row("b")], dataset=[("a", "web"), ("b", "web")]).write(tmp_path)
-    assert audit(tmp_path).faults == ["a.jsonl: the reader counted 0 records to be judged, but the ledger has 2"]
+    assert audit(tmp_path).faults == ["a.jsonl: the reader counted 0 records that need a fate, but the ledger has 2"]
 
 
 def test_duplicates_of_nothing_and_of_a_run_that_is_gone_are_told(tmp_path: Path) -> None:

@@ -30,8 +30,8 @@ _OPTION = re.compile(
     rb"""<option(?![^\s/>])(?:"[^"]{0,999}"|'[^']{0,999}'|[^<>])*+>?[^<]*+|</option(?![^\s/>])[^<>]*+>?""",
     re.IGNORECASE,
 )
-"""An option up to its text's end, or the end tag of one. A quotation mark without its like nearby is a letter. Where a "<" comes
-before any ">", its tag stays: it may be the end of a script that writes options."""
+"""Matches an option with its text, or the end tag of an option. A quotation mark counts as a letter if no second one follows nearby. If
+a "<" comes before any ">", the tag that it begins is not matched: it may end a script that writes options."""
 _MOST_OPTIONS = 2_000
 """More than any list of countries or time zones; the parser takes .02 s for them."""
 _NO_TEXT = re.compile(r"<(script|style|template|noscript)\b.*?(?:</\1\s*>|\Z)|<!--.*?(?:-->|\Z)", re.IGNORECASE | re.DOTALL)
@@ -43,7 +43,7 @@ _INLINE = (
     *("abbr", "cite", "mark", "span", "small", "strong"),
 )
 _SAID_BY = {**dict.fromkeys(_BLOCKS, "\n\n"), **dict.fromkeys(_INLINE, ""), "sup": "^{", "sub": "_{", "/sup": "}", "/sub": "}"}
-"""What replaces each tag; a space replaces all others."""
+"""The text that replaces each of these tags; a space replaces every other tag."""
 _TITLE = re.compile(r"<title\b[^>]*+>", re.IGNORECASE)
 _TITLE_ENDS = re.compile(r"</title", re.IGNORECASE)
 _LONG_REFERENCE = re.compile(r"&#(?=\d{8})0*+(\d*+);?")
@@ -100,7 +100,7 @@ def parse_source(source: bytes, limits: PageLimits) -> HTMLTree | None:
 
 @contextmanager
 def many_nodes() -> Iterator[None]:
-    """Switch off Python's cycle collector, because nodes form no cycles: with it, a page of 200,000 cells took half as long again."""
+    """Switch off Python's cycle collector, because nodes form no cycles: with it, a page of 200,000 cells took 1.5 times as long."""
     searching = gc.isenabled()
     gc.disable()
     try:
@@ -111,7 +111,7 @@ def many_nodes() -> Iterator[None]:
 
 
 def _is_cheap(source: bytes, limits: PageLimits) -> bool:
-    """Return whether a page's tree takes little time. Small ones do."""
+    """Return whether the page can be parsed in little time: it is small, or its shape is within the limits."""
     if len(source) <= limits.small and 32 * source.count(b"<") <= limits.small:
         return True
     shape = page_shape(source, limits.depth)

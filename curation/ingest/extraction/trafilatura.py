@@ -17,7 +17,7 @@ from curation.ingest.extraction.dom import PageLimits, parse, without_tags
 class Trafilatura(Extractor):
     """The page's main content.
 
-    favour   precision leaves out more that does not belong, coverage keeps more that does; balanced is between
+    favour   precision leaves out more of the page, coverage keeps more; balanced is between the two
     fast     leave out trafilatura's fallbacks
     """
 
@@ -27,12 +27,12 @@ class Trafilatura(Extractor):
     packages: ClassVar[tuple[str, ...]] = ("trafilatura",)
 
     def __post_init__(self) -> None:
-        """Raise RecipeError where the package is not there."""
+        """Raise RecipeError if the package is not installed."""
         if find_spec("trafilatura") is None:
             raise RecipeError("the extractor trafilatura needs its package: pip install 'textbook-curation[trafilatura]'")
 
     def extract(self, html: str) -> Extracted:
-        """Return the main content; past the limits of parsing, the text between the tags."""
+        """Return the main content; for a page beyond the limits of parsing, the text between its tags."""
         import trafilatura
 
         tree = parse(html, PageLimits())

@@ -41,7 +41,7 @@ _MAGIC: tuple[tuple[re.Pattern[bytes], str, str], ...] = tuple(
         (rb"(?:\xff\xfe(?!(?:\s\x00)*<\x00)|\xfe\xff(?!(?:\x00\s)*\x00<))", "UTF-16 text", "convert it: iconv -f UTF-16 -t UTF-8"),
         (
             rb"\{\x00(?:\s\x00)*[\"}]\x00|\x00\{(?:\x00\s)*\x00[\"}]",
-            "UTF-16 text without a mark",
+            "UTF-16 text without a byte-order mark",
             "convert it: iconv -f UTF-16LE (or BE) -t UTF-8",
         ),
         (rb"(?:\xef\xbb\xbf)?\s*\[\s*(?:\{|\Z)", "a JSON array, not JSON Lines", "write an object a line: jq -c '.[]' FILE > FILE.jsonl"),

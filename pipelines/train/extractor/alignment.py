@@ -1,9 +1,9 @@
 """Which words of a page its gold text has: a longest common subsequence that prefers words in a row.
 
-A plain subsequence scatters: it takes a "the" from a menu and the next word from the article. Here a word that continues a run counts a
-whole, one that begins a run .15, so that gold text finds its place in one piece where it stands in one piece.
+A plain subsequence scatters: it takes a "the" from a menu and the next word from the article. Here a word that continues a run counts 1 and
+a word that begins a run counts 0.15, so gold text that is in one piece on the page is matched in one piece.
 
-Source: Gotoh, "An improved algorithm for matching biological sequences" (1982), with a gain for continuing in place of a cost for opening.
+Source: Gotoh, "An improved algorithm for matching biological sequences" (1982), with a gain for continuing instead of a cost for opening.
 """
 
 import re
@@ -20,7 +20,10 @@ _UP, _LEFT, _MATCH, _CONTINUES = 0, 1, 2, 4
 
 
 def matched(texts: Sequence[str], gold: str, most_cells: int) -> tuple[Any, Any, int] | None:
-    """Return the share of matched words of each text, its words, and those of the gold text; None where the table would be too large."""
+    """Return for each text the share of its words that match and their number, and the number of words of the gold text.
+
+    Return None if the table would be too large.
+    """
     numbers: dict[str, int] = {}
     wanted = np.array([numbers.setdefault(word, len(numbers)) for word in WORD.findall(gold.lower())], np.int32)
     words = [[numbers.get(word, -1) for word in WORD.findall(text.lower())] for text in texts]

@@ -1,4 +1,4 @@
-"""Simple and compound interest. The second way goes from year to year in cents."""
+"""Simple and compound interest. The second way goes from year to year in millionths of a euro."""
 
 from collections.abc import Iterator
 from fractions import Fraction
@@ -28,7 +28,7 @@ class Interest(Family):
         return {**facts, "shape": "compound" if chance.knob.compound else "simple"}
 
     def work(self, facts: Facts, slip: str = "") -> Iterator[WorkStep]:
-        """Work out a year's interest, and go on."""
+        """Compute one year's interest and multiply it, or compound it year by year."""
         value, rate, years = Fraction(facts["sum"]), facts["rate"], facts["years"]
         if facts["shape"] == "simple" and slip == "simple":
             return

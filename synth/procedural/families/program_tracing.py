@@ -79,7 +79,7 @@ _BODIES: Mapping[str, tuple[str, str, _Rule]] = {
     "differs": ("r = 50", "if r > v:\n    r -= v\nelse:\n    r = v - r", _differs),
     "spread": ("r = 0", "r = max(r, v) - min(r, v)", _spread),
 }
-"""The start, the body of the loop, and the rule: why the next value is what it is, and the value."""
+"""The first line, the body of the loop, and its rule, which returns a reason and the next value."""
 
 _STARTS = {"takes": 100, "mixes": 1, "differs": 50}
 
@@ -122,7 +122,7 @@ class ProgramTracing(Family):
         return {"call": f"{facts['function']}([{', '.join(map(str, facts['values']))}])"}
 
     def work(self, facts: Facts, slip: str = "") -> Iterator[WorkStep]:
-        """Follow the variable with the rule that the body was made from."""
+        """Compute the variable after each pass by the rule of the body."""
         rule, k, values = _BODIES[facts["rule"]][2], facts.get("k", 0), facts["values"]
         held = k if facts["rule"] == "adds_twice" else _STARTS.get(facts["rule"], 0)
         for at, value in enumerate(values[1:] if slip == "skips_first" else values[:-1] if slip == "skips_last" else values, 1):

@@ -1,4 +1,4 @@
-"""Questions to a small table: which rows, and what to count or add. The second way goes through columns."""
+"""Questions to a small table: which rows, and what to count or add. The second way filters whole columns."""
 
 from collections.abc import Iterator
 from typing import Any, ClassVar
@@ -55,7 +55,7 @@ class TableQueries(Family):
             yield state("the sum", f"the sum over the rows that fit is {sum(kept)}", "result", value=str(sum(kept)))
 
     def recheck(self, facts: Facts) -> list[str]:
-        """Go through columns: a mask first, then what it leaves."""
+        """Compute a mask over the columns, then the result from the rows that it keeps."""
         names, groups, values = zip(*facts["rows"], strict=True)
         mask = [value > facts["bound"] for value in values] if "bound" in facts else [group == facts["group"] for group in groups]
         told = [f"{name} {'fits' if fits else 'does not fit'}" for name, fits in zip(names, mask, strict=True)]

@@ -60,7 +60,7 @@ from curation.text.kernels import inline_kernel, kernel
 
 LINE, RAISED, RAISED_END, LOWERED, LOWERED_END = -1, -2, -3, -4, -5
 PLAIN, IN_LINK, RUBY = range(3)
-"""What stands as the end of RAISED and LOWERED: it is no more than that, or all of it is a link, or it is the reading of a ruby."""
+"""The kinds of raised and lowered text, which stand in the place of a run's end: plain, a link as a whole, or the reading of a ruby."""
 _A, _BR, _TABLE, _CODE, _IMG, _SUP, _SUB, _BODY, _SCRIPT, _MATH, _TEMPLATE, _STYLE, _RT, _RP, _MATH_JAX, _BUTTON, _NOSCRIPT = (
     tag_number(tag) for tag in words_of("a br table code img sup sub body script math template style rt rp mjx-container button noscript")
 )
@@ -201,7 +201,7 @@ def _cut(
                 ends += 1
             seen = after_blanks(page, i, ends)
             begins = i
-            if seen == ends and pres and current < 0:  # code begins with what its first line stands in by
+            if seen == ends and pres and current < 0:  # code keeps the indentation of its first line
                 for k in range(i, ends):
                     begins = k + 1 if page[k] == 0x0A else begins
             if pres and gutters[stack[top]] and is_number(page, i, ends) and seen < ends:
@@ -328,7 +328,7 @@ def _cut(
                     if current >= 0:
                         raised = n_runs
                         n_runs = _add_run(runs, n_runs, mark, role, current)
-                    else:  # it begins a block
+                    else:  # the raised or lowered text begins a block
                         waiting, waiting_role = mark, role
                 elif tag == _RT and current >= 0 and before != _RP:
                     in_ruby = True

@@ -29,21 +29,21 @@ _DRAWN_CLASSES = re.compile(
     r"nulldelimiter|frac-line|op-|sqrt|root|accent|overline|underline|col-align|arraycolsep|hide-tail|svg-align|llap|rlap|boxed|cancel)",
     re.ASCII,
 )
-"""How MathJax and KaTeX name the parts of what they draw."""
+"""The names that MathJax and KaTeX give to the parts of a drawing."""
 
 _PLAIN = re.compile(
     r'<math(?: (?:xmlns|display)="[^"]*")*>'
     r"(?:<(m[ino])>[^<]*</\1>|</?m(?:row|sup|sub|subsup|over|under|underover|frac|sqrt|root|style)>)+</math>"
 )
-"""MathML with nothing to look for: no text outside letters and signs, no TeX, no names. Most formulas of most pages are written so."""
+"""MathML that needs no search: it has no text outside letters and signs, no TeX and no names. Most formulas of most pages are like this."""
 
 _DEEPEST = 8
 _SENTENCE = re.compile(r"(?<![^\W\d_])[^\W\d_]{2,}+(?:[\s,;.]++[^\W\d_]{2,}+){3,}+")
-"""Words in a row: what a formula does not say, but in TeX's \\text. A search begins at words only, or a long one takes quadratic time."""
+"""Several words in a row, which a formula contains only in TeX's \\text. A match begins only where a word begins, so time stays linear."""
 
 _DELIMITED = re.compile(r"\s*(?:\\\(.*\\\)|\\\[.*\\\]|\$.*\$)\s*", re.DOTALL)
 _PROSE = "p, li, h1, h2, h3, article, section"
-"""What no formula holds, but a wrapper of a whole page that is called one."""
+"""Elements that no formula contains. An element that contains one wraps a part of the page, even if its class says that it is a formula."""
 
 _WITHOUT = "data-without-tex"
 _ANNOTATIONS = "annotation[encoding='application/x-tex'], annotation[encoding='TeX'], annotation[encoding='LaTeX']"
@@ -73,21 +73,21 @@ def rewrite_formulas(tree: Any) -> None:
         preview.decompose()
     containers = body.query_selector_all(_CONTAINERS)[:]
     for formula in containers[_replace_plain(tree, containers) :]:
-        is_leaf = formula.first_element_child is None  # then nothing needs to be looked for in it
+        is_leaf = formula.first_element_child is None  # a leaf needs no search
         if not is_leaf:
             _let_out(formula, formula, _DEEPEST)
         if formula.closest("body") is None or formula.closest(f"[{_WITHOUT}]") is not None:
-            continue  # it stood in one that has been replaced, or in one that has no TeX anywhere
+            continue  # its container was replaced, or has no TeX
         if not is_leaf and formula.query_selector(_PROSE) is not None:
-            continue  # it is a page's wrapper
+            continue  # it wraps a part of the page
         if has_scripts and formula.tag != "mjx-container" and set((formula.getattr("class") or "").split()) & set(_MATH_JAX):
-            formula.decompose()  # what MathJax 2 drew from a script that has been written already; version 3 leaves no script
+            formula.decompose()  # MathJax 2 drew it from a script that is already replaced; version 3 leaves no script
             continue
         tex = _tex_of(formula)
         sentence = _SENTENCE.search(formula.text) if tex else None
         if sentence and sentence[0] not in tex and not _is_drawn(formula):
             formula.parent.insert_before(tree.create_text_node(_in_dollars(tex, _is_displayed(formula)) + " "), formula)
-            formula.setattr(_WITHOUT, "")  # it holds what follows, and nothing tells where that begins
+            formula.setattr(_WITHOUT, "")  # it also contains the text that follows the formula, which cannot be told from it
         elif tex:
             _replace(tree, formula, tex, _is_displayed(formula))
         else:
@@ -117,7 +117,7 @@ def _replace_images(tree: Any) -> None:
         if not _is_of_formula(image, text):
             continue
         if text == written and image.closest("noscript") is not None:
-            image.decompose()  # the same once more, for readers without scripts
+            image.decompose()  # a copy for readers without scripts
         else:
             _replace(tree, image, text, False)
         written = text
@@ -150,7 +150,7 @@ def _tex_of(formula: Any) -> str:
     drawn = formula.query_selector(".katex-html")
     if drawn is not None:
         return drawn_tex(drawn)
-    return str(formula.text) if _DELIMITED.fullmatch(formula.text) else ""  # TeX that a script would have drawn
+    return str(formula.text) if _DELIMITED.fullmatch(formula.text) else ""  # TeX that a script draws
 
 
 def _is_drawn(formula: Any) -> bool:
@@ -193,7 +193,7 @@ def _is_displayed(formula: Any) -> bool:
 
 
 def _is_of_formula(image: Any, text: str) -> bool:
-    """Return whether an image shows a formula: its text is TeX, or it is called a formula and has a sign of one."""
+    """Return whether an image shows a formula: its text is TeX, or its class or address says so and its text is short or looks like TeX."""
     if re.search(r"\\[A-Za-z]{2,}", text) and not re.search(r"[A-Za-z]:\\", text):
         return True
     if _DELIMITED.fullmatch(text) and _LOOKS_LIKE_TEX.search(text):
