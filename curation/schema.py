@@ -38,6 +38,9 @@ FATES = ("kept", "dropped", "duplicate", "unreadable")
 CUT_STAGE = "repeated_lines"
 """The ledger's name for the stage that drops documents because the cuts left too little of them."""
 
+REJECTED = "-rejected"
+"""The end of the name of a shard of rejected records, or of rejected generated rows."""
+
 REJECTS = pa.schema(
     [
         pa.field("key", KEY, nullable=False),

@@ -36,7 +36,7 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from curation.arrays import Array, Column, Floats, JsonMapping, JsonObject, Table
+from curation.arrays import Array, Column, Flags, Floats, JsonMapping, JsonObject, Table
 from curation.choices import build
 from curation.engine.failures import in_one_line, traceback_of
 from curation.errors import CurationError, RecipeError
@@ -316,3 +316,19 @@ def source_digest(filter_class: type[Filter]) -> str:
     if source is None:
         raise RecipeError(f"filter {filter_class.name()} has no source file")
     return digest_of_file(source)
+
+
+def failing(made: Filter, own: Table) -> Iterator[tuple[tuple[str, Rule], Flags]]:
+    """Yield each rule of a filter with the rows it drops. `own` holds the filter's signals under their bare names."""
+    rules = made.rules()
+    held = pl.DataFrame(own).select(**{reason: rule.drops.fill_null(False) for reason, rule in rules.items()})
+    for reason, rule in rules.items():
+        yield (reason, rule), np.broadcast_to(held[reason].to_numpy(), own.num_rows)
+
+
+def passing(made: Filter, own: Table) -> Flags:
+    """Return the rows that no rule of a filter drops. `own` is as for `failing`."""
+    stays = np.ones(own.num_rows, np.bool_)
+    for _, fails in failing(made, own):
+        stays &= ~fails
+    return stays

@@ -7,7 +7,6 @@ Invariant: a document's verdict depends only on its own signals and the recipe's
 """
 
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -19,7 +18,7 @@ from curation.arrays import Column, Flags, JsonMapping, JsonValue, Table
 from curation.engine.stage import Output, Stage, Unit
 from curation.schema import VERDICTS
 from curation.storage.shards import batches
-from filters.contract import Filter, FilterChoice, Rule
+from filters.contract import Filter, FilterChoice, failing
 
 
 @dataclass(frozen=True)
@@ -46,22 +45,6 @@ class Judge(Stage):
                 dropped += verdicts.num_rows - verdicts["rule"].null_count
                 writer.write(verdicts)
         return {"documents": signals.rows, "dropped": dropped}
-
-
-def failing(made: Filter, own: Table) -> Iterator[tuple[tuple[str, Rule], Flags]]:
-    """Yield each rule of a filter with the rows it drops. `own` holds the filter's signals under their bare names."""
-    rules = made.rules()
-    held = pl.DataFrame(own).select(**{reason: rule.drops.fill_null(False) for reason, rule in rules.items()})
-    for reason, rule in rules.items():
-        yield (reason, rule), np.broadcast_to(held[reason].to_numpy(), own.num_rows)
-
-
-def passing(made: Filter, own: Table) -> Flags:
-    """Return the rows that no rule of a filter drops. `own` is as for `failing`."""
-    stays = np.ones(own.num_rows, np.bool_)
-    for _, fails in failing(made, own):
-        stays &= ~fails
-    return stays
 
 
 def judge(signals: Table, filters: list[Filter]) -> Table:

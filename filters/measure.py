@@ -22,8 +22,7 @@ from curation.engine.stage import Output, Stage, Unit
 from curation.schema import DOCUMENTS, KEY
 from curation.storage.shards import batches
 from curation.text.text import Text
-from filters.contract import Filter, FilterChoice, Signals
-from filters.judge import passing
+from filters.contract import Filter, FilterChoice, Signals, passing
 
 DESCRIBING = [name for name in DOCUMENTS.names if name != "text"]
 

@@ -28,9 +28,8 @@ from curation.engine.runner import LocalRunner, Runner
 from curation.engine.session import Sealed, Session
 from curation.engine.stage import Unit
 from curation.errors import UsageError
-from curation.ingest import ingest
 from curation.ingest.edits import edit_named
-from curation.ingest.ingest import Ingest
+from curation.ingest.ingest import Ingest, ingest_units
 from curation.ingest.inputs import expand
 from curation.ingest.record_ids import resolve_ids
 from curation.ingest.unread import Unread, find_unread
@@ -40,7 +39,7 @@ from curation.ledger.write import Select, SelectSynthetic
 from curation.repeats.cuts import spans_of, without
 from curation.repeats.passages import find_passages
 from curation.repeats.repeated_lines import LinesPart, Repeated, cut_repeated_lines
-from curation.schema import DOCUMENTS
+from curation.schema import DOCUMENTS, REJECTED
 from curation.storage.digests import digest_of
 from curation.storage.location import Location
 from curation.storage.ownership import RULES_FILE, RUN, claim, keep_aside, write_ours
@@ -131,7 +130,7 @@ def run_recipe(request: RunRequest) -> Summary:
     if recipe.synthesize is not None:
         require_log(_replies(request, out))
     earlier = open_earlier(recipe.deduplicate, out) if recipe.deduplicate is not None else ()
-    sizes = {unit.name: sum(source.size for source in unit.sources) for unit in ingest.ingest_units(sources)}
+    sizes = {unit.name: sum(source.size for source in unit.sources) for unit in ingest_units(sources)}
     runner = _runner(request, out, looked_at([run.place for run in earlier], [source.location for source in sources]))
     versions = {name: version(name) for name in REPORTED_PACKAGES}
     facts: dict[str, Any] = {"recipe": recipe.name, "python": platform.python_version(), "versions": versions}
@@ -215,7 +214,7 @@ def run_stages(
     session: Session, recipe: Recipe, sources: Sequence[SourceFile], request: RunRequest, earlier: Sequence[DuplicatesPart] = ()
 ) -> None:
     """Run every stage until it is sealed: this is the pipeline. Deduplication also compares with `earlier`, kept by earlier runs."""
-    ingested = session.run(Ingest(recipe.extractor, recipe.edits, request.limit), ingest.ingest_units(sources))
+    ingested = session.run(Ingest(recipe.extractor, recipe.edits, request.limit), ingest_units(sources))
     documents, rejects = parted(ingested)
     ids = resolve_ids(session, ingested.shards)
     web = measure_and_judge(session, recipe, documents)
@@ -243,8 +242,8 @@ def _replies(request: RunRequest, out: Location) -> Location:
 def parted(sealed: Sealed) -> tuple[tuple[Shard, ...], tuple[Shard, ...]]:
     """Return the shards of documents and the shards of rejects."""
     shards = sealed.shards
-    rejects = tuple(shard for shard in shards if shard.name.endswith(ingest.REJECTED))
-    return tuple(shard for shard in shards if not shard.name.endswith(ingest.REJECTED)), rejects
+    rejects = tuple(shard for shard in shards if shard.name.endswith(REJECTED))
+    return tuple(shard for shard in shards if not shard.name.endswith(REJECTED)), rejects
 
 
 def measure_and_judge(session: Session, recipe: Recipe, documents: Sequence[Shard]) -> JudgedDocuments:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pyarrow.compute as pc
 
-from curation.ingest.ingest import REJECTED
+from curation.schema import REJECTED
 from curation.storage.shards import Shard, batches
 from synth.questions import Conversation, Question
 

@@ -32,8 +32,7 @@ from curation.engine.runner import LocalRunner
 from curation.engine.session import Sealed, Session
 from curation.engine.stage import Output, Stage, Unit
 from curation.errors import RecipeError
-from curation.ingest.ingest import REJECTED
-from curation.schema import DOCUMENTS, KEY, REJECTS
+from curation.schema import DOCUMENTS, KEY, REJECTED, REJECTS
 from curation.storage.carried import take_along
 from curation.storage.digests import canonical, plain
 from curation.storage.location import Location

@@ -36,7 +36,7 @@ ARROWS: Mapping[str, set[str]] = {
     "filters.support": {*_GROUND, "curation.storage", "curation.text"},
     "filters": {*_GROUND, "curation.storage", "curation.text", "curation.engine", "filters.support"},
     "synth.ask": {*_GROUND, "curation.storage"},
-    "synth": {*_GROUND, "curation.storage", "curation.engine", "curation.ingest", "synth.ask"},
+    "synth": {*_GROUND, "curation.storage", "curation.engine", "synth.ask"},
     "synth.sandbox": {"synth"},
     "synth.tasks": {*_GROUND, "curation.storage", "synth", "synth.sandbox"},
     "pipelines.terminal": _GROUND,
@@ -254,3 +254,9 @@ def test_what_is_imported_is_declared() -> None:
     extras = {"huggingface_hub", "lightgbm", "starlette", "trafilatura", "uvicorn"}  # installed by those who ask for them
     others_own = {"markupsafe", "llvmlite"}  # jinja2's and numba's
     assert {packages.get(name, name) for name in EVERYWHERE | set(CONFINED)} - builders_only - extras - others_own <= declared
+
+
+def test_measuring_depends_on_no_verdict() -> None:
+    """A gate applies rules while it measures; the rules are applied in the contract, not in the stage that writes verdicts."""
+    assert "filters.judge" not in imports(MODULES["filters.measure"])
+    assert "filters.judge" in imports(MODULES["pipelines.pipeline"])

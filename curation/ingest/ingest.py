@@ -36,7 +36,7 @@ from curation.ingest.page_text import NoPage, text_of_page
 from curation.ingest.quarantine import BATCH, RecordPlace, make_isolated
 from curation.ingest.readers import BOMB, DAMAGE, MAX_RECORD_BYTES, Broken, Ignored, Outcome, Record, Tally, read_records
 from curation.ingest.side_fields import json_text
-from curation.schema import DOCUMENTS, REJECTS
+from curation.schema import DOCUMENTS, REJECTED, REJECTS
 from curation.storage.record_keys import record_key
 from curation.storage.shards import PART_BYTES, ROW_GROUP_BYTES, ShardWriter
 from curation.storage.source_file import SourceFile
@@ -46,8 +46,7 @@ SMALL_FILE = 8 << 20
 """Files below this many bytes are grouped."""
 
 FILE_GROUPS = 64
-REJECTED = "-rejected"
-"""Suffix of a unit's shard of rejects."""
+"""Units that small files are divided into."""
 
 READER_REPAIRS = "reading"
 """Name among the edits under which the readers' repairs are counted."""

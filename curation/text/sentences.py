@@ -20,14 +20,14 @@ Invariants
 """
 
 import unicodedata
-from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 
-from curation.arrays import Bytes, Integers, Unsigned32
+from curation.arrays import Bytes, Unsigned32
 from curation.text.column import Offsets, TextColumn
 from curation.text.kernels import kernel
+from curation.text.lines import PieceBounds
 from curation.text.unicode_classes import LETTER, MARK, NUMBER, SOLITARY, SPACE, character_classes, decode_character
 
 SENTENCE_TERMINAL = """
@@ -47,30 +47,13 @@ _SIMPLE = np.array([0x20 <= byte < 0x7F and not chr(byte).isupper() and chr(byte
 """Bytes that, within a sentence, neither end it nor influence a point after the next character."""
 
 
-@dataclass(frozen=True, eq=False)
-class Sentences:
-    """The m sentences of n texts: text i has sentences offsets[i] to offsets[i + 1]."""
-
-    offsets: Offsets
-    """n + 1 positions in the arrays below (int64)."""
-    starts: Unsigned32
-    """First byte of each sentence, counted from the start of its text."""
-    ends: Unsigned32
-    """The byte after each sentence, including its marks, counted likewise."""
-
-    @property
-    def counts(self) -> Integers:
-        """Number of sentences in each text."""
-        return np.diff(self.offsets)
-
-
-def find_sentences(column: TextColumn) -> Sentences:
-    """Find the sentences of every text of a column."""
+def find_sentences(column: TextColumn) -> PieceBounds:
+    """Find the sentences of every text of a column; a sentence includes its marks."""
     capacity = int(column.offsets[-1] - column.offsets[0])  # a sentence has at least one byte; unwritten pages cost nothing
     offsets = np.zeros(len(column) + 1, np.int64)
     starts, ends = (np.empty(capacity, np.uint32) for _ in range(2))
     found = _scan_sentences(column.data, column.offsets, _kinds(), offsets, starts, ends)
-    return Sentences(offsets, starts[:found], ends[:found])
+    return PieceBounds(offsets, starts[:found], ends[:found])
 
 
 @lru_cache(maxsize=1)
@@ -98,7 +81,7 @@ def _kinds() -> Bytes:
 
 @kernel
 def _scan_sentences(data: Bytes, text_offsets: Offsets, kinds: Bytes, offsets: Offsets, starts: Unsigned32, ends: Unsigned32) -> int:
-    """Fill the arrays of Sentences; return the number of sentences.
+    """Fill the bounds of sentences; return the number of sentences.
 
     `last` is the end of the last visible character, `before` the kind of the previous character, `lone` whether that one begins a word.
     """

@@ -15,8 +15,7 @@ from curation.text.slicing import already_found, carry, slices
 
 if TYPE_CHECKING:
     from curation.text.chunks import Chunks
-    from curation.text.lines import Lines, Paragraphs, VisibleBounds
-    from curation.text.sentences import Sentences
+    from curation.text.lines import Lines, Paragraphs, PieceBounds, VisibleBounds
     from curation.text.words import Words
 
 
@@ -69,7 +68,7 @@ class Text(TextColumn):
         return find_paragraphs(self, self.lines)
 
     @cached_property
-    def sentences(self) -> "Sentences":
+    def sentences(self) -> "PieceBounds":
         """The sentences of every text, found once."""
         from curation.text.sentences import find_sentences
 

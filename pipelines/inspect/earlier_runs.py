@@ -21,8 +21,9 @@ from curation.duplicates.sign import Sign
 from curation.engine.drift import differences
 from curation.engine.stage import SEAL, Finished, Stage, Workspace, finished_units, is_whole
 from curation.errors import CurationError, InputError
-from curation.ingest.ingest import REJECTED, Ingest
+from curation.ingest.ingest import Ingest
 from curation.ledger.write import Select, SelectSynthetic
+from curation.schema import REJECTED
 from curation.storage.digests import digest_of, plain
 from curation.storage.location import Location
 from curation.storage.records import CorruptRecord, find_record, typed

@@ -22,8 +22,7 @@ import pyarrow as pa
 from curation.arrays import Flags, Integers, Table
 from curation.text.slicing import already_found
 from curation.text.text import Text
-from filters.contract import Filter, FilterChoice
-from filters.judge import passing
+from filters.contract import Filter, FilterChoice, passing
 from filters.measure import DESCRIBING, as_array
 
 REPEATS = 3

@@ -28,8 +28,9 @@ from curation.engine.runner import LocalRunner
 from curation.engine.session import Session
 from curation.engine.stage import Unit, Workspace, finished_units, keys_under
 from curation.errors import InputError
-from curation.ingest.ingest import REJECTED, Ingest, ingest_units
+from curation.ingest.ingest import Ingest, ingest_units
 from curation.ledger.write import Select
+from curation.schema import REJECTED
 from curation.storage.location import Location
 from curation.storage.shards import batches
 from curation.storage.source_file import SourceFile

@@ -12,9 +12,10 @@ import pyarrow.compute as pc
 from curation.arrays import Hashes, Integers
 from curation.engine.stage import Finished, Workspace, finished_units
 from curation.errors import InputError
-from curation.ingest.ingest import REJECTED, Ingest
+from curation.ingest.ingest import Ingest
 from curation.ledger.write import Select, SelectSynthetic
 from curation.repeats.repeated_lines import FindCuts
+from curation.schema import REJECTED
 from curation.storage.location import Location
 from curation.storage.record_keys import halves_of
 from curation.storage.shards import Shard, open_parquet, read_shard

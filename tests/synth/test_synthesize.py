@@ -12,8 +12,7 @@ from curation.choices import build
 from curation.engine.runner import LocalRunner
 from curation.engine.session import Sealed, Session
 from curation.errors import RecipeError, Refused, UsageError
-from curation.ingest.ingest import REJECTED
-from curation.schema import DOCUMENTS, LEDGER, REJECTS
+from curation.schema import DOCUMENTS, LEDGER, REJECTED, REJECTS
 from curation.storage.location import Location
 from curation.storage.record_keys import record_key
 from curation.storage.shards import Shard, ShardWriter, read_shard
