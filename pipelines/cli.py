@@ -1,8 +1,8 @@
 """The command line: verbs only, no logic.
 
-Results go to stdout (a table, or one document with --json); progress and notes go to stderr. Exit codes: 0 done; 1 some shards failed, the
-books do not balance, or the disk is full; 2 bad recipe, input or usage; 3 refused (frozen drift, budget, another live run, a folder that
-another program or another recipe owns, a failed check); 129, 130, 143 ended by SIGHUP, SIGINT, SIGTERM; the same command resumes.
+Results go to stdout (a table, or one document with --json); progress and notes go to stderr. Exit codes: 0 done; 1 something failed or
+could not be read; 2 bad recipe, input or usage; 3 refused (frozen drift, budget, another live run, a folder that another program or another
+recipe owns, a failed check); 129, 130, 143 ended by SIGHUP, SIGINT, SIGTERM; the same command resumes.
 """
 
 import os

@@ -75,7 +75,7 @@ def kuberay(
 
 
 def _check(recipe: str, options: list[str]) -> None:
-    """Load the recipe with its `--set`, so that a mistake is told here and not in the queue. Raises what `curate run` raises."""
+    """Load the recipe with its `--set`, so that a mistake is reported here and not in the queue. Raises what `curate run` raises."""
     from pipelines.recipes.recipe import load
 
     pairs = pairwise([*options, ""])

@@ -40,7 +40,7 @@ def train_score(
         ),
     ] = None,
     search_minutes: Annotated[
-        float | None, typer.Option(min=0, help="Try settings for so many minutes; the card names them, and --trials repeats the search.")
+        float | None, typer.Option(min=0, help="Try settings for this many minutes; the card names them, and --trials repeats the search.")
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -72,7 +72,7 @@ def annotate(
     ],
     out: Annotated[str, typer.Option(help="Label file to write.")] = "labels.parquet",
     count: Annotated[int, typer.Option(min=1, help="Number of excerpts to label.")] = 500,
-    repeats: Annotated[int, typer.Option(min=1, help="How often each teacher judges an excerpt.")] = 1,
+    repeats: Annotated[int, typer.Option(min=1, help="How often each teacher scores an excerpt.")] = 1,
     active: Annotated[
         bool,
         typer.Option(

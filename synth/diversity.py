@@ -3,7 +3,7 @@
     skeleton   a row's first WORDS words without what varies for nothing: numbers, names and case
     collapsed  a model's row whose skeleton MOST_ALIKE rows of its task and part have already, and more than MOST_SHARE of them
     prompts    different first messages of a reader
-    openings   the entropy of the first three words, as a share of the most that so many rows can have: 0 all alike, 1 all different
+    openings   the entropy of the first three words, as a share of the most that this number of rows can have: 0 all alike, 1 all different
 
 Rules collapse by nature, by their number of wordings, and are counted but not rejected. Near duplicates are found by the recipe's own
 [deduplicate], which compares generated rows with each other too.

@@ -42,10 +42,10 @@ _MOST_BYTES = 32 << 20
 """A longer answer is no chat completion."""
 
 _NO_KEY = "none"
-"""What the client library sends where an endpoint needs no key."""
+"""The key that the client library sends if an endpoint needs none."""
 
 _ANSWER_SECONDS = 2.0
-"""With a declared rate, so many seconds of calls may be under way."""
+"""With a declared rate, the calls of this many seconds may be under way."""
 
 
 @dataclass(frozen=True)

@@ -81,7 +81,10 @@ def converse(question: Question, known: Callable[[Request], Reply | None]) -> Co
 def _talk(
     task: Task, request: Request, teacher: Teacher, known: Callable[[Request], Reply | None], judge: bool
 ) -> tuple[list[Exchange], list[Request], bool]:
-    """Replay the conversation with one teacher: what is known, what is missing, and whether it passed, which is told where it is judged."""
+    """Replay the conversation with one teacher. Return the known exchanges, the missing requests, and whether it passed.
+
+    Without `judge`, a reply that needs no further question passes unchecked.
+    """
     first = known(request)
     if first is None:
         return [], [request], False

@@ -3,7 +3,7 @@
     scheme     http:// or https:// is removed, and "www." after it
     host       in lower case; it ends at the first "/" or "?"
     path       without trailing slashes
-    query      without parameters that say where a visitor came from: utm_*, ref, feed; without its "?" if none is left
+    query      without parameters that say where a visitor came from: utm_*, ref, feed; without its "?" if no parameter is left
     fragment   removed, unless it begins with "!" and so names a page of its own
 
 C4's code (Raffel et al. 2020) removes the scheme, "www." and trailing slashes, and cuts a query that begins with utm_, ref or feed; it

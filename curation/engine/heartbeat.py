@@ -84,7 +84,7 @@ class Watch:
         return overdue
 
     def item_of(self, pid: int | None) -> int:
-        """Return the item that a worker has begun and not finished, even a dead worker; 0 for none."""
+        """Return the item that a worker, even a dead one, is working on; 0 if there is none."""
         slots = range(0, len(self._slots), FIELDS)
         return next((int(self._slots[slot + _ITEM]) for slot in slots if self._slots[slot + _PID] == pid), 0)
 

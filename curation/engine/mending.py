@@ -39,9 +39,9 @@ class Damaged(CurationError):
 def mended(session: Session, work: Callable[[Callable[[], None]], _Result]) -> _Result:
     """Do all the work of a run; start over while a shard turns out to be damaged and can be rebuilt.
 
-    `work` calls its argument once its stages are done: that call hashes the shards of a session that mended some, and those of one
-    that made nothing where they may have changed. Raises Refused (frozen, and something is damaged), CorruptShard where mending does
-    not help, and any error of the work itself.
+    `work` calls its argument once its stages are done. The call hashes all shards if the session mended some; if the session made nothing,
+    it hashes only the shards that may have changed. Raises Refused (frozen, and something is damaged), CorruptShard where mending does not
+    help, and any error of the work itself.
     """
     known: set[str] = set()
 

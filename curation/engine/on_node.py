@@ -1,4 +1,4 @@
-"""On a node: what a Ray worker checks before its first task, so that a machine that would make it wrongly refuses it.
+"""On a node: what a Ray worker checks before its first task. A machine that would make the task wrongly refuses it.
 
 Ray sends the functions of this file as code, by value: they run even where our package is missing, and say so. A node is refused where it
 has other code than the driver, lacks the package, or does not see a folder that the run needs; then the work goes to other nodes.

@@ -21,7 +21,7 @@ from curation.engine.runner import Need
 from curation.errors import NoNodes, Refused
 
 TOLD_AFTER = 30.0
-"""Seconds without a node that could run a task, after which that is told."""
+"""After this many seconds without a node that could run a task, the run says so."""
 
 _LABEL = "ray.io/node-id"
 
@@ -134,7 +134,7 @@ class Nodes:
 
 
 def _answers(nodes: list[Node], asked: list[Any]) -> list[tuple[Node, str]]:
-    """Return what each node answers; one that is lost meanwhile does not."""
+    """Return each node with its answer; leave out a node that was lost meanwhile."""
     found = []
     for node, reference in zip(nodes, asked, strict=True):
         try:

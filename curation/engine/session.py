@@ -299,7 +299,7 @@ class Session:
         return done
 
     def _mend_index(self, stage: Stage, done: Mapping[str, Finished]) -> None:
-        """Write a stage's index again where it is missing, or no longer what was written (in a run that is not closed, by its lines)."""
+        """Write a stage's index again if it is missing or not as it was written; while the run is not closed, its lines tell."""
         index = index_of(self.space, stage)
         found, closed = digest_at(index), self._before.get(path_below(self.out, index))
         if done and not self.frozen and (found is None or (found != closed if closed is not None else damaged_lines(index))):

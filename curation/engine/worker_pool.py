@@ -40,7 +40,7 @@ class WorkerPool:
         return self._watch.look()
 
     def died(self) -> list[tuple[int | None, int, int]]:
-        """Return (process id, exit code, item number) of the workers of a broken pool that died: the others, it ends with SIGTERM."""
+        """Return (process id, exit code, item number) of the workers that broke the pool; the pool ends all others with SIGTERM."""
         for worker in self._started:
             worker.join(timeout=1)
         ended = [(worker.pid, worker.exitcode, self._watch.item_of(worker.pid)) for worker in self._started]

@@ -46,7 +46,7 @@ class UnreadFile:
 
 @dataclass(frozen=True)
 class DamagedFile:
-    """An input file that breaks off or holds garbage, how many records could not be read for that, and the first one's reason and id."""
+    """An input file that breaks off or holds garbage: the number of records lost to that, and the reason and id of the first."""
 
     file: str
     records: int
@@ -56,8 +56,13 @@ class DamagedFile:
 
 @dataclass(frozen=True)
 class Unread:
-    """The files that fail a run, the number of files with records, the files of which a limit left a part unread, those without a record,
-    with what is there in place of one, and the damaged ones.
+    """The input files that were not read as a whole.
+
+    files            files that fail the run
+    of               number of files with records
+    limited          files of which a limit left a part unread
+    without_records  files without a record, each with a description of its content
+    damaged          files that break off or hold garbage
     """
 
     files: Sequence[UnreadFile] = ()

@@ -1,7 +1,7 @@
 """OUT/contents.json closes a run: it names every file that the run left, with its size and SHA-256.
 
-It is written last, and it is deleted first when a later session is about to change something. So a folder that holds it holds a finished
-run, and whoever receives the folder can check that every byte is the one that was written.
+It is written last, and it is deleted first when a later session is about to change something. So a folder with this file holds a finished
+run, and whoever receives the folder can check every byte.
 
     files   files that no longer change: shards, their sidecars and indexes, the dataset, rules, recipe, report
     logs    files that only grow (replies, run.log): a check compares only the bytes that were there when the run closed
@@ -81,7 +81,7 @@ EDITED = ("report.html", "dataset/README.md", "README.md", "croissant.json")
 
 
 def keep_edited(out: Location, paths: Iterable[str], tell: Callable[[str], None]) -> None:
-    """Move each of these files that is no longer what the closed run wrote aside: what a person wrote into it is not ours to lose."""
+    """Move aside each of these files that somebody edited since the run closed, so that no edit is lost."""
     try:
         contents = read_contents(out)
     except CorruptRecord:

@@ -36,7 +36,7 @@ STALE = 4 * BEAT
 """Seconds without a write after which the owner is probably dead."""
 
 _CANNOT_LOCK = re.compile(r"NotImplemented|501 |169\.254\.169\.254|credential", re.IGNORECASE)
-"""What a store that has no conditional put says, and what is said where the machine's credentials are of a kind that this client lacks."""
+"""Matches the errors of a store without conditional puts, and of credentials that this client cannot use."""
 
 
 _HERE: set[str] = set()

@@ -235,7 +235,7 @@ def _add_ngrams(
     """Add the rows of the n-grams that end in a block of tokens, given the tokens' hashes; return their number.
 
     `before` is the number of tokens in earlier blocks. `last` holds, for each order, the hash of the n-gram that ends the previous block;
-    it is updated to this block's.
+    this call replaces it by that of this block.
     """
     count = np.int64(0)
     for token in range(tokens):

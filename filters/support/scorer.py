@@ -42,7 +42,7 @@ GOOD = 3.0
 GRID = np.linspace(0.0, HIGHEST_SCORE, 21)
 """The expected scores at which a band's curve is given; between them it is straight."""
 LARGEST_WEIGHT = 10_000.0
-"""No number of a model is larger; past this it is none."""
+"""The limit of every number of a model; a file with a larger one is refused."""
 
 FORMAT = "educational score 1"
 _DECIMALS = 4
@@ -118,7 +118,7 @@ class Scorer:
         return np.round(self.scores_of(logits, np.diff(seen.windows.tokens)), _DECIMALS), seen
 
     def scores_of(self, logits: Floats, tokens: Integers) -> Floats:
-        """Return the score of windows with these logits and so many tokens."""
+        """Return the score of each window, from its logits and its number of tokens."""
         expected = (1.0 / (1.0 + np.exp(-np.clip(logits, -500, 500)))).sum(axis=1)  # past 500 nothing changes but exp overflows
         return calibrate(expected, tokens, self.bands, self.curves)
 

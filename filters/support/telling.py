@@ -20,7 +20,7 @@ from filters.support.features import find_windows, pair, single
 from filters.support.scorer import Scorer
 
 MOST_TOLD = 8
-"""Words and pairs that are told of each direction."""
+"""The number of words and pairs that are listed for each direction."""
 MOST_SENTENCES = 2
 
 

@@ -146,7 +146,7 @@ def _numbered(place: ShardPlace, table: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def iter_rows(location: Location, rows: Iterable[int], columns: list[str]) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Yield (number, values) for some rows of a shard in rising order. It holds one row group at a time and reads no row group in vain."""
+    """Yield (number, values) for some rows of a shard in rising order. It reads only the row groups that it needs, one at a time."""
     for numbers, table in iter_tables(location, rows, columns):
         yield from zip(numbers.tolist(), table.to_pylist(), strict=True)
 

@@ -68,7 +68,7 @@ _UNITS: Mapping[str, Callable[[Corpus], int]] = {
 
 
 def on_paper(stages: Sequence[StageCost], input_bytes: int, corpus: Corpus, workers: int) -> list[PaperStep]:
-    """Return what the stages cost for a corpus whose input has so many bytes."""
+    """Return what the stages cost for a corpus whose input has `input_bytes` bytes."""
     found, parts = [], max(1, _parts(corpus))
     for stage in stages:
         units = max(1, _UNITS.get(stage.stage, _parts)(corpus))

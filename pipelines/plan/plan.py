@@ -116,7 +116,7 @@ def make_plan(
     settings: Sequence[str] = (),
     documents: int | None = None,
 ) -> Plan:
-    """Predict a run, and on paper that of a corpus of so many `documents`. Raises RecipeError and InputError as the run would."""
+    """Predict a run and, on paper, the run of a corpus of `documents` documents. Raises RecipeError and InputError as the run would."""
     recipe = load(recipe_name, settings)
     sources = input_files(recipe, given, Location.of(out) if out else None, settings)
     if not sources and recipe.synthesize is None:
@@ -195,7 +195,7 @@ def _check_teachers(recipe: Recipe, out: Location | None) -> list[str]:
 
 
 def _estimates(settings: SynthesisSettings, out: Path, planned: str | None) -> list[CostEstimate]:
-    """Return what the questions would cost, asked about the documents that the sample kept, beside the replies that the run has already."""
+    """Return the cost of questions about the documents that the sample kept; replies that the run already has cost nothing."""
     documents, signals = finished_units(Workspace(Location.of(out)), Ingest), finished_units(Workspace(Location.of(out)), Measure)
     ledgers = finished_units(Workspace(Location.of(out)), Select)
     named = {shard.name: shard for unit in documents for shard in unit.shards}

@@ -86,7 +86,7 @@ def _show_paper(console: Console, plan: "Plan") -> None:
 
 
 def _show_teaching(console: Console, teaching: "Sequence[CostEstimate]", prices_of: str) -> None:
-    """Show what teachers would be asked, and what that would cost."""
+    """Show the questions to teachers, and their cost."""
     title = f"Questions to teachers, in USD at the prices of {prices_of}"
     table = new_table("task", "teacher", "calls", "prompt tokens", "answer tokens", "low", "expected", "high", title=title, numbers_from=2)
     for each in teaching:

@@ -22,7 +22,7 @@ class PartsAndBytes:
     per_byte: float
 
     def at(self, parts: int, size: int) -> float:
-        """Return the cost of so many parts that hold so many bytes together."""
+        """Return the cost of `parts` parts with `size` bytes in all."""
         return parts * self.per_part + size * self.per_byte
 
 

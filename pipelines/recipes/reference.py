@@ -184,7 +184,7 @@ def _tasks_at_a_glance() -> str:
         task = build_task({"name": name})
         about = _task(kind, name).about.partition(".")[0].partition(": From")[0]
         lines.append(f"| `{name}` | {'a document' if task.needs_seed else 'nothing'} | {1 + task.later_calls} | {about} |")
-    told = "Calls are those of a model; teachers that work by rule make none. Why replies are rejected is told below the tasks."
+    told = "Calls are those of a model; teachers that work by rule make none. The reasons for rejecting replies stand below the tasks."
     return "\n".join([*lines, "", told])
 
 

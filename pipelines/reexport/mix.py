@@ -29,7 +29,7 @@ from pipelines.inspect.sources import SHOWN, others_in_words
 LARGEST = 1000.0
 """The largest weight; a larger one is a mistake."""
 SMALLEST = 1e-6
-"""The smallest weight above zero, because random numbers have so many bits."""
+"""The smallest weight above zero; a smaller one is a mistake."""
 
 MOST_TOKENS = 10**18
 """The largest number of tokens that can be requested; it fits into 64 bits."""

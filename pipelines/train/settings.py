@@ -4,7 +4,7 @@ Each trainer has a list. It begins with the settings that were best on the proje
 the order of their hashes, so that every beginning of the list is a random sample of the grid (Bergstra and Bengio 2012, "Random Search for
 Hyper-Parameter Optimization"). `best` takes the settings of both trainers in turn.
 
-A search tries a beginning of the list: so many settings, or those that start within so many minutes.
+A search tries settings from the beginning of the list: a given number, or as many as start within a given number of minutes.
 
 Invariant: the clock decides how many settings are tried and nothing else, so a search by number repeats a search by minutes.
 """

@@ -29,7 +29,7 @@ MOST_BYTES = 190 << 20
 """Endpoints take files of 200 MB."""
 _FOLDER = "batches"
 _TOGETHER = 0.5
-"""The waiting calls are sent after so many seconds without a new one."""
+"""The waiting calls are sent after this many seconds without a new one."""
 _ENDED = frozenset({"completed", "failed", "expired", "cancelled"})
 _MARK = "calls"
 _LISTED = 100

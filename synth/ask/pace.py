@@ -116,7 +116,7 @@ class Pacer:
         self._began = self._clock() if self._began is None else self._began
 
     def hold(self, seconds: float) -> None:
-        """Let nobody call for so long."""
+        """Send no call for this many seconds."""
         self._held_until = max(self._held_until, self._clock() + min(seconds, LONGEST_ORDER))
 
     def accepted(self, headers: Mapping[str, str], estimated: int, used: int | None) -> None:

@@ -98,5 +98,5 @@ def _changed(node: ast.AST) -> bool:
 
 
 def _spread(mutants: list[str], most: int) -> list[str]:
-    """Return at most so many, from all over the program."""
+    """Return at most `most` mutants, spread over the whole program."""
     return mutants[:: max(1, -(-len(mutants) // most))][:most]

@@ -108,7 +108,7 @@ def _watch(child: "subprocess.Popen[bytes]", given: bytes, until: float) -> tupl
         child.stdin.write(given)
         child.stdin.close()
     except BrokenPipeError:
-        pass  # it died before it read; how is told by its exit
+        pass  # it died before it read; its exit status says how
     said, read = b"", 0
     with selectors.DefaultSelector() as waiting:
         for stream in (child.stdout, child.stderr):

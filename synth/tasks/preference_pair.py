@@ -1,9 +1,9 @@
 """Preference pairs: a problem whose answer is proved by rule, and a model's tries at it: one that is right, and one that is not.
 
 The problem is one of the families' (`synth/procedural/families`), with a single number as its answer; the model sees the problem alone. A
-try is right if it reaches the number and its equations hold; it is wrong if it states another number of the same thing. Where every try is
-right, the family's slip is the wrong one; where none is, the rule's own solution is the right one. The share of right tries is measured
-difficulty, and goes to the row. A pair whose sides differ much in length would teach length, and is rejected.
+try is right if it reaches the number and its equations hold; it is wrong if it states another number of the same thing. If every try
+is right, the family's slip is the wrong solution; if no try is right, the rule's own solution is the right one. The share of right tries
+measures the difficulty and goes to the row. A pair whose sides differ much in length would teach length, and is rejected.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,7 +23,7 @@ from synth.solution import agree, single_number, supported
 from synth.task import Draft, Example, Heard, Rejected, Seed, Task, Work
 
 _LENGTHS = 3.0
-"""The longer side has at most so many times the words of the shorter one."""
+"""The longer side has at most this many times the words of the shorter one."""
 
 
 @dataclass(frozen=True)

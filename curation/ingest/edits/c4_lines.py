@@ -282,7 +282,7 @@ def _copied(source: Bytes, place: int, end: int, out: Bytes, at: int) -> int:
 def _decision(
     line: Bytes, begin: int, end: int, has_words: bool, columns: Bytes, moves: Integers32, flags: Bytes, marks: Integers, needed: bool
 ) -> int:
-    """Return the rule that drops a line without citations, or that the line stays, or that it condemns the page."""
+    """Decide a line without citations: return the rule that drops it, _STAYS, or _CONDEMNS if it condemns the page."""
     if needed:
         last = end - 1
         while last > begin and line[last] & 0xC0 == 0x80:

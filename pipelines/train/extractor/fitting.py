@@ -1,7 +1,7 @@
 """Models fitted to examples by LightGBM, flattened for the kernel that walks them.
 
 The second model sees the first one's probabilities, and must see such as the first gives for pages that it does not know; so those of the
-examples come from folds, each fitted without the sites of the pages that it judges. Sites are dealt to folds by a hash of their name.
+examples come from folds, each fitted without the sites of the pages that it scores. Sites are dealt to folds by a hash of their name.
 
 Source: Ke et al., "LightGBM: A Highly Efficient Gradient Boosting Decision Tree" (NeurIPS 2017); stacking: Wolpert (1992).
 
@@ -43,7 +43,7 @@ def fold_of(site: str) -> int:
 
 
 def fit(examples: PageExamples, tell: Callable[[str], None]) -> Fitted:
-    """Fit both models to all examples, and judge each by models of the other folds. `tell` is told of each step."""
+    """Fit both models to all examples, and score each example by models of the other folds. `tell` receives a line for each step."""
     folds = np.repeat([fold_of(page.site) for page in examples.pages], np.diff(examples.begins))
     first = _unseen(examples.rows, examples, folds, folds >= 0, "first", tell)
     tell("the first model, of all pages")

@@ -1,9 +1,10 @@
 """The type of a page, from its declarations and the composition of its kept text: a signal for filters, not a verdict.
 
-The rules apply in this order. A page that declares a product or a forum thread (JSON-LD, OpenGraph) is one. If at least a tenth of the text
-is code, the page is documentation. If most of the text is links, it is a listing. A page that declares an article is one. If several texts
-are in elements that are called posts, messages or answers, the page is a thread. Otherwise it is an article if most of its text is prose,
-else other.
+The rules apply in this order. A page that declares itself a product or a forum thread has that type (JSON-LD; for a product also
+OpenGraph). If at least a tenth of the text is code, the page is documentation. If at least half of the text is links, it is a listing. A
+page that declares itself an article is an article. If three texts or more are in elements that are called posts, messages or answers, the
+page is a forum. A page that declares a list, or of which at least a quarter is links, is a listing. Otherwise it is an article if at least
+half of its text is prose, else other.
 
 Invariant: one pass over blocks and one over elements.
 """

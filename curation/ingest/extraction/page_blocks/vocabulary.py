@@ -90,16 +90,16 @@ NOTICES = [
     "tags tag categories category filed topics schlagworte",
     "search menu home skip close open toggle back top click here",
 ]
-"""Words of a page's own talk, which are counted in a block's text, a group a feature."""
+"""Words that pages use about themselves. They are counted in a block's text; each group is one feature."""
 
 FORMULA_WORDS = "katex jax mathjax mjx mwe latex tex mathml math asciimath equation formula"
-"""Words in classes that mathematics is marked with; a page that has one goes through `formulas`."""
+"""Words in the classes of mathematics; a page with one goes through `formulas`."""
 
 LAYOUT_WORDS = "superscript subscript blobcode crayonline syntaxhighlighter codemirrorline"
-"""Words in classes of raised text and of lines of code that only a style sheet makes so; a page that has one goes through `layout`."""
+"""Words in the classes of text that only a style sheet raises or breaks into lines of code; a page with one goes through `restyled`."""
 
 LINE_WORDS = "line codeline viewline"
-"""Words in classes of lines of code: each begins a line, be there a line end or not."""
+"""Words in the classes of lines of code: such an element begins a line even without a line end."""
 
 GUTTER_WORDS = "gutter lineno linenos linenodiv lnt ln linenumber linenumbers"
 """Words in classes of line numbers beside code; `numbers` alone counts below code only."""
