@@ -72,9 +72,7 @@ ARROWS: Mapping[str, set[str]] = {
     "pipelines.closed_pipes": set(),
     "pipelines.ending": _curation("engine") | _pipelines("terminal", "progress", "closed_pipes"),
     "pipelines.showing": _pipelines("terminal", "inspect", "report"),
-    "pipelines.serve": _curation("storage", "ingest")
-    | {"filters.support", "filters"}
-    | _pipelines("terminal", "inspect", "report", "notebook"),
+    "pipelines.serve": _curation("storage", "ingest") | {"filters.support", "filters"} | _pipelines("terminal", "inspect", "report"),
     "pipelines.cluster_cli": _pipelines("terminal", "recipes", "showing"),
     "pipelines.serve_cli": _GROUND | _pipelines("serve"),
     "pipelines.export_cli": _pipelines("report", "reexport", "showing"),

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 import polars as pl
 
 from curation.storage.location import Location
+from pipelines.inspect.rejudged import Rejudged, rejudge_run, rules_table
 from pipelines.inspect.rules import read_rules
 from pipelines.inspect.run_folder import checked_folder
 from pipelines.inspect.run_state import note_on, state_of
 from pipelines.inspect.why import Explanation, why
 from pipelines.notebook.compared import Comparison, compare_runs
-from pipelines.notebook.rejudged import Rejudged, rejudge_run, rules_table
 from pipelines.notebook.tables import scan_documents, scan_ledgers, scan_signals
 
 

@@ -124,7 +124,7 @@ def threshold(what: Served, request: Request, name: str, _body: Any) -> dict[str
 
 def lab(what: Served, request: Request, name: str) -> dict[str, Any]:
     """Several thresholds at once, judged again, and the change to the recipe."""
-    from pipelines.notebook.rejudged import rejudge_run
+    from pipelines.inspect.rejudged import rejudge_run
 
     out = what.run(name)
     told = read_rules(out)

@@ -96,7 +96,7 @@ class _Changed:
 
 @looks_at_runs()
 def rejudge_run(folder: str, thresholds: Mapping[str, float | None]) -> Rejudged:
-    """Return the documents that other thresholds would keep; see `pipelines.notebook.opened.Run.rejudge`."""
+    """Return the documents that other thresholds would keep; `thresholds` maps rules or signals to new thresholds."""
     out = checked_folder(folder)
     changed = _resolve(thresholds, read_rules(out).rules)
     found = places(out)
