@@ -151,6 +151,25 @@ def test_a_dictionary_that_is_not_there_is_named():
         assert "zstd -d -D" in outcomes[0].detail
 
 
+def test_a_dictionary_that_is_broken_or_another_one_is_named():
+    words = dictionary()
+    other = zstd.train_dict([lines({"text": f"other {number} words {number * 7}"}) * 3 for number in range(300)], 4096)
+    assert other.dict_id != words.dict_id
+    head, row = in_skippable_frame(words.dict_content), zstd.compress(lines(*ROWS), zstd_dict=words)
+    second = zstd.compress(lines(*ROWS), zstd_dict=other)
+    for content, expected, detail in (
+        (head + row + second, [*["Record"] * len(ROWS), "needs_dictionary"], f"dictionary {other.dict_id}"),
+        (head[:-5], ["truncated"], "ends within its dictionary"),
+        (head[:4] + (1 << 31).to_bytes(4, "little") + row, ["corrupt"], f"a dictionary of {1 << 31} bytes"),
+        (in_skippable_frame(words.dict_content[:40]) + row, ["corrupt"], "the dictionary cannot be read"),
+    ):
+        outcomes = read_bytes("a.jsonl.zst", content)
+        assert reasons(outcomes) == expected
+        assert detail in outcomes[-1].detail
+    both = head + row + in_skippable_frame(other.dict_content) + second
+    assert reasons(read_bytes("a.jsonl.zst", both)) == ["Record"] * 2 * len(ROWS), "the last dictionary counts"
+
+
 def test_xz_that_needs_too_much_memory_is_named(monkeypatch):
     monkeypatch.setattr("curation.ingest.readers.members._XZ_MEMORY", 1 << 20)
     assert reasons(read_bytes("a.jsonl.xz", lzma.compress(lines(*ROWS), preset=6))) == ["needs_memory"]
