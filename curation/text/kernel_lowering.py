@@ -24,7 +24,9 @@ from numba.core.compiler_machinery import register_pass
 from numba.core.lowering import Lower
 from numba.core.typed_passes import NativeLowering
 
-__all__ = ["KernelLowering"]
+from curation.text.kernel_calls import declared, passes_whole
+
+__all__ = ["KernelLowering", "PartLowering"]
 
 _INT = ir.IntType(32)
 
@@ -127,3 +129,36 @@ class KernelLowering(NativeLowering):
     def lowering_class(self) -> type[Lower]:
         """The class that lowers a function."""
         return _Lower
+
+
+class _LowerPart(_Lower):
+    """The lowering of a helper, which gets whole arguments."""
+
+    def setup_function(self, fndesc: Any) -> None:
+        """Begin the function."""
+        if not passes_whole(fndesc):
+            super().setup_function(fndesc)
+            return
+        self.function = declared(self.context, self.module, fndesc)
+        self.entry_block = self.function.append_basic_block("entry")
+        self.builder = ir.IRBuilder(self.entry_block)
+        self.call_helper = None
+
+    def extract_function_arguments(self) -> Any:
+        """Take the arguments."""
+        if not passes_whole(self.fndesc):
+            return super().extract_function_arguments()
+        self.fnargs = self.call_conv.get_arguments(self.function)
+        return self.fnargs
+
+
+@register_pass(mutates_CFG=True, analysis_only=False)
+class PartLowering(NativeLowering):
+    """The pass that makes LLVM code of a helper."""
+
+    _name = "part_lowering"
+
+    @property
+    def lowering_class(self) -> type[Lower]:
+        """The class that lowers a function."""
+        return _LowerPart

@@ -23,6 +23,7 @@ from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import CompilerBase, DefaultPassBuilder
 from numba.core.compiler_machinery import LoweringPass, PassManager, register_pass
 from numba.core.decorators import jit
+from numba.core.imputils import user_function
 from numba.core.typed_passes import (
     AnnotateTypes,
     NativeLowering,
@@ -33,14 +34,15 @@ from numba.core.typed_passes import (
 from numba.core.typing.templates import _OverloadFunctionTemplate
 from numba.core.untyped_passes import FixupArgs, GenericRewrites, IRProcessing, ReconstructSSA, TranslateByteCode
 
-from curation.text.kernel_lowering import KernelLowering
+from curation.text.kernel_calls import call_of, passes_whole
+from curation.text.kernel_lowering import KernelLowering, PartLowering
 from curation.text.kernel_references import DeletionsWhereCounted, without_lifetimes
 from curation.text.kernel_typing import remembered_types
 
 __all__ = ["WITHOUT_WRAPPERS", "KernelCompiler", "PartCompiler", "without_constants"]
 
 WITHOUT_WRAPPERS = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
-_STEPS = (
+_BEFORE_LOWERING = (
     TranslateByteCode,
     FixupArgs,
     IRProcessing,
@@ -50,8 +52,6 @@ _STEPS = (
     PreLowerStripPhis,
     DeletionsWhereCounted,
     AnnotateTypes,
-    KernelLowering,
-    NoPythonBackend,
 )
 
 
@@ -96,10 +96,24 @@ class _NameForCallers(LoweringPass):
     def run_pass(self, state: Any) -> bool:
         lowered = state["cr"]
         name = object().__sizeof__  # numba asks for a built-in function; this one is bound to an object that nothing else refers to
-        state.targetctx.insert_user_function(name, lowered.fndesc, [state.library])
+        call = self._call(lowered.fndesc, [state.library])
+        state.targetctx._defns[name].append(call, call.signature)
         state.reload_init.extend(state.library._reload_init)
         state["cr"] = lowered._replace(cfunc=name)
         return True
+
+    def _call(self, function: Any, libraries: list[Any]) -> Any:
+        return user_function(function, libraries)
+
+
+@register_pass(mutates_CFG=False, analysis_only=False)
+class _NameForKernels(_NameForCallers):
+    """The same for a helper of ours, which kernels call in their own way."""
+
+    _name = "name_for_kernels"
+
+    def _call(self, function: Any, libraries: list[Any]) -> Any:
+        return call_of(function, libraries) if passes_whole(function) else super()._call(function, libraries)
 
 
 class _Passes(PassManager):
@@ -112,12 +126,14 @@ class KernelCompiler(CompilerBase):
     """Numba's passes, except those that no kernel needs: for closures, `with` blocks, branches on None, loops over tuples of types,
     arithmetic on whole arrays."""
 
+    lowering = KernelLowering
+
     def define_pipelines(self) -> list[Any]:
         """Return the one pipeline."""
         self.state.library = _Kernel(self.state.targetctx.codegen(), self.state.func_id.func_qualname)
         self.state.library.enable_object_caching()
         passes = _Passes("kernel")
-        for step in _STEPS:
+        for step in (*_BEFORE_LOWERING, self.lowering, NoPythonBackend):
             passes.add_pass(step, step.__name__)
         passes.finalize()
         return [passes]
@@ -130,10 +146,12 @@ class KernelCompiler(CompilerBase):
 class PartCompiler(KernelCompiler):
     """The same passes, up to the one that makes machine code."""
 
+    lowering = PartLowering
+
     def define_pipelines(self) -> list[Any]:
         """Return the one pipeline."""
         [passes] = super().define_pipelines()
-        return [_without_machine_code(self.state, passes, KernelLowering)]
+        return [_without_machine_code(self.state, passes, self.lowering, _NameForKernels)]
 
 
 class _NumbasOwnCompiler(CompilerBase):
@@ -141,13 +159,13 @@ class _NumbasOwnCompiler(CompilerBase):
 
     def define_pipelines(self) -> list[Any]:
         """Return the one pipeline."""
-        return [_without_machine_code(self.state, DefaultPassBuilder.define_nopython_pipeline(self.state), NativeLowering)]
+        return [_without_machine_code(self.state, DefaultPassBuilder.define_nopython_pipeline(self.state), NativeLowering, _NameForCallers)]
 
 
-def _without_machine_code(state: Any, passes: Any, lowering: Any) -> Any:
+def _without_machine_code(state: Any, passes: Any, lowering: Any, naming: Any) -> Any:
     state.library = _Part(state.targetctx.codegen(), state.func_id.func_qualname)
     state.flags.no_compile = True
-    passes.add_pass_after(_NameForCallers, lowering)
+    passes.add_pass_after(naming, lowering)
     passes.finalize()
     return passes
 

@@ -199,6 +199,44 @@ def test_an_array_is_freed_once_and_those_of_the_caller_stay() -> None:
     assert (sys.getrefcount(values), sys.getrefcount(others)) == held
 
 
+@inline_kernel
+def _checked(value: int, limit: int = 7) -> int:
+    if value > limit:
+        raise ValueError("too large")
+    return value
+
+
+@inline_kernel
+def _perhaps(value: int) -> int | None:
+    return _checked(value) if value else None
+
+
+@kernel
+def _careful(pair: _Pair, flag: bool) -> tuple[int, int, _Pair]:
+    missing = 0
+    for at in range(len(pair.left)):
+        found = _perhaps(pair.left[at])
+        missing += found is None
+    mixed = _mirrored(_swapped(pair), flag, 0.5)
+    return missing, int(mixed[1] * 10), _swapped(pair)
+
+
+@inline_kernel
+def _mirrored(pair: _Pair, flag: bool, share: float) -> tuple[bool, float]:
+    return not flag, pair.left[0] * share if flag else share
+
+
+def test_a_helper_gets_whole_arguments_and_its_failure_reaches_python() -> None:
+    pair = _Pair(np.array([3, 0, 7]), np.array([6, 8]))
+    for flag in (False, True):
+        *ours, swapped = _careful(pair, flag)
+        *pythons, _ = _careful._function(pair, flag)  # type: ignore[attr-defined]
+        assert ours == pythons
+        np.testing.assert_array_equal(swapped.left, pair.right)
+    with pytest.raises(ValueError, match="too large"):
+        _careful(_Pair(np.array([3, 8]), pair.right), True)
+
+
 def _counts(compiled: Any) -> bool:
     (made,) = compiled.overloads.values()
     return "NRT_decref" in made.library.get_llvm_str()
