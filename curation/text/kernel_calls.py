@@ -16,7 +16,7 @@ from typing import Any
 from numba.core import cgutils, types
 from numba.core.callconv import CPUCallConv
 
-__all__ = ["call_of", "declared", "passes_whole"]
+__all__ = ["call_of", "helper_in", "passes_whole"]
 
 
 def passes_whole(function: Any) -> bool:
@@ -24,8 +24,8 @@ def passes_whole(function: Any) -> bool:
     return not isinstance(function.restype, types.Optional) and not any(isinstance(kind, types.Omitted) for kind in function.argtypes)
 
 
-def declared(context: Any, module: Any, function: Any) -> Any:
-    """Return a helper in a module, declared with whole arguments."""
+def helper_in(context: Any, module: Any, function: Any) -> Any:
+    """Return a helper in a module, declared called with whole arguments."""
     convention = _Whole(context)
     kind = convention.get_function_type(function.restype, function.argtypes)
     made = cgutils.get_or_insert_function(module, kind, function.mangled_name)
@@ -39,7 +39,7 @@ def call_of(function: Any, libraries: Sequence[Any]) -> Callable[..., Any]:
     """Return what writes a call of a helper, as numba wants it."""
 
     def write(context: Any, builder: Any, _: Any, arguments: Sequence[Any]) -> Any:
-        called = declared(context, builder.module, function)
+        called = helper_in(context, builder.module, function)
         result = cgutils.alloca_once(builder, called.args[0].type.pointee)
         failure = context.call_conv._get_excinfo_argument(builder.function)
         status = builder.call(called, [result, failure, *arguments])

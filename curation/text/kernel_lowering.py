@@ -24,7 +24,7 @@ from numba.core.compiler_machinery import register_pass
 from numba.core.lowering import Lower
 from numba.core.typed_passes import NativeLowering
 
-from curation.text.kernel_calls import declared, passes_whole
+from curation.text.kernel_calls import helper_in, passes_whole
 
 __all__ = ["KernelLowering", "PartLowering"]
 
@@ -139,7 +139,7 @@ class _LowerPart(_Lower):
         if not passes_whole(fndesc):
             super().setup_function(fndesc)
             return
-        self.function = declared(self.context, self.module, fndesc)
+        self.function = helper_in(self.context, self.module, fndesc)
         self.entry_block = self.function.append_basic_block("entry")
         self.builder = ir.IRBuilder(self.entry_block)
         self.call_helper = None
