@@ -7,6 +7,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import psutil
 import pytest
 from ray import cloudpickle
 from ray.exceptions import OutOfMemoryError, RayError, WorkerCrashedError
@@ -225,3 +226,32 @@ def test_nodes_look_at_a_file_in_out_and_then_at_run_json(cluster: Cluster, monk
         RayRunner(1, out=out, reads=reads)
     assert list(Path(tmp_path / "out").iterdir()) == []
     assert not cluster.running, "a cluster whose nodes cannot do their part is left"
+
+
+def test_a_stopped_worker_of_a_task_of_ours_is_told(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    def process(pid: int, status: str, *words: str, name: str = "python", children: tuple[Any, ...] = ()) -> Any:
+        return SimpleNamespace(pid=pid, status=lambda: status, cmdline=lambda: [*words], name=lambda: name, children=lambda: [*children])
+
+    def gone() -> str:
+        raise psutil.NoSuchProcess(1)
+
+    stopped, lost = process(7, psutil.STATUS_STOPPED, "ray::attempt"), process(11, "", "ray::attempt")
+    lost.status = gone
+    ours = (lost, stopped, process(8, psutil.STATUS_RUNNING, "ray::attempt"), process(9, psutil.STATUS_STOPPED, "ray::IDLE"))
+    raylet = process(1, "", "raylet", "--gcs-address=10.0.0.1:6379", name="raylet", children=ours)
+    theirs = process(2, "", "raylet", "--gcs=10.0.0.9:6379", name="raylet", children=(process(10, psutil.STATUS_STOPPED, "ray::attempt"),))
+    unnamed = process(3, "", name="raylet")
+    unnamed.name = gone
+    monkeypatch.setattr(psutil, "process_iter", lambda: iter([unnamed, theirs, process(4, psutil.STATUS_STOPPED, "ray::attempt"), raylet]))
+    now = [1000.0]
+    monkeypatch.setattr(ray_runner.time, "monotonic", lambda: now[0])
+    told: list[str] = []
+    stops = ray_runner._Stops(told.append)
+    for passed in (100.0, 100.0, 1.0):  # however long the driver itself stood still, that counts as two looks: four seconds
+        now[0] += passed
+        stops.look()
+    assert told == []
+    for _ in range(3):
+        now[0] += 1.0
+        stops.look()
+    assert [line.partition(" (SIGSTOP)")[0] for line in told] == ["worker 7 is stopped"]
