@@ -26,6 +26,7 @@ from curation.engine.stage import (
     units_sealed,
 )
 from curation.errors import Refused
+from curation.storage.journal import read_journal
 from curation.storage.location import Location
 from curation.storage.records import CorruptRecord, write_record
 from curation.storage.shards import Shard
@@ -169,6 +170,15 @@ def test_a_stranger_s_name_is_not_taken(tmp_path: Path) -> None:
     with pytest.raises(Refused, match=r"mine\.parquet was not made by this run"):
         output.begin("mine.parquet")
     assert output.begin("ours.parquet").path == str(tmp_path / "ours.parquet")
+
+
+def test_a_file_is_announced_before_it_is_written(tmp_path: Path) -> None:
+    space = Workspace(Location.of(tmp_path))
+    space.sidecars(Public()).make_folder()
+    output = Job(Public(), Unit("unit"), "", space).output()
+    for count, name in enumerate(("a.parquet", "b.parquet"), 1):
+        output.begin(name)
+        assert read_journal(space.sidecars(Public()) / "unit.names") == ("dataset/data", ["a.parquet", "b.parquet"][:count])
 
 
 def test_a_stage_within_another_folder_is_another_stage(tmp_path: Path) -> None:
