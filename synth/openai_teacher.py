@@ -2,8 +2,8 @@
 
 This file knows how to speak to such an endpoint; what differs between them is data (`synth.ask.endpoints`). What is asked again and what it
 costs is in `synth.ask.answering`, what its answers mean in `synth.ask.completion` and `synth.ask.failures`, how fast it is asked in
-`synth.ask.pace`, and how in batches in `synth.ask.batch`; the client library's own retries are off, and its types are not used. A set-up
-that cannot work (a refused key, no credit, an unknown model or parameter) stops the run and names the fix.
+`synth.ask.pace`, and how in batches in `synth.ask.batch`; the client library's own retries are off, and calls do not go through its types.
+A set-up that cannot work (a refused key, no credit, an unknown model or parameter) stops the run and names the fix.
 
 The key comes from the environment variable that `key_variable` names. It is in no recipe, request, log or message; if an endpoint echoes
 it, it is removed. Every call carries an Idempotency-Key, and one whose end is unknown (a timeout, a killed command) is sent again under the
@@ -13,13 +13,14 @@ Money: with `input_price` and `output_price` (USD per million tokens) every repl
 """
 
 import asyncio
+import json
 import os
 from collections.abc import AsyncIterator, Awaitable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from math import inf
 from typing import Any, Literal
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import openai
 
@@ -149,8 +150,9 @@ class OpenAITeacher(Teacher):
         key = self._key()
         manner = Manner(self.where, key, self.max_attempts, self.first_pause, self.longest_pause, self.price)
         pacer = desk.pacer(self.endpoint.base_url, self.model, self._new_pacer)
-        async with self._client(key) as client:
-            line = await self._batches(client, desk) if self.batch else _Line(self, client).send
+        http = openai.DefaultAioHttpClient(timeout=None)
+        async with self._client(key, http) as client:
+            line = await self._batches(client, desk) if self.batch else _Line(self, client, http).send
             answering = Answering(line, manner, pacer, desk)
             async for pair in bounded(requests, answering.answer, answering.worst, lambda: pacer.allowed, desk.budget, not self.batch):
                 yield pair
@@ -199,7 +201,7 @@ class OpenAITeacher(Teacher):
         asyncio.run(self._check())
 
     async def _check(self) -> None:
-        async with self._client(self._key()) as client:
+        async with self._client(self._key(), openai.DefaultAioHttpClient()) as client:
             try:
                 models = {model.id async for model in client.with_options(timeout=_CHECK_SECONDS).models.list()}
             except openai.APIStatusError as error:
@@ -228,34 +230,44 @@ class OpenAITeacher(Teacher):
             raise Refused(f"teacher {self.label}: set the environment variable {variable} to the key of {self.endpoint.base_url}")
         return key
 
-    def _client(self, key: str) -> openai.AsyncOpenAI:
+    def _client(self, key: str, http: openai.DefaultAioHttpClient) -> openai.AsyncOpenAI:
         endpoint = self.endpoint
-        common: dict[str, Any] = {"api_key": key or _NO_KEY, "max_retries": 0, "timeout": endpoint.timeout}
+        common: dict[str, Any] = {"api_key": key or _NO_KEY, "max_retries": 0, "timeout": endpoint.timeout, "http_client": http}
         if endpoint.azure_api_version is not None:
             return openai.AsyncAzureOpenAI(azure_endpoint=endpoint.base_url, api_version=endpoint.azure_api_version, **common)
         return openai.AsyncOpenAI(base_url=endpoint.base_url, **common)
 
 
-@dataclass(frozen=True)
 class _Line:
-    """The line to an endpoint: sends one call, and brings what comes."""
+    """The line to an endpoint: sends one call, and brings what comes.
 
-    teacher: OpenAITeacher
-    client: openai.AsyncOpenAI
+    Calls go over the client library's connections and with its headers, but around its layers for options, types and retries, which take
+    several times as long as all else.
+    """
+
+    def __init__(self, teacher: OpenAITeacher, client: openai.AsyncOpenAI, http: openai.DefaultAioHttpClient) -> None:
+        """Take a client, and the connections that it uses."""
+        self._endpoint, self._body, self._http = teacher.endpoint, teacher.body, http
+        self._azure = teacher.endpoint.azure_api_version is not None
+        path = f"deployments/{quote(teacher.model, safe='')}/chat/completions" if self._azure else "chat/completions"
+        self._url = client.base_url.join(path).copy_merge_params({name: str(value) for name, value in client.default_query.items()})
+        headers = {**client.default_headers, **client.auth_headers}
+        self._headers = {name: value for name, value in headers.items() if isinstance(value, str)}
 
     async def send(self, request: Request, limit: int, call: int, known: int) -> Arrival:
         """Send a call and return what comes. Raises Failure where no whole answer arrives."""
         del call
-        endpoint, asked = self.teacher.endpoint, self.teacher.body(request, limit)
-        headers = {"Idempotency-Key": call_name(request.key, known + 1)}
-        create = self.client.chat.completions.with_streaming_response.create
+        endpoint = self._endpoint
+        asked = json.dumps(self._body(request, limit), ensure_ascii=False).encode("utf-8", "replace")
+        headers = {**self._headers, "Idempotency-Key": call_name(request.key, known + 1)}
         body = bytearray()
         try:
             async with (
                 asyncio.timeout(endpoint.timeout),
-                create(model=request.model, messages=asked["messages"], extra_body=asked, extra_headers=headers) as answer,
+                # to another host, a redirect would carry Azure's header with the key along
+                self._http.stream("POST", self._url, content=asked, headers=headers, follow_redirects=not self._azure) as answer,
             ):
-                async for piece in answer.iter_bytes():
+                async for piece in answer.aiter_bytes():
                     body += piece
                     if len(body) > _MOST_BYTES:
                         raise Failure(
@@ -264,11 +276,9 @@ class _Line:
                 return Arrival(answer.status_code, answer.headers, bytes(body))
         except Failure:
             raise
-        except (openai.APITimeoutError, TimeoutError):
+        except TimeoutError:
             told = f"no answer within {endpoint.timeout:g} seconds; raise timeout or lower concurrency"
             raise Failure("timeout", told, None, True) from None
-        except openai.APIStatusError as error:
-            return Arrival(error.status_code, error.response.headers, error.response.content)
         except Exception as error:  # whatever breaks between us and the endpoint is a failure of this call
             told = f"{endpoint.base_url} cannot be reached or broke off: {error.__cause__ or error}"
             raise Failure("server", told, None, True) from None

@@ -20,7 +20,6 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from curation.storage.digests import canonical
 from synth.ask.completion import Completion, ErrorBody, Usage, read_completion, read_error
 from synth.ask.desk import Desk, Unfinished
 from synth.ask.failures import Failure, Where, failure_of
@@ -75,7 +74,7 @@ def limit_of(request: Request) -> int:
 
 def most_prompt_tokens(request: Request) -> int:
     """Return the most tokens that the prompt may have: no tokenizer makes more tokens than there are bytes."""
-    return len(canonical([request.messages, request.schema]).encode()) + _OVERHEAD_TOKENS
+    return request.prompt_bytes + _OVERHEAD_TOKENS
 
 
 @dataclass

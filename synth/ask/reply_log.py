@@ -21,7 +21,6 @@ Invariants
     - `spent_before` is the cost of all replies when the log is opened, and the worst case of everything unfinished.
 """
 
-import dataclasses
 import fcntl
 import json
 import os
@@ -48,8 +47,11 @@ _CHUNK = 16 << 10
 
 
 def _sealed_line(content: Mapping[str, Any]) -> bytes:
-    """Return a line: the checksum, then the canonical form of the content."""
-    rest = canonical(content).encode()
+    """Return a line: the checksum, then the canonical form of the content.
+
+    Halves of surrogate pairs, which JSON can express but no file can hold, become question marks.
+    """
+    rest = canonical(content).encode("utf-8", "replace")
     return b'%s%s",%s\n' % (_START, xxhash.xxh3_64_hexdigest(rest).encode(), rest[1:])
 
 
@@ -96,12 +98,6 @@ def require_log(folder: Location) -> None:
     raise Refused(
         f"{place} is not a reply log of this program, so nothing was written to it; name another folder with --replies, or move it away"
     )
-
-
-def _encodable(reply: Reply) -> Reply:
-    """Return the reply with halves of surrogate pairs, which JSON can express but no file can hold, replaced by question marks."""
-    text, detail = (value and value.encode("utf-8", "replace").decode() for value in (reply.text, reply.detail))
-    return dataclasses.replace(reply, text=text or "", detail=detail)
 
 
 class ReplyLog:
@@ -167,7 +163,7 @@ class ReplyLog:
 
     def append(self, request: Request, reply: Reply) -> None:
         """Append a reply; on return the operating system has it."""
-        content = {"key": request.key, "task": request.task, "model": request.model, "reply": dataclasses.asdict(_encodable(reply))}
+        content = {"key": request.key, "task": request.task, "model": request.model, "reply": reply}
         begin = self._end
         self._write(_sealed_line(content))
         self._remember(request.key, reply.final, begin)
@@ -181,7 +177,7 @@ class ReplyLog:
 
     def arrived(self, key: str, call: int, body: str) -> None:
         """Record the answer to a call, unread."""
-        self._write(_sealed_line({"key": key, "received": {"call": call, "body": body.encode("utf-8", "replace").decode()}}))
+        self._write(_sealed_line({"key": key, "received": {"call": call, "body": body}}))
 
     def failed(self, key: str, call: int, cost: float, lost: bool = False) -> None:
         """Record that a call brought no readable answer, its cost, and whether nothing came at all."""

@@ -30,7 +30,7 @@ from typing import Any, ClassVar
 from curation.choices import build, nearest
 from curation.errors import RecipeError
 from curation.plugins import class_in
-from curation.storage.digests import digest_of, json_of
+from curation.storage.digests import canonical, digest_of, json_of
 from synth.ask.desk import Desk
 from synth.ask.prices import with_prices
 
@@ -62,6 +62,11 @@ class Request:
         """The SHA-256 of the whole request, in hex."""
         said = {field.name: getattr(self, field.name) for field in fields(self)}
         return sha256(json_of(said).encode("utf-8", "surrogatepass")).hexdigest()
+
+    @cached_property
+    def prompt_bytes(self) -> int:
+        """The length of messages and schema as JSON, in bytes."""
+        return len(canonical([self.messages, self.schema]).encode("utf-8", "surrogatepass"))
 
 
 @dataclass(frozen=True)

@@ -82,6 +82,17 @@ def test_azure_is_spoken_to_as_azure() -> None:
     assert endpoint.headers[0]["api-key"] == KEY
 
 
+@pytest.mark.parametrize("azure_api_version", [None, "2024-10-21"])
+def test_a_redirect_takes_no_key_to_another_host(azure_api_version: str | None) -> None:
+    with serving(lambda body, _: completion("ok")) as other:
+        elsewhere = Answer(307, headers={"Location": f"{other.url}/chat/completions"})
+        with serving(lambda body, _: elsewhere) as endpoint:
+            reply = ask(teacher(endpoint, azure_api_version=azure_api_version), request())[0]
+    assert [name for headers in other.headers for name in ("authorization", "api-key") if name in headers] == []
+    assert KEY not in json.dumps(other.headers)
+    assert (reply.text, reply.error) == (("ok", None) if azure_api_version is None else ("", "setup"))
+
+
 @pytest.mark.parametrize(
     "first",
     [
