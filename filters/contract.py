@@ -225,7 +225,7 @@ class FilterChoice:
         return made
 
     def carried(self, out: Location) -> "FilterChoice":
-        """Put every file that the filter reads into OUT, and return a choice that names those copies: what workers are sent."""
+        """Copy every file that the filter reads into OUT, and return a choice that names the copies, for workers."""
         kind, made = self.filter_class(), self.build()
 
         def copy(value: Any) -> Any:

@@ -163,7 +163,7 @@ def _is_in_capitals(string: str) -> bool:
 
 @kernel
 def _count_capitals(data: Bytes, offsets: Offsets, most: int, excess: Integers, others: Integers) -> None:
-    """Write how many more capitals than small letters of ASCII the first bytes of each text have, and how many other characters."""
+    """Write, for the first bytes of each text, ASCII capitals minus small ASCII letters, and the number of other characters."""
     for text in range(len(offsets) - 1):
         begin = offsets[text]
         balance, beyond_ascii = 0, 0
@@ -187,7 +187,7 @@ def _prepared(text: Text, most: int) -> Text:
             pieces.append(piece.lower() if more > 0 else piece)
             continue
         string = piece.decode("utf-8", "ignore")
-        if more + beyond_ascii > 0 and _is_in_capitals(string):  # most texts are not decided again
+        if more + beyond_ascii > 0 and _is_in_capitals(string):  # for most texts, ASCII alone decides
             string = string.lower()
         pieces.append(unicodedata.normalize("NFC", string).encode())
     return Text.from_utf8(b"".join(pieces), [len(piece) for piece in pieces])

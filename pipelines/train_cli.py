@@ -77,7 +77,7 @@ def annotate(
         bool,
         typer.Option(
             "--active",
-            help="Label first what the model is least sure about: it ranks better for as many labels, but its scale suffers.",
+            help="Label first what the model is least sure about. The model then ranks better, but its scale suffers.",
         ),
     ] = False,
     model: Annotated[str | None, typer.Option(help="Model whose scores decide the sample; by default the shipped one.")] = None,

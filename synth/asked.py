@@ -1,8 +1,8 @@
 """Asked: the passes over a recipe's questions that send what is missing, and then read what is there, part by part.
 
 A pass draws all questions again, so none needs to be kept. The first pass counts what is missing and digests what is known; if something is
-missing, a pass for each teacher sends it, and it begins anew, because a task may ask more after a reply. When nothing is missing, the
-digests are those of the units of stage 6-replies: the keys of requests, and the digests of replies, never their cost or the number of
+missing, a pass for each teacher sends it. Then the passes begin anew, because a task may ask more after a reply. When nothing is missing,
+the digests are those of the units of stage 6-replies: the keys of requests, and the digests of replies, never their cost or the number of
 attempts.
 """
 

@@ -5,7 +5,7 @@ An input is a file, a folder (all files below it), a glob (`*`, `?`, `[...]` wit
 
 In the folder of a dataset, ours or one for the Hugging Face Hub, the texts are the files of `data/`; beside them lie the card, by which
 such a folder is known (`README.md` that begins with `---`), a manifest, conversations, pairs. Without a `data/`, only the card is left out.
-The folder of a run is refused: most of its files are no texts, and its dataset is one folder further.
+The folder of a run is refused: most of its files are no texts, and its dataset is in a folder below.
 
 A file's `relative` path identifies it in the ledger. It is the path below the input's fixed prefix: the folder part before the first
 wildcard, the folder itself, or the parent folder of a single file. So the same data gives the same ledger wherever it is stored.

@@ -17,7 +17,7 @@ from curation.ingest.extraction.page_blocks.reading import block_texts, read_pag
 from curation.ingest.extraction.page_blocks.vocabulary import TAGS
 from curation.storage.location import Location
 
-_JUDGED = ("blocks", "blocks-fast", "blocks_fast")
+_BY_BLOCKS = ("blocks", "blocks-fast", "blocks_fast")
 
 
 @dataclass(frozen=True)
@@ -67,8 +67,8 @@ def extract_pages(
     for place, name in enumerate(dict.fromkeys(extractors)):
         built[name] = build(extractor_named(name), given if place == 0 else {}, f"extractor {name}")
     first = next(iter(built))
-    if explain and first not in _JUDGED:
-        raise UsageError(f"--explain tells of blocks and their probabilities, which {first} has not; it goes with --extractor blocks")
+    if explain and first not in _BY_BLOCKS:
+        raise UsageError(f"--explain shows blocks and their probabilities, which {first} does not have; use --extractor blocks")
     return tuple(_story(page, built, given, explain) for page in pages)
 
 

@@ -1,8 +1,8 @@
 """From two runs on samples to a whole input: what a stage costs for each part of the input, and what it costs for each byte.
 
-A part is a unit of ingest. Every stage opens the shards of each part, whatever they hold, be it in a unit for each or in one for all. On a
-sample of a few kilobytes this is nearly all that is measured; scaled by bytes it would be told as hours. So the recipe runs twice: on a
-morsel of one file, which costs little but opening, and on the sample. The line through both is the model:
+A part is a unit of ingest. Every stage opens the shards of each part, even if they are almost empty. For a sample of a few kilobytes this
+is nearly the whole cost; scaled by bytes, it would predict hours. So the recipe runs twice: on a morsel of one file, which costs little
+more than opening shards, and on the sample. The line through both is the model:
 
     cost = parts * per_part + bytes * per_byte
 
@@ -36,7 +36,7 @@ class StageCost:
 
 
 def line_through(morsel: tuple[int, int, float], sample: tuple[int, int, float]) -> PartsAndBytes:
-    """Return the line through the sample's (parts, bytes, cost), and as near to the morsel's as no negative coefficient allows."""
+    """Return the line through the sample that comes closest to the morsel without a negative coefficient; both are (parts, bytes, cost)."""
     (few, little, low), (parts, size, cost) = morsel, sample
     determinant = few * size - parts * little
     per_part = (low * size - cost * little) / determinant if determinant > 0 else 0.0

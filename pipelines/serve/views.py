@@ -37,7 +37,7 @@ _SCORE = "educational_score.score"
 
 
 def at_once(what: Served, name: str) -> dict[str, Any]:
-    """What is known of a run without reading a table: its name, and the books of its last session."""
+    """The facts about a run that need no table: its name, and the books of its last session."""
     out = what.run(name)
     session = session_of(out) or {}
     books = session.get("books")

@@ -4,14 +4,14 @@ An extractor is a frozen dataclass in a file of its own in this folder; the file
 Its fields are its parameters. Standard scores barely depend on the extractor, but tables and code do ("Beyond a single extractor",
 arXiv 2602.19548), so all of them keep one shape of text:
 
-    - paragraphs, headings, lists, tables and code are apart by one blank line
+    - one blank line separates paragraphs, headings, lists, tables and code
     - list items are lines that begin with "- " or "1. ", nested ones indented
-    - a data table is a line a row, cells apart by " | "
+    - a data table has one line for each row, and " | " between its cells
     - code (`<pre>`) is verbatim, with its indentation and blank lines
     - TeX stands between dollars, `$x^2$`; a formula is not printed twice
 
 Invariants
-    - `extract` is a pure function of the HTML. It never raises for what a page holds, and it never hangs: limits are on size and nesting.
+    - `extract` is a pure function of the HTML. It never raises and never hangs, whatever the page contains: size and nesting are limited.
     - A page without text gives an empty text, not None.
 """
 

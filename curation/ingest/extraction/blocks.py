@@ -1,4 +1,4 @@
-"""Main content by blocks, the default: two small tree models judge each block, and the set with the largest expected word F1 is written.
+"""Main content by blocks, the default: two small tree models score each block, and the set with the largest expected word F1 is written.
 
 `curation.ingest.extraction.page_blocks` describes the method; `page_blocks/MODEL_CARD.md` has the models' training data and quality.
 
@@ -18,7 +18,7 @@ from curation.ingest.extraction.page_blocks.writing import Format
 
 @dataclass(frozen=True)
 class Blocks(Extractor):
-    """Blocks judged by both models.
+    """Blocks scored by both models.
 
     favour   precision leaves out more that does not belong, coverage keeps more that does; balanced is between
     format   markdown also marks headings, quotations and code

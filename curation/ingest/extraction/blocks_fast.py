@@ -1,4 +1,4 @@
-"""Main content by blocks that only the first of the two models judges: a quarter faster, but it keeps more unwanted text."""
+"""Main content by blocks that only the first of the two models scores: a quarter faster, but it keeps more unwanted text."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -10,7 +10,7 @@ from curation.ingest.extraction.page_blocks.writing import Format
 
 @dataclass(frozen=True)
 class BlocksFast(Extractor):
-    """Blocks that only the first model judges.
+    """Blocks that only the first model scores.
 
     favour   precision drops more unwanted text, coverage keeps more wanted text; balanced is between
     format   markdown also marks headings, quotations and code

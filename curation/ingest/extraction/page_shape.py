@@ -63,7 +63,7 @@ IS_LETTER = np.array([chr(byte).isalpha() and byte < 0x80 for byte in range(256)
 
 
 class PageShape(NamedTuple):
-    """The counts of a page; see the module's docstring. A count past its bound may be any number past it."""
+    """The counts of a page; see the module's docstring. A count above its bound may have any value above it."""
 
     attributes: int
     depth: int
@@ -99,7 +99,7 @@ def _known_names() -> tuple[Any, Any]:
 
 @inline_kernel
 def name_at(data: Any, i: int) -> tuple[Any, int]:
-    """Return the hash of the tag's name that begins at i, in small letters, and where it ends."""
+    """Return the hash of the tag's name that begins at i, in lower case, and where it ends."""
     value = _SEED
     while i < len(data) and not END_OF_NAME[data[i]]:
         byte = data[i] | 0x20 if 0x41 <= data[i] <= 0x5A else data[i]
@@ -182,8 +182,8 @@ def _after_raw_text(data: Any, i: int, name: Any) -> int:
 
 @inline_kernel
 def _ended_by(kind: int, rule: int) -> tuple[int, int, int]:
-    """Return what a start tag ends by one of four rules: the group it ends, the groups behind which it does not look, those it looks behind
-    nevertheless. Nothing is ended by a rule that is not the tag's."""
+    """Return what a start tag ends by one of four rules: the group of elements that it ends, the groups at which its search stops, and the
+    exceptions among these. A rule that does not apply to the tag ends nothing."""
     if rule == 0 and kind & (_ITEM | _TERM):
         return kind & (_ITEM | _TERM), _SPECIAL, _NOT_LIST_STOP
     if rule == 1 and kind & _ENDS_PARAGRAPH:

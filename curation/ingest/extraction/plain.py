@@ -1,6 +1,6 @@
 """The whole body's text, including navigation: for sources whose pages consist of main content (manuals, exported notes).
 
-The block extractor's code (`curation.ingest.extraction.page_blocks`) cuts and writes the pages, but no block is judged.
+The block extractor's code (`curation.ingest.extraction.page_blocks`) cuts and writes the pages, but no model scores a block.
 """
 
 from dataclasses import dataclass

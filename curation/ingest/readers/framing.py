@@ -88,7 +88,7 @@ def frames(content: Content, shape: Shape) -> Iterator[Frame | Broken]:
 
 
 def _fault(content: Content, shape: Shape, length: int | None) -> Damage | None:
-    """Judge a record by the bytes that follow its head, which was already taken."""
+    """Return what is wrong with a record, from the bytes that follow its head; the head was already taken."""
     if length is None:
         return _cut_off(content, 1) if content.at_end() else _NO_LENGTH
     if length > MAX_RECORD_BYTES:
@@ -106,7 +106,7 @@ def _fault(content: Content, shape: Shape, length: int | None) -> Damage | None:
         return None
     if gap.count(b"\n") >= shape.newlines_after and not content.contains(shape.start, length):
         return None
-    return Damage("wrong_content_length", f"no record starts where this one ends, were it {length} bytes long")
+    return Damage("wrong_content_length", f"the record says it has {length} bytes, but no record starts where those end")
 
 
 def _cut_off(content: Content, missing: int) -> Damage:

@@ -3,8 +3,9 @@
 A line is a record unless it is blank; blank lines are not counted. A byte-order mark at the start of the file is skipped. The module
 `curation.ingest.readers.rows` turns an object into a record.
 
-Where compressed data break off, the line before may lack its newline and still be whole: it is a record if a checksum confirms it and it
-is an object, because no beginning of an object is one. LZ4's library does not say where a frame ends, so there the object alone decides.
+Where compressed data break off, the line before may lack its newline and still be whole: it is a record if a checksum confirms it and it is
+an object, because the beginning of an object is never an object. LZ4's library does not say where a frame ends, so there the object alone
+decides.
 """
 
 import re

@@ -5,7 +5,7 @@ sum over all of p w). The best threshold is half of the best F1, so a page with 
 tables are kept or dropped as a whole. Code is kept down to the lowest probability, because a lesson without its program is useless. List
 items and captions between kept blocks are kept down to BETWEEN, so that a list has no holes and a picture keeps its caption.
 
-A hidden wrapper may be a tab or a part of the page that scripts open, so its blocks are judged like others. A paragraph that is hidden by
+A hidden wrapper may be a tab or a part of the page that scripts open, so its blocks are scored like others. A paragraph that is hidden by
 itself, beside shown ones, is not kept: a reader never sees it.
 
 A text of many words that is already kept, and stands in quite another part of the page, is a copy for narrow screens, a preview or a

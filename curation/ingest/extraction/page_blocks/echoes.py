@@ -49,7 +49,7 @@ class Echoes(NamedTuple):
     declared_words: tuple[int, int, int]
 
     def joined(self, places: Any, blocks: int) -> "Echoes":
-        """Return the counts of blocks that are judged together: block k is judged as block `places[k]` of `blocks`."""
+        """Return the counts of blocks that are scored together: block k is scored as block `places[k]` of `blocks`."""
         if isinstance(places, slice):
             return self
         counts = np.zeros((blocks, _COUNTS), np.int32)

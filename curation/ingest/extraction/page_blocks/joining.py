@@ -1,10 +1,10 @@
-"""Pages of tiny blocks: consecutive short blocks are judged together, so that the time depends on the page's size.
+"""Pages of tiny blocks: consecutive short blocks are scored together, so that the time depends on the page's size.
 
-Judging a block takes some microseconds, so a page with one letter a paragraph would take seconds per megabyte. Pages for people have at
-most one block for every hundred bytes. If a page has more than one for every `DENSEST` bytes, its blocks are joined for judging until each
+Scoring a block takes some microseconds, so a page with one letter a paragraph would take seconds per megabyte. Pages for people have at
+most one block for every hundred bytes. If a page has more than one for every `DENSEST` bytes, its blocks are joined for scoring until each
 has `SHORT` letters or is next to one that has. Joined blocks are kept or dropped together, and each is written by itself.
 
-Invariant: at most `FEW` + n / 32 blocks of a page of n bytes are judged.
+Invariant: at most `FEW` + n / 32 blocks of a page of n bytes are scored.
 """
 
 from typing import Any
@@ -21,7 +21,7 @@ SHORT = 128
 
 
 def joined(page: Cut) -> tuple[Cut, Any]:
-    """Return the page with its blocks joined if there are too many, and for each of its blocks the one that is judged in its place."""
+    """Return the page with its blocks joined if there are too many, and for each of its blocks the one that is scored in its place."""
     if len(page.blocks) <= FEW + len(page.page) // DENSEST:
         return page, slice(None)
     blocks, notices, places = _join(page.blocks, page.notices)

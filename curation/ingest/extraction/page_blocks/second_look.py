@@ -1,6 +1,6 @@
 """What the second model sees in addition to the features: the first model's probabilities of the surrounding blocks.
 
-A comment looks like a paragraph until all blocks around it are judged to be comments; a caption looks like a menu entry until it is between
+A comment looks like a paragraph until all blocks around it turn out to be comments; a caption looks like a menu entry until it is between
 two paragraphs. Probabilities are weighted by words.
 
 Invariant: as for the features, time is linear in blocks and elements, except for two sorts.
