@@ -225,6 +225,7 @@ def run_stages(
     kept_web = exportable(web, session.run(Select(), units), repeated.cuts)
     kept_synthetic: list[Source] = []
     if recipe.synthesize is not None:
+        session.require_no_drift()
         replies = _replies(request, session.out)
         seeds = [SeedShard(source.documents, source.ledger, source.signals) for source in kept_web]
         generated = synthesize(session, seeds, recipe.synthesize, replies, request.budget)

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
+from curation.engine.drift import LINES
 from curation.engine.leftovers import path_below
 from curation.engine.session import Session
 from curation.errors import BooksUnbalanced, CorruptShard, CurationError, InputError, Refused, ShardsFailed
@@ -128,7 +129,11 @@ def _delete(session: Session, found: Sequence[str], known: set[str]) -> None:
     if again:
         raise CorruptShard(f"{session.out / again[0]} was rebuilt and is damaged again: its disk cannot be trusted")
     if session.frozen:
-        raise Refused(f"--frozen: {session.out / found[0]} is not what was written; without --frozen it is rebuilt")
+        if len(found) == 1:
+            raise Refused(f"--frozen: {session.out / found[0]} is not what was written; without --frozen it is rebuilt")
+        named = [str(session.out / path) for path in found[:LINES]]
+        shown = named if len(named) < LINES else [*named[: LINES - 2], f"and {len(found) - LINES + 2:,} more"]
+        raise Refused("\n  ".join([f"--frozen: {len(found):,} files are not what was written; without --frozen they are rebuilt:", *shown]))
     session.reopen()
     for path in found:
         session.watcher.tell(f"{session.out / path} is damaged (not what was written): it is rebuilt")

@@ -12,8 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from curation.arrays import JsonMapping, JsonObject
-from curation.counting import counted
-from curation.engine.drift import changed_inputs, changes, fingerprints, told, words_of_stage
+from curation.engine.drift_told import DriftTeller, inputs_of
 from curation.engine.failures import Failure, told_of
 from curation.engine.index import IndexWriter, damaged_lines, index_of, index_path, units_done, write_index
 from curation.engine.leftovers import (
@@ -31,15 +30,15 @@ from curation.engine.leftovers import (
 from curation.engine.run_report import DONE, RunReport, store_calls
 from curation.engine.runner import Runner, TaskOutcome
 from curation.engine.signals import Ended
-from curation.engine.stage import SEAL, Cost, Finished, Job, Stage, Unit, Workspace, is_whole, keys_under
+from curation.engine.stage import SEAL, Cost, Finished, Job, Stage, Unit, Workspace, is_whole, keys_under, read_sidecar
 from curation.engine.tries import last_outcomes
 from curation.engine.watcher import Silent, Watcher
-from curation.errors import CannotWrite, Refused, ShardsFailed
+from curation.errors import CannotWrite, ShardsFailed
 from curation.storage.contents import CONTENTS, digest_at, files_left, reopen, write_contents
 from curation.storage.digests import digest_of
 from curation.storage.journal import JOURNAL_ENDING
 from curation.storage.location import FileFacts, Location
-from curation.storage.ownership import FIXED, locked
+from curation.storage.ownership import FIXED, RUN, locked
 from curation.storage.records import CorruptRecord, find_record, write_record
 from curation.storage.shards import Shard
 from curation.storage.traffic import so_far
@@ -92,8 +91,7 @@ class Session:
         self.closed_at = closing.changed if closing is not None else None
         self.hashed: set[str] = set()
         self.require_lock: Callable[[], None] = lambda: None
-        self._drift: list[str] = []
-        self._remade = False
+        self._drift = DriftTeller(frozen, str(out / RUN), watcher.tell, self.note)
 
     @classmethod
     @contextmanager
@@ -123,7 +121,8 @@ class Session:
             runner.tell = session.watcher.tell
             session._report.write()
             try:
-                yield session
+                with session._drift.refusing():
+                    yield session
                 session.note("outcome", DONE)
             except BaseException as error:
                 session.note("outcome", str(error) if isinstance(error, Ended) else f"{type(error).__name__}: {error}")
@@ -139,7 +138,8 @@ class Session:
     def run(self, stage: Stage, units: Iterable[Unit]) -> Sealed:
         """Finish every unit of a stage and seal the stage.
 
-        Raises Refused (frozen, and something would be redone) and, after all other units are done, ShardsFailed.
+        A frozen session redoes nothing: it returns the stage as it was, and refuses later, with all that drifted. Raises ShardsFailed
+        after all other units are done.
         """
         began, before_it = time.perf_counter(), so_far()
         folder, shard_folder = f"{self.space.below}/{stage.name}", self.space.folder_of(stage)
@@ -161,7 +161,8 @@ class Session:
         pending = [job for job in jobs if job.unit.name not in done]
         check_free(self.out, named, records - self._left)
         seal = self._read_seal(stage)
-        self._tell_drift(stage, identity, seal, pending, jobs)
+        if self._drift.compare(stage, identity, seal, jobs, len(pending)) and seal is not None:
+            return self._as_before(stage, seal, folder)
         if pending or seal is None or seal["digest"] != digest_of([(job.unit.name, job.key) for job in jobs]):
             self.reopen()
         self.watcher.begin(self._title(stage), len(jobs), len(done))
@@ -223,17 +224,20 @@ class Session:
     def retire_others(self) -> None:
         """Delete the shards and sidecars of stages that this session did not run: an earlier recipe had them.
 
-        Raises Refused if the session is frozen and there are such stages.
+        Raises Refused if the session is frozen and there are such stages, or anything has drifted.
         """
         there = named_by_stages(self.out).items()
         retired = [(folder, named) for folder, named in there if folder not in self._sealed and (named.records or named.journals)]
-        if retired and self.frozen:
-            raise Refused(f"--frozen: {self.out} holds {retired[0][0]}, a stage that the recipe does not have")
+        self._drift.require_no([folder for folder, _ in retired])
         for folder, named in retired:
             known = named.shards | named.records | named.journals
             sweep(self.out, {folder, *(shard.rpartition("/")[0] for shard in named.shards)}, known)
             remove_stale(self.out, replace(named, records=named.records | named.journals), self._ours)
             (self.out / index_path(folder)).delete()
+
+    def require_no_drift(self) -> None:
+        """Raise Refused if the session is frozen and something has drifted so far: what follows would cost something."""
+        self._drift.stop()
 
     def tell_strangers(self) -> None:
         """Report the files in OUT that are not ours; they stay unchanged."""
@@ -338,34 +342,13 @@ class Session:
         costs.append(cost)
         self.watcher.advance(self._title(stage), finished)
 
-    def _tell_drift(self, stage: Stage, identity: Any, seal: JsonMapping | None, pending: Sequence[Job], jobs: Sequence[Job]) -> None:
-        """Say why units that were made before are made again; do not repeat reasons that were already reported.
-
-        Raises Refused if the session is frozen and something would be redone or removed.
-        """
-        if seal is None:
-            return
-        is_less = not pending and seal["digest"] != digest_of([(job.unit.name, job.key) for job in jobs])
-        if not pending and not (is_less and self.frozen):
-            return
-        inputs = changed_inputs(seal.get("inputs", {}), _inputs_of(jobs))
-        lines = [inputs] if inputs else []
-        lines += [line for line in changes(seal["identity"], identity) if line not in self._drift]
-        work = f"{words_of_stage(stage.name)} again, {len(pending):,} of {counted(len(jobs), 'unit')}"
-        if is_less:
-            gone = inputs or f"{words_of_stage(stage.name)} has units whose input no longer exists"
-            raise Refused(f"--frozen: {gone}; without --frozen its output is removed")
-        if not lines and not self._remade:
-            lines = ["its input or its output has changed"]
-        if self.frozen:
-            told_of = told(lines, work, str(self.out / "run.json")) if lines else work
-            self.note("drift", [*self._drift, *lines])
-            raise Refused(f"--frozen: the recipe, a model or the input differs from what this folder was made with\n  {told_of}")
-        self._remade = True
-        if lines:
-            self.watcher.tell(told(lines, work, str(self.out / "run.json")))
-            self._drift += lines
-            self.note("drift", self._drift)
+    def _as_before(self, stage: Stage, seal: JsonMapping, folder: str) -> Sealed:
+        """Return a stage as it was sealed. Raises Refused (the drift so far) where a record of it is missing."""
+        self._sealed.add(folder)
+        found = [read_sidecar(self.space, stage, name) for name in seal["names"]]
+        if None in found:
+            self._drift.stop()
+        return Sealed(stage.name, tuple(finished for finished in found if finished is not None))
 
     def _read_seal(self, stage: Stage) -> JsonObject | None:
         try:
@@ -382,16 +365,11 @@ class Session:
             "names": [unit.name for unit in finished],
             "files": [shard.location.name for unit in finished for shard in unit.shards],
         }
-        inputs = _inputs_of(jobs)
+        inputs = inputs_of(jobs)
         if inputs:
             content["inputs"] = inputs
         if content != before:
             write_record(self.space.sidecars(stage) / SEAL, content)
-
-
-def _inputs_of(jobs: Sequence[Job]) -> dict[str, str]:
-    """Return the fingerprints of the input files that a stage reads; only ingest reads any."""
-    return fingerprints(source for job in jobs for source in job.unit.sources)
 
 
 def _failure(outcome: TaskOutcome[Job, Any]) -> Failure:

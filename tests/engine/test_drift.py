@@ -143,3 +143,30 @@ def test_new_and_gone_inputs_of_a_run_are_told(tmp_path: Path) -> None:
     curate(*given)
     (tmp_path / "in/d.jsonl").unlink()
     assert "1 input is gone" in curate(*given, "--frozen", code=3)
+
+
+def test_frozen_names_all_that_a_recipe_changes(tmp_path: Path) -> None:
+    from tests.running import curate
+
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in/a.jsonl").write_text('{"text": "what is said is this and no more of it at all"}\n')
+    (tmp_path / "mine.toml").write_text('[[edit]]\nname = "whitespace"\n[[filter]]\nname = "gopher_quality"\n[deduplicate]\n')
+    given = ("run", tmp_path / "mine.toml", tmp_path / "in", "--out", tmp_path / "out")
+    curate(*given)
+    changed = [
+        "edit.whitespace.collapse=false",
+        "filter.gopher_quality.min_words=40",
+        "deduplicate.threshold=0.8",
+        'export.keep=["license"]',
+    ]
+
+    def frozen(*settings: str) -> str:
+        return curate(*given, *(word for setting in settings for word in ("--set", setting)), "--frozen", code=3)
+
+    refused = frozen(*changed)
+    for line in ("whitespace.collapse", "gopher_quality.min_words 50 -> 40: judge again", "threshold 0.75 -> 0.8", "keep: license added"):
+        assert line in refused, refused
+    assert len(refused.splitlines()) <= LINES
+    assert "what follows cannot be compared" not in refused
+    assert "what follows cannot be compared" in frozen("deduplicate.ngram=4", 'export.keep=["license"]')
+    curate(*given, "--frozen")

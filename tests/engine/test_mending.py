@@ -134,6 +134,10 @@ def test_frozen_tells_of_damage_and_mends_nothing(world: Path, tmp_path: Path) -
     assert said.code == 3
     assert f"--frozen: {damaged} is not what was written" in " ".join(said.err.split())
     assert damaged.read_bytes() == before
+    other = next((out / "stages/3-judge").glob("*.parquet"))
+    flip(other)
+    said = " ".join(run(world, out, "--frozen").err.split())
+    assert f"--frozen: 2 files are not what was written; without --frozen they are rebuilt: {damaged} {other}" in said
 
 
 def test_a_damaged_shard_of_an_earlier_run_is_named_and_left_to_that_run(world: Path, tmp_path: Path) -> None:

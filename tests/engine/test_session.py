@@ -14,6 +14,8 @@ from typing import ClassVar
 
 import pytest
 
+from curation.engine.drift import LINES
+from curation.engine.drift_told import DriftTeller
 from curation.engine.runner import LocalRunner
 from curation.engine.session import Sealed, Session
 from curation.engine.stage import SEAL, Finished, Unit, Workspace, finished_units
@@ -103,6 +105,32 @@ def test_frozen_refuses_drift(tmp_path: Path) -> None:
     count_and_double(tmp_path, Double(), frozen=True)
     with pytest.raises(Refused, match=r"factor 2 -> 3: double again, 6 of 6 units"):
         count_and_double(tmp_path, Double(factor=3), frozen=True)
+
+
+def test_frozen_names_the_drift_of_every_stage_and_makes_nothing(tmp_path: Path) -> None:
+    count_and_double(tmp_path, Double())
+    before = bytes_below(tmp_path)
+    with pytest.raises(Refused) as refused:
+        count_and_double(tmp_path, Double(factor=3), size=12, units=[*UNITS, Unit("unit-7")], frozen=True)
+    told = str(refused.value)
+    assert "count again, 7 of 7 units" in told
+    assert "factor 2 -> 3: double again, 6 of 6 units" in told
+    assert bytes_below(tmp_path) == before
+    assert len(json.loads((tmp_path / "run.json").read_text())["sessions"][-1]["drift"]) > 1
+    (tmp_path / "stages/1-count/unit-0.json").unlink()  # then what follows cannot be compared
+    with pytest.raises(Refused, match="count again"):
+        count_and_double(tmp_path, Double(factor=3), size=12, frozen=True)
+
+
+def test_a_message_of_much_drift_has_ten_lines() -> None:
+    noted: list[str] = []
+    teller = DriftTeller(True, "run.json", noted.append, lambda _, reasons: noted.extend(reasons))
+    teller.require_none()
+    with pytest.raises(Refused) as refused:
+        teller.require_no([f"stages/{number}-x" for number in range(500)])
+    assert len(str(refused.value).splitlines()) == LINES
+    assert "and 492 more: run.json" in str(refused.value)
+    teller.require_none()
 
 
 def test_a_missing_or_cut_shard_is_made_again(tmp_path: Path) -> None:
