@@ -80,7 +80,8 @@ def test_what_a_library_does_to_our_handlers_is_undone() -> None:
 
 def test_the_first_signal_is_raised_and_one_that_was_ignored_stays_so() -> None:
     with handlers_kept():
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        for number in ENDING_SIGNALS:  # a shell starts what runs in the background with SIGINT ignored
+            signal.signal(number, signal.SIG_IGN if number == signal.SIGHUP else signal.SIG_DFL)
         raise_on_signals()
         assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
         with pytest.raises(Ended, match="ended by SIGTERM") as raised:
