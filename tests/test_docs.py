@@ -179,6 +179,14 @@ def test_the_code_map_names_every_package() -> None:
     assert [folder for folder, _ in code_map()] == ["curation", "filters", "synth", "pipelines", "sample_data", "tests"]
 
 
+@pytest.mark.parametrize("package", ["curation", "pipelines"])
+def test_the_code_map_names_every_room(package: str) -> None:
+    about = dict(code_map())[package]
+    rooms = {path.parent.name for path in (ROOT / package).glob("*/__init__.py")}
+    assert len(rooms) > 8
+    assert {room for room in rooms if f" {room}/" not in about} == set()
+
+
 def test_every_file_of_the_code_map_exists() -> None:
     for folder, about in code_map():
         for name in re.findall(r"(?<![\w/.])((?:[\w.]+/)*[\w.]+(?:/|\.py|\.md|\.toml))(?!\w)", about):
