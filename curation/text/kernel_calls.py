@@ -25,7 +25,7 @@ def passes_whole(function: Any) -> bool:
 
 
 def helper_in(context: Any, module: Any, function: Any) -> Any:
-    """Return a helper in a module, declared called with whole arguments."""
+    """Return a helper in a module, called with whole arguments."""
     convention = _Whole(context)
     kind = convention.get_function_type(function.restype, function.argtypes)
     made = cgutils.get_or_insert_function(module, kind, function.mangled_name)

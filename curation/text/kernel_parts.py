@@ -32,12 +32,12 @@ from numba.core.typed_passes import (
     PreLowerStripPhis,
 )
 from numba.core.typing.templates import _OverloadFunctionTemplate
-from numba.core.untyped_passes import FixupArgs, GenericRewrites, IRProcessing, ReconstructSSA, TranslateByteCode
+from numba.core.untyped_passes import FixupArgs, GenericRewrites, IRProcessing, TranslateByteCode
 
 from curation.text.kernel_calls import call_of, passes_whole
 from curation.text.kernel_lowering import KernelLowering, PartLowering
 from curation.text.kernel_references import DeletionsWhereCounted, without_lifetimes
-from curation.text.kernel_typing import remembered_types
+from curation.text.kernel_typing import RenamingWhereNamed, remembered_types
 
 __all__ = ["WITHOUT_WRAPPERS", "KernelCompiler", "PartCompiler", "without_constants"]
 
@@ -47,7 +47,7 @@ _BEFORE_LOWERING = (
     FixupArgs,
     IRProcessing,
     GenericRewrites,
-    ReconstructSSA,
+    RenamingWhereNamed,
     NopythonTypeInference,
     PreLowerStripPhis,
     DeletionsWhereCounted,

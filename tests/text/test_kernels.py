@@ -237,6 +237,31 @@ def test_a_helper_gets_whole_arguments_and_its_failure_reaches_python() -> None:
         _careful(_Pair(np.array([3, 8]), pair.right), True)
 
 
+def test_variables_are_renamed_as_numba_renames_them() -> None:
+    _made(_chase._function)  # type: ignore[attr-defined]  # numba is imported with its cache in our folder
+
+    from numba.core.compiler import run_frontend
+    from numba.core.ssa import reconstruct_ssa
+
+    from curation.text.kernel_typing import RenamingWhereNamed
+
+    renamed = 0
+    for function in (_borrowing, _copied, _touch, _chase):
+        theirs, ours = (run_frontend(function._function) for _ in range(2))  # type: ignore[attr-defined]
+        reconstruct_ssa(theirs)
+        RenamingWhereNamed().run_pass(_State(func_ir=ours))
+        lines = [{label: list(map(str, block.body)) for label, block in one.blocks.items()} for one in (theirs, ours)]
+        assert lines[0] == lines[1]
+        renamed += str(lines[0]).count("phi(")
+    assert renamed > 5
+
+
+class _State(dict[str, Any]):
+    """The part of a compiler's state that renaming reads."""
+
+    __getattr__, __setattr__ = dict.__getitem__, dict.__setitem__  # type: ignore[assignment]
+
+
 def _counts(compiled: Any) -> bool:
     (made,) = compiled.overloads.values()
     return "NRT_decref" in made.library.get_llvm_str()
