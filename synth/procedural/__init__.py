@@ -19,14 +19,14 @@ Invariants
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, ClassVar
 
 from curation.plugins import Named, shipped, shipped_as
 from synth.procedural.chance import Chance
-from synth.procedural.steps import WorkStep
+from synth.procedural.steps import Steps
 
 LEVELS = (1, 2, 3, 4, 5)
 
@@ -37,6 +37,7 @@ MOST_CHARACTERS = 500
 """Most characters of a text in facts."""
 
 Facts = Mapping[str, Any]
+Values = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -66,11 +67,16 @@ class Exercise:
     slip: Slip | None = None
 
 
+def by_level(**knobs: tuple[int, int, int, int, int]) -> Mapping[str, tuple[int, ...]]:
+    """Return the knobs of a family, each with its value at the five levels."""
+    return knobs
+
+
 class Family(Named, ABC):
     """Base class of all families; see the module's docstring for the contract.
 
     about   names the topic for a reader
-    knobs   what a level sets: a value for each of the five levels
+    knobs   what a level sets (`by_level`)
     cases   whether the steps are cases, which may be written as such
     """
 
@@ -82,11 +88,11 @@ class Family(Named, ABC):
     cases: ClassVar[bool] = False
 
     @abstractmethod
-    def draw(self, chance: Chance) -> dict[str, Any]:
+    def draw(self, chance: Chance) -> Values:
         """Return the facts of a problem."""
 
     @abstractmethod
-    def work(self, facts: Facts, slip: str = "") -> Iterator[WorkStep]:
+    def work(self, facts: Facts, slip: str = "") -> Steps:
         """Yield the steps; the last that is no check has the answer as its result."""
 
     @abstractmethod

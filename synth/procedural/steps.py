@@ -10,7 +10,7 @@ A claim with an equals sign between numbers is recomputed by `synth.solution`; a
 that the family's second way reaches.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from math import prod
 from types import MappingProxyType
@@ -30,6 +30,9 @@ class WorkStep(NamedTuple):
     value: Any = None
     result: str = ""
     more: Mapping[str, Any] = MappingProxyType({})
+
+
+Steps = Iterator[WorkStep]
 
 
 def calc(what: str, expression: str, value: Exact, unit: str = "", how: str = "", kind: str = "calc") -> WorkStep:

@@ -1,23 +1,20 @@
 """Rectangles from which smaller ones are missing. The second way lays out unit squares and counts them."""
 
-from collections.abc import Iterator
-from typing import Any, ClassVar
-
-from synth.procedural import Facts, Family
+from synth.procedural import Facts, Family, Values, by_level
 from synth.procedural.chance import Chance
 from synth.procedural.grammar import listed
-from synth.procedural.steps import WorkStep, add, calc, mul
+from synth.procedural.steps import Steps, add, calc, mul
 
 
 class AreaWithGaps(Family):
     """One to three holes in a surface whose size is plausible."""
 
     about = "areas of rectangles with parts missing"
-    knobs: ClassVar = {"holes": (1, 1, 2, 2, 3)}
-    slips: ClassVar = ("perimeter", "adds_holes")
+    knobs = by_level(holes=(1, 1, 2, 2, 3))
+    slips = ("perimeter", "adds_holes")
     largest = 20_000
 
-    def draw(self, chance: Chance) -> dict[str, Any]:
+    def draw(self, chance: Chance) -> Values:
         """Draw a surface of a world and smaller rectangles that fit into it together."""
         world = chance.of_world("plots")
         wide, long = sorted([chance.within(world["long"]), chance.within(world["wide"])])
@@ -25,20 +22,18 @@ class AreaWithGaps(Family):
         holes = [[name, chance.between(2, max(2, long // 5)), chance.between(2, max(2, wide // 4))] for name in names]
         return {"long": long, "wide": wide, "holes": holes, "plot": world["plot"], "unit": world["unit"], "who": chance.person()}
 
-    def words(self, facts: Facts) -> dict[str, Any]:
+    def words(self, facts: Facts) -> Values:
         """Return the holes as a list in a sentence."""
         gaps = listed(f"{name} measuring {a} by {b} {facts['unit']}s" for name, a, b in facts["holes"])
         return {"gaps": gaps, "form": ("also rectangular", "both rectangular", "all rectangular")[len(facts["holes"]) - 1]}
 
-    def work(self, facts: Facts, slip: str = "") -> Iterator[WorkStep]:
+    def work(self, facts: Facts, slip: str = "") -> Steps:
         """Take the missing areas from the whole one."""
         long, wide, plot, unit = facts["long"], facts["wide"], facts["plot"], f"square {facts['unit']}"
-        whole = (add if slip == "perimeter" else mul)(f"the area of the whole {plot}", long, wide, unit=unit)
-        yield whole
+        yield (whole := (add if slip == "perimeter" else mul)(f"the area of the whole {plot}", long, wide, unit=unit))
         areas = []
         for name, a, b in facts["holes"]:
-            gap = (add if slip == "perimeter" else mul)(f"the area of the {name.split(' ', 1)[1]}", a, b, unit=unit)
-            yield gap
+            yield (gap := (add if slip == "perimeter" else mul)(f"the area of the {name.split(' ', 1)[1]}", a, b, unit=unit))
             areas.append(gap.value)
         missing = listed(f"the {name.split(' ', 1)[1]}" for name, _, _ in facts["holes"])
         sign = " + " if slip == "adds_holes" else " - "

@@ -1,23 +1,20 @@
 """Stories in which a stock of things grows and shrinks. The second way keeps a real pile, and counts it."""
 
-from collections.abc import Iterator
-from typing import Any, ClassVar
-
-from synth.procedural import Facts, Family
+from synth.procedural import Facts, Family, Values, by_level
 from synth.procedural.chance import Chance
 from synth.procedural.grammar import ordinal, plural
-from synth.procedural.steps import WorkStep, add, mul, sub
+from synth.procedural.steps import Steps, add, mul, sub
 
 
 class ArithmeticStory(Family):
     """One to five changes of a stock, single or in equal groups."""
 
     about = "whole-number arithmetic in a short story"
-    knobs: ClassVar = {"moves": (1, 2, 3, 4, 5), "groups": (0, 1, 1, 2, 2)}
-    slips: ClassVar = ("one_group", "wrong_way")
+    knobs = by_level(moves=(1, 2, 3, 4, 5), groups=(0, 1, 1, 2, 2))
+    slips = ("one_group", "wrong_way")
     largest = 5000
 
-    def draw(self, chance: Chance) -> dict[str, Any]:
+    def draw(self, chance: Chance) -> Values:
         """Draw moves that never take more than there is."""
         world = chance.of_world("stocks")
         left = start = chance.within(world["range"])
@@ -33,7 +30,7 @@ class ArithmeticStory(Family):
         names = ("thing", "place", "arrive", "leave", "holder", "taker")
         return {"start": start, "moves": moves, "who": chance.person(), **{name: world[name] for name in names}}
 
-    def work(self, facts: Facts, slip: str = "") -> Iterator[WorkStep]:
+    def work(self, facts: Facts, slip: str = "") -> Steps:
         """Follow the stock; a slip counts one group only, or turns the last change around."""
         left, moves = facts["start"], facts["moves"]
         for at, (kind, a, *sizes) in enumerate(moves):
@@ -46,8 +43,7 @@ class ArithmeticStory(Family):
                 size = sizes[0] if slip == "one_group" else whole.value
             grows = (kind[0] == "m") != (slip == "wrong_way" and at == len(moves) - 1)
             when = "at the end" if at == len(moves) - 1 else f"after the {ordinal(at + 1)} change"
-            moved = (add if grows else sub)(f"the number of {things} {when}", left, size, unit=thing)
-            yield moved
+            yield (moved := (add if grows else sub)(f"the number of {things} {when}", left, size, unit=thing))
             left = moved.value
 
     def recheck(self, facts: Facts) -> list[str]:

@@ -1,24 +1,22 @@
 """A test and what it tells: the share of the positive that are right. The second way sorts all people one by one."""
 
-from collections.abc import Iterator
 from fractions import Fraction
-from typing import Any, ClassVar
 
-from synth.procedural import Facts, Family
+from synth.procedural import Facts, Family, Values, by_level
 from synth.procedural.chance import Chance
 from synth.procedural.grammar import plural
-from synth.procedural.steps import WorkStep, add, calc, quotient, sub
+from synth.procedural.steps import Steps, add, calc, quotient, sub
 
 
 class Bayes(Family):
     """A group of which a part has a property, and a test that is right for known shares of both parts."""
 
     about = "conditional probabilities and tests that err"
-    knobs: ClassVar = {"total": (200, 400, 1000, 1000, 2000), "grid": (10, 10, 5, 5, 5)}
-    slips: ClassVar = ("ignores_base", "of_all")
+    knobs = by_level(total=(200, 400, 1000, 1000, 2000), grid=(10, 10, 5, 5, 5))
+    slips = ("ignores_base", "of_all")
     largest = 10_000
 
-    def draw(self, chance: Chance) -> dict[str, Any]:
+    def draw(self, chance: Chance) -> Values:
         """Draw shares under which all numbers are whole."""
         while True:
             total, have = chance.knob.total, chance.between(5, 40, 5)
@@ -27,15 +25,18 @@ class Bayes(Family):
             if part * hit % 100 == 0 and (total - part) * false % 100 == 0:
                 return {"total": total, "have": have, "hit": hit, "false": false, **chance.of_world("tests"), "who": chance.person()}
 
-    def work(self, facts: Facts, slip: str = "") -> Iterator[WorkStep]:
+    def work(self, facts: Facts, slip: str = "") -> Steps:
         """Count the true and the false alarms, and compare."""
         total, thing, tested = facts["total"], facts["thing"], facts["property"]
-        part = calc(
-            f"the number of {plural(thing)} that {tested}", f"{total} × {facts['have']} ÷ 100", Fraction(total * facts["have"], 100), thing
+        yield (
+            part := calc(
+                f"the number of {plural(thing)} that {tested}",
+                f"{total} × {facts['have']} ÷ 100",
+                Fraction(total * facts["have"], 100),
+                thing,
+            )
         )
-        yield part
-        rest = sub(f"the number of other {plural(thing)}", total, part.value, unit=thing)
-        yield rest
+        yield (rest := sub(f"the number of other {plural(thing)}", total, part.value, unit=thing))
         true = calc("the number of correct alarms", f"{part.value} × {facts['hit']} ÷ 100", Fraction(part.value * facts["hit"], 100), thing)
         yield true
         if slip == "ignores_base":
@@ -45,10 +46,8 @@ class Bayes(Family):
             yield quotient("the fraction of alarms that are correct", true.value, total)
             return
         wrong = Fraction(rest.value * facts["false"], 100)
-        false = calc("the number of false alarms", f"{rest.value} × {facts['false']} ÷ 100", wrong, thing)
-        yield false
-        whole = add("the total number of alarms", true.value, false.value, unit=thing)
-        yield whole
+        yield (false := calc("the number of false alarms", f"{rest.value} × {facts['false']} ÷ 100", wrong, thing))
+        yield (whole := add("the total number of alarms", true.value, false.value, unit=thing))
         yield quotient("the fraction of alarms that are correct", true.value, whole.value)
 
     def recheck(self, facts: Facts) -> list[str]:

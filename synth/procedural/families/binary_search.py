@@ -1,31 +1,28 @@
 """Searching in a sorted list by halving. The second way counts how often the search halves, from the printed list."""
 
-from collections.abc import Iterator
-from typing import Any, ClassVar
-
-from synth.procedural import Facts, Family
+from synth.procedural import Facts, Family, Values, by_level
 from synth.procedural.chance import Chance
 from synth.procedural.grammar import cardinal, ordinal
-from synth.procedural.steps import WorkStep, state
+from synth.procedural.steps import Steps, state
 
 
 class BinarySearch(Family):
     """Sorted lists of seven to fifteen numbers; how many numbers are checked?"""
 
     about = "binary search in a sorted list"
-    knobs: ClassVar = {"length": (5, 7, 9, 11, 14), "most": (40, 60, 99, 150, 200)}
-    slips: ClassVar = ("one_by_one", "keeps_wrong_half")
+    knobs = by_level(length=(5, 7, 9, 11, 14), most=(40, 60, 99, 150, 200))
+    slips = ("one_by_one", "keeps_wrong_half")
 
-    def draw(self, chance: Chance) -> dict[str, Any]:
+    def draw(self, chance: Chance) -> Values:
         """Draw a sorted list and a number in it."""
         numbers = sorted(chance.sample(range(2, chance.knob.most), chance.knob.length))
         return {"numbers": numbers, "sought": chance.choice(numbers), "who": chance.person(), **chance.of_world("lists")}
 
-    def words(self, facts: Facts) -> dict[str, Any]:
+    def words(self, facts: Facts) -> Values:
         """Return the list in a row."""
         return {"row": ", ".join(map(str, facts["numbers"]))}
 
-    def work(self, facts: Facts, slip: str = "") -> Iterator[WorkStep]:
+    def work(self, facts: Facts, slip: str = "") -> Steps:
         """Halve the part that is left until the number is met."""
         numbers, sought = facts["numbers"], facts["sought"]
         low, high, looked = 0, len(numbers) - 1, 0

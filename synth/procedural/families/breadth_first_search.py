@@ -1,22 +1,21 @@
 """The fewest steps through a network, layer by layer. The second way multiplies out walks."""
 
 from collections.abc import Iterator
-from typing import Any, ClassVar
 
-from synth.procedural import Facts, Family
+from synth.procedural import Facts, Family, Values, by_level
 from synth.procedural.chance import Chance
 from synth.procedural.grammar import cardinal, listed, ordinal
-from synth.procedural.steps import WorkStep, state
+from synth.procedural.steps import Steps, state
 
 
 class BreadthFirstSearch(Family):
     """Five to nine places in a network without lengths."""
 
     about = "the fewest steps through a network"
-    knobs: ClassVar = {"places": (5, 6, 7, 8, 9), "extra": (1, 2, 2, 3, 3)}
-    slips: ClassVar = ("counts_places", "goes_deep")
+    knobs = by_level(places=(5, 6, 7, 8, 9), extra=(1, 2, 2, 3, 3))
+    slips = ("counts_places", "goes_deep")
 
-    def draw(self, chance: Chance) -> dict[str, Any]:
+    def draw(self, chance: Chance) -> Values:
         """Draw a tree with some more links, and a goal at least two steps away."""
         letters = "ABCDEFGHIJ"[: chance.knob.places]
         while True:
@@ -27,11 +26,11 @@ class BreadthFirstSearch(Family):
                 chance.shuffle(links)
                 return {"links": links, "goal": letters[-1], **chance.of_world("networks"), "who": chance.person()}
 
-    def words(self, facts: Facts) -> dict[str, Any]:
+    def words(self, facts: Facts) -> Values:
         """Return the links in a row."""
         return {"list": listed(f"{a} - {b}" for a, b in facts["links"])}
 
-    def work(self, facts: Facts, slip: str = "") -> Iterator[WorkStep]:
+    def work(self, facts: Facts, slip: str = "") -> Steps:
         """Note layer by layer what is reached; a slip goes on from the last found, or counts places."""
         goal = facts["goal"]
         if slip == "goes_deep":

@@ -1,23 +1,21 @@
 """Hands of a clock and spans of time. The second way lets the clock tick minute by minute."""
 
-from collections.abc import Iterator
 from fractions import Fraction
-from typing import Any, ClassVar
 
 from synth.arithmetic import written
-from synth.procedural import Facts, Family
+from synth.procedural import Facts, Family, Values, by_level
 from synth.procedural.chance import Chance
-from synth.procedural.steps import WorkStep, add, calc, state, sub
+from synth.procedural.steps import Steps, add, calc, state, sub
 
 
 class Clocks(Family):
     """The angle between the hands, or the time some minutes later."""
 
     about = "clocks, their hands and spans of time"
-    knobs: ClassVar = {"grid": (30, 10, 5, 2, 2), "span": (90, 180, 400, 700, 900)}
-    slips: ClassVar = ("hour_hand_stands", "hundred_minutes")
+    knobs = by_level(grid=(30, 10, 5, 2, 2), span=(90, 180, 400, 700, 900))
+    slips = ("hour_hand_stands", "hundred_minutes")
 
-    def draw(self, chance: Chance) -> dict[str, Any]:
+    def draw(self, chance: Chance) -> Values:
         """Draw a time, and a span."""
         hour, minute = chance.between(1, 12), chance.between(10, 58, chance.knob.grid)
         facts = {"hour": hour, "minute": minute, "event": chance.of_world("events"), "who": chance.person()}
@@ -27,28 +25,23 @@ class Clocks(Family):
         left = 24 * 60 - 1 - hour * 60 - minute
         return {**facts, "shape": "later", "hour": hour, "span": chance.between(45, min(chance.knob.span, left), 5)}
 
-    def work(self, facts: Facts, slip: str = "") -> Iterator[WorkStep]:
+    def work(self, facts: Facts, slip: str = "") -> Steps:
         """Place each hand by its angle, or turn everything into minutes."""
         hour, minute = facts["hour"], facts["minute"]
         if (facts["shape"] == "angle") != (slip != "hundred_minutes") and slip:
             return
         if facts["shape"] == "angle":
-            long = calc("the angle of the minute hand", f"{minute} × 6", minute * 6, "degree")
-            yield long
+            yield (long := calc("the angle of the minute hand", f"{minute} × 6", minute * 6, "degree"))
             expression = f"{hour % 12} × 30" if slip else f"{hour % 12} × 30 + {minute} ÷ 2"
-            short = calc("the angle of the hour hand", expression, hour % 12 * 30 + (0 if slip else Fraction(minute, 2)), "degree")
-            yield short
+            yield (short := calc("the angle of the hour hand", expression, hour % 12 * 30 + (0 if slip else Fraction(minute, 2)), "degree"))
             high, low = max(long.value, short.value), min(long.value, short.value)
-            between = sub("the angle between them", high, low, unit="degree")
-            yield between
+            yield (between := sub("the angle between them", high, low, unit="degree"))
             if between.value > 180:
                 yield sub("the smaller angle", 360, between.value, unit="degree")
             return
         base = 100 if slip else 60
-        now = calc("the starting time in minutes", f"{hour} × {base} + {minute}", hour * base + minute, "minute")
-        yield now
-        then = add("the later time in minutes", now.value, facts["span"], unit="minute")
-        yield then
+        yield (now := calc("the starting time in minutes", f"{hour} × {base} + {minute}", hour * base + minute, "minute"))
+        yield (then := add("the later time in minutes", now.value, facts["span"], unit="minute"))
         hours, rest = divmod(then.value, base)
         yield calc("the later time in hours and minutes", f"{hours} × {base} + {rest}", then.value)
         told = f"{hours}:{rest:02d}"

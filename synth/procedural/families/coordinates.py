@@ -1,23 +1,21 @@
 """Points in a grid: middle, distance and slope. The second way walks from one point to the other."""
 
-from collections.abc import Iterator
 from math import isqrt
-from typing import Any, ClassVar
 
-from synth.procedural import Facts, Family
+from synth.procedural import Facts, Family, Values, by_level
 from synth.procedural.chance import Chance
-from synth.procedural.steps import WorkStep, add, calc, div, mul, n, state, sub
+from synth.procedural.steps import Steps, add, calc, div, mul, n, state, sub
 
 
 class Coordinates(Family):
     """The middle of two points, the slope through them, or their distance."""
 
     about = "points in the plane"
-    knobs: ClassVar = {"most": (6, 9, 12, 15, 20), "negative": (0, 0, 1, 1, 1)}
-    slips: ClassVar = ("half_difference", "upside_down", "adds_ways")
+    knobs = by_level(most=(6, 9, 12, 15, 20), negative=(0, 0, 1, 1, 1))
+    slips = ("half_difference", "upside_down", "adds_ways")
     largest = 10_000
 
-    def draw(self, chance: Chance) -> dict[str, Any]:
+    def draw(self, chance: Chance) -> Values:
         """Draw points that make the result exact."""
         low = -chance.knob.most if chance.knob.negative else 1
         shape = chance.choice(("middle", "slope", "distance"))
@@ -32,11 +30,11 @@ class Coordinates(Family):
             dy += 2
         return {"shape": shape, "one": [x, y], "other": [x + dx, y + dy], "who": chance.person(), **chance.of_world("grids")}
 
-    def words(self, facts: Facts) -> dict[str, Any]:
+    def words(self, facts: Facts) -> Values:
         """Return the points as they are written."""
         return {"p": _point(*facts["one"]), "q": _point(*facts["other"])}
 
-    def work(self, facts: Facts, slip: str = "") -> Iterator[WorkStep]:
+    def work(self, facts: Facts, slip: str = "") -> Steps:
         """Work with each coordinate for itself."""
         (a, b), (c, d), shape = facts["one"], facts["other"], facts["shape"]
         if {"half_difference": "middle", "upside_down": "slope", "adds_ways": "distance"}.get(slip, shape) != shape:
@@ -56,8 +54,7 @@ class Coordinates(Family):
         else:
             squares = [mul(f"the square of {way}", way, way) for way in (across.value, up.value)]
             yield from squares
-            whole = add("the square of the distance", *(step.value for step in squares))
-            yield whole
+            yield (whole := add("the square of the distance", *(step.value for step in squares)))
             root = isqrt(whole.value)
             yield state(f"the square root of {whole.value}", f"{root} × {root} = {whole.value}", "root", square=whole.value, root=root)
             yield state("the distance", f"the distance is {root}", value=str(root))

@@ -1,23 +1,21 @@
 """Counting choices: independent choices multiply, and so do the places of a row. The second way lists every case."""
 
-from collections.abc import Iterator
 from itertools import permutations, product
-from typing import Any, ClassVar
 
-from synth.procedural import Facts, Family
+from synth.procedural import Facts, Family, Values, by_level
 from synth.procedural.chance import Chance
 from synth.procedural.grammar import cardinal, listed, with_noun
-from synth.procedural.steps import WorkStep, mul
+from synth.procedural.steps import Steps, WorkStep, mul
 
 
 class Counting(Family):
     """Combinations of one thing of each kind, or orders in a row."""
 
     about = "counting possibilities"
-    knobs: ClassVar = {"kinds": (2, 2, 3, 3, 4), "most": (5, 7, 6, 8, 7), "row": (3, 4, 5, 6, 6)}
-    slips: ClassVar = ("adds", "repeats")
+    knobs = by_level(kinds=(2, 2, 3, 3, 4), most=(5, 7, 6, 8, 7), row=(3, 4, 5, 6, 6))
+    slips = ("adds", "repeats")
 
-    def draw(self, chance: Chance) -> dict[str, Any]:
+    def draw(self, chance: Chance) -> Values:
         """Draw the sizes of the kinds of a menu, or the length of a row."""
         if chance.chances(0.6):
             world = chance.of_world("menus")
@@ -25,12 +23,12 @@ class Counting(Family):
             return {"shape": "menu", "sizes": sizes, "kinds": world["kinds"], "whole": world["whole"], "who": chance.person()}
         return {"shape": "row", "row": chance.knob.row, "thing": chance.of_world("rows"), "who": chance.person()}
 
-    def words(self, facts: Facts) -> dict[str, Any]:
+    def words(self, facts: Facts) -> Values:
         """Return the list of choices."""
         pairs = zip(facts.get("sizes", ()), facts.get("kinds", ()), strict=False)
         return {"choices": listed(with_noun(size, kind) for size, kind in pairs)}
 
-    def work(self, facts: Facts, slip: str = "") -> Iterator[WorkStep]:
+    def work(self, facts: Facts, slip: str = "") -> Steps:
         """Multiply choice by choice; a slip adds, or lets every place have all things."""
         menu = facts["shape"] == "menu"
         if slip == ("repeats" if menu else "adds"):

@@ -1,13 +1,11 @@
 """Days and dates: weekdays repeat every seven days, and months are used up one by one. The second way turns the calendar day by day."""
 
-from collections.abc import Iterator
 from datetime import date, timedelta
-from typing import Any, ClassVar
 
-from synth.procedural import Facts, Family
+from synth.procedural import Facts, Family, Values, by_level
 from synth.procedural.chance import Chance
 from synth.procedural.grammar import with_noun
-from synth.procedural.steps import WorkStep, add, state, sub
+from synth.procedural.steps import Steps, add, state, sub
 
 _DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _MONTHS = ("January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December")
@@ -18,10 +16,10 @@ class DateArithmetic(Family):
     """A weekday at the first levels, a date at the later ones."""
 
     about = "weekdays and dates some days ahead"
-    knobs: ClassVar = {"days": (40, 120, 45, 80, 130), "dates": (0, 0, 1, 1, 1)}
-    slips: ClassVar = ("counts_start", "thirty_days", "takes_weeks")
+    knobs = by_level(days=(40, 120, 45, 80, 130), dates=(0, 0, 1, 1, 1))
+    slips = ("counts_start", "thirty_days", "takes_weeks")
 
-    def draw(self, chance: Chance) -> dict[str, Any]:
+    def draw(self, chance: Chance) -> Values:
         """Draw a start and a number of days; dates stay in a year of 365 days."""
         facts = {"event": chance.of_world("events"), "who": chance.person()}
         if not chance.knob.dates:
@@ -30,7 +28,7 @@ class DateArithmetic(Family):
         day = chance.between(1, _LENGTHS[month] - 1)
         return {**facts, "shape": "date", "day": day, "month": _MONTHS[month], "days": chance.between(12, chance.knob.days - 7)}
 
-    def work(self, facts: Facts, slip: str = "") -> Iterator[WorkStep]:
+    def work(self, facts: Facts, slip: str = "") -> Steps:
         """Take out whole weeks, or use up months."""
         days = facts["days"] + (slip == "counts_start")
         if facts["shape"] == "weekday":
@@ -49,11 +47,9 @@ class DateArithmetic(Family):
         while here + left > (length := 30 if slip == "thirty_days" else _LENGTHS[month]):
             room = length
             if here:
-                rest_of = sub(f"the number of days left in {_MONTHS[month]} (which has {length} days)", length, here, unit="day")
-                yield rest_of
+                yield (rest_of := sub(f"the number of days left in {_MONTHS[month]} (which has {length} days)", length, here, unit="day"))
                 room = rest_of.value
-            still = sub(f"the number of days still to go after the end of {_MONTHS[month]}", left, room, unit="day")
-            yield still
+            yield (still := sub(f"the number of days still to go after the end of {_MONTHS[month]}", left, room, unit="day"))
             left, here, month = still.value, 0, month + 1
         if here:
             yield add(f"the day in {_MONTHS[month]}", here, left)

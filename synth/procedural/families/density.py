@@ -1,22 +1,19 @@
 """Mass, volume and density. The second way weighs cube by cube."""
 
-from collections.abc import Iterator
-from typing import Any, ClassVar
-
-from synth.procedural import Facts, Family
+from synth.procedural import Facts, Family, Values, by_level
 from synth.procedural.chance import Chance
-from synth.procedural.steps import WorkStep, div, mul
+from synth.procedural.steps import Steps, div, mul
 
 
 class Density(Family):
     """The mass of a block, the density from a weighing, or the volume."""
 
     about = "density, mass and volume"
-    knobs: ClassVar = {"side": (4, 6, 8, 10, 12), "kinds": (1, 2, 3, 3, 3)}
-    slips: ClassVar = ("divides", "forgets_side")
+    knobs = by_level(side=(4, 6, 8, 10, 12), kinds=(1, 2, 3, 3, 3))
+    slips = ("divides", "forgets_side")
     largest = 100_000
 
-    def draw(self, chance: Chance) -> dict[str, Any]:
+    def draw(self, chance: Chance) -> Values:
         """Draw a material and a block."""
         world = chance.of_world("materials")
         a, b, c = (chance.between(2, chance.knob.side) for _ in "abc")
@@ -29,16 +26,14 @@ class Density(Family):
             return {**facts, "shape": shape, "a": a, "b": b, "c": c, "mass": mass}
         return {**facts, "shape": shape, "a": a, "b": b, "mass": mass, "density": world["density"]}
 
-    def work(self, facts: Facts, slip: str = "") -> Iterator[WorkStep]:
+    def work(self, facts: Facts, slip: str = "") -> Steps:
         """Find the volume, then multiply or divide."""
         a, b, shape = facts["a"], facts["b"], facts["shape"]
         if shape == "length":
             if slip:
                 return
-            volume = div("the volume", facts["mass"], facts["density"], unit="cubic centimetre")
-            yield volume
-            base = mul("the area of the base", a, b, unit="square centimetre")
-            yield base
+            yield (volume := div("the volume", facts["mass"], facts["density"], unit="cubic centimetre"))
+            yield (base := mul("the area of the base", a, b, unit="square centimetre"))
             yield div("the height", volume.value, base.value, unit="centimetre")
             return
         volume = mul("the volume", a, b, *(() if slip == "forgets_side" else (facts["c"],)), unit="cubic centimetre")

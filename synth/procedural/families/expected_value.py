@@ -1,25 +1,23 @@
 """The fair price of a game of chance. The second way plays all cases once."""
 
-from collections.abc import Iterator
 from fractions import Fraction
-from typing import Any, ClassVar
 
 from synth.arithmetic import written
-from synth.procedural import Facts, Family
+from synth.procedural import Facts, Family, Values, by_level
 from synth.procedural.chance import Chance
 from synth.procedural.grammar import listed, with_noun
-from synth.procedural.steps import WorkStep, add, div, mul, sub
+from synth.procedural.steps import Steps, add, div, mul, sub
 
 
 class ExpectedValue(Family):
     """Prizes with numbers of winning tickets; the expected gain, from the third level less the stake."""
 
     about = "expected values of games of chance"
-    knobs: ClassVar = {"prizes": (2, 2, 2, 3, 3), "stake": (0, 0, 1, 1, 1), "tickets": (10, 20, 20, 50, 100)}
-    slips: ClassVar = ("mean_of_prizes", "forgets_stake")
+    knobs = by_level(prizes=(2, 2, 2, 3, 3), stake=(0, 0, 1, 1, 1), tickets=(10, 20, 20, 50, 100))
+    slips = ("mean_of_prizes", "forgets_stake")
     largest = 10_000
 
-    def draw(self, chance: Chance) -> dict[str, Any]:
+    def draw(self, chance: Chance) -> Values:
         """Draw prizes and tickets."""
         total, stake = chance.knob.tickets, chance.between(1, 3) if chance.knob.stake else 0
         prizes, left = list[list[int]](), total - 1
@@ -31,7 +29,7 @@ class ExpectedValue(Family):
         facts = {"total": total, "prizes": prizes, **chance.of_world("games"), "who": chance.person()}
         return {**facts, "shape": "stake", "stake": stake} if stake else {**facts, "shape": "free"}
 
-    def words(self, facts: Facts) -> dict[str, Any]:
+    def words(self, facts: Facts) -> Values:
         """Return the prizes in a sentence."""
         told = [(with_noun(amount, "euro"), with_noun(count, facts["piece"]), count) for amount, count in facts["prizes"]]
         return {
@@ -39,21 +37,19 @@ class ExpectedValue(Family):
             "wins": listed(f"{pieces} wins {amount}" if count == 1 else f"{pieces} win {amount} each" for amount, pieces, count in told),
         }
 
-    def work(self, facts: Facts, slip: str = "") -> Iterator[WorkStep]:
+    def work(self, facts: Facts, slip: str = "") -> Steps:
         """Add up what all tickets pay, share it among them, and take off the stake."""
         prizes, stake = facts["prizes"], facts.get("stake", 0)
         uneven = "/" in written(Fraction(sum(amount for amount, _ in prizes), len(prizes)))
         if (slip == "forgets_stake" and not stake) or (slip == "mean_of_prizes" and uneven):
             return
         if slip == "mean_of_prizes":
-            whole = add("the sum of the prizes", *(amount for amount, _ in prizes), unit="euro")
-            yield whole
+            yield (whole := add("the sum of the prizes", *(amount for amount, _ in prizes), unit="euro"))
             mean = div("the expected prize", whole.value, len(prizes), unit="euro")
         else:
             paid = [mul(f"the total paid in prizes of {with_noun(amount, 'euro')}", amount, count, unit="euro") for amount, count in prizes]
             yield from paid
-            whole = add("the total paid in prizes of all kinds", *(step.value for step in paid), unit="euro")
-            yield whole
+            yield (whole := add("the total paid in prizes of all kinds", *(step.value for step in paid), unit="euro"))
             mean = div("the expected prize", whole.value, facts["total"], unit="euro")
         yield mean
         if stake and slip != "forgets_stake":

@@ -1,22 +1,19 @@
 """The greatest common divisor by Euclid's algorithm. The second way tries every divisor."""
 
-from collections.abc import Iterator
-from typing import Any, ClassVar
-
-from synth.procedural import Facts, Family
+from synth.procedural import Facts, Family, Values, by_level
 from synth.procedural.chance import Chance
 from synth.procedural.grammar import with_noun
-from synth.procedural.steps import WorkStep, calc, state
+from synth.procedural.steps import Steps, calc, state
 
 
 class GreatestCommonDivisor(Family):
     """Two numbers with a common factor; the level decides how many divisions it takes."""
 
     about = "the greatest common divisor of two numbers"
-    knobs: ClassVar = {"factor": (6, 9, 12, 15, 24), "rest": (9, 14, 20, 30, 40), "divisions": (2, 2, 3, 3, 4)}
-    slips: ClassVar = ("last_quotient", "stops_early")
+    knobs = by_level(factor=(6, 9, 12, 15, 24), rest=(9, 14, 20, 30, 40), divisions=(2, 2, 3, 3, 4))
+    slips = ("last_quotient", "stops_early")
 
-    def draw(self, chance: Chance) -> dict[str, Any]:
+    def draw(self, chance: Chance) -> Values:
         """Draw until Euclid's algorithm has enough to do."""
         while True:
             common = chance.between(2, chance.knob.factor)
@@ -26,7 +23,7 @@ class GreatestCommonDivisor(Family):
                 world = chance.of_world("cut_evenly")
                 return {"large": large, "small": small, "who": chance.person(), **world}
 
-    def work(self, facts: Facts, slip: str = "") -> Iterator[WorkStep]:
+    def work(self, facts: Facts, slip: str = "") -> Steps:
         """Divide with remainder until nothing is left."""
         chain = _chain(facts["large"], facts["small"])
         for at, (a, b, quotient, rest) in enumerate(chain):

@@ -1,29 +1,26 @@
 """Linear inequalities over whole numbers: the largest or smallest solution. The second way tries numbers one after the other."""
 
-from collections.abc import Iterator
-from typing import Any, ClassVar
-
-from synth.procedural import Facts, Family
+from synth.procedural import Facts, Family, Values, by_level
 from synth.procedural.chance import Chance
 from synth.procedural.grammar import plural, with_noun
-from synth.procedural.steps import WorkStep, state, sub
+from synth.procedural.steps import Steps, state, sub
 
 
 class Inequalities(Family):
     """A budget that must not be passed, or a sum to be reached."""
 
     about = "inequalities and whole solutions"
-    knobs: ClassVar = {"most": (6, 9, 12, 20, 30), "budget": (60, 100, 200, 400, 900)}
-    slips: ClassVar = ("rounds_wrong", "ignores_fixed")
+    knobs = by_level(most=(6, 9, 12, 20, 30), budget=(60, 100, 200, 400, 900))
+    slips = ("rounds_wrong", "ignores_fixed")
 
-    def draw(self, chance: Chance) -> dict[str, Any]:
+    def draw(self, chance: Chance) -> Values:
         """Draw a fixed part, a part for each, and a bound that is not met exactly."""
         each, fixed = chance.between(3, chance.knob.most), chance.between(2, 30)
         bound = fixed + each * chance.between(3, chance.knob.budget // each) + chance.between(1, each - 1)
         shape = chance.choice(("most", "least"))
         return {"shape": shape, "each": each, "fixed": fixed, "bound": bound, **chance.of_world("fees"), "who": chance.person()}
 
-    def work(self, facts: Facts, slip: str = "") -> Iterator[WorkStep]:
+    def work(self, facts: Facts, slip: str = "") -> Steps:
         """Take the fixed part away, divide, and round to the side that is allowed."""
         each, fixed, bound, item, unit = facts["each"], facts["fixed"], facts["bound"], facts["item"], facts["unit"]
         left = bound if slip == "ignores_fixed" else bound - fixed

@@ -1,25 +1,23 @@
 """Simple and compound interest. The second way goes from year to year in millionths of a euro."""
 
-from collections.abc import Iterator
 from fractions import Fraction
-from typing import Any, ClassVar
 
 from synth.arithmetic import written
-from synth.procedural import Facts, Family
+from synth.procedural import Facts, Family, Values, by_level
 from synth.procedural.chance import Chance
 from synth.procedural.grammar import ordinal
-from synth.procedural.steps import WorkStep, add, calc, mul
+from synth.procedural.steps import Steps, add, calc, mul
 
 
 class Interest(Family):
     """Simple interest at the first two levels, compound at the others."""
 
     about = "simple and compound interest"
-    knobs: ClassVar = {"years": (3, 6, 2, 2, 3), "compound": (0, 0, 1, 1, 1), "grid": (100, 50, 500, 100, 1000)}
-    slips: ClassVar = ("one_year", "simple", "interest_only")
+    knobs = by_level(years=(3, 6, 2, 2, 3), compound=(0, 0, 1, 1, 1), grid=(100, 50, 500, 100, 1000))
+    slips = ("one_year", "simple", "interest_only")
     largest = 100_000
 
-    def draw(self, chance: Chance) -> dict[str, Any]:
+    def draw(self, chance: Chance) -> Values:
         """Draw a sum, a rate and some years."""
         rates = (2, 3, 4, 5, 6) if not chance.knob.compound else (2, 4, 5, 10) if chance.knob.years == 2 else (5, 10, 20)
         years = chance.between(2, chance.knob.years)
@@ -27,14 +25,13 @@ class Interest(Family):
         facts = {"sum": sum_, "rate": chance.choice(rates), "years": years, "who": chance.person()}
         return {**facts, "shape": "compound" if chance.knob.compound else "simple"}
 
-    def work(self, facts: Facts, slip: str = "") -> Iterator[WorkStep]:
+    def work(self, facts: Facts, slip: str = "") -> Steps:
         """Compute one year's interest and multiply it, or compound it year by year."""
         value, rate, years = Fraction(facts["sum"]), facts["rate"], facts["years"]
         if facts["shape"] == "simple" and slip == "simple":
             return
         if facts["shape"] == "simple" or slip == "simple":
-            year = calc("the interest for one year", f"{written(value)} × {rate} ÷ 100", value * rate / 100, "euro")
-            yield year
+            yield (year := calc("the interest for one year", f"{written(value)} × {rate} ÷ 100", value * rate / 100, "euro"))
             whole = mul(f"the interest for {years} years", year.value, years, unit="euro") if slip != "one_year" else year
             if slip != "one_year":
                 yield whole
@@ -42,12 +39,10 @@ class Interest(Family):
                 yield add("the final amount", value, whole.value, unit="euro")
             return
         for at in range(1, (1 if slip == "one_year" else years) + 1):
-            year = calc(f"the interest for the {ordinal(at)} year", f"{written(value)} × {rate} ÷ 100", value * rate / 100, "euro")
-            yield year
+            yield (year := calc(f"the interest for the {ordinal(at)} year", f"{written(value)} × {rate} ÷ 100", value * rate / 100, "euro"))
             if slip == "interest_only" and at == years:
                 return
-            after = add(f"the amount after the {ordinal(at)} year", value, year.value, unit="euro")
-            yield after
+            yield (after := add(f"the amount after the {ordinal(at)} year", value, year.value, unit="euro"))
             value = Fraction(after.value)
 
     def recheck(self, facts: Facts) -> list[str]:

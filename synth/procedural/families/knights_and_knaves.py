@@ -1,24 +1,22 @@
 """Who tells the truth? Knights always do, knaves never. The second way works with the statements as equations of parity."""
 
-from collections.abc import Iterator
 from itertools import product
-from typing import Any, ClassVar
 
-from synth.procedural import Facts, Family
+from synth.procedural import Facts, Family, Values, by_level
 from synth.procedural.chance import Chance
 from synth.procedural.grammar import cardinal, listed
-from synth.procedural.steps import WorkStep, state
+from synth.procedural.steps import Steps, state
 
 
 class KnightsAndKnaves(Family):
     """Two or three speakers with one solution; the assumptions are gone through case by case."""
 
     about = "puzzles of knights and knaves"
-    knobs: ClassVar = {"people": (2, 2, 2, 3, 3)}
-    slips: ClassVar = ("believes_all",)
+    knobs = by_level(people=(2, 2, 2, 3, 3))
+    slips = ("believes_all",)
     cases = True
 
-    def draw(self, chance: Chance) -> dict[str, Any]:
+    def draw(self, chance: Chance) -> Values:
         """Draw statements until exactly one assignment fits."""
         people = chance.people(chance.knob.people)
         while True:
@@ -29,12 +27,12 @@ class KnightsAndKnaves(Family):
             if len(_fitting(people, claims)) == 1:
                 return {"people": people, "claims": claims}
 
-    def words(self, facts: Facts) -> dict[str, Any]:
+    def words(self, facts: Facts) -> Values:
         """Return what is said."""
         said = " ".join(f'{speaker} says, "{about} {_TOLD.get(claim, claim)}."' for speaker, claim, about in facts["claims"])
         return {"said": said, "number": cardinal(len(facts["people"])), "names": listed(facts["people"])}
 
-    def work(self, facts: Facts, slip: str = "") -> Iterator[WorkStep]:
+    def work(self, facts: Facts, slip: str = "") -> Steps:
         """Go through all assumptions; a slip believes everyone."""
         people, answer = facts["people"], ""
         for case in product((True, False), repeat=len(people)):

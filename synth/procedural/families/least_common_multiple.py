@@ -1,24 +1,22 @@
 """The least common multiple: when do two rhythms meet? The second way lists multiples."""
 
-from collections.abc import Iterator
 from math import gcd
-from typing import Any, ClassVar
 
-from synth.procedural import Facts, Family
+from synth.procedural import Facts, Family, Values, by_level
 from synth.procedural.chance import Chance
 from synth.procedural.grammar import cardinal, listed, with_noun
-from synth.procedural.steps import WorkStep, add, calc, state
+from synth.procedural.steps import Steps, add, calc, state
 
 
 class LeastCommonMultiple(Family):
     """Two rhythms at the first levels, three from the fourth."""
 
     about = "the least common multiple"
-    knobs: ClassVar = {"most": (10, 15, 20, 12, 15), "rhythms": (2, 2, 2, 3, 3)}
-    slips: ClassVar = ("product", "adds")
+    knobs = by_level(most=(10, 15, 20, 12, 15), rhythms=(2, 2, 2, 3, 3))
+    slips = ("product", "adds")
     largest = 5000
 
-    def draw(self, chance: Chance) -> dict[str, Any]:
+    def draw(self, chance: Chance) -> Values:
         """Draw rhythms of which the first two share a factor."""
         common = chance.between(2, 4)
         a = common * chance.between(2, max(3, chance.knob.most // common))
@@ -29,14 +27,14 @@ class LeastCommonMultiple(Family):
         world = chance.of_world("rhythms")
         return {"periods": periods, "thing": world["thing"], "does": world["does"], "unit": world["unit"], "who": chance.person()}
 
-    def words(self, facts: Facts) -> dict[str, Any]:
+    def words(self, facts: Facts) -> Values:
         """Return how many rhythms there are, and each of them."""
         told = zip(("one", "another", "a third"), facts["periods"], strict=False)
         each = listed(f"{which} every {with_noun(period, facts['unit'])}" for which, period in told)
         both = "both" if len(facts["periods"]) == 2 else "all"
         return {"number": cardinal(len(facts["periods"])), "each": each, "both": both}
 
-    def work(self, facts: Facts, slip: str = "") -> Iterator[WorkStep]:
+    def work(self, facts: Facts, slip: str = "") -> Steps:
         """Join two rhythms at a time by way of their greatest common divisor."""
         first, *others = facts["periods"]
         for other in others:

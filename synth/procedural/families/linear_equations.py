@@ -1,22 +1,19 @@
 """Linear equations, as number puzzles or as text. The second way tries every whole number."""
 
-from collections.abc import Iterator
-from typing import Any, ClassVar
-
-from synth.procedural import Facts, Family
+from synth.procedural import Facts, Family, Values, by_level
 from synth.procedural.chance import Chance
-from synth.procedural.steps import WorkStep, confirm, state
+from synth.procedural.steps import Steps, confirm, state
 
 
 class LinearEquations(Family):
     """a·x + b = c, and from the third level on a·x + b = d·x + e."""
 
     about = "linear equations with one unknown"
-    knobs: ClassVar = {"most": (6, 9, 9, 12, 15), "both_sides": (0, 0, 1, 1, 1)}
-    slips: ClassVar = ("same_sign", "subtracts_factor")
+    knobs = by_level(most=(6, 9, 9, 12, 15), both_sides=(0, 0, 1, 1, 1))
+    slips = ("same_sign", "subtracts_factor")
     largest = 5000
 
-    def draw(self, chance: Chance) -> dict[str, Any]:
+    def draw(self, chance: Chance) -> Values:
         """Draw the solution first, and an equation that it solves."""
         x, d = chance.between(2, chance.knob.most * 2), 0
         a, b = chance.between(4 if chance.knob.both_sides else 2, chance.knob.most), chance.between(2, 40)
@@ -27,12 +24,12 @@ class LinearEquations(Family):
             return {**facts, "shape": f"{facts['shape']}_both", "a": a, "b": b, "d": d, "e": (a - d) * x + b}
         return {**facts, "a": a, "b": b, "c": a * x + b}
 
-    def words(self, facts: Facts) -> dict[str, Any]:
+    def words(self, facts: Facts) -> Values:
         """Return the equation."""
         right = f"{_times(facts['d'], facts['letter'])} + {facts['e']}" if "d" in facts else facts["c"]
         return {"equation": f"{_times(facts['a'], facts['letter'])} + {facts['b']} = {right}"}
 
-    def work(self, facts: Facts, slip: str = "") -> Iterator[WorkStep]:
+    def work(self, facts: Facts, slip: str = "") -> Steps:
         """Bring numbers and unknowns to their own sides, and divide."""
         x, a, right = facts["letter"], facts["a"] - facts.get("d", 0), facts.get("c", facts.get("e"))
         sign, after = ("+", right + facts["b"]) if slip == "same_sign" else ("-", right - facts["b"])

@@ -1,23 +1,20 @@
 """Two equations with two unknowns, as prices or as coins. The second way tries all pairs."""
 
-from collections.abc import Iterator
-from typing import Any, ClassVar
-
-from synth.procedural import Facts, Family
+from synth.procedural import Facts, Family, Values, by_level
 from synth.procedural.chance import Chance, worlds
 from synth.procedural.grammar import cardinal, plural, with_noun
-from synth.procedural.steps import WorkStep, div, mul, sub
+from synth.procedural.steps import Steps, div, mul, sub
 
 
 class LinearSystems(Family):
     """Two purchases of the same two goods."""
 
     about = "systems of two linear equations"
-    knobs: ClassVar = {"count": (3, 4, 5, 6, 8), "price": (6, 9, 15, 20, 30)}
-    slips: ClassVar = ("wrong_good", "divides_by_both")
+    knobs = by_level(count=(3, 4, 5, 6, 8), price=(6, 9, 15, 20, 30))
+    slips = ("wrong_good", "divides_by_both")
     largest = 10_000
 
-    def draw(self, chance: Chance) -> dict[str, Any]:
+    def draw(self, chance: Chance) -> Values:
         """Draw two prices and two purchases in which one good occurs equally often, at higher levels a multiple."""
         one, other = chance.sample(worlds()["goods"], 2)
         x, y = chance.between(1, chance.knob.price), chance.between(1, chance.knob.price)
@@ -28,7 +25,7 @@ class LinearSystems(Family):
         bills = {"a": a, "b": b, "s": a * x + b * y, "c": c, "d": d, "t": c * x + d * y}
         return {**bills, "one": one["good"], "other": other["good"], "who": chance.person()}
 
-    def work(self, facts: Facts, slip: str = "") -> Iterator[WorkStep]:
+    def work(self, facts: Facts, slip: str = "") -> Steps:
         """Multiply one purchase so that the first good cancels, subtract, and put the price back."""
         a, b, s, c, d, t = (facts[name] for name in "abscdt")
         factor, one, other = c // a, facts["one"], facts["other"]
@@ -44,14 +41,11 @@ class LinearSystems(Family):
         if gap.value % below or (s - b * (gap.value // below)) % a or s <= b * (gap.value // below):
             return
         yield from (count, gap)
-        price = div(f"the price of one {other}", gap.value, below, unit="euro")
-        yield price
+        yield (price := div(f"the price of one {other}", gap.value, below, unit="euro"))
         if slip == "wrong_good":
             return
-        spent = mul(f"the cost of the {with_noun(b, other)} in the first purchase", b, price.value, unit="euro")
-        yield spent
-        left = sub(f"the cost of the {with_noun(a, one)}" if a > 1 else f"the price of one {one}", s, spent.value, unit="euro")
-        yield left
+        yield (spent := mul(f"the cost of the {with_noun(b, other)} in the first purchase", b, price.value, unit="euro"))
+        yield (left := sub(f"the cost of the {with_noun(a, one)}" if a > 1 else f"the price of one {one}", s, spent.value, unit="euro"))
         if a > 1:
             yield div(f"the price of one {one}", left.value, a, unit="euro")
 

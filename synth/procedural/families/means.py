@@ -1,25 +1,23 @@
 """Mean, median and range, and a missing value. The second way levels heaps."""
 
-from collections.abc import Iterator
 from fractions import Fraction
-from typing import Any, ClassVar
 
 from synth.arithmetic import written
-from synth.procedural import Facts, Family
+from synth.procedural import Facts, Family, Values, by_level
 from synth.procedural.chance import Chance
 from synth.procedural.grammar import cardinal, with_noun
-from synth.procedural.steps import WorkStep, add, calc, div, mul, state, sub
+from synth.procedural.steps import Steps, add, calc, div, mul, state, sub
 
 
 class Means(Family):
     """The mean or the median of measured values; at higher levels the value that is missing for a mean."""
 
     about = "mean, median and missing values"
-    knobs: ClassVar = {"count": (4, 5, 6, 7, 8), "missing": (0, 0, 1, 1, 1)}
-    slips: ClassVar = ("unsorted", "wrong_count", "ignores_missing")
+    knobs = by_level(count=(4, 5, 6, 7, 8), missing=(0, 0, 1, 1, 1))
+    slips = ("unsorted", "wrong_count", "ignores_missing")
     largest = 10_000
 
-    def draw(self, chance: Chance) -> dict[str, Any]:
+    def draw(self, chance: Chance) -> Values:
         """Draw values in a world's range whose mean is whole."""
         world = chance.of_world("readings")
         while True:
@@ -32,11 +30,11 @@ class Means(Family):
             return {**facts, "shape": shape, "values": values[:-1], "count": len(values), "mean": sum(values) // len(values)}
         return {**facts, "shape": shape, "values": values}
 
-    def words(self, facts: Facts) -> dict[str, Any]:
+    def words(self, facts: Facts) -> Values:
         """Return how many values there are, in words."""
         return {"many": cardinal(len(facts["values"]))}
 
-    def work(self, facts: Facts, slip: str = "") -> Iterator[WorkStep]:
+    def work(self, facts: Facts, slip: str = "") -> Steps:
         """Add and divide, or sort and take the middle."""
         values, unit, count = facts["values"], facts["unit"], len(facts["values"])
         if facts["shape"] == "median":
@@ -61,8 +59,7 @@ class Means(Family):
         if facts["shape"] == "mean":
             yield div("the mean", total.value, count - (slip == "wrong_count"), unit=unit)
             return
-        needed = mul("the sum of all the values", facts["mean"], facts["count"] - (slip == "wrong_count"), unit=unit)
-        yield needed
+        yield (needed := mul("the sum of all the values", facts["mean"], facts["count"] - (slip == "wrong_count"), unit=unit))
         if slip != "ignores_missing" and needed.value > total.value:
             yield sub("the missing value", needed.value, total.value, unit=unit)
 

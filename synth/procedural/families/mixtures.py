@@ -1,23 +1,21 @@
 """Mixing two solutions: how strong is the result? The second way counts drops."""
 
-from collections.abc import Iterator
 from fractions import Fraction
-from typing import Any, ClassVar
 
 from synth.arithmetic import written
-from synth.procedural import Facts, Family
+from synth.procedural import Facts, Family, Values, by_level
 from synth.procedural.chance import Chance
-from synth.procedural.steps import WorkStep, add, calc
+from synth.procedural.steps import Steps, add, calc
 
 
 class Mixtures(Family):
     """Two amounts with different shares of one substance."""
 
     about = "mixing liquids of different strength"
-    knobs: ClassVar = {"most": (6, 10, 20, 30, 40), "grid": (10, 10, 5, 5, 5)}
-    slips: ClassVar = ("averages", "adds_shares")
+    knobs = by_level(most=(6, 10, 20, 30, 40), grid=(10, 10, 5, 5, 5))
+    slips = ("averages", "adds_shares")
 
-    def draw(self, chance: Chance) -> dict[str, Any]:
+    def draw(self, chance: Chance) -> Values:
         """Draw amounts whose mixture has a share with at most one decimal."""
         while True:
             a, b = chance.between(2, chance.knob.most), chance.between(2, chance.knob.most)
@@ -26,7 +24,7 @@ class Mixtures(Family):
                 world = chance.of_world("solutions")
                 return {"a": a, "b": b, "p": p, "q": q, **world, "who": chance.person()}
 
-    def work(self, facts: Facts, slip: str = "") -> Iterator[WorkStep]:
+    def work(self, facts: Facts, slip: str = "") -> Steps:
         """Add what is dissolved and what there is in all, and divide."""
         a, b, p, q = (facts[name] for name in "abpq")
         if slip:

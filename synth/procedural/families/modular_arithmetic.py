@@ -1,21 +1,18 @@
 """Remainders of sums, products and powers. The second way multiplies out and counts down."""
 
-from collections.abc import Iterator
-from typing import Any, ClassVar
-
-from synth.procedural import Facts, Family
+from synth.procedural import Facts, Family, Values, by_level
 from synth.procedural.chance import Chance
-from synth.procedural.steps import WorkStep, calc, mul
+from synth.procedural.steps import Steps, calc, mul
 
 
 class ModularArithmetic(Family):
     """A product, then a power, is reduced as it goes along."""
 
     about = "remainders of sums, products and powers"
-    knobs: ClassVar = {"modulus": (7, 9, 11, 13, 17), "power": (0, 0, 3, 4, 5), "most": (40, 80, 30, 40, 60)}
-    slips: ClassVar = ("forgets_last", "reduces_exponent")
+    knobs = by_level(modulus=(7, 9, 11, 13, 17), power=(0, 0, 3, 4, 5), most=(40, 80, 30, 40, 60))
+    slips = ("forgets_last", "reduces_exponent")
 
-    def draw(self, chance: Chance) -> dict[str, Any]:
+    def draw(self, chance: Chance) -> Values:
         """Draw numbers larger than the modulus that it does not divide."""
         m = chance.between(4, chance.knob.modulus)
         a, b = (m * chance.between(1, chance.knob.most // m + 1) + rest for rest in chance.sample(range(1, m), 2))
@@ -24,34 +21,31 @@ class ModularArithmetic(Family):
             return {**facts, "shape": "power", "p": chance.between(3, chance.knob.power)}
         return {**facts, "shape": "product", "b": b, "c": chance.between(2, 30)}
 
-    def work(self, facts: Facts, slip: str = "") -> Iterator[WorkStep]:
+    def work(self, facts: Facts, slip: str = "") -> Steps:
         """Reduce first, then calculate with small numbers."""
         m, a = facts["m"], facts["a"]
         if slip == "reduces_exponent" and facts["shape"] == "product":
             return
-        first = calc(f"the remainder when {a} is divided by {m}", f"{a} - {a // m} × {m}", a % m)
-        yield first
+        yield (first := calc(f"the remainder when {a} is divided by {m}", f"{a} - {a // m} × {m}", a % m))
         if facts["shape"] == "product":
             b = facts["b"]
-            second = calc(f"the remainder when {b} is divided by {m}", f"{b} - {b // m} × {m}", b % m)
-            yield second
-            left = calc(
-                f"the product of the remainders plus {facts['c']}",
-                f"{first.value} × {second.value} + {facts['c']}",
-                first.value * second.value + facts["c"],
+            yield (second := calc(f"the remainder when {b} is divided by {m}", f"{b} - {b // m} × {m}", b % m))
+            yield (
+                left := calc(
+                    f"the product of the remainders plus {facts['c']}",
+                    f"{first.value} × {second.value} + {facts['c']}",
+                    first.value * second.value + facts["c"],
+                )
             )
-            yield left
             if slip != "forgets_last" and left.value >= m:
                 yield calc("the remainder of this result", f"{left.value} - {left.value // m} × {m}", left.value % m)
             return
         value = first.value
         for at in range(2, (facts["p"] if slip != "reduces_exponent" else facts["p"] - 1) + 1):
-            product = mul(f"the product for the {_POWERS[at]} power", value, first.value)
-            yield product
+            yield (product := mul(f"the product for the {_POWERS[at]} power", value, first.value))
             value = product.value
             if value >= m and not (slip == "forgets_last" and at == facts["p"]):
-                rest = calc(f"the remainder of the {_POWERS[at]} power", f"{value} - {value // m} × {m}", value % m)
-                yield rest
+                yield (rest := calc(f"the remainder of the {_POWERS[at]} power", f"{value} - {value // m} × {m}", value % m))
                 value = rest.value
 
     def recheck(self, facts: Facts) -> list[str]:

@@ -1,21 +1,18 @@
 """Writing numbers in other bases. The second way counts up in the new base, as a milometer does."""
 
-from collections.abc import Iterator
-from typing import Any, ClassVar
-
-from synth.procedural import Facts, Family
+from synth.procedural import Facts, Family, Values, by_level
 from synth.procedural.chance import Chance
-from synth.procedural.steps import WorkStep, add, calc, mul, state
+from synth.procedural.steps import Steps, add, calc, mul, state
 
 
 class NumberBases(Family):
     """From base ten into a base from two to nine, and back."""
 
     about = "numbers in other bases"
-    knobs: ClassVar = {"most": (30, 80, 200, 500, 900), "bases": (3, 5, 6, 8, 9)}
-    slips: ClassVar = ("backwards", "stops_early", "wrong_powers")
+    knobs = by_level(most=(30, 80, 200, 500, 900), bases=(3, 5, 6, 8, 9))
+    slips = ("backwards", "stops_early", "wrong_powers")
 
-    def draw(self, chance: Chance) -> dict[str, Any]:
+    def draw(self, chance: Chance) -> Values:
         """Draw a number and a base."""
         base, number = chance.between(2, chance.knob.bases), chance.between(12, chance.knob.most)
         facts = {"base": base, "who": chance.person()}
@@ -23,7 +20,7 @@ class NumberBases(Family):
             return {**facts, "shape": "into", "number": number}
         return {**facts, "shape": "from", "digits": " ".join(_digits(number, base))}
 
-    def work(self, facts: Facts, slip: str = "") -> Iterator[WorkStep]:
+    def work(self, facts: Facts, slip: str = "") -> Steps:
         """Divide again and again, or add up powers."""
         base = facts["base"]
         if facts["shape"] == "into":
@@ -48,8 +45,7 @@ class NumberBases(Family):
         terms, power = list[int](), 1
         for digit in digits if slip == "backwards" else digits[::-1]:
             if digit != "0":
-                place = mul(f"the value of the digit {digit} in the place worth {power}", int(digit), power)
-                yield place
+                yield (place := mul(f"the value of the digit {digit} in the place worth {power}", int(digit), power))
                 terms.append(place.value)
             power = power + base if slip == "wrong_powers" and power > 1 else power * base
         if len(terms) > 1:

@@ -1,23 +1,21 @@
 """Who stands where? Clues about an order with one solution. The second way sorts by the clues."""
 
-from collections.abc import Iterator
 from itertools import permutations
-from typing import Any, ClassVar
 
-from synth.procedural import Facts, Family
+from synth.procedural import Facts, Family, Values, by_level
 from synth.procedural.chance import Chance
 from synth.procedural.grammar import cardinal, listed, ordinal
-from synth.procedural.steps import WorkStep, state
+from synth.procedural.steps import Steps, state
 
 
 class OrderingClues(Family):
     """Four to six people by a measure, from clues that compare two of them."""
 
     about = "an order from clues"
-    knobs: ClassVar = {"people": (3, 4, 4, 5, 5), "spare": (0, 0, 1, 1, 2)}
-    slips: ClassVar = ("turns_round",)
+    knobs = by_level(people=(3, 4, 4, 5, 5), spare=(0, 0, 1, 1, 2))
+    slips = ("turns_round",)
 
-    def draw(self, chance: Chance) -> dict[str, Any]:
+    def draw(self, chance: Chance) -> Values:
         """Draw an order and clues: all neighbours, and some others."""
         people = chance.people(chance.knob.people)
         pairs = [[people[at], people[at + 1]] for at in range(len(people) - 1)]
@@ -27,13 +25,13 @@ class OrderingClues(Family):
         place = chance.between(1, len(people))
         return {"pairs": pairs, "place": ordinal(place), **chance.of_world("orders")}
 
-    def words(self, facts: Facts) -> dict[str, Any]:
+    def words(self, facts: Facts) -> Values:
         """Return the clues."""
         clues = [f"{a} {facts['more']} {b}" for a, b in facts["pairs"]]
         names = sorted({person for pair in facts["pairs"] for person in pair})
         return {"clues": ". ".join(clues), "names": listed(names), "number": cardinal(len(names))}
 
-    def work(self, facts: Facts, slip: str = "") -> Iterator[WorkStep]:
+    def work(self, facts: Facts, slip: str = "") -> Steps:
         """Find who comes first among those left, again and again."""
         pairs = [pair[::-1] for pair in facts["pairs"]] if slip else facts["pairs"]
         left, order = sorted({person for pair in pairs for person in pair}), list[str]()

@@ -1,24 +1,22 @@
 """Percentages: a share of an amount, and amounts that rise or fall in turn. The second way counts hundredths one by one."""
 
-from collections.abc import Iterator
 from fractions import Fraction
-from typing import Any, ClassVar
 
 from synth.arithmetic import written
-from synth.procedural import Facts, Family
+from synth.procedural import Facts, Family, Values, by_level
 from synth.procedural.chance import Chance
-from synth.procedural.steps import WorkStep, add, calc, div, mul, sub
+from synth.procedural.steps import Steps, add, calc, div, mul, sub
 
 
 class Percentages(Family):
     """A share at the first level, then one to three changes in a row."""
 
     about = "percentages: a share of an amount, and amounts that change by percentages"
-    knobs: ClassVar = {"changes": (0, 1, 2, 2, 3), "grid": (20, 100, 100, 100, 1000)}
-    slips: ClassVar = ("of_the_first", "part_is_all", "one_hundredth")
+    knobs = by_level(changes=(0, 1, 2, 2, 3), grid=(20, 100, 100, 100, 1000))
+    slips = ("of_the_first", "part_is_all", "one_hundredth")
     largest = 1_000_000
 
-    def draw(self, chance: Chance) -> dict[str, Any]:
+    def draw(self, chance: Chance) -> Values:
         """Draw an amount of a world, and percentages under which it stays exact."""
         world = chance.of_world("amounts")
         facts = {"amount": max(chance.within(world["range"], chance.knob.grid), chance.knob.grid), "who": chance.person()}
@@ -29,14 +27,13 @@ class Percentages(Family):
         moves = [[chance.choice(("rise", "fall")), chance.between(grid, 60, grid)] for _ in range(chance.knob.changes)]
         return {**facts, "shape": "changes", "moves": moves}
 
-    def work(self, facts: Facts, slip: str = "") -> Iterator[WorkStep]:
+    def work(self, facts: Facts, slip: str = "") -> Steps:
         """Go through one hundredth, or from change to change."""
         amount, unit, what = facts["amount"], facts["unit"], facts["what"]
         if facts["shape"] == "share":
             if slip == "of_the_first":
                 return
-            hundredth = div(f"one per cent of {amount}", amount, 10 if slip == "one_hundredth" else 100, unit=unit)
-            yield hundredth
+            yield (hundredth := div(f"one per cent of {amount}", amount, 10 if slip == "one_hundredth" else 100, unit=unit))
             yield mul(f"{facts['share']}% of {amount}", hundredth.value, facts["share"], unit=unit)
             return
         value = Fraction(amount)
@@ -48,8 +45,7 @@ class Percentages(Family):
             yield part
             if slip == "part_is_all" and at == len(facts["moves"]) - 1:
                 return
-            moved = (add if kind == "rise" else sub)(f"{what} after {names[at]}", value, part.value, unit=unit)
-            yield moved
+            yield (moved := (add if kind == "rise" else sub)(f"{what} after {names[at]}", value, part.value, unit=unit))
             value = Fraction(moved.value)
 
     def recheck(self, facts: Facts) -> list[str]:

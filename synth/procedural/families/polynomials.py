@@ -1,30 +1,27 @@
 """Values of polynomials by Horner's scheme. The second way adds up the powers."""
 
-from collections.abc import Iterator
-from typing import Any, ClassVar
-
-from synth.procedural import Facts, Family
+from synth.procedural import Facts, Family, Values, by_level
 from synth.procedural.chance import Chance
 from synth.procedural.grammar import ordinal
-from synth.procedural.steps import WorkStep, calc, n
+from synth.procedural.steps import Steps, calc, n
 
 
 class Polynomials(Family):
     """Degree two at the first levels, up to four."""
 
     about = "values of polynomials"
-    knobs: ClassVar = {"degree": (2, 2, 3, 3, 4), "most": (5, 9, 7, 9, 9), "x": (3, 5, 4, 5, 4)}
-    slips: ClassVar = ("loses_sign", "multiplies_first")
+    knobs = by_level(degree=(2, 2, 3, 3, 4), most=(5, 9, 7, 9, 9), x=(3, 5, 4, 5, 4))
+    slips = ("loses_sign", "multiplies_first")
     largest = 100_000
 
-    def draw(self, chance: Chance) -> dict[str, Any]:
+    def draw(self, chance: Chance) -> Values:
         """Draw coefficients that are not 0 or 1, and a place."""
         many = range(chance.knob.degree + 1)
         coefficients = [chance.between(2, chance.knob.most) * (-1 if at and chance.chances(0.4) else 1) for at in many]
         names = {"letter": chance.choice("xtz"), "name": chance.choice("pfgq"), "who": chance.person()}
         return {"coefficients": coefficients, "x": chance.between(2, chance.knob.x), **names}
 
-    def words(self, facts: Facts) -> dict[str, Any]:
+    def words(self, facts: Facts) -> Values:
         """Return the polynomial as it is printed."""
         text, letter = "", facts["letter"]
         for at, coefficient in enumerate(facts["coefficients"]):
@@ -33,7 +30,7 @@ class Polynomials(Family):
             text += f"{sign}{abs(coefficient)}{letter if power else ''}{'²³⁴'[power - 2] if power > 1 else ''}"
         return {"formula": text}
 
-    def work(self, facts: Facts, slip: str = "") -> Iterator[WorkStep]:
+    def work(self, facts: Facts, slip: str = "") -> Steps:
         """Multiply by the place and add the next coefficient, again and again."""
         x, (value, *others) = facts["x"], facts["coefficients"]
         for at, coefficient in enumerate(others, 2):

@@ -1,24 +1,22 @@
 """Drawing from a bag, once or twice, with and without putting back. The second way lists every pair of things."""
 
-from collections.abc import Iterator
 from fractions import Fraction
 from itertools import permutations, product
-from typing import Any, ClassVar
 
-from synth.procedural import Facts, Family
+from synth.procedural import Facts, Family, Values, by_level
 from synth.procedural.chance import Chance
 from synth.procedural.grammar import listed, with_noun
-from synth.procedural.steps import WorkStep, add, quotient, ratio, state, sub
+from synth.procedural.steps import Steps, add, quotient, ratio, state, sub
 
 
 class Probability(Family):
     """One draw at the first levels, then two."""
 
     about = "probabilities of drawing from a bag"
-    knobs: ClassVar = {"colours": (2, 3, 2, 3, 3), "most": (6, 9, 6, 7, 9), "draws": (1, 1, 2, 2, 2)}
-    slips: ClassVar = ("odds", "as_before", "adds")
+    knobs = by_level(colours=(2, 3, 2, 3, 3), most=(6, 9, 6, 7, 9), draws=(1, 1, 2, 2, 2))
+    slips = ("odds", "as_before", "adds")
 
-    def draw(self, chance: Chance) -> dict[str, Any]:
+    def draw(self, chance: Chance) -> Values:
         """Draw colours and how many there are of each."""
         colours = chance.sample(["red", "blue", "green", "yellow", "white", "black", "orange"], chance.knob.colours)
         holds = [[colour, chance.between(2, chance.knob.most)] for colour in colours]
@@ -31,11 +29,11 @@ class Probability(Family):
         }
         return {**facts, "shape": "once" if chance.knob.draws == 1 else chance.choice(("back", "kept"))}
 
-    def words(self, facts: Facts) -> dict[str, Any]:
+    def words(self, facts: Facts) -> Values:
         """Return what the bag holds."""
         return {"contents": listed(with_noun(count, f"{colour} {facts['thing']}") for colour, count in facts["holds"])}
 
-    def work(self, facts: Facts, slip: str = "") -> Iterator[WorkStep]:
+    def work(self, facts: Facts, slip: str = "") -> Steps:
         """Compare favourable with all cases; the slips compare with the others, forget what is gone, or add."""
         colour, thing, counts = facts["wanted"], facts["thing"], [count for _, count in facts["holds"]]
         good, once = counts[0], facts["shape"] == "once"

@@ -1,13 +1,12 @@
 """What does a short Python function return? The second way runs the printed program in a small evaluator."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, ClassVar
+from collections.abc import Callable, Mapping
 
-from synth.procedural import Facts, Family
+from synth.procedural import Facts, Family, Values, by_level
 from synth.procedural.chance import Chance
 from synth.procedural.grammar import ordinal
-from synth.procedural.steps import WorkStep, n, state
+from synth.procedural.steps import Steps, n, state
 from synth.procedural.tiny_python import TinyPython
 
 _Rule = Callable[[int, int, int], tuple[str, int]]
@@ -88,10 +87,10 @@ class ProgramTracing(Family):
     """A loop over a list with one variable that changes."""
 
     about = "tracing what a short Python function returns"
-    knobs: ClassVar = {"bodies": (5, 5, 8, 10, 11), "length": (3, 4, 5, 6, 7), "most": (12, 15, 18, 21, 24)}
-    slips: ClassVar = ("skips_last", "skips_first")
+    knobs = by_level(bodies=(5, 5, 8, 10, 11), length=(3, 4, 5, 6, 7), most=(12, 15, 18, 21, 24))
+    slips = ("skips_last", "skips_first")
 
-    def draw(self, chance: Chance) -> dict[str, Any]:
+    def draw(self, chance: Chance) -> Values:
         """Draw a loop and its list."""
         rule = list(_BODIES)[chance.between(max(0, chance.knob.bodies - 6), chance.knob.bodies - 1)]
         k = chance.between(3, 9)
@@ -117,11 +116,11 @@ class ProgramTracing(Family):
             "who": chance.person(),
         }
 
-    def words(self, facts: Facts) -> dict[str, Any]:
+    def words(self, facts: Facts) -> Values:
         """Return the call."""
         return {"call": f"{facts['function']}([{', '.join(map(str, facts['values']))}])"}
 
-    def work(self, facts: Facts, slip: str = "") -> Iterator[WorkStep]:
+    def work(self, facts: Facts, slip: str = "") -> Steps:
         """Compute the variable after each pass by the rule of the body."""
         rule, k, values = _BODIES[facts["rule"]][2], facts.get("k", 0), facts["values"]
         held = k if facts["rule"] == "adds_twice" else _STARTS.get(facts["rule"], 0)

@@ -1,13 +1,11 @@
 """Right triangles by the theorem of Pythagoras. The second way tries every length until the squares agree."""
 
-from collections.abc import Iterator
 from math import isqrt
-from typing import Any, ClassVar
 
-from synth.procedural import Facts, Family
+from synth.procedural import Facts, Family, Values, by_level
 from synth.procedural.chance import Chance
 from synth.procedural.grammar import with_noun
-from synth.procedural.steps import WorkStep, add, mul, state, sub
+from synth.procedural.steps import Steps, WorkStep, add, mul, state, sub
 
 _TRIPLES = (
     (3, 4, 5),
@@ -27,10 +25,10 @@ class Pythagoras(Family):
     """The longest side, or one of the others."""
 
     about = "the theorem of Pythagoras"
-    knobs: ClassVar = {"triples": (2, 3, 5, 8, 10), "factor": (2, 3, 4, 4, 5)}
-    slips: ClassVar = ("forgets_root", "adds_sides", "wrong_sign")
+    knobs = by_level(triples=(2, 3, 5, 8, 10), factor=(2, 3, 4, 4, 5))
+    slips = ("forgets_root", "adds_sides", "wrong_sign")
 
-    def draw(self, chance: Chance) -> dict[str, Any]:
+    def draw(self, chance: Chance) -> Values:
         """Draw a multiple of a triple that fits a scene's range."""
         fits: list[tuple[int, int, int]] = []
         while not fits:
@@ -46,7 +44,7 @@ class Pythagoras(Family):
         sides = {name: world[name] for name in ("side_a", "side_b", "side_c", "unit", "scene")}
         return {"shape": shape, **known, **sides, "who": chance.person()}
 
-    def work(self, facts: Facts, slip: str = "") -> Iterator[WorkStep]:
+    def work(self, facts: Facts, slip: str = "") -> Steps:
         """Square, add or subtract, take the root."""
         longest = facts["shape"] == "long"
         one, other = (facts["a"], facts["b"]) if longest else (facts["c"], facts["a"])

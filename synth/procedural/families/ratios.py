@@ -1,21 +1,18 @@
 """Sharing in a ratio, and finding one part from the other. The second way deals out the parts round by round."""
 
-from collections.abc import Iterator
-from typing import Any, ClassVar
-
-from synth.procedural import Facts, Family
+from synth.procedural import Facts, Family, Values, by_level
 from synth.procedural.chance import Chance
-from synth.procedural.steps import WorkStep, add, div, mul
+from synth.procedural.steps import Steps, add, div, mul
 
 
 class Ratios(Family):
     """A blend of two things in a ratio: the amount of one is asked for."""
 
     about = "sharing and mixing in a ratio"
-    knobs: ClassVar = {"most": (3, 5, 7, 9, 12), "parts": (5, 10, 15, 20, 30)}
-    slips: ClassVar = ("by_one_number", "wrong_part")
+    knobs = by_level(most=(3, 5, 7, 9, 12), parts=(5, 10, 15, 20, 30))
+    slips = ("by_one_number", "wrong_part")
 
-    def draw(self, chance: Chance) -> dict[str, Any]:
+    def draw(self, chance: Chance) -> Values:
         """Draw a ratio in lowest terms and how much one part is."""
         world = chance.of_world("blends")
         a = b = 1
@@ -28,7 +25,7 @@ class Ratios(Family):
             return {**facts, "shape": "total", "total": part * (a + b)}
         return {**facts, "shape": "known", "known": part * a}
 
-    def work(self, facts: Facts, slip: str = "") -> Iterator[WorkStep]:
+    def work(self, facts: Facts, slip: str = "") -> Steps:
         """Find one part, then as many as are asked for."""
         a, b, unit = facts["a"], facts["b"], facts["unit"]
         if facts["shape"] == "total":
@@ -38,8 +35,7 @@ class Ratios(Family):
                     return
                 yield part
                 return
-            parts = add("the number of parts", a, b, unit="part")
-            yield parts
+            yield (parts := add("the number of parts", a, b, unit="part"))
             part = div("the size of one part", facts["total"], parts.value, unit=unit)
         else:
             part = div("the size of one part", facts["known"], a, unit=unit)

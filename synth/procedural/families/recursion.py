@@ -1,11 +1,10 @@
 """Functions that call themselves. The second way runs the printed program in a small evaluator."""
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, ClassVar
+from collections.abc import Callable, Mapping
 
-from synth.procedural import Facts, Family
+from synth.procedural import Facts, Family, Values, by_level
 from synth.procedural.chance import Chance
-from synth.procedural.steps import WorkStep, n, state
+from synth.procedural.steps import Steps, n, state
 from synth.procedural.tiny_python import TinyPython
 
 _Rule = Callable[[int, int, int], int]
@@ -23,11 +22,11 @@ class Recursion(Family):
     """A recursive function of one whole number; its calls are followed down and up."""
 
     about = "recursive functions"
-    knobs: ClassVar = {"rules": (3, 4, 5, 6, 6), "depth": (3, 4, 4, 5, 6)}
-    slips: ClassVar = ("stops_early", "wrong_base")
+    knobs = by_level(rules=(3, 4, 5, 6, 6), depth=(3, 4, 4, 5, 6))
+    slips = ("stops_early", "wrong_base")
     largest = 10_000
 
-    def draw(self, chance: Chance) -> dict[str, Any]:
+    def draw(self, chance: Chance) -> Values:
         """Draw a rule, its start and the call."""
         rule = list(_RULES)[chance.between(0, chance.knob.rules - 1)]
         body, _, step, _ = _RULES[rule]
@@ -40,7 +39,7 @@ class Recursion(Family):
         facts = {"program": program, "rule": rule, "name": name, "base": base, "last": last, "argument": argument}
         return {**facts, **shown, "who": chance.person()}
 
-    def work(self, facts: Facts, slip: str = "") -> Iterator[WorkStep]:
+    def work(self, facts: Facts, slip: str = "") -> Steps:
         """Start at the end of the chain and climb up."""
         _, sum_, step, rule = _RULES[facts["rule"]]
         name, k = facts["name"], facts.get("k", 0)

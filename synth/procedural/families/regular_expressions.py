@@ -1,22 +1,20 @@
 """Which words match a pattern? The second way uses Python's own engine."""
 
 import re
-from collections.abc import Iterator
-from typing import Any, ClassVar
 
-from synth.procedural import Facts, Family
+from synth.procedural import Facts, Family, Values, by_level
 from synth.procedural.chance import Chance
-from synth.procedural.steps import WorkStep, state
+from synth.procedural.steps import Steps, state
 
 
 class RegularExpressions(Family):
     """Patterns of letters, classes, repetitions and choices over short words."""
 
     about = "regular expressions"
-    knobs: ClassVar = {"parts": (2, 3, 3, 4, 4), "words": (4, 5, 5, 6, 7)}
-    slips: ClassVar = ("star_is_plus", "anywhere")
+    knobs = by_level(parts=(2, 3, 3, 4, 4), words=(4, 5, 5, 6, 7))
+    slips = ("star_is_plus", "anywhere")
 
-    def draw(self, chance: Chance) -> dict[str, Any]:
+    def draw(self, chance: Chance) -> Values:
         """Draw a pattern, and words that match it or nearly do."""
         letters = chance.sample("abcdst", 3)
         while True:
@@ -35,11 +33,11 @@ class RegularExpressions(Family):
             if 0 < matched < len(chosen):
                 return {**facts, "parts": ["".join(part) for part in parts]}
 
-    def words(self, facts: Facts) -> dict[str, Any]:
+    def words(self, facts: Facts) -> Values:
         """Return the words as code."""
         return {"words": [f"`{word}`" for word in facts["words"]]}
 
-    def work(self, facts: Facts, slip: str = "") -> Iterator[WorkStep]:
+    def work(self, facts: Facts, slip: str = "") -> Steps:
         """Test word after word."""
         parts, found = [[part.rstrip("*+?"), part[len(part.rstrip("*+?")) :]] for part in facts["parts"]], list[str]()
         for word in facts["words"]:

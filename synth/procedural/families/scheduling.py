@@ -1,22 +1,19 @@
 """Tasks that wait for others: when is everything done? The second way moves a clock forward."""
 
-from collections.abc import Iterator
-from typing import Any, ClassVar
-
-from synth.procedural import Facts, Family
+from synth.procedural import Facts, Family, Values, by_level
 from synth.procedural.chance import Chance
 from synth.procedural.grammar import listed, with_noun
-from synth.procedural.steps import WorkStep, add, state
+from synth.procedural.steps import Steps, add, state
 
 
 class Scheduling(Family):
     """Four to six tasks with durations, some of which need others first."""
 
     about = "earliest times of tasks that depend on each other"
-    knobs: ClassVar = {"tasks": (3, 4, 4, 5, 6), "longest": (5, 8, 12, 15, 20)}
-    slips: ClassVar = ("all_in_a_row", "takes_shorter")
+    knobs = by_level(tasks=(3, 4, 4, 5, 6), longest=(5, 8, 12, 15, 20))
+    slips = ("all_in_a_row", "takes_shorter")
 
-    def draw(self, chance: Chance) -> dict[str, Any]:
+    def draw(self, chance: Chance) -> Values:
         """Draw tasks in an order in which each may need earlier ones."""
         world = chance.of_world("projects")
         tasks = []
@@ -25,13 +22,13 @@ class Scheduling(Family):
             tasks.append([name, chance.between(2, chance.knob.longest), [world["tasks"][need] for need in needs]])
         return {"tasks": tasks, "project": world["project"], "unit": world["unit"], "who": chance.person()}
 
-    def words(self, facts: Facts) -> dict[str, Any]:
+    def words(self, facts: Facts) -> Values:
         """Return the tasks as a list."""
         waits = [f" (only after {listed([_quoted(need) for need in needs])})" if needs else "" for *_, needs in facts["tasks"]]
         lines = [f"- {task[0]}: {with_noun(task[1], facts['unit'])}{wait}" for task, wait in zip(facts["tasks"], waits, strict=True)]
         return {"list": "\n".join(lines)}
 
-    def work(self, facts: Facts, slip: str = "") -> Iterator[WorkStep]:
+    def work(self, facts: Facts, slip: str = "") -> Steps:
         """Find for each task the earliest start and the end."""
         unit, end = facts["unit"], dict[str, int]()
         if slip == "all_in_a_row":
@@ -39,8 +36,7 @@ class Scheduling(Family):
             return
         for name, length, needs in facts["tasks"]:
             start = (min if slip == "takes_shorter" else max)((end[need] for need in needs), default=0)
-            step = add(f"the finishing time of {_quoted(name)}", start, length, unit=unit)
-            yield step
+            yield (step := add(f"the finishing time of {_quoted(name)}", start, length, unit=unit))
             end[name] = int(step.value)
         last = max(end.values())
         yield state("the total time", f"the last task ends after {with_noun(last, unit)}", "ended", value=with_noun(last, unit))

@@ -1,22 +1,19 @@
 """Two groups that overlap: how many are in either, both or none? The second way seats everybody one by one."""
 
-from collections.abc import Iterator
-from typing import Any, ClassVar
-
-from synth.procedural import Facts, Family
+from synth.procedural import Facts, Family, Values, by_level
 from synth.procedural.chance import Chance
 from synth.procedural.grammar import plural
-from synth.procedural.steps import WorkStep, add, sub
+from synth.procedural.steps import Steps, add, sub
 
 
 class Sets(Family):
     """Inclusion and exclusion for two sets."""
 
     about = "sets that overlap"
-    knobs: ClassVar = {"size": (20, 30, 60, 120, 200)}
-    slips: ClassVar = ("counts_twice", "forgets_none")
+    knobs = by_level(size=(20, 30, 60, 120, 200))
+    slips = ("counts_twice", "forgets_none")
 
-    def draw(self, chance: Chance) -> dict[str, Any]:
+    def draw(self, chance: Chance) -> Values:
         """Draw the four parts, and what is asked for."""
         only_a, only_b, both, none = (chance.between(3, chance.knob.size // 4 + 3) for _ in "abcd")
         world = chance.of_world("wholes")
@@ -29,7 +26,7 @@ class Sets(Family):
             return {**facts, "shape": shape, "both": both, "total": only_a + only_b + both + none}
         return {**facts, "shape": shape, "none": none, "total": only_a + only_b + both + none}
 
-    def work(self, facts: Facts, slip: str = "") -> Iterator[WorkStep]:
+    def work(self, facts: Facts, slip: str = "") -> Steps:
         """Add the groups and take off what was counted twice."""
         thing, a, b = facts["thing"], facts["a"], facts["b"]
         if facts["shape"] == "both":
@@ -41,8 +38,7 @@ class Sets(Family):
                 return
             if not slip:
                 yield some
-            twice = add("the sum of the two groups", a, b, unit=thing)
-            yield twice
+            yield (twice := add("the sum of the two groups", a, b, unit=thing))
             yield sub(f"the number of {plural(thing)} in both groups", twice.value, held, unit=thing)
             return
         twice = add("the sum of the two groups", a, b, unit=thing)

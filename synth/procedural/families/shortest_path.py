@@ -1,13 +1,12 @@
 """Shortest ways in a small road map, settled place by place as in Dijkstra's algorithm. The second way compares all routes."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from itertools import pairwise, permutations
-from typing import Any, ClassVar
 
-from synth.procedural import Facts, Family
+from synth.procedural import Facts, Family, Values, by_level
 from synth.procedural.chance import Chance
 from synth.procedural.grammar import listed
-from synth.procedural.steps import WorkStep, state
+from synth.procedural.steps import Steps, state
 
 _PLACES = (
     "Ashby",
@@ -29,10 +28,10 @@ class ShortestPath(Family):
     """Four to six places."""
 
     about = "the shortest route through a road map"
-    knobs: ClassVar = {"places": (4, 4, 5, 5, 6), "extra": (1, 2, 2, 3, 3), "longest": (9, 12, 15, 20, 25)}
-    slips: ClassVar = ("nearest_first",)
+    knobs = by_level(places=(4, 4, 5, 5, 6), extra=(1, 2, 2, 3, 3), longest=(9, 12, 15, 20, 25))
+    slips = ("nearest_first",)
 
-    def draw(self, chance: Chance) -> dict[str, Any]:
+    def draw(self, chance: Chance) -> Values:
         """Draw a chain of places with some roads across."""
         places = chance.sample(_PLACES, chance.knob.places)
         pairs = [tuple(pair) for pair in pairwise(places)]
@@ -42,11 +41,11 @@ class ShortestPath(Family):
         chance.shuffle(roads)
         return {"roads": roads, "start": places[0], "goal": places[-1], "who": chance.person()}
 
-    def words(self, facts: Facts) -> dict[str, Any]:
+    def words(self, facts: Facts) -> Values:
         """Return the map as a list of roads."""
         return {"roads": "\n".join(f"- {a} to {b}: {length} km" for a, b, length in facts["roads"])}
 
-    def work(self, facts: Facts, slip: str = "") -> Iterator[WorkStep]:
+    def work(self, facts: Facts, slip: str = "") -> Steps:
         """Settle the nearest place again and again; a slip always takes the shortest road at hand."""
         roads, start, goal = _neighbours(facts), facts["start"], facts["goal"]
         if slip:

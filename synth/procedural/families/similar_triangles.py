@@ -1,22 +1,19 @@
 """Shadows and scales: what is in proportion. The second way builds up from the common unit."""
 
-from collections.abc import Iterator
-from typing import Any, ClassVar
-
-from synth.procedural import Facts, Family
+from synth.procedural import Facts, Family, Values, by_level
 from synth.procedural.chance import Chance
-from synth.procedural.steps import WorkStep, add, div, mul, sub
+from synth.procedural.steps import Steps, add, div, mul, sub
 
 
 class SimilarTriangles(Family):
     """A short stick and a tall thing with their shadows, or a plan and the real thing."""
 
     about = "similar triangles and scales"
-    knobs: ClassVar = {"grid": (20, 10, 10, 5, 2)}
-    slips: ClassVar = ("adds", "upside_down")
+    knobs = by_level(grid=(20, 10, 10, 5, 2))
+    slips = ("adds", "upside_down")
     largest = 20_000
 
-    def draw(self, chance: Chance) -> dict[str, Any]:
+    def draw(self, chance: Chance) -> Values:
         """Draw a height, its shadow and a factor that is plausible for the tall thing."""
         world = chance.of_world("shadows")
         a, b = chance.sample(range(60, 181, chance.knob.grid), 2)
@@ -29,16 +26,14 @@ class SimilarTriangles(Family):
             "who": chance.person(),
         }
 
-    def work(self, facts: Facts, slip: str = "") -> Iterator[WorkStep]:
+    def work(self, facts: Facts, slip: str = "") -> Steps:
         """Find how many times longer one shadow is, and multiply the height."""
         a, b, c = facts["a"], facts["b"], facts["c"]
         if slip == "adds":
-            more = sub("the difference of the shadows", c, b, unit="centimetre")
-            yield more
+            yield (more := sub("the difference of the shadows", c, b, unit="centimetre"))
             yield add(f"the height of the {facts['tall']}", a, more.value, unit="centimetre")
             return
-        factor = div("the factor between the shadows", c, b)
-        yield factor
+        yield (factor := div("the factor between the shadows", c, b))
         if slip and facts["a"] % factor.value:
             return
         yield (div if slip else mul)(f"the height of the {facts['tall']}", a, factor.value, unit="centimetre")

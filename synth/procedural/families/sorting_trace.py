@@ -1,23 +1,21 @@
 """Insertion sort and selection sort, followed pass by pass. The second way inserts into, or picks from, a sorted copy."""
 
 from bisect import insort
-from collections.abc import Iterator
-from typing import Any, ClassVar
 
-from synth.procedural import Facts, Family
+from synth.procedural import Facts, Family, Values, by_level
 from synth.procedural.chance import Chance
 from synth.procedural.grammar import ordinal
-from synth.procedural.steps import WorkStep, state
+from synth.procedural.steps import Steps, state
 
 
 class SortingTrace(Family):
     """Lists of four to eight different numbers; the list after some pass, or at the end, is asked for."""
 
     about = "sorting a list by insertion or selection"
-    knobs: ClassVar = {"length": (4, 5, 6, 7, 8), "most": (20, 40, 60, 90, 99)}
-    slips: ClassVar = ("one_pass_more", "descending")
+    knobs = by_level(length=(4, 5, 6, 7, 8), most=(20, 40, 60, 90, 99))
+    slips = ("one_pass_more", "descending")
 
-    def draw(self, chance: Chance) -> dict[str, Any]:
+    def draw(self, chance: Chance) -> Values:
         """Draw a list that is not sorted, and the number of passes."""
         numbers = list(range(2))
         while numbers == sorted(numbers):
@@ -25,11 +23,11 @@ class SortingTrace(Family):
         passes = chance.between(2, len(numbers) - 1)
         return {"shape": chance.choice(("insertion", "selection")), "numbers": numbers, "passes": _COUNTS[passes], "who": chance.person()}
 
-    def words(self, facts: Facts) -> dict[str, Any]:
+    def words(self, facts: Facts) -> Values:
         """Return the list as it is printed."""
         return {"row": _row(facts["numbers"])}
 
-    def work(self, facts: Facts, slip: str = "") -> Iterator[WorkStep]:
+    def work(self, facts: Facts, slip: str = "") -> Steps:
         """Carry out the passes; the slips do one more, or sort the other way."""
         numbers, sign = list(facts["numbers"]), -1 if slip == "descending" else 1
         count = _COUNTS.index(facts["passes"]) + (slip == "one_pass_more")

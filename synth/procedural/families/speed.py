@@ -1,23 +1,21 @@
 """Journeys in parts, meetings and average speeds. The second way drives minute by minute."""
 
-from collections.abc import Iterator
 from fractions import Fraction
-from typing import Any, ClassVar
 
-from synth.procedural import Facts, Family
+from synth.procedural import Facts, Family, Values, by_level
 from synth.procedural.chance import Chance
-from synth.procedural.steps import WorkStep, add, calc, div, mul, sub
+from synth.procedural.steps import Steps, add, calc, div, mul, sub
 
 
 class Speed(Family):
     """The mean speed of a journey in two parts, or two travellers who meet."""
 
     about = "speed, distance and time"
-    knobs: ClassVar = {"hours": (2, 3, 3, 4, 5), "meet": (0, 1, 1, 1, 1)}
-    slips: ClassVar = ("mean_of_speeds", "subtracts", "one_part")
+    knobs = by_level(hours=(2, 3, 3, 4, 5), meet=(0, 1, 1, 1, 1))
+    slips = ("mean_of_speeds", "subtracts", "one_part")
     largest = 20_000
 
-    def draw(self, chance: Chance) -> dict[str, Any]:
+    def draw(self, chance: Chance) -> Values:
         """Draw a vehicle with plausible speeds."""
         while True:
             world = chance.of_world("journeys")
@@ -30,7 +28,7 @@ class Speed(Family):
             if v != w and s != t and (v * s + w * t) % (s + t) == 0:
                 return {**facts, "shape": "parts", "v": v, "w": w, "s": s, "t": t}
 
-    def work(self, facts: Facts, slip: str = "") -> Iterator[WorkStep]:
+    def work(self, facts: Facts, slip: str = "") -> Steps:
         """Add ways and times, or speeds that work together."""
         v, w = facts["v"], facts["w"]
         if facts["shape"] == "meet":
@@ -50,8 +48,7 @@ class Speed(Family):
         first = mul("the length of the first part", v, s, unit="kilometre")
         second = mul("the length of the second part", w, t, unit="kilometre")
         yield from (first, second)
-        way = add("the total distance", first.value, second.value, unit="kilometre")
-        yield way
+        yield (way := add("the total distance", first.value, second.value, unit="kilometre"))
         hours = add("the total time", s, t, unit="hour")
         if slip == "one_part":
             if way.value % t:

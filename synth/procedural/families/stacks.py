@@ -1,22 +1,19 @@
 """A stack of moves: what lies on top in the end? The second way matches each removal with its push."""
 
-from collections.abc import Iterator
-from typing import Any, ClassVar
-
-from synth.procedural import Facts, Family
+from synth.procedural import Facts, Family, Values, by_level
 from synth.procedural.chance import Chance
 from synth.procedural.grammar import ordinal
-from synth.procedural.steps import WorkStep, state
+from synth.procedural.steps import Steps, state
 
 
 class Stacks(Family):
     """Pushes and pops on a stack, or on a queue from the third level."""
 
     about = "stacks and queues"
-    knobs: ClassVar = {"moves": (5, 6, 7, 9, 11), "queues": (0, 0, 1, 1, 1)}
-    slips: ClassVar = ("wrong_end", "forgets_pop")
+    knobs = by_level(moves=(5, 6, 7, 9, 11), queues=(0, 0, 1, 1, 1))
+    slips = ("wrong_end", "forgets_pop")
 
-    def draw(self, chance: Chance) -> dict[str, Any]:
+    def draw(self, chance: Chance) -> Values:
         """Draw moves that never take from nothing and leave something."""
         letters, moves, held = chance.sample("ABCDEFGHKLMNPRST", 12), list[list[str]](), 0
         while len(moves) < chance.knob.moves or held < 1 or not any(move[0] == "take" for move in moves):
@@ -29,11 +26,11 @@ class Stacks(Family):
         shape = chance.choice(("stack", "queue")) if chance.knob.queues else "stack"
         return {"shape": shape, "moves": moves, **chance.of_world("piles"), "who": chance.person()}
 
-    def words(self, facts: Facts) -> dict[str, Any]:
+    def words(self, facts: Facts) -> Values:
         """Return the moves in a row."""
         return {"list": ", ".join(f"put {move[1]}" if move[0] == "put" else "take" for move in facts["moves"])}
 
-    def work(self, facts: Facts, slip: str = "") -> Iterator[WorkStep]:
+    def work(self, facts: Facts, slip: str = "") -> Steps:
         """Note what is there after each move."""
         held, first_taken = list[str](), True
         end = -1 if facts["shape"] == "stack" else 0

@@ -1,22 +1,19 @@
 """Edits of a word, one after the other. The second way works on a list of letters."""
 
-from collections.abc import Iterator
-from typing import Any, ClassVar
-
-from synth.procedural import Facts, Family
+from synth.procedural import Facts, Family, Values, by_level
 from synth.procedural.chance import Chance, worlds
 from synth.procedural.grammar import cardinal
-from synth.procedural.steps import WorkStep, state
+from synth.procedural.steps import Steps, state
 
 
 class StringEdits(Family):
     """Three to seven edits."""
 
     about = "edits of a word"
-    knobs: ClassVar = {"edits": (2, 3, 4, 5, 6)}
-    slips: ClassVar = ("skips_second", "wrong_end")
+    knobs = by_level(edits=(2, 3, 4, 5, 6))
+    slips = ("skips_second", "wrong_end")
 
-    def draw(self, chance: Chance) -> dict[str, Any]:
+    def draw(self, chance: Chance) -> Values:
         """Draw a word and edits that can be carried out."""
         word = text = chance.choice(worlds()["words"])
         edits: list[list[str]] = []
@@ -29,12 +26,12 @@ class StringEdits(Family):
             text = _edited(text, [kind, *arguments])
         return {"word": word, "edits": edits, "who": chance.person()}
 
-    def words(self, facts: Facts) -> dict[str, Any]:
+    def words(self, facts: Facts) -> Values:
         """Return the word as code, and the edits as a list."""
         told = [f"- {_TOLD[kind].format(*arguments)}" for kind, *arguments in facts["edits"]]
         return {"word": f"`{facts['word']}`", "list": "\n".join(told)}
 
-    def work(self, facts: Facts, slip: str = "") -> Iterator[WorkStep]:
+    def work(self, facts: Facts, slip: str = "") -> Steps:
         """Carry out edit after edit."""
         text = facts["word"]
         for at, edit in enumerate(facts["edits"], 1):

@@ -1,33 +1,31 @@
 """Does the conclusion follow? The second way looks for a world of few things in which it fails."""
 
-from collections.abc import Iterator
 from functools import lru_cache
 from itertools import product
-from typing import Any, ClassVar
 
-from synth.procedural import Facts, Family
+from synth.procedural import Facts, Family, Values, by_level
 from synth.procedural.chance import Chance, worlds
-from synth.procedural.steps import WorkStep, state
+from synth.procedural.steps import Steps, state
 
 
 class Syllogisms(Family):
     """Two premises about three kinds, and a conclusion."""
 
     about = "whether a conclusion follows from two premises"
-    knobs: ClassVar = {"forms": (4, 6, 8, 10, 12)}
-    slips: ClassVar = ("believes",)
+    knobs = by_level(forms=(4, 6, 8, 10, 12))
+    slips = ("believes",)
 
-    def draw(self, chance: Chance) -> dict[str, Any]:
+    def draw(self, chance: Chance) -> Values:
         """Draw a form and three kinds of things."""
         first, second, conclusion = _FORMS[chance.between(0, chance.knob.forms - 1)]
         kinds = chance.sample(worlds()["kinds"], 3)
         return {"kinds": kinds, "first": first, "second": second, "conclusion": conclusion, "who": chance.person()}
 
-    def words(self, facts: Facts) -> dict[str, Any]:
+    def words(self, facts: Facts) -> Values:
         """Return the sentences."""
         return {name: _told(facts[name], facts["kinds"]) for name in ("first", "second", "conclusion")}
 
-    def work(self, facts: Facts, slip: str = "") -> Iterator[WorkStep]:
+    def work(self, facts: Facts, slip: str = "") -> Steps:
         """Say what each premise means for the three groups, and compare with the conclusion."""
         words = self.words(facts)
         follows = (facts["first"], facts["second"], facts["conclusion"]) in _VALID

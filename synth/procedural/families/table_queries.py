@@ -1,21 +1,18 @@
 """Questions to a small table: which rows, and what to count or add. The second way filters whole columns."""
 
-from collections.abc import Iterator
-from typing import Any, ClassVar
-
-from synth.procedural import Facts, Family
+from synth.procedural import Facts, Family, Values, by_level
 from synth.procedural.chance import Chance
-from synth.procedural.steps import WorkStep, add, state
+from synth.procedural.steps import Steps, add, state
 
 
 class TableQueries(Family):
     """A filter on one column or two, and a count, a sum or a largest value."""
 
     about = "queries of tables, as in SQL"
-    knobs: ClassVar = {"rows": (4, 5, 6, 7, 8), "most": (20, 30, 50, 90, 120)}
-    slips: ClassVar = ("ignores_filter", "includes_bound")
+    knobs = by_level(rows=(4, 5, 6, 7, 8), most=(20, 30, 50, 90, 120))
+    slips = ("ignores_filter", "includes_bound")
 
-    def draw(self, chance: Chance) -> dict[str, Any]:
+    def draw(self, chance: Chance) -> Values:
         """Draw rows, a bound that one of them meets, and a question."""
         world = chance.of_world("tables")
         items = chance.sample(world["items"], chance.knob.rows)
@@ -28,7 +25,7 @@ class TableQueries(Family):
             return {**facts, "shape": shape, "bound": bound}
         return {**facts, "shape": f"{shape}_group"}
 
-    def words(self, facts: Facts) -> dict[str, Any]:
+    def words(self, facts: Facts) -> Values:
         """Return the table, and the query in SQL."""
         names = facts["names"]
         head = f"| {' | '.join(names)} |\n| --- | --- | --- |\n"
@@ -37,7 +34,7 @@ class TableQueries(Family):
         grid = head + "\n".join(f"| {a} | {b} | {c} |" for a, b, c in facts["rows"])
         return {"grid": grid, "query": f"SELECT {what} FROM {facts['table']} WHERE {where}", "column": names[2]}
 
-    def work(self, facts: Facts, slip: str = "") -> Iterator[WorkStep]:
+    def work(self, facts: Facts, slip: str = "") -> Steps:
         """Decide row by row, then count or add."""
         kept, limit = list[int](), facts.get("bound")
         if slip == "includes_bound" and limit is None:

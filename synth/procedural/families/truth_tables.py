@@ -1,13 +1,12 @@
 """Compound statements and their truth tables. The second way lets Python's operators decide every case."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from itertools import product
-from typing import Any, ClassVar
 
-from synth.procedural import Facts, Family
+from synth.procedural import Facts, Family, Values, by_level
 from synth.procedural.chance import Chance
 from synth.procedural.grammar import cardinal, listed
-from synth.procedural.steps import WorkStep, state
+from synth.procedural.steps import Steps, state
 
 _ATOMS = (
     "the lamp is on",
@@ -31,23 +30,23 @@ class TruthTables(Family):
     """Two letters at the first two levels, three at the others; how many cases make the statement true?"""
 
     about = "truth tables of compound statements"
-    knobs: ClassVar = {"shape": (0, 1, 2, 3, 3)}
-    slips: ClassVar = ("counts_false", "or_excludes", "swaps_and_or")
+    knobs = by_level(shape=(0, 1, 2, 3, 3))
+    slips = ("counts_false", "or_excludes", "swaps_and_or")
     cases = True
 
-    def draw(self, chance: Chance) -> dict[str, Any]:
+    def draw(self, chance: Chance) -> Values:
         """Draw a statement, its letters and what they stand for."""
         letters = chance.choice((["p", "q", "r"], ["s", "t", "u"], ["x", "y", "z"]))
         shape = chance.choice(_SHAPES[chance.knob.shape])
         used = [letter for at, letter in enumerate(letters) if f"{{{at}}}" in shape]
         return {"statement": shape.format(*letters), "letters": used, "meanings": chance.sample(_ATOMS, len(used)), "who": chance.person()}
 
-    def words(self, facts: Facts) -> dict[str, Any]:
+    def words(self, facts: Facts) -> Values:
         """Return what the letters stand for."""
         told = [f"{letter} means that {meaning}" for letter, meaning in zip(facts["letters"], facts["meanings"], strict=True)]
         return {"legend": ", ".join(told[:-1]) + f", and {told[-1]}", "number": cardinal(len(told))}
 
-    def work(self, facts: Facts, slip: str = "") -> Iterator[WorkStep]:
+    def work(self, facts: Facts, slip: str = "") -> Steps:
         """Decide case by case."""
         true, statement = 0, facts["statement"]
         for case in product((True, False), repeat=len(facts["letters"])):

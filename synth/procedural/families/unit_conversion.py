@@ -1,25 +1,23 @@
 """Converting units in things that are measured so. The second way counts small units one by one."""
 
-from collections.abc import Iterator
 from fractions import Fraction
-from typing import Any, ClassVar
 
 from synth.arithmetic import written
-from synth.procedural import Facts, Family
+from synth.procedural import Facts, Family, Values, by_level
 from synth.procedural.chance import Chance
 from synth.procedural.grammar import with_noun
-from synth.procedural.steps import WorkStep, add, div, mul
+from synth.procedural.steps import Steps, add, div, mul
 
 
 class UnitConversion(Family):
     """Several things of a size, or a mixed measure, in a smaller or a larger unit."""
 
     about = "converting units of length, weight, volume and time"
-    knobs: ClassVar = {"count": (1, 4, 8, 12, 20), "mixed": (0, 0, 1, 1, 1)}
-    slips: ClassVar = ("wrong_way", "by_hundred")
+    knobs = by_level(count=(1, 4, 8, 12, 20), mixed=(0, 0, 1, 1, 1))
+    slips = ("wrong_way", "by_hundred")
     largest = 100_000
 
-    def draw(self, chance: Chance) -> dict[str, Any]:
+    def draw(self, chance: Chance) -> Values:
         """Draw a measured thing of a world."""
         world = chance.of_world("measured")
         facts = {name: world[name] for name in ("thing", "small", "large")} | {"who": chance.person()}
@@ -30,11 +28,11 @@ class UnitConversion(Family):
                 return {**facts, "shape": "mixed", "whole": whole, "rest": rest, "count": chance.between(2, chance.knob.count)}
         return {**facts, "shape": "plain", "size": size, "count": chance.between(2, max(3, chance.knob.count))}
 
-    def words(self, facts: Facts) -> dict[str, Any]:
+    def words(self, facts: Facts) -> Values:
         """Return how the quantity is called, and the verb that tells it."""
         return dict(zip(("verb", "quantity"), _SAID[facts["small"]], strict=True))
 
-    def work(self, facts: Facts, slip: str = "") -> Iterator[WorkStep]:
+    def work(self, facts: Facts, slip: str = "") -> Steps:
         """Bring everything to the small unit, multiply, and change over to the large one if it was asked for."""
         factor, small = _FACTORS[facts["small"], facts["large"]], facts["small"]
         _, quantity = _SAID[small]
@@ -44,12 +42,10 @@ class UnitConversion(Family):
                 return
             inside = mul(f"the number of {small}s in {with_noun(facts['whole'], facts['large'])}", facts["whole"], used, unit=small)
             yield inside
-            each = add(f"the {quantity} of one {facts['thing']}", inside.value, facts["rest"], unit=small)
-            yield each
+            yield (each := add(f"the {quantity} of one {facts['thing']}", inside.value, facts["rest"], unit=small))
             yield mul(f"the total {quantity} of the {with_noun(facts['count'], facts['thing'])}", each.value, facts["count"], unit=small)
             return
-        whole = mul(f"the total {quantity} in {small}s", facts["size"], facts["count"], unit=small)
-        yield whole
+        yield (whole := mul(f"the total {quantity} in {small}s", facts["size"], facts["count"], unit=small))
         last = (mul if slip == "wrong_way" else div)(f"the total {quantity} in {facts['large']}s", whole.value, used, unit=facts["large"])
         yield last
 

@@ -1,11 +1,10 @@
 """Which test reveals the fault? The second way runs the faulty program in a small evaluator."""
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, ClassVar
+from collections.abc import Callable, Mapping
 
-from synth.procedural import Facts, Family
+from synth.procedural import Facts, Family, Values, by_level
 from synth.procedural.chance import Chance
-from synth.procedural.steps import WorkStep, state
+from synth.procedural.steps import Steps, state
 from synth.procedural.tiny_python import TinyPython
 
 _Rule = Callable[[int, int], int]
@@ -69,10 +68,10 @@ class UnitTests(Family):
     """A specification, a program with a fault, and inputs of which exactly one shows it."""
 
     about = "unit tests that reveal a fault"
-    knobs: ClassVar = {"faults": (4, 5, 6, 7, 7), "inputs": (3, 3, 4, 4, 5)}
-    slips: ClassVar = ("trusts_first",)
+    knobs = by_level(faults=(4, 5, 6, 7, 7), inputs=(3, 3, 4, 4, 5))
+    slips = ("trusts_first",)
 
-    def draw(self, chance: Chance) -> dict[str, Any]:
+    def draw(self, chance: Chance) -> Values:
         """Draw a fault, and inputs until exactly one reveals it."""
         kind = list(_FAULTS)[chance.between(0, chance.knob.faults - 1)]
         spec, program, right, wrong = _FAULTS[kind]
@@ -92,7 +91,7 @@ class UnitTests(Family):
         }
         return {**facts, **shown, "who": chance.person()}
 
-    def work(self, facts: Facts, slip: str = "") -> Iterator[WorkStep]:
+    def work(self, facts: Facts, slip: str = "") -> Steps:
         """Compare what should come out with what does, input by input."""
         _, _, right, wrong = _FAULTS[facts["kind"]]
         name, k, shown = facts["name"], facts.get("k", 0), ""
