@@ -12,6 +12,7 @@ from itertools import groupby
 
 from curation.counting import counted
 from curation.engine.stage import Unit
+from curation.errors import Refused
 from synth.ask.asking import ask_all
 from synth.ask.desk import Desk
 from synth.ask.key_table import KeyTable
@@ -47,6 +48,13 @@ class Asked:
                 desk.tell(tell)
                 ask_all(teacher, self._missing(teacher), count, self._log, desk)
             self._log.sync()
+
+    def require_answered(self) -> None:
+        """Raise Refused if a question has no reply: sending it would cost something."""
+        missing, _ = self._survey()
+        if missing:
+            many = counted(sum(missing.values()), "reply", "replies")
+            raise Refused(f"--frozen: {many} of this recipe's questions are missing; without --frozen they are asked for")
 
     def part(self, number: int) -> Iterator[tuple[Question, Conversation]]:
         """Yield the questions of a part, with their conversations. Parts that are asked for in order cost one pass together."""

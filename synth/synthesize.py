@@ -267,7 +267,7 @@ def synthesize(
 ) -> Sealed:
     """Send the missing requests, make rows of all replies, and return the sealed stage: shards of DOCUMENTS, and of REJECTS (`-rejected`).
 
-    Raises Refused (budget reached, a wrong set-up, the endpoint is down), and errors of the stages.
+    Raises Refused (budget reached, a wrong set-up, the endpoint is down, a frozen session would have to ask), and errors of the stages.
     """
     require_log(replies_dir)
     chosen = _trusted(choose(seeds, settings.seed_policy()), session) if settings.needs_seeds else []
@@ -277,6 +277,8 @@ def synthesize(
         asked = Asked(settings.router(), settings.built_tasks(), chosen, log)
         desk = Desk(Budget(budget, log.spent_before), log, session.watcher.tell, log.folder)
         known = len(log)
+        if session.frozen and session.was_sealed(GatherReplies(asked)):
+            asked.require_answered()
         try:
             units = asked.complete(desk)
         finally:

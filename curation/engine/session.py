@@ -235,6 +235,10 @@ class Session:
             remove_stale(self.out, replace(named, records=named.records | named.journals), self._ours)
             (self.out / index_path(folder)).delete()
 
+    def was_sealed(self, stage: Stage) -> bool:
+        """Return whether an earlier session, or this one, has sealed a stage."""
+        return self._read_seal(stage) is not None
+
     def require_no_drift(self) -> None:
         """Raise Refused if the session is frozen and something has drifted so far: what follows would cost something."""
         self._drift.stop()

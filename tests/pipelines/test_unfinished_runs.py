@@ -13,6 +13,7 @@ import pytest
 
 from curation.storage.location import Location
 from curation.storage.ownership import is_live, locked
+from tests.endpoint import completion, models, serving
 from tests.running import SMALL_RECIPE, many_files
 from tests.verbs import call
 
@@ -201,3 +202,26 @@ def test_a_dataset_file_that_is_damaged_is_made_again(made: Path, tmp_path: Path
     assert "is not what was written: it is rebuilt" in " ".join(said.err.split())
     assert shard.read_bytes() == whole
     assert call("verify", run).code == 0
+
+
+def test_a_frozen_run_asks_no_teacher_for_more(tmp_path: Path) -> None:
+    def recipe(count: int) -> Path:
+        path = tmp_path / "own.toml"
+        path.write_text(
+            f'[synthesize]\ntasks = [{{ name = "worked_problem", count = {count} }}]\n'
+            f'[synthesize.teacher]\nname = "openai"\nmodel = "small"\nkey_variable = ""\nbase_url = "{endpoint.url}"\n'
+        )
+        return path
+
+    with serving(lambda body, number: completion("no problem")) as endpoint:
+        endpoint.models = models("small")
+        assert call("run", recipe(2), "--out", tmp_path / "run").code == 0
+        asked = len(endpoint.bodies)
+        assert asked >= 2
+        assert call("run", recipe(2), "--out", tmp_path / "run", "--frozen").code == 0
+        said = call("run", recipe(5), "--out", tmp_path / "run", "--frozen")
+        assert said.code == 3, said
+        assert "are missing; without --frozen they are asked for" in " ".join(said.all.split())
+        assert len(endpoint.bodies) == asked
+        assert call("run", recipe(5), "--out", tmp_path / "run").code == 0
+        assert len(endpoint.bodies) > asked
