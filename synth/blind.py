@@ -7,7 +7,7 @@ same number (or the same words); compare self-consistency, arXiv 2203.11171. The
 
 from collections.abc import Sequence
 
-from synth.loose_json import read_object, text_field
+from synth.loose_json import object_schema, read_object, text_field
 from synth.prompt import load_prompt
 from synth.solution import agree
 from synth.task import Draft, Rejected
@@ -16,12 +16,7 @@ BLIND_VERSION = 1
 LEAST_SHARE = 2 / 3
 """The least share of solves that must agree."""
 
-_SCHEMA = {
-    "type": "object",
-    "properties": {"steps": {"type": "array", "items": {"type": "string"}}, "answer": {"type": "string"}},
-    "required": ["steps", "answer"],
-    "additionalProperties": False,
-}
+_SCHEMA = object_schema(steps="texts", answer="text")
 
 
 def solve_drafts(problem: str, solves: int) -> list[Draft]:

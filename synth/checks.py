@@ -99,20 +99,17 @@ def _quotes(said: Said, fields: Sequence[str], limits: Sequence[float]) -> None:
     grounding.require_quoted(said.texts(fields), said.passage, int(limits[0]))
 
 
-def _numbers(said: Said, fields: Sequence[str], limits: Sequence[float]) -> None:
-    del limits
+def _numbers(said: Said, fields: Sequence[str], _: Sequence[float]) -> None:
     grounding.require_known_numbers(said.texts(fields), said.passage)
 
 
-def _names(said: Said, fields: Sequence[str], limits: Sequence[float]) -> None:
-    del limits
+def _names(said: Said, fields: Sequence[str], _: Sequence[float]) -> None:
     quoted = [text for name in said.fields if name not in said.own for text in said.entries(name)]
     grounding.require_known_names(said.texts(fields), quoted, said.passage)
 
 
-def _bearing(said: Said, fields: Sequence[str], limits: Sequence[float]) -> None:
+def _bearing(said: Said, fields: Sequence[str], _: Sequence[float]) -> None:
     """Require that the first field shares words with the quotation (or the passage), and each later field with it or an earlier field."""
-    del limits
     quoted = [text for name in said.fields if name not in said.own for text in said.entries(name)]
     grounding.require_bearing([(name, " ".join(said.entries(name))) for name in fields], " ".join(quoted), said.passage)
 
@@ -150,16 +147,14 @@ def _entries(said: Said, fields: Sequence[str], limits: Sequence[float]) -> None
             raise Rejected("entries", {"field": name, "entries": len(folded), "different": len(set(folded)), "limits": list(limits)})
 
 
-def _paired(said: Said, fields: Sequence[str], limits: Sequence[float]) -> None:
-    del limits
+def _paired(said: Said, fields: Sequence[str], _: Sequence[float]) -> None:
     counts = [len(said.entries(name)) for name in fields]
     if len(set(counts)) > 1:
         raise Rejected("entries", {"fields": list(fields), "entries": counts})
 
 
-def _keyed(said: Said, fields: Sequence[str], limits: Sequence[float]) -> None:
+def _keyed(said: Said, fields: Sequence[str], _: Sequence[float]) -> None:
     """Require that exactly one option is the key, and that its length does not reveal it."""
-    del limits
     options, key = said.entries(fields[0]), said.entries(fields[1])[0]
     if list(options).count(key) != 1:
         raise Rejected("no_key", {"key": key, "options": list(options)})
@@ -177,9 +172,8 @@ def _table(said: Said, fields: Sequence[str], limits: Sequence[float]) -> None:
             raise Rejected("ragged_table", {"rows": len(rows), "cells": sorted(count + 1 for count in cells)})
 
 
-def _computed(said: Said, fields: Sequence[str], limits: Sequence[float]) -> None:
+def _computed(said: Said, fields: Sequence[str], _: Sequence[float]) -> None:
     """Require that the equations of the steps hold, that every number comes from the problem or a step, and that they reach the answer."""
-    del limits
     problem, steps, answer = ("\n".join(said.entries(name)) for name in fields)
     require_computed(problem, steps, answer)
     require_accounted(problem, steps, answer)
@@ -199,9 +193,8 @@ def _turns(said: Said, fields: Sequence[str], limits: Sequence[float]) -> None:
         raise Rejected("wrong_final", {"answer": answer, "last": turns[-1][:200]})
 
 
-def _language(said: Said, fields: Sequence[str], limits: Sequence[float]) -> None:
+def _language(said: Said, fields: Sequence[str], _: Sequence[float]) -> None:
     """Require that a longer text uses the passage's most frequent words, which are those of its language."""
-    del limits
     common = {word for word, _ in Counter(_WORD.findall(said.passage.casefold())).most_common(_COMMON)}
     words = _WORD.findall(" ".join(said.texts(fields)).casefold())
     share = sum(word in common for word in words) / len(words) if len(words) >= _COMMON else 1.0
@@ -209,8 +202,7 @@ def _language(said: Said, fields: Sequence[str], limits: Sequence[float]) -> Non
         raise Rejected("other_language", {"share of the passage's words": round(share, 4), "at_least": _LEAST_COMMON})
 
 
-def _no_source_talk(said: Said, fields: Sequence[str], limits: Sequence[float]) -> None:
-    del limits
+def _no_source_talk(said: Said, fields: Sequence[str], _: Sequence[float]) -> None:
     text = " ".join(said.texts(fields)).casefold()
     for phrase in _SOURCE_TALK:
         if phrase in text:

@@ -7,19 +7,14 @@ to the reader included; whatever it says, a reply counts only where it is the ob
 from typing import Any
 
 from synth.ask.teacher import Request, Teacher
-from synth.loose_json import read_object
+from synth.loose_json import object_schema, read_object
 from synth.prompt import load_prompt
 from synth.task import Rejected
 
 TASK = "educational_score"
 LOWEST, HIGHEST = 0, 5
 
-_SCHEMA = {
-    "type": "object",
-    "properties": {"reason": {"type": "string"}, "score": {"type": "integer", "minimum": LOWEST, "maximum": HIGHEST}},
-    "required": ["reason", "score"],
-    "additionalProperties": False,
-}
+_SCHEMA = object_schema(reason="text", score={"type": "integer", "minimum": LOWEST, "maximum": HIGHEST})
 _PARAMETERS = {"temperature": 0.0, "max_tokens": 300}
 
 

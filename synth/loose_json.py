@@ -25,7 +25,14 @@ _FENCE = re.compile(r"```[A-Za-z0-9]*+[^\S\n]*+\n(.*?)(?:```|\Z)", re.DOTALL)
 _OPENING = re.compile(r'\{(?=\s*["}])')
 _STRING_OR_BRACE = re.compile(r'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)|[{}]', re.DOTALL)
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
+FIELD_KINDS: Mapping[str, Mapping[str, Any]] = {"text": {"type": "string"}, "texts": {"type": "array", "items": {"type": "string"}}}
 _TYPES: Mapping[str, type | tuple[type, ...]] = {"string": str, "array": list, "object": dict, "integer": int, "number": (int, float)}
+
+
+def object_schema(**fields: str | Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the JSON Schema of an object with these fields, all of them and no others; a kind is "text", "texts" or a schema."""
+    properties = {name: FIELD_KINDS[kind] if isinstance(kind, str) else kind for name, kind in fields.items()}
+    return {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}
 
 
 def read_object(text: str, schema: Mapping[str, Any] | None = None) -> dict[str, Any]:

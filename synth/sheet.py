@@ -35,12 +35,12 @@ from curation.choices import build, read_toml
 from curation.errors import RecipeError
 from curation.storage.digests import digest_of
 from synth.checks import FIELD_CHECKS, Check, read_check
+from synth.loose_json import FIELD_KINDS, object_schema
 from synth.prompt import rendered
 
 _FORM = re.compile(r"\+\+\+\n(?P<front>.*?)\n\+\+\+\n(?P<sections>.*)", re.DOTALL)
 _SECTION = re.compile(r"^## ([a-z]+)\n(.*?)(?=^## [a-z]+\n|\Z)", re.DOTALL | re.MULTILINE)
 _SECTIONS = frozenset({"system", "user", "asked", "answered", "row", "blind", "example", "passage"})
-_KINDS: Mapping[str, Mapping[str, Any]] = {"text": {"type": "string"}, "texts": {"type": "array", "items": {"type": "string"}}}
 _MOST_BYTES = 1 << 20
 _TAKEN = frozenset({
     "passage", "origin", "task", "teacher", "verifier", "verdict", "agreement", "tries", "template", "seed_ids", "request", "answer",
@@ -89,8 +89,8 @@ class TaskSheet:
     @property
     def schema(self) -> Mapping[str, Any]:
         """The JSON Schema of a reply."""
-        kinds = {name: _KINDS[said.partition(":")[0]] for name, said in self.front.schema.items()}
-        return {"type": "object", "properties": kinds, "required": list(kinds), "additionalProperties": False}
+        kinds = {name: said.partition(":")[0] for name, said in self.front.schema.items()}
+        return object_schema(**kinds)
 
     def system(self, cell: Mapping[str, str]) -> str:
         """Return the system message: the teacher's role, and the format of the reply."""
@@ -119,7 +119,7 @@ def read_sheet(name: str, text: str) -> TaskSheet:
     for section in sorted(needed ^ (set(sections) & needed) | set(sections) - _SECTIONS):
         raise RecipeError(f"{where}: {'there is no section' if section in needed else 'nothing reads the section'} ## {section}")
     for field_, said in front.schema.items():
-        if said.partition(":")[0] not in _KINDS:
+        if said.partition(":")[0] not in FIELD_KINDS:
             raise RecipeError(f'{where}: the field {field_} is "text: what it holds" or "texts: what they hold", not {said!r}')
     for named in filter(None, (front.dialogue, front.answer if front.solves else "")):
         if named not in front.schema:

@@ -16,7 +16,7 @@ from synth.checks import recall, require_all
 from synth.extractive import passages
 from synth.grid import cell_of
 from synth.instructions import refuse_appeals, refuse_orders
-from synth.loose_json import read_object, text_field, text_list
+from synth.loose_json import object_schema, read_object, text_field, text_list
 from synth.meta_talk import refuse_meta_talk
 from synth.procedural.chance import Chance
 from synth.prompt import load_prompt
@@ -27,7 +27,7 @@ from synth.task import Draft, Example, Heard, Rejected, Seed, Task, Work
 _FORMAL = frozenset({"unparsable", "length", "entries", "ragged_table", "no_key", "length_bias"})
 """Faults of format, which a model can repair when it learns of them."""
 
-_TEXT = {"type": "object", "properties": {"text": {"type": "string"}}, "required": ["text"], "additionalProperties": False}
+_WRITTEN = object_schema(text="text")
 _REPAIR = "This cannot be used ({rule}: {evidence}). Answer once more with the whole JSON object, corrected."
 
 
@@ -184,11 +184,11 @@ class SheetTask(Task):
 
 def _follow(instruction: str) -> Draft:
     prompt = load_prompt("follow_instruction")
-    return Draft({"instruction": instruction}, prompt.messages({"instruction": instruction}), _TEXT, prompt.name)
+    return Draft({"instruction": instruction}, prompt.messages({"instruction": instruction}), _WRITTEN, prompt.name)
 
 
 def require_fidelity(reply: str | None, passage: str, least: float) -> None:
     """Raise Rejected (`low_fidelity`) unless a text written from an instruction alone has enough of the passage's numbers and words."""
-    share = 0.0 if reply is None else recall(text_field(read_object(reply, _TEXT), "text"), passage)[0]
+    share = 0.0 if reply is None else recall(text_field(read_object(reply, _WRITTEN), "text"), passage)[0]
     if share < least:
         raise Rejected("low_fidelity", {"share": round(share, 4), "at_least": least})

@@ -14,18 +14,11 @@ from collections.abc import Set
 from dataclasses import dataclass
 
 from synth.arithmetic import Exact, equations, numbers, value_of_expression
-from synth.loose_json import read_object, text_field, text_list
+from synth.loose_json import object_schema, read_object, text_field, text_list
 from synth.task import Rejected
 
 SOLUTION_VERSION = 5
-FORM = {
-    "properties": {
-        "title": {"type": "string"},
-        "problem": {"type": "string"},
-        "steps": {"type": "array"},
-        "answer": {"type": "string"},
-    }
-}
+FORM = object_schema(title="text", problem="text", steps="texts", answer="text")
 """The fields that a solution must have."""
 
 _QUANTITY = re.compile(r"-?\d[\d,]*(?:\.\d+)?(?:\s*/\s*\d+)?")

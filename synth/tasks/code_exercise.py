@@ -12,24 +12,15 @@ from typing import Any, ClassVar
 from synth.blind import LEAST_SHARE
 from synth.grid import cell_of
 from synth.instructions import refuse_appeals, refuse_orders
-from synth.loose_json import read_object, text_field, text_list
+from synth.loose_json import object_schema, read_object, text_field, text_list
 from synth.meta_talk import refuse_meta_talk
 from synth.prompt import load_prompt
 from synth.sandbox.judging_code import judge_code
 from synth.sandbox.running import run_code
 from synth.task import Draft, Example, Heard, Rejected, Seed, Task, Work
 
-_TEXT = {"type": "string"}
-_FORM = {
-    "type": "object",
-    "properties": {
-        **dict.fromkeys(("title", "problem", "solution", "tests"), _TEXT),
-        "explanation": {"type": "array", "items": _TEXT},
-    },
-    "required": ["title", "problem", "solution", "tests", "explanation"],
-    "additionalProperties": False,
-}
-_PROGRAM = {"type": "object", "properties": {"program": _TEXT}, "required": ["program"], "additionalProperties": False}
+_FORM = object_schema(title="text", problem="text", solution="text", tests="text", explanation="texts")
+_PROGRAM = object_schema(program="text")
 _GRID = {
     "concept": (
         "conditions and edge cases", "loops over a list", "strings and their parts", "dictionaries", "sets", "sorting by a key",

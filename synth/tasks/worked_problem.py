@@ -20,24 +20,14 @@ from synth import blind, solution
 from synth.accounted import require_accounted
 from synth.blind import require_agreement, solve_drafts
 from synth.instructions import refuse_appeals
+from synth.loose_json import object_schema
 from synth.meta_talk import refuse_meta_talk
 from synth.procedural import LEVELS, Exercise, Family, every_family, family
 from synth.procedural.proof import PROOF_VERSION, prove, read_exercise
 from synth.prompt import load_prompt
 from synth.task import Draft, Example, Heard, Seed, Task, Work
 
-SCHEMA = {
-    "type": "object",
-    "properties": {
-        "title": {"type": "string"},
-        "problem": {"type": "string"},
-        "steps": {"type": "array", "items": {"type": "string"}},
-        "answer": {"type": "string"},
-        "expression": {"type": "string"},
-    },
-    "required": ["title", "problem", "steps", "answer", "expression"],
-    "additionalProperties": False,
-}
+SCHEMA = object_schema(title="text", problem="text", steps="texts", answer="text", expression="text")
 _SETTINGS = (
     "a kitchen", "a railway station", "a village market", "a small workshop", "a school trip", "a science museum", "a farm",
     "a sports club", "a shipyard", "a public library", "a weather station", "a theatre", "a garden", "a post office", "an observatory",
