@@ -1,15 +1,17 @@
 """Beats in shared memory: a worker writes into its own slot and no other, and a watch reads who is at what."""
 
 import os
+import time
 from array import array
 from collections.abc import Iterator
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curation.engine import heartbeat
-from curation.engine.heartbeat import FIELDS, TICK, Watch, attach, beat, begin
+from curation.engine import heartbeat, watched
+from curation.engine.heartbeat import FIELDS, TICK, Watch, attach, beat, begin, limit_for
 from curation.engine.watched import watched_here
 from tests.meeting import meets, met
 
@@ -74,8 +76,6 @@ class Machine:
 
 @pytest.fixture
 def machine(monkeypatch: pytest.MonkeyPatch) -> Machine:
-    from types import SimpleNamespace
-
     import psutil
 
     found = Machine()
@@ -138,3 +138,25 @@ def test_a_process_that_watches_itself_is_at_an_item_until_it_leaves() -> None:
         slot = heartbeat._mine
         assert list(slot[:2]) == [os.getpid(), 1]
     assert slot[1] == 0
+
+
+def test_a_parser_that_lets_no_thread_run_is_ended_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The timer of faulthandler needs no interpreter lock; it is set while a record is read, and later than the watch would end it."""
+    calls: list[object] = []
+    timer = SimpleNamespace(
+        dump_traceback_later=lambda seconds, exit: calls.append((seconds, exit)),
+        cancel_dump_traceback_later=lambda: calls.append("cancelled"),
+    )
+    monkeypatch.setattr(watched, "faulthandler", timer)
+    monkeypatch.setattr(heartbeat, "TICK", 0.01)
+    with watched_here(lambda _: None):
+        time.sleep(0.1)
+        assert calls == []
+        beat(1 << 20)
+        end = time.monotonic() + 60
+        while not calls and time.monotonic() < end:
+            time.sleep(0.01)
+    seconds, ends = calls[0]  # type: ignore[misc]
+    assert limit_for(1 << 20) < seconds < limit_for(1 << 20) + 60
+    assert ends is True
+    assert calls[-1] == "cancelled"

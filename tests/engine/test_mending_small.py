@@ -13,7 +13,7 @@ from curation.engine.stage import Unit
 from curation.engine.watcher import Silent
 from curation.errors import BooksUnbalanced, CorruptShard, Refused, ShardsFailed
 from curation.storage.location import Location
-from tests.toy_stages import Count, Double
+from tests.toy_stages import Count, Double, FailOn
 
 NAMES = [f"unit-{number}" for number in range(4)]
 
@@ -155,3 +155,18 @@ def test_what_failed_units_read_is_suspected_and_nothing_else(out: Path) -> None
         with pytest.raises(ShardsFailed):
             session.run(Double(5), [Unit(shard.name, {"numbers": (shard,)}) for shard in counted.shards])
         assert [shard.name for shard in session.suspects] == ["unit-1"]
+
+
+def test_a_unit_that_fails_for_no_damage_fails_once(out: Path) -> None:
+    calls: list[int] = []
+    with Session.open(Location.of(out), LocalRunner()) as session:
+
+        def work(_: Callable[[], None]) -> None:
+            calls.append(1)
+            assert len(calls) < 3, "a run that cannot be mended ends"
+            counted = session.run(Count(), [Unit(name) for name in NAMES])
+            session.run(FailOn(bad="unit-2"), [Unit(shard.name, {"numbers": (shard,)}) for shard in counted.shards])
+
+        with pytest.raises(ShardsFailed, match="cannot double unit-2"):
+            mended(session, work)
+    assert len(calls) == 1

@@ -187,3 +187,25 @@ def test_a_file_of_the_run_is_written_only_where_it_differs(tmp_path: Path) -> N
         assert (tmp_path / "notes").stat().st_ino == before
         session.put("notes", b"two")
         assert (tmp_path / "notes").read_bytes() == b"two"
+
+
+def test_a_closed_run_stays_closed_until_something_in_it_changes(tmp_path: Path) -> None:
+    def is_closed() -> bool:
+        assert (tmp_path / "contents.json").exists() == read(tmp_path)["closed"]
+        return bool(read(tmp_path)["closed"])
+
+    def closed_after(names: str, notes: bytes, close: bool = False) -> bool:
+        with Session.open(Location.of(tmp_path), LocalRunner()) as session:
+            session.run(Count(), [Unit(name) for name in names])
+            session.put("notes", notes)
+            if close:
+                session.close()
+        return is_closed()
+
+    assert closed_after("abc", b"one", close=True)
+    assert closed_after("abc", b"one"), "nothing changed"
+    assert not closed_after("abc", b"two"), "a file of the run changed"
+    assert closed_after("abc", b"two", close=True)
+    assert not closed_after("ab", b"two"), "a unit is gone, and nothing is made"
+    assert closed_after("ab", b"two", close=True)
+    assert not closed_after("abd", b"two"), "a unit is made"
