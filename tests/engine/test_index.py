@@ -4,9 +4,11 @@ import hashlib
 import os
 import random
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from curation.engine import index
 from curation.engine.index import IndexWriter, index_of, units_done
 from curation.engine.runner import LocalRunner
 from curation.engine.session import Session
@@ -123,3 +125,18 @@ def test_the_index_of_a_stage_that_is_gone_is_gone(space: Workspace) -> None:
     with Session.open(space.out, LocalRunner()) as session:
         session.retire_others()
     assert not index.exists()
+
+
+def test_a_store_is_written_to_once_a_minute_and_at_the_end(space: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    done, now, writes = list(units_done(space, Count(), NAMES).values()), [1000.0], list[int]()
+    store = SimpleNamespace(is_local=False, write_bytes=lambda content: writes.append(len(content.splitlines())))
+    monkeypatch.setattr(index, "index_of", lambda *_: store)
+    monkeypatch.setattr(index.time, "monotonic", lambda: now[0])
+    with IndexWriter(space, Count(), done[:1]) as writer:
+        assert writes == [1]
+        for passed, finished, written in ((59.0, done[1], [1]), (2.0, done[2], [1, 3]), (59.0, done[3], [1, 3]), (2.0, done[4], [1, 3, 5])):
+            now[0] += passed
+            writer.add(finished)
+            assert writes == written
+        writer.add(done[5])
+    assert writes == [1, 3, 5, 6]

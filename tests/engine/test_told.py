@@ -2,9 +2,12 @@
 
 from pathlib import Path
 
+import pytest
+
 from curation.engine.failures import Failure, told_of
-from curation.engine.leftovers import sweep
+from curation.engine.leftovers import check_public, sweep
 from curation.engine.stopped import STOPPED_AFTER, StoppedWorkers
+from curation.errors import Refused
 from curation.storage.location import TEMPORARY, Location
 
 
@@ -72,3 +75,17 @@ def test_temporaries_of_known_files_go_and_are_named(tmp_path: Path) -> None:
     assert sweep(Location.of(tmp_path), ["stages", "", "stages"], ["stages/a.parquet", "run.json"]) == ["a.parquet", "run.json"]
     left = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()}
     assert left == {"stages/a.parquet", f"stages/{temporary}b.parquet", f"{TEMPORARY}x"}
+
+
+def test_shards_that_readers_would_take_for_ours_are_counted(tmp_path: Path) -> None:
+    out = Location.of(tmp_path)
+    check_public(out)
+    (tmp_path / "ledger").mkdir()
+    (tmp_path / "ledger/notes.txt").write_text("no shard")
+    (tmp_path / f"ledger/{TEMPORARY}{'0a' * 16}-a.parquet").write_text("on its way")
+    check_public(out)
+    for count, more in ((1, ""), (2, " (and 1 more like it)"), (3, " (and 2 more like it)")):
+        (tmp_path / f"ledger/mine-{count}.parquet").write_text("x")
+        with pytest.raises(Refused) as refused:
+            check_public(out)
+        assert str(refused.value).startswith(f"{out}/ledger/mine-1.parquet{more} was not made by this run")
