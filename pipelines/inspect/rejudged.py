@@ -22,7 +22,7 @@ from curation.errors import UsageError
 from pipelines.inspect.flows import AMOUNT, estimated_tokens
 from pipelines.inspect.looking import looks_at_runs
 from pipelines.inspect.rules import RecipeRule, read_rules
-from pipelines.inspect.run_folder import checked_folder, places, scan_measured
+from pipelines.inspect.run_folder import checked_folder, measured_parts, places, scan_measured
 
 TO_COMPARE = "to compare"
 """What would become of a document that passes and has not been compared with those that would be kept."""
@@ -103,10 +103,15 @@ def rejudge_run(folder: str, thresholds: Mapping[str, float | None]) -> Rejudged
     if not found:
         raise UsageError(f"{folder} has no ledger yet, so no document has a fate that other thresholds could change; end the run first")
     signals = list(dict.fromkeys(change.rule.signal for change in changed))
-    judged = _with_fate_after(scan_measured(found, _FACTS, signals), changed)
+    measured = scan_measured(found, _FACTS, signals)
+    judged = _with_fate_after(measured, _gone(measured, changed), changed)
     flags = [f"{side}{place}" for place in range(len(changed)) for side in ("fails", "fails_after")]
     size = pl.len().alias("documents"), pl.col("text_bytes").sum(), estimated_tokens(pl.col("text_bytes")).sum().alias("tokens")
-    counted = judged.group_by("source", "fate", "after", *flags).agg(size).collect(engine="streaming")
+    some = [scan_measured(part, _FACTS, signals) for part in measured_parts(found)]
+    gone = pl.concat([_gone(part, changed).collect(engine="streaming") for part in some]).lazy()
+    by = ["source", "fate", "after", *flags]
+    parts = [_with_fate_after(part, gone, changed).group_by(by).agg(size).collect(engine="streaming") for part in some]
+    counted = pl.concat(parts).group_by(by).agg(pl.col(AMOUNT).sum())
     by_fate = counted.group_by("fate", "after").agg(pl.col(AMOUNT).sum()).sort("fate", "after", descending=[True, False])
     kept, documents = pl.col("fate") == "kept", pl.col("documents")
     of_sources = [
@@ -124,18 +129,25 @@ def rules_table(rules: Sequence[RecipeRule]) -> pl.DataFrame:
     return pl.DataFrame([(rule.name, rule.signal, rule.drops, rule.threshold) for rule in rules], _RULES, orient="row")
 
 
-def _with_fate_after(table: pl.LazyFrame, changed: Sequence[_Changed]) -> pl.LazyFrame:
-    """Add to every document whether it fails each changed rule before and after, and its new fate (`after`)."""
+def _verdicts(table: pl.LazyFrame, changed: Sequence[_Changed]) -> pl.LazyFrame:
+    """Add to every document whether it fails each changed rule before and after, and whether it passes all rules."""
     now = [pl.col("failed").list.contains(change.rule.name).fill_null(False).alias(f"fails{i}") for i, change in enumerate(changed)]
     then = [change.fails().alias(f"fails_after{i}") for i, change in enumerate(changed)]
     held = pl.sum_horizontal([pl.col(f"fails{i}").cast(pl.Int64) for i in range(len(changed))])
     others = pl.col("failed").list.len().fill_null(0).cast(pl.Int64) - held > 0
     passes = ~(others | pl.any_horizontal([pl.col(f"fails_after{i}") for i in range(len(changed))]))
-    judged = table.with_columns(*now, *then).with_columns(passes.alias("passes"))
-    gone = judged.filter((pl.col("fate") == "kept") & ~pl.col("passes") & (pl.col("cluster_size") > 1)).select(
-        pl.col("id").alias("duplicate_of"), pl.lit(True).alias("freed")
-    )
-    was_compared = pl.col("fate").is_in(["kept", "duplicate"]) & ~(pl.col("freed").fill_null(False) & pl.col("duplicate_run").is_null())
+    return table.with_columns(*now, *then).with_columns(passes.alias("passes"))
+
+
+def _gone(table: pl.LazyFrame, changed: Sequence[_Changed]) -> pl.LazyFrame:
+    """Return the documents that have duplicates and would not be kept: `duplicate_of` is their id."""
+    gone = (pl.col("fate") == "kept") & ~pl.col("passes") & (pl.col("cluster_size") > 1)
+    return _verdicts(table, changed).filter(gone).select(pl.col("id").alias("duplicate_of"), pl.lit(True).alias("freed"))
+
+
+def _with_fate_after(table: pl.LazyFrame, gone: pl.LazyFrame, changed: Sequence[_Changed]) -> pl.LazyFrame:
+    """Add to every document its verdicts and its new fate (`after`)."""
+    was_compared = pl.col("fate").is_in(["kept", "duplicate"]) & ~pl.col("freed")
     after = (
         pl.when((pl.col("fate") == "dropped") & (pl.col("stage") != _JUDGED))
         .then(pl.col("fate"))
@@ -147,7 +159,10 @@ def _with_fate_after(table: pl.LazyFrame, changed: Sequence[_Changed]) -> pl.Laz
         .then(pl.col("fate"))
         .otherwise(pl.lit(TO_COMPARE))
     )
-    return judged.join(gone, on="duplicate_of", how="left").with_columns(after.alias("after"))
+    judged = _verdicts(table, changed)
+    copy = (pl.col("fate") == "duplicate") & pl.col("duplicate_run").is_null()
+    copies = judged.filter(copy).join(gone, on="duplicate_of", how="left").with_columns(pl.col("freed").fill_null(False))
+    return pl.concat([judged.filter(~copy).with_columns(pl.lit(False).alias("freed")), copies]).with_columns(after.alias("after"))
 
 
 def _rules(changed: Sequence[_Changed], fails: pl.DataFrame) -> pl.DataFrame:

@@ -30,6 +30,9 @@ from pipelines.inspect.store_scan import scan_on_store
 GENERATED_FOLDER = "stages/6-synthesize"
 """The folder of the stages over generated rows."""
 
+_AT_ONCE = 8
+"""Shards of a part."""
+
 CUTS_STAGE = "4i-cuts"
 """The stage whose shards hold each document's cuts; repeating its name here saves inspection an import."""
 
@@ -123,6 +126,12 @@ def scan_measured(found: Iterable[ShardPlace], ledger: list[str], signals: list[
     if not frames:
         raise UsageError("this run has no signals: its recipe has no filters, or stages/2-measure was deleted")
     return pl.concat(frames)
+
+
+def measured_parts(found: Iterable[ShardPlace]) -> list[list[ShardPlace]]:
+    """Divide what was measured for scans one after another: a scan holds a part of every shard in it, so one of many needs much memory."""
+    measured = [place for place in found if place.signals is not None]
+    return [measured[begin : begin + _AT_ONCE] for begin in range(0, len(measured), _AT_ONCE)]
 
 
 def scan_texts(found: Iterable[ShardPlace], ledger: list[str], documents: list[str]) -> pl.LazyFrame:

@@ -55,5 +55,5 @@ def signal_by(folder: str, signal: str, by: str) -> SignalSplit:
     parts = []
     for part, _, stay in largest.head(SHOWN).iter_rows():
         rows = table.filter(pl.col(by) == part)
-        parts.append(SignalPart(part, stay, with_samples(summarise(name, kind, rows, rules), rows, found)))
+        parts.append(SignalPart(part, stay, with_samples(summarise(name, kind, [rows], rules), rows, found)))
     return SignalSplit(name, by, parts, max(0, largest.height - SHOWN))

@@ -78,15 +78,18 @@ def signal_summary(folder: str, signal: str) -> SignalSummary:
     found = places(out)
     name, kind = full_name(signal, found)
     table = scan_measured(found, ["key", "fate", "rule"], [name]).rename({name: "value"})
-    return with_samples(summarise(name, kind, table, [rule for rule in read_rules(out).rules if rule.signal == name]), table, found)
+    return with_samples(summarise(name, kind, [table], [rule for rule in read_rules(out).rules if rule.signal == name]), table, found)
 
 
-def summarise(signal: str, kind: Any, table: pl.LazyFrame, rules: Sequence[RecipeRule]) -> SignalSummary:
-    """Summarise a signal without samples, from the columns `value` (of polars type `kind`), `fate` and `rule`; `rules` are its rules."""
+def summarise(signal: str, kind: Any, tables: Sequence[pl.LazyFrame], rules: Sequence[RecipeRule]) -> SignalSummary:
+    """Summarise a signal without samples, from tables with `value` (of polars type `kind`), `fate` and `rule`; `rules` are its rules.
+
+    The values are read at once, and the tables one after another.
+    """
     if not has_thresholds(kind):
-        return _summary_of_text(signal, table, rules)
-    numbers, value = finite(table), pl.col("value")
-    facts = numbers.select(
+        return _summary_of_text(signal, pl.concat(tables), rules)
+    value = pl.col("value")
+    facts = finite(pl.concat([table.select("value") for table in tables])).select(
         pl.len().alias("rows"),
         value.null_count().alias("missing"),
         value.mean().alias("mean"),
@@ -98,8 +101,14 @@ def summarise(signal: str, kind: Any, table: pl.LazyFrame, rules: Sequence[Recip
         return SignalSummary(signal, rows, missing, None, (), "linear", (), (), rules)
     quantiles = [Quantile(share, at) for share, at in zip(QUANTILES, values, strict=True)]
     scale, edges = grid(values[0], values[QUANTILES.index(0.5)], values[-1], least, kind.is_integer() or kind == pl.Boolean)
-    bins = count_bins(numbers, edges, [rule.name for rule in rules])
+    counted = [count_bins(finite(table), edges, [rule.name for rule in rules]) for table in tables]
+    bins = [_sum_of_bins(same) for same in zip(*counted, strict=True)]
     return SignalSummary(signal, rows, missing, mean, quantiles, scale, bins, (), rules)
+
+
+def _sum_of_bins(same: Sequence[Bin]) -> Bin:
+    sums = (sum(getattr(one, part) for one in same) for part in ("documents", "kept", "dropped_here"))
+    return Bin(same[0].low, same[0].high, *sums)
 
 
 def with_samples(summary: SignalSummary, table: pl.LazyFrame, found: Sequence[ShardPlace]) -> SignalSummary:

@@ -178,7 +178,7 @@ def _signal_cards(rules: Sequence[RecipeRule], found: Sequence[ShardPlace], flow
     cards = []
     for signal in signals:
         on_it = [rule for rule in rules if rule.signal == signal]
-        summary = summarise(signal, known[signal], table.rename({signal: "value"}), on_it)
+        summary = summarise(signal, known[signal], [table.rename({signal: "value"})], on_it)
         chart: Markup | None
         if summary.quantiles and summary.quantiles[0].value == summary.quantiles[-1].value:
             chart = None

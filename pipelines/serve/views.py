@@ -18,7 +18,7 @@ from pipelines.inspect.diff import diff
 from pipelines.inspect.flows import Funnel
 from pipelines.inspect.funnel import funnel
 from pipelines.inspect.rules import read_rules
-from pipelines.inspect.run_folder import ShardPlace, iter_rows, places, scan, scan_ledger, scan_measured
+from pipelines.inspect.run_folder import ShardPlace, iter_rows, measured_parts, places, scan, scan_ledger, scan_measured
 from pipelines.inspect.sources import largest_flows
 from pipelines.inspect.views import SignalSummary, full_name, has_thresholds, signals_in, summarise
 from pipelines.report import charts
@@ -257,7 +257,8 @@ def _summary(out: Location, signal: str, stamp: object) -> SignalSummary:  # noq
     found = places(out)
     name, kind = full_name(signal, found)
     own = [rule for rule in read_rules(out).rules if rule.signal == name]
-    return summarise(name, kind, scan_measured(found, ["fate", "rule"], [name]).rename({name: "value"}), own)
+    tables = [scan_measured(part, ["fate", "rule"], [name]).rename({name: "value"}) for part in measured_parts(found)]
+    return summarise(name, kind, tables, own)
 
 
 def _stamp(out: Location, found: Sequence[ShardPlace]) -> Any:

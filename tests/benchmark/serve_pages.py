@@ -109,7 +109,7 @@ def asked(server: psutil.Process, port: int, cookie: str, address: str) -> tuple
     began, before = time.perf_counter(), sum(server.cpu_times()[:2])
     content = _content(port, cookie, address)
     painted = time.perf_counter() - began
-    if b"<div data-waiting>" in content:
+    while b"<div data-waiting>" in content:
         _content(port, cookie, address, waits="1")
         content = _content(port, cookie, address)
     return painted, time.perf_counter() - began, sum(server.cpu_times()[:2]) - before, len(content)

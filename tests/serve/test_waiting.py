@@ -59,7 +59,25 @@ def test_a_page_that_nobody_fetched_is_forgotten(monkeypatch: pytest.MonkeyPatch
     async def asked() -> str | None:
         pages = Waiting()
         await pages.ready("/a", lambda: "old")
-        monkeypatch.setattr(waiting, "FORGOTTEN_AFTER", 0.0)
+        monkeypatch.setattr(waiting, "FORGOTTEN_AFTER", -1.0)
         return await pages.page("/a", lambda: "new")
 
     assert asyncio.run(asked()) == "new"
+
+
+def test_a_page_that_takes_longer_than_it_is_kept_is_not_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(waiting, "FORGOTTEN_AFTER", 0.5)
+    written: list[str] = []
+
+    def slow() -> str:
+        time.sleep(0.7)
+        written.append("once")
+        return "whole"
+
+    async def asked() -> str | None:
+        pages = Waiting()
+        await pages.ready("/a", slow)
+        return await pages.page("/a", slow)
+
+    assert asyncio.run(asked()) == "whole"
+    assert written == ["once"]
