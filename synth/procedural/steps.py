@@ -78,6 +78,16 @@ def div(what: str, first: Exact, second: Exact, unit: str = "") -> WorkStep:
     return calc(what, f"{n(first)} ÷ {below}", Fraction(first) / second, unit, f"divide {n(first)} by {below}", "div")
 
 
+def percent_of(what: str, rate: int, whole: Exact, unit: str = "") -> WorkStep:
+    """Return a step that takes a percentage."""
+    return calc(what, f"{written(whole)} × {rate} ÷ 100", Fraction(whole) * rate / 100, unit)
+
+
+def remainder(what: str, number: int, divisor: int, how: str = "") -> WorkStep:
+    """Return a step that takes away the divisor as often as it goes."""
+    return calc(what, f"{number} - {number // divisor} × {divisor}", number % divisor, how=how)
+
+
 def state(what: str, claim: str, kind: str = "state", value: Any = None, result: str = "", **more: Any) -> WorkStep:
     """Return a step that states something without calculating."""
     return WorkStep(what, claim, kind, "", value, result or ("" if value is None else str(value)), more)

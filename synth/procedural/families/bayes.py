@@ -5,7 +5,7 @@ from fractions import Fraction
 from synth.procedural import Facts, Family, Values, by_level
 from synth.procedural.chance import Chance
 from synth.procedural.grammar import plural
-from synth.procedural.steps import Steps, add, calc, quotient, sub
+from synth.procedural.steps import Steps, add, percent_of, quotient, sub
 
 
 class Bayes(Family):
@@ -28,25 +28,13 @@ class Bayes(Family):
     def work(self, facts: Facts, slip: str = "") -> Steps:
         """Count the true and the false alarms, and compare."""
         total, thing, tested = facts["total"], facts["thing"], facts["property"]
-        yield (
-            part := calc(
-                f"the number of {plural(thing)} that {tested}",
-                f"{total} × {facts['have']} ÷ 100",
-                Fraction(total * facts["have"], 100),
-                thing,
-            )
-        )
+        yield (part := percent_of(f"the number of {plural(thing)} that {tested}", facts["have"], total, thing))
         yield (rest := sub(f"the number of other {plural(thing)}", total, part.value, unit=thing))
-        true = calc("the number of correct alarms", f"{part.value} × {facts['hit']} ÷ 100", Fraction(part.value * facts["hit"], 100), thing)
-        yield true
-        if slip == "ignores_base":
-            yield quotient("the fraction of alarms that are correct", true.value, part.value)
+        yield (true := percent_of("the number of correct alarms", facts["hit"], part.value, thing))
+        if slip:
+            yield quotient("the fraction of alarms that are correct", true.value, part.value if slip == "ignores_base" else total)
             return
-        if slip == "of_all":
-            yield quotient("the fraction of alarms that are correct", true.value, total)
-            return
-        wrong = Fraction(rest.value * facts["false"], 100)
-        yield (false := calc("the number of false alarms", f"{rest.value} × {facts['false']} ÷ 100", wrong, thing))
+        yield (false := percent_of("the number of false alarms", facts["false"], rest.value, thing))
         yield (whole := add("the total number of alarms", true.value, false.value, unit=thing))
         yield quotient("the fraction of alarms that are correct", true.value, whole.value)
 

@@ -3,7 +3,7 @@
 from synth.procedural import Facts, Family, Values, by_level
 from synth.procedural.chance import Chance
 from synth.procedural.grammar import with_noun
-from synth.procedural.steps import Steps, calc, state
+from synth.procedural.steps import Steps, WorkStep, remainder, state
 
 
 class GreatestCommonDivisor(Family):
@@ -26,22 +26,22 @@ class GreatestCommonDivisor(Family):
     def work(self, facts: Facts, slip: str = "") -> Steps:
         """Divide with remainder until nothing is left."""
         chain = _chain(facts["large"], facts["small"])
-        for at, (a, b, quotient, rest) in enumerate(chain):
-            yield calc(f"the remainder when {a} is divided by {b}", f"{a} - {quotient} × {b}", rest, how=f"divide {a} by {b}")
+        for at, (a, b, *_) in enumerate(chain):
+            yield remainder(f"the remainder when {a} is divided by {b}", a, b, f"divide {a} by {b}")
             if slip == "stops_early" and at == len(chain) - 2 and at:
-                yield state(
-                    "the greatest common divisor", f"the greatest common divisor is {b}", "found", value=with_noun(b, facts["unit"])
-                )
+                yield _found(b, facts["unit"])
                 return
-        answer = chain[-1][2] if slip == "last_quotient" else chain[-1][1]
         if slip != "stops_early":
-            yield state(
-                "the greatest common divisor", f"the greatest common divisor is {answer}", "found", value=with_noun(answer, facts["unit"])
-            )
+            yield _found(chain[-1][2] if slip == "last_quotient" else chain[-1][1], facts["unit"])
 
     def recheck(self, facts: Facts) -> list[str]:
         """Try every divisor."""
         return [str(max(d for d in range(1, facts["small"] + 1) if facts["small"] % d == 0 == facts["large"] % d))]
+
+
+def _found(divisor: int, unit: str) -> WorkStep:
+    what = "the greatest common divisor"
+    return state(what, f"{what} is {divisor}", "found", value=with_noun(divisor, unit))
 
 
 def _chain(a: int, b: int) -> list[tuple[int, int, int, int]]:

@@ -6,7 +6,7 @@ from synth.arithmetic import written
 from synth.procedural import Facts, Family, Values, by_level
 from synth.procedural.chance import Chance
 from synth.procedural.grammar import ordinal
-from synth.procedural.steps import Steps, add, calc, mul
+from synth.procedural.steps import Steps, add, mul, percent_of
 
 
 class Interest(Family):
@@ -31,7 +31,7 @@ class Interest(Family):
         if facts["shape"] == "simple" and slip == "simple":
             return
         if facts["shape"] == "simple" or slip == "simple":
-            yield (year := calc("the interest for one year", f"{written(value)} × {rate} ÷ 100", value * rate / 100, "euro"))
+            yield (year := percent_of("the interest for one year", rate, value, "euro"))
             whole = mul(f"the interest for {years} years", year.value, years, unit="euro") if slip != "one_year" else year
             if slip != "one_year":
                 yield whole
@@ -39,7 +39,7 @@ class Interest(Family):
                 yield add("the final amount", value, whole.value, unit="euro")
             return
         for at in range(1, (1 if slip == "one_year" else years) + 1):
-            yield (year := calc(f"the interest for the {ordinal(at)} year", f"{written(value)} × {rate} ÷ 100", value * rate / 100, "euro"))
+            yield (year := percent_of(f"the interest for the {ordinal(at)} year", rate, value, "euro"))
             if slip == "interest_only" and at == years:
                 return
             yield (after := add(f"the amount after the {ordinal(at)} year", value, year.value, unit="euro"))

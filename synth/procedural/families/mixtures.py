@@ -5,7 +5,7 @@ from fractions import Fraction
 from synth.arithmetic import written
 from synth.procedural import Facts, Family, Values, by_level
 from synth.procedural.chance import Chance
-from synth.procedural.steps import Steps, add, calc
+from synth.procedural.steps import Steps, add, calc, percent_of
 
 
 class Mixtures(Family):
@@ -31,8 +31,8 @@ class Mixtures(Family):
             expression, share = (f"({p} + {q}) ÷ 2", Fraction(p + q, 2)) if slip == "averages" else (f"{p} + {q}", Fraction(p + q))
             yield calc(f"the share of {facts['solute']} in the mixture", expression, share, "%")
             return
-        first = calc(f"the amount of {facts['solute']} in the first portion", f"{a} × {p} ÷ 100", Fraction(a * p, 100), facts["unit"])
-        second = calc(f"the amount of {facts['solute']} in the second portion", f"{b} × {q} ÷ 100", Fraction(b * q, 100), facts["unit"])
+        first = percent_of(f"the amount of {facts['solute']} in the first portion", p, a, facts["unit"])
+        second = percent_of(f"the amount of {facts['solute']} in the second portion", q, b, facts["unit"])
         whole = add("the total amount of the mixture", a, b, unit=facts["unit"])
         inside = add(f"the total amount of {facts['solute']}", first.value, second.value, unit=facts["unit"])
         yield from (first, second, inside, whole)

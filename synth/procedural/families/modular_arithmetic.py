@@ -2,7 +2,7 @@
 
 from synth.procedural import Facts, Family, Values, by_level
 from synth.procedural.chance import Chance
-from synth.procedural.steps import Steps, calc, mul
+from synth.procedural.steps import Steps, calc, mul, remainder
 
 
 class ModularArithmetic(Family):
@@ -26,26 +26,21 @@ class ModularArithmetic(Family):
         m, a = facts["m"], facts["a"]
         if slip == "reduces_exponent" and facts["shape"] == "product":
             return
-        yield (first := calc(f"the remainder when {a} is divided by {m}", f"{a} - {a // m} × {m}", a % m))
+        yield (first := remainder(f"the remainder when {a} is divided by {m}", a, m))
         if facts["shape"] == "product":
             b = facts["b"]
-            yield (second := calc(f"the remainder when {b} is divided by {m}", f"{b} - {b // m} × {m}", b % m))
-            yield (
-                left := calc(
-                    f"the product of the remainders plus {facts['c']}",
-                    f"{first.value} × {second.value} + {facts['c']}",
-                    first.value * second.value + facts["c"],
-                )
-            )
+            yield (second := remainder(f"the remainder when {b} is divided by {m}", b, m))
+            x, y, c = first.value, second.value, facts["c"]
+            yield (left := calc(f"the product of the remainders plus {c}", f"{x} × {y} + {c}", x * y + c))
             if slip != "forgets_last" and left.value >= m:
-                yield calc("the remainder of this result", f"{left.value} - {left.value // m} × {m}", left.value % m)
+                yield remainder("the remainder of this result", left.value, m)
             return
         value = first.value
         for at in range(2, (facts["p"] if slip != "reduces_exponent" else facts["p"] - 1) + 1):
             yield (product := mul(f"the product for the {_POWERS[at]} power", value, first.value))
             value = product.value
             if value >= m and not (slip == "forgets_last" and at == facts["p"]):
-                yield (rest := calc(f"the remainder of the {_POWERS[at]} power", f"{value} - {value // m} × {m}", value % m))
+                yield (rest := remainder(f"the remainder of the {_POWERS[at]} power", value, m))
                 value = rest.value
 
     def recheck(self, facts: Facts) -> list[str]:
