@@ -46,10 +46,9 @@ class UnreadFile:
 
 @dataclass(frozen=True)
 class DamagedFile:
-    """An input file that breaks off or holds garbage: the number of records lost to that, and the reason and id of the first."""
+    """An input file that breaks off or holds garbage: the reason and id of the first damaged place. How much it held, nobody knows."""
 
     file: str
-    records: int
     reason: str
     first: str
 
@@ -92,9 +91,8 @@ class Unread:
             return None
         told = ", ".join(f"{each.file} ({each.reason})" for each in found[:_DAMAGED_TOLD])
         rest = f" and {counted(len(found) - _DAMAGED_TOLD, 'other')}" if len(found) > _DAMAGED_TOLD else ""
-        lost = counted(sum(each.records for each in found), "record")
         look = shlex.join(["curate", "why", str(out), found[0].first])
-        where = f"{lost} could not be read, see the ledger's unreadable rows: {look}"
+        where = f"each damaged place is one unreadable row of the ledger, however many records it held: {look}"
         return f"damaged: {counted(len(found), 'input file')}: {told}{rest}; {where}"
 
     def require_none(self) -> None:
@@ -142,7 +140,7 @@ def find_unread(out: Location) -> Unread:
             if not records:
                 without.append((file, _in_place_of_records(facts)))
             if loss := facts.get("damaged"):
-                damaged.append(DamagedFile(file, loss["records"], loss["reason"], loss["id"]))
+                damaged.append(DamagedFile(file, loss["reason"], loss["id"]))
             first = facts.get("unreadable")
             if first and records and first["records"] == records:
                 unread.append(UnreadFile(file, records, first["reason"], first["detail"]))

@@ -54,8 +54,8 @@ def cut_in_words(passages: int, documents: int, text_bytes: int) -> str:
 
 
 def lost_in_words(records: int) -> str:
-    """Say that damage lost records which the ledger can count only together, in one row for each damaged place."""
-    return f"{counted(records, 'record was', 'records were')} lost to damage in input files; unreadable rows of the ledger account for them"
+    """Say that records could not be read which the ledger counts together with others, in one row (damage, a missing column, a limit)."""
+    return f"{counted(records, 'further record')} could not be read; unreadable rows of the ledger account for them"
 
 
 def loss_in_words(source: str, duplicates: int, documents: int, alarm_share: float) -> str:

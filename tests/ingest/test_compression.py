@@ -50,6 +50,17 @@ def test_damage_in_one_member_does_not_cost_those_after_it(ending):
 
 
 @pytest.mark.parametrize("ending", PACKERS)
+@pytest.mark.parametrize("name", ["a.jsonl", "a"])
+def test_a_first_member_of_which_nothing_can_be_read_does_not_cost_those_after_it(ending, name):
+    first, *others = (PACKERS[ending](lines(*ROWS[start : start + 30])) for start in (0, 30, 60))
+    spoilt = first[:10] + bytes([255]) * (len(first) - 10)
+    outcomes = read_bytes(f"{name}.{ending}", spoilt + b"".join(others))
+    assert reasons(outcomes)[0] == "corrupt"
+    assert texts(outcomes) == IDS[30:]
+    assert reasons(read_bytes(f"{name}.{ending}", spoilt)) == ["corrupt"]
+
+
+@pytest.mark.parametrize("ending", PACKERS)
 def test_archives_of_many_members_lose_one_record(ending):
     packed = [PACKERS[ending](page(number, body=b"<p>" + str(number).encode() * 400)) for number in range(5)]
     damaged = bytearray(packed[2])

@@ -145,7 +145,7 @@ def test_a_run_counts_lost_rows_and_fields(tmp_path):
     (tmp_path / "rows.parquet").write_bytes(content)
     (tmp_path / "recipe.toml").write_text("[extractor]\nname = 'plain'\n")
     told = curate("run", tmp_path / "recipe.toml", tmp_path / "rows.parquet", "--out", tmp_path / "out")
-    assert "In addition, 199 records were lost" in told
+    assert "In addition, 199 further records could not be read" in told
     ledger = pl.read_parquet(tmp_path / "out/ledger/*.parquet")
     [evidence] = ledger.filter(pl.col("fate") == "unreadable")["evidence"]
     assert json.loads(evidence)["records"] == 200

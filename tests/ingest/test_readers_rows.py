@@ -167,6 +167,8 @@ def test_missing_is_told_from_null_and_the_remedy_is_named():
     assert none.detail == "'text' is not there; it has 'n'"
     [column] = read_bytes("a.parquet", parquet(pa.table({"id": ["a"], "summary": ["b"], "content": ["c"]})))
     assert column.detail == "'text' is not there; it has 'id', 'summary', 'content': [[input]] text = \"content\""
+    [capitals] = read_bytes("a.parquet", parquet(pa.table({"ID": ["a"], "Title": ["b"], "Text": ["c"]})))
+    assert capitals.detail == "'text' is not there; it has 'ID', 'Title', 'Text': [[input]] text = \"Text\""
 
 
 def test_a_long_line_is_passed_over():

@@ -74,7 +74,8 @@ def test_damaged_files_are_named_at_the_end(tmp_path):
     told = run_told(tmp_path, a__jsonl__gz=whole + b"garbage", f__jsonl__gz=whole, **files)
     named = "a.jsonl.gz (corrupt), b.jsonl.gz (truncated), c.jsonl.gz (truncated) and 2 others"
     look = f"curate why {tmp_path / 'out'} a.jsonl.gz:{300 * len(GOOD)}"
-    assert f"damaged: 5 input files: {named}; 5 records could not be read, see the ledger's unreadable rows: {look}" in told
+    assert f"damaged: 5 input files: {named}; each damaged place is one unreadable row of the ledger, however many" in told
+    assert f"records it held: {look}" in told
     assert "no gzip member" in curate(*look.split()[1:])
     again = call("run", tmp_path / "recipe.toml", tmp_path / "in", "--out", tmp_path / "out")
     assert "damaged: 5 input files" in again.err, "a run that has nothing to do says it again"
@@ -97,7 +98,7 @@ def test_rows_of_a_wrong_text_column_are_counted(tmp_path):
     told = run(tmp_path, 1, a__parquet=file.getvalue(), b__parquet=numbers.getvalue(), c__parquet=parquet(body=pa.array([], pa.string())))
     lost = pl.read_parquet(tmp_path / "out/ledger/*.parquet").sort("file_path")
     assert [json.loads(evidence).get("records", 1) for evidence in lost["evidence"]] == [rows, 77, 1]
-    assert f"{rows + 77 - 2:,} records were lost" in told
+    assert f"{rows + 77 - 2:,} further records could not be read; unreadable rows of the ledger account for them" in told, "no damage"
     session = json.loads((tmp_path / "out/run.json").read_text("utf-8"))["sessions"][-1]
     assert session["books"]["lost"] == rows + 77 - 2
     assert session["books"]["faults"] == []

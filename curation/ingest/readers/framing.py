@@ -8,7 +8,7 @@ Invariants
     - Every byte of the file belongs to a frame or is a newline between frames: skipped bytes become a frame with a fault.
     - After a corrupt gzip member reading continues at the next one, so the corruption costs one row too.
     - A record that ends the readable part of a damaged gzip member is faulty too: no checksum confirms its bytes.
-    - A block of more than MAX_RECORD_BYTES is skipped without being held in memory.
+    - A block of more than MAX_RECORD_BYTES is skipped; no more than that is held in memory. If the file ends before, the length is wrong.
 """
 
 import re
@@ -91,9 +91,9 @@ def _fault(content: Content, shape: Shape, length: int | None) -> Damage | None:
     """Return what is wrong with a record, from the bytes that follow its head; the head was already taken."""
     if length is None:
         return _cut_off(content, 1) if content.at_end() else _NO_LENGTH
-    if length > MAX_RECORD_BYTES:
+    ahead = content.ahead(min(length, MAX_RECORD_BYTES + 1))
+    if ahead > MAX_RECORD_BYTES:
         return Damage("too_large", f"the record has {length} bytes, more than {MAX_RECORD_BYTES}")
-    ahead = content.ahead(length)
     if ahead < length:
         if content.contains(shape.start, ahead):
             return Damage("wrong_content_length", f"the record says it has {length} bytes, but the next record starts before")

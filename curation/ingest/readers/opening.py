@@ -3,12 +3,14 @@
 Content decides the format if it is unmistakable (WARC, ARC, Parquet); otherwise the name decides (.jsonl, .html, ...; a final .gz, .zst,
 .lz4, .bz2 or .xz is ignored), and otherwise the first character. Content always decides the compression.
 
-An empty file, compressed or not, has no records. A file of unknown format is one record, Broken "unknown_format"; its message names the
-format if people often mistake it for input, and says what to do (`curation.ingest.readers.foreign`).
+An empty file, compressed or not, has no records. Compressed members before the first byte that can be read are one Broken, and what follows
+decides the format. A file of unknown format is one record, Broken "unknown_format"; its message names the format if people often mistake it
+for input, and says what to do (`curation.ingest.readers.foreign`).
 """
 
 import re
 from collections.abc import Iterator
+from itertools import chain
 from typing import Any
 
 from curation.ingest.readers.arc import ArcReader
@@ -49,16 +51,17 @@ def read_records(source: SourceFile, tally: Tally) -> Iterator[Outcome]:
     """
     with source.location.open_stream() as file:
         content = Content(file)
+        unreadable = list(_before_content(content))
         known = foreign(content.peek(LOOKED_AT))
         reader = None if known else _reader_for(content, source)
         frames: Iterator[Any]
         if content.at_end():
-            frames = content.damaged()
+            frames = iter(())
         elif reader is None:
             frames = iter([Broken(0, "unknown_format", known)]) if known else _unknown(content)
         else:
             frames = reader.frames(content, source)
-        for frame in frames:
+        for frame in chain(unreadable, frames):
             tally.frames += 1
             outcome = frame if reader is None or isinstance(frame, Broken) else reader.parse(frame, source)
             if isinstance(outcome, Ignored):
@@ -66,6 +69,13 @@ def read_records(source: SourceFile, tally: Tally) -> Iterator[Outcome]:
             if isinstance(outcome, Broken):
                 tally.lost += outcome.records - 1
             yield outcome
+
+
+def _before_content(content: Content) -> Iterator[Broken]:
+    """Yield a Broken for damage before the first byte that can be read, such as a first member of which nothing can be decompressed."""
+    while content.at_end() and content.damage is not None:
+        yield from content.damaged()
+        content.resume()
 
 
 def _reader_for(content: Content, source: SourceFile) -> Reader | None:

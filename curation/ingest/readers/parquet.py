@@ -126,7 +126,7 @@ def _columns(schema: Schema, text: str) -> list[str]:
     """Return the columns to read, in file order."""
     if text not in schema.names:
         strings = {field.name: 0 for field in schema if is_string(_unpacked(field.type))}
-        raise BadRow("missing_text", no_text(text, schema.names, likely_text(strings, ("id", "url", "date"))))
+        raise BadRow("missing_text", no_text(text, schema.names, likely_text(text, strings)))
     kind = schema.field(schema.get_all_field_indices(text)[-1]).type
     kind = _unpacked(kind)
     if not (is_string(kind) or is_binary(kind)):

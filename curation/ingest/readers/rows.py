@@ -17,8 +17,11 @@ from curation.ingest.readers.outcomes import Record
 from curation.ingest.readers.repair import BadRow, Repairs, Unreadable, as_text, mended_string
 from curation.storage.source_file import SourceFile
 
-_USUAL = ("content", "body", "raw_content", "document", "page_content", "article", "passage", "markdown", "html")
-"""Common names of text fields other than "text"."""
+_USUAL = ("text", "content", "body", "raw_content", "document", "page_content", "article", "passage", "markdown", "html")
+"""Common names of text fields, in small letters."""
+
+_OTHERS = {"id", "url", "date"}
+"""Names of fields that have other meanings, in small letters."""
 
 
 def row_record(fields: JsonMapping, offset: int, source: SourceFile, repairs: Repairs, raw: bytes | None = None) -> Record:
@@ -55,11 +58,11 @@ def no_text(name: str, present: Iterable[str], likely: str | None) -> str:
     return f"{name!r} is not there; it has {has[:900]}{remedy}"
 
 
-def likely_text(strings: Mapping[str, int], names: Iterable[str]) -> str | None:
-    """Return which of the string fields (each with a length) may be the text; never one of `names`, which have other meanings."""
-    others = set(names)
-    left = {name: length for name, length in strings.items() if name not in others}
-    usual = next((name for name in _USUAL if name in left), None)
+def likely_text(wanted: str, strings: Mapping[str, int]) -> str | None:
+    """Return which of the string fields (each with a length) may be the text that is `wanted`; never one that has another meaning."""
+    left = {name: length for name, length in strings.items() if name.lower() not in _OTHERS}
+    by_lower = {name.lower(): name for name in left}
+    usual = next((by_lower[name] for name in (wanted.lower(), *_USUAL) if name in by_lower), None)
     return usual or max(left, key=lambda name: left[name], default=None)
 
 
@@ -69,7 +72,7 @@ def _text(fields: JsonMapping, name: str) -> str:
         return text
     if name not in fields:
         strings = {field: len(value) for field, value in fields.items() if isinstance(value, str)}
-        raise BadRow("missing_text", no_text(name, fields, likely_text(strings, ("id", "url", "date"))))
+        raise BadRow("missing_text", no_text(name, fields, likely_text(name, strings)))
     if text is None:
         raise BadRow("missing_text", f"{name!r} is null")
     if isinstance(text, Unreadable):
