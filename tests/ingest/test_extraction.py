@@ -15,7 +15,7 @@ from curation.ingest.encoding import decode_text
 from curation.ingest.extraction import Extracted, extractor_named, shipped_extractors
 from curation.ingest.extraction.blocks import Blocks
 from curation.ingest.extraction.blocks_fast import BlocksFast
-from curation.ingest.extraction.dom import PageLimits, parse
+from curation.ingest.extraction.dom import PageLimits, parse, source_of
 from curation.ingest.extraction.plain import Plain
 from curation.ingest.extraction.resiliparse import Resiliparse
 from curation.ingest.extraction.tree_text import extracted
@@ -259,3 +259,9 @@ def test_a_script_that_writes_very_many_options_ends_where_it_ends() -> None:
     page = f"<html><body><article>{prose}<script>w(<option </script>{prose}</article><select>{'<option>a' * 2_100}</select></body></html>"
     for extractor in (Blocks(), Resiliparse()):
         assert extractor.extract(page).text.count("river") == 40
+
+
+@pytest.mark.parametrize(("limits", "largest"), [({"tags": 10}, "<" * 10 + "a" * 500), ({"characters": 30}, "é" * 30)])
+def test_a_page_up_to_its_limit_is_parsed(limits, largest):
+    assert source_of(largest, PageLimits(**limits)) == largest.encode()
+    assert source_of(largest + "<", PageLimits(**limits)) is None

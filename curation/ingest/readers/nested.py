@@ -47,7 +47,7 @@ def nested_values(column: Column) -> list[JsonValue]:
     try:
         return [_plain(value) for value in column.to_pylist(maps_as_pydicts="lossy")]
     except (UnicodeDecodeError, ValueError, OverflowError, pa.ArrowException):
-        return [_alone(scalar) for scalar in column]
+        return [_by_parts(scalar) for scalar in column]
 
 
 def time_text(scalar: pa.Scalar) -> str:
@@ -56,13 +56,6 @@ def time_text(scalar: pa.Scalar) -> str:
         return str(scalar.cast(pa.string()).as_py())
     except pa.ArrowException:
         return str(scalar.cast(pa.int64()).as_py())
-
-
-def _alone(scalar: pa.Scalar) -> JsonValue:
-    try:
-        return _plain(scalar.as_py(maps_as_pydicts="lossy"))
-    except (ValueError, OverflowError, pa.ArrowException):
-        return _by_parts(scalar)
 
 
 def _by_parts(scalar: pa.Scalar) -> JsonValue:

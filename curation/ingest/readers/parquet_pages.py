@@ -16,7 +16,7 @@ from typing import Any
 _HEADER = 256
 _MAX_HEADER = 1 << 20
 _DATA, _DATA_V2 = 0, 3
-_FALSE, _TRUE, _BYTE, _I16, _I32, _I64, _DOUBLE, _BINARY, _LIST, _SET, _MAP, _STRUCT = range(1, 13)
+_TRUE, _FALSE, _BYTE, _I16, _I32, _I64, _DOUBLE, _BINARY, _LIST, _SET, _MAP, _STRUCT = range(1, 13)
 """The types of Thrift's compact protocol."""
 
 _MAX_DEPTH = 8
@@ -99,7 +99,7 @@ class _Cut:
         return fields
 
     def _value(self, kind: int, depth: int) -> Any:
-        if kind in (_FALSE, _TRUE):
+        if kind in (_TRUE, _FALSE):
             return kind == _TRUE
         if kind in (_I16, _I32, _I64):
             return self._signed()
@@ -120,7 +120,7 @@ class _Cut:
         byte = self._byte()
         kind = byte & 15
         count = byte >> 4 if byte >> 4 < 15 else self._unsigned()
-        return [self._byte() if kind in (_FALSE, _TRUE) else self._value(kind, depth + 1) for _ in range(count)]
+        return [self._byte() if kind in (_TRUE, _FALSE) else self._value(kind, depth + 1) for _ in range(count)]
 
     def _skip(self, size: int) -> None:
         self.at += size
