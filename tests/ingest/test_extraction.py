@@ -1,9 +1,9 @@
 """Extraction: the shape of text that every extractor keeps, limits, damaged pages, and F1 on real pages."""
 
 import re
+import sys
 import time
 from collections import Counter
-from importlib.util import find_spec
 
 import polars as pl
 import pytest
@@ -48,9 +48,12 @@ def test_extractors_are_found_by_name():
         extractor_named("readability")
 
 
-@pytest.mark.skipif(find_spec("trafilatura") is not None, reason="it is there")
-def test_an_extractor_that_needs_a_package_says_so():
-    with pytest.raises(RecipeError, match=r"textbook-curation\[trafilatura\]"):
+def test_an_extractor_that_needs_a_package_says_so(tmp_path, monkeypatch):
+    """The package may be missing, or one that it imports."""
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "trafilatura", raising=False)
+    (tmp_path / "trafilatura.py").write_text("raise ImportError('cleaner is a\\nseparate project')")
+    with pytest.raises(RecipeError, match=r"textbook-curation\[trafilatura\]' \(cleaner is a separate project\)"):
         extractor_named("trafilatura")()
 
 

@@ -5,7 +5,7 @@ left out and tables kept; the block extractor was 8.3 times as quick (`tests/ben
 """
 
 from dataclasses import dataclass
-from importlib.util import find_spec
+from importlib import import_module
 from typing import ClassVar, Literal
 
 from curation.errors import RecipeError
@@ -27,9 +27,12 @@ class Trafilatura(Extractor):
     packages: ClassVar[tuple[str, ...]] = ("trafilatura",)
 
     def __post_init__(self) -> None:
-        """Raise RecipeError if the package is not installed."""
-        if find_spec("trafilatura") is None:
-            raise RecipeError("the extractor trafilatura needs its package: pip install 'textbook-curation[trafilatura]'")
+        """Raise RecipeError if the package, or one that it needs, is not installed."""
+        try:
+            import_module("trafilatura")
+        except ImportError as error:
+            needed = "the extractor trafilatura needs its package: pip install 'textbook-curation[trafilatura]'"
+            raise RecipeError(f"{needed} ({' '.join(str(error).split())})") from error
 
     def extract(self, html: str) -> Extracted:
         """Return the main content; for a page beyond the limits of parsing, the text between its tags."""
