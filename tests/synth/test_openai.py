@@ -1,6 +1,7 @@
 """The openai teacher against a real HTTP server on the loopback interface."""
 
 import asyncio
+import gzip
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -80,6 +81,17 @@ def test_azure_is_spoken_to_as_azure() -> None:
         assert ask(asked, request(model="deployed"))[0].text == "ok"
     assert endpoint.paths[0] == "/openai/deployments/deployed/chat/completions?api-version=2024-10-21"
     assert endpoint.headers[0]["api-key"] == KEY
+
+
+def test_a_compressed_answer_is_read_and_one_of_too_many_bytes_is_not() -> None:
+    def answer(body: dict[str, Any], _: int) -> Answer:
+        said = completion("ok" if number_in(body) == 0 else "no " * (12 << 20)).body
+        return Answer(body=gzip.compress(said, 1), headers={"Content-Encoding": "gzip"})
+
+    with serving(answer) as endpoint:
+        replies = ask(teacher(endpoint, max_attempts=1), request(0), request(1))
+    assert (replies[0].text, replies[1].error) == ("ok", "bad_response")
+    assert "more than 32 MiB" in (replies[1].detail or "")
 
 
 @pytest.mark.parametrize("azure_api_version", [None, "2024-10-21"])
