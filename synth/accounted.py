@@ -8,36 +8,10 @@ reader knows without being told (half, a hundred per cent, sixty minutes where m
 import re
 
 from synth.arithmetic import equations, numbers
+from synth.procedural.phrasebook import book
 from synth.task import Rejected
 
-_COUNTED = re.findall(
-    r"\w+",
-    """
-    zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen twenty
-    """,
-)
-_WORDS = {word: str(value) for value, word in enumerate(_COUNTED)} | {
-    word: value
-    for value, words in {
-        "1": "first once single each every per",
-        "2": "second half halves twice double pair both couple",
-        "3": "third thirds triple thrice",
-        "4": "fourth quarter quarters",
-        "5": "fifth fifths",
-        "10": "tenth tenths",
-        "12": "dozen",
-        "30": "thirty",
-        "40": "forty",
-        "50": "fifty",
-        "60": "sixty",
-        "70": "seventy",
-        "80": "eighty",
-        "90": "ninety",
-        "100": "hundred",
-        "1000": "thousand",
-    }.items()
-    for word in words.split()
-}
+_WORDS = {word: value for value, words in book("words")["numbers"].items() for word in words.split()}
 _ALWAYS = frozenset({"0", "1", "2"})
 _UNITS: tuple[tuple[str, frozenset[str]], ...] = (
     (r"second|minute|hour|\bh\b|\bmin\b|clock", frozenset({"60", "3600", "24", "12"})),

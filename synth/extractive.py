@@ -30,15 +30,7 @@ _NUMBER = re.compile(r"(?<![\w.,$€£/^])\d(?:[\d,]*\d)?(?:\.\d+)?(?![\w.,/]*\d
 _DEFINITION = re.compile(
     r"(?P<subject>(?:An? |The )?(?:[A-Za-zà-ÿ-]+ ){0,3}?[A-Za-zà-ÿ-]{3,}) (?P<verb>is|are|means|refers to) (?:an?|the|any|those|that) "
 )
-_NO_SUBJECT = frozenset(
-    re.findall(
-        r"\w+",
-        """
-        this that these those it there he she they we you i what which here one such who for in on
-        at by to of from with as if so but and or not its their his her our my your
-        """,
-    )
-)
+_NO_SUBJECT = frozenset(book("words")["no_subject"].split())
 _RULE = re.compile(r"\|?\s*:?-{3,}")
 
 

@@ -16,24 +16,14 @@ from collections import Counter
 from collections.abc import Sequence
 
 from synth.arithmetic import numbers
+from synth.procedural.phrasebook import book
 from synth.task import Rejected
 
 GROUNDING_VERSION = 2
 _NGRAM = 8
 _STEM = 5
 _NAME = re.compile(r"(?<=[^\W\d_][,;] |.[^\W_.!?:]\s)([A-Z][^\W\d_]+)|\b([^\W\d_]+[a-z][A-Z]\w*|[A-Z]{3,})\b")
-_EMPTY = frozenset(
-    re.findall(
-        r"\w+",
-        """
-        the and for are was were with that this these those from into onto than then they them their there where when what which who whom
-        whose how why his her its our your you she him has have had not but can could would should may might must will shall does did done
-        been being because about also such only very more most some any all each every other one two
-        """,
-    )
-)
-"""Words that say nothing about a subject."""
-
+_EMPTY = frozenset(book("words")["empty"].split())
 _SAME = str.maketrans({"“": '"', "”": '"', "„": '"', "‘": "'", "’": "'", "–": "-", "—": "-", "\u00a0": " ", "…": "..."})
 _WORD = re.compile(r"[^\W_]+")
 

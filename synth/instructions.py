@@ -31,6 +31,14 @@ def speaks_to_models(text: str) -> str | None:
     return "invisible characters" if len(_INVISIBLE.findall(text)) > _MANY_INVISIBLE else None
 
 
+def refuse_meta_talk(*texts: str) -> None:
+    """Raise Rejected (`meta_talk`) if a model speaks about itself or its instructions, or declines, instead of doing the task."""
+    for text in texts:
+        found = _phrases("meta_talk").search(text)
+        if found is not None:
+            raise Rejected("meta_talk", {"matched": found[0]})
+
+
 def refuse_appeals(*texts: str) -> None:
     """Raise Rejected (`advertises`) if a text carries an address, markup or an appeal to buy."""
     for text in texts:

@@ -15,9 +15,8 @@ from synth.blind import require_agreement, solve_drafts
 from synth.checks import recall, require_all
 from synth.extractive import passages
 from synth.grid import cell_of
-from synth.instructions import refuse_appeals, refuse_orders
+from synth.instructions import refuse_appeals, refuse_meta_talk, refuse_orders
 from synth.loose_json import object_schema, read_object, text_field, text_list
-from synth.meta_talk import refuse_meta_talk
 from synth.procedural.chance import Chance
 from synth.prompt import load_prompt
 from synth.seeds import shift_for

@@ -49,12 +49,12 @@ class KeyTable:
         return place
 
     def _grow(self) -> None:
-        held = [(mark, value) for mark, value in zip(self._marks, self._values, strict=True) if mark != _EMPTY]
-        size = 2 * len(self._marks)
+        marks, values, size = self._marks, self._values, 2 * len(self._marks)
         self._marks, self._values = array("Q", bytes(8 * size)), array("Q", bytes(8 * size))
-        for mark, value in held:
-            place = self._place(mark)
-            self._marks[place], self._values[place] = mark, value
+        for mark, value in zip(marks, values, strict=True):
+            if mark != _EMPTY:
+                place = self._place(mark)
+                self._marks[place], self._values[place] = mark, value
 
 
 def _mark(key: str) -> int:

@@ -11,9 +11,9 @@ from typing import Any, ClassVar
 
 from synth.blind import LEAST_SHARE
 from synth.grid import cell_of
-from synth.instructions import refuse_appeals, refuse_orders
+from synth.instructions import refuse_appeals, refuse_meta_talk, refuse_orders
 from synth.loose_json import object_schema, read_object, text_field, text_list
-from synth.meta_talk import refuse_meta_talk
+from synth.procedural.phrasebook import book
 from synth.prompt import load_prompt
 from synth.sandbox.judging_code import judge_code
 from synth.sandbox.running import run_code
@@ -21,19 +21,6 @@ from synth.task import Draft, Example, Heard, Rejected, Seed, Task, Work
 
 _FORM = object_schema(title="text", problem="text", solution="text", tests="text", explanation="texts")
 _PROGRAM = object_schema(program="text")
-_GRID = {
-    "concept": (
-        "conditions and edge cases", "loops over a list", "strings and their parts", "dictionaries", "sets", "sorting by a key",
-        "recursion", "a stack or a queue", "binary search", "dynamic programming", "graphs and shortest ways", "dates", "intervals",
-        "parsing a small notation", "matrices", "divisibility", "generators", "simulation step by step", "greedy choice",
-    ),
-    "setting": (
-        "a library", "a weather station", "a railway", "a kitchen", "a board game", "a text editor", "a warehouse", "a school timetable",
-        "a museum", "pure mathematics",
-    ),
-    "form": ("write a function from a description", "write a function that generalises a worked case", "write the inverse of an operation"),
-    "reader": ("a beginner", "somebody who knows another language", "a student before an examination", "a working programmer"),
-}  # fmt: skip
 _REPAIR = "The tests do not pass: {said}. Answer once more with the whole JSON object, with program or tests corrected."
 
 
@@ -66,7 +53,7 @@ class CodeExercise(Task):
     def draft(self, number: int, seed: Seed | None) -> Draft:
         """Ask with the next cell of the grid; no seed is needed."""
         del seed
-        cell, level = cell_of(number, _GRID), self.levels[number % len(self.levels)]
+        cell, level = cell_of(number, book("tasks")["code_exercise"]), self.levels[number % len(self.levels)]
         prompt = load_prompt("code_exercise")
         brief = {"cell": cell, "difficulty": level, "number": number}
         messages = prompt.messages({**cell, "difficulty": level})

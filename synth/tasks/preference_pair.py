@@ -13,9 +13,8 @@ from typing import Any, ClassVar
 from curation.storage.digests import canonical
 from synth.arithmetic import equations
 from synth.blind import solve_drafts
-from synth.instructions import refuse_appeals
+from synth.instructions import refuse_appeals, refuse_meta_talk
 from synth.loose_json import read_object, text_field, text_list
-from synth.meta_talk import refuse_meta_talk
 from synth.procedural import Exercise, every_family, family
 from synth.procedural.proof import PROOF_VERSION, prove
 from synth.procedural.realise import exercise

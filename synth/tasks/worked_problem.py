@@ -19,24 +19,16 @@ from curation.storage.digests import json_of
 from synth import blind, solution
 from synth.accounted import require_accounted
 from synth.blind import require_agreement, solve_drafts
-from synth.instructions import refuse_appeals
+from synth.instructions import refuse_appeals, refuse_meta_talk
 from synth.loose_json import object_schema
-from synth.meta_talk import refuse_meta_talk
 from synth.procedural import LEVELS, Exercise, Family, every_family, family
+from synth.procedural.phrasebook import book
 from synth.procedural.proof import PROOF_VERSION, prove, read_exercise
 from synth.prompt import load_prompt
 from synth.task import Draft, Example, Heard, Seed, Task, Work
 
 SCHEMA = object_schema(title="text", problem="text", steps="texts", answer="text", expression="text")
-_SETTINGS = (
-    "a kitchen", "a railway station", "a village market", "a small workshop", "a school trip", "a science museum", "a farm",
-    "a sports club", "a shipyard", "a public library", "a weather station", "a theatre", "a garden", "a post office", "an observatory",
-    "a repair shop", "a bakery", "a mountain hut",
-)  # fmt: skip
-_READERS = ("a curious ten-year-old", "a pupil of a middle school", "an adult who returns to mathematics", "a pupil before an examination")
-_HEADINGS = ("Solution", "Worked solution", "How to solve it", "Working it out", "Step by step")
-_PROBLEM_HEADINGS = ("Problem", "Exercise", "The question", "Task")
-_ANSWERS = ("**Answer:** {answer}.", "The answer is **{answer}**.", "So the final answer is {answer}.", "Answer: {answer}.")
+_WORDS = book("tasks")["worked_problem"]
 
 
 @dataclass(frozen=True)
@@ -100,8 +92,8 @@ class WorkedProblem(Task):
         values = {
             "topic": every_family()[topic].about,
             "difficulty": level,
-            "setting": draw.choice(_SETTINGS),
-            "reader": draw.choice(_READERS),
+            "setting": draw.choice(_WORDS["settings"]),
+            "reader": draw.choice(_WORDS["readers"]),
         }
         knobs = {name.partition(".")[2]: value for name, value in self.knobs.items() if name.startswith(f"{topic}.")}
         brief = {"topic": topic, "difficulty": level, "number": number, **({"knobs": knobs} if knobs else {})}
@@ -125,7 +117,7 @@ class WorkedProblem(Task):
         """Format what rules made; where it has a rejected solution, `prompt`, `chosen` and `rejected` are a pair."""
         asked = "\n\n".join(part for part in (found.problem, found.attempt) if part)
         worked = "\n\n".join(found.steps)
-        heading = Random(json_of([brief, found.problem])).choice((*_PROBLEM_HEADINGS, *[""] * len(_PROBLEM_HEADINGS)))
+        heading = Random(json_of([brief, found.problem])).choice((*_WORDS["problem_headings"], *[""] * len(_WORDS["problem_headings"])))
         text = "\n\n".join([f"# {found.title}", *([f"## {heading}"] if heading else []), asked, f"## {found.heading}", worked])
         messages = ({"role": "user", "content": asked}, {"role": "assistant", "content": worked})
         facts = {"topic": brief["topic"], "difficulty": str(brief["difficulty"]), "layout": found.layout}
@@ -138,11 +130,11 @@ class WorkedProblem(Task):
     def _formatted(self, brief: Mapping[str, Any], found: solution.Solution, passed: str, agreement: str) -> Example:
         draw = Random(json_of([brief, found.problem]))
         answer = found.answer.rstrip(".")
-        worked = "\n\n".join([*found.steps, draw.choice(_ANSWERS).format(answer=answer)])
+        worked = "\n\n".join([*found.steps, draw.choice(_WORDS["answers"]).format(answer=answer)])
         parts = [f"# {found.title}"]
         if draw.random() < 0.5:
-            parts.append(f"## {draw.choice(_PROBLEM_HEADINGS)}")
-        parts += [found.problem, f"## {draw.choice(_HEADINGS)}", worked]
+            parts.append(f"## {draw.choice(_WORDS['problem_headings'])}")
+        parts += [found.problem, f"## {draw.choice(_WORDS['headings'])}", worked]
         messages = ({"role": "user", "content": found.problem}, {"role": "assistant", "content": worked})
         facts = {"topic": brief["topic"], "difficulty": str(brief["difficulty"])}
         verifier = f"solution@{solution.SOLUTION_VERSION}:{passed}"

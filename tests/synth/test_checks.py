@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from synth.arithmetic import agrees, equations, numbers, value_of_expression, written
 from synth.grounding import require_known_numbers, require_own_words, require_quoted
+from synth.instructions import refuse_meta_talk
 from synth.loose_json import read_object, text_field, text_list
-from synth.meta_talk import refuse_meta_talk
 from synth.procedural.grammar import begun
 from synth.procedural.phrasebook import paragraph, sentences, several
 from synth.procedural.tiny_python import TinyPython

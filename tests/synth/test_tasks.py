@@ -62,14 +62,14 @@ def test_half_of_a_model_s_problems_have_a_heading_and_all_say_the_answer() -> N
         assert title == "# A title"
         if parts[0] != found.problem:
             headed += 1
-            assert parts.pop(0) in {f"## {heading}" for heading in worked_problem._PROBLEM_HEADINGS}
+            assert parts.pop(0) in {f"## {heading}" for heading in worked_problem._WORDS["problem_headings"]}
         problem, heading, *steps, closing = parts
         assert (problem, steps, example.answer) == (found.problem, list(found.steps), str(number))
-        assert heading in {f"## {one}" for one in worked_problem._HEADINGS}
+        assert heading in {f"## {one}" for one in worked_problem._WORDS["headings"]}
         closings.add(closing.replace(str(number), "{answer}"))
         assert example.messages[1]["content"] == "\n\n".join([*steps, closing])
     assert 80 < headed < 120
-    assert closings == set(worked_problem._ANSWERS)
+    assert closings == set(worked_problem._WORDS["answers"])
 
 
 def test_a_task_that_needs_documents_asks_nothing_where_there_are_none() -> None:

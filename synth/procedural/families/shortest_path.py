@@ -4,24 +4,9 @@ from collections.abc import Mapping
 from itertools import pairwise, permutations
 
 from synth.procedural import Facts, Family, Values, by_level
-from synth.procedural.chance import Chance
+from synth.procedural.chance import Chance, worlds
 from synth.procedural.grammar import listed
 from synth.procedural.steps import Steps, state
-
-_PLACES = (
-    "Ashby",
-    "Birchwood",
-    "Coldwater",
-    "Dunmore",
-    "Elmstead",
-    "Farnham",
-    "Greenford",
-    "Hollins",
-    "Ivybridge",
-    "Kelso",
-    "Larkhill",
-    "Marlow",
-)
 
 
 class ShortestPath(Family):
@@ -33,7 +18,7 @@ class ShortestPath(Family):
 
     def draw(self, chance: Chance) -> Values:
         """Draw a chain of places with some roads across."""
-        places = chance.sample(_PLACES, chance.knob.places)
+        places = chance.sample(worlds()["places"], chance.knob.places)
         pairs = [tuple(pair) for pair in pairwise(places)]
         others = [(a, b) for at, a in enumerate(places) for b in places[at + 2 :]]
         pairs += chance.sample(others, min(chance.knob.extra, len(others)))

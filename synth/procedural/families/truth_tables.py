@@ -4,20 +4,10 @@ from collections.abc import Mapping
 from itertools import product
 
 from synth.procedural import Facts, Family, Values, by_level
-from synth.procedural.chance import Chance
+from synth.procedural.chance import Chance, worlds
 from synth.procedural.grammar import cardinal, listed
 from synth.procedural.steps import Steps, state
 
-_ATOMS = (
-    "the lamp is on",
-    "the door is open",
-    "the train is late",
-    "it rains",
-    "the shop is closed",
-    "the tide is high",
-    "the bell rings",
-    "the key fits",
-)
 _SHAPES = (
     ("{0} and {1}", "{0} or {1}", "{0} and not {1}", "not {0} or {1}", "not {0} and {1}"),
     ("not ({0} and {1})", "not ({0} or {1})", "not {0} or not {1}", "({0} or {1}) and not {1}", "{0} or not ({0} and {1})"),
@@ -39,7 +29,8 @@ class TruthTables(Family):
         letters = chance.choice((["p", "q", "r"], ["s", "t", "u"], ["x", "y", "z"]))
         shape = chance.choice(_SHAPES[chance.knob.shape])
         used = [letter for at, letter in enumerate(letters) if f"{{{at}}}" in shape]
-        return {"statement": shape.format(*letters), "letters": used, "meanings": chance.sample(_ATOMS, len(used)), "who": chance.person()}
+        meanings = chance.sample(worlds()["statements"], len(used))
+        return {"statement": shape.format(*letters), "letters": used, "meanings": meanings, "who": chance.person()}
 
     def words(self, facts: Facts) -> Values:
         """Return what the letters stand for."""
