@@ -66,6 +66,8 @@ def test_blank_lines_marks_and_line_ends_are_no_records():
     assert reasons(outcomes) == ["Record", "Record"]
     assert outcomes[0].offset == 6
     assert [outcome.offset for outcome in read_bytes("a.jsonl", b"\r\r" + lines(ROW))] == [2]
+    [_, joined] = read_bytes("a.jsonl", lines(ROW) + b'\xef\xbb\xbf{"text": "after a mark", "score": NaN}\n')
+    assert joined.payload == "after a mark"
 
 
 @pytest.mark.parametrize(
