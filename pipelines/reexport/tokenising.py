@@ -8,6 +8,7 @@ Invariant: ids depend only on the text, the file's bytes and the two names; all 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 import numpy.typing as npt
@@ -57,12 +58,13 @@ class Tokenising:
         tokenizer = load_tokenizer(self.path)
         before, after = ([tokenizer.token_to_id(name)] if name not in (None, NONE) else [] for name in (self.bos, self.eos))
         by_template = self.bos is None and self.eos is None
-        ids: list[npt.NDArray[np.uint32]] = []
+        ids, counts = [np.empty(0, np.uint32)], [0]
         for some in _batches(texts):
-            for encoded in tokenizer.encode_batch_fast(some, add_special_tokens=by_template):
-                ids.append(np.array([*before, *encoded.ids, *after] if before or after else encoded.ids, np.uint32))
-        offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum([len(one) for one in ids], dtype=np.int64)])
-        return (np.concatenate(ids) if ids else np.empty(0, np.uint32)), offsets
+            batch = tokenizer.encode_batch_fast(some, add_special_tokens=by_template)
+            counts += [len(before) + len(encoded) + len(after) for encoded in batch]
+            parts = (part for encoded in batch for part in (before, encoded.ids, after))
+            ids.append(np.fromiter(chain.from_iterable(parts), np.uint32))
+        return np.concatenate(ids), np.cumsum(counts, dtype=np.int64)
 
     def counts_of(self, source: Source) -> Integers:
         """Return the number of tokens of each kept row of a shard of documents."""
