@@ -17,7 +17,7 @@ import pytest
 
 FOLDER = Path(__file__).parent / "benchmark"
 PARTS = {
-    "child.py", "datatrove_peer.py", "environments.py", "extraction_peer.py", "filter_speed_ours.py",
+    "child.py", "datatrove_peer.py", "environments.py", "export_peer.py", "extraction_peer.py", "filter_speed_ours.py",
     "filter_speed_peer.py", "near_dedup_child.py",
     "planted.py", "signature_child.py",
 }  # fmt: skip

@@ -4,8 +4,8 @@
 
 Runs a recipe that keeps everything over short documents, trains a byte-level BPE of 2,000 tokens on some, and exports the run. datatrove
 reads the same texts, with their ids, from Parquet. Prints Markdown: processor time of whole processes with their start-up (medians), MB of
-text a second, and our speed beside the peer's. datatrove has no shuffled writer, so its ordered one stands beside both. A run in DIR is used
-again. Linux only (one core by `os.sched_setaffinity`).
+text a second, and our speed beside the peer's. datatrove has no shuffled writer, so its ordered one stands beside both. A run in DIR is
+used again. Linux only (one core by `os.sched_setaffinity`).
 """
 
 import argparse
