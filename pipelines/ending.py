@@ -18,7 +18,7 @@ from pathlib import Path
 
 import typer
 
-from curation.engine.signals import Ended, raise_on_signals
+from curation.engine.signals import Ended, ended_told, raise_on_signals
 from curation.errors import CurationError, InternalError
 from pipelines.closed_pipes import STDOUT_CLOSED, endure_closed_stderr, silence_stdout
 from pipelines.terminal.wording import printable
@@ -51,7 +51,8 @@ def run_command(app: typer.Typer, arguments: Sequence[str]) -> int:
     options = list(arguments[: arguments.index("--")] if "--" in arguments else arguments)
     told = _Telling("--json" in options, bool({"-v", "--verbose"} & set(options)), _wants_events(options))
     try:
-        code = app(list(arguments), standalone_mode=not (told.as_json or told.as_event))
+        with ended_told():
+            code = app(list(arguments), standalone_mode=not (told.as_json or told.as_event))
         return code if isinstance(code, int) else 0
     except typer.TyperException as error:  # raised only with standalone_mode=False; otherwise typer shows it and exits
         return _tell(Ending("usage_error", error.format_message(), error.exit_code), "", told)

@@ -29,7 +29,7 @@ from curation.engine.leftovers import (
 )
 from curation.engine.run_report import DONE, RunReport, store_calls
 from curation.engine.runner import Runner, TaskOutcome
-from curation.engine.signals import Ended
+from curation.engine.signals import Ended, ended_told
 from curation.engine.stage import SEAL, Cost, Finished, Job, Stage, Unit, Workspace, is_whole, keys_under, read_sidecar
 from curation.engine.tries import last_outcomes
 from curation.engine.watcher import Silent, Watcher
@@ -325,6 +325,7 @@ class Session:
         self.hashed |= {path_below(self.out, shard.location) for shard in finished.shards}
         return True
 
+    @ended_told()
     def _make(self, stage: Stage, pending: Sequence[Job], done: dict[str, Finished]) -> tuple[list[Cost], list[TaskOutcome[Job, Any]]]:
         costs: list[Cost] = []
         failures: list[TaskOutcome[Job, Any]] = []

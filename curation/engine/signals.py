@@ -2,7 +2,8 @@
 
 TERM, HUP and INT raise Ended in the main thread of the driver, so that all cleanup runs: run.json says why the run ended, workers are
 ended, temporaries are deleted. A second signal ends the process at once. Signals that were ignored when we started (nohup, a background job
-of a script) stay ignored.
+of a script) stay ignored. A signal may arrive inside a library's own cleanup, which then fails with another error (a lock that was not
+taken again): `ended_told` raises the signal that such an error hides.
 
 A terminal sends INT and HUP to the whole process group. Workers start with both blocked, from their first instruction on, so they print no
 tracebacks: the driver alone decides. On Linux the kernel kills a worker when its driver dies (PR_SET_PDEATHSIG), for whatever reason;
@@ -19,6 +20,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+from curation.errors import CurationError
+
 ENDING_SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 _PR_SET_PDEATHSIG = 1
 
@@ -31,6 +34,22 @@ class Ended(BaseException):
         super().__init__(f"ended by {signal.Signals(number).name}")
         self.exit_code = 128 + number
         self.kept: str | None = None
+
+
+@contextmanager
+def ended_told() -> Iterator[None]:
+    """Raise the Ended that an unexpected error hides. An error with words of its own (a full disk) stays, although a signal came before."""
+    try:
+        yield
+    except (CurationError, OSError):
+        raise
+    except Exception as error:
+        hidden: BaseException | None = error
+        while hidden is not None and not isinstance(hidden, Ended):
+            hidden = hidden.__cause__ or hidden.__context__
+        if hidden is None:
+            raise
+        raise hidden from None
 
 
 def raise_on_signals() -> None:

@@ -32,19 +32,23 @@ FIXED = frozenset(
 """Paths below OUT of the files that have the same name in every run."""
 KEPT = ("replies/", "files/", "index/")
 """Folders below OUT whose files are never deleted: teachers' replies, files that a recipe names, and the stages' indexes."""
+_INSIDE = frozenset(("dataset", "ledger", "stages", *(folder.rstrip("/") for folder in KEPT)))
+"""Folders below OUT whose files belong to the run."""
 
 
 def claim(out: Location, recipe: str | None = None, replace: bool = False) -> None:
     """Raise unless a run of `recipe` may write to OUT.
 
-    Raises UsageError if OUT, or a place above it, is no folder, or if OUT can only be read. Raises Refused if OUT holds files but no run of
-    ours, if it holds a run of another recipe and `replace` is false, or if a link leads out of it.
+    Raises UsageError if OUT, or a place above it, is no folder, if OUT is inside another run's folders, or if OUT can only be read. Raises
+    Refused if OUT holds files but no run of ours, if it holds a run of another recipe and `replace` is false, or if a link leads out of it.
     """
     if out.scheme in READ_ONLY:
         raise UsageError(f"{out} is for reading only; --out names a local folder, s3:// or gs://")
     there = next((path for path in (Path(out.path), *Path(out.path).parents) if os.path.lexists(path)), None) if out.is_local else None
     if out.facts() is not None or (there is not None and not there.is_dir()):
         raise UsageError(f"{there or out} is no folder (a file, a device, or a link to nothing); --out names a folder")
+    if out.is_local:
+        refuse_inside(out)
     refuse_links_out(out)
     mark = read_mark(out)
     if mark is None:
@@ -57,6 +61,17 @@ def claim(out: Location, recipe: str | None = None, replace: bool = False) -> No
         raise Refused(
             f"{out} holds a run of the recipe {other!r}, whose dataset {recipe!r} would replace; choose another --out, or add --replace"
         )
+
+
+def refuse_inside(out: Location) -> None:
+    """Raise UsageError if a folder is inside a dataset or a run's folder of shards: readers of that one would take its files for a part."""
+    above = out.parent
+    while above.path not in ("", "/", "."):
+        if (above / "manifest.json").facts() is not None and (above / "data").is_folder():
+            raise UsageError(f"--out {out} is inside the dataset {above}; choose a folder outside it")
+        if above.name in _INSIDE and read_mark(above.parent) is not None:
+            raise UsageError(f"--out {out} is inside the run {above.parent}; choose a folder outside it")
+        above = above.parent
 
 
 def refuse_links_out(out: Location) -> None:

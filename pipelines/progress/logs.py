@@ -21,6 +21,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from curation.engine.failures import in_one_line, traceback_of
+from curation.engine.signals import ended_told
 from curation.errors import CurationError, InternalError, UsageError
 from curation.storage.location import Location
 from pipelines.terminal.wording import printable
@@ -74,7 +75,8 @@ def run_log(out: Location, given: str | None, verbose: bool = False) -> Iterator
         LOG.setLevel(logging.DEBUG if verbose else logging.INFO)
         LOG.addHandler(handler)
         try:
-            yield told
+            with ended_told():
+                yield told
         except CurationError as error:
             LOG.error("%s", "\n".join(filter(None, [str(error), error.details])))
             error.log = told

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from curation.errors import Refused, UsageError
 from curation.storage.contents import CONTENTS, reopen
 from curation.storage.location import READ_ONLY, TEMPORARY, Location
-from curation.storage.ownership import MADE_BY, write_ours
+from curation.storage.ownership import MADE_BY, refuse_inside, write_ours
 from curation.storage.records import encode_record
 
 FOLDERS = ("data", "sft", "dpo")
@@ -22,18 +22,14 @@ SCRATCH = f"{TEMPORARY}shuffle"
 
 
 def check_place(run: Location, target: Location) -> None:
-    """Raise UsageError if the target is read-only, or is inside a run or inside another dataset."""
+    """Raise UsageError if the target is read-only, or is inside a run or a dataset."""
     if target.scheme in READ_ONLY:
         raise UsageError(f"--out {target} is for reading only; name a local folder, s3:// or gs://, and `curate push` it from there")
     if run.path == target.path:
         raise UsageError(f"--out is the run itself ({run}); name another folder")
     if run.holds(target) or target.holds(run):
         raise UsageError(f"--out {target} and the run {run} overlap; choose a folder outside the run")
-    above = target.parent
-    while above.path not in ("", "/", "."):
-        if (above / "manifest.json").facts() is not None and (above / "data").is_folder():
-            raise UsageError(f"--out {target} is inside the dataset {above}; choose a folder outside it")
-        above = above.parent
+    refuse_inside(target)
 
 
 def take_over(target: Location) -> set[str]:

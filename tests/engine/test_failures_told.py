@@ -2,12 +2,16 @@
 
 import json
 import re
+import signal
+import threading
 from pathlib import Path
 
 import pytest
 import typer
 
 from curation.engine.failures import Failure, in_one_line, told_of
+from curation.engine.runner import LocalRunner
+from curation.engine.signals import Ended, ended_told
 from curation.errors import InternalError, RecipeError, UsageError
 from curation.storage.location import Location
 from pipelines.ending import run_command
@@ -53,6 +57,35 @@ def failed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Said, list[s
     for text in texts:
         Path(text).write_text(json.dumps({"id": text, "text": "A sentence."}) + "\n")
     return folder, call("run", folder / "mine.toml", *texts, "--out", folder / "out"), texts
+
+
+def loses_its_lock() -> None:
+    """Fail as a condition of the standard library does, where a signal arrives while it takes its lock again."""
+    try:
+        raise Ended(signal.SIGTERM)
+    finally:
+        threading.Lock().release()
+
+
+def test_a_signal_that_an_error_hides_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    app = typer.Typer()
+    app.command()(loses_its_lock)
+    assert run_command(app, []) == 143
+    assert capsys.readouterr().err == "curate: ended by SIGTERM\n"
+    monkeypatch.setattr(LocalRunner, "map", lambda *_, **__: loses_its_lock())
+    (tmp_path / "rows.jsonl").write_text('{"text": "A sentence."}\n')
+    done = call("run", "dedup", tmp_path / "rows.jsonl", "--out", tmp_path / "out")
+    assert done.code == 143
+    assert f"ended by SIGTERM; finished work is kept in {tmp_path / 'out'}" in done.err
+    assert json.loads((tmp_path / "out/run.json").read_text("utf-8"))["sessions"][-1]["outcome"] == "ended by SIGTERM"
+
+
+def test_an_error_with_words_of_its_own_is_not_replaced_by_the_signal_before_it() -> None:
+    with pytest.raises(OSError, match="disk full"), ended_told():
+        try:
+            raise Ended(signal.SIGTERM)
+        finally:
+            raise OSError("disk full")
 
 
 def test_ten_units_that_fail_alike_are_one_line(failed: tuple[Path, Said, list[str]]) -> None:

@@ -163,6 +163,19 @@ def test_verbs_refuse_a_folder_of_others_and_leave_it_as_it_is(tmp_path: Path, o
     assert met == 3 * len(FOREIGN)
 
 
+@pytest.mark.parametrize("below", ["dataset", "dataset/data", "ledger", "stages/1-ingest", "index", "replies"])
+def test_nothing_is_put_inside_a_run(tmp_path: Path, ours: Path, below: str) -> None:
+    """Readers of the outer folder would take the inner run's shards for its own."""
+    shutil.copytree(ours / "out", tmp_path / "out")
+    before = contents(tmp_path)
+    inner = tmp_path / "out" / below / "inner"
+    for given in (("run", "dedup", ours / "rows.jsonl", "--out", inner), ("export", ours / "out", "--out", inner)):
+        code, told = command(*given)
+        assert (code, "is inside the" in told) == (2, True), given
+    assert contents(tmp_path) == before
+    assert command("run", "dedup", ours / "rows.jsonl", "--out", tmp_path / "index" / "other") == (0, "")
+
+
 def test_the_command_line_refuses_with_one_line(tmp_path: Path, ours: Path) -> None:
     put(tmp_path, "dataset/data/mine.parquet")
     told = curate("run", "dedup", ours / "rows.jsonl", "--out", tmp_path, code=3)
