@@ -102,6 +102,12 @@ def test_a_formula_is_tex(html, tex):
             r"\begin{matrix}a & b\end{matrix}",
         ),
         ("<mmultiscripts><mi>R</mi><mi>i</mi><mi>k</mi></mmultiscripts>", "R_i^k"),
+        ("<mmultiscripts><msub><mi>R</mi><mi>a</mi></msub><mi>i</mi><mi>k</mi></mmultiscripts>", "{R_a}_i^k"),
+        ("<mmultiscripts><mi>R</mi><mi>i</mi><none></none><none></none><mi>k</mi><mi>l</mi><mi>m</mi></mmultiscripts>", "R_i{}^k{}_l^m"),
+        (
+            "<mmultiscripts><mi>R</mi><mi>i</mi><mi>k</mi><mprescripts></mprescripts><mn>1</mn><none></none><mn>2</mn><mn>3</mn></mmultiscripts>",
+            "{}_1{}_2^3R_i^k",
+        ),
         ("<mmultiscripts><mi>R</mi><mprescripts></mprescripts><mn>12</mn><none></none></mmultiscripts>", "{}_{12}R"),
         ("<mn>50</mn><mo>%</mo><mo>&amp;</mo><mo>#</mo><mi>_</mi><mo>$</mo><mi>a</mi>", r"50\%\&\#\_\$a"),
         (

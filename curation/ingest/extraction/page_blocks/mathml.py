@@ -176,14 +176,14 @@ def _many_scripts(node: Any, parts: list[str]) -> str:
     turn = names.index("mprescripts") if "mprescripts" in names else len(parts)
 
     def pairs(some: list[str]) -> str:
-        return "".join(
-            (f"_{braced(part.strip())}" if place % 2 == 0 else f"^{braced(part.strip())}")
-            for place, part in enumerate(some)
-            if part.strip()
-        )
+        """Return pairs of a lower and an upper script, with {} between two pairs: TeX takes one script of a kind at a place."""
+        told = [part.strip() for part in some]
+        signed = [f"{'^' if place % 2 else '_'}{braced(part)}" if part else "" for place, part in enumerate(told)]
+        whole = ["".join(signed[begin : begin + 2]) for begin in range(0, len(signed), 2)]
+        return "{}".join(pair for pair in whole if pair)
 
     before = pairs(parts[turn + 1 :])
-    return ("{}" + before if before else "") + parts[0] + pairs(parts[1:turn])
+    return ("{}" + before if before else "") + _base(node, parts[0].strip()) + pairs(parts[1:turn])
 
 
 _LAYOUTS = {
