@@ -78,4 +78,4 @@ def test_memory_does_not_grow_with_the_number_of_requests(tmp_path: Path) -> Non
             told = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
         most[count] = told["most"]
         print(f"\n{count:,} requests: {told['most']} MiB at most, {told['before']} before the first")
-    assert most[200_000] - most[20_000] < 30
+    assert most[200_000] - most[20_000] < 15
