@@ -89,6 +89,19 @@ def test_a_whole_last_line_before_garbage_is_a_record(ending):
     assert reasons(read_bytes(f"a.jsonl.{ending}", PACKERS[ending](whole[:-1]) + GARBAGE)) == ["Record"] * 2 + ["corrupt"]
 
 
+def test_frames_of_lz4_around_garbage_are_read():
+    first, second = (compressed(lines(*ROWS[start : start + 30]), "lz4") for start in (0, 30))
+    skipped = b"\x5a\x2a\x4d\x18\x03\0\0\0abc"
+    for between in (b"", bytes(9), skipped):
+        assert texts(read_bytes("a.jsonl.lz4", first + between + second + between)) == IDS[:60]
+    for garbage in (b"X", b"\n", GARBAGE, GARBAGE * 9_000):
+        outcomes = read_bytes("a.jsonl.lz4", first + garbage + second + garbage)
+        assert reasons(outcomes) == ["Record"] * 30 + ["corrupt"] + ["Record"] * 30 + ["corrupt"]
+    assert texts(read_bytes("a.jsonl.lz4", first + second[:-9])) == IDS[:30]
+    spoilt = first[:40] + bytes([255]) * 40 + first[80:]
+    assert texts(read_bytes("a.jsonl.lz4", second + spoilt + second))[:30] == IDS[30:60]
+
+
 def test_a_whole_last_line_that_no_checksum_confirms_is_doubted():
     content = gzip.compress(lines(*ROWS[:3]).rstrip(b"\n"), mtime=0)
     assert reasons(read_bytes("a.jsonl.gz", content[:-8])) == ["Record"] * 2 + ["truncated"]

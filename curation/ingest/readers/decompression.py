@@ -22,6 +22,7 @@ from typing import BinaryIO
 
 import pyarrow as pa
 
+from curation.ingest.readers.lz4_frames import Lz4Frames
 from curation.ingest.readers.members import READ, STARTS, BrokeOff, inflate, members
 from curation.ingest.readers.outcomes import BOMB, MAX_EXPANSION, MAX_UNPACKED_BYTES, Broken
 
@@ -85,6 +86,25 @@ class WatchedFile:
         """Raise the file's own failure, if there was one."""
         if self.failure is not None:
             raise self.failure
+
+
+class _Rejoined:
+    """A file whose first bytes were already read; the opener closes it."""
+
+    closed = False
+
+    def close(self) -> None:
+        """Do nothing."""
+
+    def __init__(self, head: bytes, file: WatchedFile) -> None:
+        self._head = head
+        self._file = file
+
+    def read(self, size: int) -> bytes:
+        if not self._head:
+            return self._file.read(size)
+        block, self._head = self._head[:size], self._head[size:]
+        return block
 
 
 class Content:
@@ -236,8 +256,11 @@ class Content:
         if self.compression == "deflate":
             yield from inflate(head, file)
             return
+        if self.compression == "lz4":
+            yield from self._lz4(Lz4Frames(head, file), file)
+            return
         if self.compression not in STARTS:
-            yield from self._decode_frames(head, file)
+            yield from self._decode(_Rejoined(head, file), file)
             return
         for block in members(self.compression, head, file):
             if block is None:
@@ -245,9 +268,20 @@ class Content:
             else:
                 yield self._damage_of(block) if isinstance(block, BrokeOff) else block
 
-    def _decode_frames(self, head: bytes, file: WatchedFile) -> Iterator[bytes]:
-        """Yield the content of LZ4 or Brotli frames."""
-        stream = pa.CompressedInputStream(pa.PythonFile(_Rejoined(head, file), mode="r"), self.compression)
+    def _lz4(self, frames: Lz4Frames, file: WatchedFile) -> Iterator[bytes | Damage]:
+        """Yield the content of each LZ4 frame, and a Damage for what is not one."""
+        while (found := frames.next_frame()) is not False:
+            try:
+                if found is None:
+                    raise BrokeOff("corrupt", "bytes that are no lz4 frame follow the last one")
+                yield from self._decode(frames, file)
+            except BrokeOff as broke_off:
+                yield self._damage_of(broke_off)
+                frames.skip_to_start()
+
+    def _decode(self, packed: Lz4Frames | _Rejoined, file: WatchedFile) -> Iterator[bytes]:
+        """Yield the content of an LZ4 frame or of Brotli data."""
+        stream = pa.CompressedInputStream(pa.PythonFile(packed, mode="r"), self.compression)
         while True:
             try:
                 block = stream.read(READ_BYTES)
@@ -263,22 +297,3 @@ class Content:
 
 def _compression_of(head: bytes) -> str:
     return next((kind for kind, start in _MAGIC.items() if start.match(head)), "")
-
-
-class _Rejoined:
-    """A file whose first bytes were already read; the opener closes it."""
-
-    closed = False
-
-    def close(self) -> None:
-        """Do nothing."""
-
-    def __init__(self, head: bytes, file: WatchedFile) -> None:
-        self._head = head
-        self._file = file
-
-    def read(self, size: int) -> bytes:
-        if not self._head:
-            return self._file.read(size)
-        block, self._head = self._head[:size], self._head[size:]
-        return block
