@@ -124,7 +124,9 @@ def run(
     budget: Annotated[float | None, typer.Option(min=0, help="Maximum to spend on a teacher, in US dollars.")] = None,
     replies: Annotated[str | None, typer.Option(help="Folder of teacher replies to read and extend.")] = None,
     settings: SetValues = None,
-    replace: Annotated[bool, typer.Option("--replace", help="Replace the dataset that another recipe wrote to --out.")] = False,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Replace what another recipe, or a run over other inputs, left in --out.")
+    ] = False,
     take_over: Annotated[
         bool, typer.Option("--take-over", help="Take over --out on an object store from a run that died; if that run is alive, it stops.")
     ] = False,

@@ -23,6 +23,7 @@ from curation.duplicates.deduplicate import DeduplicateSettings, deduplicate
 from curation.duplicates.minhash import sign
 from curation.duplicates.parts import DuplicatesPart
 from curation.duplicates.sign import sign_documents
+from curation.engine.drift_told import require_known_input
 from curation.engine.mending import mended
 from curation.engine.runner import LocalRunner, Runner
 from curation.engine.session import Sealed, Session
@@ -127,6 +128,8 @@ def run_recipe(request: RunRequest) -> Summary:
     out = Location.of(request.out)
     claim(out, recipe.name, request.replace)
     sources = input_files(recipe, request.inputs, out, request.settings)
+    if not request.replace:
+        require_known_input(out, Ingest, sources)
     if recipe.synthesize is not None:
         require_log(_replies(request, out))
     earlier = open_earlier(recipe.deduplicate, out) if recipe.deduplicate is not None else ()

@@ -3,21 +3,26 @@
 A session that makes things again says why, stage by stage. A frozen one makes nothing again: it goes on with what a stage made before, so
 that later stages are compared too, and then refuses with all that it found. It begins nothing new once something has drifted.
 
+A run over input files of which none was read before is refused, unless it is to replace what is there.
+
 Invariants
     - A reason is told once, in the first stage that has it.
     - A message has at most LINES lines.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from curation.arrays import JsonMapping
 from curation.counting import counted
 from curation.engine.drift import LINES, changed_inputs, changes, fingerprints, told, words_of_stage
-from curation.engine.stage import Job, Stage
+from curation.engine.stage import SEAL, Job, Stage, Workspace
 from curation.errors import Refused
 from curation.storage.digests import digest_of
+from curation.storage.location import Location
+from curation.storage.records import CorruptRecord, find_record
+from curation.storage.source_file import SourceFile
 
 
 class DriftTeller:
@@ -99,3 +104,15 @@ class DriftTeller:
 def inputs_of(jobs: Sequence[Job]) -> dict[str, str]:
     """Return the fingerprints of the input files that a stage reads; only ingest reads any."""
     return fingerprints(source for job in jobs for source in job.unit.sources)
+
+
+def require_known_input(out: Location, stage: type[Stage], sources: Iterable[SourceFile]) -> None:
+    """Raise Refused if OUT holds a run over other input files only: its dataset would be replaced."""
+    try:
+        before = (find_record(Workspace(out).sidecars(stage) / SEAL) or {}).get("inputs") or {}
+    except CorruptRecord:
+        return
+    given = {source.relative for source in sources}
+    if before and given and not before.keys() & given:
+        held = f"{out} holds a run over {counted(len(before), 'other input')}, such as {min(before)}"
+        raise Refused(f"{held}; none is read now, and its dataset would be replaced; choose another --out, or add --replace")

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -143,6 +144,22 @@ def test_new_and_gone_inputs_of_a_run_are_told(tmp_path: Path) -> None:
     curate(*given)
     (tmp_path / "in/d.jsonl").unlink()
     assert "1 input is gone" in curate(*given, "--frozen", code=3)
+
+
+def test_a_run_over_other_inputs_is_not_replaced_unasked(tmp_path: Path) -> None:
+    from tests.running import curate
+
+    for name in ("a", "b", "c"):
+        (tmp_path / f"{name}.jsonl").write_text(f'{{"text": "what {name} says is this and no more"}}\n')
+    out = tmp_path / "out"
+    curate("run", "dedup", tmp_path / "a.jsonl", tmp_path / "b.jsonl", "--out", out)
+    held = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
+    refused = " ".join(curate("run", "dedup", tmp_path / "c.jsonl", "--out", out, code=3).split())
+    assert "holds a run over 2 other inputs, such as a.jsonl; none is read now" in refused
+    assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == held
+    curate("run", "dedup", tmp_path / "b.jsonl", tmp_path / "c.jsonl", "--out", out)
+    curate("run", "dedup", tmp_path / "a.jsonl", "--out", out, "--replace")
+    assert pl.read_parquet(out / "dataset/data/*.parquet")["text"].to_list() == ["what a says is this and no more"]
 
 
 def test_frozen_names_all_that_a_recipe_changes(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ search, always with a known offset.
 Invariants
     - Offsets count plain bytes, so they do not depend on the file's compression, members, frames or read sizes.
     - Damage never raises. A truncated, corrupt or explosive stream ends where it broke, and `Content.damage` says how. Every byte of a
-      truncated file is read; other damage also loses at most one read before it (READ bytes, BLOCK for LZ4). After a corrupt member a
+      truncated file is read, but for what LZ4 decoded last; other damage also loses at most one read before it. After a corrupt member a
       reader may `resume` at the next one; offsets then count the readable bytes.
     - A high ratio alone does not make a file a bomb: repetitive data compresses a thousand times. A record is limited to MAX_RECORD_BYTES;
       a file is limited only beyond MAX_UNPACKED_BYTES, to MAX_EXPANSION times its compressed size.
