@@ -99,6 +99,21 @@ def test_language_is_sound() -> None:
             assert repeated_sentences(body) == [], (topic, body)
 
 
+@pytest.mark.parametrize(
+    ("topic", "text", "untrue"),
+    [
+        ("stacks", "queue", "(?i)last in"),
+        ("speed", "towards each other|opposite ends", "(?i)two parts|average"),
+        ("means", "(?i)median", "(?i)mean\\b|average"),
+        ("percentages", r"\d% of", "(?i)rise|change"),
+    ],
+)
+def test_a_title_is_true_of_every_kind_of_problem_in_its_family(topic: str, text: str, untrue: str) -> None:
+    met = [made for made in exercises(topic, 300) if re.search(text, made.problem)]
+    assert len(met) > 20
+    assert {made.title for made in met if re.search(untrue, made.title)} == set()
+
+
 def test_the_judge_of_language_knows_faults() -> None:
     faults = ("a orange one", "1 more days", "an roll", "7 euro", "the the end", "So so", "a  b", "Wait ..", "so {n} is", "a hour ago")
     assert [text for text in faults[:-1] if not language_faults(text)] == []
