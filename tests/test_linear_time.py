@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache
 from itertools import pairwise
-from statistics import median
+from statistics import geometric_mean, median
 from typing import Any
 
 import pyarrow as pa
@@ -257,13 +257,14 @@ def _warm(run: Callable[[str], None], beginning: str) -> None:
 
 
 def growth(times: list[float]) -> float:
-    """Return the median growth a doubling, from the first time above the noise.
+    """Return the growth a doubling, from the first time above the noise: the median or the geometric mean, whichever is less.
 
-    Fresh memory costs more than memory used before, so one doubling may show a step; what is not linear shows in all of them.
+    Fresh memory costs more than memory used before, so one doubling may show a step, which the median leaves out; where a record outgrows
+    one cache after another, two show half a step each, and the mean tells more. What is not linear shows in both.
     """
     first = next((place for place, taken in enumerate(times) if taken > NOISE), len(times) - 1)
     doublings = [after / max(before, NOISE) for before, after in pairwise(times[first:])]
-    return median(doublings) if doublings else times[-1] / max(NOISE, times[-2])
+    return min(median(doublings), geometric_mean(doublings)) if doublings else times[-1] / max(NOISE, times[-2])
 
 
 def first_power(shape: Shape) -> int:
