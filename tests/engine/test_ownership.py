@@ -253,7 +253,8 @@ def test_strangers_are_as_they_were_after_runs_that_drift(tmp_path: Path, ours: 
             put(out, name, body)
         before = {name: (out / name).read_bytes() for name in placed}
         inputs = [(ours / "rows.jsonl",), (other,), (ours / "rows.jsonl", other)][turn % 3]
-        given = ("run", ("dedup", "score")[turn % 2], *inputs, "--out", out, *(("--replace",) if turn % 2 else ()))
+        replaced = ("--replace",) if turn % 2 or ours / "rows.jsonl" not in inputs else ()
+        given = ("run", ("dedup", "score")[turn % 2], *inputs, "--out", out, *replaced)
         code, told = command(*given)
         public = [name for name in placed if name.startswith(("ledger/", "dataset/")) and name.endswith((".parquet", ".jsonl.gz"))]
         public = [name for name in public if not name.rpartition("/")[2].startswith(".")]
