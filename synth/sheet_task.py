@@ -6,7 +6,7 @@ of [vary] evenly, and they go to the row. The sheet's level and the difficulty o
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 from curation.choices import Count
 from curation.errors import RecipeError
@@ -21,7 +21,7 @@ from synth.procedural.chance import Chance
 from synth.prompt import load_prompt
 from synth.seeds import shift_for
 from synth.sheet import TaskSheet
-from synth.task import Draft, Example, Heard, Rejected, Seed, Task, Work
+from synth.task import AnswerVerdict, Draft, Example, Heard, Rejected, Seed, Task, Work
 
 _FORMAL = frozenset({"unparsable", "length", "entries", "ragged_table", "no_key", "length_bias"})
 """Faults of format, which a model can repair when it learns of them."""
@@ -108,7 +108,7 @@ class SheetTask(Task):
         return Draft(brief, messages, self.sheet.schema, template, parameters, seeds, difficulty=level, usual_tokens=usual)
 
     def example(self, brief: Mapping[str, Any], text: str) -> Example:
-        """Parse and check one reply. `work` sends the requests that an `agreed` verdict needs."""
+        """Parse and check one reply. `work` sends the requests that the answer verdict `agreed` needs."""
         return self._example(brief, self._read(brief, text))
 
     def work(self, brief: Mapping[str, Any], heard: Heard) -> Work:
@@ -176,7 +176,7 @@ class SheetTask(Task):
         title = [f"# {fields['title']}"] if "title" in fields else []
         whole = sheet.fill("row", values) if "row" in sheet.sections else "\n\n".join([*title, *(said["content"] for said in messages)])
         passed = "+".join(dict.fromkeys(check.name for check in sheet.checks)) + ("+blind" if agreement else "")
-        verdict: Literal["agreed", "necessary"] = "agreed" if agreement else "necessary"
+        verdict: AnswerVerdict = "agreed" if agreement else "necessary"
         answer = fields.get(sheet.front.answer, messages[-1]["content"])
         return Example(whole, messages, str(answer), f"checks@{checks.CHECKS_VERSION}:{passed}", verdict, agreement, dict(brief["cell"]))
 

@@ -20,6 +20,14 @@ from typing import Any, ClassVar, Literal
 
 from curation.plugins import Named
 
+AnswerVerdict = Literal["proved", "agreed", "necessary"]
+"""What the checks say of an answer. It is not the verdict of *judge*, which says whether a rule drops a text.
+
+    proved     the answer was recomputed from the facts by a second way
+    agreed     blind solves gave the same answer; `Example.agreement` is their share, such as "3/3"
+    necessary  quotations, numbers and names occur in the source: invented ones are caught, an argument is not proved
+"""
+
 
 class Rejected(Exception):
     """A reply that does not become an example: the rule it broke, and the evidence."""
@@ -68,20 +76,13 @@ class Heard:
 
 @dataclass(frozen=True)
 class Example:
-    """The result of a reply: text to pretrain on, the same as a conversation, the final answer, and the checks it passed.
-
-    The verdict says what the checks amount to:
-
-        proved     the answer was recomputed from the facts by a second way
-        agreed     blind solves gave the same answer; `agreement` is their share, such as "3/3"
-        necessary  quotations, numbers and names occur in the source: invented ones are caught, an argument is not proved
-    """
+    """The result of a reply: text to pretrain on, the same as a conversation, the answer, the checks it passed, and their verdict."""
 
     text: str
     messages: tuple[Mapping[str, str], ...]
     answer: str
     verifier: str
-    verdict: Literal["proved", "agreed", "necessary"]
+    verdict: AnswerVerdict
     agreement: str | None = None
     facts: Mapping[str, str] = field(default_factory=dict)
 

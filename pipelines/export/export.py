@@ -2,8 +2,8 @@
 
 A file of the dataset holds the kept rows of consecutive shards of documents, in order, up to `shard_mib` of text; a changed input therefore
 rewrites only the files that contain it. The columns are FineWeb's where they exist, followed by our own: the row's origin, and for a
-synthetic row its seeds, task, teacher, verifier and verdict. The other fields of the input record (licence, domain, ...) and the notes of
-ingest (encoding, title, edits) are in `metadata` as JSON text; the recipe's `keep` turns some of them into columns.
+synthetic row its seeds, task, teacher, verifier and answer verdict. The other fields of the input record (licence, domain, ...) and the
+notes of ingest (encoding, title, edits) are in `metadata` as JSON text; the recipe's `keep` turns some of them into columns.
 
 `token_count` comes from the recipe's tokenizer.json; without one it is round(bytes / 4), and the card says so.
 
@@ -299,7 +299,7 @@ def schema_with(keep: Sequence[str]) -> Any:
 
 
 def _made_of(facts: Mapping[str, str]) -> Mapping[str, Any]:
-    """Return a generated row's seeds, task, teacher, verifier and verdict from the fields beside its text."""
+    """Return a generated row's seeds, task, teacher, verifier and answer verdict from the fields beside its text."""
     return {name: json.loads(facts[name]) if name == "seed_ids" else facts[name] for name in _MADE_OF if name in facts}
 
 

@@ -45,8 +45,8 @@ MEANINGS = {
     "task": "generated rows only: its task",
     "teacher": "generated rows only: the teacher that generated it",
     "verifier": "generated rows only: the checks that it passed, with their versions",
-    "verdict": "generated rows only: `proved` (a second way reaches the answer from the facts), `agreed` (blind solves reach it) or "
-    "`necessary` (quotations, numbers and names occur in the source; the argument is not proved)",
+    "verdict": "generated rows only: what the checks say of its answer, `proved` (a second way reaches it from the facts), `agreed` "
+    "(blind solves reach it) or `necessary` (quotations, numbers and names occur in the source; the argument is not proved)",
     "agreement": "generated rows only: how many of the blind solves agreed, such as 3/3",
 }
 """The meaning of each column of the dataset. Names up to `minhash_cluster_size` are FineWeb's."""

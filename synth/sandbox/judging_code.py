@@ -24,23 +24,23 @@ _OTHERS: dict[type[ast.AST], type[ast.AST]] = {
 
 
 @dataclass(frozen=True)
-class CodeVerdict:
-    """That code passed: at which level it ran, and how many of its mutants its tests caught, such as "5/6"."""
+class PassedCode:
+    """Code that passed its tests: the level at which it ran, and how many of its mutants the tests caught, such as "5/6"."""
 
     level: Level
     caught: str
 
 
-def judge_code(program: str, tests: str, limits: Limits | None = None) -> CodeVerdict:
-    """Return the verdict on a program and its tests. Raises Rejected (`unparsable`, `tests_fail`, `tests_vacuous`)."""
-    verdict = _judged(program, tests, limits)
-    if isinstance(verdict, Rejected):
-        raise Rejected(verdict.rule, verdict.evidence)
-    return verdict
+def judge_code(program: str, tests: str, limits: Limits | None = None) -> PassedCode:
+    """Return what the tests of a program that passes them are worth. Raises Rejected (`unparsable`, `tests_fail`, `tests_vacuous`)."""
+    passed = _judged(program, tests, limits)
+    if isinstance(passed, Rejected):
+        raise Rejected(passed.rule, passed.evidence)
+    return passed
 
 
 @lru_cache(maxsize=4096)
-def _judged(program: str, tests: str, limits: Limits | None) -> CodeVerdict | Rejected:
+def _judged(program: str, tests: str, limits: Limits | None) -> PassedCode | Rejected:
     """Judge once what a conversation asks for whenever it is replayed."""
     try:
         return _judge(program, tests, limits)
@@ -48,7 +48,7 @@ def _judged(program: str, tests: str, limits: Limits | None) -> CodeVerdict | Re
         return rejected.with_traceback(None)
 
 
-def _judge(program: str, tests: str, limits: Limits | None) -> CodeVerdict:
+def _judge(program: str, tests: str, limits: Limits | None) -> PassedCode:
     try:
         tree = ast.parse(program)
         ast.parse(tests)
@@ -62,7 +62,7 @@ def _judge(program: str, tests: str, limits: Limits | None) -> CodeVerdict:
     caught = [run_code(mutant, tests, limits).ended != "passed" for mutant in mutants]
     if not caught[0] or sum(caught) < LEAST_CAUGHT * len(caught):
         raise Rejected("tests_vacuous", {"caught": f"{sum(caught)}/{len(caught)}", "a stub passes": not caught[0]})
-    return CodeVerdict(outcome.level, f"{sum(caught)}/{len(caught)}")
+    return PassedCode(outcome.level, f"{sum(caught)}/{len(caught)}")
 
 
 def _stub(tree: ast.Module) -> str:

@@ -63,7 +63,7 @@ class CodeExercise(Task):
         """Judge the program, once more if its tests failed, and let others solve the problem."""
         text = heard.text
         try:
-            found, verdict = _judged(text)
+            found, passed = _judged(text)
         except Rejected as rejected:
             if rejected.rule != "tests_fail" or rejected.evidence["ended"] != "failed":
                 raise
@@ -74,7 +74,7 @@ class CodeExercise(Task):
             (reply,) = yield [Draft({**brief, "repair": 1}, again, _FORM, prompt.name)]
             if reply is None:
                 raise
-            found, verdict = _judged(reply)
+            found, passed = _judged(reply)
         blind = load_prompt("solve_code")
         messages = blind.messages({"problem": found["problem"]})
         drafts = [Draft({"problem": found["problem"]}, messages, _PROGRAM, blind.name, sample=k) for k in range(self.solves)]
@@ -87,7 +87,7 @@ class CodeExercise(Task):
         worked = "\n\n".join([*found["explanation"], code])
         whole = f"# {found['title']}\n\n{found['problem']}\n\n## Solution\n\n{worked}\n\n## Tests\n\n{tests}"
         messages = ({"role": "user", "content": found["problem"]}, {"role": "assistant", "content": worked})
-        facts = {**brief["cell"], "difficulty": str(brief["difficulty"]), "sandbox": verdict.level, "mutants_caught": verdict.caught}
+        facts = {**brief["cell"], "difficulty": str(brief["difficulty"]), "sandbox": passed.level, "mutants_caught": passed.caught}
         return Example(whole, messages, found["solution"], f"code@{self.version}:tests+mutants+blind", "agreed", share, facts)
 
 

@@ -33,7 +33,7 @@ class Syllogisms(Family):
             yield state(f"the {name} premise", f"the {name} premise says that {_meaning(facts[name], facts['kinds'])}", "premise")
         sure = follows != (slip == "believes")
         told = "whenever both premises are true, it must be true that" if sure else "both premises can be true without it being true that"
-        yield state("the conclusion", f"{told} {words['conclusion']}", "verdict", value="it follows" if sure else "it does not follow")
+        yield state("the conclusion", f"{told} {words['conclusion']}", "conclusion", value="it follows" if sure else "it does not follow")
 
     def recheck(self, facts: Facts) -> list[str]:
         """Try all worlds."""

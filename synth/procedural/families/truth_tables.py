@@ -63,7 +63,7 @@ class TruthTables(Family):
                 source = " ".join(
                     str(value) if token == letter else token for token in source.replace("(", "( ").replace(")", " )").split()
                 )
-            found.append(_fold(source))
+            found.append(_decided(source))
         return [
             *(f'"{facts["statement"]}" is {_WORD[holds]}' for holds in found),
             ("none", "one", "two", "three", "four", "five", "six", "seven", "eight")[sum(found)],
@@ -73,7 +73,7 @@ class TruthTables(Family):
 _WORD = {True: "true", False: "false"}
 
 
-def _fold(source: str) -> bool:
+def _decided(source: str) -> bool:
     """Replace what is decided by its value until one value is left."""
     rules = (("( True )", "True"), ("( False )", "False"), ("not True", "False"), ("not False", "True"))
     pairs = {(a, b): (f"{a} and {b}", str(a and b)) for a in (True, False) for b in (True, False)}
