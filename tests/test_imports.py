@@ -121,7 +121,7 @@ CONFINED = {
     },
     "obstore": {"curation/storage/store_lock.py"},
     "openai": {"synth/openai_teacher.py", "synth/ask/batch.py"},
-    "psutil": {"curation/engine/heartbeat.py", "curation/engine/ray_runner.py"},
+    "psutil": {"curation/engine/heartbeat.py", "curation/engine/ray_local.py", "curation/engine/ray_runner.py"},
     "publicsuffixlist": {"curation/ingest/edits/identifiers.py", "filters/support/hosts.py"},
     "py3langid": {"filters/language.py"},
     "pydantic": {"curation/choices.py", "curation/storage/records.py"},

@@ -6,7 +6,7 @@ lost node) a fixed number of times, and then it is reported as `killed`; a task 
 the memory that its stage needs; one that Ray ends because its node runs out of memory is tried again with twice as much.
 
 Every node is looked at before it gets work, at the start or when it joins (`ray_nodes`, `on_node`). Usage statistics and the dashboard are
-off. The token of a local cluster is only in the environment of its processes, which only their owner can read.
+off. `ray_local` guards a local cluster.
 """
 
 import os
@@ -20,6 +20,7 @@ from typing import Any
 
 from curation.arrays import JsonObject
 from curation.engine import on_node
+from curation.engine.ray_local import LocalCluster
 from curation.engine.runner import Need, TaskItem, TaskOutcome, TaskResult, nothing_more, tell_on_stderr
 from curation.engine.runtime_env import runtime_environment
 from curation.engine.signals import Ended, handlers_kept, workers_spared
@@ -74,25 +75,27 @@ class RayRunner:
     ) -> None:
         """Join the cluster at an address, or start a local one, and check that its nodes have this code and see OUT and what is read."""
         self._started = False
+        self._local: LocalCluster | None = None
         self.tell: Callable[[str], None] = tell_on_stderr
         self._wanted, self._shares = workers, address is not None
         self._nodes = Nodes(self._tell, code_digest(), max_wait)
         self._remote: Any = ray.remote(on_node.make_here)  # made once: Ray sends each new one to the cluster, and waits for that
-        if not ray.is_initialized():
-            self._start(workers, address, runtime_env)
-        self.workers = workers or self._cpus()
         try:
+            if not ray.is_initialized():
+                self._start(workers, address, runtime_env)
+            self.workers = workers or self._cpus()
             self._check(out, reads)
         except BaseException:
             self.close()
             raise
 
     def _start(self, workers: int | None, address: str | None, runtime_env: str | None) -> None:
+        self._started = True
         with runtime_environment(runtime_env, _worker_environment()) as environment:
             quiet: JsonObject = {"log_to_driver": False, "configure_logging": False, "runtime_env": environment}
             if address is None:
-                _choose_token()
-                with handlers_kept(), workers_spared():
+                self._local = LocalCluster()
+                with handlers_kept(), workers_spared(), self._local.marked():
                     ray.init(num_cpus=workers, include_dashboard=False, object_spilling_directory=tempfile.gettempdir(), **quiet)
             else:
                 try:
@@ -100,7 +103,6 @@ class RayRunner:
                         ray.init(address=address, **quiet)
                 except (ConnectionError, ValueError, RuntimeError) as error:
                     raise UsageError(f"no Ray cluster answers at {address}: {error}") from error
-        self._started = True
 
     def map(
         self, task: Callable[[TaskItem], TaskResult], items: Iterable[TaskItem], needs: Callable[[TaskItem], Need] = nothing_more
@@ -171,6 +173,8 @@ class RayRunner:
         if self._started:
             ray.shutdown()
             self._started = False
+        if self._local is not None:
+            self._local.end()
 
     def _tell(self, line: str) -> None:
         self.tell(line)
@@ -247,9 +251,3 @@ def _worker_environment() -> Mapping[str, str]:
     root = str(Path(__file__).parents[2])
     inherited = {name: os.environ[name] for name in ("ARROW_DEFAULT_MEMORY_POOL",) if name in os.environ}
     return {"PYTHONPATH": os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH", "")])), "POLARS_MAX_THREADS": "1", **inherited}
-
-
-def _choose_token() -> None:
-    """Make the local cluster require a token that is in no file: only its owner can read a process's environment."""
-    if "RAY_AUTH_TOKEN_PATH" not in os.environ and "RAY_AUTH_TOKEN" not in os.environ:
-        os.environ["RAY_AUTH_TOKEN"] = uuid.uuid4().hex + uuid.uuid4().hex
