@@ -41,7 +41,7 @@ SCRIPTS = {
     "synthesis_speed.py": ["--rows", "5", "--repeat", "1"],
     "export_speed.py": ["--documents", "2000", "--repeat", "1", "--no-peer", "--work", "work-export"],
     "serve_pages.py": ["--documents", "2000", "--work", "work-serve"],
-    "active_labels.py": ["labels.parquet", "--begin", "120", "--counts", "150", "--beginnings", "1", "--folds", "2"],
+    "active_labels.py": ["labels.parquet", "--begin", "120", "--counts", "150", "--beginnings", "1", "--holdouts", "2"],
     "educational_score.py": [
         "labels.parquet",
         "more-labels.parquet",
@@ -49,7 +49,7 @@ SCRIPTS = {
         "texts.parquet",
         "--resamples",
         "5",
-        "--folds",
+        "--holdouts",
         "2",
     ],
 }

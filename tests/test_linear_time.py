@@ -159,7 +159,7 @@ SHAPES = {
     "encoding: unclosed meta": Shape(_bytes, "<meta "),
     "encoding: escapes": Shape(_bytes, "\x1b$B"),
     "encoding: broken UTF-8": Shape(_bytes, "\xc3("),
-    "http: folded header": Shape(_http, " c\r\n", f"{_RESPONSE}A: b\r\n", "\r\nx"),
+    "http: continued header": Shape(_http, " c\r\n", f"{_RESPONSE}A: b\r\n", "\r\nx"),
     "http: carriage returns": Shape(_http, "\r", _RESPONSE.strip(), "x"),
     "http: chunks of one byte": Shape(_http, "1\r\na\r\n", _CHUNKED),
     "http: codings": Shape(_http, "deflate,", f"{_RESPONSE}Content-Encoding: ", "\r\n\r\n<p>"),

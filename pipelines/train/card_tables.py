@@ -24,7 +24,7 @@ _MOST_TELLING = 15
 _LEAST_TEXTS = 0.01
 """Share of the texts that a word must be in to be told: what is rarer may be somebody's own."""
 _SHARES = (0.125, 0.25, 0.5, 1.0)
-_CURVE_FOLDS = 3
+_CURVE_HOLDOUTS = 3
 
 
 def held_out_parts(pool: EvaluationPool, predicted: Floats) -> Mapping[str, tuple[HeldOutPart, ...]]:
@@ -63,7 +63,7 @@ def learning_curve(pool: EvaluationPool, trainer: Trainer, learn: npt.NDArray[np
     for share in _SHARES:
         of_share = learn & (ranks < share)
         try:
-            found = figures(pool.scores.tolist(), try_out(pool, [trainer], of_share, _CURVE_FOLDS).tolist(), 0)
+            found = figures(pool.scores.tolist(), try_out(pool, [trainer], of_share, _CURVE_HOLDOUTS).tolist(), 0)
             steps.append(LearningStep(share, int(of_share.sum()), found.auc, found.quadratic_kappa))
         except (InputError, Refused):
             steps.append(LearningStep(share, int(of_share.sum()), None, None))

@@ -1,8 +1,8 @@
 """Nested cross-validation: evaluate a trainer on groups that it has not seen, and choose its settings on the other groups.
 
-The groups (books, sites) are dealt into outer folds. For each outer fold, a model is trained on the other folds only. Its settings are the
-best candidate on inner folds of those, and its curves are fitted to the predictions on the inner folds; then it scores the outer fold. So
-the weights, the settings and the calibration behind a figure never depend on the texts that the figure is about.
+The groups (books, sites) are dealt into outer holdouts. For each outer holdout, a model is trained on the others only. Its settings are the
+best candidate on inner holdouts of those, and its curves are fitted to the predictions on them; then it scores the outer one. So the
+weights, the settings and the calibration behind a figure never depend on the texts that the figure is about.
 
 The best candidate has the highest sum of ROC AUC at 3 and quadratic kappa, the figures that decide which texts a threshold keeps. A
 candidate that cannot learn from some texts is not chosen for them.
@@ -23,12 +23,12 @@ from curation.text.text import Text
 from filters.support.scorer import Scorer, calibrate
 from pipelines.train.calibration import fit_curves
 from pipelines.train.examples import Examples, examples_of
-from pipelines.train.held_out import FOLDS, HeldOut, figures, folds_of
+from pipelines.train.held_out import HOLDOUTS, HeldOut, figures, holdouts_of
 from pipelines.train.labels import LabelledText
 from pipelines.train.model_card import TriedSettings
 from pipelines.train.trainers import Trainer, scorer_of, settings_of
 
-INNER_FOLDS = 3
+INNER_HOLDOUTS = 3
 CannotLearn = InputError | Refused
 """What a trainer raises if it cannot learn."""
 
@@ -79,15 +79,15 @@ def text_scores(scorer: Scorer, texts: Text) -> Floats:
 
 
 class SettingsSearch:
-    """The settings tried for some texts to learn from, and the best of them on inner folds of those texts."""
+    """The settings tried for some texts to learn from, and the best of them on inner holdouts of those texts."""
 
-    def __init__(self, pool: EvaluationPool, chosen: Integers, folds: int) -> None:
-        """Deal the texts into inner folds. Raises InputError if all are of one group."""
+    def __init__(self, pool: EvaluationPool, chosen: Integers, holdouts: int) -> None:
+        """Deal the texts into inner holdouts. Raises InputError if all are of one group."""
         if len(set(pool.groups[chosen].tolist())) < 2:
             raise InputError(
                 "too few groups: three at least are needed, one to learn from, one to choose settings on, one to try the model on"
             )
-        self._pool, self._chosen, self._fold_of = pool, chosen, _folds(pool.groups[chosen], folds)
+        self._pool, self._chosen, self._holdout_of = pool, chosen, _holdouts(pool.groups[chosen], holdouts)
         self._best: tuple[float, Trainer, Floats] | None = None
         self._failure: CannotLearn | None = None
 
@@ -97,12 +97,12 @@ class SettingsSearch:
         return self._found()[0]
 
     def attempt(self, trainer: Trainer) -> HeldOut | CannotLearn:
-        """Try settings: return their figures on the inner folds, or why nothing can be learnt with them."""
+        """Try settings: return their figures on the inner holdouts, or why nothing can be learnt with them."""
         pool, chosen = self._pool, self._chosen
         expected = np.empty(len(chosen))
         try:
-            for fold in range(int(self._fold_of.max()) + 1):
-                inside = self._fold_of == fold
+            for holdout in range(int(self._holdout_of.max()) + 1):
+                inside = self._holdout_of == holdout
                 scorer = scorer_of(trainer.fit(pool.examples(trainer, chosen[~inside])), trainer)
                 expected[inside] = pool.predicted(scorer, chosen[inside])
         except (InputError, Refused) as error:
@@ -116,7 +116,7 @@ class SettingsSearch:
         return found
 
     def train(self) -> EvaluationTrial:
-        """Learn from all the texts with the best settings, calibrated on the predictions on the inner folds."""
+        """Learn from all the texts with the best settings, calibrated on the predictions on the inner holdouts."""
         pool, chosen = self._pool, self._chosen
         trainer, expected = self._found()
         bands, curves = fit_curves(expected, pool.tokens[chosen], pool.scores[chosen])
@@ -144,11 +144,11 @@ class NestedSearch:
 def search_settings(
     pool: EvaluationPool, candidates: Iterable[Trainer], learn: Flags, tell: Callable[[str], None] = lambda _: None
 ) -> NestedSearch:
-    """Search the best settings for each outer fold, and for the model that learns from all texts of `learn`.
+    """Search the best settings for each outer holdout, and for the model that learns from all texts of `learn`.
 
     A candidate is tried for all of these before the next one is taken, so that a search that ends early has tried the same everywhere.
     """
-    outer, whole = _outer(pool, learn, FOLDS), SettingsSearch(pool, np.flatnonzero(learn), FOLDS)
+    outer, whole = _outer(pool, learn, HOLDOUTS), SettingsSearch(pool, np.flatnonzero(learn), HOLDOUTS)
     found: dict[Trainer, HeldOut | CannotLearn] = {}
     for trainer in candidates:
         for part, _ in outer:
@@ -169,34 +169,34 @@ def _tried(
             auc=told.auc if isinstance(told, HeldOut) else None,
             quadratic_kappa=told.quadratic_kappa if isinstance(told, HeldOut) else None,
             failure="" if isinstance(told, HeldOut) else str(told),
-            outer_folds=sum(part.best == trainer for part in outer),
+            outer_holdouts=sum(part.best == trainer for part in outer),
             is_best=whole.best == trainer,
         )
 
 
-def try_out(pool: EvaluationPool, candidates: Sequence[Trainer], learn: Flags, folds: int = FOLDS) -> Floats:
-    """Return a prediction for every text, from models that learnt from the other folds; they learn from texts in `learn` only."""
-    outer = _outer(pool, learn, folds)
+def try_out(pool: EvaluationPool, candidates: Sequence[Trainer], learn: Flags, holdouts: int = HOLDOUTS) -> Floats:
+    """Return a prediction for every text, from models that learnt from the other holdouts; they learn from texts in `learn` only."""
+    outer = _outer(pool, learn, holdouts)
     for part, _ in outer:
         for trainer in candidates:
             part.attempt(trainer)
     return _predictions(pool, outer)
 
 
-def train(pool: EvaluationPool, candidates: Sequence[Trainer], chosen: Integers, folds: int) -> EvaluationTrial:
-    """Train on some texts: choose the best candidate on inner folds, calibrate it on their predictions, then learn from all of them."""
-    part = SettingsSearch(pool, chosen, folds)
+def train(pool: EvaluationPool, candidates: Sequence[Trainer], chosen: Integers, holdouts: int) -> EvaluationTrial:
+    """Train on some texts: choose the best candidate on inner holdouts, calibrate it on their predictions, then learn from all of them."""
+    part = SettingsSearch(pool, chosen, holdouts)
     for trainer in candidates:
         part.attempt(trainer)
     return part.train()
 
 
-def _outer(pool: EvaluationPool, learn: Flags, folds: int) -> list[tuple[SettingsSearch, Integers]]:
-    """Return for each outer fold a search on the texts outside it, and the texts in it."""
-    fold_of = _folds(pool.groups, folds)
+def _outer(pool: EvaluationPool, learn: Flags, holdouts: int) -> list[tuple[SettingsSearch, Integers]]:
+    """Return for each outer holdout a search on the texts outside it, and the texts in it."""
+    holdout_of = _holdouts(pool.groups, holdouts)
     return [
-        (SettingsSearch(pool, np.flatnonzero((fold_of != fold) & learn), INNER_FOLDS), np.flatnonzero(fold_of == fold))
-        for fold in range(int(fold_of.max()) + 1)
+        (SettingsSearch(pool, np.flatnonzero((holdout_of != holdout) & learn), INNER_HOLDOUTS), np.flatnonzero(holdout_of == holdout))
+        for holdout in range(int(holdout_of.max()) + 1)
     ]
 
 
@@ -207,6 +207,6 @@ def _predictions(pool: EvaluationPool, outer: Sequence[tuple[SettingsSearch, Int
     return held_out
 
 
-def _folds(groups: npt.NDArray[np.str_], folds: int) -> Integers:
-    dealt = folds_of(groups.tolist(), folds)
+def _holdouts(groups: npt.NDArray[np.str_], holdouts: int) -> Integers:
+    dealt = holdouts_of(groups.tolist(), holdouts)
     return np.array([dealt[group] for group in groups.tolist()], np.int64)

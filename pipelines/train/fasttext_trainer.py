@@ -44,7 +44,7 @@ class FastTextTrainer:
         trained = train_apart(lines_of(examples, features), settings)
         if not all((np.abs(matrix) < _LARGEST_WEIGHT).all() for matrix in (trained.vectors, trained.output)):
             raise Refused("fastText trained weights that are not numbers below 100; is the package installed fasttext-community 0.11.9?")
-        return fold_matrices(trained, levels, features)
+        return multiply_matrices(trained, levels, features)
 
 
 def lines_of(examples: Examples, features: np.ndarray[tuple[int], np.dtype[np.uint64]]) -> list[str]:
@@ -61,7 +61,7 @@ def lines_of(examples: Examples, features: np.ndarray[tuple[int], np.dtype[np.ui
     return sorted(lines, key=lambda line: sha256(line.encode()).digest())
 
 
-def fold_matrices(
+def multiply_matrices(
     trained: Matrices, levels: np.ndarray[tuple[int], np.dtype[np.int64]], features: np.ndarray[tuple[int], np.dtype[np.uint64]]
 ) -> LearntModel:
     """Multiply the two matrices of a model; its end-of-line token becomes the intercept."""

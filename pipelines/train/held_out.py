@@ -1,14 +1,15 @@
 """Figures of a score on groups that the model has not seen.
 
 Texts of one book or site resemble each other, so holding out single rows flatters a model, which has read the rest of the book. Therefore
-whole groups are held out, in five folds. The model that was trained without a text's group scores the text; the figures cover all texts.
+whole groups are dealt into five *holdouts* (cross-validation): a model that was trained on the four others scores the texts of each, so the
+figures cover all texts.
 
 Figures: ROC AUC, average precision and F1 for "score at least 3", FineWeb-Edu's threshold (F1 is that of rounded scores, as there); Cohen's
 kappa with quadratic weights (1968) on rounded scores; mean absolute error; Spearman's rank correlation; the expected calibration error,
 which is the distance of a predicted score from the mean label of texts with similar scores; the bias, which is the mean of prediction minus
 label. An undefined figure is None.
 
-Invariant: the folds depend only on the names of the groups.
+Invariant: the holdouts depend only on the names of the groups.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,7 +22,7 @@ import polars as pl
 
 from filters.support.scorer import GOOD, HIGHEST_SCORE
 
-FOLDS = 5
+HOLDOUTS = 5
 _THRESHOLDS = (1.0, 1.25, 1.5, 1.75, 2.0, 2.25, 2.5, 2.75, 3.0, 3.25, 3.5)
 _RETENTIONS = (0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5)
 _BIN_WIDTH = 0.5
@@ -75,10 +76,10 @@ class HeldOut:
     """Figure -> its bounds in 95 of 100 resamples of whole groups (`pipelines.train.intervals`), where they were asked for."""
 
 
-def folds_of(groups: Iterable[str], folds: int = FOLDS) -> dict[str, int]:
-    """Return group -> fold. Groups are dealt in turn, in the order of their hashes, so no fold is empty if there are enough groups."""
+def holdouts_of(groups: Iterable[str], holdouts: int = HOLDOUTS) -> dict[str, int]:
+    """Return group -> holdout. Groups are dealt in turn, in the order of their hashes, so none is empty if there are enough groups."""
     ordered = sorted(set(groups), key=lambda group: (sha256(group.encode("utf-8", "surrogatepass")).digest(), group))
-    return {group: place % folds for place, group in enumerate(ordered)}
+    return {group: place % holdouts for place, group in enumerate(ordered)}
 
 
 def figures(labels: Sequence[float], predicted: Sequence[float], groups: int) -> HeldOut:

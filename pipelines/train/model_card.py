@@ -58,15 +58,15 @@ class LearningStep:
 
 @dataclass(frozen=True)
 class TriedSettings:
-    """Settings that a search tried, with their figures on inner folds of the texts learnt from, or the reason why they failed."""
+    """Settings that a search tried, with their figures on inner holdouts of the texts learnt from, or the reason why they failed."""
 
     trainer: str
     settings: Mapping[str, Any]
     auc: float | None
     quadratic_kappa: float | None
     failure: str
-    outer_folds: int
-    """The number of outer folds for which they are the best."""
+    outer_holdouts: int
+    """The number of outer holdouts for which they are the best."""
     is_best: bool
     """Whether the written model has them."""
 

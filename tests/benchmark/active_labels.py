@@ -1,13 +1,13 @@
 """Labels chosen by a judge beside labels chosen at random: what does the same number of labels teach?
 
-    python tests/benchmark/active_labels.py LABELS.parquet... [--counts 1000 2000] [--beginnings 2] [--folds 5]
+    python tests/benchmark/active_labels.py LABELS.parquet... [--counts 1000 2000] [--beginnings 2] [--holdouts 5]
 
 Simulated as `curate annotate` works. A judge learns from the first labels, which are drawn at random. It chooses the next ones among the
-texts that it has not seen (`choose_excerpts`), learns again, and so on. Folds hold whole groups, and each judge is tried on the fold that
-it never chose from. Printed, for each way of choosing: AUC, average precision and kappa, their means over folds and beginnings, and by how
-much they exceed those of random choice with the same fold and beginning, with the standard error of that difference. Kappa is told twice:
-of scores as they are, and of scores whose curve was fitted to half of the first labels alone, since chosen labels have more good texts than
-the world has.
+texts that it has not seen (`choose_excerpts`), learns again, and so on. Holdouts hold whole groups; each judge is tried on the one that it
+never chose from. Printed, for each way of choosing: AUC, average precision and kappa, their means over holdouts and beginnings, and by how
+much they exceed those of random choice with the same holdout and beginning, with the standard error of that difference. Kappa is told
+twice: of scores as they are, and of scores whose curve was fitted to half of the first labels alone, since chosen labels have more good
+texts than the world has.
 """
 
 import argparse
@@ -25,7 +25,7 @@ from pipelines.annotate.excerpts import Excerpt
 from pipelines.train.calibration import fit_curves
 from pipelines.train.evaluation import EvaluationPool, pool_of
 from pipelines.train.examples import without_copies
-from pipelines.train.held_out import FOLDS, figures, folds_of
+from pipelines.train.held_out import HOLDOUTS, figures, holdouts_of
 from pipelines.train.labels import read_labels
 from pipelines.train.linear_trainer import LinearTrainer
 from pipelines.train.trainers import scorer_of
@@ -73,19 +73,19 @@ def told(pool: EvaluationPool, have: Indices, tried: Indices, scorer: Scorer, at
 
 
 def simulated(
-    pool: EvaluationPool, folds: int, beginnings: int, begin: int, counts: Sequence[int]
+    pool: EvaluationPool, holdouts: int, beginnings: int, begin: int, counts: Sequence[int]
 ) -> dict[tuple[str, int], list[list[float]]]:
-    """Return, for each way and count, FIGURES of every fold and beginning."""
-    dealt = folds_of(pool.groups.tolist(), FOLDS)
-    fold_of = np.array([dealt[group] for group in pool.groups.tolist()])
+    """Return, for each way and count, FIGURES of every holdout and beginning."""
+    dealt = holdouts_of(pool.groups.tolist(), HOLDOUTS)
+    holdout_of = np.array([dealt[group] for group in pool.groups.tolist()])
     steps = sorted({*range(begin, max(counts) + 1, STEP), *counts})
     found: dict[tuple[str, int], list[list[float]]] = {}
-    for fold in range(min(folds, FOLDS)):
-        tried, others = np.flatnonzero(fold_of == fold), np.flatnonzero(fold_of != fold)
+    for holdout in range(min(holdouts, HOLDOUTS)):
+        tried, others = np.flatnonzero(holdout_of == holdout), np.flatnonzero(holdout_of != holdout)
         for beginning in range(beginnings):
-            first = np.random.default_rng([fold, beginning]).permutation(others)[: steps[0]]
+            first = np.random.default_rng([holdout, beginning]).permutation(others)[: steps[0]]
             for way in WAYS:
-                chance, have = np.random.default_rng([beginning, fold]), first
+                chance, have = np.random.default_rng([beginning, holdout]), first
                 for before, count in pairwise(steps):
                     rest = np.setdiff1d(others, have)
                     have = np.concatenate([have, chosen(pool, way, rest, count - before, scorer_from(pool, have), chance)])
@@ -101,10 +101,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--counts", type=int, nargs="+", default=[1000, 1500, 2000, 3000, 4000])
     parser.add_argument("--begin", type=int, default=500, help="labels drawn at random before the first choice")
     parser.add_argument("--beginnings", type=int, default=2)
-    parser.add_argument("--folds", type=int, default=FOLDS)
+    parser.add_argument("--holdouts", type=int, default=HOLDOUTS)
     given = parser.parse_args(arguments)
     pool = pool_of(without_copies(read_labels(given.labels, "text", "score", "group")))
-    found = simulated(pool, given.folds, given.beginnings, given.begin, given.counts)
+    found = simulated(pool, given.holdouts, given.beginnings, given.begin, given.counts)
     print(f"| labels, of {len(pool.rows):,} | chosen | {' | '.join(FIGURES)} |\n|---:|---|{'---:|' * len(FIGURES)}")
     for count in given.counts:
         for way in WAYS:

@@ -2,8 +2,8 @@
 
     python tests/benchmark/educational_score.py LABELS.parquet... [--unlabelled TEXTS.parquet] [--only NAME...] [--resamples N]
 
-Label files have text, score, group, and may have kind. Five folds of whole groups, the same for every method. Predictions go through the
-same calibration (`pipelines.train.calibration`), fitted on the other folds; the shipped method calibrates itself. Printed, as Markdown
+Label files have text, score, group, and may have kind. Five holdouts of whole groups, the same for every method. Predictions go through the
+same calibration (`pipelines.train.calibration`), fitted on the other holdouts; the shipped method calibrates itself. Printed, as Markdown
 tables: figures of all texts with 95 % intervals from resampling groups (F1 is that of rounded scores), AUC and kappa by file, by kind and
 by length, and the transfers that leave one file out.
 """
@@ -27,7 +27,7 @@ from pipelines.train.calibration import BANDS, fit_curves
 from pipelines.train.evaluation import EvaluationPool, pool_of, train
 from pipelines.train.examples import Examples, without_copies
 from pipelines.train.fasttext_trainer import FastTextTrainer
-from pipelines.train.held_out import FOLDS, figures, folds_of
+from pipelines.train.held_out import HOLDOUTS, figures, holdouts_of
 from pipelines.train.intervals import FIGURES, RESAMPLES, group_intervals
 from pipelines.train.labels import read_labels
 from pipelines.train.linear_trainer import LinearTrainer
@@ -59,7 +59,7 @@ SHIPPED = "linear, as shipped"
 
 
 def as_shipped(pool: EvaluationPool, learn: Indices, tried: Indices) -> Numbers:
-    """The whole training: settings and calibration from inner folds."""
+    """The whole training: settings and calibration from inner holdouts."""
     return pool.predicted(train(pool, LINEAR, learn, 3).scorer, tried)
 
 
@@ -200,11 +200,11 @@ def methods_of(unlabelled: Sequence[str], groups: Sequence[str]) -> Mapping[str,
     }
 
 
-def calibrated(pool: EvaluationPool, raw: Numbers, fold_of: Indices) -> Numbers:
-    """Return predictions that went through the curves fitted on the other folds."""
+def calibrated(pool: EvaluationPool, raw: Numbers, holdout_of: Indices) -> Numbers:
+    """Return predictions that went through the curves fitted on the other holdouts."""
     found = np.empty(len(raw))
-    for fold in range(int(fold_of.max()) + 1):
-        inside = fold_of == fold
+    for holdout in range(int(holdout_of.max()) + 1):
+        inside = holdout_of == holdout
         bands, curves = fit_curves(np.clip(raw[~inside], 0, 5), pool.tokens[~inside], pool.scores[~inside])
         found[inside] = calibrate(np.clip(raw[inside], 0, 5), pool.tokens[inside], bands, curves)
     return found
@@ -243,7 +243,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--only", nargs="*", help="methods to run (beginnings of their names)")
     parser.add_argument("--resamples", type=int, default=RESAMPLES)
-    parser.add_argument("--folds", type=int, default=FOLDS)
+    parser.add_argument("--holdouts", type=int, default=HOLDOUTS)
     given = parser.parse_args(arguments)
     files = {Path(path).stem: read_labels([path], "text", "score", "group") for path in given.labels}
     file_of = {row.text: name for name, rows in files.items() for row in rows}
@@ -252,15 +252,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     texts = more["text"].str.head(1000).to_list()
     told = more["group"].to_list() if "group" in more.columns else [""] * len(texts)
     methods = {name: method for name, method in methods_of(texts, told).items() if not given.only or name.startswith(tuple(given.only))}
-    dealt = folds_of(pool.groups.tolist(), given.folds)
-    fold_of = np.array([dealt[group] for group in pool.groups.tolist()])
+    dealt = holdouts_of(pool.groups.tolist(), given.holdouts)
+    holdout_of = np.array([dealt[group] for group in pool.groups.tolist()])
     predicted, seconds = {}, {}
     for name, method in methods.items():
         began = time.process_time()
         raw = np.empty(len(pool.rows))
-        for fold in range(int(fold_of.max()) + 1):
-            raw[fold_of == fold] = method(pool, np.flatnonzero(fold_of != fold), np.flatnonzero(fold_of == fold))
-        predicted[name] = raw if name == SHIPPED else calibrated(pool, raw, fold_of)
+        for holdout in range(int(holdout_of.max()) + 1):
+            raw[holdout_of == holdout] = method(pool, np.flatnonzero(holdout_of != holdout), np.flatnonzero(holdout_of == holdout))
+        predicted[name] = raw if name == SHIPPED else calibrated(pool, raw, holdout_of)
         seconds[name] = time.process_time() - began
         print(f"{name}: {seconds[name]:.0f} s of processor time", file=sys.stderr)
     lines = [[name, *with_intervals(pool, values, given.resamples)] for name, values in predicted.items()]

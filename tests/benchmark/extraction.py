@@ -1,12 +1,12 @@
 """Main text: how well it matches gold text, by kind of page, and how fast it is made, beside trafilatura and resiliparse.
 
-    python tests/benchmark/extraction.py PAGES.parquet... [--folds] [--pages N] [--no-peer | --peer-python PYTHON] [--work DIR]
+    python tests/benchmark/extraction.py PAGES.parquet... [--holdouts] [--pages N] [--no-peer | --peer-python PYTHON] [--work DIR]
 
 PAGES have the columns html, gold_text, url or host, and perhaps page_type (see `curate train extractor`). Prints Markdown: word F1 by kind
 with an interval from resampled pages; then processor time. Extractors take turns page by page on one core; trafilatura runs in a child with
 an environment of its own, and its time is that of its calls alone. Ours includes what ingest does besides: the limits, the facts.
 
-The shipped weights were fitted to two sets of pages; on those, their figures say nothing. `--folds` fits the models anew five times
+The shipped weights were fitted to two sets of pages; on those, their figures say nothing. `--holdouts` fits the models anew five times
 (LightGBM is needed), each without the sites of the pages that it then judges.
 """
 
@@ -91,7 +91,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("paths", type=Path, nargs="+", metavar="PAGES")
     parser.add_argument("--pages", type=int, help="every n-th page, so that about so many are left")
-    parser.add_argument("--folds", action="store_true", help="fit the models anew, without the sites of the pages that are judged")
+    parser.add_argument("--holdouts", action="store_true", help="fit the models anew, without the sites of the pages that are judged")
     parser.add_argument("--no-peer", action="store_true", help="do not run trafilatura")
     parser.add_argument("--peer-python", type=Path, action="append", default=[], help="a Python that has trafilatura")
     parser.add_argument("--work", type=Path, default=Path("work"), help="where its environment is made otherwise")
@@ -101,7 +101,7 @@ def main() -> None:
     peer = None if asked.no_peer else of_peer("trafilatura", asked.peer_python, asked.work)
     written, seconds = measured(pages, peer)
     print_quality("Word F1, shipped weights", pages, written)
-    if asked.folds:
+    if asked.holdouts:
         examples = page_examples_of(pages)
         fitted = fit(examples, lambda step: print(step, file=sys.stderr))
         judged = {"blocks": texts(examples, fitted.second), "blocks-fast": texts(examples, fitted.first)}

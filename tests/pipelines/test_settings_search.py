@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from curation.errors import InputError
-from pipelines.train.held_out import FOLDS
+from pipelines.train.held_out import HOLDOUTS
 from pipelines.train.linear_trainer import LinearTrainer
 from pipelines.train.settings import USUAL, all_settings, to_try
 from pipelines.train.training import train_model
@@ -53,7 +53,7 @@ def test_a_search_by_time_is_repeated_by_number_to_the_same_bytes(labels: str, t
     assert [dict(tried.settings) for tried in timed.tried] == [vars(settings) for settings in all_settings("linear")[:4]]
     assert [tried.is_best for tried in timed.tried].count(True) == 1
     assert {**timed.settings} in [{**tried.settings} for tried in timed.tried if tried.is_best]
-    assert sum(tried.outer_folds for tried in timed.tried) == FOLDS
+    assert sum(tried.outer_holdouts for tried in timed.tried) == HOLDOUTS
     best = max(timed.tried, key=lambda tried: (tried.auc or 0) + (tried.quadratic_kappa or 0))
     assert best.is_best
     assert [line.startswith("tried linear (cost ") for line in told] == [True] * 4
@@ -83,7 +83,7 @@ def test_settings_that_cannot_learn_are_told_and_not_chosen(labels: str, tmp_pat
     monkeypatch.setattr("pipelines.train.training.to_try", lambda *_: iter([hopeless, LinearTrainer()]))
     made = train_model([labels], str(tmp_path / "model.safetensors"))
     assert [tried.is_best for tried in made.tried] == [False, True]
-    assert (made.tried[0].auc, made.tried[0].outer_folds) == (None, 0)
+    assert (made.tried[0].auc, made.tried[0].outer_holdouts) == (None, 0)
     assert "no word occurs in 10000 of them" in made.tried[0].failure
     assert "no word occurs in 10000 of them" in (tmp_path / "model.md").read_text()
     monkeypatch.setattr("pipelines.train.training.to_try", lambda *_: iter([hopeless]))

@@ -27,7 +27,7 @@ from pipelines.train.calibration import BANDS, curve, fit_curves
 from pipelines.train.evaluation import pool_of, search_settings, text_scores, train, try_out
 from pipelines.train.examples import examples_of, without_copies
 from pipelines.train.fasttext_trainer import FastTextTrainer
-from pipelines.train.held_out import FOLDS, figures, folds_of, least_score
+from pipelines.train.held_out import HOLDOUTS, figures, holdouts_of, least_score
 from pipelines.train.labels import LabelledText, read_labels
 from pipelines.train.linear_trainer import LinearTrainer
 from pipelines.train.linear_training import SparseRows, fit_logistic
@@ -174,7 +174,7 @@ def test_the_card_tells_what_fewer_labels_would_have_done(tmp_path: Path) -> Non
     rows, out = invented_rows(560, groups=40), tmp_path / "model.safetensors"
     steps = train_model([write_jsonl(tmp_path / "labels.jsonl", rows)], str(out)).learning
     assert [(step.share, step.rows) for step in steps] == [(0.125, 70), (0.25, 140), (0.5, 280), (1.0, 560)]
-    assert steps[0].auc is None  # five groups of fourteen: in a fold no level has twenty texts on either side
+    assert steps[0].auc is None  # five groups of fourteen: in a holdout no level has twenty texts on either side
     first, last = (step.quadratic_kappa or 0 for step in (steps[1], steps[3]))
     assert last > first > 0.5
     page = out.with_suffix(".md").read_text()
@@ -340,7 +340,7 @@ def test_the_least_threshold_of_a_precision() -> None:
 @pytest.mark.full
 def test_the_shipped_model_is_rebuilt_byte_for_byte(real_data: Path) -> None:
     pool, _ = pool_to_ship([str(real_data / "edu_scores" / f"{name}.parquet") for name in ("train", "web", "wide")])
-    model = train(pool, LINEAR, np.flatnonzero(to_learn(pool)), FOLDS).scorer
+    model = train(pool, LINEAR, np.flatnonzero(to_learn(pool)), HOLDOUTS).scorer
     assert model.to_bytes() == SHIPPED.read_bytes(), "run `python -m pipelines.train.ship_model` on the scores, and look at the new card"
 
 
@@ -385,11 +385,11 @@ def test_only_a_model_of_ours_is_written_over(labels: str, tmp_path: Path) -> No
 
 @meets(groups=100)
 @given(groups=st.sets(st.text(max_size=5), max_size=30))
-def test_folds_are_even_and_depend_on_names_only(groups: set[str]) -> None:
-    folds = folds_of(groups)
-    counts = np.bincount(list(folds.values()), minlength=FOLDS)
+def test_holdouts_are_even_and_depend_on_names_only(groups: set[str]) -> None:
+    holdouts = holdouts_of(groups)
+    counts = np.bincount(list(holdouts.values()), minlength=HOLDOUTS)
     assert counts.max() - counts.min() <= 1
-    assert folds == folds_of(sorted(groups, reverse=True))
+    assert holdouts == holdouts_of(sorted(groups, reverse=True))
     met["groups"] += len(groups)
 
 

@@ -1,7 +1,7 @@
 """Models fitted to examples by LightGBM, flattened for the kernel that walks them.
 
-The second model sees the first one's probabilities, and must see such as the first gives for pages that it does not know; so those of the
-examples come from folds, each fitted without the sites of the pages that it scores. Sites are dealt to folds by a hash of their name.
+The second model sees the first one's probabilities, and must see such as the first gives for pages that it does not know; so each
+holdout's examples are scored by a model fitted to the others. Sites are dealt to holdouts by a hash of their name.
 
 Source: Ke et al., "LightGBM: A Highly Efficient Gradient Boosting Decision Tree" (NeurIPS 2017); stacking: Wolpert (1992).
 
@@ -20,7 +20,7 @@ from curation.ingest.extraction.page_blocks.second_look import context
 from curation.ingest.extraction.page_blocks.trees import MOST_LEAVES, Trees
 from pipelines.train.extractor.examples import PageExamples
 
-PAGE_FOLDS = 5
+PAGE_HOLDOUTS = 5
 _ROUNDS = 130
 _SETTINGS = {
     "objective": "binary", "learning_rate": 0.06, "num_leaves": 28, "max_depth": 6, "min_data_in_leaf": 60, "feature_fraction": 0.4,
@@ -37,20 +37,20 @@ class Fitted(NamedTuple):
     second: Any
 
 
-def fold_of(site: str) -> int:
-    """Return the fold that a site is dealt to."""
-    return int(hashlib.sha256(site.encode()).hexdigest()[:8], 16) % PAGE_FOLDS
+def holdout_of(site: str) -> int:
+    """Return the holdout that a site is dealt to."""
+    return int(hashlib.sha256(site.encode()).hexdigest()[:8], 16) % PAGE_HOLDOUTS
 
 
 def fit(examples: PageExamples, tell: Callable[[str], None]) -> Fitted:
-    """Fit both models to all examples, and score each example by models of the other folds. `tell` receives a line for each step."""
-    folds = np.repeat([fold_of(page.site) for page in examples.pages], np.diff(examples.begins))
-    first = _unseen(examples.rows, examples, folds, folds >= 0, "first", tell)
+    """Fit both models to all examples, and score each example by models of the other holdouts. `tell` receives a line for each step."""
+    holdouts = np.repeat([holdout_of(page.site) for page in examples.pages], np.diff(examples.begins))
+    first = _unseen(examples.rows, examples, holdouts, holdouts >= 0, "first", tell)
     tell("the first model, of all pages")
     models = {"first": _fit(examples.rows, examples.content, examples.weights)}
     rows = np.hstack([examples.rows, context_of(examples, first)])
     asked = first >= UNLIKELY
-    second = np.where(asked, _unseen(rows, examples, folds, asked, "second", tell), first)
+    second = np.where(asked, _unseen(rows, examples, holdouts, asked, "second", tell), first)
     tell("the second model, of all pages")
     models["second"] = _fit(rows[asked], examples.content[asked], examples.weights[asked])
     return Fitted({name: flattened(model) for name, model in models.items()}, first, second)
@@ -62,12 +62,12 @@ def context_of(examples: PageExamples, first: Any) -> Any:
     return np.concatenate([context(cut, first[edges[k] : edges[k + 1]]) for k, cut in enumerate(examples.cuts)])
 
 
-def _unseen(rows: Any, examples: PageExamples, folds: Any, asked: Any, which: str, tell: Callable[[str], None]) -> Any:
-    """Return the probabilities of the rows that are asked for, each by a model of those in other folds."""
+def _unseen(rows: Any, examples: PageExamples, holdouts: Any, asked: Any, which: str, tell: Callable[[str], None]) -> Any:
+    """Return the probabilities of the rows that are asked for, each by a model of those in other holdouts."""
     probability = np.zeros(len(rows))
-    for fold in range(PAGE_FOLDS):
-        tell(f"the {which} model, without fold {fold + 1} of {PAGE_FOLDS}")
-        others, own = (folds != fold) & asked, (folds == fold) & asked
+    for holdout in range(PAGE_HOLDOUTS):
+        tell(f"the {which} model, without holdout {holdout + 1} of {PAGE_HOLDOUTS}")
+        others, own = (holdouts != holdout) & asked, (holdouts == holdout) & asked
         model = _fit(rows[others], examples.content[others], examples.weights[others])
         probability[own] = model.predict(rows[own], num_threads=1) if own.any() else 0
     return probability

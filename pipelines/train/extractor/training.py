@@ -1,6 +1,6 @@
 """The command `curate train extractor PAGES`: from pages with gold text to the weights of the block extractor, and their card.
 
-The figures on the card are of text, not of blocks: each page is extracted by models of folds that have not seen its site, by the same
+The figures on the card are of text, not of blocks: each page is extracted by models that have not seen its holdout, by the same
 choice and the same writer that extract pages in a run, and its words are compared with the gold text's.
 
 Invariant: the same pages and the same LightGBM give the same bytes of weights.
@@ -21,7 +21,7 @@ from curation.ingest.extraction.page_blocks.writing import write
 from curation.storage.location import Location
 from pipelines.train.extractor.examples import PageExamples, page_examples_of, pages_of
 from pipelines.train.extractor.figures import KindFigures, Match, by_kind, match
-from pipelines.train.extractor.fitting import PAGE_FOLDS, fit
+from pipelines.train.extractor.fitting import PAGE_HOLDOUTS, fit
 
 EXTRACTOR_CARD_BEGINS = "# Weights of the block extractor"
 _FEWEST_PAGES = 20
@@ -58,9 +58,9 @@ def train_extractor(pages: Sequence[str], place: str, tell: Callable[[str], None
         raise Refused(f"{out} does not hold weights that were made here; move it, or give another --out")
     tell("cutting and labelling pages")
     given = list(pages_of([Path(path) for path in pages]))
-    if len({page.site for page in given}) < PAGE_FOLDS or len(given) < _FEWEST_PAGES:
+    if len({page.site for page in given}) < PAGE_HOLDOUTS or len(given) < _FEWEST_PAGES:
         raise InputError(
-            f"{len(given)} pages of {len({page.site for page in given})} sites are too few; {_FEWEST_PAGES} of {PAGE_FOLDS} sites at least"
+            f"{len(given)} pages of {len({page.site for page in given})} sites are too few: {_FEWEST_PAGES} of {PAGE_HOLDOUTS} at least"
         )
     examples = page_examples_of(given)
     fitted = fit(examples, tell)
@@ -124,7 +124,7 @@ def _card(result: ExtractorTraining, examples: PageExamples, notes: Sequence[str
         *(f"- {name}: {len(sites):,} pages of {len(set(sites)):,} sites" for name, sites in sorted(sources.items())),
         *(f"- {note}" for note in notes),
         "",
-        f"Word F1 against gold text, each page extracted by models of the {PAGE_FOLDS - 1} other folds; sites are dealt to folds whole. "
+        f"Word F1 against gold text, each page extracted by models of the {PAGE_HOLDOUTS - 1} other holdouts; a holdout has whole sites. "
         "Intervals hold the mean in 95 % of resamples of pages. Features and settings were chosen on such figures: expect about .01 less.",
         "",
         *_table("Both models (`blocks`)", result.held_out),

@@ -1,4 +1,4 @@
-"""The runs of a block as running text: blanks are folded, references resolved, raised and lowered text is marked.
+"""The runs of a block as running text: blanks are collapsed, references resolved, raised and lowered text is marked.
 
 Raised and lowered text gets `^` and `_`, with braces if it is longer than one character, because "10<sup>23</sup>" is not 1023. These stay
 unmarked: ordinals (21st), trade marks, note marks, and long text, which somebody only wanted small. A linked number is a note, "[1]".
