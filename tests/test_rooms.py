@@ -13,8 +13,22 @@ PAGE = 60
 TESTED_ELSEWHERE = {"pipelines/recipes", "pipelines/notebook", "filters"}
 """Folders whose README is written by a command, or is all examples: other tests compare or run them."""
 
-OTHER_FOLDERS = ("curation", "pipelines", "curation/ingest/readers")
-"""Folders whose README only names their files: two packages of rooms, and a part of a room."""
+PARTS = (
+    "curation/ingest/edits",
+    "curation/ingest/extraction",
+    "curation/ingest/extraction/page_blocks",
+    "curation/ingest/readers",
+    "pipelines/reexport/formats",
+    "pipelines/train/extractor",
+    "synth/procedural",
+)
+"""Folders that are parts of a room: their README says who imports them."""
+
+OTHER_FOLDERS = ("curation", "pipelines", *PARTS)
+"""Folders whose README names their files and is not a room's: two packages of rooms, and the parts of rooms."""
+
+LISTED_ABOVE = {"synth/procedural/families"}
+"""Folders of files of one kind, which the README above them describes."""
 
 ROOMS = sorted(
     room
@@ -46,6 +60,25 @@ def test_a_readme_names_the_files_of_its_folder(folder: str) -> None:
 def test_a_room_tells_from_where_it_imports(room: str) -> None:
     text = Path(ROOT, *room.split("."), "README.md").read_text("utf-8")
     assert imports_line(room) in text.replace("\n", " ")
+
+
+def importers_line(folder: str) -> str:
+    """Say from which folders a part of a room is imported."""
+    name = folder.replace("/", ".")
+    inside = {module for module in MODULES if f"{module}.".startswith(f"{name}.")}
+    users = {path.parent for module, path in MODULES.items() if module not in inside and modules_imported(path) & inside}
+    return f"Imported by: {', '.join(f'`{user.relative_to(ROOT).as_posix()}`' for user in sorted(users))}."
+
+
+@pytest.mark.parametrize("folder", PARTS)
+def test_a_part_of_a_room_tells_who_imports_it(folder: str) -> None:
+    assert importers_line(folder) in (ROOT / folder / "README.md").read_text("utf-8").replace("\n", " ")
+
+
+def test_every_folder_of_the_product_has_a_readme() -> None:
+    folders = {path.parent.relative_to(ROOT).as_posix() for path in MODULES.values()}
+    assert {folder for folder in folders if not (ROOT / folder / "README.md").is_file()} == LISTED_ABOVE
+    assert len(folders) > 30
 
 
 def test_there_are_rooms() -> None:
