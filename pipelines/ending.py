@@ -20,6 +20,7 @@ import typer
 
 from curation.engine.signals import Ended, ended_told, raise_on_signals
 from curation.errors import CurationError, InternalError
+from curation.system_errors import error_in_words
 from pipelines.closed_pipes import STDOUT_CLOSED, endure_closed_stderr, silence_stdout
 from pipelines.terminal.wording import printable
 
@@ -52,10 +53,10 @@ def run_command(app: typer.Typer, arguments: Sequence[str]) -> int:
     told = _Telling("--json" in options, bool({"-v", "--verbose"} & set(options)), _wants_events(options))
     try:
         with ended_told():
-            code = app(list(arguments), standalone_mode=not (told.as_json or told.as_event))
+            code = app(list(arguments), prog_name="curate", standalone_mode=False)
         return code if isinstance(code, int) else 0
-    except typer.TyperException as error:  # raised only with standalone_mode=False; otherwise typer shows it and exits
-        return _tell(Ending("usage_error", error.format_message(), error.exit_code), "", told)
+    except typer.TyperException as error:
+        return _tell(Ending("usage_error", _usage_told(error, arguments), error.exit_code), "", told)
     except CurationError as error:
         return _tell(Ending(_kind(error), str(error), error.exit_code, error.log), error.details, told)
     except Ended as end:
@@ -67,7 +68,7 @@ def run_command(app: typer.Typer, arguments: Sequence[str]) -> int:
     except OSError as error:
         from curation.engine.failures import traceback_of
 
-        message = "; ".join([str(error), *getattr(error, "__notes__", ())])
+        message = "; ".join([error_in_words(error), *getattr(error, "__notes__", ())])
         return _tell(Ending("os_error", message, 1), traceback_of(error), told)
     except Exception as error:
         from curation.engine.failures import in_one_line, traceback_of
@@ -75,6 +76,16 @@ def run_command(app: typer.Typer, arguments: Sequence[str]) -> int:
         details = traceback_of(error)
         log = None if told.verbose else _kept(details)
         return _tell(Ending(_kind(InternalError()), f"internal error {in_one_line(error)}", 1, log), details, told)
+
+
+def _usage_told(error: typer.TyperException, arguments: Sequence[str]) -> str:
+    """Say in one line what is wrong with a command line, and which command prints its help. A verb without arguments prints its help."""
+    said = error.format_message().rstrip(".")
+    if said.startswith("Usage:"):
+        return said
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context else f"curate {arguments[0]}"
+    return f"{said[0].lower()}{said[1:]}{' See' if said.endswith('?') else '; see'} {command} --help"
 
 
 def _wants_events(options: Sequence[str]) -> bool:
@@ -96,7 +107,8 @@ def _tell(ending: Ending, details: str, told: _Telling) -> int:
     if not told.as_json:
         more = f"; details in {ending.log}" if ending.log and details else ""
         first, *others = ending.message.splitlines() or [""]
-        typer.echo("\n".join(printable(line) for line in [f"curate: {first}{more}", *others]), err=True)
+        first = first if first.startswith("Usage:") else f"curate: {first}"
+        typer.echo("\n".join(printable(line) for line in [f"{first}{more}", *others]), err=True)
     return ending.exit_code
 
 

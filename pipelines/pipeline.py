@@ -61,6 +61,7 @@ from pipelines.recipes.recipe import InputChoice, Recipe, load
 from pipelines.recipes.settings_on_line import describing, require_heard
 from pipelines.recipes.stage_words import steps_of
 from pipelines.report.card import card, card_facts
+from pipelines.report.notes import nothing_kept
 from pipelines.report.report import report_of
 from pipelines.report.summary import Summary
 from pipelines.terminal.wording import lost_in_words
@@ -200,6 +201,8 @@ def conclude(session: Session, recipe: Recipe, watcher: ProgressWatcher) -> tupl
         watcher.tell(note)
     if unread.names:
         session.note("unread", unread.names)
+    elif not sum(books.dataset.values()):
+        watcher.tell(nothing_kept(funnel(str(out)), str(out)))
     session.conclude()
     return books, unread, report_of(str(out), watcher.tell)
 

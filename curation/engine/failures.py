@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from curation.counting import counted
 from curation.plugins import USERS
 from curation.storage.carried import own_name
+from curation.system_errors import error_in_words
 
 _GROUPS = 10
 """Kinds of failure that are shown; the log has all of them."""
@@ -36,7 +37,7 @@ class Failure:
 
 def in_one_line(error: BaseException) -> str:
     """Return an error as one line: class, message, notes, and the line of the user's file that raised it."""
-    said = " ".join(str(error).split())
+    said = " ".join(error_in_words(error).split())
     told = type(error).__name__ + (f": {said if len(said) <= _LONGEST else said[:_LONGEST] + '…'}" if said else "")
     about = [" ".join(note.split()) for note in getattr(error, "__notes__", ())]
     place = line_of_user(error)

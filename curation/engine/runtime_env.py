@@ -15,6 +15,7 @@ import yaml
 from curation.arrays import JsonObject
 from curation.errors import UsageError
 from curation.storage.resources import OWN_PACKAGES
+from curation.system_errors import error_in_words
 
 CODE = "code"
 
@@ -41,7 +42,7 @@ def _read(path: Path) -> JsonObject:
     try:
         given = yaml.safe_load(path.read_text("utf-8"))
     except (OSError, ValueError, yaml.YAMLError) as error:
-        raise UsageError(f"--runtime-env {path} cannot be read as YAML: {error}; give a file, or `code` to send this code") from error
+        raise UsageError(f"--runtime-env {path} cannot be read as YAML: {error_in_words(error)}; give a file, or `code`") from error
     if not isinstance(given, dict) or not isinstance(given.get("env_vars", {}), dict):
         raise UsageError(f"--runtime-env {path} holds no table of Ray's runtime environment (pip, env_vars, working_dir, ...)")
     return given

@@ -34,6 +34,7 @@ from curation.storage.location import TEMPORARY, FileFacts, Location, why_unreac
 from curation.storage.ownership import RUN
 from curation.storage.resources import OWN_PACKAGES, beside
 from curation.storage.source_file import Fields, SourceFile
+from curation.system_errors import error_in_words
 
 _WILDCARD = re.compile(r"[*?\[]")
 _BRACKET = re.compile(r"\[(!?)(\]?[^\]]*)\]")
@@ -130,7 +131,7 @@ def _find(pattern: str) -> list[_Found]:
     except OSError as error:
         if error.errno == errno.ENAMETOOLONG:
             raise InputError(f"{pattern}: is no path: a name in it is longer than the file system allows; check it") from error
-        raise InputError(f"{pattern}: cannot be reached: {error}; check the name, the network and the permissions") from error
+        raise InputError(f"{pattern}: cannot be reached: {error_in_words(error)}; check the name and the network") from error
     if found is None and location.scheme in _HTTP:
         raise InputError(f"{pattern}: cannot be read: {why_unreachable(location) or 'the server does not report a file'}")
     if found is None and location.is_local and os.path.lexists(location.path):

@@ -35,6 +35,7 @@ from curation.ledger.id_sets import MOST_HELD, Multiset, id_differences, ids_not
 from curation.schema import FATES
 from curation.storage.location import Location
 from curation.storage.shards import open_parquet, row_groups
+from curation.system_errors import error_in_words
 
 LedgerOf = Callable[[str], tuple[Sequence[Location], str]]
 """A function from the name of an earlier run to its ledger files and "", or to no files and the reason why it cannot be opened."""
@@ -230,7 +231,7 @@ def _dangling_earlier(run: str, ledgers: Sequence[_Ledger], ledger_of: LedgerOf,
         try:
             missing = ids_not_among(pointed, sum(ledger.pointing[run] for ledger in ledgers), partial(_kept_in, files), held)
         except (CorruptShard, OSError) as error:
-            fault = f"the ledger of the earlier run {run} cannot be read: {error}"
+            fault = f"the ledger of the earlier run {run} cannot be read: {error_in_words(error)}"
     if fault:
         unchecked.append(fault)
     if missing is None:

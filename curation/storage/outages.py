@@ -14,6 +14,7 @@ from contextlib import contextmanager
 import pyarrow as pa
 
 from curation.errors import CorruptShard
+from curation.system_errors import error_in_words
 
 _STORE = re.compile(r"AWS Error|google::cloud::Status")
 _PASSING = re.compile(
@@ -39,6 +40,6 @@ def telling_damage(location: object, part: str = "") -> Iterator[None]:
     try:
         yield
     except (pa.ArrowInvalid, OSError) as error:
-        if isinstance(error, FileNotFoundError) or is_outage(error):
+        if isinstance(error, (FileNotFoundError, PermissionError)) or is_outage(error):
             raise
-        raise CorruptShard(f"{location}{part} is damaged ({error}); the run's command rebuilds it") from error
+        raise CorruptShard(f"{location}{part} is damaged ({error_in_words(error)}); the run's command rebuilds it") from error

@@ -28,6 +28,7 @@ from curation.storage.digests import digest_of, plain
 from curation.storage.location import Location
 from curation.storage.records import CorruptRecord, find_record, typed
 from curation.storage.shards import Shard
+from curation.system_errors import error_in_words
 from pipelines.inspect.rules import read_rules
 from pipelines.inspect.run_folder import GENERATED_FOLDER
 from synth.synthesize import Synthesize
@@ -111,7 +112,7 @@ def find_earlier(out: Location, name: str) -> tuple[Location | None, str]:
             else:
                 return place, ""
         except OSError as error:
-            fault = f"the earlier run {name} cannot be reached at {place}: {error}"
+            fault = f"the earlier run {name} cannot be reached at {place}: {error_in_words(error)}"
     return None, fault
 
 

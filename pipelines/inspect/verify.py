@@ -71,7 +71,8 @@ def verify(folder: Location) -> Verification:
     is_run = any((folder / name).exists() for name in ("stages", CONTENTS, RUN))
     dataset = folder if (folder / "manifest.json").facts() is not None else folder / "dataset"
     if not is_run and not (dataset / "manifest.json").exists():
-        raise InputError(f"{folder} is neither a run (it has no stages/) nor a dataset (it has no manifest.json)")
+        absent = "" if folder.is_folder() else ": there is no such folder"
+        raise InputError(f"{folder} holds no run and no dataset{absent}; give the --out of a `curate run` or of a `curate export`")
     state = state_of(folder) if is_run else None
     checked = _Checked()
     if state is not None and state.fault:

@@ -17,6 +17,7 @@ import pyarrow as pa
 from curation.errors import CorruptShard
 from curation.storage.location import Location
 from curation.storage.record_keys import halves_of
+from curation.system_errors import error_in_words
 from pipelines.reexport.formats.writing import ShardFormat, Written
 from pipelines.reexport.scatter import Piece
 
@@ -115,7 +116,7 @@ def _in_order(scratch: Location, stretch: Stretch) -> Any:
             with (scratch / file).open_random() as stream, pa.ipc.open_file(stream) as reader:
                 batches.append(reader.get_batch(number))
         except (pa.ArrowInvalid, OSError) as error:
-            raise CorruptShard(f"{scratch / file}, which this export wrote a moment ago, cannot be read ({error}); export again") from error
+            raise CorruptShard(f"{scratch / file}, just written, cannot be read ({error_in_words(error)}); export again") from error
     table = pa.Table.from_batches(batches).combine_chunks()
     keys = halves_of(table["_key"])
     by = np.lexsort((table["_copy"].to_numpy(), keys[:, 1], keys[:, 0], table["_order"].to_numpy()))

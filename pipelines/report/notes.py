@@ -1,5 +1,6 @@
 """Notes on facts that have no column in the funnel's table; the terminal and the report share their words."""
 
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -22,6 +23,18 @@ def notes_of(funnel: Funnel) -> list[str]:
         by = funnel.compared_by
         notes.append(f"Settings of the comparison: {comparison_in_words(by.shingles, by.bands, by.rows, by.threshold)}.")
     return [*notes, *_diversity(funnel), *_spending(funnel)]
+
+
+def nothing_kept(funnel: Funnel, out: str) -> str:
+    """Say that the dataset is empty, which rule removed most, and the command that shows it."""
+    flow = funnel.main
+    what = "generated row" if funnel.is_generated else "document"
+    told = f"the dataset is empty: nothing was kept of {counted(flow.came.documents, what)}"
+    if not flow.steps:
+        return told
+    most = max(flow.steps, key=lambda step: step.taken.documents)
+    look = shlex.join(["curate", "inspect", out, *(["--signal", most.signal, "--curve"] if most.signal else [])])
+    return f"{told}; the rule that removed most, {most.taken.documents:,}, is {most.rule}; see {look}"
 
 
 def _diversity(funnel: Funnel) -> Iterator[str]:
