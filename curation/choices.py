@@ -9,6 +9,7 @@ import difflib
 import json
 import tomllib
 from collections.abc import Iterable
+from functools import cache
 from typing import Annotated, Any, TypeAlias, TypeVar, get_type_hints
 
 from pydantic import Field, TypeAdapter, ValidationError
@@ -70,13 +71,12 @@ def nearest(name: str, known: Iterable[str]) -> str:
 def build(part: type[Choosable], parameters: JsonMapping, what: str) -> Choosable:
     """Make a dataclass from a recipe's values. Raises RecipeError for a parameter that is unknown, missing or of the wrong type."""
     known = [field.name for field in dataclasses.fields(part) if field.init]  # type: ignore[arg-type]
-    hints = get_type_hints(part, include_extras=True)
     values = {}
     for name, value in parameters.items():
         if name not in known:
             raise RecipeError(f"{what} has no parameter {name!r}{nearest(name, known)}")
         try:
-            values[name] = TypeAdapter(hints[name]).validate_json(json.dumps(value), strict=True)
+            values[name] = _adapter(part, name).validate_json(json.dumps(value), strict=True)  # type: ignore[arg-type]
         except ValidationError as error:
             raise RecipeError(f"{what}: {name} = {value!r} is not acceptable: {error.errors()[0]['msg']}") from None
         if values[name] != values[name]:  # nothing is below or above it
@@ -91,6 +91,17 @@ def build(part: type[Choosable], parameters: JsonMapping, what: str) -> Choosabl
         raise RecipeError(f"{what}: {error}") from error
     _require_room(made, known, values, what)
     return made
+
+
+@cache
+def _adapter(part: Any, name: str) -> TypeAdapter[Any]:
+    """Return what checks a parameter, made once: every stage builds its parts again."""
+    return TypeAdapter(_types(part)[name])
+
+
+@cache
+def _types(part: Any) -> JsonMapping:
+    return get_type_hints(part, include_extras=True)
 
 
 def _require_room(made: object, names: Iterable[str], given: Iterable[str], what: str) -> None:

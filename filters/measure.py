@@ -20,6 +20,7 @@ import pyarrow as pa
 from curation.arrays import Array, Column, JsonMapping, JsonObject, JsonValue, Schema, Table
 from curation.engine.stage import Output, Stage, Unit
 from curation.schema import DOCUMENTS, KEY
+from curation.storage.digests import version_of
 from curation.storage.shards import batches
 from curation.text.text import Text
 from filters.contract import Filter, FilterChoice, Signals, passing
@@ -42,11 +43,9 @@ class Measure(Stage):
 
     def identity(self) -> JsonObject:
         """Add the versions of the packages that the filters use."""
-        from importlib.metadata import version
-
         own = super().identity()
         names = sorted({package for choice in self.filters for package in choice.filter_class().packages})
-        return {**own, "packages": {**own["packages"], **{package: version(package) for package in names}}}
+        return {**own, "packages": {**own["packages"], **{package: version_of(package) for package in names}}}
 
     def memory(self, unit: Unit) -> int:
         """Add the models and lists, which each worker holds."""

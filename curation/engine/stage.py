@@ -26,14 +26,13 @@ import unicodedata
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from curation.arrays import JsonMapping, JsonObject, JsonValue, Schema, Table
 from curation.engine.node_check import Misfit
 from curation.errors import Refused
-from curation.storage.digests import canonical, json_of, plain, shared
+from curation.storage.digests import canonical, json_of, plain, shared, version_of
 from curation.storage.journal import Journal
 from curation.storage.location import TEMPORARY, Location
 from curation.storage.records import REMEDY, CorruptRecord, find_record, read_record, write_record
@@ -180,7 +179,7 @@ class Stage(ABC):
             "version": self.version,
             "fields": self.fields(),
             "files": dict(self.files()),
-            "packages": {package: version(package) for package in self.packages},
+            "packages": {package: version_of(package) for package in self.packages},
             "unicode": unicodedata.unidata_version,
         }
 

@@ -17,7 +17,6 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib.metadata import version
 from itertools import islice
 from types import TracebackType
 from typing import Any, ClassVar
@@ -37,6 +36,7 @@ from curation.ingest.quarantine import BATCH, RecordPlace, make_isolated
 from curation.ingest.readers import BOMB, DAMAGE, MAX_RECORD_BYTES, Broken, Ignored, Outcome, Record, Tally, read_records
 from curation.ingest.side_fields import json_text
 from curation.schema import DOCUMENTS, REJECTED, REJECTS
+from curation.storage.digests import version_of
 from curation.storage.record_keys import record_key
 from curation.storage.shards import PART_BYTES, ROW_GROUP_BYTES, ShardWriter
 from curation.storage.source_file import SourceFile
@@ -97,7 +97,7 @@ class Ingest(Stage):
         parts: list[type[Extractor] | type[Edit]] = [extractor_named(self.extractor.name)]
         parts += [edit_named(choice.name) for choice in self.edits]
         own = super().identity()
-        packages = {package: version(package) for part in parts for package in part.packages}
+        packages = {package: version_of(package) for part in parts for package in part.packages}
         return {**own, "parts": [part.version for part in parts], "packages": {**own["packages"], **packages}}
 
     def make(self, unit: Unit, output: Output) -> JsonMapping:

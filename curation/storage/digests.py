@@ -1,4 +1,4 @@
-"""Digests that identify things: canonical JSON, a file, a set of source files.
+"""What identifies things: digests of canonical JSON, of a file, of a set of source files; the version of a package.
 
 A digest is a SHA-256 in lower-case hex. `canonical` is the one form in which values are hashed: JSON with sorted keys, no spaces, tuples as
 lists, dataclasses as objects of their fields. A value without a stable form (a function, a set, a float NaN) is refused.
@@ -10,6 +10,7 @@ import json
 import math
 from collections.abc import Hashable, Mapping
 from functools import cache, lru_cache
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,12 @@ def digest_of_file(path: str | Path) -> str:
     """Return the SHA-256 of a local file's bytes, read in constant memory."""
     with Path(path).open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+@cache
+def version_of(package: str) -> str:
+    """Return the version of an installed package, looked up once: the code of the package that this process loads stays the same."""
+    return version(package)
 
 
 @cache

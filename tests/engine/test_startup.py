@@ -3,9 +3,16 @@
 import os
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from curation import choices
+from curation.storage import digests
+from filters.contract import FilterChoice
+from filters.measure import Measure
 
 ROOT = Path(__file__).parents[2]
 HEAVY = {"numba", "llvmlite", "polars", "pyarrow", "numpy", "rich", "jinja2", "ray", "openai", "fastwarc", "resiliparse"}
@@ -126,3 +133,22 @@ def test_of_processes_that_need_a_kernel_together_one_compiles_it(tmp_path: Path
         process.stdin.write("go\n")
     loaded = [process.communicate()[0].splitlines()[-1] for process in processes]
     assert sorted(loaded) == ["0", "1", "1"]
+
+
+def test_stages_ask_once_for_a_package_and_for_the_type_of_a_parameter(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: Counter[Any] = Counter()
+
+    def counted(function: Any) -> Any:
+        def call(asking: Any) -> Any:
+            asked[asking] += 1
+            return function(asking)
+
+        return call
+
+    for module, name, cached in ((digests, "version", digests.version_of), (choices, "TypeAdapter", choices._adapter)):
+        monkeypatch.setattr(module, name, counted(getattr(module, name)))
+        cached.cache_clear()
+    stage = Measure((FilterChoice("gopher_quality", {"min_words": 60}),))
+    assert stage.identity() == stage.identity()
+    assert len(asked) == len(stage.packages) + 1
+    assert set(asked.values()) == {1}
