@@ -26,7 +26,7 @@ import numpy as np
 
 from curation.arrays import Bytes, Unsigned32
 from curation.text.column import Offsets, TextColumn
-from curation.text.kernels import kernel
+from curation.text.kernels import kernel, stored
 from curation.text.lines import PieceBounds
 from curation.text.unicode_classes import LETTER, MARK, NUMBER, SOLITARY, SPACE, character_classes, decode_character
 
@@ -66,6 +66,10 @@ def sentence_terminal_marks() -> tuple[str, ...]:
 @lru_cache(maxsize=1)
 def _kinds() -> Bytes:
     """Return the role of every code point in sentences (uint8, 0x110000 entries)."""
+    return stored("sentence_kinds", _make_kinds)
+
+
+def _make_kinds() -> Bytes:
     classes = character_classes()
     kinds = np.full(len(classes), _OTHER, np.uint8)
     for group, kind in ((SPACE, _BLANK), (LETTER, _LETTER), (SOLITARY, _LETTER), (NUMBER, _NUMBER), (MARK, _ATTACHED)):
@@ -75,7 +79,6 @@ def _kinds() -> Bytes:
         kinds[point] = categories.get(unicodedata.category(chr(point)), kinds[point])
     for characters, kind in ((sentence_terminal_marks(), _MARK), (".…", _POINT), ("!?", _EXCLAMATION), ("'\"", _CLOSER), ("\n", _NEWLINE)):
         kinds[[ord(character) for character in characters]] = kind
-    kinds.flags.writeable = False
     return kinds
 
 

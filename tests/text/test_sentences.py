@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from curation.text import sentences as finding
 from curation.text.sentences import sentence_terminal_marks
 from curation.text.text import Text
 from tests.meeting import meets, met
@@ -122,3 +123,11 @@ def test_sentences(text: str, sentences: list[str]) -> None:
 def test_a_sliced_column_has_the_sentences_of_a_whole_one() -> None:
     whole = Text.from_strings(["One. Two.", "Three. Four", ""])
     assert Text(whole.data, whole.offsets[1:]).sentences.counts.tolist() == [2, 0]
+
+
+def test_the_kinds_of_characters_are_found_once_for_all_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    kinds = finding._kinds()
+    finding._kinds.cache_clear()
+    monkeypatch.setattr(finding, "_make_kinds", pytest.fail)
+    assert (finding._kinds() == kinds).all()
+    assert not kinds.flags.writeable
