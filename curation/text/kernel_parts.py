@@ -76,6 +76,15 @@ class _Part(JITCodeLibrary):
 class _Kernel(JITCodeLibrary):
     """Code that is kept for other processes as machine code alone; numba keeps LLVM code too, for callers, of which a kernel has none."""
 
+    def add_ir_module(self, module: Any) -> None:
+        """Add code; the function that Python calls, which unpacks the arguments once a call, is not worth the time to optimise it."""
+        if module.name == "wrapper":
+            for function in module.functions:
+                if function.blocks:
+                    function.attributes.add("noinline")
+                    function.attributes.add("optnone")
+        super().add_ir_module(module)
+
     def serialize_using_object_code(self) -> tuple[str, str, tuple[bytes, bytes]]:
         """Return the machine code, and a module that has only the names of its functions."""
         names = [function.name for function in self._final_module.functions if not function.is_declaration]

@@ -169,6 +169,21 @@ def _swapped(pair: _Pair) -> _Pair:
     return _Pair(pair.right, pair.left)
 
 
+def test_the_function_that_python_calls_is_not_optimised_and_its_kernel_is() -> None:
+    doubled = _made(_chase._function)  # type: ignore[attr-defined]
+    values = np.array([0, 1, 2, 3, 4])
+    assert doubled(values, 3) == _chase._function(values, 3)  # type: ignore[attr-defined]
+    (made,) = doubled.overloads.values()
+    functions = {function.name: "optnone" in set(_attributes(function)) for function in made.library._final_module.functions}
+    assert functions[made.fndesc.llvm_cpython_wrapper_name]
+    assert not functions[made.fndesc.llvm_func_name]
+
+
+def _attributes(function: Any) -> Iterator[str]:
+    for attributes in function.attributes:
+        yield from attributes.decode().split()
+
+
 def test_a_kernel_that_makes_no_array_counts_no_references() -> None:
     chase, copied = (_made(function._function) for function in (_chase, _copied))  # type: ignore[attr-defined]
     values = np.array([0, 1, 2, 3, 4])
