@@ -22,6 +22,9 @@ if sys.platform == "linux":
     # Arrow reads this variable when it is first imported, here and in every worker. Its default allocator returns freed memory late.
     os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "jemalloc")
 
+# Pydantic looks through all installed packages for plug-ins of its own, and would run them; no part of this program needs one.
+os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+
 app = typer.Typer(
     name="curate",
     no_args_is_help=True,

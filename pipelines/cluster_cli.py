@@ -8,8 +8,6 @@ Invariants: what users give stands in the scripts as one quoted word each, so no
 
 import re
 import shlex
-from importlib.metadata import version
-from importlib.resources import files
 from itertools import pairwise
 from pathlib import Path, PurePath
 from typing import Annotated, Any
@@ -63,6 +61,8 @@ def kuberay(
 
     Example: curate kuberay web s3://crawls/*.warc.gz --out s3://data/web --image me/curate:1 > job.yaml
     """
+    from importlib.metadata import version
+
     facts = {"nodes": nodes, "cpus": cpus, "gib_per_cpu": gib_per_cpu, "image": image, "ray": version("ray")}
     inside = [path for path in (*([recipe] if recipe.endswith(".toml") else []), *(inputs or []), out) if "://" not in path]
     if recipe not in inside or Path(recipe).exists():
@@ -84,6 +84,8 @@ def _check(recipe: str, options: list[str]) -> None:
 
 def _print(template: str, recipe: str, inputs: list[str], out: str, options: list[str], facts: dict[str, Any], as_json: bool) -> None:
     """Print a template filled with the command and the facts; a job on an object store takes over the lock of one that died."""
+    from importlib.resources import files
+
     from jinja2 import Environment, StrictUndefined
 
     take_over = ["--take-over"] if "://" in out else []

@@ -3,7 +3,6 @@
 import json
 import sys
 from collections.abc import Callable
-from importlib.abc import MetaPathFinder
 from typing import Annotated, Any
 
 import typer
@@ -39,10 +38,11 @@ def warn(line: str) -> None:
     typer.echo(f"curate: {printable(line)}", err=True)
 
 
-class _NoPandas(MetaPathFinder):
+class _NoPandas:
     """Refuses to find pandas."""
 
     def find_spec(self, fullname: str, path: object, target: object = None) -> None:  # noqa: ARG002
+        """Raise what Python raises where there is no module of that name."""
         if fullname == "pandas":
             raise ModuleNotFoundError(fullname)
 

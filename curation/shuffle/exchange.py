@@ -175,11 +175,17 @@ def read_row_group(shard: Shard, file: Any, index: int, columns: Sequence[str] |
 
 def read_rows(shard: Shard, columns: Sequence[str] | None, rows: Integers) -> Iterator[tuple[Integers, Table]]:
     """Yield (row numbers, table) for some rows of a shard, in order, one row group at a time; skip row groups without any."""
+    for numbers, begin, table in groups_with_rows(shard, columns, rows):
+        yield numbers, table.take(pa.array(numbers - begin))
+
+
+def groups_with_rows(shard: Shard, columns: Sequence[str] | None, rows: Integers) -> Iterator[tuple[Integers, int, Table]]:
+    """Yield (row numbers, number of the first row, table) for each whole row group that holds some of the rows."""
     with open_parquet(shard.location, pre_buffer=False) as file:
         begin = 0
         for index in range(file.num_row_groups):
             end = begin + file.metadata.row_group(index).num_rows
             inside = rows[np.searchsorted(rows, begin) : np.searchsorted(rows, end)]
             if len(inside):
-                yield inside, read_row_group(shard, file, index, columns).take(pa.array(inside - begin))
+                yield inside, begin, read_row_group(shard, file, index, columns)
             begin = end

@@ -13,7 +13,6 @@ from typing import Self, TypeVar
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from curation.arrays import Array, Bytes, Column, Integers
 
@@ -42,7 +41,7 @@ class TextColumn:
         if array.type != pa.large_string():
             array = array.cast(pa.large_string())
         if array.null_count:
-            array = pc.fill_null(array, "")
+            array = array.fill_null("")
         _, offset_buffer, data_buffer = array.buffers()
         if len(array) == 0:
             return cls(np.empty(0, np.uint8), np.zeros(1, np.int64))

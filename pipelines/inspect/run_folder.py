@@ -156,13 +156,18 @@ def _numbered(place: ShardPlace, table: pl.LazyFrame) -> pl.LazyFrame:
 
 def iter_rows(location: Location, rows: Iterable[int], columns: list[str]) -> Iterator[tuple[int, dict[str, Any]]]:
     """Yield (number, values) for some rows of a shard in rising order. It reads only the row groups that it needs, one at a time."""
-    for numbers, table in iter_tables(location, rows, columns):
-        yield from zip(numbers.tolist(), table.to_pylist(), strict=True)
+    for numbers, first, table in exchange.groups_with_rows(_as_shard(location.name, location), columns, _in_order(rows)):
+        for number in numbers.tolist():
+            yield number, table.slice(number - first, 1).to_pylist()[0]  # for one row `take` would load all of Arrow's functions
 
 
 def iter_tables(location: Location, rows: Iterable[int], columns: list[str]) -> Iterator[tuple[Integers, Table]]:
     """Yield the same as (numbers, table), one for each row group."""
-    yield from exchange.read_rows(_as_shard(location.name, location), columns, np.unique(np.fromiter(rows, np.int64)))
+    yield from exchange.read_rows(_as_shard(location.name, location), columns, _in_order(rows))
+
+
+def _in_order(rows: Iterable[int]) -> Integers:
+    return np.unique(np.fromiter(rows, np.int64))
 
 
 def read_ledger_rows(location: Location, rows: Iterable[int], columns: list[str]) -> dict[int, dict[str, Any]]:
