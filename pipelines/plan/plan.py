@@ -1,10 +1,11 @@
 """Plan: what a run would do, what is done already, and the predicted costs, measured on a sample of the input itself.
 
-The sample is the head of FILES input files, or of up to SMALL_FILES where files are small, evenly spaced by size and still compressed. The
-whole recipe runs on it in a temporary folder, in this process, after a morsel of it. Seconds and bytes of every stage are then scaled to
-the parts and the bytes of the input (`pipelines.plan.scaling`), and seconds are divided by the number of workers that the input's units can
-keep busy. Peak memory is not scaled, because stages work batch by batch. Every filter is also timed separately on the sample's documents,
-to find its cost, its drops and useful gates (`pipelines.plan.filter_plan`).
+The sample is the head of FILES input files, or of up to SMALL_FILES where files are small, still compressed: those of a few of the input's
+units, evenly spaced by size. So a unit of the sample holds as many small files as one of the input, and scaling keeps the cost of a file
+apart from the cost of a unit. The whole recipe runs on it in a temporary folder, in this process, after a morsel of it. Seconds and bytes
+of every stage are then scaled to the parts and the bytes of the input (`pipelines.plan.scaling`), and seconds are divided by the number of
+workers that the input's units can keep busy. Peak memory is not scaled, because stages work batch by batch. Every filter is also timed
+separately on the sample's documents, to find its cost, its drops and useful gates (`pipelines.plan.filter_plan`).
 
 What a teacher would be asked and would cost is counted on the documents that the sample kept (`synth.estimate`), before anything is asked.
 
@@ -219,17 +220,35 @@ def _done(recipe: Recipe, units: Sequence[Unit], space: Workspace) -> int:
 def _take_sample(sources: Sequence[SourceFile], folder: Path, most: int) -> tuple[list[SourceFile], int]:
     """Copy the heads of some files; return them as sources, with the number of input bytes that they represent."""
     folder.mkdir()
-    mean = sum(source.size for source in sources) // max(1, len(sources))
-    step = max(1, math.ceil(len(sources) / min(SMALL_FILES, max(FILES, most // max(1, mean)))))
-    chosen = sorted(sources, key=lambda source: (source.size, source.relative))[step // 2 :: step]
+    chosen = _chosen(sources, most)
     share = max(1, most // max(1, len(chosen)))
     sample, taken = [], 0
     for number, source in enumerate(chosen):
         path = folder / f"{number}-{Path(source.relative).name}"
         taken += _copy_head(source, path, share)
         size = path.stat().st_size
-        sample.append(replace(source, location=Location.of(path), relative=f"{number}/{source.relative}", size=size, changed=None))
+        sample.append(replace(source, location=Location.of(path), size=size, changed=None))
     return sample, taken
+
+
+def _chosen(sources: Sequence[SourceFile], most: int) -> list[SourceFile]:
+    """Return files whose heads make a sample of `most` bytes: as many of a unit as it has, of as many units as that takes."""
+    units = ingest_units(sources)
+    mean = sum(source.size for source in sources) // max(1, len(sources))
+    wanted = min(SMALL_FILES, max(FILES, most // max(1, mean)))
+    of_units = _spread(units, wanted * len(units) // max(1, len(sources)))
+    return _spread([source for unit in of_units for source in unit.sources], wanted)
+
+
+def _spread(things: Sequence[Any], most: int) -> list[Any]:
+    """Return at most `most` files or units, evenly spaced by size."""
+    ordered = sorted(things, key=lambda thing: (_bytes(thing), thing.relative if isinstance(thing, SourceFile) else thing.name))
+    step = max(1, math.ceil(len(ordered) / max(1, most)))
+    return ordered[step // 2 :: step]
+
+
+def _bytes(thing: SourceFile | Unit) -> int:
+    return thing.size if isinstance(thing, SourceFile) else sum(source.size for source in thing.sources)
 
 
 def _copy_head(source: SourceFile, path: Path, most: int) -> int:

@@ -3,10 +3,15 @@
 import json
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pytest import approx
 
+from curation.ingest.ingest import ingest_units
+from curation.storage.location import Location
+from curation.storage.source_file import SourceFile
+from pipelines.plan.plan import SMALL_FILES, _chosen
 from pipelines.plan.scaling import line_through
 from tests.meeting import meets, met
 from tests.running import curate
@@ -44,3 +49,16 @@ def test_the_disk_of_many_small_files_is_foretold(tmp_path: Path) -> None:
     stages = json.loads((tmp_path / "out" / "run.json").read_text())["sessions"][-1]["stages"]
     assert told["units"] > 60
     assert 0.5 < told["disk_bytes"] / sum(stage["bytes"] for stage in stages) < 2
+
+
+@pytest.mark.parametrize(
+    ("files", "size", "most"), [(20_000, 2_000, 4), (600, 500, 64), (5_000, 100_000, 1), (3, 2_000, 3), (40, 64 << 20, 8)]
+)
+def test_a_unit_of_the_sample_has_as_many_files_as_one_of_the_input(files: int, size: int, most: int) -> None:
+    """Else the cost of a file would be told from units that are nearly empty, in which it does not show."""
+    sources = [SourceFile(Location.of(f"/in/{number}"), f"{number}.jsonl", "in", size, 0) for number in range(files)]
+    of_input, chosen = ingest_units(sources), _chosen(sources, 8 << 20)
+    of_sample = ingest_units(chosen)
+    assert len(of_sample) <= most
+    assert len(chosen) <= SMALL_FILES
+    assert len(chosen) / len(of_sample) == approx(files / len(of_input), rel=0.25)
