@@ -79,7 +79,7 @@ class Ingest(Stage):
     edits: tuple[IngestPart, ...] = ()
     limit: int | None = None
     name: ClassVar[str] = "1-ingest"
-    version: ClassVar[int] = 5
+    version: ClassVar[int] = 6
     packages: ClassVar[tuple[str, ...]] = (
         "pyarrow",
         "fastwarc",
@@ -208,8 +208,8 @@ class _Writer:
     """Collects rows into batches, edits a batch at once, and starts a new shard at PART_BYTES. Use it as a context manager.
 
     `unreadable` gives, for each file with unreadable records, their number and the reason for the first; `limited` names, for each file of
-    which a limit left a part unread, that limit; `damaged` gives, for each damaged file, the number of records that rows for the damage
-    stand for, and the first one's reason and id.
+    which a limit left a part unread, that limit; `damaged` gives, for each damaged file, the reason and the id of the first row for the
+    damage.
     """
 
     def __init__(
@@ -285,8 +285,7 @@ class _Writer:
         if fate == "unreadable":
             self.unreadable.setdefault(source.relative, {"records": 0, "reason": rule, "detail": detail or ""})["records"] += 1
         if isinstance(record, Broken) and rule in DAMAGE:
-            first = {"records": 0, "reason": rule, "id": own_id}
-            self.damaged.setdefault(source.relative, first)["records"] += record.records
+            self.damaged.setdefault(source.relative, {"reason": rule, "id": own_id})
         if rule == BOMB:
             self.limited.setdefault(source.relative, detail or "")
         self._rejects.append(

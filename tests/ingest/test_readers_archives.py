@@ -293,6 +293,18 @@ def test_a_record_over_the_limit_is_passed_over_unless_it_is_no_document():
         assert reasons(read_bytes("a.warc", warc(huge, kind)[:-1000])) == ["truncated"]
 
 
+@pytest.mark.parametrize("more", [-1, 0, 1, 40 << 20])
+@pytest.mark.parametrize("packing", ["", "gzip"])
+def test_a_length_beyond_the_limit_in_a_longer_file_costs_its_own_record_only(more, packing):
+    """The length spans whole records after its own: they are read, and the row says that the length is wrong."""
+    length = MAX_RECORD_BYTES + 1 + more
+    records = [page(1, length=length), *(page(number) for number in (2, 3)), warc(bytes(MAX_RECORD_BYTES - 1000), "metadata"), page(4)]
+    records += [warc(bytes(MAX_RECORD_BYTES - 1000), "metadata"), page(5)]
+    outcomes = read_bytes("a.warc", b"".join(compressed(record, packing) for record in records))
+    assert reasons(outcomes) == ["wrong_content_length", "Record", "Record", "Ignored", "Record", "Ignored", "Record"]
+    assert f"says it has {length} bytes, but" in outcomes[0].detail
+
+
 def arc(block: bytes, url: str = "http://a.example/x y", length: str | None = None) -> bytes:
     return f"{url} 1.2.3.4 20140216050221 text/html {len(block) if length is None else length}\n".encode() + block + b"\n"
 

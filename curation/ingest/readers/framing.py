@@ -8,7 +8,9 @@ Invariants
     - Every byte of the file belongs to a frame or is a newline between frames: skipped bytes become a frame with a fault.
     - After a corrupt gzip member reading continues at the next one, so the corruption costs one row too.
     - A record that ends the readable part of a damaged gzip member is faulty too: no checksum confirms its bytes.
-    - A block of more than MAX_RECORD_BYTES is skipped; no more than that is held in memory. If the file ends before, the length is wrong.
+    - A block of more than MAX_RECORD_BYTES is skipped; no more than that is held in memory. If the file ends before, or another record
+      starts in the part that is held, the length is wrong: the records that it spans are read, at the price of reading a huge record that
+      holds an archive as the records of that archive.
 """
 
 import re
@@ -92,11 +94,11 @@ def _fault(content: Content, shape: Shape, length: int | None) -> Damage | None:
     if length is None:
         return _cut_off(content, 1) if content.at_end() else _NO_LENGTH
     ahead = content.ahead(min(length, MAX_RECORD_BYTES + 1))
+    if (ahead > MAX_RECORD_BYTES or ahead < length) and content.contains(shape.start, ahead):
+        return Damage("wrong_content_length", f"the record says it has {length} bytes, but the next record starts before")
     if ahead > MAX_RECORD_BYTES:
         return Damage("too_large", f"the record has {length} bytes, more than {MAX_RECORD_BYTES}")
     if ahead < length:
-        if content.contains(shape.start, ahead):
-            return Damage("wrong_content_length", f"the record says it has {length} bytes, but the next record starts before")
         return _cut_off(content, length - ahead)
     following = content.peek(_GAP + shape.reach, after=length)
     gap = following[: len(following) - len(following.lstrip(NEWLINES))]
