@@ -86,17 +86,18 @@ def _find_data_tables(page: Any, runs: Any, blocks: Any, elements: Any, in_cells
             is_data[element[TABLE]] = False
 
 
-@inline_kernel
+@kernel
 def _put_number(out: Any, at: int, number: int) -> int:
     if number < 0:
         out[at] = 0x2D
         at += 1
         number = -number
-    size = 1
-    while number >= 10**size:
-        size += 1
-    for place in range(size - 1, -1, -1):
-        out[at] = 0x30 + number // 10**place % 10
+    unit = 1
+    while number // unit >= 10:
+        unit *= 10
+    while unit:
+        out[at] = 0x30 + number // unit % 10
+        unit //= 10
         at += 1
     return at
 
@@ -123,7 +124,7 @@ def _put_bar(out: Any, at: int) -> int:
     return put(out, at, _SPACE, 1)
 
 
-@inline_kernel
+@kernel
 def _end_row(out: Any, at: int, column: int, cell: Any, elements: Any, begun: Any, markdown: bool) -> int:
     """Fill a row up to the width of its table; after a header in the table's first row, write the line below it."""
     width = elements[cell[TABLE], WIDTH]
@@ -146,7 +147,7 @@ def _end_row(out: Any, at: int, column: int, cell: Any, elements: Any, begun: An
     return at
 
 
-@inline_kernel
+@kernel
 def _put_roman(out: Any, at: int, number: int, shift: int) -> int:
     """Write a number as i, ii, iii, iv; `shift` is the difference between lower case and the wanted case."""
     for value, letters in ((100, 0x63), (90, 0x7863), (50, 0x6C), (40, 0x786C), (10, 0x78), (9, 0x6978), (5, 0x76), (4, 0x6976), (1, 0x69)):
@@ -158,7 +159,7 @@ def _put_roman(out: Any, at: int, number: int, shift: int) -> int:
     return at
 
 
-@inline_kernel
+@kernel
 def _put_marker(out: Any, at: int, item: int, elements: Any) -> int:
     """Write the marker of a list item: "- ", "3. ", "c. " or "iv. "."""
     around = elements[item, LIST]
@@ -181,7 +182,7 @@ def _put_marker(out: Any, at: int, item: int, elements: Any) -> int:
     return put(out, at, _SPACE, 1)
 
 
-@inline_kernel
+@kernel
 def _longest_ticks(page: Any, runs: Any, r: int, last: int) -> int:
     """Return the length of the longest run of backticks in a block of code."""
     longest = 0
@@ -193,7 +194,7 @@ def _longest_ticks(page: Any, runs: Any, r: int, last: int) -> int:
     return longest
 
 
-@inline_kernel
+@kernel
 def _capacity(page: Any, runs: Any, blocks: Any, elements: Any) -> int:
     """Return an upper bound of the written bytes: margins of runs and blocks, twice the bars of each row, escapes of bars in text."""
     rows = 0
