@@ -113,6 +113,7 @@ CONFINED = {
     "markupsafe": {"pipelines/report/charts.py", "pipelines/report/report.py", "pipelines/serve/app.py", "sample_data/build.py"},
     "numba": {
         "curation/text/kernels.py",
+        "curation/text/kernel_bookkeeping.py",
         "curation/text/kernel_calls.py",
         "curation/text/kernel_lowering.py",
         "curation/text/kernel_parts.py",

@@ -34,6 +34,7 @@ from numba.core.typed_passes import (
 from numba.core.typing.templates import _OverloadFunctionTemplate
 from numba.core.untyped_passes import FixupArgs, GenericRewrites, IRProcessing, TranslateByteCode
 
+from curation.text.kernel_bookkeeping import without_bookkeeping
 from curation.text.kernel_calls import call_of, passes_whole
 from curation.text.kernel_lowering import KernelLowering, PartLowering
 from curation.text.kernel_references import DeletionsWhereCounted, without_lifetimes
@@ -148,7 +149,7 @@ class KernelCompiler(CompilerBase):
         return [passes]
 
     def _compile_core(self) -> Any:
-        with remembered_types(), without_lifetimes(), _numbas_own_as_parts():
+        with remembered_types(), without_lifetimes(), without_bookkeeping(), _numbas_own_as_parts():
             return super()._compile_core()
 
 

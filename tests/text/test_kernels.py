@@ -307,3 +307,47 @@ def test_kernels_neither_sort_nor_fill_slices() -> None:
                     dear.append(f"{path.name}: {function.name}: {ast.unparse(node)}")
     assert met > 100
     assert not dear
+
+
+@kernel
+def _among(small: Any, large: Any, wide: Any) -> int:
+    """Look for numbers of several widths, also where one must not be taken for another."""
+    found = 0
+    for at in range(len(small)):
+        found = found * 2 + (small[at] in (0, 200, 255))
+        found = found * 2 + (small[at] not in (-56, 7))
+        found = found * 2 + (large[at] in (at, -1, 2))
+        found = found * 2 + (wide[at] in (np.uint64(2**64 - 1), np.uint64(5)))
+    return found
+
+
+def test_a_number_is_looked_for_in_a_tuple_without_a_function_of_its_own() -> None:
+    among = _made(_among._function)  # type: ignore[attr-defined]
+    arrays = np.array([0, 200, 7, 255], np.uint8), np.array([0, -56, 3, -1]), np.array([5, 2**64 - 1, 4, 0], np.uint64)
+    assert among(*arrays) == _among._function(*arrays)  # type: ignore[attr-defined]
+    chase = _made(_tagged._function)  # type: ignore[attr-defined]
+    assert [chase(tag) for tag in (-1, 2, 9)] == [True, False, True]
+    (made,) = chase.overloads.values()
+    assert "seq_contains" not in made.library.get_llvm_str()
+
+
+@kernel
+def _tagged(tag: int) -> bool:
+    return tag in (-1, 9)
+
+
+def test_numba_tells_of_what_it_compiles_but_not_of_each_call_of_llvm() -> None:
+    import numba
+    from numba.core import event
+
+    def heard(compiled: Any) -> tuple[int, int]:
+        with event.install_recorder("numba:llvm_lock") as calls, event.install_recorder("numba:compile") as compiling:
+            compiled(np.array([0, 1, 2, 3, 4]), 3)
+        return len(calls.buffer), len(compiling.buffer)
+
+    def plain(values: Any, steps: int) -> int:
+        return int(values[steps])
+
+    ours, theirs = heard(_made(_chase._function)), heard(numba.njit(plain))  # type: ignore[attr-defined]
+    assert ours[0] < 50 < theirs[0]
+    assert ours[1] >= 2
