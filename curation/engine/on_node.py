@@ -14,22 +14,25 @@ REFUSED, DONE = "refused", "done"
 """A node's answers; the functions below travel without this module, so they repeat the words."""
 
 
-def make_here(payload: bytes, code: str, needed: tuple[str, ...]) -> tuple[str, tuple[str, Any]]:
-    """Make the task that is pickled in `payload`; return this node's id, and (DONE, the outcome) or (REFUSED, why not here).
+def make_here(payload: bytes, code: str, needed: tuple[str, ...]) -> tuple[str, int, tuple[str, Any]]:
+    """Make the task that is pickled in `payload`.
+
+    Return this node's id, how often Ray has started the task again, and (DONE, the outcome) or (REFUSED, why not here).
 
     `code` is the digest of the driver's code; `needed` are files that this node must see.
     """
     import ray
 
-    node = ray.get_runtime_context().get_node_id()
+    context = ray.get_runtime_context()
+    node, again = context.get_node_id(), context.worker.core_worker.get_current_task_attempt_number()
     reason = why_not_here(code, needed)
     if reason:
-        return node, ("refused", reason)
+        return node, again, ("refused", reason)
     from curation.engine.runner import attempt_watched
 
     task, item = ray.cloudpickle.loads(payload)
     outcome = attempt_watched(task, item)
-    return node, ("refused", outcome.line) if outcome.misfit else ("done", outcome)
+    return node, again, ("refused", outcome.line) if outcome.misfit else ("done", outcome)
 
 
 def why_not_here(code: str, needed: tuple[str, ...]) -> str:

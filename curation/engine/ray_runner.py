@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from curation.arrays import JsonObject
+from curation.counting import counted
 from curation.engine import on_node
 from curation.engine.ray_local import LocalCluster
 from curation.engine.runner import Need, TaskItem, TaskOutcome, TaskResult, nothing_more, tell_on_stderr
@@ -150,7 +151,7 @@ class RayRunner:
         """Return the outcome of a task, or the task to ask for once more."""
         item = asked.item
         try:
-            node, (kind, found) = ray.get(reference)
+            node, again, (kind, found) = ray.get(reference)
         except OutOfMemoryError as error:
             need = replace(asked.need, memory=2 * max(self._fitting(asked.need).memory, 1 << 28))
             if asked.starved + 1 == ATTEMPTS:
@@ -162,6 +163,8 @@ class RayRunner:
             return TaskOutcome(item, error=f"its worker died {ATTEMPTS} times: {error}", killed=True)
         except RayError as error:
             return TaskOutcome(item, error=str(error))
+        if again:
+            self.tell(f"{asked.need.name}: its worker process died {counted(again, 'time')}, and Ray started it again")
         if kind == on_node.REFUSED:
             self._nodes.refuse(node, found)
             return asked

@@ -40,6 +40,7 @@ class Cluster:
     nodes: list[Node] = field(default_factory=lambda: [SMALL, BIG])
     cpus: float = 4.0
     ends: dict[int, list[Any]] = field(default_factory=lambda: defaultdict(list))
+    died: dict[int, int] = field(default_factory=lambda: defaultdict(int))
     asked: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
     most: int = 0
     running: bool = True
@@ -60,7 +61,7 @@ class Cluster:
         end = self.ends[item].pop(0) if self.ends[item] else None
         if isinstance(end, Exception):
             raise end
-        return end or ("b", ("done", attempt(task, item)))
+        return end or ("b", self.died[item], ("done", attempt(task, item)))
 
     def wait(self, running: list[Any], num_returns: int, timeout: float) -> tuple[list[Any], list[Any]]:
         self.most = max(self.most, len(running))
@@ -132,7 +133,7 @@ def test_as_many_tasks_are_under_way_as_asked_for(cluster: Cluster, workers: int
 
 def test_a_refused_task_is_asked_for_again_elsewhere(cluster: Cluster) -> None:
     for item in (2, 4):
-        cluster.ends[item] = [("s", (REFUSED, "it runs other code"))]
+        cluster.ends[item] = [("s", 0, (REFUSED, "it runs other code"))]
     done, told = outcomes(RayRunner(1), 6, need)
     assert [outcome.result for outcome in done] == [0, 2, 4, 6, 8, 10]
     assert told == ["node 10.0.0.1 gets no work: it runs other code"]
@@ -158,6 +159,15 @@ def test_a_task_that_lacks_memory_gets_twice_as_much_and_no_more_than_a_node_has
     cluster.ends[0] = [OutOfMemoryError("too much")]
     outcomes(RayRunner(1), 1, lambda _: Need("modest"))
     assert [options.get("memory", 0) for _, options in cluster.asked] == [0, GIB // 2], "who asked for none asks for half a GiB"
+
+
+def test_a_worker_that_ray_started_again_is_told(cluster: Cluster) -> None:
+    cluster.died.update({1: 1, 2: 2})
+    done, told = outcomes(RayRunner(1), 4, need)
+    assert [outcome.result for outcome in done] == [0, 2, 4, 6]
+    assert told == [
+        f"item {item}: its worker process died {times}, and Ray started it again" for item, times in ((1, "1 time"), (2, "2 times"))
+    ]
 
 
 def test_a_dead_worker_and_an_error_of_ray_end_a_task(cluster: Cluster) -> None:
