@@ -67,13 +67,13 @@ class _Lower(Lower):
     def lower_binop(self, wanted: Any, expression: Any, function: Any) -> Any:
         """Return the result of an operator; whether a number is in a tuple is a comparison with each, not a function that loops."""
         held, sought = self.typeof(expression.lhs.name), self.typeof(expression.rhs.name)
-        if function is not operator.contains or not isinstance(held, types.UniTuple) or not _fits(held.dtype) or not _fits(sought):
+        if function is not operator.contains or not isinstance(held, types.Tuple | types.UniTuple) or not all(map(_fits, (*held, sought))):
             return super().lower_binop(wanted, expression, function)
         among = self.loadvar(expression.lhs.name)
         number = self.context.cast(self.builder, self.loadvar(expression.rhs.name), sought, types.int64)
         found = self.context.get_constant(types.boolean, False)
-        for at in range(held.count):
-            one = self.context.cast(self.builder, self.builder.extract_value(among, at), held.dtype, types.int64)
+        for at, kind in enumerate(held):
+            one = self.context.cast(self.builder, self.builder.extract_value(among, at), kind, types.int64)
             found = self.builder.or_(found, self.builder.icmp_signed("==", one, number))
         return self.context.cast(self.builder, found, types.boolean, wanted)
 
