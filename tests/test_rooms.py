@@ -99,11 +99,37 @@ def test_there_are_rooms() -> None:
         ("the pace of an endpoint", "synth/ask/pace.py"),
         ("its exit code (`curation/errors.py`", "curation/errors.py"),
         ("the limits on the size of records", "curation/ingest/readers/outcomes.py"),
+        ("e-mail and IP addresses, phone numbers", "curation/ingest/edits/pii.py"),
+        ("the lock of a run on an object store", "curation/storage/store_lock.py"),
+        ("repeats units after a store did not answer", "curation/engine/tries.py"),
+        ("The order is a hash of key, seed and copy", "pipelines/reexport/chance.py"),
+        ("the prices of tokens", "synth/ask/prices.py"),
+        ("who may see the page", "pipelines/serve/guard.py"),
+        ("A new fate or a new check", "curation/ledger/books.py"),
+        ("units with a record that kills or blocks its reader", "curation/ingest/quarantine.py"),
     ],
 )
-def test_a_reader_finds_the_file_in_one_hop(question: str, file: str) -> None:
+def test_a_reader_finds_the_file_in_the_readme_of_one_room(question: str, file: str) -> None:
     """Each question is answered in the README of one room, by the name of a file that is there or of its folder."""
     assert (ROOT / file).is_file()
     texts = [path.read_text("utf-8") for path in ROOT.glob("*/**/README.md")]
     named = Path(file).name if Path(file).suffix != ".toml" else f"{Path(file).parent}/"
     assert len([text for text in texts if question in text and named in text]) == 1
+
+
+@pytest.mark.parametrize(
+    ("asked", "file", "holds"),
+    [
+        ("survivor", "curation/duplicates/survivors.py", "which one of several duplicates stays"),
+        ("WARC reader", "curation/ingest/readers/warc.py", "class WarcReader"),
+        ("funnel's colours", "pipelines/templates/report.css", "--kept: #"),
+        ("unit's key", "curation/engine/stage.py", "def key_of("),
+        ("filters", "filters/README.md", "gopher_quality"),
+        ("more", "pipelines/notebook/README.md", "open_run"),
+    ],
+)
+def test_the_front_page_links_the_file_that_people_ask_for(asked: str, file: str, holds: str) -> None:
+    """One hop: the front page has a link to the file itself, whose words name what is there, and it is there."""
+    links = re.findall(r"\[([^\]]+)\]\(([^)]+)\)", (ROOT / "README.md").read_text("utf-8"))
+    assert [path for words, path in links if asked in words] == [file]
+    assert holds in (ROOT / file).read_text("utf-8")
