@@ -81,6 +81,14 @@ def test_values_are_those_of_scalars(made, piece_bytes):
     met["missing"] += sum(value is None for values in expected for value in values)
 
 
+def test_nested_values_count_towards_the_size_of_a_row():
+    """A dataset of conversations holds its text in lists: pieces are cut by their bytes too."""
+    lists = pa.array([["a" * 500] * 4, ["b" * 500] * 4])
+    sizes = [size for size, _ in python_rows([pa.array(["xy", "z"]), lists])]
+    assert sizes == [2 + lists.nbytes // 2, 1 + lists.nbytes // 2]
+    assert sum(sizes) > 4000
+
+
 def is_string_column(column: Any) -> bool:
     return is_string(column.type.value_type if pa.types.is_dictionary(column.type) else column.type)
 

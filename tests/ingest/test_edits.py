@@ -171,6 +171,13 @@ def test_mojibake_is_repaired(sentence):
     assert one(Mojibake(), f"fine\n{broken}") == f"fine\n{sentence}"
 
 
+@pytest.mark.parametrize("sentence", ["Price: £50 for two.", "Copyright © 2015.", "Ten §§ of law: « oui »."])
+def test_signs_without_a_broken_letter_are_repaired(sentence):
+    """Of windows-1252 the signs below À leave no pair but the first of all, Â with what follows."""
+    broken = sentence.encode().decode("latin-1")
+    assert edited(Mojibake(), broken) == ([sentence], {"mojibake": [1]})
+
+
 def test_mojibake_of_windows_1251_is_repaired():
     assert one(Mojibake(), SENTENCES[2].encode().decode("cp1251", "ignore")[:12]).startswith("Привет")
 
@@ -281,6 +288,7 @@ HARMLESS = [
     "scores = q@k.transpose(-2, -1)",
     "scores = q@k.mT / scale; print(a@b.shape); loss = x@w.mean; y = W@x.T + b",
     "out = model@state.name; return x@w.is; y = W@x.name[0]; h = self.q@self.k.id; a@b.id",
+    "y = w1@x2.name",
     "print(weights@layer.name) and (x@w.to - b)",
     "pip@23.2.1, foo@1.2.3, react@18.2.0-next.dev, root@localhost, x@Y.mT",
     "git clone git@github.com:owner/project.git",

@@ -142,6 +142,12 @@ def test_one_stray_byte_in_a_thousand_leaves_a_page_in_utf8_if_another_letter_sp
     assert (decoded.encoding == "utf-8", decoded.damaged) == ((stray, int(stray)) if encoding else (False, 0))
 
 
+@pytest.mark.parametrize(("letters", "stands"), [("é", False), ("éé", True)])
+def test_each_stray_byte_needs_a_letter_that_speaks_for_utf8(letters, stands):
+    decoded = decode_text(letters.encode() + b" \xff \xff " + b"a " * 1000, "text/html; charset=utf-8")
+    assert (decoded.encoding == "utf-8", decoded.damaged) == (stands, 2 * stands)
+
+
 def test_koi8_r_with_ukrainian_letters_is_koi8_u():
     ukrainian, russian = "Кіт і пес їдуть " * 3, "Кот и пёс едут " * 3
     decoded = decode_text(ukrainian.encode("koi8-u"), "text/html; charset=koi8-r")

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from curation.ingest.extraction.blocks import Blocks
-from curation.ingest.extraction.page_blocks.block_text import IN_PRE, LETTERS_IN
+from curation.ingest.extraction.page_blocks.block_text import IN_PRE, LETTERS_IN, is_markup
 from curation.ingest.extraction.page_blocks.choosing import MANY_WORDS, MUCH_PROSE, chosen
 from curation.ingest.extraction.page_blocks.cutting import Cut
 from curation.ingest.extraction.page_blocks.features import FEATURE_NAMES, features
@@ -35,6 +35,7 @@ def whole(html: str, form: str = "text") -> str:
     ("html", "text", "markdown"),
     [
         ("<p>One.<p>Two, <b>bold</b>.", "One.\n\nTwo, bold.", None),
+        ("a<template>b <</template>c<template>d <template>e</template></template>f", "acf", None),
         ("<h2>Head<br>line</h2>text", "Head line\n\ntext", "## Head line\n\ntext"),
         ("<ul><li>mix it<li>bake it</ul>", "- mix it\n- bake it", None),
         ("<ul><li>a b<ol><li>c d<li>e</ol><li>f</ul>", "- a b\n  1. c d\n  2. e\n- f", None),
@@ -183,6 +184,18 @@ def test_features_have_a_column_a_name_and_are_numbers():
     assert seen.shape == (7, len(SEEN))
     assert np.isfinite(seen).all()
     assert seen[:, SEEN.index("before")].tolist() == pytest.approx([-1, *np.linspace(0, 1, 7)[:6]])
+
+
+@pytest.mark.parametrize(
+    ("begins", "is_one"),
+    [
+        *((begins, True) for begins in ("&lt;!--", "&lt;a b", "&lt;zed", "&lt;A>x", "&lt;Z>x")),
+        *((begins, False) for begins in ("&lt;@x ", "&lt;[x]", "&lt;{x}", "&lt;`x`", "&lt;3 ..", "&gt;a b", "&lt;")),
+    ],
+)
+def test_a_tag_made_text_is_told_from_a_sign(begins, is_one):
+    page = np.frombuffer(begins.encode(), np.uint8)
+    assert is_markup(page, 0, len(page)) is is_one
 
 
 def test_classes_are_cut_into_words_and_joined():

@@ -1,10 +1,13 @@
 """What a page costs, told beforehand: counts of pages by hand, and depths against the tree that the parser builds."""
 
+from dataclasses import replace
+
 import polars as pl
 import pytest
 from resiliparse.parse.html import HTMLTree, traverse_dom
 
 from curation.ingest.encoding import decode_text
+from curation.ingest.extraction.dom import PageLimits, parse
 from curation.ingest.extraction.page_shape import PageShape, page_shape
 
 
@@ -62,3 +65,33 @@ def test_depths_of_real_pages_are_those_of_the_tree(real_data) -> None:
     off = [abs(page_shape(page.encode(), 1000).depth - depth_of(page)) for page in pages]
     assert len(off) > 150
     assert sum(difference <= 1 for difference in off) >= 0.95 * len(off)
+
+
+@pytest.mark.parametrize("name", ["attributes", "depth", "remade", "fewest_steps"])
+def test_a_page_is_parsed_at_a_limit_and_not_beyond(name: str) -> None:
+    html = "<p title=a lang=b>" + "<div><b><i>" * 3 + "a<p>b" + "</div>" * 3 + "<p>" * 4
+    shape = page_shape(html.encode(), 100)._asdict()
+    count = shape[name.removeprefix("fewest_")]
+    assert count > 1
+    limits = PageLimits(small=0, steps=0)
+    assert parse(html, replace(limits, **{name: count})) is not None
+    assert parse(html, replace(limits, **{name: count - 1})) is None
+
+
+@pytest.mark.parametrize(
+    ("html", "limits", "parsed"),
+    [
+        ("<p>éé", PageLimits(characters=5), True),
+        ("<p>éé", PageLimits(characters=4), False),
+        ("<p>a<p>b", PageLimits(tags=2), True),
+        ("<p>a<p>b<p>c", PageLimits(tags=2), False),
+        ("<p id=a>" + "b" * 24, PageLimits(small=32, attributes=0), True),
+        ("<p id=a>" + "b" * 25, PageLimits(small=32, attributes=0), False),
+        ("<p id=a><p>" + "b" * 21, PageLimits(small=63, attributes=0), False),
+        ("<p id=a><p>" + "b" * 21, PageLimits(small=64, attributes=0), True),
+        ("<b>" * 10, PageLimits(small=0, fewest_steps=0, steps=1), False),
+        ("<b>" * 10, PageLimits(small=0, fewest_steps=0, steps=2), True),
+    ],
+)
+def test_the_size_of_a_page_is_limited_and_a_small_one_is_parsed_whatever_its_shape(html: str, limits: PageLimits, parsed: bool) -> None:
+    assert (parse(html, limits) is not None) is parsed

@@ -2,6 +2,7 @@
 
 import json
 import random
+from types import SimpleNamespace
 
 import polars as pl
 import pyarrow as pa
@@ -11,6 +12,7 @@ import pytest
 from curation.errors import InputError
 from curation.in_memory.text_batches import parquet_texts
 from curation.ingest.readers import Broken, Record
+from curation.ingest.readers.parquet_groups import claimed_rows
 from curation.ingest.readers.parquet_pages import announced_values, lies_about_levels
 from curation.storage.location import Location
 from tests.reading import read_bytes
@@ -165,6 +167,26 @@ def test_texts_read_without_a_run_lose_no_row_either(tmp_path):
     assert len(first()) == 200
     with pytest.raises(InputError, match="199 texts"):
         second()
+
+
+@pytest.mark.parametrize(
+    ("rows", "flat", "nested", "claimed"),
+    [
+        (5, [5, 5, 5], [], 5),
+        (9, [5, 5, 5], [], 5),
+        (4, [6, 8], [], 4),
+        (3, [7, 7, 9, 9], [], 9),
+        (5, [5], [8, 8, 8], 5),
+        (6, [5, 5], [6, 6, 6], 5),
+    ],
+)
+def test_the_rows_of_a_group_are_what_most_columns_say(rows, flat, nested, claimed):
+    """Of a tie the group's own count wins, else the larger one: a row too many is told as lost. Lists have more values than rows."""
+    values = [*flat, *nested]
+    facts = SimpleNamespace(num_rows=rows, num_columns=len(values), column=lambda index: SimpleNamespace(num_values=values[index]))
+    levels = [SimpleNamespace(max_repetition_level=int(index >= len(flat))) for index in range(len(values))]
+    parquet = SimpleNamespace(metadata=SimpleNamespace(row_group=lambda group: facts), schema=SimpleNamespace(column=levels.__getitem__))
+    assert claimed_rows(parquet, 0) == claimed
 
 
 def test_a_footer_that_would_end_the_process_is_told():

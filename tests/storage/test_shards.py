@@ -34,6 +34,20 @@ def test_the_digest_of_keys_is_of_the_rows_alone(tmp_path: Path) -> None:
     assert written(tmp_path, "turned", TABLE.slice(1), TABLE.slice(0, 1)) != whole
 
 
+def test_a_level_above_the_first_makes_a_smaller_file(tmp_path: Path) -> None:
+    """Stages that nobody reads again are written at level 1, what people download at level 3."""
+    texts = pa.table({"text": [" ".join(str(row * word % 97) for word in range(60)) for row in range(400)]})
+    sizes = []
+    for level in (1, 3, 9):
+        writer = ShardWriter("a.parquet", Location.of(tmp_path / f"{level}.parquet"), texts.schema, level=level)
+        with writer:
+            writer.write(texts)
+        assert writer.shard is not None
+        sizes.append(writer.shard.bytes)
+    assert sizes == sorted(sizes, reverse=True)
+    assert sizes[0] > sizes[2]
+
+
 class Stored:
     """An object as Arrow gives it, which counts what is asked."""
 
@@ -57,6 +71,7 @@ def test_a_file_on_a_store_is_read_as_any_file_is(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(patient_store, "SMALL", small)
     stored = Stored(b"0123456789")
     with PatientFile(stored) as file:
+        assert (file.readable(), file.seekable()) == (True, True)
         assert (file.read(3), file.tell(), file.read(None), file.read(), file.read(2)) == (b"012", 3, b"3456789", b"", b"")
         assert (file.seek(2), file.read(-1)) == (2, b"23456789")
         assert (file.seek(-3, io.SEEK_END), file.seek(1, io.SEEK_CUR), file.read(9)) == (7, 8, b"89")

@@ -1,15 +1,18 @@
 """What compiling a kernel costs: helpers are compiled once, without machine code; kernels ask for no library that is dear to compile."""
 
 import ast
+import fcntl
 import itertools
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
 
+from curation.text import kernels
 from curation.text.kernels import _made, inline_kernel, kernel
 
 ROOT = Path(__file__).parents[2]
@@ -351,3 +354,30 @@ def test_numba_tells_of_what_it_compiles_but_not_of_each_call_of_llvm() -> None:
     ours, theirs = heard(_made(_chase._function)), heard(numba.njit(plain))  # type: ignore[attr-defined]
     assert ours[0] < 50 < theirs[0]
     assert ours[1] >= 2
+
+
+def test_other_processes_wait_while_one_compiles(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A lock of the operating system is held while a kernel is compiled, and only then; without one, each compiles for itself."""
+    lock = tmp_path / f"{__name__}.{SimpleNamespace.__qualname__}.lock"
+    held = list[bool]()
+
+    def is_held() -> bool:
+        with lock.open("wb") as other:
+            try:
+                fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return True
+            return False
+
+    def compile_now(signature: str) -> str:
+        held.append(lock.exists() and is_held())
+        return signature
+
+    monkeypatch.setattr(kernels, "_cache_folder", lambda: tmp_path)
+    named = SimpleNamespace(__module__=__name__, __qualname__=SimpleNamespace.__qualname__)
+    compiled = kernels._compiled_once(SimpleNamespace(compile=compile_now, py_func=named))
+    assert compiled.compile("(int64,)") == "(int64,)"
+    assert (held, is_held()) == ([True], False)
+    monkeypatch.setattr(kernels, "_cache_folder", lambda: tmp_path / "not there")
+    assert compiled.compile("()") == "()"
+    assert held == [True, False]
