@@ -126,6 +126,9 @@ def test_a_copy_that_changed_is_not_opened(kind: str, home: Path, tmp_path: Path
     out = out_of(kind, tmp_path)
     address = take_along(home / "words.txt", (), out)
     Location.of(address).write_bytes(b"grik\n")
+    stranger = out / "files/0/notes.txt"
+    stranger.parent.make_folder()
+    stranger.write_bytes(b"not ours")
     assert damaged_carried(out) == [str(Location.of(address).parent)]
     with pytest.raises(CorruptShard, match="is not what the run put there; delete that folder"):
         at_hand(address)
