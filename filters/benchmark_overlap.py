@@ -76,7 +76,7 @@ class BenchmarkOverlap(Filter):
         """Reject inconsistent lengths."""
         if not 1 <= self.min_words <= self.min_ngram <= self.ngram:
             given = f"{self.min_words}, {self.min_ngram} and {self.ngram}"
-            raise RecipeError(f"benchmark_overlap: 1 <= min_words <= min_ngram <= ngram does not hold for {given}")
+            raise RecipeError(f"benchmark_overlap: set 1 <= min_words <= min_ngram <= ngram; they are {given}")
         if not 1 <= self.min_percent <= 100:
             raise RecipeError(f"benchmark_overlap: min_percent is a percentage, 1 to 100, not {self.min_percent}")
 

@@ -239,10 +239,10 @@ class OpenAITeacher(Teacher):
 
 
 class _Line:
-    """The line to an endpoint: sends one call, and brings what comes.
+    """The line to an endpoint: it sends one call, and returns what arrives.
 
-    Calls go over the client library's connections and with its headers, but around its layers for options, types and retries, which take
-    several times as long as all else.
+    Calls use the client library's connections and headers. They bypass its layers for options, types and retries, which take several times
+    as long as everything else.
     """
 
     def __init__(self, teacher: OpenAITeacher, client: openai.AsyncOpenAI, http: openai.DefaultAioHttpClient) -> None:

@@ -216,7 +216,7 @@ class Cost:
 
 @dataclass(frozen=True)
 class Workspace:
-    """Where stages are: OUT, and the folder of theirs below it (stages over synthetic rows have one of their own)."""
+    """The place of stages: OUT, and their folder below it. Stages over synthetic rows have a folder of their own."""
 
     out: Location
     below: str = "stages"

@@ -130,7 +130,7 @@ def _find(pattern: str) -> list[_Found]:
         found = _named(location)
     except OSError as error:
         if error.errno == errno.ENAMETOOLONG:
-            raise InputError(f"{pattern}: is no path: a name in it is longer than the file system allows; check it") from error
+            raise InputError(f"{pattern}: a name in this path is longer than the file system allows; check the path") from error
         raise InputError(f"{pattern}: cannot be reached: {error_in_words(error)}; check the name and the network") from error
     if found is None and location.scheme in _HTTP:
         raise InputError(f"{pattern}: cannot be read: {why_unreachable(location) or 'the server does not report a file'}")

@@ -190,7 +190,7 @@ def _read_dictionary(reader: _Reader, trusted: bool) -> tuple[Any, tuple[str, ..
         raise ValueError(f"it is too short for {size} words and labels")
     names, starts = np.empty(size, np.uint64), np.empty(size + 1, np.int64)
     if _entries(reader.data, reader.place, words, names, starts) != size:
-        raise ValueError("its dictionary is not words followed by labels")
+        raise ValueError("its dictionary does not list all words before the labels")
     reader.place = int(starts[size])
     told, counts = [], []
     for entry in range(words, size):

@@ -1,6 +1,6 @@
-"""What an educational score looks at: the words, symbols and pairs of neighbours of a text, window by window, each as a 64-bit hash.
+"""The features of an educational score: a text's words, symbols and pairs of neighbours, window by window, each as a 64-bit hash.
 
-A token is one of `curation.text.words` as it is written: by grouped cross-validation case tells as much as it hides, and lower case would
+A token is one of `curation.text.words` as it is written. In grouped cross-validation, case helps as much as it hurts, and lower case would
 cost a quarter of the speed. Symbols count as words do (a text of colons and question marks is another kind of text than one of commas). A
 feature is a token, or a pair of neighbouring tokens within one window. A long text is cut into windows of about WINDOW bytes, the size of
 the excerpts that people and models label: equal parts, each token in the part where it begins.

@@ -1,4 +1,4 @@
-"""A linear model of text: one row of small numbers for each word, symbol and pair of neighbours, added up by a kernel.
+"""A linear model of text: a kernel adds up one row of small numbers for each word, symbol and pair of neighbours.
 
 Two trainers make such models (`pipelines.train`), and both kinds are applied here.
 

@@ -6,7 +6,7 @@ workers that map one file share its memory. We write every array at a multiple o
 
 Invariants
     - The same arrays and words give the same bytes.
-    - What is read was all held against the file's size before; the arrays are views of what was given, read-only.
+    - Every length is checked against the file's size before it is used; the arrays are read-only views of the given bytes.
 """
 
 import json

@@ -1,6 +1,6 @@
 """Lists of domains, URLs and words to keep out, as their owners give them; none comes with the project.
 
-A list is a plain text file in UTF-8, one entry a line; blank lines and lines that begin with "#" say nothing. A name that ends in .gz is
+A list is a plain text file in UTF-8, one entry a line; blank lines and lines that begin with "#" are ignored. A name that ends in .gz is
 decompressed. A category of the UT1 lists (Université Toulouse Capitole) is a folder that holds two such files, `domains` and `urls`: name
 the files.
 
@@ -11,7 +11,7 @@ the files.
 Domains and URLs are kept as sorted 64-bit hashes, 8 bytes an entry: UT1's 4.6 million domains take 37 MB instead of half a gigabyte as
 Python strings, and a URL is taken for another with a probability of 3 * 10^-13.
 
-Invariant: the order and repetition of entries do not matter. What is no entry is an InputError that names the file and the line.
+Invariant: the order and repetition of entries do not matter. A line that is not an entry raises an InputError with the file and the line.
 """
 
 import gzip

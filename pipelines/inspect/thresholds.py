@@ -68,7 +68,7 @@ class Point:
 class Curve:
     """The thresholds that could replace the threshold of one rule (None: no rule), rising, and the documents that each would keep.
 
-    `otherwise_kept` is of the documents that pass every other rule and are no duplicates.
+    `otherwise_kept` counts the documents that pass every other rule and are not duplicates.
     """
 
     rule: str | None

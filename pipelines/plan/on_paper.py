@@ -20,8 +20,8 @@ from curation.storage.shards import PART_BYTES
 from pipelines.plan.scaling import StageCost
 
 READS, WRITES = 26, 8
-"""Calls of a unit with its driver: reads, listings and facts; writes. Between those of the stages of a small run on a loopback store (10 to
-54; 3 to 20). A call is one to three requests of Arrow's client, so the number of requests is a lower bound."""
+"""Calls that a unit and its driver make: reads (with listings and facts), and writes. The stages of a small run on a loopback store made 10
+to 54 reads and 3 to 20 writes a unit. Arrow's client sends one to three requests for a call, so these are lower bounds of the requests."""
 
 READ_PRICE, WRITE_PRICE = 0.0004, 0.005
 """USD for a thousand requests that read, and for a thousand that write or list: S3 Standard's list price as known in 2025."""

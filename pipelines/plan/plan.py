@@ -121,7 +121,7 @@ def make_plan(
     recipe = load(recipe_name, settings)
     sources = input_files(recipe, given, Location.of(out) if out else None, settings)
     if not sources and recipe.synthesize is None:
-        raise InputError("there is no input to plan for")
+        raise InputError("there is no input to plan for: name files, or give the recipe an [[input]] with a path")
     total = sum(source.size for source in sources)
     checked = _check_teachers(recipe, Location.of(out) if out else None)
     units = ingest_units(sources)

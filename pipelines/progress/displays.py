@@ -56,7 +56,7 @@ class Display(Protocol):
     """Shows progress; a context manager."""
 
     def __enter__(self) -> object:
-        """Begin to show."""
+        """Start the display."""
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         """Leave the terminal as it was."""

@@ -68,7 +68,7 @@ class BatchLine:
             task.add_done_callback(self._running.discard)
 
     async def _batch(self, together: Mapping[str, tuple[bytes, asyncio.Future[Arrival]]]) -> None:
-        """Send calls as one batch, and hand each its answer. A batch that fails is a failure of each call."""
+        """Send calls as one batch, and give each call its answer. If the batch fails, each call fails."""
         failure = Failure("server", f"a batch at {self.where.address} ended without an answer to this call")
         try:
             file = self._written(b"".join(line for line, _ in together.values()))

@@ -20,7 +20,7 @@ def call_name(key: str, call: int) -> str:
 class Unfinished:
     """What an ended command left of a request without a reply: unread answers, and the worst case of calls with an unknown outcome.
 
-    `bodies` are in the order of calls; `calls` counts all of them, `lost` are those of which nothing is known but that they were sent.
+    `bodies` are in the order of calls; `calls` counts all of them, `lost` counts those that were sent and of which nothing else is known.
     """
 
     calls: int = 0
@@ -30,7 +30,7 @@ class Unfinished:
 
     @property
     def worst(self) -> float:
-        """The most that these calls cost."""
+        """Return the most that these calls can cost."""
         return sum(self.pending.values()) + sum(worst for _, worst, _ in self.bodies)
 
 

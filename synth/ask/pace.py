@@ -60,7 +60,7 @@ class Slots:
         return max(now, begin)
 
     def give_back(self, amount: float) -> None:
-        """Take back a part of what was taken, because the call used less (or, negative, more)."""
+        """Return a part of what was taken, because the call used less. A negative amount means that it used more."""
         if self.rate is not None:
             self._next -= amount / self.rate
 

@@ -1,1 +1,1 @@
-"""Running a model's code apart from everything, and judging it by its tests and by mutants."""
+"""Run a model's code in isolation, and judge it by its tests and by mutants."""

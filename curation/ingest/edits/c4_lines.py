@@ -251,7 +251,7 @@ def _without_citations(source: Bytes, place: int, end: int, digits: Integers, ou
 
 @kernel
 def _without_nested(out: Bytes, begin: int, end: int, digits: Integers, opened: Integers) -> tuple[int, int]:
-    """Remove citations, and those that removal creates, until there is none; `opened` has room for the place of every bracket."""
+    """Remove citations until none is left: removing one may create another. `opened` has room for the place of every bracket."""
     at, found, depth = begin, 0, 0
     for place in range(begin, end):
         byte = out[place]

@@ -208,7 +208,7 @@ class Content:
         return not self.at_end()
 
     def _hold(self, size: int) -> bool:
-        """Try to have `size` bytes ahead; return whether there are any."""
+        """Read until `size` bytes are ahead or the file ends; return whether any are ahead."""
         while not self._ended and len(self._held) - self._start < size:
             if self._start > 1 << 20:
                 del self._held[: self._start]

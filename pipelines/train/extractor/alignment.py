@@ -1,4 +1,4 @@
-"""Which words of a page its gold text has: a longest common subsequence that prefers words in a row.
+"""The words of a page that its gold text contains: a longest common subsequence that prefers consecutive words.
 
 A plain subsequence scatters: it takes a "the" from a menu and the next word from the article. Here a word that continues a run counts 1 and
 a word that begins a run counts 0.15, so gold text that is in one piece on the page is matched in one piece.

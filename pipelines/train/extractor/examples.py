@@ -1,7 +1,7 @@
 """Pages with gold text made into rows that models are fitted to: the features of each block, the share of its words in the gold text.
 
-A block counts by its share of its page's gold words, so that long pages do not rule; a page of whose gold text little is found on it counts
-less; and each file of pages counts the more the fewer it has, up to thrice. Pages whose alignment would be too large are left out and told.
+A block's weight is its share of its page's gold words, so that long pages do not dominate. A page on which little of its gold text is found
+weighs less. A file of few pages weighs more, up to three times. Pages whose alignment would be too large are left out and reported.
 """
 
 import sys

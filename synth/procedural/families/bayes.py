@@ -1,4 +1,4 @@
-"""A test and what it tells: the share of the positive that are right. The second way sorts all people one by one."""
+"""The share of a test's alarms that are correct. The second way sorts all people one by one."""
 
 from fractions import Fraction
 
@@ -9,7 +9,7 @@ from synth.procedural.steps import Steps, add, percent_of, quotient, sub
 
 
 class Bayes(Family):
-    """A group of which a part has a property, and a test that is right for known shares of both parts."""
+    """In a group some have a property; a test is correct for known shares of those who have it and of the others."""
 
     about = "conditional probabilities and tests that err"
     knobs = by_level(total=(200, 400, 1000, 1000, 2000), grid=(10, 10, 5, 5, 5))

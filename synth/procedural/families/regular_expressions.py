@@ -51,7 +51,7 @@ class RegularExpressions(Family):
             yield state("the words that match", told, "found", value=listed)
 
     def recheck(self, facts: Facts) -> list[str]:
-        """Let the engine decide."""
+        """Let Python's regular expressions decide."""
         engine = re.compile(facts["pattern"])
         fits = [engine.fullmatch(word) is not None for word in facts["words"]]
         told = [f"`{word}` {'matches' if fit else 'does not match'}" for word, fit in zip(facts["words"], fits, strict=True)]

@@ -16,7 +16,7 @@ _LINES = {
     ".syntaxhighlighter": "td.code .line, .code > .line",
     ".CodeMirror-code": ".CodeMirror-line",
 }
-"""What holds code, and its lines."""
+"""Selector of elements that hold code -> selector of their lines."""
 
 _NUMBERS = ".blob-num, .crayon-nums, .gutter, .CodeMirror-linenumber"
 _RAISED = "[style*='vertical-align'], .superscript, .subscript"
