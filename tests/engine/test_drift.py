@@ -49,6 +49,11 @@ def test_differences_are_told_by_name(before: Any, after: Any, lines: list[str])
     assert [line for line in changes(before, after) if "package" not in line] == lines
 
 
+def test_a_digest_is_told_as_changed_and_not_by_its_digits() -> None:
+    assert differences("list", "0" * 64, "1" * 64) == ["list changed"]
+    assert differences("list", "0" * 64, "none") == ['list "' + "0" * 64 + '" -> "none"']
+
+
 def test_files_code_packages_and_unicode_are_told_by_what_they_are() -> None:
     before = Measure((FilterChoice("educational_score"), FilterChoice("gopher_quality"))).identity()
     model, quality = before["fields"]["filters"]

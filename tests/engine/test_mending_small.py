@@ -3,10 +3,13 @@
 import os
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
-from curation.engine.mending import damaged, mended
+from curation.engine.drift import LINES
+from curation.engine.mending import _delete, damaged, mended
 from curation.engine.runner import LocalRunner
 from curation.engine.session import Session
 from curation.engine.stage import Unit
@@ -115,6 +118,15 @@ def test_frozen_refuses_and_deletes_nothing(out: Path) -> None:
     with pytest.raises(Refused, match=r"--frozen: .*unit-2\.parquet is not what was written"):
         run(out, frozen=True)
     assert place.read_bytes() == broken
+
+
+@pytest.mark.parametrize(("count", "lines", "last"), [(2, 3, "f1"), (LINES - 1, LINES, f"f{LINES - 2}"), (LINES, LINES, "and 2 more")])
+def test_much_damage_is_told_in_few_lines(count: int, lines: int, last: str) -> None:
+    session: Any = SimpleNamespace(frozen=True, out=Location.of("/run"))
+    with pytest.raises(Refused) as refused:
+        _delete(session, [f"f{number}" for number in range(count)], set())
+    told = str(refused.value).splitlines()
+    assert (len(told), told[-1].rpartition("/")[2].strip()) == (lines, last)
 
 
 def test_a_disk_that_damages_a_shard_twice_is_not_trusted(out: Path) -> None:

@@ -19,13 +19,23 @@ from curation.engine.drift_told import DriftTeller
 from curation.engine.runner import LocalRunner
 from curation.engine.session import Sealed, Session
 from curation.engine.stage import SEAL, Finished, Unit, Workspace, finished_units
+from curation.engine.watcher import Silent
 from curation.errors import Refused, ShardsFailed
+from curation.storage.contents import read_contents
 from curation.storage.journal import Journal
 from curation.storage.location import TEMPORARY, Location
 from curation.storage.records import CorruptRecord, read_record, write_record
 from curation.storage.shards import read_shard
 from pipelines.progress.logs import run_log
 from tests.toy_stages import Count, DieOnce, Double, FailOn
+
+
+@dataclass(frozen=True)
+class Public(Count):
+    """A stage whose shards people read."""
+
+    hashed_again: ClassVar[bool] = True
+
 
 UNITS = [Unit(f"unit-{number}") for number in range(6)]
 
@@ -84,6 +94,33 @@ def test_a_changed_field_redoes_its_stage_only(tmp_path: Path) -> None:
     count_and_double(tmp_path, Double(factor=3))
     stages = last_session(tmp_path)
     assert (stages["1-count"]["made"], stages["2-double"]["made"]) == (0, 6)
+
+
+def test_drift_is_told_where_the_session_is_not_frozen(tmp_path: Path) -> None:
+    told: list[str] = []
+
+    class Listener(Silent):
+        def tell(self, line: str) -> None:
+            told.append(line)
+
+    count_and_double(tmp_path, Double())
+    with Session.open(Location.of(tmp_path), LocalRunner(), watcher=Listener()) as session:
+        session.run(Count(12), UNITS)
+    assert told == ["size 10 -> 12: count again, 6 of 6 units"]
+
+
+def test_a_run_that_has_ended_is_marked_as_not_ended_before_anything_changes(tmp_path: Path) -> None:
+    out = Location.of(tmp_path)
+    with Session.open(out, LocalRunner()) as session:
+        session.run(Public(), UNITS)
+        session.close()
+    assert read_contents(out) is not None
+    with Session.open(out, LocalRunner()) as session:
+        session.run(Public(), UNITS)
+        assert read_contents(out) is not None
+        assert session.hashed == {f"stages/1-count/{unit.name}.parquet" for unit in UNITS}, "what people read is hashed, and not again"
+        session.reopen()
+        assert read_contents(out) is None
 
 
 def test_a_changed_input_redoes_what_reads_it(tmp_path: Path) -> None:

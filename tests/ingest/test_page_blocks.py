@@ -113,6 +113,7 @@ def test_blocks_are_written_in_their_shape(html, text, markdown):
         ("<sup>all of this text is set small by somebody</sup>", "all of this text is set small by somebody"),
         ("a<sup></sup>b<sup>c", "ab^c"),
         ("<pre>x<sup>2</sup></pre>", "x^2"),
+        ("a<br><sup>1</sup><br>b<br><sup>2</sup>c", "a\n1\nb\n^2c"),
     ],
 )
 def test_raised_text_is_not_run_together(html, text):
