@@ -1,4 +1,4 @@
-"""The proof of an exercise made by rule: it is read again from the reply, and everything that can be recomputed is.
+"""The proof of an exercise made by rule: it is read again from the reply, and everything is recomputed that can be.
 
 equations   every equation of pure numbers in problem and steps is evaluated exactly (`wrong_step`)
 facts       the problem states all their numbers (`unstated_fact`); the family's second way reaches the answer (`wrong_answer`) and

@@ -1,4 +1,4 @@
-"""Converting units in things that are measured so. The second way counts small units one by one."""
+"""Converting the units of things that are measured in them. The second way counts small units one by one."""
 
 from fractions import Fraction
 
