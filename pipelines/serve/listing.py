@@ -1,26 +1,33 @@
 """A page of search results: fifty documents, sorted by a signal or in the order of the run.
 
 Lazy scans of the ledger and the signals filter by columns, shard by shard; the rows of one shard are held, and those of the page. Text is
-read only to search it: in the order of the run until the page is full, in the order of a signal once.
+read only to search it: in the order of the run until the page is full, in the order of a signal once. The last few searches of texts are
+held, so that they go on where they stopped (`pipelines.serve.searching`).
 
-Invariant: the same search of the same run gives the same page.
+Invariant: the same search of the same run gives the same page, once it has read what the page needs.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import polars as pl
 
 from curation.errors import UsageError
 from curation.storage.location import Location
-from pipelines.inspect.run_folder import ShardPlace, iter_rows, iter_tables, places, read_ledger_rows, scan, undecided
+from pipelines.inspect.run_folder import ShardPlace, iter_rows, places, read_ledger_rows, scan, undecided
 from pipelines.inspect.samples import excerpt
 from pipelines.inspect.views import full_name, has_thresholds, signals_in
+from pipelines.serve.searching import TextSearch, check_pattern, contains, search_shards
 
 PAGE = 50
 _EXCERPT = 180
-_LONGEST_PATTERN = 500
+_HELD = 4
+"""Searches of texts that are held."""
+
+_HELD_IN_ORDER = 100 * PAGE
+"""Rows that a search of texts in the order of a signal holds."""
+
 _SHOWN = ["id", "url", "source", "fate", "rule", "text_bytes", "cluster_size"]
 _UNDECIDED = {"fate": "undecided", "text_bytes": 0, "cluster_size": 1}
 """What is shown of a record that has no row in the ledger yet."""
@@ -67,11 +74,15 @@ class FoundDocument:
 
 @dataclass(frozen=True)
 class Found:
-    """A page of documents; `total` is None if a search of texts stopped when the page was full."""
+    """A page of documents; `total` is None if a search of texts stopped when the page was full.
+
+    `under_way` are the documents that a search has read so far, and all, where it stopped before it knew what the page shows.
+    """
 
     lines: Sequence[FoundDocument]
     total: int | None
     more: bool
+    under_way: tuple[int, int] | None = None
 
 
 def all_places(out: Location) -> list[ShardPlace]:
@@ -80,31 +91,57 @@ def all_places(out: Location) -> list[ShardPlace]:
     return [*found, *undecided(out, found)]
 
 
-def search(out: Location, asked: Search) -> Found:
-    """Return a page of search results. Raises UsageError for an invalid pattern or signal."""
+def search(out: Location, asked: Search, stamp: object = None) -> Found:
+    """Return a page of search results. A held search of texts starts again if `stamp` differs, as it does for a run that has changed.
+
+    Raises UsageError for an invalid pattern or signal.
+    """
     found = [place for place in all_places(out) if not asked.origin or place.origin == asked.origin]
     signal = full_name(asked.signal, found)[0] if asked.signal else ""
-    _check_pattern(asked.words)
+    check_pattern(asked.words)
     narrowed = (_narrow(number, place, asked, signal).collect(engine="streaming") for number, place in enumerate(found))
     begin, end = (max(1, asked.page) - 1) * PAGE, max(1, asked.page) * PAGE
-    in_text, descending = bool(asked.words) and asked.where == "text", asked.descending if signal else None
-    if in_text:
-        narrowed = (own for rows in narrowed for own in _matching(found, rows, asked.words))
+    descending = asked.descending if signal else None
+    if asked.words and asked.where == "text":
+        most = None if descending is None else max(end, _HELD_IN_ORDER)
+        name = out, stamp, replace(asked, page=1), most
+        texts = _held.pop(name, None) or _begun(found, narrowed, asked.words, descending, most)
+        texts.go_on(end + 1 if descending is None else None)
+        _held[name] = texts
+        for oldest in list(_held)[:-_HELD]:
+            del _held[oldest]
+        is_known = texts.ended or (descending is None and texts.matched > end)
+        under_way = None if is_known else (texts.searched, texts.of)
+        return Found(_lines(found, texts.rows[begin:end]), texts.matched if texts.ended else None, texts.matched > end, under_way)
     if descending is not None:
         rows, total = _first_in_order(narrowed, descending, end)
         return Found(_lines(found, rows[begin:]), total, total > end)
-    rows, total = _between(narrowed, begin, end, end + 1 if in_text else None)
-    return Found(_lines(found, rows), None if in_text else total, total > end)
+    rows, total = _between(narrowed, begin, end)
+    return Found(_lines(found, rows), total, total > end)
 
 
-def _between(frames: Iterable[pl.DataFrame], begin: int, end: int, most: int | None) -> tuple[pl.DataFrame, int]:
-    """Return the rows from `begin` to `end`, and the number of all rows, or `most` once there are as many."""
+_held: dict[tuple[Location, object, Search, int | None], TextSearch] = {}
+
+
+def _begun(
+    found: Sequence[ShardPlace], narrowed: Iterable[pl.DataFrame], words: str, descending: bool | None, most: int | None
+) -> TextSearch:
+    """Return a search of the texts of some rows; in the order of a signal it holds the first `most`."""
+    sizes = [scan([place.ledger]).select(pl.len()).collect().item() for place in found]
+    shards = ((place.documents, rows, size) for place, rows, size in zip(found, narrowed, sizes, strict=True))
+
+    def held(rows: pl.DataFrame) -> pl.DataFrame:
+        return rows if descending is None or most is None else in_order_of_signal(rows, descending, most)[:most]
+
+    return TextSearch(search_shards(shards, words), sum(sizes), held)
+
+
+def _between(frames: Iterable[pl.DataFrame], begin: int, end: int) -> tuple[pl.DataFrame, int]:
+    """Return the rows from `begin` to `end`, and the number of all rows."""
     chosen, total = [], 0
     for rows in frames:
         chosen.append(rows[max(0, begin - total) : max(0, end - total)])
         total += rows.height
-        if most is not None and total >= most:
-            break
     return pl.concat(chosen) if chosen else pl.DataFrame(), total
 
 
@@ -124,21 +161,6 @@ def in_order_of_signal(rows: pl.DataFrame, descending: bool, most: int) -> pl.Da
         last = values.top_k(most).min() if descending else values.bottom_k(most).max()
         rows = rows.filter(pl.col("_signal") >= last if descending else pl.col("_signal") <= last)
     return rows.sort("_signal", "place", "row", descending=[descending, False, False], nulls_last=True)
-
-
-def _check_pattern(words: str) -> None:
-    if len(words) > _LONGEST_PATTERN:
-        raise UsageError(f"a search may have {_LONGEST_PATTERN} characters")
-    try:
-        pl.DataFrame({"text": [""]}).select(_contains(pl.col("text"), words))  # a linear engine: no pattern takes exponential time
-    except pl.exceptions.PolarsError as error:
-        raise UsageError(f"{words} is no regular expression: {str(error).splitlines()[0][:200]}") from error
-
-
-def _contains(column: pl.Expr, words: str) -> pl.Expr:
-    if len(words) > 2 and words.startswith("/") and words.endswith("/"):
-        return column.str.contains(words[1:-1])
-    return column.str.to_lowercase().str.contains(words.lower(), literal=True)
 
 
 def _narrow(number: int, place: ShardPlace, asked: Search, signal: str) -> pl.LazyFrame:
@@ -167,22 +189,12 @@ def _narrow(number: int, place: ShardPlace, asked: Search, signal: str) -> pl.La
     if asked.rule:
         table = table.filter(((pl.col("rule") == asked.rule) | pl.col("rule").str.starts_with(f"{asked.rule}.")).fill_null(False))
     if asked.words and asked.where != "text":
-        table = table.filter(_contains(pl.col(asked.where), asked.words).fill_null(False))
+        table = table.filter(contains(pl.col(asked.where), asked.words).fill_null(False))
     return table.select(pl.lit(number, pl.Int32).alias("place"), "row", *(["_signal"] if signal else []))
 
 
 def _kind(name: str) -> Any:
     return {"stage": pl.String, "rule": pl.String, "cluster_size": pl.Int64}.get(name, pl.List(pl.String))
-
-
-def _matching(found: Sequence[ShardPlace], rows: pl.DataFrame, words: str) -> Iterator[pl.DataFrame]:
-    """Yield those rows of a shard whose text matches, row group by row group."""
-    documents = found[rows["place"][0]].documents if rows.height else None
-    if documents is None:
-        return
-    for numbers, table in iter_tables(documents, rows["row"].to_numpy(), ["text"]):
-        hits = pl.DataFrame(table).select(_contains(pl.col("text"), words).fill_null(False))["text"]
-        yield rows.filter(pl.col("row").is_in(pl.Series(numbers[hits.to_numpy()]).cast(pl.get_index_type()).implode()))
 
 
 def _lines(found: Sequence[ShardPlace], rows: pl.DataFrame) -> list[FoundDocument]:

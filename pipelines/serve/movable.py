@@ -1,18 +1,20 @@
 """A movable threshold: shows at once what any threshold of a signal would keep.
 
-The documents are held in the order of the signal, about 25 bytes each: a threshold then splits them at one place, which bisection finds.
+The documents are held in the order of the signal, about 13 bytes each: a threshold then splits them at one place, which bisection finds.
 Sums by source are held for the ends of a few hundred blocks, so a threshold only counts the documents of the block that it splits, and the
 documents nearest to it are those beside that place. Shards are read one after another, so no table of the whole run is ever made.
 
-A run of many millions of documents is read once for each signal. The signals looked at last are held, as many as `SIGNALS_BYTES` allows.
+A run of many millions of documents is read once for each signal, and its sizes and sources once for all signals. The signals looked at last
+are held, as many as `SIGNALS_BYTES` allows.
 
 Invariants
     - `effect` equals `pipelines.inspect.thresholds.threshold_effect`, which `curate inspect --at` shows.
     - A document without the signal passes every threshold; such documents are last in the order.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -23,18 +25,21 @@ from curation.arrays import Flags, Integers
 from curation.storage.location import Location
 from pipelines.inspect.flows import Amount, Split, tokens_of_sizes
 from pipelines.inspect.rules import RecipeRule
-from pipelines.inspect.run_folder import ShardPlace, scan
+from pipelines.inspect.run_folder import ShardPlace, places, scan
 from pipelines.inspect.samples import Sample, SampleQuery, take_samples
 from pipelines.inspect.thresholds import THRESHOLD_NOTE, AskedSignal, ThresholdEffect, side_of
 
 NEAREST = 10
 """Documents shown on each side of a threshold."""
 
-SIGNALS_BYTES = 128 << 20
+SIGNALS_BYTES = 384 << 20
 """What the signals held may take together; the one looked at is held in any case."""
 
 _BLOCK = 1 << 16
 """Documents of the smallest block."""
+
+_VALUE_BYTES = 12
+"""Bytes of a document's value and number."""
 
 _SUMS = 1 << 20
 """The most sums that are held: with many sources blocks are larger."""
@@ -44,25 +49,49 @@ Sums = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class _Ordered:
-    """Sizes and sources of documents in the order of the signal, and the sums of all documents before each block."""
+class _Measured:
+    """The measured documents of a run, in its order: shards, the number of each shard's first document, text bytes, and sources by code."""
 
+    shards: Sequence[ShardPlace]
+    begins: Integers
     sizes: npt.NDArray[np.uint32]
-    sources: npt.NDArray[np.int32]
+    sources: npt.NDArray[np.integer[Any]]
+    names: Sequence[str]
+
+    def sums(self, numbers: npt.NDArray[Any]) -> Sums:
+        """Return the sums by source of some documents."""
+        sizes, codes = self.sizes[numbers].astype(np.int64), self.sources[numbers]
+        weighed: list[Any] = [np.bincount(codes, weights, minlength=len(self.names)) for weights in (None, sizes, tokens_of_sizes(sizes))]
+        return np.array(weighed, np.float64)
+
+    def sums_of_all(self, flags: Flags) -> Sums:
+        """Return the sums by source of all flagged documents."""
+        total = np.zeros((3, len(self.names)))
+        for begin in range(0, len(flags), _BLOCK):
+            total += self.sums(begin + np.flatnonzero(flags[begin : begin + _BLOCK]))
+        return total
+
+
+@dataclass(frozen=True)
+class _Ordered:
+    """The documents in the order of the signal, of which some are flagged (None: all), and the sums of all documents before each block."""
+
+    documents: _Measured
+    places: npt.NDArray[np.uint32]
     flags: Flags | None
-    names: int
     block: int
     before: npt.NDArray[np.float64]
 
     @classmethod
-    def of(cls, sizes: npt.NDArray[np.uint32], sources: npt.NDArray[np.int32], flags: Flags | None, names: int) -> "_Ordered":
-        """Count flagged documents (None: all, without telling sources apart)."""
-        block = max(_BLOCK, -(-len(sizes) * 3 * names // _SUMS))
-        begins = range(0, len(sizes), block)
+    def of(cls, documents: _Measured, places: npt.NDArray[np.uint32], flags: Flags | None) -> "_Ordered":
+        """Count flagged documents by source, or all without telling sources apart."""
+        names = len(documents.names) if flags is not None else 1
+        block = max(_BLOCK, -(-len(places) * 3 * names // _SUMS))
+        begins = range(0, len(places), block)
         before = np.zeros((len(begins) + 1, 3, names))
-        counted = cls(sizes, sources, flags, names, block, before)
+        counted = cls(documents, places, flags, block, before)
         for number, begin in enumerate(begins):
-            before[number + 1] = before[number] + counted._counted(begin, min(begin + block, len(sizes)))
+            before[number + 1] = before[number] + counted._counted(begin, min(begin + block, len(places)))
         return counted
 
     def first(self, end: int) -> Sums:
@@ -72,13 +101,11 @@ class _Ordered:
         return before + self._counted(number * self.block, end)
 
     def _counted(self, begin: int, end: int) -> Sums:
-        sizes, codes = self.sizes[begin:end].astype(np.int64), self.sources[begin:end]
+        places = self.places[begin:end]
         if self.flags is None:
+            sizes = self.documents.sizes[places].astype(np.int64)
             return np.array([[len(sizes)], [sizes.sum()], [tokens_of_sizes(sizes).sum()]], np.float64)
-        flags = self.flags[begin:end]
-        sizes, codes = sizes[flags], codes[flags]
-        weighed: list[Any] = [np.bincount(codes, weights, minlength=self.names) for weights in (None, sizes, tokens_of_sizes(sizes))]
-        return np.array(weighed, np.float64)
+        return self.documents.sums(places[self.flags[begin:end]])
 
 
 @dataclass(frozen=True)
@@ -92,18 +119,13 @@ class _Judged:
 
 @dataclass(frozen=True)
 class MovableThreshold:
-    """The documents in the order of one signal, of which the first `measured` have it.
-
-    `places` holds their numbers: row i of shard s, counted over all shards, whose first rows have the numbers `begins`.
-    """
+    """The documents in the order of one signal, of which the first `measured` have it; `places` holds their numbers in the run's order."""
 
     asked: AskedSignal
+    documents: _Measured
     values: npt.NDArray[np.float64]
     measured: int
     places: npt.NDArray[np.uint32]
-    begins: Integers
-    shards: Sequence[ShardPlace]
-    names: Sequence[str]
     all: _Ordered
     judged: Sequence[tuple[RecipeRule | None, _Judged]]
 
@@ -115,7 +137,9 @@ class MovableThreshold:
         then = self._passing(held.otherwise, at)
         of = held.otherwise.first(len(self.values))
         sources = [
-            Split(name, *(_amount(sums[:, code]) for sums in (of, held.stays, then))) for code, name in enumerate(self.names) if of[0, code]
+            Split(name, *(_amount(sums[:, code]) for sums in (of, held.stays, then)))
+            for code, name in enumerate(self.documents.names)
+            if of[0, code]
         ]
         rule_name, threshold = (rule.name, rule.threshold) if rule is not None else (None, None)
         everything = Split("all", *map(_total, (self.all.first(len(self.values)), held.now, self._passing(self.all, at))))
@@ -143,19 +167,19 @@ class MovableThreshold:
     def _rows(self, chosen: Integers, at: float) -> pl.LazyFrame:
         chosen = chosen[np.lexsort((self.places[chosen], np.abs(self.values[chosen] - at)))]
         numbers = self.places[chosen].astype(np.int64)
-        shards = np.searchsorted(self.begins, numbers, "right") - 1
+        shards = np.searchsorted(self.documents.begins, numbers, "right") - 1
         columns = {
-            "origin": [self.shards[shard].origin for shard in shards],
-            "shard": [self.shards[shard].name for shard in shards],
-            "row": numbers - self.begins[shards],
+            "origin": [self.documents.shards[shard].origin for shard in shards],
+            "shard": [self.documents.shards[shard].name for shard in shards],
+            "row": numbers - self.documents.begins[shards],
             "value": self.values[chosen],
         }
         return pl.LazyFrame(columns, schema={"origin": pl.String, "shard": pl.String, "row": pl.Int64, "value": pl.Float64})
 
     @property
     def bytes(self) -> int:
-        """The memory that the arrays take."""
-        arrays: list[npt.NDArray[Any] | None] = [self.values, self.places, self.all.sizes, self.all.sources]
+        """The memory that the arrays take, without those that all signals share."""
+        arrays: list[npt.NDArray[Any] | None] = [self.values, self.places, self.all.before]
         for _, judged in self.judged:
             arrays += [judged.otherwise.flags, judged.otherwise.before]
         return sum(array.nbytes for array in arrays if array is not None)
@@ -182,9 +206,9 @@ def movable(out: Location, signal: str, stamp: object) -> MovableThreshold:
         _held[name] = _held.pop(name)
         return _held[name]
     asked = AskedSignal.of(out, signal)
-    sizes = [(place, scan([place.ledger]).select(pl.len()).collect().item()) for place in asked.found if place.signals is not None]
-    _make_room(25 * sum(rows for _, rows in sizes))
-    _held[name] = _read(asked, sizes)
+    documents = _documents(out, stamp)
+    _make_room((_VALUE_BYTES + max(1, len(asked.rules))) * len(documents.sizes))
+    _held[name] = _read(asked, documents)
     return _held[name]
 
 
@@ -194,37 +218,39 @@ def _make_room(needed: int) -> None:
         del _held[next(iter(_held))]
 
 
-def _read(asked: AskedSignal, sizes: Sequence[tuple[ShardPlace, int]]) -> MovableThreshold:
-    rules: dict[str, RecipeRule | None] = {str(number): rule for number, rule in enumerate(asked.rules or (None,))}
-    begins = np.cumsum([0, *(rows for _, rows in sizes)])
-    columns: dict[str, Any] = {"value": np.empty(begins[-1], np.float64), "text_bytes": np.empty(begins[-1], np.uint32)}
-    columns |= {"source": np.empty(begins[-1], np.int32)}
-    columns |= {f"{said} {rule}": np.empty(begins[-1], np.bool_) for rule in rules for said in ("now", "otherwise")}
+@lru_cache(maxsize=1)
+def _documents(out: Location, stamp: object) -> _Measured:  # noqa: ARG001  (a changed run is read again)
+    shards = [place for place in places(out) if place.signals is not None]
+    begins = np.cumsum([0, *(scan([place.ledger]).select(pl.len()).collect().item() for place in shards)])
+    sizes, sources = np.empty(begins[-1], np.uint32), np.empty(begins[-1], np.int32)
     known: dict[str, int] = {}
-    for (place, _), begin, end in zip(sizes, begins, begins[1:], strict=False):
-        table = asked.judged_by([place], rules).collect(engine="streaming")
-        for column in columns:
-            columns[column][begin:end] = _codes(table[column], known) if column == "source" else table[column].to_numpy()
+    for place, begin, end in zip(shards, begins, begins[1:], strict=False):
+        table = scan([place.ledger]).select("source", "text_bytes").collect(engine="streaming")
+        sizes[begin:end], sources[begin:end] = table["text_bytes"].to_numpy(), _codes(table["source"], known)
     names = sorted(known)
-    ranks = np.empty(len(names), np.int32)
+    ranks = np.empty(len(names), np.min_scalar_type(len(names)))
     ranks[[known[name] for name in names]] = np.arange(len(names))
-    columns["source"] = ranks[columns["source"]]
-    order = np.argsort(columns["value"], kind="stable")
-    for column in columns:
-        columns[column] = columns[column][order]
-    places = order.astype(np.uint32)
-    values, counted = columns["value"], (columns["text_bytes"], columns["source"])
-    return MovableThreshold(
-        asked,
-        values,
-        len(values) - int(np.count_nonzero(np.isnan(values))),
-        places,
-        begins,
-        [place for place, _ in sizes],
-        names,
-        _Ordered.of(*counted, None, 1),
-        [(rule, _judged(columns, number, len(names))) for number, rule in rules.items()],
-    )
+    return _Measured(shards, begins, sizes, ranks[sources], names)
+
+
+def _read(asked: AskedSignal, documents: _Measured) -> MovableThreshold:
+    rules: dict[str, RecipeRule | None] = {str(number): rule for number, rule in enumerate(asked.rules or (None,))}
+    count = len(documents.sizes)
+    values = np.empty(count, np.float64)
+    flags = {f"{said} {rule}": np.empty(count, np.bool_) for rule in rules for said in ("now", "otherwise")}
+    for place, begin, end in zip(documents.shards, documents.begins, documents.begins[1:], strict=False):
+        table = asked.judged_by([place], rules).select("value", *flags).collect(engine="streaming")
+        values[begin:end] = table["value"].to_numpy()
+        for name, column in flags.items():
+            column[begin:end] = table[name].to_numpy()
+    order = np.argsort(values, kind="stable").astype(np.uint32)
+    judged = [
+        (rule, _Judged(_Ordered.of(documents, order, otherwise[order]), documents.sums_of_all(now), documents.sums_of_all(otherwise & now)))
+        for name, rule in rules.items()
+        for now, otherwise in [(flags[f"now {name}"], flags[f"otherwise {name}"])]
+    ]
+    measured = count - int(np.count_nonzero(np.isnan(values)))
+    return MovableThreshold(asked, documents, values[order], measured, order, _Ordered.of(documents, order, None), judged)
 
 
 def _codes(sources: pl.Series, known: dict[str, int]) -> npt.NDArray[np.int32]:
@@ -233,10 +259,3 @@ def _codes(sources: pl.Series, known: dict[str, int]) -> npt.NDArray[np.int32]:
     codes = np.array([known.setdefault(name, len(known)) for name in names], np.int32)
     of_rows: npt.NDArray[np.int32] = codes[sources.cast(pl.Enum(names)).to_physical().to_numpy()]
     return of_rows
-
-
-def _judged(columns: Mapping[str, Any], rule: str, names: int) -> _Judged:
-    otherwise, now = columns[f"otherwise {rule}"], columns[f"now {rule}"]
-    counted = columns["text_bytes"], columns["source"]
-    of_now, stays = (_Ordered.of(*counted, flags, names).before[-1] for flags in (now, otherwise & now))
-    return _Judged(_Ordered.of(*counted, otherwise, names), of_now, stays)

@@ -146,15 +146,15 @@ def lab(what: Served, request: Request, name: str) -> dict[str, Any]:
 def documents(what: Served, request: Request, name: str) -> dict[str, Any]:
     """A page of what a search finds."""
     out = what.run(name)
-    asked = _search(request)
-    found = search(out, asked)
+    asked, stamp = _search(request), _stamp(out, all_places(out))
+    found = search(out, asked, stamp)
     given = {key: value for key, value in request.query_params.items() if key not in ("page", "token")}
     return {
         "asked": asked,
         "found": found,
         "rules": [rule.name for rule in read_rules(out).rules],
         "signals": numeric_signals(out),
-        "sources": _sources(out, _stamp(out, places(out))),
+        "sources": _sources(out, stamp),
         "link": lambda number: "/documents?" + urlencode({**given, "page": number}),
     }
 

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from curation.shuffle import exchange
 from curation.storage.location import Location
-from pipelines.serve import listing
-from pipelines.serve.listing import PAGE, Search, in_order_of_signal, search
+from pipelines.serve import listing, searching
+from pipelines.serve.listing import PAGE, Found, Search, in_order_of_signal, search
 from tests.meeting import meets, met
 from tests.reexport.corpus import write_corpus
 
@@ -34,6 +34,14 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_corpus(tmp_path_factory.mktemp("listing"))
 
 
+def found_by(run: Path, asked: Search, stamp: object = None) -> Found:
+    """Return a page of a search, which goes on until the page is known."""
+    found = search(Location.of(run), asked, stamp)
+    while found.under_way is not None:
+        found = search(Location.of(run), asked, stamp)
+    return found
+
+
 @pytest.mark.parametrize("words", ["takera", "TAKERA LI", "/ta(ker|ban)a .*ous$/", "no such words"])
 @pytest.mark.parametrize("order", [None, False, True])
 def test_a_search_finds_what_a_reading_of_all_texts_finds(run: Path, words: str, order: bool | None) -> None:
@@ -50,7 +58,7 @@ def test_a_search_finds_what_a_reading_of_all_texts_finds(run: Path, words: str,
         whole = whole.sort("gopher_quality.words", "place", "row", descending=[order, False, False])
     pattern = words.strip("/") if words.startswith("/") else f"(?i){words}"
     wanted = whole.filter(pl.col("text").str.contains(pattern))["id"].to_list()
-    pages = [search(Location.of(run), Search(**{**vars(asked), "page": page})) for page in range(1, 2 + len(wanted) // PAGE)]
+    pages = [found_by(run, Search(**{**vars(asked), "page": page})) for page in range(1, 2 + len(wanted) // PAGE)]
     assert [line.id for page in pages for line in page.lines] == wanted[: PAGE * len(pages)]
     assert [page.more for page in pages] == [PAGE * number < len(wanted) for number in range(1, 1 + len(pages))]
 
@@ -60,7 +68,7 @@ def test_a_search_in_the_order_of_a_signal_reads_each_text_once(run: Path, monke
     whole = exchange.read_row_group
     monkeypatch.setattr(exchange, "read_row_group", lambda *given: (read.append(given[2]), whole(*given))[1])
     asked = Search(words="no such words", origin="web", signal="gopher_quality.words", descending=True)
-    assert search(Location.of(run), asked).lines == []
+    assert found_by(run, asked, "once").lines == []
     assert len(read) == 3  # three shards of one row group
 
 
@@ -74,3 +82,42 @@ def test_the_rows_of_one_shard_are_held_at_a_time(run: Path, monkeypatch: pytest
     assert total > 3000
     assert len(held) >= 3
     assert max(held) < 0.6 * total  # half of the rows are in one shard
+
+
+@pytest.mark.parametrize("order", [None, True])
+def test_a_search_that_takes_long_says_how_far_it_is_and_goes_on(run: Path, monkeypatch: pytest.MonkeyPatch, order: bool | None) -> None:
+    monkeypatch.setattr(searching, "SECONDS", 0.0)
+    asked = Search(words="no such words", origin="web", signal="gopher_quality.words", descending=order)
+    seen = []
+    while (found := search(Location.of(run), asked, order)).under_way is not None:
+        assert found.lines == []
+        seen.append(found.under_way[0])
+    assert seen == sorted(set(seen))
+    assert 0 < seen[0] < seen[-1]
+    assert found.total == 0
+    assert search(Location.of(run), asked, order) == found  # nothing is read again
+
+
+def test_a_search_that_goes_on_finds_what_one_at_once_finds(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for order in (None, False):
+        asked = Search(words="takera", origin="web", signal="gopher_quality.words", descending=order, page=3)
+        monkeypatch.setattr(searching, "SECONDS", 60.0)
+        at_once = search(Location.of(run), asked, "at once")
+        monkeypatch.setattr(searching, "SECONDS", 0.0)
+        assert found_by(run, asked, "in steps").lines == at_once.lines
+        assert at_once.lines
+
+
+def test_a_changed_run_is_searched_again_and_only_the_last_searches_are_held(run: Path) -> None:
+    for stamp in range(9):
+        found_by(run, Search(words="takera"), stamp)
+    held = [stamp for _, stamp, *_ in listing._held]
+    assert held == [5, 6, 7, 8]
+
+
+@meets(found=10, not_found=10)
+@given(st.text(st.sampled_from("aAbBéÉ.*Σσ "), min_size=1, max_size=3), st.text(st.sampled_from("aAbBéÉ.*Σσ "), max_size=12))
+def test_words_are_found_in_any_case_and_are_no_pattern(words: str, text: str) -> None:
+    found = pl.DataFrame({"text": [text]}).select(searching.contains(pl.col("text"), words)).item()
+    assert found == (words.casefold() in text.casefold())
+    met["found" if found else "not_found"] += 1
