@@ -40,7 +40,7 @@ SCRIPTS = {
     "many_units.py": ["200", "2"],
     "synthesis_speed.py": ["--rows", "5", "--repeat", "1"],
     "export_speed.py": ["--documents", "2000", "--repeat", "1", "--no-peer", "--work", "work-export"],
-    "serve_pages.py": ["--documents", "2000", "--work", "work-serve"],
+    "serve_pages.py": ["--documents", "2000", "--copies", "2", "--work", "work-serve"],
     "active_labels.py": ["labels.parquet", "--begin", "120", "--counts", "150", "--beginnings", "1", "--holdouts", "2"],
     "educational_score.py": [
         "labels.parquet",

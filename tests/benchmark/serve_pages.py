@@ -1,16 +1,20 @@
 """The pages of `curate serve` over a million documents: what each takes, the first time and afterwards.
 
-    python tests/benchmark/serve_pages.py [--documents 1000000] [--workers 1] [--work DIR]
+    python tests/benchmark/serve_pages.py [--documents 1000000] [--copies 1] [--workers 1] [--work DIR]
 
 Runs a small recipe with one filter and deduplication over short documents of eight sources, serves the run, and asks for every page three
 times in turn: the first view of a server, and the better of two later ones. Prints Markdown: seconds by the clock until something is shown
 and until the page is whole, processor seconds of the server, KB of the page, and the most memory the server had by then. A run in DIR is
 used again. About 1 GB of disk for a million documents.
+
+`--copies 10` serves a run of ten times as many documents without making it: its shards are there ten times, under other names. Ids and keys
+repeat in it, so a document has nine namesakes and clusters are ten times as large; all other pages read what they would read.
 """
 
 import argparse
 import http.client
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -24,6 +28,11 @@ import numpy as np
 import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
+
+from curation.storage.contents import CONTENTS, Contents, read_contents
+from curation.storage.digests import plain
+from curation.storage.location import Location
+from curation.storage.records import write_record
 
 ROOT = Path(__file__).parent.parent.parent
 SOURCES = 8
@@ -87,6 +96,28 @@ def run_of(work: Path, documents: int, workers: int) -> Path:
     return folder / "out"
 
 
+def copied(out: Path, copies: int) -> Path:
+    """Return a run whose shards of documents, signals and fates are there so many times."""
+    folder, place = out.parent / f"out-{copies}-times", Location.of(str(out))
+    if folder.exists():
+        return folder
+    contents = read_contents(place)
+    if contents is None:
+        raise SystemExit(f"{out} has not ended")
+    files = {}
+    for path, facts in contents.files.items():
+        where, _, name = path.rpartition("/")
+        is_shard = where in ("ledger", "stages/1-ingest", "stages/2-measure") and name.endswith(".parquet")
+        if is_shard or not where:
+            (folder / where).mkdir(parents=True, exist_ok=True)
+            for path_of_copy in [path, *(f"{where}/{number}-{name}" for number in range(1, copies) if is_shard)]:
+                shutil.copyfile(out / path, folder / path_of_copy)
+                files[path_of_copy] = facts
+    shutil.copyfile(out / "run.json", folder / "run.json")
+    write_record(Location.of(str(folder)) / CONTENTS, plain(Contents(files, {}, contents.live)))
+    return folder
+
+
 @contextmanager
 def served(out: Path, work: Path) -> Iterator[tuple[psutil.Process, int, str]]:
     """Serve a run; yield the server's process, its port and the cookie."""
@@ -104,13 +135,21 @@ def served(out: Path, work: Path) -> Iterator[tuple[psutil.Process, int, str]]:
         server.communicate(timeout=30)
 
 
+GOES_ON = b'id="under-way"'
+"""What a page of a search that has not ended holds."""
+
+
 def asked(server: psutil.Process, port: int, cookie: str, address: str) -> tuple[float, float, float, int]:
-    """Ask for a page as its script does; return seconds to the first answer and to the page, processor seconds, and bytes of the page."""
+    """Ask for a page as its script does, and for a search that stopped as its reader does, until it has ended.
+
+    Return seconds to the first answer and to the page, processor seconds, and bytes of the page.
+    """
     began, before = time.perf_counter(), sum(server.cpu_times()[:2])
     content = _content(port, cookie, address)
     painted = time.perf_counter() - began
-    while b"<div data-waiting>" in content:
-        _content(port, cookie, address, waits="1")
+    while (is_frame := b"<div data-waiting>" in content) or GOES_ON in content:
+        if is_frame:
+            _content(port, cookie, address, waits="1")
         content = _content(port, cookie, address)
     return painted, time.perf_counter() - began, sum(server.cpu_times()[:2]) - before, len(content)
 
@@ -143,11 +182,13 @@ def main() -> None:
     """Measure as the command line asks."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--documents", type=int, default=1_000_000)
+    parser.add_argument("--copies", type=int, default=1, help="how many times the run's shards are served")
     parser.add_argument("--workers", type=int, default=1, help="of the run that is served")
     parser.add_argument("--work", type=Path, default=Path("benchmark-work"), help="where the run is written, and stays")
     given = parser.parse_args()
     work = given.work.resolve()
     out = run_of(work, given.documents, given.workers)
+    out = copied(out, given.copies) if given.copies > 1 else out
     print(f"load {psutil.getloadavg()[0]:.1f} at the start\n")
     for line in table(out, work):
         print(line, flush=True)
