@@ -39,6 +39,7 @@ SCRIPTS = {
     "fasttext_speed.py": ["texts.parquet", "--dimensions", "4", "--buckets", "1000", "--repeat", "1"],
     "many_units.py": ["200", "2"],
     "synthesis_speed.py": ["--rows", "5", "--repeat", "1"],
+    "export_large.py": ["--documents", "800", "--shard-mib", "1", "--work", "work-large"],
     "export_speed.py": ["--documents", "2000", "--repeat", "1", "--no-peer", "--work", "work-export"],
     "serve_pages.py": ["--documents", "2000", "--copies", "2", "--work", "work-serve"],
     "active_labels.py": ["labels.parquet", "--begin", "120", "--counts", "150", "--beginnings", "1", "--holdouts", "2"],

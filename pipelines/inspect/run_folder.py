@@ -9,7 +9,7 @@ Invariants
     - Two tables are zipped by row only if their digests of keys are equal.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -115,6 +115,16 @@ def empty_ledger() -> pl.LazyFrame:
 def scan_rows(found: Iterable[ShardPlace]) -> pl.LazyFrame:
     """Scan the ledgers of some places, with `origin`, `shard` (the place's name) and `row` (in the shard)."""
     return pl.concat([_numbered(place, scan([place.ledger])) for place in found])
+
+
+def matching_rows(found: Sequence[ShardPlace], wanted: pl.Expr) -> Iterator[tuple[ShardPlace, int]]:
+    """Yield the place and the number of every ledger row that matches; only the columns in `wanted` are read, of few shards at once."""
+    for begin in range(0, len(found), _AT_ONCE):
+        some = found[begin : begin + _AT_ONCE]
+        queries = [scan([place.ledger]).with_row_index("_row").filter(wanted).select("_row") for place in some]
+        for place, frame in zip(some, pl.collect_all(queries, engine="streaming"), strict=True):
+            for number in frame["_row"].to_list():
+                yield place, int(number)
 
 
 def scan_measured(found: Iterable[ShardPlace], ledger: list[str], signals: list[str]) -> pl.LazyFrame:

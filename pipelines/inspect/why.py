@@ -22,7 +22,7 @@ from filters.judge import Judge
 from pipelines.inspect.looking import looks_at_runs
 from pipelines.inspect.moved import ScoreTold, tell_score
 from pipelines.inspect.rules import RecipeRule, RunRules, read_rules
-from pipelines.inspect.run_folder import ShardPlace, checked_folder, manifest, places, read_ledger_rows, scan, undecided
+from pipelines.inspect.run_folder import ShardPlace, checked_folder, manifest, matching_rows, places, read_ledger_rows, scan, undecided
 from pipelines.inspect.samples import excerpt
 
 BEGINNING = 300
@@ -194,11 +194,13 @@ def _followed(out: Location, run: str, kept: str) -> EarlierCopy:
 
 def _rows(found: Sequence[ShardPlace], wanted: pl.Expr) -> list[tuple[ShardPlace, int, dict[str, Any]]]:
     """Return the selected ledger rows, each with its place and row number."""
-    queries = [scan([place.ledger]).with_row_index("_row").filter(wanted) for place in found]
+    numbers: dict[ShardPlace, list[int]] = {}
+    for place, number in matching_rows(found, wanted):
+        numbers.setdefault(place, []).append(number)
     rows = []
-    for place, frame in zip(found, pl.collect_all(queries, engine="streaming"), strict=True):
-        for row in frame.iter_rows(named=True):
-            rows.append((place, int(row.pop("_row")), row))
+    for place, own in numbers.items():
+        frame = scan([place.ledger]).with_row_index("_row").filter(pl.col("_row").is_in(own)).collect(engine="streaming")
+        rows += [(place, int(row.pop("_row")), row) for row in frame.iter_rows(named=True)]
     return rows
 
 

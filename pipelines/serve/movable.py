@@ -32,7 +32,7 @@ from pipelines.inspect.thresholds import THRESHOLD_NOTE, AskedSignal, ThresholdE
 NEAREST = 10
 """Documents shown on each side of a threshold."""
 
-SIGNALS_BYTES = 384 << 20
+SIGNALS_BYTES = 256 << 20
 """What the signals held may take together; the one looked at is held in any case."""
 
 _BLOCK = 1 << 16

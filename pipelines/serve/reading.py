@@ -13,7 +13,7 @@ import polars as pl
 
 from curation.errors import UsageError
 from curation.storage.location import Location
-from pipelines.inspect.run_folder import ShardPlace, iter_rows, scan
+from pipelines.inspect.run_folder import ShardPlace, iter_rows, matching_rows
 from pipelines.serve.listing import all_places
 from pipelines.serve.marks import LONGEST_SHOWN, Mark, Passage
 
@@ -43,14 +43,10 @@ def stored_text(out: Location, document_id: str, key: str | None = None) -> Stor
 
 
 def _rows(out: Location, document_id: str, key: str | None) -> Iterator[tuple[ShardPlace, int]]:
-    found = all_places(out)
     wanted = pl.col("id") == document_id
     if key is not None:
         wanted &= pl.col("key") == bytes.fromhex(key)
-    queries = [scan([place.ledger]).with_row_index("row").filter(wanted).select("row") for place in found]
-    for place, frame in zip(found, pl.collect_all(queries, engine="streaming"), strict=True):
-        for row in frame["row"].to_list():
-            yield place, int(row)
+    return matching_rows(all_places(out), wanted)
 
 
 def _cuts(place: ShardPlace, row: int) -> list[Mark]:

@@ -7,8 +7,8 @@ times in turn: the first view of a server, and the better of two later ones. Pri
 and until the page is whole, processor seconds of the server, KB of the page, and the most memory the server had by then. A run in DIR is
 used again. About 1 GB of disk for a million documents.
 
-`--copies 10` serves a run of ten times as many documents without making it: its shards are there ten times, under other names. Ids and keys
-repeat in it, so a document has nine namesakes and clusters are ten times as large; all other pages read what they would read.
+`--copies 10` serves a run of ten times as many documents without making it: its shards are there ten times, under other names and with
+other ids. Keys and texts repeat in it.
 """
 
 import argparse
@@ -27,6 +27,7 @@ import five_million
 import numpy as np
 import psutil
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from curation.storage.contents import CONTENTS, Contents, read_contents
@@ -111,11 +112,24 @@ def copied(out: Path, copies: int) -> Path:
         if is_shard or not where:
             (folder / where).mkdir(parents=True, exist_ok=True)
             for path_of_copy in [path, *(f"{where}/{number}-{name}" for number in range(1, copies) if is_shard)]:
-                shutil.copyfile(out / path, folder / path_of_copy)
+                if path_of_copy == path or where != "ledger":
+                    shutil.copyfile(out / path, folder / path_of_copy)
+                else:
+                    _rename(out / path, folder / path_of_copy, path_of_copy.partition("-")[0].removeprefix("ledger/"))
                 files[path_of_copy] = facts
     shutil.copyfile(out / "run.json", folder / "run.json")
     write_record(Location.of(str(folder)) / CONTENTS, plain(Contents(files, {}, contents.live)))
     return folder
+
+
+def _rename(ledger: Path, copy: Path, number: str) -> None:
+    """Write a ledger whose documents have other ids."""
+    with pq.ParquetFile(ledger) as file:
+        table, said = file.read(), file.metadata.metadata
+    for name in ("id", "duplicate_of"):
+        place, field = table.schema.get_field_index(name), table.schema.field(name)
+        table = table.set_column(place, field, pc.binary_join_element_wise(table[name], f"-{number}", "").cast(field.type))
+    pq.write_table(table.replace_schema_metadata({b"curation.keys_sha256": said[b"curation.keys_sha256"]}), copy, compression="zstd")
 
 
 @contextmanager
