@@ -171,6 +171,8 @@ def _train_on(labels: Path, run: Path, folder: Path) -> None:
 
 PICTURES = ROOT / ".pictures"
 WIDTH, HEIGHT = 1100, 900
+PRINTED_WIDTH = 688
+"""Pixels between the margins of a page of A4 paper."""
 
 
 def test_the_front_page_s_pictures_are_made_here(browser: Browser, demo_run: Path, tmp_path: Path) -> None:
@@ -231,6 +233,23 @@ def test_nothing_needs_scrolling_sideways(browser: Browser, demo_run: Path, tmp_
                     assert browser.run(_CURRENT_IN_SIGHT), (page, width)
                     if folder:
                         browser.picture(Path(folder) / f"{page.partition('?')[0]}-{width}-{'dark' if dark else 'light'}.png")
+
+
+_CUT_OFF = "[...document.querySelectorAll('.scroll, main')].filter(one => one.scrollWidth > one.clientWidth).map(one => one.ariaLabel)"
+"""Regions of which a part is out of sight."""
+
+
+def test_the_report_s_tables_fit_a_phone_and_a_printed_page(browser: Browser, demo_run: Path) -> None:
+    browser.size(390, 844)
+    browser.open((demo_run / "report.html").as_uri())
+    assert browser.run(_CUT_OFF) == []
+    heads = "getComputedStyle(document.querySelector('#rules ~ .scroll thead')).display"
+    assert browser.run(heads) == "none"  # each row names its own figures
+    browser.size(PRINTED_WIDTH, 1000)
+    browser.send("Emulation.setEmulatedMedia", media="print")
+    assert browser.run(_CUT_OFF) == []
+    assert browser.run(heads) == "table-header-group"
+    browser.send("Emulation.setEmulatedMedia", media="")
 
 
 def _quoted(text: str) -> str:
