@@ -32,7 +32,7 @@ _THREADS = min(4, os.cpu_count() or 1)
 _AT_ONCE = 2 * _THREADS
 """Row groups of a step."""
 
-Step = tuple[pl.DataFrame, int]
+_Step = tuple[pl.DataFrame, int]
 """The rows that match, and the number of documents that were searched or need no search."""
 
 
@@ -40,7 +40,7 @@ Step = tuple[pl.DataFrame, int]
 class TextSearch:
     """A search under way. `held` says which of the rows found so far are held; `matched` counts all of them."""
 
-    steps: Iterator[Step]
+    steps: Iterator[_Step]
     of: int
     held: Callable[[pl.DataFrame], pl.DataFrame]
     rows: pl.DataFrame = field(default_factory=pl.DataFrame)
@@ -64,13 +64,13 @@ class TextSearch:
                 break
 
 
-def search_shards(shards: Iterable[tuple[Location | None, pl.DataFrame, int]], words: str) -> Iterator[Step]:
+def search_shards(shards: Iterable[tuple[Location | None, pl.DataFrame, int]], words: str) -> Iterator[_Step]:
     """Search some rows of shards of so many documents, a few row groups at a time."""
     for documents, rows, of in shards:
         yield from _search_shard(documents, rows, of, words)
 
 
-def _search_shard(documents: Location | None, rows: pl.DataFrame, of: int, words: str) -> Iterator[Step]:
+def _search_shard(documents: Location | None, rows: pl.DataFrame, of: int, words: str) -> Iterator[_Step]:
     searched = 0
     if documents is not None:
         for groups in _steps(documents, rows["row"].to_numpy()):
