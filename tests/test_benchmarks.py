@@ -27,6 +27,7 @@ SCRIPTS = {
     "near_dedup.py": ["--corpus", "corpus", "--no-peer", "--work", "work"],
     "end_to_end.py": ["--corpus", "corpus", "--no-peer", "--work", "work", "--workers", "1"],
     "signatures.py": ["--texts", "corpus/small.jsonl", "--no-peer", "--work", "work", "--repeat", "1", "--mb", "0.2"],
+    "global_steps.py": ["--documents", "2000", "--work", "work-global"],
     "five_million.py": ["--documents", "2000", "--workers", "1", "--work", "work"],
     "filter_speed.py": ["texts.parquet", "--no-peer", "--repeat", "1"],
     "extraction_speed.py": ["pages.parquet", "--repeat", "1"],
