@@ -59,7 +59,7 @@ class BooksUnbalanced(CurationError):
 
 
 class NothingRead(CurationError):
-    """Not a single record of some input file could be read, or a limit left a part unread; the run finished otherwise."""
+    """No record of an input file could be read, a limit left a part unread, or no reply became a row; the run finished otherwise."""
 
 
 class CorruptShard(CurationError):

@@ -176,9 +176,9 @@ def run(
     )
     summary = run_recipe(asked)
     if as_json:
-        summary.unread.require_none()  # with --json the error is the one document on stdout
+        summary.require_something()  # with --json the error is the one document on stdout
     show(summary, as_json, show_summary)
-    summary.unread.require_none()
+    summary.require_something()
 
 
 @app.command()

@@ -4,15 +4,18 @@ A passage is a chunk of the document, anywhere in it. Each kind has a rule that 
 
     cloze       a name, or a word that the passage uses more than once, is left out of a sentence
     definition  a sentence "X is ..." that begins a paragraph, or names what was not named before
-    number      a number with at least two other words around it is left out
+    number      a number with at least five other words around it is left out
     table       a cell of a table in Markdown, with a header, is asked for by its row and column
 
-Invariant: question and answer are made of the passage's words and of the wordings in `phrases/extractive.toml`.
+Invariants
+    - Question and answer are made of the passage's words and of the wordings in `phrases/extractive.toml`.
+    - A sentence is whole: it begins after another one, and its last full stop belongs to no abbreviation.
+    - A gap is a whole token or phrase, never part of a word with a hyphen, a longer name or number, a quotation, a formula or an address.
 """
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from synth.procedural.chance import Chance
@@ -23,14 +26,21 @@ PASSAGE_CHARACTERS = 900
 
 _GAP = "____"
 _BREAK = "\n\n"
-_SENTENCE = re.compile(r"[A-Z][^.!?\n|]{25,280}[.](?=\s|$)")
+_SENTENCE = re.compile(r"(?:(?<=\n)|(?<=[.!?] )|^)[A-Z](?:[^.!?\n|]|\.(?=\d)){25,280}\.(?=\s|$)")
+_ABBREVIATION = re.compile(
+    r"(?:\b[A-Za-z]|\b(?:Dr|Mr|Mrs|Ms|St|Mt|Prof|Jr|Sr|No|Nos|Fig|Eq|Sec|Ch|Vol|pp|vs|cf|etc|al|approx|ca|Inc|Ltd|Co|Corp|Gov|Gen|Col|Lt|Sgt|Rev|Jan|Feb"
+    r"|Mar|Apr|Aug|Sept?|Oct|Nov|Dec))\.\s*$"
+)
 _NAME = re.compile(r"(?<=[a-z,;] )[A-Z][a-zà-ÿ]{2,}(?: (?:of )?[A-Z][a-zà-ÿ]+)*")
 _WORD = re.compile(r"\b[a-z]{6,}\b")
-_NUMBER = re.compile(r"(?<![\w.,$€£/^])\d(?:[\d,]*\d)?(?:\.\d+)?(?![\w.,/]*\d)")
+_NUMBER = re.compile(r"(?<!\S)\d(?:[\d,]*\d)?(?:\.\d+)?(?: ?%|(?: (?:hundred|thousand|million|billion|trillion))+\b)?(?![\w.,/]*\d)")
 _DEFINITION = re.compile(
     r"(?P<subject>(?:An? |The )?(?:[A-Za-zà-ÿ-]+ ){0,3}?[A-Za-zà-ÿ-]{3,}) (?P<verb>is|are|means|refers to) (?:an?|the|any|those|that) "
 )
-_NO_SUBJECT = frozenset(book("words")["no_subject"].split())
+_QUOTED = re.compile(r"\"[^\"]*\"|“[^”]*”|«[^»]*»|‘[^’]*’|`[^`]*`|\$[^$]*\$|\\\\\(.*?\\\\\)")
+"""Quotations, code and formulas inside a sentence."""
+_OPERATOR = re.compile(r"[-−–+*×·÷/=<>≤≥≈^~]+")
+_NO_SUBJECT, _OPENERS = (frozenset(book("words")[name].split()) for name in ("no_subject", "openers"))
 _RULE = re.compile(r"\|?\s*:?-{3,}")
 
 
@@ -82,22 +92,57 @@ def _worded(kind: str, found: Mapping[str, str], passage: str, chance: Chance) -
 def _others(kind: str, answer: str, passage: str, chance: Chance) -> list[str]:
     """Return three or four things of the answer's kind from the passage, the answer among them; nothing if there are too few."""
     pattern = _NUMBER if kind == "number" else _NAME if _NAME.fullmatch(f"{answer}") or answer[:1].isupper() else _WORD
-    others = sorted({match[0] for match in pattern.finditer(passage)} - {answer}) if kind in ("cloze", "number") else []
+    others = sorted({word for word, _ in _gaps(passage, (pattern,))} - {answer}) if kind in ("cloze", "number") else []
     if len(others) < 2 or chance.chances(0.5):
         return []
     return chance.sample([answer, *chance.sample(others, min(3, len(others)))], 1 + min(3, len(others)))
 
 
+def stands_whole(text: str, begin: int, end: int) -> bool:
+    """Return whether a stretch of a sentence is whole tokens and no part of a longer name, number, quotation, formula or address."""
+    before, after = text[:begin].rpartition(" ")[2], text[end:].partition(" ")[0]
+    if before.strip("(") or after.strip(",;:.)"):
+        return False
+    last, following = (text[:begin].split() or [""])[-1], (text[end + len(after) :].split() or [""])[0]
+    near = [last] + ([following] if not after else [])
+    if any(_OPERATOR.fullmatch(word.strip(",;:.()")) for word in near):
+        return False
+    if text[begin].isdigit() and any(word.strip(",;:.()")[:1].isdigit() for word in near):
+        return False
+    is_led = last[:1].isupper() and not (text[:begin].strip() == last and last.casefold() in _OPENERS)
+    if text[begin].isupper() and (is_led or (not after and following[:1].isupper())):
+        return False
+    return not any(found.start() <= begin and end <= found.end() for found in _QUOTED.finditer(text))
+
+
+def _sentences(passage: str) -> list[str]:
+    """Return the whole sentences of a passage: none that an abbreviation begins or ends, and none with half a quotation."""
+    return [
+        found[0]
+        for found in _SENTENCE.finditer(passage)
+        if not _ABBREVIATION.search(found[0])
+        and not _ABBREVIATION.search(passage[max(0, found.start() - 12) : found.start()])
+        and found[0].count('"') % 2 == 0
+        and found[0].count("“") == found[0].count("”")
+    ]
+
+
+def _gaps(passage: str, patterns: Sequence[re.Pattern[str]]) -> Iterator[tuple[str, Mapping[str, str]]]:
+    """Yield what may be left out of sentences, and the exercise that it makes."""
+    for sentence in _sentences(passage):
+        for match in (match for pattern in patterns for match in pattern.finditer(sentence)):
+            if sentence.count(match[0]) == 1 and stands_whole(sentence, *match.span()):
+                gap = sentence[: match.start()] + _GAP + sentence[match.end() :]
+                yield match[0], {"answer": match[0], "evidence": sentence, "gap": gap}
+
+
 def _clozes(passage: str) -> Iterator[Mapping[str, str]]:
     often = Counter(_WORD.findall(passage))
-    for sentence in _SENTENCE.findall(passage):
-        for match in [*_NAME.finditer(sentence), *(word for word in _WORD.finditer(sentence) if often[word[0]] > 1)]:
-            if sentence.count(match[0]) == 1:
-                yield {"answer": match[0], "evidence": sentence, "gap": sentence[: match.start()] + _GAP + sentence[match.end() :]}
+    yield from (made for word, made in _gaps(passage, (_NAME, _WORD)) if word[0].isupper() or often[word] > 1)
 
 
 def _definitions(passage: str) -> Iterator[Mapping[str, str]]:
-    for sentence in _SENTENCE.findall(passage):
+    for sentence in _sentences(passage):
         found = _DEFINITION.match(sentence)
         if found is not None and not _NO_SUBJECT & set(found["subject"].casefold().split()):
             subject = found["subject"]
@@ -107,10 +152,7 @@ def _definitions(passage: str) -> Iterator[Mapping[str, str]]:
 
 
 def _numbers(passage: str) -> Iterator[Mapping[str, str]]:
-    for sentence in _SENTENCE.findall(passage):
-        for match in _NUMBER.finditer(sentence):
-            if sentence.count(match[0]) == 1 and len(sentence.split()) > 5:
-                yield {"answer": match[0], "evidence": sentence, "gap": sentence[: match.start()] + _GAP + sentence[match.end() :]}
+    yield from (made for _, made in _gaps(passage, (_NUMBER,)) if len(made["evidence"].split()) > 5)
 
 
 def _cells(passage: str) -> Iterator[Mapping[str, str]]:

@@ -15,7 +15,7 @@ class ExtractiveTeacher(ProceduralTeacher):
     """Answers `document_exercise` from the user's own kept documents; free, offline and the same everywhere."""
 
     tasks: ClassVar[frozenset[str] | None] = frozenset({"document_exercise"})
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
 
     def answer(self, request: Request) -> Reply:
         """Return the reply to one request; it is empty if the passage allows no exercise."""

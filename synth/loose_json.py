@@ -15,10 +15,13 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from synth.instructions import declines
 from synth.latex_escapes import repaired_latex
 from synth.task import Rejected
 
 MOST_PASSES = 16
+_OPENING_WORDS = 400
+"""The characters of an answer in which a model that declines says so."""
 _THOUGHTS_END = re.compile(r"</(?:think|thinking|reasoning|thought|thoughts)>|<\|channel\|>final<\|message\|>", re.IGNORECASE)
 _THOUGHTS_BEGIN = re.compile(r"\s*<(?:think|thinking|reasoning|thought|thoughts)>", re.IGNORECASE)
 _FENCE = re.compile(r"```[A-Za-z0-9]*+[^\S\n]*+\n(.*?)(?:```|\Z)", re.DOTALL)
@@ -36,7 +39,7 @@ def object_schema(**fields: str | Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def read_object(text: str, schema: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """Return the JSON object in a text that fits the schema best. Raises Rejected (`unparsable`)."""
+    """Return the JSON object in a text that fits the schema best. Raises Rejected (`unparsable`; `refused` where a model declines)."""
     first: dict[str, Any] | None = None
     for place in _places(text):
         for found in _objects(place):
@@ -44,6 +47,9 @@ def read_object(text: str, schema: Mapping[str, Any] | None = None) -> dict[str,
                 return found
             first = found if first is None else first
     if first is None:
+        ends = [found.end() for found in _THOUGHTS_END.finditer(text)]
+        if (matched := declines(text[ends[-1] if ends else 0 :][:_OPENING_WORDS])) is not None:
+            raise Rejected("refused", {"matched": matched, "begins": text[:200]})
         raise Rejected("unparsable", {"detail": "no JSON object", "begins": text[:200]})
     return first
 

@@ -51,14 +51,15 @@ class Conversation:
     before: Sequence[tuple[Teacher, Exchange]] = ()
 
 
-def questions(router: Router, tasks: Sequence[Task], seeds: Sequence[Seed]) -> Iterator[Question]:
-    """Yield all questions, task by task."""
+def questions(router: Router, tasks: Sequence[Task], seeds: Sequence[Seed], most: int | None = None) -> Iterator[Question]:
+    """Yield all questions, task by task, or up to `most` of each task, evenly over its count."""
     addressing = Addressing(router)
     number = 0
     for task in tasks:
         if task.needs_seed and not seeds:
             continue
-        for turn in range(task.count):
+        drawn = min(task.count, most or task.count)
+        for turn in (at * task.count // drawn for at in range(drawn)):
             draft = task.draft(turn, seeds[turn % len(seeds)] if task.needs_seed else None)
             request, _ = addressing.request(task, draft)
             yield Question(number, task, request, draft, router.ladder_for(task.name(), draft.difficulty))

@@ -16,6 +16,7 @@ import pyarrow as pa
 from curation.choices import Count
 from curation.storage.record_keys import unit_interval
 from curation.storage.shards import Shard, batches, check_aligned, read_shard
+from synth.instructions import sells, speaks_to_models
 from synth.task import Seed
 
 EASY_LIX, HARD_LIX = 30.0, 50.0
@@ -74,6 +75,11 @@ def choose(sources: Sequence[SeedShard], policy: SeedPolicy) -> list[Seed]:
     for source, wanted in rows.items():
         found.update(_read(sources[source], dict(wanted)))
     return [found[rank] for rank in sorted(found)]
+
+
+def trusted(seeds: Sequence[Seed]) -> list[Seed]:
+    """Return the seeds that neither speak to models nor sell things."""
+    return [seed for seed in seeds if speaks_to_models(seed.text) is None and sells(seed.text) is None]
 
 
 def _candidates(sources: Sequence[SeedShard], policy: SeedPolicy) -> Iterator[tuple[float, float, bytes, int, int]]:

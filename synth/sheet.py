@@ -144,7 +144,7 @@ def read_sheet_file(path: Path) -> TaskSheet:
 
 def reasons(sheet: TaskSheet) -> list[str]:
     """Return the rules that may reject a reply to a sheet."""
-    found = dict.fromkeys(["unparsable", "meta_talk", "advertises", "obeys"])
+    found = dict.fromkeys(["refused", "unparsable", "meta_talk", "advertises", "obeys"])
     for check in sheet.checks:
         found |= dict.fromkeys(FIELD_CHECKS[check.name].rules)
     return [*found, *(["disagreed"] if sheet.front.solves else []), *(["low_fidelity"] if sheet.front.fidelity else [])]

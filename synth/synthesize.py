@@ -41,16 +41,16 @@ from curation.storage.resources import resolve
 from curation.storage.shards import batches
 from synth.ask.budget import Budget
 from synth.ask.desk import Desk
+from synth.ask.prices import dates_of_prices
 from synth.ask.reply_log import FILE, ReplyLog, require_log
 from synth.ask.teacher import FINAL
 from synth.asked import Asked
 from synth.diversity import Diversity
-from synth.instructions import speaks_to_models
 from synth.offered import build_task
 from synth.questions import Conversation, Question
 from synth.router import Router
-from synth.seeds import SeedPolicy, SeedShard, choose
-from synth.task import Example, Heard, Rejected, Seed, Task
+from synth.seeds import SeedPolicy, SeedShard, choose, trusted
+from synth.task import Example, Heard, Rejected, Task
 
 _ROWS_PER_BATCH = 500
 _Row = TypeVar("_Row")
@@ -113,6 +113,11 @@ class SynthesisSettings:
     def router(self) -> Router:
         """Return the router. Raises RecipeError."""
         return Router.of(self.teacher, self.routes, self.built_tasks(), self.escalate, self.prices)
+
+    def dates_of_prices(self) -> list[str]:
+        """Return the dates of the tables that the teachers' prices come from. Raises RecipeError."""
+        ladders = [{"teacher": self.teacher, "escalate": self.escalate}, *self.routes]
+        return dates_of_prices([each for ladder in ladders for each in (ladder["teacher"], *ladder.get("escalate", ()))], self.prices)
 
     def seed_policy(self) -> SeedPolicy:
         """Return which documents are seeds. Raises RecipeError."""
@@ -179,7 +184,7 @@ class Synthesize(Stage):
 
     tasks: tuple[Task, ...]
     name: ClassVar[str] = "6-synthesize"
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
 
     def fields(self) -> Any:
         """Return the tasks and their versions."""
@@ -270,7 +275,11 @@ def synthesize(
     Raises Refused (budget reached, a wrong set-up, the endpoint is down, a frozen session would have to ask), and errors of the stages.
     """
     require_log(replies_dir)
-    chosen = _trusted(choose(seeds, settings.seed_policy()), session) if settings.needs_seeds else []
+    offered = choose(seeds, settings.seed_policy()) if settings.needs_seeds else []
+    chosen = trusted(offered)
+    if len(chosen) < len(offered):
+        many = f"{counted(len(offered) - len(chosen), 'document')} of {len(offered)}"
+        session.watcher.tell(f"{many} chosen as seeds speak to models (orders, prompts, roles) or sell things, and are not used")
     with ReplyLog.open(Path(replies_dir.path)) as log:
         if log.damaged_lines:
             session.watcher.tell(_damage_told(log))
@@ -290,15 +299,6 @@ def synthesize(
     made = session.run(Synthesize(settings.built_tasks()), units)
     session.note("spending", asked.spending.table(made.shards))
     return made
-
-
-def _trusted(seeds: Sequence[Seed], session: Session) -> list[Seed]:
-    """Return the seeds that do not speak to models."""
-    trusted = [seed for seed in seeds if speaks_to_models(seed.text) is None]
-    if len(trusted) < len(seeds):
-        many = counted(len(seeds) - len(trusted), "document")
-        session.watcher.tell(f"{many} of {len(seeds)} chosen as seeds speak to models (orders, prompts, roles) and are not used")
-    return trusted
 
 
 def _damage_told(log: ReplyLog) -> str:

@@ -52,7 +52,8 @@ class Seed:
 class Draft:
     """A question before a teacher is chosen. `template` is the prompt's name and version; `difficulty` (1 to 5) routes it.
 
-    `sample` numbers repetitions of the same question within one conversation. `usual_tokens` is the length of a usual answer (0: unknown).
+    A brief with `repair` asks for a faulty answer once more. `sample` numbers repetitions of a question in one conversation. `usual_tokens`
+    is the length of a usual answer (0: unknown).
     """
 
     brief: Mapping[str, Any]

@@ -33,11 +33,12 @@ class Select(Stage):
     packages: ClassVar[tuple[str, ...]] = ("pyarrow",)
     folder: ClassVar[str | None] = "ledger"
     hashed_again: ClassVar[bool] = True
+    rejected_at: ClassVar[str] = "ingest"
 
     def make(self, unit: Unit, output: Output) -> JsonMapping:
         """Write the ledger of one shard."""
         check_aligned([shard for role, shards in unit.inputs.items() if role != "gone" for shard in shards])
-        table = _of_rejects(unit) if "rejects" in unit.inputs else _of_documents(unit)
+        table = _of_rejects(unit, self.rejected_at) if "rejects" in unit.inputs else _of_documents(unit)
         output.write(unit.name, table)
         kept = pc.equal(table["fate"], "kept")
         size = table["text_bytes"]
@@ -51,6 +52,8 @@ class Select(Stage):
 class SelectSynthetic(Select):
     """Writes the ledger of generated rows, in a folder of its own."""
 
+    version: ClassVar[int] = 2
+    rejected_at: ClassVar[str] = "synthesize"
     folder: ClassVar[str | None] = "ledger/synthetic"
 
 
@@ -73,7 +76,7 @@ def ledger_units(documents: Sequence[Shard], rejects: Sequence[Shard], gone: Seq
     return units
 
 
-def _of_rejects(unit: Unit) -> Table:
+def _of_rejects(unit: Unit, stage: str) -> Table:
     table = read_shard(unit.shard("rejects"))
     rows = table.num_rows
     columns = {name: table[name] for name in (*_NAMED, "fate", "rule", "value", "threshold", "evidence")} | _final_ids(unit)
@@ -81,7 +84,7 @@ def _of_rejects(unit: Unit) -> Table:
         rows,
         {
             **columns,
-            "stage": pa.repeat(pa.scalar("ingest"), rows),
+            "stage": pa.repeat(pa.scalar(stage), rows),
             "failed": pa.array([[rule] for rule in table["rule"].to_pylist()], pa.list_(pa.string())),
             "text_bytes": pa.repeat(pa.scalar(0, pa.int64()), rows),
             "cluster_size": pa.repeat(pa.scalar(1, pa.int64()), rows),

@@ -32,6 +32,7 @@ from curation.storage.resources import resolve
 from curation.storage.shards import Shard, batches, check_aligned, open_parquet, read_shard
 from curation.text.text import Text
 from curation.text.tokens import token_counts
+from pipelines.export.spoken import DPO, PREFERENCE, SFT, spoken
 
 DATASET = pa.schema(
     [
@@ -56,22 +57,6 @@ DATASET = pa.schema(
         pa.field("verdict", pa.string()),
         pa.field("agreement", pa.string()),
     ]
-)
-
-MESSAGES = pa.list_(pa.struct([pa.field("role", pa.string()), pa.field("content", pa.string())]))
-SFT = pa.schema(
-    [
-        pa.field("id", pa.string(), nullable=False),
-        pa.field("messages", MESSAGES, nullable=False),
-        pa.field("task", pa.string()),
-        pa.field("teacher", pa.string()),
-        pa.field("seed_ids", pa.list_(pa.string())),
-    ]
-)
-
-PREFERENCE = ("prompt", "chosen", "rejected")
-DPO = pa.schema(
-    [SFT.field("id"), *(pa.field(name, MESSAGES, nullable=False) for name in PREFERENCE), *(SFT.field(at) for at in range(2, 5))]
 )
 
 _MADE_OF = ("seed_ids", "task", "teacher", "verifier", "verdict", "agreement")
@@ -159,7 +144,7 @@ class Export(Stage):
     tokenizer: str | None = None
     keep: tuple[str, ...] = ()
     name: ClassVar[str] = "7-export"
-    version: ClassVar[int] = 4
+    version: ClassVar[int] = 5
     packages: ClassVar[tuple[str, ...]] = ("pyarrow", "tokenizers")
     folder: ClassVar[str | None] = "dataset/data"
     hashed_again: ClassVar[bool] = True
@@ -174,12 +159,13 @@ class Export(Stage):
 
     def make(self, unit: Unit, output: Output) -> Mapping[str, Any]:
         """Write one file."""
-        counts = Counter({"rows": 0, "tokens": 0, "text_bytes": 0, "web": 0, "synthetic": 0})
+        counts, verdicts = Counter({"rows": 0, "tokens": 0, "text_bytes": 0, "web": 0, "synthetic": 0}), Counter[str]()
         with output.shard(unit.name, schema_with(self.keep), level=3, cut_by_content=True) as writer:
             for table in gathered(self._rows(unit)):
                 counts.update(_counts(table))
+                verdicts.update(pc.drop_null(table["verdict"]).to_pylist())
                 writer.write(table)
-        return {**counts, "documents": [shard.name for shard in unit.inputs["documents"]]}
+        return {**counts, "verdicts": dict(sorted(verdicts.items())), "documents": [shard.name for shard in unit.inputs["documents"]]}
 
     def _rows(self, unit: Unit) -> Iterator[Any]:
         signals = {shard.name: shard for shard in unit.inputs["signals"]}
@@ -200,7 +186,7 @@ class ExportConversations(Stage):
     packages: ClassVar[tuple[str, ...]] = ("pyarrow",)
     folder: ClassVar[str | None] = "dataset/sft"
     hashed_again: ClassVar[bool] = True
-    spoken: ClassVar[tuple[str, ...]] = ("messages",)
+    columns: ClassVar[tuple[str, ...]] = ("messages",)
     schema: ClassVar[Any] = SFT
 
     def make(self, unit: Unit, output: Output) -> Mapping[str, Any]:
@@ -208,9 +194,9 @@ class ExportConversations(Stage):
         with output.shard(unit.name, self.schema, level=3) as writer:
             for documents, ledger in zip(unit.inputs["documents"], unit.inputs["ledger"], strict=True):
                 for batch, _ in _kept_batches(documents, ledger):
-                    rows = [(row, dict(row["metadata"] or [])) for row in batch.select(["id", "metadata"]).to_pylist()]
-                    spoken = [_conversation(row["id"], facts, self.spoken) for row, facts in rows if facts.keys() >= {*self.spoken}]
-                    writer.write(pa.Table.from_pylist(spoken, self.schema))
+                    rows = batch.select(["id", "metadata"]).to_pylist()
+                    said = [(row["id"], spoken(dict(row["metadata"] or []), self.columns)) for row in rows]
+                    writer.write(pa.Table.from_pylist([{"id": row_id, **row} for row_id, row in said if row is not None], self.schema))
         return {"rows": writer.rows}
 
 
@@ -220,7 +206,7 @@ class ExportPairs(ExportConversations):
 
     name: ClassVar[str] = "7-export-dpo"
     folder: ClassVar[str | None] = "dataset/dpo"
-    spoken: ClassVar[tuple[str, ...]] = PREFERENCE
+    columns: ClassVar[tuple[str, ...]] = PREFERENCE
     schema: ClassVar[Any] = DPO
 
 
@@ -365,13 +351,3 @@ def _tokens(text: Any, tokenizer: str | None) -> Any:
     if tokenizer is None:
         return pc.cast(pc.round(pc.divide(pc.cast(pc.binary_length(text), pa.float64()), 4.0)), pa.int64())
     return pa.array(token_counts(text.to_pylist(), tokenizer))
-
-
-def _conversation(row_id: str, facts: Mapping[str, str], spoken: Sequence[str]) -> dict[str, Any]:
-    return {
-        "id": row_id,
-        **{name: json.loads(facts[name]) for name in spoken},
-        "task": facts.get("task"),
-        "teacher": facts.get("teacher"),
-        "seed_ids": json.loads(facts.get("seed_ids", "[]")),
-    }

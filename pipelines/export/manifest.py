@@ -32,7 +32,7 @@ def manifest_of_files(
     keep: Sequence[str] = (),
     **facts: Any,
 ) -> bytes:
-    """Return a manifest: each entry has `file`, `rows`, `bytes` and `sha256`, and those of `shards` have `tokens`."""
+    """Return a manifest: each entry has `file`, `rows`, `bytes` and `sha256`, and those of `shards` have `tokens` and `verdicts`."""
     content = {
         "rows": sum(entry["rows"] for entry in shards),
         "tokens": sum(entry["tokens"] for entry in shards),
@@ -49,7 +49,7 @@ def manifest_of_files(
 def _entry(folder: str, unit: Finished) -> dict[str, Any]:
     (shard,) = unit.shards
     entry = {"file": f"{folder}/{shard.location.name}", "rows": shard.rows, "bytes": shard.bytes, "sha256": shard.sha256}
-    for name in ("tokens", "documents"):
-        if name in unit.counts:
+    for name in ("tokens", "verdicts", "documents"):
+        if unit.counts.get(name) is not None:
             entry[name] = unit.counts[name]
     return entry

@@ -6,14 +6,16 @@ sums, as the dataset's own `token_count` is: so the rows of a table add up to it
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import polars as pl
 
 from curation.arrays import Integers
+from synth.task import AnswerVerdict
 
 BYTES_PER_TOKEN = 4
+_VERDICTS = get_args(AnswerVerdict)
 
 
 @dataclass(frozen=True)
@@ -118,12 +120,13 @@ class SourceLoss:
 
 @dataclass(frozen=True)
 class DatasetSize:
-    """The size of the dataset according to its manifest."""
+    """The size of the dataset according to its manifest, and its generated rows by verdict."""
 
     rows: int
     tokens: int
     bytes: int
     files: int
+    verdicts: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -133,6 +136,7 @@ class Funnel:
     The text in `web` is the text of whole documents; `cut` is the part of it that the dataset lacks (None without [repeated_lines]).
     `comparisons` are between documents from the web; `generated_comparisons` are between generated rows and everything kept before them.
     `spending` is what teachers cost, by task, teacher and outcome; `diversity` how different the rows of each task are.
+    `sources` are those of the web's documents; of a run that read none, the tasks of its rows.
     `unfinished` says how far an unfinished run came: all other numbers then cover only the finished part.
     `unknown_sources` are sources that the recipe prefers although no record came from them: misspelt, or missing from the input.
     """
@@ -173,6 +177,13 @@ class Split:
     of: Amount
     now: Amount
     then: Amount
+
+
+def verdicts_in(shards: Iterable[Mapping[str, Any]]) -> dict[str, int]:
+    """Add up the generated rows of a manifest's shards by verdict, the strongest first."""
+    counts = [shard.get("verdicts", {}) for shard in shards]
+    found = {verdict: sum(count.get(verdict, 0) for count in counts) for verdict in _VERDICTS}
+    return {verdict: rows for verdict, rows in found.items() if rows}
 
 
 def sum_of_amounts(amounts: Iterable[Amount]) -> Amount:

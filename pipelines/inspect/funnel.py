@@ -39,6 +39,7 @@ from pipelines.inspect.flows import (
     Step,
     estimated_tokens,
     sum_of_amounts,
+    verdicts_in,
 )
 from pipelines.inspect.rules import Comparing, RecipeRule, read_rules
 from pipelines.inspect.run_folder import GENERATED_FOLDER, checked_folder, manifest, scan_ledger
@@ -63,7 +64,7 @@ def funnel(out: str) -> Funnel:
         ignored=ignored,
         edits=edits,
         web=_flow(web, _failing(place, "web"), rules),
-        sources=_sources(web),
+        sources=_sources(web if web.height else synthetic),
         synthetic=_flow(synthetic, _failing(place, "synthetic"), rules) if synthetic.height else None,
         dataset=_dataset(place),
         cut=_cut(place),
@@ -245,4 +246,5 @@ def _dataset(out: Location) -> DatasetSize | None:
     if content is None:
         return None
     shards = content["shards"]
-    return DatasetSize(content["rows"], content["tokens"], sum(shard["bytes"] for shard in shards), len(shards))
+    size = sum(shard["bytes"] for shard in shards)
+    return DatasetSize(content["rows"], content["tokens"], size, len(shards), verdicts_in(shards))

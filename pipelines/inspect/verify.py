@@ -43,7 +43,7 @@ class Verification:
     """The checked files and bytes, the faults found, and the duplicates that could not be checked because an earlier run is gone.
 
     `strangers` are harmless files of others. `unfinished` says which stages of an unfinished run are done; None for a finished run or a
-    dataset. `records` counts the records of the books, None if they were not added up.
+    dataset. `records` and `generated` count the records and the generated rows of the books; `records` is None if they were not added up.
     """
 
     files: int
@@ -53,6 +53,7 @@ class Verification:
     unfinished: str | None = None
     strangers: Sequence[str] = ()
     records: int | None = None
+    generated: int = 0
 
 
 @dataclass
@@ -94,8 +95,10 @@ def verify(folder: Location) -> Verification:
     if (has_ended or (state is not None and state.unbalanced)) and (folder / "stages" / Ingest.name).exists():
         books = _check_books(folder, checked, frozenset(foreign))
     told = state.told if state is not None and not has_ended else None
-    unchecked, records = (books.unchecked, books.records) if books is not None else ((), None)
-    return Verification(len(checked.recorded), checked.bytes, sorted(set(checked.faults)), unchecked, told, strangers, records)
+    found = len(checked.recorded), checked.bytes, sorted(set(checked.faults))
+    if books is None:
+        return Verification(*found, (), told, strangers)
+    return Verification(*found, books.unchecked, told, strangers, books.records, sum(books.synthetic_fates.values()))
 
 
 def damaged_files(folder: Location) -> list[str]:

@@ -58,5 +58,5 @@ def run(
             progress=progress,
         )
     )
-    summary.unread.require_none()
+    summary.require_something()
     return Run(summary.out)

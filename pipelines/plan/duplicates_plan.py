@@ -23,6 +23,7 @@ ids again for every 2^25 duplicates, which is ten times for 10^9 documents if a 
 
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass
+from typing import Literal
 
 import polars as pl
 
@@ -33,7 +34,7 @@ from curation.engine.stage import Workspace, finished_units
 from curation.ledger import id_sets
 from curation.shuffle.numbering import GROUP_ROWS
 from curation.storage.location import Location
-from pipelines.inspect.run_folder import scan_ledger
+from pipelines.inspect.run_folder import GENERATED_FOLDER, scan_ledger
 
 SIMILARITIES = tuple(percent / 100 for percent in range(50, 101, 5))
 SIGNATURE_BYTES = 32
@@ -61,6 +62,10 @@ class Expected:
     def times(self, scale: float) -> "Expected":
         """Return the expectation for an input that is `scale` times as large."""
         return Expected(*(int(amount * scale) for amount in astuple(self)))
+
+    def __add__(self, other: "Expected") -> "Expected":
+        """Return the expectation for both inputs."""
+        return Expected(*(mine + theirs for mine, theirs in zip(astuple(self), astuple(other), strict=True)))
 
 
 @dataclass(frozen=True)
@@ -93,10 +98,11 @@ class DuplicatesPlan:
     driver_bytes: int
 
 
-def seen_in(out: Location) -> Expected:
-    """Count the documents, text and gathered rows of a run's deduplication."""
-    counted = scan_ledger(out).select(documents=pl.len(), text_bytes=pl.col("text_bytes").sum()).collect(engine="streaming")
-    gathered = sum(unit.counts["bytes"] for unit in finished_units(Workspace(out), GatherShingles))
+def seen_in(out: Location, origin: Literal["web", "synthetic"] = "web") -> Expected:
+    """Count the documents, text and gathered rows of a run's deduplication of web text, or of generated rows."""
+    space = Workspace(out) if origin == "web" else Workspace(out, GENERATED_FOLDER)
+    counted = scan_ledger(out, origin).select(documents=pl.len(), text_bytes=pl.col("text_bytes").sum()).collect(engine="streaming")
+    gathered = sum(unit.counts["bytes"] for unit in finished_units(space, GatherShingles))
     return Expected(**counted.row(0, named=True), comparison_bytes=gathered)
 
 

@@ -8,14 +8,13 @@ workers that the input's units can keep busy. Peak memory is not scaled, because
 separately on the sample's documents, to find its cost, its drops and useful gates (`pipelines.plan.filter_plan`).
 
 What a teacher would be asked and would cost is counted on the documents that the sample kept (`synth.estimate`), before anything is asked.
+The rows themselves are made on trial by rule, in two numbers, and scaled like the input (`pipelines.plan.trial`).
 
 A sample cannot show duplicates between files outside the sample (so retention is an upper bound) or the speed of other machines. The plan
 ignores the earlier runs that the recipe deduplicates `against`: both the documents they would drop and the cost of reading them.
 """
 
-import json
 import math
-import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -25,8 +24,6 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from curation.engine.index import units_done
-from curation.engine.runner import LocalRunner
-from curation.engine.session import Session
 from curation.engine.stage import Unit, Workspace, finished_units, keys_under
 from curation.errors import InputError
 from curation.ingest.ingest import Ingest, ingest_units
@@ -38,20 +35,18 @@ from curation.storage.source_file import SourceFile
 from curation.text.kernels import while_compiling
 from filters.measure import Measure
 from pipelines.inspect.funnel import funnel
-from pipelines.pipeline import RunRequest, input_files, run_stages, warm_up, write_recipe
+from pipelines.pipeline import input_files, warm_up
 from pipelines.plan.duplicates_plan import DuplicatesPlan, Expected, plan_duplicates, seen_in
 from pipelines.plan.filter_plan import FilterPlan, plan_filters
 from pipelines.plan.on_paper import Corpus, PaperStep, on_paper
 from pipelines.plan.scaling import StageCost, costs_of
-from pipelines.progress.progress import ProgressWatcher, display_for
+from pipelines.plan.trial import RowsTried, try_recipe, try_rows
 from pipelines.recipes.recipe import Recipe, load
-from pipelines.recipes.stage_words import steps_of
-from synth.ask.key_table import KeyTable
-from synth.ask.prices import date_of_prices
-from synth.ask.reply_log import answered_in
+from synth.ask.reply_log import ReplyLog
+from synth.ask.teacher import Teacher
+from synth.asked import PART_REQUESTS
 from synth.estimate import CostEstimate, estimate
-from synth.seeds import SeedShard, choose
-from synth.synthesize import SynthesisSettings
+from synth.seeds import SeedShard, choose, trusted
 
 FILES, SMALL_FILES = 8, 1024
 """The number of input files in the sample, and the most that fill a sample of small ones: on a store, each costs a request."""
@@ -78,7 +73,9 @@ class StagePlan:
 class Plan:
     """The prediction of a run; `filters` and `duplicates` are None when the recipe has no filters or no [deduplicate].
 
-    `records` and `kept` scale the sample's numbers to the whole input; `checked` names the teachers that answered a check.
+    `records` and `kept` scale the sample's numbers to the whole input; `checked` names the teachers that answered a check. `rows_asked` are
+    asked of teachers, `rows_kept` are expected of those that work by rule (None: no model's replies are foreseen), and the wall time holds
+    no waiting for the teachers in `waits_for`.
     """
 
     recipe: str
@@ -97,6 +94,9 @@ class Plan:
     records: int
     kept: int
     checked: Sequence[str]
+    rows_asked: int
+    rows_kept: int | None
+    waits_for: Sequence[str]
     stages: Sequence[StagePlan]
     teaching: Sequence[CostEstimate]
     prices_of: str
@@ -124,7 +124,7 @@ def make_plan(
         raise InputError("there is no input to plan for: name files, or give the recipe an [[input]] with a path")
     total = sum(source.size for source in sources)
     checked = _check_teachers(recipe, Location.of(out) if out else None)
-    units = ingest_units(sources)
+    units, offline = ingest_units(sources), replace(recipe, synthesize=None)
     done = _done(recipe, units, Workspace(Location.of(out))) if out else 0
     with tempfile.TemporaryDirectory(prefix="curate-plan-") as folder:
         sample, taken = _take_sample(sources, Path(folder) / "sample", sample_mib << 20)
@@ -132,18 +132,23 @@ def make_plan(
         warm_up(recipe)
         compiled: list[bool] = []
         with while_compiling(compiled.append):
-            first, made = _try(recipe, morsel, Path(folder) / "first"), _try(recipe, sample, Path(folder) / "out")
+            first, made = try_recipe(offline, morsel, Path(folder) / "first"), try_recipe(offline, sample, Path(folder) / "out")
         if compiled:  # once on a machine, not once a byte
-            made = _try(recipe, sample, Path(folder) / "again")
+            made = try_recipe(offline, sample, Path(folder) / "again")
         costs = costs_of(first, little, made, taken)
+        tried = try_rows(recipe, Path(folder)) if recipe.synthesize is not None else RowsTried()
         seen = funnel(str(Path(folder) / "out"))
         scale = total / taken if taken else 1.0
         expected = seen_in(Location.of(folder) / "out")
-        duplicates = plan_duplicates(recipe.deduplicate, expected.times(scale)) if recipe.deduplicate else None
         filters = plan_filters(recipe.filters, _documents(Path(folder) / "out"), scale)
-        teaching = _estimates(recipe.synthesize, Path(folder) / "out", out) if recipe.synthesize is not None else []
-    busy = max(1, min(workers, len(units)))
-    stages = [StagePlan(cost.stage, round(cost.seconds.at(len(units), total), 2), int(cost.disk.at(len(units), total))) for cost in costs]
+        teaching = _estimates(recipe, Location.of(folder) / "out", Location.of(out) if out else None)
+    tasks = recipe.synthesize.built_tasks() if recipe.synthesize is not None else ()
+    asked = sum(task.count for task in tasks if task.name() in {each.task for each in teaching})
+    parts, compared = math.ceil(asked / PART_REQUESTS), expected.times(scale) + tried.seen.times(asked / tried.rows)
+    web, rows = _scaled(costs, len(units), total), _scaled(tried.costs, parts, asked)
+    seconds = sum(
+        sum(stage.worker_seconds for stage in stages) / max(1, min(workers, many)) for stages, many in ((web, len(units)), (rows, parts))
+    )
     start = START_SECONDS + (WORKER_START_SECONDS if workers > 1 else 0.0)
     return Plan(
         recipe=recipe.name,
@@ -155,18 +160,21 @@ def make_plan(
         sample_bytes=taken,
         sample_records=seen.records,
         sample_kept=seen.web.kept.documents,
-        wall_seconds=round(start + sum(stage.worker_seconds for stage in stages) / busy, 1),
-        peak_worker_mib=max((stage["peak_worker_mib"] for stage in made), default=0.0),
-        disk_bytes=sum(stage.disk_bytes for stage in stages),
+        wall_seconds=round(start + seconds, 1),
+        peak_worker_mib=max([tried.peak_worker_mib, *(stage["peak_worker_mib"] for stage in made)]),
+        disk_bytes=sum(stage.disk_bytes for stage in (*web, *rows)),
         retention=round(seen.web.kept_share, 4),
         records=int(seen.records * scale),
         kept=int(seen.web.kept.documents * scale),
         checked=checked,
-        stages=stages,
+        rows_asked=asked,
+        rows_kept=round(tried.kept_share * asked) if tried.kept_share is not None else None,
+        waits_for=[teacher.label for teacher in _teachers(recipe) if not teacher.proves],
+        stages=_together(web, rows),
         teaching=teaching,
-        prices_of=date_of_prices(recipe.synthesize.prices) if recipe.synthesize is not None else "",
+        prices_of=" and ".join(recipe.synthesize.dates_of_prices()) if recipe.synthesize is not None else "",
         filters=filters,
-        duplicates=duplicates,
+        duplicates=plan_duplicates(recipe.deduplicate, compared) if recipe.deduplicate else None,
         documents=documents or 0,
         paper=_paper(recipe, costs, taken, expected, documents, workers) if documents else [],
     )
@@ -189,25 +197,50 @@ def _check_teachers(recipe: Recipe, out: Location | None) -> list[str]:
     """
     if recipe.synthesize is None or (out is not None and next(iter((out / "replies").files()), None) is not None):
         return []
-    asked = recipe.synthesize.router().teachers_for(recipe.synthesize.built_tasks())
-    for teacher in asked:
+    for teacher in _teachers(recipe):
         teacher.check()
-    return [teacher.label for teacher in asked]
+    return [teacher.label for teacher in _teachers(recipe)]
 
 
-def _estimates(settings: SynthesisSettings, out: Path, planned: str | None) -> list[CostEstimate]:
-    """Return the cost of questions about the documents that the sample kept; replies that the run already has cost nothing."""
-    documents, signals = finished_units(Workspace(Location.of(out)), Ingest), finished_units(Workspace(Location.of(out)), Measure)
-    ledgers = finished_units(Workspace(Location.of(out)), Select)
-    named = {shard.name: shard for unit in documents for shard in unit.shards}
-    scored = {shard.name: shard for unit in signals for shard in unit.shards}
-    found = [
-        SeedShard(named[shard.name], shard, scored.get(shard.name)) for unit in ledgers for shard in unit.shards if shard.name in named
-    ]
-    chosen = choose(found, settings.seed_policy()) if settings.needs_seeds else []
-    replies = Location.of(planned) / "replies" if planned else None
-    keys = answered_in(Path(replies.path)) if replies is not None and replies.is_local else KeyTable()
-    return estimate(settings.router(), settings.built_tasks(), chosen, lambda key: keys.get(key) is not None)
+def _teachers(recipe: Recipe) -> list[Teacher]:
+    """Return every teacher that the run may ask."""
+    return recipe.synthesize.router().teachers_for(recipe.synthesize.built_tasks()) if recipe.synthesize is not None else []
+
+
+def _together(web: Sequence[StagePlan], rows: Sequence[StagePlan]) -> list[StagePlan]:
+    """Return the stages of a run; what web text and rows share, such as the export, is one stage."""
+    found = {stage.stage: stage for stage in web}
+    for stage in rows:
+        before = found.get(stage.stage, StagePlan(stage.stage, 0.0, 0))
+        found[stage.stage] = StagePlan(
+            stage.stage, round(before.worker_seconds + stage.worker_seconds, 2), before.disk_bytes + stage.disk_bytes
+        )
+    return list(found.values())
+
+
+def _scaled(costs: Sequence[StageCost], parts: int, size: int) -> list[StagePlan]:
+    return [StagePlan(cost.stage, round(cost.seconds.at(parts, size), 2), int(cost.disk.at(parts, size))) for cost in costs]
+
+
+def _estimates(recipe: Recipe, sample: Location, planned: Location | None) -> list[CostEstimate]:
+    """Return the cost of the questions that the run's log does not answer, about the documents that it kept, or else the sample."""
+    settings = recipe.synthesize
+    if settings is None:
+        return []
+    own = [] if planned is None else _seed_shards(planned)
+    shards = own or _seed_shards(sample)
+    chosen = trusted(choose(shards, settings.seed_policy())) if settings.needs_seeds else []
+    if planned is None or not planned.is_local:
+        return estimate(settings.router(), settings.built_tasks(), chosen)
+    with ReplyLog.looked_at(Path((planned / "replies").path)) as log:
+        return estimate(settings.router(), settings.built_tasks(), chosen, log.final if log is not None and len(log) else None)
+
+
+def _seed_shards(run: Location) -> list[SeedShard]:
+    """Return the documents of a run as those that seeds are chosen from."""
+    made = [finished_units(Workspace(run), stage) for stage in (Ingest, Measure, Select)]
+    documents, signals, ledgers = ({shard.name: shard for unit in units for shard in unit.shards} for units in made)
+    return [SeedShard(documents[name], ledger, signals.get(name)) for name, ledger in ledgers.items() if name in documents]
 
 
 def _done(recipe: Recipe, units: Sequence[Unit], space: Workspace) -> int:
@@ -265,20 +298,6 @@ def _copy_head(source: SourceFile, path: Path, most: int) -> int:
             if copied >= rows:
                 break
         return int(source.size * copied / max(1, file.metadata.num_rows))
-
-
-def _try(recipe: Recipe, sample: Sequence[SourceFile], out: Path) -> list[dict[str, Any]]:
-    """Run the recipe without its teacher on the sample, and return the stages from run.json. A terminal shows progress."""
-    offline = replace(recipe, synthesize=None)
-    sizes = {unit.name: sum(source.size for source in unit.sources) for unit in ingest_units(sample)}
-    with (
-        ProgressWatcher(display_for("bar" if sys.stderr.isatty() else "none"), steps_of(offline), sizes) as watcher,
-        Session.open(Location.of(out), LocalRunner(), watcher=watcher) as session,
-    ):
-        write_recipe(session, recipe)
-        run_stages(session, offline, sample, RunRequest(recipe.name))
-    stages: list[dict[str, Any]] = json.loads((out / "run.json").read_text("utf-8"))["sessions"][-1]["stages"]
-    return stages
 
 
 def _documents(out: Path) -> Iterator[Any]:

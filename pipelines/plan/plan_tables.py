@@ -28,23 +28,29 @@ _Stage = TypeVar("_Stage", "StagePlan", "PaperStep")
 def show_plan(plan: "Plan") -> None:
     """Show a plan: its fields, then deduplication and filters."""
     console = new_console()
+    web = {
+        "input": f"{counted(plan.files, 'file')}, {size(plan.input_bytes)}",
+        "done already": f"{plan.units_done:,} of {counted(plan.units, 'unit')} of input",
+        "sample": f"{size(plan.sample_bytes)} of {size(plan.input_bytes)}",
+        "kept of sample": f"{plan.sample_kept:,} of {counted(plan.sample_records, 'record')} ({plan.retention:.1%})",
+        "expected": f"about {plan.kept:,} of {counted(plan.records, 'record')} kept; fewer if files contain copies of each other",
+    }
+    made = f"about {plan.rows_kept:,} of them kept" if plan.rows_kept is not None else "fewer are made, by what the checks reject"
+    waiting = f", without waiting for {', '.join(plan.waits_for)}" if plan.waits_for else ""
     print_pairs(
         console,
         {
             "recipe": plan.recipe,
-            "input": f"{counted(plan.files, 'file')}, {size(plan.input_bytes)}",
-            "done already": f"{plan.units_done:,} of {counted(plan.units, 'unit')} of input",
-            "sample": f"{size(plan.sample_bytes)} of {size(plan.input_bytes)}",
-            "kept of sample": f"{plan.sample_kept:,} of {counted(plan.sample_records, 'record')} ({plan.retention:.1%})",
-            "expected": f"about {plan.kept:,} of {counted(plan.records, 'record')} kept; fewer if files contain copies of each other",
-            "wall time": f"about {number(plan.wall_seconds)} s with {counted(plan.workers, 'worker')}",
+            **(web if plan.files else {}),
+            "rows": f"{counted(plan.rows_asked, 'row')} asked for; {made}" if plan.rows_asked else "",
+            "wall time": f"about {number(plan.wall_seconds)} s with {counted(plan.workers, 'worker')}{waiting}",
             "memory": f"{number(plan.peak_worker_mib)} MiB per worker",
             "disk": size(plan.disk_bytes),
             "teachers ready": ", ".join(plan.checked),
         },
     )
     steps = new_table("step", "core s", "disk", title="Steps")
-    for words, stages in _by_words(plan.stages).items():
+    for words, stages in _by_words([stage for stage in plan.stages if plan.files or stage.disk_bytes]).items():
         steps.add_row(words, number(sum(stage.worker_seconds for stage in stages)), size(sum(stage.disk_bytes for stage in stages)))
     print_table(console, steps)
     if plan.paper:
@@ -87,15 +93,16 @@ def _show_paper(console: Console, plan: "Plan") -> None:
 
 def _show_teaching(console: Console, teaching: "Sequence[CostEstimate]", prices_of: str) -> None:
     """Show the questions to teachers, and their cost."""
-    title = f"Questions to teachers, in USD at the prices of {prices_of}"
-    table = new_table("task", "teacher", "calls", "prompt tokens", "answer tokens", "low", "expected", "high", title=title, numbers_from=2)
+    title = "Questions to teachers, cost in USD" + (f" at the prices of {prices_of}" if prices_of else "")
+    heads = ("task", "teacher", "calls", "at most", "prompt tokens", "answer tokens", "low", "expected", "high")
+    table = new_table(*heads, title=title, numbers_from=2)
     for each in teaching:
         costs = ("unknown" if cost is None else f"{cost:.4f}" for cost in (each.low, each.expected, each.high))
-        counts = (f"{count:,}" for count in (each.calls, each.prompt_tokens, each.answer_tokens))
+        counts = (f"{count:,}" for count in (each.calls, each.most_calls, each.prompt_tokens, each.answer_tokens))
         table.add_row(printable(each.task), printable(each.teacher), *counts, *costs)
     print_table(console, table)
     if answered := sum(each.answered for each in teaching):
-        console.print(f"{answered:,} questions have their reply in the log already and are left out.")
+        console.print(f"{counted(answered, 'question')} need no further reply: the log holds all of them.")
     known = [each for each in teaching if each.low is not None and each.expected is not None and each.high is not None]
     if known:
         low, expected, high = (sum(getattr(each, name) for each in known) for name in ("low", "expected", "high"))

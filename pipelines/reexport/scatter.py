@@ -170,7 +170,7 @@ def _spilled(unit: Scatter, table: Table, batch: Table, copies: Any, sides: Any,
             columns["_ids"] = pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), pa.array(ids, pa.uint32()))
     if spill.with_text:
         columns |= {name: table[name] for name in table.column_names}
-        columns |= conversations_in(batch["metadata"].to_pylist())
+        columns |= conversations_in(batch["metadata"].to_pylist(), table["origin"][0].as_py() == "synthetic")
     schema = pa.schema([*spill.schema(), pa.field("_split", pa.int8())])
     return pa.table({name: columns[name] for name in schema.names}, schema=schema)
 

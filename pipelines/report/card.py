@@ -18,13 +18,13 @@ from jinja2 import Environment, StrictUndefined
 from curation.counting import counted
 from curation.storage.location import Location
 from pipelines.export.export import DATASET
-from pipelines.inspect.flows import CutText, Flow, SourceFlow, SourceLoss
+from pipelines.inspect.flows import CutText, Flow, SourceFlow, SourceLoss, verdicts_in
 from pipelines.inspect.funnel import funnel
 from pipelines.inspect.mixing import LeftOut, mixed
 from pipelines.inspect.rules import RunRules
 from pipelines.inspect.run_folder import manifest_of
 from pipelines.inspect.sources import SHOWN, largest_flows
-from pipelines.terminal.wording import cut_in_words, license_in_words, loss_in_words, number, printable, size
+from pipelines.terminal.wording import cut_in_words, license_in_words, loss_in_words, number, printable, size, verdicts_in_words
 
 MEANINGS = {
     "text": "the text, UTF-8",
@@ -142,6 +142,7 @@ class CardFacts:
     sources: Sequence[SourceFlow]
     recipe: str
     packages: Mapping[str, str]
+    verdicts: Mapping[str, int] = field(default_factory=dict)
     cut: CutText | None = None
     alarms: Sequence[SourceLoss] = ()
     cautions: Sequence[str] = ()
@@ -182,6 +183,7 @@ def card_facts(run: Location, rules: RunRules, exported: Exported | None = None)
         sources=largest_flows(counted.sources),
         recipe=rules.text,
         packages=content.get("packages", {}),
+        verdicts=verdicts_in(content["shards"]),
         cut=counted.cut,
         alarms=counted.alarms[:SHOWN],
         cautions=rules.cautions,
@@ -236,9 +238,10 @@ def card(facts: CardFacts) -> str:
     """Return the card as Markdown with its YAML header."""
     environment = Environment(undefined=StrictUndefined, autoescape=False, keep_trailing_newline=True)
     environment.filters.update(count=number, size=size, cell=_cell)
-    flows = [{"title": "Web", "lines": _lines(facts.web)}] if facts.web.came.documents or facts.synthetic is None else []
+    flows = [{"title": "Web", "of": "Documents", "lines": _lines(facts.web)}] if facts.web.came.documents or facts.synthetic is None else []
     if facts.synthetic is not None:
-        flows.append({"title": "Generated", "lines": _lines(facts.synthetic)})
+        flows.append({"title": "Generated", "of": "Rows", "lines": _lines(facts.synthetic)})
+    rows_alone = flows[0]["title"] == "Generated"
     template = environment.from_string((files("pipelines") / "templates" / "card.md").read_text("utf-8"))
     return template.render(
         header=_header(facts),
@@ -248,11 +251,15 @@ def card(facts: CardFacts) -> str:
         tokens=facts.tokens,
         files=facts.files,
         bytes=facts.bytes,
+        verdicts=verdicts_in_words(facts.verdicts),
         token_count=_how_counted(facts.tokenizer),
         sft="sft" in facts.configs,
         dpo="dpo" in facts.configs,
         flows=flows,
-        begins="crawl" if flows[0]["title"] == "Web" else "teacher",
+        begins="teacher" if rows_alone else "crawl",
+        record="row that a teacher was asked for" if rows_alone else "input record",
+        row="row" if rows_alone else "document",
+        came="Rows asked for" if rows_alone else "Documents read",
         ignored=", ".join(f"{number(count)} {kind}" for kind, count in facts.ignored.items()),
         cut=cut_in_words(facts.cut.passages, facts.cut.documents, facts.cut.text_bytes) if facts.cut is not None else "",
         reading=TOKEN_FILES.get(facts.format, ""),

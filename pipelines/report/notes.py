@@ -6,7 +6,7 @@ from typing import Any
 
 from curation.counting import counted
 from pipelines.inspect.flows import Funnel
-from pipelines.terminal.wording import comparison_in_words, cut_in_words, printable
+from pipelines.terminal.wording import comparison_in_words, cut_in_words, printable, verdicts_in_words
 
 
 def notes_of(funnel: Funnel) -> list[str]:
@@ -22,6 +22,8 @@ def notes_of(funnel: Funnel) -> list[str]:
     if funnel.compared_by is not None:
         by = funnel.compared_by
         notes.append(f"Settings of the comparison: {comparison_in_words(by.shingles, by.bands, by.rows, by.threshold)}.")
+    if funnel.dataset is not None and funnel.dataset.verdicts:
+        notes.append(f"Generated rows of the dataset by verdict: {verdicts_in_words(funnel.dataset.verdicts)}.")
     return [*notes, *_diversity(funnel), *_spending(funnel)]
 
 

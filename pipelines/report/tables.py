@@ -55,8 +55,7 @@ def show_summary(summary: "Summary") -> None:
         print_lines(console, books.faults)
     else:
         generated = sum(books.synthetic_fates.values())
-        rows = counted(generated, "generated row") if summary.funnel.is_generated else counted(books.records, "record")
-        console.print(f"\nThe books balance: {rows}, each with one fate.", style="bold green")
+        console.print(f"\n{_balanced(books.records, generated)}", style="bold green")
         if books.lost:
             console.print(f"In addition, {lost_in_words(books.lost)}.")
     console.print()
@@ -66,10 +65,17 @@ def show_summary(summary: "Summary") -> None:
     print_pairs(console, {"dataset": summary.dataset, "report": summary.report, "run": summary.out, "time": f"{summary.seconds:.1f} s"})
 
 
+def _balanced(records: int, generated: int) -> str:
+    """Return what the books that balance are about: the records read and the rows asked for, whichever there are."""
+    told = [counted(count, noun) for count, noun in ((records, "record"), (generated, "generated row")) if count]
+    return f"The books balance: {' and '.join(told) or 'no record'}, each with one fate."
+
+
 def show_funnel(funnel: "Funnel") -> None:
     """Show the funnel: the documents read, those that each rule removed, and those kept; then the same by source."""
     console = new_console()
-    columns = ("", "rule", "documents", "text", "share", "left", "already dropped")
+    of = "rows" if funnel.is_generated else "documents"
+    columns = ("", "rule", of, "text", "share", "left", "already dropped")
     begins = "teacher" if funnel.is_generated else "crawl"
     steps = new_table(*columns, title=f"From the {begins} to the dataset", droppable=(6, 3, 4))
     if not funnel.is_generated:
@@ -95,7 +101,7 @@ def show_funnel(funnel: "Funnel") -> None:
         named = ", ".join(map(printable, funnel.unknown_sources))
         console.print(f"The recipe prefers sources that have no document: {named}.", style="bold yellow")
     if len(funnel.sources) > 1:
-        by_source = ("source", "documents", "kept", "share", "dropped", "duplicate", "unreadable", "tokens kept")
+        by_source = ("source", of, "kept", "share", "dropped", "duplicate", "unreadable", "tokens kept")
         sources = new_table(*by_source, title="By source", droppable=(3, 7, 6, 5, 4))
         for source in largest_flows(funnel.sources):
             fates = source.fates
@@ -328,7 +334,7 @@ def show_verification(result: "Verification") -> None:
         said = "All files are unchanged." if result.unfinished is None else "All files written so far are unchanged."
         console.print(said, style="bold green")
         if result.records is not None:
-            console.print(f"The books balance: {counted(result.records, 'record')}, each with one fate.", style="bold green")
+            console.print(_balanced(result.records, result.generated), style="bold green")
     if result.unfinished is not None:
         print_lines(console, [f"Note: {result.unfinished}."])
     if result.strangers:

@@ -4,6 +4,7 @@ Invariant: `printable` returns no character that could move a cursor, end a line
 """
 
 import unicodedata
+from collections.abc import Mapping
 
 from curation.counting import counted
 
@@ -56,6 +57,11 @@ def cut_in_words(passages: int, documents: int, text_bytes: int) -> str:
 def lost_in_words(records: int) -> str:
     """Say that records could not be read which the ledger counts together with others, in one row (damage, a missing column, a limit)."""
     return f"{counted(records, 'further record')} could not be read; unreadable rows of the ledger account for them"
+
+
+def verdicts_in_words(verdicts: Mapping[str, int]) -> str:
+    """Return the number of generated rows of each verdict."""
+    return ", ".join(f"{rows:,} {verdict}" for verdict, rows in verdicts.items())
 
 
 def loss_in_words(source: str, duplicates: int, documents: int, alarm_share: float) -> str:

@@ -106,8 +106,9 @@ def _tell_end(teacher: Teacher, broken: Reply | None, sent: tuple[int, int], des
             f"teacher {teacher.label} bills more than is reserved for its calls ({budget.billed:.6f} USD for {budget.covered:.6f}), so a "
             f"budget cannot be kept; {budget.spent:.6f} USD spent, every reply is kept; correct the prices or choose another endpoint"
         )
-    if budget.reached:
+    if budget.next_worst is not None:
         raise Refused(
-            f"budget of {budget.limit:g} USD reached: {budget.spent:.6f} spent, {count - answered} of {counted(count, 'request')} to "
-            f"{teacher.label} not sent; every reply is kept, the same command goes on from here"
+            f"budget of {budget.limit:g} USD: the worst case of the next request, {budget.next_worst:.6f} USD, does not fit beside "
+            f"{budget.spent:.6f} spent and {max(0.0, budget.reserved):.6f} reserved; {count - answered} of {counted(count, 'request')} to "
+            f"{teacher.label} not sent; every reply is kept, the same command with a larger --budget goes on from here"
         )

@@ -15,16 +15,24 @@ from dataclasses import dataclass
 
 @dataclass
 class Budget:
-    """Money in USD. `limit` None: no limit. `closed`: the caller has decided to send nothing new, whatever the money."""
+    """Money in USD. `limit` None: no limit. `next_worst`: the worst case of the next call, once it does not fit any more.
+
+    `closed`: the caller has decided to send nothing new, whatever the money.
+    """
 
     limit: float | None = None
     spent: float = 0.0
     reserved: float = 0.0
-    reached: bool = False
+    next_worst: float | None = None
     closed: bool = False
     strain: float = 1.0
     billed: float = 0.0
     covered: float = 0.0
+
+    @property
+    def reached(self) -> bool:
+        """Return whether the next call does not fit, even if no call is pending."""
+        return self.next_worst is not None
 
     @property
     def stopped(self) -> bool:

@@ -55,7 +55,7 @@ async def bounded(
                 elif under_way:
                     break
                 else:
-                    budget.reached = True
+                    budget.next_worst = worst
             if not under_way:
                 return
             request, reply, error = await ended.get()

@@ -3,7 +3,7 @@
 Prices change, so the table says its date, and every estimate made with it says so too. An unknown price stays unknown.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -19,23 +19,29 @@ _MOST_BYTES = 1 << 20
 
 def with_prices(teacher: Mapping[str, Any], own: str | None = None) -> Mapping[str, Any]:
     """Return a teacher's table with the prices of its model, if it states none itself and a table knows them. Raises RecipeError."""
+    _, found = _found(teacher, own)
+    return teacher if found is None else {**teacher, "input_price": found["input"], "output_price": found["output"]}
+
+
+def dates_of_prices(teachers: Iterable[Mapping[str, Any]], own: str | None = None) -> list[str]:
+    """Return the dates of the tables that these teachers' prices come from; none where recipes state them, or nothing is priced."""
+    return sorted({date for date, found in (_found(teacher, own) for teacher in teachers) if found is not None})
+
+
+def _found(teacher: Mapping[str, Any], own: str | None) -> tuple[str, Mapping[str, Any] | None]:
+    """Return the price of a teacher's model, if a table has to tell it, with the table's date."""
     if "model" not in teacher or {"input_price", "output_price"} & set(teacher):
-        return teacher
+        return "", None
     try:
         host = urlsplit(endpoint_of(teacher.get("preset"), {"base_url": teacher.get("base_url")}).base_url).hostname or ""
     except (ValueError, TypeError, AttributeError):
-        return teacher  # whoever builds the teacher tells what is wrong
+        return "", None  # whoever builds the teacher tells what is wrong
     model = str(teacher["model"])
     for table in ([_own(own)] if own is not None else []) + [_shipped()]:
         found = table.get(host, {}).get(model)
         if found is not None:
-            return {**teacher, "input_price": found["input"], "output_price": found["output"]}
-    return teacher
-
-
-def date_of_prices(own: str | None = None) -> str:
-    """Return the date of the table that is asked first."""
-    return str((_own(own) if own is not None else _shipped())["date"])
+            return str(table["date"]), found
+    return "", None
 
 
 @cache

@@ -68,17 +68,6 @@ def _opened_line(line: bytes) -> dict[str, Any] | None:
     return content if isinstance(content, dict) and isinstance(content.get("key"), str) else None
 
 
-def answered_in(folder: Path) -> KeyTable:
-    """Return the keys of requests that a folder's log holds a final reply to, without opening it for writing; none if there is no log."""
-    keys = KeyTable()
-    if (folder / FILE).is_file():
-        with (folder / FILE).open("rb") as lines:
-            for content in map(_opened_line, lines):
-                if content is not None and "reply" in content and Reply(**content["reply"]).final:
-                    keys.put(content["key"], 1)
-    return keys
-
-
 def require_log(folder: Location) -> None:
     """Raise Refused if a folder's reply file is not ours, because we would write to it. An incomplete or damaged log is still ours.
 
@@ -101,10 +90,10 @@ def require_log(folder: Location) -> None:
 
 
 class ReplyLog:
-    """A folder's log, open for reading and appending. Use `ReplyLog.open`."""
+    """A folder's log, open for reading and appending. Use `ReplyLog.open` or `looked_at`."""
 
     def __init__(self, folder: Path, descriptor: int) -> None:
-        """Take an open log; `open` opens and locks it."""
+        """Take an open log; `open` and `looked_at` open it."""
         self.folder = folder
         self.damaged_lines = 0
         self.spent_before = 0.0
@@ -130,10 +119,24 @@ class ReplyLog:
             except BlockingIOError:
                 raise Refused(f"another run writes to the replies in {folder}; wait for it or choose another --replies") from None
             log = cls(folder, descriptor)
+            log.end_last_line()
             try:
                 yield log
             finally:
                 log.sync()
+        finally:
+            os.close(descriptor)
+
+    @classmethod
+    @contextmanager
+    def looked_at(cls, folder: Path) -> Iterator["ReplyLog | None"]:
+        """Open the log of a folder for reading alone, while a run may write to it; None if there is no log."""
+        if not (folder / FILE).is_file():
+            yield None
+            return
+        descriptor = os.open(folder / FILE, os.O_RDONLY)
+        try:
+            yield cls(folder, descriptor)
         finally:
             os.close(descriptor)
 
@@ -149,6 +152,10 @@ class ReplyLog:
     def holds(self, key: str) -> bool:
         """Return whether any reply to that request is in the log."""
         return self._places.get(key) is not None
+
+    def final(self, request: Request) -> Reply | None:
+        """Return the final reply to a request, or None."""
+        return self.get(request.key) if self.answered(request.key) else None
 
     def get(self, key: str) -> Reply:
         """Return the reply to a request. Raises KeyError if there is none, CorruptShard if its bytes have changed since."""
@@ -211,6 +218,11 @@ class ReplyLog:
             os.fsync(self._descriptor)
             self._unsynced = 0
 
+    def end_last_line(self) -> None:
+        """End a line that a killed process left incomplete, before another one is appended."""
+        if self._is_torn:
+            self._write(b"\n")
+
     def _read(self) -> None:
         line = b"\n"
         with (self.folder / FILE).open("rb") as lines:
@@ -221,8 +233,7 @@ class ReplyLog:
                 else:
                     self._take_in(content)
                 self._end += len(line)
-        if not line.endswith(b"\n"):
-            self._write(b"\n")
+        self._is_torn = not line.endswith(b"\n")
 
     def _take_in(self, content: Mapping[str, Any]) -> None:
         """Apply the line that begins where reading ended."""

@@ -4,14 +4,14 @@ The passage is a chunk of a kept document, its place drawn by chance, so that lo
 The answer verdict is `necessary`: question and answer stand in the passage; whether they are worth asking is not proved.
 """
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from synth.extractive import ASKABLE, passages
+from synth.extractive import ASKABLE, passages, stands_whole
 from synth.instructions import refuse_appeals, refuse_orders
+from synth.loose_json import read_object, text_field
 from synth.procedural.chance import Chance
 from synth.procedural.phrasebook import book
 from synth.prompt import load_prompt
@@ -47,17 +47,19 @@ class DocumentExercise(Task):
 
     def example(self, brief: Mapping[str, Any], text: str) -> Example:
         """Find question, answer and evidence in the passage again, and format them."""
-        try:
-            found: dict[str, Any] = json.loads(text)
-            kind, question, answer, evidence, reply = (str(found[name]) for name in SCHEMA["required"])
-        except (ValueError, TypeError, KeyError):
-            raise Rejected("nothing_to_ask" if text == "{}" else "unparsable", {"begins": text[:200]}) from None
+        found = read_object(text, SCHEMA)
+        if not found:
+            raise Rejected("nothing_to_ask", {"begins": text[:200]})
+        kind, question, answer, evidence, reply = (text_field(found, name) for name in SCHEMA["required"])
         passage = brief["passage"]
         if evidence not in passage:
             raise Rejected("evidence_missing", {"evidence": evidence})
         if answer not in evidence or answer not in reply:
             raise Rejected("unsupported_answer", {"answer": answer})
-        if "____" in question and re.sub("____", lambda _: answer, question).find(evidence) < 0:
+        if "____" in question and not any(
+            question.find(evidence[: at.start()] + "____" + evidence[at.end() :]) >= 0 and stands_whole(evidence, *at.span())
+            for at in re.finditer(re.escape(answer), evidence)
+        ):
             raise Rejected("gap_does_not_fit", {"question": question})
         if set(found.get("options", ())) and (answer not in found["options"] or not all(option in passage for option in found["options"])):
             raise Rejected("unsupported_answer", {"options": found["options"]})

@@ -120,7 +120,10 @@ def test_the_same_command_pays_for_nothing_twice_and_a_larger_one_for_the_rest(t
 
 def test_a_budget_stops_it_and_the_same_command_goes_on(tmp_path: Path) -> None:
     with serving(honest) as endpoint:
-        with pytest.raises(Refused, match=r"budget of 0\.03 USD reached"):
+        with pytest.raises(
+            Refused,
+            match=r"0\.03 USD: the worst case of the next request, 0\.\d+ USD, does not fit beside 0\.\d+ spent and 0\.0+ reserved",
+        ):
             made(tmp_path, endpoint, budget=0.03)
         assert 0 < len(endpoint.bodies) < 60
         assert not (tmp_path / "labels.parquet").exists()

@@ -62,3 +62,20 @@ def test_a_unit_of_the_sample_has_as_many_files_as_one_of_the_input(files: int, 
     assert len(of_sample) <= most
     assert len(chosen) <= SMALL_FILES
     assert len(chosen) / len(of_sample) == approx(files / len(of_input), rel=0.25)
+
+
+def test_rows_alone_are_foretold(tmp_path: Path) -> None:
+    fewer = ("--set", 'synthesize.tasks=[{name="worked_problem",count=1200}]')
+    told = json.loads(curate("plan", "reasoning", *fewer, "--json"))
+    printed = " ".join(curate("plan", "reasoning", *fewer).split())
+    curate("run", "reasoning", *fewer, "--out", tmp_path / "out", "-q")
+    stages = json.loads((tmp_path / "out" / "run.json").read_text())["sessions"][-1]["stages"]
+    log = (tmp_path / "out" / "replies" / "replies.jsonl").stat().st_size
+    funnel = json.loads(curate("inspect", tmp_path / "out", "--json"))["synthetic"]
+    assert told["rows_asked"] == funnel["came"]["documents"] == 1200
+    assert told["rows_kept"] == approx(funnel["kept"]["documents"], rel=0.05)
+    assert 0.5 < told["disk_bytes"] / (log + sum(stage["bytes"] for stage in stages)) < 2
+    assert told["wall_seconds"] > 2.0 + 0.2 * sum(stage["worker_seconds"] for stage in stages)
+    assert told["duplicates"]["signature_bytes"] > 1200 * 32
+    assert "1,200 rows asked for; about" in printed
+    assert "record" not in printed and "prices of" not in printed and " 0 B" not in printed.split("Steps")[0]

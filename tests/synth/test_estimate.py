@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from curation.errors import RecipeError
-from synth.ask.prices import date_of_prices, with_prices
+from synth.ask.prices import dates_of_prices, with_prices
 from synth.ask.teacher import build_teacher
 from synth.estimate import estimate
 from synth.offered import build_task
 from synth.router import Router
-from tests.endpoint import Answer, completion, models, serving
+from tests.endpoint import Answer, completion, failure, models, serving
 from tests.running import curate
 from tests.synth.test_sheets import SHEETS, example_of
 
@@ -61,6 +61,74 @@ def test_a_plan_s_estimate_is_near_what_the_run_then_costs(tmp_path: Path) -> No
     assert f"expected {expected:.4f}" in printed
 
 
+def recipe_of(folder: Path, url: str, tasks: str, more: str = "") -> Path:
+    """Write a recipe of sheets, with what they are about."""
+    text = "\n\n".join(SHEETS[name].sections["passage"] for name in TASKS)
+    (folder / "texts.jsonl").write_text(json.dumps({"id": "all", "text": text}) + "\n")
+    (folder / "own.toml").write_text(
+        f'[[input]]\npath = "texts.jsonl"\n[synthesize]\ntasks = [{tasks}]\nseeds = {{ min_bytes = 1 }}\n{more}'
+        f'[synthesize.teacher]\nname = "openai"\nmodel = "small"\nkey_variable = ""\n'
+        f'base_url = "{url}"\nfirst_pause = 0.001\nconcurrency = 1\n'
+    )
+    return folder / "own.toml"
+
+
+def calls_of(recipe: Path, out: Path) -> tuple[int, int]:
+    """Return the calls that a plan expects, and the most."""
+    told = json.loads(curate("plan", recipe, "--out", out, "--json"))["teaching"]
+    return sum(each["calls"] for each in told), sum(each["most_calls"] for each in told)
+
+
+@pytest.mark.parametrize("answered", [1, 9, 14, 22, 36])
+def test_a_plan_of_a_half_finished_run_counts_every_call_that_is_still_made(answered: int, tmp_path: Path) -> None:
+    """Nine first replies, the second of which has to be repaired, and three blind solves after each."""
+    failing = True
+
+    def until_no_credit(body: dict[str, Any], number: int) -> Answer:
+        if failing and number >= answered:
+            return failure(402)
+        if number == 1:
+            return completion("I think that this is a good question.")
+        return answering(body, number)
+
+    with serving(until_no_credit) as endpoint:
+        endpoint.models = models("small")
+        recipe = recipe_of(tmp_path, endpoint.url, '{ name = "multiple_choice", count = 9 }')
+        assert calls_of(recipe, tmp_path / "out") == (9 * 4, 9 * (4 + SHEETS["multiple_choice"].front.repairs))
+        curate("run", recipe, "--out", tmp_path / "out", "--quiet", code=3)
+        expected, most = calls_of(recipe, tmp_path / "out")
+        failing, before = False, len(endpoint.bodies)
+        curate("run", recipe, "--out", tmp_path / "out", "--quiet")
+        made = len(endpoint.bodies) - before
+        assert made == expected <= most
+        assert calls_of(recipe, tmp_path / "out") == (0, 0)
+
+
+def test_a_plan_counts_the_rungs_that_a_half_finished_run_may_climb(tmp_path: Path) -> None:
+    answered = 0
+
+    def only_the_large_one_knows(body: dict[str, Any], number: int) -> Answer:
+        if number >= answered:
+            return failure(402)
+        return completion("{}") if body["model"] == "small" else answering(body, number)
+
+    with serving(only_the_large_one_knows) as endpoint:
+        endpoint.models = models("small", "large")
+        above = (
+            f'escalate = [{{ name = "openai", model = "large", key_variable = "", base_url = "{endpoint.url}", first_pause = 0.001 }}]\n'
+        )
+        recipe = recipe_of(tmp_path, endpoint.url, '{ name = "tutor_dialogue", count = 10 }', above)
+        repairs = SHEETS["tutor_dialogue"].front.repairs
+        each = 1 + SHEETS["tutor_dialogue"].front.solves + repairs
+        assert calls_of(recipe, tmp_path / "out") == (10 + 3, 2 * 10 * each)
+        answered = 10
+        curate("run", recipe, "--out", tmp_path / "out", "--quiet", code=3)
+        assert calls_of(recipe, tmp_path / "out") == ((10 + 3, 10 * repairs + 10 * each) if repairs else (10, 10 * each))
+        answered = 10**6
+        curate("run", recipe, "--out", tmp_path / "out", "--quiet")
+        assert calls_of(recipe, tmp_path / "out") == (0, 0)
+
+
 def test_unknown_prices_stay_unknown_and_the_recipe_s_own_come_first(tmp_path: Path) -> None:
     own = tmp_path / "prices.toml"
     own.write_text('date = 2026-01-01\n["api.openai.com"]\n"gpt-4o" = { input = 1, output = 2 }\n')
@@ -77,7 +145,9 @@ def test_unknown_prices_stay_unknown_and_the_recipe_s_own_come_first(tmp_path: P
     assert unknown.calls == 500 * 4
     (free,) = estimate(Router.of({"name": "procedural"}, [], []), [build_task({"name": "worked_problem", "count": 500})], [])
     assert (free.calls, free.high) == (500, 0.0)
-    assert (date_of_prices(str(own)), date_of_prices()) == ("2026-01-01", "2025-08-15")
+    named = [{"name": "openai", "model": "gpt-4o"}, {"name": "openai", "model": "gpt-4o-mini"}]
+    assert dates_of_prices(named, str(own)) == ["2025-08-15", "2026-01-01"]
+    assert dates_of_prices([stated, {"name": "procedural"}, elsewhere], str(own)) == []
 
 
 @pytest.mark.parametrize(

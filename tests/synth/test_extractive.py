@@ -58,6 +58,63 @@ def test_each_kind_finds_what_it_asks() -> None:
     assert item_of("Nothing here.", "number", Chance("1")) is None
 
 
+ODD = (
+    "The well-known bridge of New South Wales carries a well-known road over 1,149 metres of water near the harbour.",
+    'A sailor wrote "the harbour is full of bridges and 12 boats" in the logbook of the old harbour.',
+    "At https://bridge.example/harbour/1932 the harbour keeps its records of the bridge and its trains.",
+    "The load follows F = 3 × 45 + 7 newtons, so every single harbour crane of the port holds.",
+    "In about 1 250 trials John F. Kennedy saw a harbour, and King Henry VIII never saw the bridge in any harbour.",
+    "Mount Everest stands far from every harbour, and the harbour's own hill is only 38 metres high.",
+    "The bridge carries 3 million people and 5% of all trains in the state through the harbour of Sydney every year.",
+    "From Lisbon the road leads to Porto, and 313 kilometres later it ends beside the harbour wall there.",
+    "It was drawn by Mr. Bradfield and later built by others from Middlesbrough at the harbour of the city.",
+    "The span of 3.5 kilometres joins Hobart and its harbour to the eastern shore of the river Derwent.",
+    "Set $x = 12$ and call `harbour(12)` to see that the harbour of the model holds water for 40 ships.",
+)
+
+
+def test_gaps_are_whole_tokens_and_no_part_of_something_longer() -> None:
+    passage = " ".join(ODD)
+    found = {
+        (item.answer, item.evidence)
+        for seed in range(1500)
+        if (item := item_of(passage, ("cloze", "number")[seed % 2], Chance(str(seed)))) is not None
+    }
+    answers = {answer for answer, _ in found}
+    assert answers >= {"3 million", "5%", "Porto", "Lisbon", "3.5", "313", "Sydney", "40"}
+    parts = {
+        "known",
+        "South",
+        "Wales",
+        "New",
+        "12",
+        "1932",
+        "3",
+        "45",
+        "7",
+        "1",
+        "250",
+        "1 250",
+        "John",
+        "Henry",
+        "Everest",
+        "5",
+        "Kennedy",
+    }
+    assert not answers & parts
+    assert not any("harbour" in answer and "harbour's" in evidence for answer, evidence in found)
+    assert {evidence for _, evidence in found} <= set(ODD), "a sentence is whole"
+    for answer, evidence in found:
+        assert f" {answer}" in f" {evidence}"
+
+
+def test_a_gap_of_a_model_is_whole_too() -> None:
+    brief = {"passage": "The well-known bridge was opened in 1932 by the state."}
+    reply = {"kind": "cloze", "question": "The well-____ bridge was opened in 1932 by the state.", "answer": "known", "reply": "known"}
+    with pytest.raises(Rejected, match="gap_does_not_fit"):
+        DocumentExercise().example(brief, json.dumps({**reply, "evidence": brief["passage"]}))
+
+
 def test_passages_are_whole_paragraphs_of_the_whole_text() -> None:
     text = "\n\n".join(f"Paragraph {number}. " + "word " * 60 for number in range(9))
     assert "\n\n".join(passages(text)) == text.replace(" \n\n", "\n\n").strip()

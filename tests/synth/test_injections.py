@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from synth.instructions import refuse_appeals, speaks_to_models
+from synth.instructions import refuse_appeals, sells, speaks_to_models
 from synth.offered import build_task
-from synth.task import Heard, Rejected, Task
+from synth.seeds import trusted
+from synth.task import Heard, Rejected, Seed, Task
 from tests.endpoint import Answer, completion, serving
 from tests.synth.test_synthesize import generate, grounded, key, passage, rows_of, seed_shard
 
@@ -144,6 +145,38 @@ def test_an_order_is_known(number: int) -> None:
 )
 def test_a_text_for_people_is_no_order(text: str) -> None:
     assert speaks_to_models(text) is None
+    refuse_appeals(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The Acme lamp lights every room. List price: $59.99. You save $20.00. Only 4 left, order today.",
+        "Oak table, seats six.\n\n€249.00\n\nAdd to cart\n\nIn stock\n\nFree delivery over €50",
+        "Walking boots. Our price £80. Select a size. 214 customer reviews.",
+        "Kettle, 1.7 litres. Add to basket. Customers who bought this also bought cups. Two year warranty.",
+        "GlowUp now $9 instead of $18. Sold out last week, back in stock!",
+    ],
+)
+def test_a_page_that_sells_is_no_seed_and_no_exercise(text: str) -> None:
+    assert sells(text)
+    assert trusted([Seed(b"1", "shop", text), Seed(b"2", "canal", passage(3))]) == [Seed(b"2", "canal", passage(3))]
+    with pytest.raises(Rejected, match="advertises"):
+        refuse_appeals(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "A shirt costs $20 and is 25% off today. How much do you save, and what is the sale price?",
+        "Mara adds 3 apples to the basket, and only 4 left it. Each apple costs $2. What do the apples in the basket cost?",
+        "A shop has 40 lamps in stock at 12 dollars each. After a week only 7 are left. How much money did it take in?",
+        "Ben wants to buy a pair of boots online for $16, and shipping is $4. How much does he pay?",
+        "Last year's best-selling book cost $19.50, with a discount of 25% from the original price. What was that price?",
+        "Demand falls when a price rises: at $5 a loaf the baker sells 40 loaves, at $6 she sells 30.",
+    ],
+)
+def test_a_problem_about_prices_sells_nothing(text: str) -> None:
     refuse_appeals(text)
 
 
