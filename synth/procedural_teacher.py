@@ -24,7 +24,7 @@ class ProceduralTeacher(Teacher):
 
     tasks: ClassVar[frozenset[str] | None] = frozenset({"worked_problem"})
     proves: ClassVar[bool] = True
-    version: ClassVar[int] = 4
+    version: ClassVar[int] = 5
 
     @property
     def asked_model(self) -> str:

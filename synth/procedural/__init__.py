@@ -81,7 +81,7 @@ class Family(Named, ABC):
     """
 
     about: ClassVar[str]
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 5
     largest: ClassVar[int] = 1000
     knobs: ClassVar[Mapping[str, tuple[int, ...]]] = {}
     slips: ClassVar[tuple[str, ...]] = ()

@@ -1,6 +1,6 @@
 """The realiser writes an exercise: it chooses a layout and words for facts and typed steps.
 
-    worked      paragraphs; a connective at no more than three steps in ten, one closing sentence
+    worked      paragraphs; a connective at no more than three steps in ten, at most one closing sentence
     terse       a list with a line a step
     table       a row a step
     tutor       a conversation, in which the pupil finds each step
@@ -50,18 +50,22 @@ def exercise(family: Family, level: int, seed: str, knobs: Mapping[str, int]) ->
         form = _FORMS[layout]
         style = chance.random()
         chance.seed(style)
-        written = [*form(say, words, steps), *_closing(say, words, answer, layout)]
+        written = _closed(form(say, words, steps), say, words, steps, layout)
         if wrong:  # in the same style, so that only the mistake tells the two apart
             chance.seed(style)
             say_wrong, ending = say.again(), _answer(wrong)
-            rejected = Slip(slip, (*form(say_wrong, words, wrong), *_closing(say_wrong, words, ending, layout)), ending)
+            rejected = Slip(slip, tuple(_closed(form(say_wrong, words, wrong), say_wrong, words, wrong, layout)), ending)
     title, heading = say.say(words["titles"]), chance.choice(book("layouts")["headings"][layout])
     return Exercise(title, problem, heading, tuple(part for part in written if part), answer, facts, layout, attempt, rejected)
 
 
+def _last(steps: Sequence[WorkStep]) -> WorkStep:
+    last: WorkStep = next(step for step in reversed(steps) if step.kind != "check")
+    return last
+
+
 def _answer(steps: Sequence[WorkStep]) -> str:
-    answer: str = next(step.result for step in reversed(steps) if step.kind != "check")
-    return answer
+    return _last(steps).result
 
 
 def _slip(family: Family, facts: Facts, answer: str, chance: Chance) -> tuple[str, list[WorkStep]]:
@@ -90,11 +94,14 @@ def _problem(say: Speaker, words: Mapping[str, Any], facts: Facts) -> str:
     return paragraph(told)
 
 
-def _closing(say: Speaker, words: Mapping[str, Any], answer: str, layout: str) -> list[str]:
-    if layout == "tutor":
-        return []
+def _closed(told: list[str], say: Speaker, words: Mapping[str, Any], steps: Sequence[WorkStep], layout: str) -> list[str]:
+    """Return a solution with the sentence that closes it; none where its last step states the answer, which would be said twice."""
+    last = _last(steps)
+    concludes = last.kind not in _OPERATIONS and last.result in last.claim and last.claim.casefold() in "\n".join(told).casefold()
+    if layout == "tutor" or concludes:
+        return told
     own = words.get("endings") or (words.get("closers") if say.chance.chances(0.5) else None)
-    return [say.say(own or book("layouts")["closers"], answer=answer)]
+    return [*told, say.say(own or book("layouts")["closers"], answer=last.result)]
 
 
 @cache
@@ -215,4 +222,4 @@ def _correction(say: Speaker, words: Mapping[str, Any], steps: Sequence[WorkStep
     why = say.say(words["slips"][slip])
     rest = [_said(say, _wordings(words["topic"], step.kind), step) or f"{capitalised(step.claim)}." for step in steps[place:]]
     instead = say.say(shared["instead"]) if rest else ""
-    return [f"{where} {why} {instead}".strip(), " ".join(rest), *_closing(say, words, _answer(steps), "find_error")]
+    return _closed([f"{where} {why} {instead}".strip(), " ".join(rest)], say, words, steps, "find_error")

@@ -202,7 +202,9 @@ def syllogisms(f: Facts) -> Any:
         ("all A are B", "some C are not B", "some C are not A"): "AOO-4",
         ("all B are A", "all B are C", "some A are C"): "AAI-5",
     }
-    return "it follows" if names.get((f["first"], f["second"], f["conclusion"])) in valid else "it does not follow"
+    follows = names.get((f["first"], f["second"], f["conclusion"])) in valid
+    told = f["conclusion"].translate(str.maketrans(dict(zip("ABC", f["kinds"], strict=True))))
+    return f"it {'follows' if follows else 'does not follow'} that {told}"
 
 
 def knights_and_knaves(f: Facts) -> Any:

@@ -21,7 +21,7 @@ from synth.arithmetic import equations, numbers, plain_signs
 from synth.procedural import LEVELS, Exercise, Slip, every_family, family
 from synth.procedural.chance import Chance, worlds
 from synth.procedural.grammar import Noun, Number, plural, with_article, with_noun
-from synth.procedural.phrasebook import book, wordings
+from synth.procedural.phrasebook import book, sentences, wordings
 from synth.procedural.proof import prove, read_exercise
 from synth.procedural.realise import exercise
 from synth.task import Rejected
@@ -277,6 +277,39 @@ def test_layouts_take_turns_and_connectives_are_rare() -> None:
                 steps += sum(1 for part in made.steps for sentence in part.split(". ") if sentence) - 2
     assert set(layouts) == {"worked", "terse", "table", "tutor", "hints", "cases", "find_error"}
     assert 0 < led <= 0.3 * steps
+
+
+def test_a_solution_has_at_most_one_closer() -> None:
+    """Where the last sentence only says the answer, no sentence before it has said it as a result already."""
+    twice = Counter[str]()
+    for topic in TOPICS:
+        words = book(f"families/{topic}")
+        closers = [*book("layouts")["closers"], *words.get("closers", ()), *words.get("endings", ())]
+        for made in exercises(topic):
+            *before, last = [said for said in sentences("\n".join(made.steps)) if said.strip()]
+            is_closer = any(re.fullmatch(re.sub(r"\\\{\w+\\\}", ".+", re.escape(closer)), last) for closer in closers)
+            if is_closer and re.search(rf"(?<!\w){re.escape(made.answer)}[.*`]*$", before[-1]) and not re.search("[=?]|now", before[-1]):
+                twice[topic] += 1
+    assert twice.total() <= 0.005 * len(TOPICS) * SEEDS, twice
+
+
+def test_both_sides_of_an_equation_are_checked() -> None:
+    seen = 0
+    for made in exercises("linear_equations"):
+        if "d" in made.facts and made.layout != "hints":
+            x = int(made.answer.partition(" = ")[2])
+            sides = [f"{made.facts[a]} × {x} + {made.facts[b]} = {made.facts[a] * x + made.facts[b]}" for a, b in ("ab", "de")]
+            assert all(side in "\n".join(made.steps) for side in sides), made.steps
+            seen += 1
+    assert seen > 5
+
+
+def test_a_tower_is_measured_in_metres_and_a_syllogism_says_what_follows() -> None:
+    for made in exercises("similar_triangles"):
+        assert re.fullmatch(r"[\d.]+ metres?", made.answer)
+        assert f"{made.facts['c']} metre" in made.problem
+    for made in exercises("syllogisms"):
+        assert re.fullmatch(r"it (?:follows|does not follow) that (?:all|no|some) .+", made.answer)
 
 
 def test_a_tutor_praises_only_what_was_said_and_no_connective_meets_another() -> None:

@@ -46,7 +46,11 @@ class LinearEquations(Family):
             how = "-" if slip == "subtracts_factor" else "÷"
             yield state(f"the value of {x}", f"{x} = {after} {how} {a} = {result}", "divide", factor=a)
         yield state("the solution", f"{x} = {result}", "solved", value=f"{x} = {result}")
-        yield confirm("the value of the left side", f"{facts['a']} × {result} + {facts['b']}", facts["a"] * result + facts["b"])
+        left = confirm("the value of the left side", f"{facts['a']} × {result} + {facts['b']}", facts["a"] * result + facts["b"])
+        if "d" in facts:
+            right = f"{facts['d']} × {result} + {facts['e']} = {facts['d'] * result + facts['e']}"
+            left = left._replace(what="the value of both sides", claim=f"{left.claim} on the left, and {right} on the right as well")
+        yield left
 
     def recheck(self, facts: Facts) -> list[str]:
         """Try whole numbers."""

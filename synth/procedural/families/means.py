@@ -13,7 +13,6 @@ class Means(Family):
     """The mean or the median of measured values; at higher levels the value that is missing for a mean."""
 
     about = "mean, median and missing values"
-    version = 4
     knobs = by_level(count=(4, 5, 6, 7, 8), missing=(0, 0, 1, 1, 1))
     slips = ("unsorted", "wrong_count", "ignores_missing")
     largest = 10_000

@@ -12,7 +12,6 @@ class Percentages(Family):
     """A share at the first level, then one to three changes in a row."""
 
     about = "percentages: a share of an amount, and amounts that change by percentages"
-    version = 4
     knobs = by_level(changes=(0, 1, 2, 2, 3), grid=(20, 100, 100, 100, 1000))
     slips = ("of_the_first", "part_is_all", "one_hundredth")
     largest = 1_000_000

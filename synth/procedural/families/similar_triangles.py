@@ -1,5 +1,8 @@
 """Shadows and scales: what is in proportion. The second way builds up from the common unit."""
 
+from fractions import Fraction
+
+from synth.arithmetic import written
 from synth.procedural import Facts, Family, Values, by_level
 from synth.procedural.chance import Chance
 from synth.procedural.steps import Steps, add, div, mul, sub
@@ -16,11 +19,13 @@ class SimilarTriangles(Family):
     def draw(self, chance: Chance) -> Values:
         """Draw a height, its shadow and a factor that is plausible for the tall thing."""
         world = chance.of_world("shadows")
-        a, b = chance.sample(range(60, 181, chance.knob.grid), 2)
+        a, b, factor = 1, 1, 1
+        while b * factor % 100:  # the long shadow is measured in whole metres
+            (a, b), factor = chance.sample(range(60, 181, chance.knob.grid), 2), chance.within(world["factor"])
         return {
             "a": a,
             "b": b,
-            "c": b * chance.within(world["factor"]),
+            "c": b * factor // 100,
             "short": world["short"],
             "tall": world["tall"],
             "who": chance.person(),
@@ -28,21 +33,24 @@ class SimilarTriangles(Family):
 
     def work(self, facts: Facts, slip: str = "") -> Steps:
         """Find how many times longer one shadow is, and multiply the height."""
-        a, b, c = facts["a"], facts["b"], facts["c"]
+        a, b, tall = facts["a"], facts["b"], facts["tall"]
+        if slip == "upside_down" and a % (facts["c"] * 100 // b):
+            return
+        yield (long := mul("the long shadow in centimetres", facts["c"], 100, unit="centimetre"))
+        what = f"the height of the {tall} in centimetres"
         if slip == "adds":
-            yield (more := sub("the difference of the shadows", c, b, unit="centimetre"))
-            yield add(f"the height of the {facts['tall']}", a, more.value, unit="centimetre")
-            return
-        yield (factor := div("the factor between the shadows", c, b))
-        if slip and facts["a"] % factor.value:
-            return
-        yield (div if slip else mul)(f"the height of the {facts['tall']}", a, factor.value, unit="centimetre")
+            yield (found := sub("the difference of the shadows", long.value, b, unit="centimetre"))
+            yield (height := add(what, a, found.value, unit="centimetre"))
+        else:
+            yield (found := div("the factor between the shadows", long.value, b))
+            yield (height := (div if slip else mul)(what, a, found.value, unit="centimetre"))
+        yield div(f"the height of the {tall}", height.value, 100, unit="metre")
 
     def recheck(self, facts: Facts) -> list[str]:
         """Put the small triangle side by side until the long shadow is covered."""
         covered = height = 0
-        while covered < facts["c"]:
+        while covered < 100 * facts["c"]:
             covered, height = covered + facts["b"], height + facts["a"]
-        if covered != facts["c"]:
+        if covered != 100 * facts["c"]:
             raise ValueError("the shadows do not fit")
-        return [str(height)]
+        return [written(Fraction(height, 100))]

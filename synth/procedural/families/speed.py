@@ -11,7 +11,6 @@ class Speed(Family):
     """The mean speed of a journey in two parts, or two travellers who meet."""
 
     about = "speed, distance and time"
-    version = 4
     knobs = by_level(hours=(2, 3, 3, 4, 5), meet=(0, 1, 1, 1, 1))
     slips = ("mean_of_speeds", "subtracts", "one_part")
     largest = 20_000

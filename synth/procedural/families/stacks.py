@@ -10,7 +10,6 @@ class Stacks(Family):
     """Pushes and pops on a stack, or on a queue from the third level."""
 
     about = "stacks and queues"
-    version = 4
     knobs = by_level(moves=(5, 6, 7, 9, 11), queues=(0, 0, 1, 1, 1))
     slips = ("wrong_end", "forgets_pop")
 

@@ -33,11 +33,11 @@ class Syllogisms(Family):
             yield state(f"the {name} premise", f"the {name} premise says that {_meaning(facts[name], facts['kinds'])}", "premise")
         sure = follows != (slip == "believes")
         told = "whenever both premises are true, it must be true that" if sure else "both premises can be true without it being true that"
-        yield state("the conclusion", f"{told} {words['conclusion']}", "conclusion", value="it follows" if sure else "it does not follow")
+        yield state("the conclusion", f"{told} {words['conclusion']}", "conclusion", value=_answer(sure, str(words["conclusion"])))
 
     def recheck(self, facts: Facts) -> list[str]:
         """Try all worlds."""
-        return ["it follows" if _follows(facts["first"], facts["second"], facts["conclusion"]) else "it does not follow"]
+        return [_answer(_follows(facts["first"], facts["second"], facts["conclusion"]), _told(facts["conclusion"], facts["kinds"]))]
 
 
 _FORMS = (
@@ -55,6 +55,10 @@ _FORMS = (
     ("all B are A", "all B are C", "some A are C"),
 )
 _VALID = frozenset(_FORMS[at] for at in (0, 1, 3, 7, 8, 9, 11))
+
+
+def _answer(sure: bool, conclusion: str) -> str:
+    return f"it {'follows' if sure else 'does not follow'} that {conclusion}"
 
 
 def _told(form: str, kinds: list[str]) -> str:
