@@ -215,10 +215,10 @@ def test_a_frozen_run_asks_no_teacher_for_more(tmp_path: Path) -> None:
 
     with serving(lambda body, number: completion("no problem")) as endpoint:
         endpoint.models = models("small")
-        assert call("run", recipe(2), "--out", tmp_path / "run").code == 0
+        assert call("run", recipe(2), "--out", tmp_path / "run").code == 1  # no reply becomes a row
         asked = len(endpoint.bodies)
         assert asked >= 2
-        assert call("run", recipe(2), "--out", tmp_path / "run", "--frozen").code == 0
+        assert call("run", recipe(2), "--out", tmp_path / "run", "--frozen").code == 1
         said = call("run", recipe(5), "--out", tmp_path / "run", "--frozen")
         assert said.code == 3, said
         assert "are missing; without --frozen they are asked for" in " ".join(said.all.split())

@@ -84,10 +84,10 @@ def source_of(html: str, limits: PageLimits) -> bytes | None:
         return None
     source = html.encode("utf-8", "replace")
     data = np.frombuffer(source, np.uint8)
-    tags = np.flatnonzero(data[:-1] == ord("<"))
+    tags = np.flatnonzero(data == ord("<"))
     if len(tags) > limits.tags:
         return None
-    if np.count_nonzero(data[tags + 1] | 0x20 == ord("o")) > _MOST_OPTIONS:
+    if np.count_nonzero(data[np.minimum(tags + 1, len(data) - 1)] | 0x20 == ord("o")) > _MOST_OPTIONS:
         source = _OPTION.sub(b"", source)
     return _OWN_MARKS.sub(b"", source) if b"\xef" in source else source
 
