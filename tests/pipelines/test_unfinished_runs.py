@@ -223,5 +223,5 @@ def test_a_frozen_run_asks_no_teacher_for_more(tmp_path: Path) -> None:
         assert said.code == 3, said
         assert "are missing; without --frozen they are asked for" in " ".join(said.all.split())
         assert len(endpoint.bodies) == asked
-        assert call("run", recipe(5), "--out", tmp_path / "run").code == 0
+        assert call("run", recipe(5), "--out", tmp_path / "run").code == 1
         assert len(endpoint.bodies) > asked
