@@ -37,7 +37,7 @@ _NUMBER = re.compile(r"(?<!\S)\d(?:[\d,]*\d)?(?:\.\d+)?(?: ?%|(?: (?:hundred|tho
 _DEFINITION = re.compile(
     r"(?P<subject>(?:An? |The )?(?:[A-Za-zà-ÿ-]+ ){0,3}?[A-Za-zà-ÿ-]{3,}) (?P<verb>is|are|means|refers to) (?:an?|the|any|those|that) "
 )
-_QUOTED = re.compile(r"\"[^\"]*\"|“[^”]*”|«[^»]*»|‘[^’]*’|`[^`]*`|\$[^$]*\$|\\\\\(.*?\\\\\)")
+_QUOTED = re.compile(r"\"[^\"]*\"|“[^”]*”|«[^»]*»|‘[^’]*’|`[^`]*`|\$[^$]*\$|\\\(.*?\\\)")
 """Quotations, code and formulas inside a sentence."""
 _OPERATOR = re.compile(r"[-−–+*×·÷/=<>≤≥≈^~]+")
 _NO_SUBJECT, _OPENERS = (frozenset(book("words")[name].split()) for name in ("no_subject", "openers"))

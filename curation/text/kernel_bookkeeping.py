@@ -1,6 +1,6 @@
 """What numba does beside compiling and no kernel needs, left out while a kernel is compiled.
 
-    events      a message to listeners before and after each of the 60,000 calls of LLVM
+    events      a message to listeners before and after each call of LLVM
     signatures  Python's signature of an implementation, read at each use to learn whether it takes a place in the source
     peepholes   searches for `with` blocks and merged dictionaries
 

@@ -70,6 +70,7 @@ ODD = (
     "It was drawn by Mr. Bradfield and later built by others from Middlesbrough at the harbour of the city.",
     "The span of 3.5 kilometres joins Hobart and its harbour to the eastern shore of the river Derwent.",
     "Set $x = 12$ and call `harbour(12)` to see that the harbour of the model holds water for 40 ships.",
+    r"The drawing says that a second span of \( 17 \) metres reaches the far side of the harbour in the model.",
 )
 
 
@@ -92,6 +93,7 @@ def test_gaps_are_whole_tokens_and_no_part_of_something_longer() -> None:
         "3",
         "45",
         "7",
+        "17",
         "1",
         "250",
         "1 250",
