@@ -26,6 +26,12 @@ def error_in_words(error: BaseException) -> str:
     return f"{place}: {said}" if place else said
 
 
+def unreadable(place: object, error: BaseException) -> str:
+    """Say that a place cannot be read, and why; an error that names the place is enough."""
+    said = error_in_words(error)
+    return said if str(place) in said else f"{place} cannot be read: {said}"
+
+
 def _refused(place: str) -> str:
     """Say what this process may not do with a file or folder."""
     if os.path.lexists(place):

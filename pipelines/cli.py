@@ -134,7 +134,7 @@ def run(
         bool, typer.Option("--take-over", help="Take over --out on an object store from a run that died; if that run is alive, it stops.")
     ] = False,
     progress: Annotated[str, typer.Option(help="auto, bar, plain, json (one JSON line per event) or none.")] = "auto",
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print only errors to stderr.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print only warnings and errors to stderr.")] = False,
     log: Annotated[
         str | None,
         typer.Option(metavar="FILE", help="File to append the log to; OUT/run.log by default. Like --out, it makes missing folders."),

@@ -195,14 +195,14 @@ def conclude(session: Session, recipe: Recipe, watcher: ProgressWatcher) -> tupl
     session.note("books", {**told_books, "lost": books.lost} if books.lost else told_books)
     books.require_balance()
     if books.lost:
-        watcher.tell(lost_in_words(books.lost))
+        watcher.warn(lost_in_words(books.lost))
     unread = find_unread(out)
     for note in filter(None, (unread.note(), unread.damage_note(out))):
-        watcher.tell(note)
+        watcher.warn(note)
     if unread.names:
         session.note("unread", unread.names)
     elif not sum(books.dataset.values()):
-        watcher.tell(nothing_kept(funnel(str(out)), str(out)))
+        watcher.warn(nothing_kept(funnel(str(out)), str(out)))
     session.conclude()
     return books, unread, report_of(str(out), watcher.tell)
 

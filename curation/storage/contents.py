@@ -134,6 +134,12 @@ def digest_at(location: Location, most: int | None = None) -> tuple[int, str] | 
     return size, digest.hexdigest()
 
 
+def _difference(found: tuple[int, str], recorded: tuple[int, str]) -> str:
+    if found[0] != recorded[0]:
+        return f"it has {found[0]:,} bytes, and {recorded[0]:,} were recorded"
+    return f"its {found[0]:,} bytes have the sha256 {found[1]}, and {recorded[1]} was recorded"
+
+
 def differences_from(out: Location, contents: Contents, faults: list[str]) -> int:
     """Hash every file that a run left, add a fault for each one that changed, and return the number of bytes read."""
     read = 0
@@ -148,8 +154,7 @@ def differences_from(out: Location, contents: Contents, faults: list[str]) -> in
         if found is None:
             faults.append(f"{place} is missing")
         elif found != (size, sha256):
-            there, expected = (f"{count:,} bytes with the sha256 {digest}" for count, digest in (found, (size, sha256)))
-            faults.append(f"{place} is not what was written: it has {there}, but {expected} were recorded")
+            faults.append(f"{place} is not what was written: {_difference(found, (size, sha256))}")
     for path in contents.live:
         if path not in LIVE:
             faults.append(f"{out / CONTENTS}: {path!r} is listed as a file that may change, but no such file exists in a run")

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 
 from curation.arrays import JsonMapping
 from curation.errors import InputError
-from curation.system_errors import error_in_words
+from curation.system_errors import unreadable
 
 _NAMES_OF_ROWS = ("id", "task_id")
 
@@ -79,7 +79,7 @@ def _rows(path: Path) -> Iterator[JsonMapping]:
         else:
             raise InputError(f"benchmark {path}: a benchmark file ends in .jsonl, .csv or .parquet (or .jsonl.gz, .csv.gz)")
     except (OSError, EOFError, ValueError, csv.Error) as error:
-        raise InputError(f"benchmark {path} cannot be read: {error_in_words(error)}") from error
+        raise InputError(f"benchmark {unreadable(path, error)}") from error
 
 
 def _json_rows(stream: IO[str]) -> Iterator[JsonMapping]:

@@ -25,7 +25,7 @@ import polars as pl
 from curation.arrays import Flags, Hashes
 from curation.errors import InputError
 from curation.storage.resources import resolve
-from curation.system_errors import error_in_words
+from curation.system_errors import unreadable
 from filters.support.hosts import SCHEME, ascii_host
 
 _BLOCK_BYTES = 16 << 20
@@ -127,7 +127,7 @@ def _blocks(path: Path) -> Iterator[bytes]:
                     if len(rest) > MAX_LINE_BYTES:
                         raise InputError(f"list {path} has a line of more than {MAX_LINE_BYTES:,} bytes; is it the right file?")
     except (OSError, EOFError, zlib.error) as error:
-        raise InputError(f"list {path} cannot be read: {error_in_words(error)}") from error
+        raise InputError(f"list {unreadable(path, error)}") from error
     if rest:
         yield rest
 

@@ -16,7 +16,7 @@ from curation.ingest.extraction.page_blocks.extract import choose_blocks
 from curation.ingest.extraction.page_blocks.reading import block_texts, read_page
 from curation.ingest.extraction.page_blocks.vocabulary import TAGS
 from curation.storage.location import Location
-from curation.system_errors import error_in_words
+from curation.system_errors import unreadable
 
 _BY_BLOCKS = ("blocks", "blocks-fast", "blocks_fast")
 
@@ -95,11 +95,11 @@ def _html(page: str) -> str:
     try:
         content = Location.of(page).read_bytes()
     except OSError as error:
-        raise InputError(f"{page} cannot be read: {error_in_words(error)}") from error
+        raise InputError(unreadable(page, error)) from error
     try:
         return decode_text(content, "text/html").text
     except Undecodable as error:
-        raise InputError(f"{page} is no page that can be read: {error}") from error
+        raise InputError(f"{page} cannot be read as a page: {error}") from error
 
 
 def _fates(html: str, name: str, settings: Mapping[str, str]) -> tuple[BlockFate, ...]:

@@ -25,6 +25,8 @@ from pipelines.inspect.rules import RecipeRule, RunRules, read_rules
 from pipelines.inspect.run_folder import ShardPlace, checked_folder, manifest, matching_rows, places, read_ledger_rows, scan, undecided
 from pipelines.inspect.samples import excerpt
 
+_SEARCH = "; `curate inspect` with --signal shows documents with their ids, and `curate serve` searches their texts"
+
 BEGINNING = 300
 """The number of characters shown of a text."""
 
@@ -299,8 +301,8 @@ def _hint(found: Sequence[ShardPlace], name: str) -> str:
     """Return a hint with the ids or URLs that resemble the requested one."""
     tail = name.rstrip("/").rsplit("/", 1)[-1]
     if len(tail) < 3:
-        return ""
+        return _SEARCH
     alike = pl.col("id").str.contains(tail, literal=True) | pl.col("url").str.contains(tail, literal=True).fill_null(False)
     frames = pl.collect_all([scan([place.ledger]).filter(alike).select("id", "url").head(3) for place in found], engine="streaming")
     close = [row[1] if row[1] and tail in row[1] else row[0] for frame in frames for row in frame.iter_rows()][:3]
-    return f"; did you mean {' or '.join(json.dumps(entry, ensure_ascii=False) for entry in close)}?" if close else ""
+    return f"; did you mean {' or '.join(json.dumps(entry, ensure_ascii=False) for entry in close)}?" if close else _SEARCH

@@ -73,6 +73,9 @@ class Display(Protocol):
     def tell(self, line: str) -> None:
         """Show a note to the user."""
 
+    def warn(self, line: str) -> None:
+        """Show a note that -q does not silence: something could not be read, or nothing is kept."""
+
     def busy_with(self, what: str | None) -> None:
         """Show that a named activity within the stage begins, or that it is over (None)."""
 
@@ -111,7 +114,11 @@ class Nothing:
     def tell(self, line: str) -> None:
         """Print the note."""
         if self._notes:
-            _print(self._console, line)
+            self.warn(line)
+
+    def warn(self, line: str) -> None:
+        """Print the note."""
+        _print(self._console, line)
 
     def busy_with(self, what: str | None) -> None:
         """Show nothing."""

@@ -65,6 +65,10 @@ class Estimate:
         self.worked_seconds += now - self._now
         self._now = now
 
+    def leave_out(self, seconds: float) -> None:
+        """Record that seconds of the current unit went into compiling kernels, which happens once and says nothing about speed."""
+        self._now += seconds
+
     def end(self) -> None:
         """Record that the run is over."""
         self._leave()

@@ -67,6 +67,10 @@ class Events:
         """Write a note to the user."""
         write_event("tell", message=line)
 
+    def warn(self, line: str) -> None:
+        """Write a note to the user."""
+        self.tell(line)
+
     def busy_with(self, what: str | None) -> None:
         """Write that an activity within the stage begins."""
         if what is not None and what != self._busy:

@@ -57,6 +57,10 @@ class _File(logging.FileHandler):
             error = sys.exc_info()[1]
             print(f"cannot write to the log {self.baseFilename} any more: {error}", file=sys.stderr)
 
+    def readable(self, place: str) -> str | None:
+        """Return the place that messages name; None when entries were lost, so that nobody looks for them there."""
+        return None if self.broken else place
+
     def close(self) -> None:
         """Close the file, even when the last entries could not be written."""
         with suppress(OSError):
@@ -79,14 +83,14 @@ def run_log(out: Location, given: str | None, verbose: bool = False) -> Iterator
                 yield told
         except CurationError as error:
             LOG.error("%s", "\n".join(filter(None, [str(error), error.details])))
-            error.log = told
+            error.log = handler.readable(told)
             raise
         except OSError as error:
             LOG.error("%s", traceback_of(error))
             raise
         except Exception as error:
             LOG.error("%s", traceback_of(error))
-            raise InternalError(f"internal error {in_one_line(error)}", traceback_of(error), told) from error
+            raise InternalError(f"internal error {in_one_line(error)}", traceback_of(error), handler.readable(told)) from error
         except BaseException as error:
             LOG.error("ended by %s", in_one_line(error))
             raise

@@ -4,7 +4,7 @@
     bar     one live line: comparing near-duplicates ━━━━━──── 43 %  12 of 64 units  about 2 min left
     plain   a line when a step ends, and a line every ten seconds
     json    one JSON line per event, for schedulers (`pipelines.progress.events`)
-    none    no progress; notes are still shown unless -q is given
+    none    no progress; notes are still shown unless -q is given, which leaves warnings and errors
 
 Results go to stdout, never here. The run's log records steps and notes too.
 """
@@ -52,6 +52,7 @@ class ProgressWatcher:
         self._estimate = Estimate(steps, unit_bytes or {})
         self._done = self._units = self._rows = self._reused = self._compiling = 0
         self._began = self._stage_began = time.monotonic()
+        self._compiling_since = 0.0
         self._told_of_compiling = False
         self._open = ExitStack()
 
@@ -100,6 +101,11 @@ class ProgressWatcher:
         LOG.info("%s", line)
         self._display.tell(line)
 
+    def warn(self, line: str) -> None:
+        """Show a note that -q does not silence, and log it."""
+        LOG.warning("%s", line)
+        self._display.warn(line)
+
     @contextmanager
     def doing(self, what: str) -> Iterator[None]:
         """Show an activity that takes time but is no stage."""
@@ -124,7 +130,11 @@ class ProgressWatcher:
 
     def _compile(self, begins: bool) -> None:
         """Show that compiling begins or ends; the compilation of one kernel may contain that of another."""
+        if begins and not self._compiling:
+            self._compiling_since = time.monotonic()
         self._compiling += 1 if begins else -1
+        if not self._compiling:
+            self._estimate.leave_out(time.monotonic() - self._compiling_since)
         if begins and not self._told_of_compiling:
             self._told_of_compiling = True
             LOG.info("%s", COMPILING)

@@ -115,6 +115,8 @@ def reexport(folder: str, request: ExportRequest) -> dict[str, Any]:
             written = list(_each(runner, gather, shards, "the shards"))
             clear(target, before - planned)
             drop_scratch(target)
+            if not any(one.rows for one in written):
+                runner.tell(f"{target} has no row: {run} keeps none that --mix leaves in")
             return _conclude(run, target, request, _identity(request, how, tokenising), how, keep, scattered, shards, written)
     finally:
         runner.close()

@@ -330,6 +330,7 @@ def show_verification(result: "Verification") -> None:
     if result.faults:
         console.print(f"{counted(len(result.faults), 'fault')}:", style="bold red")
         print_lines(console, result.faults)
+        print_lines(console, ["The command that made this folder writes again what is damaged or missing."])
     else:
         said = "All files are unchanged." if result.unfinished is None else "All files written so far are unchanged."
         console.print(said, style="bold green")

@@ -21,7 +21,7 @@ from curation.errors import InputError
 from curation.ingest.inputs import expand
 from curation.storage.location import Location
 from curation.storage.source_file import Fields
-from curation.system_errors import error_in_words
+from curation.system_errors import unreadable
 from filters.support.scorer import HIGHEST_SCORE
 
 NOT_STATED = "not stated"
@@ -94,7 +94,7 @@ def label_rows(place: Location) -> Iterable[tuple[int, Mapping[str, Any]]]:
             content = _unpacked(place) if name.endswith(".gz") else place.read_bytes()
             return _json_rows(place, content)
     except (OSError, EOFError, pa.ArrowException, zlib.error) as error:
-        raise InputError(f"{place} cannot be read: {error_in_words(error)}") from error
+        raise InputError(unreadable(place, error)) from error
     raise InputError(f"{place}: a label file ends in .jsonl, .jsonl.gz or .parquet")
 
 

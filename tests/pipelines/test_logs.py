@@ -48,6 +48,14 @@ def test_the_error_that_ended_it_is_logged_and_names_the_log(tmp_path: Path) -> 
     assert LOG.handlers == before
 
 
+def test_a_log_that_cannot_be_written_is_told_once_and_not_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(UsageError) as usage, run_log(Location.of(tmp_path), "/dev/full"):
+        LOG.info("an entry that is lost")
+        raise UsageError("this cannot be")
+    assert usage.value.log is None
+    assert capsys.readouterr().err.count("cannot write to the log /dev/full any more") == 1
+
+
 def test_a_log_on_a_store_is_refused_and_missing_folders_are_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     with (

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from curation.system_errors import error_in_words
+from curation.system_errors import error_in_words, unreadable
 from tests.running import CURATE, curate
 from tests.verbs import call
 
@@ -89,6 +89,24 @@ def test_a_run_that_could_read_nothing_says_only_that(tmp_path: Path) -> None:
 )
 def test_errors_of_the_system_have_no_numbers(error: Exception, told: str) -> None:
     assert error_in_words(error) == told
+
+
+def test_an_error_names_its_place_once(tmp_path: Path) -> None:
+    missing = tmp_path / "missing.html"
+    assert call("extract", missing).err == f"curate: {missing}: no such file or directory\n"
+    assert unreadable("a.parquet", ValueError("no magic bytes")) == "a.parquet cannot be read: no magic bytes"
+
+
+def test_a_fault_and_an_unknown_id_say_what_to_do(demo_run: Path, tmp_path: Path) -> None:
+    unknown = call("why", demo_run, "no-such-id-at-all")
+    assert (unknown.code, "`curate serve` searches their texts" in unknown.err) == (2, True)
+    out = shutil.copytree(demo_run, tmp_path / "out")
+    shard = next((out / "dataset/data").iterdir())
+    shard.write_bytes(shard.read_bytes()[:-1])
+    verified = call("verify", out)
+    size = shard.stat().st_size
+    assert f"{shard} is not what was written: it has {size:,} bytes, and {size + 1:,} were recorded" in " ".join(verified.out.split())
+    assert "The command that made this folder writes again what is damaged or missing." in verified.out
 
 
 def _without_privileges() -> list[str]:

@@ -1,5 +1,6 @@
 """Progress: one line in words with the time left, plain lines in a pipe, events for schedulers, nothing where nothing is wanted."""
 
+import gzip
 import json
 import os
 import pty
@@ -68,6 +69,17 @@ def test_q_prints_nothing_and_none_keeps_notes(texts: Path, tmp_path: Path) -> N
 
 def events(text: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in text.splitlines()]
+
+
+def test_q_still_warns_of_what_could_not_be_read(texts: Path, tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    whole = (texts / "part-000.jsonl").read_bytes()
+    (tmp_path / "in/whole.jsonl").write_bytes(whole)
+    (tmp_path / "in/part.jsonl.gz").write_bytes(gzip.compress(whole)[:-40])
+    done = call("run", "dedup", tmp_path / "in", "--out", tmp_path / "out", "-q")
+    assert done.code == 0
+    assert "part.jsonl.gz" in done.err
+    assert len(done.err.splitlines()) <= 3
 
 
 def test_events_are_one_json_line_each(texts: Path, tmp_path: Path) -> None:
@@ -175,6 +187,18 @@ def test_a_speed_is_known_after_one_second_of_work() -> None:
     nothing_done = Estimate(DEDUP, {"unit-0": 4_000_000})
     nothing_done.worked_seconds = 5.0
     assert nothing_done.seconds_left(5.0) is None
+
+
+def test_the_time_that_kernels_take_to_compile_says_nothing_about_speed() -> None:
+    estimate = Estimate(DEDUP, {f"unit-{number}": 4_000_000 for number in range(4)})
+    estimate.begin("1-ingest", 4, 0, 100.0)
+    estimate.leave_out(30.0)
+    estimate.advance("unit-0", 1, 4, 2_000_000, 132.0)
+    compiled = estimate.seconds_left(132.0)
+    estimate = Estimate(DEDUP, {f"unit-{number}": 4_000_000 for number in range(4)})
+    estimate.begin("1-ingest", 4, 0, 100.0)
+    estimate.advance("unit-0", 1, 4, 2_000_000, 102.0)
+    assert compiled == estimate.seconds_left(102.0) is not None
 
 
 def test_an_input_of_nothing_has_no_rates() -> None:

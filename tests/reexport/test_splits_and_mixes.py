@@ -223,3 +223,8 @@ def test_what_cannot_be_exported_is_refused_before_anything_is_written(
     said = call("export", corpus_run, "--out", tmp_path / "out", *options)
     assert (said.code, told in said.all) == (2, True), said.all
     assert not (tmp_path / "out").exists()
+
+
+def test_an_export_of_nothing_says_so(corpus_run: Path, tmp_path: Path) -> None:
+    said = call("export", corpus_run, "--out", tmp_path / "none", *(f"--mix={name}=0" for name in ("books", "web", "synthetic")))
+    assert (said.code, said.err) == (0, f"{tmp_path / 'none'} has no row: {corpus_run} keeps none that --mix leaves in\n")
