@@ -90,6 +90,7 @@ def test_another_order_of_files_two_workers_and_ray(world: Path, shuffled: Path,
     assert ran(shuffled, "ray", 2) == expected
 
 
+@pytest.mark.full
 def test_a_run_killed_while_it_deduplicates(shuffled: Path, expected: dict[str, dict]) -> None:
     hit, found = killed_and_ran(shuffled, "4e-gather")
     assert hit

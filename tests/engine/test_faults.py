@@ -151,6 +151,7 @@ def kill_ray_workers(world: Path, out: str, kills: int) -> int:
     return killed
 
 
+@pytest.mark.full
 def test_killed_ray_workers_cost_nothing_but_time(world: Path) -> None:
     assert kill_ray_workers(world, "ray-killed", 2) >= 1
 

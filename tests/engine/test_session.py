@@ -245,7 +245,7 @@ if __name__ == "__main__":
 """
 
 
-@pytest.mark.parametrize("done_before_kill", [1, 3])
+@pytest.mark.parametrize("done_before_kill", [pytest.param(1, marks=pytest.mark.full), 3])
 def test_a_killed_run_loses_nothing_that_was_done(tmp_path: Path, done_before_kill: int) -> None:
     script = tmp_path / "slow_run.py"
     script.write_text(SLOW_RUN)

@@ -150,7 +150,7 @@ def test_workers_die_with_their_driver(world: Path) -> None:
     rerun(world, "killed", "2")
 
 
-@pytest.mark.parametrize("runner", ["2", pytest.param("ray", marks=pytest.mark.full)])
+@pytest.mark.parametrize("runner", [pytest.param(runner, marks=pytest.mark.full) for runner in ("2", "ray")])
 def test_a_stopped_worker_is_named(world: Path, runner: str) -> None:
     out = f"stopped-{runner}"
     process = start(world, out, runner)

@@ -84,7 +84,7 @@ def test_a_record_that_spins_is_left_out(pages: Path, options: tuple[str, ...]) 
     assert fates(pages) == LEFT_OUT
 
 
-@pytest.mark.parametrize(("how", "rule"), [("crash", "crashed"), ("sleep", "timed_out")])
+@pytest.mark.parametrize(("how", "rule"), [("crash", "crashed"), pytest.param("sleep", "timed_out", marks=pytest.mark.full)])
 def test_an_edit_that_does_not_survive_a_record_costs_that_record(pages: Path, how: str, rule: str) -> None:
     """Edits take the six pages at once, and yet one of them is to blame."""
     (pages.parent / "site/sitecustomize.py").write_text(EDITING)

@@ -185,6 +185,7 @@ def test_an_earlier_run_may_lie_on_an_object_store(world: Path, tmp_path: Path, 
         assert "s3://crawls/runs/nowhere is not there" in " ".join(held(out, code=2).split())
 
 
+@pytest.mark.full
 def test_a_killed_run_ends_with_the_same_bytes(world: Path) -> None:
     assert any(kill_in(world, stage, 0.5, number) for number, stage in enumerate(("4b-buckets", "4e-gather", "2-measure")))
 

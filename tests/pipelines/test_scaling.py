@@ -42,7 +42,7 @@ def test_the_line_goes_through_the_sample_and_no_cost_is_negative(parts: int, li
 
 def test_the_disk_of_many_small_files_is_foretold(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
-    for number in range(600):
+    for number in range(200):
         (tmp_path / "in" / f"{number:04}.jsonl").write_text(json.dumps({"id": str(number), "text": f"Note {number} of the day. " * 20}))
     told = json.loads(curate("plan", "score", tmp_path / "in", "--json"))
     curate("run", "score", tmp_path / "in", "--out", tmp_path / "out", "-q")
