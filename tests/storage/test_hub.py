@@ -1,0 +1,44 @@
+"""Files of the Hub: errors of its client are those of any store, and a file's time is of its content."""
+
+from collections.abc import Callable
+
+import pytest
+from pyarrow import fs
+
+from curation.storage.hub import _as_os_error, _HubHandler
+
+
+class OfTheClient(Exception):
+    """What the client raises, which is no OSError."""
+
+
+def failing(error: Exception) -> Callable[[str], object]:
+    def call(path: str) -> object:
+        raise error
+
+    return call
+
+
+def test_an_error_of_the_client_is_that_of_a_store() -> None:
+    error = OfTheClient("502 from the Hub")
+    with pytest.raises(OSError, match=r"the Hub does not give datasets/org/name: 502 from the Hub") as raised:
+        _as_os_error(failing(error), (OfTheClient, ValueError))("datasets/org/name")
+    assert raised.value.__cause__ is error
+
+
+@pytest.mark.parametrize("error", [FileNotFoundError("no such file"), KeyError("a fault of ours")])
+def test_other_errors_stay_what_they_are(error: Exception) -> None:
+    with pytest.raises(type(error)) as raised:
+        _as_os_error(failing(error), (OfTheClient, ValueError))("datasets/org/name")
+    assert raised.value is error
+
+
+def test_the_time_of_a_file_is_made_from_its_content() -> None:
+    one, again, other = (
+        _HubHandler._create_file_info("a", {"type": "file", "size": 3, "blob_id": mark * 40, "last_commit": commit})
+        for mark, commit in (("a", 1), ("a", 2), ("b", 1))
+    )
+    assert (one.type, one.size, one.mtime_ns) == (fs.FileType.File, 3, int("a" * 13, 16))
+    assert again.mtime_ns == one.mtime_ns != other.mtime_ns
+    folder = _HubHandler._create_file_info("a", {"type": "directory", "size": None, "blob_id": "a" * 40})
+    assert (folder.type, folder.size) == (fs.FileType.Directory, 0)
