@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from curation.engine.stage import Output
 from curation.errors import CorruptShard, InputError
 from curation.shuffle import exchange
-from curation.shuffle.exchange import HASHES, Range, ranges_for, read_range, read_rows, write_sorted
+from curation.shuffle.exchange import HASHES, Range, Runs, ranges_for, read_range, read_rows, write_sorted
 from curation.shuffle.numbering import numbered_groups
 from curation.storage.location import Location
 from curation.storage.shards import Shard
@@ -116,7 +116,7 @@ def test_a_file_without_statistics_is_refused(tmp_path):
 def test_few_rows_do_not_keep_a_row_group_in_memory(tmp_path):
     """A small stretch is a copy of its own; a large one is the row group itself, which is not copied."""
     shard = written(tmp_path, "x", list(range(10_000)))
-    for wanted, most, least in ((Range(0, 10), 1000, 0), (Range(1, 10_000), 200_000, 150_000)):
+    for wanted, most, least in ((Range(0, 10), 1000, 0), (Range(0, 4000), 80_000, 0), (Range(1, 10_000), 200_000, 150_000)):
         ((_, table),) = exchange.rows_in(shard, "hash", wanted, SCHEMA)
         assert table["hash"].to_pylist() == list(range(wanted.low, wanted.high))
         assert least <= table.get_total_buffer_size() <= most
@@ -131,6 +131,35 @@ def test_some_rows_are_read_in_order(tmp_path_factory, rows):
     tables = list(read_rows(shard, ["row"], np.array(rows, np.int64)))
     assert [row for chosen, _ in tables for row in chosen] == rows
     assert [row for _, table in tables for row in table["row"].to_pylist()] == rows
+
+
+def test_runs_are_written_whenever_enough_waits(tmp_path):
+    output = Output(Location.of(tmp_path))
+    tables = [pa.table({"hash": pa.array([9 - place, place], pa.uint64()), "row": [place, place]}, schema=SCHEMA) for place in range(5)]
+    runs = Runs(output, "run", SCHEMA, ("hash", "row"), most=2 * tables[0].nbytes)
+    for table in tables:
+        runs.add(table)
+    assert [shard.name for shard in output.shards] == ["run-0000", "run-0001"]
+    runs.close()
+    assert [(shard.name, shard.rows) for shard in output.shards] == [("run-0000", 4), ("run-0001", 4), ("run-0002", 2)]
+    assert [read_range([shard], "hash", HASHES, SCHEMA)["hash"].to_pylist() for shard in output.shards] == [
+        [0, 1, 8, 9],
+        [2, 3, 6, 7],
+        [4, 5],
+    ]
+    assert (runs.rows, runs.bytes) == (10, 5 * tables[0].nbytes)
+
+
+@pytest.mark.parametrize(("rows", "files"), [(0, 1), (1, 1), (2, 1), (3, 2)])
+def test_closing_writes_what_waits_and_at_least_one_file(tmp_path, rows, files):
+    output = Output(Location.of(tmp_path))
+    table = pa.table({"hash": pa.array([7], pa.uint64()), "row": [1]}, schema=SCHEMA)
+    runs = Runs(output, "run", SCHEMA, ("hash", "row"), most=2 * table.nbytes)
+    for _ in range(rows):
+        runs.add(table)
+    runs.close()
+    assert len(output.shards) == files
+    assert sum(shard.rows for shard in output.shards) == rows
 
 
 class Held:
@@ -150,6 +179,9 @@ def test_groups_number_every_document_once(sizes, random):
     for group in groups:
         assert group.rows == sum(member.counted.rows for member in group.members)
         assert len(group.members) == 1 or (group.rows <= 25 and sum(member.counted.bytes for member in group.members) <= 30)
+    for group, following in pairwise(groups):
+        more = [*group.members, following.members[0]]
+        assert sum(member.counted.rows for member in more) > 25 or sum(member.counted.bytes for member in more) > 30
     met["several"] += sum(len(group.members) > 1 for group in groups)
     met["alone"] += sum(len(group.members) == 1 for group in groups)
 

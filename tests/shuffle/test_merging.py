@@ -47,8 +47,11 @@ def merged(folder: Path, files: list[Shard]) -> tuple[Merged, list[str]]:
 def test_a_range_holds_the_same_rows_in_the_same_order(tmp_path: Path, files: int) -> None:
     shards = written(tmp_path, files, 60)
     found, titles = merged(tmp_path, shards)
-    assert len(titles) == levels_for(files) == {1: 0, 4: 0, 5: 1, 16: 1, 17: 2, 70: 3}[files]
+    levels = {1: 0, 4: 0, 5: 1, 16: 1, 17: 2, 70: 3}[files]
+    assert levels_for(files) == levels
+    assert titles == [f"x-level-{level}/merge" for level in range(1, levels + 1)]
     assert found.rows == files * 60
+    assert all(found.meeting(part) == held for part, held in found.files.items())
     for wanted in [HASHES, *HASHES.cut(7), *HASHES.cut(300)[::37]]:
         before, after = (read_range(held, "hash", wanted, SCHEMA) for held in (shards, found.meeting(wanted)))
         rows = [sorted(zip(*(t[n].to_pylist() for n in SCHEMA.names), strict=True)) for t in (before, after)]
