@@ -18,7 +18,7 @@ from curation.storage.digests import digest_of_file
 from curation.text.text import Text
 from filters.fasttext import FastText
 from filters.support.fasttext_damage import LooksDamaged
-from filters.support.fasttext_file import read_fasttext
+from filters.support.fasttext_file import _read_quantized, _Reader, read_fasttext
 from filters.support.fasttext_scorer import fasttext_scorer
 from tests.filters.test_fasttext import KINDS, ODD, QUANTIZED, WORDS, trained
 from tests.verbs import call
@@ -178,6 +178,24 @@ def test_what_training_cannot_write_is_refused_unless_somebody_vouches_for_it(
     with pytest.raises(LooksDamaged, match=sign):
         read_fasttext(changed)
     assert read_fasttext(changed, trusted=True).labels
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "told"),
+    [(8, 0, "0 dimensions"), (28, 0, "0 words together"), (40, 0, "2 words together, 0 buckets"), (44, -1, "subwords of -1 to 0")],
+)
+def test_settings_that_no_model_has_are_refused_whoever_vouches_for_them(folder: Path, place: int, value: int, told: str) -> None:
+    changed = np.frombuffer(put("i", at(place), value)(trained(folder, *DENSE)[1].read_bytes()), np.uint8)
+    for trusted in (False, True):
+        with pytest.raises(ValueError, match=f"no model has such settings: .*{told}"):
+            read_fasttext(changed, trusted)
+
+
+@pytest.mark.parametrize(("rows", "size"), [(0, 0), (2, 3)])
+def test_a_matrix_of_bytes_has_rows_of_one_length(rows: int, size: int) -> None:
+    head = np.frombuffer(struct.pack("<B2qi", 0, rows, 4, size) + bytes(size), np.uint8)
+    with pytest.raises(ValueError, match=f"a matrix of bytes is {rows} by 4, not {rows} by 4"):
+        _read_quantized(_Reader(head), rows, 4)
 
 
 def test_what_training_may_write_is_read(folder: Path) -> None:
