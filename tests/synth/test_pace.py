@@ -12,6 +12,11 @@ from synth.ask.pace import Pacer, Slots, duration
 LIMIT = 20
 
 
+def test_nothing_waits_at_the_beginning() -> None:
+    for pacer in (Pacer(clock=lambda: 0.0), Pacer(requests_per_minute=60, tokens_per_minute=60, clock=lambda: 0.0)):
+        assert pacer.turn(100) == 0.0
+
+
 def sliding() -> Callable[[float], bool]:
     taken: deque[float] = deque()
 

@@ -88,6 +88,11 @@ def test_failures_have_one_kind() -> None:
     assert not Reply(error="rate").final
 
 
+def test_only_its_owner_may_read_a_log(tmp_path: Path) -> None:
+    with ReplyLog.open(tmp_path):
+        assert (tmp_path / FILE).stat().st_mode & 0o777 == 0o600
+
+
 def test_replies_are_found_again(tmp_path: Path) -> None:
     with ReplyLog.open(tmp_path) as log:
         log.append(request(1), Reply("ünïcode\nline\u2028", "stop", 3, 4, cost=0.5))
