@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from curation.errors import UsageError
 from curation.storage.location import Location
 from pipelines.inspect.flows import Amount
-from pipelines.inspect.rules import read_rules
+from pipelines.inspect.rules import RecipeRule, read_rules
 from pipelines.inspect.run_folder import places
-from pipelines.inspect.thresholds import retention, threshold_effect
+from pipelines.inspect.thresholds import AskedSignal, retention, threshold_effect
 from pipelines.inspect.views import signal_summary
 from tests.meeting import meets, met
 from tests.running import curate
@@ -106,6 +106,16 @@ def rows_of(run: str) -> list[dict[str, Any]]:
 def counted(rows: list[dict[str, Any]], passes: Callable[[dict[str, Any]], bool]) -> Amount:
     texts = [row["text_bytes"] for row in rows if passes(row)]
     return Amount(len(texts), sum(texts), sum(round(size / 4) for size in texts))
+
+
+@pytest.mark.parametrize(
+    ("at", "nearest"), [(100.0, 50.0), (0.01, 1.0), (8.0, 50.0), (7.0, 1.0), (5e4, 1e5), (0.0, 1.0), (-1.0, 1.0), (-30.0, -40.0)]
+)
+def test_a_threshold_replaces_the_nearest_one_in_ratio_where_both_are_positive(at: float, nearest: float) -> None:
+    rules = [RecipeRule(f"f.{bound}", "f.signal", bound, "below") for bound in (None, 1e5, 50.0, 1.0, -40.0)]
+    replaced = AskedSignal("f.signal", pl.Float64(), (), rules).replaced_by(at)
+    assert replaced is not None
+    assert replaced.threshold == nearest
 
 
 @pytest.mark.parametrize("signal", NUMBERS)
