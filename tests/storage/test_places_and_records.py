@@ -8,7 +8,7 @@ import pytest
 
 from curation.storage import records
 from curation.storage.contents import digest_at
-from curation.storage.journal import Journal, read_journal
+from curation.storage.journal import Journal, is_torn, read_journal
 from curation.storage.location import Location, why_unreachable
 from curation.storage.records import CorruptRecord, decode_record, encode_record, find_record
 
@@ -52,6 +52,21 @@ def test_a_file_of_others_is_no_journal(tmp_path: Path) -> None:
     assert read_journal(Location.of(tmp_path / "theirs.names")) is None
     (tmp_path / "headless.names").write_text("a.parquet\n")
     assert read_journal(Location.of(tmp_path / "headless.names")) is None
+
+
+def test_a_journal_is_torn_where_its_first_line_is_no_whole_one(tmp_path: Path) -> None:
+    """A list of somebody else that begins almost like ours is not taken for what a full disk left of one."""
+    Journal(Location.of(tmp_path), "unit", "stages/x").announce("a.parquet")
+    whole = (tmp_path / "unit.names").read_bytes()
+    head = whole[: whole.index(b"stages/x")]
+    place = Location.of(tmp_path / "other.names")
+    for length in range(len(head)):
+        place.write_bytes(head[:length])
+        assert is_torn(place)
+    for length in range(2, len(head)):
+        for theirs in (head[:length] + b"?", head[1:length] + b"?", head[1:length] + b"?" * 40):
+            place.write_bytes(theirs)
+            assert not is_torn(place)
 
 
 def test_a_digest_is_of_the_whole_file_or_of_its_beginning(tmp_path: Path) -> None:
