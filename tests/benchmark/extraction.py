@@ -4,7 +4,8 @@
 
 PAGES have the columns html, gold_text, url or host, and perhaps page_type (see `curate train extractor`). Prints Markdown: word F1 by kind
 with an interval from resampled pages; then processor time. Extractors take turns page by page on one core; trafilatura runs in a child with
-an environment of its own, and its time is that of its calls alone. Ours includes what ingest does besides: the limits, the facts; trafilatura is also asked for the facts.
+an environment of its own, and its time is that of its calls alone. Ours includes what ingest does besides: the limits, the facts;
+trafilatura is also asked for the facts.
 
 The shipped weights were fitted to two sets of pages; on those, their figures say nothing. `--holdouts` fits the models anew five times
 (LightGBM is needed), each without the sites of the pages that it then judges.
