@@ -76,7 +76,8 @@ def rewrite_formulas(tree: Any) -> None:
         is_leaf = formula.first_element_child is None  # a leaf needs no search
         if not is_leaf:
             _let_out(formula, formula, _DEEPEST)
-        if formula.closest("body") is None or formula.closest(f"[{_WITHOUT}]") is not None:
+        around = formula.closest(f"body, [{_WITHOUT}]")
+        if around is None or around.hasattr(_WITHOUT):
             continue  # its container was replaced, or has no TeX
         if not is_leaf and formula.query_selector(_PROSE) is not None:
             continue  # it wraps a part of the page

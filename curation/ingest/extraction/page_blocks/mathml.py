@@ -29,8 +29,9 @@ _ACCENTS = {
 _ESCAPED = str.maketrans({"{": r"\{", "}": r"\}", "%": r"\%", "&": r"\&", "#": r"\#", "_": r"\_", "$": r"\$"})
 _UNSEEN = dict.fromkeys((0x200B, 0x2061, 0x2062, 0x2063, 0x2064, 0xFE0E, 0xFE0F))
 _LEFT_OUT = frozenset(words_of("annotation annotation-xml mphantom none mprescripts script style mjx-assistive-mml mjx-speech"))
-_ROWS = frozenset(words_of("math mrow mstyle mtd"))
 _DRAWN = frozenset(words_of("surd rule line strut spacer tstrut dstrut nstrut"))
+_UNREAD = (_LEFT_OUT | _DRAWN) - {"none", "mprescripts"}
+_ROWS = frozenset(words_of("math mrow mstyle mtd"))
 _GLYPH = re.compile(r"(?:mjx-c|-)([0-9A-F]{2,5})(?![0-9A-Za-z-])")
 _BLANKS = re.compile(r"\s+")
 _COMMAND = re.compile(r"\\[A-Za-z]+\Z")
@@ -76,7 +77,7 @@ def _children(node: Any, strays: bool = False) -> list[Any]:
     """Return the elements inside, and on request the text between them; of semantics and choices only one element counts."""
     nodes = node.child_nodes[:] if node.first_element_child is not None else []
     children = [child for child in nodes if child.tag not in (None, "#text", "#comment") or (strays and child.tag == "#text")]
-    children = [child for child in children if _name(child) not in _LEFT_OUT | _DRAWN or _name(child) in ("none", "mprescripts")]
+    children = [child for child in children if _name(child) not in _UNREAD]
     return children[:1] if _name(node) in ("semantics", "maction") else children
 
 
