@@ -17,7 +17,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from curation.arrays import JsonMapping, JsonObject, JsonValue
-from curation.storage.digests import digest_of, plain, shared
+from curation.storage.digests import digest_of_plain, plain, shared
 from curation.storage.source_file import SourceFile
 
 LINES = 10
@@ -78,7 +78,8 @@ def differences(name: str, before: JsonValue, after: JsonValue) -> list[str]:
 
 def fingerprints(sources: Iterable[SourceFile]) -> dict[str, str]:
     """Return a fingerprint of what a key takes from each input file, by relative path."""
-    return {source.relative: digest_of([source.source, shared(source.fields), source.size, source.changed])[:16] for source in sources}
+    facts = ((source.relative, [source.source, shared(source.fields), source.size, source.changed]) for source in sources)
+    return {relative: digest_of_plain(value)[:16] for relative, value in facts}
 
 
 def changed_inputs(before: Mapping[str, str], after: Mapping[str, str]) -> str:

@@ -59,7 +59,12 @@ def json_of(value: JsonValue) -> str:
 
 def digest_of(value: Any) -> str:
     """Return the SHA-256 of the canonical form of a value."""
-    return hashlib.sha256(canonical(value).encode("utf-8", "surrogatepass")).hexdigest()
+    return digest_of_plain(plain(value))
+
+
+def digest_of_plain(value: JsonValue) -> str:
+    """Return the same for a value that is plain already."""
+    return hashlib.sha256(json_of(value).encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def digest_of_file(path: str | Path) -> str:
