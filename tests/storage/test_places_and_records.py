@@ -42,6 +42,14 @@ def test_a_record_larger_than_any_is_refused_before_it_is_read(tmp_path: Path, m
     assert find_record(Location.of(tmp_path / "none.json")) is None
 
 
+def test_a_record_that_is_too_deep_is_none() -> None:
+    """Its digest agrees: whoever sent the folder wrote it so."""
+    body = b'{\n "a": ' + b"[" * 200_000 + b"\n}"
+    content = b'{\n "sha256": "' + hashlib.sha256(body).hexdigest().encode() + b'",' + body[1:]
+    with pytest.raises(ValueError, match=r"it is not a record: .*recursion"):
+        decode_record(content)
+
+
 def test_a_file_of_others_is_no_journal(tmp_path: Path) -> None:
     journal = Journal(Location.of(tmp_path), "unit", "stages/x")
     journal.announce("a.parquet")

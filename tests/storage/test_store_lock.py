@@ -128,3 +128,19 @@ def test_what_a_store_without_conditional_puts_says(out: Location, stores: tuple
     finally:
         flaky.share, flaky.where = 0.0, ""
         del ANSWERS["501"]
+
+
+@pytest.mark.parametrize(
+    ("told", "region"),
+    [
+        ({}, "us-east-1"),
+        ({"AWS_DEFAULT_REGION": "eu-south-2"}, "eu-south-2"),
+        ({"AWS_DEFAULT_REGION": "eu-south-2", "AWS_REGION": "ap-east-1"}, "ap-east-1"),
+    ],
+)
+def test_the_region_is_that_of_the_environment(monkeypatch: pytest.MonkeyPatch, told: dict[str, str], region: str) -> None:
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in {**told, "AWS_ENDPOINT_URL": "http://localhost:9"}.items():
+        monkeypatch.setenv(name, value)
+    assert locks._store("s3", BUCKET).config["region"] == region
