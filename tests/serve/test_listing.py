@@ -121,3 +121,20 @@ def test_words_are_found_in_any_case_and_are_no_pattern(words: str, text: str) -
     found = pl.DataFrame({"text": [text]}).select(searching.contains(pl.col("text"), words)).item()
     assert found == (words.casefold() in text.casefold())
     met["found" if found else "not_found"] += 1
+
+
+def test_a_long_search_pauses_and_goes_on_where_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(searching, "SECONDS", 0.0)
+    found = searching.TextSearch(iter([(pl.DataFrame({"row": [number]}), 10) for number in range(3)]), 30, lambda rows: rows)
+    seen = []
+    while not found.ended:
+        found.go_on(None)
+        seen.append((found.searched, found.matched))
+    assert seen == [(10, 1), (20, 2), (30, 3), (30, 3)]
+    assert found.rows["row"].to_list() == [0, 1, 2]
+
+
+def test_a_search_ends_where_enough_is_found() -> None:
+    found = searching.TextSearch(iter([(pl.DataFrame({"row": [number]}), 10) for number in range(3)]), 30, lambda rows: rows)
+    found.go_on(2)
+    assert (found.searched, found.matched, found.ended) == (20, 2, False)
