@@ -15,7 +15,7 @@ from curation.storage.location import Location
 from pipelines.inspect.flows import Amount
 from pipelines.inspect.rules import RecipeRule, read_rules
 from pipelines.inspect.run_folder import places
-from pipelines.inspect.thresholds import AskedSignal, retention, threshold_effect
+from pipelines.inspect.thresholds import AskedSignal, _shares, retention, threshold_effect
 from pipelines.inspect.views import signal_summary
 from tests.meeting import meets, met
 from tests.running import curate
@@ -116,6 +116,12 @@ def test_a_threshold_replaces_the_nearest_one_in_ratio_where_both_are_positive(a
     replaced = AskedSignal("f.signal", pl.Float64(), (), rules).replaced_by(at)
     assert replaced is not None
     assert replaced.threshold == nearest
+
+
+def test_a_share_of_one_is_whole_and_one_of_nothing_is_none() -> None:
+    assert _shares(Amount(1, 1, 0), Amount(1, 1, 0)) == (1.0, 1.0)
+    assert _shares(Amount(1, 3, 1), Amount(4, 12, 3)) == (0.25, 0.25)
+    assert _shares(Amount(0, 0, 0), Amount(0, 0, 0)) == (0.0, 0.0)
 
 
 @pytest.mark.parametrize("signal", NUMBERS)

@@ -58,6 +58,7 @@ def test_it_is_looked_at_as_far_as_it_came_and_every_verb_says_so(made: Path, tm
         assert said.code == 0, said
         assert SAID in " ".join(said.all.split())
         assert KILLED in " ".join(said.all.split())
+        assert ("no document has a fate yet" in " ".join(said.all.split())) == (after < "5-select")
     assert json.loads(call("inspect", run, "--json").out)["records"] > 40
     (story,) = json.loads(call("why", run, "0-0", "--json").out)
     assert story["text"]

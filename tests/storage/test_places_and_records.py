@@ -11,6 +11,7 @@ from curation.storage.contents import digest_at
 from curation.storage.journal import Journal, is_torn, read_journal
 from curation.storage.location import Location, why_unreachable
 from curation.storage.records import CorruptRecord, decode_record, encode_record, find_record
+from curation.storage.source_file import SourceFile
 
 
 @pytest.mark.parametrize(
@@ -96,6 +97,14 @@ def test_a_folder_holds_what_lies_below_it_in_its_own_store(tmp_path: Path) -> N
     assert not out.holds(Location("s3", f"{tmp_path}/out/a"))
     assert Location("s3", "bucket/out").holds(Location("s3", "bucket/out/a"))
     assert not Location("s3", "bucket/out").holds(Location("gs", "bucket/out/a"))
+
+
+@pytest.mark.parametrize(
+    ("folder", "known"), [("/in/", True), ("s3://bucket/in/", True), ("gs://bucket/", True), ("https://host.example/", False)]
+)
+def test_the_folder_of_an_input_leads_to_it(folder: str, known: bool) -> None:
+    source = SourceFile(Location.of(f"{folder}a/b.jsonl"), "a/b.jsonl", "web", 1, None)
+    assert source.folder == (folder if known else None)
 
 
 @pytest.mark.parametrize("path", ["", "/a", "a//b", "../a", "a/./b", "a\\b", "a\x1bb"])
