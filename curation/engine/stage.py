@@ -7,8 +7,8 @@ counts.
 
     The only rule: a unit is done if its sidecar holds its key and its outputs exist. Any other unit is made.
 
-So a changed recipe, model or input redoes exactly what depends on it. The driver seals a stage when all its units are done, and then
-removes what an earlier recipe left behind. A sidecar never contains times or places.
+So if a recipe, a model or an input changes, exactly what depends on it is made again. The driver seals a stage when all its units are
+done, and then removes what an earlier recipe left behind. A sidecar never contains times or places.
 
 Invariants
     - Outputs are complete before the sidecar exists; the sidecar is complete before the seal exists.
@@ -92,7 +92,7 @@ class Output:
         self._taken = taken
 
     def begin(self, file: str) -> Location:
-        """Return the location of a file that is about to be written. Raises Refused where a stranger has that name."""
+        """Return the location of a file that is about to be written. Raises Refused if somebody else's file has that name."""
         if file in self._taken:
             raise Refused(f"{self.folder / file} was not made by this run, and this run needs its name; move it elsewhere, then run again")
         if self._journal is not None:
@@ -371,6 +371,6 @@ def keys_under(stage_identity: JsonMapping) -> Callable[[Unit], str]:
 def is_whole(finished: Finished, sizes: Mapping[str, int]) -> bool:
     """Return whether all outputs of a unit exist with the recorded size; `sizes` lists the stage's shard folder by file name.
 
-    Every unit writes a shard, if one without rows: a sidecar that records none was not written by a run.
+    Every unit writes a shard, even one without rows: a sidecar that records none was not written by a run.
     """
     return bool(finished.shards) and all(sizes.get(shard.location.name) == shard.bytes for shard in finished.shards)

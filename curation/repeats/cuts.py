@@ -4,8 +4,8 @@ Only ingest and export write text. A step over the whole corpus therefore stores
 unchanged until export leaves the spans out.
 
 A passage (a line, a paragraph) is cut together with the newlines after it, or, if it is the last one, with those before it; so remaining
-lines are joined by newlines as before. Blank lines after a cut passage are cut too if a blank line, or the start of the text, is before it,
-or if only blank lines follow: a cut leaves no larger gap than there was, and no blank lines at either end.
+lines are joined by newlines as before. A cut leaves no larger gap than there was, and no blank lines at either end. So the blank lines
+after a cut passage are cut too in three cases: it begins the text, a blank line is before it, or nothing else follows.
 
 Invariants
     - Spans ascend, are not empty, do not touch, and start and end between characters.

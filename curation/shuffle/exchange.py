@@ -39,7 +39,7 @@ class Range:
     high: int
 
     def cut(self, count: int) -> list["Range"]:
-        """Return at most `count` ranges of about equal width that cover the same numbers; no part is empty, unless this range is."""
+        """Return at most `count` ranges of about equal width that cover the same numbers; a part is empty only if this range is."""
         bounds = [self.low + (self.high - self.low) * place // count for place in range(count + 1)]
         return [Range(low, high) for low, high in pairwise(bounds) if low < high] or [self]
 
@@ -167,7 +167,7 @@ def _place(values: Array, bound: int) -> int:
 
 
 def read_row_group(shard: Shard, file: Any, index: int, columns: Sequence[str] | None) -> Table:
-    """Return some columns (None: all) of one row group of an open shard. Raises CorruptShard where its pages are damaged."""
+    """Return some columns (None: all) of one row group of an open shard. Raises CorruptShard if its pages are damaged."""
     with telling_damage(shard.location, f", row group {index},"):
         table = file.read_row_group(index, columns=None if columns is None else list(columns), use_threads=False)
     return table.replace_schema_metadata(None)

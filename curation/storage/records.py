@@ -27,7 +27,7 @@ from curation.storage.location import Location
 
 DIGEST = "sha256"
 
-REMEDY = "run the same command again, which rebuilds it"
+REMEDY = "give the command again that made this folder, which writes it anew"
 
 _LARGEST = 1 << 28
 """Largest record that is read, in bytes; real records are far smaller."""

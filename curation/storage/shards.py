@@ -191,5 +191,5 @@ def check_aligned(shards: Sequence[Shard]) -> None:
         if keys_digest(shard) != first:
             raise CorruptShard(
                 f"{shard.location} and {shards[0].location} do not hold the same rows: one of them, or its sidecar, is not what was "
-                "written; delete both, then run the same command again, which rebuilds them"
+                "written; delete both, then give the run's command again, which rebuilds them"
             )

@@ -22,10 +22,11 @@ from curation.errors import UsageError
 from curation.schema import LEDGER
 from curation.shuffle import exchange
 from curation.storage.location import Location
-from curation.storage.ownership import refuse_links_out
+from curation.storage.ownership import read_mark, refuse_links_out
 from curation.storage.records import find_record
 from curation.storage.shards import Shard, check_aligned, open_parquet
 from pipelines.inspect.store_scan import scan_on_store
+from pipelines.inspect.unchanged import require_unchanged
 
 GENERATED_FOLDER = "stages/6-synthesize"
 """The folder of the stages over generated rows."""
@@ -53,6 +54,8 @@ def checked_folder(folder: str) -> Location:
     """Return the place of a run. Raises UsageError if the folder is not a run, and Refused if a link leads out of it."""
     out = Location.of(folder)
     if not (out / "ledger").is_folder() and not (out / "stages").is_folder():
+        if read_mark(out) is not None:
+            raise UsageError(f"{folder} holds a run that ended before it had read anything; give its command again")
         raise UsageError(f"{folder} is not the folder of a run: it has no ledger/ and no stages/; give the --out of a `curate run`")
     refuse_links_out(out)
     return out
@@ -201,11 +204,11 @@ def _as_shard(name: str, location: Location) -> Shard:
 
 
 def _parquet(out: Location, folder: str, ours: frozenset[str], recursive: bool = False) -> dict[str, Location]:
-    """Return name -> place of the Parquet files in a folder below OUT that belong to the run."""
-    places = (facts.location for facts in (out / folder).files(recursive=recursive))
-    return {
-        place.name.removesuffix(".parquet"): place for place in places if place.name.endswith(".parquet") and path_below(out, place) in ours
-    }
+    """Return name -> place of the Parquet files in a folder below OUT that belong to the run. Raises CorruptShard for a damaged one."""
+    there = (facts for facts in (out / folder).files(recursive=recursive) if facts.location.name.endswith(".parquet"))
+    shards = [facts for facts in there if path_below(out, facts.location) in ours]
+    require_unchanged(out, shards)
+    return {facts.location.name.removesuffix(".parquet"): facts.location for facts in shards}
 
 
 def _has_text(location: Location) -> bool:

@@ -159,6 +159,9 @@ def _check_manifest(folder: Location, dataset: Location, checked: _Checked) -> N
     """Compare the manifest with the recorded digests of the dataset's files, or with the files themselves if none are recorded."""
     try:
         content = read_record(dataset / "manifest.json")
+        if "unfinished" in content:
+            checked.faults.append(f"{dataset}: {content['unfinished']}")
+            return
         entries = dict(_entries(content))
     except CorruptRecord as error:
         checked.faults.append(str(error))

@@ -13,6 +13,7 @@ Invariants
 """
 
 import logging
+import re
 import sys
 import tempfile
 import time
@@ -31,6 +32,8 @@ LOG.addHandler(logging.NullHandler())
 LOG.propagate = False
 
 NAME = "run.log"
+
+_ENTRY = re.compile(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ [A-Z]")
 
 
 class _Plain(logging.Formatter):
@@ -71,7 +74,7 @@ class _File(logging.FileHandler):
 def run_log(out: Location, given: str | None, verbose: bool = False) -> Iterator[str]:
     """Keep the log during a run and yield its place. Log the error that ends the run, with its traceback, and name the log in the error.
 
-    Raises an unexpected error as InternalError, and UsageError when `given` cannot be written.
+    Raises an unexpected error as InternalError, and UsageError when `given` cannot be written or is no log.
     """
     with _place(out, given) as (path, told):
         handler = _File(path, encoding="utf-8", errors="backslashreplace")
@@ -99,6 +102,14 @@ def run_log(out: Location, given: str | None, verbose: bool = False) -> Iterator
             handler.close()
 
 
+def _is_log(path: Path) -> bool:
+    """Return whether a path may be appended to: nothing is there, or a log, or something that is no file, such as a terminal."""
+    if not path.is_file() or not path.stat().st_size:
+        return True
+    with path.open("rb") as stream:
+        return _ENTRY.match(stream.read(64)) is not None
+
+
 @contextmanager
 def _place(out: Location, given: str | None) -> Iterator[tuple[Path, str]]:
     """Yield the local file to append to, and the place that messages name."""
@@ -110,6 +121,8 @@ def _place(out: Location, given: str | None) -> Iterator[tuple[Path, str]]:
             (out / NAME).require_writable()
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
+            if not _is_log(path):
+                raise UsageError(f"--log {path} holds something else than a log; nothing was changed; name another file")
             path.open("a").close()
         except OSError as error:
             raise UsageError(f"cannot write the log {path}: {error.strerror}; name another file with --log") from error

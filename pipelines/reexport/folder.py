@@ -39,7 +39,7 @@ def take_over(target: Location) -> set[str]:
     if strangers:
         raise Refused(
             f"{target / strangers[0]} was not written by an export to this folder, but readers of the folder would take it for part of the "
-            "dataset; move it, then run the same command again"
+            "dataset; move it, then give the export's command again"
         )
     return before
 
@@ -48,7 +48,7 @@ def announce(target: Location, files: Iterable[str], tell: Callable[[str], None]
     """Mark the files of an export as ours and unfinished."""
     unfinished = {
         "made_by": MADE_BY,
-        "unfinished": "the export did not end; run the same command again",
+        "unfinished": "the export did not end; give its command again",
         "shards": [{"file": path} for path in sorted(files)],
         "sft": [],
     }

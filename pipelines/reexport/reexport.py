@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from curation.engine.failures import Failure, told_of
 from curation.engine.runner import LocalRunner
-from curation.errors import ShardsFailed, UsageError
+from curation.errors import Refused, ShardsFailed, UsageError
 from curation.storage.contents import write_contents
 from curation.storage.digests import digest_of, digest_of_file, plain
 from curation.storage.location import Location
@@ -27,8 +27,10 @@ from pipelines.export.export import Source, schema_with
 from pipelines.export.manifest import manifest_of_files
 from pipelines.inspect.looking import looks_at_runs
 from pipelines.inspect.mixing import sum_of
-from pipelines.inspect.rules import read_rules
+from pipelines.inspect.rules import RunRules, read_rules
 from pipelines.inspect.run_folder import manifest
+from pipelines.inspect.run_state import state_of
+from pipelines.inspect.unchanged import require_written
 from pipelines.reexport.budget import REST, Pools, scales_for
 from pipelines.reexport.conversations import KINDS
 from pipelines.reexport.croissant import croissant
@@ -82,11 +84,15 @@ class ExportRequest:
 def reexport(folder: str, request: ExportRequest) -> dict[str, Any]:
     """Write the dataset of a run to a folder of its own; return a summary.
 
-    Raises InputError and UsageError, and Refused when the folder holds files that no export of this run wrote.
+    Raises InputError and UsageError, and Refused when the run has not ended, or the folder holds files that no export of this run wrote.
     """
     run, target = Location.of(folder), Location.of(request.out)
     check_place(run, target)
     refuse_links_out(run)
+    state = state_of(run)
+    if not (state.ended or state.concluded):
+        raise Refused(f"{run} can be exported when it has ended: {state.told}")
+    rules = replace(read_rules(run), name=run.name, tokenizer=request.tokenizer)
     sources = kept_sources(run)
     keep = tuple((manifest(run) or {}).get("keep", ()))
     tokenising = _tokenising(request)
@@ -98,6 +104,7 @@ def reexport(folder: str, request: ExportRequest) -> dict[str, Any]:
     written_as, spill = _format(request, tokenising, keep)
     runner = LocalRunner(request.workers)
     try:
+        list(_each(runner, _require_sound, sources, "the run's shards"))
         how, pools = _scaled(with_seed_sides(with_edges(how, sources), run, sources), sources, tokenising, runner)
         with locked(target, f"export of {run.name}", replace=False):
             before = take_over(target)
@@ -117,9 +124,15 @@ def reexport(folder: str, request: ExportRequest) -> dict[str, Any]:
             drop_scratch(target)
             if not any(one.rows for one in written):
                 runner.tell(f"{target} has no row: {run} keeps none that --mix leaves in")
-            return _conclude(run, target, request, _identity(request, how, tokenising), how, keep, scattered, shards, written)
+            return _conclude(run, target, request, rules, _identity(request, how, tokenising), how, keep, scattered, shards, written)
     finally:
         runner.close()
+
+
+def _require_sound(source: Source) -> bool:
+    """Hash the shards of one source: a flipped bit must not become a row."""
+    require_written((source.documents, source.ledger, source.signals, source.cuts))
+    return True
 
 
 def _tokenising(request: ExportRequest) -> Tokenising | None:
@@ -209,6 +222,7 @@ def _conclude(
     run: Location,
     target: Location,
     request: ExportRequest,
+    rules: RunRules,
     asked: Mapping[str, Any],
     how: Draw,
     keep: tuple[str, ...],
@@ -217,7 +231,6 @@ def _conclude(
     written: Sequence[Written],
 ) -> dict[str, Any]:
     """Write the manifest, the card and the list of contents; return the summary."""
-    rules = replace(read_rules(run), name=run.name, tokenizer=request.tokenizer)
     copies = sum((one.copies for one in scattered), Counter[str]())
     entries = [_entry(unit, one) for unit, one in zip(shards, written, strict=True)]
     talks: dict[str, list[dict[str, Any]]] = {kind: [] for kind in KINDS}

@@ -4,7 +4,7 @@ Lazy scans of the ledger and the signals filter by columns, shard by shard; the 
 read only to search it: in the order of the run until the page is full, in the order of a signal once. The last few searches of texts are
 held, so that they go on where they stopped (`pipelines.serve.searching`).
 
-Invariant: the same search of the same run gives the same page, once it has read what the page needs.
+Invariant: a finished search of the same run always gives the same page.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -76,7 +76,7 @@ class FoundDocument:
 class Found:
     """A page of documents; `total` is None if a search of texts stopped when the page was full.
 
-    `under_way` are the documents that a search has read so far, and all, where it stopped before it knew what the page shows.
+    `under_way` is set if a search stopped before it knew what the page shows: the number of documents it has read, and of all.
     """
 
     lines: Sequence[FoundDocument]

@@ -1,10 +1,10 @@
-"""The proof of an exercise made by rule: it is read again from the reply, and everything is recomputed that can be.
+"""The proof of an exercise made by rule: the reply is read again, and its numbers and statements are computed anew.
 
 equations   every equation of pure numbers in problem and steps is evaluated exactly (`wrong_step`)
 facts       the problem states all their numbers (`unstated_fact`); the family's second way reaches the answer (`wrong_answer`) and
             the statements that the steps must make, in order; every number in a step is accounted for (`wrong_step`)
 answer      the steps arrive at it (`unsupported_answer`)
-slip        a rejected answer is not the right one (`no_contrast`)
+slip        the rejected answer of a pair differs from the right one (`no_contrast`)
 """
 
 import json

@@ -1,6 +1,6 @@
 """Exercises on a document: a gap, a definition, a number or a look-up in a table, taken from a passage and found in it again.
 
-The passage is a chunk of a kept document, its place drawn by chance, so that long documents are asked about as a whole. Kinds take turns.
+The passage is a chunk of a kept document. Chance draws the chunk, so that every part of a long document is asked about. Kinds take turns.
 The answer verdict is `necessary`: question and answer stand in the passage; whether they are worth asking is not proved.
 """
 

@@ -56,6 +56,17 @@ def test_a_log_that_cannot_be_written_is_told_once_and_not_named(tmp_path: Path,
     assert capsys.readouterr().err.count("cannot write to the log /dev/full any more") == 1
 
 
+def test_what_is_no_log_is_not_appended_to(tmp_path: Path) -> None:
+    (tmp_path / "in.jsonl").write_text('{"text": "a"}\n')
+    with pytest.raises(UsageError, match="holds something else than a log"), run_log(Location.of(tmp_path), str(tmp_path / "in.jsonl")):
+        pass
+    assert (tmp_path / "in.jsonl").read_text() == '{"text": "a"}\n'
+    for _ in range(2):
+        with run_log(Location.of(tmp_path), str(tmp_path / "own.log")):
+            LOG.info("an entry")
+    assert (tmp_path / "own.log").read_text().count("an entry") == 2
+
+
 def test_a_log_on_a_store_is_refused_and_missing_folders_are_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     with (

@@ -130,6 +130,13 @@ def test_who_looks_at_a_damaged_file_of_it_is_told_which(made: Path, tmp_path: P
     assert "give the command again that made this run" in told
 
 
+def test_it_is_no_export_yet(made: Path, tmp_path: Path) -> None:
+    run = broken_off(made, tmp_path, "5-select")
+    said = call("export", run, "--out", tmp_path / "export")
+    assert (said.code, SAID in said.err) == (3, True)
+    assert not (tmp_path / "export").exists()
+
+
 def test_the_same_command_ends_it_and_closes_it(made: Path, tmp_path: Path) -> None:
     run = broken_off(made, tmp_path, "2-measure")
     said = call("run", made.parent / "plain.toml", made.parent / "input/*.jsonl", "--out", run)

@@ -64,7 +64,9 @@ class C4Lines(Edit):
     max_word_length: most characters in a word; a line with a longer one is dropped.
     end_marks: the characters that may end a line (tfds: . ? ! and the double quotation mark).
     require_end_mark: whether a line needs an end mark; FineWeb applied C4's rules without.
-    remove_citations, drop_javascript, drop_policy: whether these rules apply.
+    remove_citations: whether to remove [1], [edit] and [citation needed] from lines.
+    drop_javascript: whether to drop lines that mention JavaScript.
+    drop_policy: whether to drop lines that mention a privacy policy, terms of use or cookies.
 
     Counts: lines dropped by each rule, with empty ones counted separately (`blank_lines`); `citations` removed from kept lines;
     `line_ends`, kept lines that lost surrounding space, or ended differently from a newline between two lines.

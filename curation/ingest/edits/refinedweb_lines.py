@@ -57,12 +57,14 @@ class RefinedwebLines(Edit):
     """Drops lines that are not text and deletes phrases of buttons. All defaults are DCLM's.
 
     max_newlines         newlines in a row (2: one blank line)
-    max_uppercase_ratio  0.5, of a line's characters
-    max_digit_ratio      0.999999, of a line's characters: only a line of nothing but digits exceeds it
+    max_uppercase_ratio  0.5, the largest share of capitals in a line's characters
+    max_digit_ratio      0.999999, the largest share of digits: only a line of nothing but digits exceeds it
     counted              the things that a counter counts, in lower case
     min_words            2 words in a line
-    anywhere, at_end, at_start   phrases to delete, by their position
-    phrase_max_words     10; phrases stay in a line with more words
+    anywhere             phrases to delete wherever they stand in a line
+    at_end               phrases to delete at the end of a line
+    at_start             phrases to delete at the start of a line
+    phrase_max_words     10, the most words of a line from which phrases are deleted
 
     Counts: lines dropped as `uppercase`, `numeric`, `counters`, `short`; `phrases` deleted; `blank_lines` dropped; `words` removed.
     """

@@ -1,4 +1,4 @@
-"""Pages with gold text made into rows that models are fitted to: the features of each block, the share of its words in the gold text.
+"""Pages with gold text become rows for fitting models: the features of each block, and the share of its words that the gold text has.
 
 A block's weight is its share of its page's gold words, so that long pages do not dominate. A page on which little of its gold text is found
 weighs less. A file of few pages weighs more, up to three times. Pages whose alignment would be too large are left out and reported.
