@@ -38,6 +38,7 @@ class Row:
     fate: str = "kept"
     duplicate_of: str | None = None
     duplicate_run: str | None = None
+    evidence: str | None = None
 
 
 @dataclass
@@ -206,6 +207,16 @@ def test_the_web_s_duplicates_do_not_point_at_generated_rows(tmp_path: Path) -> 
 def test_records_that_no_reader_counted_are_told(tmp_path: Path) -> None:
     Run(web=[Row("a"), Row("b")], dataset=[("a", "web"), ("b", "web")]).write(tmp_path)
     assert audit(tmp_path).faults == ["a.jsonl: the reader counted 0 records that need a fate, but the ledger has 2"]
+
+
+def test_lost_records_that_no_reader_counted_are_told(tmp_path: Path) -> None:
+    """One unreadable row may stand for many records: it says for how many."""
+    lost = [Row(f"bad {many}", "unreadable", evidence=f'{{"detail": "cut", "records": {many}}}') for many in (3, 5)]
+    Run(web=[Row("a"), *lost, Row("odd", "unreadable", evidence='{"detail": "odd"}')], dataset=[("a", "web")]).write(tmp_path)
+    assert audit(tmp_path).faults == [
+        "a.jsonl: the reader counted 0 records that need a fate, but the ledger has 4",
+        "a.jsonl: the reader counted 0 further lost records, but the ledger's rows report 6",
+    ]
 
 
 def test_duplicates_of_nothing_and_of_a_run_that_is_gone_are_told(tmp_path: Path) -> None:

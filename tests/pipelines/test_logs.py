@@ -48,6 +48,16 @@ def test_the_error_that_ended_it_is_logged_and_names_the_log(tmp_path: Path) -> 
     assert LOG.handlers == before
 
 
+@pytest.mark.parametrize(
+    ("ending", "logged"), [(KeyboardInterrupt(), "ended by KeyboardInterrupt"), (OSError(5, "Input/output error"), "OSError")]
+)
+def test_what_ends_a_run_goes_on_as_it_came(tmp_path: Path, ending: BaseException, logged: str) -> None:
+    with pytest.raises(type(ending)) as raised, run_log(Location.of(tmp_path), None):
+        raise ending
+    assert raised.value is ending
+    assert logged in (tmp_path / "run.log").read_text("utf-8")
+
+
 def test_a_log_that_cannot_be_written_is_told_once_and_not_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(UsageError) as usage, run_log(Location.of(tmp_path), "/dev/full"):
         LOG.info("an entry that is lost")

@@ -255,7 +255,10 @@ def test_a_line_on_every_page_costs_few_rows(tmp_path):
     rows = [document(f"d{place}", "the same menu on every page") for place in range(60)]
     run(tmp_path, {"a": rows}, RepeatedLinesSettings())
     counts = [json.loads(path.read_text())["counts"] for path in (tmp_path / "out/stages/4h-repeats").glob("0*.json")]
-    assert sum(count["passages"] for count in counts) <= 60 / 4 + 1
+    left = sum(count["passages"] for count in counts)
+    assert left <= 60 / 4 + 1
+    counts = [json.loads(path.read_text())["counts"] for path in (tmp_path / "out/stages/4g-lines").glob("0*.json")]
+    assert [sum(count[name] for count in counts) for name in ("passages", "surplus")] == [60, 60 - left]
 
 
 def test_nothing_to_look_at(tmp_path):
