@@ -167,3 +167,6 @@ def test_an_earlier_run_goes_before_this_one(tmp_path):
         (signed,) = sign_documents(session, [shard], DeduplicateSettings().minhash)
         with pytest.raises(ValueError, match="lower priority number"):
             deduplicate(session, [DuplicatesPart(shard, signed), DuplicatesPart(shard, signed, run="old")], DeduplicateSettings())
+        later = [DuplicatesPart(shard, signed, priority=priority) for priority in (3, 0)]
+        with pytest.raises(ValueError, match="lower priority number"):
+            deduplicate(session, [*later, DuplicatesPart(shard, signed, run="old")], DeduplicateSettings())

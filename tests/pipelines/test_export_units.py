@@ -1,5 +1,7 @@
 """How shards of documents become files of the dataset, and how their tokens are counted."""
 
+from typing import Any
+
 import pyarrow as pa
 import pytest
 
@@ -31,6 +33,12 @@ def test_a_file_takes_shards_up_to_its_size(kept: list[int], files: list[list[st
     assert [[shard.name for shard in unit.inputs["documents"]] for unit in units] == files
     assert [[shard.name for shard in unit.inputs["ledger"]] for unit in units] == files
     assert len({unit.name for unit in units}) == len(units)
+
+
+@pytest.mark.parametrize("wrong", [{"shard_mib": 0}, {"shard_mib": -1}, {"keep": ("id",)}, {"keep": ("a", "a")}, {"keep": ("",)}])
+def test_settings_that_cannot_work_are_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        ExportSettings(**wrong)
 
 
 def test_tokens_are_estimated_from_bytes_or_counted_by_a_tokenizer() -> None:

@@ -13,9 +13,14 @@ from pipelines.reexport import drawing
 from pipelines.reexport.budget import REST, Pools, _nearly, copies_of, scales_for
 from pipelines.reexport.chance import drawn
 from pipelines.reexport.kept import kept_sources, known_in
-from pipelines.reexport.mix import Known, Mix, Part, parse_mix
+from pipelines.reexport.mix import Known, Mix, Part, _rate_in_words, parse_mix
 from pipelines.reexport.splits import LEFT_OUT, parse_splits, sides_of, sides_of_generated
 from tests.verbs import call
+
+
+def test_a_rate_is_a_share_up_to_the_whole_and_then_a_number_of_times() -> None:
+    told = [_rate_in_words(rate, "web") for rate in (0.125, 1.0, 1.5, 4.0)]
+    assert told == ["12.5 % of web", "100 % of web", "1.5 times web", "4 times web"]
 
 
 def exported(run: Path, out: Path, *options: object) -> dict[str, pl.DataFrame]:
