@@ -6,6 +6,8 @@ import pytest
 from pyarrow import fs
 
 from curation.storage.hub import _as_os_error, _HubHandler
+from curation.storage.location import Location
+from tests.hub import hub, using
 
 
 class OfTheClient(Exception):
@@ -42,3 +44,15 @@ def test_the_time_of_a_file_is_made_from_its_content() -> None:
     assert again.mtime_ns == one.mtime_ns != other.mtime_ns
     folder = _HubHandler._create_file_info("a", {"type": "directory", "size": None, "blob_id": "a" * 40})
     assert (folder.type, folder.size) == (fs.FileType.Directory, 0)
+
+
+def test_files_of_a_dataset_are_listed_and_read() -> None:
+    with hub() as served, using(served):
+        served.repositories["org/name"] = {"data/a.jsonl": b'{"text": "a"}\n', "data/deep/b.jsonl": b"", "README.md": b"#"}
+        folder = Location.of("hf://datasets/org/name/data")
+        listed = {str(facts.location): facts.size for facts in folder.files(recursive=True)}
+        assert listed == {"hf://datasets/org/name/data/a.jsonl": 14, "hf://datasets/org/name/data/deep/b.jsonl": 0}
+        assert (folder / "a.jsonl").read_bytes() == b'{"text": "a"}\n'
+        with (folder / "a.jsonl").open_random() as file:
+            assert (file.seek(2), file.read(4)) == (2, b"text")
+        assert (folder / "none.jsonl").facts() is None
