@@ -24,12 +24,16 @@ def test_a_rate_is_a_share_up_to_the_whole_and_then_a_number_of_times() -> None:
 
 
 def exported(run: Path, out: Path, *options: object) -> dict[str, pl.DataFrame]:
-    said = call("export", run, "--out", out, *options)
+    said = call("export", run, "--out", out, "--json", *options)
     assert said.code == 0, said.all
     assert call("verify", out).code == 0
     files = sorted((out / "data").glob("*.parquet"))
     splits = sorted({file.name.partition("-")[0] for file in files})
-    return {split: pl.read_parquet([file for file in files if file.name.startswith(f"{split}-")]) for split in splits}
+    found = {split: pl.read_parquet([file for file in files if file.name.startswith(f"{split}-")]) for split in splits}
+    told, rows = json.loads(said.out), {split: table.height for split, table in found.items()}
+    assert told["rows"] == sum(rows.values())
+    assert {split: told[split] for split in splits if split != "train"} == {split: rows[split] for split in splits if split != "train"}
+    return found
 
 
 @pytest.fixture(scope="module")
