@@ -15,12 +15,14 @@ import polars as pl
 import pytest
 
 from curation.errors import CurationError, RecipeError, Refused, UsageError
+from curation.storage.resources import resolve
 from curation.text.text import Text
+from filters.support.models import load_model
 from pipelines.annotate.agreement import agreements
 from pipelines.annotate.annotate import Annotation, annotate
 from pipelines.annotate.choosing import choose_excerpts
-from pipelines.annotate.excerpts import Excerpt, _bytes_of
-from pipelines.train.labels import read_labels
+from pipelines.annotate.excerpts import Excerpt, _bytes_of, read_excerpts
+from pipelines.train.labels import NOT_STATED, read_labels
 from pipelines.train.training import train_model
 from synth.judging import score_in
 from synth.task import Rejected
@@ -306,3 +308,21 @@ def test_wrong_settings_are_told_before_anything_is_asked(tmp_path: Path) -> Non
             with pytest.raises(kind, match=message):
                 run(**options)
     assert not endpoint.bodies
+
+
+def test_an_excerpt_says_where_it_is_from(tmp_path: Path) -> None:
+    """The group is the row's own, else its site, else its source; a license that nobody stated is said to be none."""
+    told = [
+        {"license": "cc-by-4.0", "url": "https://www.tides.org/a", "source": "crawl"},
+        {"url": "https://www.tides.org/b", "group": "by hand"},
+        {"license": "", "source": "crawl"},
+    ]
+    rows = [{"text": f"Part {place}: " + "the sea rises and falls with the moon. " * 8, **row} for place, row in enumerate(told)]
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    scorer, _ = load_model(resolve("filters:models/edu.safetensors"))
+    found = sorted(read_excerpts([str(tmp_path / "rows.jsonl")], "text", scorer), key=lambda one: one.text)
+    assert [(one.source, one.group, one.license, one.url) for one in found] == [
+        ("crawl", "tides.example", "cc-by-4.0", "https://www.tides.org/a"),
+        ("rows.jsonl", "by hand", NOT_STATED, "https://www.tides.org/b"),
+        ("crawl", "crawl", NOT_STATED, None),
+    ]
