@@ -18,10 +18,11 @@ import pyarrow as pa
 import pytest
 from typer.testing import CliRunner
 
+from curation.errors import RecipeError
 from curation.schema import DOCUMENTS
 from curation.storage.resources import resolve
 from curation.text.text import Text
-from filters.contract import Filter, shipped_filters
+from filters.contract import Filter, FilterChoice, shipped_filters
 from filters.judge import failing, judge
 from filters.measure import DESCRIBING, measure, signals_schema
 from pipelines.cli import app
@@ -268,3 +269,15 @@ def test_the_list_of_filters_is_the_folder() -> None:
     listed = json.loads(CliRunner().invoke(app, ["filters", "--json"]).stdout)
     assert [entry["name"] for entry in listed] == list(FILTERS)
     assert all(entry["summary"].endswith((".", "?")) for entry in listed)
+
+
+def test_a_user_s_filter_whose_rules_fail_is_told_before_anything_is_measured(tmp_path: Path) -> None:
+    """A recipe is refused at once, not after a crawl was measured; the message names the file and the error."""
+    (tmp_path / "hasty.py").write_text(
+        "from dataclasses import dataclass\nfrom filters.contract import Filter\n\n"
+        "@dataclass(frozen=True)\nclass Hasty(Filter):\n    signal_types = {}\n\n"
+        "    def signals(self, text, documents):\n        return {}\n\n"
+        "    def rules(self):\n        return {'odd': 1 / 0}\n"
+    )
+    with pytest.raises(RecipeError, match=r"filter hasty of .*hasty\.py cannot be made: ZeroDivisionError"):
+        FilterChoice("hasty", file=str(tmp_path / "hasty.py")).build()
