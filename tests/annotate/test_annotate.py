@@ -322,7 +322,7 @@ def test_an_excerpt_says_where_it_is_from(tmp_path: Path) -> None:
     scorer, _ = load_model(resolve("filters:models/edu.safetensors"))
     found = sorted(read_excerpts([str(tmp_path / "rows.jsonl")], "text", scorer), key=lambda one: one.text)
     assert [(one.source, one.group, one.license, one.url) for one in found] == [
-        ("crawl", "tides.example", "cc-by-4.0", "https://www.tides.org/a"),
+        ("crawl", "tides.org", "cc-by-4.0", "https://www.tides.org/a"),
         ("rows.jsonl", "by hand", NOT_STATED, "https://www.tides.org/b"),
         ("crawl", "crawl", NOT_STATED, None),
     ]
