@@ -89,7 +89,9 @@ def show_threshold(effect: "ThresholdEffect") -> None:
     console = new_console()
     replaced = f" instead of {_instead(effect.threshold)} ({effect.rule})" if effect.rule else ""
     console.print(f"{effect.signal}: drop values {effect.drops} {number(effect.at)}{replaced}", style="bold")
-    table = new_table("", "documents", "pass now", "would pass", "change", "tokens now", "tokens then", "change", droppable=(5, 6, 7))
+    table = new_table(
+        "", "documents", "pass now", "would pass", "change", "tokens now", "tokens then", "change in tokens", droppable=(5, 6, 7)
+    )
     for part in (effect.all, effect.otherwise_kept):
         _add_split(table, part.name, part)
     if effect.sources:
