@@ -27,9 +27,9 @@ def error_in_words(error: BaseException) -> str:
 
 
 def unreadable(place: object, error: BaseException) -> str:
-    """Say that a place cannot be read, and why; an error that names the place is enough."""
+    """Say that a place cannot be read, and why; an error that begins with the place is enough."""
     said = error_in_words(error)
-    return said if str(place) in said else f"{place} cannot be read: {said}"
+    return said if said.startswith(str(place)) else f"{place} cannot be read: {said}"
 
 
 def _refused(place: str) -> str:

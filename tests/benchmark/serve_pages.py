@@ -30,7 +30,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from curation.storage.contents import CONTENTS, Contents, read_contents
+from curation.storage.contents import CONTENTS, Contents, digest_at, read_contents
 from curation.storage.digests import plain
 from curation.storage.location import Location
 from curation.storage.records import write_record
@@ -116,7 +116,7 @@ def copied(out: Path, copies: int) -> Path:
                     shutil.copyfile(out / path, folder / path_of_copy)
                 else:
                     _rename(out / path, folder / path_of_copy, path_of_copy.partition("-")[0].removeprefix("ledger/"))
-                files[path_of_copy] = facts
+                files[path_of_copy] = digest_at(Location.of(str(folder / path_of_copy))) or facts
     shutil.copyfile(out / "run.json", folder / "run.json")
     write_record(Location.of(str(folder)) / CONTENTS, plain(Contents(files, {}, contents.live)))
     return folder

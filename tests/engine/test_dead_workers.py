@@ -44,8 +44,8 @@ def run(tmp_path: Path, how: int, deaths: int) -> tuple[list[str], int, list[int
     ("how", "words"),
     [
         (signal.SIGKILL, "was ended by SIGKILL (out of memory?)"),
-        (signal.SIGSEGV, "was ended by SIGSEGV"),
-        (signal.SIGRTMIN + 5, f"was ended by signal {signal.SIGRTMIN + 5}"),
+        pytest.param(signal.SIGSEGV, "was ended by SIGSEGV", marks=pytest.mark.full),
+        pytest.param(signal.SIGRTMIN + 5, f"was ended by signal {signal.SIGRTMIN + 5}", marks=pytest.mark.full),
         (-3, "exited with 3"),
     ],
 )

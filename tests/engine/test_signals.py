@@ -135,7 +135,12 @@ def check_asked(met: Met, number: signal.Signals, out: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("runner", "number", "to"), [("2", signal.SIGTERM, "driver"), ("1", signal.SIGHUP, "driver"), ("2", signal.SIGINT, "group")]
+    ("runner", "number", "to"),
+    [
+        ("2", signal.SIGTERM, "driver"),
+        ("2", signal.SIGINT, "group"),
+        pytest.param("1", signal.SIGHUP, "driver", marks=pytest.mark.full),
+    ],
 )
 def test_asked_to_end(world: Path, runner: str, number: signal.Signals, to: str) -> None:
     out = f"asked-{runner}-{number.name}"

@@ -25,7 +25,7 @@ def rerun(run: Path, folder: Path, *more: object) -> Said:
     return call("run", folder / "plain.toml", folder / "input/*.jsonl", "--out", run, *more)
 
 
-@pytest.mark.parametrize("change", [(), ("--set", "filter.gopher_quality.min_words=45")])
+@pytest.mark.parametrize("change", [pytest.param((), marks=pytest.mark.full), ("--set", "filter.gopher_quality.min_words=45")])
 @pytest.mark.parametrize("name", ["dataset/README.md", "recipe.toml", "report.html"])
 def test_what_somebody_wrote_is_moved_aside_and_told(made: Path, tmp_path: Path, name: str, change: tuple[str, ...]) -> None:
     run = shutil.copytree(made / "run", tmp_path / "run")

@@ -307,7 +307,9 @@ def test_records_that_name_places_outside_of_the_folder_are_faults_and_nothing_t
     assert (place, "where no run can" in fault) == (None, True)
 
 
-@pytest.mark.parametrize("name", ["run.json", ".lock", "rules.json", "contents.json"])
+@pytest.mark.parametrize(
+    "name", ["run.json", ".lock", *(pytest.param(name, marks=pytest.mark.full) for name in ("rules.json", "contents.json"))]
+)
 def test_a_pipe_in_the_place_of_a_record_holds_nobody_up(name: str, made: Path, tmp_path: Path) -> None:
     """In processes of their own, which a pipe that nobody writes to would hold up for ever."""
     run = shutil.copytree(made, tmp_path / "run")

@@ -77,7 +77,14 @@ def test_windows_cover_a_split(total: int) -> None:
         assert 99 <= total - found[-1][0] <= 102
 
 
-@pytest.mark.parametrize("options", [[], ["--order"], ["--mix", "books=2.5", "--split", "validation=5%", "--format", "jsonl.zst"]])
+@pytest.mark.parametrize(
+    "options",
+    [
+        [],
+        pytest.param(["--order"], marks=pytest.mark.full),
+        ["--mix", "books=2.5", "--split", "validation=5%", "--format", "jsonl.zst"],
+    ],
+)
 def test_no_number_of_workers_changes_a_byte(corpus_run: Path, tmp_path: Path, options: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     curate("export", corpus_run, "--out", tmp_path / "a", "--shard-mib", 1, "--workers", 2, *options)
     call("export", corpus_run, "--out", tmp_path / "b", "--shard-mib", 1, *options)
