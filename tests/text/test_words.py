@@ -275,6 +275,14 @@ def test_blocks_leave_no_trace(text: str) -> None:
     met["tokens"] += len(tokens_of(text))
 
 
+@pytest.mark.parametrize("mark", ["'", ".", ","])
+def test_a_mark_at_the_end_of_a_block_is_joined_to_what_follows_in_its_text_alone(mark: str) -> None:
+    text = "1" * 63 + mark
+    assert column(text, "2").words.strings(0) == tokens_of(text) == ["1" * 63, mark]
+    longer = "-" + "1" * 126 + mark + "2"
+    assert column(longer).words.strings(0) == tokens_of(longer) == ["-", longer[1:]]
+
+
 def pieces_of(text: Text, pieces: PieceBounds, index: int) -> list[str]:
     begin = text.offsets[index]
     bounds = range(pieces.offsets[index], pieces.offsets[index + 1])
