@@ -121,7 +121,7 @@ def _place(out: Location, given: str | None) -> Iterator[tuple[Path, str]]:
             (out / NAME).require_writable()
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            if not _is_log(path):
+            if given is not None and not _is_log(path):  # a damaged run.log is appended to: it must not hold up the rerun
                 raise UsageError(f"--log {path} holds something else than a log; nothing was changed; name another file")
             path.open("a").close()
         except OSError as error:

@@ -77,6 +77,14 @@ def test_what_is_no_log_is_not_appended_to(tmp_path: Path) -> None:
     assert (tmp_path / "own.log").read_text().count("an entry") == 2
 
 
+def test_a_damaged_log_of_the_run_holds_nobody_up(tmp_path: Path) -> None:
+    for _ in range(2):
+        with run_log(Location.of(tmp_path), None):
+            LOG.info("an entry")
+        (tmp_path / "run.log").write_bytes(b"\0" + (tmp_path / "run.log").read_bytes()[1:])
+    assert (tmp_path / "run.log").read_text().count("an entry") == 2
+
+
 def test_a_log_on_a_store_is_refused_and_missing_folders_are_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     with (
